@@ -1,0 +1,129 @@
+/**
+ * Who has to act on an error: `user` (a wrong setting, an argument), `world` (DigitalOcean, a droplet, the network,
+ * an image) or `bug` (do-deploy itself).
+ */
+export type ErrorSource = 'user' | 'world' | 'bug';
+
+export interface DeployErrorOptions {
+  source?: ErrorSource;
+  /** What to type or change next, one sentence. */
+  hint?: string;
+  droplet?: string;
+  step?: string;
+  cause?: unknown;
+}
+
+/** What events, reports and `--json` carry of an error: plain data, no stack, no secret. */
+export interface ErrorInfo {
+  code: string;
+  message: string;
+  source: ErrorSource;
+  hint?: string;
+  droplet?: string;
+  step?: string;
+}
+
+/** The one error class. `code` is stable and in kebab case: tests and scripts match on it, never on the message. */
+export class DeployError extends Error {
+  override readonly name: string = 'DeployError';
+  readonly code: string;
+  readonly source: ErrorSource;
+  readonly hint?: string;
+  readonly droplet?: string;
+  readonly step?: string;
+
+  constructor(code: string, message: string, options: DeployErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.source = options.source ?? 'world';
+    if (options.hint !== undefined) this.hint = options.hint;
+    if (options.droplet !== undefined) this.droplet = options.droplet;
+    if (options.step !== undefined) this.step = options.step;
+  }
+
+  /** The same error, told of the droplet and step it happened at. */
+  at(place: { droplet?: string; step?: string }): DeployError {
+    const droplet = this.droplet ?? place.droplet;
+    const step = this.step ?? place.step;
+    const copy = new DeployError(this.code, this.message, {
+      source: this.source,
+      ...(this.hint !== undefined && { hint: this.hint }),
+      ...(droplet !== undefined && { droplet }),
+      ...(step !== undefined && { step }),
+      cause: this.cause,
+    });
+    if (this.stack !== undefined) copy.stack = this.stack;
+    return copy;
+  }
+
+  info(): ErrorInfo {
+    return {
+      code: this.code,
+      message: this.message,
+      source: this.source,
+      ...(this.hint !== undefined && { hint: this.hint }),
+      ...(this.droplet !== undefined && { droplet: this.droplet }),
+      ...(this.step !== undefined && { step: this.step }),
+    };
+  }
+}
+
+/** Any thrown value as a DeployError. What is not one already is a bug: nothing outside may throw anything else. */
+export function asDeployError(error: unknown): DeployError {
+  if (error instanceof DeployError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new DeployError('bug', message, {
+    source: 'bug',
+    hint: 'This is a fault in do-deploy. Run again with --verbose and report what it prints.',
+    cause: error,
+  });
+}
+
+/**
+ * How far a failed call got: `not-applied` (it certainly changed nothing) or `unknown` (the answer was lost; read back
+ * before deciding anything).
+ */
+export type Outcome = 'not-applied' | 'unknown';
+
+/** A failed DigitalOcean call. Never carries the request, which holds the token. */
+export class CloudError extends DeployError {
+  override readonly name = 'CloudError';
+  readonly kind:
+    | 'unauthorized' // 401: the token is wrong or expired
+    | 'forbidden' // 403: a scope is missing
+    | 'busy' // 403 "processes previous actions", still so after waiting
+    | 'not-found'
+    | 'unprocessable'
+    | 'rate-limited' // 429, still so after waiting
+    | 'server' // 5xx
+    | 'timeout'
+    | 'network'
+    | 'invalid-answer'; // 2xx, but not what the API describes (a proxy's page)
+  readonly outcome: Outcome;
+
+  constructor(kind: CloudError['kind'], outcome: Outcome, message: string, options: DeployErrorOptions = {}) {
+    super(`cloud-${kind}`, message, options);
+    this.kind = kind;
+    this.outcome = outcome;
+  }
+}
+
+/** A remote command or transfer that did not come to an exit code. A non-zero exit code is a result, not an error. */
+export class ShellError extends DeployError {
+  override readonly name = 'ShellError';
+  readonly kind:
+    | 'unreachable' // refused, no route, no answer before anything ran
+    | 'auth' // the server accepted no key
+    | 'host-key' // unknown under `strict`, or changed
+    | 'lost' // the connection dropped while it ran
+    | 'timeout' // it did not end within its bound
+    | 'signal' // it was killed on the droplet
+    | 'transfer'; // the upload failed: no space, no permission
+  readonly outcome: Outcome;
+
+  constructor(kind: ShellError['kind'], outcome: Outcome, message: string, options: DeployErrorOptions = {}) {
+    super(`ssh-${kind}`, message, options);
+    this.kind = kind;
+    this.outcome = outcome;
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * What the core needs of the outside world. Interfaces only: adapters/ has the real ones, sandbox/ and the simulation
+ * in test/ have others. Every method that waits is bounded by its implementation and throws only CloudError or
+ * ShellError.
+ */
+import type { DeployEvent } from './rollout/model.js';
+
+// --- DigitalOcean -----------------------------------------------------------------------------------------------
+
+export interface HealthCheck {
+  protocol: 'http' | 'https' | 'tcp';
+  port: number;
+  /** Starts with `/`; meaningless for tcp. */
+  path: string;
+  intervalSeconds: number;
+  timeoutSeconds: number;
+  healthyThreshold: number;
+  unhealthyThreshold: number;
+}
+
+export interface LoadBalancer {
+  id: string;
+  name: string;
+  /** '' for an internal or a brand-new one. */
+  ip: string;
+  status: 'new' | 'active' | 'errored';
+  /** REGIONAL_NETWORK and GLOBAL ones exist too; GLOBAL has no droplets of its own. */
+  type: string;
+  region: string;
+  /** Present when a tag manages the membership: then droplets can't be added or removed by id. */
+  tag?: string;
+  dropletIds: number[];
+  /** Ports on the droplets that rules forward to, unique, ascending. */
+  targetPorts: number[];
+  healthCheck: HealthCheck;
+  proxyProtocol: boolean;
+  vpcId?: string;
+}
+
+export interface Droplet {
+  id: number;
+  name: string;
+  status: 'new' | 'active' | 'off' | 'archive';
+  publicAddress?: string;
+  privateAddress?: string;
+  tags: string[];
+  region: string;
+  vpcId?: string;
+}
+
+/**
+ * DigitalOcean's API. Reads are retried by the adapter. A change is tried once unless it certainly was not applied
+ * (busy balancer, 429, connection refused): the caller reads back, and repeats if it must. All throw CloudError.
+ */
+export interface Cloud {
+  listLoadBalancers(): Promise<LoadBalancer[]>;
+  getLoadBalancer(id: string): Promise<LoadBalancer>;
+  /** All droplets of the account (every page), or those with the tag. */
+  listDroplets(filter?: { tag?: string }): Promise<Droplet[]>;
+  getDroplet(id: number): Promise<Droplet>;
+  addDroplets(loadBalancerId: string, dropletIds: number[]): Promise<void>;
+  removeDroplets(loadBalancerId: string, dropletIds: number[]): Promise<void>;
+  /** Creates the tag; does nothing when it exists. */
+  createTag(tag: string): Promise<void>;
+  tagDroplets(tag: string, dropletIds: number[]): Promise<void>;
+  untagDroplets(tag: string, dropletIds: number[]): Promise<void>;
+  /** Names of the firewalls that apply to droplets with this tag. */
+  firewallsWithTag(tag: string): Promise<string[]>;
+}
+
+// --- SSH --------------------------------------------------------------------------------------------------------
+
+export interface RemoteHost {
+  id: number;
+  name: string;
+  /** Where DigitalOcean says it is; the ssh configuration may send the connection elsewhere. */
+  address: string;
+}
+
+/**
+ * A command is data, built purely (deploy/remote/). `script` is POSIX sh and is visible in the droplet's process list:
+ * secrets go through `stdin` only.
+ */
+export interface RemoteCommand {
+  /** For logs, events and the simulation: survey, pull, up, … */
+  name: string;
+  /** What `script` was built from, without secrets. */
+  args: Readonly<Record<string, unknown>>;
+  script: string;
+  /** Bytes for the script's standard input; closed after them, empty when absent. Never logged. */
+  stdin?: string | Buffer;
+  timeoutMs: number;
+  /** Whether running it twice does no harm: then a dropped connection is made again and the command repeated. */
+  repeatable: boolean;
+}
+
+export interface CommandResult {
+  /** The exit code; always a number. No exit code is a ShellError. */
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** A remote process that lives as long as this end keeps talking to it (the lease). */
+export interface HeldProcess {
+  /** Sends one line. Never throws; a dead process shows in `ended`. */
+  write(line: string): void;
+  /** The next line of its standard output, or undefined at its end. Throws ShellError after `timeoutMs`. */
+  nextLine(timeoutMs: number): Promise<string | undefined>;
+  /** Settles when the process or the connection is gone; never rejects. `code` is absent when the connection dropped. */
+  readonly ended: Promise<{ code?: number; reason: string }>;
+  /** Closes its standard input and the channel; waits at most a second. */
+  close(): Promise<void>;
+}
+
+/** One request as the balancer would make it. */
+export interface ProbeRequest {
+  protocol: 'http' | 'https' | 'tcp';
+  /** Addresses on the droplet to try, in order: its private address first, then 127.0.0.1. */
+  addresses: string[];
+  port: number;
+  path: string;
+  proxyProtocol: boolean;
+  timeoutMs: number;
+}
+
+/** `passed` follows DigitalOcean's rule: 200–299 for http(s), an accepted connection for tcp. */
+export interface ProbeResult {
+  passed: boolean;
+  /** For people: "HTTP 503 in 12 ms", "connection refused". */
+  detail: string;
+  status?: number;
+  ms: number;
+}
+
+/** One SSH connection, kept for the whole run; made again when it drops and a repeatable command asks. */
+export interface Connection {
+  readonly host: RemoteHost;
+  /** `SHA256:…` of the host key that was verified. */
+  readonly fingerprint: string;
+  run(command: RemoteCommand, options?: { signal?: AbortSignal }): Promise<CommandResult>;
+  /** Puts the bytes into a new file over SFTP; `~/` in `path` is the user's home. Repeatable. */
+  upload(file: { path: string; content: Buffer; mode: number; timeoutMs: number }): Promise<void>;
+  hold(command: RemoteCommand): Promise<HeldProcess>;
+  /** Makes the request from the droplet, through this connection. A failed request is a result; a lost connection throws. */
+  probe(request: ProbeRequest): Promise<ProbeResult>;
+  close(): Promise<void>;
+}
+
+export interface RemoteShell {
+  /** Connects and verifies the host key. */
+  connect(host: RemoteHost): Promise<Connection>;
+}
+
+// --- the rest ---------------------------------------------------------------------------------------------------
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Resolves after `ms`, or at once (without throwing) when the signal aborts. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface Reporter {
+  /** Never throws: a broken terminal must not stop a rollout. */
+  report(event: DeployEvent): void;
+  /** Flushes and restores the terminal. */
+  close?(): Promise<void> | void;
+}
