@@ -1,0 +1,68 @@
+/** Settings as the rest of the program uses them: resolved for one environment, durations in ms, paths absolute. */
+import type { Secret } from './secret.js';
+
+/** `1`, `5`, `25%` or `all`; a list grows from batch to batch and its last entry repeats. */
+export type BatchSize = number | `${number}%` | 'all';
+
+export type OnFailure = 'revert-droplet' | 'revert-fleet' | 'stop';
+
+export interface SshSettings {
+  user: string;
+  port: number;
+  /** A key file; else the agent, else `privateKey`. */
+  keyPath?: string;
+  /** From SSH_PRIVATE_KEY. */
+  privateKey?: Secret;
+  /** SSH_AUTH_SOCK. */
+  agentSocket?: string;
+  /** OpenSSH client configuration; absent when there is no such file. */
+  configPath?: string;
+  knownHostsPath: string;
+  hostKeys: 'accept-new' | 'strict';
+  address: 'public' | 'private';
+}
+
+/** A file of the release: where it is here, and where it goes in the release's folder. */
+export interface SourceFile {
+  localPath: string;
+  /** Relative to the project's root, with forward slashes; the same on both sides. */
+  path: string;
+  /** Permissions on the droplet: 0o600 for env files and keys, else 0o644 or 0o755. */
+  mode: number;
+}
+
+export interface RolloutSettings {
+  batch: BatchSize[];
+  /** Absent: all but one batch, at least 1. */
+  minInRotation?: number;
+  drainTimeoutMs: number;
+  healthTimeoutMs: number;
+  onFailure: OnFailure;
+  interruptGraceMs: number;
+}
+
+export type TargetSettings =
+  /** `ref` is an id or a name; absent: the account's only balancer. */
+  { kind: 'load_balancer'; ref?: string } | { kind: 'droplet'; id: number };
+
+export interface Settings {
+  app: string;
+  environment: string;
+  /** IMAGE_TAG when the command line names no release. */
+  imageTag: string;
+  apiUrl: string;
+  token: Secret;
+  ssh: SshSettings;
+  target: TargetSettings;
+  /** The project's root: the folder that holds `config/`. */
+  root: string;
+  /** Compose files, first is the base; paths relative to `root`. All of them are among `files`. */
+  composeFiles: string[];
+  /** Env files (`.env*` among `files:`), for compose's interpolation; paths relative to `root`. */
+  envFiles: string[];
+  files: SourceFile[];
+  registry?: { server: string; username: string; password: Secret };
+  rollout: RolloutSettings;
+  /** Values that must never be shown, for the redacting reporter. */
+  secrets: Secret[];
+}

@@ -1,0 +1,130 @@
+/**
+ * The words of a rollout: plain data, shared by the planner, the orchestrator and the reporters. Pure: imports only
+ * the shape of an error.
+ */
+import type { ErrorInfo } from '../errors.js';
+
+/** Steps of one droplet, in the order in which a rolling deploy takes them. */
+export const ROLLING_STEPS = [
+  'record', // write "out" into the ledger
+  'leave', // take it out of the balancer
+  'drain', // wait until the balancer has let go of it
+  'switch', // start the release's containers
+  'health', // the compose project is healthy
+  'probe', // the balancer's own health check passes
+  'rejoin', // put it back into the balancer
+  'settle', // the balancer has had time to see it healthy, and it still is
+  'clear', // take "out" from the ledger
+] as const;
+export type RollingStep = (typeof ROLLING_STEPS)[number];
+
+/** Steps of staging: in parallel on all droplets, nothing leaves rotation. */
+export const STAGING_STEPS = ['connect', 'check', 'upload', 'pull'] as const;
+export type StagingStep = (typeof STAGING_STEPS)[number];
+
+export type Step = StagingStep | RollingStep | 'evidence' | 'finish';
+
+/** `none`: the target has no balancer. `unknown` counts as out. */
+export type Rotation = 'in' | 'out' | 'unknown' | 'none';
+
+/** What became of a droplet in this run. */
+export type DropletOutcome =
+  | 'not deployed' // untouched: still on the release it had
+  | 'in progress'
+  | 'deployed'
+  | 'up to date' // it already ran this release
+  | 'reverted' // failed, and is back on its previous release, serving
+  | 'deploy failed'; // failed, and not put back
+
+/** A line of the status table. */
+export interface StatusRow {
+  id: number;
+  name: string;
+  address: string;
+  rotation: Rotation;
+  /** The release it runs, '' when none or unknown. */
+  release: string;
+  /** `healthy`, `starting`, `unhealthy`, `unknown`, or '' before anything is known. */
+  health: string;
+  outcome: DropletOutcome;
+  /** The step it is at or ended with. */
+  step?: Step;
+  /** Its share of the rolling phase so far, in ms; absent before it began. */
+  elapsedMs?: number;
+  /** For people: what it waits for, or why it failed. */
+  detail?: string;
+  /** When and by which run it was recorded as out of rotation. */
+  outSince?: string;
+}
+
+/** A release as the events tell it. */
+export interface ReleaseInfo {
+  /** e.g. 20261121T074500Z-v1.4.2 */
+  id: string;
+  /** The value of IMAGE_TAG. */
+  imageTag: string;
+}
+
+/** What a failed droplet had to say; every text is already redacted and cut to a readable length. */
+export interface Evidence {
+  /** One sentence: "app exited 137: out of memory". */
+  cause: string;
+  containers: {
+    service: string;
+    /** running, exited, restarting, … */
+    state: string;
+    health?: string;
+    exitCode?: number;
+    oomKilled?: boolean;
+    restarts: number;
+    /** The last outputs of its health check, oldest first. */
+    healthOutput?: string[];
+    /** The last lines of its log, oldest first, at most 50. */
+    log?: string[];
+  }[];
+  /** "92% of /var/lib/docker used" */
+  disk?: string;
+}
+
+/** One vocabulary for people, CI and `--json`. `schema` changes when a field's meaning does. */
+export type DeployEvent = { schema: 1; at: string } & DeployEventBody;
+
+export type DeployEventBody =
+  | {
+      type: 'rollout-started';
+      command: 'deploy' | 'rollback' | 'heal';
+      app: string;
+      environment: string;
+      release: ReleaseInfo;
+      /** For people: `load balancer "web" (203.0.113.9)`. */
+      target: string;
+      rows: StatusRow[];
+    }
+  | { type: 'phase-started'; phase: 'look' | 'lease' | 'stage' | 'roll' | 'finish'; detail?: string }
+  | { type: 'batch-started'; batch: number; droplets: string[]; left: number }
+  | { type: 'step-started'; droplet: string; step: Step; release?: string }
+  | { type: 'step-progress'; droplet: string; step: Step; detail: string }
+  | { type: 'step-finished'; droplet: string; step: Step; ms: number; detail?: string }
+  | { type: 'step-failed'; droplet: string; step: Step; ms: number; error: ErrorInfo }
+  | { type: 'evidence-collected'; droplet: string; evidence: Evidence }
+  | { type: 'row-changed'; row: StatusRow }
+  | { type: 'notice'; level: 'info' | 'warning'; message: string; droplet?: string }
+  /** Only with --verbose: a remote command or API call, without secrets. */
+  | { type: 'trace'; what: string; ms: number }
+  | { type: 'deploy-interrupted'; signal: string; detail: string }
+  | { type: 'rollout-finished'; result: DeployResult };
+
+/** Expected ends are values. `summary` and `next` are for people. */
+export interface DeployResult {
+  outcome: 'succeeded' | 'skipped' | 'failed' | 'interrupted';
+  release: ReleaseInfo;
+  rows: StatusRow[];
+  durationMs: number;
+  /** One sentence on what state the fleet is in. */
+  summary: string;
+  /** Why it failed. */
+  error?: ErrorInfo;
+  evidence?: { droplet: string; evidence: Evidence }[];
+  /** The exact command to type next, if there is one. */
+  next?: string;
+}
