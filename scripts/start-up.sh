@@ -1,0 +1,79 @@
+#!/bin/sh
+# Runs on a droplet, from the release's own folder. Verbs:
+#
+#   pull   log in to the registry (password on standard input) and pull every image of the release
+#   up     start the release's containers; uses only images that are already here
+#   prune  remove what older releases left, and nothing else: folders and image ids given as arguments
+#
+# It reads these variables and no others:
+#
+#   APP            compose project name
+#   DEPLOY_ENV     environment, for compose files
+#   IMAGE_TAG      tag of the release's images, for compose files
+#   COMPOSE_FILES  compose files in order, separated by spaces, relative to the release
+#   ENV_FILES      env files for compose's interpolation, likewise; may be empty
+#   REGISTRY_SERVER, REGISTRY_USERNAME   with `pull` only; absent: no login
+#
+# Volumes are never removed, nor anything that a container or a kept release uses.
+set -eu
+
+verb=${1:?'usage: start-up.sh pull|up|prune'}
+shift
+cd "$(dirname "$0")/.."
+export DEPLOY_ENV IMAGE_TAG
+
+compose() {
+  # "$@" first grows to the -f and --env-file options, so that no word is split twice.
+  command=$*
+  set --
+  for file in $COMPOSE_FILES; do set -- "$@" -f "$file"; done
+  for file in ${ENV_FILES:-}; do set -- "$@" --env-file "$file"; done
+  # The command's words are this script's own and hold no spaces.
+  # shellcheck disable=SC2086
+  docker compose --project-name "$APP" "$@" $command
+}
+
+# Logs in with a Docker configuration of its own, which is gone when the script ends: no credential stays behind.
+log_in() {
+  home=${DOCKER_CONFIG:-$HOME/.docker}
+  DOCKER_CONFIG=$(mktemp -d)
+  export DOCKER_CONFIG
+  trap 'rm -rf "$DOCKER_CONFIG"' EXIT
+  trap 'exit 1' HUP INT TERM
+  # Plugins (compose itself, perhaps) are looked up below DOCKER_CONFIG.
+  if [ -d "$home/cli-plugins" ]; then ln -s "$home/cli-plugins" "$DOCKER_CONFIG/cli-plugins"; fi
+  # Docker warns that it stores the password unencrypted: it does, for the length of this pull.
+  if ! docker login --username "$REGISTRY_USERNAME" --password-stdin "$REGISTRY_SERVER" >/dev/null 2>"$DOCKER_CONFIG/login.err"; then
+    cat "$DOCKER_CONFIG/login.err" >&2
+    exit 77
+  fi
+}
+
+case $verb in
+  pull)
+    if [ -n "${REGISTRY_USERNAME:-}" ]; then log_in; fi
+    compose pull --quiet
+    ;;
+  up)
+    compose up --detach --no-build --pull never --remove-orphans
+    ;;
+  prune)
+    for old in "$@"; do
+      case $old in
+        sha256:*)
+          # Refused while a container uses it, and that is right: nothing is forced.
+          docker image rm "$old" >/dev/null 2>&1 || true
+          ;;
+        */* | .* | '')
+          echo "start-up.sh prune: not a release: $old" >&2
+          exit 64
+          ;;
+        *) rm -rf "../$old" ;;
+      esac
+    done
+    ;;
+  *)
+    echo "start-up.sh: unknown verb '$verb' (pull, up, prune)" >&2
+    exit 64
+    ;;
+esac
