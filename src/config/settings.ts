@@ -1,10 +1,9 @@
 /** Settings as the rest of the program uses them: resolved for one environment, durations in ms, paths absolute. */
+import type { BatchSize } from '../rollout/batches.js';
+import type { OnFailure } from '../rollout/courses.js';
 import type { Secret } from './secret.js';
 
-/** `1`, `5`, `25%` or `all`; a list grows from batch to batch and its last entry repeats. */
-export type BatchSize = number | `${number}%` | 'all';
-
-export type OnFailure = 'revert-droplet' | 'revert-fleet' | 'stop';
+export type { BatchSize, OnFailure };
 
 export interface SshSettings {
   user: string;

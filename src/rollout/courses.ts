@@ -1,0 +1,99 @@
+/** The courses a droplet can be on, and the steps of each. Pure. */
+import type { RollingStep, Rotation } from './model.js';
+
+/** In hand: forward, return, back, abandon. Ends: done, returned, reverted, given-up, kept. */
+export type Course =
+  | 'waiting'
+  | 'forward' // to the new release
+  | 'return' // untouched: back into rotation as it is
+  | 'back' // to its previous release
+  | 'abandon' // only evidence, and out of the balancer if it is sick there
+  | 'done'
+  | 'returned'
+  | 'reverted'
+  | 'given-up' // stays as it is; if it is out, the ledger says so
+  | 'kept'; // never begun, and will not be
+
+export type PlannedStep = RollingStep | 'evidence';
+
+export interface Failure {
+  step: PlannedStep;
+  code: string;
+  /** `release`: what was deployed is at fault, so going back helps. `world`: it does not. */
+  blame: 'release' | 'world';
+}
+
+export type OnFailure = 'revert-droplet' | 'revert-fleet' | 'stop';
+
+/** What of a droplet decides on its course. */
+export interface Situation {
+  course: Course;
+  rotation: Rotation;
+  inLedger: boolean;
+  touched: boolean;
+  examined: boolean;
+  previous?: string;
+  failure?: Failure;
+}
+
+export function isInHand(course: Course): boolean {
+  return course === 'forward' || course === 'return' || course === 'back' || course === 'abandon';
+}
+
+/** The steps that bring a droplet from where it is to the end of the course. */
+export function stepsOf(course: Course, droplet: Situation, balanced: boolean): PlannedStep[] {
+  const evidence: PlannedStep[] = droplet.failure?.blame === 'release' && !droplet.examined ? ['evidence'] : [];
+  switch (course) {
+    case 'forward':
+    case 'back':
+      if (!balanced) return [...evidence, 'switch', 'health', 'settle'];
+      return [
+        ...evidence,
+        ...(droplet.inLedger ? [] : ['record' as const]),
+        ...(droplet.rotation === 'out' ? [] : ['leave' as const]),
+        // A droplet found out may have left a moment ago, by a run that died: the balancer's silence is waited for.
+        'drain',
+        'switch',
+        'health',
+        'probe',
+        'rejoin',
+        'settle',
+        'clear',
+      ];
+    case 'return':
+      if (!balanced || (droplet.rotation === 'in' && !droplet.inLedger)) return [];
+      if (droplet.rotation === 'in') return ['clear'];
+      return ['health', 'probe', 'rejoin', 'settle', 'clear'];
+    case 'abandon': {
+      const sickInRotation = balanced && droplet.rotation !== 'out' && droplet.failure?.blame === 'release';
+      return [...evidence, ...(sickInRotation ? ['leave' as const] : [])];
+    }
+    default:
+      return [];
+  }
+}
+
+/** Where a course ends when all its steps have passed. */
+export function endOf(course: Course): Course {
+  switch (course) {
+    case 'forward':
+      return 'done';
+    case 'return':
+      return 'returned';
+    case 'back':
+      return 'reverted';
+    case 'abandon':
+      return 'given-up';
+    default:
+      return course;
+  }
+}
+
+/** Where a failed step sends a droplet. */
+export function courseAfterFailure(droplet: Situation, failure: Failure, onFailure: OnFailure): Course {
+  if (droplet.course === 'abandon') return 'given-up';
+  if (droplet.course !== 'forward') return 'abandon';
+  if (!droplet.touched) return 'return';
+  const canGoBack = onFailure !== 'stop' && failure.blame === 'release' && droplet.previous !== undefined;
+  return canGoBack ? 'back' : 'abandon';
+}

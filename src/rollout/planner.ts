@@ -1,0 +1,288 @@
+/**
+ * Decides what a rolling deploy does next, and nothing else: order, batches, the capacity floor, whether to go on,
+ * go back or stop. Pure: `decide` looks at a state, `record` answers with the next one. The orchestrator performs
+ * what is decided, and so does the simulation, a million times.
+ *
+ * The rules, in the order in which they matter:
+ *  1. A droplet leaves only if afterwards the floor of serving droplets still stands, by a look taken just before.
+ *  2. A droplet in rotation and healthy serves; anything unknown does not.
+ *  3. Droplets that do not serve go first: they raise the capacity before others lower it.
+ *  4. Every droplet in hand walks its course step by step; a failure, an interruption or a lost lease changes courses
+ *     (see courses.ts), and then no further batch starts.
+ */
+import { type BatchSize, batchSize, capacityFloor } from './batches.js';
+import {
+  type Course,
+  courseAfterFailure,
+  endOf,
+  type Failure,
+  isInHand,
+  type OnFailure,
+  type PlannedStep,
+  stepsOf,
+} from './courses.js';
+import type { Rotation } from './model.js';
+
+export interface Policy {
+  batch: readonly BatchSize[];
+  minInRotation?: number;
+  onFailure: OnFailure;
+  /** The floor may be broken (a fleet of one, by the user's own word). */
+  allowDowntime: boolean;
+  /** Whether a balancer stands in front; without one there is nothing to leave or rejoin. */
+  balanced: boolean;
+}
+
+/** A droplet as the look at the start found it. */
+export interface Starter {
+  id: number;
+  rotation: Rotation;
+  healthy: boolean;
+  /** Recorded as out by an earlier run. */
+  inLedger: boolean;
+  /** It already runs the release, verified. */
+  upToDate: boolean;
+  /** The release to go back to; absent on a first deploy. */
+  previous?: string;
+}
+
+export interface DropletState extends Starter {
+  course: Course;
+  /** Steps of the course that are still to do, the next one first. */
+  todo: readonly PlannedStep[];
+  running?: PlannedStep;
+  /** Its containers have been, or may have been, changed by this run. */
+  touched: boolean;
+  /** Its first failure. */
+  failure?: Failure;
+  /** Its evidence was collected. */
+  examined: boolean;
+}
+
+export interface RolloutState {
+  policy: Policy;
+  droplets: readonly DropletState[];
+  /** Batches started so far. */
+  batch: number;
+  /** The look for the next batch has been taken. */
+  looked: boolean;
+  looking: boolean;
+  interrupted: boolean;
+  /** Nothing may be changed any more: the lease is lost, or the grace after an interruption has run out. */
+  halted?: { code: string };
+  /** No droplet may leave: the floor. */
+  stuck?: { serving: number; floor: number };
+  /** The droplets already done are being taken back. */
+  revertingFleet: boolean;
+}
+
+export type Action =
+  | { kind: 'look' }
+  | { kind: 'step'; droplet: number; step: PlannedStep; towards: 'new' | 'previous' | 'same' }
+  | { kind: 'batch'; droplets: number[] };
+
+export type Occurrence =
+  | { kind: 'looked'; droplets: { id: number; rotation: Rotation; healthy: boolean }[] }
+  | { kind: 'look-failed'; code: string }
+  | { kind: 'done'; droplet: number }
+  | { kind: 'failed'; droplet: number; failure: Failure }
+  | { kind: 'interrupted' }
+  | { kind: 'halted'; code: string };
+
+export function start(policy: Policy, starters: readonly Starter[]): RolloutState {
+  const droplets = starters.map((starter): DropletState => {
+    const settled = starter.upToDate && starter.healthy && !starter.inLedger && isServingPlace(starter.rotation);
+    return { ...starter, course: settled ? 'done' : 'waiting', todo: [], touched: false, examined: false };
+  });
+  return { policy, droplets, batch: 0, looked: false, looking: false, interrupted: false, revertingFleet: false };
+}
+
+function isServingPlace(rotation: Rotation): boolean {
+  return rotation === 'in' || rotation === 'none';
+}
+
+export function isServing(droplet: { rotation: Rotation; healthy: boolean }): boolean {
+  return isServingPlace(droplet.rotation) && droplet.healthy;
+}
+
+/** What to start now; empty with nothing running means that the rollout is over. */
+export function decide(state: RolloutState): Action[] {
+  if (state.halted) return [];
+  const inHand = state.droplets.filter((droplet) => isInHand(droplet.course));
+  if (inHand.length > 0) return inHand.flatMap(nextStep);
+  if (!mayStartBatch(state) || waiting(state).length === 0) return [];
+  if (!state.looked) return state.looking ? [] : [{ kind: 'look' }];
+  const droplets = nextBatch(state);
+  return droplets.length === 0 ? [] : [{ kind: 'batch', droplets }];
+}
+
+function nextStep(droplet: DropletState): Action[] {
+  const [step] = droplet.todo;
+  if (droplet.running !== undefined || step === undefined) return [];
+  const towards = droplet.course === 'back' ? 'previous' : droplet.course === 'return' ? 'same' : 'new';
+  return [{ kind: 'step', droplet: droplet.id, step, towards }];
+}
+
+function mayStartBatch(state: RolloutState): boolean {
+  if (state.stuck || state.interrupted) return false;
+  return state.revertingFleet || !state.droplets.some((droplet) => droplet.failure);
+}
+
+/** Droplets still to be rolled, those that do not serve first. */
+function waiting(state: RolloutState): DropletState[] {
+  const droplets = state.droplets.filter((droplet) => droplet.course === 'waiting');
+  return [...droplets.filter((droplet) => !isServing(droplet)), ...droplets.filter(isServing)];
+}
+
+/** As many as the batch holds and the floor allows; empty when the floor allows none. */
+function nextBatch(state: RolloutState): number[] {
+  const size = sizeOfBatch(state);
+  let mayLeave = Math.max(0, serving(state) - floorOf(state));
+  const chosen: number[] = [];
+  for (const droplet of waiting(state)) {
+    if (chosen.length === size) break;
+    if (isServing(droplet)) {
+      if (mayLeave === 0) break;
+      mayLeave -= 1;
+    }
+    chosen.push(droplet.id);
+  }
+  return chosen;
+}
+
+function serving(state: RolloutState): number {
+  return state.droplets.filter(isServing).length;
+}
+
+function sizeOfBatch(state: RolloutState): number {
+  return batchSize(state.policy.batch, state.batch, state.droplets.length);
+}
+
+/** The fewest droplets that must serve while the next batch is out. */
+export function floorOf(state: RolloutState): number {
+  const { policy, droplets } = state;
+  if (policy.allowDowntime || !policy.balanced) return 0;
+  return capacityFloor(policy.minInRotation, droplets.length, sizeOfBatch(state));
+}
+
+/** The state after an action was started. */
+export function begin(state: RolloutState, action: Action): RolloutState {
+  switch (action.kind) {
+    case 'look':
+      return { ...state, looking: true };
+    case 'batch':
+      return {
+        ...update(state, action.droplets, (droplet) =>
+          startCourse(state, droplet, state.revertingFleet ? 'back' : 'forward'),
+        ),
+        batch: state.batch + 1,
+        looked: false,
+      };
+    case 'step':
+      return update(state, [action.droplet], (droplet) => ({
+        ...droplet,
+        running: action.step,
+        // From here until it has rejoined and settled it does not count as serving.
+        rotation: action.step === 'leave' || action.step === 'rejoin' ? 'unknown' : droplet.rotation,
+        inLedger: droplet.inLedger || action.step === 'record',
+        touched: droplet.touched || action.step === 'switch',
+      }));
+  }
+}
+
+/** The state after something has happened. */
+export function record(state: RolloutState, occurrence: Occurrence): RolloutState {
+  switch (occurrence.kind) {
+    case 'looked':
+      return afterLook(state, occurrence.droplets);
+    case 'look-failed':
+      // Without a look no droplet may leave; what is in hand was finished before.
+      return { ...state, looking: false, halted: { code: occurrence.code } };
+    case 'done':
+      return update(state, [occurrence.droplet], afterStep);
+    case 'failed':
+      return afterFailure(state, occurrence.droplet, occurrence.failure);
+    case 'interrupted':
+      return turnBackUntouched({ ...state, interrupted: true });
+    case 'halted':
+      return { ...state, halted: { code: occurrence.code } };
+  }
+}
+
+function afterLook(state: RolloutState, found: { id: number; rotation: Rotation; healthy: boolean }[]): RolloutState {
+  const byId = new Map(found.map((droplet) => [droplet.id, droplet]));
+  const droplets = state.droplets.map((droplet) => {
+    const { rotation, healthy } = byId.get(droplet.id) ?? { rotation: 'unknown' as const, healthy: false };
+    return { ...droplet, rotation, healthy };
+  });
+  const looked = { ...state, droplets, looking: false, looked: true };
+  if (nextBatch(looked).length > 0) return looked;
+  return { ...looked, stuck: { serving: serving(looked), floor: floorOf(looked) } };
+}
+
+function afterStep(droplet: DropletState): DropletState {
+  const step = droplet.running;
+  const { running: _, ...idle } = droplet;
+  const next: DropletState = {
+    ...idle,
+    todo: droplet.todo.slice(1),
+    rotation: step === 'leave' ? 'out' : step === 'rejoin' ? 'in' : droplet.rotation,
+    healthy: step === 'settle' || step === 'health' ? true : step === 'switch' ? false : droplet.healthy,
+    inLedger: step === 'clear' ? false : droplet.inLedger,
+    examined: droplet.examined || step === 'evidence',
+  };
+  return next.todo.length > 0 ? next : { ...next, course: endOf(droplet.course) };
+}
+
+function afterFailure(state: RolloutState, id: number, failure: Failure): RolloutState {
+  const failed = update(state, [id], (droplet) => {
+    const { running: _, ...idle } = droplet;
+    // Evidence that can't be had changes nothing: the course goes on.
+    if (failure.step === 'evidence') return afterStep(droplet);
+    const failing: DropletState = {
+      ...idle,
+      failure: droplet.failure ?? failure,
+      healthy: failure.blame === 'release' ? false : droplet.healthy,
+    };
+    return startCourse(state, failing, courseAfterFailure(failing, failure, state.policy.onFailure));
+  });
+  if (failure.step === 'evidence') return failed;
+  const stopping = turnBackUntouched(failed);
+  const first = !state.droplets.some((droplet) => droplet.failure);
+  const fleet = state.policy.onFailure === 'revert-fleet' && failure.blame === 'release' && first && !state.interrupted;
+  return fleet ? takeBackTheDone(stopping) : stopping;
+}
+
+/** Droplets in hand whose containers are as they were go back as they are; the others go on to their end. */
+function turnBackUntouched(state: RolloutState): RolloutState {
+  const ids = state.droplets.filter((d) => d.course === 'forward' && !d.touched).map((d) => d.id);
+  return update(state, ids, (droplet) => startCourse(state, droplet, 'return'));
+}
+
+/** `revert-fleet`: what this run has deployed is queued to go back, in batches under the same floor. */
+function takeBackTheDone(state: RolloutState): RolloutState {
+  const droplets = state.droplets.map((droplet): DropletState => {
+    if (droplet.course === 'waiting') return { ...droplet, course: 'kept' };
+    if (droplet.course === 'done' && droplet.touched && droplet.previous !== undefined) {
+      return { ...droplet, course: 'waiting' };
+    }
+    return droplet;
+  });
+  return { ...state, droplets, revertingFleet: true, looked: false };
+}
+
+function startCourse(state: RolloutState, droplet: DropletState, course: Course): DropletState {
+  const steps = stepsOf(course, droplet, state.policy.balanced);
+  // A step that is still running comes to its end first.
+  const todo = droplet.running === undefined ? steps : [droplet.running, ...steps];
+  return { ...droplet, todo, course: todo.length > 0 ? course : endOf(course) };
+}
+
+function update(
+  state: RolloutState,
+  ids: readonly number[],
+  change: (droplet: DropletState) => DropletState,
+): RolloutState {
+  if (ids.length === 0) return state;
+  return { ...state, droplets: state.droplets.map((d) => (ids.includes(d.id) ? change(d) : d)) };
+}
