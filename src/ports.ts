@@ -161,6 +161,12 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** The project's own files. */
+export interface LocalFiles {
+  /** Throws DeployError local-file when it cannot be read. */
+  read(path: string): Promise<Buffer>;
+}
+
 export interface Reporter {
   /** Never throws: a broken terminal must not stop a rollout. */
   report(event: DeployEvent): void;

@@ -1,0 +1,127 @@
+/**
+ * Watches the balancer at a droplet's own door. DigitalOcean answers 204 before a change takes effect, by an unknown
+ * time, and shows the new membership before its data plane follows; so what counts is what arrives at the droplet.
+ *
+ * The balancer has let go when no new connection has come for longer than one health check interval: then even its own
+ * checks have stopped. Under load much less proves as much: where connections came at a rate λ, a silence of 20/λ (and
+ * at least a second) has a chance of e⁻²⁰ of being an accident.
+ */
+import type { ContainerView } from '../rollout/health.js';
+import type { DoorPort, DoorReading } from './remote/door.js';
+
+/** `counters` see every connection; `sockets` those that a sample meets; `none`: nothing can be read, time must do. */
+export type Instrument = 'counters' | 'sockets' | 'none';
+
+/** Which published ports the balancer reaches the droplet by. */
+export function doorPorts(containers: readonly ContainerView[], balancerPorts: readonly number[]): DoorPort[] {
+  const ports: DoorPort[] = [];
+  for (const container of containers) {
+    if (container.state !== 'running' || container.pid <= 0) continue;
+    if (container.hostNetwork) {
+      ports.push(...balancerPorts.map((port) => ({ host: port, container: port, pid: container.pid })));
+    }
+    for (const { host, container: inside } of container.ports) {
+      if (balancerPorts.includes(host)) ports.push({ host, container: inside, pid: container.pid });
+    }
+  }
+  return ports;
+}
+
+/** Arrivals at the door, from readings taken one after the other. */
+export class DoorWatch {
+  readonly #startedAt: number;
+  #previous: DoorReading;
+  #lastArrivalAt: number;
+  #firstArrivalAt: number | undefined;
+  #arrivals = 0;
+  #readings = 1;
+  #at: number;
+  #instrument: Instrument;
+
+  constructor(first: DoorReading, now: number) {
+    this.#startedAt = now;
+    this.#at = now;
+    this.#lastArrivalAt = now;
+    this.#previous = first;
+    this.#instrument = first.counted !== undefined ? 'counters' : first.established !== undefined ? 'sockets' : 'none';
+  }
+
+  add(reading: DoorReading, now: number): void {
+    const arrived = this.#instrument === 'counters' ? this.#counted(reading) : this.#newPeers(reading);
+    if (arrived > 0) {
+      this.#arrivals += arrived;
+      this.#firstArrivalAt ??= now;
+      this.#lastArrivalAt = now;
+    }
+    if (this.#instrument === 'counters' && reading.counted === undefined) {
+      // The rules are gone with the container; what sockets show is less, but true.
+      this.#instrument = reading.established !== undefined ? 'sockets' : 'none';
+    }
+    this.#previous = reading;
+    this.#readings += 1;
+    this.#at = now;
+  }
+
+  #counted(reading: DoorReading): number {
+    const before = this.#previous.counted ?? 0;
+    const after = reading.counted ?? before;
+    // Docker makes the rule anew with the container: then the counter starts again at zero.
+    return after >= before ? after - before : after;
+  }
+
+  #newPeers(reading: DoorReading): number {
+    let count = 0;
+    for (const peer of reading.peers) if (!this.#previous.peers.has(peer)) count += 1;
+    return count;
+  }
+
+  get instrument(): Instrument {
+    return this.#instrument;
+  }
+
+  get arrivals(): number {
+    return this.#arrivals;
+  }
+
+  get firstArrivalAt(): number | undefined {
+    return this.#firstArrivalAt;
+  }
+
+  /** Connections a second since the watch began. */
+  get rate(): number {
+    const seconds = (this.#at - this.#startedAt) / 1_000;
+    return seconds > 0 ? this.#arrivals / seconds : 0;
+  }
+
+  get watchedMs(): number {
+    return this.#at - this.#startedAt;
+  }
+
+  /** How long nothing has arrived. */
+  get silentMs(): number {
+    return this.#at - this.#lastArrivalAt;
+  }
+
+  /** Connections open at the last reading; undefined when that cannot be read. */
+  get established(): number | undefined {
+    return this.#previous.established;
+  }
+}
+
+/** How late a balancer's check may come beyond its interval, in ms. */
+export function lateness(intervalMs: number): number {
+  return 500 + intervalMs * 0.1;
+}
+
+/**
+ * The silence that proves that the balancer has let go, in ms.
+ * @param rate connections a second before the droplet left; 0 when unknown
+ */
+export function provingSilence(instrument: Instrument, rate: number, intervalMs: number): number {
+  const checksStopped = intervalMs + lateness(intervalMs);
+  if (instrument === 'none') return checksStopped;
+  // Samples can miss a short connection, two intervals of checks less likely.
+  if (instrument === 'sockets') return checksStopped + intervalMs;
+  const trafficStopped = rate > 0 ? Math.max(1_000, 20_000 / rate) : Number.POSITIVE_INFINITY;
+  return Math.min(checksStopped, trafficStopped);
+}

@@ -1,0 +1,142 @@
+/**
+ * A release: a set of files plus image digests, with an id. Built here from local files; on a droplet it is a folder
+ * with these files, SHA256SUMS, images.yml (a compose override that pins the digests) and release.json.
+ */
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { z } from 'zod';
+import type { SourceFile } from '../config/settings.js';
+import type { LocalFiles } from '../ports.js';
+import type { ServiceSpec } from '../rollout/health.js';
+
+export interface ReleaseFile {
+  path: string;
+  mode: number;
+  sha256: string;
+  content: Buffer;
+}
+
+/** What a droplet keeps about a release, in release.json: one line of JSON. */
+export const releaseRecord = z.object({
+  id: z.string(),
+  app: z.string(),
+  environment: z.string(),
+  imageTag: z.string(),
+  /** Hash of the files, their modes, the tag and the environment. */
+  content: z.string(),
+  /** Hash of `content` and the pinned images: the same identity means the same bytes run. */
+  identity: z.string(),
+  createdAt: z.string(),
+  createdBy: z.string(),
+  composeFiles: z.array(z.string()),
+  envFiles: z.array(z.string()),
+  /** By service: the pinned reference that compose runs and the image's id (its config digest, the same everywhere). */
+  images: z.record(z.string(), z.object({ reference: z.string(), pinned: z.string(), imageId: z.string() })),
+  services: z.array(
+    z.object({
+      name: z.string(),
+      image: z.string(),
+      replicas: z.number(),
+      stays: z.boolean(),
+      oneShot: z.boolean(),
+    }),
+  ),
+});
+export type ReleaseRecord = z.infer<typeof releaseRecord>;
+
+/** The part of a release that is known before its images are. */
+export interface ReleaseDraft {
+  id: string;
+  app: string;
+  environment: string;
+  imageTag: string;
+  createdAt: string;
+  createdBy: string;
+  composeFiles: string[];
+  envFiles: string[];
+  files: ReleaseFile[];
+  content: string;
+}
+
+/** e.g. 20261121T074500Z-v1.4.2: UTC to the second, then what of the reference may stand in a path. */
+export function releaseId(now: number, reference: string): string {
+  const time = new Date(now).toISOString().replace(/[-:]|\.\d+/g, '');
+  const short = reference.replace(/[^A-Za-z0-9._-]+/g, '-').slice(0, 40);
+  return `${time}-${short}`;
+}
+
+export async function readFiles(sources: readonly SourceFile[], files: LocalFiles): Promise<ReleaseFile[]> {
+  const read = await Promise.all(
+    sources.map(async ({ localPath, path, mode }) => {
+      const content = await files.read(localPath);
+      return { path, mode, content, sha256: sha256(content) };
+    }),
+  );
+  return read.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+export function contentHash(draft: Omit<ReleaseDraft, 'id' | 'content' | 'createdAt' | 'createdBy'>): string {
+  const files = draft.files.map(({ path, mode, sha256 }) => [path, mode, sha256]);
+  const { app, environment, imageTag, composeFiles, envFiles } = draft;
+  return sha256(JSON.stringify([app, environment, imageTag, composeFiles, envFiles, files]));
+}
+
+export function identityHash(content: string, images: ReleaseRecord['images']): string {
+  const pinned = Object.entries(images).map(([service, image]) => [service, image.imageId]);
+  return sha256(JSON.stringify([content, pinned.sort()]));
+}
+
+export function recordOf(draft: ReleaseDraft, services: ServiceSpec[], images: ReleaseRecord['images']): ReleaseRecord {
+  const { files: _, ...known } = draft;
+  return { ...known, services, images, identity: identityHash(draft.content, images) };
+}
+
+/** A compose override that makes every service run exactly the recorded image. */
+export function imagesOverride(images: ReleaseRecord['images']): string {
+  const services = Object.entries(images).map(
+    ([name, { pinned }]) => `  ${JSON.stringify(name)}: { image: ${JSON.stringify(pinned)} }`,
+  );
+  return ['# Written by do-deploy: the images of this release, by digest.', 'services:', ...services, ''].join('\n');
+}
+
+/** SHA256SUMS, as sha256sum prints and checks it. */
+export function checksums(files: readonly ReleaseFile[]): string {
+  return files.map((file) => `${file.sha256}  ${file.path}\n`).join('');
+}
+
+/** Reads SHA256SUMS: path → hash. */
+export function readChecksums(text: string): Map<string, string> {
+  const sums = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const match = /^([0-9a-f]{64}) [ *](.+)$/.exec(line);
+    if (match?.[1] && match[2]) sums.set(match[2], match[1]);
+  }
+  return sums;
+}
+
+/** The archive for a droplet: what it lacks, SHA256SUMS, and in `.reuse` the paths that it copies from `base`. */
+export async function packFor(
+  draft: ReleaseDraft,
+  base: ReadonlyMap<string, string>,
+): Promise<{ archive: Buffer; reused: ReleaseFile[]; sent: ReleaseFile[] }> {
+  const reused = draft.files.filter((file) => base.get(file.path) === file.sha256);
+  const sent = draft.files.filter((file) => base.get(file.path) !== file.sha256);
+  const { pack } = await import('tar-stream');
+  const tar = pack();
+  const chunks: Buffer[] = [];
+  const packed = (async () => {
+    for await (const chunk of tar) chunks.push(chunk as Buffer);
+  })();
+  tar.entry({ name: 'SHA256SUMS', mode: 0o600 }, checksums(draft.files));
+  tar.entry({ name: '.reuse', mode: 0o600 }, reused.map((file) => `${file.path}\n`).join(''));
+  for (const file of sent) tar.entry({ name: file.path, mode: file.mode }, file.content);
+  tar.finalize();
+  await packed;
+  // Level 1: on a fast line the time goes into compressing, on a slow one most of the gain is there already.
+  return { archive: await promisify(gzip)(Buffer.concat(chunks), { level: 1 }), reused, sent };
+}
+
+function sha256(content: string | Buffer): string {
+  return createHash('sha256').update(content).digest('hex');
+}

@@ -1,0 +1,82 @@
+/**
+ * The instruments at a droplet's own door: how many connections came in on the balancer's target ports, and how many
+ * are open. Read on the droplet, because DigitalOcean tells neither.
+ *
+ * Docker publishes ports by DNAT, so the droplet's own `ss` shows nothing of them. Two instruments, both tried on
+ * Docker 20.10 to 28:
+ *  - the packet counters of the nat table's DOCKER chain: one packet a new connection from outside (root only);
+ *  - /proc/PID/net/tcp and tcp6 of the container: what is connected now, and for 60 s what was (TIME_WAIT).
+ * In-container healthchecks come from loopback and are left out.
+ */
+import type { RemoteCommand } from '../../ports.js';
+import { command, quote } from './command.js';
+
+/** A published port of a running container. */
+export interface DoorPort {
+  host: number;
+  container: number;
+  pid: number;
+}
+
+export interface DoorReading {
+  /** Connections since the rule was made, over all ports; absent when the counters cannot be read. */
+  counted?: number;
+  /** Peers seen on the ports, open or lately closed: `port address:port`, in the kernel's hexadecimal. */
+  peers: Set<string>;
+  /** Connections open now; absent when they cannot be read. */
+  established?: number;
+}
+
+export function doorCommand(ports: readonly DoorPort[]): RemoteCommand {
+  const pids = [...new Set(ports.map((port) => port.pid))].filter((pid) => pid > 0);
+  return command(
+    'door',
+    { ports },
+    [
+      'if [ "$(id -u)" = 0 ]; then as_root=; else as_root="sudo -n"; fi',
+      // A chain that is read while Docker changes it is locked for a moment: -w waits for it.
+      'PATH=$PATH:/usr/sbin:/sbin',
+      '$as_root iptables -w 2 -t nat -L DOCKER -vnx 2>/dev/null | sed -n "s/^ *\\([0-9][0-9]*\\) .* DNAT .*dpt:\\([0-9]*\\) .*$/rule \\2 \\1/p"',
+      ...pids.map(
+        (pid) =>
+          `cat /proc/${pid}/net/tcp /proc/${pid}/net/tcp6 2>/dev/null | awk ${quote(socketsProgram(pid, ports))} || :`,
+      ),
+      'exit 0',
+    ],
+    { timeoutMs: 15_000 },
+  );
+}
+
+/**
+ * Prints `socket PORT PEER STATE` for the container's ports, and `readable`. Fields: kernel's Documentation/networking/
+ * proc_net_tcp: local address, remote address, state (01 established, 06 TIME_WAIT, 0A listening), all hexadecimal;
+ * 0100007F is 127.0.0.1, in tcp6 behind zeros or FFFF0000 (mapped).
+ */
+function socketsProgram(pid: number, ports: readonly DoorPort[]): string {
+  const wanted = ports.filter((port) => port.pid === pid).map((port) => hexPort(port.container));
+  const condition = [...new Set(wanted)].map((hex) => `port == "${hex}"`).join(' || ');
+  return [
+    'NR == 1 { print "readable" }',
+    '{ n = split($2, at, ":"); port = at[n] }',
+    `$4 != "0A" && (${condition}) && $3 !~ /^(0100007F|0000000000000000FFFF00000100007F|00000000000000000000000001000000):/ { print "socket", port, $3, $4 }`,
+  ].join(' ');
+}
+
+function hexPort(port: number): string {
+  return port.toString(16).toUpperCase().padStart(4, '0');
+}
+
+export function readDoor(stdout: string, ports: readonly DoorPort[]): DoorReading {
+  const reading: DoorReading = { peers: new Set() };
+  const hostPorts = new Set(ports.map((port) => port.host));
+  for (const line of stdout.split('\n')) {
+    const [kind, port, value, state] = line.trim().split(' ');
+    if (kind === 'readable') reading.established ??= 0;
+    if (kind === 'rule' && hostPorts.has(Number(port))) reading.counted = (reading.counted ?? 0) + Number(value);
+    if (kind === 'socket' && value !== undefined) {
+      reading.peers.add(`${port} ${value}`);
+      if (state === '01') reading.established = (reading.established ?? 0) + 1;
+    }
+  }
+  return reading;
+}

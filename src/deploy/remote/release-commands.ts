@@ -1,0 +1,206 @@
+/** Commands that put a release on a droplet, start it and confirm it. Pure builders; secrets only by standard input. */
+import type { RemoteCommand } from '../../ports.js';
+import type { ReleaseDraft, ReleaseFile, ReleaseRecord } from '../release.js';
+import { appFolder, command, quote, releaseFolder, SECOND } from './command.js';
+import type { DropletStateFile, OutRecord } from './survey.js';
+
+/** While it is staged a release's folder has this ending: never mistaken for a whole one. */
+const PARTIAL = '.partial';
+
+export function incomingPath(app: string, id: string): string {
+  return `~/do-deploy/${app}/incoming-${id}.tgz`;
+}
+
+/** What start-up.sh and compose need to know; the only variables that are set for them. */
+export interface ComposeRun {
+  app: string;
+  environment: string;
+  imageTag: string;
+  composeFiles: readonly string[];
+  envFiles: readonly string[];
+}
+
+function variables(run: ComposeRun, pinned: boolean): string {
+  const files = pinned ? [...run.composeFiles, 'images.yml'] : run.composeFiles;
+  return [
+    `APP=${quote(run.app)}`,
+    `DEPLOY_ENV=${quote(run.environment)}`,
+    `IMAGE_TAG=${quote(run.imageTag)}`,
+    `COMPOSE_FILES=${quote(files.join(' '))}`,
+    `ENV_FILES=${quote(run.envFiles.join(' '))}`,
+  ].join(' ');
+}
+
+function composeConfig(run: ComposeRun): string {
+  const files = run.composeFiles.map((file) => `-f ${quote(file)}`);
+  const envFiles = run.envFiles.map((file) => `--env-file ${quote(file)}`);
+  const exported = `DEPLOY_ENV=${quote(run.environment)} IMAGE_TAG=${quote(run.imageTag)}`;
+  return `${exported} docker compose --project-name ${quote(run.app)} ${[...files, ...envFiles].join(' ')} config --format json`;
+}
+
+/**
+ * Unpacks the uploaded archive beside the other releases, copies what did not change from `base`, verifies every file
+ * by SHA-256 and prints `docker compose config` (which holds secrets: it is read and never shown).
+ */
+export function unpackCommand(
+  draft: ReleaseDraft,
+  base: string | undefined,
+  reused: readonly ReleaseFile[],
+): RemoteCommand {
+  const { app, id } = draft;
+  const incoming = `incoming-${id}.tgz`;
+  const chmods = [0o600, 0o755].flatMap((mode) => {
+    const paths = reused.filter((file) => file.mode === mode).map((file) => quote(file.path));
+    return paths.length > 0 ? [`chmod ${mode.toString(8)} ${paths.join(' ')}`] : [];
+  });
+  return command(
+    'unpack',
+    { app, release: id, ...(base !== undefined && { base }) },
+    [
+      'set -eu',
+      'umask 022',
+      `cd ${appFolder(app)}`,
+      `part=releases/${quote(id + PARTIAL)}`,
+      'rm -rf "$part"',
+      'mkdir -p "$part"',
+      // After a dropped connection the command is run again: the archive stays until all is well.
+      `tar --no-same-owner -xpzf ${quote(incoming)} -C "$part"`,
+      base === undefined
+        ? undefined
+        : `if [ -s "$part/.reuse" ]; then tar -cf - -C releases/${quote(base)} -T "$PWD/$part/.reuse" | tar --no-same-owner -xpf - -C "$part"; fi`,
+      'cd "$part"',
+      'rm -f .reuse',
+      ...chmods,
+      'sha256sum -c SHA256SUMS >/dev/null',
+      composeConfig(draft),
+      `rm -f ../../${quote(incoming)}`,
+    ],
+    { timeoutMs: 120 * SECOND },
+  );
+}
+
+/**
+ * Pulls the release's images and prints `docker image inspect` of them. With `pinned`, images.yml is written first and
+ * exactly those digests are pulled. Exit code 77: the registry refused the login.
+ */
+export function pullCommand(
+  draft: ReleaseDraft,
+  images: readonly string[],
+  options: { override?: string; registry?: { server: string; username: string; password: string }; timeoutMs: number },
+): RemoteCommand {
+  const { registry, override } = options;
+  const login = registry && `REGISTRY_SERVER=${quote(registry.server)} REGISTRY_USERNAME=${quote(registry.username)}`;
+  return command(
+    'pull',
+    { app: draft.app, release: draft.id, images, pinned: override !== undefined },
+    [
+      'set -eu',
+      `cd ${releaseFolder(draft.app, draft.id + PARTIAL)}`,
+      override === undefined ? undefined : `printf '%s' ${quote(override)} >images.yml`,
+      // Its progress would be taken for the answer.
+      `${variables(draft, override !== undefined)} ${login ? `${login} ` : ''}sh scripts/start-up.sh pull >&2`,
+      images.length > 0 ? `docker image inspect ${images.map(quote).join(' ')}` : "echo '[]'",
+    ],
+    { timeoutMs: options.timeoutMs, ...(registry && { stdin: `${registry.password}\n` }) },
+  );
+}
+
+/** Makes the staged folder a release, under `record.id`; when that one is there already the staged one goes. */
+export function sealCommand(draft: ReleaseDraft, record: ReleaseRecord, override: string): RemoteCommand {
+  const part = quote(draft.id + PARTIAL);
+  const final = quote(record.id);
+  return command('seal', { app: draft.app, staged: draft.id, release: record.id }, [
+    'set -eu',
+    `cd ${appFolder(draft.app)}/releases`,
+    `if [ -f ${final}/release.json ]; then rm -rf ${part}; exit 0; fi`,
+    `printf '%s' ${quote(override)} >${part}/images.yml`,
+    `printf '%s\\n' ${quote(JSON.stringify(record))} >${part}/release.json`,
+    `mv ${part} ${final}`,
+  ]);
+}
+
+/** Removes what a run staged and will not use. */
+export function discardCommand(app: string, id: string): RemoteCommand {
+  return command('discard', { app, release: id }, [
+    `cd ${appFolder(app)} && rm -rf releases/${quote(id + PARTIAL)} incoming-${quote(id)}.tgz`,
+  ]);
+}
+
+/** Writes state.json, then starts the release's containers. */
+export function switchCommand(record: ReleaseRecord, state: DropletStateFile, timeoutMs: number): RemoteCommand {
+  return command(
+    'switch',
+    { app: record.app, release: record.id, state },
+    [
+      'set -eu',
+      `cd ${appFolder(record.app)}`,
+      ...writeFile('state.json', state),
+      `${variables(record, true)} sh releases/${quote(record.id)}/scripts/start-up.sh up 2>&1`,
+    ],
+    { timeoutMs },
+  );
+}
+
+/** The gates have passed: `current` points to the release, and the droplet counts as verified. */
+export function confirmCommand(app: string, state: DropletStateFile): RemoteCommand {
+  return command('confirm', { app, release: state.release, state }, [
+    'set -eu',
+    `cd ${appFolder(app)}`,
+    // A rename replaces the link at once; where mv lacks -T the link is replaced in two moves.
+    `ln -sfn releases/${quote(state.release)} current.new`,
+    'mv -Tf current.new current 2>/dev/null || { rm -f current; mv current.new current; }',
+    ...writeFile('state.json', state),
+    'rm -f out.json',
+  ]);
+}
+
+export function markOutCommand(app: string, out: OutRecord): RemoteCommand {
+  return command('mark-out', { app, out }, [
+    'set -eu',
+    'umask 077',
+    `mkdir -p ${appFolder(app)}`,
+    `cd ${appFolder(app)}`,
+    // An earlier run's mark tells since when it has been out: it stays.
+    'if [ -s out.json ]; then exit 0; fi',
+    ...writeFile('out.json', out),
+  ]);
+}
+
+export function clearMarkCommand(app: string): RemoteCommand {
+  return command('clear-mark', { app }, [`rm -f ${appFolder(app)}/out.json`]);
+}
+
+/** Writes the history line, and removes releases and images that are kept no longer. Failures here fail nothing. */
+export function finishCommand(
+  record: ReleaseRecord,
+  historyLine: string,
+  remove: { releases: string[]; images: string[] },
+): RemoteCommand {
+  const prune = [...remove.releases, ...remove.images].map(quote).join(' ');
+  return command(
+    'finish',
+    { app: record.app, release: record.id, remove },
+    [
+      'set -eu',
+      `cd ${appFolder(record.app)}`,
+      `printf '%s\\n' ${quote(historyLine)} >>history.jsonl`,
+      // Left behind by runs that died while staging, at least a day ago.
+      "find . releases -maxdepth 1 \\( -name 'incoming-*.tgz' -o -name '*.partial' \\) -mtime +0 -exec rm -rf {} + 2>/dev/null || :",
+      prune
+        ? `${variables(record, true)} sh releases/${quote(record.id)}/scripts/start-up.sh prune ${prune}`
+        : undefined,
+    ],
+    { timeoutMs: 120 * SECOND, repeatable: false },
+  );
+}
+
+export function logsCommand(app: string, containerIds: readonly string[]): RemoteCommand {
+  return command('logs', { app, containerIds }, [
+    ...containerIds.map((id) => `echo '--- ${id}'; docker logs --tail 50 ${quote(id)} 2>&1`),
+    'exit 0',
+  ]);
+}
+
+function writeFile(name: string, value: unknown): string[] {
+  return [`printf '%s\\n' ${quote(JSON.stringify(value))} >${name}.new`, `mv -f ${name}.new ${name}`];
+}

@@ -1,0 +1,128 @@
+/** The first look at a droplet: tools, disk, what do-deploy keeps there, what runs. One round trip. */
+import { z } from 'zod';
+import type { RemoteCommand } from '../../ports.js';
+import { type ReleaseRecord, readChecksums, releaseRecord } from '../release.js';
+import { appFolder, command } from './command.js';
+import { type ContainersSeen, containersScript, readContainers } from './containers.js';
+
+/** state.json: what the droplet's containers are, or were about to become. Written before they change. */
+export const dropletState = z.object({
+  release: z.string(),
+  /** `switching` until the gates have passed. */
+  phase: z.enum(['switching', 'verified']),
+  /** The release it ran, verified, before. */
+  previous: z.string().optional(),
+  run: z.string(),
+  since: z.string(),
+});
+export type DropletStateFile = z.infer<typeof dropletState>;
+
+/** out.json: since when, and by which run, the droplet is out of rotation. */
+export const outRecord = z.object({ since: z.string(), run: z.string(), who: z.string() });
+export type OutRecord = z.infer<typeof outRecord>;
+
+export interface Survey {
+  home: string;
+  docker?: string;
+  compose?: string;
+  /** What Docker or compose said instead of a version. */
+  problems: string[];
+  diskFreeBytes?: number;
+  /** e.g. "92%" */
+  diskUsed?: string;
+  /** The release that `current` points to: the last verified one. */
+  current?: string;
+  releases: ReleaseRecord[];
+  state?: DropletStateFile;
+  out?: OutRecord;
+  /** SHA256SUMS of the current release. */
+  checksums: Map<string, string>;
+  containers?: ContainersSeen;
+}
+
+const MARK = '--- do-deploy:';
+
+/** @param prepare also makes the app's folder, 0700 */
+export function surveyCommand(app: string, prepare: boolean): RemoteCommand {
+  const section = (name: string) => `echo '${MARK}${name}'`;
+  return command(
+    'survey',
+    { app, prepare },
+    [
+      'set -u',
+      'umask 077',
+      prepare ? `mkdir -p ${appFolder(app)}/releases` : undefined,
+      section('home'),
+      'echo "$HOME"',
+      section('docker'),
+      'docker version --format \'{{.Server.Version}}\' 2>&1 || echo "failed $?"',
+      section('compose'),
+      'docker compose version --short 2>&1 || echo "failed $?"',
+      section('disk'),
+      'df -Pk "$(docker info --format \'{{.DockerRootDir}}\' 2>/dev/null || echo /)" 2>/dev/null | tail -n 1',
+      `cd ${appFolder(app)} 2>/dev/null || exit 0`,
+      section('current'),
+      'readlink current 2>/dev/null',
+      section('releases'),
+      'for file in releases/*/release.json; do if [ -f "$file" ]; then cat "$file"; echo; fi; done',
+      section('state'),
+      'cat state.json 2>/dev/null',
+      section('out'),
+      'cat out.json 2>/dev/null',
+      section('checksums'),
+      'cat current/SHA256SUMS 2>/dev/null',
+      section('containers'),
+      ...containersScript(app),
+      'exit 0',
+    ],
+    { timeoutMs: 60_000 },
+  );
+}
+
+export function readSurvey(stdout: string): Survey {
+  const sections = new Map<string, string>();
+  for (const part of stdout.split(MARK).slice(1)) {
+    const end = part.indexOf('\n');
+    sections.set(part.slice(0, end), part.slice(end + 1).trim());
+  }
+  const text = (name: string) => sections.get(name) ?? '';
+  const problems: string[] = [];
+  const version = (name: string) => {
+    const said = text(name);
+    if (/^v?\d/.test(said) && !/failed \d+$/.test(said)) return said.replace(/^v/, '');
+    problems.push(said.replace(/\s*failed \d+$/, '') || `${name} gave no answer`);
+    return undefined;
+  };
+  const docker = version('docker');
+  const compose = version('compose');
+  const disk = text('disk').split(/\s+/);
+  const freeKilobytes = Number(disk[3]);
+  const current = text('current').replace(/^.*\//, '');
+  const state = parseLine(dropletState, text('state'));
+  const out = parseLine(outRecord, text('out'));
+  return {
+    home: text('home'),
+    ...(docker && { docker }),
+    ...(compose && { compose }),
+    problems,
+    ...(Number.isFinite(freeKilobytes) && disk.length >= 5 && { diskFreeBytes: freeKilobytes * 1024 }),
+    ...(disk[4] && { diskUsed: disk[4] }),
+    ...(current && { current }),
+    releases: text('releases')
+      .split('\n')
+      .flatMap((line) => parseLine(releaseRecord, line) ?? []),
+    ...(state && { state }),
+    ...(out && { out }),
+    checksums: readChecksums(text('checksums')),
+    ...(text('containers').startsWith('now ') && { containers: readContainers(text('containers')) }),
+  };
+}
+
+/** Undefined for what is not there or not (whole) JSON: a half-written file must not stop a repair. */
+function parseLine<T>(schema: z.ZodType<T>, line: string): T | undefined {
+  try {
+    return schema.parse(JSON.parse(line));
+  } catch {
+    return undefined;
+  }
+}

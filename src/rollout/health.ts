@@ -1,0 +1,132 @@
+/** Judges whether a compose project is healthy. Pure: what was seen goes in, a verdict comes out. */
+
+/** A container as `docker inspect` shows it, cut to what the verdict needs. */
+export interface ContainerView {
+  id: string;
+  service: string;
+  /** created, running, restarting, exited, paused, dead, removing */
+  state: string;
+  /** Absent without a healthcheck. */
+  health?: 'starting' | 'healthy' | 'unhealthy';
+  /** The last output of its healthcheck. */
+  healthOutput?: string;
+  exitCode: number;
+  oomKilled: boolean;
+  /** What Docker says went wrong with starting it. */
+  error?: string;
+  /** Restarts by Docker's restart policy. */
+  restarts: number;
+  restartPolicy: string;
+  /** Milliseconds since the epoch, by the droplet's clock. */
+  startedAt: number;
+  imageId: string;
+  imageRef: string;
+  pid: number;
+  /** `host` network: the ports are the droplet's own. */
+  hostNetwork: boolean;
+  /** Published tcp ports. */
+  ports: { host: number; container: number }[];
+}
+
+/** A service as `docker compose config` shows it. */
+export interface ServiceSpec {
+  name: string;
+  image: string;
+  replicas: number;
+  /** It publishes ports or has a healthcheck, so it is meant to stay; others may end with exit code 0. */
+  stays: boolean;
+  /** Another service waits for it to complete. */
+  oneShot: boolean;
+}
+
+export type Verdict =
+  | { kind: 'healthy' }
+  | { kind: 'waiting'; detail: string }
+  /** It can no longer succeed. `cause` is one sentence without a full stop: "app exited 137: out of memory". */
+  | { kind: 'failed'; service: string; cause: string };
+
+/** A container without a healthcheck counts as up when it has run this long without a restart. */
+export const STEADY_MS = 3_000;
+/** Docker restarts a crashing container for ever; after this many it is called a crash loop. */
+export const CRASH_LOOP_RESTARTS = 3;
+
+/** @param now the droplet's clock, ms since the epoch */
+export function judgeHealth(
+  services: readonly ServiceSpec[],
+  containers: readonly ContainerView[],
+  now: number,
+): Verdict {
+  const waits: string[] = [];
+  for (const service of services) {
+    const own = containers.filter((container) => container.service === service.name);
+    const verdicts = own.map((container) => judgeContainer(service, container, now));
+    const failed = verdicts.find((verdict) => verdict.kind === 'failed');
+    if (failed) return failed;
+    const wait = verdicts.find((verdict) => verdict.kind === 'waiting');
+    if (wait?.kind === 'waiting') waits.push(wait.detail);
+    else if (own.length < service.replicas) {
+      waits.push(
+        own.length === 0 ? `${service.name} has no container` : `${service.name} ${own.length}/${service.replicas}`,
+      );
+    }
+  }
+  return waits.length === 0 ? { kind: 'healthy' } : { kind: 'waiting', detail: waits.join(', ') };
+}
+
+function judgeContainer(service: ServiceSpec, container: ContainerView, now: number): Verdict {
+  const { name } = service;
+  const failed = (cause: string): Verdict => ({ kind: 'failed', service: name, cause });
+  if (container.restarts >= CRASH_LOOP_RESTARTS) {
+    return failed(`${name} keeps restarting: ${container.restarts} times, ${exitPhrase(container)}`);
+  }
+  switch (container.state) {
+    case 'running':
+      return judgeRunning(service, container, now);
+    case 'exited':
+    case 'dead':
+      if (container.exitCode !== 0 || container.error) return failed(`${name} ${exitPhrase(container)}`);
+      if (service.stays && !service.oneShot) return failed(`${name} exited 0, but it is meant to keep running`);
+      return { kind: 'healthy' };
+    case 'restarting':
+      return { kind: 'waiting', detail: `${name} restarting (${exitPhrase(container)})` };
+    default:
+      if (container.error) return failed(`${name} did not start: ${container.error}`);
+      return { kind: 'waiting', detail: `${name} ${container.state}` };
+  }
+}
+
+function judgeRunning(service: ServiceSpec, container: ContainerView, now: number): Verdict {
+  const { name } = service;
+  if (container.health === 'unhealthy') {
+    const output = container.healthOutput ? `: ${container.healthOutput}` : '';
+    return { kind: 'failed', service: name, cause: `${name} is unhealthy${output}` };
+  }
+  if (container.health === 'starting') return { kind: 'waiting', detail: `${name} starting` };
+  if (service.oneShot) return { kind: 'waiting', detail: `${name} still running` };
+  if (container.health === undefined && now - container.startedAt < STEADY_MS) {
+    return { kind: 'waiting', detail: `${name} just started` };
+  }
+  return { kind: 'healthy' };
+}
+
+function exitPhrase(container: ContainerView): string {
+  if (container.oomKilled) return `exited ${container.exitCode}: out of memory`;
+  if (container.error) return `exited ${container.exitCode}: ${container.error}`;
+  if (container.exitCode === 137) return 'exited 137: killed';
+  if (container.exitCode === 127) return 'exited 127: command not found in the image';
+  if (container.exitCode === 126) return 'exited 126: command not executable in the image';
+  return `exited ${container.exitCode}`;
+}
+
+/**
+ * Whether the containers stayed the same while they were watched: none was replaced or started again. A crash loop
+ * shows up here even when each look finds it running.
+ */
+export function restartedSince(before: readonly ContainerView[], after: readonly ContainerView[]): string | undefined {
+  for (const container of after) {
+    const earlier = before.find((other) => other.id === container.id);
+    if (earlier && earlier.state === 'running' && container.startedAt > earlier.startedAt) return container.service;
+    if (earlier && container.restarts > earlier.restarts) return container.service;
+  }
+  return undefined;
+}

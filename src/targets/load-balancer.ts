@@ -1,0 +1,101 @@
+/** Droplets behind a load balancer that holds them by id (at most ten), or by a tag (any number). */
+import type { Clock, Cloud, Droplet, LoadBalancer } from '../ports.js';
+import type { Rotation } from '../rollout/model.js';
+import { settleChange } from './settle-change.js';
+import type { Look, Target } from './target.js';
+
+interface LedgerTags {
+  has(droplet: Droplet): boolean;
+}
+
+/** How a droplet is in or out: its id in the balancer's list, or the balancer's tag on it. */
+interface Membership {
+  change(dropletId: number, wanted: 'in' | 'out'): Promise<void>;
+  /** Whether DigitalOcean shows the droplet in, and the balancer has no change under way. */
+  shows(dropletId: number, wanted: 'in' | 'out'): Promise<boolean>;
+}
+
+export class LoadBalancerTarget implements Target {
+  readonly description: string;
+  readonly healthCheck;
+  readonly proxyProtocol;
+  readonly ports: readonly number[];
+  readonly notices: readonly string[];
+  readonly #cloud: Cloud;
+  readonly #clock: Clock;
+  readonly #balancer: LoadBalancer;
+  readonly #ledger: LedgerTags;
+  readonly #membership: Membership;
+
+  constructor(cloud: Cloud, clock: Clock, balancer: LoadBalancer, ledger: LedgerTags, notices: readonly string[] = []) {
+    this.#cloud = cloud;
+    this.#clock = clock;
+    this.#balancer = balancer;
+    this.#ledger = ledger;
+    this.description = `load balancer "${balancer.name}"${balancer.ip ? ` (${balancer.ip})` : ''}`;
+    this.healthCheck = balancer.healthCheck;
+    this.proxyProtocol = balancer.proxyProtocol;
+    this.ports = [...new Set([...balancer.targetPorts, balancer.healthCheck.port])];
+    this.notices = notices;
+    this.#membership =
+      balancer.tag === undefined ? memberById(cloud, balancer.id) : memberByTag(cloud, balancer.id, balancer.tag);
+  }
+
+  /** The fleet is the balancer's droplets and those in the ledger: one that a crash left out is still seen. */
+  async look(): Promise<Look> {
+    const [balancer, droplets] = await Promise.all([
+      this.#cloud.getLoadBalancer(this.#balancer.id),
+      this.#cloud.listDroplets(),
+    ]);
+    const members = new Set(balancer.dropletIds);
+    const fleet = droplets.filter((droplet) => members.has(droplet.id) || this.#ledger.has(droplet));
+    return {
+      balancer,
+      droplets: fleet
+        .sort((a, b) => a.id - b.id)
+        .map((droplet) => ({
+          droplet,
+          rotation: (members.has(droplet.id) ? 'in' : 'out') as Rotation,
+          inLedger: this.#ledger.has(droplet),
+        })),
+    };
+  }
+
+  leave(dropletId: number): Promise<void> {
+    return this.#settle(dropletId, 'out');
+  }
+
+  rejoin(dropletId: number): Promise<void> {
+    return this.#settle(dropletId, 'in');
+  }
+
+  async #settle(dropletId: number, wanted: 'in' | 'out'): Promise<void> {
+    await settleChange(
+      {
+        what: `droplet ${dropletId} ${wanted === 'in' ? 'into' : 'out of'} ${this.description}`,
+        apply: () => this.#membership.change(dropletId, wanted),
+        shows: () => this.#membership.shows(dropletId, wanted),
+      },
+      this.#clock,
+    );
+  }
+}
+
+function memberById(cloud: Cloud, id: string): Membership {
+  return {
+    change: (dropletId, wanted) =>
+      wanted === 'in' ? cloud.addDroplets(id, [dropletId]) : cloud.removeDroplets(id, [dropletId]),
+    shows: async (dropletId, wanted) => {
+      const balancer = await cloud.getLoadBalancer(id);
+      return balancer.status === 'active' && balancer.dropletIds.includes(dropletId) === (wanted === 'in');
+    },
+  };
+}
+
+function memberByTag(cloud: Cloud, id: string, tag: string): Membership {
+  return {
+    ...memberById(cloud, id),
+    change: (dropletId, wanted) =>
+      wanted === 'in' ? cloud.tagDroplets(tag, [dropletId]) : cloud.untagDroplets(tag, [dropletId]),
+  };
+}

@@ -1,0 +1,37 @@
+import type { TargetSettings } from '../config/settings.js';
+import { CloudError } from '../errors.js';
+import type { Clock, Cloud, Droplet, LoadBalancer } from '../ports.js';
+import { deployable, findBalancer } from './find-balancer.js';
+import { LoadBalancerTarget } from './load-balancer.js';
+import { SingleDropletTarget } from './single-droplet.js';
+import type { Target } from './target.js';
+
+/** Finds what the settings name and checks that it can be deployed to. Changes nothing. */
+export async function openTarget(
+  settings: TargetSettings,
+  cloud: Cloud,
+  clock: Clock,
+  ledger: { has(droplet: Droplet): boolean },
+): Promise<Target> {
+  if (settings.kind === 'droplet') return new SingleDropletTarget(cloud, settings.id);
+  const balancer = await deployable(cloud, await findBalancer(cloud, settings.ref), clock);
+  const notices = balancer.tag === undefined ? [] : await sharedTagNotices(cloud, balancer, balancer.tag);
+  return new LoadBalancerTarget(cloud, clock, balancer, ledger, notices);
+}
+
+/** Untagging a droplet takes it from everything that goes by the tag, not only from this balancer. */
+async function sharedTagNotices(cloud: Cloud, balancer: LoadBalancer, tag: string): Promise<string[]> {
+  const others = (await cloud.listLoadBalancers()).filter((other) => other.tag === tag && other.id !== balancer.id);
+  const sharing = others.map((other) => `load balancer "${other.name}"`);
+  try {
+    sharing.push(...(await cloud.firewallsWithTag(tag)).map((name) => `firewall "${name}"`));
+  } catch (error) {
+    if (!(error instanceof CloudError) || error.kind !== 'forbidden') throw error;
+    sharing.push('any firewalls (the token lacks firewall:read, so do-deploy cannot tell)');
+  }
+  const whileOut =
+    sharing.length === 0 ? '' : ` While a droplet is out, these do not apply to it either: ${sharing.join(', ')}.`;
+  return [
+    `Load balancer "${balancer.name}" takes its droplets by the tag "${tag}": a droplet leaves by being untagged.${whileOut}`,
+  ];
+}

@@ -1,0 +1,58 @@
+/** Makes a change to a membership true, whatever happens to the answer: change, read back, change again if need be. */
+import { CloudError, DeployError } from '../errors.js';
+import type { Clock } from '../ports.js';
+
+export interface Change {
+  /** For people: "web-1 out of load balancer web". */
+  what: string;
+  /** Asks DigitalOcean for it. */
+  apply(): Promise<void>;
+  /** Whether DigitalOcean shows it. */
+  shows(): Promise<boolean>;
+}
+
+/** How long DigitalOcean may take to show a change that it accepted. */
+export const SHOWN_WITHIN_MS = 120_000;
+const TRIES = 4;
+
+/**
+ * Returns when the change shows. An answer that was lost, a 404 or a 422 is decided by what DigitalOcean shows, never by
+ * guessing. Throws DeployError change-not-shown after two minutes, or the last CloudError.
+ */
+export async function settleChange(change: Change, clock: Clock): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await change.apply();
+      break;
+    } catch (error) {
+      if (!(error instanceof CloudError)) throw error;
+      const undecided = error.outcome === 'unknown' || error.kind === 'not-found' || error.kind === 'unprocessable';
+      if (!undecided) throw error;
+      if (await showsBeforeLong(change, clock)) return;
+      if (attempt === TRIES) throw error;
+    }
+  }
+  const deadline = clock.now() + SHOWN_WITHIN_MS;
+  for (let pause = 250; ; pause = Math.min(pause * 2, 4_000)) {
+    if (await change.shows()) return;
+    if (clock.now() >= deadline) {
+      throw new DeployError(
+        'change-not-shown',
+        `DigitalOcean accepted ${change.what}, but did not show it within two minutes.`,
+        {
+          hint: 'Look at the load balancer in the control panel; when it is active, run do-deploy again.',
+        },
+      );
+    }
+    await clock.sleep(pause);
+  }
+}
+
+/** After a lost answer: the change may be applied and not yet be shown. */
+async function showsBeforeLong(change: Change, clock: Clock): Promise<boolean> {
+  for (const pause of [0, 500, 1_500]) {
+    await clock.sleep(pause);
+    if (await change.shows()) return true;
+  }
+  return false;
+}

@@ -1,0 +1,39 @@
+/** One droplet by id, behind no balancer: staging. */
+import { CloudError, DeployError } from '../errors.js';
+import type { Cloud } from '../ports.js';
+import type { Look, Target } from './target.js';
+
+export class SingleDropletTarget implements Target {
+  readonly description: string;
+  readonly proxyProtocol = false;
+  readonly ports: readonly number[] = [];
+  readonly notices: readonly string[] = [];
+  readonly #cloud: Cloud;
+  readonly #id: number;
+
+  constructor(cloud: Cloud, id: number) {
+    this.#cloud = cloud;
+    this.#id = id;
+    this.description = `droplet ${id}`;
+  }
+
+  async look(): Promise<Look> {
+    try {
+      const droplet = await this.#cloud.getDroplet(this.#id);
+      return { droplets: [{ droplet, rotation: 'none', inLedger: false }] };
+    } catch (error) {
+      if (error instanceof CloudError && error.kind === 'not-found') {
+        throw new DeployError('droplet-not-found', `There is no droplet ${this.#id}.`, {
+          source: 'user',
+          hint: 'Set droplet: in config/deploy.yml (or STAGING_DROPLET_ID) to the id in the droplet’s address in the control panel.',
+          cause: error,
+        });
+      }
+      throw error;
+    }
+  }
+
+  async leave(): Promise<void> {}
+
+  async rejoin(): Promise<void> {}
+}

@@ -1,0 +1,26 @@
+/** Where an environment's droplets come from, and how one leaves and rejoins rotation. */
+import type { Droplet, HealthCheck, LoadBalancer } from '../ports.js';
+import type { Rotation } from '../rollout/model.js';
+
+/** The droplets and their rotation at one moment. */
+export interface Look {
+  droplets: { droplet: Droplet; rotation: Rotation; inLedger: boolean }[];
+  balancer?: LoadBalancer;
+}
+
+export interface Target {
+  /** For people: `load balancer "web" (203.0.113.9)`. */
+  readonly description: string;
+  /** How the balancer checks a droplet; absent without a balancer. */
+  readonly healthCheck?: HealthCheck;
+  readonly proxyProtocol: boolean;
+  /** Ports on the droplets that the balancer reaches: its rules' targets and its health check's. */
+  readonly ports: readonly number[];
+  /** What the user should know before anything changes. */
+  readonly notices: readonly string[];
+  /** Reads droplets, membership and ledger afresh. Throws CloudError. */
+  look(): Promise<Look>;
+  /** Out of rotation, read back; returns when DigitalOcean shows it. Throws CloudError or DeployError. */
+  leave(dropletId: number): Promise<void>;
+  rejoin(dropletId: number): Promise<void>;
+}
