@@ -46,7 +46,7 @@ export function stepsOf(course: Course, droplet: Situation, balanced: boolean): 
   switch (course) {
     case 'forward':
     case 'back':
-      if (!balanced) return [...evidence, 'switch', 'health', 'settle'];
+      if (!balanced) return [...evidence, 'switch', 'health', 'settle', 'clear'];
       return [
         ...evidence,
         ...(droplet.inLedger ? [] : ['record' as const]),

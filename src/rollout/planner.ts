@@ -23,6 +23,8 @@ import {
 } from './courses.js';
 import type { Rotation } from './model.js';
 
+export type { Failure, PlannedStep };
+
 export interface Policy {
   batch: readonly BatchSize[];
   minInRotation?: number;

@@ -1,0 +1,48 @@
+/** What a run carries along: ports, settings, and what it found out. */
+import type { Settings } from '../config/settings.js';
+import type { Clock, Cloud, LocalFiles, RemoteShell, Reporter } from '../ports.js';
+import type { DeployEventBody } from '../rollout/model.js';
+import type { Target } from '../targets/target.js';
+import type { Lease } from './lease.js';
+import type { Ledger } from './ledger.js';
+import type { ReleaseRecord } from './release.js';
+
+export interface DeployPorts {
+  cloud: Cloud;
+  shell: RemoteShell;
+  clock: Clock;
+  reporter: Reporter;
+  files: LocalFiles;
+}
+
+/** Who deploys, from where. */
+export interface Deployer {
+  /** user@host, or the CI job's name. */
+  who: string;
+  /** The CI run. */
+  url?: string;
+}
+
+export interface Run {
+  readonly ports: DeployPorts;
+  readonly settings: Settings;
+  /** Unique; in the lease, state.json and out.json. */
+  readonly id: string;
+  readonly deployer: Deployer;
+  readonly target: Target;
+  readonly ledger: Ledger;
+  readonly lease: Lease;
+}
+
+/** What a step needs besides its droplet. */
+export interface StepContext extends Run {
+  /** Towards which release: undefined when the containers are left as they are. */
+  readonly release: ReleaseRecord | undefined;
+  /** Aborted when the wait has lost its purpose: the droplet goes back as it is. */
+  readonly signal: AbortSignal;
+  progress(detail: string): void;
+}
+
+export function reportTo(ports: Pick<DeployPorts, 'clock' | 'reporter'>): (body: DeployEventBody) => void {
+  return (body) => ports.reporter.report({ schema: 1, at: new Date(ports.clock.now()).toISOString(), ...body });
+}

@@ -1,0 +1,179 @@
+/**
+ * The lease: one deploy of an app at a time. A process on each droplet holds a lock while it hears heartbeats from here;
+ * when this end dies, the lock is free within seconds, and nothing has to be cleaned up.
+ */
+import { DeployError } from '../errors.js';
+import type { Clock, HeldProcess } from '../ports.js';
+import {
+  BEAT,
+  FAREWELL,
+  type Holder,
+  holdLeaseCommand,
+  LEASE_SILENCE_SECONDS,
+  readHolder,
+} from './remote/lease-command.js';
+import type { Site } from './site.js';
+
+const BEAT_EVERY_MS = 4_000;
+const ANSWER_WITHIN_MS = 20_000;
+const RETRY_EVERY_MS = 3_000;
+
+export class Lease {
+  readonly #clock: Clock;
+  readonly #app: string;
+  readonly #holder: Holder;
+  readonly #held = new Map<number, HeldProcess>();
+  readonly #sites = new Map<number, Site>();
+  readonly #stopped = new AbortController();
+
+  private constructor(clock: Clock, app: string, holder: Holder) {
+    this.#clock = clock;
+    this.#app = app;
+    this.#holder = holder;
+  }
+
+  /**
+   * Takes the lease on every droplet, or on none. The droplet with the lowest id is taken first and alone: of two
+   * deployers that start at the same moment exactly one gets past it.
+   * @param waitMs how long to wait for another run to end; 0: not at all
+   * @throws DeployError lease-busy, naming the other run
+   */
+  static async acquire(
+    sites: readonly Site[],
+    app: string,
+    holder: Holder,
+    options: { clock: Clock; waitMs: number; onWait?: (other: Holder | undefined) => void; signal?: AbortSignal },
+  ): Promise<Lease> {
+    const { clock, waitMs } = options;
+    const deadline = clock.now() + waitMs;
+    for (let told = false; ; told = true) {
+      const lease = new Lease(clock, app, holder);
+      try {
+        await lease.#takeAll([...sites].sort((a, b) => a.droplet.id - b.droplet.id));
+        void lease.#beat();
+        return lease;
+      } catch (error) {
+        await lease.release();
+        const busy = error instanceof LeaseBusy;
+        if (!busy || clock.now() >= deadline || options.signal?.aborted) throw error;
+        if (!told) options.onWait?.(error.other);
+        await clock.sleep(RETRY_EVERY_MS, options.signal);
+      }
+    }
+  }
+
+  async #takeAll(sites: readonly Site[]): Promise<void> {
+    const [first, ...others] = sites;
+    if (first === undefined) return;
+    await this.#take(first);
+    const taken = await Promise.allSettled(others.map((site) => this.#take(site)));
+    const refused = taken.find((result) => result.status === 'rejected');
+    if (refused) throw refused.reason;
+  }
+
+  /** @returns who held it last without saying farewell */
+  async #take(site: Site): Promise<Holder | undefined> {
+    this.#sites.set(site.droplet.id, site);
+    const process = await site.connection.hold(holdLeaseCommand(this.#app, this.#holder));
+    let last: Holder | undefined;
+    for (;;) {
+      const line = await process.nextLine(ANSWER_WITHIN_MS);
+      if (line === 'held') break;
+      if (line?.startsWith('last')) last = readHolder(line);
+      else if (line?.startsWith('busy')) throw new LeaseBusy(site.host.name, readHolder(line));
+      else if (line === undefined) {
+        const { code, reason } = await process.ended;
+        throw new DeployError(
+          'lease-failed',
+          `The lock on ${site.host.name} cannot be taken: ${code === 69 ? 'flock is not installed' : reason}.`,
+          {
+            droplet: site.host.name,
+            hint: code === 69 ? 'Install util-linux on the droplet.' : 'Run again with --verbose.',
+          },
+        );
+      }
+    }
+    this.#held.set(site.droplet.id, process);
+    void process.ended.then(() => {
+      if (this.#held.get(site.droplet.id) === process) this.#held.delete(site.droplet.id);
+    });
+    return last;
+  }
+
+  async #beat(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      for (const process of this.#held.values()) process.write(BEAT);
+      await this.#clock.sleep(BEAT_EVERY_MS, this.#stopped.signal);
+    }
+  }
+
+  /**
+   * To be asked before every change to a droplet. A lease that was lost with its connection is taken again, and counts
+   * as never lost if nobody else held it in between.
+   * @throws DeployError lease-lost
+   */
+  async ensure(dropletId: number): Promise<void> {
+    const site = this.#sites.get(dropletId);
+    if (site === undefined || this.#held.has(dropletId)) return;
+    try {
+      const last = await this.#retake(site);
+      if (last === undefined || last.run === this.#holder.run) return;
+      throw new LeaseBusy(site.host.name, last);
+    } catch (error) {
+      if (!(error instanceof LeaseBusy)) throw error;
+      throw new DeployError(
+        'lease-lost',
+        `This run lost its lock on ${site.host.name} to another one${describeHolder(error.other)}. It changes nothing more.`,
+        {
+          droplet: site.host.name,
+          hint: 'Wait for the other run to end, then look with `do-deploy status`.',
+          cause: error,
+        },
+      );
+    }
+  }
+
+  /** The lock may still be held by this run's own former process, until it has noticed the silence. */
+  async #retake(site: Site): Promise<Holder | undefined> {
+    const deadline = this.#clock.now() + (LEASE_SILENCE_SECONDS + 5) * 1_000;
+    for (;;) {
+      try {
+        return await this.#take(site);
+      } catch (error) {
+        const own = error instanceof LeaseBusy && error.other?.run === this.#holder.run;
+        if (!own || this.#clock.now() >= deadline) throw error;
+        await this.#clock.sleep(1_000);
+      }
+    }
+  }
+
+  async release(): Promise<void> {
+    this.#stopped.abort();
+    const processes = [...this.#held.values()];
+    this.#held.clear();
+    await Promise.all(
+      processes.map(async (process) => {
+        process.write(FAREWELL);
+        await process.close();
+      }),
+    );
+  }
+}
+
+class LeaseBusy extends DeployError {
+  readonly other: Holder | undefined;
+
+  constructor(droplet: string, other: Holder | undefined) {
+    super('lease-busy', `Another deploy is under way${describeHolder(other)}.`, {
+      droplet,
+      hint: 'Wait for it with --wait-lock 10m. If its process is gone, the lock frees itself within 15 s.',
+    });
+    this.other = other;
+  }
+}
+
+export function describeHolder(holder: Holder | undefined): string {
+  if (holder === undefined) return '';
+  const url = holder.url === undefined ? '' : `, ${holder.url}`;
+  return `: ${holder.who}, release ${holder.release}, since ${holder.since}${url}`;
+}

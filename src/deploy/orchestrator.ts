@@ -1,0 +1,232 @@
+/**
+ * Walks a fleet through a rollout: decide → perform → record → report, until nothing is left to decide.
+ *
+ * What happens next is the planner's business (rollout/planner.ts); how it is done is a step's (steps/). This loop only
+ * carries decisions to steps and outcomes back, and stops carrying when it is told to.
+ */
+import { asDeployError, type DeployError } from '../errors.js';
+import type { Evidence } from '../rollout/model.js';
+import {
+  type Action,
+  begin,
+  decide,
+  type Occurrence,
+  type PlannedStep,
+  type RolloutState,
+  record,
+} from '../rollout/planner.js';
+import { type Run, reportTo, type StepContext } from './context.js';
+import type { ReleaseRecord } from './release.js';
+import type { Site } from './site.js';
+import { clearOut } from './steps/clear.js';
+import { drain } from './steps/drain.js';
+import { collectEvidence } from './steps/evidence.js';
+import { awaitHealth } from './steps/health.js';
+import { leaveRotation } from './steps/leave.js';
+import { probe } from './steps/probe.js';
+import { recordOut } from './steps/record.js';
+import { rejoinRotation } from './steps/rejoin.js';
+import { settle } from './steps/settle.js';
+import { switchRelease } from './steps/switch.js';
+import { lookAtWorld } from './world.js';
+
+const STEPS = {
+  record: recordOut,
+  leave: leaveRotation,
+  drain,
+  switch: switchRelease,
+  health: awaitHealth,
+  probe,
+  rejoin: rejoinRotation,
+  settle,
+  clear: clearOut,
+} as const;
+
+/** Steps that change something: each asks for the lease first. */
+const CHANGES: ReadonlySet<PlannedStep> = new Set(['record', 'leave', 'switch', 'rejoin', 'clear']);
+
+/** Failures that the release is to blame for: there going back helps. */
+const RELEASE_FAULTS = new Set(['start-failed', 'unhealthy', 'health-timeout', 'probe-failed']);
+
+export interface Rolled {
+  state: RolloutState;
+  /** The first failure of the rollout. */
+  error?: DeployError;
+  evidence: { droplet: string; evidence: Evidence }[];
+}
+
+export interface RollOptions {
+  release: ReleaseRecord;
+  /** By droplet: the release to go back to. */
+  previous: ReadonlyMap<number, ReleaseRecord>;
+  /** The first signal: bring the droplet in hand to a safe end. */
+  interrupted: AbortSignal;
+  /** The second, or the end of the grace: stop where you are. */
+  aborted: AbortSignal;
+}
+
+export async function roll(
+  run: Run,
+  sites: readonly Site[],
+  start: RolloutState,
+  options: RollOptions,
+): Promise<Rolled> {
+  return await new Orchestrator(run, sites, start, options).run();
+}
+
+class Orchestrator {
+  readonly #run: Run;
+  readonly #sites: ReadonlyMap<number, Site>;
+  readonly #options: RollOptions;
+  readonly #report;
+  readonly #evidence: Rolled['evidence'] = [];
+  readonly #waits = new Map<number, AbortController>();
+  #state: RolloutState;
+  #error: DeployError | undefined;
+  #inbox: Occurrence[] = [];
+  #wake: () => void = () => {};
+  #performing = 0;
+
+  constructor(run: Run, sites: readonly Site[], start: RolloutState, options: RollOptions) {
+    this.#run = run;
+    this.#sites = new Map(sites.map((site) => [site.droplet.id, site]));
+    this.#state = start;
+    this.#options = options;
+    this.#report = reportTo(run.ports);
+  }
+
+  async run(): Promise<Rolled> {
+    const { interrupted, aborted } = this.#options;
+    const stopWatching = new AbortController();
+    this.#onAbort(interrupted, () => this.#interrupt(), stopWatching.signal);
+    this.#onAbort(aborted, () => this.#post({ kind: 'halted', code: 'aborted' }), stopWatching.signal);
+    try {
+      for (;;) {
+        for (const action of decide(this.#state)) this.#begin(action);
+        if (this.#inbox.length === 0 && (this.#performing === 0 || aborted.aborted)) {
+          // A batch that was just started has steps to decide on.
+          if (aborted.aborted || decide(this.#state).length === 0) break;
+          continue;
+        }
+        await this.#next();
+      }
+    } finally {
+      stopWatching.abort();
+    }
+    return { state: this.#state, evidence: this.#evidence, ...(this.#error && { error: this.#error }) };
+  }
+
+  #onAbort(signal: AbortSignal, act: () => void, until: AbortSignal): void {
+    if (signal.aborted) act();
+    else signal.addEventListener('abort', act, { once: true, signal: until });
+  }
+
+  #post(occurrence: Occurrence): void {
+    this.#inbox.push(occurrence);
+    this.#wake();
+  }
+
+  /** Waits until something has happened, and records all that has. */
+  async #next(): Promise<void> {
+    if (this.#inbox.length === 0) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    const inbox = this.#inbox;
+    this.#inbox = [];
+    for (const occurrence of inbox) this.#state = record(this.#state, occurrence);
+    this.#endLostWaits();
+  }
+
+  #interrupt(): void {
+    this.#post({ kind: 'interrupted' });
+  }
+
+  /** A droplet that goes back as it is need not be drained to the end. */
+  #endLostWaits(): void {
+    for (const droplet of this.#state.droplets) {
+      if (droplet.course === 'return' && !droplet.touched) this.#waits.get(droplet.id)?.abort();
+    }
+  }
+
+  #begin(action: Action): void {
+    this.#state = begin(this.#state, action);
+    if (action.kind === 'batch') {
+      const droplets = action.droplets.map((id) => this.#site(id).host.name);
+      const left = this.#state.droplets.filter((droplet) => droplet.course === 'waiting').length;
+      this.#report({ type: 'batch-started', batch: this.#state.batch, droplets, left });
+      return;
+    }
+    this.#performing += 1;
+    const performed = action.kind === 'look' ? this.#look() : this.#perform(action);
+    void performed.then((occurrence) => {
+      this.#performing -= 1;
+      this.#post(occurrence);
+    });
+  }
+
+  async #look(): Promise<Occurrence> {
+    try {
+      return { kind: 'looked', droplets: await lookAtWorld(this.#run, [...this.#sites.values()]) };
+    } catch (error) {
+      return { kind: 'look-failed', code: this.#keep(error).code };
+    }
+  }
+
+  async #perform(action: Extract<Action, { kind: 'step' }>): Promise<Occurrence> {
+    const { step } = action;
+    const site = this.#site(action.droplet);
+    const droplet = site.host.name;
+    const { clock } = this.#run.ports;
+    const started = clock.now();
+    const context = this.#contextOf(action, droplet);
+    this.#report({ type: 'step-started', droplet, step, ...(context.release && { release: context.release.id }) });
+    try {
+      if (CHANGES.has(step)) await this.#run.lease.ensure(action.droplet);
+      const detail = step === 'evidence' ? await this.#examine(site, context) : await STEPS[step](site, context);
+      this.#report({ type: 'step-finished', droplet, step, ms: clock.now() - started, ...(detail && { detail }) });
+      return { kind: 'done', droplet: action.droplet };
+    } catch (error) {
+      const failure = this.#keep(asDeployError(error).at({ droplet, step }));
+      this.#report({ type: 'step-failed', droplet, step, ms: clock.now() - started, error: failure.info() });
+      if (failure.code === 'lease-lost') return { kind: 'halted', code: failure.code };
+      const blame = RELEASE_FAULTS.has(failure.code) ? 'release' : 'world';
+      return { kind: 'failed', droplet: action.droplet, failure: { step, code: failure.code, blame } };
+    } finally {
+      this.#waits.delete(action.droplet);
+    }
+  }
+
+  #contextOf(action: Extract<Action, { kind: 'step' }>, droplet: string): StepContext {
+    const { release, previous } = this.#options;
+    const wait = new AbortController();
+    this.#waits.set(action.droplet, wait);
+    return {
+      ...this.#run,
+      release:
+        action.towards === 'new' ? release : action.towards === 'previous' ? previous.get(action.droplet) : undefined,
+      signal: wait.signal,
+      progress: (detail) => this.#report({ type: 'step-progress', droplet, step: action.step, detail }),
+    };
+  }
+
+  async #examine(site: Site, context: StepContext): Promise<undefined> {
+    const evidence = await collectEvidence(site, context, this.#error?.message ?? 'unknown');
+    this.#evidence.push({ droplet: site.host.name, evidence });
+    this.#report({ type: 'evidence-collected', droplet: site.host.name, evidence });
+  }
+
+  /** Keeps the first error: what followed from it explains nothing. */
+  #keep(error: unknown): DeployError {
+    const failure = asDeployError(error);
+    this.#error ??= failure;
+    return failure;
+  }
+
+  #site(id: number): Site {
+    const site = this.#sites.get(id);
+    if (site === undefined) throw new Error(`no droplet ${id} in this rollout`);
+    return site;
+  }
+}

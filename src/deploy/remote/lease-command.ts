@@ -1,0 +1,72 @@
+/** The remote half of the lease: a process that holds a lock for as long as it is spoken to. */
+import { z } from 'zod';
+import type { RemoteCommand } from '../../ports.js';
+import { appFolder, command, quote } from './command.js';
+
+export const holder = z.object({
+  run: z.string(),
+  /** user@host, or the CI job. */
+  who: z.string(),
+  url: z.string().optional(),
+  release: z.string(),
+  since: z.string(),
+});
+export type Holder = z.infer<typeof holder>;
+
+/** A silence of this length frees the lock. */
+export const LEASE_SILENCE_SECONDS = 15;
+/** What the client says in between. */
+export const BEAT = 'beat';
+/** What it says last, so that the lock's file does not name it any more. */
+export const FAREWELL = 'bye';
+
+/**
+ * Answers `busy JSON` and ends, or `held` after `last JSON` (whoever held it before and did not say farewell). The lock
+ * is the kernel's: it is gone with the process, whatever killed it. Exit code 69: no flock.
+ */
+export function holdLeaseCommand(app: string, who: Holder): RemoteCommand {
+  return command('lease', { app, holder: who }, [
+    'set -u',
+    'umask 077',
+    'command -v flock >/dev/null || { echo "flock is not installed" >&2; exit 69; }',
+    `mkdir -p ${appFolder(app)}/lease && cd ${appFolder(app)}/lease || exit 1`,
+    'exec 9>>lock',
+    'if ! flock -n 9; then echo "busy $(cat holder 2>/dev/null)"; exit 75; fi',
+    'echo "last $(cat holder 2>/dev/null)"',
+    `printf '%s\\n' ${quote(JSON.stringify(who))} >holder.new && mv -f holder.new holder`,
+    'echo $$ >pid',
+    'echo held',
+    // `read -t` is not in POSIX; the child must not inherit the lock.
+    `while timeout ${LEASE_SILENCE_SECONDS} sh -c 'read -r line && [ "$line" != ${FAREWELL} ] && exit 0; [ "\${line:-}" = ${FAREWELL} ] && exit 3; exit 1' 9>&-; do :; done`,
+    'if [ $? = 3 ]; then rm -f holder; fi',
+    'rm -f pid',
+    'exit 0',
+  ]);
+}
+
+/** Prints `free`, or `held JSON`. Takes nothing. */
+export function leaseStatusCommand(app: string): RemoteCommand {
+  return command('lease-status', { app }, [
+    `cd ${appFolder(app)}/lease 2>/dev/null || { echo free; exit 0; }`,
+    'if [ -f lock ] && ! flock -n lock true; then echo "held $(cat holder 2>/dev/null)"; else echo free; fi',
+  ]);
+}
+
+/** Ends the process that holds the lock: its run then stops before its next change. */
+export function breakLeaseCommand(app: string): RemoteCommand {
+  return command('lease-break', { app }, [
+    `cd ${appFolder(app)}/lease 2>/dev/null || { echo free; exit 0; }`,
+    'if flock -n lock true; then echo free; exit 0; fi',
+    'pid=$(cat pid 2>/dev/null) || exit 1',
+    'kill "$pid" && echo broken',
+  ]);
+}
+
+/** The JSON behind `busy`, `last` or `held`; undefined when there is none. */
+export function readHolder(line: string): Holder | undefined {
+  try {
+    return holder.parse(JSON.parse(line.slice(line.indexOf(' ') + 1)));
+  } catch {
+    return undefined;
+  }
+}

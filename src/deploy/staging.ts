@@ -1,0 +1,344 @@
+/**
+ * Staging: everything that can be done while all droplets still serve. Connect, check, upload, pull, on all droplets in
+ * parallel; a failure here has cost nothing, because nothing has left rotation and no container was touched.
+ */
+import pLimit from 'p-limit';
+import { z } from 'zod';
+import type { Settings } from '../config/settings.js';
+import { asDeployError, DeployError } from '../errors.js';
+import type { Droplet } from '../ports.js';
+import type { ServiceSpec } from '../rollout/health.js';
+import type { StagingStep } from '../rollout/model.js';
+import { type DeployPorts, reportTo } from './context.js';
+import { imagesOverride, packFor, type ReleaseDraft, type ReleaseRecord, recordOf } from './release.js';
+import { readComposeConfig } from './remote/compose-config.js';
+import { discardCommand, incomingPath, pullCommand, sealCommand, unpackCommand } from './remote/release-commands.js';
+import { readSurvey, surveyCommand } from './remote/survey.js';
+import { addressOf, currentRelease, type Site, type Unreachable } from './site.js';
+
+/** Connections and pulls at the same time; more only makes the registry and this machine the bottleneck. */
+const AT_ONCE = 20;
+const MINIMUM_FREE_BYTES = 512 * 1024 * 1024;
+const PULL_WITHIN_MS = 15 * 60_000;
+const UPLOAD_WITHIN_MS = 10 * 60_000;
+
+export interface Staged {
+  record: ReleaseRecord;
+  /** By droplet: it already runs these bytes, verified. */
+  upToDate: Set<number>;
+}
+
+/** Connects to each droplet and takes the survey. Never throws for a single droplet: it is told as unreachable. */
+export async function connectAll(
+  ports: DeployPorts,
+  settings: Settings,
+  droplets: readonly Droplet[],
+  options: { prepare: boolean },
+): Promise<{ sites: Site[]; unreachable: Unreachable[] }> {
+  const limit = pLimit(AT_ONCE);
+  const sites: Site[] = [];
+  const unreachable: Unreachable[] = [];
+  await Promise.all(
+    droplets.map((droplet) =>
+      limit(async () => {
+        try {
+          sites.push(
+            await staged(ports, droplet.name, 'connect', () => connect(ports, settings, droplet, options.prepare)),
+          );
+        } catch (error) {
+          unreachable.push({ droplet, error: asDeployError(error).at({ droplet: droplet.name, step: 'connect' }) });
+        }
+      }),
+    ),
+  );
+  return { sites: sites.sort((a, b) => a.droplet.id - b.droplet.id), unreachable };
+}
+
+async function connect(ports: DeployPorts, settings: Settings, droplet: Droplet, prepare: boolean): Promise<Site> {
+  const address = addressOf(droplet, settings.ssh.address);
+  if (address === undefined) {
+    throw new DeployError('no-address', `${droplet.name} has no ${settings.ssh.address} address.`, {
+      source: 'user',
+      hint: `Set ssh.address: ${settings.ssh.address === 'public' ? 'private' : 'public'} in config/deploy.yml.`,
+    });
+  }
+  const host = { id: droplet.id, name: droplet.name, address };
+  const connection = await ports.shell.connect(host);
+  try {
+    const { stdout } = await connection.run(surveyCommand(settings.app, prepare));
+    const survey = readSurvey(stdout);
+    const containers = survey.containers?.containers ?? [];
+    const site: Site = { droplet, host, connection, survey, containers, services: [] };
+    site.services = currentRelease(site)?.services ?? [];
+    return site;
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
+/** Docker, compose and disk. Throws DeployError docker-missing, compose-missing or disk-full. */
+export function checkSite(site: Site): string {
+  const { survey } = site;
+  const [problem] = survey.problems;
+  if (survey.docker === undefined) {
+    throw new DeployError('docker-missing', `Docker does not answer on ${site.host.name}: ${firstLine(problem)}.`, {
+      droplet: site.host.name,
+      hint: 'Install Docker Engine, start it, and let the SSH user use it (group docker).',
+    });
+  }
+  if (survey.compose === undefined || Number.parseInt(survey.compose, 10) < 2) {
+    throw new DeployError(
+      'compose-missing',
+      `Docker Compose 2 or newer is not on ${site.host.name}: ${firstLine(survey.compose ?? problem)}.`,
+      {
+        droplet: site.host.name,
+        hint: 'Install the package docker-compose-plugin on the droplet.',
+      },
+    );
+  }
+  if (survey.diskFreeBytes !== undefined && survey.diskFreeBytes < MINIMUM_FREE_BYTES) {
+    throw new DeployError(
+      'disk-full',
+      `Only ${Math.round(survey.diskFreeBytes / 1024 / 1024)} MB are free on Docker’s disk on ${site.host.name}.`,
+      {
+        droplet: site.host.name,
+        hint: 'Free at least 512 MB, for instance with `docker image prune` there.',
+      },
+    );
+  }
+  return `Docker ${survey.docker}, compose ${survey.compose}`;
+}
+
+function firstLine(text: string | undefined): string {
+  return (text ?? 'no answer').split('\n')[0] ?? '';
+}
+
+/**
+ * Brings the release to every droplet. The first one's pull resolves the digests; all others pull exactly those.
+ * Throws the first droplet's error, after having removed what was staged.
+ */
+export async function stageAll(
+  ports: DeployPorts,
+  settings: Settings,
+  draft: ReleaseDraft,
+  sites: readonly Site[],
+): Promise<Staged> {
+  const [first, ...others] = sites;
+  if (first === undefined) throw new DeployError('no-droplets', 'There is no droplet to deploy to.');
+  try {
+    const services = await uploadAll(ports, draft, sites);
+    const images = await staged(ports, first.host.name, 'pull', () => pullFirst(settings, draft, first, services));
+    const record = recordAs(draft, services, images, sites);
+    await inParallel(others, (site) =>
+      staged(ports, site.host.name, 'pull', () => pullPinned(settings, draft, site, record)),
+    );
+    await inParallel(sites, async (site) => {
+      await must(site, sealCommand(draft, record, imagesOverride(record.images)), 'seal-failed');
+      const known = site.survey.releases.filter((release) => release.id !== record.id);
+      site.survey = { ...site.survey, releases: [...known, record] };
+    });
+    return {
+      record,
+      upToDate: new Set(sites.filter((site) => runsAlready(site, record)).map((site) => site.droplet.id)),
+    };
+  } catch (error) {
+    await Promise.allSettled(sites.map((site) => site.connection.run(discardCommand(draft.app, draft.id))));
+    throw error;
+  }
+}
+
+/** The bytes may be there under another id, from an earlier run: then that is their id. */
+function recordAs(
+  draft: ReleaseDraft,
+  services: ServiceSpec[],
+  images: ReleaseRecord['images'],
+  sites: readonly Site[],
+): ReleaseRecord {
+  const record = recordOf(draft, services, images);
+  const same = sites.flatMap((site) => site.survey.releases).find((known) => known.identity === record.identity);
+  return same ?? record;
+}
+
+function runsAlready(site: Site, record: ReleaseRecord): boolean {
+  const { survey, containers } = site;
+  const { state } = survey;
+  if (survey.current !== record.id || state?.release !== record.id || state.phase !== 'verified') return false;
+  return Object.entries(record.images).every(([service, image]) => {
+    const own = containers.filter((container) => container.service === service);
+    return own.length > 0 && own.every((container) => container.imageId === image.imageId);
+  });
+}
+
+async function uploadAll(ports: DeployPorts, draft: ReleaseDraft, sites: readonly Site[]): Promise<ServiceSpec[]> {
+  // Droplets of a fleet mostly lack the same files: one archive serves them all.
+  const archives = new Map<string, ReturnType<typeof packFor>>();
+  const configs = await inParallel(sites, (site) =>
+    staged(ports, site.host.name, 'upload', async () => {
+      const { checksums, current } = site.survey;
+      const key = JSON.stringify([...checksums]);
+      const packed = archives.get(key) ?? packFor(draft, checksums);
+      archives.set(key, packed);
+      const { archive, reused } = await packed;
+      const path = incomingPath(draft.app, draft.id);
+      await site.connection.upload({ path, content: archive, mode: 0o600, timeoutMs: UPLOAD_WITHIN_MS });
+      const { stdout } = await must(site, unpackCommand(draft, current, reused), 'compose-config');
+      return readComposeConfig(stdout);
+    }),
+  );
+  return configs[0] ?? [];
+}
+
+async function pullFirst(
+  settings: Settings,
+  draft: ReleaseDraft,
+  site: Site,
+  services: readonly ServiceSpec[],
+): Promise<ReleaseRecord['images']> {
+  const references = [...new Set(services.map((service) => service.image))];
+  const inspected = await pull(settings, draft, site, references, undefined);
+  const images: ReleaseRecord['images'] = {};
+  for (const service of services) {
+    const image = inspected[references.indexOf(service.image)];
+    if (image === undefined) throw pullFailed(site, `${service.image} is not there after the pull`);
+    images[service.name] = {
+      reference: service.image,
+      pinned: pinnedReference(service.image, image),
+      imageId: image.Id,
+    };
+  }
+  return images;
+}
+
+async function pullPinned(settings: Settings, draft: ReleaseDraft, site: Site, record: ReleaseRecord): Promise<void> {
+  const images = Object.values(record.images);
+  const inspected = await pull(
+    settings,
+    draft,
+    site,
+    images.map((image) => image.pinned),
+    imagesOverride(record.images),
+  );
+  for (const [index, image] of images.entries()) {
+    if (inspected[index]?.Id !== image.imageId) {
+      throw pullFailed(site, `${image.reference} is not the same image as on the first droplet`);
+    }
+  }
+}
+
+const imageInspect = z.array(z.object({ Id: z.string(), RepoDigests: z.array(z.string()).nullish() }));
+type InspectedImage = z.infer<typeof imageInspect>[number];
+
+async function pull(
+  settings: Settings,
+  draft: ReleaseDraft,
+  site: Site,
+  images: string[],
+  override: string | undefined,
+): Promise<InspectedImage[]> {
+  const { registry } = settings;
+  const login = registry && {
+    server: registry.server,
+    username: registry.username,
+    password: registry.password.reveal(),
+  };
+  const { code, stdout, stderr } = await site.connection.run(
+    pullCommand(draft, images, {
+      timeoutMs: PULL_WITHIN_MS,
+      ...(override !== undefined && { override }),
+      ...(login && { registry: login }),
+    }),
+  );
+  if (code === 77) {
+    throw new DeployError(
+      'registry-login',
+      `The registry ${registry?.server} refused the login as ${registry?.username}: ${lastLine(stderr)}`,
+      {
+        source: 'user',
+        droplet: site.host.name,
+        hint: 'Check registry: in config/deploy.yml and the variables it names.',
+      },
+    );
+  }
+  if (code !== 0) throw pullFailed(site, lastLine(stderr));
+  return imageInspect.parse(JSON.parse(stdout));
+}
+
+/** `repo@sha256:…`; an image that was never in a registry is pinned by its id. */
+function pinnedReference(reference: string, image: InspectedImage): string {
+  const repository = reference.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
+  const digests = image.RepoDigests ?? [];
+  const short = repository.replace(/^docker\.io\/(library\/)?/, '');
+  return digests.find((digest) => [repository, short].includes(digest.split('@')[0] ?? '')) ?? digests[0] ?? image.Id;
+}
+
+function pullFailed(site: Site, reason: string): DeployError {
+  return new DeployError('pull-failed', `The images cannot be pulled on ${site.host.name}: ${reason}`, {
+    droplet: site.host.name,
+    hint: 'Check the image’s name and tag, and that it was pushed. Nothing was changed.',
+  });
+}
+
+function lastLine(text: string): string {
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean);
+  return (
+    lines.findLast((line) => /error|denied|not found|unauthorized|manifest|no space/i.test(line)) ??
+    lines.at(-1) ??
+    'no reason given'
+  );
+}
+
+async function must(site: Site, command: Parameters<Site['connection']['run']>[0], code: string) {
+  const result = await site.connection.run(command);
+  if (result.code !== 0) {
+    throw new DeployError(
+      code,
+      `${code === 'compose-config' ? 'The release is not accepted' : 'The release cannot be stored'} on ${site.host.name}: ${lastLine(result.stderr)}`,
+      {
+        droplet: site.host.name,
+        hint: 'Nothing was changed. Check the compose files with `docker compose config`, and the disk of the droplet.',
+      },
+    );
+  }
+  return result;
+}
+
+/** All results in order, or the first error in order, after all have ended: nothing goes on behind the caller's back. */
+async function inParallel<T>(sites: readonly Site[], task: (site: Site) => Promise<T>): Promise<T[]> {
+  const limit = pLimit(AT_ONCE);
+  const results = await Promise.allSettled(sites.map((site) => limit(() => task(site))));
+  return results.map((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  });
+}
+
+/** Performs one staging step and tells of it. */
+export async function staged<T>(
+  ports: DeployPorts,
+  droplet: string,
+  step: StagingStep,
+  task: () => Promise<T>,
+): Promise<T> {
+  const report = reportTo(ports);
+  const started = ports.clock.now();
+  report({ type: 'step-started', droplet, step });
+  try {
+    const value = await task();
+    report({
+      type: 'step-finished',
+      droplet,
+      step,
+      ms: ports.clock.now() - started,
+      ...(typeof value === 'string' && { detail: value }),
+    });
+    return value;
+  } catch (error) {
+    const failure = asDeployError(error).at({ droplet, step });
+    report({ type: 'step-failed', droplet, step, ms: ports.clock.now() - started, error: failure.info() });
+    throw failure;
+  }
+}

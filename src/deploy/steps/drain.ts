@@ -1,0 +1,84 @@
+/** Waits until the balancer has let go of the droplet and the last connection has ended. */
+
+import type { StepContext } from '../context.js';
+import { type DoorWatch, doorPorts, type Instrument, lateness, provingSilence } from '../door.js';
+import type { Site } from '../site.js';
+import { listen, lookAtSite } from '../watch-door.js';
+
+const READ_EVERY_MS = 250;
+
+export async function drain(site: Site, run: StepContext): Promise<string> {
+  const { clock } = run.ports;
+  const { drainTimeoutMs } = run.settings.rollout;
+  const interval = (run.target.healthCheck?.intervalSeconds ?? 0) * 1_000;
+  const heardBefore = site.door?.arrivals ?? 0;
+  const watchedBefore = site.door?.watchedMs ?? 0;
+  await lookAtSite(site, run.settings.app);
+  if (doorPorts(site.containers, run.target.ports).length === 0) return 'nothing to drain';
+
+  const watch = await listen(site, run.target.ports, clock);
+  // Listened to while the droplet was in rotation, and nothing heard: this instrument does not show the balancer.
+  const deaf = watchedBefore > interval + lateness(interval) && heardBefore === 0 && watch.arrivals === 0;
+  const instrument = deaf ? 'none' : watch.instrument;
+  if (instrument === 'none') return await drainByTime(run, interval + lateness(interval));
+
+  const silence = provingSilence(instrument, site.rateBefore ?? 0, interval);
+  const letGo = await balancerLetsGo(site, run, watch, silence, clock.now() + drainTimeoutMs + interval);
+  const open = await connectionsEnd(site, run, watch, clock.now() + drainTimeoutMs);
+  return describe(instrument, letGo, open);
+}
+
+async function balancerLetsGo(
+  site: Site,
+  run: StepContext,
+  watch: DoorWatch,
+  silenceMs: number,
+  deadline: number,
+): Promise<boolean> {
+  const { clock } = run.ports;
+  while (watch.silentMs < silenceMs) {
+    if (run.signal.aborted || clock.now() >= deadline) return false;
+    run.progress(`waiting for ${Math.round(silenceMs / 100) / 10} s without a new connection`);
+    await clock.sleep(Math.min(READ_EVERY_MS, silenceMs - watch.silentMs), run.signal);
+    await listen(site, run.target.ports, clock);
+  }
+  return true;
+}
+
+/** @returns connections still open at the deadline; undefined when that cannot be read and time had to do */
+async function connectionsEnd(
+  site: Site,
+  run: StepContext,
+  watch: DoorWatch,
+  deadline: number,
+): Promise<number | undefined> {
+  const { clock } = run.ports;
+  if (watch.established === undefined) {
+    await clock.sleep(deadline - clock.now(), run.signal);
+    return undefined;
+  }
+  while (watch.established > 0 && clock.now() < deadline && !run.signal.aborted) {
+    run.progress(`${watch.established} connections open`);
+    await clock.sleep(READ_EVERY_MS, run.signal);
+    await listen(site, run.target.ports, clock);
+  }
+  return watch.established;
+}
+
+/** Without an instrument: the time in which the balancer's checks stop, and the whole drain timeout for the rest. */
+async function drainByTime(run: StepContext, letGoMs: number): Promise<string> {
+  const ms = letGoMs + run.settings.rollout.drainTimeoutMs;
+  run.progress(`connections cannot be counted here; waiting ${Math.round(ms / 1_000)} s`);
+  await run.ports.clock.sleep(ms, run.signal);
+  return `waited ${Math.round(ms / 1_000)} s, because connections cannot be counted here`;
+}
+
+function describe(instrument: Instrument, letGo: boolean, open: number | undefined): string {
+  const parts: string[] = [];
+  if (!letGo) parts.push('connections kept coming');
+  if (open === undefined) parts.push('open connections cannot be counted here, so the drain timeout was waited for');
+  else if (open > 0)
+    parts.push(`${open} ${open === 1 ? 'connection was' : 'connections were'} still open and will be cut`);
+  if (parts.length === 0) return 'no connection left';
+  return `${parts.join('; ')}${instrument === 'sockets' ? ' (as far as socket tables show)' : ''}`;
+}

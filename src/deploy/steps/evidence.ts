@@ -1,0 +1,61 @@
+/** Collects what a failed droplet has to say, before anything is done to it. */
+
+import { type ContainerView, judgeHealth } from '../../rollout/health.js';
+import type { Evidence } from '../../rollout/model.js';
+import type { StepContext } from '../context.js';
+import { logsCommand } from '../remote/release-commands.js';
+import type { Site } from '../site.js';
+import { lookAtSite } from '../watch-door.js';
+
+const LOG_LINES = 50;
+const LINE_LENGTH = 500;
+
+/** @param cause the failure's own sentence, used when the containers show none */
+export async function collectEvidence(site: Site, run: StepContext, cause: string): Promise<Evidence> {
+  const now = await lookAtSite(site, run.settings.app);
+  const verdict = judgeHealth(site.services, site.containers, now);
+  const sick = site.containers.filter(isSick);
+  const shown = sick.length > 0 ? sick : site.containers;
+  const { stdout } = await site.connection.run(
+    logsCommand(
+      run.settings.app,
+      shown.map((one) => one.id),
+    ),
+  );
+  const logs = splitLogs(stdout);
+  return {
+    cause: verdict.kind === 'failed' ? verdict.cause : cause,
+    containers: shown.map((container) => ({
+      service: container.service,
+      state: container.state,
+      ...(container.health && { health: container.health }),
+      ...(container.state !== 'running' && { exitCode: container.exitCode }),
+      ...(container.oomKilled && { oomKilled: true }),
+      restarts: container.restarts,
+      ...(container.healthOutput && { healthOutput: [container.healthOutput] }),
+      log: logs.get(container.id) ?? [],
+    })),
+    ...(site.survey.diskUsed && { disk: `${site.survey.diskUsed} of Docker’s disk used when the deploy began` }),
+  };
+}
+
+function isSick(container: ContainerView): boolean {
+  if (container.state === 'running') return container.health === 'unhealthy' || container.restarts > 0;
+  return container.exitCode !== 0 || container.state === 'restarting';
+}
+
+function splitLogs(stdout: string): Map<string, string[]> {
+  const logs = new Map<string, string[]>();
+  let lines: string[] = [];
+  for (const line of stdout.split('\n')) {
+    const heading = /^--- ([0-9a-f]{12,64})$/.exec(line);
+    if (heading?.[1]) {
+      lines = [];
+      logs.set(heading[1], lines);
+    } else if (line.trim() !== '') {
+      lines.push(line.slice(0, LINE_LENGTH));
+      if (lines.length > LOG_LINES) lines.shift();
+    }
+  }
+  return logs;
+}

@@ -1,0 +1,48 @@
+/** Waits until the compose project is healthy; ends early when it can no longer become so. */
+import { DeployError } from '../../errors.js';
+import { type ContainerView, judgeHealth, type Verdict } from '../../rollout/health.js';
+import type { StepContext } from '../context.js';
+import type { Site } from '../site.js';
+import { lookAtSite } from '../watch-door.js';
+
+const LOOK_EVERY_MS = 500;
+
+export async function awaitHealth(site: Site, run: StepContext): Promise<undefined> {
+  const { clock } = run.ports;
+  const { healthTimeoutMs } = run.settings.rollout;
+  const deadline = clock.now() + healthTimeoutMs;
+  const before = site.containers;
+  for (;;) {
+    const now = await lookAtSite(site, run.settings.app);
+    const verdict = judgeHealth(site.services, sinceThen(before, site.containers), now);
+    if (verdict.kind === 'healthy') return;
+    if (verdict.kind === 'failed') throw unhealthy(site.host.name, verdict);
+    if (clock.now() >= deadline) {
+      throw new DeployError('health-timeout', `Not healthy within ${healthTimeoutMs / 1_000} s: ${verdict.detail}.`, {
+        droplet: site.host.name,
+        hint: 'If the app only needs longer to start, raise rollout.health.timeout.',
+      });
+    }
+    run.progress(verdict.detail);
+    await clock.sleep(LOOK_EVERY_MS);
+  }
+}
+
+export function unhealthy(droplet: string, verdict: Extract<Verdict, { kind: 'failed' }>): DeployError {
+  return new DeployError('unhealthy', `${capital(verdict.cause)}.`, {
+    droplet,
+    hint: 'The log of the container is below; mend the image or its settings, then deploy again.',
+  });
+}
+
+/** A container that this rollout did not start may have restarted long ago: only restarts since `before` count. */
+export function sinceThen(before: readonly ContainerView[], now: readonly ContainerView[]): ContainerView[] {
+  return now.map((container) => {
+    const earlier = before.find((other) => other.id === container.id);
+    return earlier === undefined ? container : { ...container, restarts: container.restarts - earlier.restarts };
+  });
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,7 @@
+/** Takes the droplet out of the balancer; done when DigitalOcean shows it. */
+import type { StepContext } from '../context.js';
+import type { Site } from '../site.js';
+
+export async function leaveRotation(site: Site, run: StepContext): Promise<undefined> {
+  await run.target.leave(site.droplet.id);
+}

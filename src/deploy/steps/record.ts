@@ -1,0 +1,48 @@
+/** Writes the droplet into the ledger, and listens at its door while the balancer still uses it. */
+
+import type { StepContext } from '../context.js';
+import { DoorWatch, doorPorts, lateness } from '../door.js';
+import { markOutCommand } from '../remote/release-commands.js';
+import type { Site } from '../site.js';
+import { listen, lookAtSite, readDoorOf } from '../watch-door.js';
+
+/** The rate just before leaving is measured over at least this. */
+const RATE_WINDOW_MS = 500;
+
+export async function recordOut(site: Site, run: StepContext): Promise<string | undefined> {
+  const { clock } = run.ports;
+  await lookAtSite(site, run.settings.app);
+  const since = clock.now();
+  const first = await readDoorOf(site, run.target.ports);
+  const recent = new DoorWatch(first, since);
+  const out = { since: new Date(since).toISOString(), run: run.id, who: run.deployer.who };
+  await site.connection.run(markOutCommand(run.settings.app, out));
+  await run.ledger.write(site.droplet.id);
+  if (doorPorts(site.containers, run.target.ports).length === 0) return 'nothing serves on the balancer’s ports';
+  await clock.sleep(RATE_WINDOW_MS - (clock.now() - since), run.signal);
+  const watch = await listen(site, run.target.ports, clock);
+  recent.add(await readDoorOf(site, run.target.ports), clock.now());
+  // The lower one, so that neither a burst now nor a busy hour before shortens the silence that is waited for.
+  site.rateBefore = Math.min(recent.rate, watch.rate || recent.rate);
+  await hearTheBalancer(site, run);
+  site.heard = site.door !== undefined && site.door.arrivals > 0;
+  return undefined;
+}
+
+/**
+ * An instrument is trusted once it has shown a connection of the balancer. So where nothing has been heard yet, one
+ * health check is waited for; after that, an instrument that still shows nothing is taken for deaf.
+ */
+async function hearTheBalancer(site: Site, run: StepContext): Promise<void> {
+  const { clock } = run.ports;
+  const interval = (run.target.healthCheck?.intervalSeconds ?? 0) * 1_000;
+  const enough = interval + lateness(interval);
+  const started = clock.now();
+  let watch = site.door;
+  while (watch && watch.instrument !== 'none' && watch.arrivals === 0 && watch.watchedMs < enough) {
+    if (run.signal.aborted || clock.now() - started > enough) return;
+    run.progress('listening for the balancer’s health check');
+    await clock.sleep(Math.min(500, interval / 4), run.signal);
+    watch = await listen(site, run.target.ports, clock);
+  }
+}

@@ -1,0 +1,14 @@
+/** Puts the droplet back into the balancer; done when DigitalOcean shows it. */
+
+import type { StepContext } from '../context.js';
+import { DoorWatch } from '../door.js';
+import type { Site } from '../site.js';
+import { lookAtSite, readDoorOf } from '../watch-door.js';
+
+export async function rejoinRotation(site: Site, run: StepContext): Promise<undefined> {
+  const { clock } = run.ports;
+  await lookAtSite(site, run.settings.app);
+  // The containers are new: from here on the door is listened to anew.
+  site.door = new DoorWatch(await readDoorOf(site, run.target.ports), clock.now());
+  await run.target.rejoin(site.droplet.id);
+}

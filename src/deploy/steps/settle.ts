@@ -1,0 +1,82 @@
+/**
+ * Waits until the balancer must have seen the droplet healthy often enough to send it traffic, and watches the release
+ * meanwhile: a crash loop that starts healthy does not pass.
+ */
+import { DeployError } from '../../errors.js';
+import { judgeHealth, restartedSince } from '../../rollout/health.js';
+import type { StepContext } from '../context.js';
+import { doorPorts, lateness } from '../door.js';
+import type { Site } from '../site.js';
+import { listen, lookAtSite } from '../watch-door.js';
+import { sinceThen, unhealthy } from './health.js';
+import { probeFailed, probeOnce } from './probe.js';
+
+const WATCH_EVERY_MS = 500;
+/** Without a balancer: how long the release is watched. */
+const WATCH_ALONE_MS = 3_000;
+/** How much later than its interval the balancer's first check may come: the API's answer comes before the effect. */
+const EFFECT_WITHIN_MS = 60_000;
+
+export async function settle(site: Site, run: StepContext): Promise<string | undefined> {
+  const { clock } = run.ports;
+  const started = clock.now();
+  const before = site.containers;
+  let failedProbes = 0;
+  for (;;) {
+    const now = await lookAtSite(site, run.settings.app);
+    const verdict = judgeHealth(site.services, sinceThen(before, site.containers), now);
+    if (verdict.kind === 'failed') throw unhealthy(site.host.name, verdict);
+    const restarted = restartedSince(before, site.containers);
+    if (restarted !== undefined) {
+      throw new DeployError('unhealthy', `${restarted} restarted after it had been healthy.`, {
+        droplet: site.host.name,
+        hint: 'The log of the container is below; mend the image or its settings, then deploy again.',
+      });
+    }
+    const result = await probeOnce(site, run.target);
+    failedProbes = result === undefined || result.passed ? 0 : failedProbes + 1;
+    if (result !== undefined && failedProbes >= 2) throw probeFailed(site, run.target, result);
+    const wait = await remaining(site, run, started);
+    if (wait.ms <= 0 && verdict.kind === 'healthy' && failedProbes === 0) return wait.detail;
+    run.progress(wait.detail);
+    await clock.sleep(Math.max(50, Math.min(WATCH_EVERY_MS, wait.ms)));
+  }
+}
+
+/** How long to watch on, and what for. */
+async function remaining(site: Site, run: StepContext, started: number): Promise<{ ms: number; detail: string }> {
+  const { clock } = run.ports;
+  const check = run.target.healthCheck;
+  if (check === undefined) return { ms: started + WATCH_ALONE_MS - clock.now(), detail: 'watching it run' };
+  const interval = check.intervalSeconds * 1_000;
+  const watch = site.door === undefined ? undefined : await listen(site, run.target.ports, clock);
+  const readable =
+    watch !== undefined && watch.instrument !== 'none' && doorPorts(site.containers, run.target.ports).length > 0;
+  if (!readable) {
+    const wholeMs = check.healthyThreshold * interval + lateness(interval) + 5_000;
+    return { ms: started + wholeMs - clock.now(), detail: 'giving the balancer time for its checks' };
+  }
+  const { firstArrivalAt, arrivals } = watch;
+  if (firstArrivalAt === undefined || arrivals < check.healthyThreshold) {
+    const patience = EFFECT_WITHIN_MS + check.healthyThreshold * interval;
+    if (clock.now() - started > patience) {
+      if (site.heard) throw silent(site, run);
+      return { ms: 0, detail: 'the balancer could not be heard at the door; it was given time for its checks' };
+    }
+    const detail = firstArrivalAt === undefined ? 'waiting for the balancer’s first check' : 'the balancer is checking';
+    return { ms: interval, detail };
+  }
+  const sure = firstArrivalAt + (check.healthyThreshold - 1) * interval + lateness(interval);
+  return { ms: sure - clock.now(), detail: 'the balancer is checking' };
+}
+
+function silent(site: Site, run: StepContext): DeployError {
+  return new DeployError(
+    'balancer-silent',
+    `${site.host.name} is back in ${run.target.description}, but the balancer does not connect to it.`,
+    {
+      droplet: site.host.name,
+      hint: 'Check that the droplet’s firewall lets the balancer in on its health check port, and that both are in the same VPC.',
+    },
+  );
+}

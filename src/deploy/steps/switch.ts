@@ -1,0 +1,44 @@
+/** Starts the release's containers. From here until its gates have passed the droplet is half-done, and says so. */
+import { DeployError } from '../../errors.js';
+import type { StepContext } from '../context.js';
+import { switchCommand } from '../remote/release-commands.js';
+import type { Site } from '../site.js';
+import { lookAtSite } from '../watch-door.js';
+
+/** On top of the health timeout: containers that do not stop by themselves are given 10 s each by Docker. */
+const STOPPING_MS = 120_000;
+
+export async function switchRelease(site: Site, run: StepContext): Promise<undefined> {
+  const { release } = run;
+  if (release === undefined) return;
+  const { clock } = run.ports;
+  await lookAtSite(site, run.settings.app);
+  const previous = site.survey.current;
+  const state = {
+    release: release.id,
+    phase: 'switching' as const,
+    ...(previous !== undefined && { previous }),
+    run: run.id,
+    since: new Date(clock.now()).toISOString(),
+  };
+  site.services = release.services;
+  const timeoutMs = run.settings.rollout.healthTimeoutMs + STOPPING_MS;
+  const { code, stdout } = await site.connection.run(switchCommand(release, state, timeoutMs));
+  if (code !== 0) throw startFailed(site.host.name, code, stdout);
+}
+
+function startFailed(droplet: string, code: number, output: string): DeployError {
+  const lines = output
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean);
+  const telling = lines.findLast((line) => /error|failed|unhealthy|exited|cannot|denied|no such/i.test(line));
+  return new DeployError(
+    'start-failed',
+    `The containers did not start: ${telling ?? lines.at(-1) ?? `exit code ${code}`}`,
+    {
+      droplet,
+      hint: 'The log of the container is below; mend the image or its settings, then deploy again.',
+    },
+  );
+}

@@ -1,0 +1,28 @@
+/** Readings at a droplet's door, taken over its connection. */
+import type { Clock } from '../ports.js';
+import { DoorWatch, doorPorts } from './door.js';
+import { lookAtContainers, readContainers } from './remote/containers.js';
+import { type DoorReading, doorCommand, readDoor } from './remote/door.js';
+import type { Site } from './site.js';
+
+/** Looks at the containers of the app and keeps them with the droplet. */
+export async function lookAtSite(site: Site, app: string): Promise<number> {
+  const { stdout } = await site.connection.run(lookAtContainers(app));
+  const seen = readContainers(stdout);
+  site.containers = seen.containers;
+  return seen.now;
+}
+
+export async function readDoorOf(site: Site, balancerPorts: readonly number[]): Promise<DoorReading> {
+  const ports = doorPorts(site.containers, balancerPorts);
+  const { stdout } = await site.connection.run(doorCommand(ports));
+  return readDoor(stdout, ports);
+}
+
+/** Starts to listen, or listens on: the watch of the containers that run now. */
+export async function listen(site: Site, balancerPorts: readonly number[], clock: Clock): Promise<DoorWatch> {
+  const reading = await readDoorOf(site, balancerPorts);
+  if (site.door === undefined) site.door = new DoorWatch(reading, clock.now());
+  else site.door.add(reading, clock.now());
+  return site.door;
+}

@@ -1,0 +1,46 @@
+/** The world as it is now, for the planner: who is in rotation, and who of them is well. */
+import pLimit from 'p-limit';
+import { ShellError } from '../errors.js';
+import { judgeHealth } from '../rollout/health.js';
+import type { Rotation } from '../rollout/model.js';
+import type { Run } from './context.js';
+import type { Site } from './site.js';
+import { probeOnce } from './steps/probe.js';
+import { lookAtSite } from './watch-door.js';
+
+const AT_ONCE = 20;
+
+export interface Seen {
+  id: number;
+  rotation: Rotation;
+  healthy: boolean;
+}
+
+/** Membership from DigitalOcean, health from each droplet by the balancer's own check. What cannot be told counts as out. */
+export async function lookAtWorld(run: Run, sites: readonly Site[]): Promise<Seen[]> {
+  const { droplets } = await run.target.look();
+  const rotations = new Map(droplets.map(({ droplet, rotation }) => [droplet.id, rotation]));
+  const limit = pLimit(AT_ONCE);
+  return await Promise.all(
+    sites.map((site) =>
+      limit(async () => ({
+        id: site.droplet.id,
+        rotation: rotations.get(site.droplet.id) ?? ('unknown' as const),
+        healthy: await isWell(run, site),
+      })),
+    ),
+  );
+}
+
+/** The balancer's check where there is one, else the containers. A droplet that cannot be asked is not well. */
+async function isWell(run: Pick<Run, 'target' | 'settings'>, site: Site): Promise<boolean> {
+  try {
+    const result = await probeOnce(site, run.target);
+    if (result !== undefined) return result.passed;
+    const now = await lookAtSite(site, run.settings.app);
+    return site.containers.length > 0 && judgeHealth(site.services, site.containers, now).kind === 'healthy';
+  } catch (error) {
+    if (error instanceof ShellError) return false;
+    throw error;
+  }
+}
