@@ -63,6 +63,8 @@ export interface RollOptions {
   interrupted: AbortSignal;
   /** The second, or the end of the grace: stop where you are. */
   aborted: AbortSignal;
+  /** Told after every change of the state, for the table. */
+  onState?: (state: RolloutState) => void;
 }
 
 export async function roll(
@@ -137,6 +139,7 @@ class Orchestrator {
     this.#inbox = [];
     for (const occurrence of inbox) this.#state = record(this.#state, occurrence);
     this.#endLostWaits();
+    this.#options.onState?.(this.#state);
   }
 
   #interrupt(): void {
@@ -152,6 +155,7 @@ class Orchestrator {
 
   #begin(action: Action): void {
     this.#state = begin(this.#state, action);
+    this.#options.onState?.(this.#state);
     if (action.kind === 'batch') {
       const droplets = action.droplets.map((id) => this.#site(id).host.name);
       const left = this.#state.droplets.filter((droplet) => droplet.course === 'waiting').length;

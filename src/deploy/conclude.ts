@@ -1,0 +1,112 @@
+/** What a rollout came to, in rows and in words. */
+import type { DeployError } from '../errors.js';
+import type { Course } from '../rollout/courses.js';
+import { isInHand } from '../rollout/courses.js';
+import type { DeployResult, DropletOutcome, Evidence, ReleaseInfo, StatusRow } from '../rollout/model.js';
+import type { DropletState, RolloutState } from '../rollout/planner.js';
+import type { ReleaseRecord } from './release.js';
+import type { Site } from './site.js';
+
+/** A status row for each droplet, from the planner's state. */
+export function rowsOf(state: RolloutState, sites: readonly Site[], release: ReleaseRecord): StatusRow[] {
+  const states = new Map(state.droplets.map((droplet) => [droplet.id, droplet]));
+  return sites.map((site) => {
+    const droplet = states.get(site.droplet.id);
+    const step = droplet?.running ?? droplet?.failure?.step;
+    return {
+      id: site.droplet.id,
+      name: site.host.name,
+      address: site.host.address,
+      rotation: droplet?.rotation ?? 'unknown',
+      release: releaseOn(site, droplet, release),
+      health: droplet === undefined ? '' : droplet.healthy ? 'healthy' : 'not healthy',
+      outcome: droplet === undefined ? 'not deployed' : outcomeOf(droplet),
+      ...(step !== undefined && { step }),
+      ...(droplet?.failure && { detail: droplet.failure.code }),
+    };
+  });
+}
+
+function releaseOn(site: Site, droplet: DropletState | undefined, release: ReleaseRecord): string {
+  if (droplet?.course === 'done') return release.id;
+  return site.survey.current ?? '';
+}
+
+const OUTCOMES: Record<Course, DropletOutcome> = {
+  waiting: 'not deployed',
+  kept: 'not deployed',
+  returned: 'not deployed',
+  forward: 'in progress',
+  return: 'in progress',
+  back: 'in progress',
+  abandon: 'in progress',
+  done: 'deployed',
+  reverted: 'reverted',
+  'given-up': 'deploy failed',
+};
+
+function outcomeOf(droplet: DropletState): DropletOutcome {
+  if (droplet.course === 'done' && !droplet.touched) return 'up to date';
+  return OUTCOMES[droplet.course];
+}
+
+export interface Ended {
+  state: RolloutState;
+  rows: StatusRow[];
+  release: ReleaseInfo;
+  environment: string;
+  durationMs: number;
+  error?: DeployError;
+  evidence: { droplet: string; evidence: Evidence }[];
+}
+
+/** The one end of a rollout that was begun: succeeded, failed or interrupted. */
+export function conclude(ended: Ended): DeployResult {
+  const { state, rows, release, durationMs, environment } = ended;
+  const base = { release, rows, durationMs };
+  if (state.droplets.every((droplet) => droplet.course === 'done')) {
+    return { ...base, outcome: 'succeeded', summary: fleetSentence(state) };
+  }
+  const interrupted = state.interrupted && ended.error === undefined;
+  const stranded = state.droplets.filter(isStranded);
+  const error = ended.error?.info() ?? stuckInfo(state);
+  return {
+    ...base,
+    outcome: interrupted ? 'interrupted' : 'failed',
+    summary: fleetSentence(state),
+    ...(!interrupted && error && { error }),
+    ...(ended.evidence.length > 0 && { evidence: ended.evidence }),
+    next: stranded.length > 0 ? `do-deploy heal ${environment}` : `do-deploy ${environment} ${release.imageTag}`,
+  };
+}
+
+/** Out of rotation, or not known to be in, or still in the ledger. */
+export function isStranded(droplet: DropletState): boolean {
+  return droplet.inLedger || droplet.rotation === 'out' || droplet.rotation === 'unknown' || isInHand(droplet.course);
+}
+
+function stuckInfo(state: RolloutState): DeployResult['error'] {
+  if (state.halted) return { code: state.halted.code, message: 'The rollout was stopped.', source: 'world' };
+  if (!state.stuck) return undefined;
+  const { serving, floor } = state.stuck;
+  return {
+    code: 'capacity-floor',
+    message: `Only ${serving} ${serving === 1 ? 'droplet serves' : 'droplets serve'}, and ${floor} must at any moment: no further one may leave.`,
+    source: 'world',
+    hint: 'Find out why a droplet is not healthy, with `do-deploy status`; then deploy again.',
+  };
+}
+
+/** "All 3 droplets are in rotation." */
+function fleetSentence(state: RolloutState): string {
+  const total = state.droplets.length;
+  const stranded = state.droplets.filter(isStranded).length;
+  const all = total === 1 ? 'The droplet' : `All ${total} droplets`;
+  if (!state.policy.balanced)
+    return state.droplets.every((d) => d.healthy)
+      ? `${all} run${total === 1 ? 's' : ''}.`
+      : `${all} may not be healthy.`;
+  if (stranded === 0) return `${all} ${total === 1 ? 'is' : 'are'} in rotation.`;
+  const left = stranded === 1 ? '1 droplet is' : `${stranded} droplets are`;
+  return `${left} out of rotation and recorded as such; ${total - stranded} of ${total} ${total - stranded === 1 ? 'is' : 'are'} in rotation.`;
+}
