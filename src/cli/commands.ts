@@ -1,0 +1,222 @@
+/**
+ * argv → what to do, as data. Only yargs is loaded here: the commands themselves are imported when one is run, so that
+ * --help and --version answer at once.
+ */
+import yargs from 'yargs';
+import { listWords, suggest } from '../config/suggest.js';
+import { DeployError } from '../errors.js';
+
+export interface CommonOptions {
+  config?: string;
+  json: boolean;
+  verbose: boolean;
+  noColor: boolean;
+}
+
+export interface DeployInvocation extends CommonOptions {
+  command: 'deploy';
+  environment: string;
+  /** RELEASE: the images' tag. */
+  release?: string;
+  yes: boolean;
+  allowDowntime: boolean;
+  force: boolean;
+}
+
+export interface StatusInvocation extends CommonOptions {
+  command: 'status';
+  /** Absent: all of them. */
+  environment?: string;
+}
+
+export interface SandboxInvocation extends CommonOptions {
+  command: 'sandbox';
+  action: 'up' | 'demo';
+  droplets: number;
+  folder?: string;
+}
+
+/** `show` is --help or --version: the text to print. */
+export type Invocation = DeployInvocation | StatusInvocation | SandboxInvocation | { command: 'show'; text: string };
+
+/** Docker's rule for tags. */
+const RELEASE = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+
+const FLAGS = {
+  config: { type: 'string', requiresArg: true, describe: 'Configuration file [config/deploy.yml]' },
+  json: { type: 'boolean', describe: 'One JSON event per line on standard output' },
+  verbose: { type: 'boolean', describe: 'Also show remote commands and API calls' },
+  'no-color': { type: 'boolean', describe: 'No colours (so does NO_COLOR)' },
+} as const;
+
+const DEPLOY_FLAGS = {
+  yes: { type: 'boolean', alias: 'y', describe: "Don't ask before production" },
+  'allow-downtime': { type: 'boolean', describe: 'Go on where capacity can not be kept: a fleet of one' },
+  force: { type: 'boolean', describe: 'Deploy even if every droplet has this release already' },
+} as const;
+
+const SANDBOX_FLAGS = {
+  droplets: { type: 'string', requiresArg: true, default: '3', describe: 'Droplets behind the balancer' },
+  folder: { type: 'string', requiresArg: true, describe: 'Where to keep its files [.do-deploy/sandbox]' },
+} as const;
+
+const EPILOGUE = `Settings: config/deploy.yml; variables: config/.env.
+
+Exit codes: 0 deployed, or nothing to do; 1 failed; 2 wrong usage or configuration; 3 somebody else is deploying;
+130 interrupted.`;
+
+type Parsed = Record<string, unknown>;
+
+/**
+ * @param argv without node and the script
+ * @throws DeployError `usage`, whose hint says what to type instead
+ */
+export function parseArguments(argv: readonly string[], version: string): Invocation {
+  let invocation: Invocation | undefined;
+  const found = (result: Invocation) => {
+    invocation = result;
+  };
+  const parser = yargs()
+    .scriptName('do-deploy')
+    .usage(
+      '$0 ENVIRONMENT [RELEASE]\n\nTakes the droplets of an environment to a release, one at a time, with no failed request.',
+    )
+    .detectLocale(false)
+    .exitProcess(false)
+    .wrap(100)
+    .parserConfiguration({
+      // A release 1.10 is text, and --no-color an option of its own.
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'boolean-negation': false,
+      'dot-notation': false,
+      'camel-case-expansion': false,
+      'duplicate-arguments-array': false,
+    })
+    .options(FLAGS)
+    .command(
+      ['$0 <environment> [release]', 'deploy'],
+      'Deploy a release: the value of IMAGE_TAG [image_tag of the configuration]',
+      (command) => command.positional('environment', TEXT).positional('release', TEXT).options(DEPLOY_FLAGS),
+      (parsed: Parsed) => found(deployFrom(parsed)),
+    )
+    .command(
+      'status [environment]',
+      'Show each droplet: rotation, release, health [all environments]',
+      (command) => command.positional('environment', TEXT),
+      (parsed: Parsed) => found({ command: 'status', ...textOf(parsed, 'environment'), ...commonFrom(parsed) }),
+    )
+    .command(
+      'sandbox <action>',
+      'A DigitalOcean region in a box, to try do-deploy on: up, or demo',
+      (command) => command.positional('action', TEXT).options(SANDBOX_FLAGS),
+      (parsed: Parsed) => found(sandboxFrom(parsed)),
+    )
+    .example('$0 staging', 'deploy staging')
+    .example('$0 production v1.4.2', 'deploy the images tagged v1.4.2 to production')
+    .epilogue(EPILOGUE)
+    .help()
+    .alias('help', 'h')
+    .version(version)
+    .strict()
+    .fail((message) => {
+      throw usageError(message, argv);
+    });
+
+  rejectFlagValues(argv);
+  let text = '';
+  parser.parse([...argv], {}, (_error: unknown, _parsed: unknown, output: string) => {
+    text = output;
+  });
+  return invocation ?? { command: 'show', text };
+}
+
+const TEXT = { type: 'string' } as const;
+
+function deployFrom(parsed: Parsed): DeployInvocation {
+  const { release } = textOf(parsed, 'release');
+  if (release !== undefined && !RELEASE.test(release)) {
+    throw usage(`"${release}" can't be a release.`, "A release is an image's tag: letters, digits and . _ -");
+  }
+  return {
+    command: 'deploy',
+    environment: String(parsed.environment),
+    ...(release !== undefined && { release }),
+    ...commonFrom(parsed),
+    yes: parsed.yes === true,
+    allowDowntime: parsed['allow-downtime'] === true,
+    force: parsed.force === true,
+  };
+}
+
+function sandboxFrom(parsed: Parsed): SandboxInvocation {
+  const { action } = parsed;
+  if (action !== 'up' && action !== 'demo') {
+    throw usage(`There is no "sandbox ${action}".`, 'do-deploy sandbox up, or do-deploy sandbox demo');
+  }
+  const droplets = Number(parsed.droplets);
+  if (!Number.isInteger(droplets) || droplets < 1 || droplets > 50) {
+    throw usage(`--droplets ${parsed.droplets} is not a number from 1 to 50.`, '--droplets 3');
+  }
+  return { command: 'sandbox', action, droplets, ...textOf(parsed, 'folder'), ...commonFrom(parsed) };
+}
+
+function commonFrom(parsed: Parsed): CommonOptions {
+  return {
+    ...textOf(parsed, 'config'),
+    json: parsed.json === true,
+    verbose: parsed.verbose === true,
+    noColor: parsed['no-color'] === true,
+  };
+}
+
+/** The option as a property, or no property. */
+function textOf<K extends string>(parsed: Parsed, key: K): { [P in K]?: string } {
+  const value = parsed[key];
+  return (typeof value === 'string' ? { [key]: value } : {}) as { [P in K]?: string };
+}
+
+/** yargs takes `--force=yes` for false. */
+function rejectFlagValues(argv: readonly string[]): void {
+  for (const word of argv) {
+    const [, flag] = /^--([a-z-]+)=/.exec(word) ?? [];
+    const known = { ...FLAGS, ...DEPLOY_FLAGS };
+    if (flag !== undefined && flag in known && known[flag as keyof typeof known].type === 'boolean') {
+      throw usage(`--${flag} takes no value.`, `--${flag}, or leave it out`);
+    }
+  }
+}
+
+/** What yargs found wrong, in our words. */
+function usageError(message: string, argv: readonly string[]): DeployError {
+  const unknown = /^Unknown arguments?: (.*)$/.exec(message)?.[1]?.split(', ')[0];
+  if (unknown !== undefined) return unknownArgument(unknown, argv);
+  if (message.startsWith('Not enough non-option arguments')) {
+    return argv.includes('sandbox')
+      ? usage('Which sandbox command?', 'do-deploy sandbox up, or do-deploy sandbox demo')
+      : usage('Which environment?', 'do-deploy ENVIRONMENT [RELEASE], for example do-deploy staging');
+  }
+  const lacking = /^Not enough arguments following: (.*)$/.exec(message)?.[1];
+  if (lacking !== undefined) return usage(`--${lacking} needs a value.`, `--${lacking} VALUE`);
+  return usage(message, 'do-deploy --help');
+}
+
+function unknownArgument(name: string, argv: readonly string[]): DeployError {
+  const isOption = argv.some((word) => word === `-${name}` || word === `--${name}` || word.startsWith(`--${name}=`));
+  if (!isOption) return usage(`"${name}" is one word too many.`, 'do-deploy ENVIRONMENT [RELEASE]');
+  const known = Object.keys({ ...FLAGS, ...DEPLOY_FLAGS, ...SANDBOX_FLAGS, help: '', version: '' });
+  const similar = suggest(name, known);
+  const dashes = argv.includes(`-${name}`) ? '-' : '--';
+  const hint = similar !== undefined && similar !== name ? `did you mean --${similar}?` : optionsHint(known, name);
+  return usage(`There is no option ${dashes}${name} here.`, hint);
+}
+
+function optionsHint(known: readonly string[], name: string): string {
+  return known.includes(name)
+    ? 'do-deploy COMMAND --help lists the options of a command'
+    : `the options are ${listWords(known.map((option) => `--${option}`))}`;
+}
+
+function usage(message: string, hint: string): DeployError {
+  return new DeployError('usage', message, { source: 'user', hint });
+}

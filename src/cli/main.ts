@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+/** The command. The only place that ends the process; everything heavy is imported when it is needed. */
+import { readFileSync } from 'node:fs';
+import { asDeployError } from '../errors.js';
+import { type Invocation, parseArguments } from './commands.js';
+import type { CliContext } from './context.js';
+import { exitCodeOfError } from './exit-codes.js';
+
+const context: CliContext = {
+  cwd: process.cwd(),
+  env: process.env,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+};
+
+async function run(invocation: Invocation): Promise<number> {
+  switch (invocation.command) {
+    case 'show':
+      context.stdout.write(`${invocation.text}\n`);
+      return 0;
+    case 'deploy':
+      return (await import('./deploy.js')).deployCommand(invocation, context);
+    case 'status':
+      return (await import('./status.js')).statusCommand(invocation, context);
+    case 'sandbox':
+      return (await import('./sandbox.js')).sandboxCommand(invocation);
+  }
+}
+
+/** Tells what went wrong and gives the exit code. */
+async function fail(thrown: unknown, argv: readonly string[]): Promise<number> {
+  const error = asDeployError(thrown);
+  const { createOutput } = await import('./output.js');
+  const has = (flag: string) => argv.includes(flag);
+  const options = { json: has('--json'), noColor: has('--no-color'), verbose: has('--verbose') };
+  createOutput(context, options, []).printError(error);
+  return exitCodeOfError(error);
+}
+
+function version(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+const argv = process.argv.slice(2);
+// Whoever reads the output may go away (`do-deploy … | head`): that is no reason to stop half-way.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+// Node would print the error with all that it carries, and a library's error may carry a request with its token.
+process.on('uncaughtException', (error) => {
+  void fail(error, argv).finally(() => process.exit(1));
+});
+
+try {
+  process.exit(await run(parseArguments(argv, version())));
+} catch (error) {
+  process.exit(await fail(error, argv));
+}

@@ -1,0 +1,31 @@
+import type { ProcessEnv } from '../config/variables.js';
+
+export interface OutputMode {
+  /** `terminal` redraws a live table, `plain` writes lines, `json` an event per line. */
+  mode: 'terminal' | 'plain' | 'json';
+  color: boolean;
+}
+
+/** How to talk, from the options and what standard output is. */
+export function chooseOutputMode(
+  options: { json: boolean; noColor: boolean },
+  env: ProcessEnv,
+  isTerminal: boolean,
+): OutputMode {
+  if (options.json) return { mode: 'json', color: false };
+  const isLive = isTerminal && !isCi(env) && env.TERM !== 'dumb';
+  return { mode: isLive ? 'terminal' : 'plain', color: wantsColor(options.noColor, env, isLive) };
+}
+
+/** CI systems set CI; some say `false` on a developer's machine. */
+export function isCi(env: ProcessEnv): boolean {
+  return Boolean(env.CI) && env.CI !== 'false' && env.CI !== '0';
+}
+
+/** The option comes first, then https://no-color.org, then https://force-color.org. */
+function wantsColor(noColor: boolean, env: ProcessEnv, isLive: boolean): boolean {
+  if (noColor || env.NO_COLOR) return false;
+  if (env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== '')
+    return env.FORCE_COLOR !== '0' && env.FORCE_COLOR !== 'false';
+  return isLive;
+}

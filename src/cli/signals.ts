@@ -1,0 +1,41 @@
+import type { EventEmitter } from 'node:events';
+import type { Clock } from '../ports.js';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * npm and npx pass Ctrl-C on to a command that has had it from the terminal already: a signal that follows this
+ * closely is the same one.
+ */
+const ECHO_MS = 1000;
+
+export interface Signals {
+  /** Bring the droplet in hand to a safe end. The reason is the signal's name. */
+  interrupted: AbortSignal;
+  /** Stop at once. */
+  aborted: AbortSignal;
+  /** Gives the signals back to their default: the process ends. */
+  dispose(): void;
+}
+
+/** The first signal interrupts, the second aborts, the third ends the process as if nobody listened. */
+export function listenForSignals(process: EventEmitter, clock: Clock): Signals {
+  const interrupted = new AbortController();
+  const aborted = new AbortController();
+  let firstAt = 0;
+
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (!interrupted.signal.aborted) {
+      firstAt = clock.now();
+      interrupted.abort(signal);
+    } else if (clock.now() - firstAt >= ECHO_MS) {
+      dispose();
+      aborted.abort(signal);
+    }
+  };
+  const dispose = () => {
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+  };
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  return { interrupted: interrupted.signal, aborted: aborted.signal, dispose };
+}

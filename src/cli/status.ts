@@ -1,0 +1,60 @@
+import { type LoadedSettings, listEnvironments, loadSettings } from '../config/load.js';
+import { ConfigError, ProblemList } from '../config/problems.js';
+import { asDeployError, type DeployError } from '../errors.js';
+import type { StatusInvocation } from './commands.js';
+import type { CliContext } from './context.js';
+import { exitCodeOfError } from './exit-codes.js';
+import { createOutput } from './output.js';
+
+/** `do-deploy status [ENVIRONMENT]`: a table for each environment. Gives the exit code. */
+export async function statusCommand(invocation: StatusInvocation, context: CliContext): Promise<number> {
+  const { loaded, errors } = loadAll(invocation, context);
+  const secrets = loaded.flatMap((settings) => settings.secrets);
+  const reporter = createOutput(context, invocation, secrets);
+
+  if (loaded.length > 0) {
+    const [{ wire }, { readStatus }] = await Promise.all([import('./wire.js'), import('../deploy/status.js')]);
+    for (const settings of loaded) {
+      try {
+        const rows = await readStatus(wire(settings, reporter, invocation), settings);
+        reporter.printStatus(rows, `${settings.app}: ${settings.environment}`);
+      } catch (error) {
+        errors.push(asDeployError(error));
+      }
+    }
+  }
+  await reporter.close();
+  for (const error of errors) reporter.printError(error);
+  return Math.max(0, ...errors.map(exitCodeOfError));
+}
+
+/** Settings of the environment that was named, or of all; what one of these lacks does not hide the others. */
+function loadAll(
+  { environment, config }: StatusInvocation,
+  { cwd, env }: CliContext,
+): { loaded: LoadedSettings[]; errors: DeployError[] } {
+  const project = { cwd, env, ...(config !== undefined && { configPath: config }) };
+  const names = environment === undefined ? listEnvironments(project) : [environment];
+  const loaded: LoadedSettings[] = [];
+  const errors: DeployError[] = [];
+  for (const name of names) {
+    try {
+      loaded.push(loadSettings({ ...project, environment: name }));
+    } catch (error) {
+      errors.push(asDeployError(error));
+    }
+  }
+  return { loaded, errors: mergeProblems(errors) };
+}
+
+/** Environments share most of their settings, and so their problems: each is told once. */
+function mergeProblems(errors: readonly DeployError[]): DeployError[] {
+  const configErrors = errors.filter((error) => error instanceof ConfigError);
+  const [first] = configErrors;
+  if (first === undefined || configErrors.length < 2) return [...errors];
+  const all = new ProblemList();
+  for (const { problems } of configErrors) {
+    for (const { place, message, remedy } of problems) all.add(place, message, remedy);
+  }
+  return [all.toError(first.subject), ...errors.filter((error) => !(error instanceof ConfigError))];
+}

@@ -1,0 +1,113 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { type ConfigDocument, isTreeMap, type Path, readDocument, type Tree, valueAt } from './document.js';
+import { ConfigError, type ProblemList } from './problems.js';
+import { DEFAULTS } from './schema.js';
+import { type ProcessEnv, readVariables, type Variables } from './variables.js';
+
+/** Looked for in this order. */
+const CONFIG_FILES = ['config/deploy.yml', 'config/deploy.yaml'];
+
+/** Where a project's configuration comes from. */
+export interface Project {
+  /** The folder that holds `config/`; absolute. */
+  root: string;
+  document: ConfigDocument;
+  variables: Variables;
+  /** Without a file: DigitalOcean's account decides which balancer is meant, if it has only one. */
+  hasFile: boolean;
+}
+
+/**
+ * Reads config/deploy.yml (or the file given), or makes the same document from environment variables alone.
+ * What is wrong with them is added to `problems`.
+ * @throws ConfigError when the file that was asked for is not there
+ */
+export function openProject(
+  options: { cwd: string; configPath?: string; env: ProcessEnv },
+  problems: ProblemList,
+): Project {
+  const { cwd, configPath, env } = options;
+  const path = configPath ?? CONFIG_FILES.find((file) => existsSync(join(cwd, file)));
+  if (path === undefined) {
+    const variables = readVariables(cwd, env, problems);
+    return { root: cwd, document: documentFromVariables(cwd, variables, problems), variables, hasFile: false };
+  }
+  const file = resolve(cwd, path);
+  const root = basename(dirname(file)) === 'config' ? dirname(dirname(file)) : dirname(file);
+  const label = configPath === undefined ? path : shorter(configPath, relative(cwd, file));
+  const document = readDocument(readText(file, label), label, problems);
+  return { root, document, variables: readVariables(root, env, problems), hasFile: true };
+}
+
+/** The names of the environments, in the order in which they are written. */
+export function environmentsOf(document: ConfigDocument): string[] {
+  const environments = valueAt(document.tree, ['environments']);
+  return isTreeMap(environments) ? Object.keys(environments) : [];
+}
+
+/** Where a value that holds for the environment is written: in its own section, else at the top. */
+export function placeOf({ document }: Project, environment: string, path: (string | number)[]): string {
+  const own = ['environments', environment, ...path];
+  return document.place(valueAt(document.tree, own) === undefined ? path : own);
+}
+
+function readText(file: string, label: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'does not exist' : `can't be read: ${error}`;
+    throw new ConfigError('The configuration', [
+      { place: label, message: reason, remedy: 'give --config the path of an existing file' },
+    ]);
+  }
+}
+
+/**
+ * The same document from the variables STAGING_DROPLET_ID, DOCKER_USERNAME, DOCKER_PASSWORD and, for an account with
+ * several balancers, LOAD_BALANCER. Files are looked for under their usual names, in compose/ and config/ first.
+ */
+function documentFromVariables(root: string, variables: Variables, problems: ProblemList): ConfigDocument {
+  const isOptional = (path: string) => path.endsWith('?');
+  // Some keep everything in one folder: without compose/ or config/, the same names are looked for at the root.
+  const asFound = (path: string) => {
+    const inRoot = path.replace(/^(compose|config)\//, '');
+    const names = (written: string) => ['staging', 'production'].map((name) => written.replace('{environment}', name));
+    const exists = (written: string) => names(written.replace('?', '')).some((name) => existsSync(join(root, name)));
+    return !exists(path) && exists(inRoot) ? inRoot : path;
+  };
+
+  const tree: Tree = {
+    app: appNameFrom(root),
+    compose: DEFAULTS.compose.map(asFound),
+    files: DEFAULTS.files.filter(isOptional).map(asFound),
+    environments: {
+      staging: { droplet: '$STAGING_DROPLET_ID' },
+      production: variables.get('LOAD_BALANCER') ? { load_balancer: '$LOAD_BALANCER' } : {},
+    },
+  };
+  const [username, password] = [variables.get('DOCKER_USERNAME'), variables.get('DOCKER_PASSWORD')];
+  if (username && password) tree.registry = { username: '$DOCKER_USERNAME', password: '$DOCKER_PASSWORD' };
+  else if (username || password) {
+    const [present, absent] = username
+      ? ['DOCKER_USERNAME', 'DOCKER_PASSWORD']
+      : ['DOCKER_PASSWORD', 'DOCKER_USERNAME'];
+    problems.add(absent, `is not set, but ${present} is`, variables.howToSet(absent));
+  }
+
+  const place = (path: Path) => (path[0] === 'compose' || path[0] === 'files' ? root : 'environment variables');
+  return { label: 'environment variables', tree, place };
+}
+
+/** A compose project name from the folder's, as compose itself makes one. */
+function appNameFrom(root: string): string {
+  const name = basename(root)
+    .toLowerCase()
+    .replace(/[^a-z0-9_-]+/g, '')
+    .replace(/^[_-]+/, '');
+  return name === '' ? 'app' : name;
+}
+
+function shorter(a: string, b: string): string {
+  return b !== '' && b.length < a.length ? b : a;
+}
