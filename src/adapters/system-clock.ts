@@ -1,0 +1,35 @@
+import type { Clock } from '../ports.js';
+
+/** Node fires a longer timer after 1 ms (with a warning): longer sleeps are taken in parts. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** The machine's clock: the only place in the product that knows of Date.now and timers. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+
+  async sleep(ms, signal) {
+    let left = ms;
+    while (left > LONGEST_TIMER_MS && !signal?.aborted) {
+      await timer(LONGEST_TIMER_MS, signal);
+      left -= LONGEST_TIMER_MS;
+    }
+    await timer(left, signal);
+  },
+};
+
+/**
+ * The listener is taken off the signal when the timer fires: one signal lives as long as a rollout and sees thousands
+ * of sleeps.
+ */
+function timer(ms: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timeout);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timeout = setTimeout(end, ms);
+    signal?.addEventListener('abort', end);
+  });
+}
