@@ -1,0 +1,170 @@
+/**
+ * DigitalOcean's API behind the Cloud port, through dots-wrapper. Its updateLoadBalancer is never used: PUT resets
+ * every field that the library does not send.
+ */
+import type { Secret } from '../config/secret.js';
+import { CloudError } from '../errors.js';
+import type { Clock, Cloud } from '../ports.js';
+import {
+  dropletAnswer,
+  dropletsPage,
+  firewallsPage,
+  loadBalancerAnswer,
+  loadBalancersPage,
+  noContent,
+  tagAnswer,
+} from './digitalocean/answers.js';
+import { DigitalOceanApi } from './digitalocean/api.js';
+import type { Call } from './digitalocean/call.js';
+import { checkDropletId, checkLoadBalancerId, checkTag } from './digitalocean/names.js';
+
+export interface DigitalOceanOptions {
+  token: Secret;
+  /** With its version, e.g. `https://api.digitalocean.com/v2`. */
+  apiUrl: string;
+  clock: Clock;
+  /** Told of every request, e.g. `GET /v2/droplets 200`, and how long it took. Never holds the token. */
+  onTrace?: (what: string, ms: number) => void;
+  /** Bound of a single request. */
+  requestTimeoutMs?: number;
+  /** How long a balancer may answer that it processes previous actions before a change fails as busy. */
+  busyTimeoutMs?: number;
+}
+
+/** Nothing is loaded or contacted before the first call. One client per run: it keeps the budget of requests. */
+export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
+  const api = new DigitalOceanApi({ requestTimeoutMs: 15_000, busyTimeoutMs: 180_000, ...options });
+
+  async function changeMembership(method: 'POST' | 'DELETE', id: string, dropletIds: number[]): Promise<void> {
+    checkLoadBalancerId(id);
+    dropletIds.forEach(checkDropletId);
+    if (dropletIds.length === 0) return;
+    const adds = method === 'POST';
+    const call: Call = {
+      method,
+      path: `/load_balancers/${id}/droplets`,
+      purpose: `${adds ? 'add' : 'remove'} ${named(dropletIds)} ${adds ? 'to' : 'from'} load balancer ${id}`,
+      change: true,
+      scopes: ['load_balancer:update'],
+      ifNotFound: 'The balancer or the droplet no longer exists: `do-deploy status` shows what is there.',
+    };
+    const request = { load_balancer_id: id, droplet_ids: dropletIds };
+    await api.request(
+      call,
+      ({ loadBalancer }) =>
+        adds ? loadBalancer.addDropletsToLoadBalancer(request) : loadBalancer.removeDropletsFromLoadBalancer(request),
+      noContent,
+    );
+  }
+
+  async function changeTag(method: 'POST' | 'DELETE', name: string, dropletIds: number[]): Promise<void> {
+    checkTag(name);
+    dropletIds.forEach(checkDropletId);
+    if (dropletIds.length === 0) return;
+    const tags = method === 'POST';
+    const call: Call = {
+      method,
+      path: `/tags/${name}/resources`,
+      purpose: tags ? `tag ${named(dropletIds)} with "${name}"` : `take the tag "${name}" off ${named(dropletIds)}`,
+      change: true,
+      scopes: [tags ? 'tag:create' : 'tag:delete', 'droplet:update'],
+      ifNotFound: `The tag "${name}" or the droplet does not exist.`,
+    };
+    const resources = dropletIds.map((id) => ({ resource_id: String(id), resource_type: 'droplet' as const }));
+    const request = { tag_name: name, resources };
+    await api.request(call, ({ tag }) => (tags ? tag.tagResources(request) : tag.untagResources(request)), noContent);
+  }
+
+  return {
+    listLoadBalancers: () =>
+      api.everyPage(
+        read('/load_balancers', 'list the load balancers', ['load_balancer:read']),
+        ({ loadBalancer }, page) => loadBalancer.listLoadBalancers(page),
+        loadBalancersPage,
+      ),
+
+    async getLoadBalancer(id) {
+      checkLoadBalancerId(id);
+      return api.request(
+        {
+          ...read(`/load_balancers/${id}`, `read load balancer ${id}`, ['load_balancer:read']),
+          ifNotFound: "Check load_balancer in config/deploy.yml, and that the token belongs to the balancer's team.",
+        },
+        ({ loadBalancer }) => loadBalancer.getLoadBalancer({ load_balancer_id: id }),
+        loadBalancerAnswer,
+      );
+    },
+
+    async listDroplets({ tag } = {}) {
+      if (tag !== undefined) checkTag(tag);
+      const call =
+        tag === undefined
+          ? read('/droplets', 'list the droplets', ['droplet:read'])
+          : read('/droplets', `list the droplets tagged "${tag}"`, ['droplet:read', 'tag:read']);
+      return api.everyPage(
+        call,
+        ({ droplet }, page) => droplet.listDroplets(tag === undefined ? page : { ...page, tag_name: tag }),
+        dropletsPage,
+      );
+    },
+
+    async getDroplet(id) {
+      checkDropletId(id);
+      return api.request(
+        {
+          ...read(`/droplets/${id}`, `read droplet ${id}`, ['droplet:read']),
+          ifNotFound: "Check the droplet's id, and that the token belongs to its team.",
+        },
+        ({ droplet }) => droplet.getDroplet({ droplet_id: id }),
+        dropletAnswer,
+      );
+    },
+
+    addDroplets: (id, dropletIds) => changeMembership('POST', id, dropletIds),
+    removeDroplets: (id, dropletIds) => changeMembership('DELETE', id, dropletIds),
+
+    async createTag(name) {
+      checkTag(name);
+      const create: Call = {
+        method: 'POST',
+        path: '/tags',
+        purpose: `create the tag "${name}"`,
+        change: true,
+        scopes: ['tag:create'],
+      };
+      try {
+        await api.request(create, ({ tag }) => tag.createTag({ name }), tagAnswer);
+      } catch (error) {
+        // "Already exists" comes as 422, like other refusals: whether the tag is there tells them apart.
+        if (!(error instanceof CloudError && error.kind === 'unprocessable')) throw error;
+        const look = read(`/tags/${name}`, `read the tag "${name}"`, ['tag:read']);
+        await api
+          .request(look, ({ tag }) => tag.getTag({ tag_name: name }), tagAnswer)
+          .catch((lookError: unknown) => {
+            throw lookError instanceof CloudError && lookError.kind === 'not-found' ? error : lookError;
+          });
+      }
+    },
+
+    tagDroplets: (name, dropletIds) => changeTag('POST', name, dropletIds),
+    untagDroplets: (name, dropletIds) => changeTag('DELETE', name, dropletIds),
+
+    async firewallsWithTag(tag) {
+      checkTag(tag);
+      const firewalls = await api.everyPage(
+        read('/firewalls', 'list the firewalls', ['firewall:read', 'tag:read']),
+        ({ firewall }, page) => firewall.listFirewalls(page),
+        firewallsPage,
+      );
+      return firewalls.filter(({ tags }) => tags?.includes(tag)).map(({ name }) => name);
+    },
+  };
+}
+
+function read(path: string, purpose: string, scopes: string[]): Call {
+  return { method: 'GET', path, purpose, change: false, scopes };
+}
+
+function named(dropletIds: number[]): string {
+  return `${dropletIds.length === 1 ? 'droplet' : 'droplets'} ${dropletIds.join(', ')}`;
+}

@@ -1,0 +1,160 @@
+import type { createApiClient } from 'dots-wrapper';
+import type { z } from 'zod';
+import type { Secret } from '../../config/secret.js';
+import type { Clock } from '../../ports.js';
+import type { Page } from './answers.js';
+import { RequestBudget } from './budget.js';
+import type { Answer, Call } from './call.js';
+import { FailedAttempt, failedAttempt, invalidAnswer, pathOf } from './failures.js';
+import { property } from './headers.js';
+import { type RetryBounds, retryBounds, withRetries } from './retry.js';
+
+type Client = ReturnType<typeof createApiClient>;
+
+/** The most the API gives on a page. */
+const PER_PAGE = 200;
+/** 100,000 droplets: far above any account, and an end to a server that always links on. */
+const MOST_PAGES = 500;
+
+export interface ApiOptions {
+  token: Secret;
+  /** With its version, e.g. `https://api.digitalocean.com/v2`. */
+  apiUrl: string;
+  clock: Clock;
+  /** Told of every request, e.g. `GET /v2/droplets 200`, and how long it took. */
+  onTrace?: (what: string, ms: number) => void;
+  requestTimeoutMs: number;
+  /** How long a balancer may stay busy with earlier actions. */
+  busyTimeoutMs: number;
+}
+
+/** One call at a time through everything that all calls share: budget, timeout, checks, errors, retries, trace. */
+export class DigitalOceanApi {
+  readonly #options: ApiOptions;
+  readonly #endpoint: URL;
+  readonly #budget: RequestBudget;
+  readonly #bounds: RetryBounds;
+  #client: Promise<Client> | undefined;
+
+  constructor(options: ApiOptions) {
+    this.#options = options;
+    this.#endpoint = new URL(options.apiUrl);
+    this.#budget = new RequestBudget(options.clock);
+    this.#bounds = retryBounds(options.busyTimeoutMs);
+  }
+
+  /** Sends the call, and reads its answer's body by the schema. Throws only CloudError. */
+  request<T>(call: Call, send: (client: Client) => Promise<Answer>, schema: z.ZodType<T>): Promise<T> {
+    return withRetries(() => this.#attempt(call, send, schema), this.#options.clock, this.#bounds);
+  }
+
+  /** All items of a list. One that moved to the next page between two requests counts once. */
+  async everyPage<T extends { id: string | number }>(
+    call: Call,
+    send: (client: Client, page: { page: number; per_page: number }) => Promise<Answer>,
+    schema: z.ZodType<Page<T>>,
+  ): Promise<T[]> {
+    const found = new Map<T['id'], T>();
+    for (let page = 1; page <= MOST_PAGES; page++) {
+      const before = found.size;
+      const answer = await this.request(call, (client) => send(client, { page, per_page: PER_PAGE }), schema);
+      for (const item of answer.items) found.set(item.id, item);
+      if (!answer.linksOn && (answer.total ?? 0) <= found.size) return [...found.values()];
+      if (found.size === before) {
+        if (!answer.linksOn) return [...found.values()];
+        break;
+      }
+    }
+    throw invalidAnswer('its pages have no end', this.#context(call)).error;
+  }
+
+  async #attempt<T>(call: Call, send: (client: Client) => Promise<Answer>, schema: z.ZodType<T>): Promise<T> {
+    const { clock, requestTimeoutMs } = this.#options;
+    const client = await this.#connect();
+    await this.#budget.spend();
+    const started = clock.now();
+    let end = 'failed';
+    try {
+      const answer = await within(requestTimeoutMs, send(client));
+      end = String(answer.status);
+      return this.#read(call, answer, schema);
+    } catch (thrown) {
+      const failed = thrown instanceof FailedAttempt ? thrown : this.#failure(call, thrown);
+      if (end === 'failed') end = String(property(property(thrown, 'response'), 'status') ?? failed.error.kind);
+      throw failed;
+    } finally {
+      this.#options.onTrace?.(`${call.method} ${pathOf(call, this.#endpoint)} ${end}`, clock.now() - started);
+    }
+  }
+
+  #read<T>(call: Call, answer: Answer, schema: z.ZodType<T>): T {
+    this.#budget.observe(answer.headers);
+    const context = this.#context(call);
+    const elsewhere = this.#redirectedTo(answer);
+    if (elsewhere !== undefined) throw invalidAnswer(`it redirects to ${elsewhere}`, context);
+    const result = schema.safeParse(answer.data);
+    if (result.success) return result.data;
+    // Not the values: they may be anything, and the shape is what went wrong.
+    const issue = result.error.issues[0];
+    const where = issue?.path.length ? `${issue.path.join('.')}: ` : '';
+    const found = typeof answer.data === 'string' ? `text instead of ${expected(call)}` : `${where}${issue?.message}`;
+    throw invalidAnswer(`it answered ${answer.status} with ${found}`, context);
+  }
+
+  #failure(call: Call, thrown: unknown): FailedAttempt {
+    const response = property(thrown, 'response');
+    this.#budget.observe(property(response, 'headers'));
+    const elsewhere = this.#redirectedTo(response);
+    if (elsewhere !== undefined) return invalidAnswer(`it redirects to ${elsewhere}`, this.#context(call));
+    const failed = failedAttempt(thrown, this.#context(call));
+    // Others of this run wait too, instead of each finding out for itself.
+    if (failed.retry === 'rate-limited') this.#budget.pauseUntil(this.#options.clock.now() + (failed.waitMs ?? 0));
+    return failed;
+  }
+
+  /**
+   * axios follows redirects, without the token when they lead to another origin: what comes back from there is not
+   * DigitalOcean's word, whatever it looks like.
+   */
+  #redirectedTo(answer: unknown): string | undefined {
+    const url = property(property(property(answer, 'request'), 'res'), 'responseUrl');
+    if (typeof url !== 'string' || !URL.canParse(url)) return undefined;
+    const { origin } = new URL(url);
+    return origin === this.#endpoint.origin ? undefined : origin;
+  }
+
+  #context(call: Call) {
+    return { call, endpoint: this.#endpoint, token: this.#options.token, now: this.#options.clock.now() };
+  }
+
+  /** dots-wrapper takes about 100 ms to load: not before the first request. */
+  #connect(): Promise<Client> {
+    this.#client ??= import('dots-wrapper').then(({ createApiClient }) =>
+      createApiClient({
+        token: this.#options.token.reveal(),
+        endpoint: this.#options.apiUrl.replace(/\/+$/, ''),
+        requestTimeoutInMs: this.#options.requestTimeoutMs,
+      }),
+    );
+    return this.#client;
+  }
+}
+
+function expected(call: Call): string {
+  return call.change ? 'no content' : 'JSON';
+}
+
+/** axios' own timeout ends with the headers of the answer: a body that trickles in would have no bound. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const signal = AbortSignal.timeout(ms);
+  let stop = () => {};
+  const late = new Promise<never>((_, reject) => {
+    stop = () => reject(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' }));
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}

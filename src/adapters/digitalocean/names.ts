@@ -1,0 +1,28 @@
+/**
+ * dots-wrapper puts ids and tags into paths as they are: "../account" or "a?b" would address something else.
+ * So they are checked before they get there.
+ */
+import { CloudError } from '../../errors.js';
+
+export function checkLoadBalancerId(id: string): void {
+  if (/^[0-9a-zA-Z-]{1,64}$/.test(id)) return;
+  throw unusable(`"${id}" is not a load balancer's id.`, 'An id looks like 4de7ac8b-495b-4884-9a69-1050c6793cd6.');
+}
+
+export function checkDropletId(id: number): void {
+  if (Number.isSafeInteger(id) && id > 0) return;
+  throw unusable(`"${id}" is not a droplet's id.`, 'An id is a whole number such as 3164444.');
+}
+
+/** The API's own rule for tags. */
+export function checkTag(tag: string): void {
+  if (/^[a-zA-Z0-9_:-]{1,255}$/.test(tag)) return;
+  throw unusable(
+    `"${tag}" can't be a DigitalOcean tag.`,
+    'A tag has 1 to 255 letters, digits, colons, dashes and underscores.',
+  );
+}
+
+function unusable(message: string, hint: string): CloudError {
+  return new CloudError('unprocessable', 'not-applied', message, { source: 'user', hint });
+}
