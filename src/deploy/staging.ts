@@ -160,7 +160,8 @@ function recordAs(
   return same ?? record;
 }
 
-function runsAlready(site: Site, record: ReleaseRecord): boolean {
+/** Whether the droplet runs these bytes, verified. */
+export function runsAlready(site: Site, record: ReleaseRecord): boolean {
   const { survey, containers } = site;
   const { state } = survey;
   if (survey.current !== record.id || state?.release !== record.id || state.phase !== 'verified') return false;

@@ -1,0 +1,77 @@
+/**
+ * `do-deploy heal`: after a crash, whatever was left behind is brought back: every droplet that can be reached into
+ * rotation, all on one release that the droplets hold already. Needs no files, no registry and no memory of the run
+ * that died: the ledger and each droplet's state.json say enough.
+ */
+import { DeployError } from '../errors.js';
+import { chooseRelease } from '../rollout/choose-release.js';
+import type { DeployResult } from '../rollout/model.js';
+import { type DeployPorts, reportTo } from './context.js';
+import { findFleet, policyOf, previousReleases, startRollout } from './fleet.js';
+import type { ReleaseRecord } from './release.js';
+import { announce, inSession, rollTo, type SessionOptions, takeLease } from './session.js';
+import type { Site } from './site.js';
+import { connectAll, runsAlready } from './staging.js';
+import { listen } from './watch-door.js';
+import { lookAtWorld } from './world.js';
+
+export async function heal(ports: DeployPorts, options: SessionOptions): Promise<DeployResult> {
+  const unknown = { id: '', imageTag: '' };
+  return await inSession('heal', ports, options, unknown, async (session) => {
+    const { settings } = options;
+    const report = reportTo(ports);
+    report({ type: 'phase-started', phase: 'look' });
+    const fleet = await findFleet(ports, settings);
+    // What is broken already is to be mended, never to be left broken for the sake of a policy.
+    const policy = { ...policyOf(settings, fleet.target, options.allowDowntime), onFailure: 'revert-droplet' as const };
+    announce(session, fleet);
+    if (policy.balanced) await fleet.ledger.prove(fleet.look.droplets.map(({ droplet }) => droplet));
+
+    const running = fleet.look.droplets.filter(({ droplet }) => droplet.status === 'active');
+    const droplets = running.map(({ droplet }) => droplet);
+    const { sites, unreachable } = await connectAll(ports, settings, droplets, { prepare: false });
+    session.sites = sites;
+    for (const { droplet, error } of unreachable) {
+      const message = `${droplet.name} cannot be reached and stays as it is: ${error.message}`;
+      report({ type: 'notice', level: 'warning', message, droplet: droplet.name });
+    }
+    const [first] = unreachable;
+    if (sites.length === 0 && first) throw first.error;
+
+    const run = await takeLease(session, fleet);
+    const record = releaseToHealTo(sites);
+    session.release = { id: record.id, imageTag: record.imageTag };
+    report({ type: 'notice', level: 'info', message: `Healing to release ${record.id}.` });
+    for (const site of sites) site.services = record.services;
+    if (policy.balanced) await Promise.all(sites.map((site) => listen(site, fleet.target.ports, ports.clock)));
+    const healthy = new Map((await lookAtWorld(run, sites)).map((seen) => [seen.id, seen.healthy]));
+    const upToDate = new Set(sites.filter((site) => runsAlready(site, record)).map((site) => site.droplet.id));
+    const previous = previousReleases(sites, record);
+    const result = await rollTo(
+      session,
+      run,
+      startRollout(fleet, sites, policy, upToDate, previous, healthy),
+      record,
+      previous,
+    );
+    return unreachable.length === 0 || !first
+      ? result
+      : { ...result, outcome: 'failed', error: result.error ?? first.error.info() };
+  });
+}
+
+function releaseToHealTo(sites: readonly Site[]): ReleaseRecord {
+  const id = chooseRelease(
+    sites.map(({ survey }) => ({
+      holds: survey.releases.map((release) => release.id),
+      ...(survey.state && { state: survey.state }),
+    })),
+  );
+  const record = sites.flatMap((site) => site.survey.releases).find((release) => release.id === id);
+  if (record === undefined) {
+    throw new DeployError('nothing-to-heal-to', 'There is no release that every droplet holds.', {
+      hint: 'Deploy a release: that brings every droplet to it, those that are out first.',
+    });
+  }
+  return record;
+}

@@ -1,0 +1,214 @@
+/**
+ * What every rollout shares, whatever it rolls out: opening and closing, the lease, rolling with a grace after an
+ * interruption, and the one result at the end.
+ */
+import type { Settings } from '../config/settings.js';
+import { asDeployError, DeployError } from '../errors.js';
+import type { DeployResult, ReleaseInfo, StatusRow } from '../rollout/model.js';
+import type { RolloutState } from '../rollout/planner.js';
+import { conclude, rowsOf } from './conclude.js';
+import { type Deployer, type DeployPorts, type Run, reportTo } from './context.js';
+import { finish } from './finish.js';
+import type { Fleet } from './fleet.js';
+import { Lease } from './lease.js';
+import { type Rolled, roll } from './orchestrator.js';
+import type { ReleaseRecord } from './release.js';
+import { addressOf, type Site } from './site.js';
+
+/** What every command that rolls is told. */
+export interface SessionOptions {
+  settings: Settings;
+  /** The floor may be broken. */
+  allowDowntime: boolean;
+  deployer: Deployer;
+  /** How long to wait for another run's lease; 0: not at all. */
+  waitLockMs: number;
+  /** The first signal: the droplet in hand is brought to a safe end. */
+  interrupted: AbortSignal;
+  /** The second one: stop at once. */
+  aborted: AbortSignal;
+}
+
+/** What has to be closed at the end, and what is known when it fails. */
+export interface Session {
+  readonly command: 'deploy' | 'heal' | 'rollback';
+  readonly ports: DeployPorts;
+  readonly options: SessionOptions;
+  readonly startedAt: number;
+  release: ReleaseInfo;
+  sites: Site[];
+  rows: StatusRow[];
+  lease?: Lease;
+  rolling: boolean;
+}
+
+/** Runs a command to its one result. Never throws: every end is a result, told as rollout-finished. */
+export async function inSession(
+  command: Session['command'],
+  ports: DeployPorts,
+  options: SessionOptions,
+  release: ReleaseInfo,
+  attempt: (session: Session) => Promise<DeployResult>,
+): Promise<DeployResult> {
+  const startedAt = ports.clock.now();
+  const session: Session = { command, ports, options, startedAt, release, sites: [], rows: [], rolling: false };
+  let result: DeployResult;
+  try {
+    result = await unlessInterrupted(session, () => attempt(session));
+  } catch (error) {
+    result = failed(session, asDeployError(error));
+  }
+  await session.lease?.release();
+  await Promise.allSettled(session.sites.map((site) => site.connection.close()));
+  result = { ...result, durationMs: ports.clock.now() - startedAt };
+  reportTo(ports)({ type: 'rollout-finished', result });
+  return result;
+}
+
+/** Before anything rolls an interruption ends the run at once: the connections are closed under whatever waits. */
+async function unlessInterrupted<T>(session: Session, task: () => Promise<T>): Promise<T> {
+  const signal = session.options.interrupted;
+  const done = new AbortController();
+  const interrupted = new Promise<never>((_, reject) => {
+    const stop = () => {
+      if (session.rolling) return;
+      reject(new DeployError('interrupted', 'Interrupted before anything was changed.', { source: 'user' }));
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true, signal: done.signal });
+  });
+  try {
+    return await Promise.race([task(), interrupted]);
+  } finally {
+    done.abort();
+  }
+}
+
+function failed(session: Session, error: DeployError): DeployResult {
+  const { release, rows, rolling } = session;
+  const base = { release, rows, durationMs: 0 };
+  const summary = rolling ? 'The state of the fleet is not known.' : 'Nothing was changed in rotation.';
+  if (error.code === 'interrupted') return { ...base, outcome: 'interrupted', summary };
+  const next = rolling ? `do-deploy status ${session.options.settings.environment}` : undefined;
+  return { ...base, outcome: 'failed', summary, error: error.info(), ...(next && { next }) };
+}
+
+/** Tells what is about to be rolled out, and to whom. */
+export function announce(session: Session, fleet: Fleet): void {
+  const { settings } = session.options;
+  const report = reportTo(session.ports);
+  session.rows = fleet.look.droplets.map(({ droplet, rotation }) => ({
+    id: droplet.id,
+    name: droplet.name,
+    address: addressOf(droplet, settings.ssh.address) ?? '',
+    rotation,
+    release: '',
+    health: '',
+    outcome: 'not deployed',
+  }));
+  report({
+    type: 'rollout-started',
+    command: session.command,
+    app: settings.app,
+    environment: settings.environment,
+    release: session.release,
+    target: fleet.target.description,
+    rows: session.rows,
+  });
+  for (const message of fleet.target.notices) report({ type: 'notice', level: 'warning', message });
+  for (const { droplet, inLedger } of fleet.look.droplets) {
+    if (!inLedger) continue;
+    const message = `${droplet.name} was left out of rotation by an earlier run; it goes first.`;
+    report({ type: 'notice', level: 'warning', message, droplet: droplet.name });
+  }
+}
+
+/** Takes the lease on every droplet. Throws DeployError lease-busy. */
+export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
+  const { ports, release } = session;
+  const { settings, deployer, waitLockMs, interrupted } = session.options;
+  const report = reportTo(ports);
+  report({ type: 'phase-started', phase: 'lease' });
+  const since = new Date(ports.clock.now()).toISOString();
+  const id = `${session.command} ${release.id} at ${since} by ${deployer.who}`;
+  const holder = { run: id, who: deployer.who, release: release.id, since, ...(deployer.url && { url: deployer.url }) };
+  session.lease = await Lease.acquire(session.sites, settings.app, holder, {
+    clock: ports.clock,
+    waitMs: waitLockMs,
+    signal: interrupted,
+    onWait: (other) => {
+      const whose = other === undefined ? '' : ` by ${other.who}`;
+      report({ type: 'notice', level: 'info', message: `Waiting for another deploy${whose} to end.` });
+    },
+  });
+  return { ports, settings, id, deployer, target: fleet.target, ledger: fleet.ledger, lease: session.lease };
+}
+
+/** Rolls, finishes and concludes; or skips, when there is nothing to do. */
+export async function rollTo(
+  session: Session,
+  run: Run,
+  start: RolloutState,
+  record: ReleaseRecord,
+  previous: ReadonlyMap<number, ReleaseRecord>,
+): Promise<DeployResult> {
+  const { ports, sites } = session;
+  const report = reportTo(ports);
+  const release = { id: record.id, imageTag: record.imageTag };
+  session.rows = rowsOf(start, sites, record);
+  for (const row of session.rows) report({ type: 'row-changed', row });
+  if (start.droplets.every((droplet) => droplet.course === 'done')) {
+    const summary = 'Every droplet already runs this release, healthy and in rotation.';
+    return { outcome: 'skipped', release, rows: session.rows, durationMs: 0, summary };
+  }
+  report({ type: 'phase-started', phase: 'roll' });
+  session.rolling = true;
+  const rolled = await rollWithGrace(session, run, start, record, previous);
+  const { environment } = run.settings;
+  const durationMs = ports.clock.now() - session.startedAt;
+  const result = conclude({ ...rolled, rows: rowsOf(rolled.state, sites, record), release, environment, durationMs });
+  if (!rolled.state.halted) {
+    report({ type: 'phase-started', phase: 'finish' });
+    await finish(run, sites, rolled.state, record, result);
+  }
+  return result;
+}
+
+async function rollWithGrace(
+  session: Session,
+  run: Run,
+  start: RolloutState,
+  release: ReleaseRecord,
+  previous: ReadonlyMap<number, ReleaseRecord>,
+): Promise<Rolled> {
+  const { clock } = run.ports;
+  const { interrupted, aborted } = session.options;
+  const ended = new AbortController();
+  const graceOver = new AbortController();
+  const onInterrupt = () =>
+    void clock.sleep(run.settings.rollout.interruptGraceMs, ended.signal).then(() => {
+      if (!ended.signal.aborted) graceOver.abort();
+    });
+  if (interrupted.aborted) onInterrupt();
+  else interrupted.addEventListener('abort', onInterrupt, { once: true, signal: ended.signal });
+  try {
+    return await roll(run, session.sites, start, {
+      release,
+      previous,
+      interrupted,
+      aborted: AbortSignal.any([aborted, graceOver.signal]),
+      onState: (state) => tellChangedRows(session, state, release),
+    });
+  } finally {
+    ended.abort();
+  }
+}
+
+function tellChangedRows(session: Session, state: RolloutState, release: ReleaseRecord): void {
+  const rows = rowsOf(state, session.sites, release);
+  const report = reportTo(session.ports);
+  for (const [index, row] of rows.entries()) {
+    if (JSON.stringify(row) !== JSON.stringify(session.rows[index])) report({ type: 'row-changed', row });
+  }
+  session.rows = rows;
+}
