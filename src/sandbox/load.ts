@@ -66,6 +66,11 @@ export class Load {
   readonly #byVersion: Record<string, number> = {};
   readonly #byKind: Record<RequestKind, number> = { 'new connection': 0, 'kept alive': 0, slow: 0 };
   #timer: NodeJS.Timeout | undefined;
+  #resolveEnded: () => void = () => {};
+  /** Settles when no more requests are started: after `stop`, `maxRequests` or `maxMs`. */
+  readonly ended = new Promise<void>((resolve) => {
+    this.#resolveEnded = resolve;
+  });
   #due = 0;
   #total = 0;
   #failed = 0;
@@ -119,6 +124,7 @@ export class Load {
   #end(): void {
     clearInterval(this.#timer);
     this.#endedAt ??= performance.now();
+    this.#resolveEnded();
   }
 
   /** After a pause of the whole process it makes up for what it missed: the count follows the clock, not the ticks. */
@@ -168,7 +174,9 @@ export class Load {
       const request = http.get(target, { agent: kind === 'kept alive' ? this.#keepAlive : false });
       const lateError = new Error(`no answer within ${timeoutMs} ms`);
       const deadline = setTimeout(() => request.destroy(lateError), timeoutMs);
+      let answering = false;
       request.on('response', (response) => {
+        answering = true;
         const status = response.statusCode ?? 0;
         response.resume();
         response.on('error', reject);
@@ -181,7 +189,8 @@ export class Load {
       request.on('error', reject);
       request.on('close', () => {
         clearTimeout(deadline);
-        reject(new Error('the connection was closed'));
+        // With an answer under way, that one knows better how it ended.
+        if (!answering) reject(new Error('the connection was closed'));
       });
     });
   }

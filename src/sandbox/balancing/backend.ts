@@ -61,12 +61,13 @@ export class Backend {
   take(): () => void {
     this.inFlight += 1;
     this.served += 1;
+    this.#options.onChange();
     let ended = false;
     return () => {
       if (ended) return;
       ended = true;
       this.inFlight -= 1;
-      if (this.leaving) this.#options.onChange();
+      this.#options.onChange();
     };
   }
 

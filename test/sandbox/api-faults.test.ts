@@ -1,0 +1,118 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseFaultRule } from '../../src/sandbox/faults.js';
+import type { BalancerRecord } from '../../src/sandbox/records.js';
+import { type Bench, startBench } from './api-client.js';
+
+let bench: Bench;
+let balancer: BalancerRecord;
+let id: number;
+
+beforeEach(async () => {
+  bench = await startBench();
+  id = bench.world.addDroplet().id;
+  balancer = bench.world.addBalancer({ name: 'web', dropletIds: [id] });
+});
+afterEach(() => bench.api.stop());
+
+const leave = () => bench.call('DELETE', `/load_balancers/${balancer.id}/droplets`, { droplet_ids: [id] });
+
+describe('a fault', () => {
+  it('answers a status of its own, and nothing is applied', async () => {
+    bench.api.faults.add({ on: { method: 'delete' }, do: { status: 500 } });
+    const answer = await leave();
+    expect([answer.status, answer.body.id]).toEqual([500, 'server_error']);
+    expect(balancer.accepted.has(id)).toBe(true);
+  });
+
+  it('answers an error after applying the change', async () => {
+    const body = { id: 'unprocessable_entity', message: 'odd' };
+    bench.api.faults.add({ on: {}, do: { status: 422, body, headers: { 'x-odd': '1' }, applied: true } });
+    const answer = await leave();
+    expect(answer.status).toBe(422);
+    expect(answer.body).toMatchObject(body);
+    expect(answer.headers.get('x-odd')).toBe('1');
+    expect(balancer.accepted.has(id)).toBe(false);
+  });
+
+  it('drops the connection before anything is applied', async () => {
+    bench.api.faults.add({ on: { method: 'DELETE' }, do: 'drop' });
+    await expect(leave()).rejects.toThrow();
+    expect(balancer.accepted.has(id)).toBe(true);
+  });
+
+  it('loses the reply after the change was applied', async () => {
+    bench.api.faults.add({ on: { method: 'DELETE' }, do: 'lose-reply' });
+    await expect(leave()).rejects.toThrow();
+    expect(balancer.accepted.has(id)).toBe(false);
+  });
+
+  it('answers a page of a proxy with status 200', async () => {
+    bench.api.faults.add({ on: {}, do: 'html' });
+    const answer = await bench.call('GET', '/droplets');
+    expect(answer.status).toBe(200);
+    expect(answer.body).toContain('<html>');
+  });
+
+  it('hangs until the client gives up', async () => {
+    bench.api.faults.add({ on: {}, do: 'hang' });
+    const request = fetch(`${bench.api.url}/droplets`, { signal: AbortSignal.timeout(100) });
+    await expect(request).rejects.toMatchObject({ name: 'TimeoutError' });
+    expect(bench.api.log).toMatchObject([{ outcome: 'hung' }]);
+  });
+
+  it('delays a call, which is applied afterwards', async () => {
+    bench.api.faults.add({ on: {}, do: { delayMs: 3000 } });
+    const started = bench.clock.now();
+    let done = false;
+    const answer = leave().finally(() => {
+      done = true;
+    });
+    // Time stands still, so it waits until time is turned.
+    while (bench.api.faults.list()[0]?.met === 0) await new Promise((resolve) => setImmediate(resolve));
+    expect([done, balancer.accepted.has(id)]).toEqual([false, true]);
+    bench.clock.turn(3000);
+    expect((await answer).status).toBe(204);
+    expect(bench.api.log).toMatchObject([{ at: started, ms: 3000, outcome: 204 }]);
+  });
+
+  it('meets the calls it names: by method, path, order and number', async () => {
+    bench.api.faults.add({ on: { path: '/droplets$', method: 'GET', nth: 2, count: 2 }, do: { status: 503 } });
+    const statuses = [];
+    for (let call = 0; call < 5; call++) statuses.push((await bench.call('GET', '/droplets')).status);
+    expect(statuses).toEqual([200, 503, 503, 200, 200]);
+    expect((await leave()).status).toBe(204);
+  });
+
+  it('with a number in order meets that call alone, and without one all until it is removed', async () => {
+    const { faults } = bench.api;
+    faults.add({ on: { nth: 2 }, do: { status: 503 } });
+    const verdicts = () => [1, 2, 3].map(() => faults.judge('GET', '/v2/tags').effect !== undefined);
+    expect(verdicts()).toEqual([false, true, false]);
+    const { id: always } = faults.add({ on: {}, do: 'drop' });
+    expect(verdicts()).toEqual([true, true, true]);
+    faults.remove(always);
+    expect(verdicts()).toEqual([false, false, false]);
+  });
+
+  it.each([
+    [{ do: 'explode' }, /do: use drop/],
+    [{ on: { methd: 'GET' }, do: 'drop' }, /on\.methd/],
+    [{ on: { nth: 0 }, do: 'drop' }, /on\.nth/],
+    [{ on: { path: '(' }, do: 'drop' }, /regular expression/],
+    ['drop', /object/],
+  ])('that is misspelled is refused: %j', (rule, message) => {
+    expect(() => parseFaultRule(rule)).toThrow(message);
+  });
+});
+
+describe('the log', () => {
+  it('has every call with its body and outcome, and never the token', async () => {
+    await leave();
+    await bench.call('GET', '/tags?page=1', undefined, 'dop_v1_wrong');
+    expect(bench.api.log).toMatchObject([
+      { method: 'DELETE', body: { droplet_ids: [id] }, outcome: 204 },
+      { method: 'GET', path: '/v2/tags?page=1', outcome: 401 },
+    ]);
+    expect(JSON.stringify(bench.api.log)).not.toContain('dop_v1');
+  });
+});

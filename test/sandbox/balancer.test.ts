@@ -1,0 +1,261 @@
+import http from 'node:http';
+import net from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Balancer } from '../../src/sandbox/balancer.js';
+import { listen, shutDown } from '../../src/sandbox/http.js';
+import type { BalancerRecord } from '../../src/sandbox/records.js';
+import { type NewBalancer, World } from '../../src/sandbox/world.js';
+
+/** A droplet's web server, whose health and answers the test decides. */
+interface App {
+  id: number;
+  healthStatus: number;
+  /** Requests other than health checks. */
+  requests: http.IncomingMessage[];
+  checks: number;
+  /** Lets `/held` be answered. */
+  release: () => void;
+  port: number;
+  server: http.Server;
+}
+
+const WAIT_MS = 20_000;
+const QUICK = {
+  intervalSeconds: 0.05,
+  timeoutSeconds: 5,
+  healthyThreshold: 2,
+  unhealthyThreshold: 2,
+  path: '/healthz',
+};
+
+let world: World;
+let record: BalancerRecord;
+let balancer: Balancer;
+let apps: App[] = [];
+let opened: { dropletId: number; port: number }[] = [];
+
+async function startApp(id: number): Promise<App> {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const server = http.createServer(async (request, response) => {
+    if (request.url === '/healthz') {
+      app.checks += 1;
+      response.writeHead(app.healthStatus).end();
+      return;
+    }
+    app.requests.push(request);
+    if (request.url === '/cut') {
+      response.writeHead(200, { 'content-length': '100' }).write('half', () => response.destroy());
+      return;
+    }
+    if (request.url === '/held') await released;
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    response.writeHead(200, { 'x-version': `v${id}` }).end(`${request.method} ${body}`);
+  });
+  const app: App = { id, healthStatus: 200, requests: [], checks: 0, release, port: await listen(server), server };
+  return app;
+}
+
+async function start(count: number, wish: Partial<NewBalancer> = {}): Promise<void> {
+  world = new World();
+  apps = [];
+  opened = [];
+  const ids = Array.from({ length: count }, () => world.addDroplet().id);
+  for (const id of ids) apps.push(await startApp(id));
+  record = world.addBalancer({ name: 'web', dropletIds: ids, healthCheck: QUICK, ...wish });
+  const connect = (dropletId: number, port: number) =>
+    new Promise<net.Socket>((resolve, reject) => {
+      opened.push({ dropletId, port });
+      const app = apps.find(({ id }) => id === dropletId);
+      const socket = net.connect(app?.port ?? 1, '127.0.0.1');
+      socket.once('connect', () => resolve(socket));
+      socket.once('error', reject);
+    });
+  balancer = await Balancer.start({ world, record, connect });
+}
+
+afterEach(async () => {
+  await balancer.stop();
+  await Promise.all(apps.map(({ server }) => shutDown(server)));
+});
+
+const app = (index: number): App => {
+  const found = apps[index];
+  if (found === undefined) throw new Error(`no app ${index}`);
+  return found;
+};
+const allUp = () => balancer.until((backends) => backends.every(({ up }) => up), WAIT_MS);
+const upIs = (index: number, up: boolean) =>
+  balancer.until((backends) => backends.some((it) => it.dropletId === app(index).id && it.up === up), WAIT_MS);
+const get = (path = '/') => fetch(balancer.url + path, { signal: AbortSignal.timeout(WAIT_MS) });
+
+describe('the balancer', () => {
+  it('answers 503 until health checks have passed often enough, then sends requests', async () => {
+    await start(1, { healthCheck: { ...QUICK, healthyThreshold: 3 } });
+    const early = await get();
+    expect(early.status).toBe(503);
+    expect(await early.text()).toContain('503 Service Unavailable');
+    expect(app(0).requests).toEqual([]);
+    await allUp();
+    expect(app(0).checks).toBe(3);
+    expect((await get()).status).toBe(200);
+  });
+
+  it('takes turns between healthy droplets', async () => {
+    await start(3);
+    await allUp();
+    for (let request = 0; request < 9; request++) await (await get()).text();
+    expect(apps.map(({ requests }) => requests.length)).toEqual([3, 3, 3]);
+  });
+
+  it('relays method, path, body and headers, on a new connection per request', async () => {
+    await start(1);
+    await allUp();
+    const before = opened.length;
+    const answer = await fetch(`${balancer.url}/a?b=c`, { method: 'POST', body: 'hello', headers: { 'x-one': '1' } });
+    expect([answer.status, answer.headers.get('x-version')]).toEqual([200, `v${app(0).id}`]);
+    expect(await answer.text()).toBe('POST hello');
+    const [request] = app(0).requests;
+    expect(request?.url).toBe('/a?b=c');
+    expect(request?.headers).toMatchObject({ 'x-one': '1', 'x-forwarded-for': '127.0.0.1', connection: 'close' });
+    await (await get()).text();
+    expect(opened.length).toBeGreaterThanOrEqual(before + 2);
+    expect(new Set(opened.map(({ port }) => port))).toEqual(new Set([80]));
+  });
+
+  it('keeps the connection of a client alive across droplets', async () => {
+    await start(2);
+    await allUp();
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    const ports = [];
+    for (let request = 0; request < 4; request++) {
+      ports.push(
+        await new Promise<number | undefined>((resolve, reject) => {
+          const sent = http.get(balancer.url, { agent }, (response) => {
+            const { localPort } = response.socket;
+            response.resume().on('end', () => resolve(localPort));
+          });
+          sent.on('error', reject);
+        }),
+      );
+    }
+    agent.destroy();
+    expect(new Set(ports).size).toBe(1);
+    expect(apps.map(({ requests }) => requests.length)).toEqual([2, 2]);
+  });
+
+  it('takes a droplet out after enough failed checks, and back after enough passed ones', async () => {
+    await start(2);
+    await allUp();
+    app(0).healthStatus = 302;
+    await upIs(0, false);
+    await (await get()).text();
+    await (await get()).text();
+    expect(app(0).requests).toEqual([]);
+    app(0).healthStatus = 204;
+    await upIs(0, true);
+  });
+
+  it('finishes what is under way at a droplet that left, and sends nothing new there', async () => {
+    await start(2);
+    await allUp();
+    const held = [get('/held'), get('/held')];
+    await balancer.until((backends) => backends.every(({ inFlight }) => inFlight === 1), WAIT_MS);
+    world.removeFromBalancer(record.id, [app(0).id]);
+    expect(balancer.backends().find(({ dropletId }) => dropletId === app(0).id)).toMatchObject({
+      leaving: true,
+      up: false,
+      inFlight: 1,
+    });
+    const seen = opened.filter(({ dropletId }) => dropletId === app(0).id).length;
+    for (let request = 0; request < 4; request++) await (await get()).text();
+    expect(opened.filter(({ dropletId }) => dropletId === app(0).id)).toHaveLength(seen);
+    for (const { release } of apps) release();
+    expect((await Promise.all(held)).map(({ status }) => status)).toEqual([200, 200]);
+    await balancer.until((backends) => backends.length === 1, WAIT_MS);
+  });
+
+  it('follows the membership only when its delay is over', async () => {
+    await start(2);
+    await allUp();
+    world.timing.effectDelayMs = 60_000;
+    world.removeFromBalancer(record.id, [app(0).id]);
+    await (await get()).text();
+    await (await get()).text();
+    expect(app(0).requests).toHaveLength(1);
+  });
+
+  it('starts a droplet that comes back as down, however well it was before', async () => {
+    await start(2);
+    await allUp();
+    balancer.watchServing();
+    world.removeFromBalancer(record.id, [app(0).id]);
+    world.addToBalancer(record.id, [app(0).id]);
+    expect(balancer.serving).toBe(1);
+    await allUp();
+    expect(balancer.serving).toBe(2);
+    expect(balancer.fewestServing).toBe(1);
+  });
+
+  it('answers 502 when a droplet refuses, without trying another, and remembers it', async () => {
+    await start(2, { healthCheck: { ...QUICK, unhealthyThreshold: 1000 } });
+    await allUp();
+    await shutDown(app(0).server);
+    const statuses = [(await get()).status, (await get()).status];
+    expect(statuses.toSorted()).toEqual([200, 502]);
+    expect(balancer.failures).toMatchObject([
+      { dropletId: app(0).id, reason: expect.stringContaining('ECONNREFUSED') },
+    ]);
+  });
+
+  it('cuts the answer that a droplet cuts', async () => {
+    await start(1);
+    await allUp();
+    await expect(get('/cut').then((answer) => answer.text())).rejects.toThrow();
+    expect(balancer.failures).toHaveLength(1);
+  });
+
+  it('writes the PROXY line first, on checks too', async () => {
+    await start(1, { proxyProtocol: true });
+    await shutDown(app(0).server);
+    const lines: string[] = [];
+    const server = net.createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', (data) => {
+        lines.push(String(data).split('\r\n')[0] ?? '');
+        socket.end('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+      });
+    });
+    app(0).port = await listen(server);
+    await allUp();
+    expect((await get()).status).toBe(200);
+    expect(new Set(lines)).toEqual(new Set(['PROXY TCP4 127.0.0.1 127.0.0.1 40000 80']));
+    server.close();
+  });
+
+  it('checks by tcp: an accepted connection passes', async () => {
+    await start(1, { healthCheck: { ...QUICK, protocol: 'tcp' } });
+    app(0).healthStatus = 500;
+    await allUp();
+    await shutDown(app(0).server);
+    await upIs(0, false);
+  });
+
+  it('forwards plain tcp by connection', async () => {
+    const rule = { entryProtocol: 'tcp', entryPort: 8080, targetProtocol: 'tcp', targetPort: 80 } as const;
+    await start(2, { forwardingRules: [rule] });
+    await allUp();
+    expect(balancer.url).toBe(`http://127.0.0.1:${balancer.portOf(8080)}`);
+    const answer = await get();
+    expect([answer.status, await answer.text()]).toEqual([200, 'GET ']);
+    await balancer.until((backends) => backends.some(({ served }) => served === 1), WAIT_MS);
+  });
+
+  it('says how far it came when a wait is over', async () => {
+    await start(1);
+    await expect(balancer.until(() => false, 10)).rejects.toThrow(/did not come so far within 10 ms.*dropletId/);
+  });
+});
