@@ -65,6 +65,7 @@ function releaseToHealTo(sites: readonly Site[]): ReleaseRecord {
     sites.map(({ survey }) => ({
       holds: survey.releases.map((release) => release.id),
       ...(survey.state && { state: survey.state }),
+      ...(survey.current && { current: survey.current }),
     })),
   );
   const record = sites.flatMap((site) => site.survey.releases).find((release) => release.id === id);

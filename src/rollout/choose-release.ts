@@ -5,6 +5,8 @@ export interface Holding {
   holds: readonly string[];
   /** What its containers are, or were about to become. */
   state?: { release: string; phase: 'switching' | 'verified'; since: string };
+  /** The last one that was verified on it. */
+  current?: string;
 }
 
 /**
@@ -17,9 +19,13 @@ export interface Holding {
  */
 export function chooseRelease(droplets: readonly Holding[]): string | undefined {
   const states = droplets.flatMap((droplet) => droplet.state ?? []);
+  const former = droplets.flatMap((droplet) => droplet.current ?? []);
   const latestFirst = [...states].sort((a, b) => (a.since < b.since ? 1 : -1)).map((state) => state.release);
-  const heldByAll = latestFirst.filter((release) => droplets.every((droplet) => droplet.holds.includes(release)));
-  const verified = new Set(states.filter((state) => state.phase === 'verified').map((state) => state.release));
+  const heldByAll = [...latestFirst, ...former].filter((release) =>
+    droplets.every((droplet) => droplet.holds.includes(release)),
+  );
+  const proven = states.filter((state) => state.phase === 'verified').map((state) => state.release);
+  const verified = new Set([...proven, ...former]);
   if (verified.size === 0) return heldByAll[0];
   return heldByAll.find((release) => verified.has(release));
 }
