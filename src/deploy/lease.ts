@@ -36,7 +36,7 @@ export class Lease {
    * Takes the lease on every droplet, or on none. The droplet with the lowest id is taken first and alone: of two
    * deployers that start at the same moment exactly one gets past it.
    * @param waitMs how long to wait for another run to end; 0: not at all
-   * @throws DeployError lease-busy, naming the other run
+   * @throws DeployError lease-held, naming the other run
    */
   static async acquire(
     sites: readonly Site[],
@@ -164,7 +164,7 @@ class LeaseBusy extends DeployError {
   readonly other: Holder | undefined;
 
   constructor(droplet: string, other: Holder | undefined) {
-    super('lease-busy', `Another deploy is under way${describeHolder(other)}.`, {
+    super('lease-held', `Another deploy is under way${describeHolder(other)}.`, {
       droplet,
       hint: 'Wait for it with --wait-lock 10m. If its process is gone, the lock frees itself within 15 s.',
     });

@@ -123,7 +123,7 @@ export function announce(session: Session, fleet: Fleet): void {
   }
 }
 
-/** Takes the lease on every droplet. Throws DeployError lease-busy. */
+/** Takes the lease on every droplet. Throws DeployError lease-held. */
 export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   const { ports, release } = session;
   const { settings, deployer, waitLockMs, interrupted } = session.options;
