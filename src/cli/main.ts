@@ -23,8 +23,10 @@ async function run(invocation: Invocation): Promise<number> {
       return (await import('./deploy.js')).deployCommand(invocation, context);
     case 'status':
       return (await import('./status.js')).statusCommand(invocation, context);
+    case 'heal':
+      return (await import('./heal.js')).healCommand(invocation, context);
     case 'sandbox':
-      return (await import('./sandbox.js')).sandboxCommand(invocation);
+      return (await import('./sandbox.js')).sandboxCommand(invocation, context);
   }
 }
 

@@ -33,7 +33,7 @@ function loadAll(
   { environment, config }: StatusInvocation,
   { cwd, env }: CliContext,
 ): { loaded: LoadedSettings[]; errors: DeployError[] } {
-  const project = { cwd, env, ...(config !== undefined && { configPath: config }) };
+  const project = { cwd, env, needs: 'fleet' as const, ...(config !== undefined && { configPath: config }) };
   const names = environment === undefined ? listEnvironments(project) : [environment];
   const loaded: LoadedSettings[] = [];
   const errors: DeployError[] = [];

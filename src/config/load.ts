@@ -1,10 +1,11 @@
 import { DeployError } from '../errors.js';
 import { checkDocument, checkTargets } from './check-document.js';
 import { isTreeMap, valueAt } from './document.js';
+import { parseDuration } from './duration.js';
 import { ProblemList } from './problems.js';
 import { environmentsOf, openProject, type Project, placeOf } from './project.js';
 import { resolveSsh } from './resolve-ssh.js';
-import { apiUrl, DEFAULTS, type DeployFile, type EnvironmentSection, parseDuration } from './schema.js';
+import { apiUrl, DEFAULTS, type DeployFile, type EnvironmentSection } from './schema.js';
 import { Secret } from './secret.js';
 import { collectSecrets } from './secret-values.js';
 import type { RolloutSettings, Settings, TargetSettings } from './settings.js';
@@ -19,6 +20,11 @@ export interface LoadOptions {
   configPath?: string;
   environment: string;
   env: ProcessEnv;
+  /**
+   * `release` (the default): everything that a deploy takes. `fleet`: what it takes to look at droplets or to heal
+   * them; files of the release and the registry's login may be missing, as on a fresh clone.
+   */
+  needs?: 'release' | 'fleet';
 }
 
 export interface LoadedSettings extends Settings {
@@ -36,7 +42,8 @@ export function loadSettings(options: LoadOptions): LoadedSettings {
   const { document } = project;
   if (problems.isEmpty) requireEnvironment(project, options.environment);
 
-  const { tree, unknown } = expandVariables(document, options.environment, project.variables, problems);
+  const scope = { environment: options.environment, without: options.needs === 'fleet' ? ['registry'] : [] };
+  const { tree, unknown } = expandVariables(document, scope, project.variables, problems);
   // Without a file there may be no name of a balancer: then the account has only one.
   if (project.hasFile) checkTargets(document, problems);
   const file = checkDocument(document, tree, unknown, problems);
@@ -46,7 +53,7 @@ export function loadSettings(options: LoadOptions): LoadedSettings {
 }
 
 /** Names of the environments that can be deployed from here. */
-export function listEnvironments(options: Omit<LoadOptions, 'environment'>): string[] {
+export function listEnvironments(options: Omit<LoadOptions, 'environment' | 'needs'>): string[] {
   const problems = new ProblemList();
   const project = openProject(options, problems);
   if (!problems.isEmpty) throw problems.toError(subjectOf(project));
@@ -68,14 +75,14 @@ function requireEnvironment({ document, hasFile }: Project, name: string): void 
   const where = hasFile ? `in ${document.label}` : 'without a config/deploy.yml';
   throw new DeployError('unknown-environment', `There is no environment "${name}" ${where}.`, {
     source: 'user',
-    hint: `${similar === undefined ? '' : `did you mean ${similar}? `}Known: ${listWords(known)}. Commands: do-deploy --help`,
+    hint: `${similar === undefined ? '' : `did you mean ${similar}? `}known: ${listWords(known)}; do-deploy --help lists the commands`,
   });
 }
 
 function resolveSettings(
   project: Project,
   file: Partial<DeployFile>,
-  { environment, env }: LoadOptions,
+  { environment, env, needs }: LoadOptions,
   problems: ProblemList,
 ): LoadedSettings {
   const { root, variables } = project;
@@ -84,7 +91,7 @@ function resolveSettings(
 
   const token = readToken(project, problems);
   const ssh = resolveSsh(project, merged.ssh ?? {}, environment, env, problems);
-  const registry = resolveRegistry(project, merged.registry, environment, problems);
+  const registry = needs === 'fleet' ? undefined : resolveRegistry(project, merged.registry, environment, problems);
   const entriesOf = (key: 'compose' | 'files') =>
     (merged[key] ?? DEFAULTS[key]).map((entry, index) => ({
       entry,
@@ -93,7 +100,8 @@ function resolveSettings(
   const release = collectFiles(
     { root, environment, hasFile: project.hasFile },
     { compose: entriesOf('compose'), files: entriesOf('files') },
-    problems,
+    // Those that are here are still read, for the secrets in them.
+    needs === 'fleet' ? new ProblemList() : problems,
   );
 
   return {

@@ -19,7 +19,10 @@ export class ConfigError extends DeployError {
 
   constructor(subject: string, problems: Problem[]) {
     const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
-    super('config', `${subject} has ${count}.`, { source: 'user', hint: 'Nothing was contacted or changed.' });
+    super('config', `${subject} has ${count}.`, {
+      source: 'user',
+      hint: 'correct this and run it again; nothing was contacted or changed',
+    });
     this.subject = subject;
     this.problems = problems;
   }

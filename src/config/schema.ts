@@ -3,6 +3,7 @@
  * configuration reference: the JSON Schema for editors and the table in the README are made from them.
  */
 import { z } from 'zod';
+import { DURATION, LONGEST_MS, parseDuration } from './duration.js';
 import type { BatchSize } from './settings.js';
 
 /** Compose project names, as Docker takes them. */
@@ -35,16 +36,6 @@ export const DEFAULTS = {
   },
 } as const;
 
-const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
-/** Anything longer is a slip; timers also overflow at 24 days. */
-const LONGEST_MS = 24 * UNITS.h;
-
-/** A duration in ms, from `500ms`, `30s`, `2m` or `1h`; undefined when it is none. */
-export function parseDuration(text: string): number | undefined {
-  const [, digits, unit] = /^(\d{1,9})(ms|s|m|h)$/.exec(text) ?? [];
-  return digits === undefined ? undefined : Number(digits) * UNITS[unit as keyof typeof UNITS];
-}
-
 const text = (error: string, pattern = /^\S+$/) => z.string({ error }).regex(pattern, { error });
 
 const path = (error: string) => text(error, /\S/);
@@ -60,7 +51,7 @@ function wholeNumber(least: number, most: number, error: string) {
 }
 
 function duration(error = 'must be a duration with its unit: ms, s, m or h') {
-  return text(error, /^\d{1,9}(ms|s|m|h)$/);
+  return text(error, DURATION);
 }
 
 const toMs = (value: string) => parseDuration(value) ?? 0;

@@ -58,13 +58,13 @@ export function encryptionOf(content: Buffer): { by: string; remedy: (path: stri
 }
 
 /**
- * The tree with `$NAME` and `${NAME}` replaced (`$$` is a plain `$`), for one environment. What cannot be replaced is
- * left out, and its path is among `unknown`: a variable that is not set (a problem, unless the environment puts another value in
- * its place), and whatever other environments take from variables (not needed here).
+ * The tree with `$NAME` and `${NAME}` replaced (`$$` is a plain `$`). What cannot be replaced is left out, and its path
+ * is among `unknown`: a variable that is not set (a problem, if this run needs it), and what this run does not need:
+ * other environments, values that the environment replaces, and the keys in `without`.
  */
 export function expandVariables(
   document: ConfigDocument,
-  environment: string,
+  { environment, without }: { environment: string; without: readonly string[] },
   variables: Variables,
   problems: ProblemList,
 ): { tree: Tree; unknown: Path[] } {
@@ -72,8 +72,9 @@ export function expandVariables(
   const overrides = valueAt(document.tree, ['environments', environment]);
 
   function isNeeded(path: Path): boolean {
-    if (path[0] === 'environments') return path[1] === environment;
-    return !isReplaced(overrides, path);
+    const isOwn = path[0] === 'environments' && path[1] === environment;
+    if (without.includes(String(isOwn ? path[2] : path[0]))) return false;
+    return isOwn || (path[0] !== 'environments' && !isReplaced(overrides, path));
   }
 
   function expandText(text: string, path: Path): string | undefined {
