@@ -1,0 +1,124 @@
+// npm run check:openapi -- FILE
+//
+// Holds the sandbox's API to DigitalOcean's official description, given as FILE (the bundled YAML; not part of this
+// project): every kind of request it takes and every kind of answer it gives. Prints a line per kind and a count; exits
+// with 1 on any mismatch. Needs a build (dist/).
+import { Description } from './openapi/description.mjs';
+import { exchanges } from './openapi/exchanges.mjs';
+
+const { ApiServer, ROUTES } = await import('../dist/sandbox/api/server.js');
+const { World } = await import('../dist/sandbox/world.js');
+
+const file = process.argv[2];
+if (!file) {
+  process.stderr.write('Usage: npm run check:openapi -- FILE  (the official description, bundled YAML)\n');
+  process.exit(2);
+}
+const description = new Description(file);
+/** Kinds that a sandbox cannot have, with the reason. */
+const IMPOSSIBLE = { autoscalepools_list_members: { status: 200, why: 'a sandbox has no autoscale pools' } };
+/** Statuses that each operation has answered. */
+const shown = new Map(ROUTES.map(({ operation }) => [operation, new Set()]));
+let checked = 0;
+let failed = 0;
+
+for (const route of ROUTES)
+  report(`${route.operation} is described as ${route.method} ${route.path}`, routeProblems(route));
+for (const exchange of exchanges(await startRegion())) await check(exchange);
+for (const route of ROUTES) await checkCommonAnswers(route);
+for (const route of ROUTES) report(`${route.operation} has given every answer described`, missingAnswers(route));
+process.stdout.write(`${checked} kinds checked, ${failed} mismatched\n`);
+process.exit(failed === 0 ? 0 : 1);
+
+/** Path, method and scopes. */
+function routeProblems(route) {
+  const operation = description.operation(route.operation);
+  if (!operation) return ['there is no such operation'];
+  const problems = [];
+  if (operation.path !== route.path || operation.method !== route.method) {
+    problems.push(`it is ${operation.method} ${operation.path}`);
+  }
+  const [{ bearer_auth: scopes }] = operation.security;
+  for (const scope of scopes) if (!route.scopes.includes(scope)) problems.push(`it needs the scope ${scope}`);
+  const further = route.scopes.filter((scope) => !scopes.includes(scope));
+  for (const scope of further) if (!operation.description.includes(scope)) problems.push(`${scope} is not described`);
+  return problems;
+}
+
+function missingAnswers({ operation }) {
+  const described = Object.keys(description.operation(operation).responses).filter((status) => status !== 'default');
+  const missing = described.map(Number).filter((status) => !shown.get(operation).has(status));
+  const impossible = IMPOSSIBLE[operation]?.status;
+  return missing.filter((status) => status !== impossible).map((status) => `${status} is described, but was not shown`);
+}
+
+/** A region of its own for each exchange, so that none stands in another's way. */
+async function startRegion({ limits, faults = [], scopes, busy = false } = {}) {
+  const world = new World({ timing: { busyMs: busy ? 60_000 : 0 } });
+  const droplets = ['web-1', 'web-2', 'web-3'].map((name) => world.addDroplet({ name, tags: ['shared'] }).id);
+  const [droplet, other, spare] = droplets;
+  const balancer = world.addBalancer({ name: 'web', dropletIds: [droplet, other] });
+  const tagged = world.addBalancer({ name: 'tagged', tag: 'shared' });
+  world.createTag('do-deploy:out:prod');
+  world.addFirewall({ name: 'web', tags: ['shared'], dropletIds: [droplet] });
+  if (busy) world.removeFromBalancer(balancer.id, [other]);
+  const api = await ApiServer.start({ world, tokens: [{ token: 'good', ...(scopes && { scopes }) }], limits });
+  for (const fault of faults) api.faults.add(fault);
+  return { api, balancer: balancer.id, tagged: tagged.id, droplet, spare };
+}
+
+async function check(exchange, settings = {}, label = '') {
+  const region = await startRegion({ ...settings, busy: exchange.busy });
+  const operation = description.operation(exchange.operation);
+  const problems = [];
+  const wrong = description.requestProblems(operation, exchange);
+  if (exchange.refused && wrong.length === 0)
+    problems.push('the request is refused here, but the description allows it');
+  if (!exchange.refused) problems.push(...wrong.map((problem) => `request: ${problem}`));
+  const answer = await send(region.api, operation, exchange);
+  shown.get(exchange.operation).add(answer.status);
+  if (answer.status !== exchange.status) problems.push(`answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+  problems.push(...description.answerProblems(operation, answer));
+  await region.api.stop();
+  const input = [queryText(exchange.query), exchange.body && JSON.stringify(exchange.body)].filter(Boolean).join(' ');
+  report(`${exchange.operation} ${exchange.status} ${label || input}`.trim(), problems);
+}
+
+/** What every operation may answer: no token, no scope, too many requests (two kinds), a server error. */
+async function checkCommonAnswers({ operation }) {
+  const region = await startRegion();
+  await region.api.stop();
+  const good = exchanges(region).find((one) => one.operation === operation && !one.refused && one.status < 300);
+  if (!good && !IMPOSSIBLE[operation]) report(`${operation} has a good answer`, ['none is among the exchanges']);
+  const request = good ?? exchanges(region).find((one) => one.operation === operation);
+  await check({ ...request, token: 'bad', status: 401 }, {}, 'wrong token');
+  await check({ ...request, status: 403 }, { scopes: [] }, 'missing scope');
+  await check({ ...request, status: 429 }, { limits: { perHour: 0, perMinute: 250 } }, 'hour used up');
+  await check({ ...request, status: 429 }, { limits: { perHour: 5000, perMinute: 0 } }, 'minute used up');
+  for (const status of [500, 503]) {
+    await check({ ...request, status }, { faults: [{ on: {}, do: { status } }] }, 'fault');
+  }
+}
+
+async function send(api, { method, path }, { params = {}, query = {}, body, token = 'good' }) {
+  const filled = path.replace(/\{(\w+)\}/g, (_match, name) => encodeURIComponent(params[name]));
+  const response = await fetch(`${api.url}${filled.slice('/v2'.length)}${queryText(query)}`, {
+    method,
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, body: text === '' ? '' : JSON.parse(text) };
+}
+
+function queryText(query = {}) {
+  const text = new URLSearchParams(query).toString();
+  return text && `?${text}`;
+}
+
+function report(kind, problems) {
+  checked += 1;
+  if (problems.length > 0) failed += 1;
+  process.stdout.write(`${problems.length === 0 ? 'ok      ' : 'MISMATCH'} ${kind}\n`);
+  for (const problem of problems) process.stdout.write(`         ${problem}\n`);
+}

@@ -1,0 +1,65 @@
+// Every kind of call that the sandbox's API answers, as data: an operation, a request, the status it must get.
+// `refused` marks requests that the description forbids too; the check holds the two to the same opinion.
+
+/**
+ * @param balancer and `tagged`: ids; `droplet`: an id that is a member; `spare`: one that is not.
+ */
+export function exchanges({ balancer, tagged, droplet, spare }) {
+  const member = (ids) => ({ droplet_ids: ids });
+  const resource = (id, type = 'droplet') => ({ resources: [{ resource_id: id, resource_type: type }] });
+  const list = (operation) => [
+    { operation, status: 200 },
+    { operation, query: { page: '1', per_page: '1' }, status: 200 },
+    { operation, query: { page: '0' }, status: 422, refused: true },
+    { operation, query: { per_page: '201' }, status: 422, refused: true },
+  ];
+  const membership = (operation, id) => [
+    { operation, params: { lb_id: balancer }, body: member([id]), status: 204 },
+    { operation, params: { lb_id: tagged }, body: member([id]), status: 422 },
+    { operation, params: { lb_id: 'nope' }, body: member([id]), status: 404 },
+    { operation, params: { lb_id: balancer }, body: member([]), status: 422 },
+    { operation, params: { lb_id: balancer }, body: member([String(id)]), status: 422, refused: true },
+    { operation, params: { lb_id: balancer }, body: {}, status: 422, refused: true },
+    { operation, params: { lb_id: balancer }, status: 422, refused: true },
+    { operation, params: { lb_id: balancer }, body: member([id]), status: 403, busy: true },
+  ];
+  const tagging = (operation) => [
+    { operation, params: { tag_id: 'shared' }, body: resource(String(droplet)), status: 204 },
+    { operation, params: { tag_id: 'unknown' }, body: resource(String(droplet)), status: 404 },
+    { operation, params: { tag_id: 'shared' }, body: resource('999'), status: 404 },
+    { operation, params: { tag_id: 'shared' }, body: resource(droplet), status: 422, refused: true },
+    { operation, params: { tag_id: 'shared' }, body: resource(String(droplet), 'server'), status: 422, refused: true },
+    { operation, params: { tag_id: 'shared' }, body: {}, status: 422, refused: true },
+    { operation, params: { tag_id: 'shared' }, status: 422, refused: true },
+  ];
+  return [
+    ...list('loadBalancers_list'),
+    { operation: 'loadBalancers_get', params: { lb_id: balancer }, status: 200 },
+    { operation: 'loadBalancers_get', params: { lb_id: tagged }, status: 200 },
+    { operation: 'loadBalancers_get', params: { lb_id: 'nope' }, status: 404 },
+    ...membership('loadBalancers_add_droplets', spare),
+    { operation: 'loadBalancers_add_droplets', params: { lb_id: balancer }, body: member([999]), status: 422 },
+    ...membership('loadBalancers_remove_droplets', droplet),
+    ...list('droplets_list'),
+    { operation: 'droplets_list', query: { tag_name: 'shared' }, status: 200 },
+    { operation: 'droplets_list', query: { name: 'web-1' }, status: 200 },
+    { operation: 'droplets_list', query: { tag_name: 'shared', name: 'web-1' }, status: 422 },
+    { operation: 'droplets_get', params: { droplet_id: String(droplet) }, status: 200 },
+    { operation: 'droplets_get', params: { droplet_id: '999' }, status: 404 },
+    { operation: 'droplets_get', params: { droplet_id: 'web-1' }, status: 404, refused: true },
+    ...list('autoscalepools_list'),
+    { operation: 'autoscalepools_list_members', params: { autoscale_pool_id: 'nope' }, status: 404 },
+    ...list('tags_list'),
+    { operation: 'tags_create', body: { name: 'do-deploy:out:prod' }, status: 201 },
+    { operation: 'tags_create', body: { name: 'not allowed' }, status: 400, refused: true },
+    { operation: 'tags_create', body: { name: 7 }, status: 422, refused: true },
+    { operation: 'tags_create', status: 422, refused: true },
+    { operation: 'tags_get', params: { tag_id: 'shared' }, status: 200 },
+    { operation: 'tags_get', params: { tag_id: 'unknown' }, status: 404 },
+    ...tagging('tags_assign_resources'),
+    ...tagging('tags_unassign_resources'),
+    { operation: 'tags_delete', params: { tag_id: 'do-deploy:out:prod' }, status: 204 },
+    { operation: 'tags_delete', params: { tag_id: 'unknown' }, status: 404 },
+    ...list('firewalls_list'),
+  ];
+}
