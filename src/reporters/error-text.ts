@@ -1,0 +1,43 @@
+import type { Problem } from '../config/problems.js';
+import type { DeployError } from '../errors.js';
+import type { Palette } from './palette.js';
+import { cleanText, hang } from './text.js';
+
+export type PrintableError = DeployError & { problems?: Problem[] };
+
+/** What the user reads when a command can't go on; with `verbose`, also where in do-deploy it came from. */
+export function errorLines(
+  error: PrintableError,
+  { palette, verbose }: { palette: Palette; verbose: boolean },
+): string[] {
+  const place = [error.droplet, error.step].filter((part) => part !== undefined).join(', ');
+  const lines = [`${palette.bad('error:')} ${tidy(error.message, '  ')}${place === '' ? '' : ` (${place})`}`];
+  for (const problem of error.problems ?? []) {
+    const remedy = problem.remedy === '' ? '' : `; ${problem.remedy}`;
+    lines.push(tidy(`  ${problem.place}: ${problem.message}${remedy}`, '    '));
+  }
+  if (error.hint !== undefined) {
+    // Each problem says what to write instead; then the hint is no more than a closing remark.
+    const label = error.problems === undefined ? `${palette.strong('try:')} ` : '';
+    lines.push(`  ${label}${tidy(error.hint, '    ')}`);
+  }
+  if (verbose) lines.push(...traceLines(error).map((line) => palette.faint(line)));
+  return lines;
+}
+
+/** The stack of the error and of each of its causes. */
+function traceLines(error: Error): string[] {
+  const lines = [`  ${tidy(error.stack ?? error.message, '  ')}`];
+  let cause = error.cause;
+  // An error may be its own cause by way of others.
+  for (const seen = new Set<unknown>([error]); cause !== undefined && !seen.has(cause); ) {
+    seen.add(cause);
+    lines.push(`  caused by: ${tidy(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause), '  ')}`);
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  return lines;
+}
+
+function tidy(text: string, indent: string): string {
+  return hang(cleanText(text), indent);
+}

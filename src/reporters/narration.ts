@@ -1,0 +1,161 @@
+import type { DeployEvent, StatusRow } from '../rollout/model.js';
+import { applyEvent } from '../rollout/status-rows.js';
+import { endingLines } from './ending.js';
+import type { Palette } from './palette.js';
+import { batchSentence, type Command, openingSentence, phaseSentence, STEP_PHRASES } from './phrases.js';
+import { clockTime, duration, hang } from './text.js';
+
+export interface NarrationOptions {
+  palette: Palette;
+  /** Also tells of traces, of each step's beginning and of bookkeeping. */
+  verbose: boolean;
+  /** Only warnings, failures and the end. */
+  quiet: boolean;
+  /** Whether to tell how a step gets on; the live table shows it already. */
+  progress: boolean;
+  /** Columns that the closing table may take. */
+  width(): number;
+}
+
+/** A sentence about an event: `detail` is for --verbose only. */
+interface Remark {
+  text: string;
+  level: 'detail' | 'info' | 'headline' | 'good' | 'warning' | 'failure';
+  droplet?: string;
+}
+
+/** A droplet's progress is told at most this often, unless everything is asked for. */
+const PROGRESS_EVERY_MS = 10_000;
+
+/** Turns events into lines for people and keeps the rows as the events tell them. */
+export class Narrator {
+  rows: StatusRow[] = [];
+  command: Command = 'deploy';
+  readonly #options: NarrationOptions;
+  readonly #progressTold = new Map<string, number>();
+  /** When each droplet's batch began, and how long the droplet took once that is known. */
+  readonly #shares = new Map<string, { since: number; ms?: number }>();
+
+  constructor(options: NarrationOptions) {
+    this.#options = options;
+  }
+
+  /** The lines that tell of this event; none when nobody wants to read of it. */
+  tell(event: DeployEvent): string[] {
+    const before = this.rows;
+    this.rows = applyEvent(before, event);
+    this.#measure(event);
+    if (event.type === 'rollout-started') this.command = event.command;
+    if (event.type === 'rollout-finished') {
+      return endingLines(event.result, this.command, { palette: this.#options.palette, width: this.#options.width() });
+    }
+    const remark = event.type === 'step-progress' ? this.#progress(event) : remarkOn(event, before, this.rows);
+    return remark !== undefined && this.#isWanted(remark) ? [this.#line(event.at, remark)] : [];
+  }
+
+  /** Gives the rows the time each droplet took of the rolling phase. */
+  #measure(event: DeployEvent): void {
+    const at = Date.parse(event.at);
+    if (event.type === 'batch-started') {
+      for (const droplet of event.droplets) this.#shares.set(droplet, { since: at });
+    }
+    if (event.type !== 'row-changed') return;
+    this.rows = this.rows.map((row) => {
+      const share = this.#shares.get(row.name);
+      if (share === undefined || row.elapsedMs !== undefined || !isSettled(row)) return row;
+      share.ms ??= at - share.since;
+      return { ...row, elapsedMs: share.ms };
+    });
+  }
+
+  #isWanted({ level }: Remark): boolean {
+    if (this.#options.quiet) return level === 'warning' || level === 'failure';
+    return level !== 'detail' || this.#options.verbose;
+  }
+
+  #progress(event: Extract<DeployEvent, { type: 'step-progress' }>): Remark | undefined {
+    if (!this.#options.progress) return undefined;
+    const key = `${event.droplet} ${event.step}`;
+    const now = Date.parse(event.at);
+    const told = this.#progressTold.get(key);
+    if (!this.#options.verbose && told !== undefined && now - told < PROGRESS_EVERY_MS) return undefined;
+    this.#progressTold.set(key, now);
+    return { droplet: event.droplet, level: 'info', text: `${STEP_PHRASES[event.step].present}: ${event.detail}` };
+  }
+
+  #line(at: string, { text, level, droplet }: Remark): string {
+    const { palette } = this.#options;
+    const paint = {
+      detail: palette.faint,
+      info: (plain: string) => plain,
+      headline: palette.strong,
+      good: palette.good,
+      warning: palette.caution,
+      failure: palette.bad,
+    }[level];
+    const names = Math.max(0, ...this.rows.map((row) => row.name.length));
+    const name = droplet === undefined ? '' : `${droplet.padEnd(names)}  `;
+    const indent = ' '.repeat('07:45:03  '.length + name.length);
+    return `${palette.faint(clockTime(at))}  ${name}${paint(hang(text, indent))}`;
+  }
+}
+
+function remarkOn(event: DeployEvent, before: StatusRow[], after: StatusRow[]): Remark | undefined {
+  switch (event.type) {
+    case 'rollout-started':
+      return { level: 'headline', text: openingSentence(event) };
+    case 'phase-started':
+      return { level: 'headline', text: phaseSentence(event) };
+    case 'batch-started':
+      return { level: 'info', text: batchSentence(event) };
+    case 'step-started':
+      return { level: 'detail', droplet: event.droplet, text: STEP_PHRASES[event.step].present };
+    case 'step-finished': {
+      const detail = event.detail === undefined ? '' : `: ${event.detail}`;
+      const text = `${STEP_PHRASES[event.step].past}${detail} (${duration(event.ms)})`;
+      return { level: isBookkeeping(event.step) ? 'detail' : 'info', droplet: event.droplet, text };
+    }
+    case 'step-failed': {
+      const text = `failed after ${duration(event.ms)} while ${STEP_PHRASES[event.step].present}: ${event.error.message}`;
+      return { level: 'failure', droplet: event.droplet, text };
+    }
+    case 'row-changed':
+      return remarkOnOutcome(after.find((row) => row.id === event.row.id) ?? event.row, before);
+    case 'notice': {
+      const level = event.level === 'warning' ? 'warning' : 'info';
+      return { level, text: event.message, ...(event.droplet !== undefined && { droplet: event.droplet }) };
+    }
+    case 'trace':
+      return { level: 'detail', text: `${event.what} (${duration(event.ms)})` };
+    case 'deploy-interrupted':
+      return { level: 'warning', text: `Interrupted by ${event.signal}: ${event.detail}` };
+    default:
+      return undefined;
+  }
+}
+
+function isSettled(row: StatusRow): boolean {
+  return row.outcome === 'deployed' || row.outcome === 'reverted' || row.outcome === 'deploy failed';
+}
+
+function isBookkeeping(step: string): boolean {
+  return step === 'record' || step === 'clear' || step === 'evidence';
+}
+
+/** A droplet's own end is news; the changes on the way are told by its steps. */
+function remarkOnOutcome(row: StatusRow, before: StatusRow[]): Remark | undefined {
+  if (before.find((old) => old.id === row.id)?.outcome === row.outcome) return undefined;
+  const time = row.elapsedMs === undefined ? '' : ` (${duration(row.elapsedMs)})`;
+  switch (row.outcome) {
+    case 'deployed':
+      return { level: 'good', droplet: row.name, text: `deployed${time}` };
+    case 'up to date':
+      return { level: 'info', droplet: row.name, text: 'up to date' };
+    case 'reverted':
+      return { level: 'warning', droplet: row.name, text: `reverted to ${row.release}${time}` };
+    case 'deploy failed':
+      return { level: 'failure', droplet: row.name, text: `deploy failed${time}` };
+    default:
+      return undefined;
+  }
+}

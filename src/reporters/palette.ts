@@ -1,0 +1,29 @@
+import * as colors from 'kleur/colors';
+
+type Paint = (text: string) => string;
+
+/** The colours of the reporters, by what they say. */
+export interface Palette {
+  good: Paint;
+  bad: Paint;
+  caution: Paint;
+  active: Paint;
+  faint: Paint;
+  strong: Paint;
+}
+
+const plain: Paint = (text) => text;
+
+/** Whether to colour is decided by the caller, who knows the options; kleur's own guess is switched off. */
+export function createPalette(color: boolean): Palette {
+  if (!color) return { good: plain, bad: plain, caution: plain, active: plain, faint: plain, strong: plain };
+  colors.$.enabled = true;
+  return {
+    good: colors.green,
+    bad: colors.red,
+    caution: colors.yellow,
+    active: colors.cyan,
+    faint: colors.dim,
+    strong: colors.bold,
+  };
+}

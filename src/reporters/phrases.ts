@@ -1,0 +1,107 @@
+/** The words for what happens: the one place where events become English. */
+import type { DeployEvent, DeployResult, ReleaseInfo, Step } from '../rollout/model.js';
+import { count, duration } from './text.js';
+
+type EventOf<T extends DeployEvent['type']> = Extract<DeployEvent, { type: T }>;
+export type Command = EventOf<'rollout-started'>['command'];
+
+export const STEP_PHRASES: Record<Step, { present: string; past: string }> = {
+  connect: { present: 'connecting', past: 'connected' },
+  check: { present: 'checking the droplet', past: 'checked the droplet' },
+  upload: { present: 'uploading the files', past: 'uploaded the files' },
+  pull: { present: 'pulling the images', past: 'pulled the images' },
+  record: { present: 'recording it as out', past: 'recorded it as out' },
+  leave: { present: 'leaving the balancer', past: 'left the balancer' },
+  drain: { present: 'draining', past: 'drained' },
+  switch: { present: 'starting the release', past: 'started the release' },
+  health: { present: 'waiting to be healthy', past: 'is healthy' },
+  probe: { present: "making the balancer's check", past: "passed the balancer's check" },
+  rejoin: { present: 'rejoining the balancer', past: 'rejoined the balancer' },
+  settle: { present: 'settling behind the balancer', past: 'settled behind the balancer' },
+  clear: { present: 'clearing its record', past: 'cleared its record' },
+  evidence: { present: 'collecting evidence', past: 'collected evidence' },
+  finish: { present: 'cleaning up', past: 'cleaned up' },
+};
+
+const PHASES: Record<EventOf<'phase-started'>['phase'], string> = {
+  look: 'Looking at the fleet',
+  lease: 'Locking the fleet',
+  stage: 'Staging the release on every droplet',
+  roll: 'Rolling out',
+  finish: 'Finishing',
+};
+
+const NOUNS: Record<Command, string> = { deploy: 'Deploy', rollback: 'Rollback', heal: 'Heal' };
+
+export function phaseSentence(event: EventOf<'phase-started'>): string {
+  return event.detail === undefined ? PHASES[event.phase] : `${PHASES[event.phase]}: ${event.detail}`;
+}
+
+/** What the run is: "Deploying v2 to production". */
+export function runTitle(event: EventOf<'rollout-started'>): string {
+  const { environment, release } = event;
+  if (event.command === 'heal') return `Healing ${environment}`;
+  return event.command === 'deploy'
+    ? `Deploying ${release.imageTag} to ${environment}`
+    : `Rolling ${environment} back to ${release.imageTag}`;
+}
+
+export function openingSentence(event: EventOf<'rollout-started'>): string {
+  return `${runTitle(event)}: ${event.app}, ${count(event.rows.length, 'droplet')}, ${event.target}, release ${event.release.id}`;
+}
+
+export function batchSentence(event: EventOf<'batch-started'>): string {
+  const after = event.left === 0 ? 'the last' : `${count(event.left, 'droplet')} to go after it`;
+  return `Batch ${event.batch}: ${event.droplets.join(', ')} (${after})`;
+}
+
+/** How it ended, one sentence or two. `command` is what rollout-started said. */
+export function closingSentence(result: DeployResult, command: Command): string {
+  const time = duration(result.durationMs);
+  switch (result.outcome) {
+    case 'succeeded':
+      return command === 'heal'
+        ? `Healed in ${time}. ${result.summary}`
+        : `${successSentence(result, command)} in ${time}.${upToDateSentence(result)}`;
+    case 'skipped':
+      return command === 'heal'
+        ? `Nothing to heal. ${result.summary}`
+        : nothingToDo(result.rows.length, result.release);
+    case 'interrupted':
+      return `Interrupted after ${time}.`;
+    case 'failed':
+      return failureSentence(result, command);
+  }
+}
+
+function successSentence(result: DeployResult, command: Command): string {
+  const droplets = count(result.rows.filter((row) => row.outcome === 'deployed').length, 'droplet');
+  return command === 'rollback'
+    ? `Rolled ${droplets} back to ${result.release.imageTag}`
+    : `Deployed ${result.release.imageTag} to ${droplets}`;
+}
+
+function upToDateSentence(result: DeployResult): string {
+  const same = result.rows.filter((row) => row.outcome === 'up to date').length;
+  if (same === 0) return '';
+  return ` ${count(same, 'droplet')} already ran it.`;
+}
+
+function nothingToDo(droplets: number, release: ReleaseInfo): string {
+  const who = droplets === 1 ? 'the droplet already runs' : `all ${droplets} droplets already run`;
+  return `Nothing to do: ${who} ${release.imageTag}.`;
+}
+
+function failureSentence(result: DeployResult, command: Command): string {
+  const { error } = result;
+  const noun = NOUNS[command];
+  if (error === undefined) return `${noun} failed after ${duration(result.durationMs)}.`;
+  const where = error.droplet === undefined ? '' : ` at ${error.droplet}`;
+  const when = stepOf(error.step) === undefined ? '' : ` while ${stepOf(error.step)?.present}`;
+  return `${noun} failed${where}${when}: ${error.message}`;
+}
+
+/** An error's step is any text; only those of a rollout have a phrase. */
+function stepOf(step: string | undefined): { present: string } | undefined {
+  return step !== undefined && Object.hasOwn(STEP_PHRASES, step) ? STEP_PHRASES[step as Step] : undefined;
+}

@@ -1,0 +1,138 @@
+/** Tables that fit the terminal: columns shrink, then the least important ones go. */
+import Table from 'cli-table3';
+import type { DropletOutcome, Rotation, StatusRow } from '../rollout/model.js';
+import type { Palette } from './palette.js';
+import { truncate, widthOf } from './text.js';
+
+export interface Column {
+  heading: string;
+  /** It is not made narrower than this. */
+  least: number;
+  /** When there is no room for all: the highest goes first; 0 stays. */
+  expendable: number;
+  /** A release's end tells more than its start. */
+  lose?: 'start';
+}
+
+export interface Cell {
+  text: string;
+  paint?: (text: string) => string;
+}
+
+const GAP = 2;
+const NO_BORDER = Object.fromEntries(
+  ['top', 'bottom', 'left', 'right', 'mid'].flatMap((side) =>
+    [side, `${side}-left`, `${side}-mid`, `${side}-right`].map((name) => [name, '']),
+  ),
+);
+
+/** The table's lines, none wider than `width` (Infinity when nothing limits it). */
+export function layOut(columns: Column[], rows: Cell[][], width: number, palette: Palette): string[] {
+  const sizes = columnSizes(columns, rows, width);
+  const shown = [...sizes.keys()];
+  const table = new Table({
+    chars: { ...NO_BORDER, middle: ' '.repeat(GAP) },
+    colWidths: [...sizes.values()],
+    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [], compact: true },
+  });
+  const headings = columns.map((column): Cell => ({ text: column.heading, paint: palette.faint }));
+  for (const row of [headings, ...rows]) {
+    table.push(
+      shown.map((index) => {
+        const { text, paint } = row[index] ?? { text: '' };
+        const cut = truncate(text, sizes.get(index) ?? 0, columns[index]?.lose);
+        return cut === '' || paint === undefined ? cut : paint(cut);
+      }),
+    );
+  }
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd());
+}
+
+/** Which columns are shown, by index, and how wide. */
+function columnSizes(columns: Column[], rows: Cell[][], width: number): Map<number, number> {
+  const sizes = new Map(
+    columns.map((column, index) => [
+      index,
+      Math.max(widthOf(column.heading), ...rows.map((row) => widthOf(row[index]?.text ?? ''))),
+    ]),
+  );
+  const least = (index: number) => Math.min(columns[index]?.least ?? 0, sizes.get(index) ?? 0);
+  const total = (widths: number[]) => widths.reduce((sum, size) => sum + size, GAP * (widths.length - 1));
+  const expendable = [...sizes.keys()]
+    .filter((index) => (columns[index]?.expendable ?? 0) > 0)
+    .sort((a, b) => (columns[a]?.expendable ?? 0) - (columns[b]?.expendable ?? 0));
+
+  while (expendable.length > 0 && total([...sizes.keys()].map(least)) > width) sizes.delete(expendable.pop() ?? -1);
+  while (total([...sizes.values()]) > width) {
+    const [widest] = [...sizes].sort(([a, sizeA], [b, sizeB]) => sizeB - least(b) - (sizeA - least(a)));
+    if (widest === undefined || widest[1] <= 1) break;
+    sizes.set(widest[0], widest[1] - 1);
+  }
+  return sizes;
+}
+
+const DROPLET: Column = { heading: 'DROPLET', least: 8, expendable: 0 };
+const ADDRESS: Column = { heading: 'ADDRESS', least: 15, expendable: 4 };
+const ROTATION: Column = { heading: 'ROTATION', least: 8, expendable: 1 };
+const RELEASE: Column = { heading: 'RELEASE', least: 10, expendable: 3, lose: 'start' };
+const HEALTH: Column = { heading: 'HEALTH', least: 9, expendable: 2 };
+const RESULT: Column = { heading: 'RESULT', least: 13, expendable: 0 };
+
+/** The status table; with `result`, what became of each droplet in this run. */
+export function statusTable(
+  rows: StatusRow[],
+  options: { result: boolean; width: number; palette: Palette },
+): string[] {
+  const { palette } = options;
+  const columns = [DROPLET, ADDRESS, ROTATION, RELEASE, HEALTH, ...(options.result ? [RESULT] : [])];
+  const cells = rows.map((row) => [
+    ...placeCells(row, palette),
+    { text: row.health, ...(row.health === 'unhealthy' && { paint: palette.bad }) },
+    outcomeCell(row.outcome, palette),
+  ]);
+  return layOut(columns, cells, options.width, palette);
+}
+
+export interface LiveRow {
+  row: StatusRow;
+  step: Cell;
+  elapsed: string;
+}
+
+/** The table that is redrawn while a rollout runs. */
+export function liveTable(rows: LiveRow[], width: number, palette: Palette): string[] {
+  const columns = [
+    DROPLET,
+    ADDRESS,
+    ROTATION,
+    RELEASE,
+    { heading: 'STEP', least: 10, expendable: 0 },
+    { heading: 'ELAPSED', least: 7, expendable: 2 },
+  ];
+  const cells = rows.map(({ row, step, elapsed }) => [...placeCells(row, palette), step, { text: elapsed }]);
+  return layOut(columns, cells, width, palette);
+}
+
+function placeCells(row: StatusRow, palette: Palette): Cell[] {
+  return [{ text: row.name }, { text: row.address }, rotationCell(row.rotation, palette), { text: row.release }];
+}
+
+function rotationCell(rotation: Rotation, palette: Palette): Cell {
+  if (rotation === 'none') return { text: '-', paint: palette.faint };
+  return { text: rotation, ...(rotation !== 'in' && { paint: palette.caution }) };
+}
+
+export function outcomeCell(outcome: DropletOutcome, palette: Palette): Cell {
+  const paints: Record<DropletOutcome, (text: string) => string> = {
+    deployed: palette.good,
+    'up to date': palette.good,
+    'in progress': palette.active,
+    reverted: palette.caution,
+    'deploy failed': palette.bad,
+    'not deployed': palette.faint,
+  };
+  return { text: outcome, paint: paints[outcome] };
+}

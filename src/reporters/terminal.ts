@@ -1,0 +1,156 @@
+import type { Clock, Reporter } from '../ports.js';
+import type { DeployEvent, StatusRow } from '../rollout/model.js';
+import { countOutcomes } from '../rollout/status-rows.js';
+import { LiveArea, type Terminal } from './live-area.js';
+import type { Narrator } from './narration.js';
+import type { Palette } from './palette.js';
+import { phaseSentence, runTitle, STEP_PHRASES } from './phrases.js';
+import { type Cell, liveTable, outcomeCell } from './table.js';
+import { duration, truncate } from './text.js';
+
+const REDRAW_EVERY_MS = 100;
+/** Lines of a frame besides its droplets: blank, title, headings, counts, and the one the cursor is on. */
+const OTHER_LINES = 5;
+
+/** A table that is redrawn in place while the lines of what is done scroll by above it. */
+export class TerminalReporter implements Reporter {
+  readonly #area: LiveArea;
+  readonly #narrator: Narrator;
+  readonly #palette: Palette;
+  readonly #clock: Clock;
+  #ticking = new AbortController();
+  #title = '';
+  #phase = '';
+  #startedAt = 0;
+  /** Since when each droplet has been in hand in this phase, and whether one of its steps runs. */
+  readonly #inHand = new Map<string, { since: number; running: boolean }>();
+  /** Lines to show with the next frame. */
+  #waiting: string[] = [];
+  #isStale = false;
+  #drawnAt = Number.NEGATIVE_INFINITY;
+
+  constructor(terminal: Terminal, narrator: Narrator, palette: Palette, clock: Clock) {
+    this.#area = new LiveArea(terminal, () => this.#redrawSoon());
+    this.#narrator = narrator;
+    this.#palette = palette;
+    this.#clock = clock;
+  }
+
+  report(event: DeployEvent): void {
+    this.#waiting.push(...this.#narrator.tell(event));
+    this.#follow(event);
+    if (event.type === 'rollout-started') this.#open();
+    if (event.type === 'rollout-finished') this.close();
+    else if (this.#area.isOpen) this.#redrawSoon();
+    else this.#area.draw(this.#waiting.splice(0), []);
+  }
+
+  close(): void {
+    this.#ticking.abort();
+    this.#area.close(this.#waiting.splice(0));
+  }
+
+  #follow(event: DeployEvent): void {
+    switch (event.type) {
+      case 'rollout-started':
+        this.#title = runTitle(event);
+        break;
+      case 'phase-started':
+        this.#phase = phaseSentence(event);
+        this.#inHand.clear();
+        break;
+      case 'step-started':
+        this.#inHand.set(event.droplet, {
+          since: this.#inHand.get(event.droplet)?.since ?? this.#clock.now(),
+          running: true,
+        });
+        break;
+      case 'step-finished':
+      case 'step-failed': {
+        const droplet = this.#inHand.get(event.droplet);
+        if (droplet !== undefined) droplet.running = false;
+        break;
+      }
+    }
+  }
+
+  #open(): void {
+    if (this.#area.isOpen) return;
+    this.#area.open();
+    this.#startedAt = this.#clock.now();
+    this.#ticking = new AbortController();
+    this.#tick(this.#ticking.signal).catch(() => {});
+  }
+
+  /** Shows the seconds go by, and the changes that came too soon after a frame. */
+  async #tick(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#clock.sleep(REDRAW_EVERY_MS, signal);
+      if (signal.aborted) return;
+      const second = (ms: number) => Math.floor((ms - this.#startedAt) / 1000);
+      if (this.#isStale || second(this.#clock.now()) !== second(this.#drawnAt)) this.#redraw();
+    }
+  }
+
+  #redrawSoon(): void {
+    this.#isStale = true;
+    if (this.#clock.now() - this.#drawnAt >= REDRAW_EVERY_MS) this.#redraw();
+  }
+
+  #redraw(): void {
+    this.#isStale = false;
+    this.#drawnAt = this.#clock.now();
+    this.#area.draw(this.#waiting.splice(0), this.#frame());
+  }
+
+  #frame(): string[] {
+    const { columns, rows } = this.#area;
+    const all = this.#narrator.rows;
+    const shown = this.#choose(all, Math.max(1, rows - OTHER_LINES));
+    const table = liveTable(
+      shown.map((row) => ({ row, step: this.#stepCell(row), elapsed: this.#elapsed(row) })),
+      columns,
+      this.#palette,
+    );
+    const left = shown.length === all.length ? '' : `${shown.length} of ${all.length} droplets shown: `;
+    const status = `${this.#title} (${duration(this.#clock.now() - this.#startedAt)})  ${this.#phase}`;
+    const frame = [
+      '',
+      this.#palette.strong(truncate(status, columns)),
+      ...table,
+      this.#palette.faint(truncate(`${left}${countOutcomes(all)}`, columns)),
+    ];
+    return frame.slice(0, Math.max(1, rows - 1));
+  }
+
+  /** When not all fit: those in hand, then those that went wrong, then the others; in the fleet's order. */
+  #choose(rows: StatusRow[], room: number): StatusRow[] {
+    if (rows.length <= room) return rows;
+    const urgency = (row: StatusRow) => {
+      if (this.#isInHand(row)) return 0;
+      return row.outcome === 'deploy failed' || row.outcome === 'reverted' ? 1 : 2;
+    };
+    const chosen = new Set(rows.toSorted((a, b) => urgency(a) - urgency(b)).slice(0, room));
+    return rows.filter((row) => chosen.has(row));
+  }
+
+  #isInHand(row: StatusRow): boolean {
+    return row.outcome === 'in progress' || this.#inHand.get(row.name)?.running === true;
+  }
+
+  #stepCell(row: StatusRow): Cell {
+    if (this.#isInHand(row) && row.step !== undefined) {
+      const detail = row.detail === undefined ? '' : `: ${row.detail}`;
+      return { text: `${STEP_PHRASES[row.step].present}${detail}`, paint: this.#palette.active };
+    }
+    if (row.outcome !== 'not deployed') return outcomeCell(row.outcome, this.#palette);
+    const text = row.step === undefined ? '' : (row.detail ?? STEP_PHRASES[row.step].past);
+    return { text, paint: this.#palette.faint };
+  }
+
+  #elapsed(row: StatusRow): string {
+    const since = this.#inHand.get(row.name)?.since;
+    if (this.#isInHand(row) && since !== undefined) return duration(this.#clock.now() - since);
+    return row.elapsedMs === undefined ? '' : duration(row.elapsedMs);
+  }
+}

@@ -1,0 +1,74 @@
+/** Text as a terminal shows it: how wide it is, where to cut it, and times and numbers in words. */
+import { stripVTControlCharacters } from 'node:util';
+
+const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+/** East Asian wide and fullwidth characters, and emoji: two columns each. */
+const WIDE =
+  /^(?:\p{Emoji_Presentation}|\p{Extended_Pictographic}\uFE0F|[\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{20000}-\u{3FFFD}])/u;
+const INVISIBLE = /^[\p{Mark}\p{Format}]+$/u;
+const ASCII = /^[\x20-\x7e]*$/;
+
+function graphemeWidth(grapheme: string): number {
+  if (WIDE.test(grapheme)) return 2;
+  return INVISIBLE.test(grapheme) ? 0 : 1;
+}
+
+/** How many columns the text takes on a terminal; colours take none. */
+export function widthOf(text: string): number {
+  const bare = stripVTControlCharacters(text);
+  if (ASCII.test(bare)) return bare.length;
+  return [...graphemes.segment(bare)].reduce((sum, { segment }) => sum + graphemeWidth(segment), 0);
+}
+
+/** Cuts uncoloured text to `columns`, with … in place of what is lost at its end or its start. */
+export function truncate(text: string, columns: number, lose: 'end' | 'start' = 'end'): string {
+  if (widthOf(text) <= columns) return text;
+  const parts = [...graphemes.segment(text)].map(({ segment }) => segment);
+  if (lose === 'start') parts.reverse();
+  const kept: string[] = [];
+  let width = 1;
+  for (const part of parts) {
+    width += graphemeWidth(part);
+    if (width > columns) break;
+    kept.push(part);
+  }
+  return lose === 'start' ? `…${kept.reverse().join('')}` : `${kept.join('')}…`;
+}
+
+/**
+ * Text from a droplet, safe to put on a terminal: no escape sequence or control character but the line feed, so that a
+ * container's log can't move the cursor or clear the screen.
+ */
+export function cleanText(text: string): string {
+  return (
+    stripVTControlCharacters(text)
+      .replaceAll('\t', '  ')
+      .replaceAll('\r\n', '\n')
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what has to go
+      .replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '')
+  );
+}
+
+/** "40 ms", "1.2 s", "24 s", "3 min 5 s" */
+export function duration(ms: number): string {
+  if (ms < 100) return `${Math.round(ms)} ms`;
+  if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  return seconds % 60 === 0 ? `${seconds / 60} min` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+/** An event's time on the reader's clock: "07:45:03". */
+export function clockTime(at: string): string {
+  return new Date(at).toTimeString().slice(0, 8);
+}
+
+/** "1 droplet", "3 droplets" */
+export function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
+
+/** Every line but the first moved to the right, so that a message of many lines stays together. */
+export function hang(text: string, indent: string): string {
+  return text.replaceAll('\n', `\n${indent}`);
+}
