@@ -38,11 +38,14 @@ export class Balancer {
   readonly #relays: Relay[] = [];
   readonly #watchers = new Set<() => void>();
   #unsubscribe: () => void = () => {};
+  /** As many members as it began with: from when on `fewestServing` counts. */
+  readonly #complete: number;
   #turn = 0;
-  #fewestServing = 0;
+  #fewestServing: number | undefined;
 
   private constructor(options: BalancerOptions) {
     this.#options = options;
+    this.#complete = options.record.serving.size;
   }
 
   static async start(options: BalancerOptions): Promise<Balancer> {
@@ -98,9 +101,9 @@ export class Balancer {
     return this.#up().length;
   }
 
-  /** The least of `serving` since `watchServing`. */
+  /** The least of `serving` since it was complete for the first time, or since `watchServing`; 0 before. */
   get fewestServing(): number {
-    return this.#fewestServing;
+    return this.#fewestServing ?? 0;
   }
 
   watchServing(): void {
@@ -163,7 +166,9 @@ export class Balancer {
 
   #changed(): void {
     for (const backend of this.#leaving) if (backend.inFlight === 0) this.#leaving.delete(backend);
-    this.#fewestServing = Math.min(this.#fewestServing, this.serving);
+    const { serving } = this;
+    if (this.#fewestServing !== undefined) this.#fewestServing = Math.min(this.#fewestServing, serving);
+    else if (serving > 0 && serving >= this.#complete) this.#fewestServing = serving;
     for (const look of [...this.#watchers]) look();
   }
 

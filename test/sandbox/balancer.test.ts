@@ -191,13 +191,26 @@ describe('the balancer', () => {
   it('starts a droplet that comes back as down, however well it was before', async () => {
     await start(2);
     await allUp();
-    balancer.watchServing();
     world.removeFromBalancer(record.id, [app(0).id]);
     world.addToBalancer(record.id, [app(0).id]);
     expect(balancer.serving).toBe(1);
     await allUp();
     expect(balancer.serving).toBe(2);
     expect(balancer.fewestServing).toBe(1);
+  });
+
+  it('counts the fewest serving from when it was complete, or as told', async () => {
+    await start(2);
+    expect(balancer.fewestServing).toBe(0);
+    await allUp();
+    expect(balancer.fewestServing).toBe(2);
+    world.removeFromBalancer(record.id, [app(0).id]);
+    expect(balancer.fewestServing).toBe(1);
+    world.addToBalancer(record.id, [app(0).id]);
+    await allUp();
+    expect(balancer.fewestServing).toBe(1);
+    balancer.watchServing();
+    expect(balancer.fewestServing).toBe(2);
   });
 
   it('answers 502 when a droplet refuses, without trying another, and remembers it', async () => {
