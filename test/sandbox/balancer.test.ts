@@ -1,10 +1,12 @@
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Balancer } from '../../src/sandbox/balancer.js';
 import { listen, shutDown } from '../../src/sandbox/http.js';
 import type { BalancerRecord } from '../../src/sandbox/records.js';
 import { type NewBalancer, World } from '../../src/sandbox/world.js';
+import { SELF_SIGNED } from './self-signed.js';
 
 /** A droplet's web server, whose health and answers the test decides. */
 interface App {
@@ -255,6 +257,36 @@ describe('the balancer', () => {
     await allUp();
     await shutDown(app(0).server);
     await upIs(0, false);
+  });
+
+  it('checks by https, whoever signed the certificate', async () => {
+    await start(1, { healthCheck: { ...QUICK, protocol: 'https' } });
+    let status = 200;
+    const server = https.createServer(SELF_SIGNED, (_request, response) => response.writeHead(status).end());
+    app(0).port = await listen(server);
+    await allUp();
+    status = 500;
+    await upIs(0, false);
+    await shutDown(server);
+  });
+
+  it('takes a check that is not answered in time as failed', async () => {
+    await start(1, { healthCheck: { ...QUICK, timeoutSeconds: 0.2 } });
+    await allUp();
+    const server = http.createServer(() => {});
+    app(0).port = await listen(server);
+    await upIs(0, false);
+    await shutDown(server);
+  });
+
+  it('closes an idle connection of a client after the idle timeout', async () => {
+    await start(1, { idleTimeoutSeconds: 0.1 });
+    await allUp();
+    const client = net.connect(balancer.portOf(80), '127.0.0.1');
+    client.write('GET / HTTP/1.1\r\nhost: web\r\n\r\n');
+    let answer = '';
+    for await (const chunk of client) answer += chunk;
+    expect(answer).toMatch(/^HTTP\/1.1 200 OK.*GET/s);
   });
 
   it('forwards plain tcp by connection', async () => {
