@@ -7,6 +7,8 @@ import { type DeployFile, deployFile } from './schema.js';
 import { listWords, suggest } from './suggest.js';
 import { showPath } from './variables.js';
 
+const ENVIRONMENTS = { production: { load_balancer: '$LOAD_BALANCER' } };
+
 /**
  * Checks the file against the schema: every environment's part of it, as every run should tell of a slip. Gives what is
  * right about it, so that the checks after this one can run too.
@@ -28,7 +30,8 @@ export function checkDocument(
     const path = issue.path.filter((step) => typeof step !== 'symbol');
     const wrong = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...path, key]) : [path];
     for (const place of wrong) removeAt(pruned, place);
-    if (unknown.some((known) => startsWith(known, path))) continue;
+    // Missing only because a variable is: told already.
+    if (unknown.some((known) => showPath(known) === showPath(path))) continue;
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) tellUnknownKey(document, schema, path, key, problems);
     } else {
@@ -85,7 +88,7 @@ function tellWrongValue(
   const name = path.length === 0 ? document.label : showPath(path);
   const written = valueAt(document.tree, path);
   const key = path.findLast((step) => typeof step === 'string') ?? '';
-  const [example] = schemaAt(schema, path)?.examples ?? [];
+  const example = path.length === 1 && key === 'environments' ? ENVIRONMENTS : schemaAt(schema, path)?.examples?.[0];
   const forExample = example === undefined ? 'see the configuration reference' : `write \`${key}: ${asYaml(example)}\``;
 
   if (written === undefined) problems.add(place, `${name} is missing`, forExample);
@@ -112,10 +115,6 @@ function removeAt(tree: Tree, path: Path): void {
   const key = target.at(-1);
   const above = valueAt(tree, target.slice(0, -1));
   if (isTreeMap(above) && typeof key === 'string') delete above[key];
-}
-
-function startsWith(path: Path, beginning: Path): boolean {
-  return beginning.every((step, index) => path[index] === step);
 }
 
 function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {

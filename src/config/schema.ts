@@ -324,7 +324,6 @@ export const deployFile = z.strictObject(
       .record(text(ENVIRONMENT, ENVIRONMENT_NAME), environment, { error: 'must be a map of environments' })
       .meta({
         description: 'The environments, by name (lower-case letters, digits and -).',
-        examples: [{ production: { load_balancer: '$LOAD_BALANCER' } }],
       }),
   },
   { error: 'must be a map of keys and values' },

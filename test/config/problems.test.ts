@@ -1,0 +1,222 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError } from '../../src/config/problems.js';
+import { DeployError } from '../../src/errors.js';
+import { COMPOSE, createProject, deployYml, load, problemsIn, problemsOf } from './project-folder.js';
+
+describe('a problem in config/deploy.yml', () => {
+  // The line added to a file that is right, at line 3; what the user reads.
+  it.each([
+    ['rolout: { batch: 1 }', 'unknown key rolout; did you mean rollout?'],
+    ['rollout: { bach: 1 }', 'unknown key rollout.bach; did you mean batch?'],
+    ['drain: { timeout: 30s }', 'unknown key drain; it belongs under rollout'],
+    ['droplet: 1', 'unknown key droplet; it belongs under an environment'],
+    ['rollout: { drain: { xyz: 1 } }', 'unknown key rollout.drain.xyz; known here: timeout'],
+    [
+      'rollout: { drain: { timeout: 30 } }',
+      'rollout.drain.timeout must be a duration with its unit: ms, s, m or h; write `30s`',
+    ],
+    [
+      'rollout: { drain: { timeout: 1 day } }',
+      'rollout.drain.timeout must be a duration with its unit: ms, s, m or h; write `timeout: 30s`',
+    ],
+    ['rollout: { health: { timeout: 100ms } }', 'rollout.health.timeout must be at least 1s; write `timeout: 2m`'],
+    ['rollout: { interrupt_grace: 25h }', 'rollout.interrupt_grace must be at most 24h; write `interrupt_grace: 60s`'],
+    [
+      'rollout: { batch: 0 }',
+      'rollout.batch must be a number of droplets, a percentage, all, or a list of these; write `batch: 1`',
+    ],
+    [
+      'rollout: { batch: 101% }',
+      'rollout.batch must be a number of droplets, a percentage, all, or a list of these; write `batch: 1`',
+    ],
+    [
+      'rollout: { batch: [] }',
+      'rollout.batch must be a number of droplets, a percentage, all, or a list of these; write `batch: 1`',
+    ],
+    [
+      'rollout: { min_in_rotation: 0 }',
+      'rollout.min_in_rotation must be a whole number from 1; write `min_in_rotation: 2`',
+    ],
+    [
+      'rollout: { on_failure: retry }',
+      'rollout.on_failure must be revert-droplet, revert-fleet or stop; write `on_failure: revert-droplet`',
+    ],
+    ['rollout: fast', 'rollout must be a map of keys and values; see the configuration reference'],
+    ['ssh: { port: 99999 }', 'ssh.port must be a port number; write `port: 22`'],
+    ['ssh: { port: "99999" }', 'ssh.port must be a port number; write `port: 22`'],
+    ['ssh: { user: }', 'ssh.user is empty; write `user: root`, or remove the line'],
+    ['ssh: { key: ~/nowhere }', 'ssh.key: ~/nowhere does not exist; correct the path'],
+    ['ssh: { config: nowhere }', 'ssh.config: nowhere does not exist; correct the path'],
+    ['confirm: yes', 'confirm must be true or false; write `confirm: true`'],
+    ['image_tag: 1.10', "image_tag must be an image's tag, in quotes if it looks like a number; put quotes around it"],
+    [
+      'api_url: http://api.example.com',
+      'api_url must be an https:// address (http:// only for this machine); write `api_url: https://api.digitalocean.com/v2`',
+    ],
+    [
+      'compose: docker-compose.yml',
+      "compose must be a list of paths; write `compose: [compose/docker-compose.yml, 'compose/docker-compose.{environment}.yml']`",
+    ],
+    ['compose: [compose/nothing.yml?]', 'none of the compose files exists; create one, and list it without a ?'],
+    ['registry: { username: me }', 'registry has no password; write `password: $DOCKER_PASSWORD` below it'],
+    [
+      'registry: { username: me, password: 123456 }',
+      'registry.password must be text, in quotes if it is a number; put quotes around it',
+    ],
+    ['app: again', 'app is written twice; keep one of the two'],
+  ])('%s', (line, problem) => {
+    expect(problemsIn(deployYml(line))).toEqual([`config/deploy.yml:3: ${problem}`]);
+  });
+
+  it.each([
+    [
+      'app: shop',
+      [
+        'config/deploy.yml:1: environments is missing; write `environments: { production: { load_balancer: $LOAD_BALANCER } }`',
+      ],
+    ],
+    ['environments: { test: { droplet: 1 } }', ['config/deploy.yml:1: app is missing; write `app: shop`']],
+    [
+      'app: Shop\nenvironments: { test: { droplet: 1 } }',
+      [
+        'config/deploy.yml:1: app must be lower-case letters, digits, - and _, and begin with a letter or digit; write `app: shop`',
+      ],
+    ],
+    [
+      'app: shop\nenvironments:\n  test: {}',
+      [
+        'config/deploy.yml:3: environments.test names neither load_balancer nor droplet; write `load_balancer: NAME` or `droplet: ID` below it',
+      ],
+    ],
+    [
+      'app: shop\nenvironments:\n  test:\n    droplet: 1\n    load_balancer: web',
+      ['config/deploy.yml:4: environments.test has both load_balancer and droplet; keep one of the two'],
+    ],
+    [
+      'app: shop\nenvironments:\n  test:\n    droplet: web-1',
+      [
+        "config/deploy.yml:4: environments.test.droplet must be a droplet's id, a number; write `droplet: $STAGING_DROPLET_ID`",
+      ],
+    ],
+    [
+      'app: shop\nenvironments:\n  test: { droplet: 1 }\n  Test_2: { droplet: 1 }',
+      [
+        'config/deploy.yml:4: environments.Test_2 must be lower-case letters, digits and -, and begin with a letter or digit; see the configuration reference',
+      ],
+    ],
+    [
+      'app: shop\nenvironments:\n  test:',
+      ['config/deploy.yml:3: environments.test is empty; see the configuration reference, or remove the line'],
+    ],
+    [
+      'just text',
+      ['config/deploy.yml:1: config/deploy.yml must be a map of keys and values; see the configuration reference'],
+    ],
+  ])('%s', (yaml, problems) => {
+    expect(problemsIn(yaml)).toEqual(problems);
+  });
+
+  it('of syntax is told with its line', () => {
+    const [first] = problemsIn('app: shop\nenvironments: { test: { droplet: 1 }\n');
+    expect(first).toMatch(/^config\/deploy\.yml:\d: this is not YAML: /);
+  });
+
+  it('is told in every environment, whichever is deployed', () => {
+    const yaml =
+      'app: shop\nenvironments:\n  test: { droplet: 1 }\n  other: { droplet: 2, rollout: { batch: none } }\n';
+    expect(problemsIn(yaml)).toEqual([
+      'config/deploy.yml:4: environments.other.rollout.batch must be a number of droplets, a percentage, all, or a list of these; write `batch: 1`',
+    ]);
+  });
+
+  it('does not hide the others: all are told at once, by line', () => {
+    const yaml = `app: Shop
+rolout: { batch: 1 }
+registry: { username: $WHO, password: x }
+ssh: { port: no }
+compose: [compose/nothing.yml]
+environments:
+  test: { load_balancer: $WHICH }
+`;
+    const places = problemsIn(yaml, { env: { DO_TOKEN: '' } }).map((problem) =>
+      problem.split(' ').slice(0, 3).join(' '),
+    );
+    expect(places).toEqual([
+      'config/deploy.yml:1: app must',
+      'config/deploy.yml:2: unknown key',
+      'config/deploy.yml:3: $WHO is',
+      'config/deploy.yml:4: ssh.port must',
+      'config/deploy.yml:5: compose/nothing.yml does',
+      'config/deploy.yml:7: $WHICH is',
+      'DO_TOKEN: the token',
+    ]);
+  });
+
+  it('is one error of the user, with a stable code', () => {
+    const root = createProject({ ...COMPOSE, 'config/deploy.yml': deployYml('rolout: 1', 'batch: 1') });
+    const error = thrownBy(() => load(root));
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(error).toMatchObject({ code: 'config', source: 'user', message: 'config/deploy.yml has 2 problems.' });
+  });
+});
+
+describe('an unknown environment', () => {
+  it('names the known ones, and the one that was meant', () => {
+    const yaml = 'app: shop\nenvironments: { staging: { droplet: 1 }, production: { load_balancer: web } }\n';
+    const root = createProject({ ...COMPOSE, 'config/deploy.yml': yaml });
+    expect(thrownBy(() => load(root, { environment: 'prodution' }))).toMatchObject({
+      code: 'unknown-environment',
+      source: 'user',
+      message: 'There is no environment "prodution" in config/deploy.yml.',
+      hint: 'did you mean production? known: staging and production; do-deploy --help lists the commands',
+    });
+    expect(thrownBy(() => load(root, { environment: 'toString' })).code).toBe('unknown-environment');
+  });
+});
+
+describe('a credential', () => {
+  const root = () => createProject({ ...COMPOSE, 'config/deploy.yml': deployYml() });
+
+  it('that is missing says where to get it', () => {
+    expect(problemsOf(root(), { env: { DO_TOKEN: undefined } })).toEqual([
+      'DO_TOKEN: the token for the DigitalOcean API is not set; create one at https://cloud.digitalocean.com/account/api/tokens; then set DO_TOKEN in the environment, or in config/.env (which is not uploaded)',
+    ]);
+  });
+
+  it('that was copied badly is told, and not shown', () => {
+    const problems = problemsOf(root(), { env: { DO_TOKEN: 'dop_v1_a b', SSH_PRIVATE_KEY: 'c2VjcmV0' } });
+    expect(problems).toEqual([
+      'DO_TOKEN: the token holds a space, a line break or a letter that no token has; copy it again',
+      'SSH_PRIVATE_KEY: holds no private key; put the whole content of the private key file there, from its line -----BEGIN',
+    ]);
+    expect(problems.join()).not.toMatch(/dop_v1|c2Vj/);
+  });
+
+  it('is never sent in the clear to another machine', () => {
+    expect(problemsOf(root(), { env: { DIGITALOCEAN_API_URL: 'http://10.0.0.1/v2' } })).toEqual([
+      'DIGITALOCEAN_API_URL: must be an https:// address (http:// only for this machine); for example https://api.digitalocean.com/v2',
+    ]);
+  });
+
+  it('that is a whole private key is taken', () => {
+    const key = '-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----\n';
+    expect(load(root(), { env: { SSH_PRIVATE_KEY: key } }).ssh.privateKey?.reveal()).toBe(key);
+  });
+});
+
+it('--config with no such file is told', () => {
+  const root = createProject(COMPOSE);
+  expect(problemsOf(root, { configPath: 'nowhere.yml' })).toEqual([
+    'nowhere.yml: does not exist; give --config the path of an existing file',
+  ]);
+});
+
+function thrownBy(action: () => unknown): DeployError {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof DeployError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}

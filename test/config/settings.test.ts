@@ -1,0 +1,201 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { listEnvironments, loadSettings } from '../../src/config/load.js';
+import { COMPOSE, createProject, deployYml, load, TOKEN } from './project-folder.js';
+
+describe('settings', () => {
+  it('are complete with an app and an environment', () => {
+    const root = createProject({ ...COMPOSE, 'config/deploy.yml': deployYml() });
+    const { token, files, secrets, ...settings } = load(root);
+    expect(token.reveal()).toBe(TOKEN);
+    expect(files.map(({ path }) => path)).toEqual(['compose/docker-compose.yml', 'scripts/start-up.sh']);
+    expect(secrets.map((secret) => secret.reveal())).toEqual([TOKEN]);
+    expect(settings).toEqual({
+      app: 'shop',
+      environment: 'test',
+      imageTag: 'latest',
+      apiUrl: 'https://api.digitalocean.com/v2',
+      ssh: {
+        user: 'root',
+        port: 22,
+        knownHostsPath: join(root, '.ssh/known_hosts'),
+        hostKeys: 'accept-new',
+        address: 'public',
+      },
+      target: { kind: 'load_balancer', ref: 'web' },
+      root,
+      composeFiles: ['compose/docker-compose.yml'],
+      envFiles: [],
+      rollout: {
+        batch: [1],
+        drainTimeoutMs: 30_000,
+        healthTimeoutMs: 120_000,
+        onFailure: 'revert-droplet',
+        interruptGraceMs: 60_000,
+      },
+      confirm: false,
+    });
+  });
+
+  it('take everything that the file can say', () => {
+    const yaml = `
+app: shop
+image_tag: v1.4.2
+api_url: https://api.example.com/v2/
+confirm: true
+ssh:
+  user: deploy
+  port: 2222
+  key: keys/id
+  config: ~/client-config
+  known_hosts: known_hosts
+  host_keys: strict
+  address: private
+compose: [compose/docker-compose.yml, "compose/docker-compose.{environment}.yml"]
+files: ["config/.env.{environment}", config/nginx/]
+registry: { server: ghcr.io, username: me, password: $PASSWORD }
+rollout:
+  batch: [1, 5, 20%]
+  min_in_rotation: 2
+  drain: { timeout: 500ms }
+  health: { timeout: 1h }
+  on_failure: revert-fleet
+  interrupt_grace: 90s
+environments:
+  test: { droplet: 3164494 }
+`;
+    const root = createProject({
+      ...COMPOSE,
+      'compose/docker-compose.test.yml': '',
+      'config/deploy.yml': yaml,
+      'config/.env': 'PASSWORD=from-the-file\n',
+      'config/.env.test': 'LOG_LEVEL=debug\n',
+      'config/nginx/nginx.conf': '',
+      'keys/id': '',
+      'client-config': '',
+    });
+    const settings = load(root, { env: { SSH_AUTH_SOCK: '/run/agent' } });
+    expect(settings).toMatchObject({
+      imageTag: 'v1.4.2',
+      apiUrl: 'https://api.example.com/v2',
+      confirm: true,
+      ssh: {
+        user: 'deploy',
+        port: 2222,
+        keyPath: join(root, 'keys/id'),
+        configPath: join(root, 'client-config'),
+        knownHostsPath: join(root, 'known_hosts'),
+        agentSocket: '/run/agent',
+        hostKeys: 'strict',
+        address: 'private',
+      },
+      target: { kind: 'droplet', id: 3164494 },
+      composeFiles: ['compose/docker-compose.yml', 'compose/docker-compose.test.yml'],
+      envFiles: ['config/.env.test'],
+      rollout: {
+        batch: [1, 5, '20%'],
+        minInRotation: 2,
+        drainTimeoutMs: 500,
+        healthTimeoutMs: 3_600_000,
+        onFailure: 'revert-fleet',
+        interruptGraceMs: 90_000,
+      },
+    });
+    expect(settings.registry).toMatchObject({ server: 'ghcr.io', username: 'me' });
+    expect(settings.registry?.password.reveal()).toBe('from-the-file');
+  });
+
+  it.each([
+    ['1', [1]],
+    ['12', [12]],
+    ['25%', ['25%']],
+    ['100%', ['100%']],
+    ['all', ['all']],
+    ['"3"', [3]],
+    ['[1, "50%", all]', [1, '50%', 'all']],
+  ])('read a batch of %s', (written, batch) => {
+    const root = createProject({ ...COMPOSE, 'config/deploy.yml': deployYml(`rollout: { batch: ${written} }`) });
+    expect(load(root).rollout.batch).toEqual(batch);
+  });
+
+  it('of an environment override the top: maps are merged, lists and values replaced', () => {
+    const root = createProject({
+      ...COMPOSE,
+      'compose/b.yml': '',
+      'config/deploy.yml': `
+app: shop
+image_tag: latest
+ssh: { user: deploy, port: 2222 }
+compose: [compose/docker-compose.yml]
+rollout: { batch: 2, drain: { timeout: 10s }, health: { timeout: 1m } }
+environments:
+  test:
+    load_balancer: web
+    image_tag: edge
+    ssh: { port: 22 }
+    compose: [compose/b.yml]
+    rollout: { batch: [1, 2], drain: { timeout: 20s } }
+`,
+    });
+    expect(load(root)).toMatchObject({
+      imageTag: 'edge',
+      ssh: { user: 'deploy', port: 22 },
+      composeFiles: ['compose/b.yml'],
+      rollout: { batch: [1, 2], drainTimeoutMs: 20_000, healthTimeoutMs: 60_000 },
+    });
+  });
+
+  it('come from the file that --config names; its project is the folder above a folder named config', () => {
+    const root = createProject({
+      'sub/compose/docker-compose.yml': '',
+      'sub/config/other.yml': deployYml(),
+      'flat/compose/docker-compose.yml': '',
+      'flat/deploy.yml': deployYml(),
+    });
+    expect(load(root, { configPath: 'sub/config/other.yml' }).root).toBe(join(root, 'sub'));
+    expect(load(root, { configPath: join(root, 'flat/deploy.yml') }).root).toBe(join(root, 'flat'));
+  });
+
+  it('ask before an environment named production, unless told otherwise', () => {
+    const yaml = 'app: shop\nenvironments: { production: { load_balancer: web }, b: { droplet: 1, confirm: true } }\n';
+    const root = createProject({ ...COMPOSE, 'config/deploy.yml': yaml });
+    expect(load(root, { environment: 'production' }).confirm).toBe(true);
+    expect(load(root, { environment: 'b' }).confirm).toBe(true);
+    writeFileSync(join(root, 'config/deploy.yml'), yaml.replace('web', 'web, confirm: false'));
+    expect(load(root, { environment: 'production' }).confirm).toBe(false);
+  });
+
+  it('to look at a fleet need neither the files of a release nor the registry', () => {
+    const yaml = deployYml(
+      'files: [config/.env.test]',
+      'registry: { username: $DOCKER_USERNAME, password: $DOCKER_PASSWORD }',
+    );
+    const root = createProject({ 'config/deploy.yml': yaml });
+    const { composeFiles, registry, target } = load(root, { needs: 'fleet' });
+    expect({ composeFiles, registry, target }).toEqual({
+      composeFiles: [],
+      registry: undefined,
+      target: { kind: 'load_balancer', ref: 'web' },
+    });
+  });
+
+  it('know the token by either name, and the API by DIGITALOCEAN_API_URL', () => {
+    const root = createProject({ ...COMPOSE, 'config/deploy.yml': deployYml('api_url: https://written.example') });
+    const env = {
+      HOME: root,
+      DIGITALOCEAN_ACCESS_TOKEN: 'b'.repeat(20),
+      DIGITALOCEAN_API_URL: 'http://127.0.0.1:9/v2',
+    };
+    const settings = loadSettings({ cwd: root, environment: 'test', env });
+    expect(settings.token.reveal()).toBe('b'.repeat(20));
+    expect(settings.apiUrl).toBe('http://127.0.0.1:9/v2');
+    expect(load(root, { env }).token.reveal()).toBe(TOKEN);
+  });
+
+  it('name the environments in the order in which they are written', () => {
+    const yaml = 'app: shop\nenvironments: { zeta: { droplet: 1 }, alpha: { droplet: 2 } }\n';
+    const root = createProject({ ...COMPOSE, 'config/deploy.yml': yaml });
+    expect(listEnvironments({ cwd: root, env: {} })).toEqual(['zeta', 'alpha']);
+  });
+});

@@ -1,0 +1,153 @@
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { COMPOSE, createProject, deployYml, load, problemsOf } from './project-folder.js';
+
+type Files = Record<string, string | Buffer>;
+
+function projectWith(entries: string[], files: Files = {}): string {
+  return createProject({ ...COMPOSE, 'config/deploy.yml': deployYml(`files: ${JSON.stringify(entries)}`), ...files });
+}
+
+/** `path mode`, without the compose file and the start-up script, which are always there. */
+function filesOf(root: string): string[] {
+  return load(root)
+    .files.filter(({ path }) => path !== 'compose/docker-compose.yml' && path !== 'scripts/start-up.sh')
+    .map(({ path, mode }) => `${path} ${mode.toString(8)}`);
+}
+
+describe('the files of a release', () => {
+  it('are files and whole folders, each once', () => {
+    const root = projectWith(['./config/a.conf', 'config/nginx/', 'config/nginx/x/y'], {
+      'config/a.conf': '',
+      'config/nginx/nginx.conf': '',
+      'config/nginx/x/y': '',
+      'config/nginx/.git/HEAD': '',
+    });
+    expect(filesOf(root)).toEqual(['config/a.conf 644', 'config/nginx/nginx.conf 644', 'config/nginx/x/y 644']);
+  });
+
+  it('are private when they are env files or keys, and executable when they are here', () => {
+    const root = projectWith(['config/'], {
+      'config/.env.test': '',
+      'config/app.env': '',
+      'config/.env.example': '',
+      'config/tls.key': '',
+      'config/tls.pem': '',
+      'config/id_ed25519': '-----BEGIN OPENSSH PRIVATE KEY-----\n',
+      'config/script.sh*': '',
+      'config/plain.txt': '',
+    });
+    expect(filesOf(root).sort()).toEqual([
+      'config/.env.example 644',
+      'config/.env.test 600',
+      'config/app.env 600',
+      'config/deploy.yml 644',
+      'config/id_ed25519 600',
+      'config/plain.txt 644',
+      'config/script.sh 755',
+      'config/tls.key 600',
+      'config/tls.pem 600',
+    ]);
+  });
+
+  it('that are env files fill in compose variables when they are listed by name, in their order', () => {
+    const root = projectWith(['config/.env.test', 'config/.env.common', 'config/more/'], {
+      'config/.env.common': '',
+      'config/.env.test': '',
+      'config/more/.env': '',
+    });
+    expect(load(root).envFiles).toEqual(['config/.env.test', 'config/.env.common']);
+  });
+
+  it('may be optional, and may name the environment', () => {
+    const root = projectWith(['config/.env.{environment}', 'config/none?', 'config/nofolder/?'], {
+      'config/.env.test': '',
+    });
+    expect(filesOf(root)).toEqual(['config/.env.test 600']);
+  });
+
+  it("never hold do-deploy's own variables", () => {
+    const files = { 'config/.env': 'DO_TOKEN=x\n', '.env': 'export DO_TOKEN=x\n', 'config/a': '' };
+    expect(filesOf(projectWith(['config/'], files))).toEqual(['config/a 644', 'config/deploy.yml 644']);
+    expect(problemsOf(projectWith(['config/.env', '.env'], files))).toEqual([
+      "config/deploy.yml:3: config/.env holds do-deploy's own secrets and is never uploaded; move what the app needs to config/.env.test, and list that",
+      "config/deploy.yml:3: .env holds do-deploy's own secrets and is never uploaded; move what the app needs to config/.env.test, and list that",
+    ]);
+    expect(filesOf(projectWith(['.env'], { '.env': 'APP_NAME=shop\n' }))).toEqual(['.env 600']);
+  });
+
+  it('follow links inside the project, and no others', () => {
+    const root = projectWith(['config/linked/'], { 'real/a': '', 'config/linked/own': '' });
+    const outside = createProject({ secret: '' });
+    symlinkSync(join(root, 'real'), join(root, 'config/linked/inside'));
+    symlinkSync(join(outside, 'secret'), join(root, 'config/linked/outside'));
+    symlinkSync('nowhere', join(root, 'config/linked/broken'));
+    symlinkSync(join(root, 'config/linked'), join(root, 'real/round-and-round'));
+    expect(filesOf(root)).toEqual(['config/linked/inside/a 644', 'config/linked/own 644']);
+  });
+
+  it.each([
+    [['config/none'], 'config/none does not exist; create it, or write config/none? if it is optional'],
+    [['config/.env.{environment}'], 'config/.env.test does not exist; cp config/.env.test.example config/.env.test'],
+    [['config/nginx'], 'config/nginx is a folder; write config/nginx/'],
+    [['config/a/'], 'config/a is a file; write config/a'],
+    [['/etc/passwd'], '/etc/passwd: is outside the project; copy it into the project, and write its path from there'],
+    [['../a'], '../a: is outside the project; copy it into the project, and write its path from there'],
+    [
+      ['config/../../a'],
+      'config/../../a: is outside the project; copy it into the project, and write its path from there',
+    ],
+    [['config/a b'], 'config/a b: has a name that can not go to a droplet; rename it: letters, digits and . _ @ + -'],
+    [['-rf'], '-rf: has a name that can not go to a droplet; rename it: letters, digits and . _ @ + -'],
+    [['config/{env}'], 'config/{env}: {env} stands for nothing; the only placeholder is {environment}'],
+    [
+      ['config/spaces/'],
+      'config/spaces/a b: has a name that can not go to a droplet; rename it: letters, digits and . _ @ + -',
+    ],
+    [['config/.env.locked'], 'config/.env.locked is encrypted by git-crypt; git-crypt unlock'],
+    [['config/.env.sops'], 'config/.env.sops is encrypted by SOPS; sops decrypt --in-place config/.env.sops'],
+  ])('%j is a problem', (entries, problem) => {
+    const root = projectWith(entries, {
+      'config/.env.test.example': '',
+      'config/nginx/x': '',
+      'config/a': '',
+      'config/spaces/a b': '',
+      'config/.env.locked': Buffer.from('\0GITCRYPT\0\x01\x02'),
+      'config/.env.sops': 'A=ENC[AES256_GCM,data:x]\nsops_version=3.9.0\n',
+    });
+    expect(problemsOf(root)).toEqual([`config/deploy.yml:3: ${problem}`]);
+  });
+
+  it('can not be a link to a place outside the project', () => {
+    const root = projectWith(['config/link']);
+    symlinkSync(join(createProject({ secret: '' }), 'secret'), join(root, 'config/link'));
+    expect(problemsOf(root)).toEqual([
+      'config/deploy.yml:3: config/link is a link to a place outside the project; put the file itself there',
+    ]);
+  });
+
+  it("hold do-deploy's start-up script, or the project's own", () => {
+    const root = projectWith([]);
+    const startUp = () => load(root).files.find(({ path }) => path === 'scripts/start-up.sh');
+    const packaged = fileURLToPath(new URL('../../scripts/start-up.sh', import.meta.url));
+    expect(startUp()).toEqual({ path: 'scripts/start-up.sh', localPath: packaged, mode: 0o755 });
+    mkdirSync(join(root, 'scripts'));
+    writeFileSync(join(root, 'scripts/start-up.sh'), '#!/bin/sh\n');
+    chmodSync(join(root, 'scripts/start-up.sh'), 0o644);
+    expect(startUp()).toEqual({
+      path: 'scripts/start-up.sh',
+      localPath: join(root, 'scripts/start-up.sh'),
+      mode: 0o755,
+    });
+  });
+
+  it('hold every compose file, and a compose file is no folder', () => {
+    const root = createProject({
+      'compose/a.yml': '',
+      'config/deploy.yml': deployYml('compose: [compose/a.yml, compose/]'),
+    });
+    expect(problemsOf(root)).toEqual(['config/deploy.yml:3: compose is a folder; name the compose file in it']);
+  });
+});
