@@ -1,0 +1,58 @@
+import type { Engine } from '../engine.js';
+import { DockerFailure, NotImplemented } from '../failure.js';
+import { listNatRules } from '../iptables.js';
+import { type Call, type CallResult, type Command, Output } from './call.js';
+import { compose } from './compose.js';
+import { info, inspect, logs, ps, version, volume } from './containers.js';
+import { image } from './images.js';
+import { login } from './login.js';
+
+/** Docker's own exit code for a command line it can't run. */
+const NOT_IMPLEMENTED = 125;
+
+const DOCKER_COMMANDS = new Map<string, Command>([
+  ['compose', compose],
+  ['image', image],
+  ['info', info],
+  ['inspect', inspect],
+  ['login', login],
+  ['logs', logs],
+  ['ps', ps],
+  ['version', version],
+  ['volume', volume],
+]);
+
+/** Runs one call of `docker` or `iptables`. What they do not know, they refuse loudly and record. */
+export async function runStandIn(engine: Engine, call: Call): Promise<CallResult> {
+  const output = new Output();
+  try {
+    if (call.tool === 'iptables') {
+      output.stdout = listNatRules(engine, call.args);
+    } else {
+      const [name = '', ...args] = call.args;
+      const command = DOCKER_COMMANDS.get(name);
+      if (command === undefined) throw new NotImplemented(`docker ${call.args.join(' ')}`);
+      await command(engine, call, args, output);
+    }
+    return { code: 0, ...output };
+  } catch (error) {
+    return { ...failed(engine, call, error, output), stdout: output.stdout, stderr: output.stderr };
+  }
+}
+
+function failed(engine: Engine, call: Call, error: unknown, output: Output): { code: number } {
+  if (error instanceof DockerFailure) {
+    output.err(error.message);
+    return { code: error.exitCode };
+  }
+  // Nobody is left to read it.
+  if (call.signal.aborted) return { code: 130 };
+  const message = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof NotImplemented)) {
+    output.err(`sandbox ${call.tool}: ${message}`);
+    return { code: NOT_IMPLEMENTED };
+  }
+  engine.notImplemented(message);
+  output.err(`sandbox ${call.tool}: not implemented: ${message}`);
+  return { code: NOT_IMPLEMENTED };
+}

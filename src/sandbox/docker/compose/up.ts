@@ -1,0 +1,179 @@
+import type { Container } from '../container.js';
+import type { Engine } from '../engine.js';
+import { DockerFailure } from '../failure.js';
+import { ServicePlan } from './container-spec.js';
+import { type ComposeProject, type Dependency, replicasOf, type ServiceModel } from './model.js';
+
+export interface UpOptions {
+  /** On every container: where the project comes from. */
+  labels: Record<string, string>;
+  removeOrphans: boolean;
+  /** The client went away: compose stops between two steps. */
+  signal: AbortSignal;
+  /** A line of progress. */
+  say(line: string): void;
+}
+
+/**
+ * `docker compose up --detach --pull never`: first every service's containers are made or recreated where they
+ * changed, then they are started in the order of `depends_on`.
+ */
+export async function up(engine: Engine, project: ComposeProject, options: UpOptions): Promise<void> {
+  const plans = Object.entries(project.services).map(
+    ([name, service]) => new ServicePlan(project, name, service, engine.images.mustFind(service.image).image),
+  );
+  handleOrphans(engine, project, options);
+  for (const plan of inDependencyOrder(plans)) converge(engine, project, plan, options);
+  await startAll(engine, project, plans, options);
+}
+
+/** Containers of the project, as compose finds them: by label. */
+export function containersOf(engine: Engine, project: string, service?: string): Container[] {
+  return engine
+    .containers({
+      'com.docker.compose.project': project,
+      'com.docker.compose.oneoff': 'False',
+      ...(service !== undefined && { 'com.docker.compose.service': service }),
+    })
+    .sort((one, other) => numberOf(one) - numberOf(other));
+}
+
+function numberOf({ spec }: Container): number {
+  return Number(spec.labels['com.docker.compose.container-number']);
+}
+
+function handleOrphans(engine: Engine, project: ComposeProject, options: UpOptions): void {
+  const orphans = containersOf(engine, project.name).filter(({ service }) => project.services[service] === undefined);
+  if (orphans.length > 0 && !options.removeOrphans) {
+    const names = orphans.map(({ name }) => name).join(' ');
+    options.say(`Found orphan containers ([${names}]) for this project.`);
+    return;
+  }
+  for (const orphan of orphans) remove(engine, orphan, options);
+}
+
+function converge(engine: Engine, project: ComposeProject, plan: ServicePlan, options: UpOptions): void {
+  const existing = containersOf(engine, project.name, plan.name);
+  const wanted = replicasOf(plan.service);
+  for (const surplus of existing.slice(wanted)) remove(engine, surplus, options);
+  const kept = existing.slice(0, wanted);
+  for (const container of kept) {
+    if (plan.isMetBy(container.spec.labels)) options.say(` Container ${container.name}  Running`);
+    else recreate(engine, container, plan, options);
+  }
+  const taken = new Set(kept.map(numberOf));
+  for (let number = 1; taken.size < wanted; number += 1) {
+    if (taken.has(number)) continue;
+    taken.add(number);
+    options.signal.throwIfAborted();
+    const name = `${project.name}-${plan.name}-${number}`;
+    engine.createContainer(name, plan.containerSpec(engine, number, options.labels));
+    options.say(` Container ${name}  Created`);
+  }
+}
+
+/** Makes the new one first, so that a container that can't be made leaves the old one running. */
+function recreate(engine: Engine, old: Container, plan: ServicePlan, options: UpOptions): void {
+  options.signal.throwIfAborted();
+  const { name } = old;
+  const fresh = engine.createContainer(
+    `${old.id.slice(0, 12)}_${name}`,
+    plan.containerSpec(engine, numberOf(old), options.labels),
+  );
+  engine.removeContainer(old);
+  fresh.name = name;
+  options.say(` Container ${name}  Recreated`);
+}
+
+function remove(engine: Engine, container: Container, options: UpOptions): void {
+  options.signal.throwIfAborted();
+  engine.removeContainer(container);
+  options.say(` Container ${container.name}  Removed`);
+}
+
+/** Each service waits for those it depends on; the first failure ends the waiting of all. */
+async function startAll(
+  engine: Engine,
+  project: ComposeProject,
+  plans: ServicePlan[],
+  options: UpOptions,
+): Promise<void> {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([options.signal, failed.signal]);
+  const begun = new Map<string, Promise<void>>();
+
+  const start = async ({ name, service }: ServicePlan): Promise<void> => {
+    for (const [other, dependency] of Object.entries(service.depends_on ?? {})) {
+      await begun.get(other);
+      await waitFor(engine, project, other, dependency, signal);
+    }
+    for (const container of containersOf(engine, project.name, name)) {
+      signal.throwIfAborted();
+      if (container.running) continue;
+      container.start();
+      options.say(` Container ${container.name}  Started`);
+    }
+  };
+  for (const plan of inDependencyOrder(plans)) {
+    const started = start(plan);
+    started.catch((error: unknown) => failed.abort(error));
+    begun.set(plan.name, started);
+  }
+  await Promise.allSettled(begun.values());
+  if (failed.signal.aborted) throw failed.signal.reason;
+}
+
+async function waitFor(
+  engine: Engine,
+  project: ComposeProject,
+  name: string,
+  { condition, required }: Dependency,
+  signal: AbortSignal,
+): Promise<void> {
+  if (condition === 'service_started' || project.services[name] === undefined) return;
+  const met = condition === 'service_healthy' ? isHealthy : hasCompleted;
+  try {
+    await Promise.all(containersOf(engine, project.name, name).map((container) => container.until(met, signal)));
+  } catch (error) {
+    if (required || !(error instanceof DockerFailure)) throw error;
+  }
+}
+
+/** compose's isServiceHealthy. A container between two restarts counts as unhealthy. */
+function isHealthy(container: Container): boolean {
+  const problem = (text: string) =>
+    new DockerFailure(`dependency failed to start: container ${container.name} ${text}`);
+  if (container.status === 'exited') throw problem(`exited (${container.exitCode})`);
+  if (container.spec.health === undefined) throw problem('has no healthcheck configured');
+  if (container.health?.status === 'unhealthy') throw problem('is unhealthy');
+  return container.health?.status === 'healthy';
+}
+
+function hasCompleted(container: Container): boolean {
+  if (container.status !== 'exited') return false;
+  if (container.exitCode === 0) return true;
+  throw new DockerFailure(
+    `service ${JSON.stringify(container.service)} didn't complete successfully: exit ${container.exitCode}`,
+  );
+}
+
+/** Dependencies first. */
+function inDependencyOrder(plans: ServicePlan[]): ServicePlan[] {
+  const byName = new Map(plans.map((plan) => [plan.name, plan]));
+  const ordered = new Set<ServicePlan>();
+  const visit = (plan: ServicePlan, path: string[]): void => {
+    if (path.includes(plan.name))
+      throw new DockerFailure(`dependency cycle detected: ${[...path, plan.name].join(' -> ')}`);
+    for (const other of dependencies(plan.service)) {
+      const found = byName.get(other);
+      if (found !== undefined) visit(found, [...path, plan.name]);
+    }
+    ordered.add(plan);
+  };
+  for (const plan of plans) visit(plan, []);
+  return [...ordered];
+}
+
+function dependencies(service: ServiceModel): string[] {
+  return Object.keys(service.depends_on ?? {});
+}

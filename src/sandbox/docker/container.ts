@@ -1,0 +1,237 @@
+import { EventEmitter, once } from 'node:events';
+import { statSync } from 'node:fs';
+import { ContainerRun, type RunContext } from './container-run.js';
+import { daemonError } from './failure.js';
+import { HealthMonitor, type HealthSettings } from './health-monitor.js';
+import type { Image } from './image.js';
+
+export interface RestartPolicy {
+  name: 'no' | 'always' | 'unless-stopped' | 'on-failure';
+  /** For on-failure; 0 is without end. */
+  maximumRetryCount: number;
+}
+
+export interface PublishedPort {
+  containerPort: number;
+  hostPort: number;
+  /** '' is every address. */
+  hostIp: string;
+}
+
+export interface Mount {
+  type: 'bind' | 'volume';
+  /** The volume's name. */
+  name?: string;
+  /** On this machine. */
+  source: string;
+  target: string;
+  readOnly: boolean;
+}
+
+/** What a container is made of; never changes during its life. */
+export interface ContainerSpec {
+  image: Image;
+  /** As written in the compose file: Config.Image. */
+  imageName: string;
+  env: Record<string, string>;
+  command: readonly string[] | undefined;
+  entrypoint: readonly string[] | undefined;
+  labels: Record<string, string>;
+  ports: PublishedPort[];
+  mounts: Mount[];
+  restart: RestartPolicy;
+  health: HealthSettings | undefined;
+  /** As compose wrote it, for Config.Healthcheck. */
+  healthTest: readonly string[] | undefined;
+  network: string;
+}
+
+export type ContainerStatus = 'created' | 'running' | 'restarting' | 'exited';
+
+/** What a container needs of its engine. */
+export interface ContainerHost {
+  locate(container: Container, service: string, containerPort: number): { host: string; port: number } | undefined;
+  resolves(container: Container, service: string): boolean;
+  /** Opens the published ports; throws when one is taken. */
+  publish(container: Container): void;
+  unpublish(container: Container): void;
+  notImplemented(what: string): void;
+}
+
+export interface LogLine {
+  at: number;
+  stream: 'stdout' | 'stderr';
+  text: string;
+}
+
+/** Docker's: 100 ms, doubled each time, at most a minute; starts over after a run of ten seconds. */
+const FIRST_BACKOFF_MS = 100;
+const LONGEST_BACKOFF_MS = 60_000;
+const LONG_RUN_MS = 10_000;
+const MAX_LOG_LINES = 5_000;
+
+/** A container with Docker's states and restart policy. Emits `change` whenever its status or health changes. */
+export class Container extends EventEmitter<{ change: [] }> {
+  readonly id: string;
+  name: string;
+  readonly spec: ContainerSpec;
+  readonly address: string;
+  readonly created = Date.now();
+  readonly log: LogLine[] = [];
+  status: ContainerStatus = 'created';
+  exitCode = 0;
+  oomKilled = false;
+  error = '';
+  startedAt: number | undefined;
+  finishedAt: number | undefined;
+  restartCount = 0;
+  health: HealthMonitor | undefined;
+  readonly #host: ContainerHost;
+  #run: ContainerRun | undefined;
+  #stopping = false;
+  #backoffMs = FIRST_BACKOFF_MS;
+  #restartTimer: NodeJS.Timeout | undefined;
+
+  constructor(id: string, name: string, address: string, spec: ContainerSpec, host: ContainerHost) {
+    super();
+    this.setMaxListeners(0);
+    this.id = id;
+    this.name = name;
+    this.address = address;
+    this.spec = spec;
+    this.#host = host;
+  }
+
+  get service(): string {
+    return this.spec.labels['com.docker.compose.service'] ?? '';
+  }
+
+  get project(): string {
+    return this.spec.labels['com.docker.compose.project'] ?? '';
+  }
+
+  /** Docker counts a container between two restarts as running. */
+  get running(): boolean {
+    return this.status === 'running' || this.status === 'restarting';
+  }
+
+  /** Where the container's port really is on 127.0.0.1; undefined when nothing listens there. */
+  portOf(containerPort: number): number | undefined {
+    return this.#run?.portOf(containerPort);
+  }
+
+  /** Throws when a published port is taken; the container then stays as it is, with the error noted. */
+  start(): void {
+    if (this.running) return;
+    this.restartCount = 0;
+    this.#backoffMs = FIRST_BACKOFF_MS;
+    this.#stopping = false;
+    this.#launch();
+  }
+
+  /** Ends it at once: the stand-in's programs do not handle SIGTERM. */
+  stop(): void {
+    this.#stopping = true;
+    clearTimeout(this.#restartTimer);
+    if (this.#run !== undefined) this.#run.exit(this.spec.image.stopExitCode);
+    else if (this.status === 'restarting') this.#become('exited');
+  }
+
+  /** Resolves when `condition` holds; rejects when the signal aborts. */
+  async until(condition: (container: this) => boolean, signal: AbortSignal): Promise<void> {
+    while (!condition(this)) await once(this, 'change', { signal });
+  }
+
+  #launch(): void {
+    try {
+      this.#checkMounts();
+      this.#host.publish(this);
+    } catch (error) {
+      this.error = error instanceof Error ? error.message : String(error);
+      throw error;
+    }
+    this.error = '';
+    this.exitCode = 0;
+    this.oomKilled = false;
+    this.startedAt = Date.now();
+    const run = new ContainerRun(this.#contextOf());
+    this.#run = run;
+    if (this.spec.health !== undefined) {
+      this.health = new HealthMonitor(
+        this.spec.health,
+        (port) => run.portOf(port),
+        () => this.emit('change'),
+      );
+    }
+    this.#become('running');
+    void run.execute(this.spec.image);
+  }
+
+  #checkMounts(): void {
+    const { files } = this.spec.image;
+    const wrong = this.spec.mounts.find(
+      ({ source, target }) => files.includes(target) && statSync(source, { throwIfNoEntry: false })?.isDirectory(),
+    );
+    if (wrong === undefined) return;
+    throw daemonError(
+      `failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting "${wrong.source}" to rootfs at "${wrong.target}": not a directory: unknown: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type`,
+    );
+  }
+
+  #contextOf(): RunContext {
+    return {
+      env: this.spec.env,
+      command: this.spec.command,
+      mounts: new Map(this.spec.mounts.map(({ target, source }) => [target, source])),
+      log: (text, stream) => {
+        this.log.push({ at: Date.now(), stream, text });
+        if (this.log.length > MAX_LOG_LINES) this.log.shift();
+      },
+      locate: (service, containerPort) => this.#host.locate(this, service, containerPort),
+      resolves: (service) => this.#host.resolves(this, service),
+      notImplemented: (what) => this.#host.notImplemented(what),
+      exited: (code, oomKilled) => this.#exited(code, oomKilled),
+    };
+  }
+
+  #exited(code: number, oomKilled: boolean): void {
+    this.#run = undefined;
+    this.health?.stop();
+    this.#host.unpublish(this);
+    this.exitCode = code;
+    this.oomKilled = oomKilled;
+    this.finishedAt = Date.now();
+    if (!this.#shouldRestart(code)) {
+      this.#become('exited');
+      return;
+    }
+
+    if (this.finishedAt - (this.startedAt ?? 0) >= LONG_RUN_MS) this.#backoffMs = FIRST_BACKOFF_MS;
+    const wait = this.#backoffMs;
+    this.#backoffMs = Math.min(wait * 2, LONGEST_BACKOFF_MS);
+    this.restartCount += 1;
+    this.#restartTimer = setTimeout(() => this.#relaunch(), wait);
+    this.#become('restarting');
+  }
+
+  #relaunch(): void {
+    try {
+      this.#launch();
+    } catch {
+      // The port was taken meanwhile. Docker gives up, with the reason in State.Error.
+      this.#become('exited');
+    }
+  }
+
+  #shouldRestart(code: number): boolean {
+    if (this.#stopping) return false;
+    const { name, maximumRetryCount } = this.spec.restart;
+    if (name === 'on-failure') return code !== 0 && (maximumRetryCount === 0 || this.restartCount < maximumRetryCount);
+    return name !== 'no';
+  }
+
+  #become(status: ContainerStatus): void {
+    this.status = status;
+    this.emit('change');
+  }
+}

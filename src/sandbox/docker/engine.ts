@@ -1,0 +1,186 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Container, type ContainerHost, type ContainerSpec } from './container.js';
+import { DockerFailure, daemonError } from './failure.js';
+import { ImageStore, type ImageUser, type LocalImage } from './image-store.js';
+import { PublishedPorts } from './published-ports.js';
+import { parseReference } from './reference.js';
+import { type Credentials, manifestUnknown, pullDenied, type Registry } from './registry.js';
+
+/** What can go wrong with Docker on one droplet; read at every use, so it may be changed at any time. */
+export interface DockerFaults {
+  /** The client can't reach the daemon. Containers run on, as with live-restore. */
+  daemonDown: boolean;
+  /** What the registry says to this droplet: `missing` has no manifest, `denied` asks to log in. */
+  pull: 'ok' | 'missing' | 'denied';
+  /** Pulls fail for want of space. */
+  diskFull: boolean;
+  /** Every image takes this much longer to pull. */
+  pullDelayMs: number;
+}
+
+export interface EngineOptions {
+  registry: Registry;
+  /** DockerRootDir: holds the volumes. */
+  folder: string;
+  /** Bind mounts may not lead out of here. */
+  boundary: string;
+  /** Server version. Before 25, healthchecks have no start_interval. */
+  version: string;
+  faults: Readonly<DockerFaults>;
+  notImplemented(what: string): void;
+}
+
+/** One droplet's Docker daemon: its images, containers, published ports and volumes. */
+export class Engine implements ContainerHost {
+  readonly images = new ImageStore();
+  readonly ports = new PublishedPorts();
+  readonly registry: Registry;
+  readonly folder: string;
+  readonly boundary: string;
+  readonly version: string;
+  readonly faults: Readonly<DockerFaults>;
+  readonly #containers = new Map<string, Container>();
+  readonly #networks: string[] = [];
+  readonly #notImplemented: (what: string) => void;
+  #turn = 0;
+
+  constructor(options: EngineOptions) {
+    this.registry = options.registry;
+    this.folder = options.folder;
+    this.boundary = options.boundary;
+    this.version = options.version;
+    this.faults = options.faults;
+    this.#notImplemented = options.notImplemented;
+    mkdirSync(join(this.folder, 'volumes'), { recursive: true });
+  }
+
+  get hasStartInterval(): boolean {
+    return Number.parseInt(this.version, 10) >= 25;
+  }
+
+  /** Every command that needs the daemon begins here. */
+  mustAnswer(): void {
+    if (!this.faults.daemonDown) return;
+    throw new DockerFailure(
+      'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?',
+    );
+  }
+
+  async pull(
+    name: string,
+    credentials: (domain: string) => Credentials | undefined,
+    signal: AbortSignal,
+  ): Promise<LocalImage> {
+    const reference = parseReference(name);
+    await sleep(this.faults.pullDelayMs, undefined, { signal });
+    if (this.faults.pull === 'missing') throw manifestUnknown(reference);
+    if (this.faults.pull === 'denied') throw pullDenied(reference.repository);
+    const image = this.registry.fetch(reference, credentials(reference.domain));
+    if (this.faults.diskFull && this.images.find(image.id) === undefined) {
+      throw new DockerFailure(`failed to register layer: write /etc/passwd: no space left on device`);
+    }
+    return this.images.add(reference, image);
+  }
+
+  /** Newest first; every label must match. */
+  containers(labels: Readonly<Record<string, string>> = {}): Container[] {
+    const matches = ({ spec }: Container) => Object.entries(labels).every(([key, value]) => spec.labels[key] === value);
+    return [...this.#containers.values()].filter(matches).reverse();
+  }
+
+  /** By id, the beginning of one, or name. */
+  findContainer(text: string): Container | undefined {
+    return this.containers().find(({ id, name }) => name === text || (text.length > 0 && id.startsWith(text)));
+  }
+
+  createContainer(name: string, spec: ContainerSpec): Container {
+    const taken = this.findContainer(name);
+    if (taken !== undefined) {
+      throw daemonError(
+        `Conflict. The container name "/${name}" is already in use by container "${taken.id}". You have to remove (or rename) that container to be able to reuse that name.`,
+      );
+    }
+    const container = new Container(randomBytes(32).toString('hex'), name, this.#freeAddress(spec.network), spec, this);
+    this.#containers.set(container.id, container);
+    return container;
+  }
+
+  removeContainer(container: Container): void {
+    container.stop();
+    this.#containers.delete(container.id);
+  }
+
+  imageUsers(): ImageUser[] {
+    return this.containers().map(({ id, spec, running }) => ({ id, imageId: spec.image.id, running }));
+  }
+
+  /** The folder of a named volume, made when it is new. Nothing ever removes one. */
+  volumeFolder(name: string): string {
+    const folder = join(this.folder, 'volumes', name, '_data');
+    mkdirSync(folder, { recursive: true });
+    return folder;
+  }
+
+  /** For a port published without a number. */
+  freeHostPort(): number {
+    const taken = new Set(this.containers().flatMap(({ spec }) => spec.ports.map(({ hostPort }) => hostPort)));
+    let port = 32_768;
+    while (taken.has(port)) port += 1;
+    return port;
+  }
+
+  volumeNames(): string[] {
+    return readdirSync(join(this.folder, 'volumes')).sort();
+  }
+
+  /** Ends every container, as a power cut would. */
+  stop(): void {
+    for (const container of this.containers()) this.removeContainer(container);
+  }
+
+  // --- ContainerHost ---
+
+  locate(container: Container, service: string, containerPort: number): { host: string; port: number } | undefined {
+    const ports = this.#peers(container, service)
+      .map((peer) => peer.portOf(containerPort))
+      .filter((port) => port !== undefined);
+    this.#turn += 1;
+    const port = ports[this.#turn % Math.max(ports.length, 1)];
+    return port === undefined ? undefined : { host: '127.0.0.1', port };
+  }
+
+  resolves(container: Container, service: string): boolean {
+    return this.#peers(container, service).length > 0;
+  }
+
+  publish(container: Container): void {
+    this.ports.open(container);
+  }
+
+  unpublish(container: Container): void {
+    this.ports.close(container);
+  }
+
+  notImplemented(what: string): void {
+    this.#notImplemented(what);
+  }
+
+  #peers(container: Container, service: string): Container[] {
+    return this.containers({
+      'com.docker.compose.project': container.project,
+      'com.docker.compose.service': service,
+    }).filter(({ status }) => status === 'running');
+  }
+
+  #freeAddress(network: string): string {
+    if (!this.#networks.includes(network)) this.#networks.push(network);
+    const prefix = `172.${18 + this.#networks.indexOf(network)}.0`;
+    const taken = new Set(this.containers().map(({ address }) => address));
+    let host = 2;
+    while (taken.has(`${prefix}.${host}`)) host += 1;
+    return `${prefix}.${host}`;
+  }
+}

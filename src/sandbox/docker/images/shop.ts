@@ -1,0 +1,95 @@
+import type { IncomingMessage } from 'node:http';
+import { buildImage, type ContainerProcess, type Image, type Program } from '../image.js';
+
+/** The app's port inside its container. */
+const PORT = 3000;
+
+/** How well a version of the shop works; `ageMs` is how long it has run. */
+type Fitness = (ageMs: number) => boolean;
+
+/**
+ * The example shop: `/` tells its version, `/healthz` its health, `/slow?ms=5000` answers late, `/env?name=APP_NAME`
+ * shows a variable. A sick shop answers 503 to everything.
+ */
+export function shopImage(version: string, isFit: Fitness = () => true): Image {
+  return shop(version, async (container) => {
+    container.log(`shop ${version} listens on port ${PORT}`);
+    await container.listen(PORT, (request, response) => {
+      response.on('finish', () => container.log(`${request.method} ${request.url} ${response.statusCode}`));
+      const { status, body, afterMs } = isFit(Date.now() - container.startedAt)
+        ? answerTo(request, version, container.env)
+        : { status: 503, body: 'the shop is out of order\n', afterMs: 0 };
+      const headers = { 'content-type': 'text/plain', 'content-length': Buffer.byteLength(body), 'x-version': version };
+      const send = () => response.writeHead(status, headers).end(body);
+      if (afterMs > 0) container.after(afterMs, send);
+      else send();
+    });
+  });
+}
+
+/** Starts, says why it cannot go on, and exits. */
+export function crashingShopImage(
+  version: string,
+  exit: { afterMs: number; code: number; oomKilled?: boolean; lastWords: string },
+): Image {
+  return shop(version, (container) => {
+    container.log(`shop ${version} starts`);
+    container.after(exit.afterMs, () => {
+      container.log(exit.lastWords, 'stderr');
+      container.exit(exit.code, exit.oomKilled ? { oomKilled: true } : {});
+    });
+  });
+}
+
+/** A one-shot: runs once and ends. */
+export function migrationImage(name: string, code: number): Image {
+  return shop(name, (container) => {
+    const words = code === 0 ? 'migrated the database' : 'migration failed: relation "orders" is locked';
+    container.after(50, () => {
+      container.log(words, code === 0 ? 'stdout' : 'stderr');
+      container.exit(code);
+    });
+  });
+}
+
+function shop(version: string, program: Program): Image {
+  return buildImage({
+    content: `shop ${version}`,
+    env: [`SHOP_VERSION=${version}`],
+    exposedPorts: [PORT],
+    entrypoint: ['/shop'],
+    program: (container) => {
+      if (container.command !== undefined) {
+        container.notImplemented(`command of the shop image: ${container.command.join(' ')}`);
+        return container.exit(127);
+      }
+      return program(container);
+    },
+  });
+}
+
+interface Answer {
+  status: number;
+  body: string;
+  afterMs: number;
+}
+
+function answerTo(request: IncomingMessage, version: string, env: ContainerProcess['env']): Answer {
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://shop');
+  const ok = (body: string, afterMs = 0): Answer => ({ status: 200, body, afterMs });
+  const notFound = (body: string): Answer => ({ status: 404, body, afterMs: 0 });
+  switch (pathname) {
+    case '/':
+      return ok(`shop ${version}\n`);
+    case '/healthz':
+      return ok('ok\n');
+    case '/slow':
+      return ok(`shop ${version}, slowly\n`, Number(searchParams.get('ms')));
+    case '/env': {
+      const value = env[searchParams.get('name') ?? ''];
+      return value === undefined ? notFound('not set\n') : ok(`${value}\n`);
+    }
+    default:
+      return notFound('not found\n');
+  }
+}

@@ -1,0 +1,170 @@
+import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
+import ssh2, { type AuthContext, type Connection, type ParsedKey, type ServerChannel } from 'ssh2';
+import type { Executor } from './exec.js';
+import type { DropletFaults } from './faults.js';
+import { type SftpSettings, serveSftp } from './sftp.js';
+import { Wire, type WireConditions } from './wire.js';
+
+/** sshd does not ask whether a silent client is alive (ClientAliveInterval 0); ssh2 would, by default. */
+const NEVER_MS = 2 ** 31 - 1;
+
+export interface SshServerOptions {
+  user: string;
+  /** The public key that may log in, as in authorized_keys. */
+  authorizedKey: string;
+  executor: Executor;
+  sftp: SftpSettings;
+  faults: Readonly<DropletFaults>;
+  /** What answers on the droplet at an address and port, for direct-tcpip forwarding; rejects when nothing does. */
+  forward(address: string, port: number): Promise<Socket>;
+}
+
+interface HostKey {
+  private: string;
+  /** `ssh-ed25519 AAAA…` */
+  public: string;
+}
+
+/** A droplet's sshd on a free loopback port: public key authentication, exec, SFTP and local forwarding. */
+export class SshServer {
+  readonly #options: SshServerOptions;
+  readonly #authorized: ParsedKey;
+  readonly #hostKey = makeHostKey();
+  #otherHostKey: HostKey | undefined;
+  readonly #wires = new Set<Wire>();
+  #listener: NetServer | undefined;
+  #port = 0;
+
+  private constructor(options: SshServerOptions) {
+    this.#options = options;
+    const parsed = ssh2.utils.parseKey(options.authorizedKey);
+    if (parsed instanceof Error) throw parsed;
+    this.#authorized = parsed;
+  }
+
+  static async start(options: SshServerOptions): Promise<SshServer> {
+    const server = new SshServer(options);
+    await server.#listen();
+    return server;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** The droplet's true host key. */
+  get hostKey(): string {
+    return this.#hostKey.public;
+  }
+
+  /** To be called when the faults have changed. */
+  async resettle(): Promise<void> {
+    const { ssh } = this.#options.faults;
+    for (const wire of this.#wires) wire.resettle();
+    if (ssh === 'refuse') await this.#stopListening();
+    else if (this.#listener === undefined) await this.#listen();
+  }
+
+  resetConnections(): void {
+    for (const wire of this.#wires) wire.reset();
+  }
+
+  async stop(): Promise<void> {
+    const stopped = this.#stopListening();
+    for (const wire of this.#wires) wire.destroy();
+    await stopped;
+  }
+
+  async #listen(): Promise<void> {
+    const listener = createServer((socket) => this.#welcome(socket));
+    await new Promise<void>((resolve, reject) => {
+      listener.once('error', reject);
+      listener.listen({ host: '127.0.0.1', port: this.#port }, resolve);
+    });
+    listener.on('error', () => {});
+    this.#port = (listener.address() as AddressInfo).port;
+    this.#listener = listener;
+  }
+
+  /** Live connections go on. */
+  async #stopListening(): Promise<void> {
+    const listener = this.#listener;
+    this.#listener = undefined;
+    // Not awaited to its end: `close` waits for live connections.
+    listener?.close();
+  }
+
+  #welcome(socket: Socket): void {
+    const { faults } = this.#options;
+    const conditions: WireConditions = {
+      get latencyMs() {
+        return faults.sshLatencyMs;
+      },
+      get silent() {
+        return faults.ssh === 'black-hole';
+      },
+    };
+    const wire = new Wire(socket, conditions);
+    this.#wires.add(wire);
+    wire.on('close', () => this.#wires.delete(wire));
+    wire.on('error', () => {});
+    // A server of its own for each connection: each may show another host key.
+    const server = new ssh2.Server(
+      { hostKeys: [this.#currentHostKey().private], keepaliveInterval: NEVER_MS },
+      (connection) => this.#serve(connection),
+    );
+    server.on('error', () => {});
+    server.injectSocket(wire as unknown as Socket);
+  }
+
+  #currentHostKey(): HostKey {
+    if (!this.#options.faults.hostKeyChanged) return this.#hostKey;
+    this.#otherHostKey ??= makeHostKey();
+    return this.#otherHostKey;
+  }
+
+  #serve(connection: Connection): void {
+    // Without a listener, an RST from a client would end the whole sandbox.
+    connection.on('error', () => {});
+    connection.on('authentication', (context) => {
+      if (this.#accepts(context)) context.accept();
+      else context.reject(['publickey']);
+    });
+    connection.on('session', (accept) => {
+      const session = accept();
+      session.on('error', () => {});
+      this.#options.executor.serve(session, connection);
+      session.on('sftp', (acceptSftp) => serveSftp(acceptSftp(), this.#options.sftp));
+    });
+    connection.on('tcpip', (accept, reject, { destIP, destPort }) => {
+      this.#options.forward(destIP, destPort).then((socket) => join(accept(), socket), reject);
+    });
+  }
+
+  #accepts(context: AuthContext): boolean {
+    const { faults, user } = this.#options;
+    if (faults.authRefused || context.method !== 'publickey' || context.username !== user) return false;
+    if (!context.key.data.equals(this.#authorized.getPublicSSH())) return false;
+    // Without a signature the client only asks whether it may try this key.
+    if (context.signature === undefined || context.blob === undefined) return true;
+    return this.#authorized.verify(context.blob, context.signature, context.hashAlgo) === true;
+  }
+}
+
+/** Passes bytes both ways until either end is gone. */
+function join(channel: ServerChannel | undefined, socket: Socket): void {
+  socket.on('error', () => {});
+  if (channel === undefined) {
+    socket.destroy();
+    return;
+  }
+  channel.on('error', () => {});
+  channel.pipe(socket).pipe(channel);
+  channel.on('close', () => socket.destroy());
+  socket.on('close', () => channel.end());
+}
+
+function makeHostKey(): HostKey {
+  const pair = ssh2.utils.generateKeyPairSync('ed25519');
+  return { private: pair.private, public: pair.public.split(' ').slice(0, 2).join(' ') };
+}

@@ -1,0 +1,103 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Where a droplet finds the machine's own commands. */
+export const SYSTEM_PATH = '/usr/local/bin:/usr/bin:/bin';
+
+/** What the client scripts need to find their droplet: `PORT:TOKEN`. */
+export const STAND_INS_VARIABLE = 'DO_SANDBOX_STAND_INS';
+
+/**
+ * Hands one call over to the sandbox's process and passes on what comes back. bash, because it can speak TCP itself
+ * and starts in 2 ms; a Node client takes 60. The protocol is told in stand-in-server.ts.
+ */
+const BASH_CLIENT = `
+LC_ALL=C
+# Not exec's own complaint: without the sandbox there is nobody to call.
+{ exec 3<>"/dev/tcp/127.0.0.1/\${${STAND_INS_VARIABLE}%:*}"; } 2>/dev/null || { echo "the sandbox has ended" >&2; exit 125; }
+stdin=
+for word; do [ "$word" = --password-stdin ] && IFS= read -r -d '' stdin; done
+env=()
+for name in $(compgen -e); do env+=("$name=\${!name}"); done
+printf '%s\\0' "\${${STAND_INS_VARIABLE}#*:}" "\${0##*/}" "$PWD" "$stdin" "$#" "$@" "\${#env[@]}" "\${env[@]}" >&3
+IFS= read -r -d '' code <&3 || { echo "the sandbox has ended" >&2; exit 125; }
+IFS= read -r -d '' stderr <&3
+printf '%s' "$stderr" >&2
+cat <&3
+exit "$code"
+`;
+
+/** The same for machines without bash. */
+const NODE_CLIENT = `
+const { connect } = require('node:net');
+const [port, token] = process.env.${STAND_INS_VARIABLE}.split(':');
+const [, script, ...args] = process.argv;
+const stdin = args.includes('--password-stdin') ? require('node:fs').readFileSync(0, 'utf8') : '';
+const env = Object.entries(process.env).map(([name, value]) => name + '=' + value);
+const name = script.split('/').pop().replace(/\\.cjs$/, '');
+const fields = [token, name, process.cwd(), stdin, args.length, ...args, env.length, ...env];
+const chunks = [];
+const socket = connect(Number(port), '127.0.0.1', () => socket.write(fields.map((field) => field + '\\0').join('')));
+socket.on('data', (chunk) => chunks.push(chunk));
+socket.on('error', () => {});
+socket.on('close', () => {
+  const [code = '', stderr = 'the sandbox has ended\\n', ...stdout] = Buffer.concat(chunks).toString('utf8').split('\\0');
+  process.stderr.write(stderr);
+  process.stdout.write(stdout.join('\\0'));
+  process.exitCode = code === '' ? 125 : Number(code);
+});
+`;
+
+/** For machines that lack them (macOS). */
+const SUBSTITUTES: Record<string, string> = {
+  sha256sum: '#!/bin/sh\nexec shasum -a 256 "$@"\n',
+  timeout: '#!/bin/sh\nexec perl -e \'alarm shift; exec @ARGV\' "$@"\n',
+  flock: `#!/usr/bin/perl
+use Fcntl ':flock';
+my $how = LOCK_EX;
+if ($ARGV[0] eq '-n') { shift; $how |= LOCK_NB; }
+my $what = shift;
+# A number is a descriptor of the caller's, which keeps the lock when this process is gone.
+open(my $file, $what =~ /^\\d+$/ ? '>>&=' : '>>', $what) or exit 66;
+flock($file, $how) or exit 1;
+exit(@ARGV ? system(@ARGV) >> 8 : 0);
+`,
+};
+
+/**
+ * Writes the stand-in commands of a droplet. Those for `docker` and `iptables` call the sandbox; `sudo` needs no
+ * password, as for root; `df` tells of a full disk while the file `diskFullMark` exists.
+ */
+export function writeStandIns(folder: string, diskFullMark: string): void {
+  mkdirSync(folder, { recursive: true });
+  const add = (name: string, text: string) => writeFileSync(join(folder, name), text, { mode: 0o755 });
+  const bash = findBash();
+  for (const name of ['docker', 'iptables']) {
+    if (bash !== undefined) {
+      add(name, `#!${bash} -p${BASH_CLIENT}`);
+    } else {
+      add(`${name}.cjs`, NODE_CLIENT);
+      add(name, `#!/bin/sh\nexec '${process.execPath}' "$0.cjs" "$@"\n`);
+    }
+  }
+  add('sudo', '#!/bin/sh\n[ "$1" = -n ] && shift\nexec "$@"\n');
+  add(
+    'df',
+    `#!/bin/sh
+PATH=${SYSTEM_PATH}
+[ -e '${diskFullMark}' ] || exec df "$@"
+df "$@" | awk 'NR > 1 { $3 = $2; $4 = 0; $5 = "100%" } 1'
+`,
+  );
+  for (const [name, text] of Object.entries(SUBSTITUTES)) if (!isInstalled(name)) add(name, text);
+}
+
+function findBash(): string | undefined {
+  return ['/bin/bash', '/usr/bin/bash', '/usr/local/bin/bash', '/opt/homebrew/bin/bash'].find((path) =>
+    existsSync(path),
+  );
+}
+
+function isInstalled(name: string): boolean {
+  return SYSTEM_PATH.split(':').some((folder) => existsSync(join(folder, name)));
+}
