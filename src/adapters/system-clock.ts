@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../ports.js';
 
 /** Node fires a longer timer after 1 ms (with a warning): longer sleeps are taken in parts. */
@@ -19,10 +20,11 @@ export const systemClock: Clock = {
 
 /**
  * The listener is taken off the signal when the timer fires: one signal lives as long as a rollout and sees thousands
- * of sleeps.
+ * of sleeps. As many at a time as there are droplets: from eleven on, Node would warn of a leak on the terminal.
  */
 function timer(ms: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return Promise.resolve();
+  if (signal) setMaxListeners(0, signal);
   return new Promise((resolve) => {
     const end = () => {
       clearTimeout(timeout);

@@ -37,7 +37,7 @@ describe('reading load balancers', () => {
       type: 'REGIONAL',
       region: 'fra1',
       dropletIds: [3164444, 3164445],
-      targetPorts: [900, 8080],
+      targetPorts: [900, 8080, 9001],
       healthCheck: {
         protocol: 'http',
         port: 8080,

@@ -87,6 +87,18 @@ describe('refusals are final', () => {
   });
 });
 
+describe('the API’s other form of error', () => {
+  it('is told like the usual one', async () => {
+    const error = 'Error validating resource tag: contains invalid characters';
+    api().post('/v2/tags').reply(400, { error, messages: null, root_causes: [] });
+    api().get('/v2/tags/web').reply(404, errorBody('not_found', 'Tag not found'));
+    const { cloud, clock } = cloudOn();
+    const failure = await failureOf(clock, cloud.createTag('web'));
+    expect(failure.error.kind).toBe('unprocessable');
+    expect(failure.error.message).toContain(`400 when asked to create the tag "web": ${error}.`);
+  });
+});
+
 describe('trouble on the way', () => {
   it('a read is tried again after 500s, longer each time', async () => {
     api().get(balancerPath).times(3).reply(500, errorBody('server_error', 'Unexpected server-side error'));
@@ -133,7 +145,7 @@ describe('trouble on the way', () => {
   ] as const)('%s leaves a change unknown, and it is sent once', async (_, kind, answer) => {
     const server = await localServer(answer);
     try {
-      const { cloud, clock } = cloudOn({ apiUrl: server.apiUrl, requestTimeoutMs: 150 });
+      const { cloud, clock } = cloudOn({ apiUrl: server.apiUrl, requestTimeoutMs: 1_000 });
       const { error } = await failureOf(clock, cloud.removeDroplets(LB_ID, [1]));
       expect(error).toMatchObject({ kind, outcome: 'unknown' });
       expect(error.hint).toContain('do-deploy status');
@@ -151,13 +163,13 @@ describe('trouble on the way', () => {
     let requests = 0;
     const server = await localServer((request, response) => {
       requests += 1;
-      if (requests < 3) return answer(request, response);
+      if (requests === 1) return answer(request, response);
       return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(FOUND));
     });
     try {
-      const { cloud, clock } = cloudOn({ apiUrl: server.apiUrl, requestTimeoutMs: 600 });
+      const { cloud, clock } = cloudOn({ apiUrl: server.apiUrl, requestTimeoutMs: 1_500 });
       expect((await clock.run(cloud.getLoadBalancer(LB_ID))).name).toBe('web');
-      expect(requests).toBe(3);
+      expect(requests).toBe(2);
     } finally {
       await server.close();
     }
@@ -197,6 +209,7 @@ describe('trouble on the way', () => {
     ];
     api()
       .post(`${balancerPath}/droplets`)
+      .times(5)
       .replyWithError(Object.assign(new AggregateError(attempts, 'both'), { code: 'ENETUNREACH' }));
     const { cloud, clock } = cloudOn();
     expect((await failureOf(clock, cloud.addDroplets(LB_ID, [1]))).error.outcome).toBe('unknown');

@@ -58,6 +58,7 @@ export function loadBalancerBody(changes: object = {}) {
       { entry_protocol: 'https', entry_port: 443, target_protocol: 'http', target_port: 8080, certificate_id: 'c' },
       { entry_protocol: 'http', entry_port: 80, target_protocol: 'http', target_port: 8080 },
       { entry_protocol: 'tcp', entry_port: 9000, target_protocol: 'tcp', target_port: 900 },
+      { entry_protocol: 'tcp', entry_port: 9001, target_protocol: 'tcp', target_port: 9001 },
     ],
     health_check: {
       protocol: 'http',

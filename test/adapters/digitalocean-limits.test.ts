@@ -78,20 +78,20 @@ describe('429', () => {
     api()
       .get('/v2/droplets/2')
       .reply(200, { droplet: dropletBody(2) });
-    const ends: string[] = [];
+    const sent: string[] = [];
     let second: Promise<unknown> = Promise.resolve();
     const { cloud, clock } = cloudOn({
-      onTrace: (what) => {
-        ends.push(`${what} at ${clock.now() - started}`);
+      onTrace: (what, ms) => {
+        sent.push(`${what}, sent at ${clock.now() - ms - started}`);
         if (what.endsWith('429')) second = cloud.getDroplet(2);
       },
     });
     const started = clock.now();
     await clock.run(cloud.getDroplet(1).then(() => second));
-    expect(ends.toSorted()).toEqual([
-      'GET /v2/droplets/1 200 at 30000',
-      'GET /v2/droplets/1 429 at 0',
-      'GET /v2/droplets/2 200 at 30000',
+    expect(sent.toSorted()).toEqual([
+      'GET /v2/droplets/1 200, sent at 30000',
+      'GET /v2/droplets/1 429, sent at 0',
+      'GET /v2/droplets/2 200, sent at 30000',
     ]);
   });
 });

@@ -33,7 +33,7 @@ const FAILURES: Record<string, () => unknown> = {
   '403 busy': answering(403, errorBody('forbidden', `processes previous actions ${TOKEN}`)),
   '404': answering(404, errorBody('not_found', TOKEN), { 'x-request-id': TOKEN }),
   '422': answering(422, errorBody('unprocessable_entity', TOKEN)),
-  '429': answering(429, errorBody('too_many_requests', TOKEN), { 'retry-after': '1' }),
+  '429': answering(429, errorBody('too_many_requests', TOKEN), { 'retry-after': '60' }),
   '500': answering(500, errorBody('server_error', TOKEN)),
   'a page': answering(200, `<html>Authorization: ${TOKEN}</html>`),
   'a wrong shape': answering(200, { load_balancer: { id: TOKEN, status: TOKEN } }),

@@ -55,11 +55,14 @@ describe('the system clock', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('leaves no listener on the signal', async () => {
+  it('leaves no listener on the signal, nor warns of many at a time', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     const { signal } = new AbortController();
     const sleeps = Promise.all(Array.from({ length: 100 }, (_, index) => systemClock.sleep(index, signal)));
     await vi.advanceTimersByTimeAsync(100);
     await sleeps;
     expect(getEventListeners(signal, 'abort')).toEqual([]);
+    expect(warn).not.toHaveBeenCalled();
+    warn.mockRestore();
   });
 });

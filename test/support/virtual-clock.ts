@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../../src/ports.js';
 
 interface Sleeper {
@@ -50,6 +51,7 @@ export class VirtualClock implements Clock {
     return new Promise((resolve) => {
       const sleeper: Sleeper = { due: this.#now + Math.max(0, ms), order: this.#lastOrder++, wake: resolve };
       if (signal) {
+        setMaxListeners(0, signal);
         const onAbort = () => {
           sleeper.wake = undefined;
           resolve();

@@ -106,11 +106,11 @@ function retryAfterMs(response: unknown): number | undefined {
   return seconds === undefined ? undefined : Math.max(0, seconds * 1_000);
 }
 
-/** `{id, message, request_id?}`, made fit for a terminal. */
+/** What DigitalOcean says: `{id, message, request_id?}`, or for a bad tag name `{error, root_causes}`. */
 function apiError(response: unknown, token: Secret): { message: string; request: string } | undefined {
   const body = property(response, 'data');
-  const message = property(body, 'message');
-  if (typeof property(body, 'id') !== 'string' || typeof message !== 'string') return undefined;
+  const message = typeof property(body, 'id') === 'string' ? property(body, 'message') : property(body, 'error');
+  if (typeof message !== 'string') return undefined;
   const id = property(body, 'request_id') ?? headerText(property(response, 'headers'), 'x-request-id');
   const sentence = printable(message, token).replace(/\.?$/, '.');
   return { message: sentence, request: typeof id === 'string' && id ? ` Request ${printable(id, token)}.` : '' };

@@ -1,0 +1,100 @@
+/** The adapter on the sandbox's region: both sides of the API, written from its description, have to agree. */
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createDigitalOceanCloud } from '../../src/adapters/digitalocean-cloud.js';
+import { Secret } from '../../src/config/secret.js';
+import type { BalancerRecord } from '../../src/sandbox/records.js';
+import { type Bench, startBench, TOKEN } from '../sandbox/api-client.js';
+import { VirtualClock } from '../support/virtual-clock.js';
+import { failureOf } from './digitalocean-fixtures.js';
+
+const TAG = 'do-deploy:out:production';
+
+let region: Bench;
+let balancer: BalancerRecord;
+let ids: number[];
+let clock: VirtualClock;
+
+beforeEach(async () => {
+  clock = new VirtualClock({ realIo: true });
+  region = await startBench();
+  ids = [1, 2, 3].map((number) => region.world.addDroplet({ name: `web-${number}` }).id);
+  balancer = region.world.addBalancer({ name: 'web', dropletIds: ids });
+});
+afterEach(() => region.api.stop());
+
+function cloud(options: { token?: string; onTrace?: (what: string) => void; requestTimeoutMs?: number } = {}) {
+  const { token = TOKEN, ...rest } = options;
+  return createDigitalOceanCloud({ token: new Secret(token), apiUrl: region.api.url, clock, ...rest });
+}
+
+it('sees the region as it is', async () => {
+  const [first] = await clock.run(cloud().listLoadBalancers());
+  expect(first).toEqual(await clock.run(cloud().getLoadBalancer(balancer.id)));
+  expect(first).toMatchObject({ name: 'web', status: 'active', dropletIds: ids, targetPorts: [80] });
+  const droplets = await clock.run(cloud().listDroplets());
+  expect(droplets.map(({ name }) => name)).toEqual(['web-1', 'web-2', 'web-3']);
+  expect(droplets[0]).toEqual(await clock.run(cloud().getDroplet(ids[0] ?? 0)));
+  expect(droplets[0]?.publicAddress).not.toBe(droplets[0]?.privateAddress);
+});
+
+it('finds every droplet of a large account', async () => {
+  for (let count = 0; count < 250; count++) region.world.addDroplet();
+  expect(await clock.run(cloud().listDroplets())).toHaveLength(253);
+  expect(region.api.log).toHaveLength(2);
+});
+
+it('takes a droplet out and puts it back', async () => {
+  await clock.run(cloud().removeDroplets(balancer.id, ids.slice(0, 1)));
+  expect((await clock.run(cloud().getLoadBalancer(balancer.id))).dropletIds).toEqual(ids.slice(1));
+  await clock.run(cloud().addDroplets(balancer.id, ids.slice(0, 1)));
+  expect((await clock.run(cloud().getLoadBalancer(balancer.id))).dropletIds.toSorted()).toEqual(ids.toSorted());
+});
+
+it('keeps a ledger in tags', async () => {
+  const first = ids.slice(0, 1);
+  expect((await failureOf(clock, cloud().tagDroplets(TAG, first))).error.kind).toBe('not-found');
+  await clock.run(cloud().createTag(TAG));
+  await clock.run(cloud().createTag(TAG));
+  await clock.run(cloud().tagDroplets(TAG, first));
+  const out = await clock.run(cloud().listDroplets({ tag: TAG }));
+  expect(out.map(({ id, tags }) => ({ id, tags }))).toEqual([{ id: ids[0], tags: [TAG] }]);
+  await clock.run(cloud().untagDroplets(TAG, first));
+  expect(await clock.run(cloud().listDroplets({ tag: TAG }))).toEqual([]);
+});
+
+it('names the firewalls that share a tag', async () => {
+  region.world.addFirewall({ name: 'web-only', tags: ['web'] });
+  region.world.addFirewall({ name: 'other', tags: ['db'] });
+  expect(await clock.run(cloud().firewallsWithTag('web'))).toEqual(['web-only']);
+});
+
+it('may not add by id to a balancer that a tag manages', async () => {
+  const tagged = region.world.addBalancer({ name: 'tagged', tag: 'web' });
+  expect((await clock.run(cloud().getLoadBalancer(tagged.id))).tag).toBe('web');
+  const { error } = await failureOf(clock, cloud().addDroplets(tagged.id, ids.slice(0, 1)));
+  expect(error).toMatchObject({ kind: 'unprocessable', outcome: 'not-applied' });
+});
+
+it('waits while the balancer is busy', async () => {
+  region.world.timing.busyMs = 3_000;
+  const patient = cloud({ onTrace: (what) => what.endsWith('403') && region.clock.turn(1_500) });
+  await clock.run(patient.removeDroplets(balancer.id, ids.slice(0, 1)));
+  await clock.run(patient.removeDroplets(balancer.id, ids.slice(1, 2)));
+  expect((await clock.run(patient.getLoadBalancer(balancer.id))).dropletIds).toEqual(ids.slice(2));
+});
+
+it('is told of a wrong token', async () => {
+  expect((await failureOf(clock, cloud({ token: 'wrong' }).getDroplet(1))).error.kind).toBe('unauthorized');
+});
+
+it('does not know whether a change was applied whose reply was lost: it was', async () => {
+  region.api.faults.add({ on: { method: 'DELETE', nth: 1 }, do: 'lose-reply' });
+  const { error } = await failureOf(clock, cloud().removeDroplets(balancer.id, ids.slice(0, 1)));
+  expect(error).toMatchObject({ kind: 'network', outcome: 'unknown' });
+  expect((await clock.run(cloud().getLoadBalancer(balancer.id))).dropletIds).toEqual(ids.slice(1));
+});
+
+it('recognises a proxy’s page', async () => {
+  region.api.faults.add({ on: { method: 'GET' }, do: 'html' });
+  expect((await failureOf(clock, cloud().getLoadBalancer(balancer.id))).error.kind).toBe('invalid-answer');
+});
