@@ -4,8 +4,8 @@
  */
 import yargs from 'yargs';
 import { LONGEST_MS, parseDuration } from '../config/duration.js';
-import { listWords, suggest } from '../config/suggest.js';
-import { DeployError } from '../errors.js';
+import { IMAGE_TAG } from '../config/names.js';
+import { rejectTraps, translateComplaint, usage } from './usage-errors.js';
 
 export interface CommonOptions {
   config?: string;
@@ -54,8 +54,8 @@ export type Invocation =
   | SandboxInvocation
   | { command: 'show'; text: string };
 
-/** Docker's rule for tags. */
-const RELEASE = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+const TEXT = { type: 'string' } as const;
+const SWITCH = { type: 'boolean' } as const;
 
 const FLAGS = {
   config: { type: 'string', requiresArg: true, describe: 'Configuration file; config/deploy.yml if left out' },
@@ -79,6 +79,10 @@ const SANDBOX_FLAGS = {
   droplets: { type: 'string', requiresArg: true, default: '3', describe: 'Droplets behind the balancer' },
   folder: { type: 'string', requiresArg: true, describe: 'Where to keep its files' },
 } as const;
+
+const ALL_FLAGS = { ...FLAGS, ...DEPLOY_FLAGS, ...SANDBOX_FLAGS, help: SWITCH, version: SWITCH };
+/** Options without a value. */
+const SWITCHES = new Set(Object.entries(ALL_FLAGS).flatMap(([name, { type }]) => (type === 'boolean' ? [name] : [])));
 
 const EPILOGUE = `Configuration: config/deploy.yml; variables: the environment, else config/.env.
 
@@ -160,10 +164,10 @@ export function parseArguments(argv: readonly string[], version: string): Invoca
     .version(version)
     .strict()
     .fail((message) => {
-      throw usageError(message, argv);
+      throw translateComplaint(message, argv, Object.keys(ALL_FLAGS));
     });
 
-  rejectFlagValues(argv);
+  rejectTraps(argv, SWITCHES);
   let text = '';
   parser.parse([...argv], {}, (_error: unknown, _parsed: unknown, output: string) => {
     text = output;
@@ -171,11 +175,9 @@ export function parseArguments(argv: readonly string[], version: string): Invoca
   return invocation ?? { command: 'show', text };
 }
 
-const TEXT = { type: 'string' } as const;
-
 function deployFrom(parsed: Parsed): DeployInvocation {
   const { release } = textOf(parsed, 'release');
-  if (release !== undefined && !RELEASE.test(release)) {
+  if (release !== undefined && !IMAGE_TAG.test(release)) {
     throw usage(`"${release}" can't be a release.`, "A release is an image's tag: letters, digits and . _ -");
   }
   return {
@@ -226,49 +228,4 @@ function commonFrom(parsed: Parsed): CommonOptions {
 function textOf<K extends string>(parsed: Parsed, key: K): { [P in K]?: string } {
   const value = parsed[key];
   return (typeof value === 'string' ? { [key]: value } : {}) as { [P in K]?: string };
-}
-
-/** yargs takes `--force=yes` for false. */
-function rejectFlagValues(argv: readonly string[]): void {
-  for (const word of argv) {
-    const [, flag] = /^--([a-z-]+)=/.exec(word) ?? [];
-    const known = { ...FLAGS, ...DEPLOY_FLAGS };
-    if (flag !== undefined && flag in known && known[flag as keyof typeof known].type === 'boolean') {
-      throw usage(`--${flag} takes no value.`, `--${flag}, or leave it out`);
-    }
-  }
-}
-
-/** What yargs found wrong, in our words. */
-function usageError(message: string, argv: readonly string[]): DeployError {
-  const unknown = /^Unknown arguments?: (.*)$/.exec(message)?.[1]?.split(', ')[0];
-  if (unknown !== undefined) return unknownArgument(unknown, argv);
-  if (message.startsWith('Not enough non-option arguments')) {
-    return argv.includes('sandbox')
-      ? usage('Which sandbox command?', 'do-deploy sandbox up, or do-deploy sandbox demo')
-      : usage('Which environment?', 'do-deploy ENVIRONMENT [RELEASE], for example do-deploy staging');
-  }
-  const lacking = /^Not enough arguments following: (.*)$/.exec(message)?.[1];
-  if (lacking !== undefined) return usage(`--${lacking} needs a value.`, `--${lacking} VALUE`);
-  return usage(message, 'do-deploy --help');
-}
-
-function unknownArgument(name: string, argv: readonly string[]): DeployError {
-  const isOption = argv.some((word) => word === `-${name}` || word === `--${name}` || word.startsWith(`--${name}=`));
-  if (!isOption) return usage(`"${name}" is one word too many.`, 'do-deploy ENVIRONMENT [RELEASE]');
-  const known = Object.keys({ ...FLAGS, ...DEPLOY_FLAGS, ...SANDBOX_FLAGS, help: '', version: '' });
-  const similar = suggest(name, known);
-  const dashes = argv.includes(`-${name}`) ? '-' : '--';
-  const hint = similar !== undefined && similar !== name ? `did you mean --${similar}?` : optionsHint(known, name);
-  return usage(`There is no option ${dashes}${name} here.`, hint);
-}
-
-function optionsHint(known: readonly string[], name: string): string {
-  return known.includes(name)
-    ? 'do-deploy COMMAND --help lists the options of a command'
-    : `the options are ${listWords(known.map((option) => `--${option}`))}`;
-}
-
-function usage(message: string, hint: string): DeployError {
-  return new DeployError('usage', message, { source: 'user', hint });
 }

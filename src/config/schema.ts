@@ -4,13 +4,8 @@
  */
 import { z } from 'zod';
 import { DURATION, LONGEST_MS, parseDuration } from './duration.js';
+import { APP_NAME, ENVIRONMENT_NAME, IMAGE_TAG } from './names.js';
 import type { BatchSize } from './settings.js';
-
-/** Compose project names, as Docker takes them. */
-export const APP_NAME = /^[a-z0-9][a-z0-9_-]*$/;
-export const ENVIRONMENT_NAME = /^[a-z0-9][a-z0-9-]*$/;
-/** Docker's own rule for tags. */
-export const IMAGE_TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 
 /** What every value falls back to. Files that end in `?` are optional. */
 export const DEFAULTS = {
@@ -232,10 +227,7 @@ const rollout = z
 
 /** Keys that stand at the top, and that an environment may override. */
 const overridable = {
-  image_tag: text(
-    "must be an image's tag, in quotes if it looks like a number",
-    /^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})$/,
-  )
+  image_tag: text("must be an image's tag, in quotes if it looks like a number", IMAGE_TAG)
     .meta({
       description: 'IMAGE_TAG for compose when the command line names no release.',
       default: DEFAULTS.image_tag,

@@ -1,0 +1,5 @@
+/** Compose project names, as Docker takes them. */
+export const APP_NAME = /^[a-z0-9][a-z0-9_-]*$/;
+export const ENVIRONMENT_NAME = /^[a-z0-9][a-z0-9-]*$/;
+/** Tags of images, as Docker takes them. */
+export const IMAGE_TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;

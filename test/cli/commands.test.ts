@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { type Invocation, parseArguments } from '../../src/cli/commands.js';
+import { DeployError } from '../../src/errors.js';
+
+const parse = (line: string) => parseArguments(line.split(' ').filter(Boolean), '1.2.3');
+
+const COMMON = { json: false, verbose: false, noColor: false };
+const ROLLOUT = { ...COMMON, allowDowntime: false, waitLockMs: 0 };
+const DEPLOY = { command: 'deploy', environment: 'production', ...ROLLOUT, yes: false, force: false };
+const HEAL = { command: 'heal', environment: 'production', ...ROLLOUT };
+const STATUS = { command: 'status', ...COMMON };
+const SANDBOX = { command: 'sandbox', action: 'up', droplets: 3, ...COMMON };
+
+describe('the command line', () => {
+  it.each<[string, object]>([
+    ['production', DEPLOY],
+    ['deploy production', DEPLOY],
+    ['production v1.4.2', { ...DEPLOY, release: 'v1.4.2' }],
+    ['deploy production v1.4.2', { ...DEPLOY, release: 'v1.4.2' }],
+    // What looks like a number is a tag all the same.
+    ['production 1.10', { ...DEPLOY, release: '1.10' }],
+    ['production 007', { ...DEPLOY, release: '007' }],
+    ['deploy sandbox v2', { ...DEPLOY, environment: 'sandbox', release: 'v2' }],
+    ['deploy status', { ...DEPLOY, environment: 'status' }],
+    ['production --yes', { ...DEPLOY, yes: true }],
+    ['-y production', { ...DEPLOY, yes: true }],
+    ['production --json --verbose --no-color', { ...DEPLOY, json: true, verbose: true, noColor: true }],
+    ['--no-color production', { ...DEPLOY, noColor: true }],
+    ['production --allow-downtime --force', { ...DEPLOY, allowDowntime: true, force: true }],
+    ['production --force --force', { ...DEPLOY, force: true }],
+    ['production --config a/b.yml', { ...DEPLOY, config: 'a/b.yml' }],
+    ['--config=a.yml production', { ...DEPLOY, config: 'a.yml' }],
+    ['production --config a.yml --config b.yml', { ...DEPLOY, config: 'b.yml' }],
+    ['production --wait-lock 10m', { ...DEPLOY, waitLockMs: 600_000 }],
+    ['status', STATUS],
+    ['status production --json', { ...STATUS, environment: 'production', json: true }],
+    ['heal production', HEAL],
+    ['heal production --wait-lock 30s --allow-downtime', { ...HEAL, waitLockMs: 30_000, allowDowntime: true }],
+    ['sandbox up', SANDBOX],
+    ['sandbox demo --droplets 5 --folder /tmp/x', { ...SANDBOX, action: 'demo', droplets: 5, folder: '/tmp/x' }],
+    ['--version', { command: 'show', text: '1.2.3' }],
+  ])('%s', (line, invocation) => {
+    expect(parse(line)).toEqual(invocation);
+  });
+
+  it.each([
+    ['', 'Which environment?', 'do-deploy ENVIRONMENT [RELEASE], for example do-deploy staging'],
+    ['deploy', 'Which environment?', 'do-deploy ENVIRONMENT [RELEASE], for example do-deploy staging'],
+    ['heal', 'Which environment?', 'do-deploy heal ENVIRONMENT'],
+    ['sandbox', 'Which sandbox command?', 'do-deploy sandbox up, or do-deploy sandbox demo'],
+    ['sandbox upp', 'There is no "sandbox upp".', 'do-deploy sandbox up, or do-deploy sandbox demo'],
+    ['sandbox up --droplets 0', '--droplets 0 is not a number from 1 to 50.', '--droplets 3'],
+    ['sandbox up --droplets many', '--droplets many is not a number from 1 to 50.', '--droplets 3'],
+    ['production --forse', 'There is no option --forse here.', 'did you mean --force?'],
+    ['production --allow-downtme', 'There is no option --allow-downtme here.', 'did you mean --allow-downtime?'],
+    ['production --forse=yes', 'There is no option --forse here.', 'did you mean --force?'],
+    ['status --force', 'There is no option --force here.', 'do-deploy COMMAND --help lists the options of a command'],
+    ['production -x', 'There is no option -x here.', 'do-deploy --help lists the options'],
+    ['production v1 v2', '"v2" is one word too many.', 'do-deploy ENVIRONMENT [RELEASE]'],
+    ['production v1 -- v2', '"v2" is one word too many.', 'do-deploy ENVIRONMENT [RELEASE]'],
+    ['production --config', '--config needs a value.', '--config VALUE'],
+    ['production --force=yes', '--force takes no value.', '--force, or leave it out'],
+    ['production --wait-lock 10', '--wait-lock 10 is no duration up to 24h.', '--wait-lock 10m'],
+    ['production a/b', '"a/b" can\'t be a release.', "A release is an image's tag: letters, digits and . _ -"],
+  ])('%s is refused', (line, message, hint) => {
+    let error: unknown;
+    try {
+      parse(line);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toBeInstanceOf(DeployError);
+    expect(error).toMatchObject({ code: 'usage', source: 'user', message, hint });
+  });
+
+  it('can be parsed again and again: nothing is kept', () => {
+    expect([parse('production --force'), parse('production')]).toEqual([{ ...DEPLOY, force: true }, DEPLOY]);
+  });
+});
+
+describe('--help', () => {
+  const help = (line: string) => textOf(parse(line));
+
+  it('names every command, option and exit code, in lines that fit a terminal', () => {
+    const text = help('--help');
+    for (const word of ['status', 'heal', 'sandbox', 'deploy <environment> [release]', 'Exit codes']) {
+      expect(text).toContain(word);
+    }
+    const options = ['config', 'json', 'verbose', 'no-color', 'yes', 'allow-downtime', 'wait-lock', 'force', 'version'];
+    for (const option of options) expect(text).toContain(`--${option} `);
+    for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
+  });
+
+  it('of a command tells its own options only', () => {
+    expect(help('status --help')).not.toContain('--force');
+    expect(help('sandbox --help')).toContain('--droplets');
+    expect(help('heal --help')).toContain('--wait-lock');
+    expect(help('production --help')).toContain('--allow-downtime');
+  });
+});
+
+function textOf(invocation: Invocation): string {
+  return invocation.command === 'show' ? invocation.text : '';
+}

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { chooseOutputMode } from '../../src/cli/output-mode.js';
+
+type Case = [
+  name: string,
+  options: { json?: boolean; noColor?: boolean },
+  env: Record<string, string>,
+  isTerminal: boolean,
+  expected: { mode: string; color: boolean },
+];
+
+describe('the output', () => {
+  it.each<Case>([
+    ['on a terminal is live and coloured', {}, {}, true, { mode: 'terminal', color: true }],
+    ['into a pipe is plain', {}, {}, false, { mode: 'plain', color: false }],
+    ['of a CI job is plain, terminal or not', {}, { CI: 'true' }, true, { mode: 'plain', color: false }],
+    ['is live where CI says false', {}, { CI: 'false' }, true, { mode: 'terminal', color: true }],
+    ['on a dumb terminal is plain', {}, { TERM: 'dumb' }, true, { mode: 'plain', color: false }],
+    [
+      'as JSON has no colour, whatever is forced',
+      { json: true },
+      { FORCE_COLOR: '1' },
+      true,
+      { mode: 'json', color: false },
+    ],
+    [
+      'has no colour with --no-color',
+      { noColor: true },
+      { FORCE_COLOR: '1' },
+      true,
+      { mode: 'terminal', color: false },
+    ],
+    ['has no colour with NO_COLOR', {}, { NO_COLOR: '1', FORCE_COLOR: '1' }, true, { mode: 'terminal', color: false }],
+    ['ignores an empty NO_COLOR', {}, { NO_COLOR: '' }, true, { mode: 'terminal', color: true }],
+    ['is coloured in a pipe with FORCE_COLOR', {}, { FORCE_COLOR: '1' }, false, { mode: 'plain', color: true }],
+    ['is coloured in CI with FORCE_COLOR', {}, { CI: '1', FORCE_COLOR: 'true' }, false, { mode: 'plain', color: true }],
+    ['has no colour with FORCE_COLOR=0', {}, { FORCE_COLOR: '0' }, true, { mode: 'terminal', color: false }],
+  ])('%s', (_, options, env, isTerminal, expected) => {
+    expect(chooseOutputMode({ json: false, noColor: false, ...options }, env, isTerminal)).toEqual(expected);
+  });
+});
