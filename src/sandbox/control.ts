@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { RateLimits } from './api/rate-limit.js';
 import type { ApiServer } from './api/server.js';
 import type { Balancer } from './balancer.js';
-import { asObject, type DropletFaults, parseFaultRule } from './faults.js';
+import { asObject, type DropletFaultSwitch, parseFaultRule } from './faults.js';
 import { listen, readBody, sendJson, shutDown } from './http.js';
 import type { DropletRecord, Timing } from './records.js';
 import { Refusal, type World } from './world.js';
@@ -20,7 +20,7 @@ export interface ControlOptions {
   world: World;
   api: ApiServer;
   balancers: readonly Balancer[];
-  dropletFaults: DropletFaults;
+  dropletFaults: DropletFaultSwitch;
   /** A droplet with its machine behind it; not in any balancer yet, except by its tags. */
   addDroplet: (wish: NewDroplet) => Promise<DropletRecord>;
   /** Takes the machine away too. */
@@ -173,10 +173,10 @@ export class ControlServer {
     }
   }
 
-  #clearFaults(): void {
+  async #clearFaults(): Promise<void> {
     this.#options.api.faults.remove();
-    this.#options.dropletFaults.clear();
     this.#setRegion({ ...this.#initial });
+    await this.#options.dropletFaults.clear();
   }
 
   /** By id or by name. */
@@ -194,7 +194,10 @@ function dropletState(droplet: DropletRecord) {
 }
 
 function parseNewDroplet({ name, tags }: Record<string, unknown>): NewDroplet {
-  if (name !== undefined && typeof name !== 'string') throw new Error('name must be a text');
+  // It becomes a folder's name.
+  if (name !== undefined && !(typeof name === 'string' && /^[a-z0-9][a-z0-9.-]{0,62}$/i.test(name))) {
+    throw new Error('name must be a host name');
+  }
   return { ...(name !== undefined && { name }), ...(tags !== undefined && { tags: asList(tags, 'tags').map(String) }) };
 }
 

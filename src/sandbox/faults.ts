@@ -46,10 +46,10 @@ export interface Verdict {
 }
 
 /** Where faults of droplets (refused connections, failing pulls …) are switched: the droplets know their own kinds. */
-export interface DropletFaults {
-  /** Throws an Error that says what is wrong with the droplet's name or the fault. */
-  set(droplet: string, fault: Record<string, unknown>): void;
-  clear(): void;
+export interface DropletFaultSwitch {
+  /** Rejects with an Error that says what is wrong with the droplet's name or the fault. */
+  set(droplet: string, fault: Record<string, unknown>): Promise<void>;
+  clear(): Promise<void>;
   list(): unknown;
 }
 

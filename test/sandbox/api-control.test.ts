@@ -23,11 +23,11 @@ beforeEach(async () => {
     api,
     balancers: [balancer],
     dropletFaults: {
-      set(droplet, fault) {
+      async set(droplet, fault) {
         if (!droplet.startsWith('web-')) throw new Error(`no droplet "${droplet}"`);
         dropletFaults.push({ droplet, fault });
       },
-      clear: () => dropletFaults.splice(0),
+      clear: async () => void dropletFaults.splice(0),
       list: () => dropletFaults,
     },
     addDroplet: async (wish) => world.addDroplet(wish),
