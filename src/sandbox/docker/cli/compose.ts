@@ -94,8 +94,9 @@ function config({ load, output }: Context, args: string[]): void {
   }
 }
 
-function withoutEmpty({ volumes, ...project }: ComposeProject): object {
-  return { ...project, ...(Object.keys(volumes).length > 0 && { volumes }) };
+function withoutEmpty({ name, services, networks, volumes }: ComposeProject): object {
+  const some = (map: object) => Object.keys(map).length > 0;
+  return { name, services, ...(some(networks) && { networks }), ...(some(volumes) && { volumes }) };
 }
 
 function escapeDollars(_key: string, value: unknown): unknown {

@@ -128,8 +128,14 @@ function readMounts(engine: Engine, project: ComposeProject, service: ServiceMod
 }
 
 function readRestart(policy: string): RestartPolicy {
-  const [name, count = '0'] = policy.split(':');
-  return { name: name as RestartPolicy['name'], maximumRetryCount: Number(count) };
+  const [given = '', count = '0'] = policy.split(':');
+  const name = (['no', 'always', 'unless-stopped', 'on-failure'] as const).find((known) => known === given);
+  if (name === undefined) {
+    throw daemonError(
+      `invalid restart policy: unknown policy '${given}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`,
+    );
+  }
+  return { name, maximumRetryCount: Number(count) };
 }
 
 function readHealth(

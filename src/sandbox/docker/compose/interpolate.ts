@@ -1,14 +1,23 @@
 /** Gives a variable's value; undefined when it is not set. */
 export type Lookup = (name: string) => string | undefined;
 
-/** A `${NAME:?message}` without value, or a `$` that begins nothing. */
-export class InterpolationError extends Error {}
+/** A `${NAME:?message}` without value, or a `${` that does not name a variable. */
+export class InterpolationError extends Error {
+  /** Compose's own words; `at` is the value's place: services.app.image. */
+  readonly tell: (at: string) => string;
+
+  constructor(tell: (at: string) => string) {
+    super(tell('a value'));
+    this.tell = tell;
+  }
+}
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*/;
 
 /**
  * Compose's interpolation: $NAME, ${NAME}, ${NAME:-default}, ${NAME-default}, ${NAME:?error}, ${NAME?error},
- * ${NAME:+other}, ${NAME+other}, nested, and $$ for a dollar. `unset` hears of names without value and default.
+ * ${NAME:+other}, ${NAME+other}, nested, and $$ for a dollar. A
+ * dollar before anything else stays. `unset` hears of names without value and default.
  */
 export function interpolate(text: string, lookup: Lookup, unset: (name: string) => void): string {
   let result = '';
@@ -26,8 +35,10 @@ export function interpolate(text: string, lookup: Lookup, unset: (name: string) 
     } else if (name !== undefined) {
       result += valueFor(name, lookup, unset);
       rest = rest.slice(name.length);
+    } else if (!rest.startsWith('{')) {
+      result += '$';
     } else {
-      const end = rest.startsWith('{') ? closingBrace(rest) : -1;
+      const end = closingBrace(rest);
       if (end < 0) throw invalid(text);
       result += expand(rest.slice(1, end), text, lookup, unset);
       rest = rest.slice(end + 1);
@@ -51,7 +62,10 @@ function expand(inside: string, text: string, lookup: Lookup, unset: (name: stri
   if (operator.endsWith('+')) return given ? alternative() : '';
   if (given) return value ?? '';
   if (operator.endsWith('-')) return alternative();
-  throw new InterpolationError(`required variable ${name} is missing a value: ${alternative()}`);
+  const message = alternative();
+  throw new InterpolationError(
+    (at) => `error while interpolating ${at}: required variable ${name} is missing a value: ${message}`,
+  );
 }
 
 function valueFor(name: string, lookup: Lookup, unset: (name: string) => void): string {
@@ -71,5 +85,7 @@ function closingBrace(text: string): number {
 }
 
 function invalid(text: string): InterpolationError {
-  return new InterpolationError(`invalid interpolation format. You may need to escape any $ with another $: ${text}`);
+  return new InterpolationError(
+    (at) => `invalid interpolation format for ${at}.\nYou may need to escape any $ with another $.\n${text}`,
+  );
 }

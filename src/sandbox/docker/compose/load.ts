@@ -7,6 +7,7 @@ import { InterpolationError, interpolate, type Lookup } from './interpolate.js';
 import { FILE_NOT_FOUND, invalidProject, PARSE_FAILURE } from './invalid.js';
 import { mergeMaps, mergeServices } from './merge.js';
 import type { ComposeProject, PartialService, ServiceModel } from './model.js';
+import { inDependencyOrder } from './order.js';
 import { asMap, readService } from './read-service.js';
 
 export interface ComposeOptions {
@@ -34,6 +35,10 @@ export function loadProject(options: ComposeOptions): ComposeProject {
   const top: Record<'networks' | 'volumes', Record<string, unknown>> = { networks: {}, volumes: {} };
   for (const file of options.files) {
     const raw = asMap(interpolateTree(readYaml(resolve(options.cwd, file)), '', lookup, unset), file);
+    if (raw.version !== undefined) {
+      const advice = 'it will be ignored, please remove it to avoid potential confusion';
+      options.warn(`${resolve(options.cwd, file)}: the attribute \`version\` is obsolete, ${advice}`);
+    }
     services = mergeFile(services, raw, folder);
     for (const key of ['networks', 'volumes'] as const) top[key] = mergeMaps(top[key], asMap(raw[key] ?? {}, key), '');
   }
@@ -94,7 +99,7 @@ function interpolateTree(value: unknown, at: string, lookup: Lookup, unset: (nam
       return interpolate(value, lookup, unset);
     } catch (error) {
       if (!(error instanceof InterpolationError)) throw error;
-      throw new DockerFailure(`error while interpolating ${at}: ${error.message}`, PARSE_FAILURE);
+      throw new DockerFailure(error.tell(at), PARSE_FAILURE);
     }
   }
   if (Array.isArray(value)) return value.map((entry) => interpolateTree(entry, `${at}.[]`, lookup, unset));
@@ -175,13 +180,14 @@ function named(
   };
 }
 
-/** References to what the project does not have. */
+/** Refuses references to what the project does not have, and circles. */
 function checked(project: ComposeProject): ComposeProject {
-  if (Object.keys(project.services).length === 0) throw invalidProject('no service selected');
   for (const [name, service] of Object.entries(project.services)) {
     for (const [other, { required }] of Object.entries(service.depends_on ?? {})) {
       if (project.services[other] !== undefined || !required) continue;
-      throw invalidProject(`service "${name}" depends on undefined service ${other}: invalid compose project`);
+      throw invalidProject(
+        `service "${name}" depends on undefined service ${JSON.stringify(other)}: invalid compose project`,
+      );
     }
     for (const network of Object.keys(service.networks)) {
       if (project.networks[network] !== undefined) continue;
@@ -192,6 +198,7 @@ function checked(project: ComposeProject): ComposeProject {
       throw invalidProject(`service "${name}" refers to undefined volume ${source}: invalid compose project`);
     }
   }
+  inDependencyOrder(project.services);
   return project;
 }
 

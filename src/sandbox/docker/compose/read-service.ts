@@ -24,11 +24,11 @@ export function readService(raw: unknown, at: string, folder: string): PartialSe
 }
 
 const READERS = new Map<string, Reader>([
-  ['image', asText],
-  ['hostname', asText],
-  ['user', asText],
-  ['working_dir', asText],
-  ['mem_limit', (value, at) => asText(value, at)],
+  ['image', asString],
+  ['hostname', asString],
+  ['user', asString],
+  ['working_dir', asString],
+  ['mem_limit', readBytes],
   ['restart', readRestart],
   ['init', asBoolean],
   ['command', readWords],
@@ -52,10 +52,14 @@ const READERS = new Map<string, Reader>([
 ]);
 
 function readRestart(value: unknown, at: string): string {
-  const policy = value === false ? 'no' : asText(value, at);
-  if (!/^(?:no|always|unless-stopped|on-failure(?::\d+)?)$/.test(policy))
-    throw invalidProject(`invalid restart policy: unknown policy '${policy}'`);
-  return policy;
+  return value === false ? 'no' : asString(value, at);
+}
+
+/** `512m` in bytes, as text. */
+function readBytes(value: unknown, at: string): string {
+  const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)([kmgt]?)b?$/i.exec(asText(value, at)) ?? [];
+  if (amount === undefined) throw invalidProject(`${at}: invalid size: ${JSON.stringify(value)}`);
+  return String(Number(amount) * 1024 ** ' kmgt'.indexOf(unit.toLowerCase() || ' '));
 }
 
 function readWords(value: unknown, at: string): string[] | null {
@@ -195,7 +199,8 @@ function readDeploy(value: unknown, at: string): Raw {
   refuseRest(rest, at);
   return {
     ...(replicas !== undefined && { replicas: asNumber(replicas, at) }),
-    ...(resources !== undefined && { resources }),
+    resources: resources ?? {},
+    placement: {},
   };
 }
 
@@ -217,10 +222,14 @@ function asList(value: unknown, at: string): unknown[] {
   return value;
 }
 
-function asText(value: unknown, at: string): string {
-  if (typeof value === 'number') return String(value);
+function asString(value: unknown, at: string): string {
   if (typeof value !== 'string') throw invalidProject(`${at} must be a string`);
   return value;
+}
+
+/** Where compose takes a number too. */
+function asText(value: unknown, at: string): string {
+  return typeof value === 'number' ? String(value) : asString(value, at);
 }
 
 function asTexts(value: unknown, at: string): string[] {

@@ -2,7 +2,8 @@ import type { Container } from '../container.js';
 import type { Engine } from '../engine.js';
 import { DockerFailure } from '../failure.js';
 import { ServicePlan } from './container-spec.js';
-import { type ComposeProject, type Dependency, replicasOf, type ServiceModel } from './model.js';
+import { type ComposeProject, type Dependency, replicasOf } from './model.js';
+import { inDependencyOrder } from './order.js';
 
 export interface UpOptions {
   /** On every container: where the project comes from. */
@@ -19,11 +20,12 @@ export interface UpOptions {
  * changed, then they are started in the order of `depends_on`.
  */
 export async function up(engine: Engine, project: ComposeProject, options: UpOptions): Promise<void> {
-  const plans = Object.entries(project.services).map(
+  const plans = inDependencyOrder(project.services).map(
     ([name, service]) => new ServicePlan(project, name, service, engine.images.mustFind(service.image).image),
   );
+  if (plans.length === 0) throw new DockerFailure('no service selected');
   handleOrphans(engine, project, options);
-  for (const plan of inDependencyOrder(plans)) converge(engine, project, plan, options);
+  for (const plan of plans) converge(engine, project, plan, options);
   await startAll(engine, project, plans, options);
 }
 
@@ -114,7 +116,7 @@ async function startAll(
       options.say(` Container ${container.name}  Started`);
     }
   };
-  for (const plan of inDependencyOrder(plans)) {
+  for (const plan of plans) {
     const started = start(plan);
     started.catch((error: unknown) => failed.abort(error));
     begun.set(plan.name, started);
@@ -155,25 +157,4 @@ function hasCompleted(container: Container): boolean {
   throw new DockerFailure(
     `service ${JSON.stringify(container.service)} didn't complete successfully: exit ${container.exitCode}`,
   );
-}
-
-/** Dependencies first. */
-function inDependencyOrder(plans: ServicePlan[]): ServicePlan[] {
-  const byName = new Map(plans.map((plan) => [plan.name, plan]));
-  const ordered = new Set<ServicePlan>();
-  const visit = (plan: ServicePlan, path: string[]): void => {
-    if (path.includes(plan.name))
-      throw new DockerFailure(`dependency cycle detected: ${[...path, plan.name].join(' -> ')}`);
-    for (const other of dependencies(plan.service)) {
-      const found = byName.get(other);
-      if (found !== undefined) visit(found, [...path, plan.name]);
-    }
-    ordered.add(plan);
-  };
-  for (const plan of plans) visit(plan, []);
-  return [...ordered];
-}
-
-function dependencies(service: ServiceModel): string[] {
-  return Object.keys(service.depends_on ?? {});
 }
