@@ -16,11 +16,7 @@ export function errorLines(
     const remedy = problem.remedy === '' ? '' : `; ${problem.remedy}`;
     lines.push(tidy(`  ${problem.place}: ${problem.message}${remedy}`, '    '));
   }
-  if (error.hint !== undefined) {
-    // Each problem says what to write instead; then the hint is no more than a closing remark.
-    const label = error.problems === undefined ? `${palette.strong('try:')} ` : '';
-    lines.push(`  ${label}${tidy(error.hint, '    ')}`);
-  }
+  if (error.hint !== undefined) lines.push(`  ${palette.strong('try:')} ${tidy(error.hint, '    ')}`);
   if (verbose) lines.push(...traceLines(error).map((line) => palette.faint(line)));
   return lines;
 }

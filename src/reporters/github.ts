@@ -21,7 +21,11 @@ export class GithubReporter implements Reporter {
 
   report(event: DeployEvent): void {
     if (event.type === 'rollout-started') this.#command = event.command;
-    if (event.type === 'phase-started') this.#openGroup(phaseSentence(event));
+    if (event.type === 'phase-started') {
+      // Rolling is told in a group for each batch.
+      if (event.phase === 'roll') this.#closeGroup();
+      else this.#openGroup(phaseSentence(event));
+    }
     if (event.type === 'batch-started') this.#openGroup(batchSentence(event));
     if (event.type === 'rollout-finished') this.#closeGroup();
     this.#plain.report(event);

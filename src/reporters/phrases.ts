@@ -37,17 +37,17 @@ export function phaseSentence(event: EventOf<'phase-started'>): string {
   return event.detail === undefined ? PHASES[event.phase] : `${PHASES[event.phase]}: ${event.detail}`;
 }
 
-/** What the run is: "Deploying v2 to production". */
+/** What the run is: "Deploying shop v2 to production". */
 export function runTitle(event: EventOf<'rollout-started'>): string {
-  const { environment, release } = event;
-  if (event.command === 'heal') return `Healing ${environment}`;
+  const { app, environment, release } = event;
+  if (event.command === 'heal') return `Healing ${app} on ${environment}`;
   return event.command === 'deploy'
-    ? `Deploying ${release.imageTag} to ${environment}`
-    : `Rolling ${environment} back to ${release.imageTag}`;
+    ? `Deploying ${app} ${release.imageTag} to ${environment}`
+    : `Rolling ${app} on ${environment} back to ${release.imageTag}`;
 }
 
 export function openingSentence(event: EventOf<'rollout-started'>): string {
-  return `${runTitle(event)}: ${event.app}, ${count(event.rows.length, 'droplet')}, ${event.target}, release ${event.release.id}`;
+  return `${runTitle(event)}: ${count(event.rows.length, 'droplet')}, ${event.target}, release ${event.release.id}`;
 }
 
 export function batchSentence(event: EventOf<'batch-started'>): string {

@@ -90,7 +90,7 @@ export function statusTable(
   const columns = [DROPLET, ADDRESS, ROTATION, RELEASE, HEALTH, ...(options.result ? [RESULT] : [])];
   const cells = rows.map((row) => [
     ...placeCells(row, palette),
-    { text: row.health, ...(row.health === 'unhealthy' && { paint: palette.bad }) },
+    { text: row.health, ...(row.health !== 'healthy' && { paint: palette.caution }) },
     outcomeCell(row.outcome, palette),
   ]);
   return layOut(columns, cells, options.width, palette);

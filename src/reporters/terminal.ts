@@ -6,7 +6,7 @@ import type { Narrator } from './narration.js';
 import type { Palette } from './palette.js';
 import { phaseSentence, runTitle, STEP_PHRASES } from './phrases.js';
 import { type Cell, liveTable, outcomeCell } from './table.js';
-import { duration, truncate } from './text.js';
+import { duration, truncate, wholeSeconds } from './text.js';
 
 const REDRAW_EVERY_MS = 100;
 /** Lines of a frame besides its droplets: blank, title, headings, counts, and the one the cursor is on. */
@@ -113,7 +113,7 @@ export class TerminalReporter implements Reporter {
       this.#palette,
     );
     const left = shown.length === all.length ? '' : `${shown.length} of ${all.length} droplets shown: `;
-    const status = `${this.#title} (${duration(this.#clock.now() - this.#startedAt)})  ${this.#phase}`;
+    const status = `${this.#title} (${wholeSeconds(this.#clock.now() - this.#startedAt)})  ${this.#phase}`;
     const frame = [
       '',
       this.#palette.strong(truncate(status, columns)),
@@ -150,7 +150,7 @@ export class TerminalReporter implements Reporter {
 
   #elapsed(row: StatusRow): string {
     const since = this.#inHand.get(row.name)?.since;
-    if (this.#isInHand(row) && since !== undefined) return duration(this.#clock.now() - since);
+    if (this.#isInHand(row) && since !== undefined) return wholeSeconds(this.#clock.now() - since);
     return row.elapsedMs === undefined ? '' : duration(row.elapsedMs);
   }
 }

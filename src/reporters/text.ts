@@ -53,7 +53,12 @@ export function cleanText(text: string): string {
 export function duration(ms: number): string {
   if (ms < 100) return `${Math.round(ms)} ms`;
   if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`;
-  const seconds = Math.round(ms / 1000);
+  return wholeSeconds(Math.round(ms / 1000) * 1000);
+}
+
+/** For what is still running: "3 s", "3 min 5 s". */
+export function wholeSeconds(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
   if (seconds < 60) return `${seconds} s`;
   return seconds % 60 === 0 ? `${seconds / 60} min` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }

@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { reporterOn } from '../support/reporter-on.js';
+import { SAMPLE_EVENTS } from '../support/sample-events.js';
+import { aRow } from '../support/scripted-events.js';
+
+const DOCUMENT = new URL('../../docs/events.md', import.meta.url);
+
+/** What `--json` writes for one event of each type, and for a status. */
+function jsonLines(): Map<string, string> {
+  const { reporter, stdout } = reporterOn({ mode: 'json' });
+  for (const event of SAMPLE_EVENTS) reporter.report(event);
+  reporter.printStatus([aRow(1)], 'shop: production');
+  const lines = stdout.text.trimEnd().split('\n');
+  return new Map(lines.map((line) => [(JSON.parse(line) as { type: string }).type, line]));
+}
+
+describe('docs/events.md', () => {
+  const document = readFileSync(DOCUMENT, 'utf8');
+
+  it('has a section for each type of event, and for no other', () => {
+    const sections = [...document.matchAll(/^### `(.+)`$/gm)].map(([, type]) => type);
+    expect(sections.sort()).toEqual([...jsonLines().keys()].sort());
+  });
+
+  it('shows what --json writes (vitest -u puts it there)', async () => {
+    const lines = jsonLines();
+    const current = document.replace(
+      /(^### `(.+)`$(?:(?!^#)[\s\S])*?^```json\n)[^`]*?(^```$)/gm,
+      (_, head, type, end) => {
+        return `${head}${lines.get(type) ?? ''}\n${end}`;
+      },
+    );
+    for (const line of lines.values()) expect(current).toContain(`\n${line}\n`);
+    await expect(current).toMatchFileSnapshot(DOCUMENT.pathname);
+  });
+});

@@ -1,0 +1,193 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { DeployEventBody, DeployResult } from '../../src/rollout/model.js';
+import { reporterOn } from '../support/reporter-on.js';
+import { aRow, eventAt, result, scriptedRollout, started, V2 } from '../support/scripted-events.js';
+
+beforeAll(() => {
+  process.env.TZ = 'UTC';
+});
+
+type Options = Parameters<typeof reporterOn>[0];
+
+function told(bodies: DeployEventBody[], options: Options = {}): string[] {
+  const { reporter, stdout } = reporterOn(options);
+  bodies.forEach((body, index) => {
+    reporter.report(eventAt(index * 1_000, body));
+  });
+  return stdout.text.trimEnd().split('\n');
+}
+
+function toldOf(script: ReturnType<typeof scriptedRollout>, options: Options = {}): string {
+  const { reporter, stdout } = reporterOn(options);
+  for (const event of script) reporter.report(event);
+  return stdout.text;
+}
+
+const ending = (outcome: DeployResult) => told([{ type: 'rollout-finished', result: outcome }]);
+
+describe('plain lines', () => {
+  it('tell each step with its time, and end with the table and one sentence', () => {
+    const text = toldOf(scriptedRollout(2));
+    expect(text).toContain('07:45:06  web-1  left the balancer (1.2 s)\n');
+    expect(text).toContain("07:45:10  web-1  passed the balancer's check: HTTP 200 in 12 ms (1.2 s)\n");
+    expect(text).toContain('07:45:14  web-1  deployed (11 s)\n');
+    expect(text.slice(text.indexOf('\n\n'))).toBe(`
+
+DROPLET  ADDRESS      ROTATION  RELEASE              HEALTH   RESULT
+web-1    203.0.113.1  in        ${V2}  healthy  deployed
+web-2    203.0.113.2  in        ${V2}  healthy  deployed
+
+Deployed v2 to 2 droplets in 25 s.
+`);
+  });
+
+  it('end a failure with cause, evidence, state of the fleet, hint and next command', () => {
+    const text = toldOf(scriptedRollout(3, 2));
+    expect(text).toContain('  web-2  failed after 1.2 s while waiting to be healthy: app exited 137: out of memory\n');
+    expect(text.slice(text.indexOf('Deploy failed at'))).toBe(
+      `Deploy failed at web-2 while waiting to be healthy: app exited 137: out of memory
+
+web-2: what its containers say
+  app: exited with code 137, out of memory, restarted 3 times
+  app's health check said:
+  │ curl: (7) Failed to connect to localhost port 8080
+  app's last log lines:
+  │ Starting shop v2
+  │ Heap is 512 MB
+  │ Killed
+  nginx: running, healthy
+  disk: 92% of /var/lib/docker used
+
+1 droplet is out of rotation and recorded as such; 2 of 3 are in rotation.
+Give app more memory, or the droplet.
+Next: do-deploy heal production
+`,
+    );
+  });
+
+  it('tell of bookkeeping, beginnings and traces only when everything is asked for', () => {
+    const script: DeployEventBody[] = [
+      { type: 'step-started', droplet: 'web-1', step: 'record' },
+      { type: 'trace', what: 'web-1: survey', ms: 41 },
+      { type: 'step-finished', droplet: 'web-1', step: 'record', ms: 300 },
+    ];
+    expect(told(script)).toEqual(['']);
+    expect(told(script, { verbose: true })).toEqual([
+      '07:45:00  web-1  recording it as out',
+      '07:45:01  web-1: survey (41 ms)',
+      '07:45:02  web-1  recorded it as out (0.3 s)',
+    ]);
+  });
+
+  it('tell the progress of a step every ten seconds', () => {
+    const progress = Array.from(
+      { length: 25 },
+      (_, second): DeployEventBody => ({
+        type: 'step-progress',
+        droplet: 'web-1',
+        step: 'drain',
+        detail: `${25 - second} connections`,
+      }),
+    );
+    expect(told(progress)).toEqual([
+      '07:45:00  web-1  draining: 25 connections',
+      '07:45:10  web-1  draining: 15 connections',
+      '07:45:20  web-1  draining: 5 connections',
+    ]);
+    expect(told(progress, { verbose: true })).toHaveLength(25);
+  });
+
+  it('keep to warnings, failures and the end when quiet', () => {
+    const lines = toldOf(scriptedRollout(3, 2), { quiet: true }).split('\n');
+    expect(lines.slice(0, 4)).toEqual([
+      expect.stringContaining('web-2  failed after'),
+      expect.stringContaining('web-2  deploy failed'),
+      '',
+      expect.stringMatching(/^DROPLET/),
+    ]);
+    expect(told([{ type: 'notice', level: 'warning', message: 'Disk is 92% full.' }], { quiet: true })).toEqual([
+      '07:45:00  Disk is 92% full.',
+    ]);
+    expect(told([{ type: 'notice', level: 'info', message: 'Fine.' }], { quiet: true })).toEqual(['']);
+  });
+
+  it('keep the lines of a message together, under the droplet’s name', () => {
+    const error = { code: 'x', message: 'compose said:\nno such service', source: 'world' } as const;
+    expect(told([started([aRow(1)]), { type: 'step-failed', droplet: 'web-1', step: 'switch', ms: 0, error }])).toEqual(
+      [
+        expect.stringContaining('Deploying shop v2 to production: 1 droplet, load balancer "web"'),
+        '07:45:01  web-1  failed after 0 ms while starting the release: compose said:',
+        '                 no such service',
+      ],
+    );
+  });
+
+  it('can’t be taken over by what a container logged', () => {
+    const evidence = {
+      cause: 'app exited 1',
+      containers: [
+        { service: 'app', state: 'exited', exitCode: 1, restarts: 0, log: ['\x1b[2J\x1b]0;owned\x07a\rb\tc'] },
+      ],
+    };
+    const lines = ending(result('failed', { evidence: [{ droplet: 'web-1', evidence }] }));
+    expect(lines).toContain('  │ ab  c');
+  });
+});
+
+describe('the last sentence', () => {
+  const mixed = [aRow(1, { outcome: 'deployed' }), aRow(2, { outcome: 'up to date' })];
+  const asRun = (command: 'rollback' | 'heal', outcome: DeployResult) =>
+    told([started([aRow(1)], command), { type: 'rollout-finished', result: outcome }]);
+
+  it('counts what was deployed and what was there already', () => {
+    expect(ending(result('succeeded', { rows: mixed })).at(-1)).toBe(
+      'Deployed v2 to 1 droplet in 24 s. 1 droplet already ran it.',
+    );
+  });
+
+  it('says that there was nothing to do', () => {
+    expect(ending(result('skipped')).at(-1)).toBe('Nothing to do: all 3 droplets already run v2.');
+    expect(ending(result('skipped', { rows: [aRow(1)] })).at(-1)).toBe('Nothing to do: the droplet already runs v2.');
+  });
+
+  it('says what an interruption left behind, and what to type next', () => {
+    const lines = ending(result('interrupted', { next: 'do-deploy production v2' }));
+    expect(lines.slice(-4)).toEqual([
+      'Interrupted after 24 s.',
+      '',
+      'All 3 droplets are in rotation.',
+      'Next: do-deploy production v2',
+    ]);
+  });
+
+  it('speaks of a rollback and of healing as such', () => {
+    const rows = [aRow(1, { outcome: 'deployed' })];
+    expect(asRun('rollback', result('succeeded', { rows })).at(-1)).toBe('Rolled 1 droplet back to v2 in 24 s.');
+    expect(asRun('heal', result('succeeded', { rows })).at(-1)).toBe('Healed in 24 s. All 3 droplets are in rotation.');
+    expect(asRun('heal', result('skipped')).at(-1)).toBe('Nothing to heal. All 3 droplets are in rotation.');
+    expect(asRun('heal', result('failed', { rows })).join('\n')).toContain('\nHeal failed after 24 s.\n');
+  });
+
+  it('tells why it failed before any droplet was known, without an empty table', () => {
+    const error = { code: 'balancer-not-found', message: 'There is no load balancer "web".', source: 'user' } as const;
+    expect(ending(result('failed', { rows: [], error, summary: 'Nothing was changed in rotation.' }))).toEqual([
+      '',
+      'Deploy failed: There is no load balancer "web".',
+      '',
+      'Nothing was changed in rotation.',
+    ]);
+  });
+
+  it('adds what the table has no room for, but not what it tells below', () => {
+    const error = { code: 'probe-failed', message: 'HTTP 503.', source: 'world', droplet: 'web-1' } as const;
+    const rows = [
+      aRow(1, { detail: 'HTTP 503.', outSince: '2026-11-21T07:45:00Z by ana' }),
+      aRow(2, { detail: 'no disk space' }),
+    ];
+    const lines = ending(result('failed', { rows, error }));
+    expect(lines.filter((line) => line.startsWith('  web-'))).toEqual([
+      '  web-1: out since 2026-11-21T07:45:00Z by ana',
+      '  web-2: no disk space',
+    ]);
+  });
+});

@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import { createPalette } from '../../src/reporters/palette.js';
+import { statusTable } from '../../src/reporters/table.js';
+import { duration, truncate, widthOf } from '../../src/reporters/text.js';
+import { FakeTerminal } from '../support/fake-terminal.js';
+import { reporterOn } from '../support/reporter-on.js';
+import { aRow, V1 } from '../support/scripted-events.js';
+
+const WIDE_OPEN = { result: true, width: Number.POSITIVE_INFINITY, palette: createPalette(false) };
+
+describe('the status table', () => {
+  it('fits the terminal: it shortens first, then gives up columns, never the name and the result', () => {
+    const rows = [aRow(1, { name: 'a-droplet-with-a-very-long-name' }), aRow(2, { outcome: 'deploy failed' })];
+    for (let width = 30; width < 140; width += 1) {
+      const lines = statusTable(rows, { ...WIDE_OPEN, width });
+      expect(Math.max(...lines.map(widthOf))).toBeLessThanOrEqual(width);
+      expect(lines[0]).toMatch(/^DROPLET .* RESULT$/);
+      expect(lines[2]).toMatch(/^web-2 .* deploy failed$/);
+    }
+    const at = (width: number) => statusTable(rows, { ...WIDE_OPEN, width })[2];
+    expect(at(70)).toMatch(/^web-2 +203\.0\.113\.2 +in +….*Z-v1 +healthy +deploy failed$/);
+    expect(at(60)).toMatch(/^web-2 +in +….*Z-v1 +healthy +deploy failed$/);
+    expect(at(40)).toMatch(/^web-2 +in +deploy failed$/);
+  });
+
+  it('colours what became of each droplet', () => {
+    const colored = (outcome: 'deployed' | 'not deployed' | 'deploy failed' | 'reverted') =>
+      statusTable([aRow(1, { outcome })], { ...WIDE_OPEN, palette: createPalette(true) })[1];
+    expect(colored('deployed')).toContain('\x1b[32mdeployed\x1b[39m');
+    expect(colored('not deployed')).toContain('\x1b[2mnot deployed\x1b[22m');
+    expect(colored('deploy failed')).toContain('\x1b[31mdeploy failed\x1b[39m');
+    expect(colored('reverted')).toContain('\x1b[33mreverted\x1b[39m');
+  });
+
+  it('has no colour unless asked for', () => {
+    createPalette(true);
+    expect(statusTable([aRow(1)], WIDE_OPEN).join('')).not.toContain('\x1b');
+  });
+
+  it('says that a droplet without a balancer is in no rotation', () => {
+    expect(statusTable([aRow(1, { rotation: 'none' })], WIDE_OPEN)[1]).toMatch(/^web-1 +203\.0\.113\.1 +- /);
+  });
+});
+
+describe('a status of its own', () => {
+  const rows = [aRow(1), aRow(2, { rotation: 'out', health: 'unknown', outSince: '2026-11-21T07:45:00Z by ana' })];
+
+  it('has a heading, no result, and says who is out since when', () => {
+    const { reporter, stdout } = reporterOn();
+    reporter.printStatus(rows, 'shop: production');
+    reporter.printStatus([aRow(3)], 'shop: staging');
+    expect(stdout.text).toBe(`shop: production
+DROPLET  ADDRESS      ROTATION  RELEASE              HEALTH
+web-1    203.0.113.1  in        ${V1}  healthy
+web-2    203.0.113.2  out       ${V1}  unknown
+  web-2: out since 2026-11-21T07:45:00Z by ana
+
+shop: staging
+DROPLET  ADDRESS      ROTATION  RELEASE              HEALTH
+web-3    203.0.113.3  in        ${V1}  healthy
+`);
+  });
+
+  it('is as wide as the terminal', () => {
+    const { reporter, stdout } = reporterOn({ mode: 'terminal', stdout: new FakeTerminal(50) });
+    reporter.printStatus([aRow(1)], 'shop');
+    expect(stdout.lines).toEqual([
+      'shop',
+      'DROPLET  ROTATION  RELEASE              HEALTH',
+      `web-1    in        ${V1}  healthy`,
+    ]);
+  });
+
+  it('is one JSON line with --json', () => {
+    const { reporter, stdout } = reporterOn({ mode: 'json' });
+    reporter.printStatus(rows, 'shop: production');
+    expect(JSON.parse(stdout.text)).toEqual({ schema: 1, type: 'status', heading: 'shop: production', rows });
+    expect(stdout.text.match(/\n/g)).toHaveLength(1);
+  });
+});
+
+describe('text on a terminal', () => {
+  it.each([
+    ['web-1', 5],
+    ['\x1b[31mweb-1\x1b[39m', 5],
+    ['東京', 4],
+    ['é', 1],
+    ['👩‍💻', 2],
+    ['…', 1],
+  ])('%j is as wide as it looks', (text, width) => {
+    expect(widthOf(text)).toBe(width);
+  });
+
+  it('is cut at whole characters, and says so', () => {
+    expect(truncate('abcdef', 6)).toBe('abcdef');
+    expect(truncate('abcdef', 4)).toBe('abc…');
+    expect(truncate('abcdef', 4, 'start')).toBe('…def');
+    expect(truncate('東京都', 4)).toBe('東…');
+    expect(truncate('👩‍💻👩‍💻', 3)).toBe('👩‍💻…');
+  });
+
+  it.each([
+    [40, '40 ms'],
+    [1_234, '1.2 s'],
+    [9_949, '9.9 s'],
+    [9_950, '10 s'],
+    [59_499, '59 s'],
+    [59_500, '1 min'],
+    [185_000, '3 min 5 s'],
+  ])('%i ms are %s', (ms, text) => {
+    expect(duration(ms)).toBe(text);
+  });
+});

@@ -1,0 +1,180 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { DeployError } from '../../src/errors.js';
+import type { DeployEvent } from '../../src/rollout/model.js';
+import { FakeTerminal } from '../support/fake-terminal.js';
+import { reporterOn } from '../support/reporter-on.js';
+import { aRow, eventAt, scriptedRollout, started, V1, V2 } from '../support/scripted-events.js';
+import type { VirtualClock } from '../support/virtual-clock.js';
+
+beforeAll(() => {
+  process.env.TZ = 'UTC';
+});
+
+function onTerminal(columns = 100, rows = 30) {
+  return reporterOn({ mode: 'terminal', stdout: new FakeTerminal(columns, rows) });
+}
+
+/** Reports the events at the times they carry. */
+async function play(events: DeployEvent[], reporter: { report(event: DeployEvent): void }, clock: VirtualClock) {
+  for (const event of events) {
+    await clock.advance(Math.max(0, Date.parse(event.at) - clock.now()));
+    reporter.report(event);
+  }
+}
+
+/** The script up to where droplet `n` does the step. */
+function until(step: string, n: number, droplets: number): DeployEvent[] {
+  const script = scriptedRollout(droplets);
+  const end = script.findIndex(
+    (event) => event.type === 'step-started' && event.droplet === `web-${n}` && event.step === step,
+  );
+  return script.slice(0, end + 1);
+}
+
+const frameOf = (terminal: FakeTerminal) => terminal.text.slice(terminal.text.lastIndexOf('\n\n') + 2).split('\n');
+
+describe('the live table', () => {
+  it('shows each droplet’s place, step and time below the lines of what is done', async () => {
+    const { reporter, stdout, clock } = onTerminal();
+    await play(until('drain', 2, 3), reporter, clock);
+    await clock.advance(1_300);
+    expect(frameOf(stdout)).toEqual([
+      'Deploying shop v2 to production (18 s)  Rolling out',
+      'DROPLET  ADDRESS      ROTATION  RELEASE              STEP      ELAPSED',
+      `web-1    203.0.113.1  in        ${V2}  deployed  11 s`,
+      `web-2    203.0.113.2  out       ${V1}  draining  3 s`,
+      `web-3    203.0.113.3  in        ${V1}`,
+      '1 deployed, 1 in progress, 1 not deployed',
+    ]);
+    expect(stdout.lines.filter((line) => line.startsWith('DROPLET'))).toHaveLength(1);
+    expect(stdout.text).toContain('07:45:16  web-2  left the balancer (1.2 s)\n');
+    await reporter.close();
+  });
+
+  it('leaves lines, the final table and a cursor, and no frame', async () => {
+    const { reporter, stdout, clock } = onTerminal();
+    const before = process.listenerCount('exit');
+    await play(until('drain', 1, 2), reporter, clock);
+    expect(stdout.cursorShown).toBe(false);
+    await play(scriptedRollout(2).slice(until('drain', 1, 2).length), reporter, clock);
+    expect(stdout.cursorShown).toBe(true);
+    expect(stdout.text).not.toContain('ELAPSED');
+    expect(stdout.lines.at(-1)).toBe('Deployed v2 to 2 droplets in 25 s.');
+    expect(process.listenerCount('exit')).toBe(before);
+    expect(stdout.listenerCount('resize')).toBe(0);
+  });
+
+  it('shows the same lines as a pipe gets, but for the progress', async () => {
+    const { reporter, stdout, clock } = onTerminal(200);
+    const pipe = reporterOn();
+    await play(scriptedRollout(3, 2), reporter, clock);
+    for (const event of scriptedRollout(3, 2)) pipe.reporter.report(event);
+    const lines = pipe.stdout.text.trimEnd().split('\n');
+    expect(stdout.lines).toEqual(lines.filter((line) => !line.includes('draining: ')));
+  });
+
+  it('gives the cursor back when the process ends in the middle', async () => {
+    const others = process.listeners('exit');
+    const { reporter, stdout, clock } = onTerminal();
+    await play(until('drain', 1, 2), reporter, clock);
+    for (const listener of process.listeners('exit')) if (!others.includes(listener)) listener.call(process, 1);
+    expect(stdout.cursorShown).toBe(true);
+    await reporter.close();
+  });
+
+  it('is drawn at most ten times a second, however many events come, and loses none', async () => {
+    const { reporter, stdout, clock } = onTerminal();
+    await play(until('drain', 1, 1), reporter, clock);
+    const writes = stdout.writes.length;
+    for (let ms = 0; ms < 1_000; ms += 5) {
+      const detail = `${1_000 - ms} connections`;
+      reporter.report(eventAt(ms, { type: 'step-progress', droplet: 'web-1', step: 'drain', detail }));
+      await clock.advance(5);
+    }
+    expect(stdout.writes.length - writes).toBeLessThanOrEqual(11);
+    await clock.advance(100);
+    expect(stdout.text).toContain('draining: 5 connections');
+    await reporter.close();
+  });
+
+  it('lets the seconds go by when nothing happens, and rests between', async () => {
+    const { reporter, stdout, clock } = onTerminal();
+    await play(until('drain', 1, 1), reporter, clock);
+    const writes = stdout.writes.length;
+    await clock.advance(20_000);
+    expect(stdout.text).toMatch(/draining {2}2\d s/);
+    expect(stdout.writes.length - writes).toBeLessThanOrEqual(21);
+    await reporter.close();
+    const closed = stdout.writes.length;
+    await clock.advance(5_000);
+    expect(stdout.writes).toHaveLength(closed);
+  });
+
+  it.each([40, 60, 80])('fits into %i columns', async (columns) => {
+    const { reporter, stdout, clock } = onTerminal(columns);
+    await play(until('settle', 2, 3), reporter, clock);
+    await clock.advance(200);
+    const frame = frameOf(stdout);
+    expect(frame).toHaveLength(6);
+    expect(frame[1]).toMatch(/^DROPLET .* STEP +ELAPSED$/);
+    expect(frame[3]).toMatch(/^web-2 .*settling/);
+    await reporter.close();
+  });
+
+  it('survives a terminal that is made narrower, and wider again', async () => {
+    const { reporter, stdout, clock } = onTerminal(110);
+    await play(until('drain', 2, 3), reporter, clock);
+    for (const columns of [50, 41, 120]) {
+      stdout.resize(columns);
+      await clock.advance(200);
+      expect(stdout.lines.filter((line) => line.startsWith('DROPLET'))).toHaveLength(1);
+      expect(frameOf(stdout)).toHaveLength(6);
+    }
+    expect(stdout.text).toContain('07:45:16  web-2  left the balancer (1.2 s)\n');
+    await reporter.close();
+  });
+
+  it('shows those in hand and counts when there are more droplets than rows', async () => {
+    const { reporter, stdout, clock } = onTerminal(100, 12);
+    await play(until('drain', 9, 50), reporter, clock);
+    await clock.advance(200);
+    const frame = frameOf(stdout);
+    expect(frame.length).toBeLessThan(12);
+    expect(frame.at(-2)).toMatch(/^web-9 .* draining/);
+    expect(frame.at(-1)).toBe('7 of 50 droplets shown: 8 deployed, 1 in progress, 41 not deployed');
+    expect(stdout.lines.filter((line) => line.startsWith('DROPLET'))).toHaveLength(1);
+    await reporter.close();
+  });
+
+  it.each([1, 2, 3, 5])('does not break on a terminal of %i rows', async (rows) => {
+    const { reporter, stdout, clock } = onTerminal(80, rows);
+    await play(scriptedRollout(3), reporter, clock);
+    expect(stdout.lines.at(-1)).toBe('Deployed v2 to 3 droplets in 36 s.');
+  });
+
+  it('cuts characters of two columns where they fit', async () => {
+    const { reporter, stdout, clock } = onTerminal(50);
+    reporter.report(eventAt(0, started([aRow(1, { name: '東京のウェブサーバー' }), aRow(2)])));
+    await clock.advance(200);
+    const [, , wide, narrow] = frameOf(stdout);
+    expect(wide).toMatch(/^東[京のウェブサーバー]*… +in /);
+    expect(narrow).toMatch(/^web-2 +in /);
+    await reporter.close();
+  });
+
+  it('makes room for an error', async () => {
+    const { reporter, stdout, stderr, clock } = onTerminal();
+    await play(until('drain', 1, 2), reporter, clock);
+    reporter.printError(new DeployError('x', 'It broke.'));
+    expect(stdout.cursorShown).toBe(true);
+    expect(stdout.text).not.toContain('ELAPSED');
+    expect(stderr.text).toBe('error: It broke.\n');
+  });
+
+  it('is not drawn on a pipe', async () => {
+    const { reporter, stdout, clock } = reporterOn({ mode: 'terminal' });
+    await play(scriptedRollout(2), reporter, clock);
+    expect(stdout.text).not.toContain('\x1b');
+    expect(stdout.text).toContain('Deployed v2 to 2 droplets');
+  });
+});

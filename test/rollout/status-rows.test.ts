@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import type { DeployEventBody, StatusRow } from '../../src/rollout/model.js';
+import { applyEvent, countOutcomes } from '../../src/rollout/status-rows.js';
+import { aRow, eventAt, result, scriptedRollout, started } from '../support/scripted-events.js';
+
+function rowsAfter(rows: StatusRow[], ...bodies: DeployEventBody[]): StatusRow[] {
+  return bodies.reduce((current, body) => applyEvent(current, eventAt(0, body)), rows);
+}
+
+describe('rows as the events tell them', () => {
+  it('begin with those of rollout-started and end with those of rollout-finished', () => {
+    const last = [aRow(1, { outcome: 'deployed' })];
+    expect(rowsAfter([], started([aRow(1), aRow(2)]))).toEqual([aRow(1), aRow(2)]);
+    expect(rowsAfter([aRow(1)], { type: 'rollout-finished', result: result('succeeded', { rows: last }) })).toEqual(
+      last,
+    );
+  });
+
+  it('take a changed row in its place, and a new one at the end', () => {
+    const changed = aRow(1, { rotation: 'out' });
+    expect(rowsAfter([aRow(1), aRow(2)], { type: 'row-changed', row: changed })).toEqual([changed, aRow(2)]);
+    expect(rowsAfter([aRow(1)], { type: 'row-changed', row: aRow(3) })).toEqual([aRow(1), aRow(3)]);
+  });
+
+  it('show the step a droplet is at and what it waits for, until the step ends', () => {
+    const at = { droplet: 'web-1', step: 'drain' } as const;
+    const draining = rowsAfter([aRow(1), aRow(2)], { type: 'step-started', ...at });
+    expect(draining).toEqual([aRow(1, { step: 'drain' }), aRow(2)]);
+    const waiting = rowsAfter(draining, { type: 'step-progress', ...at, detail: '3 connections' });
+    expect(waiting[0]).toEqual(aRow(1, { step: 'drain', detail: '3 connections' }));
+    expect(rowsAfter(waiting, { type: 'step-finished', ...at, ms: 5 })[0]).toEqual(aRow(1, { step: 'drain' }));
+  });
+
+  it('show why a step failed', () => {
+    const error = { code: 'x', message: 'It broke.', source: 'world' } as const;
+    const rows = rowsAfter([aRow(1)], { type: 'step-failed', droplet: 'web-1', step: 'probe', ms: 5, error });
+    expect(rows).toEqual([aRow(1, { step: 'probe', detail: 'It broke.' })]);
+  });
+
+  it('never change the rows that were there before', () => {
+    let rows: StatusRow[] = Object.freeze([]) as unknown as StatusRow[];
+    for (const event of scriptedRollout(3, 2)) {
+      rows = applyEvent(rows, event);
+      for (const row of rows) Object.freeze(row);
+      Object.freeze(rows);
+    }
+    expect(rows.map(({ outcome }) => outcome)).toEqual(['deployed', 'deploy failed', 'not deployed']);
+  });
+});
+
+describe('the count of outcomes', () => {
+  it('tells failures first and leaves out what no droplet came to', () => {
+    const rows = [aRow(1, { outcome: 'deployed' }), aRow(2, { outcome: 'deployed' }), aRow(3), aRow(4)];
+    expect(countOutcomes(rows)).toBe('2 deployed, 2 not deployed');
+    expect(countOutcomes([...rows, aRow(5, { outcome: 'deploy failed' })])).toMatch(/^1 deploy failed, 2 deployed/);
+    expect(countOutcomes([])).toBe('');
+  });
+});

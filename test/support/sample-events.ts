@@ -1,0 +1,43 @@
+import type { DeployEvent, DeployEventBody } from '../../src/rollout/model.js';
+import { aRow, eventAt, OUT_OF_MEMORY, result, started, V2 } from './scripted-events.js';
+
+const ERROR = {
+  code: 'health-timeout',
+  message: 'Not healthy within 120 s: app restarting (exited 137, out of memory).',
+  source: 'world',
+  hint: 'Give app more memory, then deploy again.',
+  droplet: 'web-2',
+  step: 'health',
+} as const;
+
+const FAILED_ROW = aRow(2, { rotation: 'out', release: V2, health: 'not healthy', outcome: 'deploy failed' });
+
+/** TypeScript refuses this when a type is missing. */
+const BODIES: { [Type in DeployEventBody['type']]: Extract<DeployEventBody, { type: Type }> } = {
+  'rollout-started': started([aRow(1, { release: '', health: '' }), aRow(2, { release: '', health: '' })]),
+  'phase-started': { type: 'phase-started', phase: 'stage' },
+  'batch-started': { type: 'batch-started', batch: 2, droplets: ['web-2'], left: 0 },
+  'step-started': { type: 'step-started', droplet: 'web-2', step: 'switch', release: V2 },
+  'step-progress': { type: 'step-progress', droplet: 'web-2', step: 'health', detail: 'app starting' },
+  'step-finished': { type: 'step-finished', droplet: 'web-2', step: 'probe', ms: 18, detail: 'HTTP 200 in 12 ms' },
+  'step-failed': { type: 'step-failed', droplet: 'web-2', step: 'health', ms: 120_000, error: ERROR },
+  'evidence-collected': { type: 'evidence-collected', droplet: 'web-2', evidence: OUT_OF_MEMORY },
+  'row-changed': { type: 'row-changed', row: FAILED_ROW },
+  notice: { type: 'notice', level: 'warning', message: 'Disk is 92% full.', droplet: 'web-2' },
+  trace: { type: 'trace', what: 'web-2: survey', ms: 41 },
+  'deploy-interrupted': { type: 'deploy-interrupted', signal: 'SIGINT', detail: 'web-2 is brought to a safe end.' },
+  'rollout-finished': {
+    type: 'rollout-finished',
+    result: result('failed', {
+      rows: [aRow(1, { release: V2, outcome: 'deployed' }), FAILED_ROW],
+      durationMs: 151_000,
+      summary: '1 droplet is out of rotation and recorded as such; 1 of 2 is in rotation.',
+      error: ERROR,
+      evidence: [{ droplet: 'web-2', evidence: OUT_OF_MEMORY }],
+      next: 'do-deploy heal production',
+    }),
+  },
+};
+
+/** One event of each type, as docs/events.md shows them. */
+export const SAMPLE_EVENTS: DeployEvent[] = Object.values(BODIES).map((body, index) => eventAt(index * 1_000, body));
