@@ -39,6 +39,13 @@ export interface StatusInvocation extends CommonOptions {
   environment?: string;
 }
 
+export interface LockInvocation extends CommonOptions {
+  command: 'lock';
+  action: 'status' | 'break';
+  environment: string;
+  yes: boolean;
+}
+
 export interface SandboxInvocation extends CommonOptions {
   command: 'sandbox';
   action: 'up' | 'demo';
@@ -51,11 +58,15 @@ export type Invocation =
   | DeployInvocation
   | StatusInvocation
   | HealInvocation
+  | LockInvocation
   | SandboxInvocation
   | { command: 'show'; text: string };
 
 const TEXT = { type: 'string' } as const;
 const SWITCH = { type: 'boolean' } as const;
+
+const ENVIRONMENT = { ...TEXT, describe: 'One of environments: in config/deploy.yml' } as const;
+const YES = { ...SWITCH, alias: 'y', describe: "Don't ask" } as const;
 
 const FLAGS = {
   config: { type: 'string', requiresArg: true, describe: 'Configuration file; config/deploy.yml if left out' },
@@ -70,7 +81,7 @@ const ROLLOUT_FLAGS = {
 } as const;
 
 const DEPLOY_FLAGS = {
-  yes: { type: 'boolean', alias: 'y', describe: "Don't ask before production" },
+  yes: { ...YES, describe: "Don't ask before production" },
   ...ROLLOUT_FLAGS,
   force: { type: 'boolean', describe: 'Deploy even where this release runs already' },
 } as const;
@@ -124,7 +135,7 @@ export function parseArguments(argv: readonly string[], version: string): Invoca
       'Deploy a release',
       (command) =>
         command
-          .positional('environment', { ...TEXT, describe: 'One of environments: in config/deploy.yml' })
+          .positional('environment', ENVIRONMENT)
           .positional('release', {
             ...TEXT,
             describe: 'Value of IMAGE_TAG; image_tag of the configuration if left out',
@@ -141,11 +152,18 @@ export function parseArguments(argv: readonly string[], version: string): Invoca
     .command(
       'heal <environment>',
       'Bring back what a run that died has left out of rotation',
+      (command) => command.positional('environment', ENVIRONMENT).options(ROLLOUT_FLAGS),
+      (parsed: Parsed) => found(healFrom(parsed)),
+    )
+    .command(
+      'lock <action> <environment>',
+      'Show who deploys at the moment, or stop them',
       (command) =>
         command
-          .positional('environment', { ...TEXT, describe: 'One of environments: in config/deploy.yml' })
-          .options(ROLLOUT_FLAGS),
-      (parsed: Parsed) => found(healFrom(parsed)),
+          .positional('action', { ...TEXT, describe: 'status, or break' })
+          .positional('environment', ENVIRONMENT)
+          .options({ yes: YES }),
+      (parsed: Parsed) => found(lockFrom(parsed)),
     )
     .command(
       'sandbox <action>',
@@ -193,6 +211,18 @@ function deployFrom(parsed: Parsed): DeployInvocation {
 
 function healFrom(parsed: Parsed): HealInvocation {
   return { command: 'heal', environment: String(parsed.environment), ...commonFrom(parsed), ...rolloutFrom(parsed) };
+}
+
+function lockFrom(parsed: Parsed): LockInvocation {
+  const { action } = parsed;
+  if (action !== 'status' && action !== 'break') {
+    throw usage(
+      `There is no "lock ${action}".`,
+      'do-deploy lock status ENVIRONMENT, or do-deploy lock break ENVIRONMENT',
+    );
+  }
+  const environment = String(parsed.environment);
+  return { command: 'lock', action, environment, ...commonFrom(parsed), yes: parsed.yes === true };
 }
 
 function rolloutFrom(parsed: Parsed): { allowDowntime: boolean; waitLockMs: number } {

@@ -8,12 +8,12 @@ export const EXIT = {
   /** A wrong argument or configuration: nothing was changed. */
   usage: 2,
   /** Somebody else is deploying. */
-  leaseBusy: 3,
+  leaseHeld: 3,
   interrupted: 130,
 } as const;
 
 export function exitCodeOfError(error: DeployError | ErrorInfo): number {
-  if (error.code === 'lease-busy') return EXIT.leaseBusy;
+  if (error.code === 'lease-held') return EXIT.leaseHeld;
   if (error.code === 'interrupted') return EXIT.interrupted;
   return error.source === 'user' ? EXIT.usage : EXIT.failed;
 }

@@ -25,6 +25,8 @@ async function run(invocation: Invocation): Promise<number> {
       return (await import('./status.js')).statusCommand(invocation, context);
     case 'heal':
       return (await import('./heal.js')).healCommand(invocation, context);
+    case 'lock':
+      return (await import('./lock.js')).lockCommand(invocation, context);
     case 'sandbox':
       return (await import('./sandbox.js')).sandboxCommand(invocation, context);
   }

@@ -1,7 +1,7 @@
 import { hostname, userInfo } from 'node:os';
 import { systemClock } from '../adapters/system-clock.js';
 import type { Settings } from '../config/settings.js';
-import type { DeployPorts } from '../deploy/context.js';
+import { type DeployPorts, reportTo } from '../deploy/context.js';
 import type { SessionOptions } from '../deploy/session.js';
 import { asDeployError } from '../errors.js';
 import type { DeployResult } from '../rollout/model.js';
@@ -23,6 +23,13 @@ export async function runRollout(
   const { allowDowntime, waitLockMs } = invocation;
   const reporter = createOutput(context, invocation, settings.secrets);
   const { interrupted, aborted, dispose } = listenForSignals(process, systemClock);
+  interrupted.addEventListener('abort', () => {
+    reportTo({ clock: systemClock, reporter })({
+      type: 'deploy-interrupted',
+      signal: String(interrupted.reason),
+      detail: 'Bringing the droplet in hand to a safe end; a second signal stops at once.',
+    });
+  });
   const deployer = whoDeploys(context.env, userInfo().username, hostname());
   try {
     const ports = wire(settings, reporter, invocation);

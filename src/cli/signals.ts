@@ -1,4 +1,4 @@
-import type { EventEmitter } from 'node:events';
+import { type EventEmitter, setMaxListeners } from 'node:events';
 import type { Clock } from '../ports.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -22,6 +22,8 @@ export interface Signals {
 export function listenForSignals(process: EventEmitter, clock: Clock): Signals {
   const interrupted = new AbortController();
   const aborted = new AbortController();
+  // Everything that waits in a rollout listens to them; Node would take that for a leak.
+  setMaxListeners(0, interrupted.signal, aborted.signal);
   let firstAt = 0;
 
   const onSignal = (signal: NodeJS.Signals) => {

@@ -9,6 +9,7 @@ const ROLLOUT = { ...COMMON, allowDowntime: false, waitLockMs: 0 };
 const DEPLOY = { command: 'deploy', environment: 'production', ...ROLLOUT, yes: false, force: false };
 const HEAL = { command: 'heal', environment: 'production', ...ROLLOUT };
 const STATUS = { command: 'status', ...COMMON };
+const LOCK = { command: 'lock', action: 'status', environment: 'production', ...COMMON, yes: false };
 const SANDBOX = { command: 'sandbox', action: 'up', droplets: 3, ...COMMON };
 
 describe('the command line', () => {
@@ -36,6 +37,8 @@ describe('the command line', () => {
     ['status production --json', { ...STATUS, environment: 'production', json: true }],
     ['heal production', HEAL],
     ['heal production --wait-lock 30s --allow-downtime', { ...HEAL, waitLockMs: 30_000, allowDowntime: true }],
+    ['lock status production', LOCK],
+    ['lock break production -y --config a.yml', { ...LOCK, action: 'break', yes: true, config: 'a.yml' }],
     ['sandbox up', SANDBOX],
     ['sandbox demo --droplets 5 --folder /tmp/x', { ...SANDBOX, action: 'demo', droplets: 5, folder: '/tmp/x' }],
     ['--version', { command: 'show', text: '1.2.3' }],
@@ -47,6 +50,13 @@ describe('the command line', () => {
     ['', 'Which environment?', 'do-deploy ENVIRONMENT [RELEASE], for example do-deploy staging'],
     ['deploy', 'Which environment?', 'do-deploy ENVIRONMENT [RELEASE], for example do-deploy staging'],
     ['heal', 'Which environment?', 'do-deploy heal ENVIRONMENT'],
+    ['lock', 'Which lock, and which environment?', 'do-deploy lock status ENVIRONMENT'],
+    ['lock status', 'Which lock, and which environment?', 'do-deploy lock status ENVIRONMENT'],
+    [
+      'lock brake test',
+      'There is no "lock brake".',
+      'do-deploy lock status ENVIRONMENT, or do-deploy lock break ENVIRONMENT',
+    ],
     ['sandbox', 'Which sandbox command?', 'do-deploy sandbox up, or do-deploy sandbox demo'],
     ['sandbox upp', 'There is no "sandbox upp".', 'do-deploy sandbox up, or do-deploy sandbox demo'],
     ['sandbox up --droplets 0', '--droplets 0 is not a number from 1 to 50.', '--droplets 3'],
@@ -83,7 +93,7 @@ describe('--help', () => {
 
   it('names every command, option and exit code, in lines that fit a terminal', () => {
     const text = help('--help');
-    for (const word of ['status', 'heal', 'sandbox', 'deploy <environment> [release]', 'Exit codes']) {
+    for (const word of ['status', 'heal', 'lock', 'sandbox', 'deploy <environment> [release]', 'Exit codes']) {
       expect(text).toContain(word);
     }
     const options = ['config', 'json', 'verbose', 'no-color', 'yes', 'allow-downtime', 'wait-lock', 'force', 'version'];

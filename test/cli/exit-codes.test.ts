@@ -23,7 +23,7 @@ describe('the exit code', () => {
     [resultOf('failed', { source: 'world' }), 1],
     [resultOf('failed', { source: 'bug' }), 1],
     [resultOf('failed', { source: 'user' }), 2],
-    [resultOf('failed', { code: 'lease-busy' }), 3],
+    [resultOf('failed', { code: 'lease-held' }), 3],
     [resultOf('interrupted'), 130],
     [resultOf('interrupted', { source: 'user', code: 'interrupted' }), 130],
   ])('of %j is %i', (result, code) => {
@@ -32,7 +32,7 @@ describe('the exit code', () => {
 
   it.each([
     [new DeployError('usage', '', { source: 'user' }), 2],
-    [new DeployError('lease-busy', ''), 3],
+    [new DeployError('lease-held', ''), 3],
     [new DeployError('interrupted', '', { source: 'user' }), 130],
     [new CloudError('server', 'unknown', ''), 1],
   ])('of %s is %i', (error, code) => {
