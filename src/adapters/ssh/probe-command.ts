@@ -1,0 +1,72 @@
+/** The probe as a command, for a droplet whose sshd forbids forwarding (AllowTcpForwarding no). */
+import { isIP } from 'node:net';
+import type { CommandResult, ProbeRequest, ProbeResult, RemoteCommand } from '../../ports.js';
+import { quote } from './quote.js';
+
+/** Exit code of the script when the droplet has nothing to make the request with. */
+const NO_TOOL = 69;
+/** curl's and wget's words for it, and bash's for tcp. */
+const REFUSED = /refused/i;
+
+/**
+ * Prints the HTTP status, of the first address that answers; for tcp nothing. Exit code 0 when there was an answer.
+ */
+export function probeCommand(request: ProbeRequest): RemoteCommand {
+  const { protocol, addresses, port, proxyProtocol, timeoutMs } = request;
+  const seconds = Math.max(1, Math.ceil(timeoutMs / 1000));
+  const tries =
+    protocol === 'tcp' ? `"$address" ${port}` : `"${protocol}://$address:${port}"${quote(request.path || '/')}`;
+  const script = [
+    `for address in ${addresses.map((address) => quote(isIP(address) === 6 && protocol !== 'tcp' ? `[${address}]` : address)).join(' ')}; do`,
+    ...(protocol === 'tcp' ? tcpTry(tries, seconds) : httpTry(tries, seconds, proxyProtocol)),
+    'done',
+    'exit 1',
+  ];
+  return {
+    name: 'probe',
+    args: { protocol, port },
+    script: script.join('\n'),
+    timeoutMs: timeoutMs * addresses.length + 5000,
+    repeatable: true,
+  };
+}
+
+function httpTry(url: string, seconds: number, proxyProtocol: boolean): string[] {
+  const proxy = proxyProtocol ? ' --haproxy-protocol' : '';
+  return [
+    'if command -v curl >/dev/null; then',
+    `  curl -sSgk -o /dev/null -w '%{http_code}' --max-time ${seconds}${proxy} ${url} && exit 0`,
+    ...(proxyProtocol
+      ? []
+      : [
+          'elif command -v wget >/dev/null; then',
+          `  wget -S -O /dev/null -T ${seconds} -t 1 --no-check-certificate ${url} 2>&1 | grep -o 'HTTP/[0-9.]* [0-9]*' | sed 's/.* //;q' | grep . && exit 0`,
+        ]),
+    `else exit ${NO_TOOL}; fi`,
+  ];
+}
+
+function tcpTry(target: string, seconds: number): string[] {
+  return [
+    'if command -v nc >/dev/null; then',
+    `  nc -z -w ${seconds} ${target} && exit 0`,
+    'elif command -v bash >/dev/null && command -v timeout >/dev/null; then',
+    `  timeout ${seconds} bash -c ': </dev/tcp/$0/$1' ${target} && exit 0`,
+    `else exit ${NO_TOOL}; fi`,
+  ];
+}
+
+export function readProbeOutput({ code, stdout, stderr }: CommandResult, ms: number): ProbeResult {
+  if (code === NO_TOOL) {
+    const detail =
+      'cannot be tried: sshd forbids forwarding (AllowTcpForwarding) and there is no curl or wget, or nc for tcp, on the droplet';
+    return { passed: false, detail, ms };
+  }
+  const status = Number(stdout.trim().slice(-3));
+  if (code === 0 && status >= 100) {
+    return { passed: status >= 200 && status < 300, detail: `HTTP ${status} in ${ms} ms`, status, ms };
+  }
+  if (code === 0) return { passed: true, detail: `accepted the connection in ${ms} ms`, ms };
+  if (REFUSED.test(stderr + stdout)) return { passed: false, detail: 'connection refused', ms };
+  return { passed: false, detail: stderr.trim().split('\n').at(-1) || 'no answer', ms };
+}

@@ -1,0 +1,118 @@
+/** Which machines a connection passes on its way to a droplet, and how it introduces itself to each. */
+import { homedir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { SshSettings } from '../../config/settings.js';
+import type { RemoteHost } from '../../ports.js';
+import { knownName } from '../known-hosts.js';
+import type { ClientConfig, HostOptions } from './client-config.js';
+
+/** One SSH server on the way: a jump host or, last, the droplet. */
+export interface Stop {
+  /** For people: `web-1 (203.0.113.5:22)`. */
+  label: string;
+  host: string;
+  port: number;
+  user: string;
+  identity: {
+    /** Absolute paths. */
+    files: string[];
+    /** The files are what deploy.yml says (`ssh.key`): then each must be readable. */
+    required: boolean;
+    /** Offer the agent's keys only where they are those of `files`. */
+    only: boolean;
+  };
+  /** Under this name its key stands in known_hosts. */
+  knownName: string;
+  /** Absolute paths; new keys go into the first. */
+  knownHostsFiles: string[];
+}
+
+/** What ssh tries when nothing names a key. */
+const USUAL_KEYS = ['~/.ssh/id_ed25519', '~/.ssh/id_ecdsa', '~/.ssh/id_rsa'];
+
+/** More hops than this are a loop in the configuration. */
+const MOST_HOPS = 8;
+
+/**
+ * A value from a section about this host wins over deploy.yml, which wins over `Host *`. Throws RangeError when jump hosts
+ * lead round in a circle.
+ */
+export function planRoute(host: RemoteHost, settings: SshSettings, config: ClientConfig, home = homedir()): Stop[] {
+  const { specific, general } = config.lookUp([host.name, host.address]);
+  const target = buildStop({ name: host.name, address: host.address, port: settings.port }, specific, general);
+  return [...jumps(specific.proxyJump ?? general.proxyJump, 0), target];
+
+  function jumps(proxyJump: string | undefined, depth: number): Stop[] {
+    if (proxyJump === undefined || proxyJump.toLowerCase() === 'none') return [];
+    if (depth > MOST_HOPS) throw new RangeError(`ProxyJump of ${host.name} leads round in a circle`);
+    return proxyJump.split(',').flatMap((written, index) => {
+      const hop = parseHop(written.trim());
+      const options = config.lookUp([hop.name]);
+      const stop = buildStop({ ...hop, address: hop.name, port: 22 }, options.specific, options.general, hop);
+      // As ssh does it: only the first of a list is reached by a ProxyJump of its own; the next are reached through it.
+      const own = index === 0 ? (options.specific.proxyJump ?? options.general.proxyJump) : undefined;
+      return [...jumps(own, depth + 1), stop];
+    });
+  }
+
+  function buildStop(
+    base: { name: string; address: string; port: number },
+    specific: HostOptions,
+    general: HostOptions,
+    explicit: { user?: string; port?: number } = {},
+  ): Stop {
+    const user = explicit.user ?? specific.user ?? settings.user;
+    const port = explicit.port ?? specific.port ?? base.port;
+    const address = hostName(specific.hostName ?? general.hostName, base);
+    const expand = (path: string) => expandPath(path, { address, name: base.name, user, port: String(port), home });
+    const fromConfig = (paths: string[]) => paths.filter((path) => path.toLowerCase() !== 'none').map(expand);
+
+    const files = [
+      { paths: fromConfig(specific.identityFiles), required: false },
+      { paths: settings.keyPath === undefined ? [] : [expand(settings.keyPath)], required: true },
+      { paths: fromConfig(general.identityFiles), required: false },
+    ].find(({ paths }) => paths.length > 0) ?? { paths: USUAL_KEYS.map(expand), required: false };
+    const alias = specific.hostKeyAlias ?? general.hostKeyAlias;
+    return {
+      label: base.name === address ? `${base.name}:${port}` : `${base.name} (${address}:${port})`,
+      host: address,
+      port,
+      user,
+      identity: {
+        files: files.paths,
+        required: files.required,
+        only: specific.identitiesOnly ?? general.identitiesOnly ?? false,
+      },
+      knownName: alias?.toLowerCase() ?? knownName(address, port),
+      knownHostsFiles: (specific.userKnownHostsFiles ?? [settings.knownHostsPath]).map(expand),
+    };
+  }
+}
+
+function hostName(written: string | undefined, { name, address }: { name: string; address: string }): string {
+  // `HostName %h` changes nothing in ssh; here %h is the droplet's name, which no resolver need know.
+  if (written === undefined || written === '%h') return address;
+  return written.replace(/%(.)/g, (token, letter) => ({ h: name, n: name, '%': '%' })[letter as string] ?? token);
+}
+
+function parseHop(written: string): { name: string; user?: string; port?: number } {
+  const [, user, bracketed, plain, port] =
+    /^(?:ssh:\/\/)?(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?\/?$/.exec(written) ?? [];
+  return {
+    name: bracketed ?? plain ?? written,
+    ...(user !== undefined && { user }),
+    ...(port !== undefined && { port: Number(port) }),
+  };
+}
+
+/** `~` and the tokens of ssh_config(5) that paths use. */
+function expandPath(
+  path: string,
+  at: { address: string; name: string; user: string; port: string; home: string },
+): string {
+  const tokens: Record<string, string> = { h: at.address, n: at.name, r: at.user, p: at.port, d: at.home, '%': '%' };
+  const expanded = path.replace(/%(.)/g, (token, letter: string) =>
+    letter === 'u' ? userInfo().username : (tokens[letter] ?? token),
+  );
+  return /^~(\/|$)/.test(expanded) ? join(at.home, expanded.slice(1)) : expanded;
+}

@@ -1,0 +1,129 @@
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { clientOf, command, failureOf, startServer } from './ssh-fixture.js';
+
+async function connected(options: Parameters<typeof startServer>[0] = {}) {
+  const server = await startServer(options);
+  const client = clientOf(server);
+  return { server, client, connection: await client.connect() };
+}
+
+describe('a remote command', () => {
+  it('gives its exit code, standard output and standard error as they are', async () => {
+    const { connection } = await connected();
+    const result = await connection.run(command('echo out; echo err >&2; exit 7'));
+    expect(result).toEqual({ code: 7, stdout: 'out\n', stderr: 'err\n' });
+  });
+
+  it('reads what it is given on standard input, byte for byte, and then its end', async () => {
+    const { connection } = await connected();
+    const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, index) => index % 256));
+    const result = await connection.run(command('od -An -v -tx1 | tr -d " \\n"', { stdin: bytes }));
+    expect(result.stdout).toBe(bytes.toString('hex'));
+  });
+
+  it('finds its standard input closed when it is given nothing', async () => {
+    const { connection } = await connected();
+    expect(await connection.run(command('cat; echo end'))).toMatchObject({ code: 0, stdout: 'end\n' });
+  });
+
+  it('shows nothing of its standard input in the command line or the trace', async () => {
+    const { server, client, connection } = await connected();
+    await connection.run(command('cat >/dev/null', { stdin: 'hunter2' }));
+    expect(server.execs.join()).not.toContain('hunter2');
+    expect(client.traces.join()).not.toContain('hunter2');
+    expect(client.traces.at(-1)).toBe('ssh web-1: run test: exit code 0');
+  });
+
+  it('keeps a character whole that came in two packets', async () => {
+    const { connection } = await connected();
+    const script = "printf '\\303'; sleep 0.2; printf '\\274'; printf '\\342\\202' >&2; sleep 0.2; printf '\\254' >&2";
+    expect(await connection.run(command(script))).toMatchObject({ stdout: 'ü', stderr: '€' });
+  });
+
+  it('keeps 4 MB of a flood and says how much it left out', async () => {
+    const { connection } = await connected();
+    const { stdout } = await connection.run(command('head -c 5000000 /dev/zero | tr "\\0" a'));
+    expect(stdout).toMatch(/^a{4194304}\n\[805696 more bytes were left out\]\n$/);
+  });
+
+  it('is an error with the name of the signal when it was killed', async () => {
+    const { connection } = await connected();
+    const error = await failureOf(connection.run(command('kill -KILL $$')));
+    expect(error).toMatchObject({ code: 'ssh-signal', outcome: 'unknown', droplet: 'web-1' });
+    expect(error.message).toContain('SIGKILL');
+  });
+
+  it('is stopped on the droplet when its time is up, and its outcome is unknown', async () => {
+    const { server, connection } = await connected();
+    const script = 'trap "touch stopped; exit 1" TERM; echo started; while :; do sleep 0.05; done';
+    const error = await failureOf(connection.run(command(script, { timeoutMs: 300 })));
+    expect(error).toMatchObject({ code: 'ssh-timeout', outcome: 'unknown' });
+    expect(error.message).toContain('did not end on web-1 within 0.3 s');
+    // Only a signal can have run the trap: standard input was closed long before.
+    await expect.poll(() => existsSync(join(server.home, 'stopped'))).toBe(true);
+    expect(await connection.run(command('echo still here'))).toMatchObject({ code: 0 });
+  });
+
+  it('is stopped by the abort signal', async () => {
+    const { server, connection } = await connected();
+    const abort = new AbortController();
+    const started = once(server, 'exec');
+    const running = failureOf(connection.run(command('sleep 60'), { signal: abort.signal }));
+    await started;
+    abort.abort();
+    expect(await running).toMatchObject({ code: 'ssh-signal', outcome: 'unknown' });
+    expect(await failureOf(connection.run(command('true'), { signal: abort.signal }))).toMatchObject({
+      code: 'ssh-signal',
+    });
+    expect(server.execs).toHaveLength(1);
+  });
+
+  it('runs at most eight at a time on one connection, without a warning from Node', async () => {
+    const { server, connection } = await connected();
+    const warnings: Error[] = [];
+    const listen = (warning: Error) => warnings.push(warning);
+    process.on('warning', listen);
+    const { signal } = new AbortController();
+    const runs = Array.from({ length: 24 }, (_, index) =>
+      connection.run(command(`sleep 0.1; echo ${index}`), { signal }),
+    );
+    const results = await Promise.all(runs);
+    expect(results.map(({ stdout }) => Number(stdout))).toEqual(Array.from({ length: 24 }, (_, index) => index));
+    expect(server.mostSessions).toBe(8);
+    await new Promise((done) => setImmediate(done));
+    process.off('warning', listen);
+    expect(warnings).toEqual([]);
+  });
+
+  it('says what to change when sshd allows too few sessions', async () => {
+    const { connection } = await connected({ maxSessions: 1 });
+    const held = await connection.hold(command('cat'));
+    const error = await failureOf(connection.run(command('true')));
+    await held.close();
+    expect(error).toMatchObject({ code: 'ssh-unreachable', outcome: 'not-applied' });
+    expect(error.hint).toContain('MaxSessions');
+  });
+
+  const nasty = [
+    'set -u',
+    "printf '%s|' 'it''s' \"a \\\\ b\" 'x!y' '$HOME' '`date`' 'ünï' '100%'",
+    "sed 's/a\\nb/c/' <<'END'",
+    "tab:\there 'quoted' \\back!",
+    'END',
+    'echo "args: $#"',
+  ].join('\n');
+  for (const shell of ['/bin/sh', '/bin/bash', '/usr/bin/zsh', '/usr/bin/fish', '/usr/bin/tcsh']) {
+    it.skipIf(!existsSync(shell))(`runs as POSIX sh when the login shell is ${shell}`, async () => {
+      const { connection } = await connected({ shell });
+      expect(await connection.run(command(nasty))).toEqual({
+        code: 0,
+        stdout: "its|a \\ b|x!y|$HOME|`date`|ünï|100%|tab:\there 'quoted' \\back!\nargs: 0\n",
+        stderr: '',
+      });
+      expect(await connection.run(command("echo 'one line'; exit 3"))).toMatchObject({ code: 3, stdout: 'one line\n' });
+    });
+  }
+});

@@ -1,0 +1,320 @@
+/** An SSH server in this process for tests of the SSH adapter: real commands in a folder of its own, and faults. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import { closeSync, fchmodSync, mkdtempSync, openSync, rmSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Server as NetServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import ssh2, { type Connection, type ServerChannel, type Session, type SFTPWrapper } from 'ssh2';
+
+const { OPEN_MODE, STATUS_CODE } = ssh2.utils.sftp;
+
+export interface KeyPair {
+  private: string;
+  /** A line of authorized_keys. */
+  public: string;
+  /** As in known_hosts, without the host: `ssh-ed25519 AAAA…`. */
+  line: string;
+  blob: Buffer;
+}
+
+export type HostKeyType = 'ed25519' | 'ecdsa' | 'rsa';
+
+export function makeKey(type: HostKeyType = 'ed25519', passphrase?: string): KeyPair {
+  const bits = type === 'rsa' ? { bits: 2048 } : type === 'ecdsa' ? { bits: 256 } : {};
+  const locked = passphrase === undefined ? {} : { passphrase, cipher: 'aes256-ctr', rounds: 1 };
+  let pair = ssh2.utils.generateKeyPairSync(type as 'ed25519', { ...bits, ...locked } as never);
+  // One in 200 of ssh2's own ed25519 keys is malformed.
+  while (ssh2.utils.parseKey(pair.private, passphrase) instanceof Error) {
+    pair = ssh2.utils.generateKeyPairSync(type as 'ed25519', { ...bits, ...locked } as never);
+  }
+  const line = pair.public.split(' ').slice(0, 2).join(' ');
+  return { private: pair.private, public: pair.public, line, blob: Buffer.from(line.split(' ')[1] ?? '', 'base64') };
+}
+
+export interface SshServerOptions {
+  hostKeys?: KeyPair[];
+  /** Keys that may log in; the only way to log in. */
+  authorized: KeyPair[];
+  /** The login shell, called with `-c COMMAND`. */
+  shell?: string;
+  forwarding?: boolean;
+  /** Sessions allowed at once on a connection. */
+  maxSessions?: number;
+}
+
+interface Events {
+  exec: [command: string];
+  /** A write of an upload arrived, before it is answered. */
+  write: [offset: number];
+  forward: [address: string];
+  login: [user: string];
+  /** What a client offered or did before its login. */
+  attempt: [method: string];
+  closed: [];
+}
+
+export class SshServer extends EventEmitter<Events> {
+  readonly home = mkdtempSync(join(tmpdir(), 'ssh-home-'));
+  readonly execs: string[] = [];
+  /** Users who logged in, in order. */
+  readonly logins: string[] = [];
+  /** Attempts to log in: `publickey ssh-ed25519`. */
+  readonly attempts: string[] = [];
+  /** Most sessions that were open at once. */
+  mostSessions = 0;
+  /** Set: uploads' writes are not answered. */
+  holdWrites = false;
+  /** Set: the status that the next `open` of a file fails with. */
+  failOpen: number | undefined;
+  readonly options: SshServerOptions;
+  readonly #sockets = new Set<Socket>();
+  readonly #children = new Set<ChildProcess>();
+  readonly #listener: NetServer;
+  #server: InstanceType<typeof ssh2.Server>;
+  #sessions = 0;
+
+  private constructor(options: SshServerOptions) {
+    super();
+    this.options = options;
+    this.#server = this.#makeServer(options.hostKeys ?? [makeKey()]);
+    this.#listener = createServer((socket) => {
+      this.#sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        this.#sockets.delete(socket);
+        this.emit('closed');
+      });
+      this.#server.injectSocket(socket);
+    });
+  }
+
+  static async start(options: SshServerOptions): Promise<SshServer> {
+    const server = new SshServer(options);
+    await server.listen(0);
+    return server;
+  }
+
+  async listen(port: number): Promise<void> {
+    this.#listener.listen(port, '127.0.0.1');
+    await once(this.#listener, 'listening');
+    this.port = this.address().port;
+  }
+
+  port = 0;
+
+  address(): AddressInfo {
+    return this.#listener.address() as AddressInfo;
+  }
+
+  connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** From now on it has other host keys. */
+  rekey(...hostKeys: KeyPair[]): void {
+    this.#server = this.#makeServer(hostKeys);
+  }
+
+  /** Hangs up on everybody. */
+  drop(how: 'end' | 'reset' = 'end'): void {
+    for (const socket of this.#sockets) how === 'reset' ? socket.resetAndDestroy() : socket.destroy();
+  }
+
+  /** Goes silent: connections stay open and nothing is answered. */
+  freeze(): void {
+    for (const socket of this.#sockets) socket.pause();
+  }
+
+  /** Accepts no new connection; those that are stay. */
+  async stopListening(): Promise<void> {
+    this.#listener.close();
+  }
+
+  async stop(): Promise<void> {
+    this.drop();
+    for (const child of this.#children) signalGroup(child, 'SIGKILL');
+    if (this.#listener.listening) await new Promise((done) => this.#listener.close(done));
+    rmSync(this.home, { recursive: true, force: true });
+  }
+
+  #makeServer(hostKeys: KeyPair[]): InstanceType<typeof ssh2.Server> {
+    return new ssh2.Server({ hostKeys: hostKeys.map((key) => key.private) }, (client) => this.#welcome(client));
+  }
+
+  #welcome(client: Connection): void {
+    client.on('error', () => {});
+    client.on('authentication', (context) => {
+      const attempt = context.method === 'publickey' ? `publickey ${context.key.algo}` : context.method;
+      this.attempts.push(attempt);
+      this.emit('attempt', attempt);
+      if (context.method !== 'publickey') return context.reject(['publickey']);
+      const { key, blob, signature, hashAlgo } = context;
+      const known = this.options.authorized.find((pair) => pair.blob.equals(key.data));
+      if (!known) return context.reject(['publickey']);
+      if (blob && signature) {
+        const parsed = ssh2.utils.parseKey(known.public);
+        if (parsed instanceof Error || parsed.verify(blob, signature, hashAlgo) !== true) return context.reject();
+        this.logins.push(context.username);
+        this.emit('login', context.username);
+      }
+      context.accept();
+    });
+    const processes = new Map<number, ChildProcess>();
+    onSignal(client, (channel, name) => {
+      const child = processes.get(channel);
+      if (child) signalGroup(child, `SIG${name}` as NodeJS.Signals);
+    });
+    let open = 0;
+    client.on('session', (accept, reject) => {
+      if (open >= (this.options.maxSessions ?? 10)) return reject();
+      open += 1;
+      this.#sessions += 1;
+      this.mostSessions = Math.max(this.mostSessions, this.#sessions);
+      const session = accept();
+      session.on('close', () => {
+        open -= 1;
+        this.#sessions -= 1;
+      });
+      this.#serve(session, processes);
+    });
+    if (this.options.forwarding !== false) {
+      client.on('tcpip', (accept, reject, { destIP, destPort }) => {
+        this.emit('forward', `${destIP}:${destPort}`);
+        const target = connect({ host: destIP, port: destPort });
+        target.once('error', () => reject());
+        target.once('connect', () => {
+          const stream = accept();
+          target.on('error', () => stream.destroy());
+          stream.on('error', () => target.destroy());
+          stream.on('close', () => target.destroy());
+          stream.pipe(target).pipe(stream);
+        });
+      });
+    }
+  }
+
+  #serve(session: Session, processes: Map<number, ChildProcess>): void {
+    session.on('exec', (accept, _reject, { command }) => {
+      this.execs.push(command);
+      const channel = accept();
+      const child = this.#execute(command, channel);
+      processes.set((channel as unknown as { incoming: { id: number } }).incoming.id, child);
+      this.emit('exec', command);
+    });
+    session.on('sftp', (accept) => this.#transfer(accept()));
+  }
+
+  #execute(command: string, channel: ServerChannel): ChildProcess {
+    channel.on('error', () => {});
+    // A process group of its own, as sshd makes one: signals go to all of it.
+    const child = spawn(this.options.shell ?? '/bin/sh', ['-c', command], {
+      cwd: this.home,
+      env: { PATH: process.env.PATH, HOME: this.home },
+      detached: true,
+    });
+    // Like sshd, it lets a process run on when its channel is closed.
+    this.#children.add(child);
+    child.stdin.on('error', () => {});
+    channel.pipe(child.stdin);
+    child.stdout.pipe(channel, { end: false });
+    child.stderr.pipe(channel.stderr, { end: false });
+    child.on('close', (code, signal) => {
+      this.#children.delete(child);
+      if (signal) channel.exit(signal.slice(3), false, '');
+      else channel.exit(code ?? 255);
+      channel.end();
+    });
+    return child;
+  }
+
+  /** Writes straight into files; as many handles as are open. */
+  #transfer(sftp: SFTPWrapper): void {
+    const path = (name: string) => resolve(this.home, name);
+    const file = (handle: Buffer) => handle.readUInt32BE(0);
+    const attempt = (id: number, work: () => void) => {
+      try {
+        work();
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        const status = code === 'ENOENT' ? STATUS_CODE.NO_SUCH_FILE : STATUS_CODE.FAILURE;
+        sftp.status(id, code === 'EACCES' ? STATUS_CODE.PERMISSION_DENIED : status);
+      }
+    };
+    sftp.on('error', () => {});
+    sftp.on('REALPATH', (id, name) => {
+      sftp.name(id, [{ filename: path(name), longname: '', attrs: {} as never }]);
+    });
+    sftp.on('OPEN', (id, name, flags, attributes) => {
+      if (this.failOpen !== undefined) {
+        sftp.status(id, this.failOpen);
+        this.failOpen = undefined;
+        return;
+      }
+      attempt(id, () => {
+        const exclusive = (flags & OPEN_MODE.EXCL) !== 0;
+        const handle = Buffer.alloc(4);
+        handle.writeUInt32BE(openSync(path(name), exclusive ? 'wx' : 'w', attributes.mode));
+        sftp.handle(id, handle);
+      });
+    });
+    sftp.on('FSETSTAT', (id, handle, { mode }) =>
+      attempt(id, () => {
+        if (mode !== undefined) fchmodSync(file(handle), mode);
+        sftp.status(id, STATUS_CODE.OK);
+      }),
+    );
+    sftp.on('WRITE', (id, handle, offset, data) => {
+      this.emit('write', offset);
+      if (this.holdWrites) return;
+      attempt(id, () => {
+        writeSync(file(handle), data, 0, data.length, offset);
+        sftp.status(id, STATUS_CODE.OK);
+      });
+    });
+    sftp.on('REMOVE', (id, name) =>
+      attempt(id, () => {
+        unlinkSync(path(name));
+        sftp.status(id, STATUS_CODE.OK);
+      }),
+    );
+    sftp.on('CLOSE', (id, handle) =>
+      attempt(id, () => {
+        closeSync(file(handle));
+        sftp.status(id, STATUS_CODE.OK);
+      }),
+    );
+  }
+}
+
+/**
+ * Signals as sshd takes them: at any time. ssh2's own 'signal' event ignores those that come after the end of standard
+ * input.
+ */
+function onSignal(client: Connection, listener: (channel: number, name: string) => void): void {
+  type Handler = (protocol: unknown, channel: number, type: string, wantReply: boolean, data: unknown) => void;
+  const { _protocol } = client as unknown as { _protocol: { _handlers: { CHANNEL_REQUEST: Handler } } };
+  const handlers = _protocol._handlers;
+  const original = handlers.CHANNEL_REQUEST;
+  handlers.CHANNEL_REQUEST = (protocol, channel, type, wantReply, data) => {
+    if (type === 'signal') listener(channel, String(data));
+    else original(protocol, channel, type, wantReply, data);
+  };
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // It ended meanwhile.
+  }
+}
+
+/** Writes a key file as ssh-keygen would leave it, and gives its path. */
+export function writeKey(folder: string, key: KeyPair, name = 'id_test'): string {
+  const path = join(folder, name);
+  writeFileSync(path, key.private, { mode: 0o600 });
+  writeFileSync(`${path}.pub`, `${key.public}\n`);
+  return path;
+}
