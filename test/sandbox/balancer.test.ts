@@ -52,10 +52,12 @@ async function startApp(id: number): Promise<App> {
       response.writeHead(200, { 'content-length': '100' }).write('half', () => response.destroy());
       return;
     }
-    if (request.url === '/held') await released;
+    if (request.url === '/begun') response.writeHead(200).write('half');
+    if (request.url === '/held' || request.url === '/begun') await released;
     let body = '';
     for await (const chunk of request) body += chunk;
-    response.writeHead(200, { 'x-version': `v${id}` }).end(`${request.method} ${body}`);
+    if (!response.headersSent) response.writeHead(200, { 'x-version': `v${id}` });
+    response.end(`${request.method} ${body}`);
   });
   const app: App = { id, healthStatus: 200, requests: [], checks: 0, release, port: await listen(server), server };
   return app;
@@ -231,6 +233,25 @@ describe('the balancer', () => {
     await allUp();
     await expect(get('/cut').then((answer) => answer.text())).rejects.toThrow();
     expect(balancer.failures).toHaveLength(1);
+  });
+
+  it.each(['/held', '/begun'])('does not blame the droplet when the client of %s gives up', async (path) => {
+    await start(1);
+    await allUp();
+    const client = new AbortController();
+    const gone = fetch(balancer.url + path, { signal: client.signal }).then((answer) => {
+      setImmediate(() => client.abort());
+      return answer.text();
+    });
+    if (path === '/held') {
+      await balancer.until(([backend]) => backend?.inFlight === 1, WAIT_MS);
+      client.abort();
+    }
+    await expect(gone).rejects.toThrow('aborted');
+    await balancer.until(([backend]) => backend?.inFlight === 0, WAIT_MS);
+    app(0).release();
+    expect((await get()).status).toBe(200);
+    expect(balancer.failures).toEqual([]);
   });
 
   it('writes the PROXY line first, on checks too', async () => {

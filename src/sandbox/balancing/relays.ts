@@ -38,7 +38,10 @@ export function startRelay(options: RelayOptions): Promise<Relay> {
 }
 
 async function startHttpRelay(options: RelayOptions): Promise<Relay> {
-  const server = http.createServer((request, response) => void relayRequest(options, request, response));
+  const server = http.createServer((request, response) => {
+    // What Node refuses to send on (a path it calls malformed) must not end the sandbox.
+    relayRequest(options, request, response).catch(() => response.destroy());
+  });
   server.keepAliveTimeout = options.idleTimeoutSeconds * 1000;
   const port = await listen(server, options.port);
   return { port, stop: () => shutDown(server) };
@@ -56,6 +59,10 @@ async function relayRequest(options: RelayOptions, request: IncomingMessage, res
     options.onFailure(dropletId, (error as Error).message);
     return sendPage(response, 502, 'The server could not be reached.');
   }
+  if (response.destroyed) {
+    socket.destroy();
+    return;
+  }
   if (options.proxyProtocol) socket.write(PROXY_PROTOCOL_LINE);
   // No keep-alive towards backends: DigitalOcean's default is a new connection for each request.
   const upstream = http.request({
@@ -69,8 +76,9 @@ async function relayRequest(options: RelayOptions, request: IncomingMessage, res
   upstream.on('response', (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.statusMessage, endToEnd(answer));
     pipeline(answer, response, (error) => {
-      // The client saw its connection cut in the middle of the answer.
-      if (error) options.onFailure(dropletId, `cut off: ${error.message}`);
+      // A premature close is the client's own; everything else is the droplet's, and the client sees its answer cut.
+      if (error && error.code !== 'ERR_STREAM_PREMATURE_CLOSE')
+        options.onFailure(dropletId, `cut off: ${error.message}`);
     });
   });
   upstream.on('error', (error) => {
