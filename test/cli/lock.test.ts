@@ -17,7 +17,7 @@ describe('the line of a lock', () => {
       who: 'ann@laptop\u001b[2J',
       release: '20261121T074500Z-v2',
       since: '2026-11-21T07:45:00Z',
-      id: 'a',
+      run: 'a',
     };
     const line = lockLine({ droplet: 'web-1', state: 'held', holder });
     expect(line).toBe('web-1: held: ann@laptop, release 20261121T074500Z-v2, since 2026-11-21T07:45:00Z');
