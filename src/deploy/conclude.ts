@@ -76,8 +76,19 @@ export function conclude(ended: Ended): DeployResult {
     summary: fleetSentence(state),
     ...(!interrupted && error && { error }),
     ...(ended.evidence.length > 0 && { evidence: ended.evidence }),
-    next: stranded.length > 0 ? `do-deploy heal ${environment}` : `do-deploy ${environment} ${release.imageTag}`,
+    ...nextCommand(stranded.length > 0, interrupted, environment, release),
   };
+}
+
+/** A release that failed has to be mended first: then there is no command to name. */
+function nextCommand(
+  stranded: boolean,
+  interrupted: boolean,
+  environment: string,
+  release: ReleaseInfo,
+): { next?: string } {
+  if (stranded) return { next: `do-deploy heal ${environment}` };
+  return interrupted ? { next: `do-deploy ${environment} ${release.imageTag}` } : {};
 }
 
 /** Out of rotation, or not known to be in, or still in the ledger. */

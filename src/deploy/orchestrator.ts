@@ -4,7 +4,7 @@
  * What happens next is the planner's business (rollout/planner.ts); how it is done is a step's (steps/). This loop only
  * carries decisions to steps and outcomes back, and stops carrying when it is told to.
  */
-import { asDeployError, type DeployError } from '../errors.js';
+import { asDeployError, DeployError } from '../errors.js';
 import type { Evidence } from '../rollout/model.js';
 import {
   type Action,
@@ -74,6 +74,18 @@ export async function roll(
   options: RollOptions,
 ): Promise<Rolled> {
   return await new Orchestrator(run, sites, start, options).run();
+}
+
+/** Compose says only that a container is not healthy; the containers say why. */
+function explained(error: DeployError, evidence: Evidence): DeployError {
+  if (error.code !== 'start-failed') return error;
+  const cause = evidence.cause.charAt(0).toUpperCase() + evidence.cause.slice(1);
+  return new DeployError(error.code, cause.replace(/\.?$/, '.'), {
+    ...(error.hint !== undefined && { hint: error.hint }),
+    ...(error.droplet !== undefined && { droplet: error.droplet }),
+    ...(error.step !== undefined && { step: error.step }),
+    cause: error,
+  });
 }
 
 class Orchestrator {
@@ -218,6 +230,7 @@ class Orchestrator {
   async #examine(site: Site, context: StepContext): Promise<undefined> {
     const evidence = await collectEvidence(site, context, this.#error?.message ?? 'unknown');
     this.#evidence.push({ droplet: site.host.name, evidence });
+    this.#error = this.#error && explained(this.#error, evidence);
     this.#report({ type: 'evidence-collected', droplet: site.host.name, evidence });
   }
 

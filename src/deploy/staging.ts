@@ -276,7 +276,7 @@ function pinnedReference(reference: string, image: InspectedImage): string {
 function pullFailed(site: Site, reason: string): DeployError {
   return new DeployError('pull-failed', `The images cannot be pulled on ${site.host.name}: ${reason}`, {
     droplet: site.host.name,
-    hint: 'Check the image’s name and tag, and that it was pushed. Nothing was changed.',
+    hint: 'Check the image’s name and tag, and that it was pushed.',
   });
 }
 
@@ -300,7 +300,7 @@ async function must(site: Site, command: Parameters<Site['connection']['run']>[0
       `${code === 'compose-config' ? 'The release is not accepted' : 'The release cannot be stored'} on ${site.host.name}: ${lastLine(result.stderr)}`,
       {
         droplet: site.host.name,
-        hint: 'Nothing was changed. Check the compose files with `docker compose config`, and the disk of the droplet.',
+        hint: 'Check the compose files with `docker compose config`, and the disk of the droplet.',
       },
     );
   }

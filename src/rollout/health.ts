@@ -119,6 +119,27 @@ function exitPhrase(container: ContainerView): string {
 }
 
 /**
+ * Why a project is not healthy, as far as its containers tell, in one sentence without a full stop: of the containers
+ * that ended, restarted or are unhealthy the first to have been started, because the others may only wait for it.
+ */
+export function causeOf(containers: readonly ContainerView[]): string | undefined {
+  const sick = containers.filter(isSick).sort((a, b) => a.startedAt - b.startedAt);
+  const [container] = sick.filter((one) => one.oomKilled || one.state !== 'running').concat(sick);
+  if (container === undefined) return undefined;
+  const { service } = container;
+  if (container.state !== 'running') return `${service} ${exitPhrase(container)}`;
+  if (container.health === 'unhealthy')
+    return `${service} is unhealthy${container.healthOutput ? `: ${container.healthOutput}` : ''}`;
+  return `${service} restarted ${container.restarts === 1 ? 'once' : `${container.restarts} times`}`;
+}
+
+/** Ended badly, restarted or unhealthy. */
+export function isSick(container: ContainerView): boolean {
+  if (container.state === 'running') return container.health === 'unhealthy' || container.restarts > 0;
+  return container.exitCode !== 0 || container.state === 'restarting';
+}
+
+/**
  * Whether the containers stayed the same while they were watched: none was replaced or started again. A crash loop
  * shows up here even when each look finds it running.
  */

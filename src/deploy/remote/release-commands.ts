@@ -196,7 +196,10 @@ export function finishCommand(
 
 export function logsCommand(app: string, containerIds: readonly string[]): RemoteCommand {
   return command('logs', { app, containerIds }, [
-    ...containerIds.map((id) => `echo '--- ${id}'; docker logs --tail 50 ${quote(id)} 2>&1`),
+    // Standard output and error come one after the other; by their timestamps they are what the container said.
+    ...containerIds.map(
+      (id) => `echo '--- ${id}'; docker logs --timestamps --tail 50 ${quote(id)} 2>&1 | LC_ALL=C sort -s -k1,1`,
+    ),
     'exit 0',
   ]);
 }

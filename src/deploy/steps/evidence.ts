@@ -1,6 +1,6 @@
 /** Collects what a failed droplet has to say, before anything is done to it. */
 
-import { type ContainerView, judgeHealth } from '../../rollout/health.js';
+import { causeOf, isSick, judgeHealth } from '../../rollout/health.js';
 import type { Evidence } from '../../rollout/model.js';
 import type { StepContext } from '../context.js';
 import { logsCommand } from '../remote/release-commands.js';
@@ -24,7 +24,7 @@ export async function collectEvidence(site: Site, run: StepContext, cause: strin
   );
   const logs = splitLogs(stdout);
   return {
-    cause: verdict.kind === 'failed' ? verdict.cause : cause,
+    cause: verdict.kind === 'failed' ? verdict.cause : (causeOf(site.containers) ?? cause),
     containers: shown.map((container) => ({
       service: container.service,
       state: container.state,
@@ -39,11 +39,6 @@ export async function collectEvidence(site: Site, run: StepContext, cause: strin
   };
 }
 
-function isSick(container: ContainerView): boolean {
-  if (container.state === 'running') return container.health === 'unhealthy' || container.restarts > 0;
-  return container.exitCode !== 0 || container.state === 'restarting';
-}
-
 function splitLogs(stdout: string): Map<string, string[]> {
   const logs = new Map<string, string[]>();
   let lines: string[] = [];
@@ -53,7 +48,8 @@ function splitLogs(stdout: string): Map<string, string[]> {
       lines = [];
       logs.set(heading[1], lines);
     } else if (line.trim() !== '') {
-      lines.push(line.slice(0, LINE_LENGTH));
+      // Docker's timestamp has done its work: the lines are in order.
+      lines.push(line.replace(/^\d{4}-\d\d-\d\dT\S+ ?/, '').slice(0, LINE_LENGTH));
       if (lines.length > LOG_LINES) lines.shift();
     }
   }

@@ -31,7 +31,7 @@ export async function awaitHealth(site: Site, run: StepContext): Promise<undefin
 export function unhealthy(droplet: string, verdict: Extract<Verdict, { kind: 'failed' }>): DeployError {
   return new DeployError('unhealthy', `${capital(verdict.cause)}.`, {
     droplet,
-    hint: 'The log of the container is below; mend the image or its settings, then deploy again.',
+    hint: 'Mend the image or its settings, then deploy again.',
   });
 }
 

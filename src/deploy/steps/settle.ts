@@ -30,21 +30,25 @@ export async function settle(site: Site, run: StepContext): Promise<string | und
     if (restarted !== undefined) {
       throw new DeployError('unhealthy', `${restarted} restarted after it had been healthy.`, {
         droplet: site.host.name,
-        hint: 'The log of the container is below; mend the image or its settings, then deploy again.',
+        hint: 'Mend the image or its settings, then deploy again.',
       });
     }
     const result = await probeOnce(site, run.target);
     failedProbes = result === undefined || result.passed ? 0 : failedProbes + 1;
     if (result !== undefined && failedProbes >= 2) throw probeFailed(site, run.target, result);
     const wait = await remaining(site, run, started);
-    if (wait.ms <= 0 && verdict.kind === 'healthy' && failedProbes === 0) return wait.detail;
+    if (wait.ms <= 0 && verdict.kind === 'healthy' && failedProbes === 0) return wait.unheard;
     run.progress(wait.detail);
     await clock.sleep(Math.max(50, Math.min(WATCH_EVERY_MS, wait.ms)));
   }
 }
 
 /** How long to watch on, and what for. */
-async function remaining(site: Site, run: StepContext, started: number): Promise<{ ms: number; detail: string }> {
+async function remaining(
+  site: Site,
+  run: StepContext,
+  started: number,
+): Promise<{ ms: number; detail: string; unheard?: string }> {
   const { clock } = run.ports;
   const check = run.target.healthCheck;
   if (check === undefined) return { ms: started + WATCH_ALONE_MS - clock.now(), detail: 'watching it run' };
@@ -61,7 +65,8 @@ async function remaining(site: Site, run: StepContext, started: number): Promise
     const patience = EFFECT_WITHIN_MS + check.healthyThreshold * interval;
     if (clock.now() - started > patience) {
       if (site.heard) throw silent(site, run);
-      return { ms: 0, detail: 'the balancer could not be heard at the door; it was given time for its checks' };
+      const unheard = 'the balancer could not be heard at the door; it was given time for its checks';
+      return { ms: 0, detail: unheard, unheard };
     }
     const detail = firstArrivalAt === undefined ? 'waiting for the balancer’s first check' : 'the balancer is checking';
     return { ms: interval, detail };

@@ -38,7 +38,7 @@ function startFailed(droplet: string, code: number, output: string): DeployError
     `The containers did not start: ${telling ?? lines.at(-1) ?? `exit code ${code}`}`,
     {
       droplet,
-      hint: 'The log of the container is below; mend the image or its settings, then deploy again.',
+      hint: 'Mend the image or its settings, then deploy again.',
     },
   );
 }
