@@ -26,7 +26,7 @@ describe('docs/events.md', () => {
   it('shows what --json writes (vitest -u puts it there)', async () => {
     const lines = jsonLines();
     const current = document.replace(
-      /(^### `(.+)`$(?:(?!^#)[\s\S])*?^```json\n)[^`]*?(^```$)/gm,
+      /(^### `(.+)`$(?:(?!^#)[\s\S])*?^```jsonl\n)[^`]*?(^```$)/gm,
       (_, head, type, end) => {
         return `${head}${lines.get(type) ?? ''}\n${end}`;
       },
