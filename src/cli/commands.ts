@@ -236,7 +236,9 @@ function rolloutFrom(parsed: Parsed): { allowDowntime: boolean; waitLockMs: numb
 function sandboxFrom(parsed: Parsed): SandboxInvocation {
   const { action } = parsed;
   if (action !== 'up' && action !== 'demo') {
-    throw usage(`There is no "sandbox ${action}".`, 'do-deploy sandbox up, or do-deploy sandbox demo');
+    const hint =
+      'do-deploy sandbox up, or do-deploy sandbox demo; an environment of that name: do-deploy deploy sandbox';
+    throw usage(`There is no "sandbox ${action}".`, hint);
   }
   const droplets = Number(parsed.droplets);
   if (!Number.isInteger(droplets) || droplets < 1 || droplets > 50) {

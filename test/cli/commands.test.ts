@@ -58,7 +58,11 @@ describe('the command line', () => {
       'do-deploy lock status ENVIRONMENT, or do-deploy lock break ENVIRONMENT',
     ],
     ['sandbox', 'Which sandbox command?', 'do-deploy sandbox up, or do-deploy sandbox demo'],
-    ['sandbox upp', 'There is no "sandbox upp".', 'do-deploy sandbox up, or do-deploy sandbox demo'],
+    [
+      'sandbox v2',
+      'There is no "sandbox v2".',
+      'do-deploy sandbox up, or do-deploy sandbox demo; an environment of that name: do-deploy deploy sandbox',
+    ],
     ['sandbox up --droplets 0', '--droplets 0 is not a number from 1 to 50.', '--droplets 3'],
     ['sandbox up --droplets many', '--droplets many is not a number from 1 to 50.', '--droplets 3'],
     ['production --forse', 'There is no option --forse here.', 'did you mean --force?'],
