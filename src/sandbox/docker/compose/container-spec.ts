@@ -81,7 +81,7 @@ function configHash(service: ServiceModel): string {
   const { depends_on, profiles, scale, deploy, ...rest } = service;
   const { replicas, ...otherDeploy } = deploy ?? {};
   return createHash('sha256')
-    .update(stableJson({ ...rest, deploy: otherDeploy }))
+    .update(stableJson({ ...rest, deploy: { resources: {}, placement: {}, ...otherDeploy } }))
     .digest('hex');
 }
 
