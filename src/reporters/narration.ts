@@ -46,6 +46,8 @@ export class Narrator {
     this.rows = applyEvent(before, event);
     this.#measure(event);
     if (event.type === 'rollout-started') this.command = event.command;
+    // A short step needs no word on how it gets on.
+    if (event.type === 'step-started') this.#progressTold.set(stepKey(event), Date.parse(event.at));
     if (event.type === 'rollout-finished') {
       return endingLines(event.result, this.command, { palette: this.#options.palette, width: this.#options.width() });
     }
@@ -75,7 +77,7 @@ export class Narrator {
 
   #progress(event: Extract<DeployEvent, { type: 'step-progress' }>): Remark | undefined {
     if (!this.#options.progress) return undefined;
-    const key = `${event.droplet} ${event.step}`;
+    const key = stepKey(event);
     const now = Date.parse(event.at);
     const told = this.#progressTold.get(key);
     if (!this.#options.verbose && told !== undefined && now - told < PROGRESS_EVERY_MS) return undefined;
@@ -132,6 +134,10 @@ function remarkOn(event: DeployEvent, before: StatusRow[], after: StatusRow[]): 
     default:
       return undefined;
   }
+}
+
+function stepKey({ droplet, step }: { droplet: string; step: string }): string {
+  return `${droplet} ${step}`;
 }
 
 function isSettled(row: StatusRow): boolean {

@@ -80,21 +80,15 @@ Next: do-deploy heal production
   });
 
   it('tell the progress of a step every ten seconds', () => {
-    const progress = Array.from(
-      { length: 25 },
-      (_, second): DeployEventBody => ({
-        type: 'step-progress',
-        droplet: 'web-1',
-        step: 'drain',
-        detail: `${25 - second} connections`,
-      }),
-    );
+    const at = { droplet: 'web-1', step: 'drain' } as const;
+    const progress: DeployEventBody[] = [{ type: 'step-started', ...at }];
+    for (let left = 25; left > 0; left -= 1)
+      progress.push({ type: 'step-progress', ...at, detail: `${left} connections` });
     expect(told(progress)).toEqual([
-      '07:45:00  web-1  draining: 25 connections',
-      '07:45:10  web-1  draining: 15 connections',
-      '07:45:20  web-1  draining: 5 connections',
+      '07:45:10  web-1  draining: 16 connections',
+      '07:45:20  web-1  draining: 6 connections',
     ]);
-    expect(told(progress, { verbose: true })).toHaveLength(25);
+    expect(told(progress, { verbose: true })).toHaveLength(26);
   });
 
   it('keep to warnings, failures and the end when quiet', () => {
