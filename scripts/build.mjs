@@ -1,9 +1,19 @@
 // Compiles src/ to dist/ and marks the command executable. Runs on `npm ci` (prepare), so `npx do-deploy` works at once.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-rmSync('dist', { recursive: true, force: true });
-execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
-chmodSync('dist/cli/main.js', 0o755);
+// Compiled beside and then swapped, so that a failed build leaves the last good one.
+const fresh = `dist.${process.pid}`;
+try {
+  execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', fresh], { stdio: 'inherit' });
+  chmodSync(`${fresh}/cli/main.js`, 0o755);
+  rmSync('dist', { recursive: true, force: true });
+  renameSync(fresh, 'dist');
+} catch (error) {
+  rmSync(fresh, { recursive: true, force: true });
+  // The compiler has said what is wrong.
+  process.exitCode = typeof error.status === 'number' ? error.status : 1;
+  if (typeof error.status !== 'number') throw error;
+}
