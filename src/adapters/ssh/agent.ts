@@ -28,8 +28,12 @@ export function agentKeys(ssh2: Ssh2, socketPath: string, { preferred, only, onP
       });
     }
 
-    override sign(key: ParsedKey, data: Buffer, ...rest: unknown[]): void {
-      Reflect.apply(agent.sign, agent, [key, data, ...rest]);
+    override sign(key: ParsedKey, data: Buffer, options: unknown, done?: (error?: Error | null) => void): void {
+      const finish = (error?: Error | null, ...signature: unknown[]) => {
+        if (error) onProblem('ssh-agent refused to sign');
+        Reflect.apply((done ?? options) as () => void, undefined, [error, ...signature]);
+      };
+      Reflect.apply(agent.sign, agent, [key, data, ...(done ? [options] : []), finish]);
     }
   }
   return new OrderedAgent();

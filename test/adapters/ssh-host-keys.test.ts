@@ -1,0 +1,176 @@
+import { appendFileSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { fingerprintOf, knownHostLine } from '../../src/adapters/known-hosts.js';
+import { createNodeSshShell } from '../../src/adapters/node-ssh-shell.js';
+import { systemClock } from '../../src/adapters/system-clock.js';
+import { makeKey } from '../support/ssh-server.js';
+import { clientOf, command, failureOf, startServer } from './ssh-fixture.js';
+
+const hostKey = makeKey();
+const nameOf = (server: { port: number }) => `[127.0.0.1]:${server.port}`;
+
+describe('the key of a new host', () => {
+  it('is accepted, remembered and told', async () => {
+    const server = await startServer({ hostKeys: [hostKey] });
+    const client = clientOf(server);
+    const connection = await client.connect();
+    expect(connection.fingerprint).toBe(fingerprintOf(hostKey.blob));
+    expect(client.knownHosts()).toBe(`${nameOf(server)} ${hostKey.line}\n`);
+    expect(statSync(client.settings.knownHostsPath).mode & 0o777).toBe(0o600);
+    expect(client.notices).toEqual([
+      `accepted the host key of web-1 (127.0.0.1:${server.port}): ${connection.fingerprint} (ssh-ed25519), now in ${client.settings.knownHostsPath}`,
+    ]);
+    await client.connect();
+    expect(client.knownHosts().split('\n')).toHaveLength(2);
+    expect(client.notices).toHaveLength(1);
+  });
+
+  it('is written hashed where the others are', async () => {
+    const server = await startServer({ hostKeys: [hostKey] });
+    const client = clientOf(server);
+    writeFileSync(client.settings.knownHostsPath, knownHostLine('another', makeKey().blob, true));
+    await client.connect();
+    expect(client.knownHosts()).toMatch(/\n\|1\|\S+ ssh-ed25519 \S+\n$/);
+    expect(client.knownHosts()).not.toContain('127.0.0.1');
+    await clientOf(server, { knownHostsPath: client.settings.knownHostsPath, hostKeys: 'strict' }).connect();
+  });
+
+  it('is remembered for this run when the file cannot be written', async () => {
+    const server = await startServer({ hostKeys: [hostKey] });
+    const client = clientOf(server);
+    mkdirSync(join(client.folder, 'occupied'));
+    writeFileSync(join(client.folder, 'occupied/by-a-file'), '');
+    const settings = { knownHostsPath: join(client.folder, 'occupied/by-a-file/known_hosts') };
+    const readOnly = clientOf(server, settings);
+    await readOnly.connect();
+    expect(readOnly.notices.join()).toContain('for this run only');
+    server.rekey(makeKey());
+    expect(await failureOf(readOnly.connect())).toMatchObject({ code: 'ssh-host-key' });
+  });
+
+  it('is appended whole by fifty connections at once', async () => {
+    const server = await startServer({ hostKeys: [hostKey] });
+    const client = clientOf(server);
+    // A name for each: fifty droplets that happen to live here.
+    const config = join(client.folder, 'config');
+    writeFileSync(config, 'Host web-*\n  HostName 127.0.0.1\n  HostKeyAlias alias-%n\n');
+    const names = Array.from({ length: 50 }, (_, index) => `web-${index}`);
+    for (const name of names) appendFileSync(config, `Host ${name}\n  HostKeyAlias ${name}\n`);
+    writeFileSync(config, names.map((name) => `Host ${name}\n  HostKeyAlias ${name}\n`).join(''));
+    const shell = createNodeSshShell({ settings: { ...client.settings, configPath: config }, clock: systemClock });
+    const connections = await Promise.all(names.map((name, id) => shell.connect({ id, name, address: '127.0.0.1' })));
+    await Promise.all(connections.map((connection) => connection.close()));
+    const lines = client.knownHosts().trimEnd().split('\n').sort();
+    expect(lines).toEqual(names.map((name) => `${name} ${hostKey.line}`).sort());
+  });
+
+  it('is appended once when fifty connections meet the same host', async () => {
+    const server = await startServer({ hostKeys: [hostKey] });
+    const client = clientOf(server);
+    await Promise.all(Array.from({ length: 50 }, () => client.connect()));
+    expect(client.knownHosts()).toBe(`${nameOf(server)} ${hostKey.line}\n`);
+  });
+
+  it('is refused under strict, before anything is sent', async () => {
+    const server = await startServer({ hostKeys: [hostKey] });
+    const client = clientOf(server, { hostKeys: 'strict' });
+    const error = await failureOf(client.connect());
+    expect(error).toMatchObject({ code: 'ssh-host-key', outcome: 'not-applied', droplet: 'web-1' });
+    expect(error.message).toContain(`It presented ${fingerprintOf(hostKey.blob)} (ssh-ed25519)`);
+    expect(error.hint).toContain(
+      `ssh-keyscan -t ed25519 -p ${server.port} 127.0.0.1 >> ${client.settings.knownHostsPath}`,
+    );
+    expect(server.attempts).toEqual([]);
+  });
+});
+
+describe('the key of a known host', () => {
+  it.each(['accept-new', 'strict'] as const)('may not change (%s)', async (hostKeys) => {
+    const server = await startServer({ hostKeys: [hostKey] });
+    const client = clientOf(server, { hostKeys });
+    const expected = makeKey();
+    writeFileSync(client.settings.knownHostsPath, `# mine\n${nameOf(server)} ${expected.line}\n`);
+    const error = await failureOf(client.connect());
+    expect(error).toMatchObject({ code: 'ssh-host-key', outcome: 'not-applied', droplet: 'web-1' });
+    expect(error.message).toBe(
+      `The host key of web-1 (127.0.0.1:${server.port}) has changed: expected ${fingerprintOf(expected.blob)} ` +
+        `(ssh-ed25519, ${client.settings.knownHostsPath}:2), but it presented ${fingerprintOf(hostKey.blob)}. ` +
+        'Nothing was sent to it.',
+    );
+    expect(error.hint).toContain(`ssh-keygen -R '${nameOf(server)}' -f '${client.settings.knownHostsPath}'`);
+    expect(error.hint).toContain('Only if the droplet was rebuilt');
+    expect(server.attempts).toEqual([]);
+  });
+
+  it('is checked again when a lost connection is made again', async () => {
+    const server = await startServer({ hostKeys: [hostKey] });
+    const connection = await clientOf(server).connect();
+    server.rekey(makeKey());
+    server.drop();
+    await expect.poll(() => server.connections()).toBe(0);
+    await new Promise((done) => setImmediate(done));
+    const error = await failureOf(connection.run(command('echo secret', { repeatable: true })));
+    expect(error).toMatchObject({ code: 'ssh-host-key' });
+    expect(server.execs).toEqual([]);
+  });
+
+  it.each(['rsa', 'ecdsa', 'ed25519'] as const)('is the one asked for among several (%s)', async (type) => {
+    const keys = { rsa: makeKey('rsa'), ecdsa: makeKey('ecdsa'), ed25519: makeKey() };
+    const server = await startServer({ hostKeys: Object.values(keys) });
+    const client = clientOf(server, { hostKeys: 'strict' });
+    writeFileSync(client.settings.knownHostsPath, `${nameOf(server)} ${keys[type].line}\n`);
+    expect((await client.connect()).fingerprint).toBe(fingerprintOf(keys[type].blob));
+  });
+
+  it('may not be replaced by one of another type', async () => {
+    const server = await startServer({ hostKeys: [makeKey('ecdsa')] });
+    const client = clientOf(server);
+    writeFileSync(client.settings.knownHostsPath, `${nameOf(server)} ${hostKey.line}\n`);
+    const error = await failureOf(client.connect());
+    expect(error).toMatchObject({ code: 'ssh-host-key' });
+    expect(error.message).toContain(`ssh-ed25519 at ${client.settings.knownHostsPath}:1`);
+  });
+
+  it('may not have been revoked', async () => {
+    const server = await startServer({ hostKeys: [hostKey] });
+    const client = clientOf(server);
+    writeFileSync(client.settings.knownHostsPath, `@revoked * ${hostKey.line}\n`);
+    const error = await failureOf(client.connect());
+    expect(error).toMatchObject({ code: 'ssh-host-key' });
+    expect(error.message).toContain('revoked');
+    expect(server.attempts).toEqual([]);
+  });
+
+  it('is found in any of several files, and a new one goes into the first', async () => {
+    const server = await startServer({ hostKeys: [hostKey] });
+    const client = clientOf(server);
+    const [first, second] = ['first', 'second'].map((name) => join(client.folder, name));
+    const config = join(client.folder, 'config');
+    writeFileSync(config, `Host web-1\n  UserKnownHostsFile ~/first ${second}\n`);
+    writeFileSync(`${second}`, `${nameOf(server)} ${hostKey.line}\n`);
+    const shell = (hostKeys: 'strict' | 'accept-new') =>
+      createNodeSshShell({
+        settings: { ...client.settings, hostKeys, configPath: config },
+        clock: systemClock,
+        home: client.folder,
+      });
+    await (await shell('strict').connect(client.host)).close();
+    writeFileSync(`${second}`, '');
+    await (await shell('accept-new').connect(client.host)).close();
+    expect(statSync(`${first}`).size).toBeGreaterThan(0);
+  });
+
+  it('is checked plainly where a certificate authority is trusted, which is told once', async () => {
+    const server = await startServer({ hostKeys: [hostKey] });
+    const client = clientOf(server, { hostKeys: 'strict' });
+    writeFileSync(
+      client.settings.knownHostsPath,
+      `@cert-authority * ${makeKey().line}\n${nameOf(server)} ${hostKey.line}\n`,
+    );
+    await client.connect();
+    await client.connect();
+    expect(client.notices).toHaveLength(1);
+    expect(client.notices[0]).toContain('certificates are not supported');
+  });
+});

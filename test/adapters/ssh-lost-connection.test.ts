@@ -1,0 +1,190 @@
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import type { NodeSshShellOptions } from '../../src/adapters/node-ssh-shell.js';
+import { clientOf, command, failureOf, startServer } from './ssh-fixture.js';
+
+async function connected(options: Partial<NodeSshShellOptions> = {}) {
+  const server = await startServer();
+  const client = clientOf(server, {}, options);
+  return { server, client, connection: await client.connect() };
+}
+
+const soon = { intervalMs: 100, count: 3 };
+
+describe('a connection that is lost while a command runs', () => {
+  it.each(['end', 'reset'] as const)('leaves the outcome unknown (%s)', async (how) => {
+    const { server, connection } = await connected();
+    const started = once(server, 'exec');
+    const running = failureOf(connection.run(command('sleep 60')));
+    await started;
+    server.drop(how);
+    const error = await running;
+    expect(error).toMatchObject({ code: 'ssh-lost', outcome: 'unknown', source: 'world', droplet: 'web-1' });
+    expect(error.message).toContain('while "test" ran');
+    expect(server.execs).toHaveLength(1);
+  });
+
+  it('is found out by keepalives when the droplet goes silent', async () => {
+    const { server, connection } = await connected({ keepAlive: soon });
+    const started = once(server, 'exec');
+    const running = failureOf(connection.run(command('sleep 60')));
+    await started;
+    server.freeze();
+    const error = await running;
+    expect(error).toMatchObject({ code: 'ssh-lost', outcome: 'unknown' });
+    expect(error.message).toContain('Keepalive timeout');
+  });
+
+  it('is made again, and the command repeated once, when that does no harm', async () => {
+    const { server, connection } = await connected();
+    const started = once(server, 'exec');
+    const script = 'if mkdir first 2>/dev/null; then sleep 60; fi; echo again';
+    const running = connection.run(command(script, { repeatable: true }));
+    await started;
+    await expect.poll(() => server.logins.length).toBe(1);
+    await connection.run(command('until [ -d first ]; do sleep 0.02; done'));
+    server.drop('reset');
+    expect(await running).toMatchObject({ code: 0, stdout: 'again\n' });
+    expect(server.logins).toHaveLength(2);
+  });
+
+  it('is not made a third time', async () => {
+    const { server, connection } = await connected();
+    server.on('exec', () => server.drop());
+    const error = await failureOf(connection.run(command('sleep 60', { repeatable: true })));
+    expect(error).toMatchObject({ code: 'ssh-lost', outcome: 'unknown' });
+    expect(server.execs).toHaveLength(2);
+  });
+
+  it('says both what was lost and why it could not be made again', async () => {
+    const { server, connection } = await connected({ patience: { connectMs: 100, reconnectMs: 100 } });
+    const started = once(server, 'exec');
+    const running = failureOf(connection.run(command('sleep 60', { repeatable: true })));
+    await started;
+    await server.stopListening();
+    server.drop();
+    const error = await running;
+    expect(error).toMatchObject({ code: 'ssh-lost', outcome: 'unknown' });
+    expect(error.message).toMatch(/while "test" ran\. It could not be made again: .* refused the connection\.$/);
+  });
+
+  it('never takes the process down, also when nothing runs', async () => {
+    const { server, connection } = await connected({ keepAlive: soon });
+    await connection.run(command('true'));
+    server.drop('reset');
+    await expect.poll(() => server.connections()).toBe(0);
+    await connection.run(command('true', { repeatable: true }));
+    server.freeze();
+    // Three keepalives go unanswered while nobody waits for anything.
+    await expect
+      .poll(async () => (await connection.run(command('echo back'))).stdout, { timeout: 10_000 })
+      .toBe('back\n');
+  });
+});
+
+describe('a connection that was lost before a command starts', () => {
+  it('is made again for any command, because nothing was sent', async () => {
+    const { server, connection } = await connected();
+    const { fingerprint } = connection;
+    await connection.run(command('true'));
+    server.drop();
+    await expect.poll(() => server.connections()).toBe(0);
+    await new Promise((done) => setImmediate(done));
+    expect(await connection.run(command('echo once', { repeatable: false }))).toMatchObject({ stdout: 'once\n' });
+    expect(server.execs.filter((line) => line.includes('once'))).toHaveLength(1);
+    expect(connection.fingerprint).toBe(fingerprint);
+  });
+
+  it('is made again once for many commands', async () => {
+    const { server, connection } = await connected();
+    server.drop();
+    await expect.poll(() => server.connections()).toBe(0);
+    await new Promise((done) => setImmediate(done));
+    await Promise.all(Array.from({ length: 12 }, () => connection.run(command('true'))));
+    expect(server.logins).toHaveLength(2);
+  });
+
+  it('is waited for while the droplet restarts', async () => {
+    const { server, client, connection } = await connected();
+    const { port } = server;
+    await server.stopListening();
+    server.drop();
+    await expect.poll(() => server.connections()).toBe(0);
+    const running = connection.run(command('echo up'));
+    await expect.poll(() => client.traces.join()).toContain('Trying again');
+    await server.listen(port);
+    expect(await running).toMatchObject({ stdout: 'up\n' });
+  });
+
+  it('gives up after three tries', async () => {
+    const { server, client, connection } = await connected();
+    await server.stopListening();
+    server.drop();
+    await expect.poll(() => server.connections()).toBe(0);
+    const error = await failureOf(connection.run(command('true')));
+    expect(error).toMatchObject({ code: 'ssh-unreachable', outcome: 'not-applied' });
+    expect(client.traces.filter((trace) => trace.includes('Trying again'))).toHaveLength(2);
+  });
+});
+
+describe('an upload whose connection is lost', () => {
+  it('is repeated from the beginning', async () => {
+    const { server, connection } = await connected();
+    const content = Buffer.alloc(300_000, 'x');
+    server.holdWrites = true;
+    const writing = once(server, 'write');
+    const upload = connection.upload({ path: '~/file', content, mode: 0o600, timeoutMs: 30_000 });
+    await writing;
+    server.holdWrites = false;
+    server.drop('reset');
+    await upload;
+    expect(server.logins).toHaveLength(2);
+    expect((await connection.run(command('wc -c <file'))).stdout.trim()).toBe('300000');
+  });
+
+  it('fails when the connection stays away, although SFTP itself would wait for ever', async () => {
+    const { server, connection } = await connected({ patience: { connectMs: 100, reconnectMs: 100 } });
+    server.holdWrites = true;
+    const writing = once(server, 'write');
+    const upload = connection.upload({ path: '~/file', content: Buffer.alloc(10), mode: 0o600, timeoutMs: 30_000 });
+    const failure = failureOf(upload);
+    await writing;
+    await server.stopListening();
+    server.drop();
+    expect(await failure).toMatchObject({ code: 'ssh-lost', outcome: 'unknown' });
+  });
+
+  it('fails when its time is up', async () => {
+    const { server, connection } = await connected();
+    server.holdWrites = true;
+    const upload = connection.upload({ path: '~/file', content: Buffer.alloc(10), mode: 0o600, timeoutMs: 200 });
+    const error = await failureOf(upload);
+    expect(error).toMatchObject({ code: 'ssh-timeout', outcome: 'unknown' });
+    expect(error.message).toContain('~/file');
+  });
+});
+
+describe('closing a connection', () => {
+  it('ends what still runs on it and refuses anything further', async () => {
+    const { server, connection } = await connected();
+    const started = once(server, 'exec');
+    const running = failureOf(connection.run(command('sleep 60', { repeatable: true })));
+    await started;
+    await connection.close();
+    expect(await running).toMatchObject({ code: 'ssh-lost' });
+    expect(await failureOf(connection.run(command('true')))).toMatchObject({
+      code: 'ssh-lost',
+      outcome: 'not-applied',
+    });
+    await expect.poll(() => server.connections()).toBe(0);
+  });
+
+  it('takes a second at most when the droplet is silent', async () => {
+    const { server, connection } = await connected();
+    server.freeze();
+    const began = Date.now();
+    await connection.close();
+    expect(Date.now() - began).toBeLessThan(10_000);
+    await connection.close();
+  });
+});

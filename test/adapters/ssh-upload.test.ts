@@ -1,0 +1,87 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import ssh2 from 'ssh2';
+import { describe, expect, it } from 'vitest';
+import { clientOf, failureOf, startServer } from './ssh-fixture.js';
+
+async function connected() {
+  const server = await startServer();
+  return { server, connection: await clientOf(server).connect() };
+}
+
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+const timeoutMs = 60_000;
+
+describe('an upload', () => {
+  it('puts 20 MB where they belong, byte for byte', async () => {
+    const { server, connection } = await connected();
+    const content = randomBytes(20 * 1024 * 1024 + 17);
+    mkdirSync(join(server.home, 'do-deploy'));
+    await connection.upload({ path: '~/do-deploy/release.tar', content, mode: 0o644, timeoutMs });
+    expect(sha256(readFileSync(join(server.home, 'do-deploy/release.tar')))).toBe(sha256(content));
+  });
+
+  it('keeps no more than 512 KB on the way, so that keepalives get through', async () => {
+    const { server, connection } = await connected();
+    server.holdWrites = true;
+    let writes = 0;
+    server.on('write', () => {
+      writes += 1;
+    });
+    const content = Buffer.alloc(4 * 1024 * 1024);
+    await failureOf(connection.upload({ path: '~/big', content, mode: 0o600, timeoutMs: 300 }));
+    expect(writes).toBe(16);
+  });
+
+  it.each([0, 1, 32_768, 32_769])('writes %i bytes', async (length) => {
+    const { server, connection } = await connected();
+    const content = randomBytes(length);
+    await connection.upload({ path: join(server.home, 'file'), content, mode: 0o600, timeoutMs });
+    expect(readFileSync(join(server.home, 'file'))).toEqual(content);
+  });
+
+  it.each([0o600, 0o644, 0o755])('gives the file the mode %o whatever the umask', async (mode) => {
+    const { server, connection } = await connected();
+    const before = process.umask(0o077);
+    await connection
+      .upload({ path: '~/file', content: Buffer.from('x'), mode, timeoutMs })
+      .finally(() => process.umask(before));
+    expect(statSync(join(server.home, 'file')).mode & 0o777).toBe(mode);
+  });
+
+  it('never lets others read a secret, not even before its first byte', async () => {
+    const { server, connection } = await connected();
+    const modes = new Set<number>();
+    server.on('write', () => modes.add(statSync(join(server.home, '.env')).mode & 0o777));
+    const content = Buffer.alloc(100_000, 's');
+    await connection.upload({ path: '~/.env', content, mode: 0o600, timeoutMs });
+    expect([...modes]).toEqual([0o600]);
+  });
+
+  it('replaces the rest of an upload that was cut off, and follows no link', async () => {
+    const { server, connection } = await connected();
+    writeFileSync(join(server.home, 'elsewhere'), 'untouched', { mode: 0o644 });
+    symlinkSync(join(server.home, 'elsewhere'), join(server.home, 'file'));
+    await connection.upload({ path: '~/file', content: Buffer.from('new'), mode: 0o600, timeoutMs });
+    expect(readFileSync(join(server.home, 'elsewhere'), 'utf8')).toBe('untouched');
+    expect(readFileSync(join(server.home, 'file'), 'utf8')).toBe('new');
+    expect(statSync(join(server.home, 'file')).mode & 0o777).toBe(0o600);
+  });
+
+  it('says what is wrong and what to do when it fails', async () => {
+    const { server, connection } = await connected();
+    const file = { content: Buffer.from('x'), mode: 0o600, timeoutMs };
+    const missing = await failureOf(connection.upload({ ...file, path: '~/no/such/file' }));
+    expect(missing).toMatchObject({ code: 'ssh-transfer', droplet: 'web-1' });
+    expect(missing.message).toBe('~/no/such/file could not be uploaded to web-1: there is no folder ~/no/such.');
+
+    server.failOpen = ssh2.utils.sftp.STATUS_CODE.PERMISSION_DENIED;
+    const denied = await failureOf(connection.upload({ ...file, path: '/etc/file' }));
+    expect(denied.message).toContain('permission denied');
+
+    server.failOpen = ssh2.utils.sftp.STATUS_CODE.FAILURE;
+    const full = await failureOf(connection.upload({ ...file, path: '~/file' }));
+    expect(full.hint).toContain('df -h ~');
+  });
+});
