@@ -22,7 +22,7 @@ export function rowsOf(state: RolloutState, sites: readonly Site[], release: Rel
       health: droplet === undefined ? '' : droplet.healthy ? 'healthy' : 'not healthy',
       outcome: droplet === undefined ? 'not deployed' : outcomeOf(droplet),
       ...(step !== undefined && { step }),
-      ...(droplet?.failure && { detail: droplet.failure.code }),
+      ...(droplet?.failure && { detail: droplet.failure.message }),
     };
   });
 }
@@ -74,7 +74,8 @@ export function conclude(ended: Ended): DeployResult {
     ...base,
     outcome: interrupted ? 'interrupted' : 'failed',
     summary: fleetSentence(state),
-    ...(!interrupted && error && { error }),
+    // Once droplets were changed it is a failed deploy, whoever has to mend what.
+    ...(!interrupted && error && { error: { ...error, source: error.source === 'user' ? 'world' : error.source } }),
     ...(ended.evidence.length > 0 && { evidence: ended.evidence }),
     ...nextCommand(stranded.length > 0, interrupted, environment, release),
   };

@@ -208,7 +208,11 @@ class Orchestrator {
       this.#report({ type: 'step-failed', droplet, step, ms: clock.now() - started, error: failure.info() });
       if (failure.code === 'lease-lost') return { kind: 'halted', code: failure.code };
       const blame = RELEASE_FAULTS.has(failure.code) ? 'release' : 'world';
-      return { kind: 'failed', droplet: action.droplet, failure: { step, code: failure.code, blame } };
+      return {
+        kind: 'failed',
+        droplet: action.droplet,
+        failure: { step, code: failure.code, message: failure.message, blame },
+      };
     } finally {
       this.#waits.delete(action.droplet);
     }

@@ -19,6 +19,8 @@ export type PlannedStep = RollingStep | 'evidence';
 export interface Failure {
   step: PlannedStep;
   code: string;
+  /** For people. */
+  message: string;
   /** `release`: what was deployed is at fault, so going back helps. `world`: it does not. */
   blame: 'release' | 'world';
 }

@@ -59,7 +59,11 @@ function refused(status: number, response: unknown, context: FailureContext): Fa
   const { call } = context;
   const said = apiError(response, context.token);
   const failed = (kind: CloudError['kind'], message: string, hint: string, outcome: Outcome = 'not-applied') =>
-    new CloudError(kind, outcomeOf(call, outcome), `${message}${said?.request ?? ''}`, { hint });
+    new CloudError(kind, outcomeOf(call, outcome), `${message}${said?.request ?? ''}`, {
+      hint,
+      // A wrong token or a missing scope is a setting to mend, not an accident.
+      source: kind === 'unauthorized' || kind === 'forbidden' ? 'user' : 'world',
+    });
   const answered = `DigitalOcean answered ${status} when asked to ${call.purpose}${said ? `: ${said.message}` : '.'}`;
 
   if (status === 429) return tooMany(response, context);
