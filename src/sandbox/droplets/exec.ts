@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Connection, ServerChannel, Session } from 'ssh2';
+import type { ServerChannel, Session } from 'ssh2';
 
 /** How commands run on a droplet. */
 export interface ExecSettings {
@@ -27,12 +27,12 @@ export class Executor {
     this.#settings = settings;
   }
 
-  /** Serves `exec`, and `shell` without a terminal; there are no terminals. */
-  serve(session: Session, connection: Connection): void {
+  /** Serves `exec`, and `shell` without a terminal; there are no terminals. `lost` aborts with the connection. */
+  serve(session: Session, lost: AbortSignal): void {
     session.on('exec', (accept, _reject, { command }) =>
-      this.#start(session, connection, accept(), ['-c', this.#onThisDisk(command)]),
+      this.#start(session, lost, accept(), ['-c', this.#onThisDisk(command)]),
     );
-    session.on('shell', (accept) => this.#start(session, connection, accept(), []));
+    session.on('shell', (accept) => this.#start(session, lost, accept(), []));
   }
 
   /** Resolves when all processes are gone. */
@@ -51,21 +51,15 @@ export class Executor {
     return this.#settings.faults.diskFull ? `${FULL_DISK}${command}` : command;
   }
 
-  #start(session: Session, connection: Connection, channel: ServerChannel, args: string[]): void {
+  #start(session: Session, lost: AbortSignal, channel: ServerChannel, args: string[]): void {
     channel.on('error', () => {});
     channel.stderr.on('error', () => {});
-    let closed = false;
-    const notice = () => {
-      closed = true;
-    };
-    channel.once('close', notice);
-    connection.once('close', notice);
     setTimeout(() => {
-      if (!closed) this.#run(session, connection, channel, args);
+      if (!lost.aborted) this.#run(session, lost, channel, args);
     }, this.#settings.faults.execDelayMs);
   }
 
-  #run(session: Session, connection: Connection, channel: ServerChannel, args: string[]): void {
+  #run(session: Session, lost: AbortSignal, channel: ServerChannel, args: string[]): void {
     const { cwd, env } = this.#settings;
     const child = spawn('/bin/sh', args, { cwd, env, detached: true, stdio: 'pipe' });
     this.#running.add(child);
@@ -79,9 +73,13 @@ export class Executor {
       signalGroup(child, `SIG${name}` as NodeJS.Signals);
     });
 
-    const abandon = () => this.#abandon(child);
+    let abandoned = false;
+    const abandon = () => {
+      if (!abandoned) this.#abandon(child);
+      abandoned = true;
+    };
     channel.once('close', abandon);
-    connection.once('close', abandon);
+    lost.addEventListener('abort', abandon);
     child.on('error', () => {
       this.#running.delete(child);
       channel.exit(255);
@@ -90,7 +88,7 @@ export class Executor {
     // `close` and not `exit`: like sshd, wait for whoever still holds the command's output.
     child.on('close', (code, signal) => {
       this.#running.delete(child);
-      connection.removeListener('close', abandon);
+      lost.removeEventListener('abort', abandon);
       if (!channel.writable) return;
       if (signal !== null) channel.exit(signal.slice(3));
       else channel.exit(code ?? 255);

@@ -130,7 +130,8 @@ class SftpSession {
     this.#on('RMDIR', async (path: string) => fs.rmdir(await this.#link(path)));
     this.#on('REMOVE', async (path: string) => fs.unlink(await this.#link(path)));
     this.#on('RENAME', async (from: string, to: string) => rename(await this.#link(from), await this.#link(to)));
-    this.#on('SYMLINK', async (target: string, link: string) => fs.symlink(target, await this.#link(link)));
+    // Whatever its types say, ssh2 gives the link's own path first.
+    this.#on('SYMLINK', async (link: string, target: string) => fs.symlink(target, await this.#link(link)));
 
     sftp.on('READLINK', (id: number, path: string) =>
       this.#answer(id, async () => this.#name(id, await fs.readlink(await this.#link(path)))),

@@ -1,7 +1,9 @@
+import { setMaxListeners } from 'node:events';
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
 import ssh2, { type AuthContext, type Connection, type ParsedKey, type ServerChannel } from 'ssh2';
 import type { Executor } from './exec.js';
 import type { DropletFaults } from './faults.js';
+import { type KeyPair, makeKeyPair } from './keys.js';
 import { type SftpSettings, serveSftp } from './sftp.js';
 import { Wire, type WireConditions } from './wire.js';
 
@@ -19,18 +21,12 @@ export interface SshServerOptions {
   forward(address: string, port: number): Promise<Socket>;
 }
 
-interface HostKey {
-  private: string;
-  /** `ssh-ed25519 AAAA…` */
-  public: string;
-}
-
 /** A droplet's sshd on a free loopback port: public key authentication, exec, SFTP and local forwarding. */
 export class SshServer {
   readonly #options: SshServerOptions;
   readonly #authorized: ParsedKey;
-  readonly #hostKey = makeHostKey();
-  #otherHostKey: HostKey | undefined;
+  readonly #hostKey = makeKeyPair();
+  #otherHostKey: KeyPair | undefined;
   readonly #wires = new Set<Wire>();
   #listener: NetServer | undefined;
   #port = 0;
@@ -117,15 +113,19 @@ export class SshServer {
     server.injectSocket(wire as unknown as Socket);
   }
 
-  #currentHostKey(): HostKey {
+  #currentHostKey(): KeyPair {
     if (!this.#options.faults.hostKeyChanged) return this.#hostKey;
-    this.#otherHostKey ??= makeHostKey();
+    this.#otherHostKey ??= makeKeyPair();
     return this.#otherHostKey;
   }
 
   #serve(connection: Connection): void {
     // Without a listener, an RST from a client would end the whole sandbox.
     connection.on('error', () => {});
+    const lost = new AbortController();
+    // One for every command that runs.
+    setMaxListeners(0, lost.signal);
+    connection.on('close', () => lost.abort());
     connection.on('authentication', (context) => {
       if (this.#accepts(context)) context.accept();
       else context.reject(['publickey']);
@@ -133,7 +133,7 @@ export class SshServer {
     connection.on('session', (accept) => {
       const session = accept();
       session.on('error', () => {});
-      this.#options.executor.serve(session, connection);
+      this.#options.executor.serve(session, lost.signal);
       session.on('sftp', (acceptSftp) => serveSftp(acceptSftp(), this.#options.sftp));
     });
     connection.on('tcpip', (accept, reject, { destIP, destPort }) => {
@@ -162,9 +162,4 @@ function join(channel: ServerChannel | undefined, socket: Socket): void {
   channel.pipe(socket).pipe(channel);
   channel.on('close', () => socket.destroy());
   socket.on('close', () => channel.end());
-}
-
-function makeHostKey(): HostKey {
-  const pair = ssh2.utils.generateKeyPairSync('ed25519');
-  return { private: pair.private, public: pair.public.split(' ').slice(0, 2).join(' ') };
 }
