@@ -30,7 +30,7 @@ describe('refusals are final', () => {
     api().get(balancerPath).reply(401, errorBody('unauthorized', 'Unable to authenticate you'));
     const { cloud, clock, traces } = cloudOn();
     const { error, ms } = await failureOf(clock, cloud.getLoadBalancer(LB_ID));
-    expect(error.info()).toMatchObject({ code: 'cloud-unauthorized', source: 'world' });
+    expect(error.info()).toMatchObject({ code: 'cloud-unauthorized', source: 'user' });
     expect(error.message).toBe('DigitalOcean refused the token (401). Request 4d9d8375-3c56-4925-a3e7-eb137fed17e9.');
     expect(error.hint).toContain('DO_TOKEN');
     expect(error.hint).toContain('load_balancer:update, droplet:read');
