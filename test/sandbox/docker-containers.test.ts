@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checked, DockerLab, SHOP_CHECK } from './docker-lab.js';
+import { eventually } from './eventually.js';
 
 describe('a container', () => {
   it.each([
@@ -182,7 +183,7 @@ describe('docker ps and inspect', () => {
   it('names a published port by where it really is', async () => {
     const lab = new DockerLab();
     await lab.up("services:\n  app: { image: 'example/shop:v1', ports: ['80:3000'], restart: 'on-failure:3' }\n");
-    await expect.poll(() => lab.container('app').portOf(3000)).toBeDefined();
+    await eventually(() => lab.container('app').portOf(3000)).toBeDefined();
     const [shown] = JSON.parse((await lab.docker(['inspect', lab.container('app').id])).stdout);
     expect(shown).toMatchObject({
       Id: lab.container('app').id,

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { expect, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
 import type { CallResult } from '../../src/sandbox/docker/cli/call.js';
 import { runStandIn } from '../../src/sandbox/docker/cli/run.js';
 import type { Container } from '../../src/sandbox/docker/container.js';
@@ -9,6 +9,7 @@ import { Engine } from '../../src/sandbox/docker/engine.js';
 import { exampleRegistry } from '../../src/sandbox/docker/images/example-registry.js';
 import type { Registry } from '../../src/sandbox/docker/registry.js';
 import { type DropletFaults, NO_FAULTS } from '../../src/sandbox/droplets/faults.js';
+import { eventually } from './eventually.js';
 
 /** A stand-in Docker in a folder of its own, without a droplet around it; gone when the test is over. */
 export class DockerLab {
@@ -97,7 +98,7 @@ export class DockerLab {
     path: string,
   ): Promise<{ status: number; body: string; headers: Headers }> {
     // A container has started before its program listens.
-    await expect.poll(() => this.container(service).portOf(containerPort)).toBeDefined();
+    await eventually(() => this.container(service).portOf(containerPort)).toBeDefined();
     const port = this.container(service).portOf(containerPort);
     const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: 'close' } });
     return { status: response.status, body: await response.text(), headers: response.headers };

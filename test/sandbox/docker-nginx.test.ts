@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readNginxConfig } from '../../src/sandbox/docker/images/nginx-config.js';
 import { checked, DockerLab, SHOP_CHECK } from './docker-lab.js';
+import { eventually } from './eventually.js';
 
 const project = (tag = 'v1') => `services:
   app: { image: 'example/shop:${tag}', ${SHOP_CHECK} }
@@ -43,7 +44,7 @@ describe('the nginx image', () => {
     const lab = await serving('location / { proxy_pass http://app; }');
     const before = lab.container('app').log.length;
     const slow = lab.get('web', 80, '/slow?ms=60000');
-    await expect.poll(() => lab.container('app').log.length).toBeGreaterThan(before + 1);
+    await eventually(() => lab.container('app').log.length).toBeGreaterThan(before + 1);
     lab.container('app').stop();
     expect((await slow).status).toBe(502);
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checked, DockerLab, SHOP_CHECK, UP } from './docker-lab.js';
+import { eventually } from './eventually.js';
 
 const shop = (tag: string, more = '') => `services:
   app:
@@ -111,7 +112,7 @@ describe('docker compose up', () => {
       () => 'cut',
     );
     // The request is in when the health of the app has been asked once more after it.
-    await expect.poll(() => lab.container('app').log.length).toBeGreaterThan(2);
+    await eventually(() => lab.container('app').log.length).toBeGreaterThan(2);
     await lab.up(shop('v2'));
     expect(await slow).toBe('cut');
   });
@@ -170,7 +171,7 @@ describe('docker compose up', () => {
 `,
     );
     const result = lab.compose(UP, { signal: gone.signal });
-    await expect.poll(() => lab.container('app').status).toBe('running');
+    await eventually(() => lab.container('app').status).toBe('running');
     gone.abort();
     expect((await result).code).toBe(130);
     expect(lab.container('web').status).toBe('created');

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { parseDropletFaults } from '../../src/sandbox/droplets/faults.js';
 import { connectTo, ending, endOf, open, run, startDroplet } from './droplet-lab.js';
+import { eventually } from './eventually.js';
 
 describe('a droplet in trouble', () => {
   it('refuses connections, keeps live ones, and listens on the same port again', async () => {
@@ -48,7 +49,7 @@ describe('a droplet in trouble', () => {
     client.destroy();
     await droplet.setFaults({ ssh: 'up' });
     const again = await connectTo(droplet);
-    await expect.poll(async () => (await run(again, 'ls ended')).code).toBe(0);
+    await eventually(async () => (await run(again, 'ls ended')).code).toBe(0);
   });
 
   it('answers late', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { makeKeyPair } from '../../src/sandbox/droplets/keys.js';
 import { connectTo, ending, open, run, startDroplet } from './droplet-lab.js';
+import { eventually } from './eventually.js';
 
 describe('logging in to a droplet', () => {
   it('needs the right key and the right user', async () => {
@@ -97,7 +98,7 @@ describe('a command on a droplet', () => {
     const channel = await open(client, 'echo ready; cat >/dev/null; echo gone >noticed');
     await new Promise((resolve) => channel.once('data', resolve));
     client.destroy();
-    await expect.poll(() => existsSync(join(droplet.home, 'noticed'))).toBe(true);
+    await eventually(() => existsSync(join(droplet.home, 'noticed'))).toBe(true);
   });
 
   it('gets a SIGHUP at the loss, when that is switched on', async () => {
@@ -109,7 +110,7 @@ describe('a command on a droplet', () => {
     const channel = await open(client, script);
     await new Promise((resolve) => channel.once('data', resolve));
     client.destroy();
-    await expect.poll(() => existsSync(join(droplet.home, 'hung-up'))).toBe(true);
+    await eventually(() => existsSync(join(droplet.home, 'hung-up'))).toBe(true);
   });
 
   it('ends with its droplet', async () => {
@@ -118,7 +119,7 @@ describe('a command on a droplet', () => {
     const channel = await open(client, 'echo $$; sleep 1000');
     const pid = await new Promise<number>((resolve) => channel.once('data', (chunk: Buffer) => resolve(Number(chunk))));
     await droplet.stop();
-    await expect.poll(() => isAlive(pid)).toBe(false);
+    await eventually(() => isAlive(pid)).toBe(false);
   });
 });
 
@@ -163,16 +164,30 @@ describe('the stand-ins on a droplet', () => {
 
   it('end with their client', async () => {
     const droplet = await startDroplet();
-    await droplet.setFaults({ pullDelayMs: 3_600_000 });
     const client = await connectTo(droplet);
-    writeFileSync(join(droplet.home, 'compose.yml'), 'services:\n  app: { image: nginx }\n');
-    const pull = run(
-      client,
-      'docker compose -p x -f compose.yml pull -q & sleep 0.2; kill $!; wait $!; echo "ended $?"',
+    const check =
+      "healthcheck: { test: [CMD, curl, -f, 'http://localhost:3000/healthz'], interval: 50ms, start_period: 1h }";
+    writeFileSync(
+      join(droplet.home, 'compose.yml'),
+      `services:
+  app: { image: 'example/shop:slow-start', ${check} }
+  web: { image: nginx, depends_on: { app: { condition: service_healthy } } }
+`,
     );
-    expect((await pull).stdout).toBe('ended 143\n');
-    await droplet.setFaults({ pullDelayMs: 0 });
-    expect(droplet.engine.images.list()).toEqual([]);
+    const compose = 'docker compose -p shop -f compose.yml';
+    expect((await run(client, `${compose} pull -q`)).code).toBe(0);
+    const channel = await open(
+      client,
+      `${compose} up -d --no-build --pull never & read -r line; kill $!; wait $!; echo "ended $?"`,
+    );
+    const ended = ending(channel);
+    const started = () => droplet.engine.containers().find(({ service }) => service === 'app');
+    await eventually(() => started()?.status).toBe('running');
+    // A client that was killed does not go on when what it waited for has come.
+    channel.write('kill it\n');
+    expect((await ended).stdout).toBe('ended 143\n');
+    await started()?.until(({ health }) => health?.status === 'healthy', AbortSignal.timeout(30_000));
+    expect(droplet.engine.containers().find(({ service }) => service === 'web')?.status).toBe('created');
   });
 
   it('give sudo without a password', async () => {

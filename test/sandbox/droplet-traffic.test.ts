@@ -4,6 +4,7 @@ import type { Client, ClientChannel } from 'ssh2';
 import { describe, expect, it } from 'vitest';
 import type { SandboxDroplet } from '../../src/sandbox/droplets/droplet.js';
 import { connectTo, endOf, request, run, startDroplet } from './droplet-lab.js';
+import { eventually } from './eventually.js';
 
 const COMPOSE = (tag: string, port = '80:3000') => `services:
   app:
@@ -110,7 +111,7 @@ describe('the balancer’s connections to a droplet', () => {
     };
     expect(established()).toHaveLength(1);
     socket.destroy();
-    await expect.poll(() => established().length).toBe(0);
+    await eventually(() => established().length).toBe(0);
   });
 });
 
