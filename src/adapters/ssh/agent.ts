@@ -1,4 +1,4 @@
-import type { BaseAgent, ParsedKey } from 'ssh2';
+import type { BaseAgent, ParsedKey, SignCallback, SigningRequestOptions } from 'ssh2';
 
 type Ssh2 = typeof import('ssh2');
 
@@ -28,12 +28,17 @@ export function agentKeys(ssh2: Ssh2, socketPath: string, { preferred, only, onP
       });
     }
 
-    override sign(key: ParsedKey, data: Buffer, options: unknown, done?: (error?: Error | null) => void): void {
-      const finish = (error?: Error | null, ...signature: unknown[]) => {
+    override sign(
+      key: ParsedKey,
+      data: Buffer,
+      options: SigningRequestOptions | SignCallback,
+      done?: SignCallback,
+    ): void {
+      const callback = typeof options === 'function' ? options : done;
+      agent.sign(key, data, typeof options === 'function' ? {} : options, (error, signature) => {
         if (error) onProblem('ssh-agent refused to sign');
-        Reflect.apply((done ?? options) as () => void, undefined, [error, ...signature]);
-      };
-      Reflect.apply(agent.sign, agent, [key, data, ...(done ? [options] : []), finish]);
+        callback?.(error, signature);
+      });
     }
   }
   return new OrderedAgent();

@@ -4,6 +4,9 @@ import { ShellError } from '../../errors.js';
 import type { RemoteHost } from '../../ports.js';
 import type { Link } from './link.js';
 
+/** Why sshd opens no channel (RFC 4254, 5.1): for a forwarded one, AllowTcpForwarding no. */
+export const ADMINISTRATIVELY_PROHIBITED = 1;
+
 /** Starts a command line. Throws ShellError. */
 export function openChannel(link: Link, commandLine: string, host: RemoteHost): Promise<ClientChannel> {
   return new Promise((resolve, reject) => {

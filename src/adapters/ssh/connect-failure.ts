@@ -1,4 +1,5 @@
 import { ShellError } from '../../errors.js';
+import { ADMINISTRATIVELY_PROHIBITED } from './channel.js';
 import type { Identities } from './identities.js';
 import type { Stop } from './route.js';
 
@@ -11,13 +12,25 @@ export interface FailedConnect {
 
 /** The errors of sockets and of ssh2 (`level`, `code`: its README), told to people. Nothing has run on the droplet. */
 export function connectFailure(error: unknown, { stop, droplet, identities, timeoutMs }: FailedConnect): ShellError {
-  const { message, level, code } = error as { message: string; level?: string; code?: string };
-  const place =
-    droplet === stop.label.split(' ')[0] ? `droplet ${stop.label}` : `${stop.label}, on the way to ${droplet},`;
+  const { message, level, code, reason } = error as {
+    message: string;
+    level?: string;
+    code?: string;
+    reason?: unknown;
+  };
+  const place = stop.jump ? `${stop.label}, on the way to ${droplet},` : `droplet ${stop.label}`;
   const fail = (kind: 'unreachable' | 'auth', what: string, hint: string) =>
     new ShellError(kind, 'not-applied', `${place} ${what}.`, { droplet, hint, cause: error });
   const manually = `ssh -v -p ${stop.port} ${stop.user}@${stop.host}`;
 
+  if (reason === ADMINISTRATIVELY_PROHIBITED) {
+    const hint = 'Set AllowTcpForwarding yes in the /etc/ssh/sshd_config of the jump host.';
+    return fail('unreachable', 'cannot be reached: the jump host before it forwards no connections', hint);
+  }
+  if (reason !== undefined) {
+    const hint = `Is it on, and does sshd listen there? Try on the jump host: nc -vz ${stop.host} ${stop.port}`;
+    return fail('unreachable', 'cannot be reached from the jump host before it', hint);
+  }
   if (/too many authentication failures/i.test(message)) {
     return fail(
       'auth',

@@ -3,13 +3,11 @@ import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import type { Clock, CommandResult, ProbeRequest, ProbeResult, RemoteCommand, RemoteHost } from '../../ports.js';
-import { lost } from './channel.js';
+import { ADMINISTRATIVELY_PROHIBITED, lost } from './channel.js';
 import type { Link } from './link.js';
 import { probeCommand, readProbeOutput } from './probe-command.js';
 import { type Interruption, within } from './within.js';
 
-/** RFC 4254, 5.1. */
-const ADMINISTRATIVELY_PROHIBITED = 1;
 /** Of an answer, in bytes: the status line is all that counts. */
 const LONGEST_HEAD = 64 * 1024;
 

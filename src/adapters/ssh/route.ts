@@ -10,6 +10,8 @@ import type { ClientConfig, HostOptions } from './client-config.js';
 export interface Stop {
   /** For people: `web-1 (203.0.113.5:22)`. */
   label: string;
+  /** On the way to the droplet only. */
+  jump: boolean;
   host: string;
   port: number;
   user: string;
@@ -39,7 +41,7 @@ const MOST_HOPS = 8;
  */
 export function planRoute(host: RemoteHost, settings: SshSettings, config: ClientConfig, home = homedir()): Stop[] {
   const { specific, general } = config.lookUp([host.name, host.address]);
-  const target = buildStop({ name: host.name, address: host.address, port: settings.port }, specific, general);
+  const target = buildStop({ ...host, port: settings.port, jump: false }, specific, general);
   return [...jumps(specific.proxyJump ?? general.proxyJump, 0), target];
 
   function jumps(proxyJump: string | undefined, depth: number): Stop[] {
@@ -48,7 +50,12 @@ export function planRoute(host: RemoteHost, settings: SshSettings, config: Clien
     return proxyJump.split(',').flatMap((written, index) => {
       const hop = parseHop(written.trim());
       const options = config.lookUp([hop.name]);
-      const stop = buildStop({ ...hop, address: hop.name, port: 22 }, options.specific, options.general, hop);
+      const stop = buildStop(
+        { ...hop, address: hop.name, port: 22, jump: true },
+        options.specific,
+        options.general,
+        hop,
+      );
       // As ssh does it: only the first of a list is reached by a ProxyJump of its own; the next are reached through it.
       const own = index === 0 ? (options.specific.proxyJump ?? options.general.proxyJump) : undefined;
       return [...jumps(own, depth + 1), stop];
@@ -56,11 +63,12 @@ export function planRoute(host: RemoteHost, settings: SshSettings, config: Clien
   }
 
   function buildStop(
-    base: { name: string; address: string; port: number },
+    base: { name: string; address: string; port: number; jump: boolean },
     specific: HostOptions,
     general: HostOptions,
     explicit: { user?: string; port?: number } = {},
   ): Stop {
+    const { jump } = base;
     const user = explicit.user ?? specific.user ?? settings.user;
     const port = explicit.port ?? specific.port ?? base.port;
     const address = hostName(specific.hostName ?? general.hostName, base);
@@ -75,6 +83,7 @@ export function planRoute(host: RemoteHost, settings: SshSettings, config: Clien
     const alias = specific.hostKeyAlias ?? general.hostKeyAlias;
     return {
       label: base.name === address ? `${base.name}:${port}` : `${base.name} (${address}:${port})`,
+      jump,
       host: address,
       port,
       user,

@@ -1,0 +1,95 @@
+/** What only a process of its own can show: that it ends by itself, and what it has loaded. */
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import { expect, it } from 'vitest';
+import { makeKey, writeKey } from '../support/ssh-server.js';
+import { clientKey, startServer, temporaryFolder } from './ssh-fixture.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The adapter in JavaScript, in a folder of its own: Node 20 runs no TypeScript. */
+function compileAdapter(): string {
+  const folder = temporaryFolder();
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  const ssh = readdirSync(join(root, 'src/adapters/ssh')).map((file) => `adapters/ssh/${file}`);
+  const others = ['adapters/node-ssh-shell.ts', 'adapters/known-hosts.ts', 'adapters/system-clock.ts', 'errors.ts'];
+  for (const file of [...ssh, ...others]) {
+    const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
+    const { outputText } = ts.transpileModule(readFileSync(join(root, 'src', file), 'utf8'), { compilerOptions });
+    const path = join(folder, file.replace(/\.ts$/, '.js'));
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, outputText);
+  }
+  return folder;
+}
+
+const program = `
+import { createRequire } from 'node:module';
+import { createNodeSshShell } from './adapters/node-ssh-shell.js';
+import { systemClock } from './adapters/system-clock.js';
+
+const { good, stranger, port, closedPort, home } = JSON.parse(process.argv[2]);
+const loaded = () => Object.keys(createRequire(import.meta.url).cache).some((path) => path.includes('/ssh2/'));
+const shell = (keyPath, port) => createNodeSshShell({
+  settings: { user: 'root', port, keyPath, knownHostsPath: home + '/known_hosts', hostKeys: 'accept-new', address: 'public' },
+  clock: systemClock,
+  patience: { connectMs: 0, reconnectMs: 0 },
+});
+const host = { id: 1, name: 'web-1', address: '127.0.0.1' };
+const code = (promise) => promise.then(() => 'fine', (error) => error.code);
+// Longer than any test waits: a timer that is left over keeps the process from ending.
+const command = (script) => ({ name: 'test', args: {}, script, timeoutMs: 3_600_000, repeatable: false });
+
+const loadedAtFirst = loaded();
+const failures = [await code(shell(stranger, port).connect(host)), await code(shell(good, closedPort).connect(host))];
+const connection = await shell(good, port).connect(host);
+const { stdout } = await connection.run(command('echo ran'));
+await connection.upload({ path: '~/file', content: Buffer.from('x'), mode: 0o600, timeoutMs: 3_600_000 });
+const held = await connection.hold(command('echo held; cat'));
+const line = await held.nextLine(3_600_000);
+const refused = await connection.probe({ protocol: 'tcp', addresses: ['127.0.0.1'], port: closedPort, path: '/', proxyProtocol: false, timeoutMs: 3_600_000 });
+const waiting = held.nextLine(3_600_000);
+const cut = code(connection.run(command('sleep 60')));
+await connection.close();
+process.stdout.write(JSON.stringify({
+  loadedAtFirst, loadedAtLast: loaded(), failures, stdout, line, passed: refused.passed, waiting: await waiting ?? null, cut: await cut,
+}));
+`;
+
+it('leaves nothing behind that keeps the process running, and loads ssh2 only to connect', async () => {
+  const server = await startServer();
+  const closed = await startServer();
+  await closed.stop();
+  const folder = compileAdapter();
+  writeFileSync(join(folder, 'program.js'), program);
+  const given = {
+    good: writeKey(folder, clientKey, 'good'),
+    stranger: writeKey(folder, makeKey(), 'stranger'),
+    port: server.port,
+    closedPort: closed.port,
+    home: folder,
+  };
+  const child = spawn(process.execPath, [join(folder, 'program.js'), JSON.stringify(given)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = new Promise((done) => child.on('close', (code, signal) => done(signal ?? code)));
+  const kill = setTimeout(() => child.kill('SIGKILL'), 40_000);
+  const [stdout, stderr, end] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  clearTimeout(kill);
+  expect({ stderr, end }).toEqual({ stderr: '', end: 0 });
+  expect(JSON.parse(stdout)).toEqual({
+    loadedAtFirst: false,
+    loadedAtLast: true,
+    failures: ['ssh-auth', 'ssh-unreachable'],
+    stdout: 'ran\n',
+    line: 'held',
+    passed: false,
+    waiting: null,
+    cut: 'ssh-lost',
+  });
+});
