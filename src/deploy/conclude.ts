@@ -22,6 +22,7 @@ export function rowsOf(state: RolloutState, sites: readonly Site[], release: Rel
       health: droplet === undefined ? '' : droplet.healthy ? 'healthy' : 'not healthy',
       outcome: droplet === undefined ? 'not deployed' : outcomeOf(droplet),
       ...(step !== undefined && { step }),
+      ...(droplet?.gone && { detail: 'no longer in the fleet' }),
       ...(droplet?.failure && { detail: droplet.failure.message }),
     };
   });
@@ -64,7 +65,8 @@ export interface Ended {
 export function conclude(ended: Ended): DeployResult {
   const { state, rows, release, durationMs, environment } = ended;
   const base = { release, rows, durationMs };
-  if (state.droplets.every((droplet) => droplet.course === 'done')) {
+  const left = state.droplets.filter((droplet) => !droplet.gone);
+  if (left.length > 0 && left.every((droplet) => droplet.course === 'done')) {
     return { ...base, outcome: 'succeeded', summary: fleetSentence(state) };
   }
   const interrupted = state.interrupted && ended.error === undefined;
@@ -94,6 +96,7 @@ function nextCommand(
 
 /** Out of rotation, or not known to be in, or still in the ledger. */
 export function isStranded(droplet: DropletState): boolean {
+  if (droplet.gone) return false;
   return droplet.inLedger || droplet.rotation === 'out' || droplet.rotation === 'unknown' || isInHand(droplet.course);
 }
 
@@ -111,7 +114,7 @@ function stuckInfo(state: RolloutState): DeployResult['error'] {
 
 /** "All 3 droplets are in rotation." */
 function fleetSentence(state: RolloutState): string {
-  const total = state.droplets.length;
+  const total = state.droplets.filter((droplet) => !droplet.gone).length;
   const stranded = state.droplets.filter(isStranded).length;
   const all = total === 1 ? 'The droplet' : `All ${total} droplets`;
   if (!state.policy.balanced)

@@ -6,7 +6,15 @@ import type { DeployResult, ReleaseInfo } from '../rollout/model.js';
 import { type DeployPorts, reportTo } from './context.js';
 import { type Fleet, findFleet, policyOf, previousReleases, refuseImpossible, startRollout } from './fleet.js';
 import { contentHash, type ReleaseDraft, readFiles, releaseId } from './release.js';
-import { announce, inSession, rollTo, type Session, type SessionOptions, takeLease } from './session.js';
+import {
+  announce,
+  closeIfInterrupted,
+  inSession,
+  rollTo,
+  type Session,
+  type SessionOptions,
+  takeLease,
+} from './session.js';
 import { checkSite, connectAll, stageAll, staged } from './staging.js';
 import { listen } from './watch-door.js';
 import { lookAtWorld } from './world.js';
@@ -44,7 +52,7 @@ export async function deploy(ports: DeployPorts, options: DeployOptions): Promis
     await Promise.all(sites.map((site) => staged(ports, site.host.name, 'check', async () => checkSite(site))));
     const { record, upToDate } = await stageAll(ports, settings, draft, sites);
     session.release = { id: record.id, imageTag: record.imageTag };
-    if (policy.balanced) await Promise.all(sites.map((site) => listen(site, fleet.target.ports, ports.clock)));
+    if (policy.balanced) await Promise.all(sites.map((site) => listen(site, fleet.target, ports.clock)));
 
     const healthy = new Map((await lookAtWorld(run, sites)).map((seen) => [seen.id, seen.healthy]));
     const previous = previousReleases(sites, record);
@@ -72,6 +80,7 @@ async function reachAll(session: Session, fleet: Fleet): Promise<void> {
   const droplets = fleet.look.droplets.map(({ droplet }) => droplet);
   const { sites, unreachable } = await connectAll(session.ports, session.options.settings, droplets, { prepare: true });
   session.sites = sites;
+  await closeIfInterrupted(session);
   const [first] = unreachable;
   if (first) throw first.error;
 }

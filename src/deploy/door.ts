@@ -66,7 +66,10 @@ export class DoorWatch {
     const before = this.#previous.counted ?? 0;
     const after = reading.counted ?? before;
     // Docker makes the rule anew with the container: then the counter starts again at zero.
-    return after >= before ? after - before : after;
+    const arrived = after >= before ? after - before : after;
+    // The counters can't tell who came. Somebody who scans the public address must not look like the balancer.
+    const strangers = [...reading.strangers].filter((peer) => !this.#previous.strangers.has(peer)).length;
+    return Math.max(this.#newPeers(reading), arrived - strangers);
   }
 
   #newPeers(reading: DoorReading): number {

@@ -9,7 +9,7 @@ import type { DeployResult } from '../rollout/model.js';
 import { type DeployPorts, reportTo } from './context.js';
 import { findFleet, policyOf, previousReleases, startRollout } from './fleet.js';
 import type { ReleaseRecord } from './release.js';
-import { announce, inSession, rollTo, type SessionOptions, takeLease } from './session.js';
+import { announce, closeIfInterrupted, inSession, rollTo, type SessionOptions, takeLease } from './session.js';
 import type { Site } from './site.js';
 import { connectAll, runsAlready } from './staging.js';
 import { listen } from './watch-door.js';
@@ -31,6 +31,7 @@ export async function heal(ports: DeployPorts, options: SessionOptions): Promise
     const droplets = running.map(({ droplet }) => droplet);
     const { sites, unreachable } = await connectAll(ports, settings, droplets, { prepare: false });
     session.sites = sites;
+    await closeIfInterrupted(session);
     for (const { droplet, error } of unreachable) {
       const message = `${droplet.name} cannot be reached and stays as it is: ${error.message}`;
       report({ type: 'notice', level: 'warning', message, droplet: droplet.name });
@@ -43,7 +44,7 @@ export async function heal(ports: DeployPorts, options: SessionOptions): Promise
     session.release = { id: record.id, imageTag: record.imageTag };
     report({ type: 'notice', level: 'info', message: `Healing to release ${record.id}.` });
     for (const site of sites) site.services = record.services;
-    if (policy.balanced) await Promise.all(sites.map((site) => listen(site, fleet.target.ports, ports.clock)));
+    if (policy.balanced) await Promise.all(sites.map((site) => listen(site, fleet.target, ports.clock)));
     const healthy = new Map((await lookAtWorld(run, sites)).map((seen) => [seen.id, seen.healthy]));
     const upToDate = new Set(sites.filter((site) => runsAlready(site, record)).map((site) => site.droplet.id));
     const previous = previousReleases(sites, record);

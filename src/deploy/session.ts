@@ -72,7 +72,7 @@ async function unlessInterrupted<T>(session: Session, task: () => Promise<T>): P
   const interrupted = new Promise<never>((_, reject) => {
     const stop = () => {
       if (session.rolling) return;
-      reject(new DeployError('interrupted', 'Interrupted before anything was changed.', { source: 'user' }));
+      reject(interruption());
     };
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true, signal: done.signal });
@@ -82,6 +82,22 @@ async function unlessInterrupted<T>(session: Session, task: () => Promise<T>): P
   } finally {
     done.abort();
   }
+}
+
+/** To be asked between phases: a task that an interruption has overtaken must not go on behind its back. */
+export function stopIfInterrupted(session: Session): void {
+  if (session.options.interrupted.aborted) throw interruption();
+}
+
+/** The session may have ended while the connections were being made: nobody else would close them. */
+export async function closeIfInterrupted(session: Session): Promise<void> {
+  if (!session.options.interrupted.aborted) return;
+  await Promise.allSettled(session.sites.map((site) => site.connection.close()));
+  stopIfInterrupted(session);
+}
+
+function interruption(): DeployError {
+  return new DeployError('interrupted', 'Interrupted before anything was changed.', { source: 'user' });
 }
 
 function failed(session: Session, error: DeployError): DeployResult {
@@ -128,11 +144,12 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   const { ports, release } = session;
   const { settings, deployer, waitLockMs, interrupted } = session.options;
   const report = reportTo(ports);
+  stopIfInterrupted(session);
   report({ type: 'phase-started', phase: 'lease' });
   const since = new Date(ports.clock.now()).toISOString();
   const id = `${session.command} ${release.id} at ${since} by ${deployer.who}`;
   const holder = { run: id, who: deployer.who, release: release.id, since, ...(deployer.url && { url: deployer.url }) };
-  session.lease = await Lease.acquire(session.sites, settings.app, holder, {
+  const lease = await Lease.acquire(session.sites, settings.app, holder, {
     clock: ports.clock,
     waitMs: waitLockMs,
     signal: interrupted,
@@ -141,7 +158,10 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
       report({ type: 'notice', level: 'info', message: `Waiting for another deploy${whose} to end.` });
     },
   });
-  return { ports, settings, id, deployer, target: fleet.target, ledger: fleet.ledger, lease: session.lease };
+  if (interrupted.aborted) await lease.release();
+  stopIfInterrupted(session);
+  session.lease = lease;
+  return { ports, settings, id, deployer, target: fleet.target, ledger: fleet.ledger, lease };
 }
 
 /** Rolls, finishes and concludes; or skips, when there is nothing to do. */
@@ -161,6 +181,7 @@ export async function rollTo(
     const summary = 'Every droplet already runs this release, healthy and in rotation.';
     return { outcome: 'skipped', release, rows: session.rows, durationMs: 0, summary };
   }
+  stopIfInterrupted(session);
   report({ type: 'phase-started', phase: 'roll' });
   session.rolling = true;
   const rolled = await rollWithGrace(session, run, start, record, previous);
@@ -170,8 +191,28 @@ export async function rollTo(
   if (!rolled.state.halted) {
     report({ type: 'phase-started', phase: 'finish' });
     await finish(run, sites, rolled.state, record, result);
+    await tellNewcomers(session, run);
   }
   return result;
+}
+
+/** Droplets that came behind the balancer meanwhile run no release, or another one. */
+async function tellNewcomers(session: Session, run: Run): Promise<void> {
+  const known = new Set(session.sites.map((site) => site.droplet.id));
+  const report = reportTo(session.ports);
+  try {
+    const { droplets } = await run.target.look();
+    for (const { droplet } of droplets.filter((one) => !known.has(one.droplet.id))) {
+      const message = `${droplet.name} came behind ${run.target.description} meanwhile and was not deployed to. Deploy again to bring it to this release.`;
+      report({ type: 'notice', level: 'warning', message, droplet: droplet.name });
+    }
+  } catch (error) {
+    report({
+      type: 'notice',
+      level: 'warning',
+      message: `Whether droplets joined meanwhile cannot be told: ${asDeployError(error).message}`,
+    });
+  }
 }
 
 async function rollWithGrace(

@@ -15,7 +15,7 @@ export interface Site {
   containers: readonly ContainerView[];
   /** Arrivals at its door since the run first listened. */
   door?: DoorWatch;
-  /** A connection of the balancer was heard at the door while the droplet was in rotation: the instrument works. */
+  /** Whether the balancer was heard at the door while the droplet was in rotation; absent when nobody listened then. */
   heard?: boolean;
   /** Connections a second just before it left. */
   rateBefore?: number;

@@ -1,5 +1,6 @@
 /** Readings at a droplet's door, taken over its connection. */
 import type { Clock } from '../ports.js';
+import type { Target } from '../targets/target.js';
 import { DoorWatch, doorPorts } from './door.js';
 import { lookAtContainers, readContainers } from './remote/containers.js';
 import { type DoorReading, doorCommand, readDoor } from './remote/door.js';
@@ -13,15 +14,15 @@ export async function lookAtSite(site: Site, app: string): Promise<number> {
   return seen.now;
 }
 
-export async function readDoorOf(site: Site, balancerPorts: readonly number[]): Promise<DoorReading> {
-  const ports = doorPorts(site.containers, balancerPorts);
+export async function readDoorOf(site: Site, target: Target): Promise<DoorReading> {
+  const ports = doorPorts(site.containers, target.ports);
   const { stdout } = await site.connection.run(doorCommand(ports));
-  return readDoor(stdout, ports);
+  return readDoor(stdout, ports, target.overVpc);
 }
 
 /** Starts to listen, or listens on: the watch of the containers that run now. */
-export async function listen(site: Site, balancerPorts: readonly number[], clock: Clock): Promise<DoorWatch> {
-  const reading = await readDoorOf(site, balancerPorts);
+export async function listen(site: Site, target: Target, clock: Clock): Promise<DoorWatch> {
+  const reading = await readDoorOf(site, target);
   if (site.door === undefined) site.door = new DoorWatch(reading, clock.now());
   else site.door.add(reading, clock.now());
   return site.door;

@@ -2,19 +2,13 @@
 import pLimit from 'p-limit';
 import { ShellError } from '../errors.js';
 import { judgeHealth } from '../rollout/health.js';
-import type { Rotation } from '../rollout/model.js';
+import type { Seen } from '../rollout/planner.js';
 import type { Run } from './context.js';
 import type { Site } from './site.js';
 import { probeOnce } from './steps/probe.js';
 import { lookAtSite } from './watch-door.js';
 
 const AT_ONCE = 20;
-
-export interface Seen {
-  id: number;
-  rotation: Rotation;
-  healthy: boolean;
-}
 
 /** Membership from DigitalOcean, health from each droplet by the balancer's own check. What cannot be told counts as out. */
 export async function lookAtWorld(run: Run, sites: readonly Site[]): Promise<Seen[]> {
@@ -26,6 +20,7 @@ export async function lookAtWorld(run: Run, sites: readonly Site[]): Promise<See
       limit(async () => ({
         id: site.droplet.id,
         rotation: rotations.get(site.droplet.id) ?? ('unknown' as const),
+        gone: !rotations.has(site.droplet.id),
         healthy: await isWell(run, site),
       })),
     ),

@@ -59,6 +59,8 @@ export interface DropletState extends Starter {
   failure?: Failure;
   /** Its evidence was collected. */
   examined: boolean;
+  /** Somebody has taken it out of the fleet meanwhile: it is left alone, and counts no more. */
+  gone: boolean;
 }
 
 export interface RolloutState {
@@ -84,17 +86,25 @@ export type Action =
   | { kind: 'batch'; droplets: number[] };
 
 export type Occurrence =
-  | { kind: 'looked'; droplets: { id: number; rotation: Rotation; healthy: boolean }[] }
+  | { kind: 'looked'; droplets: Seen[] }
   | { kind: 'look-failed'; code: string }
   | { kind: 'done'; droplet: number }
   | { kind: 'failed'; droplet: number; failure: Failure }
   | { kind: 'interrupted' }
   | { kind: 'halted'; code: string };
 
+/** A droplet as a look found it. */
+export interface Seen {
+  id: number;
+  rotation: Rotation;
+  healthy: boolean;
+  gone: boolean;
+}
+
 export function start(policy: Policy, starters: readonly Starter[]): RolloutState {
   const droplets = starters.map((starter): DropletState => {
     const settled = starter.upToDate && starter.healthy && !starter.inLedger && isServingPlace(starter.rotation);
-    return { ...starter, course: settled ? 'done' : 'waiting', todo: [], touched: false, examined: false };
+    return { ...starter, course: settled ? 'done' : 'waiting', todo: [], touched: false, examined: false, gone: false };
   });
   return { policy, droplets, batch: 0, looked: false, looking: false, interrupted: false, revertingFleet: false };
 }
@@ -156,15 +166,19 @@ function serving(state: RolloutState): number {
   return state.droplets.filter(isServing).length;
 }
 
+function fleetSize(state: RolloutState): number {
+  return state.droplets.filter((droplet) => !droplet.gone).length;
+}
+
 function sizeOfBatch(state: RolloutState): number {
-  return batchSize(state.policy.batch, state.batch, state.droplets.length);
+  return batchSize(state.policy.batch, state.batch, fleetSize(state));
 }
 
 /** The fewest droplets that must serve while the next batch is out. */
 export function floorOf(state: RolloutState): number {
-  const { policy, droplets } = state;
+  const { policy } = state;
   if (policy.allowDowntime || !policy.balanced) return 0;
-  return capacityFloor(policy.minInRotation, droplets.length, sizeOfBatch(state));
+  return capacityFloor(policy.minInRotation, fleetSize(state), sizeOfBatch(state));
 }
 
 /** The state after an action was started. */
@@ -211,14 +225,21 @@ export function record(state: RolloutState, occurrence: Occurrence): RolloutStat
   }
 }
 
-function afterLook(state: RolloutState, found: { id: number; rotation: Rotation; healthy: boolean }[]): RolloutState {
+function afterLook(state: RolloutState, found: readonly Seen[]): RolloutState {
   const byId = new Map(found.map((droplet) => [droplet.id, droplet]));
-  const droplets = state.droplets.map((droplet) => {
-    const { rotation, healthy } = byId.get(droplet.id) ?? { rotation: 'unknown' as const, healthy: false };
-    return { ...droplet, rotation, healthy };
+  const droplets = state.droplets.map((droplet): DropletState => {
+    const seen = byId.get(droplet.id) ?? { rotation: 'unknown' as const, healthy: false, gone: true };
+    const { rotation, healthy, gone } = seen;
+    return {
+      ...droplet,
+      rotation,
+      healthy,
+      gone,
+      course: gone && droplet.course === 'waiting' ? 'kept' : droplet.course,
+    };
   });
   const looked = { ...state, droplets, looking: false, looked: true };
-  if (nextBatch(looked).length > 0) return looked;
+  if (waiting(looked).length === 0 || nextBatch(looked).length > 0) return looked;
   return { ...looked, stuck: { serving: serving(looked), floor: floorOf(looked) } };
 }
 

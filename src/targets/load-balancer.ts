@@ -19,6 +19,7 @@ export class LoadBalancerTarget implements Target {
   readonly description: string;
   readonly healthCheck;
   readonly proxyProtocol;
+  readonly overVpc: boolean;
   readonly ports: readonly number[];
   readonly notices: readonly string[];
   readonly #cloud: Cloud;
@@ -35,6 +36,7 @@ export class LoadBalancerTarget implements Target {
     this.description = `load balancer "${balancer.name}"${balancer.ip ? ` (${balancer.ip})` : ''}`;
     this.healthCheck = balancer.healthCheck;
     this.proxyProtocol = balancer.proxyProtocol;
+    this.overVpc = balancer.type === 'REGIONAL';
     this.ports = [...new Set([...balancer.targetPorts, balancer.healthCheck.port])];
     this.notices = notices;
     this.#membership =

@@ -6,6 +6,7 @@ import type { Look, Target } from './target.js';
 export class SingleDropletTarget implements Target {
   readonly description: string;
   readonly proxyProtocol = false;
+  readonly overVpc = false;
   readonly ports: readonly number[] = [];
   readonly notices: readonly string[] = [];
   readonly #cloud: Cloud;

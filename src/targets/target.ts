@@ -14,6 +14,8 @@ export interface Target {
   /** How the balancer checks a droplet; absent without a balancer. */
   readonly healthCheck?: HealthCheck;
   readonly proxyProtocol: boolean;
+  /** The balancer reaches droplets over the VPC, from private addresses; a network balancer keeps its clients' own. */
+  readonly overVpc: boolean;
   /** Ports on the droplets that the balancer reaches: its rules' targets and its health check's. */
   readonly ports: readonly number[];
   /** What the user should know before anything changes. */

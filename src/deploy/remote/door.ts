@@ -25,6 +25,8 @@ export interface DoorReading {
   peers: Set<string>;
   /** Connections open now; absent when they cannot be read. */
   established?: number;
+  /** Of the peers, those with a public address: not the balancer where it comes over the VPC. */
+  strangers: Set<string>;
 }
 
 export function doorCommand(ports: readonly DoorPort[]): RemoteCommand {
@@ -66,17 +68,34 @@ function hexPort(port: number): string {
   return port.toString(16).toUpperCase().padStart(4, '0');
 }
 
-export function readDoor(stdout: string, ports: readonly DoorPort[]): DoorReading {
-  const reading: DoorReading = { peers: new Set() };
+/** @param overVpc the balancer comes over the VPC, so whoever has a public address is a stranger, and not drained */
+export function readDoor(stdout: string, ports: readonly DoorPort[], overVpc: boolean): DoorReading {
+  const reading: DoorReading = { peers: new Set(), strangers: new Set() };
   const hostPorts = new Set(ports.map((port) => port.host));
   for (const line of stdout.split('\n')) {
     const [kind, port, value, state] = line.trim().split(' ');
     if (kind === 'readable') reading.established ??= 0;
     if (kind === 'rule' && hostPorts.has(Number(port))) reading.counted = (reading.counted ?? 0) + Number(value);
     if (kind === 'socket' && value !== undefined) {
-      reading.peers.add(`${port} ${value}`);
-      if (state === '01') reading.established = (reading.established ?? 0) + 1;
+      const stranger = overVpc && isPublic(value);
+      (stranger ? reading.strangers : reading.peers).add(`${port} ${value}`);
+      if (!stranger && state === '01') reading.established = (reading.established ?? 0) + 1;
     }
   }
   return reading;
+}
+
+/**
+ * Whether a peer (`0101600A:C350`, tcp6 with 32 digits) has a public IPv4 address. The kernel prints an address as the
+ * number that its bytes are in memory, so on every DigitalOcean droplet (little-endian) the last byte comes first.
+ */
+function isPublic(peer: string): boolean {
+  const hex = peer.slice(0, peer.indexOf(':'));
+  const mapped = hex.length === 32 && hex.slice(16, 24) === 'FFFF0000';
+  if (hex.length !== 8 && !mapped) return false;
+  const [d, c, b, a] = (hex.slice(-8).match(/../g) ?? []).map((byte) => Number.parseInt(byte, 16));
+  if (a === undefined || b === undefined || c === undefined || d === undefined) return false;
+  const local = a === 10 || a === 127 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168);
+  const shared = (a === 100 && b >= 64 && b < 128) || (a === 169 && b === 254);
+  return !local && !shared;
 }

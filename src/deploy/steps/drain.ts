@@ -11,15 +11,12 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
   const { clock } = run.ports;
   const { drainTimeoutMs } = run.settings.rollout;
   const interval = (run.target.healthCheck?.intervalSeconds ?? 0) * 1_000;
-  const heardBefore = site.door?.arrivals ?? 0;
-  const watchedBefore = site.door?.watchedMs ?? 0;
   await lookAtSite(site, run.settings.app);
   if (doorPorts(site.containers, run.target.ports).length === 0) return 'nothing to drain';
 
-  const watch = await listen(site, run.target.ports, clock);
+  const watch = await listen(site, run.target, clock);
   // Listened to while the droplet was in rotation, and nothing heard: this instrument does not show the balancer.
-  const deaf = watchedBefore > interval + lateness(interval) && heardBefore === 0 && watch.arrivals === 0;
-  const instrument = deaf ? 'none' : watch.instrument;
+  const instrument = site.heard === false ? 'none' : watch.instrument;
   if (instrument === 'none') return await drainByTime(run, interval + lateness(interval));
 
   const silence = provingSilence(instrument, site.rateBefore ?? 0, interval);
@@ -40,7 +37,7 @@ async function balancerLetsGo(
     if (run.signal.aborted || clock.now() >= deadline) return false;
     run.progress(`waiting for ${Math.round(silenceMs / 100) / 10} s without a new connection`);
     await clock.sleep(Math.min(READ_EVERY_MS, silenceMs - watch.silentMs), run.signal);
-    await listen(site, run.target.ports, clock);
+    await listen(site, run.target, clock);
   }
   return true;
 }
@@ -60,7 +57,7 @@ async function connectionsEnd(
   while (watch.established > 0 && clock.now() < deadline && !run.signal.aborted) {
     run.progress(`${watch.established} connections open`);
     await clock.sleep(READ_EVERY_MS, run.signal);
-    await listen(site, run.target.ports, clock);
+    await listen(site, run.target, clock);
   }
   return watch.established;
 }

@@ -13,15 +13,15 @@ export async function recordOut(site: Site, run: StepContext): Promise<string | 
   const { clock } = run.ports;
   await lookAtSite(site, run.settings.app);
   const since = clock.now();
-  const first = await readDoorOf(site, run.target.ports);
+  const first = await readDoorOf(site, run.target);
   const recent = new DoorWatch(first, since);
   const out = { since: new Date(since).toISOString(), run: run.id, who: run.deployer.who };
   await site.connection.run(markOutCommand(run.settings.app, out));
   await run.ledger.write(site.droplet.id);
   if (doorPorts(site.containers, run.target.ports).length === 0) return 'nothing serves on the balancer’s ports';
   await clock.sleep(RATE_WINDOW_MS - (clock.now() - since), run.signal);
-  const watch = await listen(site, run.target.ports, clock);
-  recent.add(await readDoorOf(site, run.target.ports), clock.now());
+  const watch = await listen(site, run.target, clock);
+  recent.add(await readDoorOf(site, run.target), clock.now());
   // The lower one, so that neither a burst now nor a busy hour before shortens the silence that is waited for.
   site.rateBefore = Math.min(recent.rate, watch.rate || recent.rate);
   await hearTheBalancer(site, run);
@@ -43,6 +43,6 @@ async function hearTheBalancer(site: Site, run: StepContext): Promise<void> {
     if (run.signal.aborted || clock.now() - started > enough) return;
     run.progress('listening for the balancer’s health check');
     await clock.sleep(Math.min(500, interval / 4), run.signal);
-    watch = await listen(site, run.target.ports, clock);
+    watch = await listen(site, run.target, clock);
   }
 }

@@ -9,6 +9,6 @@ export async function rejoinRotation(site: Site, run: StepContext): Promise<unde
   const { clock } = run.ports;
   await lookAtSite(site, run.settings.app);
   // The containers are new: from here on the door is listened to anew.
-  site.door = new DoorWatch(await readDoorOf(site, run.target.ports), clock.now());
+  site.door = new DoorWatch(await readDoorOf(site, run.target), clock.now());
   await run.target.rejoin(site.droplet.id);
 }

@@ -53,7 +53,7 @@ async function remaining(
   const check = run.target.healthCheck;
   if (check === undefined) return { ms: started + WATCH_ALONE_MS - clock.now(), detail: 'watching it run' };
   const interval = check.intervalSeconds * 1_000;
-  const watch = site.door === undefined ? undefined : await listen(site, run.target.ports, clock);
+  const watch = site.door === undefined ? undefined : await listen(site, run.target, clock);
   const readable =
     watch !== undefined && watch.instrument !== 'none' && doorPorts(site.containers, run.target.ports).length > 0;
   if (!readable) {
