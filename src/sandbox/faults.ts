@@ -14,7 +14,8 @@ export interface FaultTrigger {
 /**
  * What happens to the call:
  * `drop` closes the connection without an answer, nothing applied; `lose-reply` applies, then closes it;
- * `hang` never answers, nothing applied; `html` is a proxy's page with status 200;
+ * `hang` never answers, nothing applied; `withhold-reply` applies, then never answers;
+ * `html` is a proxy's page with status 200;
  * a status is answered instead of (or, with `applied`, after) doing what was asked;
  * a delay lets the call go on later.
  */
@@ -22,6 +23,7 @@ export type FaultEffect =
   | 'drop'
   | 'lose-reply'
   | 'hang'
+  | 'withhold-reply'
   | 'html'
   | { status: number; body?: unknown; headers?: Record<string, string>; applied?: boolean }
   | { delayMs: number };
@@ -53,7 +55,7 @@ export interface DropletFaultSwitch {
   list(): unknown;
 }
 
-const NAMED_EFFECTS = ['drop', 'lose-reply', 'hang', 'html'] as const;
+const NAMED_EFFECTS = ['drop', 'lose-reply', 'hang', 'withhold-reply', 'html'] as const;
 
 export class Faults {
   readonly #active: FaultState[] = [];

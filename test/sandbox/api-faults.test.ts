@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseFaultRule } from '../../src/sandbox/faults.js';
 import type { BalancerRecord } from '../../src/sandbox/records.js';
 import { type Bench, startBench } from './api-client.js';
@@ -51,6 +51,18 @@ describe('a fault', () => {
     const answer = await bench.call('GET', '/droplets');
     expect(answer.status).toBe(200);
     expect(answer.body).toContain('<html>');
+  });
+
+  it('applies the change and never answers', async () => {
+    bench.api.faults.add({ on: { method: 'DELETE' }, do: 'withhold-reply' });
+    let answered = false;
+    const settle = () => {
+      answered = true;
+    };
+    leave().then(settle, settle);
+    await vi.waitUntil(() => bench.api.log.length === 1, { timeout: 10_000, interval: 10 });
+    expect(bench.api.log).toMatchObject([{ outcome: 'hung' }]);
+    expect([answered, balancer.accepted.has(id)]).toEqual([false, false]);
   });
 
   it('hangs until the client gives up', async () => {

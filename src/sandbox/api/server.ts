@@ -121,6 +121,7 @@ export class ApiServer {
       return;
     }
     const answer = this.#answerUnder(effect, () => this.#answer(method, url, body, request));
+    if (effect === 'withhold-reply') return finish('hung');
     if (effect === 'lose-reply') {
       finish('reply lost');
       response.destroy();
