@@ -30,12 +30,18 @@ export async function startDroplet(options: Partial<SandboxDropletOptions> = {})
   return droplet;
 }
 
-/** A client, connected; rejects with ssh2's error. */
-export function connectTo(droplet: SandboxDroplet, config: Partial<ConnectConfig> = {}): Promise<Client> {
-  const client = new ssh2.Client();
+/** A client, connected, until the test is over; rejects with ssh2's error. */
+export async function connectTo(droplet: SandboxDroplet, config: Partial<ConnectConfig> = {}): Promise<Client> {
+  const client = await clientOf(droplet, config);
   onTestFinished(() => {
     client.destroy();
   });
+  return client;
+}
+
+/** The same, for the caller to end. */
+export function clientOf(droplet: SandboxDroplet, config: Partial<ConnectConfig> = {}): Promise<Client> {
+  const client = new ssh2.Client();
   return new Promise((resolve, reject) => {
     client.on('error', reject);
     client.on('ready', () => resolve(client));

@@ -1,0 +1,368 @@
+/**
+ * What do-deploy relies on in `docker`, as tests that run on the sandbox's stand-in and on a real Docker alike. They
+ * speak only through a shell, as do-deploy does.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+export interface DockerHost {
+  /** Runs POSIX sh, always in the same folder of its own, with this Docker first in PATH. */
+  run(script: string): Promise<{ code: number; stdout: string; stderr: string }>;
+  /** Images that this Docker can pull. All but `absent` exist. */
+  images: {
+    /** Serves HTTP on port 3000; /healthz answers 200. */
+    web: string;
+    /** The same, another version. */
+    webNext: string;
+    /** Serves, but /healthz never answers 200. */
+    sick: string;
+    /** Says something on standard error and exits with code 3, soon. */
+    exits: string;
+    /** Says something and exits with code 0, soon. */
+    oneShot: string;
+    absent: string;
+  };
+  /** Removes what the tests left. */
+  dispose(): Promise<void>;
+}
+
+interface Inspected {
+  Id: string;
+  Image: string;
+  RestartCount: number;
+  State: {
+    Status: string;
+    Running: boolean;
+    Restarting: boolean;
+    OOMKilled: boolean;
+    ExitCode: number;
+    Error: string;
+    Pid: number;
+    StartedAt: string;
+    Health?: { Status: string; FailingStreak: number; Log: { ExitCode: number; Output: string }[] };
+  };
+  Config: { Image: string; Labels: Record<string, string> };
+  HostConfig: { RestartPolicy: { Name: string; MaximumRetryCount: number }; NetworkMode: string };
+  NetworkSettings: { Ports: Record<string, { HostIp: string; HostPort: string }[] | null> };
+  Mounts: { Type: string; Name?: string; Source: string; Destination: string; RW: boolean }[];
+}
+
+const CHECK =
+  "healthcheck: { test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:3000/healthz'], interval: 500ms, timeout: 5s, retries: 2 }";
+const UP = 'up --detach --no-build --pull never --remove-orphans';
+/** A real Docker takes its time to stop and start containers. */
+const SOON = { timeout: 60_000, interval: 200 };
+
+export function dockerContract(name: string, makeHost: () => Promise<DockerHost>): void {
+  describe(`docker on ${name}`, { timeout: 120_000 }, () => {
+    let host: DockerHost;
+    beforeAll(async () => {
+      host = await makeHost();
+    });
+    afterAll(() => host.dispose());
+
+    /** Runs, and expects success. */
+    const sh = async (script: string): Promise<string> => {
+      const { code, stdout, stderr } = await host.run(script);
+      expect(code, `${script}\n${stderr}`).toBe(0);
+      return stdout;
+    };
+
+    let projects = 0;
+    /** A compose project in a folder of its own, with its images pulled. */
+    const project = () => {
+      projects += 1;
+      const label = `contract${projects}`;
+      const compose = (args: string) => `docker compose --project-name ${label} -f ${label}/compose.yml ${args}`;
+      const write = (file: string, text: string) =>
+        sh(`mkdir -p ${label}\ncat >${label}/${file} <<'END'\n${text}\nEND`);
+      const inspect = async (service?: string): Promise<Inspected[]> => {
+        const filters = [`com.docker.compose.project=${label}`, 'com.docker.compose.oneoff=False'];
+        if (service !== undefined) filters.push(`com.docker.compose.service=${service}`);
+        const ids = await sh(`docker ps -aq --no-trunc ${filters.map((one) => `--filter label=${one}`).join(' ')}`);
+        return ids === '' ? [] : JSON.parse(await sh(`docker inspect ${ids.trim().split('\n').join(' ')}`));
+      };
+      return {
+        label,
+        compose,
+        write,
+        inspect,
+        /** The only container of a service. */
+        one: async (service: string): Promise<Inspected> => {
+          const [found, ...more] = await inspect(service);
+          expect(more).toEqual([]);
+          if (found === undefined) throw new Error(`no container of ${service}`);
+          return found;
+        },
+        up: async (text: string) => {
+          await write('compose.yml', text);
+          await sh(compose('pull --quiet'));
+          return await host.run(compose(UP));
+        },
+      };
+    };
+
+    it('tells the versions of its server and of compose', async () => {
+      expect(await sh("docker version --format '{{.Server.Version}}'")).toMatch(/^\d+\.\d+/);
+      expect(await sh('docker compose version --short')).toMatch(/^v?\d+\.\d+/);
+    });
+
+    it('tells where it keeps its data', async () => {
+      expect(await sh('test -d "$(docker info --format \'{{.DockerRootDir}}\')" && echo there')).toBe('there\n');
+    });
+
+    it('resolves compose files, interpolated and merged', async () => {
+      const { write, compose, label } = project();
+      await write(
+        'compose.yml',
+        `services:\n  app:\n    image: shop:\${TAG:?is missing}\n    ports: ["80:3000"]\n    env_file: app.env`,
+      );
+      await write(
+        'over.yml',
+        `services:\n  app:\n    environment: { MODE: "\${MODE:-quiet}" }\n    depends_on: { db: { condition: service_healthy } }\n  db: { image: "db", scale: 2 }`,
+      );
+      await write('app.env', 'MODE=loud\nNAME=shop');
+      await write('vars.env', 'TAG=from-file');
+      const over = compose(`-f ${label}/over.yml --env-file ${label}/vars.env config --format json`);
+      const { services } = JSON.parse(await sh(over));
+      expect(services.app).toMatchObject({
+        image: 'shop:from-file',
+        environment: { MODE: 'quiet', NAME: 'shop' },
+        depends_on: { db: { condition: 'service_healthy' } },
+        ports: [{ target: 3000, published: '80' }],
+      });
+      expect(services.db.scale).toBe(2);
+      expect(JSON.parse(await sh(`TAG=from-process ${over}`)).services.app.image).toBe('shop:from-process');
+    });
+
+    it('refuses compose files that lack a variable or a file', async () => {
+      const { write, compose, label } = project();
+      await write('compose.yml', `services:\n  app:\n    image: shop:\${TAG:?is missing}\n    env_file: app.env`);
+      const unset = await host.run(compose('config --quiet'));
+      expect(unset.code).not.toBe(0);
+      expect(unset.stderr).toContain('required variable TAG is missing a value: is missing');
+      const noFile = await host.run(`TAG=1 ${compose('config --quiet')}`);
+      expect(noFile.code).not.toBe(0);
+      expect(noFile.stderr).toContain(`${label}/app.env`);
+      expect((await host.run(compose(`--env-file ${label}/none.env config --quiet`))).code).not.toBe(0);
+    });
+
+    it('says that an image does not exist', async () => {
+      const { write, compose } = project();
+      await write('compose.yml', `services:\n  app: { image: '${host.images.absent}' }`);
+      const pull = await host.run(compose('pull --quiet'));
+      expect(pull.code).not.toBe(0);
+      expect(pull.stderr).toMatch(/not found|manifest unknown/);
+      const up = await host.run(compose(UP));
+      expect(up.code).not.toBe(0);
+      expect(up.stderr).toMatch(/No such image/);
+      expect(await host.run(`docker image inspect ${host.images.absent}`)).toMatchObject({ code: 1, stdout: '[]\n' });
+    });
+
+    it('starts a service and tells all about its container', async () => {
+      const { up, one, label } = project();
+      expect(
+        await up(`services:
+  app:
+    image: ${host.images.web}
+    restart: on-failure:3
+    ports: ['18181:3000']
+    volumes: ['data:/data', './file:/file:ro']
+    ${CHECK}
+volumes:
+  data:`),
+      ).toMatchObject({ code: 0 });
+      await expect.poll(async () => (await one('app')).State.Health?.Status, SOON).toBe('healthy');
+      const shown = await one('app');
+      expect(shown).toMatchObject({
+        RestartCount: 0,
+        State: { Status: 'running', Running: true, Restarting: false, OOMKilled: false, ExitCode: 0, Error: '' },
+        Config: {
+          Image: host.images.web,
+          Labels: {
+            'com.docker.compose.project': label,
+            'com.docker.compose.service': 'app',
+            'com.docker.compose.oneoff': 'False',
+            'com.docker.compose.container-number': '1',
+            'com.docker.compose.project.config_files': expect.stringMatching(new RegExp(`^/.*/${label}/compose.yml$`)),
+          },
+        },
+        HostConfig: { RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 3 }, NetworkMode: `${label}_default` },
+      });
+      expect(shown.State.Pid).toBeGreaterThan(0);
+      expect(Date.parse(shown.State.StartedAt)).toBeGreaterThan(Date.now() - 600_000);
+      expect(shown.State.Health?.Log.at(-1)).toMatchObject({ ExitCode: 0 });
+      const bindings = Object.values(shown.NetworkSettings.Ports).flatMap((binding) => binding ?? []);
+      expect(bindings.map(({ HostPort }) => HostPort)).toContain('18181');
+      const mounts = [...shown.Mounts].sort((a, b) => (a.Destination < b.Destination ? -1 : 1));
+      expect(mounts).toMatchObject([
+        { Type: 'volume', Name: `${label}_data`, Destination: '/data', RW: true },
+        { Type: 'bind', Source: expect.stringMatching(new RegExp(`/${label}/file$`)), Destination: '/file', RW: false },
+      ]);
+      const [image] = JSON.parse(await sh(`docker image inspect ${host.images.web}`));
+      expect(shown.Image).toBe(image.Id);
+    });
+
+    it('lists a project’s containers as JSON', async () => {
+      const { up, compose } = project();
+      await up(`services:\n  app: { image: '${host.images.web}' }\n  job: { image: '${host.images.oneShot}' }`);
+      const list = async () => {
+        const text = (await sh(compose('ps -a --format json'))).trim();
+        // An array before compose 2.21, a line each since.
+        const lines = text.startsWith('[') ? JSON.parse(text) : text.split('\n').map((line) => JSON.parse(line));
+        return lines.map((line: Record<string, unknown>) => [line.Service, line.State, line.ExitCode]).sort();
+      };
+      await expect.poll(list, SOON).toEqual([
+        ['app', 'running', 0],
+        ['job', 'exited', 0],
+      ]);
+    });
+
+    it('leaves alone what did not change', async () => {
+      const { up, one } = project();
+      const text = (mode: string) =>
+        `services:\n  app: { image: '${host.images.web}', environment: { MODE: ${mode} } }\n  other: { image: '${host.images.web}' }`;
+      await up(text('a'));
+      const [app, other] = [await one('app'), await one('other')];
+      await up(text('a'));
+      expect((await one('app')).Id).toBe(app.Id);
+      await up(text('b'));
+      expect((await one('app')).Id).not.toBe(app.Id);
+      expect((await one('other')).Id).toBe(other.Id);
+      expect((await one('other')).State.StartedAt).toBe(other.State.StartedAt);
+    });
+
+    it('replaces the container of a new image, and removes that of a service that is gone', async () => {
+      const { up, inspect, one } = project();
+      await up(`services:\n  app: { image: '${host.images.web}' }\n  gone: { image: '${host.images.web}' }`);
+      const before = await one('app');
+      await up(`services:\n  app: { image: '${host.images.webNext}' }`);
+      expect((await one('app')).Image).not.toBe(before.Image);
+      expect(await inspect()).toHaveLength(1);
+    });
+
+    it('runs an image by digest and by id', async () => {
+      const { up, one, write, compose } = project();
+      await sh(
+        `mkdir -p pulled && cat >pulled/compose.yml <<'END'\nservices: { app: { image: '${host.images.web}' } }\nEND\ndocker compose -p pulled -f pulled/compose.yml pull -q`,
+      );
+      const [image] = JSON.parse(await sh(`docker image inspect ${host.images.web}`));
+      const repository = host.images.web.replace(/:[^:/]+$/, '').replace(/^docker\.io\/(library\/)?/, '');
+      const digest = image.RepoDigests.find((one: string) => one.startsWith(`${repository}@`));
+      expect(digest).toMatch(/@sha256:[0-9a-f]{64}$/);
+      expect(await up(`services:\n  app: { image: '${digest}' }`)).toMatchObject({ code: 0 });
+      expect((await one('app')).Image).toBe(image.Id);
+      await write('compose.yml', `services:\n  app: { image: '${image.Id}' }`);
+      expect(await host.run(compose(UP))).toMatchObject({ code: 0 });
+      expect((await one('app')).Config.Image).toBe(image.Id);
+    });
+
+    it('scales', async () => {
+      const { up, inspect } = project();
+      const text = (replicas: number) =>
+        `services:\n  app: { image: '${host.images.web}', deploy: { replicas: ${replicas} } }`;
+      await up(text(3));
+      expect(await inspect('app')).toHaveLength(3);
+      await up(text(1));
+      expect(await inspect('app')).toHaveLength(1);
+    });
+
+    it('waits for health before it starts what depends on it', async () => {
+      const { up, one } = project();
+      const { code } = await up(`services:
+  app: { image: '${host.images.web}', ${CHECK} }
+  after: { image: '${host.images.oneShot}', depends_on: { app: { condition: service_healthy } } }`);
+      expect(code).toBe(0);
+      expect((await one('app')).State.Health?.Status).toBe('healthy');
+    });
+
+    it('does not start what depends on a sick service, and shows what its check said', async () => {
+      const { up, one, label } = project();
+      const { code, stderr } = await up(`services:
+  app: { image: '${host.images.sick}', ${CHECK} }
+  after: { image: '${host.images.web}', depends_on: { app: { condition: service_healthy } } }`);
+      expect(code).toBe(1);
+      expect(stderr).toContain(`dependency failed to start: container ${label}-app-1 is unhealthy`);
+      expect((await one('after')).State.Status).toBe('created');
+      const { State: state } = await one('app');
+      expect(state.Status).toBe('running');
+      expect(state.Health?.FailingStreak).toBeGreaterThanOrEqual(2);
+      expect(state.Health?.Log.at(-1)?.ExitCode).toBe(1);
+    });
+
+    it('waits for a one-shot, and stops when it fails', async () => {
+      const { up, one } = project();
+      const text = (image: string) => `services:
+  job: { image: '${image}' }
+  after: { image: '${host.images.web}', depends_on: { job: { condition: service_completed_successfully } } }`;
+      expect((await up(text(host.images.oneShot))).code).toBe(0);
+      expect((await one('after')).State.Status).toBe('running');
+      const failed = await up(text(host.images.exits));
+      expect(failed.code).toBe(1);
+      expect(failed.stderr).toContain(`service "job" didn't complete successfully: exit 3`);
+    });
+
+    it('restarts what exits, and counts', async () => {
+      const { up, one } = project();
+      await up(`services:
+  loops: { image: '${host.images.exits}', restart: unless-stopped }
+  ends: { image: '${host.images.exits}' }`);
+      await expect.poll(async () => (await one('loops')).RestartCount, SOON).toBeGreaterThanOrEqual(2);
+      await expect
+        .poll(async () => (await one('loops')).State, SOON)
+        .toMatchObject({ Status: 'restarting', Restarting: true, ExitCode: 3 });
+      await expect
+        .poll(async () => (await one('ends')).State, SOON)
+        .toMatchObject({ Status: 'exited', Running: false, ExitCode: 3 });
+      expect((await one('ends')).RestartCount).toBe(0);
+    });
+
+    it('keeps logs, by stream', async () => {
+      const { up, one } = project();
+      await up(`services:\n  job: { image: '${host.images.oneShot}' }\n  bad: { image: '${host.images.exits}' }`);
+      await expect.poll(async () => (await one('bad')).State.Status, SOON).toBe('exited');
+      await expect.poll(async () => (await one('job')).State.Status, SOON).toBe('exited');
+      const said = await host.run(`docker logs --tail 1 ${(await one('job')).Id}`);
+      expect(said.stdout.trim()).not.toBe('');
+      const complained = await host.run(`docker logs --tail 1 --timestamps ${(await one('bad')).Id}`);
+      expect(complained).toMatchObject({
+        code: 0,
+        stdout: '',
+        stderr: expect.stringMatching(/^\d{4}-\d\d-\d\dT\S+Z \S/),
+      });
+    });
+
+    it('gives a port to one container only', async () => {
+      const { up, one } = project();
+      await up(`services:\n  one: { image: '${host.images.web}', ports: ['18182:3000'] }`);
+      const { code, stderr } = await up(
+        `services:\n  one: { image: '${host.images.web}', ports: ['18182:3000'] }\n  two: { image: '${host.images.web}', ports: ['18182:3000'] }`,
+      );
+      expect(code).toBe(1);
+      expect(stderr).toContain('port is already allocated');
+      expect((await one('one')).State.Status).toBe('running');
+    });
+
+    it('removes no image that a container uses', async () => {
+      const { up } = project();
+      await up(`services:\n  app: { image: '${host.images.webNext}' }`);
+      const [{ Id: id }] = JSON.parse(await sh(`docker image inspect ${host.images.webNext}`));
+      const refused = await host.run(`docker image rm ${id}`);
+      expect(refused.code).toBe(1);
+      expect(refused.stderr).toContain('conflict: unable to delete');
+      expect(await sh("docker image ls --no-trunc --format '{{.ID}}'")).toContain(id);
+    });
+
+    it('keeps a named volume when its service is gone', async () => {
+      const { up, label } = project();
+      await up(`services:\n  app: { image: '${host.images.web}', volumes: ['data:/data'] }\nvolumes:\n  data:`);
+      await up(`services:\n  other: { image: '${host.images.web}' }`);
+      expect((await sh('docker volume ls -q')).split('\n')).toContain(`${label}_data`);
+    });
+
+    it('does not find what is not there', async () => {
+      expect(await host.run('docker inspect no-such-container')).toMatchObject({ code: 1, stdout: '[]\n' });
+      expect((await host.run('docker logs no-such-container')).code).toBe(1);
+      expect(await sh('docker ps -aq --no-trunc --filter label=com.docker.compose.project=nowhere')).toBe('');
+    });
+  });
+}
