@@ -33,7 +33,10 @@ export async function openProject(region: Region): Promise<SandboxProject> {
   await write('config/.env', `DO_TOKEN=${region.api.token}\n`, 0o600);
   await write('config/deploy.yml', `# Written by do-deploy sandbox.\n${stringify(settings(region))}`);
   const first = { ...settings(region), rollout: { batch: 'all' } };
-  await write('config/deploy.first.yml', `# For the sandbox's first deploy: all droplets at once.\n${stringify(first)}`);
+  await write(
+    'config/deploy.first.yml',
+    `# For the sandbox's first deploy: all droplets at once.\n${stringify(first)}`,
+  );
   return { folder, firstConfig: join(folder, 'config/deploy.first.yml') };
 }
 
