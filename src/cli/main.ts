@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** The command. The only place that ends the process; everything heavy is imported when it is needed. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { asDeployError } from '../errors.js';
-import { type Invocation, parseArguments } from './commands.js';
+import type { Invocation } from './commands.js';
 import type { CliContext } from './context.js';
 import { exitCodeOfError } from './exit-codes.js';
 
@@ -42,6 +42,19 @@ async function fail(thrown: unknown, argv: readonly string[]): Promise<number> {
   return exitCodeOfError(error);
 }
 
+/** --help alone: the build has rendered it, so nothing need be loaded. Undefined where there was no build. */
+function renderedHelp(argv: readonly string[]): string | undefined {
+  const file = new URL('help.txt', import.meta.url);
+  const asked = argv.length === 1 && (argv[0] === '--help' || argv[0] === '-h');
+  return asked && existsSync(file) ? readFileSync(file, 'utf8').trimEnd() : undefined;
+}
+
+async function understand(argv: readonly string[]): Promise<Invocation> {
+  const text = renderedHelp(argv);
+  if (text !== undefined) return { command: 'show', text };
+  return (await import('./commands.js')).parseArguments(argv, version());
+}
+
 function version(): string {
   const file = new URL('../../package.json', import.meta.url);
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
@@ -56,7 +69,7 @@ process.on('uncaughtException', (error) => {
 });
 
 try {
-  process.exit(await run(parseArguments(argv, version())));
+  process.exit(await run(await understand(argv)));
 } catch (error) {
   process.exit(await fail(error, argv));
 }
