@@ -46,7 +46,7 @@ export function refuseImpossible(fleet: Fleet, policy: Policy): void {
   if (off.length > 0) {
     const names = off.map(({ droplet }) => `${droplet.name} (${droplet.status})`).join(', ');
     throw new DeployError('droplet-off', `Not every droplet is running: ${names}.`, {
-      hint: 'Power them on, or take them out of the load balancer. Nothing was changed.',
+      hint: 'Power them on, or take them out of the load balancer.',
     });
   }
   if (!policy.balanced || policy.allowDowntime) return;

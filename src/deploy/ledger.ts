@@ -34,7 +34,7 @@ export class Ledger {
           `The token may not tag droplets, so do-deploy could not keep track of a droplet that is out of rotation. ${error.message}`,
           {
             source: 'user',
-            hint: 'Give the token the scopes tag:create, tag:delete, tag:read and droplet:update. Nothing was changed.',
+            hint: 'Give the token the scopes tag:create, tag:delete, tag:read and droplet:update.',
             cause: error,
           },
         );

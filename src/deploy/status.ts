@@ -49,6 +49,7 @@ function isHalfDone(site: Site): boolean {
 }
 
 async function healthOf(site: Site, target: Target): Promise<string> {
+  if (site.survey.docker === undefined) return 'Docker does not answer';
   const seen = site.survey.containers;
   if (seen === undefined || seen.containers.length === 0) return 'no containers';
   const verdict = judgeHealth(currentRelease(site)?.services ?? [], seen.containers, seen.now);

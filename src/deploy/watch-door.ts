@@ -1,4 +1,5 @@
 /** Readings at a droplet's door, taken over its connection. */
+import { DeployError } from '../errors.js';
 import type { Clock } from '../ports.js';
 import type { Target } from '../targets/target.js';
 import { DoorWatch, doorPorts } from './door.js';
@@ -8,7 +9,14 @@ import type { Site } from './site.js';
 
 /** Looks at the containers of the app and keeps them with the droplet. */
 export async function lookAtSite(site: Site, app: string): Promise<number> {
-  const { stdout } = await site.connection.run(lookAtContainers(app));
+  const { code, stdout, stderr } = await site.connection.run(lookAtContainers(app));
+  if (code !== 0) {
+    const reason = stderr.trim().split('\n').at(-1) || `exit code ${code}`;
+    throw new DeployError('docker-missing', `Docker does not answer on ${site.host.name}: ${reason}`, {
+      droplet: site.host.name,
+      hint: 'Look at it on the droplet: systemctl status docker',
+    });
+  }
   const seen = readContainers(stdout);
   site.containers = seen.containers;
   return seen.now;

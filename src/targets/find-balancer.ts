@@ -69,7 +69,7 @@ export async function deployable(cloud: Cloud, found: LoadBalancer, clock: Clock
         'balancer-not-active',
         `Load balancer "${balancer.name}" is ${balancer.status}, not active.`,
         {
-          hint: 'Nothing was changed. Look at it in the control panel; run do-deploy again when it is active.',
+          hint: 'Look at it in the control panel; run do-deploy again when it is active.',
         },
       );
     }

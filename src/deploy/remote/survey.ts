@@ -114,7 +114,8 @@ export function readSurvey(stdout: string): Survey {
     ...(state && { state }),
     ...(out && { out }),
     checksums: readChecksums(text('checksums')),
-    ...(text('containers').startsWith('now ') && { containers: readContainers(text('containers')) }),
+    // Without Docker there is only the clock.
+    ...(docker && text('containers').startsWith('now ') && { containers: readContainers(text('containers')) }),
   };
 }
 

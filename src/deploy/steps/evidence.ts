@@ -9,10 +9,15 @@ import { lookAtSite } from '../watch-door.js';
 
 const LOG_LINES = 50;
 const LINE_LENGTH = 500;
+/** A disk this full, in percent, may be the reason. */
+const NEARLY_FULL = 85;
+/** Looks at a crash loop until it is seen between two starts. */
+const LOOKS = 10;
+const LOOK_EVERY_MS = 300;
 
 /** @param cause the failure's own sentence, used when the containers show none */
 export async function collectEvidence(site: Site, run: StepContext, cause: string): Promise<Evidence> {
-  const now = await lookAtSite(site, run.settings.app);
+  const now = await lookAtItsEnd(site, run);
   const verdict = judgeHealth(site.services, site.containers, now);
   const sick = site.containers.filter(isSick);
   const shown = sick.length > 0 ? sick : site.containers;
@@ -35,8 +40,24 @@ export async function collectEvidence(site: Site, run: StepContext, cause: strin
       ...(container.healthOutput && { healthOutput: [container.healthOutput] }),
       log: logs.get(container.id) ?? [],
     })),
-    ...(site.survey.diskUsed && { disk: `${site.survey.diskUsed} of Docker’s disk used when the deploy began` }),
+    ...diskOf(site),
   };
+}
+
+/** Docker forgets a container's exit code, and that it ran out of memory, as soon as it starts it again. */
+async function lookAtItsEnd(site: Site, run: StepContext): Promise<number> {
+  for (let look = 1; ; look += 1) {
+    const now = await lookAtSite(site, run.settings.app);
+    const looping = site.containers.some((one) => one.state === 'running' && one.restarts > 0);
+    const ended = site.containers.some((one) => one.state !== 'running' && isSick(one));
+    if (!looping || ended || look === LOOKS) return now;
+    await run.ports.clock.sleep(LOOK_EVERY_MS, run.signal);
+  }
+}
+
+function diskOf({ survey: { diskUsed } }: Site): { disk?: string } {
+  const isFull = diskUsed !== undefined && Number.parseInt(diskUsed, 10) >= NEARLY_FULL;
+  return isFull ? { disk: `${diskUsed} of Docker’s disk used when the deploy began` } : {};
 }
 
 function splitLogs(stdout: string): Map<string, string[]> {

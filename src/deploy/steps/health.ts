@@ -14,6 +14,7 @@ export async function awaitHealth(site: Site, run: StepContext): Promise<undefin
   const before = site.containers;
   for (;;) {
     const now = await lookAtSite(site, run.settings.app);
+    if (run.release === undefined && site.containers.length === 0) throw nothingRuns(site.host.name);
     const verdict = judgeHealth(site.services, sinceThen(before, site.containers), now);
     if (verdict.kind === 'healthy') return;
     if (verdict.kind === 'failed') throw unhealthy(site.host.name, verdict);
@@ -26,6 +27,14 @@ export async function awaitHealth(site: Site, run: StepContext): Promise<undefin
     run.progress(verdict.detail);
     await clock.sleep(LOOK_EVERY_MS);
   }
+}
+
+/** On the way back into rotation, before the first release was ever started. */
+function nothingRuns(droplet: string): DeployError {
+  return new DeployError('nothing-runs', `Nothing runs on ${droplet} yet, so it stays out of rotation.`, {
+    droplet,
+    hint: 'Deploy again: a droplet that does not serve goes first.',
+  });
 }
 
 export function unhealthy(droplet: string, verdict: Extract<Verdict, { kind: 'failed' }>): DeployError {
