@@ -192,7 +192,12 @@ describe('docker ps and inspect', () => {
       State: { Status: 'running', Pid: process.pid },
       HostConfig: { RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 3 } },
       NetworkSettings: {
-        Ports: { [`${lab.container('app').portOf(3000)}/tcp`]: [{ HostIp: '0.0.0.0', HostPort: '80' }] },
+        Ports: {
+          [`${lab.container('app').portOf(3000)}/tcp`]: [
+            { HostIp: '0.0.0.0', HostPort: '80' },
+            { HostIp: '::', HostPort: '80' },
+          ],
+        },
       },
     });
   });

@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { readNginxConfig } from '../../src/sandbox/docker/images/nginx-config.js';
 import { checked, DockerLab, SHOP_CHECK } from './docker-lab.js';
@@ -68,6 +70,23 @@ describe('the nginx image', () => {
       [200, 'found'],
       [200, 'server'],
     ]);
+  });
+
+  it('takes the PROXY protocol’s line, and nothing without it', async () => {
+    const lab = new DockerLab();
+    lab.write('nginx.conf', 'events {} http { server { listen 80 proxy_protocol; return 200 "behind a balancer"; } }');
+    await lab.up('services:\n  web:\n    image: nginx\n    volumes: ["./nginx.conf:/etc/nginx/nginx.conf:ro"]\n');
+    await eventually(() => lab.container('web').portOf(80)).toBeDefined();
+    const ask = async (...pieces: string[]) => {
+      const socket = connect(lab.container('web').portOf(80) ?? 0, '127.0.0.1');
+      for (const piece of pieces) await new Promise((sent) => socket.write(piece, sent));
+      return await text(socket).catch(() => 'cut');
+    };
+    const get = 'GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
+    expect(await ask(`PROXY TCP4 192.0.2.1 10.10.0.1 4000 80\r\n${get}`)).toContain('behind a balancer');
+    expect(await ask('PROXY TCP4 192.0.2.1 10.10', '.0.1 4000 80\r\n', get)).toContain('behind a balancer');
+    expect(await ask(get)).not.toContain('behind a balancer');
+    await expect(lab.get('web', 80, '/')).rejects.toThrow('fetch failed');
   });
 
   it('gives up at once when the service is not there', async () => {

@@ -18,6 +18,8 @@ describe('SFTP on a droplet', () => {
   it('starts in the user’s home', async () => {
     const { droplet, call } = await session();
     expect(await call('realpath', '.')).toBe(droplet.home);
+    expect(await call('realpath', 'new')).toBe(join(droplet.home, 'new'));
+    await expect(call('realpath', 'new/deeper')).rejects.toMatchObject({ code: NO_SUCH_FILE });
     await call('writeFile', 'a.txt', 'hello');
     expect(readFileSync(join(droplet.home, 'a.txt'), 'utf8')).toBe('hello');
     expect(String(await call('readFile', join(droplet.home, 'a.txt')))).toBe('hello');

@@ -2,12 +2,13 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { makeKeyPair } from '../../src/sandbox/droplets/keys.js';
-import { connectTo, ending, open, run, startDroplet } from './droplet-lab.js';
+import { writeStandIns } from '../../src/sandbox/droplets/stand-ins.js';
+import { connectTo, ending, open, run, startDroplet as startAnyDroplet } from './droplet-lab.js';
 import { eventually } from './eventually.js';
 
 describe('logging in to a droplet', () => {
   it('needs the right key and the right user', async () => {
-    const droplet = await startDroplet();
+    const droplet = await startAnyDroplet();
     const stranger = makeKeyPair().private;
     await expect(connectTo(droplet, { privateKey: stranger })).rejects.toMatchObject({
       level: 'client-authentication',
@@ -20,7 +21,7 @@ describe('logging in to a droplet', () => {
   });
 
   it('shows its own host key', async () => {
-    const [one, other] = [await startDroplet(), await startDroplet()];
+    const [one, other] = [await startAnyDroplet(), await startAnyDroplet()];
     let shown = '';
     await connectTo(one, {
       hostVerifier: (key: Buffer) => {
@@ -35,7 +36,7 @@ describe('logging in to a droplet', () => {
 
 describe('a command on a droplet', () => {
   it('runs in the user’s home with an environment of its own', async () => {
-    const droplet = await startDroplet();
+    const droplet = await startAnyDroplet();
     const client = await connectTo(droplet);
     const { stdout } = await run(client, 'pwd; echo "$HOME"; echo "$PATH"; env | cut -d = -f 1 | sort | xargs');
     expect(stdout.split('\n')).toEqual([
@@ -48,7 +49,7 @@ describe('a command on a droplet', () => {
   });
 
   it('gives back its output, its complaints and its exit code', async () => {
-    const client = await connectTo(await startDroplet());
+    const client = await connectTo(await startAnyDroplet());
     expect(await run(client, 'echo out; echo err >&2; exit 3')).toEqual({
       code: 3,
       signal: undefined,
@@ -58,12 +59,12 @@ describe('a command on a droplet', () => {
   });
 
   it('tells the signal that killed it', async () => {
-    const client = await connectTo(await startDroplet());
+    const client = await connectTo(await startAnyDroplet());
     expect(await run(client, 'kill -TERM $$')).toMatchObject({ code: null, signal: 'SIGTERM' });
   });
 
   it('gets signals from its client', async () => {
-    const client = await connectTo(await startDroplet());
+    const client = await connectTo(await startAnyDroplet());
     const channel = await open(client, "trap 'echo caught; exit 4' INT; echo ready; while :; do sleep 0.05; done");
     const ended = ending(channel);
     channel.once('data', () => channel.signal('INT'));
@@ -71,7 +72,7 @@ describe('a command on a droplet', () => {
   });
 
   it('reads its input to the end, however long', async () => {
-    const droplet = await startDroplet();
+    const droplet = await startAnyDroplet();
     const client = await connectTo(droplet);
     const megabytes = Buffer.alloc(5_000_000, 'x');
     expect((await run(client, 'cat >big; wc -c <big', megabytes)).stdout.trim()).toBe('5000000');
@@ -79,13 +80,13 @@ describe('a command on a droplet', () => {
   });
 
   it('runs beside others on the same connection', async () => {
-    const client = await connectTo(await startDroplet());
+    const client = await connectTo(await startAnyDroplet());
     const all = await Promise.all(Array.from({ length: 8 }, (_, i) => run(client, `echo ${i}`)));
     expect(all.map(({ stdout }) => stdout)).toEqual(Array.from({ length: 8 }, (_, i) => `${i}\n`));
   });
 
   it('keeps the channel open for a child that still holds its output', async () => {
-    const client = await connectTo(await startDroplet());
+    const client = await connectTo(await startAnyDroplet());
     expect(await run(client, '(sleep 0.3; echo late) & echo early')).toMatchObject({
       stdout: 'early\nlate\n',
       code: 0,
@@ -93,7 +94,7 @@ describe('a command on a droplet', () => {
   });
 
   it('runs on when the connection is lost, and reads the end of its input', async () => {
-    const droplet = await startDroplet();
+    const droplet = await startAnyDroplet();
     const client = await connectTo(droplet);
     const channel = await open(client, 'echo ready; cat >/dev/null; echo gone >noticed');
     await new Promise((resolve) => channel.once('data', resolve));
@@ -102,7 +103,7 @@ describe('a command on a droplet', () => {
   });
 
   it('gets a SIGHUP at the loss, when that is switched on', async () => {
-    const droplet = await startDroplet();
+    const droplet = await startAnyDroplet();
     await droplet.setFaults({ hangUpOnDisconnect: true });
     const client = await connectTo(droplet);
     // The shell would die of telling nobody that `sleep` was hung up.
@@ -114,7 +115,7 @@ describe('a command on a droplet', () => {
   });
 
   it('ends with its droplet', async () => {
-    const droplet = await startDroplet();
+    const droplet = await startAnyDroplet();
     const client = await connectTo(droplet);
     const channel = await open(client, 'echo $$; sleep 1000');
     const pid = await new Promise<number>((resolve) => channel.once('data', (chunk: Buffer) => resolve(Number(chunk))));
@@ -123,7 +124,13 @@ describe('a command on a droplet', () => {
   });
 });
 
-describe('the stand-ins on a droplet', () => {
+describe.each(['bash', 'Node'])('the stand-ins on a droplet, which speak %s,', (language) => {
+  const startDroplet = async () => {
+    const droplet = await startAnyDroplet();
+    if (language === 'Node') writeStandIns(join(droplet.folder, 'bin'), join(droplet.folder, 'run', 'disk-full'), null);
+    return droplet;
+  };
+
   it('come before the machine’s own commands', async () => {
     const droplet = await startDroplet();
     const client = await connectTo(droplet);

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import type { ContainerProcess, Image } from './image.js';
+import { withProxyProtocol } from './proxy-protocol.js';
 
 /** What a run needs of its surroundings. */
 export interface RunContext {
@@ -25,7 +26,7 @@ export class ContainerRun implements ContainerProcess {
   readonly command: readonly string[] | undefined;
   readonly startedAt = Date.now();
   readonly #context: RunContext;
-  readonly #servers = new Map<number, { server: Server; port: number }>();
+  readonly #servers = new Map<number, { port: number; cut: () => void }>();
   readonly #stop = new AbortController();
 
   constructor(context: RunContext) {
@@ -56,10 +57,20 @@ export class ContainerRun implements ContainerProcess {
     this.#context.log(line, stream);
   }
 
-  async listen(containerPort: number, handler: RequestListener): Promise<void> {
-    const server = createServer(handler);
+  async listen(
+    containerPort: number,
+    handler: RequestListener,
+    options: { proxyProtocol?: boolean } = {},
+  ): Promise<void> {
+    const http = createServer(handler);
     // A client that goes away is no news to a server.
-    server.on('clientError', (_error, socket) => socket.destroy());
+    http.on('clientError', (_error, socket) => socket.destroy());
+    const server = options.proxyProtocol ? withProxyProtocol(http) : http;
+    const sockets = new Set<Socket>();
+    server.on('connection', (socket: Socket) => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+    });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen({ port: 0, host: '127.0.0.1' }, resolve);
@@ -69,7 +80,11 @@ export class ContainerRun implements ContainerProcess {
       server.close();
       return;
     }
-    this.#servers.set(containerPort, { server, port: (server.address() as AddressInfo).port });
+    const cut = () => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    };
+    this.#servers.set(containerPort, { port: (server.address() as AddressInfo).port, cut });
   }
 
   locate(service: string, containerPort: number): { host: string; port: number } | undefined {
@@ -98,10 +113,7 @@ export class ContainerRun implements ContainerProcess {
   exit(code: number, how: { oomKilled?: boolean } = {}): void {
     if (this.stopped.aborted) return;
     this.#stop.abort();
-    for (const { server } of this.#servers.values()) {
-      server.close();
-      server.closeAllConnections();
-    }
+    for (const { cut } of this.#servers.values()) cut();
     this.#servers.clear();
     this.#context.exited(code, how.oomKilled ?? false);
   }

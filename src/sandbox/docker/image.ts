@@ -10,8 +10,8 @@ export interface ContainerProcess {
   /** Aborted when the container stops, for whatever reason. */
   readonly stopped: AbortSignal;
   log(line: string, stream?: 'stdout' | 'stderr'): void;
-  /** Serves HTTP on a port of the container. */
-  listen(containerPort: number, handler: RequestListener): Promise<void>;
+  /** Serves HTTP on a port of the container; with `proxyProtocol`, only to those who send its line first. */
+  listen(containerPort: number, handler: RequestListener, options?: { proxyProtocol?: boolean }): Promise<void>;
   /** Where a service of the same compose project answers now; undefined when nothing runs there. */
   locate(service: string, containerPort: number): { host: string; port: number } | undefined;
   /** Does a container of that service run? What the project's DNS would know. */

@@ -127,7 +127,11 @@ function ports(container: Container): Record<string, { HostIp: string; HostPort:
     [...known].map((containerPort) => {
       const bindings = published
         .filter((port) => port.containerPort === containerPort)
-        .map(({ hostIp, hostPort }) => ({ HostIp: hostIp || '0.0.0.0', HostPort: `${hostPort}` }));
+        // Without an address it is published on IPv6 too.
+        .flatMap(({ hostIp, hostPort }) =>
+          (hostIp === '' ? ['0.0.0.0', '::'] : [hostIp]).map((ip) => [ip, hostPort] as const),
+        )
+        .map(([HostIp, hostPort]) => ({ HostIp, HostPort: `${hostPort}` }));
       return [`${container.portOf(containerPort) ?? containerPort}/tcp`, bindings.length > 0 ? bindings : null];
     }),
   );

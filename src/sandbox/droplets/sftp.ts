@@ -1,6 +1,6 @@
 import { type Dirent, constants as fsConstants, type Stats } from 'node:fs';
 import * as fs from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import ssh2, { type Attributes, type SFTPWrapper } from 'ssh2';
 
 const { STATUS_CODE, flagsToString } = ssh2.utils.sftp;
@@ -139,7 +139,8 @@ class SftpSession {
     sftp.on('REALPATH', (id: number, path: string) =>
       this.#answer(id, async () => {
         const asked = resolve(this.#settings.home, path);
-        this.#name(id, await fs.realpath(asked).catch(() => asked));
+        // What is not there yet has a path too, if its folder is there.
+        this.#name(id, await fs.realpath(asked).catch(() => resolveLast(asked)));
       }),
     );
     sftp.on('EXTENDED', (id: number) => this.#status(id, STATUS_CODE.OP_UNSUPPORTED));
@@ -213,7 +214,7 @@ class SftpSession {
   /** The same without following the last link: for what concerns the link itself, or does not exist yet. */
   async #link(path: string): Promise<string> {
     const asked = resolve(this.#settings.home, path);
-    const real = join(await fs.realpath(dirname(asked)), relative(dirname(asked), asked));
+    const real = await resolveLast(asked);
     this.#mustBeInside(real);
     return real;
   }
@@ -227,6 +228,11 @@ class SftpSession {
     for (const opened of this.#open.values()) if ('file' in opened) await opened.file.close().catch(() => {});
     this.#open.clear();
   }
+}
+
+/** Follows all links but the last. */
+async function resolveLast(path: string): Promise<string> {
+  return join(await fs.realpath(dirname(path)), basename(path));
 }
 
 const emptyAttributes = { mode: 0, uid: 0, gid: 0, size: 0, atime: 0, mtime: 0 };

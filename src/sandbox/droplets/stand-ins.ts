@@ -68,16 +68,15 @@ exit(@ARGV ? system(@ARGV) >> 8 : 0);
  * Writes the stand-in commands of a droplet. Those for `docker` and `iptables` call the sandbox; `sudo` needs no
  * password, as for root; `df` tells of a full disk while the file `diskFullMark` exists.
  */
-export function writeStandIns(folder: string, diskFullMark: string): void {
+export function writeStandIns(folder: string, diskFullMark: string, bash: string | null = findBash()): void {
   mkdirSync(folder, { recursive: true });
   const add = (name: string, text: string) => writeFileSync(join(folder, name), text, { mode: 0o755 });
-  const bash = findBash();
   for (const name of ['docker', 'iptables']) {
-    if (bash !== undefined) {
+    if (bash !== null) {
       add(name, `#!${bash} -p${BASH_CLIENT}`);
     } else {
       add(`${name}.cjs`, NODE_CLIENT);
-      add(name, `#!/bin/sh\nexec '${process.execPath}' "$0.cjs" "$@"\n`);
+      add(name, `#!/bin/sh\nexec ${quote(process.execPath)} "$0.cjs" "$@"\n`);
     }
   }
   add('sudo', '#!/bin/sh\n[ "$1" = -n ] && shift\nexec "$@"\n');
@@ -85,17 +84,21 @@ export function writeStandIns(folder: string, diskFullMark: string): void {
     'df',
     `#!/bin/sh
 PATH=${SYSTEM_PATH}
-[ -e '${diskFullMark}' ] || exec df "$@"
+[ -e ${quote(diskFullMark)} ] || exec df "$@"
 df "$@" | awk 'NR > 1 { $3 = $2; $4 = 0; $5 = "100%" } 1'
 `,
   );
   for (const [name, text] of Object.entries(SUBSTITUTES)) if (!isInstalled(name)) add(name, text);
 }
 
-function findBash(): string | undefined {
-  return ['/bin/bash', '/usr/bin/bash', '/usr/local/bin/bash', '/opt/homebrew/bin/bash'].find((path) =>
-    existsSync(path),
-  );
+function findBash(): string | null {
+  const places = ['/bin/bash', '/usr/bin/bash', '/usr/local/bin/bash', '/opt/homebrew/bin/bash'];
+  return places.find((path) => existsSync(path)) ?? null;
+}
+
+/** A word for the shell, whatever folder the user chose. */
+function quote(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 function isInstalled(name: string): boolean {

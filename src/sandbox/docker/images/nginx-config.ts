@@ -28,7 +28,7 @@ export interface NginxLocation {
 }
 
 export interface NginxServer {
-  ports: number[];
+  listens: { port: number; proxyProtocol: boolean }[];
   locations: NginxLocation[];
 }
 
@@ -81,7 +81,7 @@ function readServer(server: Directive, upstreams: Upstreams, file: string): Ngin
           .map((location) => readLocation(location, headers, upstreams, file))
       : [{ path: '/', exact: false, headers, action: readReturn(whole, file) }];
   const listens = block.filter(({ name }) => name === 'listen');
-  return { ports: listens.map((listen) => readListen(listen, file)), locations };
+  return { listens: listens.map((listen) => readListen(listen, file)), locations };
 }
 
 type Upstreams = Map<string, { service: string; port: number }[]>;
@@ -137,13 +137,13 @@ function readHeaders(block: Directive[], file: string): NginxLocation['headers']
   });
 }
 
-function readListen(directive: Directive, file: string): number {
+function readListen(directive: Directive, file: string): NginxServer['listens'][number] {
   const [address = '', ...flags] = directive.args;
   const port = /^(?:\[::\]:|0\.0\.0\.0:)?(\d+)$/.exec(address)?.[1];
-  if (port === undefined || flags.some((flag) => flag !== 'default_server')) {
+  if (port === undefined || flags.some((flag) => flag !== 'default_server' && flag !== 'proxy_protocol')) {
     throw unknown(`listen ${directive.args.join(' ')}`, directive, file);
   }
-  return Number(port);
+  return { port: Number(port), proxyProtocol: flags.includes('proxy_protocol') };
 }
 
 function readAddress(text: string): { service: string; port: number } {

@@ -28,8 +28,10 @@ async function runNginx(container: ContainerProcess): Promise<void> {
     const servers = readNginxConfig(container.readMounted(CONFIG) ?? DEFAULT_CONFIG, CONFIG);
     checkUpstreams(container, servers);
     for (const server of servers) {
-      for (const port of server.ports) {
-        await container.listen(port, (request, response) => serve(container, server, request, response));
+      for (const { port, proxyProtocol } of server.listens) {
+        const answer = (request: IncomingMessage, response: ServerResponse) =>
+          serve(container, server, request, response);
+        await container.listen(port, answer, { proxyProtocol });
       }
     }
     container.log('start worker process', 'stderr');
