@@ -17,6 +17,12 @@ describe('a remote command', () => {
     expect(result).toEqual({ code: 7, stdout: 'out\n', stderr: 'err\n' });
   });
 
+  it('gives the exit code of a command that ends as soon as it begins', async () => {
+    const { server, connection } = await connected();
+    server.instantExit = 5;
+    for (let round = 0; round < 10; round += 1) expect(await connection.run(command('x'))).toMatchObject({ code: 5 });
+  });
+
   it('reads what it is given on standard input, byte for byte, and then its end', async () => {
     const { connection } = await connected();
     const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, index) => index % 256));
@@ -58,27 +64,32 @@ describe('a remote command', () => {
 
   it('is stopped on the droplet when its time is up, and its outcome is unknown', async () => {
     const { server, connection } = await connected();
-    const script = 'trap "touch stopped; exit 1" TERM; echo started; while :; do sleep 0.05; done';
-    const error = await failureOf(connection.run(command(script, { timeoutMs: 300 })));
+    const child = `sh -c 'trap "touch child-stopped; exit" TERM; touch ready; while :; do sleep 0.05; done'`;
+    const script = `trap "touch stopped; exit 1" TERM; ${child} & until [ -f ready ]; do sleep 0.05; done; wait`;
+    const error = await failureOf(connection.run(command(script, { timeoutMs: 1500 })));
     expect(error).toMatchObject({ code: 'ssh-timeout', outcome: 'unknown' });
-    expect(error.message).toContain('did not end on web-1 within 0.3 s');
-    // Only a signal can have run the trap: standard input was closed long before.
-    await expect.poll(() => existsSync(join(server.home, 'stopped'))).toBe(true);
-    expect(await connection.run(command('echo still here'))).toMatchObject({ code: 0 });
+    expect(error.message).toContain('did not end on web-1 within 1.5 s');
+    // Closing the channel would not have done that: it stops the process and its children.
+    await expect.poll(() => existsSync(join(server.home, 'stopped')), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => existsSync(join(server.home, 'child-stopped')), { timeout: 10_000 }).toBe(true);
   });
 
   it('is stopped by the abort signal', async () => {
     const { server, connection } = await connected();
     const abort = new AbortController();
     const started = once(server, 'exec');
-    const running = failureOf(connection.run(command('sleep 60'), { signal: abort.signal }));
+    const script = 'trap "touch stopped; exit 1" TERM; touch ready; while :; do sleep 0.05; done';
+    const running = failureOf(connection.run(command(script), { signal: abort.signal }));
     await started;
+    await expect.poll(() => existsSync(join(server.home, 'ready')), { timeout: 10_000 }).toBe(true);
     abort.abort();
-    expect(await running).toMatchObject({ code: 'ssh-signal', outcome: 'unknown' });
+    expect(await running).toMatchObject({ code: 'ssh-signal', outcome: 'unknown', source: 'user' });
+    await expect.poll(() => existsSync(join(server.home, 'stopped')), { timeout: 10_000 }).toBe(true);
+    const execs = server.execs.length;
     expect(await failureOf(connection.run(command('true'), { signal: abort.signal }))).toMatchObject({
       code: 'ssh-signal',
     });
-    expect(server.execs).toHaveLength(1);
+    expect(server.execs).toHaveLength(execs);
   });
 
   it('runs at most eight at a time on one connection, without a warning from Node', async () => {

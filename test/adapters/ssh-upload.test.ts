@@ -82,6 +82,6 @@ describe('an upload', () => {
 
     server.failOpen = ssh2.utils.sftp.STATUS_CODE.FAILURE;
     const full = await failureOf(connection.upload({ ...file, path: '~/file' }));
-    expect(full.hint).toContain('df -h ~');
+    expect(full.hint).toBe('Is its disk full? Run there: df -h ~');
   });
 });

@@ -65,6 +65,8 @@ export class SshServer extends EventEmitter<Events> {
   mostSessions = 0;
   /** Set: uploads' writes are not answered. */
   holdWrites = false;
+  /** Set: commands end with this exit code at once, in one packet with the news that they began. */
+  instantExit: number | undefined;
   /** Set: the status that the next `open` of a file fails with. */
   failOpen: number | undefined;
   readonly options: SshServerOptions;
@@ -160,11 +162,6 @@ export class SshServer extends EventEmitter<Events> {
       }
       context.accept();
     });
-    const processes = new Map<number, ChildProcess>();
-    onSignal(client, (channel, name) => {
-      const child = processes.get(channel);
-      if (child) signalGroup(child, `SIG${name}` as NodeJS.Signals);
-    });
     let open = 0;
     client.on('session', (accept, reject) => {
       if (open >= (this.options.maxSessions ?? 10)) return reject();
@@ -176,7 +173,7 @@ export class SshServer extends EventEmitter<Events> {
         open -= 1;
         this.#sessions -= 1;
       });
-      this.#serve(session, processes);
+      this.#serve(session);
     });
     if (this.options.forwarding !== false) {
       client.on('tcpip', (accept, reject, { destIP, destPort }) => {
@@ -194,20 +191,29 @@ export class SshServer extends EventEmitter<Events> {
     }
   }
 
-  #serve(session: Session, processes: Map<number, ChildProcess>): void {
+  #serve(session: Session): void {
     session.on('exec', (accept, _reject, { command }) => {
       this.execs.push(command);
-      const channel = accept();
-      const child = this.#execute(command, channel);
-      processes.set((channel as unknown as { incoming: { id: number } }).incoming.id, child);
+      if (this.instantExit !== undefined) this.#endAtOnce(accept, this.instantExit);
+      else this.#execute(command, accept());
       this.emit('exec', command);
     });
     session.on('sftp', (accept) => this.#transfer(accept()));
   }
 
-  #execute(command: string, channel: ServerChannel): ChildProcess {
+  #endAtOnce(accept: () => ServerChannel, code: number): void {
+    for (const socket of this.#sockets) socket.cork();
+    const channel = accept();
+    channel.exit(code);
+    channel.end();
+    process.nextTick(() => {
+      for (const socket of this.#sockets) socket.uncork();
+    });
+  }
+
+  #execute(command: string, channel: ServerChannel): void {
     channel.on('error', () => {});
-    // A process group of its own, as sshd makes one: signals go to all of it.
+    // A process group of its own, as sshd makes one.
     const child = spawn(this.options.shell ?? '/bin/sh', ['-c', command], {
       cwd: this.home,
       env: { PATH: process.env.PATH, HOME: this.home },
@@ -225,7 +231,6 @@ export class SshServer extends EventEmitter<Events> {
       else channel.exit(code ?? 255);
       channel.end();
     });
-    return child;
   }
 
   /** Writes straight into files; as many handles as are open. */
@@ -285,21 +290,6 @@ export class SshServer extends EventEmitter<Events> {
       }),
     );
   }
-}
-
-/**
- * Signals as sshd takes them: at any time. ssh2's own 'signal' event ignores those that come after the end of standard
- * input.
- */
-function onSignal(client: Connection, listener: (channel: number, name: string) => void): void {
-  type Handler = (protocol: unknown, channel: number, type: string, wantReply: boolean, data: unknown) => void;
-  const { _protocol } = client as unknown as { _protocol: { _handlers: { CHANNEL_REQUEST: Handler } } };
-  const handlers = _protocol._handlers;
-  const original = handlers.CHANNEL_REQUEST;
-  handlers.CHANNEL_REQUEST = (protocol, channel, type, wantReply, data) => {
-    if (type === 'signal') listener(channel, String(data));
-    else original(protocol, channel, type, wantReply, data);
-  };
 }
 
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {

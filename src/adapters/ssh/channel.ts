@@ -1,5 +1,5 @@
 /** Channels for commands. Not node-ssh's execCommand, which keeps all output, breaks characters and hides lost connections. */
-import type { Client, ClientChannel } from 'ssh2';
+import type { ClientChannel } from 'ssh2';
 import { ShellError } from '../../errors.js';
 import type { RemoteHost } from '../../ports.js';
 import type { Link } from './link.js';
@@ -7,14 +7,26 @@ import type { Link } from './link.js';
 /** Why sshd opens no channel (RFC 4254, 5.1): for a forwarded one, AllowTcpForwarding no. */
 export const ADMINISTRATIVELY_PROHIBITED = 1;
 
+/** Both absent when the channel closed without a word on the process, as it does when the connection is lost. */
+export interface Exit {
+  code?: number;
+  signal?: string;
+}
+
+export interface CommandChannel {
+  channel: ClientChannel;
+  /** Settles when the channel is closed. */
+  exit: Promise<Exit>;
+}
+
 /** Starts a command line. Throws ShellError. */
-export function openChannel(link: Link, commandLine: string, host: RemoteHost): Promise<ClientChannel> {
+export function openChannel(link: Link, commandLine: string, host: RemoteHost): Promise<CommandChannel> {
   return new Promise((resolve, reject) => {
     const done = (error: Error | undefined, channel: ClientChannel) => {
       if (error) return reject(refused(error, host));
       // Its end is told by 'close'; an 'error' nobody listens to would end the process.
       channel.on('error', () => {});
-      resolve(channel);
+      resolve({ channel, exit: exitOf(channel) });
     };
     try {
       link.client.exec(commandLine, done);
@@ -26,7 +38,18 @@ export function openChannel(link: Link, commandLine: string, host: RemoteHost): 
   });
 }
 
-function refused(cause: Error, host: RemoteHost): ShellError {
+/** To be called at once: the news of a quick command's end can be in the packet that says it has begun. */
+function exitOf(channel: ClientChannel): Promise<Exit> {
+  const exit: Exit = {};
+  channel.on('exit', (code: number | null, signal?: string) => {
+    if (code !== null) exit.code = code;
+    if (signal !== undefined) exit.signal = signal;
+  });
+  return new Promise((resolve) => channel.on('close', () => resolve(exit)));
+}
+
+/** The error of a channel that did not open. */
+export function refused(cause: Error, host: RemoteHost): ShellError {
   if (/channel open failure/i.test(cause.message)) {
     return new ShellError('unreachable', 'not-applied', `droplet ${host.name} refuses another SSH session.`, {
       droplet: host.name,
@@ -46,16 +69,7 @@ export function lost(
 ): ShellError {
   return new ShellError('lost', outcome, `The SSH connection to ${host.name} was lost: ${reason}.`, {
     droplet: host.name,
-    hint: `Look at the droplet and its network, then run again; try: ssh ${host.address}`,
+    hint: 'Look at the droplet and its network, then run again.',
     cause,
   });
-}
-
-/** Ends the remote process as far as a client can: a signal to its process group, then the channel's end. */
-export function abandon(client: Client, channel: ClientChannel): void {
-  // channel.signal() does nothing once standard input is closed, which is when a command runs; the protocol allows it.
-  const { _protocol: protocol } = client as unknown as { _protocol?: { signal?(channel: number, name: string): void } };
-  const { outgoing } = channel as unknown as { outgoing?: { id: number; state: string } };
-  if (outgoing && outgoing.state !== 'closed' && outgoing.state !== 'closing') protocol?.signal?.(outgoing.id, 'TERM');
-  channel.close();
 }

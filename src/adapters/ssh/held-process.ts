@@ -2,7 +2,7 @@ import { StringDecoder } from 'node:string_decoder';
 import type { ClientChannel } from 'ssh2';
 import { ShellError } from '../../errors.js';
 import type { Clock, HeldProcess, RemoteCommand, RemoteHost } from '../../ports.js';
-import { abandon, lost, openChannel } from './channel.js';
+import { type Exit, lost, openChannel } from './channel.js';
 import type { Link } from './link.js';
 import { shellCommand } from './quote.js';
 import { within } from './within.js';
@@ -24,10 +24,10 @@ export function holdProcess(link: Link, host: RemoteHost, command: RemoteCommand
           hint: 'Is the droplet overloaded? Run again.',
         });
   return within(link, clock, { timeoutMs: command.timeoutMs, fail }, async (stop) => {
-    const channel = await openChannel(link, shellCommand(command.script), host);
-    if (stop.aborted) abandon(link.client, channel);
+    const { channel, exit } = await openChannel(link, shellCommand(command.script), host);
+    if (stop.aborted) channel.close();
     if (command.stdin !== undefined) channel.write(command.stdin);
-    return new ChannelProcess(link, channel, host, command.name, clock);
+    return new ChannelProcess(link, channel, exit, host, command.name, clock);
   });
 }
 
@@ -41,8 +41,9 @@ class ChannelProcess implements HeldProcess {
   #wake = () => {};
 
   constructor(
-    readonly link: Link,
+    link: Link,
     readonly channel: ClientChannel,
+    exit: Promise<Exit>,
     readonly host: RemoteHost,
     readonly name: string,
     readonly clock: Clock,
@@ -54,9 +55,7 @@ class ChannelProcess implements HeldProcess {
       this.#stderr = (this.#stderr + errors.write(chunk)).slice(-MOST_STDERR);
     });
     this.ended = new Promise((resolve) => {
-      let code: number | undefined;
-      let signal: string | undefined;
-      const end = (reason: string) => {
+      const end = (reason: string, code?: number) => {
         unsubscribe();
         if (this.#over.signal.aborted) return;
         if (this.#rest !== '') this.#lines.push(this.#rest);
@@ -65,16 +64,13 @@ class ChannelProcess implements HeldProcess {
         this.#wake();
         resolve({ ...(code !== undefined && { code }), reason });
       };
-      channel.on('exit', (status: number | null, killedBy?: string) => {
-        code = status ?? undefined;
-        signal = killedBy;
-      });
-      channel.on('close', () => {
+      exit.then(({ code, signal }) => {
         const said = this.#stderr.trim() === '' ? '' : `: ${this.#stderr.trim()}`;
-        if (code !== undefined) end(`it ended with exit code ${code}${said}`);
+        if (code !== undefined) end(`it ended with exit code ${code}${said}`, code);
         else end(signal === undefined ? 'the connection was lost' : `it was killed (${signal})${said}`);
       });
-      const unsubscribe = link.onLost((reason) => end(`the connection was lost: ${reason}`));
+      let unsubscribe = () => {};
+      unsubscribe = link.onLost((reason) => end(`the connection was lost: ${reason}`));
     });
   }
 
@@ -107,7 +103,7 @@ class ChannelProcess implements HeldProcess {
   async close(): Promise<void> {
     this.channel.end();
     await this.clock.sleep(CLOSE_MS, this.#over.signal);
-    if (!this.#over.signal.aborted) abandon(this.link.client, this.channel);
+    if (!this.#over.signal.aborted) this.channel.close();
   }
 
   #take(text: string): void {

@@ -49,7 +49,7 @@ function tcpTry(target: string, seconds: number): string[] {
     'if command -v nc >/dev/null; then',
     `  nc -z -w ${seconds} ${target} && exit 0`,
     'elif command -v bash >/dev/null && command -v timeout >/dev/null; then',
-    `  timeout ${seconds} bash -c ': </dev/tcp/$0/$1' ${target} && exit 0`,
+    `  timeout ${seconds} bash -c ': </dev/tcp/$1/$2' bash ${target} && exit 0`,
     `else exit ${NO_TOOL}; fi`,
   ];
 }

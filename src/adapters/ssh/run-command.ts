@@ -1,8 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
-import type { ClientChannel } from 'ssh2';
 import { ShellError } from '../../errors.js';
 import type { Clock, CommandResult, RemoteCommand, RemoteHost } from '../../ports.js';
-import { abandon, lost, openChannel } from './channel.js';
+import { lost, openChannel } from './channel.js';
 import type { Link } from './link.js';
 import { shellCommand } from './quote.js';
 import { type Interruption, within } from './within.js';
@@ -10,45 +9,64 @@ import { type Interruption, within } from './within.js';
 /** Bytes kept of each of stdout and stderr. */
 export const MOST_OUTPUT = 4 * 1024 * 1024;
 
+/** The script's first word, on standard error and taken out of it: which process to stop. */
+const PID_LINE = /^do-deploy:pid:(\d+)\n/m;
+/** How long stopping a process may take, in ms. */
+const STOP_MS = 2000;
+
 /** Runs one command on a link to its exit code. Throws ShellError lost, timeout, signal or unreachable. */
-export function runCommand(
+export async function runCommand(
   link: Link,
   host: RemoteHost,
   command: RemoteCommand,
   clock: Clock,
   signal?: AbortSignal,
 ): Promise<CommandResult> {
+  let stderr: Output | undefined;
   const fail = (how: Interruption, reason: string) => interrupted(host, command, how, reason);
-  return within(link, clock, { timeoutMs: command.timeoutMs, signal, fail }, async (stop) => {
-    const channel = await openChannel(link, shellCommand(command.script), host);
-    if (stop.aborted) abandon(link.client, channel);
-    stop.addEventListener('abort', () => abandon(link.client, channel));
+  const running = within(link, clock, { timeoutMs: command.timeoutMs, signal, fail }, async (stop) => {
+    const { channel, exit } = await openChannel(
+      link,
+      shellCommand(`echo do-deploy:pid:$$ >&2; ${command.script}`),
+      host,
+    );
+    if (stop.aborted) channel.close();
+    stop.addEventListener('abort', () => channel.close());
     const stdout = new Output(channel);
-    const stderr = new Output(channel.stderr);
+    stderr = new Output(channel.stderr);
     channel.end(command.stdin);
-    const [code, killedBy] = await ended(channel);
-    if (code !== undefined) return { code, stdout: stdout.text(), stderr: stderr.text() };
+    const { code, signal: killedBy } = await exit;
+    if (code !== undefined) return { code, stdout: stdout.text(), stderr: stderr.text().replace(PID_LINE, '') };
     if (killedBy === undefined) throw lost(host, 'unknown', `"${command.name}" ended without an exit code`);
     throw new ShellError('signal', 'unknown', `"${command.name}" was killed on ${host.name} (${killedBy}).`, {
       droplet: host.name,
-      hint: killedBy === 'SIGKILL' ? 'It may have run out of memory: dmesg | grep -i oom' : 'Run it again.',
+      hint: killedBy === 'SIGKILL' ? 'Did it run out of memory? Run there: dmesg | grep -i oom' : 'Run it again.',
     });
   });
+  try {
+    return await running;
+  } catch (error) {
+    const pid = PID_LINE.exec(stderr?.text() ?? '')?.[1];
+    const interruption = error instanceof ShellError && (error.kind === 'timeout' || signal?.aborted);
+    if (interruption && pid !== undefined && link.lostBecause === undefined) await stopProcess(link, host, pid, clock);
+    throw error;
+  }
 }
 
 /**
- * Both absent when the channel closed without a word on the process, as it does when the connection is lost.
+ * Ends a process and its children: it leads a process group, as every session of sshd does. By a command, because sshd
+ * ignores the protocol's signals for root, and closing the channel ends nothing. As good as it gets: never throws.
  */
-function ended(channel: ClientChannel): Promise<[code: number | undefined, signal: string | undefined]> {
-  return new Promise((resolve) => {
-    let code: number | undefined;
-    let signal: string | undefined;
-    channel.on('exit', (status: number | null, name?: string) => {
-      code = status ?? undefined;
-      signal = name;
-    });
-    channel.on('close', () => resolve([code, signal]));
-  });
+async function stopProcess(link: Link, host: RemoteHost, pid: string, clock: Clock): Promise<void> {
+  const fail = (_how: Interruption, reason: string) => new Error(reason);
+  await within(link, clock, { timeoutMs: STOP_MS, fail }, async (stop) => {
+    const { channel, exit } = await openChannel(link, shellCommand(`kill -TERM -${pid} || kill -TERM ${pid}`), host);
+    stop.addEventListener('abort', () => channel.close());
+    channel.resume();
+    channel.stderr.resume();
+    channel.end();
+    await exit;
+  }).catch(() => {});
 }
 
 function interrupted(host: RemoteHost, command: RemoteCommand, how: Interruption, reason: string): ShellError {
@@ -62,7 +80,7 @@ function interrupted(host: RemoteHost, command: RemoteCommand, how: Interruption
   const seconds = command.timeoutMs / 1000;
   return new ShellError('timeout', 'unknown', `"${command.name}" did not end on ${host.name} within ${seconds} s.`, {
     droplet: host.name,
-    hint: `See what it waits for: ssh ${host.address} ps -ef`,
+    hint: 'It was told to stop. See what keeps the droplet busy, then run again.',
   });
 }
 

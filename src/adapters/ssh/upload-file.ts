@@ -1,7 +1,7 @@
 import type { SFTPWrapper } from 'ssh2';
 import { ShellError } from '../../errors.js';
 import type { Clock, RemoteHost } from '../../ports.js';
-import { lost } from './channel.js';
+import { lost, refused } from './channel.js';
 import type { Link } from './link.js';
 import { type Interruption, within } from './within.js';
 
@@ -52,8 +52,8 @@ async function openSftp(link: Link, host: RemoteHost): Promise<SFTPWrapper> {
   try {
     return await link.ssh.requestSFTP();
   } catch (cause) {
-    if (link.lostBecause !== undefined || link.ssh.connection === null)
-      throw lost(host, 'unknown', 'it was closed', cause);
+    const error = cause instanceof Error ? cause : new Error(String(cause));
+    if (!/subsystem|SFTP session/i.test(error.message)) throw refused(error, host);
     throw new ShellError('transfer', 'not-applied', `droplet ${host.name} offers no SFTP.`, {
       droplet: host.name,
       hint: 'Enable it in /etc/ssh/sshd_config there: Subsystem sftp internal-sftp',
@@ -104,12 +104,12 @@ function statusOf(error: unknown): number | undefined {
   return (error as { code?: number }).code;
 }
 
-function transferFailure(cause: unknown, { path }: Upload, { name, address }: RemoteHost): ShellError {
+function transferFailure(cause: unknown, { path }: Upload, { name }: RemoteHost): ShellError {
   const folder = path.slice(0, path.lastIndexOf('/')) || '/';
   const told: Record<number, [string, string]> = {
     [NO_SUCH_FILE]: [`there is no folder ${folder}`, 'Make the folder first.'],
     [PERMISSION_DENIED]: ['permission denied', `Give the SSH user write access to ${folder}.`],
-    [FAILURE]: ['the droplet could not store it', `Is its disk full? ssh ${address} df -h ${folder}`],
+    [FAILURE]: ['the droplet could not store it', `Is its disk full? Run there: df -h ${folder}`],
   };
   const message = cause instanceof Error ? cause.message : String(cause);
   const [why, hint] = told[statusOf(cause) ?? 0] ?? [message, 'Run again.'];
