@@ -33,11 +33,14 @@ export async function settle(site: Site, run: StepContext): Promise<string | und
         hint: 'Mend the image or its settings, then deploy again.',
       });
     }
-    const result = await probeOnce(site, run.target);
-    failedProbes = result === undefined || result.passed ? 0 : failedProbes + 1;
-    if (result !== undefined && failedProbes >= 2) throw probeFailed(site, run.target, result);
     const wait = await remaining(site, run, started);
-    if (wait.ms <= 0 && verdict.kind === 'healthy' && failedProbes === 0) return wait.unheard;
+    if (wait.ms <= 0 && verdict.kind === 'healthy') {
+      // Only now: at the droplet's door this request looks like one of the balancer's.
+      const result = await probeOnce(site, run.target);
+      if (result === undefined || result.passed) return wait.unheard;
+      failedProbes += 1;
+      if (failedProbes >= 2) throw probeFailed(site, run.target, result);
+    }
     run.progress(wait.detail);
     await clock.sleep(Math.max(50, Math.min(WATCH_EVERY_MS, wait.ms)));
   }
