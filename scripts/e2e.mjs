@@ -1,0 +1,130 @@
+#!/usr/bin/env node
+/**
+ * End-to-end tests on real droplets: OpenSSH, Docker Engine, compose and HAProxy on this machine, as root on Linux.
+ *
+ *   npm run test:e2e [-- vitest's arguments]
+ *
+ * Everything runs in namespaces of its own (network, processes, mounts): when the first process of them ends, however it
+ * ends, the kernel ends all others and takes network and mounts along. What is left is one folder and one control group,
+ * removed here. Where the tests cannot run, this says why and exits with 77, which means skipped.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { constants } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const SKIPPED = 77;
+const CACHE = '/var/cache/do-deploy-e2e';
+const PREFIX = 'do-deploy-e2e-';
+const FOLDERS = '/var/tmp';
+const NAMESPACES = ['--net', '--mount', '--pid', '--uts', '--ipc', '--fork', '--kill-child', '--mount-proc'];
+const PROJECT = fileURLToPath(new URL('..', import.meta.url));
+
+function obstacle() {
+  if (process.platform !== 'linux') return `they need Linux, and this is ${process.platform}`;
+  if (process.getuid?.() !== 0) return 'they need root, to make network namespaces and start Docker Engine';
+  if (!existsSync('/usr/bin/apt-get')) return 'they need Debian or Ubuntu: their programs come from its packages';
+  const tried = spawnSync('unshare', [...NAMESPACES, 'true'], { encoding: 'utf8' });
+  if (tried.status !== 0) return `this machine makes no namespaces: ${tried.stderr?.trim() || tried.error?.message}`;
+  const bridge = spawnSync('unshare', ['--net', 'ip', 'link', 'add', 'probe', 'type', 'bridge'], { encoding: 'utf8' });
+  if (bridge.status !== 0 && !bridge.error) return `this kernel makes no network bridges: ${bridge.stderr.trim()}`;
+  const packages = spawnSync('bash', [join(PROJECT, 'scripts/e2e-packages.sh'), CACHE], { stdio: 'inherit' });
+  if (packages.status !== 0) return 'what they need could not be installed (see above)';
+  const nat = spawnSync('unshare', ['--net', 'iptables', '-t', 'nat', '-L'], { encoding: 'utf8' });
+  if (nat.status !== 0) return `this kernel has no NAT for Docker: ${nat.stderr.trim()}`;
+  return undefined;
+}
+
+function skip(reason) {
+  process.stdout.write(`The end-to-end tests were skipped: ${reason}.\n`);
+  const report = process.env.DO_DEPLOY_E2E_REPORT;
+  const none = { numTotalTests: 1, numPassedTests: 0, numFailedTests: 0, numPendingTests: 1, testResults: [] };
+  if (report) writeFileSync(report, JSON.stringify(none));
+  process.exit(SKIPPED);
+}
+
+/** Folders of runs that were killed together with this script. */
+function removeForgotten() {
+  for (const name of readdirSync(FOLDERS).filter((entry) => entry.startsWith(PREFIX))) {
+    const folder = join(FOLDERS, name);
+    const pid = existsSync(join(folder, 'pid')) ? Number(readFileSync(join(folder, 'pid'), 'utf8')) : 0;
+    if (pid > 0 && !existsSync(`/proc/${pid}`)) cleanUp(folder);
+  }
+}
+
+function cleanUp(folder) {
+  const name = basename(folder);
+  const hierarchies = ['/sys/fs/cgroup', ...readdirSync('/sys/fs/cgroup').map((entry) => `/sys/fs/cgroup/${entry}`)];
+  for (const hierarchy of hierarchies) removeGroups(join(hierarchy, name));
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Control groups are removed one by one, the inner ones first. */
+function removeGroups(path) {
+  if (!existsSync(path)) return;
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeGroups(join(path, entry.name));
+  }
+  try {
+    rmdirSync(path);
+  } catch (error) {
+    process.stderr.write(`left behind: ${path} (${error.code})\n`);
+  }
+}
+
+const reason = obstacle();
+if (reason !== undefined) skip(reason);
+removeForgotten();
+
+const folder = mkdtempSync(join(FOLDERS, PREFIX));
+// Users of the droplets have their homes below it.
+chmodSync(folder, 0o711);
+writeFileSync(join(folder, 'pid'), String(process.pid));
+const tests = [join(PROJECT, 'node_modules/vitest/vitest.mjs'), 'run', '--config', 'vitest.e2e.config.ts'];
+// Should this process be killed, the kernel ends the namespaces' first one, and with it everything.
+const child = spawn(
+  'setpriv',
+  [
+    '--pdeathsig',
+    'KILL',
+    'unshare',
+    ...NAMESPACES,
+    'docker-init',
+    '--',
+    process.execPath,
+    ...tests,
+    ...process.argv.slice(2),
+  ],
+  {
+    cwd: PROJECT,
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      PATH: `${process.env.PATH}:/usr/sbin:/sbin`,
+      DO_DEPLOY_E2E_ROOT: folder,
+      DO_DEPLOY_E2E_COMPOSE: join(CACHE, 'docker-compose'),
+      DO_DEPLOY_E2E_CGROUP: basename(folder),
+    },
+  },
+);
+let interrupted;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    interrupted = signal;
+    child.kill('SIGKILL');
+  });
+}
+child.on('exit', (code, signal) => {
+  cleanUp(folder);
+  process.exitCode = interrupted ? 128 + constants.signals[interrupted] : (code ?? 128 + constants.signals[signal]);
+});

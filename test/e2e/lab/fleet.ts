@@ -1,0 +1,242 @@
+/** Droplets, DigitalOcean's API and a balancer in front, a project to deploy, and the real command as a process. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { DeployEvent, DeployResult } from '../../../src/rollout/model.js';
+import { ApiServer } from '../../../src/sandbox/api/server.js';
+import { Load, type LoadOptions } from '../../../src/sandbox/load.js';
+import type { BalancerRecord, HealthCheckRecord, Timing } from '../../../src/sandbox/records.js';
+import { World } from '../../../src/sandbox/world.js';
+import { HaProxy } from './haproxy.js';
+import { Machine } from './machine.js';
+import { must } from './processes.js';
+import { Project } from './project.js';
+import { inRoot } from './region.js';
+
+export interface FleetOptions extends Partial<Timing> {
+  /** Default 3. */
+  droplets?: number;
+  /** Default: every second, two passes, three failures. */
+  healthCheck?: Partial<HealthCheckRecord>;
+  /** Who logs in; anybody but root is made, in group docker. */
+  user?: string;
+  diskMegabytes?: number;
+  /** Over the project's config/deploy.yml. */
+  settings?: Record<string, unknown>;
+}
+
+export interface CommandEnd {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+  events: DeployEvent[];
+  result?: DeployResult;
+}
+
+export interface RunningCommand {
+  child: ChildProcess;
+  events: DeployEvent[];
+  /** The first event that fits, also one that has come already; rejects when the command ends without it. */
+  event(fits: (event: DeployEvent) => boolean): Promise<DeployEvent>;
+  ended: Promise<CommandEnd>;
+}
+
+const MAIN = resolve('dist/cli/main.js');
+export const TOKEN = 'dop_v1_e2e-token-93d2c7';
+const QUICK: Partial<HealthCheckRecord> = {
+  path: '/healthz',
+  intervalSeconds: 1,
+  timeoutSeconds: 2,
+  healthyThreshold: 2,
+  unhealthyThreshold: 3,
+};
+
+export class Fleet {
+  readonly world: World;
+  readonly api: ApiServer;
+  readonly balancer: HaProxy;
+  readonly record: BalancerRecord;
+  readonly machines: Machine[];
+  readonly project: Project;
+  readonly knownHosts: string;
+  readonly #folder: string;
+  readonly #children = new Set<ChildProcess>();
+
+  private constructor(
+    parts: Pick<Fleet, 'world' | 'api' | 'balancer' | 'record' | 'machines' | 'project' | 'knownHosts'>,
+    folder: string,
+  ) {
+    this.world = parts.world;
+    this.api = parts.api;
+    this.balancer = parts.balancer;
+    this.record = parts.record;
+    this.machines = parts.machines;
+    this.project = parts.project;
+    this.knownHosts = parts.knownHosts;
+    this.#folder = folder;
+  }
+
+  static async start(options: FleetOptions = {}): Promise<Fleet> {
+    const folder = await mkdtemp(inRoot('fleet-'));
+    const { droplets: count = 3, user = 'root', apiDelayMs = 0, effectDelayMs = 1_000, busyMs = 0 } = options;
+    const world = new World({ timing: { apiDelayMs, effectDelayMs, busyMs } });
+    const key = join(folder, 'id_ed25519');
+    await must('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'deployer', '-f', key]);
+    const authorizedKey = (await readFile(`${key}.pub`, 'utf8')).trim();
+    const records = Array.from({ length: count }, (_, index) => world.addDroplet({ name: `web-${index + 1}` }));
+    const machines = await Promise.all(
+      records.map(({ name, publicAddress, privateAddress }) =>
+        Machine.start({
+          name,
+          publicAddress,
+          privateAddress,
+          folder: join(folder, name),
+          authorizedKey,
+          ...(options.diskMegabytes !== undefined && { diskMegabytes: options.diskMegabytes }),
+        }),
+      ),
+    );
+    await Promise.all(machines.map((machine) => machine.ready()));
+    if (user !== 'root') await Promise.all(machines.map((machine) => addUser(machine, user)));
+
+    const record = world.addBalancer({
+      name: 'web',
+      dropletIds: records.map(({ id }) => id),
+      healthCheck: { ...QUICK, ...options.healthCheck },
+    });
+    const api = await ApiServer.start({ world, tokens: [{ token: TOKEN }] });
+    const balancer = await HaProxy.start(folder, world, record, records);
+    const knownHosts = join(folder, 'known_hosts');
+    const sshConfig = join(folder, 'ssh_config');
+    await writeFile(knownHosts, machines.map((machine) => `${machine.publicAddress} ${machine.hostKey}\n`).join(''));
+    await writeFile(sshConfig, machines.map(({ name }) => sshEntry(name, key, knownHosts)).join('\n'));
+    const project = await Project.write({
+      folder: join(folder, 'project'),
+      apiUrl: api.url,
+      token: TOKEN,
+      balancer: record.name,
+      sshConfig,
+      user,
+      ...(options.settings && { settings: options.settings }),
+    });
+    await mkdir(join(folder, 'home'));
+    return new Fleet({ world, api, balancer, record, machines, project, knownHosts }, folder);
+  }
+
+  machine(name: string): Machine {
+    const found = this.machines.find((machine) => machine.name === name);
+    if (found === undefined) throw new Error(`there is no ${name}`);
+    return found;
+  }
+
+  /** All droplets at once, because nothing serves yet; returns when the balancer sends traffic to all of them. */
+  async deployFirst(release = 'v1'): Promise<void> {
+    const end = await this.run([
+      'deploy',
+      'production',
+      release,
+      '--yes',
+      '--json',
+      '--config',
+      'config/deploy.first.yml',
+    ]);
+    if (end.code !== 0) throw new Error(`the first deploy failed (${end.code}):\n${end.stdout}\n${end.stderr}`);
+    await this.balancer.allUp();
+    this.balancer.watchServing();
+  }
+
+  deploy(release: string, ...more: string[]): Promise<CommandEnd> {
+    return this.startDeploy(release, ...more).ended;
+  }
+
+  startDeploy(release: string, ...more: string[]): RunningCommand {
+    return this.start(['deploy', 'production', release, '--yes', '--json', ...more]);
+  }
+
+  run(args: string[], options: { cwd?: string; env?: Record<string, string> } = {}): Promise<CommandEnd> {
+    return this.start(args, options).ended;
+  }
+
+  /** Runs the command in the project's folder (or in `cwd`). */
+  start(args: string[], options: { cwd?: string; env?: Record<string, string> } = {}): RunningCommand {
+    const child = spawn(process.execPath, [MAIN, ...args], {
+      cwd: options.cwd ?? this.project.folder,
+      env: {
+        PATH: process.env.PATH ?? '',
+        HOME: join(this.#folder, 'home'),
+        CI: 'true',
+        NO_COLOR: '1',
+        ...options.env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#children.add(child);
+    const events: DeployEvent[] = [];
+    const waiting = new Set<(event: DeployEvent) => void>();
+    const output = { stdout: '', stderr: '' };
+    let unread = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      output.stdout += chunk;
+      if (!args.includes('--json')) return;
+      const lines = (unread + chunk).split('\n');
+      unread = lines.pop() ?? '';
+      for (const line of lines.filter(Boolean)) {
+        const event = JSON.parse(line) as DeployEvent;
+        events.push(event);
+        for (const listener of waiting) listener(event);
+      }
+    });
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      output.stderr += chunk;
+    });
+    const ended = new Promise<CommandEnd>((settle) => {
+      child.on('close', (code, signal) => {
+        this.#children.delete(child);
+        const finished = events.find((event) => event.type === 'rollout-finished');
+        settle({ code, signal, ...output, events, ...(finished && { result: finished.result }) });
+      });
+    });
+    const event = (fits: (event: DeployEvent) => boolean) =>
+      new Promise<DeployEvent>((resolve, reject) => {
+        const listener = (one: DeployEvent) => {
+          if (!fits(one)) return;
+          waiting.delete(listener);
+          resolve(one);
+        };
+        waiting.add(listener);
+        events.forEach(listener);
+        void ended.then(() => reject(new Error(`the event never came:\n${output.stdout}\n${output.stderr}`)));
+      });
+    return { child, events, event, ended };
+  }
+
+  load(options: Partial<LoadOptions> = {}): Load {
+    return Load.start({ url: this.balancer.url, requestsPerSecond: 50, ...options });
+  }
+
+  async stop(): Promise<void> {
+    for (const child of this.#children) child.kill('SIGKILL');
+    await this.balancer.stop();
+    await this.api.stop();
+    await Promise.all(this.machines.map((machine) => machine.stop()));
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** The event with which a step of a droplet begins (or ends). */
+export function step(type: 'step-started' | 'step-finished', droplet: string, name: string) {
+  return (event: DeployEvent) => event.type === type && event.droplet === droplet && event.step === name;
+}
+
+async function addUser(machine: Machine, user: string): Promise<void> {
+  await machine.must(`
+    useradd --create-home --shell /bin/bash --groups docker ${user}
+    mkdir -m 700 /home/${user}/.ssh
+    cp /root/.ssh/authorized_keys /home/${user}/.ssh/
+    chown -R ${user}: /home/${user}/.ssh`);
+}
+
+function sshEntry(host: string, key: string, knownHosts: string): string {
+  return `Host ${host}\n  IdentityFile "${key}"\n  IdentitiesOnly yes\n  UserKnownHostsFile "${knownHosts}"\n`;
+}

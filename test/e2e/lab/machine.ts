@@ -1,0 +1,124 @@
+/**
+ * A droplet: a machine of its own as far as sshd, Docker and compose can tell. Namespaces for network, processes, mounts
+ * and the host's name; private /run, /root, /home, /etc, /tmp, /var/log and /var/lib/docker.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Ended, end, keep, must, run, until } from './processes.js';
+import { BRIDGE, COMPOSE, REGISTRIES } from './region.js';
+
+export interface MachineOptions {
+  name: string;
+  publicAddress: string;
+  privateAddress: string;
+  /** A new folder of its own. */
+  folder: string;
+  /** Line of authorized_keys. */
+  authorizedKey: string;
+  /** Docker's disk; default: as large as the host's. */
+  diskMegabytes?: number;
+}
+
+const BOOT = join(import.meta.dirname, 'boot-droplet.sh');
+
+const SSHD_CONFIG = `Port 22
+HostKey /etc/ssh/host_ed25519
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UsePAM no
+UseDNS no
+PidFile /run/sshd.pid
+Subsystem sftp internal-sftp
+LogLevel VERBOSE
+`;
+
+export class Machine {
+  readonly name: string;
+  readonly publicAddress: string;
+  readonly privateAddress: string;
+  /** The public half of its host key: `ssh-ed25519 AAAA…`. */
+  readonly hostKey: string;
+  readonly #folder: string;
+  readonly #process: ChildProcess;
+  /** Its first process, as this side numbers it: the way into its namespaces. */
+  readonly #inside: string;
+
+  private constructor(options: MachineOptions, process: ChildProcess, inside: string, hostKey: string) {
+    this.name = options.name;
+    this.publicAddress = options.publicAddress;
+    this.privateAddress = options.privateAddress;
+    this.hostKey = hostKey;
+    this.#folder = options.folder;
+    this.#process = process;
+    this.#inside = inside;
+  }
+
+  /** Docker may need seconds more: see `ready`. */
+  static async start(options: MachineOptions): Promise<Machine> {
+    const { folder, name, publicAddress, privateAddress, diskMegabytes = 0 } = options;
+    const ssh = join(folder, 'ssh');
+    await mkdir(ssh, { recursive: true, mode: 0o700 });
+    await must('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', join(ssh, 'host_ed25519')]);
+    await writeFile(join(ssh, 'sshd_config'), SSHD_CONFIG);
+    await writeFile(join(ssh, 'authorized_keys'), `${options.authorizedKey}\n`, { mode: 0o600 });
+    const hostKey = (await readFile(join(ssh, 'host_ed25519.pub'), 'utf8')).split(' ').slice(0, 2).join(' ');
+
+    const namespaces = ['--net', '--mount', '--pid', '--uts', '--ipc', '--fork', '--kill-child', '--mount-proc'];
+    const boot = [BOOT, folder, name, publicAddress, privateAddress, COMPOSE, String(diskMegabytes), ...REGISTRIES];
+    const process = keep('unshare', [...namespaces, 'docker-init', '--', 'bash', ...boot], join(folder, 'boot.log'));
+    try {
+      const inside = await firstChild(process);
+      const machine = new Machine(options, process, inside, hostKey);
+      await machine.#connectToBridge();
+      return machine;
+    } catch (error) {
+      await end(process, 'SIGKILL');
+      throw error;
+    }
+  }
+
+  /** Waits until it can be logged in to and Docker answers. */
+  async ready(): Promise<void> {
+    await until(`sshd on ${this.name}`, 30_000, async () => (await this.sh('ss -Hltn sport = :22')).stdout !== '');
+    await until(`Docker on ${this.name}`, 60_000, async () => (await this.sh('docker version')).code === 0);
+  }
+
+  /** Runs a script on it as root, not over SSH: the tests' own hand. */
+  sh(script: string): Promise<Ended> {
+    const into = ['--target', this.#inside, '--net', '--mount', '--pid', '--uts', '--ipc'];
+    return run('nsenter', [...into, '--', 'bash', '-c', `cd; ${script}`]);
+  }
+
+  /** As `sh`, but an exit code other than 0 is an error. */
+  async must(script: string): Promise<string> {
+    const { code, stdout, stderr } = await this.sh(script);
+    if (code !== 0) throw new Error(`on ${this.name}: ${script}\nended with ${code}:\n${stdout}${stderr}`);
+    return stdout;
+  }
+
+  /** Pulls the plug: every process of it is gone at once, and with the last one its namespaces. */
+  async stop(): Promise<void> {
+    await end(this.#process, 'SIGKILL');
+  }
+
+  get logs(): string {
+    return join(this.#folder, 'log');
+  }
+
+  async #connectToBridge(): Promise<void> {
+    const outer = `veth-${this.name}`.slice(0, 15);
+    await must('ip', ['link', 'add', outer, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', this.#inside]);
+    await must('ip', ['link', 'set', outer, 'master', BRIDGE, 'up']);
+  }
+}
+
+async function firstChild(process: ChildProcess): Promise<string> {
+  let found = '';
+  await until('a process in its namespaces', 10_000, async () => {
+    found = (await readFile(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8')).trim();
+    return found !== '';
+  });
+  return found;
+}
