@@ -15,7 +15,7 @@ import {
   type SessionOptions,
   takeLease,
 } from './session.js';
-import { checkSite, connectAll, stageAll, staged } from './staging.js';
+import { checkSite, connectAll, stageAll, surveyAll } from './staging.js';
 import { listen } from './watch-door.js';
 import { lookAtWorld } from './world.js';
 
@@ -49,14 +49,14 @@ export async function deploy(ports: DeployPorts, options: DeployOptions): Promis
     const { sites } = session;
     const run = await takeLease(session, fleet);
     report({ type: 'phase-started', phase: 'stage' });
-    await Promise.all(sites.map((site) => staged(ports, site.host.name, 'check', async () => checkSite(site))));
+    await surveyAll(ports, settings.app, sites, { prepare: true, each: checkSite });
     const { record, upToDate } = await stageAll(ports, settings, draft, sites);
     session.release = { id: record.id, imageTag: record.imageTag };
     if (policy.balanced) await Promise.all(sites.map((site) => listen(site, fleet.target, ports.clock)));
 
-    const healthy = new Map((await lookAtWorld(run, sites)).map((seen) => [seen.id, seen.healthy]));
+    const seen = await lookAtWorld(run, sites);
     const previous = previousReleases(sites, record);
-    const start = startRollout(fleet, sites, policy, options.force ? new Set() : upToDate, previous, healthy);
+    const start = startRollout(seen, policy, options.force ? new Set() : upToDate, previous);
     return await rollTo(session, run, start, record, previous);
   });
 }
@@ -78,7 +78,7 @@ async function draftRelease(ports: DeployPorts, options: DeployOptions, info: Re
 /** All droplets or an error: a deploy that leaves one out would leave the fleet on two releases. */
 async function reachAll(session: Session, fleet: Fleet): Promise<void> {
   const droplets = fleet.look.droplets.map(({ droplet }) => droplet);
-  const { sites, unreachable } = await connectAll(session.ports, session.options.settings, droplets, { prepare: true });
+  const { sites, unreachable } = await connectAll(session.ports, session.options.settings, droplets);
   session.sites = sites;
   await closeIfInterrupted(session);
   const [first] = unreachable;

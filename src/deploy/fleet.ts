@@ -1,7 +1,7 @@
 /** The fleet as it is found: droplets, rotation, ledger; and what forbids a deploy. */
 import type { Settings } from '../config/settings.js';
 import { DeployError } from '../errors.js';
-import { type Policy, type RolloutState, type Starter, start } from '../rollout/planner.js';
+import { type Policy, type RolloutState, type Seen, type Starter, start } from '../rollout/planner.js';
 import { openTarget } from '../targets/open-target.js';
 import type { Look, Target } from '../targets/target.js';
 import type { DeployPorts } from './context.js';
@@ -74,25 +74,21 @@ export function refuseImpossible(fleet: Fleet, policy: Policy): void {
   }
 }
 
-/** The planner's start: what each droplet runs, and whether it needs anything. */
+/** The planner's start: what each droplet is now, under the lease, and whether it needs anything. */
 export function startRollout(
-  fleet: Fleet,
-  sites: readonly Site[],
+  seen: readonly Seen[],
   policy: Policy,
   upToDate: ReadonlySet<number>,
   previous: ReadonlyMap<number, ReleaseRecord>,
-  healthy: ReadonlyMap<number, boolean>,
 ): RolloutState {
-  const found = new Map(fleet.look.droplets.map((one) => [one.droplet.id, one]));
-  const starters = sites.map((site): Starter => {
-    const one = found.get(site.droplet.id);
-    const back = previous.get(site.droplet.id);
+  const starters = seen.map(({ id, rotation, healthy, inLedger }): Starter => {
+    const back = previous.get(id);
     return {
-      id: site.droplet.id,
-      rotation: one?.rotation ?? 'unknown',
-      healthy: healthy.get(site.droplet.id) ?? false,
-      inLedger: one?.inLedger ?? false,
-      upToDate: upToDate.has(site.droplet.id),
+      id,
+      rotation,
+      healthy,
+      inLedger,
+      upToDate: upToDate.has(id),
       ...(back !== undefined && { previous: back.id }),
     };
   });

@@ -11,7 +11,7 @@ import { findFleet, policyOf, previousReleases, startRollout } from './fleet.js'
 import type { ReleaseRecord } from './release.js';
 import { announce, closeIfInterrupted, inSession, rollTo, type SessionOptions, takeLease } from './session.js';
 import type { Site } from './site.js';
-import { connectAll, runsAlready } from './staging.js';
+import { connectAll, runsAlready, surveyAll } from './staging.js';
 import { listen } from './watch-door.js';
 import { lookAtWorld } from './world.js';
 
@@ -29,7 +29,7 @@ export async function heal(ports: DeployPorts, options: SessionOptions): Promise
 
     const running = fleet.look.droplets.filter(({ droplet }) => droplet.status === 'active');
     const droplets = running.map(({ droplet }) => droplet);
-    const { sites, unreachable } = await connectAll(ports, settings, droplets, { prepare: false });
+    const { sites, unreachable } = await connectAll(ports, settings, droplets);
     session.sites = sites;
     await closeIfInterrupted(session);
     for (const { droplet, error } of unreachable) {
@@ -40,21 +40,16 @@ export async function heal(ports: DeployPorts, options: SessionOptions): Promise
     if (sites.length === 0 && first) throw first.error;
 
     const run = await takeLease(session, fleet);
+    await surveyAll(ports, settings.app, sites, { prepare: false });
     const record = releaseToHealTo(sites);
     session.release = { id: record.id, imageTag: record.imageTag };
     report({ type: 'notice', level: 'info', message: `Healing to release ${record.id}.` });
     for (const site of sites) site.services = record.services;
     if (policy.balanced) await Promise.all(sites.map((site) => listen(site, fleet.target, ports.clock)));
-    const healthy = new Map((await lookAtWorld(run, sites)).map((seen) => [seen.id, seen.healthy]));
+    const seen = await lookAtWorld(run, sites);
     const upToDate = new Set(sites.filter((site) => runsAlready(site, record)).map((site) => site.droplet.id));
     const previous = previousReleases(sites, record);
-    const result = await rollTo(
-      session,
-      run,
-      startRollout(fleet, sites, policy, upToDate, previous, healthy),
-      record,
-      previous,
-    );
+    const result = await rollTo(session, run, startRollout(seen, policy, upToDate, previous), record, previous);
     return unreachable.length === 0 || !first
       ? result
       : { ...result, outcome: 'failed', error: result.error ?? first.error.info() };

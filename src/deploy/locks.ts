@@ -45,7 +45,7 @@ async function onEveryDroplet(
   const { look } = await findFleet(ports, settings);
   const quiet = { ...ports, reporter: { report: () => {} } };
   const droplets = look.droplets.map(({ droplet }) => droplet);
-  const { sites, unreachable } = await connectAll(quiet, settings, droplets, { prepare: false });
+  const { sites, unreachable } = await connectAll(quiet, settings, droplets);
   try {
     const rows = await Promise.all(sites.map(task));
     const lost = unreachable.map(

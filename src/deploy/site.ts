@@ -23,6 +23,9 @@ export interface Site {
   services: readonly ServiceSpec[];
 }
 
+/** Before the survey. */
+export const NOTHING_KNOWN: Survey = { home: '', problems: [], releases: [], checksums: new Map() };
+
 export function currentRelease(site: Site): ReleaseRecord | undefined {
   return site.survey.releases.find((release) => release.id === site.survey.current);
 }

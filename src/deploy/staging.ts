@@ -14,7 +14,7 @@ import { imagesOverride, packFor, type ReleaseDraft, type ReleaseRecord, recordO
 import { readComposeConfig } from './remote/compose-config.js';
 import { discardCommand, incomingPath, pullCommand, sealCommand, unpackCommand } from './remote/release-commands.js';
 import { readSurvey, surveyCommand } from './remote/survey.js';
-import { addressOf, currentRelease, type Site, type Unreachable } from './site.js';
+import { addressOf, currentRelease, NOTHING_KNOWN, type Site, type Unreachable } from './site.js';
 
 /** Connections and pulls at the same time; more only makes the registry and this machine the bottleneck. */
 const AT_ONCE = 20;
@@ -28,12 +28,11 @@ export interface Staged {
   upToDate: Set<number>;
 }
 
-/** Connects to each droplet and takes the survey. Never throws for a single droplet: it is told as unreachable. */
+/** Connects to each droplet. Never throws for a single one: it is told as unreachable. */
 export async function connectAll(
   ports: DeployPorts,
   settings: Settings,
   droplets: readonly Droplet[],
-  options: { prepare: boolean },
 ): Promise<{ sites: Site[]; unreachable: Unreachable[] }> {
   const limit = pLimit(AT_ONCE);
   const sites: Site[] = [];
@@ -42,11 +41,12 @@ export async function connectAll(
     droplets.map((droplet) =>
       limit(async () => {
         try {
-          sites.push(
-            await staged(ports, droplet.name, 'connect', () => connect(ports, settings, droplet, options.prepare)),
-          );
+          sites.push(await staged(ports, droplet.name, 'connect', () => connect(ports, settings, droplet)));
         } catch (error) {
-          unreachable.push({ droplet, error: asDeployError(error).at({ droplet: droplet.name, step: 'connect' }) });
+          unreachable.push({
+            droplet,
+            error: asDeployError(error).at({ droplet: droplet.name, step: 'connect' }),
+          });
         }
       }),
     ),
@@ -54,7 +54,7 @@ export async function connectAll(
   return { sites: sites.sort((a, b) => a.droplet.id - b.droplet.id), unreachable };
 }
 
-async function connect(ports: DeployPorts, settings: Settings, droplet: Droplet, prepare: boolean): Promise<Site> {
+async function connect(ports: DeployPorts, settings: Settings, droplet: Droplet): Promise<Site> {
   const address = addressOf(droplet, settings.ssh.address);
   if (address === undefined) {
     throw new DeployError('no-address', `${droplet.name} has no ${settings.ssh.address} address.`, {
@@ -64,17 +64,33 @@ async function connect(ports: DeployPorts, settings: Settings, droplet: Droplet,
   }
   const host = { id: droplet.id, name: droplet.name, address };
   const connection = await ports.shell.connect(host);
-  try {
-    const { stdout } = await connection.run(surveyCommand(settings.app, prepare));
-    const survey = readSurvey(stdout);
-    const containers = survey.containers?.containers ?? [];
-    const site: Site = { droplet, host, connection, survey, containers, services: [] };
-    site.services = currentRelease(site)?.services ?? [];
-    return site;
-  } catch (error) {
-    await connection.close();
-    throw error;
-  }
+  return { droplet, host, connection, survey: NOTHING_KNOWN, containers: [], services: [] };
+}
+
+/**
+ * Takes the survey of each droplet: under the lease, or another run changes meanwhile what it says.
+ * @param prepare also makes the app's folder
+ * @param each told of each droplet, for a check of what was found
+ */
+export async function surveyAll(
+  ports: DeployPorts,
+  app: string,
+  sites: readonly Site[],
+  options: { prepare: boolean; each?: (site: Site) => string },
+): Promise<void> {
+  await inParallel(sites, (site) =>
+    staged(ports, site.host.name, 'check', async () => {
+      await survey(site, app, options.prepare);
+      return options.each?.(site);
+    }),
+  );
+}
+
+export async function survey(site: Site, app: string, prepare: boolean): Promise<void> {
+  const { stdout } = await site.connection.run(surveyCommand(app, prepare));
+  site.survey = readSurvey(stdout);
+  site.containers = site.survey.containers?.containers ?? [];
+  site.services = currentRelease(site)?.services ?? [];
 }
 
 /** Docker, compose and disk. Throws DeployError docker-missing, compose-missing or disk-full. */

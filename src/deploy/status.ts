@@ -1,46 +1,68 @@
 /** `do-deploy status`: what each droplet is and runs. Reads only, and tells what it cannot read. */
 import pLimit from 'p-limit';
 import type { Settings } from '../config/settings.js';
-import { ShellError } from '../errors.js';
+import { DeployError, ShellError } from '../errors.js';
 import { judgeHealth } from '../rollout/health.js';
 import type { StatusRow } from '../rollout/model.js';
-import type { Target } from '../targets/target.js';
+import type { Look, Target } from '../targets/target.js';
 import type { DeployPorts } from './context.js';
 import { findFleet } from './fleet.js';
 import { addressOf, currentRelease, type Site } from './site.js';
-import { connectAll } from './staging.js';
+import { connectAll, survey } from './staging.js';
 import { probeOnce } from './steps/probe.js';
+
+const AT_ONCE = 20;
 
 export async function readStatus(ports: DeployPorts, settings: Settings): Promise<StatusRow[]> {
   const { target, look } = await findFleet(ports, settings);
   const droplets = look.droplets.map(({ droplet }) => droplet);
   const quiet = { ...ports, reporter: { report: () => {} } };
-  const { sites, unreachable } = await connectAll(quiet, settings, droplets, { prepare: false });
+  const { sites, unreachable } = await connectAll(quiet, settings, droplets);
+  const reach = new Map<number, Site | DeployError>([
+    ...sites.map((site) => [site.droplet.id, site] as const),
+    ...unreachable.map(({ droplet, error }) => [droplet.id, error] as const),
+  ]);
   try {
-    const limit = pLimit(20);
+    const limit = pLimit(AT_ONCE);
     return await Promise.all(
-      look.droplets.map(({ droplet, rotation, inLedger }) =>
-        limit(async (): Promise<StatusRow> => {
-          const site = sites.find((one) => one.droplet.id === droplet.id);
-          const failure = unreachable.find((one) => one.droplet.id === droplet.id);
-          const out = site?.survey.out;
-          return {
-            id: droplet.id,
-            name: droplet.name,
-            address: addressOf(droplet, settings.ssh.address) ?? '',
-            rotation,
-            release: site?.survey.current ?? '',
-            health: site === undefined ? 'unknown' : await healthOf(site, target),
-            outcome: 'not deployed',
-            ...(failure && { detail: failure.error.message }),
-            ...(site && isHalfDone(site) && { detail: `half way to ${site.survey.state?.release}` }),
-            ...(inLedger && { outSince: out === undefined ? 'unknown' : `${out.since} by ${out.who}` }),
-          };
-        }),
-      ),
+      look.droplets.map((found) => limit(() => rowOf(found, reach.get(found.droplet.id), target, settings))),
     );
   } finally {
     await Promise.allSettled(sites.map((site) => site.connection.close()));
+  }
+}
+
+async function rowOf(
+  { droplet, rotation, inLedger }: Look['droplets'][number],
+  reached: Site | DeployError | undefined,
+  target: Target,
+  settings: Settings,
+): Promise<StatusRow> {
+  const address = addressOf(droplet, settings.ssh.address) ?? '';
+  const base = { id: droplet.id, name: droplet.name, address, rotation, outcome: 'not deployed' } as const;
+  const unknown = (error: DeployError): StatusRow => ({
+    ...base,
+    release: '',
+    health: 'unknown',
+    detail: error.message,
+    ...(inLedger && { outSince: 'unknown' }),
+  });
+  if (reached === undefined || reached instanceof DeployError) {
+    return unknown(reached ?? new DeployError('unreachable', 'It was not asked.'));
+  }
+  try {
+    await survey(reached, settings.app, false);
+    const { out, current } = reached.survey;
+    return {
+      ...base,
+      release: current ?? '',
+      health: await healthOf(reached, target),
+      ...(isHalfDone(reached) && { detail: `half way to ${reached.survey.state?.release}` }),
+      ...(inLedger && { outSince: out === undefined ? 'unknown' : `${out.since} by ${out.who}` }),
+    };
+  } catch (error) {
+    if (error instanceof DeployError) return unknown(error);
+    throw error;
   }
 }
 

@@ -13,14 +13,15 @@ const AT_ONCE = 20;
 /** Membership from DigitalOcean, health from each droplet by the balancer's own check. What cannot be told counts as out. */
 export async function lookAtWorld(run: Run, sites: readonly Site[]): Promise<Seen[]> {
   const { droplets } = await run.target.look();
-  const rotations = new Map(droplets.map(({ droplet, rotation }) => [droplet.id, rotation]));
+  const found = new Map(droplets.map((one) => [one.droplet.id, one]));
   const limit = pLimit(AT_ONCE);
   return await Promise.all(
     sites.map((site) =>
       limit(async () => ({
         id: site.droplet.id,
-        rotation: rotations.get(site.droplet.id) ?? ('unknown' as const),
-        gone: !rotations.has(site.droplet.id),
+        rotation: found.get(site.droplet.id)?.rotation ?? ('unknown' as const),
+        inLedger: found.get(site.droplet.id)?.inLedger ?? false,
+        gone: !found.has(site.droplet.id),
         healthy: await isWell(run, site),
       })),
     ),

@@ -98,6 +98,7 @@ export interface Seen {
   id: number;
   rotation: Rotation;
   healthy: boolean;
+  inLedger: boolean;
   gone: boolean;
 }
 
