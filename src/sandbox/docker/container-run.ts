@@ -27,16 +27,13 @@ export class ContainerRun implements ContainerProcess {
   readonly startedAt = Date.now();
   readonly #context: RunContext;
   readonly #servers = new Map<number, { port: number; cut: () => void }>();
-  readonly #stop = new AbortController();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #ended = false;
 
   constructor(context: RunContext) {
     this.#context = context;
     this.env = context.env;
     this.command = context.command;
-  }
-
-  get stopped(): AbortSignal {
-    return this.#stop.signal;
   }
 
   async execute(image: Image): Promise<void> {
@@ -76,7 +73,7 @@ export class ContainerRun implements ContainerProcess {
       server.listen({ port: 0, host: '127.0.0.1' }, resolve);
     });
     server.on('error', (error) => this.log(error.message, 'stderr'));
-    if (this.stopped.aborted) {
+    if (this.#ended) {
       server.close();
       return;
     }
@@ -101,9 +98,12 @@ export class ContainerRun implements ContainerProcess {
   }
 
   after(ms: number, task: () => void): void {
-    if (this.stopped.aborted) return;
-    const timer = setTimeout(task, ms);
-    this.stopped.addEventListener('abort', () => clearTimeout(timer), { once: true });
+    if (this.#ended) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      task();
+    }, ms);
+    this.#timers.add(timer);
   }
 
   notImplemented(what: string): void {
@@ -111,8 +111,10 @@ export class ContainerRun implements ContainerProcess {
   }
 
   exit(code: number, how: { oomKilled?: boolean } = {}): void {
-    if (this.stopped.aborted) return;
-    this.#stop.abort();
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
     for (const { cut } of this.#servers.values()) cut();
     this.#servers.clear();
     this.#context.exited(code, how.oomKilled ?? false);

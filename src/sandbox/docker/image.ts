@@ -7,8 +7,6 @@ export interface ContainerProcess {
   /** From compose's `command:`; undefined means the image's own. */
   readonly command: readonly string[] | undefined;
   readonly startedAt: number;
-  /** Aborted when the container stops, for whatever reason. */
-  readonly stopped: AbortSignal;
   log(line: string, stream?: 'stdout' | 'stderr'): void;
   /** Serves HTTP on a port of the container; with `proxyProtocol`, only to those who send its line first. */
   listen(containerPort: number, handler: RequestListener, options?: { proxyProtocol?: boolean }): Promise<void>;

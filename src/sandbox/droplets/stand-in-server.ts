@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Call, CallResult } from '../docker/cli/call.js';
 
@@ -42,6 +43,8 @@ export class StandInServer {
   #serve(socket: Socket): void {
     this.#sockets.add(socket);
     const gone = new AbortController();
+    // One for every image that is pulled.
+    setMaxListeners(0, gone.signal);
     socket.on('error', () => {});
     socket.on('close', () => {
       this.#sockets.delete(socket);

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Container } from '../container.js';
 import type { Engine } from '../engine.js';
 import { DockerFailure } from '../failure.js';
@@ -102,6 +103,8 @@ async function startAll(
 ): Promise<void> {
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
+  // One for every container that is waited for.
+  setMaxListeners(0, signal);
   const begun = new Map<string, Promise<void>>();
 
   const start = async ({ name, service }: ServicePlan): Promise<void> => {
