@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../../ports.js';
 import type { Link } from './link.js';
 
@@ -36,7 +37,11 @@ export function within<T>(
 
     if (signal?.aborted) return onAbort();
     if (link.lostBecause !== undefined) return interrupt('lost', link.lostBecause);
-    signal?.addEventListener('abort', onAbort);
+    if (signal) {
+      // One signal stops the work on all droplets at once; Node warns of a leak from eleven listeners on.
+      setMaxListeners(0, signal);
+      signal.addEventListener('abort', onAbort);
+    }
     unsubscribe = link.onLost((reason) => interrupt('lost', reason));
     clock.sleep(timeoutMs, over.signal).then(() => interrupt('timeout'));
     work(over.signal).then(
