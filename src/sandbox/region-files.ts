@@ -1,7 +1,7 @@
 /** What a region writes into its folder, for `do-deploy` and people to find it: all that an ordinary environment has. */
 import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import ssh2 from 'ssh2';
+import { makeKeyPair } from './droplets/keys.js';
 import type { DropletRecord } from './records.js';
 
 /** A droplet as ssh has to know it. */
@@ -51,7 +51,7 @@ export class RegionFiles {
 
   /** A new key to log in to the droplets. Returns the public one, as a line of authorized_keys. */
   async makeClientKey(): Promise<string> {
-    const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'sandbox' });
+    const pair = makeKeyPair('sandbox');
     await writeFile(this.clientKey, pair.private, { mode: 0o600 });
     await writeFile(`${this.clientKey}.pub`, `${pair.public}\n`);
     return pair.public;
