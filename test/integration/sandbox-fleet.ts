@@ -31,6 +31,12 @@ export interface RunningCommand {
   ended: Promise<CommandEnd>;
 }
 
+export interface RunOptions {
+  /** Default: the project's folder. */
+  cwd?: string;
+  env?: Record<string, string>;
+}
+
 export class SandboxFleet {
   readonly region: Region;
   /** The project's folder, where the command runs. */
@@ -62,7 +68,10 @@ export class SandboxFleet {
   /** All droplets at once, because nothing serves yet. */
   async deployFirst(release = 'v1'): Promise<void> {
     const end = await this.run(['deploy', 'sandbox', release, '--yes', '--json', '--config', this.#firstConfig]);
-    if (end.code !== 0) throw new Error(`the first deploy failed (${end.code}):\n${end.stdout}\n${end.stderr}`);
+    if (end.code !== 0) {
+      const { error, evidence } = end.result ?? {};
+      throw new Error(`the first deploy failed (${end.code}):\n${JSON.stringify({ error, evidence })}\n${end.stderr}`);
+    }
   }
 
   /** A copy of the project with no state: what a fresh CI runner would have checked out. */
@@ -73,7 +82,7 @@ export class SandboxFleet {
   }
 
   /** Runs the command in the project's folder (or in `cwd`). Ctrl-C works on it as in a terminal. */
-  start(args: string[], options: { cwd?: string; env?: Record<string, string> } = {}): RunningCommand {
+  start(args: string[], options: RunOptions = {}): RunningCommand {
     const child = spawn(process.execPath, [MAIN, ...args], {
       cwd: options.cwd ?? this.folder,
       env: { PATH: process.env.PATH ?? '', HOME: this.#root, CI: 'true', NO_COLOR: '1', ...options.env },
@@ -109,7 +118,7 @@ export class SandboxFleet {
     return { child, events, onEvent: (listener) => listeners.push(listener), ended };
   }
 
-  run(args: string[], options: { cwd?: string; env?: Record<string, string> } = {}): Promise<CommandEnd> {
+  run(args: string[], options: RunOptions = {}): Promise<CommandEnd> {
     return this.start(args, options).ended;
   }
 
