@@ -36,6 +36,7 @@ export class DoorWatch {
   #arrivals = 0;
   #readings = 1;
   #at: number;
+  #own = 0;
   #instrument: Instrument;
 
   constructor(first: DoorReading, now: number) {
@@ -47,7 +48,9 @@ export class DoorWatch {
   }
 
   add(reading: DoorReading, now: number): void {
-    const arrived = this.#instrument === 'counters' ? this.#counted(reading) : this.#newPeers(reading);
+    const came = this.#instrument === 'counters' ? this.#counted(reading) : this.#newPeers(reading);
+    const arrived = Math.max(0, came - this.#own);
+    this.#own = 0;
     if (arrived > 0) {
       this.#arrivals += arrived;
       this.#firstArrivalAt ??= now;
@@ -76,6 +79,11 @@ export class DoorWatch {
     let count = 0;
     for (const peer of reading.peers) if (!this.#previous.peers.has(peer)) count += 1;
     return count;
+  }
+
+  /** do-deploy itself has connected to the private address: at the door that looks like the balancer. */
+  ownRequest(): void {
+    this.#own += 1;
   }
 
   get instrument(): Instrument {

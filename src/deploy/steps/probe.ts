@@ -25,6 +25,7 @@ export async function probeOnce(site: Site, target: Target): Promise<ProbeResult
   const { healthCheck } = target;
   if (healthCheck === undefined) return undefined;
   const { privateAddress } = site.droplet;
+  site.door?.ownRequest();
   return await site.connection.probe({
     protocol: healthCheck.protocol,
     addresses: [...(privateAddress === undefined ? [] : [privateAddress]), '127.0.0.1'],
