@@ -160,8 +160,6 @@ export function markOutCommand(app: string, out: OutRecord): RemoteCommand {
     'umask 077',
     `mkdir -p ${appFolder(app)}`,
     `cd ${appFolder(app)}`,
-    // An earlier run's mark tells since when it has been out: it stays.
-    'if [ -s out.json ]; then exit 0; fi',
     ...writeFile('out.json', out),
   ]);
 }

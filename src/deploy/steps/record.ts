@@ -16,8 +16,9 @@ export async function recordOut(site: Site, run: StepContext): Promise<string | 
   const first = await readDoorOf(site, run.target);
   const recent = new DoorWatch(first, since);
   const out = { since: new Date(since).toISOString(), run: run.id, who: run.deployer.who };
-  await site.connection.run(markOutCommand(run.settings.app, out));
+  // The ledger first: a mark without its tag would be left behind for good by a run that dies in between.
   await run.ledger.write(site.droplet.id);
+  await site.connection.run(markOutCommand(run.settings.app, out));
   if (doorPorts(site.containers, run.target.ports).length === 0) return 'nothing serves on the balancer’s ports';
   await clock.sleep(RATE_WINDOW_MS - (clock.now() - since), run.signal);
   const watch = await listen(site, run.target, clock);
