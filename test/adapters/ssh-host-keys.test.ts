@@ -1,14 +1,26 @@
-import { appendFileSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fingerprintOf, knownHostLine } from '../../src/adapters/known-hosts.js';
 import { createNodeSshShell } from '../../src/adapters/node-ssh-shell.js';
+import { EMPTY_CONFIG } from '../../src/adapters/ssh/client-config.js';
+import { type AcceptedKeys, HostKeyCheck } from '../../src/adapters/ssh/host-keys.js';
+import { planRoute } from '../../src/adapters/ssh/route.js';
 import { systemClock } from '../../src/adapters/system-clock.js';
+import type { SshSettings } from '../../src/config/settings.js';
 import { makeKey } from '../support/ssh-server.js';
-import { clientOf, command, failureOf, startServer } from './ssh-fixture.js';
+import { clientOf, command, failureOf, startServer, temporaryFolder } from './ssh-fixture.js';
 
 const hostKey = makeKey();
 const nameOf = (server: { port: number }) => `[127.0.0.1]:${server.port}`;
+
+const clientSettings = (knownHostsPath: string): SshSettings => ({
+  user: 'root',
+  port: 22,
+  knownHostsPath,
+  hostKeys: 'accept-new',
+  address: 'public',
+});
 
 describe('the key of a new host', () => {
   it('is accepted, remembered and told', async () => {
@@ -54,9 +66,7 @@ describe('the key of a new host', () => {
     const client = clientOf(server);
     // A name for each: fifty droplets that happen to live here.
     const config = join(client.folder, 'config');
-    writeFileSync(config, 'Host web-*\n  HostName 127.0.0.1\n  HostKeyAlias alias-%n\n');
     const names = Array.from({ length: 50 }, (_, index) => `web-${index}`);
-    for (const name of names) appendFileSync(config, `Host ${name}\n  HostKeyAlias ${name}\n`);
     writeFileSync(config, names.map((name) => `Host ${name}\n  HostKeyAlias ${name}\n`).join(''));
     const shell = createNodeSshShell({ settings: { ...client.settings, configPath: config }, clock: systemClock });
     const connections = await Promise.all(names.map((name, id) => shell.connect({ id, name, address: '127.0.0.1' })));
@@ -70,6 +80,26 @@ describe('the key of a new host', () => {
     const client = clientOf(server);
     await Promise.all(Array.from({ length: 50 }, () => client.connect()));
     expect(client.knownHosts()).toBe(`${nameOf(server)} ${hostKey.line}\n`);
+  });
+
+  it('is appended once when two handshakes overlap', () => {
+    const file = join(temporaryFolder(), 'known_hosts');
+    const [stop] = planRoute({ id: 1, name: 'web-1', address: '203.0.113.5' }, clientSettings(file), EMPTY_CONFIG);
+    if (!stop) throw new Error('no way there');
+    const accepted: AcceptedKeys = [];
+    const policy = { hostKeys: 'accept-new' as const, onNotice: () => {} };
+    const checks = [1, 2].map(() => new HostKeyCheck(stop, 'web-1', policy, accepted));
+    for (const check of checks) expect(check.verify(hostKey.blob)).toBe(true);
+    for (const check of checks) check.remember();
+    expect(readFileSync(file, 'utf8')).toBe(`203.0.113.5 ${hostKey.line}\n`);
+  });
+
+  it('is not remembered before the server has proved that it is its own', () => {
+    const file = join(temporaryFolder(), 'known_hosts');
+    const [stop] = planRoute({ id: 1, name: 'web-1', address: '203.0.113.5' }, clientSettings(file), EMPTY_CONFIG);
+    if (!stop) throw new Error('no way there');
+    new HostKeyCheck(stop, 'web-1', { hostKeys: 'accept-new', onNotice: () => {} }, []).verify(hostKey.blob);
+    expect(existsSync(file)).toBe(false);
   });
 
   it('is refused under strict, before anything is sent', async () => {
