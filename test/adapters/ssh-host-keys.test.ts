@@ -94,6 +94,21 @@ describe('the key of a new host', () => {
     expect(readFileSync(file, 'utf8')).toBe(`203.0.113.5 ${hostKey.line}\n`);
   });
 
+  it('is refused when another handshake has met the host with another key meanwhile', () => {
+    const file = join(temporaryFolder(), 'known_hosts');
+    const [stop] = planRoute({ id: 1, name: 'web-1', address: '203.0.113.5' }, clientSettings(file), EMPTY_CONFIG);
+    if (!stop) throw new Error('no way there');
+    const accepted: AcceptedKeys = [];
+    const policy = { hostKeys: 'accept-new' as const, onNotice: () => {} };
+    const [first, second] = [1, 2].map(() => new HostKeyCheck(stop, 'web-1', policy, accepted));
+    expect([first?.verify(hostKey.blob), second?.verify(makeKey().blob)]).toEqual([true, true]);
+    first?.remember();
+    second?.remember();
+    expect(first?.refusal).toBeUndefined();
+    expect(second?.refusal).toMatchObject({ code: 'ssh-host-key' });
+    expect(readFileSync(file, 'utf8')).toBe(`203.0.113.5 ${hostKey.line}\n`);
+  });
+
   it('is not remembered before the server has proved that it is its own', () => {
     const file = join(temporaryFolder(), 'known_hosts');
     const [stop] = planRoute({ id: 1, name: 'web-1', address: '203.0.113.5' }, clientSettings(file), EMPTY_CONFIG);

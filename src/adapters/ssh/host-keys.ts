@@ -65,11 +65,17 @@ export class HostKeyCheck {
     return false;
   }
 
-  /** To be called after the handshake: only then has the server proved that the key is its own. */
+  /**
+   * To be called after the handshake: only then has the server proved that the key is its own. Refuses it when another
+   * connection has met the same host with another key in between.
+   */
   remember(): void {
     const key = this.#fresh;
     this.#fresh = undefined;
-    if (!key || judgeHostKey(this.#entries(), this.stop.knownName, key).kind === 'known') return;
+    if (!key) return;
+    const verdict = judgeHostKey(this.#entries(), this.stop.knownName, key);
+    if (verdict.kind === 'changed') this.refusal = this.#changed(verdict.expected);
+    if (verdict.kind !== 'unknown') return;
     const [file = ''] = this.stop.knownHostsFiles;
     const hashed = (this.#files.get(file) ?? []).some(({ hosts }) => 'hash' in hosts);
     this.accepted.push(...parseKnownHosts(knownHostLine(this.stop.knownName, key, false), 'accepted in this run'));

@@ -75,7 +75,10 @@ async function logIn(
   });
   const client = ssh.connection;
   if (!client) throw await connected.then(() => new Error('node-ssh has no client'), failure);
-  client.once('handshake', () => check.remember());
+  client.once('handshake', () => {
+    check.remember();
+    if (check.refusal) socket.destroy();
+  });
   const link = new Link(ssh, client, () => check.fingerprint, socket, clock, upstream);
   try {
     await connected;
