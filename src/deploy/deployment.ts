@@ -4,18 +4,10 @@
  */
 import type { DeployResult, ReleaseInfo } from '../rollout/model.js';
 import { type DeployPorts, reportTo } from './context.js';
-import { type Fleet, findFleet, policyOf, previousReleases, refuseImpossible, startRollout } from './fleet.js';
+import { findFleet, policyOf, previousReleases, refuseImpossible, startRollout } from './fleet.js';
 import { contentHash, type ReleaseDraft, readFiles, releaseId } from './release.js';
-import {
-  announce,
-  closeIfInterrupted,
-  inSession,
-  rollTo,
-  type Session,
-  type SessionOptions,
-  takeLease,
-} from './session.js';
-import { checkSite, connectAll, stageAll, surveyAll } from './staging.js';
+import { announce, inSession, reachAll, rollTo, type SessionOptions, takeLease } from './session.js';
+import { checkSite, stageAll, surveyAll } from './staging.js';
 import { listen } from './watch-door.js';
 import { lookAtWorld } from './world.js';
 
@@ -73,14 +65,4 @@ async function draftRelease(ports: DeployPorts, options: DeployOptions, info: Re
   };
   const createdAt = new Date(ports.clock.now()).toISOString();
   return { ...known, id: info.id, createdAt, createdBy: deployer.who, content: contentHash(known) };
-}
-
-/** All droplets or an error: a deploy that leaves one out would leave the fleet on two releases. */
-async function reachAll(session: Session, fleet: Fleet): Promise<void> {
-  const droplets = fleet.look.droplets.map(({ droplet }) => droplet);
-  const { sites, unreachable } = await connectAll(session.ports, session.options.settings, droplets);
-  session.sites = sites;
-  await closeIfInterrupted(session);
-  const [first] = unreachable;
-  if (first) throw first.error;
 }

@@ -1,7 +1,6 @@
 /** The end of a run on each droplet: the history line, and after a success the removal of what is kept no longer. */
 import { DeployError } from '../errors.js';
 import type { DeployResult } from '../rollout/model.js';
-import type { RolloutState } from '../rollout/planner.js';
 import { type Run, reportTo } from './context.js';
 import type { ReleaseRecord } from './release.js';
 import { finishCommand } from './remote/release-commands.js';
@@ -13,14 +12,14 @@ const KEEP_RELEASES = 5;
 export async function finish(
   run: Run,
   sites: readonly Site[],
-  state: RolloutState,
+  command: string,
   record: ReleaseRecord,
   result: DeployResult,
 ): Promise<void> {
-  const touched = new Set(state.droplets.filter((droplet) => droplet.touched).map((droplet) => droplet.id));
   const line = JSON.stringify({
     at: new Date(run.ports.clock.now()).toISOString(),
     run: run.id,
+    command,
     who: run.deployer.who,
     ...(run.deployer.url && { url: run.deployer.url }),
     release: record.id,
@@ -29,21 +28,18 @@ export async function finish(
     durationMs: result.durationMs,
   });
   await Promise.all(
-    sites
-      .filter((site) => touched.has(site.droplet.id))
-      .map(async (site) => {
-        const remove = result.outcome === 'succeeded' ? kept(site, record) : { releases: [], images: [] };
-        try {
-          const { code, stderr } = await site.connection.run(finishCommand(record, line, remove));
-          if (code !== 0)
-            throw new DeployError('finish-failed', stderr.trim().split('\n').at(-1) ?? `exit code ${code}`);
-        } catch (error) {
-          // The deploy itself is done: what stays behind is told, and removed by the next one.
-          const reason = error instanceof Error ? error.message : String(error);
-          const message = `Old releases could not be cleaned up on ${site.host.name}: ${reason}`;
-          reportTo(run.ports)({ type: 'notice', level: 'warning', message, droplet: site.host.name });
-        }
-      }),
+    sites.map(async (site) => {
+      const remove = result.outcome === 'succeeded' ? kept(site, record) : { releases: [], images: [] };
+      try {
+        const { code, stderr } = await site.connection.run(finishCommand(record, line, remove));
+        if (code !== 0) throw new DeployError('finish-failed', stderr.trim().split('\n').at(-1) ?? `exit code ${code}`);
+      } catch (error) {
+        // The deploy itself is done: what stays behind is told, and removed by the next one.
+        const reason = error instanceof Error ? error.message : String(error);
+        const message = `Old releases could not be cleaned up on ${site.host.name}: ${reason}`;
+        reportTo(run.ports)({ type: 'notice', level: 'warning', message, droplet: site.host.name });
+      }
+    }),
   );
 }
 

@@ -7,13 +7,12 @@ import { DeployError } from '../errors.js';
 import { chooseRelease } from '../rollout/choose-release.js';
 import type { DeployResult } from '../rollout/model.js';
 import { type DeployPorts, reportTo } from './context.js';
-import { findFleet, policyOf, previousReleases, startRollout } from './fleet.js';
+import { findFleet, policyOf } from './fleet.js';
+import { rollToHeld } from './held-release.js';
 import type { ReleaseRecord } from './release.js';
-import { announce, closeIfInterrupted, inSession, rollTo, type SessionOptions, takeLease } from './session.js';
+import { announce, closeIfInterrupted, inSession, type SessionOptions } from './session.js';
 import type { Site } from './site.js';
-import { connectAll, runsAlready, surveyAll } from './staging.js';
-import { listen } from './watch-door.js';
-import { lookAtWorld } from './world.js';
+import { connectAll } from './staging.js';
 
 export async function heal(ports: DeployPorts, options: SessionOptions): Promise<DeployResult> {
   const unknown = { id: '', imageTag: '' };
@@ -28,8 +27,11 @@ export async function heal(ports: DeployPorts, options: SessionOptions): Promise
     if (policy.balanced) await fleet.ledger.prove(fleet.look.droplets.map(({ droplet }) => droplet));
 
     const running = fleet.look.droplets.filter(({ droplet }) => droplet.status === 'active');
-    const droplets = running.map(({ droplet }) => droplet);
-    const { sites, unreachable } = await connectAll(ports, settings, droplets);
+    const { sites, unreachable } = await connectAll(
+      ports,
+      settings,
+      running.map(({ droplet }) => droplet),
+    );
     session.sites = sites;
     await closeIfInterrupted(session);
     for (const { droplet, error } of unreachable) {
@@ -39,20 +41,8 @@ export async function heal(ports: DeployPorts, options: SessionOptions): Promise
     const [first] = unreachable;
     if (sites.length === 0 && first) throw first.error;
 
-    const run = await takeLease(session, fleet);
-    await surveyAll(ports, settings.app, sites, { prepare: false });
-    const record = releaseToHealTo(sites);
-    session.release = { id: record.id, imageTag: record.imageTag };
-    report({ type: 'notice', level: 'info', message: `Healing to release ${record.id}.` });
-    for (const site of sites) site.services = record.services;
-    if (policy.balanced) await Promise.all(sites.map((site) => listen(site, fleet.target, ports.clock)));
-    const seen = await lookAtWorld(run, sites);
-    const upToDate = new Set(sites.filter((site) => runsAlready(site, record)).map((site) => site.droplet.id));
-    const previous = previousReleases(sites, record);
-    const result = await rollTo(session, run, startRollout(seen, policy, upToDate, previous), record, previous);
-    return unreachable.length === 0 || !first
-      ? result
-      : { ...result, outcome: 'failed', error: result.error ?? first.error.info() };
+    const result = await rollToHeld(session, fleet, policy, releaseToHealTo);
+    return first === undefined ? result : { ...result, outcome: 'failed', error: result.error ?? first.error.info() };
   });
 }
 

@@ -14,6 +14,7 @@ import { Lease } from './lease.js';
 import { type Rolled, roll } from './orchestrator.js';
 import type { ReleaseRecord } from './release.js';
 import { addressOf, type Site } from './site.js';
+import { connectAll } from './staging.js';
 
 /** What every command that rolls is told. */
 export interface SessionOptions {
@@ -139,6 +140,16 @@ export function announce(session: Session, fleet: Fleet): void {
   }
 }
 
+/** All droplets or an error: a deploy that leaves one out would leave the fleet on two releases. */
+export async function reachAll(session: Session, fleet: Fleet): Promise<void> {
+  const droplets = fleet.look.droplets.map(({ droplet }) => droplet);
+  const { sites, unreachable } = await connectAll(session.ports, session.options.settings, droplets);
+  session.sites = sites;
+  await closeIfInterrupted(session);
+  const [first] = unreachable;
+  if (first) throw first.error;
+}
+
 /** Takes the lease on every droplet. Throws DeployError lease-held. */
 export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   const { ports, release } = session;
@@ -190,7 +201,7 @@ export async function rollTo(
   const result = conclude({ ...rolled, rows: rowsOf(rolled.state, sites, record), release, environment, durationMs });
   if (!rolled.state.halted) {
     report({ type: 'phase-started', phase: 'finish' });
-    await finish(run, sites, rolled.state, record, result);
+    await finish(run, sites, session.command, record, result);
     await tellNewcomers(session, run);
   }
   return result;

@@ -192,6 +192,18 @@ export function finishCommand(
   );
 }
 
+export function historyCommand(app: string): RemoteCommand {
+  return command('history', { app }, [`tail -n 500 ${appFolder(app)}/history.jsonl 2>/dev/null || :`]);
+}
+
+/** Prints `gone REFERENCE` for each image that is not on the droplet. */
+export function imagesPresentCommand(app: string, references: readonly string[]): RemoteCommand {
+  return command('images-present', { app, references }, [
+    ...references.map((one) => `docker image inspect ${quote(one)} >/dev/null 2>&1 || echo ${quote(`gone ${one}`)}`),
+    'exit 0',
+  ]);
+}
+
 export function logsCommand(app: string, containerIds: readonly string[]): RemoteCommand {
   return command('logs', { app, containerIds }, [
     // Standard output and error come one after the other; by their timestamps they are what the container said.

@@ -1,0 +1,53 @@
+/** Rolling to a release that the droplets hold already: no files, no registry. Heal and rollback differ only in which. */
+import { DeployError } from '../errors.js';
+import type { DeployResult } from '../rollout/model.js';
+import type { Policy } from '../rollout/planner.js';
+import { reportTo } from './context.js';
+import { type Fleet, previousReleases, startRollout } from './fleet.js';
+import type { ReleaseRecord } from './release.js';
+import { imagesPresentCommand } from './remote/release-commands.js';
+import { rollTo, type Session, takeLease } from './session.js';
+import type { Site } from './site.js';
+import { runsAlready, surveyAll } from './staging.js';
+import { listen } from './watch-door.js';
+import { lookAtWorld } from './world.js';
+
+/** @param choose which of the droplets' releases, from their surveys; throws DeployError when there is none */
+export async function rollToHeld(
+  session: Session,
+  fleet: Fleet,
+  policy: Policy,
+  choose: (sites: readonly Site[]) => ReleaseRecord,
+): Promise<DeployResult> {
+  const { ports, sites } = session;
+  const { app } = session.options.settings;
+  const run = await takeLease(session, fleet);
+  await surveyAll(ports, app, sites, { prepare: false });
+  const record = choose(sites);
+  session.release = { id: record.id, imageTag: record.imageTag };
+  const message = `${session.command === 'heal' ? 'Healing' : 'Rolling back'} to release ${record.id}.`;
+  reportTo(ports)({ type: 'notice', level: 'info', message });
+  await Promise.all(sites.map((site) => imagesPresent(site, record)));
+  if (policy.balanced) await Promise.all(sites.map((site) => listen(site, fleet.target, ports.clock)));
+  const seen = await lookAtWorld(run, sites);
+  const upToDate = new Set(sites.filter((site) => runsAlready(site, record)).map((site) => site.droplet.id));
+  const previous = previousReleases(sites, record);
+  return await rollTo(session, run, startRollout(seen, policy, upToDate, previous), record, previous);
+}
+
+/** Throws DeployError image-gone: somebody has removed what the release runs. */
+async function imagesPresent(site: Site, record: ReleaseRecord): Promise<void> {
+  const images = Object.values(record.images);
+  const { stdout } = await site.connection.run(
+    imagesPresentCommand(
+      record.app,
+      images.map((image) => image.pinned),
+    ),
+  );
+  const gone = images.find((image) => stdout.split('\n').includes(`gone ${image.pinned}`));
+  if (gone === undefined) return;
+  throw new DeployError('image-gone', `${site.host.name} no longer has ${gone.reference} of release ${record.id}.`, {
+    droplet: site.host.name,
+    hint: `Deploy that version again: do-deploy ${record.environment} ${record.imageTag}. It is pulled anew.`,
+  });
+}
