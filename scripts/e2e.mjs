@@ -11,12 +11,15 @@
 import { spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmdirSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { constants } from 'node:os';
@@ -24,6 +27,8 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const SKIPPED = 77;
+/** Run side by side, each in a world of its own: most of the time they wait. */
+const PARTS = 2;
 const CACHE = '/var/cache/do-deploy-e2e';
 const PREFIX = 'do-deploy-e2e-';
 const FOLDERS = '/var/tmp';
@@ -82,49 +87,84 @@ function removeGroups(path) {
   }
 }
 
+/** What npm would install, as a copy: a build meanwhile changes nothing under the tests. */
+function installInto(folder) {
+  mkdirSync(folder);
+  for (const part of ['dist', 'package.json']) cpSync(join(PROJECT, part), join(folder, part), { recursive: true });
+  symlinkSync(join(PROJECT, 'node_modules'), join(folder, 'node_modules'));
+}
+
+/** Runs tests in namespaces of their own. Settles with the exit code and vitest's report. */
+function runTests(args, children) {
+  const folder = mkdtempSync(join(FOLDERS, PREFIX));
+  // Users of the droplets have their homes below it.
+  chmodSync(folder, 0o711);
+  writeFileSync(join(folder, 'pid'), String(process.pid));
+  installInto(join(folder, 'do-deploy'));
+  const report = join(folder, 'report.json');
+  const vitest = [join(PROJECT, 'node_modules/vitest/vitest.mjs'), 'run', '--config', 'vitest.e2e.config.ts', ...args];
+  // Should this process be killed, the kernel ends the namespaces' first one, and with it everything.
+  const child = spawn(
+    'setpriv',
+    ['--pdeathsig', 'KILL', 'unshare', ...NAMESPACES, 'docker-init', '--', process.execPath, ...vitest],
+    {
+      cwd: PROJECT,
+      stdio: 'inherit',
+      env: {
+        ...process.env,
+        PATH: `${process.env.PATH}:/usr/sbin:/sbin`,
+        DO_DEPLOY_E2E_ROOT: folder,
+        DO_DEPLOY_E2E_CACHE: CACHE,
+        DO_DEPLOY_E2E_COMPOSE: join(CACHE, 'docker-compose'),
+        DO_DEPLOY_E2E_CGROUP: basename(folder),
+        DO_DEPLOY_E2E_REPORT: report,
+      },
+    },
+  );
+  children.add(child);
+  return new Promise((settle) => {
+    child.on('exit', (code) => {
+      children.delete(child);
+      const results = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : undefined;
+      cleanUp(folder);
+      settle({ code: code ?? 1, results });
+    });
+  });
+}
+
+/** One report of all; a part that failed without a failed test counts as one. */
+function merge(ends) {
+  const sum = (field) => ends.reduce((total, { results }) => total + (results?.[field] ?? 0), 0);
+  const lost = ends.filter(({ code, results }) => code !== 0 && !results?.numFailedTests).length;
+  return {
+    numTotalTests: sum('numTotalTests') + lost,
+    numPassedTests: sum('numPassedTests'),
+    numFailedTests: sum('numFailedTests') + lost,
+    numPendingTests: sum('numPendingTests'),
+    success: ends.every(({ code }) => code === 0),
+    testResults: ends.flatMap(({ results }) => results?.testResults ?? []),
+  };
+}
+
 const reason = obstacle();
 if (reason !== undefined) skip(reason);
 removeForgotten();
 
-const folder = mkdtempSync(join(FOLDERS, PREFIX));
-// Users of the droplets have their homes below it.
-chmodSync(folder, 0o711);
-writeFileSync(join(folder, 'pid'), String(process.pid));
-const tests = [join(PROJECT, 'node_modules/vitest/vitest.mjs'), 'run', '--config', 'vitest.e2e.config.ts'];
-// Should this process be killed, the kernel ends the namespaces' first one, and with it everything.
-const child = spawn(
-  'setpriv',
-  [
-    '--pdeathsig',
-    'KILL',
-    'unshare',
-    ...NAMESPACES,
-    'docker-init',
-    '--',
-    process.execPath,
-    ...tests,
-    ...process.argv.slice(2),
-  ],
-  {
-    cwd: PROJECT,
-    stdio: 'inherit',
-    env: {
-      ...process.env,
-      PATH: `${process.env.PATH}:/usr/sbin:/sbin`,
-      DO_DEPLOY_E2E_ROOT: folder,
-      DO_DEPLOY_E2E_COMPOSE: join(CACHE, 'docker-compose'),
-      DO_DEPLOY_E2E_CGROUP: basename(folder),
-    },
-  },
-);
+const chosen = process.argv.slice(2);
+const parts =
+  chosen.length > 0 ? [chosen] : Array.from({ length: PARTS }, (_, index) => [`--shard=${index + 1}/${PARTS}`]);
+const children = new Set();
 let interrupted;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     interrupted = signal;
-    child.kill('SIGKILL');
+    for (const child of children) child.kill('SIGKILL');
   });
 }
-child.on('exit', (code, signal) => {
-  cleanUp(folder);
-  process.exitCode = interrupted ? 128 + constants.signals[interrupted] : (code ?? 128 + constants.signals[signal]);
-});
+const ends = await Promise.all(parts.map((args) => runTests(args, children)));
+const merged = merge(ends);
+if (process.env.DO_DEPLOY_E2E_REPORT) writeFileSync(process.env.DO_DEPLOY_E2E_REPORT, JSON.stringify(merged));
+process.stdout.write(
+  `${merged.numPassedTests} passed, ${merged.numFailedTests} failed, ${merged.numPendingTests} skipped\n`,
+);
+process.exitCode = interrupted ? 128 + constants.signals[interrupted] : Math.max(...ends.map(({ code }) => code));

@@ -1,48 +1,61 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Fleet, type RunningCommand } from './lab/fleet.js';
+import { Fleet } from './lab/fleet.js';
+import { watchGates } from './lab/gates.js';
+import { nginxConf } from './lab/project.js';
+
+const DEPLOYED = { code: 0, result: { outcome: 'succeeded' } };
+const NO_FAILURE = { failed: 0, failures: [] };
 
 describe('three droplets behind a balancer that checks every 2 seconds', () => {
   let fleet: Fleet;
   beforeAll(async () => {
-    fleet = await Fleet.start({ healthCheck: { intervalSeconds: 2 } });
+    fleet = await Fleet.start({ effectDelayMs: 1_000, healthCheck: { intervalSeconds: 2 } });
     await fleet.deployFirst('v1');
   });
   afterAll(() => fleet.stop());
 
-  it.each([
-    { release: 'v2', effectDelayMs: 0 },
-    { release: 'v3', effectDelayMs: 1_000 },
-    { release: 'v1', effectDelayMs: 5_000 },
-  ])('go to $release without a failed request, when a change takes effect after $effectDelayMs ms', async (one) => {
-    fleet.world.timing.effectDelayMs = one.effectDelayMs;
-    fleet.balancer.watchServing();
+  it('go from v1 to v2 without a failed request, two serving at any time', async () => {
     const load = fleet.load();
-    const deploy = fleet.startDeploy(one.release);
-    const seen = watchGates(fleet, deploy);
-    const end = await deploy.ended;
+    const deploy = fleet.startDeploy('v2');
+    const gates = watchGates(fleet, deploy);
+    expect(await deploy.ended).toMatchObject(DEPLOYED);
     const report = await load.stop();
 
-    expect(end).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
-    expect(report).toMatchObject({ failed: 0, failures: [] });
+    expect(report).toMatchObject(NO_FAILURE);
     expect(report.total).toBeGreaterThan(300);
     expect(fleet.balancer.fewestServing).toBe(2);
-    expect(await Promise.all(seen), 'switched before the balancer let go, or gone on before it came back').toEqual(
-      fleet.record.serving.ids.flatMap(() => ['drained: 2 up', 'settled: 3 up']),
-    );
+    expect(await gates()).toEqual(['drained: 2 up', 'settled: 3 up'].flatMap((gate) => [gate, gate, gate]).sort());
+    expect(await fleet.versions()).toEqual(fleet.all('v2'));
+    expect(await fleet.rotation()).toEqual(fleet.whole);
     expect(fleet.world.unknownRequests).toEqual([]);
   });
-});
 
-/** What the balancer really does at the moment in which the deploy believes that it has let go, or taken back. */
-function watchGates(fleet: Fleet, deploy: RunningCommand): Promise<string>[] {
-  const seen: Promise<string>[] = [];
-  void deploy
-    .event((event) => {
-      if (event.type !== 'step-finished') return false;
-      const gate = event.step === 'drain' ? 'drained' : event.step === 'settle' ? 'settled' : undefined;
-      if (gate) seen.push(fleet.balancer.up().then((ids) => `${gate}: ${ids.length} up`));
-      return false;
-    })
-    .catch(() => {});
-  return seen;
-}
+  it('are left alone when the release is there already', async () => {
+    const load = fleet.load();
+    fleet.balancer.watchServing();
+    const end = await fleet.deploy('v2');
+    expect(end).toMatchObject({ code: 0, result: { outcome: 'skipped' } });
+    expect(end.events.filter((event) => event.type === 'step-started' && event.step === 'leave')).toEqual([]);
+    expect(await load.stop()).toMatchObject(NO_FAILURE);
+    expect(fleet.balancer.fewestServing).toBe(3);
+  });
+
+  it('finish what they have begun to answer, on kept-alive connections too; keep their volume; take the new nginx.conf', async () => {
+    for (const machine of fleet.machines) {
+      await machine.must(`docker exec shop-app-1 sh -c 'echo photo of ${machine.name} >/app/uploads/photo'`);
+    }
+    await fleet.project.write('config/nginx/nginx.conf', nginxConf('add_header X-Shop renewed;'));
+    const load = fleet.load({ slowMs: 5_000, slowEvery: 10 });
+    expect(await fleet.deploy('v3')).toMatchObject(DEPLOYED);
+    const report = await load.stop();
+
+    expect(report).toMatchObject(NO_FAILURE);
+    expect(report.byKind.slow).toBeGreaterThan(50);
+    expect(report.byVersion).toMatchObject({ v2: expect.any(Number), v3: expect.any(Number) });
+    for (const machine of fleet.machines) {
+      const page = await fetch(`http://${machine.privateAddress}/uploads`);
+      expect(await page.text()).toBe(`photo of ${machine.name}\n`);
+      expect(page.headers.get('x-shop')).toBe('renewed');
+    }
+  });
+});

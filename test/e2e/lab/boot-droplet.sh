@@ -1,11 +1,9 @@
 #!/usr/bin/env bash
 # Everything that runs on a droplet of the end-to-end tests: sshd and Docker Engine, in namespaces of their own that
-# the caller has made. Usage: boot-droplet.sh FOLDER NAME PUBLIC PRIVATE COMPOSE DISK_MB INSECURE_REGISTRY...
+# the caller has made. Usage: boot-droplet.sh FOLDER NAME PUBLIC PRIVATE COMPOSE CGROUP DISK_MB INSECURE_REGISTRY...
 set -eu
-folder=$1 name=$2 public=$3 private=$4 compose=$5 disk=$6
-shift 6
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export PATH
+folder=$1 name=$2 public=$3 private=$4 compose=$5 cgroup=$6 disk=$7
+shift 7
 
 hostname "$name"
 mount --make-rprivate /
@@ -43,6 +41,6 @@ insecure=()
 for registry in "$@"; do insecure+=(--insecure-registry "$registry"); done
 # As a service manager would: a Docker that ends is started again.
 while :; do
-  dockerd --cgroup-parent "/$DO_DEPLOY_E2E_CGROUP" "${insecure[@]}" >>/var/log/dockerd.log 2>&1 || true
+  dockerd --cgroup-parent "/$cgroup" "${insecure[@]}" >>/var/log/dockerd.log 2>&1 || true
   sleep 0.2
 done

@@ -73,8 +73,6 @@ image() {
 }
 for version in v1 v2 v3; do image "$version" good; done
 for mode in broken crash late-crash exits oom slow-start bad-migration; do image "$mode" "$mode"; done
-head -c 150000000 /dev/urandom >"$shop/app/ballast"
-image huge good
 
 # --- nginx, as this host has it
 nginx=$work/nginx

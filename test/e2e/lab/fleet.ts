@@ -1,7 +1,7 @@
 /** Droplets, DigitalOcean's API and a balancer in front, a project to deploy, and the real command as a process. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { DeployEvent, DeployResult } from '../../../src/rollout/model.js';
 import { ApiServer } from '../../../src/sandbox/api/server.js';
 import { Load, type LoadOptions } from '../../../src/sandbox/load.js';
@@ -11,7 +11,7 @@ import { HaProxy } from './haproxy.js';
 import { Machine } from './machine.js';
 import { must } from './processes.js';
 import { Project } from './project.js';
-import { inRoot } from './region.js';
+import { inRoot, MAIN } from './region.js';
 
 export interface FleetOptions extends Partial<Timing> {
   /** Default 3. */
@@ -37,12 +37,13 @@ export interface CommandEnd {
 export interface RunningCommand {
   child: ChildProcess;
   events: DeployEvent[];
+  /** Called for each event as it comes. */
+  onEvent(listener: (event: DeployEvent) => void): void;
   /** The first event that fits, also one that has come already; rejects when the command ends without it. */
   event(fits: (event: DeployEvent) => boolean): Promise<DeployEvent>;
   ended: Promise<CommandEnd>;
 }
 
-const MAIN = resolve('dist/cli/main.js');
 export const TOKEN = 'dop_v1_e2e-token-93d2c7';
 const QUICK: Partial<HealthCheckRecord> = {
   path: '/healthz',
@@ -208,11 +209,42 @@ export class Fleet {
         events.forEach(listener);
         void ended.then(() => reject(new Error(`the event never came:\n${output.stdout}\n${output.stderr}`)));
       });
-    return { child, events, event, ended };
+    return { child, events, onEvent: (listener) => waiting.add(listener), event, ended };
   }
 
   load(options: Partial<LoadOptions> = {}): Load {
     return Load.start({ url: this.balancer.url, requestsPerSecond: 50, ...options });
+  }
+
+  /** What every droplet answers, asked directly: the versions by the droplets' names. */
+  async versions(): Promise<Record<string, string>> {
+    const answers = this.machines.map(async (machine) => {
+      const answer = await fetch(`http://${machine.privateAddress}/`).catch(() => undefined);
+      return [machine.name, answer?.headers.get('x-version') ?? `HTTP ${answer?.status}`] as const;
+    });
+    return Object.fromEntries(await Promise.all(answers));
+  }
+
+  /** In rotation and getting traffic: how many; and whom the ledger has as out. */
+  async rotation(): Promise<{ members: number; up: number; inLedger: string[] }> {
+    const tagged = [...this.world.droplets.values()].filter(({ tags }) =>
+      [...tags].some((tag) => tag.includes(':out:')),
+    );
+    return {
+      members: this.record.accepted.size,
+      up: (await this.balancer.up()).length,
+      inLedger: tagged.map(({ name }) => name),
+    };
+  }
+
+  /** Expected at the end of almost every test. */
+  get whole(): { members: number; up: number; inLedger: string[] } {
+    return { members: this.machines.length, up: this.machines.length, inLedger: [] };
+  }
+
+  /** The same version on all. */
+  all(version: string): Record<string, string> {
+    return Object.fromEntries(this.machines.map(({ name }) => [name, version]));
   }
 
   async stop(): Promise<void> {

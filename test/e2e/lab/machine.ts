@@ -6,7 +6,7 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Ended, end, keep, must, run, until } from './processes.js';
-import { BRIDGE, COMPOSE, REGISTRIES } from './region.js';
+import { BRIDGE, CGROUP, COMPOSE, REGISTRIES } from './region.js';
 
 export interface MachineOptions {
   name: string;
@@ -21,6 +21,9 @@ export interface MachineOptions {
 }
 
 const BOOT = join(import.meta.dirname, 'boot-droplet.sh');
+
+/** Nothing of the tests' environment goes to a droplet. */
+const CLEAN = ['env', '-i', 'HOME=/root', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'];
 
 const SSHD_CONFIG = `Port 22
 HostKey /etc/ssh/host_ed25519
@@ -66,8 +69,19 @@ export class Machine {
     const hostKey = (await readFile(join(ssh, 'host_ed25519.pub'), 'utf8')).split(' ').slice(0, 2).join(' ');
 
     const namespaces = ['--net', '--mount', '--pid', '--uts', '--ipc', '--fork', '--kill-child', '--mount-proc'];
-    const boot = [BOOT, folder, name, publicAddress, privateAddress, COMPOSE, String(diskMegabytes), ...REGISTRIES];
-    const process = keep('unshare', [...namespaces, 'docker-init', '--', 'bash', ...boot], join(folder, 'boot.log'));
+    const boot = [
+      BOOT,
+      folder,
+      name,
+      publicAddress,
+      privateAddress,
+      COMPOSE,
+      CGROUP,
+      String(diskMegabytes),
+      ...REGISTRIES,
+    ];
+    const program = ['docker-init', '--', 'bash', ...boot];
+    const process = keep('unshare', [...namespaces, '--', ...CLEAN, ...program], join(folder, 'boot.log'));
     try {
       const inside = await firstChild(process);
       const machine = new Machine(options, process, inside, hostKey);
@@ -88,7 +102,7 @@ export class Machine {
   /** Runs a script on it as root, not over SSH: the tests' own hand. */
   sh(script: string): Promise<Ended> {
     const into = ['--target', this.#inside, '--net', '--mount', '--pid', '--uts', '--ipc'];
-    return run('nsenter', [...into, '--', 'bash', '-c', `cd; ${script}`]);
+    return run('nsenter', [...into, '--', ...CLEAN, 'bash', '-c', `cd; ${script}`]);
   }
 
   /** As `sh`, but an exit code other than 0 is an error. */

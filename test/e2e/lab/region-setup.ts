@@ -1,21 +1,53 @@
 /** Before all tests of a run: the bridge, the registry and its images. Everything ends with the run's namespaces. */
 import type { ChildProcess } from 'node:child_process';
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import buildIfStale from '../../support/build-once.js';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { copyFile, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { Machine } from './machine.js';
 import { end, keep, must, until } from './processes.js';
-import { BRIDGE, BRIDGE_PRIVATE, BRIDGE_PUBLIC, inRoot, PRIVATE_REGISTRY, REGISTRY, REGISTRY_LOGIN } from './region.js';
+import {
+  BRIDGE,
+  BRIDGE_PRIVATE,
+  BRIDGE_PUBLIC,
+  CACHE,
+  inRoot,
+  PRIVATE_REGISTRY,
+  REGISTRY,
+  REGISTRY_LOGIN,
+  ROOT,
+} from './region.js';
+
+const BUILD = join(import.meta.dirname, 'build-images.sh');
 
 export default async function setUpRegion(): Promise<() => Promise<void>> {
-  buildIfStale();
   await makeBridge();
+  const kept = join(CACHE, `registry-${await imagesKey()}`);
+  const isKept = existsSync(kept);
+  if (isKept) await cp(kept, inRoot('registry'), { recursive: true });
   const registries = [await startRegistry(REGISTRY), await startRegistry(PRIVATE_REGISTRY, REGISTRY_LOGIN)];
-  await buildImages();
+  if (!isKept) {
+    await buildImages();
+    await keepImages(kept);
+  }
   return async () => {
     await Promise.all(registries.map((registry) => end(registry)));
     await must('ip', ['link', 'delete', BRIDGE]);
   };
+}
+
+/** Another one when anything that the images are made of is another. */
+async function imagesKey(): Promise<string> {
+  const hash = createHash('sha256');
+  for (const file of [BUILD, '/bin/busybox', '/usr/sbin/nginx']) hash.update(await readFile(file));
+  return hash.digest('hex').slice(0, 12);
+}
+
+/** Another run may have been quicker: then its images stay. */
+async function keepImages(kept: string): Promise<void> {
+  const copy = `${kept}.${basename(ROOT)}`;
+  await cp(inRoot('registry'), copy, { recursive: true });
+  await rename(copy, kept).catch(() => rm(copy, { recursive: true }));
 }
 
 async function makeBridge(): Promise<void> {
@@ -56,8 +88,7 @@ async function buildImages(): Promise<void> {
   try {
     await builder.ready();
     // Its /tmp is not this one.
-    const script = inRoot('builder', 'tmp', 'build-images.sh');
-    await copyFile(join(import.meta.dirname, 'build-images.sh'), script);
+    await copyFile(BUILD, inRoot('builder', 'tmp', 'build-images.sh'));
     await builder.must(`sh /tmp/build-images.sh ${REGISTRY}`);
   } finally {
     await builder.stop();

@@ -9,8 +9,14 @@ function required(name: string): string {
 
 /** Everything that a run writes is below; its caller removes it. */
 export const ROOT = required('DO_DEPLOY_E2E_ROOT');
+/** The command that is tested. */
+export const MAIN = join(ROOT, 'do-deploy', 'dist', 'cli', 'main.js');
 /** The compose plugin that the droplets get. */
 export const COMPOSE = required('DO_DEPLOY_E2E_COMPOSE');
+/** Where images are kept from one run to the next. */
+export const CACHE = required('DO_DEPLOY_E2E_CACHE');
+/** The control group of all containers of this run. */
+export const CGROUP = required('DO_DEPLOY_E2E_CGROUP');
 
 /** Only in this run's own network namespace. The droplets' addresses are those that the sandbox's API tells. */
 export const BRIDGE = 'region';
