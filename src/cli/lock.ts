@@ -1,3 +1,4 @@
+import { hostname, userInfo } from 'node:os';
 import { loadSettings } from '../config/load.js';
 import { describeHolder } from '../deploy/lease.js';
 import { breakLocks, type LockRow, readLocks } from '../deploy/locks.js';
@@ -7,6 +8,7 @@ import { confirm, mustConfirm } from './confirm.js';
 import type { CliContext } from './context.js';
 import { EXIT } from './exit-codes.js';
 import { createOutput } from './output.js';
+import { whoDeploys } from './who.js';
 import { wire } from './wire.js';
 
 /** `do-deploy lock status|break ENVIRONMENT`. Gives the exit code. */
@@ -25,7 +27,8 @@ export async function lockCommand(invocation: LockInvocation, context: CliContex
   }
   const reporter = createOutput(context, invocation, settings.secrets);
   const ports = wire(settings, reporter, invocation);
-  const rows = action === 'break' ? await breakLocks(ports, settings) : await readLocks(ports, settings);
+  const deployer = whoDeploys(env, userInfo().username, hostname());
+  const rows = action === 'break' ? await breakLocks(ports, settings, deployer) : await readLocks(ports, settings);
   await reporter.close();
   if (invocation.json) stdout.write(`${JSON.stringify({ schema: 1, type: 'locks', environment, rows })}\n`);
   else stdout.write(rows.map((row) => `${lockLine(row)}\n`).join(''));

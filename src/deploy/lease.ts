@@ -121,15 +121,11 @@ export class Lease {
       throw new LeaseBusy(site.host.name, last);
     } catch (error) {
       if (!(error instanceof LeaseBusy)) throw error;
-      throw new DeployError(
-        'lease-lost',
-        `This run lost its lock on ${site.host.name} to another one${describeHolder(error.other)}. It changes nothing more.`,
-        {
-          droplet: site.host.name,
-          hint: 'Wait for the other run to end, then look with `do-deploy status`.',
-          cause: error,
-        },
-      );
+      throw new DeployError('lease-lost', `${lossOf(site.host.name, error.other)} It changes nothing more.`, {
+        droplet: site.host.name,
+        hint: 'Wait for the other run to end, then look with `do-deploy status`.',
+        cause: error,
+      });
     }
   }
 
@@ -170,6 +166,11 @@ class LeaseBusy extends DeployError {
     });
     this.other = other;
   }
+}
+
+function lossOf(droplet: string, other: Holder | undefined): string {
+  if (other?.broke) return `This run’s lock on ${droplet} was broken by ${other.who}.`;
+  return `This run lost its lock on ${droplet} to another one${describeHolder(other)}.`;
 }
 
 export function describeHolder(holder: Holder | undefined): string {

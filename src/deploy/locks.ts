@@ -1,6 +1,6 @@
 /** `do-deploy lock`: who deploys at the moment, and how to end it. */
 import type { Settings } from '../config/settings.js';
-import type { DeployPorts } from './context.js';
+import type { Deployer, DeployPorts } from './context.js';
 import { findFleet } from './fleet.js';
 import { breakLeaseCommand, type Holder, leaseStatusCommand, readHolder } from './remote/lease-command.js';
 import type { Site } from './site.js';
@@ -20,11 +20,13 @@ export async function readLocks(ports: DeployPorts, settings: Settings): Promise
 }
 
 /** Ends the processes that hold the locks; their run stops before its next change. */
-export async function breakLocks(ports: DeployPorts, settings: Settings): Promise<LockRow[]> {
+export async function breakLocks(ports: DeployPorts, settings: Settings, deployer: Deployer): Promise<LockRow[]> {
+  const since = new Date(ports.clock.now()).toISOString();
+  const breaker: Holder = { run: `lock break at ${since}`, ...deployer, release: '', since, broke: true };
   return await onEveryDroplet(ports, settings, async (site) => {
     const before = await readLock(site, settings.app);
     if (before.state !== 'held') return before;
-    const { stdout } = await site.connection.run(breakLeaseCommand(settings.app));
+    const { stdout } = await site.connection.run(breakLeaseCommand(settings.app, breaker));
     return { ...before, state: stdout.trim() === 'broken' ? 'broken' : 'held' };
   });
 }

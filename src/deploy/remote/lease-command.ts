@@ -10,6 +10,8 @@ export const holder = z.object({
   url: z.string().optional(),
   release: z.string(),
   since: z.string(),
+  /** It did not deploy: it broke another run's lock. */
+  broke: z.literal(true).optional(),
 });
 export type Holder = z.infer<typeof holder>;
 
@@ -52,12 +54,17 @@ export function leaseStatusCommand(app: string): RemoteCommand {
   ]);
 }
 
-/** Ends the process that holds the lock: its run then stops before its next change. */
-export function breakLeaseCommand(app: string): RemoteCommand {
-  return command('lease-break', { app }, [
+/**
+ * Ends the process that holds the lock, and leaves `breaker` as its last holder: the broken run cannot take the lock
+ * again as if nobody else had had it, so it stops before its next change. Prints `free` or `broken`.
+ */
+export function breakLeaseCommand(app: string, breaker: Holder): RemoteCommand {
+  return command('lease-break', { app, breaker }, [
+    'umask 077',
     `cd ${appFolder(app)}/lease 2>/dev/null || { echo free; exit 0; }`,
     'if flock -n lock true; then echo free; exit 0; fi',
     'pid=$(cat pid 2>/dev/null) || exit 1',
+    `printf '%s\\n' ${quote(JSON.stringify(breaker))} >holder.new && mv -f holder.new holder`,
     'kill "$pid" && echo broken',
   ]);
 }
