@@ -12,7 +12,7 @@ interface LedgerTags {
 interface Membership {
   change(dropletId: number, wanted: 'in' | 'out'): Promise<void>;
   /** Whether DigitalOcean shows the droplet in, and the balancer has no change under way. */
-  shows(dropletId: number, wanted: 'in' | 'out'): Promise<boolean>;
+  look(dropletId: number, wanted: 'in' | 'out'): Promise<{ shown: boolean; balancerStatus: string }>;
 }
 
 export class LoadBalancerTarget implements Target {
@@ -76,7 +76,7 @@ export class LoadBalancerTarget implements Target {
       {
         what: `droplet ${dropletId} ${wanted === 'in' ? 'into' : 'out of'} ${this.description}`,
         apply: () => this.#membership.change(dropletId, wanted),
-        shows: () => this.#membership.shows(dropletId, wanted),
+        look: () => this.#membership.look(dropletId, wanted),
       },
       this.#clock,
     );
@@ -87,9 +87,10 @@ function memberById(cloud: Cloud, id: string): Membership {
   return {
     change: (dropletId, wanted) =>
       wanted === 'in' ? cloud.addDroplets(id, [dropletId]) : cloud.removeDroplets(id, [dropletId]),
-    shows: async (dropletId, wanted) => {
-      const balancer = await cloud.getLoadBalancer(id);
-      return balancer.status === 'active' && balancer.dropletIds.includes(dropletId) === (wanted === 'in');
+    look: async (dropletId, wanted) => {
+      const { status, dropletIds } = await cloud.getLoadBalancer(id);
+      const shown = status === 'active' && dropletIds.includes(dropletId) === (wanted === 'in');
+      return { shown, balancerStatus: status };
     },
   };
 }

@@ -7,8 +7,8 @@ export interface Change {
   what: string;
   /** Asks DigitalOcean for it. */
   apply(): Promise<void>;
-  /** Whether DigitalOcean shows it. */
-  shows(): Promise<boolean>;
+  /** What DigitalOcean shows. */
+  look(): Promise<{ shown: boolean; balancerStatus: string }>;
 }
 
 /** How long DigitalOcean may take to show a change that it accepted. */
@@ -34,11 +34,13 @@ export async function settleChange(change: Change, clock: Clock): Promise<void> 
   }
   const deadline = clock.now() + SHOWN_WITHIN_MS;
   for (let pause = 250; ; pause = Math.min(pause * 2, 4_000)) {
-    if (await change.shows()) return;
+    const { shown, balancerStatus } = await change.look();
+    if (shown) return;
     if (clock.now() >= deadline) {
+      const still = balancerStatus === 'active' ? '' : `: the load balancer is ${balancerStatus}`;
       throw new DeployError(
         'change-not-shown',
-        `DigitalOcean accepted ${change.what}, but did not show it within two minutes.`,
+        `DigitalOcean accepted ${change.what}, but did not show it within two minutes${still}.`,
         {
           hint: 'Look at the load balancer in the control panel; when it is active, run do-deploy again.',
         },
@@ -52,7 +54,7 @@ export async function settleChange(change: Change, clock: Clock): Promise<void> 
 async function showsBeforeLong(change: Change, clock: Clock): Promise<boolean> {
   for (const pause of [0, 500, 1_500]) {
     await clock.sleep(pause);
-    if (await change.shows()) return true;
+    if ((await change.look()).shown) return true;
   }
   return false;
 }

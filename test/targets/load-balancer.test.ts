@@ -109,6 +109,12 @@ describe('leaving and rejoining', () => {
     expect(clock.now() - started).toBeLessThan(130_000);
   });
 
+  it('names the balancer’s state when that is why a change does not show', async () => {
+    const { target, clock } = targetOn(new FakeCloud([aBalancer({ status: 'errored' })]));
+    const message = expect.stringContaining('the load balancer is errored');
+    await expect(clock.run(target.leave(2))).rejects.toMatchObject({ code: 'change-not-shown', message });
+  });
+
   it('goes by the tag where a tag manages the membership', async () => {
     const cloud = new FakeCloud([aBalancer({ tag: 'web', dropletIds: [1] })], [aDroplet(1, { tags: ['web'] })]);
     const { target, clock } = targetOn(cloud);
