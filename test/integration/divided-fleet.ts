@@ -4,6 +4,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { afterAll, beforeAll, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { ApiCall } from '../../src/sandbox/api/server.js';
 import { Balancer } from '../../src/sandbox/balancer.js';
@@ -34,7 +35,34 @@ const CONTAINER_CHECKS = `services:
     healthcheck: { interval: 300ms, timeout: 10s, start_period: 300ms, retries: 3 }
 `;
 
-export class DividedFleet {
+/** A deploy mostly waits, so several run at once; on a machine that has other things to do it waits for long. */
+const AT_ONCE = 4;
+const PATIENCE_MS = 300_000;
+
+/** For the top of a test file: the region starts before its tests and ends after them. */
+export function dividedFleet(
+  shares: Record<string, Share>,
+  options: Partial<RegionOptions> = {},
+): { readonly fleet: SandboxFleet; part(name: string): Part } {
+  vi.setConfig({ maxConcurrency: AT_ONCE, testTimeout: PATIENCE_MS, hookTimeout: PATIENCE_MS });
+  let divided: DividedFleet | undefined;
+  beforeAll(async () => {
+    divided = await DividedFleet.start(shares, options);
+  }, PATIENCE_MS);
+  afterAll(() => divided?.stop(), PATIENCE_MS);
+  const started = () => {
+    if (divided === undefined) throw new Error('the region has not started');
+    return divided;
+  };
+  return {
+    get fleet() {
+      return started().fleet;
+    },
+    part: (name) => started().part(name),
+  };
+}
+
+class DividedFleet {
   readonly fleet: SandboxFleet;
   readonly #parts = new Map<string, Part>();
 

@@ -1,24 +1,17 @@
 /** What can't be deployed is refused with one message that says what to do, and nothing that serves has changed. */
+import { readdirSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { ErrorInfo } from '../../src/errors.js';
-import { DividedFleet, type Part } from './divided-fleet.js';
+import type { SandboxDroplet } from '../../src/sandbox/droplets/droplet.js';
+import type { DropletFaults } from '../../src/sandbox/droplets/faults.js';
+import { dividedFleet, type Part } from './divided-fleet.js';
 import { type CommandEnd, SandboxFleet } from './sandbox-fleet.js';
 
-let divided: DividedFleet;
+const divided = dividedFleet({ quiet: {}, sick: {}, one: { droplets: 1 }, off: { fresh: true } });
 beforeAll(async () => {
-  divided = await DividedFleet.start({
-    quiet: {},
-    one: { droplets: 1 },
-    off: {},
-    refusing: {},
-    rebuilt: {},
-    'without-image': {},
-    full: {},
-    'without-docker': {},
-  });
   const { world } = divided.fleet.region;
   // Two that nobody can tell apart by their name.
   for (const _ of [1, 2]) world.addBalancer({ name: 'twin', dropletIds: [] });
@@ -29,8 +22,7 @@ beforeAll(async () => {
     empty: { load_balancer: 'web' },
     gone: { droplet: 1 },
   });
-}, 120_000);
-afterAll(() => divided.stop());
+});
 
 describe('what is wrong with the project is told before anything is contacted:', () => {
   it.concurrent('an environment that does not exist', async () => {
@@ -154,33 +146,66 @@ describe('what DigitalOcean says is told before any droplet is asked:', () => {
 });
 
 describe('what is wrong with a droplet is told before any leaves:', () => {
-  it.concurrent('it cannot be reached', async () => {
-    const [, sick] = divided.part('refusing').droplets;
-    await sick?.setFaults({ ssh: 'refuse' });
-    const end = await refused('refusing', (part) => part.deploy('v2'));
+  // One after the other: they share their droplets.
+  it('it cannot be reached', async () => {
+    const { end, sick } = await refusedBySecond({ ssh: 'refuse' });
     expectRefusal(end, 1, {
       code: 'ssh-unreachable',
-      message: `droplet ${sick?.name} (127.0.0.1:${sick?.sshPort}) refused the connection.`,
-      hint: `Is sshd running there, on that port? Try: ssh -v -p ${sick?.sshPort} root@127.0.0.1`,
-      droplet: sick?.name,
+      message: `droplet ${sick.name} (127.0.0.1:${sick.sshPort}) refused the connection.`,
+      hint: `Is sshd running there, on that port? Try: ssh -v -p ${sick.sshPort} root@127.0.0.1`,
+      droplet: sick.name,
     });
   });
 
-  it.concurrent('it shows another host key than before', async () => {
-    const [, sick] = divided.part('rebuilt').droplets;
-    await sick?.setFaults({ hostKeyChanged: true });
-    const end = await refused('rebuilt', (part) => part.deploy('v2'));
+  it('it shows another host key than before', async () => {
+    const { end, sick } = await refusedBySecond({ hostKeyChanged: true });
     expectRefusal(end, 1, {
       code: 'ssh-host-key',
       message: new RegExp(
-        `^The host key of ${sick?.name} .* has changed: expected SHA256:.*, but it presented SHA256:.*\\. Nothing was sent to it\\.$`,
+        `^The host key of ${sick.name} .* has changed: expected SHA256:.*, but it presented SHA256:.*\\. Nothing was sent to it\\.$`,
       ),
       hint: /^Only if the droplet was rebuilt, or its address given to another: ssh-keygen -R .* Otherwise somebody may be listening in\.$/,
-      droplet: sick?.name,
+      droplet: sick.name,
     });
   });
 
-  it.concurrent('nobody knows it, and host_keys is strict', async () => {
+  it('Docker does not answer', async () => {
+    const { end, sick } = await refusedBySecond({ daemonDown: true });
+    expectRefusal(end, 1, {
+      code: 'docker-missing',
+      message: `Docker does not answer on ${sick.name}: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?`,
+      hint: 'Install Docker Engine, start it, and let the SSH user use it (group docker).',
+      droplet: sick.name,
+    });
+  });
+
+  it('its disk is full', async () => {
+    const { end, sick } = await refusedBySecond({ diskFull: true });
+    expectRefusal(end, 1, {
+      code: 'disk-full',
+      message: `Only 0 MB are free on Docker’s disk on ${sick.name}.`,
+      hint: 'Free at least 512 MB, for instance with `docker image prune` there.',
+      droplet: sick.name,
+    });
+  });
+
+  it('the registry does not have the image', async () => {
+    const { droplets } = divided.part('sick');
+    const end = await refused('sick', (part) => part.deploy('v999'));
+    expectRefusal(end, 1, {
+      code: 'pull-failed',
+      message: `The images cannot be pulled on ${droplets[0]?.name}: Error response from daemon: manifest for example/shop:v999 not found: manifest unknown: manifest unknown`,
+      hint: 'Check the image’s name and tag, and that it was pushed.',
+      droplet: droplets[0]?.name,
+    });
+    const staged = droplets.flatMap(({ home }) => readdirSync(join(home, 'do-deploy/shop/releases')));
+    expect(
+      staged.filter((id) => !id.endsWith('-v1')),
+      'what was staged is gone again',
+    ).toEqual([]);
+  });
+
+  it('nobody knows it, and host_keys is strict', async () => {
     const cwd = await strictCheckout();
     const end = await refused('quiet', (part) => part.deploy('v2', [], { cwd }));
     expectRefusal(end, 1, {
@@ -188,44 +213,6 @@ describe('what is wrong with a droplet is told before any leaves:', () => {
       message: /is not in known_hosts, and ssh\.host_keys is strict\. It presented SHA256:\S+ \(ssh-ed25519\)\.$/,
       hint: /^If the droplet's console shows that fingerprint .* run: ssh-keyscan -t ed25519 -p \d+ 127\.0\.0\.1 >> \S+\/known_hosts$/,
     });
-  });
-
-  it.concurrent('Docker does not answer', async () => {
-    const [, sick] = divided.part('without-docker').droplets;
-    await sick?.setFaults({ daemonDown: true });
-    const end = await refused('without-docker', (part) => part.deploy('v2'));
-    expectRefusal(end, 1, {
-      code: 'docker-missing',
-      message: `Docker does not answer on ${sick?.name}: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?`,
-      hint: 'Install Docker Engine, start it, and let the SSH user use it (group docker).',
-      droplet: sick?.name,
-    });
-  });
-
-  it.concurrent('its disk is full', async () => {
-    const [, sick] = divided.part('full').droplets;
-    await sick?.setFaults({ diskFull: true });
-    const end = await refused('full', (part) => part.deploy('v2'));
-    expectRefusal(end, 1, {
-      code: 'disk-full',
-      message: `Only 0 MB are free on Docker’s disk on ${sick?.name}.`,
-      hint: 'Free at least 512 MB, for instance with `docker image prune` there.',
-      droplet: sick?.name,
-    });
-  });
-
-  it.concurrent('the registry does not have the image', async () => {
-    const [first] = divided.part('without-image').droplets;
-    const end = await refused('without-image', (part) => part.deploy('v999'));
-    expectRefusal(end, 1, {
-      code: 'pull-failed',
-      message: `The images cannot be pulled on ${first?.name}: Error response from daemon: manifest for example/shop:v999 not found: manifest unknown: manifest unknown`,
-      hint: 'Check the image’s name and tag, and that it was pushed.',
-      droplet: first?.name,
-    });
-    // What was staged is gone again.
-    const held = await Promise.all(divided.part('without-image').droplets.map((droplet) => releasesOn(droplet.home)));
-    expect(held).toEqual([['v1'], ['v1']]);
   });
 });
 
@@ -237,6 +224,18 @@ async function refused(environment: string, task: (part: Part) => Promise<Comman
   expect(part.state()).toEqual(before);
   expect(part.rotationCalls()).toEqual([]);
   return end;
+}
+
+/** A deploy to droplets of which the second, which is not the one that pulls first, has a fault. */
+async function refusedBySecond(faults: Partial<DropletFaults>): Promise<{ end: CommandEnd; sick: SandboxDroplet }> {
+  const [, sick] = divided.part('sick').droplets;
+  if (sick === undefined) throw new Error('there is no second droplet');
+  await sick.setFaults(faults);
+  try {
+    return { end: await refused('sick', (part) => part.deploy('v2')), sick };
+  } finally {
+    await sick.clearFaults();
+  }
 }
 
 interface Expected {
@@ -281,10 +280,4 @@ async function strictCheckout(): Promise<string> {
 
 async function edit(folder: string, path: string, change: (text: string) => string): Promise<void> {
   await writeFile(join(folder, path), change(await readFile(join(folder, path), 'utf8')));
-}
-
-/** Tags of the releases that a droplet holds; also of what is only half there. */
-async function releasesOn(home: string): Promise<string[]> {
-  const { readdir } = await import('node:fs/promises');
-  return (await readdir(join(home, 'do-deploy/shop/releases'))).map((id) => id.split('Z-')[1] ?? id);
 }

@@ -1,0 +1,140 @@
+/** A release that fails on a droplet costs no request, and leaves the fleet as the policy says. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { SHOP } from '../../src/sandbox/docker/images/example-registry.js';
+import { shopImage } from '../../src/sandbox/docker/images/shop.js';
+import { dividedFleet } from './divided-fleet.js';
+
+const divided = dividedFleet({
+  broken: {},
+  crash: {},
+  oom: {},
+  exits: {},
+  flaky: {},
+  stop: { settings: { rollout: { on_failure: 'stop' } } },
+  'whole-fleet': { settings: { rollout: { on_failure: 'revert-fleet' } } },
+  new: { fresh: true },
+});
+beforeAll(async () => {
+  divided.fleet.region.registry.push(SHOP, 'second-is-sick', sickFromSecondOn());
+});
+
+describe('a release that', () => {
+  it.concurrent.each([
+    [
+      'broken',
+      'never becomes healthy',
+      /^App is unhealthy: wget: server returned error: HTTP\/1\.1 503 Service Unavailable\.$/,
+    ],
+    ['crash', 'crashes again and again', /exited 1\.$/],
+    ['oom', 'runs out of memory', /exited 137: out of memory\.$/],
+    ['exits', 'ends at once', /exited 3\.$/],
+  ])('is %s (%s) is taken back from the droplet in hand', async (release, _, message) => {
+    const part = divided.part(release);
+    const [first, second] = part.droplets;
+    const [, untouched] = part.state();
+    const { end, report } = await part.underLoad(() => part.deploy(release));
+
+    expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', summary: 'All 2 droplets are in rotation.' } });
+    expect(end.result?.error).toEqual({
+      code: 'start-failed',
+      message: expect.stringMatching(message),
+      source: 'world',
+      hint: 'Mend the image or its settings, then deploy again.',
+      droplet: first?.name,
+      step: 'switch',
+    });
+    expect(end.result?.rows.map(({ name, outcome, rotation, health }) => [name, outcome, rotation, health])).toEqual([
+      [first?.name, 'reverted', 'in', 'healthy'],
+      [second?.name, 'not deployed', 'in', 'healthy'],
+    ]);
+    expect(end.result?.evidence).toMatchObject([
+      { droplet: first?.name, evidence: { containers: [{ service: 'app' }] } },
+    ]);
+    expect(part.summary()).toEqual(['in v1', 'in v1']);
+    expect(part.state()[1], 'the other droplet was left alone').toEqual(untouched);
+    expect(report).toMatchObject({ failed: 0, failures: [], byVersion: { v1: report.total } });
+  });
+
+  it.concurrent('is healthy at first (flaky) does not pass the watch after rejoining', async () => {
+    const part = divided.part('flaky');
+    const { end, report } = await part.underLoad(() => part.deploy('flaky'));
+    expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', error: { droplet: part.droplets[0]?.name } } });
+    expect(['unhealthy', 'probe-failed']).toContain(end.result?.error?.code);
+    expect(end.result?.rows.map(({ outcome, rotation }) => [outcome, rotation])).toEqual([
+      ['reverted', 'in'],
+      ['not deployed', 'in'],
+    ]);
+    expect(part.summary()).toEqual(['in v1', 'in v1']);
+    // It was in rotation when it fell sick: what it answered until the balancer noticed is its own.
+    expect(report.failures.filter(({ reason }) => reason !== 'HTTP 503')).toEqual([]);
+  });
+});
+
+it.concurrent('on_failure: stop leaves the droplet out, recorded, until heal brings it back', async () => {
+  const part = divided.part('stop');
+  const [first] = part.droplets;
+  const { report } = await part.underLoad(async () => {
+    const end = await part.deploy('broken');
+    expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', next: 'do-deploy heal stop' } });
+    expect(end.result?.rows.map(({ outcome, rotation }) => [outcome, rotation])).toEqual([
+      ['deploy failed', 'out'],
+      ['not deployed', 'in'],
+    ]);
+    expect(part.summary()).toEqual(['out broken do-deploy:out:shop:stop', 'in v1']);
+
+    const status = await part.run(['status', 'stop']);
+    expect(status).toMatchObject({ code: 0, stderr: '' });
+    expect(status.stdout).toMatch(
+      new RegExp(`^${first?.name} +203\\.0\\.113\\.\\d+ +out +\\S+-v1 +app is unhealthy`, 'm'),
+    );
+    expect(status.stdout).toMatch(
+      new RegExp(`^ {2}${first?.name}: out since \\d{4}-\\d\\d-\\d\\dT\\S+Z by \\S+@\\S+$`, 'm'),
+    );
+
+    expect(await part.run(['heal', 'stop', '--json'])).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
+    expect(part.summary()).toEqual(['in v1', 'in v1']);
+    await part.serves();
+  });
+  expect(report).toMatchObject({ failed: 0, failures: [] });
+});
+
+it.concurrent('on_failure: revert-fleet takes back the droplets that were done', async () => {
+  const part = divided.part('whole-fleet');
+  const { end, report } = await part.underLoad(() => part.deploy('second-is-sick'));
+  expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', error: { droplet: part.droplets[1]?.name } } });
+  expect(end.result?.rows.map(({ outcome, rotation, health }) => [outcome, rotation, health])).toEqual([
+    ['reverted', 'in', 'healthy'],
+    ['reverted', 'in', 'healthy'],
+  ]);
+  expect(part.summary()).toEqual(['in v1', 'in v1']);
+  expect(report).toMatchObject({ failed: 0, failures: [] });
+  expect(part.balancer.fewestServing).toBe(1);
+});
+
+it.concurrent('the first deploy ever has nothing to go back to: the droplet stays out, and the next deploy mends it', async () => {
+  const part = divided.part('new');
+  const failed = await part.deploy('broken');
+  expect(failed).toMatchObject({ code: 1, result: { outcome: 'failed', error: { code: 'start-failed' } } });
+  expect(failed.result?.rows.map(({ outcome, rotation }) => [outcome, rotation])).toEqual([
+    ['deploy failed', 'out'],
+    ['not deployed', 'in'],
+  ]);
+  expect(part.summary()).toEqual(['out broken do-deploy:out:shop:new', 'in nothing']);
+
+  expect(await part.deploy('v1')).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
+  expect(part.summary()).toEqual(['in v1', 'in v1']);
+});
+
+/** Well once, sick from then on: as a release that only some droplets bear. */
+function sickFromSecondOn() {
+  const image = shopImage('second-is-sick');
+  const sick = shopImage('second-is-sick', () => false);
+  let starts = 0;
+  return {
+    ...image,
+    program: (container: Parameters<typeof image.program>[0]) => {
+      starts += 1;
+      return (starts < 2 ? image : sick).program(container);
+    },
+  };
+}
