@@ -7,8 +7,9 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/e2e/**'],
     globalSetup: ['test/support/build-once.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Bounds against hanging only: a slow, shared machine must not fail a test.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     sequence: { shuffle: true },
     // Two cores must be enough: the integration tests start processes of their own.
     maxWorkers: 2,

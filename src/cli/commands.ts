@@ -33,6 +33,21 @@ export interface HealInvocation extends CommonOptions {
   waitLockMs: number;
 }
 
+export interface RollbackInvocation extends CommonOptions {
+  command: 'rollback';
+  environment: string;
+  /** A release's id, or its images' tag; absent: the one before the current. */
+  release?: string;
+  yes: boolean;
+  allowDowntime: boolean;
+  waitLockMs: number;
+}
+
+export interface HistoryInvocation extends CommonOptions {
+  command: 'history';
+  environment: string;
+}
+
 export interface StatusInvocation extends CommonOptions {
   command: 'status';
   /** Absent: all of them. */
@@ -58,6 +73,8 @@ export type Invocation =
   | DeployInvocation
   | StatusInvocation
   | HealInvocation
+  | RollbackInvocation
+  | HistoryInvocation
   | LockInvocation
   | SandboxInvocation
   | { command: 'show'; text: string };
@@ -156,6 +173,22 @@ export function parseArguments(argv: readonly string[], version: string): Invoca
       (parsed: Parsed) => found(healFrom(parsed)),
     )
     .command(
+      'rollback <environment> [release]',
+      'Go back to a release that the droplets still hold',
+      (command) =>
+        command
+          .positional('environment', ENVIRONMENT)
+          .positional('release', { ...TEXT, describe: "Its id or its images' tag; the one before if left out" })
+          .options({ yes: YES, ...ROLLOUT_FLAGS }),
+      (parsed: Parsed) => found(rollbackFrom(parsed)),
+    )
+    .command(
+      'history <environment>',
+      'Who deployed what, when, and how it ended',
+      (command) => command.positional('environment', ENVIRONMENT),
+      (parsed: Parsed) => found({ command: 'history', environment: String(parsed.environment), ...commonFrom(parsed) }),
+    )
+    .command(
       'lock <action> <environment>',
       'Show who deploys at the moment, or stop them',
       (command) =>
@@ -211,6 +244,17 @@ function deployFrom(parsed: Parsed): DeployInvocation {
 
 function healFrom(parsed: Parsed): HealInvocation {
   return { command: 'heal', environment: String(parsed.environment), ...commonFrom(parsed), ...rolloutFrom(parsed) };
+}
+
+function rollbackFrom(parsed: Parsed): RollbackInvocation {
+  return {
+    command: 'rollback',
+    environment: String(parsed.environment),
+    ...textOf(parsed, 'release'),
+    ...commonFrom(parsed),
+    ...rolloutFrom(parsed),
+    yes: parsed.yes === true,
+  };
 }
 
 function lockFrom(parsed: Parsed): LockInvocation {

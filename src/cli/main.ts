@@ -25,6 +25,10 @@ async function run(invocation: Invocation): Promise<number> {
       return (await import('./status.js')).statusCommand(invocation, context);
     case 'heal':
       return (await import('./heal.js')).healCommand(invocation, context);
+    case 'rollback':
+      return (await import('./rollback.js')).rollbackCommand(invocation, context);
+    case 'history':
+      return (await import('./history.js')).historyCommand(invocation, context);
     case 'lock':
       return (await import('./lock.js')).lockCommand(invocation, context);
     case 'sandbox':

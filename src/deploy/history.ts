@@ -1,15 +1,16 @@
 /** `do-deploy history`: every rollout, merged from what the droplets keep, so the same from any machine. */
 import { z } from 'zod';
 import type { Settings } from '../config/settings.js';
+import type { HistoryEntry } from '../rollout/model.js';
 import type { DeployPorts } from './context.js';
 import { findFleet } from './fleet.js';
 import { historyCommand } from './remote/release-commands.js';
 import { connectAll } from './staging.js';
 
-const entry = z.object({
+const entry: z.ZodType<HistoryEntry> = z.object({
   at: z.string(),
   run: z.string(),
-  command: z.string().optional(),
+  command: z.string(),
   who: z.string(),
   url: z.string().optional(),
   release: z.string(),
@@ -17,7 +18,6 @@ const entry = z.object({
   outcome: z.enum(['succeeded', 'failed', 'interrupted', 'skipped']),
   durationMs: z.number(),
 });
-export type HistoryEntry = z.infer<typeof entry>;
 
 /** Newest first. `unreachable` names the droplets that could not be asked. */
 export async function readHistory(

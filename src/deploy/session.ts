@@ -158,7 +158,7 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   stopIfInterrupted(session);
   report({ type: 'phase-started', phase: 'lease' });
   const since = new Date(ports.clock.now()).toISOString();
-  const id = `${session.command} ${release.id} at ${since} by ${deployer.who}`;
+  const id = [session.command, release.id, since, deployer.who].filter(Boolean).join(' ');
   const holder = { run: id, who: deployer.who, release: release.id, since, ...(deployer.url && { url: deployer.url }) };
   const lease = await Lease.acquire(session.sites, settings.app, holder, {
     clock: ports.clock,

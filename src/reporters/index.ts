@@ -1,6 +1,6 @@
 /** Everything the user sees: a live table, plain lines or JSON, without secrets. */
 import type { Clock, Reporter } from '../ports.js';
-import type { StatusRow } from '../rollout/model.js';
+import type { HistoryEntry, StatusRow } from '../rollout/model.js';
 import { noteLines } from './ending.js';
 import { errorLines, type PrintableError } from './error-text.js';
 import { FanOut } from './fan-out.js';
@@ -11,7 +11,7 @@ import { NdjsonReporter } from './ndjson.js';
 import { createPalette } from './palette.js';
 import { PlainReporter } from './plain.js';
 import { createRedactor, MappingReporter, mapText } from './redacting.js';
-import { statusTable } from './table.js';
+import { historyTable, statusTable } from './table.js';
 import { TerminalReporter } from './terminal.js';
 import { cleanText } from './text.js';
 
@@ -35,6 +35,8 @@ export interface ReporterOptions {
 export interface UserReporter extends Reporter {
   /** A status table of its own; with --json one line `{ schema, type: "status", heading, rows }`. */
   printStatus(rows: StatusRow[], heading: string): void;
+  /** Newest first; with --json one line each. */
+  printHistory(entries: HistoryEntry[]): void;
   /** On stderr, in every mode. */
   printError(error: PrintableError): void;
   close(): Promise<void>;
@@ -81,6 +83,14 @@ export function createReporter(options: ReporterOptions): UserReporter {
       printed = true;
       const notes = shown.flatMap((row) => noteLines(row, palette));
       write(guard(`${separator}${[palette.strong(readable(heading)), ...table, ...notes].join('\n')}\n`));
+    },
+
+    printHistory(entries) {
+      const shown = mapText(entries, mode === 'json' ? redact : readable);
+      if (mode === 'json')
+        write(shown.map((entry) => `${JSON.stringify({ schema: 1, type: 'history', ...entry })}\n`).join(''));
+      else if (shown.length === 0) write('Nothing was deployed yet.\n');
+      else write(guard(`${historyTable(shown, { width: width(), palette }).join('\n')}\n`));
     },
 
     printError(error) {

@@ -47,7 +47,7 @@ export function runTitle(event: EventOf<'rollout-started'>): string {
 }
 
 export function openingSentence(event: EventOf<'rollout-started'>): string {
-  return `${runTitle(event)}: ${count(event.rows.length, 'droplet')}, ${event.target}, release ${event.release.id}`;
+  return `${runTitle(event)}: ${count(event.rows.length, 'droplet')}, ${event.target}${event.release.id && `, release ${event.release.id}`}`;
 }
 
 export function batchSentence(event: EventOf<'batch-started'>): string {

@@ -1,6 +1,6 @@
 /** Tables that fit the terminal: columns shrink, then the least important ones go. */
 import Table from 'cli-table3';
-import type { DropletOutcome, Rotation, StatusRow } from '../rollout/model.js';
+import type { DropletOutcome, HistoryEntry, Rotation, StatusRow } from '../rollout/model.js';
 import type { Palette } from './palette.js';
 import { truncate, widthOf } from './text.js';
 
@@ -80,6 +80,28 @@ const ROTATION: Column = { heading: 'ROTATION', least: 8, expendable: 1 };
 const RELEASE: Column = { heading: 'RELEASE', least: 10, expendable: 3, lose: 'start' };
 const HEALTH: Column = { heading: 'HEALTH', least: 9, expendable: 2 };
 const RESULT: Column = { heading: 'RESULT', least: 13, expendable: 0 };
+
+const HISTORY: Column[] = [
+  { heading: 'WHEN (UTC)', least: 19, expendable: 0 },
+  { heading: 'COMMAND', least: 8, expendable: 2 },
+  { heading: 'RELEASE', least: 10, expendable: 0, lose: 'start' },
+  { heading: 'RESULT', least: 11, expendable: 0 },
+  { heading: 'TOOK', least: 5, expendable: 3 },
+  { heading: 'WHO', least: 10, expendable: 1 },
+];
+
+export function historyTable(entries: HistoryEntry[], options: { width: number; palette: Palette }): string[] {
+  const { palette } = options;
+  const rows = entries.map((entry): Cell[] => [
+    { text: entry.at.slice(0, 19).replace('T', ' ') },
+    { text: entry.command },
+    { text: entry.release },
+    { text: entry.outcome, paint: entry.outcome === 'succeeded' ? palette.good : palette.bad },
+    { text: `${Math.round(entry.durationMs / 1000)} s` },
+    { text: entry.url === undefined ? entry.who : `${entry.who} ${entry.url}` },
+  ]);
+  return layOut(HISTORY, rows, options.width, palette);
+}
 
 /** The status table; with `result`, what became of each droplet in this run. */
 export function statusTable(

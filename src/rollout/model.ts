@@ -128,3 +128,18 @@ export interface DeployResult {
   /** The exact command to type next, if there is one. */
   next?: string;
 }
+
+/** One rollout as the droplets remember it. */
+export interface HistoryEntry {
+  /** When it ended, ISO 8601. */
+  at: string;
+  run: string;
+  command: string;
+  who: string;
+  /** The CI run. */
+  url?: string | undefined;
+  release: string;
+  imageTag: string;
+  outcome: DeployResult['outcome'];
+  durationMs: number;
+}

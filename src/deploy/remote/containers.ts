@@ -11,16 +11,32 @@ import { command, quote } from './command.js';
  * the two calls makes inspect fail; the answer then simply lacks it, so its exit code is not an error.
  */
 export function containersScript(app: string): string[] {
-  return [
-    'echo "now $(date +%s)"',
-    `ids=$(docker ps -aq --no-trunc --filter label=com.docker.compose.project=${quote(app)} --filter label=com.docker.compose.oneoff=False) || exit 1`,
-    // The ids are hexadecimal words.
-    'if [ -n "$ids" ]; then docker inspect $ids 2>/dev/null || :; else echo "[]"; fi',
-  ];
+  return [`ids=$(${listIds(app)}) || exit 1`, ...inspectIds];
 }
 
+const inspectIds = [
+  'echo "now $(date +%s)"',
+  // The ids are hexadecimal words.
+  'if [ -n "$ids" ]; then docker inspect $ids 2>/dev/null || :; else echo "[]"; fi',
+];
+
+function listIds(app: string): string {
+  return `docker ps -aq --no-trunc --filter label=com.docker.compose.project=${quote(app)} --filter label=com.docker.compose.oneoff=False`;
+}
+
+/** A Docker that is being restarted, by an upgrade of its package say, is given time to come back. */
+const DOCKER_BACK_WITHIN_SECONDS = 30;
+
 export function lookAtContainers(app: string): RemoteCommand {
-  return command('containers', { app }, ['set -u', ...containersScript(app)], { timeoutMs: 20_000 });
+  const wait = [
+    'tries=0',
+    `until ids=$(${listIds(app)} 2>/dev/null); do`,
+    '  tries=$((tries + 1))',
+    `  if [ $tries -gt ${DOCKER_BACK_WITHIN_SECONDS} ]; then ${listIds(app)} >/dev/null; exit 1; fi`,
+    '  sleep 1',
+    'done',
+  ];
+  return command('containers', { app }, ['set -u', ...wait, ...inspectIds], { timeoutMs: 60_000 });
 }
 
 export interface ContainersSeen {
