@@ -18,6 +18,8 @@ import { type CommandEnd, type RunningCommand, type RunOptions, SandboxFleet } f
 export interface Share {
   /** Default 2. */
   droplets?: number;
+  /** The balancer takes its droplets by this tag. */
+  tag?: string;
   /** Nothing was ever deployed to it. */
   fresh?: boolean;
   /** Its section in config/deploy.yml, beside the balancer. */
@@ -120,7 +122,12 @@ class DividedFleet {
       const size = sizeOf(share);
       const own = share.fresh ? await newDroplets(this.fleet, name, size) : ids.splice(0, size);
       const healthCheck = { path: '/healthz', ...CHECKS };
-      const record = world.addBalancer({ name: `lb-${name}`, dropletIds: own, healthCheck });
+      if (share.tag !== undefined) {
+        world.createTag(share.tag);
+        world.tagDroplets(share.tag, own);
+      }
+      const members = share.tag === undefined ? { dropletIds: own } : { tag: share.tag };
+      const record = world.addBalancer({ name: `lb-${name}`, ...members, healthCheck });
       const connect = (id: number, port: number) => region.droplet(id).connect(port);
       const balancer = await Balancer.start({ world, record, connect });
       this.#parts.set(name, new Part(this.fleet, name, own, balancer, record, share.fresh === true));
