@@ -1,12 +1,14 @@
 /** The gates have passed: the droplet confirms its release, and leaves the ledger. */
 
+import { DeployError } from '../../errors.js';
+import type { RemoteCommand } from '../../ports.js';
 import type { StepContext } from '../context.js';
 import { clearMarkCommand, confirmCommand } from '../remote/release-commands.js';
 import type { Site } from '../site.js';
 
 export async function clearOut(site: Site, run: StepContext): Promise<undefined> {
   const { app } = run.settings;
-  if (run.release === undefined) await site.connection.run(clearMarkCommand(app));
+  if (run.release === undefined) await must(site, clearMarkCommand(app));
   else {
     const previous = site.survey.current;
     const state = {
@@ -16,8 +18,19 @@ export async function clearOut(site: Site, run: StepContext): Promise<undefined>
       run: run.id,
       since: new Date(run.ports.clock.now()).toISOString(),
     };
-    await site.connection.run(confirmCommand(app, state));
+    await must(site, confirmCommand(app, state));
     site.survey = { ...site.survey, current: run.release.id, state };
   }
   if (run.target.healthCheck !== undefined) await run.ledger.clear(site.droplet.id);
+}
+
+/** A droplet whose release could not be confirmed stays in the ledger: its files would tell the next run something else. */
+async function must(site: Site, command: RemoteCommand): Promise<void> {
+  const { code, stderr } = await site.connection.run(command);
+  if (code === 0) return;
+  const reason = stderr.trim().split('\n').at(-1) || `exit code ${code}`;
+  throw new DeployError('confirm-failed', `What ${site.host.name} runs could not be written down there: ${reason}`, {
+    droplet: site.host.name,
+    hint: `Is its disk full? ssh ${site.host.address} df -h`,
+  });
 }
