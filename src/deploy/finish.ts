@@ -31,6 +31,7 @@ export async function finish(
     sites.map(async (site) => {
       const remove = result.outcome === 'succeeded' ? kept(site, record) : { releases: [], images: [] };
       try {
+        await run.lease.ensure(site.droplet.id);
         const { code, stderr } = await site.connection.run(finishCommand(record, line, remove));
         if (code !== 0) throw new DeployError('finish-failed', stderr.trim().split('\n').at(-1) ?? `exit code ${code}`);
       } catch (error) {
