@@ -71,7 +71,7 @@ export class Lease {
     if (refused) throw refused.reason;
   }
 
-  /** @returns who held it last without saying farewell */
+  /** @returns who held it last */
   async #take(site: Site): Promise<Holder | undefined> {
     this.#sites.set(site.droplet.id, site);
     const process = await site.connection.hold(holdLeaseCommand(this.#app, this.#holder));

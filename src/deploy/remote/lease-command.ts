@@ -19,12 +19,13 @@ export type Holder = z.infer<typeof holder>;
 export const LEASE_SILENCE_SECONDS = 15;
 /** What the client says in between. */
 export const BEAT = 'beat';
-/** What it says last, so that the lock's file does not name it any more. */
+/** What it says last: the lock is free at once. */
 export const FAREWELL = 'bye';
 
 /**
- * Answers `busy JSON` and ends, or `held` after `last JSON` (whoever held it before and did not say farewell). The lock
- * is the kernel's: it is gone with the process, whatever killed it. Exit code 69: no flock.
+ * Answers `busy JSON` and ends, or `held` after `last JSON` (whoever held it before, also one that ended well: a
+ * run that takes it again must learn that somebody else had it). The lock is the kernel's: it is gone with the process,
+ * whatever killed it. Exit code 69: no flock.
  */
 export function holdLeaseCommand(app: string, who: Holder): RemoteCommand {
   return command('lease', { app, holder: who }, [
@@ -39,8 +40,7 @@ export function holdLeaseCommand(app: string, who: Holder): RemoteCommand {
     'echo $$ >pid',
     'echo held',
     // `read -t` is not in POSIX; the child must not inherit the lock.
-    `while timeout ${LEASE_SILENCE_SECONDS} sh -c 'read -r line && [ "$line" != ${FAREWELL} ] && exit 0; [ "\${line:-}" = ${FAREWELL} ] && exit 3; exit 1' 9>&-; do :; done`,
-    'if [ $? = 3 ]; then rm -f holder; fi',
+    `while timeout ${LEASE_SILENCE_SECONDS} sh -c 'read -r line && [ "$line" != ${FAREWELL} ]' 9>&-; do :; done`,
     'rm -f pid',
     'exit 0',
   ]);
