@@ -47,7 +47,11 @@ export class DoorWatch {
     this.#instrument = first.counted !== undefined ? 'counters' : first.established !== undefined ? 'sockets' : 'none';
   }
 
-  add(reading: DoorReading, now: number): void {
+  /**
+   * @param asked when the reading was asked for: what it shows was so between then and `now`. On a slow connection the
+   *   time of the answer must not pass for silence that nobody has listened to.
+   */
+  add(reading: DoorReading, now: number, asked = now): void {
     const came = this.#instrument === 'counters' ? this.#counted(reading) : this.#newPeers(reading);
     const arrived = Math.max(0, came - this.#own);
     this.#own = 0;
@@ -62,7 +66,7 @@ export class DoorWatch {
     }
     this.#previous = reading;
     this.#readings += 1;
-    this.#at = now;
+    this.#at = asked;
   }
 
   #counted(reading: DoorReading): number {
@@ -110,7 +114,7 @@ export class DoorWatch {
 
   /** How long nothing has arrived. */
   get silentMs(): number {
-    return this.#at - this.#lastArrivalAt;
+    return Math.max(0, this.#at - this.#lastArrivalAt);
   }
 
   /** Connections open at the last reading; undefined when that cannot be read. */

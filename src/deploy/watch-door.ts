@@ -30,8 +30,9 @@ export async function readDoorOf(site: Site, target: Target): Promise<DoorReadin
 
 /** Starts to listen, or listens on: the watch of the containers that run now. */
 export async function listen(site: Site, target: Target, clock: Clock): Promise<DoorWatch> {
+  const asked = clock.now();
   const reading = await readDoorOf(site, target);
   if (site.door === undefined) site.door = new DoorWatch(reading, clock.now());
-  else site.door.add(reading, clock.now());
+  else site.door.add(reading, clock.now(), asked);
   return site.door;
 }
