@@ -2,7 +2,8 @@
 # Runs on a droplet, from the release's own folder. Verbs:
 #
 #   pull   log in to the registry (password on standard input) and pull every image of the release
-#   up     start the release's containers; uses only images that are already here
+#   up     start the release's containers; uses only images that are already here. `up again` also replaces containers
+#          that are as the release wants them
 #   prune  remove what older releases left, and nothing else: folders and image ids given as arguments
 #
 # It reads these variables and no others:
@@ -17,7 +18,7 @@
 # Volumes are never removed, nor anything that a container or a kept release uses.
 set -eu
 
-verb=${1:?'usage: start-up.sh pull|up|prune'}
+verb=${1:?'usage: start-up.sh pull|up [again]|prune'}
 shift
 cd "$(dirname "$0")/.."
 export DEPLOY_ENV IMAGE_TAG
@@ -55,7 +56,15 @@ case $verb in
     compose pull --quiet
     ;;
   up)
-    compose up --detach --no-build --pull never --remove-orphans
+    case ${1:-} in
+      '') again= ;;
+      again) again=--force-recreate ;;
+      *)
+        echo "start-up.sh up: unknown word '$1' (again)" >&2
+        exit 64
+        ;;
+    esac
+    compose up --detach --no-build --pull never --remove-orphans $again
     ;;
   prune)
     for old in "$@"; do

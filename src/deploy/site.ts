@@ -30,6 +30,12 @@ export function currentRelease(site: Site): ReleaseRecord | undefined {
   return site.survey.releases.find((release) => release.id === site.survey.current);
 }
 
+/** What the droplet ran, verified, before the release; also when it runs that release already. */
+export function releaseBefore({ survey: { current, state } }: Site, release: string): string | undefined {
+  const before = current === release ? state?.previous : current;
+  return before === release ? undefined : before;
+}
+
 /** Where a droplet answers SSH, as DigitalOcean tells it; undefined when it has no such address. */
 export function addressOf(droplet: Droplet, which: 'public' | 'private'): string | undefined {
   return which === 'public' ? droplet.publicAddress : droplet.privateAddress;

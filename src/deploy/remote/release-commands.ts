@@ -126,18 +126,23 @@ export function discardCommand(app: string, id: string): RemoteCommand {
   ]);
 }
 
-/** Writes state.json, then starts the release's containers. */
-export function switchCommand(record: ReleaseRecord, state: DropletStateFile, timeoutMs: number): RemoteCommand {
+/** Writes state.json, then starts the release's containers; with `again`, also those that run as it wants them. */
+export function switchCommand(
+  record: ReleaseRecord,
+  state: DropletStateFile,
+  options: { again: boolean; timeoutMs: number },
+): RemoteCommand {
+  const verb = options.again ? 'up again' : 'up';
   return command(
     'switch',
-    { app: record.app, release: record.id, state },
+    { app: record.app, release: record.id, state, again: options.again },
     [
       'set -eu',
       `cd ${appFolder(record.app)}`,
       ...writeFile('state.json', state),
-      `${variables(record, true)} sh releases/${quote(record.id)}/scripts/start-up.sh up 2>&1`,
+      `${variables(record, true)} sh releases/${quote(record.id)}/scripts/start-up.sh ${verb} 2>&1`,
     ],
-    { timeoutMs },
+    { timeoutMs: options.timeoutMs },
   );
 }
 

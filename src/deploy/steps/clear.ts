@@ -4,17 +4,17 @@ import { DeployError } from '../../errors.js';
 import type { RemoteCommand } from '../../ports.js';
 import type { StepContext } from '../context.js';
 import { clearMarkCommand, confirmCommand } from '../remote/release-commands.js';
-import type { Site } from '../site.js';
+import { releaseBefore, type Site } from '../site.js';
 
 export async function clearOut(site: Site, run: StepContext): Promise<undefined> {
   const { app } = run.settings;
   if (run.release === undefined) await must(site, clearMarkCommand(app));
   else {
-    const previous = site.survey.current;
+    const previous = releaseBefore(site, run.release.id);
     const state = {
       release: run.release.id,
       phase: 'verified' as const,
-      ...(previous !== undefined && previous !== run.release.id && { previous }),
+      ...(previous !== undefined && { previous }),
       run: run.id,
       since: new Date(run.ports.clock.now()).toISOString(),
     };

@@ -2,7 +2,7 @@
 import { DeployError } from '../../errors.js';
 import type { StepContext } from '../context.js';
 import { switchCommand } from '../remote/release-commands.js';
-import type { Site } from '../site.js';
+import { releaseBefore, type Site } from '../site.js';
 import { lookAtSite } from '../watch-door.js';
 
 /** On top of the health timeout: containers that do not stop by themselves are given 10 s each by Docker. */
@@ -13,7 +13,7 @@ export async function switchRelease(site: Site, run: StepContext): Promise<undef
   if (release === undefined) return;
   const { clock } = run.ports;
   await lookAtSite(site, run.settings.app);
-  const previous = site.survey.current;
+  const previous = releaseBefore(site, release.id);
   const state = {
     release: release.id,
     phase: 'switching' as const,
@@ -21,9 +21,12 @@ export async function switchRelease(site: Site, run: StepContext): Promise<undef
     run: run.id,
     since: new Date(clock.now()).toISOString(),
   };
+  // To what it runs already: then it is asked to start afresh, where compose by itself would do nothing.
+  const again = site.survey.current === release.id && site.survey.state?.release === release.id;
+  site.survey = { ...site.survey, state };
   site.services = release.services;
   const timeoutMs = run.settings.rollout.healthTimeoutMs + STOPPING_MS;
-  const { code, stdout } = await site.connection.run(switchCommand(release, state, timeoutMs));
+  const { code, stdout } = await site.connection.run(switchCommand(release, state, { again, timeoutMs }));
   if (code !== 0) throw startFailed(site.host.name, code, stdout);
 }
 

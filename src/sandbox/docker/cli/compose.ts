@@ -119,7 +119,7 @@ async function pull({ engine, call, load, output }: Context, args: string[]): Pr
 
 async function upVerb({ engine, call, load, files, output }: Context, args: string[]): Promise<void> {
   const flags = readFlags('docker compose up', args, {
-    switches: ['-d|--detach', '--no-build', '--remove-orphans'],
+    switches: ['-d|--detach', '--no-build', '--remove-orphans', '--force-recreate'],
     options: ['--pull'],
   });
   const known =
@@ -133,6 +133,7 @@ async function upVerb({ engine, call, load, files, output }: Context, args: stri
       'com.docker.compose.project.working_dir': dirname(files[0] ?? ''),
     },
     removeOrphans: flags.has('--remove-orphans'),
+    forceRecreate: flags.has('--force-recreate'),
     signal: call.signal,
     say: (line) => output.err(line),
   });

@@ -10,6 +10,8 @@ export interface UpOptions {
   /** On every container: where the project comes from. */
   labels: Record<string, string>;
   removeOrphans: boolean;
+  /** Also what has not changed. */
+  forceRecreate: boolean;
   /** The client went away: compose stops between two steps. */
   signal: AbortSignal;
   /** A line of progress. */
@@ -61,7 +63,8 @@ function converge(engine: Engine, project: ComposeProject, plan: ServicePlan, op
   for (const surplus of existing.slice(wanted)) remove(engine, surplus, options);
   const kept = existing.slice(0, wanted);
   for (const container of kept) {
-    if (plan.isMetBy(container.spec.labels)) options.say(` Container ${container.name}  Running`);
+    if (plan.isMetBy(container.spec.labels) && !options.forceRecreate)
+      options.say(` Container ${container.name}  Running`);
     else recreate(engine, container, plan, options);
   }
   const taken = new Set(kept.map(numberOf));
