@@ -1,0 +1,34 @@
+// Scale: 10, 50 and 200 sandbox droplets behind a tag-managed balancer, in batches of 10%.
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openFleet } from './fleet.mjs';
+
+export async function measureScale(sizes = [10, 50, 200]) {
+  const rows = [];
+  for (const droplets of sizes) {
+    const fleet = await openFleet({ droplets, tagManaged: true });
+    try {
+      const config = join(fleet.folder, 'config/deploy.yml');
+      await writeFile(config, `${await readFile(config, 'utf8')}rollout:\n  batch: 10%\n`);
+      const calls = fleet.region.apiLog.length;
+      const end = await fleet.run(['deploy', 'sandbox', 'v2', '--yes', '--json'], { sample: true });
+      if (end.code !== 0)
+        throw new Error(`deploy of ${droplets} droplets failed: ${end.stdout.slice(-1500)} ${end.stderr}`);
+      const log = fleet.region.apiLog.slice(calls);
+      const began = (phase) =>
+        Date.parse(end.events.find((event) => event.type === 'phase-started' && event.phase === phase).at);
+      rows.push({
+        droplets,
+        'total s': (end.ms / 1000).toFixed(1),
+        'staging s': ((began('roll') - began('stage')) / 1000).toFixed(1),
+        'rolling ms/droplet': Math.round((began('finish') - began('roll')) / droplets),
+        'API calls/droplet': (log.length / droplets).toFixed(1),
+        'rate limited': log.filter((call) => call.status === 429).length,
+        'peak MB': Math.round(end.peakBytes / 1024 / 1024),
+      });
+    } finally {
+      await fleet.close();
+    }
+  }
+  return rows;
+}
