@@ -52,6 +52,8 @@ export class DoorWatch {
    *   time of the answer must not pass for silence that nobody has listened to.
    */
   add(reading: DoorReading, now: number, asked = now): void {
+    // Nothing could be read just now: that is not silence.
+    if (reading.counted === undefined && reading.established === undefined) return;
     const came = this.#instrument === 'counters' ? this.#counted(reading) : this.#newPeers(reading);
     const arrived = Math.max(0, came - this.#own);
     this.#own = 0;
@@ -62,7 +64,7 @@ export class DoorWatch {
     }
     if (this.#instrument === 'counters' && reading.counted === undefined) {
       // The rules are gone with the container; what sockets show is less, but true.
-      this.#instrument = reading.established !== undefined ? 'sockets' : 'none';
+      this.#instrument = 'sockets';
     }
     this.#previous = reading;
     this.#readings += 1;
@@ -122,6 +124,9 @@ export class DoorWatch {
     return this.#previous.established;
   }
 }
+
+/** How much later than DigitalOcean shows a change its data plane may follow, where nothing can be heard of it; in ms. */
+export const EFFECT_LAG_MS = 5_000;
 
 /** How late a balancer's check may come beyond its interval, in ms. */
 export function lateness(intervalMs: number): number {

@@ -1,7 +1,7 @@
 /** Waits until the balancer has let go of the droplet and the last connection has ended. */
 
 import type { StepContext } from '../context.js';
-import { type DoorWatch, doorPorts, type Instrument, lateness, provingSilence } from '../door.js';
+import { type DoorWatch, doorPorts, EFFECT_LAG_MS, type Instrument, lateness, provingSilence } from '../door.js';
 import type { Site } from '../site.js';
 import { listen, lookAtSite } from '../watch-door.js';
 
@@ -20,7 +20,7 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
   if (instrument === 'none') return await drainByTime(run, interval + lateness(interval));
 
   const silence = provingSilence(instrument, site.rateBefore ?? 0, interval);
-  const letGo = await balancerLetsGo(site, run, watch, silence, clock.now() + drainTimeoutMs + interval);
+  const letGo = await balancerLetsGo(site, run, watch, silence, drainTimeoutMs + interval);
   const open = await connectionsEnd(site, run, watch, clock.now() + drainTimeoutMs);
   return describe(instrument, letGo, open);
 }
@@ -30,13 +30,18 @@ async function balancerLetsGo(
   run: StepContext,
   watch: DoorWatch,
   silenceMs: number,
-  deadline: number,
+  timeoutMs: number,
 ): Promise<boolean> {
   const { clock } = run.ports;
-  while (watch.silentMs < silenceMs) {
-    if (run.signal.aborted || clock.now() >= deadline) return false;
+  const began = clock.now();
+  const silentBefore = watch.silentMs;
+  // Nothing heard yet: an earlier change may still be about to take effect, and then connections begin before they end.
+  const listenMs = silenceMs + EFFECT_LAG_MS;
+  const left = () => (watch.arrivals > 0 ? silenceMs - watch.silentMs : listenMs - (watch.silentMs - silentBefore));
+  while (left() > 0) {
+    if (run.signal.aborted || clock.now() - began >= Math.max(timeoutMs, listenMs)) return false;
     run.progress(`waiting for ${Math.round(silenceMs / 100) / 10} s without a new connection`);
-    await clock.sleep(Math.min(READ_EVERY_MS, silenceMs - watch.silentMs), run.signal);
+    await clock.sleep(Math.min(READ_EVERY_MS, left()), run.signal);
     await listen(site, run.target, clock);
   }
   return true;

@@ -10,5 +10,7 @@ export async function rejoinRotation(site: Site, run: StepContext): Promise<unde
   await lookAtSite(site, run.settings.app);
   // The containers are new: from here on the door is listened to anew.
   site.door = new DoorWatch(await readDoorOf(site, run.target), clock.now());
+  // Traffic comes only after the balancer's checks: until then its silence says nothing.
+  site.rateBefore = 0;
   await run.target.rejoin(site.droplet.id);
 }

@@ -26,8 +26,8 @@ export async function switchRelease(site: Site, run: StepContext): Promise<undef
   site.survey = { ...site.survey, state };
   site.services = release.services;
   const timeoutMs = run.settings.rollout.healthTimeoutMs + STOPPING_MS;
-  const { code, stdout } = await site.connection.run(switchCommand(release, state, { again, timeoutMs }));
-  if (code !== 0) throw startFailed(site.host.name, code, stdout);
+  const { code, stdout, stderr } = await site.connection.run(switchCommand(release, state, { again, timeoutMs }));
+  if (code !== 0) throw startFailed(site.host.name, code, `${stdout}\n${stderr}`);
 }
 
 function startFailed(droplet: string, code: number, output: string): DeployError {
