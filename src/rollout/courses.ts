@@ -52,8 +52,9 @@ export function stepsOf(course: Course, droplet: Situation, balanced: boolean): 
       return [
         ...evidence,
         ...(droplet.inLedger ? [] : ['record' as const]),
-        ...(droplet.rotation === 'out' ? [] : ['leave' as const]),
-        // A droplet found out may have left a moment ago, by a run that died: the balancer's silence is waited for.
+        // A droplet that was found out may be on its way in, by a run that died: only one's own leaving is to be trusted.
+        ...(droplet.rotation === 'out' && droplet.touched ? [] : ['leave' as const]),
+        // It may have left a moment ago: the balancer's silence is waited for.
         'drain',
         'switch',
         'health',
