@@ -139,6 +139,10 @@ export function switchCommand(
     [
       'set -eu',
       `cd ${appFolder(record.app)}`,
+      // A run that died, or a lost connection, may have left the same command at work here: two would get in each
+      // other's way, so this one waits for its end. compose inherits the descriptor, and with it the lock.
+      'exec 8>>switch.lock',
+      'flock 8',
       ...writeFile('state.json', state),
       `${variables(record, true)} sh releases/${quote(record.id)}/scripts/start-up.sh ${verb} 2>&1`,
     ],
