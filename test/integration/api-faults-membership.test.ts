@@ -1,0 +1,61 @@
+/** Somebody else changes the balancer's droplets, or the balancer itself, in the middle of a deploy under load. */
+import { describe, it } from 'vitest';
+import { deployThrough, type FaultCase, selected, titleOf } from './fault-case.js';
+import { fleetPool } from './fleet-pool.js';
+import type { SandboxFleet } from './sandbox-fleet.js';
+
+const idOf = ({ region }: SandboxFleet, name: string) => region.droplet(name).id;
+
+function balancerIs(status: 'active' | 'errored', fleet: SandboxFleet): void {
+  fleet.region.world.balancer(fleet.region.balancerId).status = status;
+}
+
+const CASES: FaultCase[] = [
+  {
+    fault: 'a droplet is added to the balancer',
+    at: { step: 'drain', droplet: 'web-1' },
+    make: ({ region }) => region.world.addToBalancer(region.balancerId, [region.stagingDropletId]),
+    mend: ({ region }) => region.world.removeFromBalancer(region.balancerId, [region.stagingDropletId]),
+  },
+  {
+    fault: 'a droplet that waits for its turn is taken from the balancer',
+    at: { step: 'clear', droplet: 'web-1' },
+    make: (fleet) => fleet.region.world.removeFromBalancer(fleet.region.balancerId, [idOf(fleet, 'web-2')]),
+    byDefault: true,
+  },
+  {
+    fault: 'a droplet that waits for its turn is destroyed',
+    at: { step: 'clear', droplet: 'web-1' },
+    make: (fleet) => fleet.region.destroyDroplet(idOf(fleet, 'web-2')),
+    spoils: true,
+  },
+  {
+    fault: 'the droplet in hand is destroyed',
+    at: { step: 'switch', droplet: 'web-1' },
+    make: (fleet) => fleet.region.destroyDroplet(idOf(fleet, 'web-1')),
+    fails: { code: 'ssh-lost', says: /web-1/ },
+    spoils: true,
+    byDefault: true,
+  },
+  {
+    fault: 'the balancer is errored for some seconds',
+    at: { step: 'leave', droplet: 'web-1' },
+    make: (fleet) => {
+      balancerIs('errored', fleet);
+      setTimeout(() => balancerIs('active', fleet), 4_000);
+    },
+  },
+  {
+    fault: 'the balancer is errored and stays so',
+    at: { step: 'drain', droplet: 'web-1' },
+    make: (fleet) => balancerIs('errored', fleet),
+    fails: { code: 'change-not-shown', says: /load balancer is errored/ },
+  },
+];
+
+describe('a balancer that somebody else changes', () => {
+  const withFleet = fleetPool();
+  for (const one of selected(CASES)) {
+    it.concurrent(titleOf(one), () => withFleet((borrowed) => deployThrough(one, borrowed)));
+  }
+});

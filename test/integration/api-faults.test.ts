@@ -1,0 +1,162 @@
+/**
+ * DigitalOcean's API fails in every way that the sandbox knows, or somebody else changes the balancer, in the middle of
+ * a deploy under load.
+ *
+ * By default some of the cases; all of them with `npm run test:matrix`.
+ */
+import { describe, expect, it } from 'vitest';
+import type { FaultEffect, FaultRule } from '../../src/sandbox/faults.js';
+import { deployThrough, type FaultCase, selected, titleOf } from './fault-case.js';
+import { fleetPool } from './fleet-pool.js';
+import { SandboxFleet } from './sandbox-fleet.js';
+
+const MEMBERS = '/load_balancers/[^/]+/droplets$';
+const TAGGED = '/tags/[^/]+/resources$';
+
+/** The changes that a deploy makes at the API, with the step that makes them. */
+const CHANGES = {
+  record: { method: 'POST', path: TAGGED, nth: 1 },
+  leave: { method: 'DELETE', path: MEMBERS, nth: 1 },
+  rejoin: { method: 'POST', path: MEMBERS, nth: 1 },
+  // The first one proves that the token may do it.
+  clear: { method: 'DELETE', path: TAGGED, nth: 2 },
+};
+
+function faults(...rules: FaultRule[]): FaultCase['make'] {
+  return ({ region }) => {
+    for (const rule of rules) region.faults.add(rule);
+  };
+}
+
+/** Each change meets it once. */
+function onEveryChange(effect: FaultEffect): FaultCase['make'] {
+  return faults(...Object.values(CHANGES).map((on) => ({ on, do: effect })));
+}
+
+const problem = (status: number, id: string, message: string, headers: Record<string, string> = {}) => ({
+  status,
+  body: { id, message },
+  headers,
+});
+const tooMany = (headers: Record<string, string>) =>
+  problem(429, 'too_many_requests', 'API rate limit exceeded', headers);
+const busy = problem(403, 'forbidden', "Load Balancer can't be updated while it processes previous actions");
+const refused = problem(401, 'unauthorized', 'Unable to authenticate you');
+const later = (seconds: number) => String(Math.ceil(Date.now() / 1000) + seconds);
+
+const TRANSIENT: FaultCase[] = [
+  {
+    fault: 'every change fails in another way',
+    make: faults(
+      { on: CHANGES.record, do: 'lose-reply' },
+      { on: CHANGES.leave, do: { status: 502, applied: true } },
+      { on: CHANGES.rejoin, do: 'drop' },
+      { on: CHANGES.clear, do: { status: 500 } },
+      { on: { ...CHANGES.leave, nth: 2 }, do: busy },
+      { on: { ...CHANGES.rejoin, nth: 2 }, do: 'html' },
+      { on: { method: 'GET', nth: 9, count: 2 }, do: { status: 503 } },
+      { on: { method: 'GET', nth: 14 }, do: tooMany({ 'retry-after': '1' }) },
+    ),
+    byDefault: true,
+  },
+  { fault: 'every change is answered with 500 and not applied', make: onEveryChange({ status: 500 }) },
+  { fault: 'every change is answered with 500 and applied', make: onEveryChange({ status: 500, applied: true }) },
+  { fault: 'the connection drops under every change', make: onEveryChange('drop') },
+  { fault: 'the answer to every change is lost', make: onEveryChange('lose-reply') },
+  { fault: 'a proxy answers every change', make: onEveryChange('html') },
+  {
+    fault: 'a change is never answered, though applied',
+    make: faults({ on: CHANGES.leave, do: 'withhold-reply' }),
+    byDefault: true,
+  },
+  { fault: 'a change is never answered, and not applied', make: faults({ on: CHANGES.rejoin, do: 'hang' }) },
+  { fault: 'a look is never answered', make: faults({ on: { method: 'GET', nth: 6 }, do: 'hang' }) },
+  { fault: 'every fifth look fails', make: ({ region }) => everyFifthLook(region.faults.add.bind(region.faults)) },
+  { fault: 'the limit is reached, with retry-after', make: onEveryChange(tooMany({ 'retry-after': '1' })) },
+  {
+    fault: 'the limit is reached, with the time of its reset',
+    make: ({ region }) => region.faults.add({ on: CHANGES.leave, do: tooMany({ 'ratelimit-reset': later(3) }) }),
+  },
+  { fault: 'the limit is reached, with no word on how long', make: onEveryChange(tooMany({ 'ratelimit-reset': '' })) },
+  {
+    fault: 'the balancer is busy after every change',
+    make: ({ region }) => Object.assign(region.world.timing, { busyMs: 2_000 }),
+  },
+  { fault: 'every call takes a second', make: faults({ on: {}, do: { delayMs: 1_000 } }) },
+  { fault: 'traffic follows at once', make: ({ region }) => Object.assign(region.world.timing, { effectDelayMs: 0 }) },
+  {
+    fault: 'traffic follows after a second',
+    make: ({ region }) => Object.assign(region.world.timing, { effectDelayMs: 1_000 }),
+  },
+  {
+    fault: 'traffic follows after five seconds, and the API shows it after two',
+    make: ({ region }) => Object.assign(region.world.timing, { effectDelayMs: 5_000, apiDelayMs: 2_000 }),
+    byDefault: true,
+  },
+];
+
+function everyFifthLook(add: (rule: FaultRule) => unknown): void {
+  for (let nth = 5; nth <= 100; nth += 5) add({ on: { method: 'GET', nth }, do: { status: 500 } });
+}
+
+const LASTING: FaultCase[] = [
+  {
+    fault: 'the API goes down while a droplet is out',
+    at: { step: 'drain', droplet: 'web-1' },
+    make: faults({ on: {}, do: { status: 503 } }),
+    fails: { code: 'cloud-server', says: /503/ },
+    byDefault: true,
+  },
+  {
+    fault: 'the network to the API goes away while a droplet is out',
+    at: { step: 'switch', droplet: 'web-2' },
+    make: faults({ on: {}, do: 'drop' }),
+    fails: { code: 'cloud-network', says: /connection/ },
+  },
+  {
+    fault: 'the hour’s limit is used up while a droplet is out',
+    at: { step: 'switch', droplet: 'web-1' },
+    make: ({ region }) => region.faults.add({ on: {}, do: tooMany({ 'ratelimit-reset': later(3_000) }) }),
+    fails: { code: 'cloud-rate-limited', says: /until/ },
+  },
+  {
+    fault: 'a proxy stands before the API from the beginning',
+    make: faults({ on: {}, do: 'html' }),
+    fails: { code: 'cloud-invalid-answer', says: /proxy/, untouched: true },
+  },
+  {
+    fault: 'the token is revoked while a droplet is out',
+    at: { step: 'switch', droplet: 'web-1' },
+    make: faults({ on: {}, do: refused }),
+    fails: { code: 'cloud-unauthorized', says: /token/ },
+  },
+  {
+    fault: 'the token may not change the balancer',
+    make: faults({
+      on: CHANGES.leave,
+      do: problem(403, 'forbidden', 'You are not authorized to perform this operation'),
+    }),
+    fails: { code: 'cloud-forbidden', says: /load_balancer:update/ },
+  },
+];
+
+describe('DigitalOcean’s API', () => {
+  const withFleet = fleetPool();
+  for (const one of selected([...TRANSIENT, ...LASTING])) {
+    it.concurrent(titleOf(one), () => withFleet((borrowed) => deployThrough(one, borrowed)));
+  }
+
+  it.concurrent('refuses a token that may not tag before anything is changed, and the scopes are named', async () => {
+    const scopes = ['load_balancer:read', 'load_balancer:update', 'droplet:read', 'tag:read', 'firewall:read'];
+    const fleet = await SandboxFleet.start({ droplets: 2, scopes });
+    try {
+      const end = await fleet.run(['deploy', 'sandbox', 'v1', '--yes', '--json']);
+      expect(end).toMatchObject({ code: 2, result: { outcome: 'failed', error: { code: 'ledger-forbidden' } } });
+      expect(end.result?.error?.hint).toContain('tag:create');
+      const changes = fleet.region.apiLog.filter(({ method, outcome }) => method !== 'GET' && outcome !== 403);
+      expect(changes).toEqual([]);
+    } finally {
+      await fleet.stop();
+    }
+  });
+});

@@ -1,0 +1,79 @@
+/**
+ * A deploy under load while something goes wrong. It either succeeds, or fails with the cause's name and leaves what
+ * `heal` makes whole once the fault is gone. Either way no request fails.
+ */
+import { expect } from 'vitest';
+import type { Borrowed } from './fleet-pool.js';
+import { expectNoFailures, expectWhole } from './fleet-state.js';
+import { begins, when } from './moments.js';
+import type { CommandEnd, SandboxFleet } from './sandbox-fleet.js';
+
+export interface FaultCase {
+  /** Completes "when …, a deploy …". */
+  fault: string;
+  /** When it is switched on: as a step begins on a droplet; absent: before the run. */
+  at?: { step: string; droplet: string };
+  /** Switches it on. */
+  make(fleet: SandboxFleet): unknown;
+  /** Absent: the deploy succeeds all the same. */
+  fails?: { code: string; says: RegExp; exit?: number /** Nothing had left rotation. */; untouched?: true };
+  /** Undoes what `calm` does not. */
+  mend?(fleet: SandboxFleet): unknown;
+  /** Nobody should use the fleet after this. */
+  spoils?: true;
+  /** Also run by plain `npm test`; `npm run test:matrix` runs all. */
+  byDefault?: true;
+}
+
+export const ALL = process.env.TEST_MATRIX === 'all';
+
+export function selected(cases: readonly FaultCase[]): FaultCase[] {
+  return cases.filter(({ byDefault }) => ALL || byDefault);
+}
+
+export function titleOf({ fault, fails }: FaultCase): string {
+  return `when ${fault}, a deploy ${fails === undefined ? 'succeeds' : `fails with ${fails.code}, and heal mends it`}`;
+}
+
+export async function deployThrough(one: FaultCase, { fleet, old, next, discard }: Borrowed): Promise<void> {
+  if (one.spoils) discard();
+  const load = fleet.load(20);
+  const end = await deployUnder(one, fleet, next);
+  if (one.fails === undefined) {
+    expect(end, explained(end)).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
+  } else {
+    const { code, says, exit = 1, untouched } = one.fails;
+    expect(end, explained(end)).toMatchObject({ code: exit, result: { outcome: 'failed', error: { code } } });
+    expect(JSON.stringify(end.result?.error)).toMatch(says);
+    if (untouched) expect(end.events.some(({ type }) => type === 'batch-started')).toBe(false);
+  }
+  await calm(fleet);
+  await one.mend?.(fleet);
+  if (one.fails !== undefined) {
+    const healed = await fleet.run(['heal', 'sandbox', '--json'], { cwd: await fleet.freshCheckout() });
+    expect(healed.code, explained(healed)).toBe(0);
+  }
+  expectNoFailures(await load.stop());
+  expect(one.fails === undefined ? [next] : [old, next]).toContain(expectWhole(fleet));
+}
+
+async function deployUnder({ at, make }: FaultCase, fleet: SandboxFleet, next: string): Promise<CommandEnd> {
+  if (at === undefined) await make(fleet);
+  const run = fleet.start(['deploy', 'sandbox', next, '--yes', '--json']);
+  if (at !== undefined) await when(run, begins(at.step, at.droplet), () => void make(fleet));
+  return await run.ended;
+}
+
+/** Faults are over. */
+export async function calm({ region }: SandboxFleet): Promise<void> {
+  region.faults.remove();
+  Object.assign(region.world.timing, { apiDelayMs: 0, effectDelayMs: 200, busyMs: 0 });
+  region.world.balancer(region.balancerId).status = 'active';
+  await Promise.all([...region.droplets.values()].map((droplet) => droplet.clearFaults()));
+}
+
+/** What the command told, without the rows. */
+function explained({ events, stderr }: CommandEnd): string {
+  const told = events.filter(({ type }) => type === 'step-failed' || type === 'notice' || type === 'rollout-finished');
+  return `${told.map((event) => JSON.stringify(event)).join('\n')}\n${stderr}`;
+}

@@ -1,0 +1,117 @@
+/** Signals other than one Ctrl-C, which the crash matrix has at every step. All under load. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { type Borrowed, fleetPool } from './fleet-pool.js';
+import { dropletState, expectInRotation, expectNoFailures, expectWhole } from './fleet-state.js';
+import { begins, when } from './moments.js';
+import type { SandboxFleet } from './sandbox-fleet.js';
+
+/** A signal sooner than this after the first is taken for its echo (npm passes Ctrl-C on). */
+const ECHO_MS = 1_000;
+
+const deploy = (version: string, ...more: string[]) => ['deploy', 'sandbox', version, '--yes', '--json', ...more];
+
+describe('a deploy', () => {
+  const withFleet = fleetPool();
+
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
+    it.concurrent(`that gets a ${signal} brings the droplet in hand to a safe end`, () =>
+      withFleet((borrowed) => oneSignal(signal, borrowed)));
+  }
+  it.concurrent('that gets a second Ctrl-C stops at once, and heal mends what it left', () => withFleet(twoSignals));
+  it.concurrent('that gets the same Ctrl-C twice, as from npm, takes it for one', () => withFleet(anEcho));
+  it.concurrent('stops when the grace after an interruption is over, and heal mends what it left', () =>
+    withFleet(graceOver));
+  it.concurrent('that waits for a lock ends at once', () => withFleet(waitingForALock));
+});
+
+async function oneSignal(signal: NodeJS.Signals, { fleet, old, next }: Borrowed): Promise<void> {
+  const load = fleet.load(20);
+  const run = fleet.start(deploy(next));
+  await when(run, begins('drain', 'web-1'), () => void run.child.kill(signal));
+  expect(await run.ended).toMatchObject({ code: 130, result: { outcome: 'interrupted' } });
+  expect(run.events).toContainEqual(expect.objectContaining({ type: 'deploy-interrupted', signal }));
+  expectInRotation(fleet, [old]);
+  expectWhole(fleet);
+  expectNoFailures(await load.stop());
+}
+
+/** Long enough for a second signal to come while the containers are being switched. */
+const SLOW = { execDelayMs: 6_000 };
+
+async function twoSignals({ fleet, next }: Borrowed): Promise<void> {
+  const load = fleet.load(20);
+  const run = fleet.start(deploy(next));
+  await when(run, begins('switch', 'web-1'), () => {
+    void fleet.region.droplet('web-1').setFaults(SLOW);
+    run.child.kill('SIGINT');
+  });
+  await when(run, ({ type }) => type === 'deploy-interrupted');
+  await sleep(ECHO_MS + 200);
+  run.child.kill('SIGINT');
+  const since = Date.now();
+  expect(await run.ended).toMatchObject({ code: 130 });
+  expect(Date.now() - since, 'it did not wait for the step').toBeLessThan(SLOW.execDelayMs);
+  expect(run.events.filter(({ type }) => type === 'step-started').at(-1)).toMatchObject({ step: 'switch' });
+  await mendedByHeal(fleet);
+  expectNoFailures(await load.stop());
+}
+
+async function anEcho({ fleet, old, next }: Borrowed): Promise<void> {
+  const load = fleet.load(20);
+  const run = fleet.start(deploy(next));
+  await when(run, begins('switch', 'web-1'), () => void run.child.kill('SIGINT'));
+  await when(
+    run,
+    ({ type }) => type === 'deploy-interrupted',
+    () => void run.child.kill('SIGINT'),
+  );
+  expect(await run.ended).toMatchObject({ code: 130, result: { outcome: 'interrupted' } });
+  expectInRotation(fleet);
+  expect([dropletState(fleet, 'web-1').version, dropletState(fleet, 'web-2').version]).toEqual([next, old]);
+  const healed = await fleet.run(['heal', 'sandbox', '--json']);
+  expect(healed.code).toBe(0);
+  expect(expectWhole(fleet), 'one droplet has proven it').toBe(next);
+  expectNoFailures(await load.stop());
+}
+
+async function graceOver({ fleet, next }: Borrowed): Promise<void> {
+  const config = join(fleet.folder, 'config/deploy.impatient.yml');
+  const usual = await readFile(join(fleet.folder, 'config/deploy.yml'), 'utf8');
+  await writeFile(config, `${usual}rollout:\n  interrupt_grace: 1s\n`);
+  const load = fleet.load(20);
+  const run = fleet.start(deploy(next, '--config', config));
+  await when(run, begins('switch', 'web-2'), () => {
+    void fleet.region.droplet('web-2').setFaults(SLOW);
+    run.child.kill('SIGTERM');
+  });
+  expect((await run.ended).code).not.toBe(0);
+  expect(run.events.filter(({ type }) => type === 'step-started').at(-1)).toMatchObject({ step: 'switch' });
+  await mendedByHeal(fleet);
+  expectNoFailures(await load.stop());
+}
+
+async function mendedByHeal(fleet: SandboxFleet): Promise<void> {
+  const left = fleet.region.world.balancer(fleet.region.balancerId).shown.size;
+  expect(left, 'droplets in rotation').toBe(1);
+  for (const droplet of fleet.region.droplets.values()) await droplet.clearFaults();
+  const healed = await fleet.run(['heal', 'sandbox', '--json'], { cwd: await fleet.freshCheckout() });
+  expect(healed.code, healed.stdout).toBe(0);
+  expectWhole(fleet);
+}
+
+async function waitingForALock({ fleet, next }: Borrowed): Promise<void> {
+  const first = fleet.start(deploy(next));
+  await when(first, begins('record', 'web-1'));
+  const second = fleet.start(deploy('v3', '--wait-lock', '10m'), { cwd: await fleet.freshCheckout() });
+  await when(
+    second,
+    (event) => event.type === 'notice' && event.message.includes('Waiting'),
+    () => void second.child.kill('SIGINT'),
+  );
+  expect(await second.ended).toMatchObject({ code: 130, result: { outcome: 'interrupted' } });
+  expect(await first.ended).toMatchObject({ code: 0 });
+  expect(expectWhole(fleet)).toBe(next);
+}

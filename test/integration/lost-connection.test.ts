@@ -1,0 +1,153 @@
+/**
+ * The way to a droplet, or the droplet itself, fails in the middle of a deploy under load: SSH, Docker, registry, disk.
+ *
+ * By default some of the cases; all of them with `npm run test:matrix`.
+ */
+import { describe, it } from 'vitest';
+import type { DropletFaults } from '../../src/sandbox/droplets/faults.js';
+import { deployThrough, type FaultCase, selected, titleOf } from './fault-case.js';
+import { fleetPool } from './fleet-pool.js';
+
+/** A lasting fault of a droplet; `reset` also cuts the connections it has, with an RST. */
+function on(name: string, faults: Partial<DropletFaults>, reset?: 'reset'): FaultCase['make'] {
+  return async ({ region }) => {
+    const droplet = region.droplet(name);
+    await droplet.setFaults(faults);
+    if (reset) droplet.resetConnections();
+  };
+}
+
+/** Falls silent for so long that keepalives give it up, then answers again. */
+function silentFor(name: string, seconds: number): FaultCase['make'] {
+  return async ({ region }) => {
+    const droplet = region.droplet(name);
+    await droplet.setFaults({ ssh: 'black-hole' });
+    setTimeout(() => void droplet.setFaults({ ssh: 'up' }), seconds * 1_000);
+  };
+}
+
+const RESET_AT = [
+  'check',
+  'upload',
+  'pull',
+  'record',
+  'leave',
+  'drain',
+  'switch',
+  'health',
+  'probe',
+  'rejoin',
+  'settle',
+  'clear',
+];
+
+const LOST: FaultCase[] = [
+  ...RESET_AT.map(
+    (step): FaultCase => ({
+      fault: `the connection is reset at ${step}`,
+      at: { step, droplet: 'web-1' },
+      make: on('web-1', {}, 'reset'),
+      ...(step === 'switch' && { byDefault: true }),
+    }),
+  ),
+  {
+    fault: 'the connection is reset at switch, and the command with it',
+    at: { step: 'switch', droplet: 'web-2' },
+    make: on('web-2', { hangUpOnDisconnect: true }, 'reset'),
+  },
+  {
+    fault: 'a droplet falls silent for 3 s',
+    at: { step: 'settle', droplet: 'web-1' },
+    make: silentFor('web-1', 3),
+  },
+  {
+    fault: 'a droplet falls silent for 25 s',
+    at: { step: 'drain', droplet: 'web-2' },
+    make: silentFor('web-2', 25),
+    byDefault: true,
+  },
+  { fault: 'the way to a droplet is slow', make: on('web-1', { sshLatencyMs: 150 }) },
+  { fault: 'a droplet is slow to start commands', make: on('web-2', { execDelayMs: 400 }) },
+  {
+    fault: 'a droplet refuses connections from the beginning',
+    make: on('web-2', { ssh: 'refuse' }),
+    fails: { code: 'ssh-unreachable', says: /web-2/, untouched: true },
+  },
+  {
+    fault: 'a droplet answers nothing from the beginning',
+    make: on('web-2', { ssh: 'black-hole' }),
+    fails: { code: 'ssh-unreachable', says: /web-2/, untouched: true },
+  },
+  {
+    fault: 'a droplet accepts no key',
+    make: on('web-2', { authRefused: true }),
+    fails: { code: 'ssh-auth', says: /web-2/, untouched: true },
+  },
+  {
+    fault: 'a droplet shows another host key',
+    make: on('web-1', { hostKeyChanged: true }),
+    fails: { code: 'ssh-host-key', says: /web-1/, untouched: true },
+  },
+  {
+    fault: 'a droplet is lost while it is out',
+    at: { step: 'health', droplet: 'web-1' },
+    make: on('web-1', { ssh: 'refuse' }, 'reset'),
+    fails: { code: 'ssh-lost', says: /web-1/ },
+    byDefault: true,
+  },
+  {
+    fault: 'a droplet comes back with another host key',
+    at: { step: 'health', droplet: 'web-2' },
+    make: on('web-2', { hostKeyChanged: true }, 'reset'),
+    fails: { code: 'ssh-host-key', says: /web-2/ },
+  },
+  {
+    fault: 'a droplet that waits for its turn is lost',
+    at: { step: 'clear', droplet: 'web-1' },
+    make: on('web-2', { ssh: 'refuse' }, 'reset'),
+    fails: { code: 'ssh-unreachable', says: /web-2/ },
+  },
+];
+
+const SICK: FaultCase[] = [
+  {
+    fault: 'Docker is down on a droplet from the beginning',
+    make: on('web-2', { daemonDown: true }),
+    fails: { code: 'docker-missing', says: /web-2.*Docker daemon/, untouched: true },
+  },
+  {
+    fault: 'Docker goes down while a droplet is out',
+    at: { step: 'drain', droplet: 'web-1' },
+    make: on('web-1', { daemonDown: true }),
+    fails: { code: 'docker-missing', says: /web-1.*Docker daemon/ },
+  },
+  {
+    fault: 'the registry lacks the image',
+    make: on('web-2', { pull: 'missing' }),
+    fails: { code: 'pull-failed', says: /web-2/, untouched: true },
+  },
+  {
+    fault: 'the registry refuses the image',
+    make: on('web-1', { pull: 'denied' }),
+    fails: { code: 'pull-failed', says: /web-1/, untouched: true },
+  },
+  {
+    fault: 'the disk of a droplet is full from the beginning',
+    make: on('web-2', { diskFull: true }),
+    fails: { code: 'disk-full', says: /web-2/, untouched: true },
+  },
+  {
+    fault: 'the disk of a droplet is full while it is out',
+    at: { step: 'drain', droplet: 'web-1' },
+    make: on('web-1', { diskFull: true }),
+    fails: { code: 'start-failed', says: /did not start: .*(too large|No space|I\/O error).*web-1/i },
+  },
+  { fault: 'pulls are slow', make: on('web-1', { pullDelayMs: 2_000 }) },
+];
+
+describe('droplets', () => {
+  const withFleet = fleetPool();
+  for (const one of selected([...LOST, ...SICK])) {
+    it.concurrent(titleOf(one), () => withFleet((borrowed) => deployThrough(one, borrowed)));
+  }
+});

@@ -1,0 +1,93 @@
+/** Two people, or a person and a CI job, deploy the same fleet at the same moment. */
+import { describe, expect, it } from 'vitest';
+import type { Holder } from '../../src/deploy/remote/lease-command.js';
+import { type Borrowed, fleetPool } from './fleet-pool.js';
+import { expectNoFailures, expectWhole } from './fleet-state.js';
+import { begins, when } from './moments.js';
+import type { CommandEnd } from './sandbox-fleet.js';
+
+const ANN = { GITHUB_ACTOR: 'ann', GITHUB_REPOSITORY: 'acme/shop', GITHUB_RUN_ID: '41' };
+const BEN = { GITHUB_ACTOR: 'ben', GITHUB_REPOSITORY: 'acme/shop', GITHUB_RUN_ID: '42' };
+const RUN_OF = {
+  ann: 'https://github.com/acme/shop/actions/runs/41',
+  ben: 'https://github.com/acme/shop/actions/runs/42',
+};
+
+const deploy = (version: string, ...more: string[]) => ['deploy', 'sandbox', version, '--yes', '--json', ...more];
+
+describe('of two deployers', () => {
+  const withFleet = fleetPool();
+
+  it.concurrent('that start at the same moment exactly one goes on, and the other names it', () =>
+    withFleet(bothAtOnce));
+  it.concurrent('the second one waits for the first, when told to', () => withFleet(oneWaits));
+  it.concurrent('the second one sees the first one’s lock, and can break it', () => withFleet(oneBreaks));
+  it.concurrent('the first one’s death frees the lock for the second', () => withFleet(oneDies));
+});
+
+async function bothAtOnce({ fleet, next }: Borrowed): Promise<void> {
+  const load = fleet.load(20);
+  const ends = await Promise.all([
+    fleet.run(deploy(next), { env: ANN }),
+    fleet.run(deploy('v3'), { env: BEN, cwd: await fleet.freshCheckout() }),
+  ]);
+  expect(ends.map(({ code }) => code).sort()).toEqual([0, 3]);
+  const annWon = ends[0].code === 0;
+  const [winner, loser] = (annWon ? ends : [...ends].reverse()) as [CommandEnd, CommandEnd];
+  const { code, message } = loser.result?.error ?? {};
+  expect(code).toBe('lease-held');
+  expect(message).toContain(annWon ? 'ann@' : 'ben@');
+  expect(message).toContain(annWon ? RUN_OF.ann : RUN_OF.ben);
+  expect(message).toContain(`release ${winner.result?.release.id}`);
+  expect(message).toMatch(/since \d{4}-\d\d-\d\dT/);
+  expect(loser.events.some(({ type }) => type === 'batch-started')).toBe(false);
+
+  expect(expectWhole(fleet, ['v1', 'v2', 'v3'])).toBe(annWon ? next : 'v3');
+  expectNoFailures(await load.stop());
+}
+
+async function oneWaits({ fleet, old, next }: Borrowed): Promise<void> {
+  const load = fleet.load(20);
+  const first = fleet.start(deploy(next), { env: ANN });
+  await when(first, begins('record', 'web-1'));
+  const second = fleet.start(deploy(old, '--wait-lock', '5m'), { env: BEN });
+  const told = await when(second, (event) => event.type === 'notice' && event.message.includes('Waiting'));
+  expect(told).toMatchObject({ message: expect.stringContaining('ann@') });
+  expect(await first.ended).toMatchObject({ code: 0 });
+  expect(await second.ended).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
+  expect(expectWhole(fleet)).toBe(old);
+  expectNoFailures(await load.stop());
+}
+
+async function oneBreaks({ fleet, next }: Borrowed): Promise<void> {
+  const load = fleet.load(20);
+  const first = fleet.start(deploy(next), { env: ANN });
+  await when(first, begins('drain', 'web-1'));
+  const status = await fleet.run(['lock', 'status', 'sandbox', '--json']);
+  const { rows } = JSON.parse(status.stdout) as { rows: { droplet: string; state: string; holder: Holder }[] };
+  expect(rows.map(({ droplet, state }) => [droplet, state])).toEqual([
+    ['web-1', 'held'],
+    ['web-2', 'held'],
+  ]);
+  expect(rows[0]?.holder).toMatchObject({ who: expect.stringContaining('ann@'), url: RUN_OF.ann });
+
+  const broken = await fleet.run(['lock', 'break', 'sandbox', '--yes']);
+  expect(broken).toMatchObject({ code: 0, stdout: expect.stringMatching(/web-1: broken.*ann@[\s\S]*web-2: broken/) });
+  const healed = await fleet.run(['heal', 'sandbox', '--json', '--wait-lock', '1m'], { env: BEN });
+  expect(healed.code, healed.stdout).toBe(0);
+  const { code, result } = await first.ended;
+  expect([code, result?.error?.code]).toEqual([1, 'lease-lost']);
+  expectWhole(fleet);
+  expectNoFailures(await load.stop());
+}
+
+async function oneDies({ fleet, old, next }: Borrowed): Promise<void> {
+  const load = fleet.load(20);
+  const first = fleet.start(deploy(next), { env: ANN });
+  await when(first, begins('health', 'web-1'), () => void first.child.kill('SIGKILL'));
+  await first.ended;
+  const second = await fleet.run(deploy(old), { env: BEN });
+  expect(second, second.stdout).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
+  expect(expectWhole(fleet)).toBe(old);
+  expectNoFailures(await load.stop());
+}
