@@ -17,26 +17,30 @@ export async function lookAtWorld(run: Run, sites: readonly Site[]): Promise<See
   const limit = pLimit(AT_ONCE);
   return await Promise.all(
     sites.map((site) =>
-      limit(async () => ({
-        id: site.droplet.id,
-        rotation: found.get(site.droplet.id)?.rotation ?? ('unknown' as const),
-        inLedger: found.get(site.droplet.id)?.inLedger ?? false,
-        gone: !found.has(site.droplet.id),
-        healthy: await isWell(run, site),
-      })),
+      limit(async () => {
+        const healthy = await isWell(run, site);
+        return {
+          id: site.droplet.id,
+          rotation: found.get(site.droplet.id)?.rotation ?? ('unknown' as const),
+          inLedger: found.get(site.droplet.id)?.inLedger ?? false,
+          gone: !found.has(site.droplet.id),
+          healthy: healthy === true,
+          unasked: healthy === undefined,
+        };
+      }),
     ),
   );
 }
 
-/** The balancer's check where there is one, else the containers. A droplet that cannot be asked is not well. */
-async function isWell(run: Pick<Run, 'target' | 'settings'>, site: Site): Promise<boolean> {
+/** The balancer's check where there is one, else the containers. Undefined where it cannot be asked. */
+async function isWell(run: Pick<Run, 'target' | 'settings'>, site: Site): Promise<boolean | undefined> {
   try {
     const result = await probeOnce(site, run.target);
     if (result !== undefined) return result.passed;
     const now = await lookAtSite(site, run.settings.app);
     return site.containers.length > 0 && judgeHealth(site.services, site.containers, now).kind === 'healthy';
   } catch (error) {
-    if (error instanceof ShellError) return false;
+    if (error instanceof ShellError) return undefined;
     throw error;
   }
 }

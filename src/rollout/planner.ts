@@ -5,7 +5,7 @@
  *
  * The rules, in the order in which they matter:
  *  1. A droplet leaves only if afterwards the floor of serving droplets still stands, by a look taken just before.
- *  2. A droplet in rotation and healthy serves; anything unknown does not.
+ *  2. A droplet in rotation and healthy serves; anything unknown does not, and may leave only as if it did.
  *  3. Droplets that do not serve go first: they raise the capacity before others lower it.
  *  4. Every droplet in hand walks its course step by step; a failure, an interruption or a lost lease changes courses
  *     (see courses.ts), and then no further batch starts.
@@ -59,6 +59,8 @@ export interface DropletState extends Starter {
   failure?: Failure;
   /** Its evidence was collected. */
   examined: boolean;
+  /** At the last look it could not be asked how it is. */
+  unasked: boolean;
   /** Somebody has taken it out of the fleet meanwhile: it is left alone, and counts no more. */
   gone: boolean;
 }
@@ -98,14 +100,18 @@ export interface Seen {
   id: number;
   rotation: Rotation;
   healthy: boolean;
+  /** It could not be asked how it is: it does not count as serving, and may serve all the same. */
+  unasked?: boolean;
   inLedger: boolean;
   gone: boolean;
 }
 
+const UNTOUCHED = { touched: false, examined: false, unasked: false, gone: false } as const;
+
 export function start(policy: Policy, starters: readonly Starter[]): RolloutState {
   const droplets = starters.map((starter): DropletState => {
     const settled = starter.upToDate && starter.healthy && !starter.inLedger && isServingPlace(starter.rotation);
-    return { ...starter, course: settled ? 'done' : 'waiting', todo: [], touched: false, examined: false, gone: false };
+    return { ...starter, course: settled ? 'done' : 'waiting', todo: [], ...UNTOUCHED };
   });
   return { policy, droplets, batch: 0, looked: false, looking: false, interrupted: false, revertingFleet: false };
 }
@@ -116,6 +122,11 @@ function isServingPlace(rotation: Rotation): boolean {
 
 export function isServing(droplet: { rotation: Rotation; healthy: boolean }): boolean {
   return isServingPlace(droplet.rotation) && droplet.healthy;
+}
+
+/** Nothing is known against it: then it may leave only if the others are enough. */
+function mayServe(droplet: DropletState): boolean {
+  return isServingPlace(droplet.rotation) && droplet.unasked;
 }
 
 /** What to start now; empty with nothing running means that the rollout is over. */
@@ -150,14 +161,14 @@ function waiting(state: RolloutState): DropletState[] {
 /** As many as the batch holds and the floor allows; empty when the floor allows none. */
 function nextBatch(state: RolloutState): number[] {
   const size = sizeOfBatch(state);
-  let mayLeave = Math.max(0, serving(state) - floorOf(state));
+  let spare = serving(state) - floorOf(state);
   const chosen: number[] = [];
   for (const droplet of waiting(state)) {
     if (chosen.length === size) break;
     if (isServing(droplet)) {
-      if (mayLeave === 0) break;
-      mayLeave -= 1;
-    }
+      if (spare <= 0) break;
+      spare -= 1;
+    } else if (mayServe(droplet) && spare < 0) continue;
     chosen.push(droplet.id);
   }
   return chosen;
@@ -229,12 +240,13 @@ export function record(state: RolloutState, occurrence: Occurrence): RolloutStat
 function afterLook(state: RolloutState, found: readonly Seen[]): RolloutState {
   const byId = new Map(found.map((droplet) => [droplet.id, droplet]));
   const droplets = state.droplets.map((droplet): DropletState => {
-    const seen = byId.get(droplet.id) ?? { rotation: 'unknown' as const, healthy: false, gone: true };
-    const { rotation, healthy, gone } = seen;
+    const missing = { rotation: 'unknown' as const, healthy: false, unasked: true, gone: true };
+    const { rotation, healthy, gone, unasked = false } = byId.get(droplet.id) ?? missing;
     return {
       ...droplet,
       rotation,
       healthy,
+      unasked,
       gone,
       course: gone && droplet.course === 'waiting' ? 'kept' : droplet.course,
     };
