@@ -2,7 +2,7 @@
 /**
  * End-to-end tests on real droplets: OpenSSH, Docker Engine, compose and HAProxy on this machine, as root on Linux.
  *
- *   npm run test:e2e [-- vitest's arguments]
+ *   npm run test:e2e [-- part of a file's name ...]
  *
  * Everything runs in namespaces of its own (network, processes, mounts): when the first process of them ends, however it
  * ends, the kernel ends all others and takes network and mounts along. What is left is one folder and one control group,
@@ -27,11 +27,14 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const SKIPPED = 77;
-/** Run side by side, each in a world of its own: most of the time they wait. */
-const PARTS = 2;
+/** Files that run side by side, each in a world of its own: most of the time they wait. */
+const AT_ONCE = 2;
+/** The others are shorter. */
+const LONGEST_FIRST = ['interruptions', 'failures', 'rollout', 'trust'];
 const CACHE = '/var/cache/do-deploy-e2e';
 const PREFIX = 'do-deploy-e2e-';
 const FOLDERS = '/var/tmp';
+const TESTS = 'test/e2e';
 const NAMESPACES = ['--net', '--mount', '--pid', '--uts', '--ipc', '--fork', '--kill-child', '--mount-proc'];
 const PROJECT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -87,6 +90,16 @@ function removeGroups(path) {
   }
 }
 
+/** @param wanted parts of names; none: all files */
+function chosenFiles(wanted) {
+  const all = readdirSync(join(PROJECT, TESTS)).filter((name) => name.endsWith('.test.ts'));
+  const place = (name) => [...LONGEST_FIRST, name.replace('.test.ts', '')].indexOf(name.replace('.test.ts', ''));
+  return all
+    .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
+    .sort((a, b) => place(a) - place(b))
+    .map((name) => join(TESTS, name));
+}
+
 /** What npm would install, as a copy: a build meanwhile changes nothing under the tests. */
 function installInto(folder) {
   mkdirSync(folder);
@@ -94,15 +107,15 @@ function installInto(folder) {
   symlinkSync(join(PROJECT, 'node_modules'), join(folder, 'node_modules'));
 }
 
-/** Runs tests in namespaces of their own. Settles with the exit code and vitest's report. */
-function runTests(args, children) {
+/** Runs a file of tests in namespaces of their own. Settles with the exit code and vitest's report. */
+function runTests(file, children) {
   const folder = mkdtempSync(join(FOLDERS, PREFIX));
   // Users of the droplets have their homes below it.
   chmodSync(folder, 0o711);
   writeFileSync(join(folder, 'pid'), String(process.pid));
   installInto(join(folder, 'do-deploy'));
   const report = join(folder, 'report.json');
-  const vitest = [join(PROJECT, 'node_modules/vitest/vitest.mjs'), 'run', '--config', 'vitest.e2e.config.ts', ...args];
+  const vitest = [join(PROJECT, 'node_modules/vitest/vitest.mjs'), 'run', '--config', 'vitest.e2e.config.ts', file];
   // Should this process be killed, the kernel ends the namespaces' first one, and with it everything.
   const child = spawn(
     'setpriv',
@@ -150,9 +163,7 @@ const reason = obstacle();
 if (reason !== undefined) skip(reason);
 removeForgotten();
 
-const chosen = process.argv.slice(2);
-const parts =
-  chosen.length > 0 ? [chosen] : Array.from({ length: PARTS }, (_, index) => [`--shard=${index + 1}/${PARTS}`]);
+const files = chosenFiles(process.argv.slice(2));
 const children = new Set();
 let interrupted;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
@@ -161,7 +172,14 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     for (const child of children) child.kill('SIGKILL');
   });
 }
-const ends = await Promise.all(parts.map((args) => runTests(args, children)));
+const ends = [];
+await Promise.all(
+  Array.from({ length: AT_ONCE }, async () => {
+    for (let file = files.shift(); file !== undefined && !interrupted; file = files.shift()) {
+      ends.push(await runTests(file, children));
+    }
+  }),
+);
 const merged = merge(ends);
 if (process.env.DO_DEPLOY_E2E_REPORT) writeFileSync(process.env.DO_DEPLOY_E2E_REPORT, JSON.stringify(merged));
 process.stdout.write(

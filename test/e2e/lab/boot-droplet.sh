@@ -13,6 +13,8 @@ cp "$compose" "$folder/plugins/docker-compose"
 chmod 700 "$folder/root"
 chmod 1777 "$folder/tmp"
 echo "127.0.0.1 localhost $name" >"$folder/etc/hosts"
+# What this host does when somebody logs in is not for a droplet.
+rm -rf "$folder/etc/profile.d" "$folder/etc/bash.bashrc"
 # Nobody answers here: a name that is not known is refused at once.
 echo 'nameserver 127.0.0.1' >"$folder/etc/resolv.conf"
 cp -a "$folder/ssh/." "$folder/etc/ssh/"

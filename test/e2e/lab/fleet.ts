@@ -141,6 +141,7 @@ export class Fleet {
       '--json',
       '--config',
       'config/deploy.first.yml',
+      '--allow-downtime',
     ]);
     if (end.code !== 0) throw new Error(`the first deploy failed (${end.code}):\n${end.stdout}\n${end.stderr}`);
     await this.balancer.allUp();

@@ -3,6 +3,7 @@
  * and the host's name; private /run, /root, /home, /etc, /tmp, /var/log and /var/lib/docker.
  */
 import type { ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Ended, end, keep, must, run, until } from './processes.js';
@@ -96,13 +97,15 @@ export class Machine {
   /** Waits until it can be logged in to and Docker answers. */
   async ready(): Promise<void> {
     await until(`sshd on ${this.name}`, 30_000, async () => (await this.sh('ss -Hltn sport = :22')).stdout !== '');
-    await until(`Docker on ${this.name}`, 60_000, async () => (await this.sh('docker version')).code === 0);
+    // While Docker starts, its socket takes a connection that is never answered.
+    const answers = 'timeout 2 docker version';
+    await until(`Docker on ${this.name}`, 60_000, async () => (await this.sh(answers)).code === 0);
   }
 
   /** Runs a script on it as root, not over SSH: the tests' own hand. */
   sh(script: string): Promise<Ended> {
     const into = ['--target', this.#inside, '--net', '--mount', '--pid', '--uts', '--ipc'];
-    return run('nsenter', [...into, '--', ...CLEAN, 'bash', '-c', `cd; ${script}`]);
+    return run('nsenter', [...into, '--', ...CLEAN, 'sh', '-c', `cd; ${script}`]);
   }
 
   /** As `sh`, but an exit code other than 0 is an error. */
@@ -115,6 +118,9 @@ export class Machine {
   /** Pulls the plug: every process of it is gone at once, and with the last one its namespaces. */
   async stop(): Promise<void> {
     await end(this.#process, 'SIGKILL');
+    await until(`the end of ${this.name}`, 30_000, async () => !existsSync(`/proc/${this.#inside}`));
+    // The kernel would remove it with the namespace, some time later; the next droplet of this name needs it now.
+    await run('ip', ['link', 'delete', this.#cable]);
   }
 
   get logs(): string {
@@ -122,9 +128,13 @@ export class Machine {
   }
 
   async #connectToBridge(): Promise<void> {
-    const outer = `veth-${this.name}`.slice(0, 15);
-    await must('ip', ['link', 'add', outer, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', this.#inside]);
-    await must('ip', ['link', 'set', outer, 'master', BRIDGE, 'up']);
+    await must('ip', ['link', 'add', this.#cable, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', this.#inside]);
+    await must('ip', ['link', 'set', this.#cable, 'master', BRIDGE, 'up']);
+  }
+
+  /** The bridge's end of its network cable; names of interfaces have at most 15 characters. */
+  get #cable(): string {
+    return `veth-${this.name}`.slice(0, 15);
   }
 }
 
