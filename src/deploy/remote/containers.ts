@@ -28,15 +28,16 @@ function listIds(app: string): string {
 const DOCKER_BACK_WITHIN_SECONDS = 30;
 
 export function lookAtContainers(app: string): RemoteCommand {
+  // While Docker starts, its socket takes a connection that is never answered.
+  const list = `timeout 10 ${listIds(app)}`;
   const wait = [
-    'tries=0',
-    `until ids=$(${listIds(app)} 2>/dev/null); do`,
-    '  tries=$((tries + 1))',
-    `  if [ $tries -gt ${DOCKER_BACK_WITHIN_SECONDS} ]; then ${listIds(app)} >/dev/null; exit 1; fi`,
+    `back_by=$(($(date +%s) + ${DOCKER_BACK_WITHIN_SECONDS}))`,
+    `until ids=$(${list} 2>/dev/null); do`,
+    `  if [ "$(date +%s)" -ge $back_by ]; then ${list} >/dev/null; exit 1; fi`,
     '  sleep 1',
     'done',
   ];
-  return command('containers', { app }, ['set -u', ...wait, ...inspectIds], { timeoutMs: 60_000 });
+  return command('containers', { app }, ['set -u', ...wait, ...inspectIds], { timeoutMs: 75_000 });
 }
 
 export interface ContainersSeen {
