@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { chooseRelease, type Holding } from '../../src/rollout/choose-release.js';
+
+const HOLDS = ['r1', 'r2'];
+const verified = (release: string, since: string): Holding => ({
+  holds: HOLDS,
+  current: release,
+  state: { release, phase: 'verified', since },
+});
+const switching = (release: string, since: string, current?: string): Holding => ({
+  holds: HOLDS,
+  ...(current !== undefined && { current }),
+  state: { release, phase: 'switching', since },
+});
+
+describe('a fleet is healed', () => {
+  it.each<[string, Holding[], string | undefined]>([
+    [
+      'back, when the first droplet was in the middle of it',
+      [switching('r2', '2', 'r1'), verified('r1', '1'), verified('r1', '1')],
+      'r1',
+    ],
+    [
+      'forward, when one droplet has proven the new release',
+      [verified('r2', '2'), switching('r2', '3', 'r1'), verified('r1', '1')],
+      'r2',
+    ],
+    ['forward, when the run died between two droplets', [verified('r2', '2'), verified('r1', '1')], 'r2'],
+    ['back, when the run was going back', [verified('r2', '2'), switching('r1', '3', 'r1'), verified('r1', '1')], 'r1'],
+    ['back, when a droplet was reverted last', [verified('r2', '2'), verified('r1', '3'), verified('r1', '1')], 'r1'],
+    [
+      'back, when a whole batch was in the middle of it',
+      [switching('r2', '2', 'r1'), switching('r2', '2', 'r1')],
+      'r1',
+    ],
+    ['forward, on a first deploy', [switching('r1', '1'), { holds: HOLDS }], 'r1'],
+    ['only to what every droplet holds', [verified('r2', '2'), { ...verified('r1', '1'), holds: ['r1'] }], 'r1'],
+    [
+      'to nothing, where they hold nothing in common',
+      [
+        { ...verified('r2', '2'), holds: ['r2'] },
+        { ...verified('r1', '1'), holds: ['r1'] },
+      ],
+      undefined,
+    ],
+    ['to nothing, where nothing was ever deployed', [{ holds: [] }, { holds: [] }], undefined],
+  ])('%s', (_name, droplets, expected) => {
+    expect(chooseRelease(droplets)).toBe(expected);
+  });
+});

@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type ContainerView,
+  CRASH_LOOP_RESTARTS,
+  causeOf,
+  judgeHealth,
+  restartedSince,
+  type ServiceSpec,
+} from '../../src/rollout/health.js';
+
+const NOW = 1_000_000;
+
+function aContainer(overrides: Partial<ContainerView> = {}): ContainerView {
+  return {
+    id: 'c1',
+    service: 'app',
+    state: 'running',
+    exitCode: 0,
+    oomKilled: false,
+    restarts: 0,
+    restartPolicy: 'unless-stopped',
+    startedAt: NOW - 60_000,
+    imageId: 'sha256:1',
+    imageRef: 'shop:v1',
+    pid: 42,
+    hostNetwork: false,
+    ports: [],
+    ...overrides,
+  };
+}
+
+function aService(overrides: Partial<ServiceSpec> = {}): ServiceSpec {
+  return { name: 'app', image: 'shop:v1', replicas: 1, stays: true, oneShot: false, ...overrides };
+}
+
+const judge = (containers: Partial<ContainerView>[], service: Partial<ServiceSpec> = {}) =>
+  judgeHealth([aService(service)], containers.map(aContainer), NOW);
+
+describe('a project is healthy', () => {
+  it.each<[string, Partial<ContainerView>[], Partial<ServiceSpec>]>([
+    ['when its healthcheck passes', [{ health: 'healthy' }], {}],
+    ['without a healthcheck when it has run for some seconds', [{}], {}],
+    ['when a one-shot has ended with 0', [{ state: 'exited' }], { oneShot: true }],
+    ['when a service that publishes nothing has ended with 0', [{ state: 'exited' }], { stays: false }],
+    [
+      'when all of a scaled service are',
+      [
+        { id: 'a', health: 'healthy' },
+        { id: 'b', health: 'healthy' },
+      ],
+      { replicas: 2 },
+    ],
+    ['with no service at all', [], { replicas: 0 }],
+  ])('%s', (_name, containers, service) => {
+    expect(judge(containers, service)).toEqual({ kind: 'healthy' });
+  });
+});
+
+describe('a project is waited for', () => {
+  it.each<[string, Partial<ContainerView>[], Partial<ServiceSpec>, string]>([
+    ['while a healthcheck starts', [{ health: 'starting' }], {}, 'app starting'],
+    ['while it has just started and has no healthcheck', [{ startedAt: NOW - 1_000 }], {}, 'app just started'],
+    ['after the first crash', [{ state: 'restarting', exitCode: 1, restarts: 1 }], {}, 'app restarting (exited 1)'],
+    ['while a one-shot runs', [{}], { oneShot: true }, 'app still running'],
+    ['without a container', [], {}, 'app has no container'],
+    ['while one of two is there', [{ health: 'healthy' }], { replicas: 2 }, 'app 1/2'],
+    [
+      'while one of two starts',
+      [
+        { id: 'a', health: 'healthy' },
+        { id: 'b', health: 'starting' },
+      ],
+      { replicas: 2 },
+      'app starting',
+    ],
+    ['while it is created', [{ state: 'created' }], {}, 'app created'],
+  ])('%s', (_name, containers, service, detail) => {
+    expect(judge(containers, service)).toEqual({ kind: 'waiting', detail });
+  });
+});
+
+describe('a project can no longer succeed', () => {
+  it.each<[string, Partial<ContainerView>, Partial<ServiceSpec>, string]>([
+    ['unhealthy', { health: 'unhealthy', healthOutput: 'HTTP 503' }, {}, 'app is unhealthy: HTTP 503'],
+    ['exited', { state: 'exited', exitCode: 3 }, {}, 'app exited 3'],
+    ['a one-shot that fails', { state: 'exited', exitCode: 1 }, { oneShot: true }, 'app exited 1'],
+    ['out of memory', { state: 'exited', exitCode: 137, oomKilled: true }, {}, 'app exited 137: out of memory'],
+    ['killed', { state: 'exited', exitCode: 137 }, {}, 'app exited 137: killed'],
+    ['no such command', { state: 'exited', exitCode: 127 }, {}, 'app exited 127: command not found in the image'],
+    ['ended, though it should stay', { state: 'exited' }, {}, 'app exited 0, but it is meant to keep running'],
+    [
+      'a crash loop, also when a look finds it running',
+      { restarts: CRASH_LOOP_RESTARTS },
+      {},
+      `app keeps restarting: ${CRASH_LOOP_RESTARTS} times, exited 0`,
+    ],
+    ['never started', { state: 'created', error: 'port is taken' }, {}, 'app did not start: port is taken'],
+  ])('%s', (_name, container, service, cause) => {
+    expect(judge([container], service)).toEqual({ kind: 'failed', service: 'app', cause });
+  });
+
+  it('one of a scaled service is enough', () => {
+    const containers = [
+      { id: 'a', health: 'healthy' as const },
+      { id: 'b', health: 'unhealthy' as const },
+    ];
+    expect(judge(containers, { replicas: 2 })).toMatchObject({ kind: 'failed' });
+  });
+});
+
+describe('a restart while it was watched', () => {
+  it('shows by the count, or by a later start', () => {
+    const before = [aContainer()];
+    expect(restartedSince(before, [aContainer({ restarts: 1 })])).toBe('app');
+    expect(restartedSince(before, [aContainer({ startedAt: NOW })])).toBe('app');
+    expect(restartedSince(before, [aContainer()])).toBeUndefined();
+  });
+});
+
+describe('the cause', () => {
+  it('is told of the container that ended, not of those that wait for it', () => {
+    const waiting = aContainer({ id: 'n', service: 'nginx', state: 'created', startedAt: 0 });
+    const oom = aContainer({ state: 'restarting', exitCode: 137, oomKilled: true, restarts: 1 });
+    expect(causeOf([waiting, oom])).toBe('app exited 137: out of memory');
+  });
+
+  it('is nothing where nothing is wrong', () => {
+    expect(causeOf([aContainer()])).toBeUndefined();
+  });
+});

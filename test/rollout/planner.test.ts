@@ -1,0 +1,213 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { accident, aStarter, fleetOf, once, released, walk } from './walk.js';
+
+const courses = ({ state }: ReturnType<typeof walk>) => state.droplets.map((droplet) => droplet.course);
+
+describe('on the happy path', () => {
+  it('looks before each batch, and takes one droplet at a time through every step', () => {
+    const { log, state } = walk({}, fleetOf(2));
+    const steps = ['record', 'leave', 'drain', 'switch', 'health', 'probe', 'rejoin', 'settle', 'clear'];
+    const one = (id: number) => ['look', `batch ${id}`, ...steps.map((step) => `${id} ${step}`)];
+    expect(log).toEqual([...one(1), ...one(2)]);
+    expect(state.droplets.map(({ course }) => course)).toEqual(['done', 'done']);
+  });
+
+  it('has nothing to do where everything is up to date, healthy and in rotation', () => {
+    expect(walk({}, [aStarter(1, { upToDate: true }), aStarter(2, { upToDate: true })]).log).toEqual([]);
+  });
+
+  it('takes up what is up to date but sick, out, or still in the ledger', () => {
+    const starters = [
+      aStarter(1, { upToDate: true, healthy: false }),
+      aStarter(2, { upToDate: true, rotation: 'out' }),
+      aStarter(3, { upToDate: true, inLedger: true }),
+      aStarter(4, { upToDate: true }),
+      aStarter(5, { upToDate: true }),
+    ];
+    expect(walk({}, starters).log.filter((entry) => entry.startsWith('batch'))).toEqual([
+      'batch 1',
+      'batch 2',
+      'batch 3',
+    ]);
+  });
+
+  it('does not write what is in the ledger again', () => {
+    const { log } = walk({}, [aStarter(1, { rotation: 'out', inLedger: true }), aStarter(2), aStarter(3)]);
+    expect(log).not.toContain('1 record');
+    expect(log).toContain('1 clear');
+  });
+
+  it('a target without a balancer has nothing to leave', () => {
+    const { log } = walk({ balanced: false }, [aStarter(1, { rotation: 'none' })]);
+    expect(log).toEqual(['look', 'batch 1', '1 switch', '1 health', '1 settle', '1 clear']);
+  });
+});
+
+describe('batches', () => {
+  const batches = (walked: ReturnType<typeof walk>) => walked.log.filter((entry) => entry.startsWith('batch'));
+
+  it.each([
+    [[2] as const, 5, ['batch 1,2', 'batch 3,4', 'batch 5']],
+    [['50%'] as const, 4, ['batch 1,2', 'batch 3,4']],
+    [[1, 2] as const, 6, ['batch 1', 'batch 2,3', 'batch 4,5', 'batch 6']],
+    // All at once would leave nobody: the floor keeps one back.
+    [['all'] as const, 3, ['batch 1,2', 'batch 3']],
+  ])('of %j over %i droplets', (batch, size, expected) => {
+    expect(batches(walk({ batch: [...batch] }, fleetOf(size)))).toEqual(expected);
+  });
+
+  it('take those first that do not serve: that raises capacity', () => {
+    const starters = [aStarter(1), aStarter(2, { healthy: false }), aStarter(3, { rotation: 'out', inLedger: true })];
+    expect(batches(walk({}, starters))).toEqual(['batch 2', 'batch 3', 'batch 1']);
+  });
+
+  it('take all at once where nobody serves', () => {
+    const starters = fleetOf(3).map((starter) => ({ ...starter, healthy: false }));
+    expect(batches(walk({ batch: ['all'] }, starters))).toEqual(['batch 1,2,3']);
+  });
+});
+
+describe('the capacity floor', () => {
+  it('stops a rollout when a droplet has fallen sick meanwhile', () => {
+    const walked = walk({}, fleetOf(3), undefined, (seen) => (seen.id === 1 ? { ...seen, healthy: false } : seen));
+    // Droplet 1 is sick from the first look on: it goes first, and as it stays sick no other may leave.
+    expect(courses(walked)).toEqual(['done', 'waiting', 'waiting']);
+    expect(walked.state.stuck).toEqual({ serving: 2, floor: 2 });
+  });
+
+  it('counts what cannot be asked as out', () => {
+    const walked = walk({}, fleetOf(3), undefined, (seen) =>
+      seen.id === 3 ? { ...seen, healthy: false, unasked: true } : seen,
+    );
+    expect(walked.log).not.toContain('batch 1');
+    expect(walked.state.stuck).toBeDefined();
+  });
+
+  it('gives way only to --allow-downtime', () => {
+    expect(walk({}, fleetOf(1)).state.stuck).toEqual({ serving: 1, floor: 1 });
+    expect(courses(walk({ allowDowntime: true }, fleetOf(1)))).toEqual(['done']);
+  });
+
+  it('leaves alone who has been taken out of the fleet, and counts it no more', () => {
+    const walked = walk({}, fleetOf(3), undefined, (seen) => (seen.id === 3 ? { ...seen, gone: true } : seen));
+    expect(courses(walked)).toEqual(['done', 'done', 'kept']);
+  });
+
+  it('is never broken, whatever fails, for any fleet, batch and floor', () => {
+    const size = fc.integer({ min: 2, max: 12 });
+    const batch = fc.oneof(fc.integer({ min: 1, max: 12 }), fc.constantFrom('25%' as const, 'all' as const));
+    const onFailure = fc.constantFrom('revert-droplet' as const, 'revert-fleet' as const, 'stop' as const);
+    fc.assert(
+      fc.property(size, batch, onFailure, fc.infiniteStream(fc.nat(40)), (n, one, policy, dice) => {
+        const walked = walk({ batch: [one], onFailure: policy }, fleetOf(n), (action) => {
+          if (action.kind !== 'step' || dice.next().value !== 0) return undefined;
+          return { fail: dice.next().value % 2 === 0 ? released(action.step) : accident(action.step) };
+        });
+        const wanted = one === 'all' ? n : one === '25%' ? Math.max(1, Math.floor(n / 4)) : Math.min(one, n);
+        expect(walked.fewest).toBeGreaterThanOrEqual(Math.max(1, n - wanted));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('when a droplet fails', () => {
+  it('goes back to the previous release by the same gates, after its evidence; the rollout stops', () => {
+    const walked = walk({}, fleetOf(3), once('2 health', { fail: released('health') }));
+    expect(walked.log.slice(walked.log.indexOf('2 health') + 1)).toEqual(
+      ['evidence', 'drain', 'switch', 'health', 'probe', 'rejoin', 'settle', 'clear'].map(
+        (step) => `2 ${step} previous`,
+      ),
+    );
+    expect(courses(walked)).toEqual(['done', 'reverted', 'waiting']);
+  });
+
+  it('leaves again first where it had rejoined', () => {
+    const { log } = walk({}, fleetOf(3), once('1 settle', { fail: released('settle') }));
+    expect(log).toContain('1 leave previous');
+  });
+
+  it('goes back as it is where its containers were not touched', () => {
+    const walked = walk({}, fleetOf(3), once('1 drain', { fail: accident('drain') }));
+    expect(walked.log.slice(-5)).toEqual(
+      ['health', 'probe', 'rejoin', 'settle', 'clear'].map((step) => `1 ${step} same`),
+    );
+    expect(courses(walked)).toEqual(['returned', 'waiting', 'waiting']);
+  });
+
+  it('stays out under "stop", and out of the balancer if it is sick there', () => {
+    const walked = walk({ onFailure: 'stop' }, fleetOf(3), once('1 settle', { fail: released('settle') }));
+    expect(walked.log.slice(-2)).toEqual(['1 evidence', '1 leave']);
+    expect(walked.state.droplets[0]).toMatchObject({ course: 'given-up', rotation: 'out', inLedger: true });
+  });
+
+  it('stays out where the world is at fault: going back would not help', () => {
+    const walked = walk({}, fleetOf(3), once('1 rejoin', { fail: accident('rejoin') }));
+    expect(walked.state.droplets[0]).toMatchObject({ course: 'given-up', inLedger: true });
+  });
+
+  it('stays out where there is nothing to go back to', () => {
+    const { previous: _, ...first } = aStarter(1);
+    expect(courses(walk({}, [first, aStarter(2), aStarter(3)], once('1 probe', { fail: released('probe') })))[0]).toBe(
+      'given-up',
+    );
+  });
+
+  it('is given up when going back fails too', () => {
+    let failures = 0;
+    const walked = walk({}, fleetOf(3), (action) => {
+      if (action.kind !== 'step' || action.step !== 'health' || failures === 2) return undefined;
+      failures += 1;
+      return { fail: released('health') };
+    });
+    expect(walked.state.droplets[0]).toMatchObject({ course: 'given-up', inLedger: true, rotation: 'out' });
+  });
+
+  it('takes the whole fleet back under "revert-fleet", and begins no other droplet', () => {
+    const walked = walk({ onFailure: 'revert-fleet' }, fleetOf(4), once('3 health', { fail: released('health') }));
+    expect(courses(walked)).toEqual(['reverted', 'reverted', 'reverted', 'kept']);
+    expect(walked.fewest).toBe(3);
+  });
+
+  it('evidence that cannot be had changes nothing', () => {
+    let step = 0;
+    const walked = walk({}, fleetOf(3), (action) => {
+      if (action.kind !== 'step') return undefined;
+      if (action.step === 'health' && step === 0) {
+        step = 1;
+        return { fail: released('health') };
+      }
+      return action.step === 'evidence' ? { fail: accident('evidence') } : undefined;
+    });
+    expect(courses(walked)[0]).toBe('reverted');
+  });
+
+  it('others of its batch that are untouched go back, those that are touched go on', () => {
+    const walked = walk({ batch: [3] }, fleetOf(6), (action) => {
+      if (action.kind !== 'step') return undefined;
+      return action.droplet === 2 && action.step === 'drain' ? { fail: accident('drain') } : undefined;
+    });
+    expect(courses(walked).slice(0, 3)).toEqual(['returned', 'returned', 'returned']);
+    expect(courses(walked).slice(3)).toEqual(['waiting', 'waiting', 'waiting']);
+  });
+});
+
+describe('an interruption', () => {
+  it('puts an untouched droplet back and starts no other', () => {
+    const walked = walk({}, fleetOf(3), once('1 drain', { interrupt: true as const }));
+    expect(courses(walked)).toEqual(['returned', 'waiting', 'waiting']);
+    expect(walked.state.droplets[0]).toMatchObject({ rotation: 'in', inLedger: false });
+  });
+
+  it('lets a touched droplet come to its end', () => {
+    const walked = walk({}, fleetOf(3), once('1 health', { interrupt: true as const }));
+    expect(courses(walked)).toEqual(['done', 'waiting', 'waiting']);
+  });
+});
+
+it('once halted nothing more is started, and the ledger still names the droplet', () => {
+  const walked = walk({}, fleetOf(3), once('1 switch', { halt: 'lease-lost' }));
+  expect(walked.log.at(-1)).toBe('1 switch');
+  expect(walked.state.droplets[0]).toMatchObject({ inLedger: true, rotation: 'out' });
+});

@@ -1,0 +1,102 @@
+/** Walks the planner without the world: every action is begun, and done, failed or left as the test says. */
+import type { Failure } from '../../src/rollout/courses.js';
+import {
+  type Action,
+  begin,
+  decide,
+  type Policy,
+  type RolloutState,
+  record,
+  type Seen,
+  type Starter,
+  start,
+} from '../../src/rollout/planner.js';
+
+export const POLICY: Policy = { batch: [1], onFailure: 'revert-droplet', allowDowntime: false, balanced: true };
+
+export function aStarter(id: number, overrides: Partial<Starter> = {}): Starter {
+  return { id, rotation: 'in', healthy: true, inLedger: false, upToDate: false, previous: 'old', ...overrides };
+}
+
+export const fleetOf = (size: number) => Array.from({ length: size }, (_, index) => aStarter(index + 1));
+
+export const released = (step: Failure['step']): Failure => ({
+  step,
+  code: 'unhealthy',
+  message: 'app is unhealthy',
+  blame: 'release',
+});
+
+export const accident = (step: Failure['step']): Failure => ({
+  step,
+  code: 'ssh-lost',
+  message: 'the connection was lost',
+  blame: 'world',
+});
+
+export interface Walked {
+  state: RolloutState;
+  /** `1 record`, `1 switch previous`, `batch 1,2`, `look`. */
+  log: string[];
+  /** The fewest droplets that served at any moment. */
+  fewest: number;
+}
+
+/**
+ * @param meddle called before each action; what it returns happens instead of the action's success
+ * @param world what a look finds of a droplet beyond what the rollout itself did
+ */
+export function walk(
+  policy: Partial<Policy>,
+  starters: Starter[],
+  meddle: (
+    action: Action,
+    state: RolloutState,
+  ) => { fail: Failure } | { interrupt: true } | { halt: string } | undefined = () => undefined,
+  world: (seen: Seen) => Seen = (seen) => seen,
+): Walked {
+  let state = start({ ...POLICY, ...policy }, starters);
+  const log: string[] = [];
+  const serving = () => state.droplets.filter((one) => one.rotation === 'in' && one.healthy).length;
+  let fewest = serving();
+  for (let turn = 0; turn < 10_000; turn += 1) {
+    const actions = decide(state);
+    if (actions.length === 0) return { state, log, fewest };
+    for (const action of actions) {
+      log.push(nameOf(action));
+      const event = meddle(action, state);
+      state = begin(state, action);
+      if (event && 'interrupt' in event) state = record(state, { kind: 'interrupted' });
+      if (event && 'halt' in event) state = record(state, { kind: 'halted', code: event.halt });
+      if (action.kind === 'look') state = record(state, { kind: 'looked', droplets: state.droplets.map(world) });
+      if (action.kind === 'step') {
+        const failure = event && 'fail' in event ? event.fail : undefined;
+        state = record(
+          state,
+          failure === undefined
+            ? { kind: 'done', droplet: action.droplet }
+            : { kind: 'failed', droplet: action.droplet, failure },
+        );
+      }
+      fewest = Math.min(fewest, serving());
+    }
+  }
+  throw new Error(`no end in sight: ${log.slice(-20).join(', ')}`);
+}
+
+function nameOf(action: Action): string {
+  if (action.kind === 'look') return 'look';
+  if (action.kind === 'batch') return `batch ${action.droplets.join(',')}`;
+  const towards = action.towards === 'new' ? '' : ` ${action.towards}`;
+  return `${action.droplet} ${action.step}${towards}`;
+}
+
+/** Meddles once: with the first action of that name. */
+export function once<T>(name: string, event: T): (action: Action) => T | undefined {
+  let done = false;
+  return (action) => {
+    if (done || nameOf(action) !== name) return undefined;
+    done = true;
+    return event;
+  };
+}
