@@ -168,7 +168,7 @@ export function parseArguments(argv: readonly string[], version: string): Invoca
     )
     .command(
       'heal <environment>',
-      'Bring back what a run that died has left out of rotation',
+      'Bring back what a run that died left out of rotation',
       (command) => command.positional('environment', ENVIRONMENT).options(ROLLOUT_FLAGS),
       (parsed: Parsed) => found(healFrom(parsed)),
     )
@@ -220,10 +220,24 @@ export function parseArguments(argv: readonly string[], version: string): Invoca
 
   rejectTraps(argv, SWITCHES);
   let text = '';
-  parser.parse([...argv], {}, (_error: unknown, _parsed: unknown, output: string) => {
-    text = output;
-  });
+  parser.parse(
+    isSandboxEnvironment(argv) ? ['deploy', ...argv] : [...argv],
+    {},
+    (_error: unknown, _parsed: unknown, output: string) => {
+      text = output;
+    },
+  );
   return invocation ?? { command: 'show', text };
+}
+
+/** `sandbox v2` deploys to the environment of that name: of what may follow only `up` and `demo` are commands. */
+function isSandboxEnvironment(argv: readonly string[]): boolean {
+  const isValue = (index: number) => {
+    const [, option] = /^--([a-z-]+)$/.exec(argv[index - 1] ?? '') ?? [];
+    return option !== undefined && option in ALL_FLAGS && !SWITCHES.has(option);
+  };
+  const [first, second] = argv.filter((word, index) => !word.startsWith('-') && !isValue(index));
+  return first === 'sandbox' && second !== undefined && second !== 'up' && second !== 'demo';
 }
 
 function deployFrom(parsed: Parsed): DeployInvocation {
@@ -278,15 +292,12 @@ function rolloutFrom(parsed: Parsed): { allowDowntime: boolean; waitLockMs: numb
 }
 
 function sandboxFrom(parsed: Parsed): SandboxInvocation {
-  const { action } = parsed;
-  if (action !== 'up' && action !== 'demo') {
-    const hint =
-      'do-deploy sandbox up, or do-deploy sandbox demo; an environment of that name: do-deploy deploy sandbox';
-    throw usage(`There is no "sandbox ${action}".`, hint);
-  }
+  const action = parsed.action === 'demo' ? 'demo' : 'up';
   const droplets = Number(parsed.droplets);
-  if (!Number.isInteger(droplets) || droplets < 1 || droplets > 50) {
-    throw usage(`--droplets ${parsed.droplets} is not a number from 1 to 50.`, '--droplets 3');
+  // The demonstration takes them out one by one, and something has to serve meanwhile.
+  const fewest = action === 'demo' ? 2 : 1;
+  if (!Number.isInteger(droplets) || droplets < fewest || droplets > 50) {
+    throw usage(`--droplets ${parsed.droplets} is not a number from ${fewest} to 50.`, '--droplets 3');
   }
   return { command: 'sandbox', action, droplets, ...textOf(parsed, 'folder'), ...commonFrom(parsed) };
 }

@@ -29,7 +29,8 @@ export async function sandboxCommand(invocation: SandboxInvocation, context: Cli
   const project = await openProject(region);
   const sandbox = { region, project, context, signals, say };
   try {
-    say(`A region with ${invocation.droplets} droplets behind a balancer is up at ${region.balancerUrl}`);
+    const droplets = invocation.droplets === 1 ? '1 droplet' : `${invocation.droplets} droplets`;
+    say(`A region with ${droplets} behind a balancer is up at ${region.balancerUrl}`);
     await firstDeploy(sandbox);
     return invocation.action === 'demo' ? await demo(sandbox) : await stayUp(sandbox);
   } finally {
@@ -50,7 +51,11 @@ interface Sandbox {
 async function firstDeploy(sandbox: Sandbox): Promise<void> {
   const { project, say } = sandbox;
   say('Deploying v1 to it …');
-  const child = doDeploy(sandbox, ['deploy', 'sandbox', 'v1', '--yes', '--config', project.firstConfig], 'pipe');
+  const child = doDeploy(
+    sandbox,
+    ['deploy', 'sandbox', 'v1', '--yes', '--allow-downtime', '--config', project.firstConfig],
+    'pipe',
+  );
   let output = '';
   child.stdout?.on('data', (chunk) => {
     output += chunk;
@@ -78,8 +83,8 @@ async function stayUp({ region, project, signals, say }: Sandbox): Promise<numbe
       '',
       `  cd ${project.folder}`,
       '  npx do-deploy status',
-      '  npx do-deploy deploy sandbox v2      # also: v3, latest, broken, crash, oom, slow-start',
-      '  npx do-deploy staging v2             # one droplet, behind no balancer',
+      '  npx do-deploy sandbox v2      # also: v3, latest, broken, crash, oom, flaky, slow-start',
+      '  npx do-deploy staging v2      # one droplet, behind no balancer',
       `  curl ${region.balancerUrl}`,
       '',
       `The API is at ${region.api.url}; faults are switched on at ${region.controlUrl} (see src/sandbox/README.md).`,
@@ -123,7 +128,7 @@ function proof(report: LoadReport, fewest: number): string {
   const kinds = `${byKind['new connection']} on new connections, ${byKind['kept alive']} kept alive, ${byKind.slow} slow`;
   return [
     `${failed} of ${total} requests failed`,
-    `(${kinds}; slowest ${Math.round(latencyMs.slowest)} ms; never fewer than ${fewest} droplets serving)`,
+    `(${kinds}; slowest ${Math.round(latencyMs.slowest)} ms; never fewer than ${fewest} serving)`,
   ].join(' ');
 }
 

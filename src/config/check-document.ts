@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { type ConfigDocument, isTreeMap, type Path, type Tree, valueAt } from './document.js';
 import { type JsonSchema, jsonSchema, pathsOfKey, schemaAt } from './json-schema.js';
+import { COMMAND_NAMES } from './names.js';
 import type { ProblemList } from './problems.js';
 import { asYaml } from './reference.js';
 import { type DeployFile, deployFile } from './schema.js';
@@ -40,6 +41,16 @@ export function checkDocument(
   }
   const right = deployFile.partial().safeParse(pruned);
   return right.success ? withoutUndefined(right.data) : {};
+}
+
+/** Names that the schema takes, but the command line could not. */
+export function checkNames(document: ConfigDocument, problems: ProblemList): void {
+  const environments = valueAt(document.tree, ['environments']);
+  if (!isTreeMap(environments)) return;
+  for (const name of Object.keys(environments).filter((one) => COMMAND_NAMES.includes(one))) {
+    const path = ['environments', name];
+    problems.add(document.place(path), `${showPath(path)} has the name of a command`, 'give it another name');
+  }
 }
 
 /** Exactly one of load_balancer and droplet; on the file as written, where a missing variable is no matter. */

@@ -1,5 +1,5 @@
 import { DeployError } from '../errors.js';
-import { checkDocument, checkTargets } from './check-document.js';
+import { checkDocument, checkNames, checkTargets } from './check-document.js';
 import { isTreeMap, valueAt } from './document.js';
 import { parseDuration } from './duration.js';
 import { ProblemList } from './problems.js';
@@ -46,6 +46,7 @@ export function loadSettings(options: LoadOptions): LoadedSettings {
   const { tree, unknown } = expandVariables(document, scope, project.variables, problems);
   // Without a file there may be no name of a balancer: then the account has only one.
   if (project.hasFile) checkTargets(document, problems);
+  checkNames(document, problems);
   const file = checkDocument(document, tree, unknown, problems);
   const settings = resolveSettings(project, file, options, problems);
   if (!problems.isEmpty) throw problems.toError(subjectOf(project));

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Invocation, parseArguments } from '../../src/cli/commands.js';
+import { COMMAND_NAMES } from '../../src/config/names.js';
 import { DeployError } from '../../src/errors.js';
 
 const parse = (line: string) => parseArguments(line.split(' ').filter(Boolean), '1.2.3');
@@ -22,6 +23,13 @@ describe('the command line', () => {
     ['production 1.10', { ...DEPLOY, release: '1.10' }],
     ['production 007', { ...DEPLOY, release: '007' }],
     ['deploy sandbox v2', { ...DEPLOY, environment: 'sandbox', release: 'v2' }],
+    // Only up and demo are commands of the sandbox: everything else is a release for the environment of that name.
+    ['sandbox v2', { ...DEPLOY, environment: 'sandbox', release: 'v2' }],
+    [
+      '--config a.yml sandbox --wait-lock 10m v2',
+      { ...DEPLOY, environment: 'sandbox', release: 'v2', config: 'a.yml', waitLockMs: 600_000 },
+    ],
+    ['up sandbox', { ...DEPLOY, environment: 'up', release: 'sandbox' }],
     ['deploy status', { ...DEPLOY, environment: 'status' }],
     ['production --yes', { ...DEPLOY, yes: true }],
     ['-y production', { ...DEPLOY, yes: true }],
@@ -58,12 +66,8 @@ describe('the command line', () => {
       'do-deploy lock status ENVIRONMENT, or do-deploy lock break ENVIRONMENT',
     ],
     ['sandbox', 'Which sandbox command?', 'do-deploy sandbox up, or do-deploy sandbox demo'],
-    [
-      'sandbox v2',
-      'There is no "sandbox v2".',
-      'do-deploy sandbox up, or do-deploy sandbox demo; an environment of that name: do-deploy deploy sandbox',
-    ],
     ['sandbox up --droplets 0', '--droplets 0 is not a number from 1 to 50.', '--droplets 3'],
+    ['sandbox demo --droplets 1', '--droplets 1 is not a number from 2 to 50.', '--droplets 3'],
     ['sandbox up --droplets many', '--droplets many is not a number from 1 to 50.', '--droplets 3'],
     ['production --forse', 'There is no option --forse here.', 'did you mean --force?'],
     ['production --allow-downtme', 'There is no option --allow-downtme here.', 'did you mean --allow-downtime?'],
@@ -90,6 +94,12 @@ describe('the command line', () => {
   it('can be parsed again and again: nothing is kept', () => {
     expect([parse('production --force'), parse('production')]).toEqual([{ ...DEPLOY, force: true }, DEPLOY]);
   });
+});
+
+it("an environment can't have the name of a command", () => {
+  const [list = ''] = textOf(parse('--help')).split('Positionals:');
+  const commands = [...list.matchAll(/^ {2}do-deploy (\w+)/gm)].map(([, name]) => name);
+  expect(commands.sort()).toEqual([...COMMAND_NAMES, 'sandbox'].sort());
 });
 
 describe('--help', () => {

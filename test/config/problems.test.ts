@@ -105,6 +105,10 @@ describe('a problem in config/deploy.yml', () => {
       ],
     ],
     [
+      'app: shop\nenvironments:\n  test: { droplet: 1 }\n  status: { droplet: 2 }',
+      ['config/deploy.yml:4: environments.status has the name of a command; give it another name'],
+    ],
+    [
       'app: shop\nenvironments:\n  test:',
       ['config/deploy.yml:3: environments.test is empty; see the configuration reference, or remove the line'],
     ],
