@@ -1,0 +1,65 @@
+/** `do-deploy sandbox`: what a newcomer types first. */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, type TestContext, vi } from 'vitest';
+import { Command } from './command.js';
+
+vi.setConfig({ testTimeout: 300_000 });
+
+it.concurrent('demo ends with the proof that no request failed', async (test) => {
+  const folder = newFolder(test);
+  const { ended } = new Command(test, ['sandbox', 'demo', '--droplets', '2', '--folder', folder], { cwd: folder });
+  const { code, stdout, stderr } = await ended;
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const [version, proof, ...rest] = stdout.trimEnd().split('\n').slice(-2);
+  expect(version).toBe('The balancer answers: shop v2');
+  const [, failed, total] =
+    /^(\d+) of (\d+) requests failed \(.* never fewer than 1 serving\)$/.exec(proof ?? '') ?? [];
+  expect({ failed, rest }).toEqual({ failed: '0', rest: [] });
+  expect(Number(total)).toBeGreaterThanOrEqual(500);
+  expect(stdout).toMatch(/^web-1 .* deployed$\n^web-2 .* deployed$/m);
+  expect(processesIn(folder)).toEqual([]);
+});
+
+it.concurrent('up keeps a region running for a second terminal; Ctrl-C leaves no process and no socket', async (test) => {
+  const folder = newFolder(test);
+  const up = new Command(test, ['sandbox', 'up', '--droplets', '1', '--folder', folder], { cwd: folder });
+  await up.until('Ctrl-C ends it.');
+  const info = JSON.parse(readFileSync(join(folder, 'sandbox.json'), 'utf8')) as {
+    api: { url: string };
+    control: string;
+    balancer: { url: string };
+  };
+  const urls = [info.api.url, info.control, info.balancer.url];
+  expect(await (await fetch(info.balancer.url)).text()).toBe('shop v1\n');
+
+  const [, project] = /^ {2}cd (.*)$/m.exec(up.stdout) ?? [];
+  expect(project).toBe(join(folder, 'project'));
+  const status = await new Command(test, ['status', 'sandbox'], { cwd: project ?? '' }).ended;
+  expect(status).toMatchObject({ code: 0, stderr: '' });
+  expect(status.stdout).toMatch(/^web-1 +203\.0\.113\.1 +in +\S+-v1 +healthy$/m);
+
+  up.child.kill('SIGINT');
+  expect(await up.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
+  for (const url of urls) await expect(fetch(url)).rejects.toThrow('fetch failed');
+  expect(processesIn(folder)).toEqual([]);
+});
+
+function newFolder({ onTestFinished }: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'do-deploy-sandbox-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Processes that work in the folder or below, where the system tells. */
+function processesIn(folder: string): string[] {
+  if (!existsSync('/proc/self/cwd')) return [];
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/cwd`).startsWith(folder);
+    } catch {
+      return false;
+    }
+  });
+}

@@ -1,0 +1,71 @@
+/** `do-deploy status` and `do-deploy staging`, as a newcomer meets them on a running sandbox. */
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { SandboxFleet } from './sandbox-fleet.js';
+
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
+
+let fleet: SandboxFleet;
+beforeAll(async () => {
+  fleet = await SandboxFleet.start({ droplets: 2 });
+  await fleet.deployFirst('v1');
+});
+afterAll(() => fleet.stop());
+
+it("status shows every droplet's name, address, rotation, release and health", async () => {
+  const calls = fleet.region.apiLog.length;
+  const { code, stdout, stderr } = await fleet.run(['status', 'sandbox']);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout.replace(/\d{8}T\d{6}Z/g, 'YYYYMMDDTHHMMSSZ').split('\n')).toEqual([
+    'shop: sandbox',
+    'DROPLET  ADDRESS      ROTATION  RELEASE              HEALTH',
+    expect.stringMatching(/^web-1 +203\.0\.113\.\d+ +in +YYYYMMDDTHHMMSSZ-v1 +healthy$/),
+    expect.stringMatching(/^web-2 +203\.0\.113\.\d+ +in +YYYYMMDDTHHMMSSZ-v1 +healthy$/),
+    '',
+  ]);
+  expect(new Set(fleet.region.apiLog.slice(calls).map(({ method }) => method)), 'it only looks').toEqual(
+    new Set(['GET']),
+  );
+
+  const json = await fleet.run(['status', 'sandbox', '--json']);
+  expect(json.events).toMatchObject([
+    {
+      schema: 1,
+      type: 'status',
+      heading: 'shop: sandbox',
+      rows: [
+        { name: 'web-1', address: '203.0.113.1', rotation: 'in', release: /-v1$/, health: 'healthy' },
+        { name: 'web-2', address: '203.0.113.2', rotation: 'in', release: /-v1$/, health: 'healthy' },
+      ].map((row) => ({
+        ...row,
+        address: expect.stringMatching(/^203\./),
+        release: expect.stringMatching(row.release),
+      })),
+    },
+  ]);
+});
+
+it('staging deploys one droplet by its id and touches no balancer; status without a name shows both', async () => {
+  const calls = fleet.region.apiLog.length;
+  const end = await fleet.run(['staging', 'v2', '--json']);
+  expect(end).toMatchObject({ code: 0, result: { outcome: 'succeeded', summary: 'The droplet runs.' } });
+  expect(end.result?.rows).toMatchObject([
+    { name: 'staging', rotation: 'none', health: 'healthy', outcome: 'deployed' },
+  ]);
+  const id = fleet.region.stagingDropletId;
+  expect(new Set(fleet.region.apiLog.slice(calls).map(({ method, path }) => `${method} ${path}`))).toEqual(
+    new Set([`GET /v2/droplets/${id}`]),
+  );
+
+  const { stdout } = await fleet.run(['status']);
+  expect(stdout.split('\n').map((line) => line.split(/ +/).join(' '))).toEqual([
+    'shop: sandbox',
+    'DROPLET ADDRESS ROTATION RELEASE HEALTH',
+    expect.stringMatching(/^web-1 \S+ in \S+-v1 healthy$/),
+    expect.stringMatching(/^web-2 \S+ in \S+-v1 healthy$/),
+    '',
+    'shop: staging',
+    'DROPLET ADDRESS ROTATION RELEASE HEALTH',
+    expect.stringMatching(/^staging \S+ - \S+-v2 healthy$/),
+    '',
+  ]);
+});
