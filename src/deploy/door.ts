@@ -34,7 +34,6 @@ export class DoorWatch {
   #lastArrivalAt: number;
   #firstArrivalAt: number | undefined;
   #arrivals = 0;
-  #readings = 1;
   #at: number;
   #own = 0;
   #instrument: Instrument;
@@ -67,7 +66,6 @@ export class DoorWatch {
       this.#instrument = 'sockets';
     }
     this.#previous = reading;
-    this.#readings += 1;
     this.#at = asked;
   }
 

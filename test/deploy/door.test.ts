@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest';
+import { DoorWatch, doorPorts, lateness, provingSilence } from '../../src/deploy/door.js';
+import { type DoorReading, doorCommand, readDoor } from '../../src/deploy/remote/door.js';
+import type { ContainerView } from '../../src/rollout/health.js';
+
+const counted = (count: number, overrides: Partial<DoorReading> = {}): DoorReading => ({
+  counted: count,
+  established: 0,
+  peers: new Set(),
+  strangers: new Set(),
+  ...overrides,
+});
+const sockets = (...peers: string[]): DoorReading => ({ established: 0, peers: new Set(peers), strangers: new Set() });
+
+describe('a watch at the door', () => {
+  it('counts arrivals and the silence since the last', () => {
+    const watch = new DoorWatch(counted(10), 0);
+    watch.add(counted(13), 1_000);
+    watch.add(counted(13), 4_000);
+    expect([watch.arrivals, watch.firstArrivalAt, watch.silentMs, watch.rate]).toEqual([3, 1_000, 3_000, 0.75]);
+  });
+
+  it('starts again at zero with a new container', () => {
+    const watch = new DoorWatch(counted(500), 0);
+    watch.add(counted(2), 1_000);
+    expect(watch.arrivals).toBe(2);
+  });
+
+  it('does not take its own requests for the balancer', () => {
+    const watch = new DoorWatch(counted(0), 0);
+    watch.ownRequest();
+    watch.add(counted(1), 1_000);
+    expect(watch.arrivals).toBe(0);
+    watch.add(counted(2), 2_000);
+    expect(watch.arrivals).toBe(1);
+  });
+
+  it('does not take strangers for the balancer, and never overlooks the balancer beside them', () => {
+    const watch = new DoorWatch(counted(0), 0);
+    watch.add(counted(1, { strangers: new Set(['0050 scanner']) }), 1_000);
+    expect(watch.arrivals).toBe(0);
+    watch.add(counted(2, { strangers: new Set(['0050 other']), peers: new Set(['0050 balancer']) }), 2_000);
+    expect(watch.arrivals).toBe(1);
+  });
+
+  it('goes by sockets where the counters cannot be read', () => {
+    const watch = new DoorWatch(sockets('a'), 0);
+    watch.add(sockets('a', 'b'), 1_000);
+    watch.add(sockets('b'), 2_000);
+    expect([watch.instrument, watch.arrivals, watch.silentMs]).toEqual(['sockets', 1, 1_000]);
+  });
+
+  it('hears no silence in a reading that failed, nor in the time that an answer took', () => {
+    const watch = new DoorWatch(counted(1), 0);
+    watch.add({ peers: new Set(), strangers: new Set() }, 5_000);
+    expect(watch.silentMs).toBe(0);
+    watch.add(counted(1), 9_000, 2_000);
+    expect(watch.silentMs).toBe(2_000);
+  });
+});
+
+describe('the silence that proves that the balancer has let go', () => {
+  it.each([
+    ['health checks alone', 'counters', 0.1, 10_000, 10_000 + lateness(10_000)],
+    ['some traffic', 'counters', 4, 10_000, 5_000],
+    ['much traffic', 'counters', 200, 10_000, 1_000],
+    ['an unknown rate', 'counters', 0, 2_000, 2_000 + lateness(2_000)],
+    ['samples', 'sockets', 200, 2_000, 4_000 + lateness(2_000)],
+    ['no instrument', 'none', 200, 2_000, 2_000 + lateness(2_000)],
+  ] as const)('with %s', (_name, instrument, rate, interval, expected) => {
+    expect(provingSilence(instrument, rate, interval)).toBe(expected);
+  });
+});
+
+describe('the ports of the door', () => {
+  const container = (overrides: Partial<ContainerView>) =>
+    ({ state: 'running', pid: 7, hostNetwork: false, ports: [], ...overrides }) as ContainerView;
+
+  it('are those that are published for the balancer, of running containers', () => {
+    const containers = [
+      container({
+        ports: [
+          { host: 80, container: 8080 },
+          { host: 5432, container: 5432 },
+        ],
+      }),
+      container({ state: 'exited', ports: [{ host: 80, container: 80 }] }),
+    ];
+    expect(doorPorts(containers, [80, 443])).toEqual([{ host: 80, container: 8080, pid: 7 }]);
+  });
+
+  it('are the droplet’s own where a container uses its network', () => {
+    expect(doorPorts([container({ hostNetwork: true })], [80])).toEqual([{ host: 80, container: 80, pid: 7 }]);
+  });
+});
+
+describe('a reading', () => {
+  const ports = [{ host: 80, container: 8080, pid: 7 }];
+
+  it('asks for the container’s port in the kernel’s hexadecimal, and changes nothing', () => {
+    const { script, repeatable } = doorCommand(ports);
+    expect(script).toContain('/proc/7/net/tcp');
+    expect(script).toContain('1F90');
+    expect(script).not.toMatch(/iptables[^|]* -[ADIFRXZ]\b/);
+    expect(repeatable).toBe(true);
+  });
+
+  it('adds the rules of its ports and leaves out others', () => {
+    const said = 'rule 80 12\nrule 5432 99\nreadable\nsocket 1F90 0101600A:C350 01\nsocket 1F90 0101600A:C351 06\n';
+    const { counted: count, established, peers } = readDoor(said, ports, true);
+    expect([count, established, peers.size]).toEqual([12, 1, 2]);
+  });
+
+  it('tells strangers by their public address, IPv4 in IPv6 too, where the balancer comes over the VPC', () => {
+    const said = [
+      'readable',
+      'socket 1F90 057100CB:C350 01', // 203.0.113.5
+      'socket 1F90 0000000000000000FFFF0000057100CB:C351 01',
+      'socket 1F90 0101600A:C352 01', // 10.96.1.1
+    ].join('\n');
+    const overVpc = readDoor(said, ports, true);
+    expect([overVpc.strangers.size, overVpc.peers.size, overVpc.established]).toEqual([2, 1, 1]);
+    const anywhere = readDoor(said, ports, false);
+    expect([anywhere.strangers.size, anywhere.peers.size, anywhere.established]).toEqual([0, 3, 3]);
+  });
+
+  it('knows the difference between nothing and not readable', () => {
+    expect(readDoor('', ports, true)).toMatchObject({ peers: new Set() });
+    expect(readDoor('', ports, true).established).toBeUndefined();
+    expect(readDoor('readable\n', ports, true).established).toBe(0);
+  });
+});

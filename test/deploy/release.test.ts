@@ -1,0 +1,75 @@
+import { gunzipSync } from 'node:zlib';
+import { expect, it } from 'vitest';
+import {
+  checksums,
+  contentHash,
+  identityHash,
+  imagesOverride,
+  packFor,
+  type ReleaseDraft,
+  type ReleaseFile,
+  readChecksums,
+  readFiles,
+  releaseId,
+} from '../../src/deploy/release.js';
+
+const files = { read: async (path: string) => Buffer.from(`content of ${path}`) };
+
+async function aDraft(overrides: Partial<ReleaseDraft> = {}): Promise<ReleaseDraft> {
+  const known = {
+    app: 'shop',
+    environment: 'production',
+    imageTag: 'v1',
+    composeFiles: ['compose/docker-compose.yml'],
+    envFiles: [],
+    files: await readFiles(
+      [
+        { localPath: '/p/b', path: 'b', mode: 0o600 },
+        { localPath: '/p/a', path: 'a', mode: 0o644 },
+      ],
+      files,
+    ),
+  };
+  const draft = { ...known, id: 'r1', createdAt: '', createdBy: '', ...overrides };
+  return { ...draft, content: contentHash(draft) };
+}
+
+it('an id sorts by time and holds nothing that a path may not', () => {
+  expect(releaseId(Date.UTC(2026, 10, 21, 7, 45), 'feature/x y')).toBe('20261121T074500Z-feature-x-y');
+});
+
+it('the content depends on what is deployed, not on when or by whom', async () => {
+  const one = await aDraft();
+  expect((await aDraft({ id: 'r2', createdAt: 'later', createdBy: 'ann' })).content).toBe(one.content);
+  const changed = one.files.map((file, index): ReleaseFile => (index === 0 ? { ...file, mode: 0o755 } : file));
+  const others = [{ imageTag: 'v2' }, { environment: 'staging' }, { files: changed }, { envFiles: ['a'] }];
+  const contents = await Promise.all(others.map(async (other) => (await aDraft(other)).content));
+  expect(new Set([one.content, ...contents]).size).toBe(5);
+});
+
+it('the identity depends on the images too: a tag that has moved is another release', () => {
+  const images = (imageId: string) => ({ app: { reference: 'shop:latest', pinned: 'shop@sha256:1', imageId } });
+  expect(identityHash('c', images('sha256:a'))).toBe(identityHash('c', images('sha256:a')));
+  expect(identityHash('c', images('sha256:a'))).not.toBe(identityHash('c', images('sha256:b')));
+});
+
+it('checksums are what sha256sum reads, and are read back', async () => {
+  const { files: own } = await aDraft();
+  expect(checksums(own)).toMatch(/^[0-9a-f]{64} {2}a\n[0-9a-f]{64} {2}b\n$/);
+  expect(readChecksums(checksums(own)).get('b')).toBe(own[1]?.sha256);
+});
+
+it('an archive holds only what the droplet lacks, and names what it copies', async () => {
+  const draft = await aDraft();
+  const [a] = draft.files;
+  const { archive, sent, reused } = await packFor(draft, new Map([['a', a?.sha256 ?? '']]));
+  const tar = gunzipSync(archive).toString('latin1');
+  expect([sent.map((file) => file.path), reused.map((file) => file.path)]).toEqual([['b'], ['a']]);
+  expect(tar).toContain('content of /p/b');
+  expect(tar).not.toContain('content of /p/a');
+});
+
+it('the override pins every service', () => {
+  const text = imagesOverride({ app: { reference: 'shop:v1', pinned: 'shop@sha256:1', imageId: 'sha256:2' } });
+  expect(text).toContain('"app": { image: "shop@sha256:1" }');
+});
