@@ -25,7 +25,7 @@ export async function findBalancer(cloud: Cloud, ref: string | undefined): Promi
       `${matching.length} load balancers ${ref === undefined ? 'are in this account' : `are named "${ref}"`}.`,
       {
         source: 'user',
-        hint: `Name one by its id, as load_balancer: in config/deploy.yml: ${matching.map(nameAndId).join(', ')}.`,
+        hint: `Name one by its id, as load_balancer: in config/deploy.yml or in the variable LOAD_BALANCER: ${matching.map(nameAndId).join(', ')}.`,
       },
     );
   }

@@ -78,7 +78,7 @@ describe('what DigitalOcean says is told before any droplet is asked:', () => {
       'twins',
       'balancer-ambiguous',
       '2 load balancers are named "twin".',
-      /^Name one by its id, as load_balancer: in config\/deploy\.yml: "twin" \([-0-9a-f]{36}\), "twin" \([-0-9a-f]{36}\)\.$/,
+      /^Name one by its id, as load_balancer: in config\/deploy\.yml or in the variable LOAD_BALANCER: "twin" \([-0-9a-f]{36}\), "twin" \([-0-9a-f]{36}\)\.$/,
     ],
     [
       'empty',
