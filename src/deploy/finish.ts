@@ -1,6 +1,7 @@
 /** The end of a run on each droplet: the history line, and after a success the removal of what is kept no longer. */
 import { DeployError } from '../errors.js';
 import type { DeployResult } from '../rollout/model.js';
+import { changeSite } from './change-site.js';
 import { type Run, reportTo } from './context.js';
 import type { ReleaseRecord } from './release.js';
 import { finishCommand } from './remote/release-commands.js';
@@ -32,7 +33,7 @@ export async function finish(
       const remove = result.outcome === 'succeeded' ? kept(site, record) : { releases: [], images: [] };
       try {
         await run.lease.ensure(site.droplet.id);
-        const { code, stderr } = await site.connection.run(finishCommand(record, line, remove));
+        const { code, stderr } = await changeSite(site, finishCommand(record, run.id, line, remove));
         if (code !== 0) throw new DeployError('finish-failed', stderr.trim().split('\n').at(-1) ?? `exit code ${code}`);
       } catch (error) {
         // The deploy itself is done: what stays behind is told, and removed by the next one.

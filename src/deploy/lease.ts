@@ -16,6 +16,8 @@ import type { Site } from './site.js';
 
 const BEAT_EVERY_MS = 4_000;
 const ANSWER_WITHIN_MS = 20_000;
+/** Two beats may go unanswered; and this much before the lock is free, it no longer counts as held. */
+const HEARD_WITHIN_MS = LEASE_SILENCE_SECONDS * 1_000 - 5_000;
 const RETRY_EVERY_MS = 3_000;
 
 export class Lease {
@@ -48,9 +50,10 @@ export class Lease {
     const deadline = clock.now() + waitMs;
     for (let told = false; ; told = true) {
       const lease = new Lease(clock, app, holder);
+      // From the first lock on: taking the others may last longer than the silence that frees it.
+      void lease.#beat();
       try {
         await lease.#takeAll([...sites].sort((a, b) => a.droplet.id - b.droplet.id));
-        void lease.#beat();
         return lease;
       } catch (error) {
         await lease.release();
@@ -94,10 +97,23 @@ export class Lease {
       }
     }
     this.#held.set(site.droplet.id, process);
-    void process.ended.then(() => {
-      if (this.#held.get(site.droplet.id) === process) this.#held.delete(site.droplet.id);
-    });
+    void this.#hear(site.droplet.id, process);
     return last;
+  }
+
+  /**
+   * The lease counts as held only while its process answers. A connection can be dead for long before this end notices;
+   * but then the answers stop, and stop for this end before the silence frees the lock for others.
+   */
+  async #hear(dropletId: number, process: HeldProcess): Promise<void> {
+    try {
+      while ((await process.nextLine(HEARD_WITHIN_MS)) !== undefined);
+    } catch {
+      // Silence, or a lost connection: the same.
+    }
+    if (this.#held.get(dropletId) !== process) return;
+    this.#held.delete(dropletId);
+    await process.close();
   }
 
   async #beat(): Promise<void> {
@@ -121,11 +137,7 @@ export class Lease {
       throw new LeaseBusy(site.host.name, last);
     } catch (error) {
       if (!(error instanceof LeaseBusy)) throw error;
-      throw new DeployError('lease-lost', `${lossOf(site.host.name, error.other)} It changes nothing more.`, {
-        droplet: site.host.name,
-        hint: 'Wait for the other run to end, then look with `do-deploy status`.',
-        cause: error,
-      });
+      throw leaseLost(site.host.name, error);
     }
   }
 
@@ -166,6 +178,15 @@ class LeaseBusy extends DeployError {
     });
     this.other = other;
   }
+}
+
+export function leaseLost(droplet: string, cause?: unknown): DeployError {
+  const other = cause instanceof LeaseBusy ? cause.other : undefined;
+  return new DeployError('lease-lost', `${lossOf(droplet, other)} It changes nothing more.`, {
+    droplet,
+    hint: 'Wait for the other run to end, then look with `do-deploy status`.',
+    cause,
+  });
 }
 
 function lossOf(droplet: string, other: Holder | undefined): string {

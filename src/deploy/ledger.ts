@@ -43,20 +43,24 @@ export class Ledger {
     }
   }
 
-  /** Repeatable: tagging twice is tagging once. A lost answer is read back. */
-  async write(dropletId: number): Promise<void> {
-    await this.#change(dropletId, true);
+  /**
+   * Repeatable: tagging twice is tagging once. A lost answer is read back.
+   * @param before asked before each try; what it throws ends them
+   */
+  async write(dropletId: number, before?: () => Promise<void>): Promise<void> {
+    await this.#change(dropletId, true, before);
   }
 
-  async clear(dropletId: number): Promise<void> {
-    await this.#change(dropletId, false);
+  async clear(dropletId: number, before?: () => Promise<void>): Promise<void> {
+    await this.#change(dropletId, false, before);
   }
 
-  async #change(dropletId: number, out: boolean): Promise<void> {
+  async #change(dropletId: number, out: boolean, before = async () => {}): Promise<void> {
     const call = () =>
       out ? this.#cloud.tagDroplets(this.tag, [dropletId]) : this.#cloud.untagDroplets(this.tag, [dropletId]);
     // Two tries: the second is for an answer that was lost, or a tag that somebody deleted meanwhile.
     for (let attempt = 1; ; attempt += 1) {
+      await before();
       try {
         return await call();
       } catch (error) {

@@ -63,19 +63,22 @@ export class LoadBalancerTarget implements Target {
     };
   }
 
-  leave(dropletId: number): Promise<void> {
-    return this.#settle(dropletId, 'out');
+  leave(dropletId: number, before?: () => Promise<void>): Promise<void> {
+    return this.#settle(dropletId, 'out', before);
   }
 
-  rejoin(dropletId: number): Promise<void> {
-    return this.#settle(dropletId, 'in');
+  rejoin(dropletId: number, before?: () => Promise<void>): Promise<void> {
+    return this.#settle(dropletId, 'in', before);
   }
 
-  async #settle(dropletId: number, wanted: 'in' | 'out'): Promise<void> {
+  async #settle(dropletId: number, wanted: 'in' | 'out', before = async () => {}): Promise<void> {
     await settleChange(
       {
         what: `droplet ${dropletId} ${wanted === 'in' ? 'into' : 'out of'} ${this.description}`,
-        apply: () => this.#membership.change(dropletId, wanted),
+        apply: async () => {
+          await before();
+          await this.#membership.change(dropletId, wanted);
+        },
         look: () => this.#membership.look(dropletId, wanted),
       },
       this.#clock,

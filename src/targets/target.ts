@@ -22,7 +22,10 @@ export interface Target {
   readonly notices: readonly string[];
   /** Reads droplets, membership and ledger afresh. Throws CloudError. */
   look(): Promise<Look>;
-  /** Out of rotation, read back; returns when DigitalOcean shows it. Throws CloudError or DeployError. */
-  leave(dropletId: number): Promise<void>;
-  rejoin(dropletId: number): Promise<void>;
+  /**
+   * Out of rotation, read back; returns when DigitalOcean shows it. Throws CloudError or DeployError.
+   * @param before asked before each try; what it throws ends them
+   */
+  leave(dropletId: number, before?: () => Promise<void>): Promise<void>;
+  rejoin(dropletId: number, before?: () => Promise<void>): Promise<void>;
 }

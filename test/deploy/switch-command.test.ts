@@ -16,6 +16,8 @@ echo end >>"$HOME/log"
 let home: string;
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'do-deploy-switch-'));
+  await mkdir(join(home, 'do-deploy/shop/lease'), { recursive: true });
+  await writeFile(join(home, 'do-deploy/shop/lease/holder'), '{"run":"this run","who":"ann@laptop"}\n');
   for (const release of ['r1', 'r2']) {
     await mkdir(join(home, 'do-deploy/shop/releases', release, 'scripts'), { recursive: true });
     await writeFile(join(home, 'do-deploy/shop/releases', release, 'scripts/start-up.sh'), START_UP);
@@ -40,7 +42,7 @@ function start(release: string) {
     images: {},
     services: [],
   };
-  const state = { release, phase: 'switching' as const, run: release, since: '2026-11-21T07:45:00Z' };
+  const state = { release, phase: 'switching' as const, run: 'this run', since: '2026-11-21T07:45:00Z' };
   const { script } = switchCommand(record, state, { again: false, timeoutMs: 1_000 });
   return spawn('sh', ['-c', script], { env: { PATH: process.env.PATH ?? '', HOME: home }, stdio: 'ignore' });
 }

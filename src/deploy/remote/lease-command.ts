@@ -19,6 +19,8 @@ export type Holder = z.infer<typeof holder>;
 export const LEASE_SILENCE_SECONDS = 15;
 /** What the client says in between. */
 export const BEAT = 'beat';
+/** What it is answered. */
+export const HEARD = 'heard';
 /** What it says last: the lock is free at once. */
 export const FAREWELL = 'bye';
 
@@ -40,10 +42,22 @@ export function holdLeaseCommand(app: string, who: Holder): RemoteCommand {
     'echo $$ >pid',
     'echo held',
     // `read -t` is not in POSIX; the child must not inherit the lock.
-    `while timeout ${LEASE_SILENCE_SECONDS} sh -c 'read -r line && [ "$line" != ${FAREWELL} ]' 9>&-; do :; done`,
+    `while timeout ${LEASE_SILENCE_SECONDS} sh -c 'read -r line && [ "$line" != ${FAREWELL} ]' 9>&-; do echo ${HEARD}; done`,
     'rm -f pid',
     'exit 0',
   ]);
+}
+
+/** Exit code of a command that `asHolder` has refused. */
+export const NOT_HOLDER = 76;
+
+/**
+ * A line for every command that changes a droplet: refuses where the lock's file names another run. The lease was asked
+ * for before, but the command may come late, or again on a new connection, when somebody else has long had the lock.
+ */
+export function asHolder(app: string, run: string): string {
+  const named = `grep -qF ${quote(JSON.stringify(run))} ${appFolder(app)}/lease/holder 2>/dev/null`;
+  return `${named} || { echo 'another run has taken the lock' >&2; exit ${NOT_HOLDER}; }`;
 }
 
 /** Prints `free`, or `held JSON`. Takes nothing. */

@@ -2,6 +2,7 @@
 import type { RemoteCommand } from '../../ports.js';
 import type { ReleaseDraft, ReleaseFile, ReleaseRecord } from '../release.js';
 import { appFolder, command, quote, releaseFolder, SECOND } from './command.js';
+import { asHolder } from './lease-command.js';
 import type { DropletStateFile, OutRecord } from './survey.js';
 
 /** While it is staged a release's folder has this ending: never mistaken for a whole one. */
@@ -143,6 +144,7 @@ export function switchCommand(
       // other's way, so this one waits for its end. compose inherits the descriptor, and with it the lock.
       'exec 8>>switch.lock',
       'flock 8',
+      asHolder(record.app, state.run),
       ...writeFile('state.json', state),
       `${variables(record, true)} sh releases/${quote(record.id)}/scripts/start-up.sh ${verb} 2>&1`,
     ],
@@ -155,6 +157,7 @@ export function confirmCommand(app: string, state: DropletStateFile): RemoteComm
   return command('confirm', { app, release: state.release, state }, [
     'set -eu',
     `cd ${appFolder(app)}`,
+    asHolder(app, state.run),
     // A rename replaces the link at once; where mv lacks -T the link is replaced in two moves.
     `ln -sfn releases/${quote(state.release)} current.new`,
     'mv -Tf current.new current 2>/dev/null || { rm -f current; mv current.new current; }',
@@ -169,27 +172,30 @@ export function markOutCommand(app: string, out: OutRecord): RemoteCommand {
     'umask 077',
     `mkdir -p ${appFolder(app)}`,
     `cd ${appFolder(app)}`,
+    asHolder(app, out.run),
     ...writeFile('out.json', out),
   ]);
 }
 
-export function clearMarkCommand(app: string): RemoteCommand {
-  return command('clear-mark', { app }, [`rm -f ${appFolder(app)}/out.json`]);
+export function clearMarkCommand(app: string, run: string): RemoteCommand {
+  return command('clear-mark', { app, run }, [asHolder(app, run), `rm -f ${appFolder(app)}/out.json`]);
 }
 
 /** Writes the history line, and removes releases and images that are kept no longer. Failures here fail nothing. */
 export function finishCommand(
   record: ReleaseRecord,
+  run: string,
   historyLine: string,
   remove: { releases: string[]; images: string[] },
 ): RemoteCommand {
   const prune = [...remove.releases, ...remove.images].map(quote).join(' ');
   return command(
     'finish',
-    { app: record.app, release: record.id, remove },
+    { app: record.app, run, release: record.id, remove },
     [
       'set -eu',
       `cd ${appFolder(record.app)}`,
+      asHolder(record.app, run),
       `printf '%s\\n' ${quote(historyLine)} >>history.jsonl`,
       // Left behind by runs that died while staging, at least a day ago.
       "find . releases -maxdepth 1 \\( -name 'incoming-*.tgz' -o -name '*.partial' \\) -mtime +0 -exec rm -rf {} + 2>/dev/null || :",

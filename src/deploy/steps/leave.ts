@@ -3,5 +3,5 @@ import type { StepContext } from '../context.js';
 import type { Site } from '../site.js';
 
 export async function leaveRotation(site: Site, run: StepContext): Promise<undefined> {
-  await run.target.leave(site.droplet.id);
+  await run.target.leave(site.droplet.id, () => run.lease.ensure(site.droplet.id));
 }

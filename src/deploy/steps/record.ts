@@ -1,5 +1,6 @@
 /** Writes the droplet into the ledger, and listens at its door while the balancer still uses it. */
 
+import { changeSite } from '../change-site.js';
 import type { StepContext } from '../context.js';
 import { DoorWatch, doorPorts, lateness } from '../door.js';
 import { markOutCommand } from '../remote/release-commands.js';
@@ -17,8 +18,8 @@ export async function recordOut(site: Site, run: StepContext): Promise<string | 
   const recent = new DoorWatch(first, since);
   const out = { since: new Date(since).toISOString(), run: run.id, who: run.deployer.who };
   // The ledger first: a mark without its tag would be left behind for good by a run that dies in between.
-  await run.ledger.write(site.droplet.id);
-  await site.connection.run(markOutCommand(run.settings.app, out));
+  await run.ledger.write(site.droplet.id, () => run.lease.ensure(site.droplet.id));
+  await changeSite(site, markOutCommand(run.settings.app, out));
   if (doorPorts(site.containers, run.target.ports).length === 0) return 'nothing serves on the balancer’s ports';
   await clock.sleep(RATE_WINDOW_MS - (clock.now() - since), run.signal);
   const watch = await listen(site, run.target, clock);

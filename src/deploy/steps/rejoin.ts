@@ -12,5 +12,5 @@ export async function rejoinRotation(site: Site, run: StepContext): Promise<unde
   site.door = new DoorWatch(await readDoorOf(site, run.target), clock.now());
   // Traffic comes only after the balancer's checks: until then its silence says nothing.
   site.rateBefore = 0;
-  await run.target.rejoin(site.droplet.id);
+  await run.target.rejoin(site.droplet.id, () => run.lease.ensure(site.droplet.id));
 }

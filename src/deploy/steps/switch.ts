@@ -1,5 +1,6 @@
 /** Starts the release's containers. From here until its gates have passed the droplet is half-done, and says so. */
 import { DeployError } from '../../errors.js';
+import { changeSite } from '../change-site.js';
 import type { StepContext } from '../context.js';
 import { switchCommand } from '../remote/release-commands.js';
 import { releaseBefore, type Site } from '../site.js';
@@ -26,7 +27,7 @@ export async function switchRelease(site: Site, run: StepContext): Promise<undef
   site.survey = { ...site.survey, state };
   site.services = release.services;
   const timeoutMs = run.settings.rollout.healthTimeoutMs + STOPPING_MS;
-  const { code, stdout, stderr } = await site.connection.run(switchCommand(release, state, { again, timeoutMs }));
+  const { code, stdout, stderr } = await changeSite(site, switchCommand(release, state, { again, timeoutMs }));
   if (code !== 0) throw startFailed(site.host.name, code, `${stdout}\n${stderr}`);
 }
 
