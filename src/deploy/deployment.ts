@@ -35,7 +35,6 @@ export async function deploy(ports: DeployPorts, options: DeployOptions): Promis
     const policy = policyOf(settings, fleet.target, options.allowDowntime);
     refuseImpossible(fleet, policy);
     announce(session, fleet);
-    if (policy.balanced) await fleet.ledger.prove(fleet.look.droplets.map(({ droplet }) => droplet));
 
     await reachAll(session, fleet);
     const { sites } = session;

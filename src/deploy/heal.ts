@@ -24,7 +24,6 @@ export async function heal(ports: DeployPorts, options: SessionOptions): Promise
     // What is broken already is to be mended, never to be left broken for the sake of a policy.
     const policy = { ...policyOf(settings, fleet.target, options.allowDowntime), onFailure: 'revert-droplet' as const };
     announce(session, fleet);
-    if (policy.balanced) await fleet.ledger.prove(fleet.look.droplets.map(({ droplet }) => droplet));
 
     const running = fleet.look.droplets.filter(({ droplet }) => droplet.status === 'active');
     const { sites, unreachable } = await connectAll(

@@ -21,7 +21,6 @@ export async function rollback(ports: DeployPorts, options: RollbackOptions): Pr
     const policy = policyOf(options.settings, fleet.target, options.allowDowntime);
     refuseImpossible(fleet, policy);
     announce(session, fleet);
-    if (policy.balanced) await fleet.ledger.prove(fleet.look.droplets.map(({ droplet }) => droplet));
     await reachAll(session, fleet);
     return await rollToHeld(session, fleet, policy, (sites) => releaseToGoBackTo(sites, options));
   });

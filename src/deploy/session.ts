@@ -150,7 +150,7 @@ export async function reachAll(session: Session, fleet: Fleet): Promise<void> {
   if (first) throw first.error;
 }
 
-/** Takes the lease on every droplet. Throws DeployError lease-held. */
+/** Takes the lease on every droplet, and proves that the ledger can be written. Throws DeployError lease-held or ledger-forbidden. */
 export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   const { ports, release } = session;
   const { settings, deployer, waitLockMs, interrupted } = session.options;
@@ -172,6 +172,11 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   if (interrupted.aborted) await lease.release();
   stopIfInterrupted(session);
   session.lease = lease;
+  if (fleet.target.healthCheck !== undefined) {
+    // Under the lease: the proof takes the tag from a droplet without it, which another run might be about to tag.
+    const { droplets } = await fleet.target.look();
+    await fleet.ledger.prove(droplets.map(({ droplet }) => droplet));
+  }
   return { ports, settings, id, deployer, target: fleet.target, ledger: fleet.ledger, lease };
 }
 
