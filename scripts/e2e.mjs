@@ -13,7 +13,6 @@ import {
   chmodSync,
   cpSync,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -100,20 +99,24 @@ function chosenFiles(wanted) {
     .map((name) => join(TESTS, name));
 }
 
+/** A folder that is known as ours, also to a later run when this one is killed. */
+function ownFolder() {
+  const folder = mkdtempSync(join(FOLDERS, PREFIX));
+  // Users of the droplets have their homes below it.
+  chmodSync(folder, 0o711);
+  writeFileSync(join(folder, 'pid'), String(process.pid));
+  return folder;
+}
+
 /** What npm would install, as a copy: a build meanwhile changes nothing under the tests. */
 function installInto(folder) {
-  mkdirSync(folder);
   for (const part of ['dist', 'package.json']) cpSync(join(PROJECT, part), join(folder, part), { recursive: true });
   symlinkSync(join(PROJECT, 'node_modules'), join(folder, 'node_modules'));
 }
 
 /** Runs a file of tests in namespaces of their own. Settles with the exit code and vitest's report. */
-function runTests(file, children) {
-  const folder = mkdtempSync(join(FOLDERS, PREFIX));
-  // Users of the droplets have their homes below it.
-  chmodSync(folder, 0o711);
-  writeFileSync(join(folder, 'pid'), String(process.pid));
-  installInto(join(folder, 'do-deploy'));
+function runTests(file, installed, children) {
+  const folder = ownFolder();
   const report = join(folder, 'report.json');
   const vitest = [join(PROJECT, 'node_modules/vitest/vitest.mjs'), 'run', '--config', 'vitest.e2e.config.ts', file];
   // Should this process be killed, the kernel ends the namespaces' first one, and with it everything.
@@ -127,6 +130,7 @@ function runTests(file, children) {
         ...process.env,
         PATH: `${process.env.PATH}:/usr/sbin:/sbin`,
         DO_DEPLOY_E2E_ROOT: folder,
+        DO_DEPLOY_E2E_MAIN: join(installed, 'dist/cli/main.js'),
         DO_DEPLOY_E2E_CACHE: CACHE,
         DO_DEPLOY_E2E_COMPOSE: join(CACHE, 'docker-compose'),
         DO_DEPLOY_E2E_CGROUP: basename(folder),
@@ -164,6 +168,8 @@ if (reason !== undefined) skip(reason);
 removeForgotten();
 
 const files = chosenFiles(process.argv.slice(2));
+const installed = ownFolder();
+installInto(installed);
 const children = new Set();
 let interrupted;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
@@ -176,10 +182,11 @@ const ends = [];
 await Promise.all(
   Array.from({ length: AT_ONCE }, async () => {
     for (let file = files.shift(); file !== undefined && !interrupted; file = files.shift()) {
-      ends.push(await runTests(file, children));
+      ends.push(await runTests(file, installed, children));
     }
   }),
 );
+cleanUp(installed);
 const merged = merge(ends);
 if (process.env.DO_DEPLOY_E2E_REPORT) writeFileSync(process.env.DO_DEPLOY_E2E_REPORT, JSON.stringify(merged));
 process.stdout.write(

@@ -263,8 +263,9 @@ export function step(type: 'step-started' | 'step-finished', droplet: string, na
 }
 
 async function addUser(machine: Machine, user: string): Promise<void> {
+  // With the password `*` nobody logs in by password; without one sshd takes the account for locked.
   await machine.must(`
-    useradd --create-home --shell /bin/bash --groups docker ${user}
+    useradd --create-home --shell /bin/bash --groups docker --password '*' ${user}
     mkdir -m 700 /home/${user}/.ssh
     cp /root/.ssh/authorized_keys /home/${user}/.ssh/
     chown -R ${user}: /home/${user}/.ssh`);

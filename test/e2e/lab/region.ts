@@ -10,7 +10,7 @@ function required(name: string): string {
 /** Everything that a run writes is below; its caller removes it. */
 export const ROOT = required('DO_DEPLOY_E2E_ROOT');
 /** The command that is tested. */
-export const MAIN = join(ROOT, 'do-deploy', 'dist', 'cli', 'main.js');
+export const MAIN = required('DO_DEPLOY_E2E_MAIN');
 /** The compose plugin that the droplets get. */
 export const COMPOSE = required('DO_DEPLOY_E2E_COMPOSE');
 /** Where images are kept from one run to the next. */
