@@ -1,0 +1,46 @@
+/** start-up.sh up on a droplet: state.json is written, and the containers become those of the release. */
+import type { Done, Execution } from './droplet-commands.js';
+import { look } from './containers.js';
+import { servicesOf } from './project.js';
+
+/** Stopping and starting containers, in ms. */
+const RECREATING_MS = 900;
+
+export function composeUp(
+  { world, droplet, deployer, half }: Execution,
+  { release, state }: Readonly<Record<string, unknown>>,
+): Done {
+  const { disk } = droplet;
+  const id = String(release);
+  if (world.time < disk.fullUntil) return { code: 2, stdout: 'No space left on device', stderr: '', ms: 0 };
+  disk.state = JSON.stringify(state);
+  const stored = disk.releases.get(id);
+  if (stored === undefined) return { code: 2, stdout: `sh: 0: cannot open releases/${id}`, stderr: '', ms: 0 };
+  if (world.time < droplet.dockerDownUntil) {
+    return { code: 1, stdout: 'Cannot connect to the Docker daemon', stderr: '', ms: 0 };
+  }
+  const { images, imageTag } = stored.record;
+  const missing = Object.values(images).find((image) => !disk.images.has(image.imageId));
+  if (missing) return { code: 1, stdout: `Error: No such image: ${missing.pinned}`, stderr: '', ms: 0 };
+
+  const startsAt = half ? Number.POSITIVE_INFINITY : world.time + RECREATING_MS;
+  const services = servicesOf(world.story.app, imageTag);
+  const kept = droplet.containers.filter((container) => {
+    const wanted = images[container.service]?.imageId === container.imageId;
+    return wanted && Number.isFinite(container.startedAt) && look(container, world.time).state !== 'exited';
+  });
+  const made = services.flatMap((service) => {
+    const have = kept.filter((container) => container.service === service.name).length;
+    return Array.from({ length: Math.max(0, service.replicas - have) }, () =>
+      world.newContainer(service, droplet, startsAt),
+    );
+  });
+  const stopped = droplet.containers.filter((container) => !kept.includes(container));
+  if (made.length > 0 || stopped.length > 0) world.monitor.containersChange(deployer, droplet);
+  droplet.containers = [...kept, ...made];
+  const failing = made.find((container) => container.behaviour.kind === 'does-not-start');
+  if (failing) {
+    return { code: 1, stdout: `Error response from daemon: ${failing.service} failed to start`, stderr: '', ms: RECREATING_MS };
+  }
+  return { code: 0, stdout: '', stderr: '', ms: made.length > 0 ? RECREATING_MS : 0 };
+}

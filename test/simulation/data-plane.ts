@@ -1,0 +1,165 @@
+/**
+ * What really happens between the balancer and a droplet: when the balancer acts on a changed membership, its health
+ * checks, and the requests it sends. Counted by arithmetic, not one by one.
+ */
+import { look } from './containers.js';
+import type { Balancer, Droplet, World } from './world.js';
+
+export interface Plane {
+  /** The balancer acts on this membership: it checks the droplet. */
+  member: boolean;
+  /** It has seen it healthy often enough: it sends it requests. */
+  up: boolean;
+  /** Checks in a row. */
+  good: number;
+  bad: number;
+  nextCheck: number;
+  /** Effects come in the order of their changes. */
+  lastEffectAt: number;
+  /** When requests came: one every 1/rate seconds from half of that after `from`. */
+  periods: { from: number; to: number }[];
+  /** When checks came in, the last minute's. */
+  recentChecks: number[];
+}
+
+export function newPlane(): Plane {
+  return { member: false, up: false, good: 0, bad: 0, nextCheck: 0, lastEffectAt: 0, periods: [], recentChecks: [] };
+}
+
+const MINUTE = 60_000;
+
+/** Lets the balancer's checks of the droplet happen, up to this time. Before any look at it, or change to it. */
+export function advance(world: World, droplet: Droplet, until: number): void {
+  const { plane } = droplet;
+  const { balancer } = world;
+  if (balancer === undefined) return;
+  const interval = balancer.check.intervalSeconds * 1_000;
+  while (plane.member && plane.nextCheck <= until) {
+    const at = plane.nextCheck;
+    checkOnce(world, droplet, balancer, at);
+    plane.nextCheck = at + interval + jitter(at, interval);
+  }
+}
+
+/** Checks come a little late, and never early: below what the product allows for. */
+function jitter(at: number, interval: number): number {
+  return (at * 7_919) % Math.floor(200 + interval * 0.05);
+}
+
+function checkOnce(world: World, droplet: Droplet, { check }: Balancer, at: number): void {
+  const { plane } = droplet;
+  const door = doorContainer(droplet, at);
+  if (door) {
+    door.checks += 1;
+    plane.recentChecks.push(at);
+    if (plane.recentChecks.length > 64) plane.recentChecks.splice(0, 32);
+  }
+  if (world.answers(droplet, at)) {
+    plane.good += 1;
+    plane.bad = 0;
+    if (!plane.up && plane.good >= check.healthyThreshold) {
+      plane.up = true;
+      plane.periods.push({ from: at, to: Number.POSITIVE_INFINITY });
+      if (plane.periods.length > 8) plane.periods.shift();
+    }
+  } else {
+    plane.bad += 1;
+    plane.good = 0;
+    if (plane.up && plane.bad >= check.unhealthyThreshold) stopSending(plane, at);
+  }
+}
+
+function stopSending(plane: Plane, at: number): void {
+  plane.up = false;
+  const last = plane.periods.at(-1);
+  if (last && last.to > at) last.to = at;
+}
+
+/** The container that holds the balancer's port, while it runs. */
+export function doorContainer(droplet: Droplet, at: number) {
+  return droplet.containers.find((container) => container.published && look(container, at).state === 'running');
+}
+
+/**
+ * The API has accepted a change: it shows later, and takes effect later still, or a little earlier than it shows.
+ * By whom: `undefined` is somebody outside.
+ */
+export function changeMembership(world: World, droplet: Droplet, wanted: 'in' | 'out'): void {
+  const { balancer, story, chance, time } = world;
+  if (balancer === undefined) return;
+  const { showMs, effectMs } = story.delays;
+  if (wanted === 'in') balancer.accepted.add(droplet.id);
+  else balancer.accepted.delete(droplet.id);
+  const shownAt = Math.max(balancer.settledAt, time + Math.floor(chance() * showMs));
+  balancer.settledAt = shownAt;
+  const soonest = chance() < 0.2 ? time : shownAt;
+  const effectAt = Math.max(droplet.plane.lastEffectAt, soonest + Math.floor(chance() * effectMs));
+  droplet.plane.lastEffectAt = effectAt;
+  world.at(shownAt, () => {
+    if (wanted === 'in') balancer.shown.add(droplet.id);
+    else balancer.shown.delete(droplet.id);
+  });
+  world.at(effectAt, () => takeEffect(world, droplet, balancer, wanted));
+}
+
+function takeEffect(world: World, droplet: Droplet, balancer: Balancer, wanted: 'in' | 'out'): void {
+  advance(world, droplet, world.time);
+  const { plane } = droplet;
+  if (plane.member === (wanted === 'in')) return;
+  plane.member = wanted === 'in';
+  plane.good = 0;
+  plane.bad = 0;
+  if (plane.member) {
+    plane.nextCheck = world.time + Math.floor(world.chance() * balancer.check.intervalSeconds * 1_000);
+    world.monitor.becameMember(droplet);
+  } else stopSending(plane, world.time);
+}
+
+/** Connections that came to the door's container since it was started: the counter of its DNAT rule. */
+export function counted(world: World, droplet: Droplet, startedAt: number, checks: number, at: number): number {
+  const { rate } = world.story.load;
+  let sum = checks;
+  if (rate > 0) for (const period of droplet.plane.periods) sum += arrivals(period, rate, startedAt, at);
+  return sum;
+}
+
+/** Requests that arrived in (after, at] of a period. */
+function arrivals(period: { from: number; to: number }, rate: number, after: number, at: number): number {
+  const since = (time: number) => Math.floor(((Math.min(time, period.to) - period.from) * rate) / 1_000 + 0.5);
+  return Math.max(0, since(at)) - Math.max(0, since(after));
+}
+
+/** Requests under way at the droplet. */
+export function openConnections(world: World, droplet: Droplet, at: number): number {
+  const { rate, requestMs } = world.story.load;
+  const door = doorContainer(droplet, at);
+  if (rate === 0 || door === undefined) return 0;
+  const after = Math.max(at - requestMs, door.startedAt);
+  let sum = 0;
+  for (const period of droplet.plane.periods) sum += arrivals(period, rate, after, at);
+  return sum;
+}
+
+/** Who can be seen in the socket tables: open connections, and for a minute those that have ended. */
+export function recentPeers(world: World, droplet: Droplet, startedAt: number, at: number): { peer: string; open: boolean }[] {
+  const { rate, requestMs } = world.story.load;
+  const peers: { peer: string; open: boolean }[] = [];
+  for (const check of droplet.plane.recentChecks) {
+    if (check >= startedAt && check <= at && check > at - MINUTE) peers.push({ peer: peerName(check), open: false });
+  }
+  if (rate === 0) return peers;
+  for (const period of droplet.plane.periods) {
+    const last = arrivals(period, rate, period.from - 1, at);
+    // The last ones are enough: a new one is new by not having been among them.
+    for (let index = Math.max(0, last - 40); index < last; index += 1) {
+      const arrived = period.from + ((index + 0.5) * 1_000) / rate;
+      if (arrived < startedAt || arrived <= at - MINUTE) continue;
+      peers.push({ peer: peerName(Math.floor(arrived * 64) + 1), open: arrived > at - requestMs });
+    }
+  }
+  return peers;
+}
+
+function peerName(serial: number): string {
+  return `0A000A0A:${(serial % 0xfffffff).toString(16).toUpperCase()}`;
+}

@@ -1,0 +1,222 @@
+/**
+ * What the remote commands do to a droplet, and exactly what they print. A command is known by its name and arguments;
+ * of the scripts only the text of release.json is taken, which stands nowhere else.
+ */
+import type { ReleaseRecord } from '../../src/deploy/release.js';
+import { NOT_HOLDER } from '../../src/deploy/remote/lease-command.js';
+import type { RemoteCommand } from '../../src/ports.js';
+import { inspect } from './containers.js';
+import { advance, counted, doorContainer, openConnections, recentPeers } from './data-plane.js';
+import type { Deployer } from './deployer.js';
+import { APP, CHECKSUMS, composeConfig, digestOf, imageIdOf } from './project.js';
+import { composeUp } from './compose-up.js';
+import type { Droplet, World } from './world.js';
+
+export interface Done {
+  code: number;
+  stdout: string;
+  stderr: string;
+  /** How long it takes, in ms. */
+  ms: number;
+}
+
+export interface Execution {
+  world: World;
+  droplet: Droplet;
+  deployer: Deployer;
+  command: RemoteCommand;
+  /** It is cut off in the middle. */
+  half: boolean;
+}
+
+type Args = Readonly<Record<string, unknown>>;
+
+const ok = (stdout = '', ms = 0): Done => ({ code: 0, stdout, stderr: '', ms });
+const bad = (stderr: string, code = 1, stdout = ''): Done => ({ code, stdout, stderr, ms: 0 });
+const DOCKER_BACK_WITHIN_MS = 30_000;
+const FULL = 'sh: 1: cannot create file: No space left on device';
+
+const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
+  survey,
+  containers: ({ world, droplet }) => {
+    // It waits for a daemon that is only being restarted.
+    const down = Math.max(0, droplet.dockerDownUntil - world.time);
+    if (down > DOCKER_BACK_WITHIN_MS) return { ...bad('Cannot connect to the Docker daemon'), ms: DOCKER_BACK_WITHIN_MS };
+    return ok(containersText(world, droplet), down);
+  },
+  door,
+  unpack,
+  pull,
+  seal,
+  discard: ({ droplet }, { release }) => {
+    droplet.disk.partial.delete(String(release));
+    droplet.disk.incoming.delete(String(release));
+    return ok();
+  },
+  switch: (execution, args) => composeUp(execution, args),
+  'mark-out': ({ droplet, world }, { out }) => {
+    droplet.disk.made = true;
+    if (world.time < droplet.disk.fullUntil) return bad(FULL, 2);
+    droplet.disk.out = JSON.stringify(out);
+    return ok();
+  },
+  'clear-mark': ({ droplet }) => {
+    delete droplet.disk.out;
+    return ok();
+  },
+  confirm: ({ droplet, world, deployer, half }, { release, state }) => {
+    if (world.time < droplet.disk.fullUntil) return bad(FULL, 2);
+    world.monitor.confirms(deployer, droplet);
+    droplet.disk.current = String(release);
+    if (half) return ok();
+    droplet.disk.state = JSON.stringify(state);
+    delete droplet.disk.out;
+    return ok();
+  },
+  finish,
+  'images-present': () => ok(),
+  logs: (_, { containerIds }) =>
+    ok((containerIds as string[]).map((id) => `--- ${id}\nlistening on port 80\nlast words\n`).join('')),
+};
+
+/** Runs the command at once; how long that takes is told. */
+export function execute(execution: Execution): Done {
+  const { command, droplet, deployer, world } = execution;
+  const run = COMMANDS[command.name];
+  if (run === undefined) throw new Error(`the simulation does not know the command ${command.name}`);
+  advance(world, droplet, world.time);
+  if (changesAsHolder(command.script) && !isHolder(droplet, command)) {
+    world.monitor.tally(`refused: ${command.name} without the lock`);
+    return bad('another run has taken the lock', NOT_HOLDER);
+  }
+  world.monitor.commandRuns(deployer, droplet, command.name);
+  return run(execution, command.args);
+}
+
+/** The line that refuses, in the script itself. */
+function changesAsHolder(script: string): boolean {
+  return script.includes('/lease/holder') && script.includes('grep');
+}
+
+function isHolder(droplet: Droplet, { args }: RemoteCommand): boolean {
+  const { run, state, out } = args as { run?: string; state?: { run: string }; out?: { run: string } };
+  const name = run ?? state?.run ?? out?.run;
+  return name !== undefined && droplet.lock.holder?.includes(JSON.stringify(name)) === true;
+}
+
+function nowLine(world: World, droplet: Droplet): string {
+  return `now ${Math.floor((world.time + droplet.skewMs) / 1_000)}\n`;
+}
+
+function containersText(world: World, droplet: Droplet): string {
+  const views = droplet.containers.map((container) => inspect(container, world.time, droplet.skewMs));
+  return `${nowLine(world, droplet)}[${views.join(',')}]\n`;
+}
+
+function survey({ world, droplet }: Execution, { prepare }: Args): Done {
+  const { disk } = droplet;
+  const down = world.time < droplet.dockerDownUntil;
+  const mark = '--- do-deploy:';
+  const parts = [
+    `${mark}home\n/root`,
+    `${mark}docker\n${down ? 'Cannot connect to the Docker daemon\nfailed 1' : '28.2.2'}`,
+    `${mark}compose\n2.36.0`,
+    `${mark}disk\n/dev/vda1 82437404 20000000 62437404 25% /`,
+  ];
+  if (prepare === true) disk.made = true;
+  if (!disk.made) return ok(`${parts.join('\n')}\n`);
+  const current = disk.current === undefined ? undefined : disk.releases.get(disk.current);
+  parts.push(
+    `${mark}current\n${disk.current === undefined ? '' : `releases/${disk.current}`}`,
+    `${mark}releases\n${[...disk.releases.values()].map(({ text }) => `${text}\n`).join('\n')}`,
+    `${mark}state\n${disk.state ?? ''}`,
+    `${mark}out\n${disk.out ?? ''}`,
+    `${mark}checksums\n${current?.checksums ?? ''}`,
+    `${mark}containers\n${down ? nowLine(world, droplet) : containersText(world, droplet)}`,
+  );
+  return ok(`${parts.join('\n')}\n`);
+}
+
+function door({ world, droplet }: Execution, args: Args): Done {
+  const { instrument } = world.story;
+  const ports = args.ports as { host: number; container: number; pid: number }[];
+  const container = doorContainer(droplet, world.time);
+  if (instrument === 'none') return ok();
+  const lines: string[] = [];
+  if (instrument === 'deaf') {
+    // A rule that nothing passes: the balancer comes in by another way.
+    if (container) lines.push('rule 80 0');
+  } else if (container) {
+    if (instrument === 'counters') {
+      lines.push(`rule 80 ${counted(world, droplet, container.startedAt, container.checks, world.time)}`);
+    }
+    if (ports.some((port) => port.pid === container.pid)) {
+      lines.push('readable', 'readable');
+      if (instrument === 'counters') {
+        const open = Math.min(openConnections(world, droplet, world.time), 60);
+        for (let index = 0; index < open; index += 1) lines.push(`socket 0050 0A000A0A:${index.toString(16)} 01`);
+      } else {
+        const peers = recentPeers(world, droplet, container.startedAt, world.time);
+        for (const { peer, open } of peers) lines.push(`socket 0050 ${peer} ${open ? '01' : '06'}`);
+      }
+    }
+  }
+  return ok(lines.length > 0 ? `${lines.join('\n')}\n` : '');
+}
+
+function unpack({ world, droplet }: Execution, { release, base }: Args): Done {
+  const { disk } = droplet;
+  const id = String(release);
+  if (!disk.incoming.has(id)) return bad(`tar: incoming-${id}.tgz: Cannot open: No such file or directory`, 2);
+  if (world.time < disk.fullUntil) return bad('tar: write error: No space left on device', 2);
+  if (base !== undefined && !disk.releases.has(String(base))) return bad('tar: releases: No such file or directory', 2);
+  disk.partial.add(id);
+  disk.incoming.delete(id);
+  return ok(`${composeConfig(world.story.app, tagOf(id))}\n`);
+}
+
+/** Ids end with the tag. */
+function tagOf(id: string): string {
+  return id.slice(id.indexOf('-') + 1);
+}
+
+function pull({ droplet, deployer, world }: Execution, { release, images, pinned }: Args): Done {
+  if (!droplet.disk.partial.has(String(release))) return bad('cd: No such file or directory', 2);
+  if (world.time < droplet.dockerDownUntil) return bad('Cannot connect to the Docker daemon');
+  const tags = [deployer.plan.tag, 'v0', 'v1', 'v2', 'v3', 'v9'];
+  const references = [...tags.map((tag) => `registry.example.com/shop:${tag}`), 'nginx:1.27'];
+  const found = (images as string[]).map((image) =>
+    references.find((reference) => image === (pinned === true ? digestOf(reference) : reference)),
+  );
+  if (found.includes(undefined)) return bad('manifest unknown');
+  for (const reference of found) droplet.disk.images.add(imageIdOf(String(reference)));
+  const answer = found.map((reference) => ({ Id: imageIdOf(String(reference)), RepoDigests: [digestOf(String(reference))] }));
+  return ok(`${JSON.stringify(answer)}\n`, 800);
+}
+
+function seal({ world, droplet, command }: Execution, { staged, release }: Args): Done {
+  const { disk } = droplet;
+  const id = String(release);
+  if (disk.releases.has(id)) {
+    disk.partial.delete(String(staged));
+    return ok();
+  }
+  if (world.time < disk.fullUntil || !disk.partial.has(String(staged))) return bad(FULL, 2);
+  const text = /printf '%s\\n' '(.*)' >\S*release\.json/.exec(command.script)?.[1]?.replaceAll("'\\''", "'");
+  if (text === undefined) throw new Error('no release.json in the script of seal');
+  disk.partial.delete(String(staged));
+  disk.releases.set(id, { record: JSON.parse(text) as ReleaseRecord, text, checksums: CHECKSUMS });
+  return ok();
+}
+
+function finish({ droplet, world }: Execution, { remove }: Args): Done {
+  const { disk } = droplet;
+  const { releases, images } = remove as { releases: string[]; images: string[] };
+  if (world.time < disk.fullUntil) return bad(FULL, 2);
+  disk.history.push(APP);
+  world.monitor.releasesRemoved(droplet, releases);
+  for (const id of releases) disk.releases.delete(id);
+  const used = new Set(droplet.containers.map((container) => container.imageId));
+  for (const image of images) if (!used.has(image)) disk.images.delete(image);
+  return ok();
+}

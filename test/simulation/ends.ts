@@ -1,0 +1,53 @@
+/** Judges a run's end against the truth of the world: d and g of the properties in monitor.ts. */
+import type { DeployResult, StatusRow } from '../../src/rollout/model.js';
+import type { Deployer } from './deployer.js';
+import type { Droplet, World } from './world.js';
+
+/** Right after a run has ended by itself. */
+export function judgeEnd(world: World, deployer: Deployer, result: DeployResult): void {
+  const { monitor } = world;
+  monitor.tally(`end: ${deployer.plan.command} ${result.outcome}`);
+  if (result.error) monitor.tally(`error: ${result.error.code}`);
+  if (result.error?.code === 'bug') monitor.violation('d', `a bug: ${result.error.message}`);
+  if (deployer.finished.length !== 1) {
+    monitor.violation('g', `${deployer.name} told rollout-finished ${deployer.finished.length} times`);
+  }
+  if (!['succeeded', 'skipped', 'failed', 'interrupted'].includes(result.outcome)) {
+    monitor.violation('g', `${deployer.name} ends as ${result.outcome}`);
+  }
+  const good = result.outcome === 'succeeded' || result.outcome === 'skipped';
+  for (const row of result.rows) judgeRow(world, row, result.release.id, good);
+}
+
+function judgeRow(world: World, row: StatusRow, release: string, good: boolean): void {
+  const { monitor, balancer } = world;
+  const droplet = world.droplets.get(row.id);
+  if (droplet === undefined || droplet.destroyed || droplet.disturbed) return;
+  monitor.tally(`row: ${row.outcome}`);
+  const isDone = row.outcome === 'deployed' || row.outcome === 'up to date' || row.outcome === 'reverted';
+  if (good && row.outcome !== 'deployed' && row.outcome !== 'up to date' && row.outcome !== 'not deployed') {
+    monitor.violation('d', `a good end, and ${row.name} is ${row.outcome}`);
+  }
+  if (!isDone && !good) return;
+  const where = `${row.name} is said to be ${row.outcome}`;
+  const expected = row.outcome === 'reverted' ? row.release : release;
+  if (droplet.disk.current !== expected) monitor.violation('d', `${where} on ${expected}, and current is ${droplet.disk.current}`);
+  if (phaseOf(droplet) !== `${expected} verified`) monitor.violation('d', `${where}, and its state is ${phaseOf(droplet)}`);
+  if (!runs(droplet, expected)) monitor.violation('d', `${where}, and does not run ${expected}`);
+  if (balancer === undefined) return;
+  if (!world.isMember(droplet)) monitor.violation('d', `${where}, and is out of rotation`);
+  if (droplet.tags.has(world.ledgerTag())) monitor.violation('d', `${where}, and is in the ledger`);
+}
+
+export function phaseOf(droplet: Droplet): string {
+  if (droplet.disk.state === undefined) return 'none';
+  const state = JSON.parse(droplet.disk.state) as { release: string; phase: string };
+  return `${state.release} ${state.phase}`;
+}
+
+/** Whether all its containers are of this release's images. */
+export function runs(droplet: Droplet, release: string): boolean {
+  const record = droplet.disk.releases.get(release)?.record;
+  if (record === undefined || droplet.containers.length === 0) return false;
+  return droplet.containers.every((container) => record.images[container.service]?.imageId === container.imageId);
+}

@@ -1,0 +1,28 @@
+/** What a deployer has been told by the world, for judging whether it was right to do what it did. */
+
+export interface BatchKnowledge {
+  /** From 1. */
+  batch: number;
+  /** Its size, at the look. */
+  fleet: number;
+  /** Droplets that served at its look: shown in the balancer, and their check passed. */
+  serving: Set<number>;
+  /** Shown in the balancer, and could not be asked. */
+  unasked: Set<number>;
+  /** Droplets that it has taken out since. */
+  left: Set<number>;
+  /** Those that served in truth at its look or at the beginning of the batch. */
+  trulyServing: Set<number>;
+}
+
+export class Knowledge {
+  /** Members at the last answer of GET, and when (in the world's sequence). */
+  members: { ids: Set<number>; at: number } | undefined;
+  /** The last answer of the balancer's check on each droplet; `passed` is undefined when none came. */
+  readonly probes = new Map<number, { passed: boolean | undefined; at: number }>();
+  /** Its last change of anything. */
+  lastChange = 0;
+  batch: BatchKnowledge | undefined;
+  /** Droplets that it has connections to: its fleet. */
+  readonly fleet = new Set<number>();
+}

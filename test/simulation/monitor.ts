@@ -1,0 +1,245 @@
+/**
+ * The safety properties, watched while the rollouts run: each change of the world is judged at the moment it happens,
+ * by the truth of the world and by what the deployer has been told. Letters as in the list below.
+ *
+ *  a  A droplet that serves leaves only if the floor of serving droplets stands afterwards.
+ *  b  Containers change only while the droplet is out of the balancer's reach and no request is under way on it.
+ *  c  A droplet comes back only after the health and the probe of what it now runs have passed; it leaves the ledger
+ *     only when the balancer sends it requests.
+ *  d  What a run says of a droplet is true.
+ *  e  Every change to a droplet is made under a lease that nobody else has held since.
+ *  f  After whatever has happened one later run brings every reachable droplet into rotation on one release.
+ *  g  The ledger names every droplet that is out or half-done; each run ends once, in time, without its lease.
+ *  h  No secret is in an event, an error, an argument or a script.
+ *  i  No command removes volumes or prunes what is not do-deploy's own.
+ */
+import type { RemoteCommand } from '../../src/ports.js';
+import type { DeployEvent } from '../../src/rollout/model.js';
+import { advance, doorContainer, openConnections } from './data-plane.js';
+import type { Deployer } from './deployer.js';
+import { floorFor } from './floor.js';
+import { lockProcess } from './lock.js';
+import { SECRETS } from './project.js';
+import type { Droplet, World } from './world.js';
+
+export interface Violation {
+  rule: string;
+  text: string;
+  /** ms since the beginning. */
+  at: number;
+}
+
+/** Docker's commands that remove what do-deploy has not made. */
+const DESTRUCTIVE = /\b(system|volume|image|container|network|builder)\s+prune|--volumes|\bcompose\b[^\n]*\bdown\b|\bvolume\s+rm|\bdown\s+-v/;
+
+/** Commands that change what a droplet runs, or what do-deploy knows of it. */
+const CHANGES = new Set(['switch', 'confirm', 'mark-out', 'clear-mark', 'finish']);
+
+export class Monitor {
+  readonly violations: Violation[] = [];
+  /** What has happened, and how often: proof that the story was one. */
+  readonly happened = new Map<string, number>();
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  violation(rule: string, text: string): void {
+    this.violations.push({ rule, text, at: this.#world.time - Date.UTC(2026, 10, 21, 7, 45) });
+  }
+
+  tally(what: string): void {
+    this.happened.set(what, (this.happened.get(what) ?? 0) + 1);
+  }
+
+  // --- what deployers do ---
+
+  commandIsSent(command: RemoteCommand): void {
+    const { script, args } = command;
+    if (hasSecret(script) || hasSecret(JSON.stringify(args))) this.violation('h', `${command.name} shows a secret`);
+    if (DESTRUCTIVE.test(script)) this.violation('i', `${command.name}: ${DESTRUCTIVE.exec(script)?.[0]}`);
+  }
+
+  commandRuns(deployer: Deployer, droplet: Droplet, name: string): void {
+    const world = this.#world;
+    if (name === 'containers' && world.time >= droplet.dockerDownUntil && world.isFine(droplet, world.time)) {
+      droplet.seen.healthy = world.next();
+    }
+    if (CHANGES.has(name)) this.#changes(deployer, droplet, name);
+  }
+
+  /** e, and nothing after the run has ended. */
+  #changes(deployer: Deployer, droplet: Droplet, what: string): void {
+    const world = this.#world;
+    deployer.knowledge.lastChange = world.next();
+    if (deployer.finished.length > 0) this.violation('e', `${deployer.name}: ${what} on ${droplet.name} after its end`);
+    const holder = lockProcess(world, droplet)?.deployer.name;
+    const last = droplet.lock.holders.at(-1);
+    if (holder !== undefined && holder !== deployer.name) {
+      this.violation('e', `${deployer.name}: ${what} on ${droplet.name}, while ${holder} holds the lease`);
+    } else if (last !== deployer.name) {
+      this.violation('e', `${deployer.name}: ${what} on ${droplet.name} without a lease (last: ${last ?? 'nobody'})`);
+    }
+  }
+
+  membershipChanges(deployer: Deployer, droplet: Droplet, wanted: 'in' | 'out'): void {
+    const world = this.#world;
+    advance(world, droplet, world.time);
+    this.#changes(deployer, droplet, wanted === 'in' ? 'rejoin' : 'leave');
+    if (wanted === 'out') this.#leaves(deployer, droplet);
+    else this.#rejoins(droplet);
+  }
+
+  #leaves(deployer: Deployer, droplet: Droplet): void {
+    const world = this.#world;
+    const { seen } = droplet;
+    seen.left = world.next();
+    seen.leftAt = world.time;
+    seen.listened = doorContainer(droplet, world.time) !== undefined;
+    if (!droplet.tags.has(world.ledgerTag())) this.violation('g', `${droplet.name} leaves and is not in the ledger`);
+    const { batch } = deployer.knowledge;
+    if (batch === undefined) {
+      this.violation('a', `${droplet.name} leaves before any batch`);
+      return;
+    }
+    if (!deployer.allowDowntime) {
+      const floor = floorFor(world.story, batch.fleet, batch.batch);
+      const others = [...batch.serving].filter((id) => id !== droplet.id && !batch.left.has(id));
+      const mayServe = batch.serving.has(droplet.id) || batch.unasked.has(droplet.id);
+      if (mayServe && others.length < floor) {
+        this.violation('a', `${droplet.name} leaves: ${others.length} others serve, the floor is ${floor}`);
+      }
+      const remain = [...world.droplets.values()].some(
+        (other) =>
+          other.id !== droplet.id &&
+          (this.#serves(other) || (batch.trulyServing.has(other.id) && !batch.left.has(other.id))),
+      );
+      if (this.#serves(droplet) && !remain) this.violation('a', `${droplet.name} leaves, and nobody serves`);
+    }
+    batch.left.add(droplet.id);
+  }
+
+  /** In truth, now. */
+  #serves(droplet: Droplet): boolean {
+    const world = this.#world;
+    advance(world, droplet, world.time);
+    return droplet.plane.up && world.isMember(droplet) && world.answers(droplet, world.time);
+  }
+
+  #rejoins(droplet: Droplet): void {
+    const { seen, containers } = droplet;
+    const since = Math.max(seen.changed, seen.left);
+    if (since === 0) return;
+    if (seen.probed < since) this.violation('c', `${droplet.name} rejoins, and its probe has not passed`);
+    if (containers.length > 0 && seen.healthy < since) {
+      this.violation('c', `${droplet.name} rejoins, and it was not seen healthy`);
+    }
+  }
+
+  containersChange(deployer: Deployer, droplet: Droplet): void {
+    const world = this.#world;
+    const { seen, plane } = droplet;
+    seen.changed = world.next();
+    seen.changedBy = deployer.name;
+    if (world.balancer === undefined) return;
+    if (!droplet.tags.has(world.ledgerTag())) this.violation('g', `${droplet.name} changes and is not in the ledger`);
+    if (world.isMember(droplet) && !droplet.disturbed) {
+      this.violation('b', `${droplet.name} changes its containers in rotation`);
+    }
+    // Where nothing answers at the balancer's port, nothing can be cut.
+    if (doorContainer(droplet, world.time) === undefined) return;
+    const open = openConnections(world, droplet, world.time);
+    if (open > 0 || plane.member) {
+      if (world.time - seen.leftAt < world.story.policy.drainTimeoutMs) {
+        const what = plane.member ? 'the balancer still reaches it' : `${open} requests are under way`;
+        this.violation('b', `${deployer.name} changes the containers of ${droplet.name}: ${what}`);
+      } else this.tally('drain: timed out');
+    }
+  }
+
+  /** The balancer begins to act on a membership. */
+  becameMember(droplet: Droplet): void {
+    const { seen } = droplet;
+    const { balancer } = this.#world;
+    if (balancer && !this.#world.isMember(droplet) && seen.changed > seen.left && seen.left > 0) {
+      this.violation('b', `${droplet.name} is reached by the balancer in the middle of a change`);
+    }
+  }
+
+  ledgerChanges(deployer: Deployer, droplet: Droplet, out: boolean): void {
+    const world = this.#world;
+    const tag = out ? 'the ledger’s tag' : 'the end of the ledger’s tag';
+    this.#changes(deployer, droplet, tag);
+    if (out) return;
+    advance(world, droplet, world.time);
+    const { plane, seen, disk } = droplet;
+    if (!world.isMember(droplet) && !droplet.disturbed) {
+      this.violation('g', `${droplet.name} is out and is taken from the ledger`);
+    }
+    if (disk.state !== undefined && JSON.parse(disk.state).phase !== 'verified' && seen.changedBy === deployer.name) {
+      this.violation('g', `${droplet.name} is half-done and is taken from the ledger`);
+    }
+    // Where nothing listened nobody could hear the balancer let go: its first checks afterwards may be its last before.
+    if (seen.left > 0 && seen.listened && !plane.up && !droplet.disturbed && world.answers(droplet, world.time)) {
+      this.violation('c', `${droplet.name} is taken from the ledger, and the balancer sends it nothing yet`);
+    }
+  }
+
+  /** `current` and state.json say that the release has been verified. */
+  confirms(deployer: Deployer, droplet: Droplet): void {
+    const { seen } = droplet;
+    if (seen.changed > 0 && seen.healthy < seen.changed) {
+      this.violation('c', `${deployer.name} confirms ${droplet.name}, and it was not seen healthy`);
+    }
+  }
+
+  releasesRemoved(droplet: Droplet, releases: readonly string[]): void {
+    const { disk } = droplet;
+    const state = disk.state === undefined ? undefined : (JSON.parse(disk.state) as { release: string; previous?: string });
+    for (const id of releases) {
+      if (id === disk.current || id === state?.release || id === state?.previous) {
+        this.violation('i', `${id} is removed from ${droplet.name}, which needs it`);
+      }
+    }
+  }
+
+  // --- what deployers say ---
+
+  reported(deployer: Deployer, event: DeployEvent): void {
+    if (hasSecret(JSON.stringify(event))) this.violation('h', `the event ${event.type} shows a secret`);
+    if (event.type === 'batch-started') this.#batchStarts(deployer, event.batch);
+    if (event.type === 'step-started') this.tally(`step: ${event.step}`);
+    if (event.type === 'step-failed') this.tally(`failed: ${event.step} ${event.error.code}`);
+    if (event.type === 'rollout-finished') deployer.finished.push(event.result);
+  }
+
+  #batchStarts(deployer: Deployer, batch: number): void {
+    const world = this.#world;
+    const { members, probes, lastChange } = deployer.knowledge;
+    const serving = new Set<number>();
+    const unasked = new Set<number>();
+    const trulyServing = new Set<number>();
+    for (const id of deployer.knowledge.fleet) {
+      const probe = probes.get(id);
+      const fresh = members !== undefined && members.at > lastChange && probe !== undefined && probe.at > lastChange;
+      if (fresh && members.ids.has(id) && probe.passed) serving.add(id);
+      if (fresh && members.ids.has(id) && probe.passed === undefined) unasked.add(id);
+      const droplet = world.droplets.get(id);
+      if (droplet && this.#serves(droplet)) trulyServing.add(id);
+    }
+    // Whoever is neither behind the balancer nor in the ledger has been taken out of the fleet by somebody else.
+    const fleet = [...deployer.knowledge.fleet].filter((id) => {
+      const droplet = world.droplets.get(id);
+      return members?.ids.has(id) || droplet?.tags.has(world.ledgerTag());
+    }).length;
+    deployer.knowledge.batch = { batch, fleet, serving, unasked, left: new Set(), trulyServing };
+    if (world.balancer && (members === undefined || members.at < lastChange)) {
+      this.violation('a', `batch ${batch} begins without a look at the world`);
+    }
+  }
+}
+
+function hasSecret(text: string): boolean {
+  return SECRETS.some((secret) => text.includes(secret));
+}

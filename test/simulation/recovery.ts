@@ -1,0 +1,91 @@
+/** The run that must bring the fleet back after whatever has happened, and whether it did: f of the properties. */
+import type { DeployResult } from '../../src/rollout/model.js';
+import { runs } from './ends.js';
+import { lockProcess } from './lock.js';
+import { CURE, type RunPlan } from './scenario.js';
+import type { Droplet, World } from './world.js';
+
+export interface Recovery {
+  run: RunPlan;
+  allowDowntime: boolean;
+  /** Who must be in rotation afterwards. */
+  fleet: Droplet[];
+}
+
+/**
+ * `heal`, where the releases that are there can do: the story's release is good everywhere, or so bad that no gate
+ * lets it pass. Where it is neither, or a droplet holds no release, a deploy of one that is good.
+ */
+export function recoveryFor(world: World): Recovery {
+  const { story, balancer, monitor } = world;
+  const fleet = [...world.droplets.values()].filter(
+    (droplet) =>
+      !droplet.destroyed &&
+      (!droplet.disturbed || world.isMember(droplet) || droplet.tags.has(world.ledgerTag()) || balancer === undefined),
+  );
+  const strangers = fleet.some((droplet) => !holdsABaseRelease(droplet));
+  const canHeal = story.start === 'managed' && !strangers && isClear(world);
+  const disturbed = [...world.droplets.values()].some((droplet) => droplet.disturbed);
+  monitor.tally(`recovery: ${canHeal ? 'heal' : 'deploy'}`);
+  return {
+    run: {
+      command: canHeal ? 'heal' : 'deploy',
+      tag: CURE,
+      force: false,
+      startMs: 0,
+      later: true,
+      waitLockMs: 0,
+      chaos: 0,
+      faults: [],
+    },
+    // The floor can't be kept by a fleet that others have made smaller, nor by one in which nothing works yet.
+    allowDowntime: story.policy.allowDowntime || disturbed || tightFloor(world, fleet.length),
+    fleet,
+  };
+}
+
+function holdsABaseRelease(droplet: Droplet): boolean {
+  return [...droplet.disk.releases.values()].some(({ record }) => record.imageTag === 'v1');
+}
+
+/** A floor that lets nobody leave while one is out. */
+function tightFloor(world: World, size: number): boolean {
+  const { minInRotation } = world.story.policy;
+  return size === 1 || (minInRotation !== undefined && minInRotation >= size);
+}
+
+/** Whether the story's release is good or bad beyond doubt. */
+function isClear({ story }: World): boolean {
+  const { image, onlyOn, policy } = story;
+  switch (image.kind) {
+    case 'good':
+      return image.readyMs < policy.healthTimeoutMs / 2 || (image.readyMs > policy.healthTimeoutMs && onlyOn === undefined);
+    case 'never-healthy':
+    case 'wrong-answer':
+    case 'does-not-start':
+      return onlyOn === undefined;
+    default:
+      return false;
+  }
+}
+
+export function judgeRecovery(world: World, recovery: Recovery, result: DeployResult | undefined): void {
+  const { monitor } = world;
+  const violation = (text: string) =>
+    monitor.violation('f', `after ${recovery.run.command} (${result?.outcome} ${result?.error?.code ?? ''}): ${text}`);
+  if (result?.outcome !== 'succeeded' && result?.outcome !== 'skipped') {
+    violation(`it has not come to a good end: ${result?.error?.message ?? result?.summary}`);
+    return;
+  }
+  for (const droplet of recovery.fleet) {
+    if (!runs(droplet, result.release.id)) violation(`${droplet.name} does not run ${result.release.id}`);
+    if (droplet.tags.has(world.ledgerTag())) violation(`${droplet.name} is in the ledger`);
+    if (!world.isFine(droplet, world.time)) violation(`${droplet.name} is not well`);
+    if (world.balancer && !world.answers(droplet, world.time)) violation(`${droplet.name} does not answer`);
+    if (world.balancer && !world.isMember(droplet)) violation(`${droplet.name} is out of rotation`);
+  }
+  for (const droplet of world.droplets.values()) {
+    const holder = lockProcess(world, droplet);
+    if (holder) monitor.violation('g', `${droplet.name} is still locked by ${holder.deployer.name}`);
+  }
+}

@@ -1,0 +1,121 @@
+/** Plays a story to its end: the runs with all that befalls them, then one that must bring the fleet back. */
+import { deploy } from '../../src/deploy/deployment.js';
+import { heal } from '../../src/deploy/heal.js';
+import type { DeployResult } from '../../src/rollout/model.js';
+import { Deployer } from './deployer.js';
+import { judgeEnd } from './ends.js';
+import { calm, schedule } from './happenings.js';
+import type { Violation } from './monitor.js';
+import { localFiles, settingsFor } from './project.js';
+import { judgeRecovery, recoveryFor } from './recovery.js';
+import { type RunPlan, type Scenario, scenarioOf } from './scenario.js';
+import { SimCloud } from './sim-cloud.js';
+import { SimShell } from './sim-shell.js';
+import { World } from './world.js';
+
+export interface Report {
+  story: Scenario;
+  violations: Violation[];
+  happened: Map<string, number>;
+  /** Runs of do-deploy in it. */
+  rollouts: number;
+  /** What the run that brings the fleet back came to. */
+  recovery?: DeployResult;
+  /** Only with `trace`: what was said and done, in order. */
+  trace: string[];
+}
+
+/** No run may take longer than this, in ms of the world. */
+const HOUR = 3_600_000;
+
+export async function runScenario(story: Scenario, options: { trace?: boolean } = {}): Promise<Report> {
+  const world = new World(story);
+  const trace: string[] = [];
+  if (options.trace) world.trace = trace;
+  const { clock, monitor } = world;
+  schedule(world);
+  const finish = (rollouts: number, recovery?: DeployResult): Report => ({
+    story,
+    violations: monitor.violations,
+    happened: monitor.happened,
+    rollouts,
+    ...(recovery && { recovery }),
+    trace,
+  });
+  try {
+    await clock.run(Promise.all(story.runs.filter((plan) => !plan.later).map((plan) => play(world, plan))));
+    for (const plan of story.runs.filter((one) => one.later)) await clock.run(play(world, plan));
+    if (monitor.violations.length > 0) return finish(world.deployers.length);
+
+    // Everything that was on its way has come; whoever is dead has been silent for long.
+    await clock.advance(180_000);
+    world.catchUp();
+    calm(world);
+    const plan = recoveryFor(world);
+    const recovery = await clock.run(play(world, plan.run, { allowDowntime: plan.allowDowntime }));
+    await clock.advance(30_000);
+    world.catchUp();
+    judgeRecovery(world, plan, recovery);
+    return finish(world.deployers.length, recovery);
+  } catch (error) {
+    monitor.violation('g', error instanceof Error ? (error.stack ?? error.message) : String(error));
+    return finish(world.deployers.length);
+  }
+}
+
+/** The story of a seed, played. A seed that failed fails again, in the same way. */
+export function runSeed(seed: number, options: { trace?: boolean } = {}): Promise<Report> {
+  return runScenario(scenarioOf(seed), options);
+}
+
+async function play(world: World, plan: RunPlan, force: { allowDowntime?: boolean } = {}): Promise<DeployResult | undefined> {
+  const { clock, monitor, story, balancer } = world;
+  if (plan.startMs > 0) await clock.sleep(plan.startMs);
+  const deployer = new Deployer(world, plan);
+  const { allowDowntime: told, ...rollout } = story.policy;
+  deployer.allowDowntime = force.allowDowntime ?? told;
+  const settings = settingsFor(
+    balancer === undefined ? { kind: 'droplet', id: 1_001 } : { kind: 'load_balancer', ref: balancer.name },
+    rollout,
+  );
+  const ports = {
+    cloud: new SimCloud(deployer),
+    shell: new SimShell(deployer),
+    clock: deployer.clock,
+    files: localFiles,
+    reporter: {
+      report: (event: Parameters<typeof monitor.reported>[1]) => {
+        world.catchUp();
+        world.note(`${deployer.name} ${JSON.stringify(event)}`);
+        monitor.reported(deployer, event);
+      },
+    },
+  };
+  const options = {
+    settings,
+    allowDowntime: deployer.allowDowntime,
+    deployer: { who: `${deployer.name}@ci`, url: 'https://ci.example.com/1' },
+    waitLockMs: plan.waitLockMs,
+    interrupted: deployer.interrupted.signal,
+    aborted: deployer.aborted.signal,
+  };
+  const run =
+    plan.command === 'heal'
+      ? heal(ports, options)
+      : deploy(ports, { ...options, imageTag: plan.tag, releaseRef: plan.tag, force: plan.force });
+  // Two hours, and half an hour a droplet: a bound that only an endless wait passes.
+  const bound = clock.sleep(2 * HOUR + (plan.waitLockMs > 0 ? HOUR * world.deployers.length * 2 : 0) + (world.droplets.size * HOUR) / 2);
+  const ended = await Promise.race([run, deployer.died, bound.then(() => 'too long' as const)]);
+  world.catchUp();
+  if (ended === undefined) {
+    monitor.tally('end: crashed');
+    return undefined;
+  }
+  deployer.exit();
+  if (ended === 'too long') {
+    monitor.violation('g', `${deployer.name} does not come to an end`);
+    return undefined;
+  }
+  judgeEnd(world, deployer, ended);
+  return ended;
+}
