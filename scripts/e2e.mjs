@@ -73,7 +73,7 @@ function cleanUp(folder) {
   const name = basename(folder);
   const hierarchies = ['/sys/fs/cgroup', ...readdirSync('/sys/fs/cgroup').map((entry) => `/sys/fs/cgroup/${entry}`)];
   for (const hierarchy of hierarchies) removeGroups(join(hierarchy, name));
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 }
 
 /** Control groups are removed one by one, the inner ones first. */
@@ -82,10 +82,18 @@ function removeGroups(path) {
   for (const entry of readdirSync(path, { withFileTypes: true })) {
     if (entry.isDirectory()) removeGroups(join(path, entry.name));
   }
-  try {
-    rmdirSync(path);
-  } catch (error) {
-    process.stderr.write(`left behind: ${path} (${error.code})\n`);
+  // Processes that were killed a moment ago may not have left it yet.
+  for (let tries = 1; ; tries += 1) {
+    try {
+      rmdirSync(path);
+      return;
+    } catch (error) {
+      if (tries === 50) {
+        process.stderr.write(`left behind: ${path} (${error.code})\n`);
+        return;
+      }
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+    }
   }
 }
 
