@@ -10,17 +10,28 @@ function balancerIs(status: 'active' | 'errored', fleet: SandboxFleet): void {
   fleet.region.world.balancer(fleet.region.balancerId).status = status;
 }
 
+/** Requests that are under way there are finished first: whoever scales in waits for that. */
+async function destroyWhenIdle(fleet: SandboxFleet, name: string): Promise<void> {
+  const id = idOf(fleet, name);
+  await fleet.region.balancer.until((backends) => backends.every(({ dropletId }) => dropletId !== id), 60_000);
+  await fleet.region.destroyDroplet(id);
+}
+
 const CASES: FaultCase[] = [
   {
     fault: 'a droplet is added to the balancer',
     at: { step: 'drain', droplet: 'web-1' },
     make: ({ region }) => region.world.addToBalancer(region.balancerId, [region.stagingDropletId]),
+    told: /staging came behind .* was not deployed to/,
     mend: ({ region }) => region.world.removeFromBalancer(region.balancerId, [region.stagingDropletId]),
   },
   {
     fault: 'a droplet that waits for its turn is taken from the balancer',
     at: { step: 'clear', droplet: 'web-1' },
     make: (fleet) => fleet.region.world.removeFromBalancer(fleet.region.balancerId, [idOf(fleet, 'web-2')]),
+    // Whoever took it had a reason: it is not put back.
+    mend: (fleet) => destroyWhenIdle(fleet, 'web-2'),
+    spoils: true,
     byDefault: true,
   },
   {
@@ -35,7 +46,6 @@ const CASES: FaultCase[] = [
     make: (fleet) => fleet.region.destroyDroplet(idOf(fleet, 'web-1')),
     fails: { code: 'ssh-lost', says: /web-1/ },
     spoils: true,
-    byDefault: true,
   },
   {
     fault: 'the balancer is errored for some seconds',

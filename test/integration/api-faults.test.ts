@@ -6,6 +6,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { FaultEffect, FaultRule } from '../../src/sandbox/faults.js';
+import type { Timing } from '../../src/sandbox/records.js';
 import { deployThrough, type FaultCase, selected, titleOf } from './fault-case.js';
 import { fleetPool } from './fleet-pool.js';
 import { SandboxFleet } from './sandbox-fleet.js';
@@ -28,6 +29,17 @@ function faults(...rules: FaultRule[]): FaultCase['make'] {
   };
 }
 
+/** How late DigitalOcean follows what it has answered 204 to. */
+function late(timing: Partial<Timing>): FaultCase['make'] {
+  return ({ region }) => Object.assign(region.world.timing, timing);
+}
+
+function all(...makes: FaultCase['make'][]): FaultCase['make'] {
+  return (fleet) => {
+    for (const make of makes) make(fleet);
+  };
+}
+
 /** Each change meets it once. */
 function onEveryChange(effect: FaultEffect): FaultCase['make'] {
   return faults(...Object.values(CHANGES).map((on) => ({ on, do: effect })));
@@ -46,16 +58,19 @@ const later = (seconds: number) => String(Math.ceil(Date.now() / 1000) + seconds
 
 const TRANSIENT: FaultCase[] = [
   {
-    fault: 'every change fails in another way',
-    make: faults(
-      { on: CHANGES.record, do: 'lose-reply' },
-      { on: CHANGES.leave, do: { status: 502, applied: true } },
-      { on: CHANGES.rejoin, do: 'drop' },
-      { on: CHANGES.clear, do: { status: 500 } },
-      { on: { ...CHANGES.leave, nth: 2 }, do: busy },
-      { on: { ...CHANGES.rejoin, nth: 2 }, do: 'html' },
-      { on: { method: 'GET', nth: 9, count: 2 }, do: { status: 503 } },
-      { on: { method: 'GET', nth: 14 }, do: tooMany({ 'retry-after': '1' }) },
+    fault: 'every change fails in another way, and traffic follows late',
+    make: all(
+      late({ effectDelayMs: 1_500, apiDelayMs: 500 }),
+      faults(
+        { on: CHANGES.record, do: 'lose-reply' },
+        { on: CHANGES.leave, do: { status: 502, applied: true } },
+        { on: CHANGES.rejoin, do: 'drop' },
+        { on: CHANGES.clear, do: { status: 500 } },
+        { on: { ...CHANGES.leave, nth: 2 }, do: busy },
+        { on: { ...CHANGES.rejoin, nth: 2 }, do: 'html' },
+        { on: { method: 'GET', nth: 9, count: 2 }, do: { status: 503 } },
+        { on: { method: 'GET', nth: 14 }, do: tooMany({ 'retry-after': '1' }) },
+      ),
     ),
     byDefault: true,
   },
@@ -67,7 +82,6 @@ const TRANSIENT: FaultCase[] = [
   {
     fault: 'a change is never answered, though applied',
     make: faults({ on: CHANGES.leave, do: 'withhold-reply' }),
-    byDefault: true,
   },
   { fault: 'a change is never answered, and not applied', make: faults({ on: CHANGES.rejoin, do: 'hang' }) },
   { fault: 'a look is never answered', make: faults({ on: { method: 'GET', nth: 6 }, do: 'hang' }) },
@@ -80,18 +94,17 @@ const TRANSIENT: FaultCase[] = [
   { fault: 'the limit is reached, with no word on how long', make: onEveryChange(tooMany({ 'ratelimit-reset': '' })) },
   {
     fault: 'the balancer is busy after every change',
-    make: ({ region }) => Object.assign(region.world.timing, { busyMs: 2_000 }),
+    make: late({ busyMs: 2_000 }),
   },
   { fault: 'every call takes a second', make: faults({ on: {}, do: { delayMs: 1_000 } }) },
-  { fault: 'traffic follows at once', make: ({ region }) => Object.assign(region.world.timing, { effectDelayMs: 0 }) },
+  { fault: 'traffic follows at once', make: late({ effectDelayMs: 0 }) },
   {
     fault: 'traffic follows after a second',
-    make: ({ region }) => Object.assign(region.world.timing, { effectDelayMs: 1_000 }),
+    make: late({ effectDelayMs: 1_000 }),
   },
   {
     fault: 'traffic follows after five seconds, and the API shows it after two',
-    make: ({ region }) => Object.assign(region.world.timing, { effectDelayMs: 5_000, apiDelayMs: 2_000 }),
-    byDefault: true,
+    make: late({ effectDelayMs: 5_000, apiDelayMs: 2_000 }),
   },
 ];
 

@@ -47,7 +47,7 @@ export const CRASH_POINTS: CrashPoint[] = [
   { name: 'connect', step: 'connect', at: 'begins', byDefault: [] },
   { name: 'check', step: 'check', at: 'begins', byDefault: [] },
   { name: 'upload', step: 'upload', at: 'begins', byDefault: [] },
-  { name: 'pull', step: 'pull', at: 'begins', byDefault: ['second'] },
+  { name: 'pull', step: 'pull', at: 'begins', byDefault: [] },
   {
     name: 'record',
     step: 'record',
@@ -55,7 +55,7 @@ export const CRASH_POINTS: CrashPoint[] = [
     hold: call('POST', TAGGED, 'hang'),
     byDefault: [],
   },
-  { name: 'leave', step: 'leave', at: 'held', hold: call('DELETE', MEMBERS, 'hang'), byDefault: ['second'] },
+  { name: 'leave', step: 'leave', at: 'held', hold: call('DELETE', MEMBERS, 'hang'), byDefault: [] },
   {
     name: 'leave, done but not answered',
     step: 'leave',
@@ -63,15 +63,15 @@ export const CRASH_POINTS: CrashPoint[] = [
     hold: call('DELETE', MEMBERS, 'withhold-reply'),
     byDefault: ['first'],
   },
-  { name: 'drain', step: 'drain', at: 'begins', byDefault: ['second'] },
-  { name: 'switch', step: 'switch', at: 'begins', byDefault: ['first'] },
+  { name: 'drain', step: 'drain', at: 'begins', byDefault: [] },
+  { name: 'switch', step: 'switch', at: 'begins', byDefault: [] },
   {
     name: 'switch, containers half replaced',
     step: 'switch',
     at: newContainerRuns,
     byDefault: ['first'],
   },
-  { name: 'health', step: 'health', at: 'begins', byDefault: ['second'] },
+  { name: 'health', step: 'health', at: 'begins', byDefault: [] },
   { name: 'probe', step: 'probe', at: 'begins', byDefault: [] },
   { name: 'rejoin', step: 'rejoin', at: 'held', hold: call('POST', MEMBERS, 'hang'), byDefault: [] },
   {
@@ -81,7 +81,7 @@ export const CRASH_POINTS: CrashPoint[] = [
     hold: call('POST', MEMBERS, 'withhold-reply'),
     byDefault: ['second'],
   },
-  { name: 'settle', step: 'settle', at: 'begins', byDefault: ['first'] },
+  { name: 'settle', step: 'settle', at: 'begins', byDefault: [] },
   { name: 'clear', step: 'clear', at: 'begins', prepare: slowCommandsFrom('settle'), byDefault: [] },
   {
     name: 'clear, release confirmed',
@@ -91,7 +91,7 @@ export const CRASH_POINTS: CrashPoint[] = [
     hold: call('DELETE', TAGGED, 'hang', 1),
     byDefault: ['first'],
   },
-  { name: 'finish', step: 'finish', at: 'begins', once: true, byDefault: ['second'] },
+  { name: 'finish', step: 'finish', at: 'begins', once: true, byDefault: [] },
 ];
 
 /** Kills the deployer at the point; resolves when it is dead. */

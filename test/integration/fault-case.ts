@@ -3,7 +3,7 @@
  * `heal` makes whole once the fault is gone. Either way no request fails.
  */
 import { expect } from 'vitest';
-import type { Borrowed } from './fleet-pool.js';
+import { ALL, type Borrowed } from './fleet-pool.js';
 import { expectNoFailures, expectWhole } from './fleet-state.js';
 import { begins, when } from './moments.js';
 import type { CommandEnd, SandboxFleet } from './sandbox-fleet.js';
@@ -17,6 +17,8 @@ export interface FaultCase {
   make(fleet: SandboxFleet): unknown;
   /** Absent: the deploy succeeds all the same. */
   fails?: { code: string; says: RegExp; exit?: number /** Nothing had left rotation. */; untouched?: true };
+  /** A notice that it is told with. */
+  told?: RegExp;
   /** Undoes what `calm` does not. */
   mend?(fleet: SandboxFleet): unknown;
   /** Nobody should use the fleet after this. */
@@ -24,8 +26,6 @@ export interface FaultCase {
   /** Also run by plain `npm test`; `npm run test:matrix` runs all. */
   byDefault?: true;
 }
-
-export const ALL = process.env.TEST_MATRIX === 'all';
 
 export function selected(cases: readonly FaultCase[]): FaultCase[] {
   return cases.filter(({ byDefault }) => ALL || byDefault);
@@ -47,6 +47,7 @@ export async function deployThrough(one: FaultCase, { fleet, old, next, discard 
     expect(JSON.stringify(end.result?.error)).toMatch(says);
     if (untouched) expect(end.events.some(({ type }) => type === 'batch-started')).toBe(false);
   }
+  if (one.told) expect(noticesOf(end)).toMatch(one.told);
   await calm(fleet);
   await one.mend?.(fleet);
   if (one.fails !== undefined) {
@@ -70,6 +71,10 @@ export async function calm({ region }: SandboxFleet): Promise<void> {
   Object.assign(region.world.timing, { apiDelayMs: 0, effectDelayMs: 200, busyMs: 0 });
   region.world.balancer(region.balancerId).status = 'active';
   await Promise.all([...region.droplets.values()].map((droplet) => droplet.clearFaults()));
+}
+
+function noticesOf({ events }: CommandEnd): string {
+  return events.flatMap((event) => (event.type === 'notice' ? [event.message] : [])).join('\n');
 }
 
 /** What the command told, without the rows. */

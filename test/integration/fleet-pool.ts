@@ -1,6 +1,6 @@
 /**
  * Some fleets that many tests share: a test borrows one, does what it likes, and gives it back whole, on whichever
- * release. A deploy mostly waits, so several run at once: three are what two cores bear without making checks late.
+ * release. A deploy mostly waits, so two run at once in a file; with vitest's two workers that is what two cores bear without making checks late.
  */
 import { afterAll, vi } from 'vitest';
 import type { RegionOptions } from '../../src/sandbox/region.js';
@@ -17,7 +17,10 @@ export interface Borrowed {
   discard(): void;
 }
 
-const AT_ONCE = 3;
+const AT_ONCE = 2;
+/** All cases, not only those that plain `npm test` has the time for: `npm run test:matrix`. */
+export const ALL = process.env.TEST_MATRIX === 'all';
+
 /** On a machine that has other things to do. */
 const PATIENCE_MS = 300_000;
 const UNLIMITED = { perMinute: 1_000_000, perHour: 1_000_000 };

@@ -64,7 +64,6 @@ const LOST: FaultCase[] = [
     fault: 'a droplet falls silent for 25 s',
     at: { step: 'drain', droplet: 'web-2' },
     make: silentFor('web-2', 25),
-    byDefault: true,
   },
   { fault: 'the way to a droplet is slow', make: on('web-1', { sshLatencyMs: 150 }) },
   { fault: 'a droplet is slow to start commands', make: on('web-2', { execDelayMs: 400 }) },
