@@ -241,24 +241,29 @@ async function rollWithGrace(
   const { clock } = run.ports;
   const { interrupted, aborted } = session.options;
   const ended = new AbortController();
-  const graceOver = new AbortController();
+  const stop = new AbortController();
   const onInterrupt = () =>
     void clock.sleep(run.settings.rollout.interruptGraceMs, ended.signal).then(() => {
-      if (!ended.signal.aborted) graceOver.abort();
+      if (!ended.signal.aborted) stop.abort();
     });
-  if (interrupted.aborted) onInterrupt();
-  else interrupted.addEventListener('abort', onInterrupt, { once: true, signal: ended.signal });
+  whenAborted(interrupted, onInterrupt, ended.signal);
+  whenAborted(aborted, () => stop.abort(), ended.signal);
   try {
     return await roll(run, session.sites, start, {
       release,
       previous,
       interrupted,
-      aborted: AbortSignal.any([aborted, graceOver.signal]),
+      aborted: stop.signal,
       onState: (state) => tellChangedRows(session, state, release),
     });
   } finally {
     ended.abort();
   }
+}
+
+function whenAborted(signal: AbortSignal, act: () => void, until: AbortSignal): void {
+  if (signal.aborted) act();
+  else signal.addEventListener('abort', act, { once: true, signal: until });
 }
 
 function tellChangedRows(session: Session, state: RolloutState, release: ReleaseRecord): void {
