@@ -1,4 +1,7 @@
-/** Where a deployer can die, to the call: before its request is applied, after it without an answer, half-way through. */
+/**
+ * Where a deployer can die, to the call: before its request is applied, after it without an answer, half-way through.
+ * The end of a step is the beginning of the next one: `heal` remembers nothing, and finds the same.
+ */
 import { vi } from 'vitest';
 import type { FaultRule } from '../../src/sandbox/faults.js';
 import { begins, when } from './moments.js';
