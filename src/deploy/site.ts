@@ -17,6 +17,8 @@ export interface Site {
   door?: DoorWatch;
   /** Whether the balancer was heard at the door while the droplet was in rotation; absent when nobody listened then. */
   heard?: boolean;
+  /** Since it left: whether the balancer is known to have let go of it. */
+  letGo?: boolean;
   /** Connections a second just before it left. */
   rateBefore?: number;
   /** Services of the release that it is being switched to, or runs. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Fleet, step } from './lab/fleet.js';
+import { step } from './lab/command.js';
+import { Fleet } from './lab/fleet.js';
 
 const NO_FAILURE = { failed: 0, failures: [] };
 

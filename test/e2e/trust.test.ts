@@ -1,6 +1,7 @@
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Fleet, step, TOKEN } from './lab/fleet.js';
+import { step } from './lab/command.js';
+import { Fleet, TOKEN } from './lab/fleet.js';
 import { SECRET_KEY } from './lab/project.js';
 import { PRIVATE_REGISTRY, REGISTRY, REGISTRY_LOGIN } from './lab/region.js';
 import { moveTag } from './lab/registry.js';

@@ -1,6 +1,7 @@
 /** start-up.sh up on a droplet: state.json is written, and the containers become those of the release. */
-import type { Done, Execution } from './droplet-commands.js';
+
 import { look } from './containers.js';
+import type { Done, Execution } from './droplet-commands.js';
 import { servicesOf } from './project.js';
 
 /** Stopping and starting containers, in ms. */
@@ -40,7 +41,12 @@ export function composeUp(
   droplet.containers = [...kept, ...made];
   const failing = made.find((container) => container.behaviour.kind === 'does-not-start');
   if (failing) {
-    return { code: 1, stdout: `Error response from daemon: ${failing.service} failed to start`, stderr: '', ms: RECREATING_MS };
+    return {
+      code: 1,
+      stdout: `Error response from daemon: ${failing.service} failed to start`,
+      stderr: '',
+      ms: RECREATING_MS,
+    };
   }
   return { code: 0, stdout: '', stderr: '', ms: made.length > 0 ? RECREATING_MS : 0 };
 }

@@ -63,7 +63,9 @@ export function look(container: Container, at: number): Look {
   const ill = at >= container.illFrom && at < container.illUntil;
   const seen = behave(container.behaviour, age, startedAt);
   if (!ill || seen.state !== 'running') return container.checked ? seen : withoutHealth(seen);
-  return container.checked ? { ...seen, health: 'unhealthy', answers: false } : { ...withoutHealth(seen), answers: false };
+  return container.checked
+    ? { ...seen, health: 'unhealthy', answers: false }
+    : { ...withoutHealth(seen), answers: false };
 }
 
 function withoutHealth(seen: Look): Look {
@@ -93,7 +95,11 @@ function behave(behaviour: Behaviour, age: number, startedAt: number): Look {
     }
     case 'sickens': {
       const sick = age >= behaviour.afterMs;
-      return running(startedAt, sick ? 'unhealthy' : age >= behaviour.readyMs ? 'healthy' : 'starting', !sick && age >= behaviour.readyMs);
+      return running(
+        startedAt,
+        sick ? 'unhealthy' : age >= behaviour.readyMs ? 'healthy' : 'starting',
+        !sick && age >= behaviour.readyMs,
+      );
     }
     case 'hiccups': {
       const again = age >= behaviour.afterMs;
@@ -131,6 +137,9 @@ export function inspect(container: Container, at: number, skewMs: number): strin
     seen.health === undefined
       ? ''
       : `,"Health":{"Status":"${seen.health}","Log":[{"Output":"${seen.health === 'healthy' ? 'ok' : 'connection refused'}\\n"}]}`;
-  const ports = container.published && up ? '{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"80"},{"HostIp":"::","HostPort":"80"}]}' : '{}';
+  const ports =
+    container.published && up
+      ? '{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"80"},{"HostIp":"::","HostPort":"80"}]}'
+      : '{}';
   return `{"Id":"${container.id}","Image":"${container.imageId}","RestartCount":${seen.restarts},"State":{"Status":"${seen.state}","OOMKilled":${seen.oomKilled},"ExitCode":${seen.exitCode},"Error":"","Pid":${up ? container.pid : 0},"StartedAt":"${started}"${health}},"Config":{"Image":"${container.reference}","Labels":{"com.docker.compose.service":"${container.service}"}},"HostConfig":{"RestartPolicy":{"Name":"unless-stopped"},"NetworkMode":"shop_default"},"NetworkSettings":{"Ports":${ports}}}`;
 }

@@ -141,7 +141,12 @@ export function openConnections(world: World, droplet: Droplet, at: number): num
 }
 
 /** Who can be seen in the socket tables: open connections, and for a minute those that have ended. */
-export function recentPeers(world: World, droplet: Droplet, startedAt: number, at: number): { peer: string; open: boolean }[] {
+export function recentPeers(
+  world: World,
+  droplet: Droplet,
+  startedAt: number,
+  at: number,
+): { peer: string; open: boolean }[] {
   const { rate, requestMs } = world.story.load;
   const peers: { peer: string; open: boolean }[] = [];
   for (const check of droplet.plane.recentChecks) {

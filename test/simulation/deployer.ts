@@ -5,9 +5,9 @@
 import type { Clock } from '../../src/ports.js';
 import type { DeployResult } from '../../src/rollout/model.js';
 import { Knowledge } from './knowledge.js';
+import type { Link } from './link.js';
 import { type Random, random, upTo } from './random.js';
 import type { CallName, FaultKind, RunPlan } from './scenario.js';
-import type { Link } from './link.js';
 import type { World } from './world.js';
 
 export interface Trouble {

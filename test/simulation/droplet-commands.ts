@@ -5,11 +5,11 @@
 import type { ReleaseRecord } from '../../src/deploy/release.js';
 import { NOT_HOLDER } from '../../src/deploy/remote/lease-command.js';
 import type { RemoteCommand } from '../../src/ports.js';
+import { composeUp } from './compose-up.js';
 import { inspect } from './containers.js';
 import { advance, counted, doorContainer, openConnections, recentPeers } from './data-plane.js';
 import type { Deployer } from './deployer.js';
 import { APP, CHECKSUMS, composeConfig, digestOf, imageIdOf } from './project.js';
-import { composeUp } from './compose-up.js';
 import type { Droplet, World } from './world.js';
 
 export interface Done {
@@ -41,7 +41,8 @@ const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
   containers: ({ world, droplet }) => {
     // It waits for a daemon that is only being restarted.
     const down = Math.max(0, droplet.dockerDownUntil - world.time);
-    if (down > DOCKER_BACK_WITHIN_MS) return { ...bad('Cannot connect to the Docker daemon'), ms: DOCKER_BACK_WITHIN_MS };
+    if (down > DOCKER_BACK_WITHIN_MS)
+      return { ...bad('Cannot connect to the Docker daemon'), ms: DOCKER_BACK_WITHIN_MS };
     return ok(containersText(world, droplet), down);
   },
   door,
@@ -190,7 +191,10 @@ function pull({ droplet, deployer, world }: Execution, { release, images, pinned
   );
   if (found.includes(undefined)) return bad('manifest unknown');
   for (const reference of found) droplet.disk.images.add(imageIdOf(String(reference)));
-  const answer = found.map((reference) => ({ Id: imageIdOf(String(reference)), RepoDigests: [digestOf(String(reference))] }));
+  const answer = found.map((reference) => ({
+    Id: imageIdOf(String(reference)),
+    RepoDigests: [digestOf(String(reference))],
+  }));
   return ok(`${JSON.stringify(answer)}\n`, 800);
 }
 

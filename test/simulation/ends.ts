@@ -31,8 +31,10 @@ function judgeRow(world: World, row: StatusRow, release: string, good: boolean):
   if (!isDone && !good) return;
   const where = `${row.name} is said to be ${row.outcome}`;
   const expected = row.outcome === 'reverted' ? row.release : release;
-  if (droplet.disk.current !== expected) monitor.violation('d', `${where} on ${expected}, and current is ${droplet.disk.current}`);
-  if (phaseOf(droplet) !== `${expected} verified`) monitor.violation('d', `${where}, and its state is ${phaseOf(droplet)}`);
+  if (droplet.disk.current !== expected)
+    monitor.violation('d', `${where} on ${expected}, and current is ${droplet.disk.current}`);
+  if (phaseOf(droplet) !== `${expected} verified`)
+    monitor.violation('d', `${where}, and its state is ${phaseOf(droplet)}`);
   if (!runs(droplet, expected)) monitor.violation('d', `${where}, and does not run ${expected}`);
   if (balancer === undefined) return;
   if (!world.isMember(droplet)) monitor.violation('d', `${where}, and is out of rotation`);

@@ -1,6 +1,7 @@
 /** The lease's lock on a droplet, and the process that holds it for as long as it is spoken to. */
-import { ShellError } from '../../src/errors.js';
+
 import { FAREWELL, HEARD, LEASE_SILENCE_SECONDS } from '../../src/deploy/remote/lease-command.js';
+import { ShellError } from '../../src/errors.js';
 import type { HeldProcess } from '../../src/ports.js';
 import type { Deployer } from './deployer.js';
 import type { Link, OnLink } from './link.js';

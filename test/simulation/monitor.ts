@@ -30,7 +30,8 @@ export interface Violation {
 }
 
 /** Docker's commands that remove what do-deploy has not made. */
-const DESTRUCTIVE = /\b(system|volume|image|container|network|builder)\s+prune|--volumes|\bcompose\b[^\n]*\bdown\b|\bvolume\s+rm|\bdown\s+-v/;
+const DESTRUCTIVE =
+  /\b(system|volume|image|container|network|builder)\s+prune|--volumes|\bcompose\b[^\n]*\bdown\b|\bvolume\s+rm|\bdown\s+-v/;
 
 /** Commands that change what a droplet runs, or what do-deploy knows of it. */
 const CHANGES = new Set(['switch', 'confirm', 'mark-out', 'clear-mark', 'finish']);
@@ -196,7 +197,8 @@ export class Monitor {
 
   releasesRemoved(droplet: Droplet, releases: readonly string[]): void {
     const { disk } = droplet;
-    const state = disk.state === undefined ? undefined : (JSON.parse(disk.state) as { release: string; previous?: string });
+    const state =
+      disk.state === undefined ? undefined : (JSON.parse(disk.state) as { release: string; previous?: string });
     for (const id of releases) {
       if (id === disk.current || id === state?.release || id === state?.previous) {
         this.violation('i', `${id} is removed from ${droplet.name}, which needs it`);

@@ -128,10 +128,7 @@ export function earlierRelease(app: AppKind, tag: string, at: number): ReleaseRe
     files: FILES,
   };
   const images = Object.fromEntries(
-    services.map(({ name, image }) => [
-      name,
-      { reference: image, pinned: digestOf(image), imageId: imageIdOf(image) },
-    ]),
+    services.map(({ name, image }) => [name, { reference: image, pinned: digestOf(image), imageId: imageIdOf(image) }]),
   );
   const time = new Date(at).toISOString();
   const id = `${time.replace(/[-:]|\.\d+/g, '')}-${tag}`;
@@ -144,10 +141,7 @@ export function earlierRelease(app: AppKind, tag: string, at: number): ReleaseRe
   return record;
 }
 
-export function settingsFor(
-  target: Settings['target'],
-  rollout: Settings['rollout'],
-): Settings {
+export function settingsFor(target: Settings['target'], rollout: Settings['rollout']): Settings {
   const token = new Secret(TOKEN);
   const password = new Secret(PASSWORD);
   return {
@@ -156,7 +150,13 @@ export function settingsFor(
     imageTag: 'latest',
     apiUrl: 'https://api.digitalocean.com/v2',
     token,
-    ssh: { user: 'root', port: 22, knownHostsPath: '/home/ann/.ssh/known_hosts', hostKeys: 'accept-new', address: 'public' },
+    ssh: {
+      user: 'root',
+      port: 22,
+      knownHostsPath: '/home/ann/.ssh/known_hosts',
+      hostKeys: 'accept-new',
+      address: 'public',
+    },
     target,
     root: '/project',
     composeFiles: COMPOSE_FILES,

@@ -59,7 +59,9 @@ function isClear({ story }: World): boolean {
   const { image, onlyOn, policy } = story;
   switch (image.kind) {
     case 'good':
-      return image.readyMs < policy.healthTimeoutMs / 2 || (image.readyMs > policy.healthTimeoutMs && onlyOn === undefined);
+      return (
+        image.readyMs < policy.healthTimeoutMs / 2 || (image.readyMs > policy.healthTimeoutMs && onlyOn === undefined)
+      );
     case 'never-healthy':
     case 'wrong-answer':
     case 'does-not-start':

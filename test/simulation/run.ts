@@ -68,7 +68,11 @@ export function runSeed(seed: number, options: { trace?: boolean } = {}): Promis
   return runScenario(scenarioOf(seed), options);
 }
 
-async function play(world: World, plan: RunPlan, force: { allowDowntime?: boolean } = {}): Promise<DeployResult | undefined> {
+async function play(
+  world: World,
+  plan: RunPlan,
+  force: { allowDowntime?: boolean } = {},
+): Promise<DeployResult | undefined> {
   const { clock, monitor, story, balancer } = world;
   if (plan.startMs > 0) await clock.sleep(plan.startMs);
   const deployer = new Deployer(world, plan);
@@ -104,7 +108,9 @@ async function play(world: World, plan: RunPlan, force: { allowDowntime?: boolea
       ? heal(ports, options)
       : deploy(ports, { ...options, imageTag: plan.tag, releaseRef: plan.tag, force: plan.force });
   // Two hours, and half an hour a droplet: a bound that only an endless wait passes.
-  const bound = clock.sleep(2 * HOUR + (plan.waitLockMs > 0 ? HOUR * world.deployers.length * 2 : 0) + (world.droplets.size * HOUR) / 2);
+  const bound = clock.sleep(
+    2 * HOUR + (plan.waitLockMs > 0 ? HOUR * world.deployers.length * 2 : 0) + (world.droplets.size * HOUR) / 2,
+  );
   const ended = await Promise.race([run, deployer.died, bound.then(() => 'too long' as const)]);
   world.catchUp();
   if (ended === undefined) {

@@ -115,7 +115,11 @@ const fleet = fc.oneof(
 );
 
 const ready = fc.integer({ min: 200, max: 6_000 });
-const good = fc.record({ kind: fc.constant('good' as const), answersMs: fc.integer({ min: 100, max: 1_000 }), readyMs: ready });
+const good = fc.record({
+  kind: fc.constant('good' as const),
+  answersMs: fc.integer({ min: 100, max: 1_000 }),
+  readyMs: ready,
+});
 
 const bad: fc.Arbitrary<Behaviour> = fc.oneof(
   fc.record({
@@ -130,8 +134,16 @@ const bad: fc.Arbitrary<Behaviour> = fc.oneof(
     oom: fc.boolean(),
   }),
   fc.record({ kind: fc.constant('crash-loop' as const), everyMs: fc.constantFrom(700, 2_000, 6_000) }),
-  fc.record({ kind: fc.constant('sickens' as const), readyMs: ready, afterMs: fc.integer({ min: 6_000, max: 60_000 }) }),
-  fc.record({ kind: fc.constant('hiccups' as const), readyMs: ready, afterMs: fc.integer({ min: 6_000, max: 40_000 }) }),
+  fc.record({
+    kind: fc.constant('sickens' as const),
+    readyMs: ready,
+    afterMs: fc.integer({ min: 6_000, max: 60_000 }),
+  }),
+  fc.record({
+    kind: fc.constant('hiccups' as const),
+    readyMs: ready,
+    afterMs: fc.integer({ min: 6_000, max: 40_000 }),
+  }),
   fc.record({ kind: fc.constant('wrong-answer' as const), readyMs: ready }),
   fc.constant({ kind: 'does-not-start' as const }),
   fc.record({ kind: fc.constant('good' as const), answersMs: fc.constant(500), readyMs: fc.constant(200_000) }),
@@ -291,7 +303,17 @@ export const scenario: fc.Arbitrary<Scenario> = fleet.chain((size) =>
       seed: fc.integer({ min: 0, max: 0x7fff_ffff }),
       target: size > 10 ? fc.constant('tag' as const) : fc.constantFrom('ids' as const, 'ids' as const, 'tag' as const),
       single: fc.integer({ min: 0, max: 99 }),
-      start: fc.constantFrom<Scenario['start'][]>('managed', 'managed', 'managed', 'managed', 'managed', 'managed', 'managed', 'legacy', 'empty'),
+      start: fc.constantFrom<Scenario['start'][]>(
+        'managed',
+        'managed',
+        'managed',
+        'managed',
+        'managed',
+        'managed',
+        'managed',
+        'legacy',
+        'empty',
+      ),
       app: fc.constantFrom<AppKind[]>('single', 'single', 'single', 'pair', 'pair', 'full'),
       image: fc.oneof({ weight: 5, arbitrary: good }, { weight: 3, arbitrary: bad }),
       onlyOn: sometimes(fc.nat({ max: size - 1 }), 3),
@@ -304,7 +326,16 @@ export const scenario: fc.Arbitrary<Scenario> = fleet.chain((size) =>
         rate: fc.constantFrom(0, 0, 0, 0.3, 2, 10, 50),
         requestMs: fc.constantFrom(20, 20, 200, 2_000, 8_000, 45_000),
       }),
-      instrument: fc.constantFrom<Scenario['instrument'][]>('counters', 'counters', 'counters', 'counters', 'counters', 'sockets', 'none', 'deaf'),
+      instrument: fc.constantFrom<Scenario['instrument'][]>(
+        'counters',
+        'counters',
+        'counters',
+        'counters',
+        'counters',
+        'sockets',
+        'none',
+        'deaf',
+      ),
       delays: fc.record({
         showMs: fc.constantFrom(0, 500, 3_000, 20_000),
         effectMs: fc.constantFrom(0, 1_000, 5_000, 5_000),

@@ -3,7 +3,7 @@
  * have been repeated, and what still fails comes as the CloudError that the adapter would throw.
  */
 import { CloudError } from '../../src/errors.js';
-import type { Droplet as CloudDroplet, Cloud, LoadBalancer } from '../../src/ports.js';
+import type { Cloud, Droplet as CloudDroplet, LoadBalancer } from '../../src/ports.js';
 import { changeMembership } from './data-plane.js';
 import { type Deployer, never, type Trouble } from './deployer.js';
 import { BALANCER_PORT } from './project.js';

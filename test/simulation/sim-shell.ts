@@ -37,7 +37,8 @@ export class SimShell implements RemoteShell {
       deployer.die();
       return await never;
     }
-    if (trouble?.kind === 'slow' || trouble?.kind === 'drop') await deployer.wait(Math.floor(trouble.roll * CONNECT_MS));
+    if (trouble?.kind === 'slow' || trouble?.kind === 'drop')
+      await deployer.wait(Math.floor(trouble.roll * CONNECT_MS));
     const droplet = world.droplets.get(host.id);
     const failed = trouble?.kind === 'no' || trouble?.kind === 'maybe' || trouble?.kind === 'fails';
     if (failed || droplet === undefined || !isReachable(deployer, droplet)) {
@@ -52,7 +53,10 @@ export class SimShell implements RemoteShell {
 function isReachable(deployer: Deployer, droplet: Droplet): boolean {
   const { time } = deployer.world;
   return (
-    !droplet.destroyed && droplet.status === 'active' && time >= droplet.sshRefusedUntil && time >= deployer.sshAwayUntil
+    !droplet.destroyed &&
+    droplet.status === 'active' &&
+    time >= droplet.sshRefusedUntil &&
+    time >= deployer.sshAwayUntil
   );
 }
 

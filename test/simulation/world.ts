@@ -2,9 +2,10 @@
  * The simulated world: droplets, a balancer, and what is on every disk. Plain data and an agenda of what is still to
  * come. Nothing happens between two looks at it, so the agenda is worked off when somebody looks.
  */
+
+import type { ReleaseRecord } from '../../src/deploy/release.js';
 import type { HealthCheck } from '../../src/ports.js';
 import { VirtualClock } from '../support/virtual-clock.js';
-import type { ReleaseRecord } from '../../src/deploy/release.js';
 import { type Container, isFine, look } from './containers.js';
 import { newPlane, type Plane } from './data-plane.js';
 import type { Deployer } from './deployer.js';
@@ -182,7 +183,13 @@ export class World {
     if (older === undefined || current === undefined) return;
     droplet.disk.current = current.id;
     const since = new Date(START - DAY).toISOString();
-    droplet.disk.state = JSON.stringify({ release: current.id, phase: 'verified', previous: older.id, run: 'before', since });
+    droplet.disk.state = JSON.stringify({
+      release: current.id,
+      phase: 'verified',
+      previous: older.id,
+      run: 'before',
+      since,
+    });
   }
 
   #enrol(droplet: Droplet, balancer: Balancer): void {
@@ -195,7 +202,8 @@ export class World {
     droplet.plane.good = answers ? 100 : 0;
     droplet.plane.nextCheck = START + Math.floor(this.chance() * balancer.check.intervalSeconds * 1_000);
     // Requests have been coming for long; only the last minute of them can matter.
-    if (answers) droplet.plane.periods.push({ from: START - 60_000 - this.chance() * 1_000, to: Number.POSITIVE_INFINITY });
+    if (answers)
+      droplet.plane.periods.push({ from: START - 60_000 - this.chance() * 1_000, to: Number.POSITIVE_INFINITY });
   }
 
   newContainer(
@@ -210,9 +218,7 @@ export class World {
       service: service.name,
       imageId: imageIdOf(service.image),
       reference: digestOf(service.image),
-      behaviour: service.oneShot
-        ? { kind: 'one-shot', afterMs: 1_500, code: 0 }
-        : this.#behaviourOf(service, droplet),
+      behaviour: service.oneShot ? { kind: 'one-shot', afterMs: 1_500, code: 0 } : this.#behaviourOf(service, droplet),
       checked: service.checked,
       published: service.published,
       pid: 1_000 + this.#containers,

@@ -12,17 +12,24 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
   const { drainTimeoutMs } = run.settings.rollout;
   const interval = (run.target.healthCheck?.intervalSeconds ?? 0) * 1_000;
   await lookAtSite(site, run.settings.app);
-  if (doorPorts(site.containers, run.target.ports).length === 0) return 'nothing to drain';
+  if (doorPorts(site.containers, run.target.ports).length === 0) {
+    site.letGo = true;
+    return 'nothing to drain';
+  }
 
   const watch = await listen(site, run.target, clock);
   // Listened to while the droplet was in rotation, and nothing heard: this instrument does not show the balancer.
   const instrument = site.heard === false ? 'none' : watch.instrument;
-  if (instrument === 'none') return await drainByTime(run, interval + lateness(interval));
+  if (instrument === 'none') {
+    const told = await drainByTime(run, interval + lateness(interval));
+    site.letGo = !run.signal.aborted;
+    return told;
+  }
 
   const silence = provingSilence(instrument, site.rateBefore ?? 0, interval);
-  const letGo = await balancerLetsGo(site, run, watch, silence, drainTimeoutMs + interval);
+  site.letGo = await balancerLetsGo(site, run, watch, silence, drainTimeoutMs + interval);
   const open = await connectionsEnd(site, run, watch, clock.now() + drainTimeoutMs);
-  return describe(instrument, letGo, open);
+  return describe(instrument, site.letGo, open);
 }
 
 async function balancerLetsGo(

@@ -5,7 +5,7 @@
 import { DeployError } from '../../errors.js';
 import { judgeHealth, restartedSince } from '../../rollout/health.js';
 import type { StepContext } from '../context.js';
-import { doorPorts, lateness } from '../door.js';
+import { doorPorts, EFFECT_LAG_MS, lateness } from '../door.js';
 import type { Site } from '../site.js';
 import { listen, lookAtSite } from '../watch-door.js';
 import { sinceThen, unhealthy } from './health.js';
@@ -31,6 +31,15 @@ export async function settle(site: Site, run: StepContext): Promise<string | und
       throw new DeployError('unhealthy', `${restarted} restarted after it had been healthy.`, {
         droplet: site.host.name,
         hint: 'Mend the image or its settings, then deploy again.',
+      });
+    }
+    if (
+      verdict.kind === 'waiting' &&
+      clock.now() - started >= run.settings.rollout.healthTimeoutMs + EFFECT_WITHIN_MS
+    ) {
+      throw new DeployError('health-timeout', `No longer healthy after it had been: ${verdict.detail}.`, {
+        droplet: site.host.name,
+        hint: 'Look at its containers: docker ps -a',
       });
     }
     const wait = await remaining(site, run, started);
@@ -60,7 +69,7 @@ async function remaining(
   const readable =
     watch !== undefined && watch.instrument !== 'none' && doorPorts(site.containers, run.target.ports).length > 0;
   if (!readable) {
-    const wholeMs = check.healthyThreshold * interval + lateness(interval) + 5_000;
+    const wholeMs = check.healthyThreshold * interval + lateness(interval) + EFFECT_LAG_MS;
     return { ms: started + wholeMs - clock.now(), detail: 'giving the balancer time for its checks' };
   }
   const { firstArrivalAt, arrivals } = watch;
@@ -74,7 +83,9 @@ async function remaining(
     const detail = firstArrivalAt === undefined ? 'waiting for the balancer’s first check' : 'the balancer is checking';
     return { ms: interval, detail };
   }
-  const sure = firstArrivalAt + (check.healthyThreshold - 1) * interval + lateness(interval);
+  // Before it has let go, its first checks may be the last of before: it is about to leave and to come again.
+  const again = site.letGo === false ? EFFECT_LAG_MS + interval : 0;
+  const sure = firstArrivalAt + again + (check.healthyThreshold - 1) * interval + lateness(interval);
   return { ms: sure - clock.now(), detail: 'the balancer is checking' };
 }
 

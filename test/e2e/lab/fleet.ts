@@ -1,17 +1,17 @@
 /** Droplets, DigitalOcean's API and a balancer in front, a project to deploy, and the real command as a process. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DeployEvent, DeployResult } from '../../../src/rollout/model.js';
 import { ApiServer } from '../../../src/sandbox/api/server.js';
 import { Load, type LoadOptions } from '../../../src/sandbox/load.js';
 import type { BalancerRecord, HealthCheckRecord, Timing } from '../../../src/sandbox/records.js';
 import { World } from '../../../src/sandbox/world.js';
+import { type CommandEnd, type RunningCommand, startCommand } from './command.js';
 import { HaProxy } from './haproxy.js';
 import { Machine } from './machine.js';
 import { must } from './processes.js';
 import { Project } from './project.js';
-import { inRoot, MAIN } from './region.js';
+import { inRoot } from './region.js';
 
 export interface FleetOptions extends Partial<Timing> {
   /** Default 3. */
@@ -23,25 +23,6 @@ export interface FleetOptions extends Partial<Timing> {
   diskMegabytes?: number;
   /** Over the project's config/deploy.yml. */
   settings?: Record<string, unknown>;
-}
-
-export interface CommandEnd {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-  stdout: string;
-  stderr: string;
-  events: DeployEvent[];
-  result?: DeployResult;
-}
-
-export interface RunningCommand {
-  child: ChildProcess;
-  events: DeployEvent[];
-  /** Called for each event as it comes. */
-  onEvent(listener: (event: DeployEvent) => void): void;
-  /** The first event that fits, also one that has come already; rejects when the command ends without it. */
-  event(fits: (event: DeployEvent) => boolean): Promise<DeployEvent>;
-  ended: Promise<CommandEnd>;
 }
 
 export const TOKEN = 'dop_v1_e2e-token-93d2c7';
@@ -156,61 +137,16 @@ export class Fleet {
     return this.start(['deploy', 'production', release, '--yes', '--json', ...more]);
   }
 
-  run(args: string[], options: { cwd?: string; env?: Record<string, string> } = {}): Promise<CommandEnd> {
-    return this.start(args, options).ended;
+  run(args: string[]): Promise<CommandEnd> {
+    return this.start(args).ended;
   }
 
-  /** Runs the command in the project's folder (or in `cwd`). */
-  start(args: string[], options: { cwd?: string; env?: Record<string, string> } = {}): RunningCommand {
-    const child = spawn(process.execPath, [MAIN, ...args], {
-      cwd: options.cwd ?? this.project.folder,
-      env: {
-        PATH: process.env.PATH ?? '',
-        HOME: join(this.#folder, 'home'),
-        CI: 'true',
-        NO_COLOR: '1',
-        ...options.env,
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    this.#children.add(child);
-    const events: DeployEvent[] = [];
-    const waiting = new Set<(event: DeployEvent) => void>();
-    const output = { stdout: '', stderr: '' };
-    let unread = '';
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      output.stdout += chunk;
-      if (!args.includes('--json')) return;
-      const lines = (unread + chunk).split('\n');
-      unread = lines.pop() ?? '';
-      for (const line of lines.filter(Boolean)) {
-        const event = JSON.parse(line) as DeployEvent;
-        events.push(event);
-        for (const listener of waiting) listener(event);
-      }
-    });
-    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-      output.stderr += chunk;
-    });
-    const ended = new Promise<CommandEnd>((settle) => {
-      child.on('close', (code, signal) => {
-        this.#children.delete(child);
-        const finished = events.find((event) => event.type === 'rollout-finished');
-        settle({ code, signal, ...output, events, ...(finished && { result: finished.result }) });
-      });
-    });
-    const event = (fits: (event: DeployEvent) => boolean) =>
-      new Promise<DeployEvent>((resolve, reject) => {
-        const listener = (one: DeployEvent) => {
-          if (!fits(one)) return;
-          waiting.delete(listener);
-          resolve(one);
-        };
-        waiting.add(listener);
-        events.forEach(listener);
-        void ended.then(() => reject(new Error(`the event never came:\n${output.stdout}\n${output.stderr}`)));
-      });
-    return { child, events, onEvent: (listener) => waiting.add(listener), event, ended };
+  /** Runs the command in the project's folder. */
+  start(args: string[]): RunningCommand {
+    const command = startCommand(args, { cwd: this.project.folder, home: join(this.#folder, 'home') });
+    this.#children.add(command.child);
+    void command.ended.then(() => this.#children.delete(command.child));
+    return command;
   }
 
   load(options: Partial<LoadOptions> = {}): Load {
@@ -255,11 +191,6 @@ export class Fleet {
     await Promise.all(this.machines.map((machine) => machine.stop()));
     await rm(this.#folder, { recursive: true, force: true });
   }
-}
-
-/** The event with which a step of a droplet begins (or ends). */
-export function step(type: 'step-started' | 'step-finished', droplet: string, name: string) {
-  return (event: DeployEvent) => event.type === type && event.droplet === droplet && event.step === name;
 }
 
 async function addUser(machine: Machine, user: string): Promise<void> {

@@ -1,4 +1,5 @@
-import type { Fleet, RunningCommand } from './fleet.js';
+import type { RunningCommand } from './command.js';
+import type { Fleet } from './fleet.js';
 
 /**
  * Notes what the balancer really does at the moments in which a deploy believes that it has let go of a droplet
