@@ -1,0 +1,220 @@
+/** scripts/start-up.sh, run as it runs on a droplet, with a `docker` that writes down what it was asked. */
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readRoot } from './markdown.js';
+
+const SCRIPT = 'scripts/start-up.sh';
+const PASSWORD = `it's "$HOME" \`id\``;
+const VARIABLES = {
+  APP: 'shop',
+  DEPLOY_ENV: 'production',
+  IMAGE_TAG: 'v2',
+  COMPOSE_FILES: 'compose/docker-compose.yml images.yml',
+  ENV_FILES: 'config/.env.common config/.env.production',
+};
+const COMPOSE =
+  'compose --project-name shop -f compose/docker-compose.yml -f images.yml --env-file config/.env.common --env-file config/.env.production';
+
+/** Appends its words to calls, its environment to env, and standard input of a login to stdin; fails where it is told to. */
+const DOCKER = `#!/bin/sh
+printf '%s\\n' "$*" >>"$LAB/calls"
+env >>"$LAB/env"
+if [ "$1" = login ]; then
+  cat >>"$LAB/stdin"
+  echo '{"auths":{}}' >"$DOCKER_CONFIG/config.json"
+  ls -A "$DOCKER_CONFIG" >"$LAB/docker-config"
+  if [ -e "$LAB/refuse-login" ]; then echo 'unauthorized: incorrect username or password' >&2; exit 1; fi
+fi
+if [ "$1" = compose ] && [ -e "$LAB/fail" ]; then echo 'no space left on device' >&2; exit 18; fi
+if [ "$1 $2" = 'image rm' ] && [ -e "$LAB/in-use" ]; then exit 1; fi
+exit 0
+`;
+
+let lab: string;
+/** Where a droplet keeps the app's releases; one is in use. */
+let releases: string;
+const CURRENT = '20261121T074500Z-v2';
+beforeEach(() => {
+  lab = mkdtempSync(join(tmpdir(), 'do-deploy-start-up-'));
+  releases = join(lab, 'home/do-deploy/shop/releases');
+  mkdirSync(join(releases, CURRENT, 'scripts'), { recursive: true });
+  for (const folder of ['bin', 'tmp']) mkdirSync(join(lab, folder));
+  writeFileSync(join(releases, CURRENT, SCRIPT), readRoot(SCRIPT));
+  writeFileSync(join(lab, 'bin/docker'), DOCKER);
+  chmodSync(join(lab, 'bin/docker'), 0o755);
+});
+afterEach(() => rmSync(lab, { recursive: true, force: true }));
+
+function run(args: string[], options: { input?: string; env?: Record<string, string> } = {}) {
+  const { status, stdout, stderr } = spawnSync('sh', [join(releases, CURRENT, SCRIPT), ...args], {
+    cwd: '/',
+    encoding: 'utf8',
+    input: options.input ?? '',
+    env: {
+      PATH: `${join(lab, 'bin')}:/usr/bin:/bin`,
+      HOME: join(lab, 'home'),
+      TMPDIR: join(lab, 'tmp'),
+      LAB: lab,
+      ...VARIABLES,
+      ...options.env,
+    },
+  });
+  return { status, stdout, stderr };
+}
+
+const lines = (name: string) =>
+  existsSync(join(lab, name)) ? readFileSync(join(lab, name), 'utf8').split('\n').filter(Boolean) : [];
+const REGISTRY = { REGISTRY_SERVER: 'ghcr.io', REGISTRY_USERNAME: 'me' };
+
+describe('start-up.sh pull', () => {
+  it('pulls the images of all compose files; without a registry there is no login', () => {
+    expect(run(['pull'])).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(lines('calls')).toEqual([`${COMPOSE} pull --quiet`]);
+  });
+
+  it('needs no env files', () => {
+    expect(run(['pull'], { env: { ENV_FILES: '' } }).status).toBe(0);
+    expect(lines('calls')).toEqual([
+      'compose --project-name shop -f compose/docker-compose.yml -f images.yml pull --quiet',
+    ]);
+  });
+
+  it('logs in with the password from standard input, in a configuration of its own that is gone afterwards', () => {
+    expect(run(['pull'], { input: `${PASSWORD}\n`, env: REGISTRY })).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(lines('calls')).toEqual(['login --username me --password-stdin ghcr.io', `${COMPOSE} pull --quiet`]);
+    expect(lines('stdin')).toEqual([PASSWORD]);
+    for (const name of ['calls', 'env']) expect(lines(name).join('\n')).not.toContain(PASSWORD);
+    const used = new Set(lines('env').filter((line) => line.startsWith('DOCKER_CONFIG=')));
+    expect([...used], 'the same one for both').toHaveLength(1);
+    expect(readdirSync(join(lab, 'tmp'))).toEqual([]);
+    expect(readdirSync(join(lab, 'home')), 'and the own one is untouched').toEqual(['do-deploy']);
+  });
+
+  it('finds the plugins beside the usual configuration', () => {
+    mkdirSync(join(lab, 'home/.docker/cli-plugins'), { recursive: true });
+    expect(run(['pull'], { env: REGISTRY }).status).toBe(0);
+    expect(lines('docker-config')).toContain('cli-plugins');
+    expect(existsSync(join(lab, 'home/.docker/cli-plugins')), 'only the link to them is removed').toBe(true);
+  });
+
+  it.each([
+    ['refuse-login', 77, 'unauthorized: incorrect username or password\n'],
+    ['fail', 18, 'no space left on device\n'],
+  ])('passes a failure on (%s), and leaves no credential either', (fault, status, stderr) => {
+    writeFileSync(join(lab, fault), '');
+    expect(run(['pull'], { input: PASSWORD, env: REGISTRY })).toEqual({ status, stdout: '', stderr });
+    expect(readdirSync(join(lab, 'tmp'))).toEqual([]);
+  });
+});
+
+describe('start-up.sh up', () => {
+  it('starts what is here and builds, pulls and keeps nothing else', () => {
+    expect(run(['up'])).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(lines('calls')).toEqual([`${COMPOSE} up --detach --no-build --pull never --remove-orphans`]);
+    expect(lines('env')).toEqual(expect.arrayContaining(['DEPLOY_ENV=production', 'IMAGE_TAG=v2']));
+  });
+
+  it('again replaces also what has not changed', () => {
+    expect(run(['up', 'again']).status).toBe(0);
+    expect(lines('calls')).toEqual([
+      `${COMPOSE} up --detach --no-build --pull never --remove-orphans --force-recreate`,
+    ]);
+    expect(run(['up', '--build'])).toMatchObject({
+      status: 64,
+      stderr: "start-up.sh up: unknown word '--build' (again)\n",
+    });
+  });
+
+  it('passes the exit code on', () => {
+    writeFileSync(join(lab, 'fail'), '');
+    expect(run(['up']).status).toBe(18);
+  });
+});
+
+describe('start-up.sh prune', () => {
+  const OLD = '20261001T000000Z-v1';
+  const IMAGE = `sha256:${'a'.repeat(64)}`;
+  beforeEach(() => mkdirSync(join(releases, OLD)));
+
+  it('removes the folders and images that it is given, and nothing by force', () => {
+    expect(run(['prune', OLD, IMAGE])).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(readdirSync(releases)).toEqual([CURRENT]);
+    expect(lines('calls')).toEqual([`image rm ${IMAGE}`]);
+  });
+
+  it('leaves an image that a release of another app still needs', () => {
+    const other = join(lab, 'home/do-deploy/blog/releases/20261101T000000Z-v7');
+    mkdirSync(other, { recursive: true });
+    writeFileSync(join(other, 'release.json'), JSON.stringify({ images: { app: { imageId: IMAGE } } }));
+    expect(run(['prune', OLD, IMAGE]).status).toBe(0);
+    expect(lines('calls')).toEqual([]);
+  });
+
+  it('leaves an image that a container uses', () => {
+    writeFileSync(join(lab, 'in-use'), '');
+    expect(run(['prune', IMAGE, OLD])).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(readdirSync(releases)).toEqual([CURRENT]);
+  });
+
+  it.each(['../../home', '/etc', '.', '..', '', 'a/b', '.hidden'])('refuses %j', (word) => {
+    expect(run(['prune', word, OLD])).toMatchObject({ status: 64, stdout: '' });
+    expect(readdirSync(releases)).toEqual([OLD, CURRENT]);
+    expect(lines('calls')).toEqual([]);
+  });
+});
+
+describe('start-up.sh', () => {
+  it.each([[[]], [['down']], [['--help']]])('with %j says which verbs there are, and does nothing', (args) => {
+    const { status, stderr } = run(args);
+    expect(status).toBeGreaterThan(0);
+    expect(stderr).toMatch(/pull.*up.*prune/);
+    expect(lines('calls')).toEqual([]);
+  });
+
+  it('reads no other variables than the documented ones', () => {
+    const text = readRoot(SCRIPT);
+    const documented = [...text.matchAll(/^# {3}([A-Z_]+(?:, [A-Z_]+)*) /gm)].flatMap(([, names = '']) =>
+      names.split(', '),
+    );
+    const read = [...text.replaceAll(/^ *#.*$/gm, '').matchAll(/\$\{?([A-Z_]+)/g)].map(([, name]) => name);
+    const standard = ['HOME', 'DOCKER_CONFIG'];
+    expect(new Set(read.filter((name) => !standard.includes(name ?? '')))).toEqual(
+      new Set(documented.filter((name) => !['DEPLOY_ENV', 'IMAGE_TAG'].includes(name))),
+    );
+    expect(text, 'those two are compose’s').toContain('export DEPLOY_ENV IMAGE_TAG');
+  });
+
+  const shellcheck = spawnSync('shellcheck', ['--version']).error === undefined;
+  it.skipIf(!shellcheck)('has nothing that shellcheck complains about', () => {
+    const { status, stdout } = spawnSync('shellcheck', [SCRIPT], { encoding: 'utf8' });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+  });
+});
+
+describe('nowhere in what runs on droplets', () => {
+  const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && !path.startsWith('sandbox'))
+    .map((path) => join('src', path));
+
+  it.each([SCRIPT, ...sources.filter((path) => /docker|compose/.test(readRoot(path)))])(
+    '%s: no prune, no volume',
+    (path) => {
+      const code = readRoot(path).replaceAll(/^ *(#|\/\/|\*|\/\*).*$/gm, '');
+      expect(code).not.toMatch(
+        /(system|volume|container|network|builder) prune|--volumes|\bdown\b[^\n]* -v|volume rm|rm -f.*volume/,
+      );
+    },
+  );
+});
