@@ -35,7 +35,8 @@ function befall(world: World, droplet: Droplet, { kind, forMs }: Happening): voi
       if (world.balancer === undefined || world.droplets.size < 3 || !world.isMember(droplet)) return;
       droplet.disturbed = true;
       if (world.balancer.tag !== undefined) droplet.tags.delete(world.balancer.tag);
-      return changeMembership(world, droplet, 'out');
+      changeMembership(world, droplet, 'out');
+      return;
     case 'destroyed':
       if (world.droplets.size < 3) return;
       destroy(world, droplet);
@@ -45,7 +46,8 @@ function befall(world: World, droplet: Droplet, { kind, forMs }: Happening): voi
       const newcomer = world.addDroplet('legacy', false);
       newcomer.disturbed = true;
       if (world.balancer.tag !== undefined) newcomer.tags.add(world.balancer.tag);
-      return changeMembership(world, newcomer, 'in');
+      changeMembership(world, newcomer, 'in');
+      return;
     }
     case 'ssh-refused':
       droplet.sshRefusedUntil = until;

@@ -293,7 +293,6 @@ export class World {
   }
 
   note(text: string): void {
-    (globalThis as any).LIVE?.(text);
     this.trace?.push(`${((this.#time - START) / 1_000).toFixed(3).padStart(9)} ${text}`);
   }
 
