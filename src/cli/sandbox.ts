@@ -22,8 +22,8 @@ export async function sandboxCommand(invocation: SandboxInvocation, context: Cli
   const region = await Region.start({
     folder: invocation.folder ?? `${context.cwd}/${FOLDER}`,
     droplets: invocation.droplets,
-    // Twice a second apart instead of ten, so that a deploy is a matter of seconds.
-    healthCheck: { intervalSeconds: 1, healthyThreshold: 2, unhealthyThreshold: 2, timeoutSeconds: 1 },
+    // Twice a second apart instead of ten, so that a deploy is a matter of seconds; patient with a busy machine.
+    healthCheck: { intervalSeconds: 1, healthyThreshold: 2, unhealthyThreshold: 2, timeoutSeconds: 5 },
     effectDelayMs: 300,
   });
   const project = await openProject(region);

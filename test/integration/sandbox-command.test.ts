@@ -11,7 +11,7 @@ it.concurrent('demo ends with the proof that no request failed', async (test) =>
   const folder = newFolder(test);
   const { ended } = new Command(test, ['sandbox', 'demo', '--droplets', '2', '--folder', folder], { cwd: folder });
   const { code, stdout, stderr } = await ended;
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect({ code, stderr }, stdout).toEqual({ code: 0, stderr: '' });
   const [version, proof, ...rest] = stdout.trimEnd().split('\n').slice(-2);
   expect(version).toBe('The balancer answers: shop v2');
   const [, failed, total] =
