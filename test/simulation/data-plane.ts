@@ -105,7 +105,7 @@ export function changeMembership(world: World, droplet: Droplet, wanted: 'in' | 
 function takeEffect(world: World, droplet: Droplet, balancer: Balancer, wanted: 'in' | 'out'): void {
   advance(world, droplet, world.time);
   const { plane } = droplet;
-  if (plane.member === (wanted === 'in')) return;
+  if (droplet.destroyed || plane.member === (wanted === 'in')) return;
   plane.member = wanted === 'in';
   plane.good = 0;
   plane.bad = 0;

@@ -24,6 +24,8 @@ function judgeRow(world: World, row: StatusRow, release: string, good: boolean):
   const droplet = world.droplets.get(row.id);
   if (droplet === undefined || droplet.destroyed || droplet.disturbed) return;
   monitor.tally(`row: ${row.outcome}`);
+  if (row.outcome === 'reverted') monitor.tally(`reverted: ${world.story.policy.onFailure}`);
+  if (row.outcome === 'deploy failed' && droplet.tags.has(world.ledgerTag())) monitor.tally('row: stranded');
   const isDone = row.outcome === 'deployed' || row.outcome === 'up to date' || row.outcome === 'reverted';
   if (good && row.outcome !== 'deployed' && row.outcome !== 'up to date' && row.outcome !== 'not deployed') {
     monitor.violation('d', `a good end, and ${row.name} is ${row.outcome}`);

@@ -159,7 +159,7 @@ const policy = (size: number) =>
       { weight: 10, arbitrary: fc.constant([1, 2, '50%']) },
       { weight: 6, arbitrary: fc.constant(['all']) },
     ),
-    minInRotation: fc.option(fc.integer({ min: 1, max: Math.max(1, size) }), { freq: 3, nil: undefined }),
+    minInRotation: sometimes(fc.integer({ min: 1, max: Math.max(1, size) }), 4),
     onFailure: fc.constantFrom<OnFailure[]>('revert-droplet', 'revert-droplet', 'revert-fleet', 'stop'),
     drainTimeoutMs: fc.constantFrom(2_000, 10_000, 30_000),
     healthTimeoutMs: fc.constantFrom(15_000, 30_000, 90_000),
@@ -206,9 +206,9 @@ const at = fc.integer({ min: 0, max: CALLS.length - 1 }).chain((index) => {
 /** Where a rollout changes something: most crashes and faults should fall there. */
 const atChange = fc.record({
   call: fc.constantFrom('add', 'remove', 'tag', 'untag', 'mark-out', 'switch', 'confirm'),
-  nth: fc.integer({ min: 0, max: 4 }),
+  nth: fc.constantFrom(0, 0, 0, 1, 1, 2, 3),
 });
-const anywhere = fc.oneof(at, atChange);
+const anywhere = fc.oneof({ weight: 1, arbitrary: at }, { weight: 2, arbitrary: atChange });
 const roll = fc.integer({ min: 0, max: 999 }).map((thousandths) => thousandths / 1_000);
 
 const plannedFault: fc.Arbitrary<PlannedFault> = fc
@@ -228,12 +228,11 @@ const crash: fc.Arbitrary<Crash> = fc
   .map(({ at: where, ...rest }) => ({ ...where, ...rest }));
 
 const interrupt = fc
-  .record({ at: anywhere, secondAfterMs: fc.option(fc.integer({ min: 0, max: 20_000 }), { nil: undefined, freq: 2 }) })
+  .record({ at: anywhere, secondAfterMs: sometimes(fc.integer({ min: 0, max: 20_000 }), 2) })
   .map(({ at: where, secondAfterMs }) => ({ ...where, ...(secondAfterMs !== undefined && { secondAfterMs }) }));
 
 /** One in `of` has it. */
 function sometimes<T>(arbitrary: fc.Arbitrary<T>, of: number): fc.Arbitrary<T | undefined> {
-  // `freq`: one in so many is nil; so it is turned round.
   return fc.integer({ min: 1, max: of }).chain((lot) => (lot === 1 ? arbitrary : fc.constant(undefined)));
 }
 
