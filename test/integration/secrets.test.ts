@@ -19,7 +19,9 @@ const REGISTRY = { username: 'deployer', password: `it's "$HOME" \\n; \`id\` & p
 const SECRET_KEY = 'zq-8417-the-shops-own-secret';
 const DATABASE_PASSWORD = 'db-0815-pass';
 const BASIC_AUTH = Buffer.from(`${REGISTRY.username}:${REGISTRY.password}`).toString('base64');
-const OUTSIDE_ENV_FILES = [TOKEN, REGISTRY.password, BASIC_AUTH];
+/** A part without quotes, which it keeps however a shell writes it. */
+const PART = 'pässwörd';
+const OUTSIDE_ENV_FILES = [TOKEN, REGISTRY.password, PART, BASIC_AUTH];
 const ALL = [...OUTSIDE_ENV_FILES, SECRET_KEY, DATABASE_PASSWORD];
 
 /** Every command line that a droplet ran over SSH, this machine's own too. */
