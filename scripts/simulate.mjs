@@ -57,7 +57,8 @@ async function simulate() {
   });
   const whole = (await Promise.all(ended)).every(Boolean);
 
-  if (values.tally) for (const [what, count] of [...happened].sort()) console.log(`${String(count).padStart(9)}  ${what}`);
+  if (values.tally)
+    for (const [what, count] of [...happened].sort()) console.log(`${String(count).padStart(9)}  ${what}`);
   console.log(
     `${sum.rollouts} rollouts in ${sum.stories} stories, ${rate()} a second on ${workers} processes: ${sum.failures} stories failed.`,
   );
