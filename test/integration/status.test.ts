@@ -1,4 +1,5 @@
 /** `do-deploy status` and `do-deploy staging`, as a newcomer meets them on a running sandbox. */
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { SandboxFleet } from './sandbox-fleet.js';
 
@@ -68,4 +69,26 @@ it('staging deploys one droplet by its id and touches no balancer; status withou
     expect.stringMatching(/^staging \S+ - \S+-v2 healthy$/),
     '',
   ]);
+});
+
+it('history and lock speak JSON as docs/events.md shows it', async () => {
+  const document = readFileSync('docs/events.md', 'utf8');
+  const shown = (type: string) =>
+    JSON.parse(document.split('\n').find((line) => line.includes(`"type":"${type}"`)) ?? '');
+  const [line] = (await fleet.run(['history', 'sandbox', '--json'])).events;
+  expect(Object.keys(line ?? {})).toEqual(Object.keys(shown('history')));
+  expect(line).toMatchObject({ type: 'history', command: 'deploy', imageTag: 'v1', outcome: 'succeeded' });
+
+  const deploy = fleet.start(['staging', 'v3', '--json']);
+  await new Promise<void>((resolve) => {
+    deploy.onEvent((event) => event.type === 'batch-started' && resolve());
+  });
+  const [locks] = (await fleet.run(['lock', 'status', 'staging', '--json'])).events;
+  expect(Object.keys(locks ?? {})).toEqual(Object.keys(shown('locks')));
+  const { rows } = locks as unknown as { rows: { droplet: string; state: string; holder: object }[] };
+  expect(rows.map(({ droplet, state }) => [droplet, state])).toEqual([['staging', 'held']]);
+  expect(rows.map(({ holder }) => Object.keys(holder))).toEqual(
+    rows.map(() => Object.keys(shown('locks').rows[0].holder)),
+  );
+  expect(await deploy.ended).toMatchObject({ code: 0 });
 });
