@@ -1,0 +1,43 @@
+/**
+ * Would the simulation notice? Faults are planted into the planner, the orchestrator and the steps, one at a time, and
+ * each must break a promise in some story. A fault whose text is no longer in the source fails, too.
+ */
+import { rmSync } from 'node:fs';
+import { afterAll, expect, it } from 'vitest';
+import { MUTATIONS, type Mutation } from './mutations.js';
+import { transpile } from './transpile.mjs';
+
+/** Stories that a fault may pass unnoticed. */
+const STORIES = 250;
+
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+type Player = Pick<typeof import('./run.js'), 'runSeed'>;
+
+async function withFault({ name, file, text, instead }: Mutation): Promise<Player> {
+  let planted = false;
+  const folder = await transpile(`mutation-${process.pid}-${name.replaceAll(/\W+/g, '-')}`, (path, source) => {
+    if (path !== file) return source;
+    planted = source.split(text).length === 2;
+    return source.replace(text, () => instead);
+  });
+  folders.push(folder);
+  expect(planted, `${file} no longer has, once: ${text}`).toBe(true);
+  await import(`${folder}/test/simulation/sync-gzip.js`);
+  return (await import(`${folder}/test/simulation/run.js`)) as Player;
+}
+
+it.each(MUTATIONS)('a fault is noticed: $name', { timeout: 120_000 }, async (mutation) => {
+  const { runSeed } = await withFault(mutation);
+  // Stories in which it has shown come first; when the generator changes, others are found.
+  const others = Array.from({ length: STORIES }, (_, index) => index + 1);
+  for (const seed of [...mutation.seeds, ...others]) {
+    const { violations } = await runSeed(seed);
+    const noticed = violations.filter(({ rule }) => mutation.breaks.includes(rule));
+    if (noticed.length > 0) return;
+  }
+  expect.unreachable(`${mutation.name}: nothing noticed in ${STORIES} stories`);
+});
