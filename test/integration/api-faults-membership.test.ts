@@ -39,6 +39,7 @@ const CASES: FaultCase[] = [
     at: { step: 'clear', droplet: 'web-1' },
     make: (fleet) => fleet.region.destroyDroplet(idOf(fleet, 'web-2')),
     spoils: true,
+    cuts: 'web-2',
   },
   {
     fault: 'the droplet in hand is destroyed',

@@ -23,6 +23,8 @@ export interface FaultCase {
   mend?(fleet: SandboxFleet): unknown;
   /** Nobody should use the fleet after this. */
   spoils?: true;
+  /** This droplet goes away with requests under way: they cannot be saved. */
+  cuts?: string;
   /** Also run by plain `npm test`; `npm run test:matrix` runs all. */
   byDefault?: true;
 }
@@ -37,6 +39,7 @@ export function titleOf({ fault, fails }: FaultCase): string {
 
 export async function deployThrough(one: FaultCase, { fleet, old, next, discard }: Borrowed): Promise<void> {
   if (one.spoils) discard();
+  const cut = one.cuts === undefined ? undefined : fleet.region.droplet(one.cuts).id;
   const load = fleet.load(20);
   const end = await deployUnder(one, fleet, next);
   if (one.fails === undefined) {
@@ -54,7 +57,9 @@ export async function deployThrough(one: FaultCase, { fleet, old, next, discard 
     const healed = await fleet.run(['heal', 'sandbox', '--json'], { cwd: await fleet.freshCheckout() });
     expect(healed.code, explained(healed)).toBe(0);
   }
-  expectNoFailures(await load.stop());
+  const report = await load.stop();
+  if (cut === undefined) expectNoFailures(report);
+  else expect(report.failed, 'failed, cut off').toBe(cutOff(fleet, cut));
   expect(one.fails === undefined ? [next] : [old, next]).toContain(expectWhole(fleet));
 }
 
@@ -71,6 +76,11 @@ export async function calm({ region }: SandboxFleet): Promise<void> {
   Object.assign(region.world.timing, { apiDelayMs: 0, effectDelayMs: 200, busyMs: 0 });
   region.world.balancer(region.balancerId).status = 'active';
   await Promise.all([...region.droplets.values()].map((droplet) => droplet.clearFaults()));
+}
+
+/** Requests that broke on this droplet. */
+function cutOff({ region }: SandboxFleet, dropletId: number): number {
+  return region.balancer.failures.filter((failure) => failure.dropletId === dropletId).length;
 }
 
 function noticesOf({ events }: CommandEnd): string {
