@@ -32,7 +32,8 @@ export async function readDoorOf(site: Site, target: Target): Promise<DoorReadin
 export async function listen(site: Site, target: Target, clock: Clock): Promise<DoorWatch> {
   const asked = clock.now();
   const reading = await readDoorOf(site, target);
-  if (site.door === undefined) site.door = new DoorWatch(reading, clock.now());
+  // What could not be read at first is read from now on.
+  if (site.door === undefined || site.door.instrument === 'none') site.door = new DoorWatch(reading, clock.now());
   else site.door.add(reading, clock.now(), asked);
   return site.door;
 }

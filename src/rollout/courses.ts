@@ -33,6 +33,8 @@ export interface Situation {
   rotation: Rotation;
   inLedger: boolean;
   touched: boolean;
+  /** It was out when its turn came: left there by an earlier run, with whatever that run had made of it. */
+  foundOut: boolean;
   examined: boolean;
   previous?: string;
   failure?: Failure;
@@ -92,11 +94,16 @@ export function endOf(course: Course): Course {
   }
 }
 
+/** Where a droplet goes that this run has not touched: where it was found. What nobody has verified is not put back. */
+export function untouchedEnd(droplet: Situation): Course {
+  return droplet.foundOut ? 'abandon' : 'return';
+}
+
 /** Where a failed step sends a droplet. */
 export function courseAfterFailure(droplet: Situation, failure: Failure, onFailure: OnFailure): Course {
   if (droplet.course === 'abandon') return 'given-up';
   if (droplet.course !== 'forward') return 'abandon';
-  if (!droplet.touched) return 'return';
+  if (!droplet.touched) return untouchedEnd(droplet);
   const canGoBack = onFailure !== 'stop' && failure.blame === 'release' && droplet.previous !== undefined;
   return canGoBack ? 'back' : 'abandon';
 }

@@ -20,6 +20,7 @@ import {
   type OnFailure,
   type PlannedStep,
   stepsOf,
+  untouchedEnd,
 } from './courses.js';
 import type { Rotation } from './model.js';
 
@@ -55,6 +56,8 @@ export interface DropletState extends Starter {
   running?: PlannedStep;
   /** Its containers have been, or may have been, changed by this run. */
   touched: boolean;
+  /** It was out when its turn came. */
+  foundOut: boolean;
   /** Its first failure. */
   failure?: Failure;
   /** Its evidence was collected. */
@@ -106,7 +109,7 @@ export interface Seen {
   gone: boolean;
 }
 
-const UNTOUCHED = { touched: false, examined: false, unasked: false, gone: false } as const;
+const UNTOUCHED = { touched: false, foundOut: false, examined: false, unasked: false, gone: false } as const;
 
 export function start(policy: Policy, starters: readonly Starter[]): RolloutState {
   const droplets = starters.map((starter): DropletState => {
@@ -201,7 +204,11 @@ export function begin(state: RolloutState, action: Action): RolloutState {
     case 'batch':
       return {
         ...update(state, action.droplets, (droplet) =>
-          startCourse(state, droplet, state.revertingFleet ? 'back' : 'forward'),
+          startCourse(
+            state,
+            { ...droplet, foundOut: !isServingPlace(droplet.rotation) },
+            state.revertingFleet ? 'back' : 'forward',
+          ),
         ),
         batch: state.batch + 1,
         looked: false,
@@ -292,7 +299,7 @@ function afterFailure(state: RolloutState, id: number, failure: Failure): Rollou
 /** Droplets in hand whose containers are as they were go back as they are; the others go on to their end. */
 function turnBackUntouched(state: RolloutState): RolloutState {
   const ids = state.droplets.filter((d) => d.course === 'forward' && !d.touched).map((d) => d.id);
-  return update(state, ids, (droplet) => startCourse(state, droplet, 'return'));
+  return update(state, ids, (droplet) => startCourse(state, droplet, untouchedEnd(droplet)));
 }
 
 /** `revert-fleet`: what this run has deployed is queued to go back, in batches under the same floor. */

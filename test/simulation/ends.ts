@@ -16,13 +16,15 @@ export function judgeEnd(world: World, deployer: Deployer, result: DeployResult)
     monitor.violation('g', `${deployer.name} ends as ${result.outcome}`);
   }
   const good = result.outcome === 'succeeded' || result.outcome === 'skipped';
-  for (const row of result.rows) judgeRow(world, row, result.release.id, good);
+  for (const row of result.rows) judgeRow(world, deployer, row, result.release.id, good);
 }
 
-function judgeRow(world: World, row: StatusRow, release: string, good: boolean): void {
+function judgeRow(world: World, deployer: Deployer, row: StatusRow, release: string, good: boolean): void {
   const { monitor, balancer } = world;
   const droplet = world.droplets.get(row.id);
   if (droplet === undefined || droplet.destroyed || droplet.disturbed) return;
+  // What was true when this run was done with it may be another run's business by now.
+  if (droplet.lock.holders.at(-1) !== deployer.name) return;
   monitor.tally(`row: ${row.outcome}`);
   if (row.outcome === 'reverted') monitor.tally(`reverted: ${world.story.policy.onFailure}`);
   if (row.outcome === 'deploy failed' && droplet.tags.has(world.ledgerTag())) monitor.tally('row: stranded');

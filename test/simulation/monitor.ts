@@ -116,7 +116,9 @@ export class Monitor {
           other.id !== droplet.id &&
           (this.#serves(other) || (batch.trulyServing.has(other.id) && !batch.left.has(other.id))),
       );
-      if (this.#serves(droplet) && !remain) this.violation('a', `${droplet.name} leaves, and nobody serves`);
+      // One that the batch itself has brought in may go again: that leaves things as they were.
+      if (batch.trulyServing.has(droplet.id) && this.#serves(droplet) && !remain)
+        this.violation('a', `${droplet.name} leaves, and nobody serves`);
     }
     batch.left.add(droplet.id);
   }

@@ -21,7 +21,7 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
   // Listened to while the droplet was in rotation, and nothing heard: this instrument does not show the balancer.
   const instrument = site.heard === false ? 'none' : watch.instrument;
   if (instrument === 'none') {
-    const told = await drainByTime(run, interval + lateness(interval));
+    const told = await drainByTime(run, Math.max(interval + lateness(interval), EFFECT_LAG_MS));
     site.letGo = !run.signal.aborted;
     return told;
   }
