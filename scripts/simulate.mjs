@@ -1,6 +1,6 @@
 // Plays random rollouts against the real planner, orchestrator and steps on a simulated world, and looks for a broken
 // promise. Options: --runs N (rollouts, default 10000), --seed N (the first story's, default by the clock), --workers N,
-// --tally (what has happened, and how often). `--replay SEED` plays one story and prints all that was said and done.
+// --largest N (only fleets of up to N droplets), --tally (what has happened, and how often). `--replay SEED` plays one story and prints all that was said and done.
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -11,6 +11,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '10000' },
     seed: { type: 'string' },
     workers: { type: 'string', default: String(availableParallelism()) },
+    largest: { type: 'string', default: '200' },
     replay: { type: 'string' },
     tally: { type: 'boolean', default: false },
   },
@@ -38,7 +39,7 @@ async function simulate() {
   console.log(`Playing ${values.runs} rollouts on ${workers} processes, from seed ${first}.`);
 
   const ended = Array.from({ length: workers }, (_, index) => {
-    const worker = fork(`${folder}/main.js`, [first + index, workers, each].map(String));
+    const worker = fork(`${folder}/main.js`, [first + index, workers, each, values.largest].map(String));
     let done = false;
     worker.on('message', (progress) => {
       sum.rollouts += progress.rollouts;

@@ -17,8 +17,8 @@ export interface Site {
   door?: DoorWatch;
   /** Whether the balancer was heard at the door while the droplet was in rotation; absent when nobody listened then. */
   heard?: boolean;
-  /** Since it left: whether the balancer is known to have let go of it. */
-  letGo?: boolean;
+  /** Since it was to leave: DigitalOcean has shown that it is out, and then the balancer was heard to let go of it. */
+  leaving?: 'asked' | 'shown' | 'let go';
   /** Connections a second just before it left. */
   rateBefore?: number;
   /** Services of the release that it is being switched to, or runs. */

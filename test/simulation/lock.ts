@@ -70,7 +70,7 @@ class SimHeldProcess implements HeldProcess, OnLink {
   #endHere(reason: string, code?: number): void {
     if (this.#over) return;
     this.#over = true;
-    this.#woken.abort();
+    this.#woken.abort(WOKEN);
     this.#end({ reason, ...(code !== undefined && { code }) });
   }
 
@@ -91,7 +91,7 @@ class SimHeldProcess implements HeldProcess, OnLink {
     else {
       this.remote.heardAt = world.time;
       this.lines.push(HEARD);
-      this.#woken.abort();
+      this.#woken.abort(WOKEN);
       this.#woken = new AbortController();
     }
   }
@@ -136,6 +136,9 @@ class SimHeldProcess implements HeldProcess, OnLink {
     if (!dead) this.#finish('its input was closed', 0);
   }
 }
+
+/** Without a reason of its own, abort() makes a DOMException with a stack: at each beat of a lease, for nobody. */
+const WOKEN = 'woken';
 
 function silent(): ShellError {
   return new ShellError('timeout', 'unknown', '"lease" was silent.');

@@ -1,10 +1,11 @@
 /**
  * A worker of `npm run simulate`: plays the stories of a range of seeds and tells its parent, batch by batch.
- * Arguments: first seed, step, number of rollouts to play.
+ * Arguments: first seed, step, number of rollouts to play, largest fleet.
  */
 import './sync-gzip.js';
 import type { Violation } from './monitor.js';
-import { runSeed } from './run.js';
+import { runScenario } from './run.js';
+import { scenarioOf } from './scenario.js';
 
 export interface Progress {
   rollouts: number;
@@ -15,13 +16,15 @@ export interface Progress {
   done: boolean;
 }
 
-const [first = 1, step = 1, wanted = 1] = process.argv.slice(2).map(Number);
+const [first = 1, step = 1, wanted = 1, largest = 200] = process.argv.slice(2).map(Number);
 const TELL_EVERY = 50;
 
 let progress: Progress = empty();
 let played = 0;
 for (let seed = first; played < wanted; seed += step) {
-  const report = await runSeed(seed);
+  const story = scenarioOf(seed);
+  if (story.fleet > largest) continue;
+  const report = await runScenario(story);
   played += report.rollouts;
   progress.rollouts += report.rollouts;
   progress.stories += 1;

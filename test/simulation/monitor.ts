@@ -58,7 +58,10 @@ export class Monitor {
 
   commandIsSent(command: RemoteCommand): void {
     const { script, args } = command;
-    if (hasSecret(script) || hasSecret(JSON.stringify(args))) this.violation('h', `${command.name} shows a secret`);
+    if (hasSecret(JSON.stringify(args))) this.violation('h', `${command.name} shows a secret`);
+    if (harmless.has(script)) return;
+    if (hasSecret(script)) this.violation('h', `${command.name} shows a secret`);
+    else if (!DESTRUCTIVE.test(script)) harmless.add(script);
     if (DESTRUCTIVE.test(script)) this.violation('i', `${command.name}: ${DESTRUCTIVE.exec(script)?.[0]}`);
   }
 
@@ -243,6 +246,9 @@ export class Monitor {
     }
   }
 }
+
+/** Scripts that were looked through: the same few come again and again. */
+const harmless = new Set<string>();
 
 function hasSecret(text: string): boolean {
   return SECRETS.some((secret) => text.includes(secret));

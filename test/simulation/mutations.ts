@@ -57,7 +57,7 @@ export const MUTATIONS: Mutation[] = [
   {
     name: 'an untouched droplet is not put back',
     file: 'src/rollout/courses.ts',
-    text: "if (!droplet.touched) return 'return';",
+    text: 'if (!droplet.touched) return untouchedEnd(droplet);',
     instead: "if (!droplet.touched) return 'given-up';",
     breaks: ['d', 'f', 'g'],
     seeds: [],

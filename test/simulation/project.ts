@@ -32,7 +32,16 @@ export const ENV_SECRET = 'DB_PASSWORD_5ecre7_value';
 /** None of these may be seen anywhere but where it belongs. */
 export const SECRETS = [TOKEN, PASSWORD, ENV_SECRET];
 
-export function servicesOf(app: AppKind, tag: string): Service[] {
+const known = new Map<string, readonly Service[]>();
+
+export function servicesOf(app: AppKind, tag: string): readonly Service[] {
+  const name = `${app} ${tag}`;
+  const services = known.get(name) ?? makeServices(app, tag);
+  known.set(name, services);
+  return services;
+}
+
+function makeServices(app: AppKind, tag: string): Service[] {
   const image = `registry.example.com/shop:${tag}`;
   const main = { image, replicas: 1, checked: true, published: false, oneShot: false, main: true };
   const nginx = { ...main, name: 'web', image: 'nginx:1.27', published: true, main: false };

@@ -90,7 +90,7 @@ async function play(
     reporter: {
       report: (event: Parameters<typeof monitor.reported>[1]) => {
         world.catchUp();
-        world.note(`${deployer.name} ${JSON.stringify(event)}`);
+        if (world.trace) world.note(`${deployer.name} ${JSON.stringify(event)}`);
         monitor.reported(deployer, event);
       },
     },

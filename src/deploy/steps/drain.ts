@@ -13,7 +13,7 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
   const interval = (run.target.healthCheck?.intervalSeconds ?? 0) * 1_000;
   await lookAtSite(site, run.settings.app);
   if (doorPorts(site.containers, run.target.ports).length === 0) {
-    site.letGo = true;
+    site.leaving = 'let go';
     return 'nothing to drain';
   }
 
@@ -22,14 +22,15 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
   const instrument = site.heard === false ? 'none' : watch.instrument;
   if (instrument === 'none') {
     const told = await drainByTime(run, Math.max(interval + lateness(interval), EFFECT_LAG_MS));
-    site.letGo = !run.signal.aborted;
+    if (!run.signal.aborted) site.leaving = 'let go';
     return told;
   }
 
   const silence = provingSilence(instrument, site.rateBefore ?? 0, interval);
-  site.letGo = await balancerLetsGo(site, run, watch, silence, drainTimeoutMs + interval);
+  const letGo = await balancerLetsGo(site, run, watch, silence, drainTimeoutMs + interval);
+  if (letGo) site.leaving = 'let go';
   const open = await connectionsEnd(site, run, watch, clock.now() + drainTimeoutMs);
-  return describe(instrument, site.letGo, open);
+  return describe(instrument, letGo, open);
 }
 
 async function balancerLetsGo(

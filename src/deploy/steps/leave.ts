@@ -3,6 +3,7 @@ import type { StepContext } from '../context.js';
 import type { Site } from '../site.js';
 
 export async function leaveRotation(site: Site, run: StepContext): Promise<undefined> {
-  site.letGo = false;
+  site.leaving = 'asked';
   await run.target.leave(site.droplet.id, () => run.lease.ensure(site.droplet.id));
+  site.leaving = 'shown';
 }

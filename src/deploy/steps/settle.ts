@@ -16,6 +16,8 @@ const WATCH_EVERY_MS = 500;
 const WATCH_ALONE_MS = 3_000;
 /** How much later than its interval the balancer's first check may come: the API's answer comes before the effect. */
 const EFFECT_WITHIN_MS = 60_000;
+/** How late a change may take effect that DigitalOcean was asked for and has not shown: its answer was an error. */
+const UNSHOWN_LAG_MS = 30_000;
 
 export async function settle(site: Site, run: StepContext): Promise<string | undefined> {
   const { clock } = run.ports;
@@ -84,7 +86,9 @@ async function remaining(
     return { ms: interval, detail };
   }
   // Before it has let go, its first checks may be the last of before: it is about to leave and to come again.
-  const again = site.letGo === false ? EFFECT_LAG_MS + interval : 0;
+  const again = { asked: UNSHOWN_LAG_MS + interval, shown: EFFECT_LAG_MS + interval, 'let go': 0 }[
+    site.leaving ?? 'let go'
+  ];
   const sure = firstArrivalAt + again + (check.healthyThreshold - 1) * interval + lateness(interval);
   return { ms: sure - clock.now(), detail: 'the balancer is checking' };
 }
