@@ -16,7 +16,28 @@ export function judgeEnd(world: World, deployer: Deployer, result: DeployResult)
     monitor.violation('g', `${deployer.name} ends as ${result.outcome}`);
   }
   const good = result.outcome === 'succeeded' || result.outcome === 'skipped';
+  if (result.outcome === 'failed' && isCalm(world, deployer)) judgeRevert(world, result);
   for (const row of result.rows) judgeRow(world, deployer, row, result.release.id, good);
+}
+
+/** Nothing but the release can be at fault, and there is a way back. */
+function isCalm({ story, deployers, balancer }: World, { plan }: Deployer): boolean {
+  const { onFailure } = story.policy;
+  const alone = deployers.length === 1 && story.runs.length === 1 && story.happenings.length === 0;
+  const calm = plan.faults.length === 0 && plan.chaos === 0 && !plan.interrupt && !plan.crash;
+  return alone && calm && balancer !== undefined && story.start === 'managed' && onFailure !== 'stop';
+}
+
+/** A bad release costs nothing but time. */
+function judgeRevert(world: World, result: DeployResult): void {
+  const { monitor } = world;
+  monitor.tally('calm: failed');
+  for (const droplet of world.droplets.values()) {
+    const current = droplet.disk.current ?? '';
+    const fine = world.isMember(droplet) && !droplet.tags.has(world.ledgerTag()) && runs(droplet, current);
+    if (!fine)
+      monitor.violation('f', `only the release was bad, and ${droplet.name} is not as it was (${result.error?.code})`);
+  }
 }
 
 function judgeRow(world: World, deployer: Deployer, row: StatusRow, release: string, good: boolean): void {

@@ -17,7 +17,7 @@ import type { RemoteCommand } from '../../src/ports.js';
 import type { DeployEvent } from '../../src/rollout/model.js';
 import { advance, doorContainer, openConnections } from './data-plane.js';
 import type { Deployer } from './deployer.js';
-import { floorFor } from './floor.js';
+import { floorFor, sizeFor } from './floor.js';
 import { lockProcess } from './lock.js';
 import { SECRETS } from './project.js';
 import type { Droplet, World } from './world.js';
@@ -168,7 +168,8 @@ export class Monitor {
   becameMember(droplet: Droplet): void {
     const { seen } = droplet;
     const { balancer } = this.#world;
-    if (balancer && !this.#world.isMember(droplet) && seen.changed > seen.left && seen.left > 0) {
+    if (droplet.disturbed || balancer === undefined) return;
+    if (!this.#world.isMember(droplet) && seen.changed > seen.left && seen.left > 0) {
       this.violation('b', `${droplet.name} is reached by the balancer in the middle of a change`);
     }
   }
@@ -215,14 +216,17 @@ export class Monitor {
 
   reported(deployer: Deployer, event: DeployEvent): void {
     if (hasSecret(JSON.stringify(event))) this.violation('h', `the event ${event.type} shows a secret`);
-    if (event.type === 'batch-started') this.#batchStarts(deployer, event.batch);
+    if (event.type === 'batch-started') this.#batchStarts(deployer, event.batch, event.droplets.length);
     if (event.type === 'step-started') this.tally(`step: ${event.step}`);
     if (event.type === 'step-failed') this.tally(`failed: ${event.step} ${event.error.code}`);
     if (event.type === 'rollout-finished') deployer.finished.push(event.result);
   }
 
-  #batchStarts(deployer: Deployer, batch: number): void {
+  #batchStarts(deployer: Deployer, batch: number, size: number): void {
     const world = this.#world;
+    if (deployer.interrupted.signal.aborted) {
+      this.violation('g', `${deployer.name} begins batch ${batch} after it was interrupted`);
+    }
     const { members, probes, lastChange } = deployer.knowledge;
     const serving = new Set<number>();
     const unasked = new Set<number>();
@@ -240,6 +244,9 @@ export class Monitor {
       const droplet = world.droplets.get(id);
       return members?.ids.has(id) || droplet?.tags.has(world.ledgerTag());
     }).length;
+    if (size > Math.max(1, sizeFor(world.story, fleet, batch))) {
+      this.violation('a', `batch ${batch} has ${size} droplets of ${fleet}`);
+    }
     deployer.knowledge.batch = { batch, fleet, serving, unasked, left: new Set(), trulyServing };
     if (world.balancer && (members === undefined || members.at < lastChange)) {
       this.violation('a', `batch ${batch} begins without a look at the world`);
