@@ -63,7 +63,10 @@ export interface Ended {
 
 /** The one end of a rollout that was begun: succeeded, failed or interrupted. */
 export function conclude(ended: Ended): DeployResult {
-  const { state, rows, release, durationMs, environment } = ended;
+  const { state, release, durationMs, environment } = ended;
+  const rows = ended.rows.map(
+    (row): StatusRow => (row.outcome === 'in progress' ? { ...row, outcome: 'unfinished' } : row),
+  );
   const base = { release, rows, durationMs };
   const left = state.droplets.filter((droplet) => !droplet.gone);
   if (left.length > 0 && left.every((droplet) => droplet.course === 'done')) {

@@ -154,6 +154,7 @@ export function outcomeCell(outcome: DropletOutcome, palette: Palette): Cell {
     'in progress': palette.active,
     reverted: palette.caution,
     'deploy failed': palette.bad,
+    unfinished: palette.bad,
     'not deployed': palette.faint,
   };
   return { text: outcome, paint: paints[outcome] };

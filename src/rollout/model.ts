@@ -34,7 +34,8 @@ export type DropletOutcome =
   | 'deployed'
   | 'up to date' // it already ran this release
   | 'reverted' // failed, and is back on its previous release, serving
-  | 'deploy failed'; // failed, and not put back
+  | 'deploy failed' // failed, and not put back
+  | 'unfinished'; // the run ended with it in hand
 
 /** A line of the status table. */
 export interface StatusRow {

@@ -34,6 +34,7 @@ function withoutDetail(row: StatusRow): StatusRow {
 /** The order in which people want to hear of them. */
 const TOLD_FIRST: DropletOutcome[] = [
   'deploy failed',
+  'unfinished',
   'reverted',
   'deployed',
   'in progress',

@@ -46,6 +46,7 @@ function judgeRow(world: World, deployer: Deployer, row: StatusRow, release: str
   if (droplet === undefined || droplet.destroyed || droplet.disturbed) return;
   // What was true when this run was done with it may be another run's business by now.
   if (droplet.lock.holders.at(-1) !== deployer.name) return;
+  if (row.outcome === 'in progress') monitor.violation('d', `at the end ${row.name} is in progress`);
   monitor.tally(`row: ${row.outcome}`);
   if (row.outcome === 'reverted') monitor.tally(`reverted: ${world.story.policy.onFailure}`);
   if (row.outcome === 'deploy failed' && droplet.tags.has(world.ledgerTag())) monitor.tally('row: stranded');
