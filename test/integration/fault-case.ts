@@ -3,7 +3,7 @@
  * `heal` makes whole once the fault is gone. Either way no request fails.
  */
 import { expect } from 'vitest';
-import { ALL, type Borrowed } from './fleet-pool.js';
+import type { Borrowed } from './fleet-pool.js';
 import { expectNoFailures, expectWhole } from './fleet-state.js';
 import { begins, when } from './moments.js';
 import type { CommandEnd, SandboxFleet } from './sandbox-fleet.js';
@@ -25,12 +25,6 @@ export interface FaultCase {
   spoils?: true;
   /** This droplet goes away with requests under way: they cannot be saved. */
   cuts?: string;
-  /** Also run by plain `npm test`; `npm run test:matrix` runs all. */
-  byDefault?: true;
-}
-
-export function selected(cases: readonly FaultCase[]): FaultCase[] {
-  return cases.filter(({ byDefault }) => ALL || byDefault);
 }
 
 export function titleOf({ fault, fails }: FaultCase): string {

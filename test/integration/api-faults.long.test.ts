@@ -1,13 +1,11 @@
 /**
  * DigitalOcean's API fails in every way that the sandbox knows, or somebody else changes the balancer, in the middle of
  * a deploy under load.
- *
- * By default some of the cases; all of them with `npm run test:matrix`.
  */
 import { describe, expect, it } from 'vitest';
 import type { FaultEffect, FaultRule } from '../../src/sandbox/faults.js';
 import type { Timing } from '../../src/sandbox/records.js';
-import { deployThrough, type FaultCase, selected, titleOf } from './fault-case.js';
+import { deployThrough, type FaultCase, titleOf } from './fault-case.js';
 import { fleetPool } from './fleet-pool.js';
 import { SandboxFleet } from './sandbox-fleet.js';
 
@@ -72,7 +70,6 @@ const TRANSIENT: FaultCase[] = [
         { on: { method: 'GET', nth: 14 }, do: tooMany({ 'retry-after': '1' }) },
       ),
     ),
-    byDefault: true,
   },
   { fault: 'every change is answered with 500 and not applied', make: onEveryChange({ status: 500 }) },
   { fault: 'every change is answered with 500 and applied', make: onEveryChange({ status: 500, applied: true }) },
@@ -118,7 +115,6 @@ const LASTING: FaultCase[] = [
     at: { step: 'drain', droplet: 'web-1' },
     make: faults({ on: {}, do: { status: 503 } }),
     fails: { code: 'cloud-server', says: /503/ },
-    byDefault: true,
   },
   {
     fault: 'the network to the API goes away while a droplet is out',
@@ -155,7 +151,7 @@ const LASTING: FaultCase[] = [
 
 describe('DigitalOcean’s API', () => {
   const withFleet = fleetPool();
-  for (const one of selected([...TRANSIENT, ...LASTING])) {
+  for (const one of [...TRANSIENT, ...LASTING]) {
     it.concurrent(titleOf(one), () => withFleet((borrowed) => deployThrough(one, borrowed)));
   }
 

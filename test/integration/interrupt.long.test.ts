@@ -1,13 +1,11 @@
 /**
  * Signals other than one Ctrl-C, which the crash matrix has at every step. All under load.
- *
- * By default some of the cases; all of them with `npm run test:matrix`.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { ALL, type Borrowed, fleetPool } from './fleet-pool.js';
+import { type Borrowed, fleetPool } from './fleet-pool.js';
 import { dropletState, expectInRotation, expectNoFailures, expectWhole } from './fleet-state.js';
 import { begins, when } from './moments.js';
 import type { SandboxFleet } from './sandbox-fleet.js';
@@ -21,7 +19,6 @@ describe('a deploy', () => {
   const withFleet = fleetPool();
 
   it.concurrent('that gets a second Ctrl-C stops at once, and heal mends what it left', () => withFleet(twoSignals));
-  if (!ALL) return;
   it.concurrent('that gets the same Ctrl-C twice, as from npm, takes it for one', () => withFleet(anEcho));
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
     it.concurrent(`that gets a ${signal} brings the droplet in hand to a safe end`, () =>

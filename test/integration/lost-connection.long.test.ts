@@ -1,11 +1,9 @@
 /**
  * The way to a droplet, or the droplet itself, fails in the middle of a deploy under load: SSH, Docker, registry, disk.
- *
- * By default some of the cases; all of them with `npm run test:matrix`.
  */
 import { describe, it } from 'vitest';
 import type { DropletFaults } from '../../src/sandbox/droplets/faults.js';
-import { deployThrough, type FaultCase, selected, titleOf } from './fault-case.js';
+import { deployThrough, type FaultCase, titleOf } from './fault-case.js';
 import { fleetPool } from './fleet-pool.js';
 
 /** A lasting fault of a droplet; `reset` also cuts the connections it has, with an RST. */
@@ -92,7 +90,6 @@ const LOST: FaultCase[] = [
     at: { step: 'health', droplet: 'web-1' },
     make: on('web-1', { ssh: 'refuse' }, 'reset'),
     fails: { code: 'ssh-lost', says: /web-1/ },
-    byDefault: true,
   },
   {
     fault: 'a droplet comes back with another host key',
@@ -146,7 +143,7 @@ const SICK: FaultCase[] = [
 
 describe('droplets', () => {
   const withFleet = fleetPool();
-  for (const one of selected([...LOST, ...SICK])) {
+  for (const one of [...LOST, ...SICK]) {
     it.concurrent(titleOf(one), () => withFleet((borrowed) => deployThrough(one, borrowed)));
   }
 });
