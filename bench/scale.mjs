@@ -23,7 +23,7 @@ export async function measureScale(sizes = [10, 50, 200]) {
         'staging s': ((began('roll') - began('stage')) / 1000).toFixed(1),
         'rolling ms/droplet': Math.round((began('finish') - began('roll')) / droplets),
         'API calls/droplet': (log.length / droplets).toFixed(1),
-        'rate limited': log.filter((call) => call.status === 429).length,
+        'rate limited': log.filter((call) => call.outcome === 429).length,
         'peak MB': Math.round(end.peakBytes / 1024 / 1024),
       });
     } finally {

@@ -42,7 +42,8 @@ export class Fleet {
   readonly machines: Machine[];
   readonly project: Project;
   readonly knownHosts: string;
-  readonly #folder: string;
+  /** Its key (id_ed25519), its project, and what belongs to no droplet. */
+  readonly folder: string;
   readonly #children = new Set<ChildProcess>();
 
   private constructor(
@@ -56,7 +57,7 @@ export class Fleet {
     this.machines = parts.machines;
     this.project = parts.project;
     this.knownHosts = parts.knownHosts;
-    this.#folder = folder;
+    this.folder = folder;
   }
 
   static async start(options: FleetOptions = {}): Promise<Fleet> {
@@ -143,7 +144,7 @@ export class Fleet {
 
   /** Runs the command in the project's folder. */
   start(args: string[]): RunningCommand {
-    const command = startCommand(args, { cwd: this.project.folder, home: join(this.#folder, 'home') });
+    const command = startCommand(args, { cwd: this.project.folder, home: join(this.folder, 'home') });
     this.#children.add(command.child);
     void command.ended.then(() => this.#children.delete(command.child));
     return command;
@@ -189,7 +190,7 @@ export class Fleet {
     await this.balancer.stop();
     await this.api.stop();
     await Promise.all(this.machines.map((machine) => machine.stop()));
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
   }
 }
 
