@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { DeployEvent } from '../../src/rollout/model.js';
 import type { Fleet } from '../../test/e2e/lab/fleet.js';
 import { TOKEN } from '../../test/e2e/lab/fleet.js';
 import { HAPROXY_STATE } from '../../test/e2e/lab/haproxy.js';
@@ -12,12 +13,40 @@ export interface Contestant {
   name: string;
   /** Brings the release to all droplets, as its users would. Settles with the exit code. */
   deploy(release: string): Promise<number | null>;
+  /** Where the time of the last deploy went, if it tells. */
+  breakdown?: () => string;
 }
 
 const SCRIPTS = join(import.meta.dirname, 'contestants');
 
 export function doDeploy(fleet: Fleet): Contestant {
-  return { name: 'do-deploy', deploy: async (release) => (await fleet.deploy(release)).code };
+  let told = '';
+  return {
+    name: 'do-deploy',
+    async deploy(release) {
+      const { code, events } = await fleet.deploy(release);
+      told = breakdown(events);
+      return code;
+    },
+    breakdown: () => told,
+  };
+}
+
+/** Seconds of each phase, and of each step, the droplets' taken together. */
+function breakdown(events: readonly DeployEvent[]): string {
+  const seconds = new Map<string, number>();
+  const phases = events.flatMap((event) =>
+    event.type === 'phase-started' ? [{ name: event.phase as string, at: Date.parse(event.at) }] : [],
+  );
+  const end = events.at(-1);
+  phases.push({ name: 'end', at: end ? Date.parse(end.at) : 0 });
+  for (const [index, { name, at }] of phases.slice(0, -1).entries()) {
+    seconds.set(name.toUpperCase(), ((phases[index + 1]?.at ?? at) - at) / 1_000);
+  }
+  for (const event of events) {
+    if (event.type === 'step-finished') seconds.set(event.step, (seconds.get(event.step) ?? 0) + event.ms / 1_000);
+  }
+  return [...seconds].map(([name, sum]) => `${name} ${sum.toFixed(1)}`).join(', ');
 }
 
 /** The others: they find the project in ~/shop on the droplets. */

@@ -56,6 +56,7 @@ async function measureAll(fleet: Fleet, { rounds, delays }: RollingOptions): Pro
         process.stderr.write(
           `${contestant.name}, ${nameOf(situation)}: ${seconds.toFixed(1)} s, out ${outSeconds.toFixed(1)} s, ${failed}/${requests} failed, fewest ${fewest}\n`,
         );
+        if (contestant.breakdown) process.stderr.write(`  ${contestant.breakdown()}\n`);
       }
     }
     const base = summary(runs.get(floor) ?? []);

@@ -100,7 +100,7 @@ async function ours(fleet: Fleet, site: Site): Promise<number> {
     localFiles,
   );
   const reading = performance.now() - began;
-  const end = await fleet.deploy(ABSENT_IMAGE);
+  const end = await fleet.deploy(ABSENT_IMAGE, '--allow-downtime', '--verbose');
   const step = (name: string) =>
     end.events.find(
       (event): event is Extract<DeployEvent, { type: 'step-finished' }> =>
@@ -108,6 +108,13 @@ async function ours(fleet: Fleet, site: Site): Promise<number> {
     )?.ms;
   const [connect, upload] = [step('connect'), step('upload')];
   if (connect === undefined || upload === undefined) throw new Error(`no upload:\n${end.stdout}\n${end.stderr}`);
+  const remote = end.events.flatMap((event) =>
+    event.type === 'trace' && /: (upload|run unpack)/.test(event.what)
+      ? [`${event.what.slice(11, 30)} ${event.ms}`]
+      : [],
+  );
+  const parts = [`reading ${Math.round(reading)}`, `connecting ${connect}`, `upload step ${upload}`, ...remote];
+  process.stderr.write(`do-deploy, ms: ${parts.join(', ')}\n`);
   return reading + connect + upload;
 }
 
