@@ -21,11 +21,14 @@ export interface FleetOptions extends Partial<Timing> {
   /** Who logs in; anybody but root is made, in group docker. */
   user?: string;
   diskMegabytes?: number;
+  /** The balancer takes its droplets by a tag. */
+  tagManaged?: boolean;
   /** Over the project's config/deploy.yml. */
   settings?: Record<string, unknown>;
 }
 
 export const TOKEN = 'dop_v1_e2e-token-93d2c7';
+export const BALANCER_TAG = 'web';
 const QUICK: Partial<HealthCheckRecord> = {
   path: '/healthz',
   intervalSeconds: 1,
@@ -67,7 +70,8 @@ export class Fleet {
     const key = join(folder, 'id_ed25519');
     await must('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'deployer', '-f', key]);
     const authorizedKey = (await readFile(`${key}.pub`, 'utf8')).trim();
-    const records = Array.from({ length: count }, (_, index) => world.addDroplet({ name: `web-${index + 1}` }));
+    const tags = options.tagManaged ? [BALANCER_TAG] : [];
+    const records = Array.from({ length: count }, (_, index) => world.addDroplet({ name: `web-${index + 1}`, tags }));
     const machines = await Promise.all(
       records.map(({ name, publicAddress, privateAddress }) =>
         Machine.start({
@@ -85,7 +89,7 @@ export class Fleet {
 
     const record = world.addBalancer({
       name: 'web',
-      dropletIds: records.map(({ id }) => id),
+      ...(options.tagManaged ? { tag: BALANCER_TAG } : { dropletIds: records.map(({ id }) => id) }),
       healthCheck: { ...QUICK, ...options.healthCheck },
     });
     const api = await ApiServer.start({ world, tokens: [{ token: TOKEN }] });
