@@ -1,17 +1,92 @@
-// `npm run bench`: prints what docs/performance.md holds. Nothing here is a test; run it on a quiet machine.
+/**
+ * `npm run bench [-- PART...] [--rounds N] [--delays S,S] [--sizes N,N]`: prints what docs/performance.md holds. Nothing here is a
+ * test; run it on a quiet machine. Parts: rolling and upload (real droplets: Linux, root), overhead, scale and start-up.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { cleanUp, installInto, obstacle, ownFolder, removeForgotten, startInWorld } from '../scripts/namespaces.mjs';
+import { measureOverhead } from './overhead.mjs';
 import { measureScale } from './scale.mjs';
-import { measureStartUp } from './start-up.mjs';
+import { measureStartUp, measureStatus } from './start-up.mjs';
 
-const out = (text) => process.stdout.write(`${text}\n`);
-const table = (rows) => {
-  const [first] = rows;
-  if (first === undefined) return;
-  const columns = Object.keys(first);
-  out(`| ${columns.join(' | ')} |\n|${columns.map(() => '---').join('|')}|`);
-  for (const row of rows) out(`| ${columns.map((column) => row[column]).join(' | ')} |`);
+const PARTS = {
+  rolling: {
+    title: 'Rolling deploy: 3 real droplets, checks every 2 s, two passes',
+    measure: ({ rounds = 1, delays = [0, 1, 5] }) => onRealDroplets('rolling', { rounds, delays }),
+  },
+  overhead: {
+    title: 'Overhead: 3 sandbox droplets, what is do-deploy’s own',
+    measure: () => measureOverhead(),
+  },
+  scale: {
+    title: 'Scale: sandbox droplets behind a tag-managed balancer, batches of 10%, checks every 2 s',
+    measure: ({ sizes }) => measureScale(sizes),
+  },
+  'start-up': {
+    title: 'Start-up',
+    measure: async ({ rounds }) => [measureStartUp(rounds), await measureStatus(rounds)],
+  },
+  upload: {
+    title: 'Upload to one real droplet',
+    measure: ({ rounds = 5 }) => onRealDroplets('upload', { rounds }),
+  },
 };
 
-out('## Start-up\n');
-table(measureStartUp());
-out('\n## Scale: sandbox droplets behind a tag-managed balancer, batches of 10%, instant Docker and balancer\n');
-table(await measureScale());
+const out = (text) => process.stdout.write(`${text}\n`);
+
+/** A benchmark of real/, in a world of its own. Gives its rows, or says why there are none. */
+async function onRealDroplets(part, options) {
+  const why = obstacle(['rsync=rsync', 'ansible-playbook=ansible-core', 'curl=curl', 'awk=mawk']);
+  if (why !== undefined) return `Not measured: benchmarks on real droplets cannot run here; ${why}.`;
+  removeForgotten();
+  const [folder, installed] = [ownFolder(), ownFolder()];
+  try {
+    installInto(installed);
+    const result = join(folder, 'rows.json');
+    const program = ['--import', './bench/typescript.mjs', 'bench/real/main.ts', part, JSON.stringify(options), result];
+    const child = startInWorld(folder, installed, program);
+    const stop = () => child.kill('SIGKILL');
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
+    const code = await new Promise((settle) => child.on('exit', settle));
+    if (!existsSync(result)) throw new Error(`the benchmark ended with ${code}`);
+    return JSON.parse(readFileSync(result, 'utf8'));
+  } finally {
+    cleanUp(folder);
+    cleanUp(installed);
+  }
+}
+
+function print(rows) {
+  if (typeof rows === 'string') return out(rows);
+  if (Array.isArray(rows[0])) return rows.forEach(print);
+  const columns = Object.keys(rows[0] ?? {});
+  out(`| ${columns.join(' | ')} |\n|${columns.map(() => '---').join('|')}|`);
+  for (const row of rows) out(`| ${columns.map((column) => row[column]).join(' | ')} |`);
+  out('');
+}
+
+const numbers = (text) => text?.split(',').map(Number);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: 'string' }, delays: { type: 'string' }, sizes: { type: 'string' } },
+});
+const options = {
+  ...(values.rounds && { rounds: Number(values.rounds) }),
+  ...(values.delays && { delays: numbers(values.delays) }),
+  ...(values.sizes && { sizes: numbers(values.sizes) }),
+};
+const unknown = positionals.find((name) => !Object.hasOwn(PARTS, name));
+if (unknown !== undefined) {
+  process.stderr.write(`There is no benchmark "${unknown}"; there are ${Object.keys(PARTS).join(', ')}.\n`);
+  process.exit(2);
+}
+for (const name of positionals.length > 0 ? positionals : Object.keys(PARTS)) {
+  const { title, measure } = PARTS[name];
+  const before = loadavg()[0].toFixed(1);
+  const rows = await measure(options);
+  out(`\n## ${title}\n`);
+  print(rows);
+  out(`Load average before and after: ${before}, ${loadavg()[0].toFixed(1)}.`);
+}

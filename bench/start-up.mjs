@@ -1,6 +1,7 @@
 // Start-up: the command's own time before it does anything, against a bare Node process in the same run.
 import { execFileSync } from 'node:child_process';
-import { MAIN, median } from './fleet.mjs';
+import { MAIN, median, openFleet } from './fleet.mjs';
+import { traces, underWay } from './traces.mjs';
 
 export function measureStartUp(rounds = 15) {
   const cases = { 'node -e 0': ['-e', '0'], '--help': [MAIN, '--help'], 'heal --help': [MAIN, 'heal', '--help'] };
@@ -19,4 +20,27 @@ export function measureStartUp(rounds = 15) {
     'median ms': Math.round(median(values)),
     'times bare node': (median(values) / base).toFixed(2),
   }));
+}
+
+/** `status` of three sandbox droplets: how much of its time no API call and no SSH command was under way. */
+export async function measureStatus(rounds = 5) {
+  const fleet = await openFleet();
+  try {
+    const runs = [];
+    for (let round = 0; round < rounds; round += 1) {
+      const end = await fleet.run(['status', 'sandbox', '--json', '--verbose']);
+      if (end.code !== 0) throw new Error(`status failed: ${end.stdout.slice(-1500)} ${end.stderr}`);
+      runs.push({ ms: end.ms, network: underWay(traces(end.events)) });
+    }
+    return [
+      {
+        command: 'status, 3 droplets',
+        'median ms': Math.round(median(runs.map(({ ms }) => ms))),
+        'of it waiting for API and SSH': Math.round(median(runs.map(({ network }) => network))),
+        'its own': Math.round(median(runs.map(({ ms, network }) => ms - network))),
+      },
+    ];
+  } finally {
+    await fleet.close();
+  }
 }

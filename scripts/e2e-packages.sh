@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Installs what the end-to-end tests need, from Debian's packages, and nothing that is there already. As root.
-# Usage: e2e-packages.sh CACHE. Debian 12 has no compose v2: Debian 13's package is kept in CACHE and installed nowhere.
+# Usage: e2e-packages.sh CACHE [PROGRAM=PACKAGE...]; the latter are wanted besides.
+# Debian 12 has no compose v2: Debian 13's package is kept in CACHE and installed nowhere.
 set -euo pipefail
-cache=$1
+cache=${1:?'usage: e2e-packages.sh CACHE [PROGRAM=PACKAGE...]'}
+shift
 compose=$cache/docker-compose
 mkdir -p "$cache"
 
@@ -18,6 +20,7 @@ need docker-registry docker-registry
 need nginx nginx-light
 need htpasswd apache2-utils
 need sudo sudo
+for pair in "$@"; do need "${pair%%=*}" "${pair#*=}"; done
 if ! [ -x /bin/busybox ] || ldd /bin/busybox >/dev/null 2>&1; then missing+=(busybox-static); fi
 
 if [ ${#missing[@]} -gt 0 ]; then

@@ -1,7 +1,7 @@
 /** The fleet as it is found: droplets, rotation, ledger; and what forbids a deploy. */
 import type { Settings } from '../config/settings.js';
 import { DeployError } from '../errors.js';
-import { type Policy, type RolloutState, type Seen, type Starter, start } from '../rollout/planner.js';
+import { type Policy, type RolloutState, record, type Seen, type Starter, start } from '../rollout/planner.js';
 import { openTarget } from '../targets/open-target.js';
 import type { Look, Target } from '../targets/target.js';
 import type { DeployPorts } from './context.js';
@@ -92,7 +92,8 @@ export function startRollout(
       ...(back !== undefined && { previous: back.id }),
     };
   });
-  return start(policy, starters);
+  // The first batch starts from this very look.
+  return record(start(policy, starters), { kind: 'looked', droplets: [...seen] });
 }
 
 /** The release to go back to, by droplet: the last verified one, unless it is the one being deployed. */

@@ -290,6 +290,12 @@ function pinnedReference(reference: string, image: InspectedImage): string {
 }
 
 function pullFailed(site: Site, reason: string): DeployError {
+  if (/no space left/i.test(reason)) {
+    return new DeployError('disk-full', `Docker’s disk on ${site.host.name} became full during the pull: ${reason}`, {
+      droplet: site.host.name,
+      hint: 'Free space there, for instance with `docker image prune`, then deploy again.',
+    });
+  }
   return new DeployError('pull-failed', `The images cannot be pulled on ${site.host.name}: ${reason}`, {
     droplet: site.host.name,
     hint: 'Check the image’s name and tag, and that it was pushed.',

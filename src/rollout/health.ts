@@ -77,7 +77,9 @@ function judgeContainer(service: ServiceSpec, container: ContainerView, now: num
   const { name } = service;
   const failed = (cause: string): Verdict => ({ kind: 'failed', service: name, cause });
   if (container.restarts >= CRASH_LOOP_RESTARTS) {
-    return failed(`${name} keeps restarting: ${container.restarts} times, ${exitPhrase(container)}`);
+    // While it runs again Docker shows no exit code of the time before but 0, which is nobody's.
+    const ended = container.state === 'running' ? '' : `, ${exitPhrase(container)}`;
+    return failed(`${name} keeps restarting: ${container.restarts} times${ended}`);
   }
   switch (container.state) {
     case 'running':

@@ -33,7 +33,8 @@ export async function settleChange(change: Change, clock: Clock): Promise<void> 
     }
   }
   const deadline = clock.now() + SHOWN_WITHIN_MS;
-  for (let pause = 250; ; pause = Math.min(pause * 2, 4_000)) {
+  // Mostly it shows at once; where it does not, asking more often would cost calls and gain little.
+  for (let pause = 1_000; ; pause = Math.min(pause * 2, 4_000)) {
     const { shown, balancerStatus } = await change.look();
     if (shown) return;
     if (clock.now() >= deadline) {

@@ -6,6 +6,9 @@ describe('a release that does not work', () => {
   beforeAll(async () => {
     fleet = await Fleet.start({ droplets: 2 });
     await fleet.deployFirst('v1');
+    for (const machine of fleet.machines) {
+      await machine.must(`docker exec shop-app-1 sh -c 'echo photo of ${machine.name} >/app/uploads/photo'`);
+    }
   });
   afterAll(() => fleet.stop());
 
@@ -42,6 +45,10 @@ describe('a release that does not work', () => {
       expect(fleet.balancer.fewestServing).toBe(1);
       expect(await fleet.versions()).toEqual(fleet.all('v1'));
       expect(await fleet.rotation()).toEqual(fleet.whole);
+      for (const machine of fleet.machines) {
+        const page = await fetch(`http://${machine.privateAddress}/uploads`);
+        expect(await page.text(), 'the named volume').toBe(`photo of ${machine.name}\n`);
+      }
     },
   );
 

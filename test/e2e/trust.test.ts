@@ -63,12 +63,14 @@ describe('secrets, keys and digests', () => {
 
   it('a wrong password for the registry is found out before anything leaves rotation, and not shown', async () => {
     await fleet.project.write('config/.env', `DO_TOKEN=${TOKEN}\nDOCKER_PASSWORD=wrong-3c7f1d\n`, 0o600);
+    const load = fleet.load();
     const end = await fleet.deploy('v3');
     await fleet.project.write('config/.env', `DO_TOKEN=${TOKEN}\n`, 0o600);
     await fleet.project.configure({});
     expect(end).toMatchObject({ code: 2, result: { outcome: 'failed', error: { code: 'registry-login' } } });
     expect(end.stdout + end.stderr).not.toContain('wrong-3c7f1d');
     expect(left(end)).toEqual([]);
+    expect(await load.stop()).toMatchObject(NO_FAILURE);
   });
 
   it('a tag that moves in the registry meanwhile does not split the fleet', async () => {
@@ -93,12 +95,14 @@ describe('secrets, keys and digests', () => {
     const [one, other] = fleet.machines;
     const keys = await readFile(kept, 'utf8');
     await writeFile(fleet.knownHosts, keys.replace(one?.hostKey ?? '', other?.hostKey ?? ''));
+    const load = fleet.load();
     const end = await fleet.deploy('v1');
     expect(end).toMatchObject({
       code: 1,
       result: { outcome: 'failed', error: { code: 'ssh-host-key', droplet: 'web-1' } },
     });
     expect(left(end)).toEqual([]);
+    expect(await load.stop()).toMatchObject(NO_FAILURE);
     await copyFile(kept, fleet.knownHosts);
   });
 
@@ -114,7 +118,36 @@ describe('secrets, keys and digests', () => {
     expect(await load.stop()).toMatchObject(NO_FAILURE);
     await fleet.machine('web-2').must('rm /var/lib/docker/ballast');
   });
+
+  it('a disk that becomes full in the middle of a pull is told as such, and nothing has left rotation', async () => {
+    const machine = fleet.machine('web-2');
+    await machine.must('docker image prune --all --force >/dev/null');
+    fleet.balancer.watchServing();
+    const load = fleet.load();
+    const deploy = fleet.startDeploy('v2');
+    await deploy.event(step('step-finished', 'web-2', 'check'));
+    // Room for the beginning of the image: its random bytes alone are 2 MB.
+    await machine.must(LEAVE_ONE_MEGABYTE);
+    const end = await deploy.ended;
+    await machine.must('rm /var/lib/docker/ballast');
+    expect(end).toMatchObject({
+      code: 1,
+      result: { outcome: 'failed', error: { code: 'disk-full', droplet: 'web-2', step: 'pull' } },
+    });
+    expect(end.result?.error?.message).toContain('no space left on device');
+    expect(left(end)).toEqual([]);
+    expect(fleet.balancer.fewestServing).toBe(2);
+
+    expect(await fleet.deploy('v2')).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
+    expect(await load.stop()).toMatchObject(NO_FAILURE);
+    expect(await fleet.versions()).toEqual(fleet.all('v2'));
+    expect(await fleet.rotation()).toEqual(fleet.whole);
+  });
 });
+
+const LEAVE_ONE_MEGABYTE = `
+  free=$(df --output=avail -k /var/lib/docker | tail -n 1)
+  fallocate -l $((free - 1024))K /var/lib/docker/ballast`;
 
 /** Prints every command line that there is, again and again, until it is told to end. */
 const WATCH_PROCESSES = `

@@ -89,10 +89,16 @@ describe('a project can no longer succeed', () => {
     ['no such command', { state: 'exited', exitCode: 127 }, {}, 'app exited 127: command not found in the image'],
     ['ended, though it should stay', { state: 'exited' }, {}, 'app exited 0, but it is meant to keep running'],
     [
-      'a crash loop, also when a look finds it running',
-      { restarts: CRASH_LOOP_RESTARTS },
+      'a crash loop',
+      { state: 'restarting', exitCode: 1, restarts: CRASH_LOOP_RESTARTS },
       {},
-      `app keeps restarting: ${CRASH_LOOP_RESTARTS} times, exited 0`,
+      `app keeps restarting: ${CRASH_LOOP_RESTARTS} times, exited 1`,
+    ],
+    [
+      'a crash loop that a look finds running, where Docker shows exit code 0',
+      { exitCode: 0, restarts: CRASH_LOOP_RESTARTS },
+      {},
+      `app keeps restarting: ${CRASH_LOOP_RESTARTS} times`,
     ],
     ['never started', { state: 'created', error: 'port is taken' }, {}, 'app did not start: port is taken'],
   ])('%s', (_name, container, service, cause) => {

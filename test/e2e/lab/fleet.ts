@@ -21,11 +21,14 @@ export interface FleetOptions extends Partial<Timing> {
   /** Who logs in; anybody but root is made, in group docker. */
   user?: string;
   diskMegabytes?: number;
+  /** The balancer takes its droplets by a tag. */
+  tagManaged?: boolean;
   /** Over the project's config/deploy.yml. */
   settings?: Record<string, unknown>;
 }
 
 export const TOKEN = 'dop_v1_e2e-token-93d2c7';
+export const BALANCER_TAG = 'web';
 const QUICK: Partial<HealthCheckRecord> = {
   path: '/healthz',
   intervalSeconds: 1,
@@ -42,7 +45,8 @@ export class Fleet {
   readonly machines: Machine[];
   readonly project: Project;
   readonly knownHosts: string;
-  readonly #folder: string;
+  /** Its key (id_ed25519), its project, and what belongs to no droplet. */
+  readonly folder: string;
   readonly #children = new Set<ChildProcess>();
 
   private constructor(
@@ -56,7 +60,7 @@ export class Fleet {
     this.machines = parts.machines;
     this.project = parts.project;
     this.knownHosts = parts.knownHosts;
-    this.#folder = folder;
+    this.folder = folder;
   }
 
   static async start(options: FleetOptions = {}): Promise<Fleet> {
@@ -66,7 +70,8 @@ export class Fleet {
     const key = join(folder, 'id_ed25519');
     await must('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'deployer', '-f', key]);
     const authorizedKey = (await readFile(`${key}.pub`, 'utf8')).trim();
-    const records = Array.from({ length: count }, (_, index) => world.addDroplet({ name: `web-${index + 1}` }));
+    const tags = options.tagManaged ? [BALANCER_TAG] : [];
+    const records = Array.from({ length: count }, (_, index) => world.addDroplet({ name: `web-${index + 1}`, tags }));
     const machines = await Promise.all(
       records.map(({ name, publicAddress, privateAddress }) =>
         Machine.start({
@@ -84,7 +89,7 @@ export class Fleet {
 
     const record = world.addBalancer({
       name: 'web',
-      dropletIds: records.map(({ id }) => id),
+      ...(options.tagManaged ? { tag: BALANCER_TAG } : { dropletIds: records.map(({ id }) => id) }),
       healthCheck: { ...QUICK, ...options.healthCheck },
     });
     const api = await ApiServer.start({ world, tokens: [{ token: TOKEN }] });
@@ -143,7 +148,7 @@ export class Fleet {
 
   /** Runs the command in the project's folder. */
   start(args: string[]): RunningCommand {
-    const command = startCommand(args, { cwd: this.project.folder, home: join(this.#folder, 'home') });
+    const command = startCommand(args, { cwd: this.project.folder, home: join(this.folder, 'home') });
     this.#children.add(command.child);
     void command.ended.then(() => this.#children.delete(command.child));
     return command;
@@ -189,7 +194,7 @@ export class Fleet {
     await this.balancer.stop();
     await this.api.stop();
     await Promise.all(this.machines.map((machine) => machine.stop()));
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
   }
 }
 

@@ -11,12 +11,17 @@ import type { World } from '../../../src/sandbox/world.js';
 import { end, keep, until } from './processes.js';
 
 const PORT = 8080;
-const WATCH_EVERY_MS = 200;
+const STATE_PORT = 8081;
+/** Its state for scripts, as CSV. No one can see that on DigitalOcean. */
+export const HAPROXY_STATE = `http://127.0.0.1:${STATE_PORT}/;csv`;
+const WATCH_EVERY_MS = 100;
 
 export class HaProxy {
   readonly url = `http://127.0.0.1:${PORT}`;
   /** The least number of droplets that were up at once since `watchServing`. */
   fewestServing = Number.POSITIVE_INFINITY;
+  /** How long each droplet has not been up since `watchServing`, in ms, by its id. */
+  readonly outMs = new Map<number, number>();
   readonly #record: BalancerRecord;
   readonly #droplets: readonly DropletRecord[];
   readonly #process: ChildProcess;
@@ -24,6 +29,7 @@ export class HaProxy {
   readonly #stopListening: () => void;
   #members = new Set<number>();
   #watch: NodeJS.Timeout | undefined;
+  #lookedAt = 0;
   /** Commands go one after the other. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -63,6 +69,8 @@ export class HaProxy {
   /** Forgets what was seen until now. */
   watchServing(): void {
     this.fewestServing = Number.POSITIVE_INFINITY;
+    for (const { id } of this.#droplets) this.outMs.set(id, 0);
+    this.#lookedAt = performance.now();
     this.#watch ??= setInterval(() => void this.#look().catch(() => {}), WATCH_EVERY_MS);
   }
 
@@ -108,7 +116,13 @@ export class HaProxy {
   }
 
   async #look(): Promise<void> {
-    this.fewestServing = Math.min(this.fewestServing, (await this.up()).length);
+    const up = await this.up();
+    const now = performance.now();
+    for (const { id } of this.#droplets) {
+      if (!up.includes(id)) this.outMs.set(id, (this.outMs.get(id) ?? 0) + now - this.#lookedAt);
+    }
+    this.#lookedAt = now;
+    this.fewestServing = Math.min(this.fewestServing, up.length);
   }
 
   #ask(command: string): Promise<string> {
@@ -154,6 +168,10 @@ defaults
 frontend web
   bind 127.0.0.1:${PORT}
   default_backend droplets
+frontend state
+  bind 127.0.0.1:${STATE_PORT}
+  stats enable
+  stats uri /
 backend droplets
   balance roundrobin
   option httpchk GET ${path}

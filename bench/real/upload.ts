@@ -1,0 +1,148 @@
+/**
+ * Benchmark 5: a release of 1,000 files, 50 MB, to one real droplet, over the same sshd: against `rsync -az` and `scp -r`.
+ * do-deploy's time is that of reading and hashing the files here, connecting, and the upload step, which also makes the
+ * new release's folder a whole copy, verifies every file by SHA-256 and asks compose whether it accepts it. The deploy ends there:
+ * its image does not exist.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { localFiles } from '../../src/adapters/local-files.js';
+import { readFiles } from '../../src/deploy/release.js';
+import type { DeployEvent } from '../../src/rollout/model.js';
+import { Fleet } from '../../test/e2e/lab/fleet.js';
+import { must } from '../../test/e2e/lab/processes.js';
+import { median } from './median.js';
+
+const FILES = 1_000;
+const BYTES = 50_000;
+const ABSENT_IMAGE = 'v99';
+
+/** A change to the release, and how many of its files it changes. */
+const CHANGES = [
+  { name: 'unchanged', files: 0 },
+  { name: 'one file changed', files: 1 },
+  { name: 'all files changed', files: FILES },
+];
+
+export async function measureUpload({ rounds }: { rounds: number }): Promise<Record<string, string>[]> {
+  const files = ['config/.env.common', 'config/.env.{environment}', 'config/nginx/', 'site/'];
+  const fleet = await Fleet.start({ droplets: 1, settings: { files } });
+  try {
+    const site = new Site(join(fleet.project.folder, 'site'));
+    await site.write();
+    await fleet.deployFirst('v1');
+    const ssh = await writeSshConfig(fleet);
+    const programs = {
+      'do-deploy': () => ours(fleet, site),
+      'rsync -az': () => theirs('rsync', ['-az', '--delete', '-e', `ssh -F ${ssh}`, `${site.folder}/`, 'web-1:rsync/']),
+      'scp -r': () => theirs('scp', ['-q', '-r', '-F', ssh, site.folder, 'web-1:scp/']),
+    };
+    await must('ssh', ['-F', ssh, 'web-1', 'mkdir rsync scp']);
+    const rows: Record<string, string>[] = [];
+    for (const change of CHANGES) {
+      const times = new Map(Object.keys(programs).map((name) => [name, [] as number[]]));
+      for (let round = 0; round < rounds; round += 1) {
+        await programs['rsync -az']();
+        await site.change(change.files);
+        for (const [name, upload] of Object.entries(programs)) times.get(name)?.push(await upload());
+        await site.restore();
+      }
+      rows.push(rowOf(change.name, times));
+    }
+    return rows;
+  } finally {
+    await fleet.stop();
+  }
+}
+
+class Site {
+  readonly #contents = new Map<string, string>();
+
+  constructor(readonly folder: string) {}
+
+  get paths(): string[] {
+    return [...this.#contents.keys()];
+  }
+
+  /** Text of random letters: gzip saves a quarter of it. */
+  async write(): Promise<void> {
+    for (let index = 0; index < FILES; index += 1) {
+      const path = join(this.folder, `part-${index % 20}`, `page-${index}.html`);
+      this.#contents.set(path, letters());
+    }
+    for (let part = 0; part < 20; part += 1) await mkdir(join(this.folder, `part-${part}`), { recursive: true });
+    await this.restore();
+  }
+
+  async change(count: number): Promise<void> {
+    for (const path of this.paths.slice(0, count)) await writeFile(path, letters());
+  }
+
+  /** With the times that it had: to rsync these are the same files. */
+  async restore(): Promise<void> {
+    const time = new Date('2026-01-01T00:00:00Z');
+    for (const [path, content] of this.#contents) {
+      if ((await readFile(path, 'utf8').catch(() => '')) !== content) await writeFile(path, content);
+      await utimes(path, time, time);
+    }
+  }
+}
+
+function letters(): string {
+  return randomBytes((BYTES / 4) * 3).toString('base64');
+}
+
+async function ours(fleet: Fleet, site: Site): Promise<number> {
+  const began = performance.now();
+  await readFiles(
+    site.paths.map((path) => ({ localPath: path, path, mode: 0o644 })),
+    localFiles,
+  );
+  const reading = performance.now() - began;
+  const end = await fleet.deploy(ABSENT_IMAGE, '--allow-downtime', '--verbose');
+  const step = (name: string) =>
+    end.events.find(
+      (event): event is Extract<DeployEvent, { type: 'step-finished' }> =>
+        event.type === 'step-finished' && event.step === name,
+    )?.ms;
+  const [connect, upload] = [step('connect'), step('upload')];
+  if (connect === undefined || upload === undefined) throw new Error(`no upload:\n${end.stdout}\n${end.stderr}`);
+  const remote = end.events.flatMap((event) =>
+    event.type === 'trace' && /: (upload|run unpack)/.test(event.what)
+      ? [`${event.what.slice(11, 30)} ${event.ms}`]
+      : [],
+  );
+  const parts = [`reading ${Math.round(reading)}`, `connecting ${connect}`, `upload step ${upload}`, ...remote];
+  process.stderr.write(`do-deploy, ms: ${parts.join(', ')}\n`);
+  return reading + connect + upload;
+}
+
+async function theirs(program: string, args: string[]): Promise<number> {
+  const began = performance.now();
+  await must(program, args);
+  return performance.now() - began;
+}
+
+/** A new connection each time, as do-deploy's. */
+async function writeSshConfig(fleet: Fleet): Promise<string> {
+  const path = join(fleet.folder, 'ssh_config.upload');
+  const lines = [
+    'Host web-1',
+    `  HostName ${fleet.machine('web-1').publicAddress}`,
+    '  User root',
+    `  IdentityFile ${join(fleet.folder, 'id_ed25519')}`,
+    '  IdentitiesOnly yes',
+    `  UserKnownHostsFile ${fleet.knownHosts}`,
+  ];
+  await writeFile(path, `${lines.join('\n')}\n`);
+  return path;
+}
+
+function rowOf(change: string, times: ReadonlyMap<string, readonly number[]>): Record<string, string> {
+  const own = median(times.get('do-deploy') ?? []);
+  const row: Record<string, string> = { [`${FILES} files, ${(FILES * BYTES) / 1e6} MB`]: change };
+  for (const [name, values] of times) row[`${name} ms`] = String(Math.round(median(values)));
+  for (const name of ['rsync -az', 'scp -r']) row[`÷ ${name}`] = (own / median(times.get(name) ?? [])).toFixed(2);
+  return row;
+}
