@@ -117,6 +117,7 @@ function resolveSettings(
     ...release,
     ...(registry && { registry }),
     rollout: resolveRollout(merged.rollout ?? {}),
+    keepReleases: merged.keep_releases ?? DEFAULTS.keep_releases,
     secrets: collectSecrets([token, registry?.password, ssh.privateKey], variables.fromFiles, release.files),
     confirm: merged.confirm ?? environment === 'production',
   };

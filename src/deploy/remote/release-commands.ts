@@ -63,7 +63,8 @@ export function unpackCommand(
       `cd ${appFolder(app)}`,
       `part=releases/${quote(id + PARTIAL)}`,
       'rm -rf "$part"',
-      'mkdir -p "$part"',
+      // Not in the middle of another app's clean-up: from here on it sees that images are being brought here.
+      'flock "$HOME"/do-deploy/images.lock mkdir -p "$part"',
       // After a dropped connection the command is run again: the archive stays until all is well.
       `tar --no-same-owner -xpzf ${quote(incoming)} -C "$part"`,
       base === undefined
@@ -181,7 +182,13 @@ export function clearMarkCommand(app: string, run: string): RemoteCommand {
   return command('clear-mark', { app, run }, [asHolder(app, run), `rm -f ${appFolder(app)}/out.json`]);
 }
 
-/** Writes the history line, and removes releases and images that are kept no longer. Failures here fail nothing. */
+/** Exit code of start-up.sh prune where another deploy is pulling. */
+export const PULLING = 75;
+
+/**
+ * Writes the history line, and removes releases and images that are kept no longer. Failures here fail nothing.
+ * Exit code 75: another app's deploy is bringing images to the droplet, so nothing was removed.
+ */
 export function finishCommand(
   record: ReleaseRecord,
   run: string,
