@@ -27,6 +27,7 @@ export async function finish(
     imageTag: record.imageTag,
     outcome: result.outcome,
     durationMs: result.durationMs,
+    droplets: sites.map((site) => site.droplet.id),
   });
   await Promise.all(
     sites.map(async (site) => {
