@@ -114,7 +114,7 @@ const DEPLOY_FLAGS = {
 } as const;
 
 const STATUS_FLAGS = {
-  check: { type: 'boolean', describe: "Tell how droplets differ from the fleet's release; exit code 4 if any does" },
+  check: { type: 'boolean', describe: 'Tell how droplets differ from the release; exit code 4 if any does' },
 } as const;
 
 const SANDBOX_FLAGS = {
@@ -191,7 +191,7 @@ export function parseArguments(argv: readonly string[], version: string): Invoca
     )
     .command(
       'adopt <environment>',
-      "Bring droplets that joined since to the fleet's release",
+      'Bring droplets that joined since to the release',
       (command) => command.positional('environment', ENVIRONMENT).options(ROLLOUT_FLAGS),
       (parsed: Parsed) => found({ ...healFrom(parsed), command: 'adopt' }),
     )
