@@ -4,7 +4,8 @@
 #   pull   log in to the registry (password on standard input) and pull every image of the release
 #   up     start the release's containers; uses only images that are already here. `up again` also replaces containers
 #          that are as the release wants them
-#   prune  remove what older releases left, and nothing else: folders and image ids given as arguments
+#   prune  remove what older releases left, and nothing else: folders and image ids given as arguments. Exit code 75:
+#          a deploy of another app is bringing images here, so nothing was removed
 #
 # It reads these variables and no others:
 #
@@ -67,6 +68,16 @@ case $verb in
     compose up --detach --no-build --pull never --remove-orphans $again
     ;;
   prune)
+    # Nobody begins to stage while this goes on.
+    exec 7>>../../../images.lock
+    flock 7
+    # What another app's deploy has pulled, but not yet written down as its own, looks unused. (Of this app's nobody
+    # else stages now: the deploy that prunes holds its lock.) One that died a day ago stages no more.
+    staging=$(find ../../../*/releases -maxdepth 1 -name '*.partial' -mtime -1 ! -path "../../../$APP/*" 2>/dev/null || :)
+    if [ -n "$staging" ]; then
+      echo "start-up.sh prune: nothing is removed while another deploy brings images here" >&2
+      exit 75
+    fi
     for old in "$@"; do
       case $old in
         sha256:*)

@@ -33,6 +33,13 @@ export interface HealInvocation extends CommonOptions {
   waitLockMs: number;
 }
 
+export interface AdoptInvocation extends CommonOptions {
+  command: 'adopt';
+  environment: string;
+  allowDowntime: boolean;
+  waitLockMs: number;
+}
+
 export interface RollbackInvocation extends CommonOptions {
   command: 'rollback';
   environment: string;
@@ -52,6 +59,8 @@ export interface StatusInvocation extends CommonOptions {
   command: 'status';
   /** Absent: all of them. */
   environment?: string;
+  /** Compare with the fleet's release instead of telling what there is. */
+  check: boolean;
 }
 
 export interface LockInvocation extends CommonOptions {
@@ -73,6 +82,7 @@ export type Invocation =
   | DeployInvocation
   | StatusInvocation
   | HealInvocation
+  | AdoptInvocation
   | RollbackInvocation
   | HistoryInvocation
   | LockInvocation
@@ -103,19 +113,23 @@ const DEPLOY_FLAGS = {
   force: { type: 'boolean', describe: 'Deploy even where this release runs already' },
 } as const;
 
+const STATUS_FLAGS = {
+  check: { type: 'boolean', describe: 'Tell how droplets differ from the release; exit code 4 if any does' },
+} as const;
+
 const SANDBOX_FLAGS = {
   droplets: { type: 'string', requiresArg: true, default: '3', describe: 'Droplets behind the balancer' },
   folder: { type: 'string', requiresArg: true, describe: 'Where to keep its files' },
 } as const;
 
-const ALL_FLAGS = { ...FLAGS, ...DEPLOY_FLAGS, ...SANDBOX_FLAGS, help: SWITCH, version: SWITCH };
+const ALL_FLAGS = { ...FLAGS, ...DEPLOY_FLAGS, ...STATUS_FLAGS, ...SANDBOX_FLAGS, help: SWITCH, version: SWITCH };
 /** Options without a value. */
 const SWITCHES = new Set(Object.entries(ALL_FLAGS).flatMap(([name, { type }]) => (type === 'boolean' ? [name] : [])));
 
 const EPILOGUE = `Configuration: config/deploy.yml; variables: the environment, else config/.env.
 
 Exit codes: 0 deployed, or nothing to do; 1 failed; 2 wrong usage or configuration;
-3 somebody else is deploying; 130 interrupted.`;
+3 somebody else is deploying; 4 droplets differ (status --check); 130 interrupted.`;
 
 type Parsed = Record<string, unknown>;
 
@@ -163,14 +177,23 @@ export function parseArguments(argv: readonly string[], version: string): Invoca
     .command(
       'status [environment]',
       "Show each droplet's rotation, release and health",
-      (command) => command.positional('environment', { ...TEXT, describe: 'Only this one; all if left out' }),
-      (parsed: Parsed) => found({ command: 'status', ...textOf(parsed, 'environment'), ...commonFrom(parsed) }),
+      (command) =>
+        command
+          .positional('environment', { ...TEXT, describe: 'Only this one; all if left out' })
+          .options(STATUS_FLAGS),
+      (parsed: Parsed) => found(statusFrom(parsed)),
     )
     .command(
       'heal <environment>',
       'Bring back what a run that died left out of rotation',
       (command) => command.positional('environment', ENVIRONMENT).options(ROLLOUT_FLAGS),
       (parsed: Parsed) => found(healFrom(parsed)),
+    )
+    .command(
+      'adopt <environment>',
+      'Bring droplets that joined since to the release',
+      (command) => command.positional('environment', ENVIRONMENT).options(ROLLOUT_FLAGS),
+      (parsed: Parsed) => found({ ...healFrom(parsed), command: 'adopt' }),
     )
     .command(
       'rollback <environment> [release]',
@@ -254,6 +277,11 @@ function deployFrom(parsed: Parsed): DeployInvocation {
     yes: parsed.yes === true,
     force: parsed.force === true,
   };
+}
+
+function statusFrom(parsed: Parsed): StatusInvocation {
+  const check = parsed.check === true;
+  return { command: 'status', ...textOf(parsed, 'environment'), ...commonFrom(parsed), check };
 }
 
 function healFrom(parsed: Parsed): HealInvocation {

@@ -9,6 +9,8 @@ export const EXIT = {
   usage: 2,
   /** Somebody else is deploying. */
   leaseHeld: 3,
+  /** `status --check` found droplets that differ. */
+  drift: 4,
   interrupted: 130,
 } as const;
 

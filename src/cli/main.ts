@@ -25,6 +25,8 @@ async function run(invocation: Invocation): Promise<number> {
       return (await import('./status.js')).statusCommand(invocation, context);
     case 'heal':
       return (await import('./heal.js')).healCommand(invocation, context);
+    case 'adopt':
+      return (await import('./adopt.js')).adoptCommand(invocation, context);
     case 'rollback':
       return (await import('./rollback.js')).rollbackCommand(invocation, context);
     case 'history':

@@ -3,21 +3,36 @@ import { ConfigError, ProblemList } from '../config/problems.js';
 import { asDeployError, type DeployError } from '../errors.js';
 import type { StatusInvocation } from './commands.js';
 import type { CliContext } from './context.js';
-import { exitCodeOfError } from './exit-codes.js';
+import { EXIT, exitCodeOfError } from './exit-codes.js';
 import { createOutput } from './output.js';
 
-/** `do-deploy status [ENVIRONMENT]`: a table for each environment. Gives the exit code. */
+/**
+ * `do-deploy status [ENVIRONMENT]`: a table for each environment; with --check a line for each difference from the fleet's
+ * release. Gives the exit code.
+ */
 export async function statusCommand(invocation: StatusInvocation, context: CliContext): Promise<number> {
   const { loaded, errors } = loadAll(invocation, context);
   const secrets = loaded.flatMap((settings) => settings.secrets);
   const reporter = createOutput(context, invocation, secrets);
+  let differs = false;
 
   if (loaded.length > 0) {
-    const [{ wire }, { readStatus }] = await Promise.all([import('./wire.js'), import('../deploy/status.js')]);
+    const [{ wire }, { readStatus }, { checkFleet }] = await Promise.all([
+      import('./wire.js'),
+      import('../deploy/status.js'),
+      import('../deploy/drift.js'),
+    ]);
     for (const settings of loaded) {
+      const { app, environment } = settings;
       try {
-        const rows = await readStatus(wire(settings, reporter, invocation), settings);
-        reporter.printStatus(rows, `${settings.app}: ${settings.environment}`);
+        const ports = wire(settings, reporter, invocation);
+        if (invocation.check) {
+          const drift = await checkFleet(ports, settings);
+          reporter.printDrift({ app, environment, ...drift });
+          differs ||= drift.differences.length > 0;
+        } else {
+          reporter.printStatus(await readStatus(ports, settings), `${app}: ${environment}`);
+        }
       } catch (error) {
         errors.push(asDeployError(error));
       }
@@ -25,7 +40,8 @@ export async function statusCommand(invocation: StatusInvocation, context: CliCo
   }
   await reporter.close();
   for (const error of errors) reporter.printError(error);
-  return Math.max(0, ...errors.map(exitCodeOfError));
+  if (errors.length > 0) return Math.max(...errors.map(exitCodeOfError));
+  return differs ? EXIT.drift : EXIT.ok;
 }
 
 /** Settings of the environment that was named, or of all; what one of these lacks does not hide the others. */

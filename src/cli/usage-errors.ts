@@ -37,7 +37,8 @@ function tooFew(argv: readonly string[]): DeployError {
   if (argv.includes('sandbox'))
     return usage('Which sandbox command?', 'do-deploy sandbox up, or do-deploy sandbox demo');
   if (argv.includes('lock')) return usage('Which lock, and which environment?', 'do-deploy lock status ENVIRONMENT');
-  if (argv.includes('heal')) return usage('Which environment?', 'do-deploy heal ENVIRONMENT');
+  const command = ['heal', 'adopt', 'rollback', 'history'].find((name) => argv.includes(name));
+  if (command !== undefined) return usage('Which environment?', `do-deploy ${command} ENVIRONMENT`);
   return usage('Which environment?', 'do-deploy ENVIRONMENT [RELEASE], for example do-deploy staging');
 }
 

@@ -22,9 +22,10 @@ export interface LoadOptions {
   env: ProcessEnv;
   /**
    * `release` (the default): everything that a deploy takes. `fleet`: what it takes to look at droplets or to heal
-   * them; files of the release and the registry's login may be missing, as on a fresh clone.
+   * them; files of the release and the registry's login may be missing, as on a fresh clone. `images`: that, and the
+   * registry's login.
    */
-  needs?: 'release' | 'fleet';
+  needs?: 'release' | 'fleet' | 'images';
 }
 
 export interface LoadedSettings extends Settings {
@@ -102,7 +103,7 @@ function resolveSettings(
     { root, environment, hasFile: project.hasFile },
     { compose: entriesOf('compose'), files: entriesOf('files') },
     // Those that are here are still read, for the secrets in them.
-    needs === 'fleet' ? new ProblemList() : problems,
+    needs === undefined || needs === 'release' ? problems : new ProblemList(),
   );
 
   return {
@@ -117,6 +118,7 @@ function resolveSettings(
     ...release,
     ...(registry && { registry }),
     rollout: resolveRollout(merged.rollout ?? {}),
+    keepReleases: merged.keep_releases ?? DEFAULTS.keep_releases,
     secrets: collectSecrets([token, registry?.password, ssh.privateKey], variables.fromFiles, release.files),
     confirm: merged.confirm ?? environment === 'production',
   };

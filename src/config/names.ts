@@ -5,4 +5,4 @@ export const ENVIRONMENT_NAME = /^[a-z0-9][a-z0-9-]*$/;
 export const IMAGE_TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 
 /** Words that `do-deploy` takes for commands: an environment of that name could not be deployed by it. */
-export const COMMAND_NAMES = ['deploy', 'heal', 'history', 'lock', 'rollback', 'status'];
+export const COMMAND_NAMES = ['adopt', 'deploy', 'heal', 'history', 'lock', 'rollback', 'status'];

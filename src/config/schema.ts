@@ -29,6 +29,7 @@ export const DEFAULTS = {
     on_failure: 'revert-droplet',
     interrupt_grace: '60s',
   },
+  keep_releases: 5,
 } as const;
 
 const text = (error: string, pattern = /^\S+$/) => z.string({ error }).regex(pattern, { error });
@@ -54,6 +55,7 @@ const isBounded = (ms: number) => ms <= LONGEST_MS;
 
 const PORT = wholeNumber(1, 65_535, 'must be a port number');
 const DROPLET = wholeNumber(1, Number.MAX_SAFE_INTEGER, "must be a droplet's id, a number");
+const KEEP = wholeNumber(2, 1000, 'must be a whole number from 2: the running release, and one to go back to');
 const AT_LEAST_ONE = wholeNumber(1, 1000, 'must be a whole number from 1');
 
 const BATCH = 'must be a number of droplets, a percentage, all, or a list of these';
@@ -271,6 +273,16 @@ const overridable = {
     .optional(),
   registry: registry.optional(),
   rollout: rollout.optional(),
+  keep_releases: KEEP.form
+    .meta({
+      description:
+        'Releases that stay on a droplet to go back to: the running one, the one before and the newest. Older ones are removed after a success, with the images that nothing else uses; volumes never.',
+      default: DEFAULTS.keep_releases,
+      examples: [5],
+    })
+    .transform(Number)
+    .refine(KEEP.inRange, { error: KEEP.error })
+    .optional(),
 };
 
 const APP = 'must be lower-case letters, digits, - and _, and begin with a letter or digit';

@@ -62,6 +62,8 @@ export interface Settings {
   files: SourceFile[];
   registry?: { server: string; username: string; password: Secret };
   rollout: RolloutSettings;
+  /** Releases that stay on a droplet, the running one included; at least 2. */
+  keepReleases: number;
   /** Values that must never be shown, for the redacting reporter. */
   secrets: Secret[];
 }

@@ -40,7 +40,7 @@ export async function deploy(ports: DeployPorts, options: DeployOptions): Promis
     const { sites } = session;
     const run = await takeLease(session, fleet);
     report({ type: 'phase-started', phase: 'stage' });
-    await surveyAll(ports, settings.app, sites, { prepare: true, each: checkSite });
+    await surveyAll(ports, settings, sites, { prepare: true, each: checkSite });
     const { record, upToDate } = await stageAll(ports, settings, draft, sites);
     session.release = { id: record.id, imageTag: record.imageTag };
     if (policy.balanced) await Promise.all(sites.map((site) => listen(site, fleet.target, ports.clock)));

@@ -80,6 +80,7 @@ export function startRollout(
   policy: Policy,
   upToDate: ReadonlySet<number>,
   previous: ReadonlyMap<number, ReleaseRecord>,
+  exempt: ReadonlySet<number> = new Set(),
 ): RolloutState {
   const starters = seen.map(({ id, rotation, healthy, inLedger }): Starter => {
     const back = previous.get(id);
@@ -90,6 +91,7 @@ export function startRollout(
       inLedger,
       upToDate: upToDate.has(id),
       ...(back !== undefined && { previous: back.id }),
+      ...(exempt.has(id) && { exempt: true }),
     };
   });
   // The first batch starts from this very look.

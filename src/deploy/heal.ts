@@ -11,7 +11,7 @@ import { findFleet, policyOf } from './fleet.js';
 import { rollToHeld } from './held-release.js';
 import type { ReleaseRecord } from './release.js';
 import { announce, closeIfInterrupted, inSession, type SessionOptions } from './session.js';
-import type { Site } from './site.js';
+import { holdingOf, type Site } from './site.js';
 import { connectAll } from './staging.js';
 
 export async function heal(ports: DeployPorts, options: SessionOptions): Promise<DeployResult> {
@@ -46,13 +46,7 @@ export async function heal(ports: DeployPorts, options: SessionOptions): Promise
 }
 
 function releaseToHealTo(sites: readonly Site[]): ReleaseRecord {
-  const id = chooseRelease(
-    sites.map(({ survey }) => ({
-      holds: survey.releases.map((release) => release.id),
-      ...(survey.state && { state: survey.state }),
-      ...(survey.current && { current: survey.current }),
-    })),
-  );
+  const id = chooseRelease(sites.map(holdingOf));
   const record = sites.flatMap((site) => site.survey.releases).find((release) => release.id === id);
   if (record === undefined) {
     throw new DeployError('nothing-to-heal-to', 'There is no release that every droplet holds.', {

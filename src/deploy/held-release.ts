@@ -20,9 +20,8 @@ export async function rollToHeld(
   choose: (sites: readonly Site[]) => ReleaseRecord,
 ): Promise<DeployResult> {
   const { ports, sites } = session;
-  const { app } = session.options.settings;
   const run = await takeLease(session, fleet);
-  await surveyAll(ports, app, sites, { prepare: false });
+  await surveyAll(ports, session.options.settings, sites, { prepare: false });
   const record = choose(sites);
   session.release = { id: record.id, imageTag: record.imageTag };
   const message = `${session.command === 'heal' ? 'Healing' : 'Rolling back'} to release ${record.id}.`;
@@ -37,6 +36,16 @@ export async function rollToHeld(
 
 /** Throws DeployError image-gone: somebody has removed what the release runs. */
 async function imagesPresent(site: Site, record: ReleaseRecord): Promise<void> {
+  const gone = await imagesGone(site, record);
+  if (gone === undefined) return;
+  throw new DeployError('image-gone', `${site.host.name} no longer has ${gone} of release ${record.id}.`, {
+    droplet: site.host.name,
+    hint: `Deploy that version again: do-deploy ${record.environment} ${record.imageTag}. It is pulled anew.`,
+  });
+}
+
+/** An image of the release that is not on the droplet, as compose files name it; undefined when all are there. */
+export async function imagesGone(site: Site, record: ReleaseRecord): Promise<string | undefined> {
   const images = Object.values(record.images);
   const { stdout } = await site.connection.run(
     imagesPresentCommand(
@@ -44,10 +53,5 @@ async function imagesPresent(site: Site, record: ReleaseRecord): Promise<void> {
       images.map((image) => image.pinned),
     ),
   );
-  const gone = images.find((image) => stdout.split('\n').includes(`gone ${image.pinned}`));
-  if (gone === undefined) return;
-  throw new DeployError('image-gone', `${site.host.name} no longer has ${gone.reference} of release ${record.id}.`, {
-    droplet: site.host.name,
-    hint: `Deploy that version again: do-deploy ${record.environment} ${record.imageTag}. It is pulled anew.`,
-  });
+  return images.find((image) => stdout.split('\n').includes(`gone ${image.pinned}`))?.reference;
 }

@@ -17,6 +17,7 @@ const entry: z.ZodType<HistoryEntry> = z.object({
   imageTag: z.string(),
   outcome: z.enum(['succeeded', 'failed', 'interrupted', 'skipped']),
   durationMs: z.number(),
+  droplets: z.array(z.number()).optional(),
 });
 
 /** Newest first. `unreachable` names the droplets that could not be asked. */
@@ -35,12 +36,16 @@ export async function readHistory(
     const texts = await Promise.all(
       sites.map(async (site) => (await site.connection.run(historyCommand(settings.app))).stdout),
     );
-    const byRun = new Map(texts.flatMap(readEntries).map((one) => [one.run, one]));
-    const entries = [...byRun.values()].sort((a, b) => (a.at < b.at ? 1 : -1));
-    return { entries, unreachable: unreachable.map(({ droplet }) => droplet.name) };
+    return { entries: mergeHistories(texts), unreachable: unreachable.map(({ droplet }) => droplet.name) };
   } finally {
     await Promise.allSettled(sites.map((site) => site.connection.close()));
   }
+}
+
+/** One entry a run, newest first, whichever of the droplets remember it. */
+export function mergeHistories(texts: readonly string[]): HistoryEntry[] {
+  const byRun = new Map(texts.flatMap(readEntries).map((one) => [one.run, one]));
+  return [...byRun.values()].sort((a, b) => (a.at < b.at ? 1 : -1));
 }
 
 /** A line that a crash cut short is left out. */

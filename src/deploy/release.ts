@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { gunzip, gzip } from 'node:zlib';
 import { z } from 'zod';
 import type { SourceFile } from '../config/settings.js';
 import type { LocalFiles } from '../ports.js';
@@ -137,6 +137,34 @@ export async function packFor(
   return { archive: await promisify(gzip)(Buffer.concat(chunks), { level: 1 }), reused, sent };
 }
 
-function sha256(content: string | Buffer): string {
+/**
+ * A release as a droplet keeps it, from an archive of its files (tar, gzip). Undefined unless every byte and mode is as it
+ * was deployed: release.json has the hash of them all.
+ */
+export async function readArchive(record: ReleaseRecord, archive: Buffer): Promise<ReleaseDraft | undefined> {
+  const { extract } = await import('tar-stream');
+  const files: ReleaseFile[] = [];
+  try {
+    const entries = extract();
+    entries.end(await promisify(gunzip)(archive));
+    for await (const entry of entries) {
+      const { name, mode = 0, type } = entry.header;
+      const chunks: Buffer[] = [];
+      for await (const chunk of entry) chunks.push(chunk as Buffer);
+      const content = Buffer.concat(chunks);
+      if (type === 'file') files.push({ path: name, mode: mode & 0o777, content, sha256: sha256(content) });
+    }
+  } catch {
+    // Cut off, or not an archive at all.
+    return undefined;
+  }
+  files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  const { services: _, images: __, identity: ___, ...known } = record;
+  const draft = { ...known, files };
+  return contentHash(draft) === record.content ? draft : undefined;
+}
+
+/** In hexadecimal. */
+export function sha256(content: string | Buffer): string {
   return createHash('sha256').update(content).digest('hex');
 }

@@ -4,7 +4,7 @@
  */
 import type { Settings } from '../config/settings.js';
 import { asDeployError, DeployError } from '../errors.js';
-import type { DeployResult, ReleaseInfo, StatusRow } from '../rollout/model.js';
+import type { DeployEventBody, DeployResult, ReleaseInfo, StatusRow } from '../rollout/model.js';
 import type { RolloutState } from '../rollout/planner.js';
 import { conclude, rowsOf } from './conclude.js';
 import { type Deployer, type DeployPorts, type Run, reportTo } from './context.js';
@@ -30,9 +30,11 @@ export interface SessionOptions {
   aborted: AbortSignal;
 }
 
+type DeployCommand = Extract<DeployEventBody, { type: 'rollout-started' }>['command'];
+
 /** What has to be closed at the end, and what is known when it fails. */
 export interface Session {
-  readonly command: 'deploy' | 'heal' | 'rollback';
+  readonly command: DeployCommand;
   readonly ports: DeployPorts;
   readonly options: SessionOptions;
   readonly startedAt: number;
@@ -194,7 +196,10 @@ export async function rollTo(
   session.rows = rowsOf(start, sites, record);
   for (const row of session.rows) report({ type: 'row-changed', row });
   if (start.droplets.every((droplet) => droplet.course === 'done')) {
-    const summary = 'Every droplet already runs this release, healthy and in rotation.';
+    const summary =
+      session.command === 'adopt'
+        ? `${sites.length === 1 ? 'The droplet runs' : `All ${sites.length} droplets run`} release ${record.id}.`
+        : 'Every droplet already runs this release, healthy and in rotation.';
     return { outcome: 'skipped', release, rows: session.rows, durationMs: 0, summary };
   }
   stopIfInterrupted(session);
@@ -207,27 +212,32 @@ export async function rollTo(
   if (!rolled.state.halted) {
     report({ type: 'phase-started', phase: 'finish' });
     await finish(run, sites, session.command, record, result);
-    await tellNewcomers(session, run);
+    const joined = await tellNewcomers(session, run);
+    if (joined && result.next === undefined) return { ...result, next: `do-deploy adopt ${environment}` };
   }
   return result;
 }
 
-/** Droplets that came behind the balancer meanwhile run no release, or another one. */
-async function tellNewcomers(session: Session, run: Run): Promise<void> {
+/** Droplets that came behind the balancer meanwhile run no release, or another one. Gives whether there are any. */
+async function tellNewcomers(session: Session, run: Run): Promise<boolean> {
+  const { environment } = run.settings;
   const known = new Set(session.sites.map((site) => site.droplet.id));
   const report = reportTo(session.ports);
   try {
     const { droplets } = await run.target.look();
-    for (const { droplet } of droplets.filter((one) => !known.has(one.droplet.id))) {
-      const message = `${droplet.name} came behind ${run.target.description} meanwhile and was not deployed to. Deploy again to bring it to this release.`;
+    const newcomers = droplets.filter(({ droplet }) => !known.has(droplet.id));
+    for (const { droplet } of newcomers) {
+      const message = `${droplet.name} joined ${run.target.description} meanwhile and was not deployed to; run do-deploy adopt ${environment}.`;
       report({ type: 'notice', level: 'warning', message, droplet: droplet.name });
     }
+    return newcomers.length > 0;
   } catch (error) {
     report({
       type: 'notice',
       level: 'warning',
       message: `Whether droplets joined meanwhile cannot be told: ${asDeployError(error).message}`,
     });
+    return false;
   }
 }
 

@@ -1,9 +1,11 @@
 /** A droplet in a run: its connection and what the run has learned of it. */
 import type { DeployError } from '../errors.js';
 import type { Connection, Droplet, RemoteHost } from '../ports.js';
+import type { Holding } from '../rollout/choose-release.js';
+import type { FileChange } from '../rollout/drift.js';
 import type { ContainerView, ServiceSpec } from '../rollout/health.js';
 import type { DoorWatch } from './door.js';
-import type { ReleaseRecord } from './release.js';
+import { imagesOverride, type ReleaseRecord, sha256 } from './release.js';
 import type { Survey } from './remote/survey.js';
 
 export interface Site {
@@ -26,10 +28,31 @@ export interface Site {
 }
 
 /** Before the survey. */
-export const NOTHING_KNOWN: Survey = { home: '', problems: [], releases: [], checksums: new Map() };
+export const NOTHING_KNOWN: Survey = { home: '', problems: [], releases: [], checksums: new Map(), found: new Map() };
 
 export function currentRelease(site: Site): ReleaseRecord | undefined {
   return site.survey.releases.find((release) => release.id === site.survey.current);
+}
+
+/** What the choice of a release needs to know of the droplet. */
+export function holdingOf({ survey }: Site): Holding {
+  return {
+    holds: survey.releases.map((release) => release.id),
+    ...(survey.state && { state: survey.state }),
+    ...(survey.current && { current: survey.current }),
+  };
+}
+
+/** The files of the droplet's current release that are not as they were deployed; empty without one. */
+export function changedFiles(site: Site): FileChange[] {
+  const { checksums, found } = site.survey;
+  const record = currentRelease(site);
+  if (record === undefined) return site.survey.current === undefined ? [] : [{ path: 'release.json', deployed: '' }];
+  const deployed = new Map([...checksums, ['images.yml', sha256(imagesOverride(record.images))]]);
+  return [...deployed].flatMap(([path, expected]): FileChange[] => {
+    const now = found.get(path);
+    return now === expected ? [] : [{ path, deployed: expected, ...(now !== undefined && { found: now }) }];
+  });
 }
 
 /** What the droplet ran, verified, before the release; also when it runs that release already. */

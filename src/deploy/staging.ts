@@ -14,7 +14,7 @@ import { imagesOverride, packFor, type ReleaseDraft, type ReleaseRecord, recordO
 import { readComposeConfig } from './remote/compose-config.js';
 import { discardCommand, incomingPath, pullCommand, sealCommand, unpackCommand } from './remote/release-commands.js';
 import { readSurvey, surveyCommand } from './remote/survey.js';
-import { addressOf, currentRelease, NOTHING_KNOWN, type Site, type Unreachable } from './site.js';
+import { addressOf, changedFiles, currentRelease, NOTHING_KNOWN, type Site, type Unreachable } from './site.js';
 
 /** Connections and pulls at the same time; more only makes the registry and this machine the bottleneck. */
 const AT_ONCE = 20;
@@ -74,16 +74,29 @@ async function connect(ports: DeployPorts, settings: Settings, droplet: Droplet)
  */
 export async function surveyAll(
   ports: DeployPorts,
-  app: string,
+  { app, environment }: Pick<Settings, 'app' | 'environment'>,
   sites: readonly Site[],
   options: { prepare: boolean; each?: (site: Site) => string },
 ): Promise<void> {
   await inParallel(sites, (site) =>
     staged(ports, site.host.name, 'check', async () => {
       await survey(site, app, options.prepare);
+      refuseOtherEnvironment(site, app, environment);
       return options.each?.(site);
     }),
   );
+}
+
+/** Two environments of one app on a droplet would share folder and compose project, and replace each other's containers. */
+function refuseOtherEnvironment(site: Site, app: string, environment: string): void {
+  const other = site.survey.releases.find((release) => release.environment !== environment);
+  if (other === undefined) return;
+  const message = `${site.host.name} runs ${app} for the environment ${other.environment}: ${environment} would replace its containers.`;
+  throw new DeployError('environment-collision', message, {
+    source: 'user',
+    droplet: site.host.name,
+    hint: `Give ${environment} an app of its own in config/deploy.yml, for example \`app: ${app}-${environment}\` below environments.${environment}. If the droplet serves ${other.environment} no longer: ssh ${site.host.address} rm -rf do-deploy/${app}`,
+  });
 }
 
 export async function survey(site: Site, app: string, prepare: boolean): Promise<void> {
@@ -146,22 +159,58 @@ export async function stageAll(
     const services = await uploadAll(ports, draft, sites);
     const images = await staged(ports, first.host.name, 'pull', () => pullFirst(settings, draft, first, services));
     const record = recordAs(draft, services, images, sites);
-    await inParallel(others, (site) =>
-      staged(ports, site.host.name, 'pull', () => pullPinned(settings, draft, site, record)),
-    );
-    await inParallel(sites, async (site) => {
-      await must(site, sealCommand(draft, record, imagesOverride(record.images)), 'seal-failed');
-      const known = site.survey.releases.filter((release) => release.id !== record.id);
-      site.survey = { ...site.survey, releases: [...known, record] };
-    });
+    await pullAndSeal(ports, settings, draft, record, { pull: others, seal: sites });
     return {
       record,
-      upToDate: new Set(sites.filter((site) => runsAlready(site, record)).map((site) => site.droplet.id)),
+      // A file that somebody has edited was put right just now: its containers have yet to take it up.
+      upToDate: new Set(
+        sites
+          .filter((site) => runsAlready(site, record) && changedFiles(site).length === 0)
+          .map((site) => site.droplet.id),
+      ),
     };
   } catch (error) {
-    await Promise.allSettled(sites.map((site) => site.connection.run(discardCommand(draft.app, draft.id))));
+    await discardAll(draft, sites);
     throw error;
   }
+}
+
+/** Brings a release whose images are known to droplets that lack it. Removes what was staged when it fails. */
+export async function stagePinned(
+  ports: DeployPorts,
+  settings: Settings,
+  draft: ReleaseDraft,
+  record: ReleaseRecord,
+  sites: readonly Site[],
+): Promise<void> {
+  try {
+    await uploadAll(ports, draft, sites);
+    await pullAndSeal(ports, settings, draft, record, { pull: sites, seal: sites });
+  } catch (error) {
+    await discardAll(draft, sites);
+    throw error;
+  }
+}
+
+async function pullAndSeal(
+  ports: DeployPorts,
+  settings: Settings,
+  draft: ReleaseDraft,
+  record: ReleaseRecord,
+  sites: { pull: readonly Site[]; seal: readonly Site[] },
+): Promise<void> {
+  await inParallel(sites.pull, (site) =>
+    staged(ports, site.host.name, 'pull', () => pullPinned(settings, draft, site, record)),
+  );
+  await inParallel(sites.seal, async (site) => {
+    await must(site, sealCommand(draft, record, imagesOverride(record.images)), 'seal-failed');
+    const known = site.survey.releases.filter((release) => release.id !== record.id);
+    site.survey = { ...site.survey, releases: [...known, record] };
+  });
+}
+
+async function discardAll({ app, id }: ReleaseDraft, sites: readonly Site[]): Promise<void> {
+  await Promise.allSettled(sites.map((site) => site.connection.run(discardCommand(app, id))));
 }
 
 /** The bytes may be there under another id, from an earlier run: then that is their id. */
@@ -192,9 +241,9 @@ async function uploadAll(ports: DeployPorts, draft: ReleaseDraft, sites: readonl
   const archives = new Map<string, ReturnType<typeof packFor>>();
   const configs = await inParallel(sites, (site) =>
     staged(ports, site.host.name, 'upload', async () => {
-      const { checksums, current } = site.survey;
-      const key = JSON.stringify([...checksums]);
-      const packed = archives.get(key) ?? packFor(draft, checksums);
+      const { found, current } = site.survey;
+      const key = JSON.stringify([...found]);
+      const packed = archives.get(key) ?? packFor(draft, found);
       archives.set(key, packed);
       const { archive, reused } = await packed;
       const path = incomingPath(draft.app, draft.id);

@@ -1,6 +1,7 @@
 /** Everything the user sees: a live table, plain lines or JSON, without secrets. */
 import type { Clock, Reporter } from '../ports.js';
 import type { HistoryEntry, StatusRow } from '../rollout/model.js';
+import { driftLines, type ShownDrift } from './drift.js';
 import { noteLines } from './ending.js';
 import { errorLines, type PrintableError } from './error-text.js';
 import { FanOut } from './fan-out.js';
@@ -35,6 +36,8 @@ export interface ReporterOptions {
 export interface UserReporter extends Reporter {
   /** A status table of its own; with --json one line `{ schema, type: "status", heading, rows }`. */
   printStatus(rows: StatusRow[], heading: string): void;
+  /** How droplets differ from the fleet's release; with --json one line `{ schema, type: "drift", … }`. */
+  printDrift(drift: ShownDrift): void;
   /** Newest first; with --json one line each. */
   printHistory(entries: HistoryEntry[]): void;
   /** On stderr, in every mode. */
@@ -83,6 +86,16 @@ export function createReporter(options: ReporterOptions): UserReporter {
       printed = true;
       const notes = shown.flatMap((row) => noteLines(row, palette));
       write(guard(`${separator}${[palette.strong(readable(heading)), ...table, ...notes].join('\n')}\n`));
+    },
+
+    printDrift(drift) {
+      if (mode === 'json') {
+        write(`${JSON.stringify(mapText({ schema: 1, type: 'drift', ...drift }, redact))}\n`);
+        return;
+      }
+      const separator = printed ? '\n' : '';
+      printed = true;
+      write(guard(`${separator}${driftLines(mapText(drift, readable), palette).join('\n')}\n`));
     },
 
     printHistory(entries) {

@@ -31,7 +31,7 @@ const PHASES: Record<EventOf<'phase-started'>['phase'], string> = {
   finish: 'Finishing',
 };
 
-const NOUNS: Record<Command, string> = { deploy: 'Deploy', rollback: 'Rollback', heal: 'Heal' };
+const NOUNS: Record<Command, string> = { deploy: 'Deploy', rollback: 'Rollback', heal: 'Heal', adopt: 'Adoption' };
 
 export function phaseSentence(event: EventOf<'phase-started'>): string {
   return event.detail === undefined ? PHASES[event.phase] : `${PHASES[event.phase]}: ${event.detail}`;
@@ -41,6 +41,7 @@ export function phaseSentence(event: EventOf<'phase-started'>): string {
 export function runTitle(event: EventOf<'rollout-started'>): string {
   const { app, environment, release } = event;
   if (event.command === 'heal') return `Healing ${app} on ${environment}`;
+  if (event.command === 'adopt') return `Adopting droplets of ${app} on ${environment}`;
   return event.command === 'deploy'
     ? `Deploying ${app} ${release.imageTag} to ${environment}`
     : `Rolling ${app} on ${environment} back to ${release.imageTag}`;
@@ -64,8 +65,8 @@ export function closingSentence(result: DeployResult, command: Command): string 
         ? `Healed in ${time}. ${result.summary}`
         : `${successSentence(result, command)} in ${time}.${upToDateSentence(result)}`;
     case 'skipped':
-      return command === 'heal'
-        ? `Nothing to heal. ${result.summary}`
+      return command === 'heal' || command === 'adopt'
+        ? `Nothing to ${command}. ${result.summary}`
         : nothingToDo(result.rows.length, result.release);
     case 'interrupted':
       return `Interrupted after ${time}.`;
@@ -76,8 +77,9 @@ export function closingSentence(result: DeployResult, command: Command): string 
 
 function successSentence(result: DeployResult, command: Command): string {
   const droplets = count(result.rows.filter((row) => row.outcome === 'deployed').length, 'droplet');
-  return command === 'rollback'
-    ? `Rolled ${droplets} back to ${result.release.imageTag}`
+  if (command === 'rollback') return `Rolled ${droplets} back to ${result.release.imageTag}`;
+  return command === 'adopt'
+    ? `Adopted ${droplets}, now on ${result.release.imageTag},`
     : `Deployed ${result.release.imageTag} to ${droplets}`;
 }
 

@@ -29,3 +29,17 @@ export function chooseRelease(droplets: readonly Holding[]): string | undefined 
   if (verified.size === 0) return heldByAll[0];
   return heldByAll.find((release) => verified.has(release));
 }
+
+/**
+ * The fleet's release: the latest intent that has been proven, also where a droplet does not hold it, because it came
+ * later or was restored. What the others are compared with and brought to.
+ */
+export function provenRelease(droplets: readonly Holding[]): string | undefined {
+  const held = new Set(droplets.flatMap((droplet) => droplet.holds));
+  const states = droplets.flatMap((droplet) => droplet.state ?? []);
+  const former = droplets.flatMap((droplet) => droplet.current ?? []);
+  const proven = states.filter((state) => state.phase === 'verified').map((state) => state.release);
+  const verified = new Set([...proven, ...former]);
+  const latestFirst = [...states].sort((a, b) => (a.since < b.since ? 1 : -1)).map((state) => state.release);
+  return [...latestFirst, ...former].find((release) => verified.has(release) && held.has(release));
+}

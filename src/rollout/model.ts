@@ -93,7 +93,7 @@ export type DeployEvent = { schema: 1; at: string } & DeployEventBody;
 export type DeployEventBody =
   | {
       type: 'rollout-started';
-      command: 'deploy' | 'rollback' | 'heal';
+      command: 'deploy' | 'rollback' | 'heal' | 'adopt';
       app: string;
       environment: string;
       release: ReleaseInfo;
@@ -143,4 +143,6 @@ export interface HistoryEntry {
   imageTag: string;
   outcome: DeployResult['outcome'];
   durationMs: number;
+  /** Ids of the droplets that took part. */
+  droplets?: number[] | undefined;
 }

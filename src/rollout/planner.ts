@@ -47,6 +47,8 @@ export interface Starter {
   upToDate: boolean;
   /** The release to go back to; absent on a first deploy. */
   previous?: string;
+  /** Not this rollout's business: it counts for the floor, and is never taken out, whatever its health. */
+  exempt?: boolean;
 }
 
 export interface DropletState extends Starter {
@@ -114,7 +116,7 @@ const UNTOUCHED = { touched: false, foundOut: false, examined: false, unasked: f
 export function start(policy: Policy, starters: readonly Starter[]): RolloutState {
   const droplets = starters.map((starter): DropletState => {
     const settled = starter.upToDate && starter.healthy && !starter.inLedger && isServingPlace(starter.rotation);
-    return { ...starter, course: settled ? 'done' : 'waiting', todo: [], ...UNTOUCHED };
+    return { ...starter, course: settled || starter.exempt ? 'done' : 'waiting', todo: [], ...UNTOUCHED };
   });
   return { policy, droplets, batch: 0, looked: false, looking: false, interrupted: false, revertingFleet: false };
 }

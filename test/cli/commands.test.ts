@@ -9,7 +9,7 @@ const COMMON = { json: false, verbose: false, noColor: false };
 const ROLLOUT = { ...COMMON, allowDowntime: false, waitLockMs: 0 };
 const DEPLOY = { command: 'deploy', environment: 'production', ...ROLLOUT, yes: false, force: false };
 const HEAL = { command: 'heal', environment: 'production', ...ROLLOUT };
-const STATUS = { command: 'status', ...COMMON };
+const STATUS = { command: 'status', ...COMMON, check: false };
 const LOCK = { command: 'lock', action: 'status', environment: 'production', ...COMMON, yes: false };
 const SANDBOX = { command: 'sandbox', action: 'up', droplets: 3, ...COMMON };
 
@@ -43,6 +43,8 @@ describe('the command line', () => {
     ['production --wait-lock 10m', { ...DEPLOY, waitLockMs: 600_000 }],
     ['status', STATUS],
     ['status production --json', { ...STATUS, environment: 'production', json: true }],
+    ['status --check production', { ...STATUS, environment: 'production', check: true }],
+    ['adopt production --wait-lock 10m', { ...HEAL, command: 'adopt', waitLockMs: 600_000 }],
     ['heal production', HEAL],
     ['heal production --wait-lock 30s --allow-downtime', { ...HEAL, waitLockMs: 30_000, allowDowntime: true }],
     ['lock status production', LOCK],
@@ -58,6 +60,7 @@ describe('the command line', () => {
     ['', 'Which environment?', 'do-deploy ENVIRONMENT [RELEASE], for example do-deploy staging'],
     ['deploy', 'Which environment?', 'do-deploy ENVIRONMENT [RELEASE], for example do-deploy staging'],
     ['heal', 'Which environment?', 'do-deploy heal ENVIRONMENT'],
+    ['adopt', 'Which environment?', 'do-deploy adopt ENVIRONMENT'],
     ['lock', 'Which lock, and which environment?', 'do-deploy lock status ENVIRONMENT'],
     ['lock status', 'Which lock, and which environment?', 'do-deploy lock status ENVIRONMENT'],
     [
@@ -118,6 +121,7 @@ describe('--help', () => {
   it('of a command tells its own options only', () => {
     expect(help('status --help')).not.toContain('--force');
     expect(help('sandbox --help')).toContain('--droplets');
+    expect(help('status --help')).toContain('--check');
     expect(help('heal --help')).toContain('--wait-lock');
     expect(help('production --help')).toContain('--allow-downtime');
   });

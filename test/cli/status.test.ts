@@ -4,7 +4,7 @@ import type { CliContext } from '../../src/cli/context.js';
 import { statusCommand } from '../../src/cli/status.js';
 import { createProject } from '../config/project-folder.js';
 
-const STATUS = { command: 'status', json: false, verbose: false, noColor: true } as const;
+const STATUS = { command: 'status', json: false, verbose: false, noColor: true, check: false } as const;
 
 function contextIn(cwd: string) {
   const stderr = new PassThrough();

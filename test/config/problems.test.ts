@@ -41,6 +41,10 @@ describe('a problem in config/deploy.yml', () => {
       'rollout: { on_failure: retry }',
       'rollout.on_failure must be revert-droplet, revert-fleet or stop; write `on_failure: revert-droplet`',
     ],
+    [
+      'keep_releases: 1',
+      'keep_releases must be a whole number from 2: the running release, and one to go back to; write `keep_releases: 5`',
+    ],
     ['rollout: fast', 'rollout must be a map of keys and values; see the configuration reference'],
     ['ssh: { port: 99999 }', 'ssh.port must be a port number; write `port: 22`'],
     ['ssh: { port: "99999" }', 'ssh.port must be a port number; write `port: 22`'],

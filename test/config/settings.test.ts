@@ -34,6 +34,7 @@ describe('settings', () => {
         onFailure: 'revert-droplet',
         interruptGraceMs: 60_000,
       },
+      keepReleases: 5,
       confirm: false,
     });
   });
@@ -62,6 +63,7 @@ rollout:
   health: { timeout: 1h }
   on_failure: revert-fleet
   interrupt_grace: 90s
+keep_releases: 7
 environments:
   test: { droplet: 3164494 }
 `;
@@ -101,6 +103,7 @@ environments:
         onFailure: 'revert-fleet',
         interruptGraceMs: 90_000,
       },
+      keepReleases: 7,
     });
     expect(settings.registry).toMatchObject({ server: 'ghcr.io', username: 'me' });
     expect(settings.registry?.password.reveal()).toBe('from-the-file');
@@ -136,6 +139,7 @@ environments:
     ssh: { port: 22 }
     compose: [compose/b.yml]
     rollout: { batch: [1, 2], drain: { timeout: 20s } }
+    keep_releases: 2
 `,
     });
     expect(load(root)).toMatchObject({
@@ -143,6 +147,7 @@ environments:
       ssh: { user: 'deploy', port: 22 },
       composeFiles: ['compose/b.yml'],
       rollout: { batch: [1, 2], drainTimeoutMs: 20_000, healthTimeoutMs: 60_000 },
+      keepReleases: 2,
     });
   });
 

@@ -98,7 +98,9 @@ describe('commands and options', () => {
     const lines = [README, readRoot('docs/safety.md'), readRoot('docs/events.md')]
       .flatMap((page) => [...page.matchAll(/do-deploy ((?:[a-zA-Z][\w.-]*|--[a-z-]+)(?: (?:[\w.-]+|\[\w+\]))*)/g)])
       .map(([, words = '']) => words.replaceAll(/[[\].]+( |$)/g, '$1').replaceAll('[', ''))
-      .filter((words) => /^(ENVIRONMENT|production|staging|sandbox|status|heal|rollback|history|lock)\b/.test(words));
+      .filter((words) =>
+        /^(ENVIRONMENT|production|staging|sandbox|status|heal|adopt|rollback|history|lock)\b/.test(words),
+      );
     expect(lines.length).toBeGreaterThan(20);
     const failures = lines.flatMap((words) => {
       try {
@@ -113,7 +115,7 @@ describe('commands and options', () => {
 
   it('exit codes are those of the command', () => {
     const codes = [...text.matchAll(/(\d+) [a-z]/g)].map(([, code]) => Number(code));
-    expect(codes).toEqual([EXIT.ok, EXIT.failed, EXIT.usage, EXIT.leaseHeld, EXIT.interrupted]);
+    expect(codes).toEqual([EXIT.ok, EXIT.failed, EXIT.usage, EXIT.leaseHeld, EXIT.drift, EXIT.interrupted]);
   });
 });
 

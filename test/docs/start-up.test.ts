@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -160,6 +161,19 @@ describe('start-up.sh prune', () => {
     writeFileSync(join(other, 'release.json'), JSON.stringify({ images: { app: { imageId: IMAGE } } }));
     expect(run(['prune', OLD, IMAGE]).status).toBe(0);
     expect(lines('calls')).toEqual([]);
+  });
+
+  it('removes nothing while another app is being staged, and does not wait for one that died a day ago', () => {
+    const staging = join(lab, 'home/do-deploy/blog/releases/20261124T000000Z-v8.partial');
+    mkdirSync(staging, { recursive: true });
+    mkdirSync(join(releases, '20261124T000000Z-own.partial'));
+    expect(run(['prune', OLD, IMAGE])).toMatchObject({ status: 75, stdout: '' });
+    expect(readdirSync(releases)).toContain(OLD);
+    expect(lines('calls')).toEqual([]);
+    const longAgo = new Date(Date.now() - 2 * 86_400_000);
+    utimesSync(staging, longAgo, longAgo);
+    expect(run(['prune', OLD, IMAGE]).status, 'its own staging is over').toBe(0);
+    expect(lines('calls')).toEqual([`image rm ${IMAGE}`]);
   });
 
   it('leaves an image that a container uses', () => {

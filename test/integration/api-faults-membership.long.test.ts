@@ -22,7 +22,7 @@ const CASES: FaultCase[] = [
     fault: 'a droplet is added to the balancer',
     at: { step: 'drain', droplet: 'web-1' },
     make: ({ region }) => region.world.addToBalancer(region.balancerId, [region.stagingDropletId]),
-    told: /staging came behind .* was not deployed to/,
+    told: /staging joined .* was not deployed to; run do-deploy adopt sandbox/,
     mend: ({ region }) => region.world.removeFromBalancer(region.balancerId, [region.stagingDropletId]),
   },
   {

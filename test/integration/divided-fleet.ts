@@ -2,7 +2,7 @@
  * One region for many tests: its droplets are divided among environments, each with a balancer and traffic of its own,
  * so that tests run at the same time and share one first deploy.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
@@ -131,11 +131,22 @@ class DividedFleet {
       const connect = (id: number, port: number) => region.droplet(id).connect(port);
       const balancer = await Balancer.start({ world, record, connect });
       this.#parts.set(name, new Part(this.fleet, name, own, balancer, record, share.fresh === true));
+      if (!share.fresh) await Promise.all(own.map((id) => renameEnvironment(region.droplet(id).home, name)));
       settings.environments[name] = { load_balancer: `lb-${name}`, ...share.settings };
       await writeFile(join(folder, `compose/docker-compose.${name}.yml`), CONTAINER_CHECKS);
       await writeFile(join(folder, `config/.env.${name}`), 'SECRET_KEY=not-a-secret-in-the-sandbox\n', { mode: 0o600 });
     }
     await writeFile(file, stringify(settings));
+  }
+}
+
+/** As if the first deploy had been this environment's: two of them on one droplet would be refused. */
+async function renameEnvironment(home: string, name: string): Promise<void> {
+  const releases = join(home, 'do-deploy/shop/releases');
+  for (const id of await readdir(releases)) {
+    const file = join(releases, id, 'release.json');
+    const record = JSON.parse(await readFile(file, 'utf8')) as object;
+    await writeFile(file, `${JSON.stringify({ ...record, environment: name })}\n`);
   }
 }
 

@@ -6,11 +6,18 @@ import { aRow } from '../support/scripted-events.js';
 
 const DOCUMENT = new URL('../../docs/events.md', import.meta.url);
 
-/** What `--json` writes for one event of each type, and for a status. */
+/** What `--json` writes for one event of each type, for a status and for a comparison. */
 function jsonLines(): Map<string, string> {
   const { reporter, stdout } = reporterOn({ mode: 'json' });
   for (const event of SAMPLE_EVENTS) reporter.report(event);
   reporter.printStatus([aRow(1)], 'shop: production');
+  reporter.printDrift({
+    app: 'shop',
+    environment: 'production',
+    release: { id: '20261121T074500Z-v2', imageTag: 'v2' },
+    differences: [{ droplet: 'web-1', kind: 'container-not-healthy', message: 'app exited 137: killed', mend: 'heal' }],
+    droplets: 2,
+  });
   const lines = stdout.text.trimEnd().split('\n');
   return new Map(lines.map((line) => [(JSON.parse(line) as { type: string }).type, line]));
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseRelease, type Holding } from '../../src/rollout/choose-release.js';
+import { chooseRelease, type Holding, provenRelease } from '../../src/rollout/choose-release.js';
 
 const HOLDS = ['r1', 'r2'];
 const verified = (release: string, since: string): Holding => ({
@@ -46,5 +46,38 @@ describe('a fleet is healed', () => {
     ['to nothing, where nothing was ever deployed', [{ holds: [] }, { holds: [] }], undefined],
   ])('%s', (_name, droplets, expected) => {
     expect(chooseRelease(droplets)).toBe(expected);
+  });
+});
+
+describe('the fleet’s release, that droplets are compared with and brought to,', () => {
+  const newcomer: Holding = { holds: [] };
+  it.each<[string, Holding[], string | undefined]>([
+    [
+      'is what runs, also where a newcomer does not hold it',
+      [verified('r2', '2'), newcomer, verified('r2', '2')],
+      'r2',
+    ],
+    [
+      'is not what an old image of a droplet came with',
+      [verified('r2', '2'), { ...verified('r1', '1'), holds: ['r1'] }],
+      'r2',
+    ],
+    [
+      'is the old one, while nobody has proven the new',
+      [switching('r2', '3', 'r1'), verified('r1', '1'), newcomer],
+      'r1',
+    ],
+    ['is what the fleet went back to', [verified('r1', '3'), verified('r2', '2')], 'r1'],
+    [
+      'is one that somebody still holds',
+      [
+        { ...verified('r2', '2'), holds: ['r1'] },
+        { ...verified('r1', '1'), holds: ['r1'] },
+      ],
+      'r1',
+    ],
+    ['is none, before anything was verified', [switching('r1', '1'), newcomer], undefined],
+  ])('%s', (_, droplets, expected) => {
+    for (const order of [droplets, [...droplets].reverse()]) expect(provenRelease(order)).toBe(expected);
   });
 });

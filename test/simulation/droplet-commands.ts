@@ -2,7 +2,7 @@
  * What the remote commands do to a droplet, and exactly what they print. A command is known by its name and arguments;
  * of the scripts only the text of release.json is taken, which stands nowhere else.
  */
-import type { ReleaseRecord } from '../../src/deploy/release.js';
+import { imagesOverride, type ReleaseRecord, sha256 } from '../../src/deploy/release.js';
 import { NOT_HOLDER } from '../../src/deploy/remote/lease-command.js';
 import type { RemoteCommand } from '../../src/ports.js';
 import { composeUp } from './compose-up.js';
@@ -120,6 +120,7 @@ function survey({ world, droplet }: Execution, { prepare }: Args): Done {
   const mark = '--- do-deploy:';
   const parts = [
     `${mark}home\n/root`,
+    `${mark}clock\n${Math.floor((world.time + droplet.skewMs) / 1_000)}`,
     `${mark}docker\n${down ? 'Cannot connect to the Docker daemon\nfailed 1' : '28.2.2'}`,
     `${mark}compose\n2.36.0`,
     `${mark}disk\n/dev/vda1 82437404 20000000 62437404 25% /`,
@@ -133,9 +134,15 @@ function survey({ world, droplet }: Execution, { prepare }: Args): Done {
     `${mark}state\n${disk.state ?? ''}`,
     `${mark}out\n${disk.out ?? ''}`,
     `${mark}checksums\n${current?.checksums ?? ''}`,
+    `${mark}found\n${current === undefined ? '' : foundText(current)}`,
     `${mark}containers\n${down ? nowLine(world, droplet) : containersText(world, droplet)}`,
   );
   return ok(`${parts.join('\n')}\n`);
+}
+
+/** Nobody edits files in the simulation. */
+function foundText({ record, checksums }: { record: ReleaseRecord; checksums: string }): string {
+  return `${checksums}${sha256(imagesOverride(record.images))}  images.yml`;
 }
 
 function door({ world, droplet }: Execution, args: Args): Done {

@@ -157,6 +157,7 @@ export function settingsFor(target: Settings['target'], rollout: Settings['rollo
     app: APP,
     environment: ENVIRONMENT,
     imageTag: 'latest',
+    keepReleases: 5,
     apiUrl: 'https://api.digitalocean.com/v2',
     token,
     ssh: {

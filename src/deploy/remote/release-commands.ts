@@ -63,7 +63,8 @@ export function unpackCommand(
       `cd ${appFolder(app)}`,
       `part=releases/${quote(id + PARTIAL)}`,
       'rm -rf "$part"',
-      'mkdir -p "$part"',
+      // Not in the middle of another app's clean-up: from here on it sees that images are being brought here.
+      'flock "$HOME"/do-deploy/images.lock mkdir -p "$part"',
       // After a dropped connection the command is run again: the archive stays until all is well.
       `tar --no-same-owner -xpzf ${quote(incoming)} -C "$part"`,
       base === undefined
@@ -106,18 +107,53 @@ export function pullCommand(
   );
 }
 
-/** Makes the staged folder a release, under `record.id`; when that one is there already the staged one goes. */
+/**
+ * Makes the staged folder a release, under `record.id`. When that one is there already the staged one goes, after a file
+ * that somebody has edited or removed was replaced from it.
+ */
 export function sealCommand(draft: ReleaseDraft, record: ReleaseRecord, override: string): RemoteCommand {
   const part = quote(draft.id + PARTIAL);
   const final = quote(record.id);
   return command('seal', { app: draft.app, staged: draft.id, release: record.id }, [
     'set -eu',
     `cd ${appFolder(draft.app)}/releases`,
-    `if [ -f ${final}/release.json ]; then rm -rf ${part}; exit 0; fi`,
     `printf '%s' ${quote(override)} >${part}/images.yml`,
+    `if [ -f ${final}/release.json ]; then`,
+    `  if ! { cmp -s ${part}/SHA256SUMS ${final}/SHA256SUMS && cmp -s ${part}/images.yml ${final}/images.yml && (cd ${final} && sha256sum -c SHA256SUMS >/dev/null 2>&1); }; then`,
+    // One by one: a folder that is mounted into a running container stays the same one.
+    `    (cd ${part} && find . -type f) | while read -r file; do`,
+    `      if cmp -s ${part}/"$file" ${final}/"$file"; then continue; fi`,
+    `      mkdir -p "$(dirname ${final}/"$file")"`,
+    `      mv -f ${part}/"$file" ${final}/"$file"`,
+    '    done',
+    '  fi',
+    `  rm -rf ${part}`,
+    '  exit 0',
+    'fi',
     `printf '%s\\n' ${quote(JSON.stringify(record))} >${part}/release.json`,
     `mv ${part} ${final}`,
   ]);
+}
+
+/** Bytes of an archive that are read with one command: in base64 they stay below what a command's answer may hold. */
+export const ARCHIVE_PART_BYTES = 2 * 1024 * 1024;
+
+/**
+ * Prints a part of the archive of a release's files, in base64; '' past its end. Secrets in them stay in memory on the
+ * way. The archive is made anew each time, and is the same as long as the files are.
+ */
+export function fetchCommand(app: string, release: string, part: number): RemoteCommand {
+  const first = part * ARCHIVE_PART_BYTES + 1;
+  return command(
+    'fetch',
+    { app, release, part },
+    [
+      'set -eu',
+      `cd ${releaseFolder(app, release)}`,
+      `sed 's/^[0-9a-f]* [ *]//' SHA256SUMS | tar -cf - -T - | gzip -1n | tail -c +${first} | head -c ${ARCHIVE_PART_BYTES} | base64`,
+    ],
+    { timeoutMs: 120 * SECOND },
+  );
 }
 
 /** Removes what a run staged and will not use. */
@@ -181,7 +217,13 @@ export function clearMarkCommand(app: string, run: string): RemoteCommand {
   return command('clear-mark', { app, run }, [asHolder(app, run), `rm -f ${appFolder(app)}/out.json`]);
 }
 
-/** Writes the history line, and removes releases and images that are kept no longer. Failures here fail nothing. */
+/** Exit code of start-up.sh prune where another deploy is pulling. */
+export const PULLING = 75;
+
+/**
+ * Writes the history line, and removes releases and images that are kept no longer. Failures here fail nothing.
+ * Exit code 75: another app's deploy is bringing images to the droplet, so nothing was removed.
+ */
 export function finishCommand(
   record: ReleaseRecord,
   run: string,

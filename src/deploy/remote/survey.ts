@@ -35,8 +35,12 @@ export interface Survey {
   releases: ReleaseRecord[];
   state?: DropletStateFile;
   out?: OutRecord;
-  /** SHA256SUMS of the current release. */
+  /** SHA256SUMS of the current release: by path, the hash that was deployed. */
   checksums: Map<string, string>;
+  /** The hashes that its files have now, images.yml among them; a file that is gone is not there. */
+  found: Map<string, string>;
+  /** The droplet's clock, ms since the epoch, to the second. */
+  clock?: number;
   containers?: ContainersSeen;
 }
 
@@ -54,6 +58,8 @@ export function surveyCommand(app: string, prepare: boolean): RemoteCommand {
       prepare ? `mkdir -p ${appFolder(app)}/releases` : undefined,
       section('home'),
       'echo "$HOME"',
+      section('clock'),
+      'date +%s',
       section('docker'),
       'docker version --format \'{{.Server.Version}}\' 2>&1 || echo "failed $?"',
       section('compose'),
@@ -71,6 +77,8 @@ export function surveyCommand(app: string, prepare: boolean): RemoteCommand {
       'cat out.json 2>/dev/null',
       section('checksums'),
       'cat current/SHA256SUMS 2>/dev/null',
+      section('found'),
+      "(cd current 2>/dev/null && sed 's/^[0-9a-f]* [ *]//' SHA256SUMS 2>/dev/null | xargs sha256sum images.yml 2>/dev/null)",
       section('containers'),
       ...containersScript(app),
       'exit 0',
@@ -97,6 +105,7 @@ export function readSurvey(stdout: string): Survey {
   const compose = version('compose');
   const disk = text('disk').split(/\s+/);
   const freeKilobytes = Number(disk[3]);
+  const clock = Number(text('clock') || Number.NaN) * 1_000;
   const current = text('current').replace(/^.*\//, '');
   const state = parseLine(dropletState, text('state'));
   const out = parseLine(outRecord, text('out'));
@@ -114,6 +123,8 @@ export function readSurvey(stdout: string): Survey {
     ...(state && { state }),
     ...(out && { out }),
     checksums: readChecksums(text('checksums')),
+    found: readChecksums(text('found')),
+    ...(Number.isFinite(clock) && { clock }),
     // Without Docker there is only the clock.
     ...(docker && text('containers').startsWith('now ') && { containers: readContainers(text('containers')) }),
   };

@@ -1,0 +1,186 @@
+/**
+ * `do-deploy status --check`: what every droplet has and runs, read for the comparison in rollout/drift.ts. Changes
+ * nothing and takes no lock; whether a deploy is under way is told.
+ */
+import pLimit from 'p-limit';
+import type { Settings } from '../config/settings.js';
+import { asDeployError, DeployError, ShellError } from '../errors.js';
+import { provenRelease } from '../rollout/choose-release.js';
+import {
+  type Difference,
+  type DropletCheckup,
+  type DropletFacts,
+  type FleetRelease,
+  findDifferences,
+} from '../rollout/drift.js';
+import type { HistoryEntry } from '../rollout/model.js';
+import type { Target } from '../targets/target.js';
+import type { DeployPorts } from './context.js';
+import { type Fleet, findFleet } from './fleet.js';
+import { mergeHistories } from './history.js';
+import type { ReleaseRecord } from './release.js';
+import { type Holder, leaseStatusCommand, readHolder } from './remote/lease-command.js';
+import { historyCommand } from './remote/release-commands.js';
+import { changedFiles, holdingOf, type Site } from './site.js';
+import { connectAll, survey } from './staging.js';
+import { probeOnce } from './steps/probe.js';
+
+const AT_ONCE = 20;
+
+export interface DriftReport {
+  /** The fleet's release; absent when nothing was ever deployed. */
+  release?: { id: string; imageTag: string };
+  differences: Difference[];
+  /** How many droplets were compared, or should have been. */
+  droplets: number;
+  /** A deploy that is under way: what differs may be its doing. */
+  deploying?: Holder;
+}
+
+/** Throws CloudError, or DeployError when the fleet cannot be told. */
+export async function checkFleet(ports: DeployPorts, settings: Settings): Promise<DriftReport> {
+  const fleet = await findFleet(ports, settings);
+  const quiet = { ...ports, reporter: { report: () => {} } };
+  const running = fleet.look.droplets.filter(({ droplet }) => droplet.status === 'active');
+  const reached = await connectAll(
+    quiet,
+    settings,
+    running.map(({ droplet }) => droplet),
+  );
+  const problems = new Map(reached.unreachable.map(({ droplet, error }) => [droplet.id, error.message]));
+  try {
+    const limit = pLimit(AT_ONCE);
+    const visits = await Promise.all(
+      reached.sites.map((site) => limit(() => visit(site, fleet.target, ports, settings.app))),
+    );
+    const answered = new Map<number, Visit>();
+    for (const [index, one] of visits.entries()) {
+      const { id } = reached.sites[index]?.droplet ?? {};
+      if (id === undefined) continue;
+      if ('checkup' in one) answered.set(id, one);
+      else problems.set(id, one.problem);
+    }
+    const sites = reached.sites.filter((site) => answered.has(site.droplet.id));
+    const record = releaseOfFleet(sites);
+    const history = mergeHistories([...answered.values()].map((one) => one.history));
+    const differences = findDifferences({
+      target: fleet.target.description,
+      ...(record && { release: comparable(record) }),
+      droplets: fleet.look.droplets.map((found): DropletFacts => {
+        const visited = answered.get(found.droplet.id);
+        const unreachable = problems.get(found.droplet.id) ?? 'it was not asked';
+        return {
+          name: found.droplet.name,
+          power: found.droplet.status,
+          rotation: found.rotation,
+          inLedger: found.inLedger,
+          ...(visited?.outSince !== undefined && { outSince: visited.outSince }),
+          answer: visited?.checkup ?? { unreachable },
+        };
+      }),
+      departed: await departed(ports, fleet, history),
+    });
+    const deploying = [...answered.values()].find((one) => one.holder !== undefined)?.holder;
+    return {
+      ...(record && { release: { id: record.id, imageTag: record.imageTag } }),
+      differences,
+      droplets: fleet.look.droplets.length,
+      ...(deploying && { deploying }),
+    };
+  } finally {
+    await Promise.allSettled(reached.sites.map((site) => site.connection.close()));
+  }
+}
+
+/** The release that the fleet is on: the latest that was proven on any of the droplets. */
+export function releaseOfFleet(sites: readonly Site[]): ReleaseRecord | undefined {
+  const id = provenRelease(sites.map(holdingOf));
+  return sites.flatMap((site) => site.survey.releases).find((release) => release.id === id);
+}
+
+function comparable({ id, services, images }: ReleaseRecord): FleetRelease {
+  return { id, services, images };
+}
+
+interface Visit {
+  checkup: DropletCheckup;
+  history: string;
+  holder?: Holder;
+  outSince?: string;
+}
+
+/** Everything at once, over the droplet's one connection. */
+async function visit(
+  site: Site,
+  target: Target,
+  { clock }: DeployPorts,
+  app: string,
+): Promise<Visit | { problem: string }> {
+  const asked = clock.now();
+  let answeredAt = asked;
+  try {
+    const [, history, lease, probe] = await Promise.all([
+      survey(site, app, false).then(() => {
+        answeredAt = clock.now();
+      }),
+      site.connection.run(historyCommand(app)),
+      site.connection.run(leaseStatusCommand(app)),
+      probeOnce(site, target).catch(() => undefined),
+    ]);
+    const held = lease.stdout.trim();
+    const holder = held.startsWith('held') ? (readHolder(held) ?? NOBODY) : undefined;
+    const { out } = site.survey;
+    return {
+      checkup: checkupOf(site, { asked, answeredAt }, probe),
+      history: history.stdout,
+      ...(holder && { holder }),
+      ...(out && { outSince: `${out.since} by ${out.who}` }),
+    };
+  } catch (error) {
+    if (error instanceof ShellError || error instanceof DeployError) return { problem: asDeployError(error).message };
+    throw error;
+  }
+}
+
+/** The lock is held, but its file says not by whom. */
+const NOBODY: Holder = { run: '', who: 'somebody', release: '', since: '' };
+
+function checkupOf(
+  site: Site,
+  { asked, answeredAt }: { asked: number; answeredAt: number },
+  probe: { passed: boolean; detail: string } | undefined,
+): DropletCheckup {
+  const { docker, compose, problems, diskFreeBytes, diskUsed, current, state, clock, containers } = site.survey;
+  const [problem] = problems;
+  return {
+    ...(docker !== undefined && { docker }),
+    ...(compose !== undefined && { compose }),
+    ...(problem !== undefined && { problem: problem.split('\n')[0] ?? '' }),
+    ...(diskFreeBytes !== undefined && { diskFreeBytes }),
+    ...(diskUsed !== undefined && { diskUsed }),
+    ...(clock !== undefined && { clockAheadMs: clockAhead(clock, asked, answeredAt) }),
+    ...(current !== undefined && { current }),
+    ...(state?.phase === 'switching' && { halfWayTo: state.release }),
+    changedFiles: changedFiles(site),
+    containers: containers?.containers ?? [],
+    now: containers?.now ?? answeredAt,
+    ...(probe !== undefined && { probe }),
+  };
+}
+
+/** 0 where the clock (told to the second) may be right: the droplet read it at some moment between the two. */
+function clockAhead(clock: number, asked: number, answeredAt: number): number {
+  if (clock > answeredAt) return clock - answeredAt;
+  return Math.min(0, clock + 999 - asked);
+}
+
+/** Droplets of the last rollout that still exist, and have gone from the balancer without a word in the ledger. */
+async function departed(ports: DeployPorts, fleet: Fleet, history: readonly HistoryEntry[]): Promise<string[]> {
+  if (fleet.target.healthCheck === undefined) return [];
+  const last = history.find(({ outcome }) => outcome === 'succeeded')?.droplets ?? [];
+  const here = new Set(fleet.look.droplets.map(({ droplet }) => droplet.id));
+  const gone = new Set(last.filter((id) => !here.has(id)));
+  if (gone.size === 0) return [];
+  const existing = await ports.cloud.listDroplets();
+  return existing.filter(({ id }) => gone.has(id)).map(({ name }) => name);
+}

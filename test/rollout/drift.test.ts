@@ -1,0 +1,233 @@
+import { describe, expect, it } from 'vitest';
+import {
+  CLOCK_TOLERANCE_MS,
+  type DropletCheckup,
+  type DropletFacts,
+  type FleetFacts,
+  findDifferences,
+  LOW_DISK_BYTES,
+} from '../../src/rollout/drift.js';
+import type { ContainerView } from '../../src/rollout/health.js';
+
+const NOW = Date.UTC(2026, 10, 24);
+const IMAGE = `sha256:${'a'.repeat(64)}`;
+const OTHER = `sha256:${'b'.repeat(64)}`;
+const RELEASE = {
+  id: '20261124T000000Z-v2',
+  services: [{ name: 'app', image: 'shop:v2', replicas: 1, stays: true, oneShot: false }],
+  images: { app: { reference: 'shop:v2', imageId: IMAGE } },
+};
+
+function aContainer(overrides: Partial<ContainerView> = {}): ContainerView {
+  return {
+    id: 'c1',
+    service: 'app',
+    state: 'running',
+    health: 'healthy',
+    exitCode: 0,
+    oomKilled: false,
+    restarts: 0,
+    restartPolicy: 'unless-stopped',
+    startedAt: NOW - 3_600_000,
+    imageId: IMAGE,
+    imageRef: 'shop:v2',
+    pid: 7,
+    hostNetwork: false,
+    ports: [],
+    ...overrides,
+  };
+}
+
+function aCheckup(overrides: Partial<DropletCheckup> = {}): DropletCheckup {
+  return {
+    docker: '28.2.2',
+    compose: '2.36.0',
+    diskFreeBytes: 20 * LOW_DISK_BYTES,
+    clockAheadMs: 0,
+    current: RELEASE.id,
+    changedFiles: [],
+    containers: [aContainer()],
+    now: NOW,
+    probe: { passed: true, detail: 'HTTP 200' },
+    ...overrides,
+  };
+}
+
+function aDroplet(answer: Partial<DropletCheckup> = {}, overrides: Partial<DropletFacts> = {}): DropletFacts {
+  return { name: 'web-1', power: 'active', rotation: 'in', inLedger: false, answer: aCheckup(answer), ...overrides };
+}
+
+function aFleet(first: DropletFacts, overrides: Partial<FleetFacts> = {}): FleetFacts {
+  const others = ['web-2', 'web-3'].map((name) => aDroplet({}, { name }));
+  return { target: 'load balancer "web"', release: RELEASE, droplets: [first, ...others], departed: [], ...overrides };
+}
+
+const told = (fleet: FleetFacts) =>
+  findDifferences(fleet).map(({ droplet, kind, message, mend }) => [
+    `${droplet}: ${message}`,
+    kind,
+    ...(mend === undefined ? [] : [mend]),
+  ]);
+
+describe('a droplet differs from the fleet’s release', () => {
+  it('not at all, when it is as it was deployed', () => {
+    expect(findDifferences(aFleet(aDroplet()))).toEqual([]);
+    expect(findDifferences(aFleet(aDroplet({}, { rotation: 'none' })))).toEqual([]);
+  });
+
+  it.each<[string, DropletFacts, ...string[][]]>([
+    [
+      'by an edited file, told by its hashes',
+      aDroplet({
+        changedFiles: [{ path: 'config/nginx/nginx.conf', deployed: '1'.repeat(64), found: '2'.repeat(64) }],
+      }),
+      [
+        'web-1: config/nginx/nginx.conf is not as it was deployed (SHA-256 222222222222… instead of 111111111111…)',
+        'file-changed',
+        'adopt',
+      ],
+    ],
+    [
+      'by a file with secrets, of which a hash would tell too much',
+      aDroplet({ changedFiles: [{ path: 'config/.env.production', deployed: '1'.repeat(64), found: '2'.repeat(64) }] }),
+      ['web-1: config/.env.production is not as it was deployed', 'file-changed', 'adopt'],
+    ],
+    [
+      'by a file that is gone',
+      aDroplet({ changedFiles: [{ path: 'images.yml', deployed: '1'.repeat(64) }] }),
+      ['web-1: images.yml is gone', 'file-missing', 'adopt'],
+    ],
+    [
+      'by a stopped container',
+      aDroplet({ containers: [aContainer({ state: 'exited', exitCode: 137 })] }),
+      ['web-1: app exited 137: killed', 'container-not-healthy', 'heal'],
+    ],
+    [
+      'by a container that is gone',
+      aDroplet({ containers: [] }),
+      ['web-1: app has no container', 'container-missing', 'heal'],
+    ],
+    [
+      'by another image',
+      aDroplet({ containers: [aContainer({ imageId: OTHER })] }),
+      ['web-1: app runs image sha256:bbbbbbbbbbbb instead of sha256:aaaaaaaaaaaa (shop:v2)', 'image-differs', 'adopt'],
+    ],
+    [
+      'by another release, of which the containers say nothing more',
+      aDroplet({ current: '20261101T000000Z-v1', containers: [aContainer({ imageId: OTHER })] }),
+      ['web-1: runs 20261101T000000Z-v1 instead of 20261124T000000Z-v2', 'other-release', 'adopt'],
+    ],
+    [
+      'by running none',
+      aDroplet({ current: undefined, containers: [] } as never),
+      ['web-1: runs no release', 'no-release', 'adopt'],
+    ],
+    [
+      'by being half way to another one',
+      aDroplet({ halfWayTo: '20261124T010000Z-v3' }),
+      ['web-1: is half way to 20261124T010000Z-v3', 'half-done', 'heal'],
+    ],
+    [
+      'by a balancer’s check that fails though the containers are well',
+      aDroplet({ probe: { passed: false, detail: 'HTTP 503 in 3 ms' } }),
+      ['web-1: the balancer’s health check fails on it: HTTP 503 in 3 ms', 'check-fails', 'heal'],
+    ],
+    [
+      'by missing from the balancer',
+      aDroplet({}, { rotation: 'out', inLedger: true, outSince: '2026-11-23 by ann@laptop' }),
+      [
+        'web-1: is missing from load balancer "web"; a rollout has left it out (out since 2026-11-23 by ann@laptop)',
+        'out-of-rotation',
+        'heal',
+      ],
+    ],
+    [
+      'by a ledger that was not cleared',
+      aDroplet({}, { inLedger: true }),
+      ['web-1: is in rotation, but still recorded as out', 'recorded-as-out', 'heal'],
+    ],
+    [
+      'by not answering, which is told as such',
+      aDroplet({}, { answer: { unreachable: 'connection refused' } }),
+      ['web-1: cannot be reached, so it could not be compared: connection refused', 'unreachable'],
+    ],
+    [
+      'by being off',
+      aDroplet({}, { power: 'off', answer: { unreachable: 'it was not asked' } }),
+      ['web-1: is off: it could not be compared', 'not-running'],
+    ],
+    [
+      'by its Docker',
+      aDroplet({ docker: '27.5.1' }),
+      ['web-1: Docker is 27.5.1, and 28.2 on the others', 'docker-differs'],
+    ],
+    [
+      'by too old a Docker',
+      aDroplet({ docker: '19.3.15' }),
+      ['web-1: Docker 19.3.15 is older than 20.10', 'docker-old'],
+    ],
+    [
+      'by no Docker at all',
+      aDroplet({ docker: undefined, compose: undefined, problem: 'Cannot connect' } as never),
+      ['web-1: Docker does not answer: Cannot connect', 'docker-missing'],
+    ],
+    [
+      'by its compose',
+      aDroplet({ compose: '2.30.1' }),
+      ['web-1: Docker Compose is 2.30.1, and 2.36 on the others', 'compose-differs'],
+    ],
+    [
+      'by an old compose',
+      aDroplet({ compose: '1.29.2' }),
+      ['web-1: Docker Compose 1.29.2 is older than 2', 'compose-old'],
+    ],
+    [
+      'by a disk that is nearly full',
+      aDroplet({ diskFreeBytes: 700 * 1024 * 1024, diskUsed: '97%' }),
+      ['web-1: only 700 MB are free on Docker’s disk, 97% used', 'disk-low'],
+    ],
+    ['by its clock', aDroplet({ clockAheadMs: -61_000 }), ['web-1: its clock is 61 s behind', 'clock']],
+  ])('%s', (_, droplet, ...expected) => {
+    expect(told(aFleet(droplet))).toEqual(expected);
+  });
+
+  it('in several ways at once, a line each', () => {
+    const droplet = aDroplet({ compose: '2.30.1', containers: [], clockAheadMs: 9_000 }, { inLedger: true });
+    expect(findDifferences(aFleet(droplet)).map(({ kind }) => kind)).toEqual([
+      'recorded-as-out',
+      'container-missing',
+      'compose-differs',
+      'clock',
+    ]);
+  });
+});
+
+describe('it is no difference', () => {
+  it.each<[string, Partial<DropletCheckup>]>([
+    ['that a patch of Docker came to it first', { docker: '28.2.9', compose: '2.36.1-1' }],
+    ['that its container restarted long ago', { containers: [aContainer({ restarts: 9 })] }],
+    ['that its clock is a little off', { clockAheadMs: CLOCK_TOLERANCE_MS }],
+  ])('%s', (_, answer) => {
+    expect(findDifferences(aFleet(aDroplet(answer)))).toEqual([]);
+  });
+
+  it('of the droplets, when this machine’s own clock is wrong', () => {
+    const droplets = ['web-1', 'web-2'].map((name) => aDroplet({ clockAheadMs: 90_000 }, { name }));
+    expect(findDifferences(aFleet(aDroplet(), { droplets }))).toEqual([]);
+  });
+});
+
+it('a droplet that somebody has taken from the balancer without a word is named', () => {
+  expect(told(aFleet(aDroplet(), { departed: ['web-4'] }))).toEqual([
+    [
+      'web-4: is no longer behind load balancer "web", though it was at the last rollout; put it back there, then adopt',
+      'departed',
+    ],
+  ]);
+});
+
+it('where nothing was ever deployed, there is nothing to adopt either', () => {
+  const empty = aDroplet({ current: undefined, containers: [] } as never);
+  const { release: _, ...fleet } = aFleet(empty, { droplets: [empty] });
+  expect(told(fleet)).toEqual([['web-1: runs no release', 'no-release']]);
+});
