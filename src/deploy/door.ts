@@ -131,6 +131,11 @@ export function lateness(intervalMs: number): number {
   return 500 + intervalMs * 0.1;
 }
 
+/** How long a number of the balancer's checks may take, one after the other: each a little late, and the last one too. */
+export function checksWithin(count: number, intervalMs: number): number {
+  return count * (intervalMs + Math.max(200, intervalMs * 0.05)) + 500;
+}
+
 /**
  * The silence that proves that the balancer has let go, in ms.
  * @param rate connections a second before the droplet left; 0 when unknown

@@ -20,7 +20,9 @@ export interface Site {
   /** Whether the balancer was heard at the door while the droplet was in rotation; absent when nobody listened then. */
   heard?: boolean;
   /** Since it was to leave: DigitalOcean has shown that it is out, and then the balancer was heard to let go of it. */
-  leaving?: 'asked' | 'shown' | 'let go';
+  leaving?: { how: 'asked' | 'shown' | 'let go'; at: number };
+  /** When this run first found it well, on the run's clock. */
+  wellSince?: number;
   /** Connections a second just before it left. */
   rateBefore?: number;
   /** Services of the release that it is being switched to, or runs. */

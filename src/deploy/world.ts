@@ -1,46 +1,109 @@
 /** The world as it is now, for the planner: who is in rotation, and who of them is well. */
 import pLimit from 'p-limit';
-import { ShellError } from '../errors.js';
-import { judgeHealth } from '../rollout/health.js';
+import { DeployError, ShellError } from '../errors.js';
+import { judgeHealth, restartedSince } from '../rollout/health.js';
+import type { Rotation } from '../rollout/model.js';
 import type { Seen } from '../rollout/planner.js';
 import type { Run } from './context.js';
+import { checksWithin, EFFECT_LAG_MS } from './door.js';
 import type { Site } from './site.js';
 import { probeOnce } from './steps/probe.js';
 import { lookAtSite } from './watch-door.js';
 
 const AT_ONCE = 20;
+/** What was found before the slowest answer came is asked again after so long, in ms. */
+const FRESH_MS = 5_000;
 
-/** Membership from DigitalOcean, health from each droplet by the balancer's own check. What cannot be told counts as out. */
-export async function lookAtWorld(run: Run, sites: readonly Site[]): Promise<Seen[]> {
-  const { droplets } = await run.target.look();
-  const found = new Map(droplets.map((one) => [one.droplet.id, one]));
-  const limit = pLimit(AT_ONCE);
-  return await Promise.all(
-    sites.map((site) =>
-      limit(async () => {
-        const healthy = await isWell(run, site);
-        return {
-          id: site.droplet.id,
-          rotation: found.get(site.droplet.id)?.rotation ?? ('unknown' as const),
-          inLedger: found.get(site.droplet.id)?.inLedger ?? false,
-          gone: !found.has(site.droplet.id),
-          healthy: healthy === true,
-          unasked: healthy === undefined,
-        };
-      }),
-    ),
-  );
+/** Undefined: it could not be asked. `restartedMsAgo`: of a container that has restarted since it was last seen. */
+interface Wellness {
+  well: boolean | undefined;
+  restartedMsAgo?: number;
 }
 
-/** The balancer's check where there is one, else the containers. Undefined where it cannot be asked. */
-async function isWell(run: Pick<Run, 'target' | 'settings'>, site: Site): Promise<boolean | undefined> {
+/**
+ * Membership from DigitalOcean, health from each droplet by the balancer's own check. What cannot be told counts as out.
+ * A droplet to which the balancer may not send traffic yet, because it has restarted by itself or was left half-way by
+ * another run, is waited for.
+ */
+export async function lookAtWorld(run: Run, sites: readonly Site[]): Promise<Seen[]> {
+  const { clock } = run.ports;
+  const began = clock.now();
+  let members = await lookAtMembers(run);
+  let wellness = await lookAtAll(run, sites);
+  const waits = sites.map((site) => youngFor(run, site, wellness.get(site), members.get(site.droplet.id)));
+  await clock.sleep(Math.max(0, ...waits));
+  if (clock.now() - began > FRESH_MS) {
+    const well = sites.filter((site) => wellness.get(site)?.well === true);
+    wellness = new Map([...wellness, ...(await lookAtAll(run, well))]);
+    members = await lookAtMembers(run);
+  }
+  return sites.map((site) => {
+    const { well } = wellness.get(site) ?? {};
+    const member = members.get(site.droplet.id);
+    return {
+      id: site.droplet.id,
+      rotation: member?.rotation ?? ('unknown' as const),
+      inLedger: member?.inLedger ?? false,
+      gone: member === undefined,
+      healthy: well === true,
+      unasked: well === undefined,
+    };
+  });
+}
+
+async function lookAtMembers(run: Run) {
+  const { droplets } = await run.target.look();
+  return new Map(droplets.map((one) => [one.droplet.id, one]));
+}
+
+async function lookAtAll(run: Run, sites: readonly Site[]): Promise<Map<Site, Wellness>> {
+  const limit = pLimit(AT_ONCE);
+  const found = await Promise.all(sites.map((site) => limit(async () => [site, await lookAt(run, site)] as const)));
+  return new Map(found);
+}
+
+/** The balancer's check where there is one, else the containers. */
+async function lookAt(run: Run, site: Site): Promise<Wellness> {
   try {
-    const result = await probeOnce(site, run.target);
-    if (result !== undefined) return result.passed;
-    const now = await lookAtSite(site, run.settings.app);
-    return site.containers.length > 0 && judgeHealth(site.services, site.containers, now).kind === 'healthy';
+    const before = site.containers;
+    const [probed, now] = await Promise.all([probeOnce(site, run.target), containersNow(run, site)]);
+    if (probed?.passed === false) return { well: false };
+    if (probed === undefined) {
+      const well = now !== undefined && site.containers.length > 0;
+      return { well: well && judgeHealth(site.services, site.containers, now).kind === 'healthy' };
+    }
+    site.wellSince ??= run.ports.clock.now();
+    if (now === undefined || restartedSince(before, site.containers) === undefined) return { well: true };
+    return { well: true, restartedMsAgo: now - Math.max(...site.containers.map(({ startedAt }) => startedAt)) };
   } catch (error) {
-    if (error instanceof ShellError) return undefined;
+    if (error instanceof ShellError) return { well: undefined };
     throw error;
   }
+}
+
+/** The droplet's clock at the look; undefined when Docker does not answer. */
+async function containersNow(run: Run, site: Site): Promise<number | undefined> {
+  try {
+    return await lookAtSite(site, run.settings.app);
+  } catch (error) {
+    if (error instanceof DeployError) return undefined;
+    throw error;
+  }
+}
+
+/** How long the balancer may still take to send it traffic, in ms: its checks have to have passed. */
+function youngFor(
+  { target, ports }: Run,
+  site: Site,
+  wellness: Wellness | undefined,
+  member: { rotation: Rotation; inLedger: boolean } | undefined,
+): number {
+  const check = target.healthCheck;
+  if (check === undefined || wellness?.well !== true || member?.rotation !== 'in') return 0;
+  const needed = checksWithin(check.healthyThreshold + 1, check.intervalSeconds * 1_000);
+  const sinceRestart = wellness.restartedMsAgo ?? Number.POSITIVE_INFINITY;
+  const sinceSeen = member.inLedger
+    ? ports.clock.now() - (site.wellSince ?? 0) - EFFECT_LAG_MS
+    : Number.POSITIVE_INFINITY;
+  return Math.max(0, needed - Math.min(sinceRestart, sinceSeen));
 }

@@ -13,7 +13,7 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
   const interval = (run.target.healthCheck?.intervalSeconds ?? 0) * 1_000;
   await lookAtSite(site, run.settings.app);
   if (doorPorts(site.containers, run.target.ports).length === 0) {
-    site.leaving = 'let go';
+    // Nobody listens: whether the balancer has let go cannot be heard, and nothing can be cut.
     return 'nothing to drain';
   }
 
@@ -22,13 +22,15 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
   const instrument = site.heard === false ? 'none' : watch.instrument;
   if (instrument === 'none') {
     const told = await drainByTime(run, Math.max(interval + lateness(interval), EFFECT_LAG_MS));
-    if (!run.signal.aborted) site.leaving = 'let go';
+    if (!run.signal.aborted) site.leaving = { how: 'let go', at: clock.now() };
     return told;
   }
 
-  const silence = provingSilence(instrument, site.rateBefore ?? 0, interval);
+  // To a sick droplet the balancer sends no traffic, only its checks: then silence proves less.
+  const sick = site.containers.some(({ health }) => health === 'unhealthy');
+  const silence = provingSilence(instrument, sick ? 0 : (site.rateBefore ?? 0), interval);
   const letGo = await balancerLetsGo(site, run, watch, silence, drainTimeoutMs + interval);
-  if (letGo) site.leaving = 'let go';
+  if (letGo) site.leaving = { how: 'let go', at: clock.now() };
   const open = await connectionsEnd(site, run, watch, clock.now() + drainTimeoutMs);
   return describe(instrument, letGo, open);
 }

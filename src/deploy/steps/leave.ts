@@ -3,7 +3,8 @@ import type { StepContext } from '../context.js';
 import type { Site } from '../site.js';
 
 export async function leaveRotation(site: Site, run: StepContext): Promise<undefined> {
-  site.leaving = 'asked';
+  const { clock } = run.ports;
+  site.leaving = { how: 'asked', at: clock.now() };
   await run.target.leave(site.droplet.id, () => run.lease.ensure(site.droplet.id));
-  site.leaving = 'shown';
+  site.leaving = { how: 'shown', at: clock.now() };
 }

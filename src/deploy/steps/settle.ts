@@ -5,7 +5,7 @@
 import { DeployError } from '../../errors.js';
 import { judgeHealth, restartedSince } from '../../rollout/health.js';
 import type { StepContext } from '../context.js';
-import { doorPorts, EFFECT_LAG_MS, lateness } from '../door.js';
+import { checksWithin, doorPorts, EFFECT_LAG_MS } from '../door.js';
 import type { Site } from '../site.js';
 import { listen, lookAtSite } from '../watch-door.js';
 import { sinceThen, unhealthy } from './health.js';
@@ -71,7 +71,7 @@ async function remaining(
   const readable =
     watch !== undefined && watch.instrument !== 'none' && doorPorts(site.containers, run.target.ports).length > 0;
   if (!readable) {
-    const wholeMs = check.healthyThreshold * interval + lateness(interval) + EFFECT_LAG_MS;
+    const wholeMs = checksWithin(check.healthyThreshold, interval) + EFFECT_LAG_MS;
     return { ms: started + wholeMs - clock.now(), detail: 'giving the balancer time for its checks' };
   }
   const { firstArrivalAt, arrivals } = watch;
@@ -85,11 +85,11 @@ async function remaining(
     const detail = firstArrivalAt === undefined ? 'waiting for the balancer’s first check' : 'the balancer is checking';
     return { ms: interval, detail };
   }
-  // Before it has let go, its first checks may be the last of before: it is about to leave and to come again.
-  const again = { asked: UNSHOWN_LAG_MS + interval, shown: EFFECT_LAG_MS + interval, 'let go': 0 }[
-    site.leaving ?? 'let go'
-  ];
-  const sure = firstArrivalAt + again + (check.healthyThreshold - 1) * interval + lateness(interval);
+  // Of the first check it must be known that it is none of before: the balancer was heard to let go, or it was long ago.
+  const { how, at } = site.leaving ?? { how: 'let go', at: 0 };
+  const lag = { asked: UNSHOWN_LAG_MS, shown: EFFECT_LAG_MS, 'let go': 0 }[how];
+  const first = firstArrivalAt > at + lag ? firstArrivalAt : Math.max(firstArrivalAt, started + lag + interval);
+  const sure = first + checksWithin(check.healthyThreshold - 1, interval);
   return { ms: sure - clock.now(), detail: 'the balancer is checking' };
 }
 
