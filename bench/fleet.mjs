@@ -1,7 +1,7 @@
 // A region, a project and the command, for measuring. Uses dist/: run `npm run build` before, as `npm run bench` does.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,8 @@ export const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url
 /** Checks ten times a second and no delay: what is left of a deploy's time is do-deploy's own. */
 export const INSTANT = { intervalSeconds: 0.1, healthyThreshold: 1, unhealthyThreshold: 2, timeoutSeconds: 1 };
 
-export async function openFleet(options = {}) {
+/** @param firstBatch of the first deploy, before which nothing serves; this machine cannot play 200 starting at once */
+export async function openFleet({ firstBatch = 'all', ...options } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'do-deploy-bench-'));
   const region = await Region.start({
     droplets: 3,
@@ -24,7 +25,20 @@ export async function openFleet(options = {}) {
   });
   const project = await openProject(region);
   const run = (args, extra) => runCommand(args, { cwd: project.folder, ...extra });
-  const first = await run(['deploy', 'sandbox', 'v1', '--yes', '--json', '--config', project.firstConfig]);
+  if (firstBatch !== 'all') {
+    const text = await readFile(project.firstConfig, 'utf8');
+    await writeFile(project.firstConfig, text.replace('batch: all', `batch: ${firstBatch}`));
+  }
+  const first = await run([
+    'deploy',
+    'sandbox',
+    'v1',
+    '--yes',
+    '--json',
+    '--allow-downtime',
+    '--config',
+    project.firstConfig,
+  ]);
   if (first.code !== 0) throw new Error(`the first deploy failed:\n${first.stdout.slice(-2000)}${first.stderr}`);
   return {
     region,

@@ -32,8 +32,13 @@ export async function readDoorOf(site: Site, target: Target): Promise<DoorReadin
 export async function listen(site: Site, target: Target, clock: Clock): Promise<DoorWatch> {
   const asked = clock.now();
   const reading = await readDoorOf(site, target);
+  return heard(site, reading, clock.now(), asked);
+}
+
+/** Adds a reading that was asked for at `asked` and has come `now`. */
+export function heard(site: Site, reading: DoorReading, now: number, asked: number): DoorWatch {
   // What could not be read at first is read from now on.
-  if (site.door === undefined || site.door.instrument === 'none') site.door = new DoorWatch(reading, clock.now());
-  else site.door.add(reading, clock.now(), asked);
+  if (site.door === undefined || site.door.instrument === 'none') site.door = new DoorWatch(reading, now);
+  else site.door.add(reading, now, asked);
   return site.door;
 }

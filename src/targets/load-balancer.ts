@@ -1,6 +1,7 @@
 /** Droplets behind a load balancer that holds them by id (at most ten), or by a tag (any number). */
 import type { Clock, Cloud, Droplet, LoadBalancer } from '../ports.js';
 import type { Rotation } from '../rollout/model.js';
+import { coalesced } from './coalesced.js';
 import { settleChange } from './settle-change.js';
 import type { Look, Target } from './target.js';
 
@@ -87,11 +88,13 @@ export class LoadBalancerTarget implements Target {
 }
 
 function memberById(cloud: Cloud, id: string): Membership {
+  // The droplets of a batch wait for the same balancer.
+  const balancerNow = coalesced(() => cloud.getLoadBalancer(id));
   return {
     change: (dropletId, wanted) =>
       wanted === 'in' ? cloud.addDroplets(id, [dropletId]) : cloud.removeDroplets(id, [dropletId]),
     look: async (dropletId, wanted) => {
-      const { status, dropletIds } = await cloud.getLoadBalancer(id);
+      const { status, dropletIds } = await balancerNow();
       const shown = status === 'active' && dropletIds.includes(dropletId) === (wanted === 'in');
       return { shown, balancerStatus: status };
     },

@@ -11,6 +11,7 @@ const PAGES = [
   'CHANGELOG.md',
   'docs/safety.md',
   'docs/events.md',
+  'docs/performance.md',
   'src/sandbox/README.md',
 ];
 

@@ -54,6 +54,19 @@ describe('leaving and rejoining', () => {
     expect(cloud.calls.filter((call) => call.startsWith('getLoadBalancer'))).toHaveLength(4);
   });
 
+  it('asks for the balancer once for all droplets that wait for it at the time', async () => {
+    const ids = [1, 2, 3, 4, 5, 6, 7, 8];
+    const cloud = new FakeCloud(
+      [aBalancer({ dropletIds: ids })],
+      ids.map((id) => aDroplet(id)),
+    );
+    const { target, clock, members } = targetOn(cloud);
+    await clock.run(Promise.all(ids.map((id) => target.leave(id))));
+    expect(members()).toEqual([]);
+    const looks = cloud.calls.filter((call) => call.startsWith('getLoadBalancer'));
+    expect(looks.length).toBeLessThan(4);
+  });
+
   it('waits for the balancer to be active again', async () => {
     const cloud = new FakeCloud([aBalancer({ status: 'new' })]);
     const { target, clock } = targetOn(cloud);

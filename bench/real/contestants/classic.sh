@@ -12,6 +12,8 @@ for droplet in "$@"; do
   name=${droplet%:*} id=${droplet#*:}
   api DELETE "$id"
   scp -q -r -F "$SSH_CONFIG" compose config "$name:shop/"
+  # COMPOSE is this side's.
+  # shellcheck disable=SC2087
   ssh -F "$SSH_CONFIG" "$name" bash -s <<SCRIPT
 set -e
 $COMPOSE down

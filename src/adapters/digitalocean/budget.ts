@@ -32,6 +32,8 @@ export class RequestBudget {
 
   /** Learns from an answer's headers what is left of the hour, others' requests included. */
   observe(headers: unknown): void {
+    // Then it is the minute's limit that is used up, and `ratelimit-reset` still tells of the hour's.
+    if (headerNumber(headers, 'retry-after') !== undefined) return;
     const remaining = headerNumber(headers, 'ratelimit-remaining');
     const reset = headerNumber(headers, 'ratelimit-reset');
     if (remaining !== undefined && remaining <= 0 && reset !== undefined) this.pauseUntil(reset * 1_000);

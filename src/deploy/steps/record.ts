@@ -5,7 +5,7 @@ import type { StepContext } from '../context.js';
 import { DoorWatch, doorPorts, lateness } from '../door.js';
 import { markOutCommand } from '../remote/release-commands.js';
 import type { Site } from '../site.js';
-import { listen, lookAtSite, readDoorOf } from '../watch-door.js';
+import { heard, listen, lookAtSite, readDoorOf } from '../watch-door.js';
 
 /** The rate just before leaving is measured over at least this. */
 const RATE_WINDOW_MS = 500;
@@ -22,8 +22,10 @@ export async function recordOut(site: Site, run: StepContext): Promise<string | 
   await changeSite(site, markOutCommand(run.settings.app, out));
   if (doorPorts(site.containers, run.target.ports).length === 0) return 'nothing serves on the balancer’s ports';
   await clock.sleep(RATE_WINDOW_MS - (clock.now() - since), run.signal);
-  const watch = await listen(site, run.target, clock);
-  recent.add(await readDoorOf(site, run.target), clock.now());
+  const asked = clock.now();
+  const reading = await readDoorOf(site, run.target);
+  recent.add(reading, clock.now());
+  const watch = heard(site, reading, clock.now(), asked);
   // The lower one, so that neither a burst now nor a busy hour before shortens the silence that is waited for.
   site.rateBefore = Math.min(recent.rate, watch.rate || recent.rate);
   await hearTheBalancer(site, run);

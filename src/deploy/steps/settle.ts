@@ -25,7 +25,8 @@ export async function settle(site: Site, run: StepContext): Promise<string | und
   const before = site.containers;
   let failedProbes = 0;
   for (;;) {
-    const now = await lookAtSite(site, run.settings.app);
+    // At once: what takes half the time is looked at twice as often.
+    const [now, wait] = await Promise.all([lookAtSite(site, run.settings.app), remaining(site, run, started)]);
     const verdict = judgeHealth(site.services, sinceThen(before, site.containers), now);
     if (verdict.kind === 'failed') throw unhealthy(site.host.name, verdict);
     const restarted = restartedSince(before, site.containers);
@@ -44,7 +45,6 @@ export async function settle(site: Site, run: StepContext): Promise<string | und
         hint: 'Look at its containers: docker ps -a',
       });
     }
-    const wait = await remaining(site, run, started);
     if (wait.ms <= 0 && verdict.kind === 'healthy') {
       // Only now: at the droplet's door this request looks like one of the balancer's.
       const result = await probeOnce(site, run.target);
