@@ -59,7 +59,10 @@ it('droplets with the tag that run nothing, or another release, are brought to t
 
   await region.droplet('web-5').setFaults({ ssh: 'up' });
   expect(await fleet.run(['adopt', 'sandbox', '--json'])).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
-  expect(members.map((name) => containerIds(fleet, name)), 'no member was taken out').toEqual(before);
+  expect(
+    members.map((name) => containerIds(fleet, name)),
+    'no member was taken out',
+  ).toEqual(before);
   expect(expectWhole(fleet)).toBe('v2');
   expect(await fleet.run(['status', 'sandbox', '--check'])).toMatchObject({ code: 0 });
 });
