@@ -1,6 +1,6 @@
 /** Staging a release that some droplet holds: its files come from there, its images by digest from the registry. */
 import type { Settings } from '../config/settings.js';
-import { DeployError } from '../errors.js';
+import { DeployError, ShellError } from '../errors.js';
 import type { DeployPorts } from './context.js';
 import { type ReleaseDraft, type ReleaseRecord, readArchive } from './release.js';
 import { ARCHIVE_PART_BYTES, fetchCommand } from './remote/release-commands.js';
@@ -27,8 +27,20 @@ export async function stageHeld(
   });
 }
 
-/** Undefined when the droplet's files are not those that were deployed. They may hold secrets: they stay in memory. */
+/**
+ * Undefined when the droplet's files are not those that were deployed, or its connection is lost: another one may have
+ * them. They may hold secrets: they stay in memory.
+ */
 async function fetchRelease(donor: Site, record: ReleaseRecord): Promise<ReleaseDraft | undefined> {
+  try {
+    return await readRelease(donor, record);
+  } catch (error) {
+    if (error instanceof ShellError) return undefined;
+    throw error;
+  }
+}
+
+async function readRelease(donor: Site, record: ReleaseRecord): Promise<ReleaseDraft | undefined> {
   const parts: Buffer[] = [];
   for (let part = 0; part < MOST_PARTS; part += 1) {
     const { code, stdout } = await donor.connection.run(fetchCommand(record.app, record.id, part));

@@ -19,7 +19,7 @@ export function endingLines(
   if (result.outcome === 'failed' || result.outcome === 'interrupted') {
     lines.push(...(result.evidence ?? []).flatMap((found) => ['', ...evidenceLines(found, result, palette)]));
     lines.push('', result.summary, ...adviceLines(result, palette));
-  }
+  } else if (result.next !== undefined) lines.push(...adviceLines(result, palette));
   return lines;
 }
 

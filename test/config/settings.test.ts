@@ -183,6 +183,10 @@ environments:
       registry: undefined,
       target: { kind: 'load_balancer', ref: 'web' },
     });
+    // To adopt droplets takes the login besides.
+    const env = { DOCKER_USERNAME: 'me', DOCKER_PASSWORD: 'secret' };
+    expect(load(root, { needs: 'images', env }).registry).toMatchObject({ username: 'me' });
+    expect(() => load(root, { needs: 'images' })).toThrow();
   });
 
   it('know the token by either name, and the API by DIGITALOCEAN_API_URL', () => {

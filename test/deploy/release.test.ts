@@ -1,5 +1,6 @@
-import { gunzipSync } from 'node:zlib';
-import { expect, it } from 'vitest';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { pack } from 'tar-stream';
+import { describe, expect, it } from 'vitest';
 import {
   checksums,
   contentHash,
@@ -8,8 +9,10 @@ import {
   packFor,
   type ReleaseDraft,
   type ReleaseFile,
+  readArchive,
   readChecksums,
   readFiles,
+  recordOf,
   releaseId,
 } from '../../src/deploy/release.js';
 
@@ -67,6 +70,39 @@ it('an archive holds only what the droplet lacks, and names what it copies', asy
   expect([sent.map((file) => file.path), reused.map((file) => file.path)]).toEqual([['b'], ['a']]);
   expect(tar).toContain('content of /p/b');
   expect(tar).not.toContain('content of /p/a');
+});
+
+describe('a release that comes from a droplet', () => {
+  const record = async () => recordOf(await aDraft(), [], {});
+  const archiveOf = async (change: (file: ReleaseFile) => ReleaseFile = (file) => file) => {
+    const tar = pack();
+    for (const file of (await aDraft()).files.map(change)) {
+      tar.entry({ name: file.path, mode: file.mode }, file.content);
+    }
+    tar.finalize();
+    const chunks: Buffer[] = [];
+    for await (const chunk of tar) chunks.push(chunk as Buffer);
+    return gzipSync(Buffer.concat(chunks));
+  };
+
+  it('is the same as was deployed', async () => {
+    expect(await readArchive(await record(), await archiveOf())).toEqual(await aDraft());
+  });
+
+  it.each<[string, (file: ReleaseFile) => ReleaseFile]>([
+    ['a byte', (file) => ({ ...file, content: Buffer.from(`${file.content} `) })],
+    ['a mode', (file) => ({ ...file, mode: 0o666 })],
+    ['a name', (file) => ({ ...file, path: `${file.path}2` })],
+  ])('is refused when %s is another one', async (_, change) => {
+    expect(await readArchive(await record(), await archiveOf(change))).toBeUndefined();
+  });
+
+  it('is refused when it is cut off, or no archive', async () => {
+    const whole = await archiveOf();
+    for (const archive of [whole.subarray(0, whole.length / 2), Buffer.from('tar: error'), Buffer.alloc(0)]) {
+      expect(await readArchive(await record(), archive)).toBeUndefined();
+    }
+  });
 });
 
 it('the override pins every service', () => {

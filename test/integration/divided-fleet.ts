@@ -2,7 +2,7 @@
  * One region for many tests: its droplets are divided among environments, each with a balancer and traffic of its own,
  * so that tests run at the same time and share one first deploy.
  */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
@@ -147,6 +147,8 @@ async function renameEnvironment(home: string, name: string): Promise<void> {
     const file = join(releases, id, 'release.json');
     const record = JSON.parse(await readFile(file, 'utf8')) as object;
     await writeFile(file, `${JSON.stringify({ ...record, environment: name })}\n`);
+    // Its compose file names this one by the environment.
+    await copyFile(join(releases, id, 'config/.env.sandbox'), join(releases, id, `config/.env.${name}`));
   }
 }
 

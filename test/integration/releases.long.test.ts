@@ -39,6 +39,16 @@ it.concurrent('the same release is deployed once, --force deploys it again, and 
   expect(await get(droplet, '/robots.txt')).toBe('404 not found');
   expect(await deploy()).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
   expect(await get(droplet, '/robots.txt')).toBe('200 none');
+
+  // Somebody edits it on the droplet: the same deploy puts it right, and starts what reads it afresh.
+  const there = join(droplet.home, 'do-deploy/shop/current/config/nginx/nginx.conf');
+  const deployed = await readFile(there, 'utf8');
+  await writeFile(there, deployed.replace('"none"', '"by hand"'));
+  const third = containersOf(droplet);
+  expect(await deploy()).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
+  expect(await readFile(there, 'utf8')).toBe(deployed);
+  for (const id of third) expect(containersOf(droplet)).not.toContain(id);
+  expect(await get(droplet, '/robots.txt')).toBe('200 none');
 });
 
 it.concurrent('a thousand small files arrive, with their content', async () => {

@@ -130,13 +130,18 @@ Next: do-deploy heal production
 
 describe('the last sentence', () => {
   const mixed = [aRow(1, { outcome: 'deployed' }), aRow(2, { outcome: 'up to date' })];
-  const asRun = (command: 'rollback' | 'heal', outcome: DeployResult) =>
+  const asRun = (command: 'rollback' | 'heal' | 'adopt', outcome: DeployResult) =>
     told([started([aRow(1)], command), { type: 'rollout-finished', result: outcome }]);
 
   it('counts what was deployed and what was there already', () => {
     expect(ending(result('succeeded', { rows: mixed })).at(-1)).toBe(
       'Deployed v2 to 1 droplet in 24 s. 1 droplet already ran it.',
     );
+  });
+
+  it('is followed by what to type next, where droplets joined meanwhile', () => {
+    const joined = result('succeeded', { rows: mixed, next: 'do-deploy adopt production' });
+    expect(ending(joined).at(-1)).toBe('Next: do-deploy adopt production');
   });
 
   it('says that there was nothing to do', () => {
@@ -159,6 +164,8 @@ describe('the last sentence', () => {
     expect(asRun('rollback', result('succeeded', { rows })).at(-1)).toBe('Rolled 1 droplet back to v2 in 24 s.');
     expect(asRun('heal', result('succeeded', { rows })).at(-1)).toBe('Healed in 24 s. All 3 droplets are in rotation.');
     expect(asRun('heal', result('skipped')).at(-1)).toBe('Nothing to heal. All 3 droplets are in rotation.');
+    expect(asRun('adopt', result('succeeded', { rows })).at(-1)).toBe('Adopted 1 droplet, now on v2, in 24 s.');
+    expect(asRun('adopt', result('skipped')).at(-1)).toBe('Nothing to adopt. All 3 droplets are in rotation.');
     expect(asRun('heal', result('failed', { rows })).join('\n')).toContain('\nHeal failed after 24 s.\n');
   });
 

@@ -32,6 +32,18 @@ describe('on the happy path', () => {
     ]);
   });
 
+  it('leaves those alone that are none of its business, whatever their health, and counts them for the floor', () => {
+    const member = { upToDate: true, exempt: true };
+    const sick = aStarter(1, { ...member, healthy: false });
+    const newcomer = aStarter(4, { healthy: false });
+    const adopted = walk({}, [sick, aStarter(2, member), aStarter(3, member), newcomer]);
+    expect(adopted.log.filter((entry) => entry.startsWith('batch'))).toEqual(['batch 4']);
+    expect(courses(adopted)).toEqual(['done', 'done', 'done', 'done']);
+    const astray = walk({ minInRotation: 3 }, [sick, aStarter(2, member), aStarter(3, member), aStarter(4)]);
+    expect(astray.log, 'one that serves may not leave while a member is sick').toEqual(['look']);
+    expect(astray.state.stuck).toEqual({ serving: 3, floor: 3 });
+  });
+
   it('does not write what is in the ledger again', () => {
     const { log } = walk({}, [aStarter(1, { rotation: 'out', inLedger: true }), aStarter(2), aStarter(3)]);
     expect(log).not.toContain('1 record');

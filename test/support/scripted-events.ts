@@ -25,7 +25,7 @@ export function aRow(n: number, changes: Partial<StatusRow> = {}): StatusRow {
   };
 }
 
-export function started(rows: StatusRow[], command: 'deploy' | 'rollback' | 'heal' = 'deploy'): Started {
+export function started(rows: StatusRow[], command: Started['command'] = 'deploy'): Started {
   return {
     type: 'rollout-started',
     command,
