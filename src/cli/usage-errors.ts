@@ -37,6 +37,7 @@ function tooFew(argv: readonly string[]): DeployError {
   if (argv.includes('sandbox'))
     return usage('Which sandbox command?', 'do-deploy sandbox up, or do-deploy sandbox demo');
   if (argv.includes('lock')) return usage('Which lock, and which environment?', 'do-deploy lock status ENVIRONMENT');
+  if (argv[0] === 'tag') return usage('Which name?', 'do-deploy tag NAME, for example do-deploy tag v1.4.2');
   if (argv.includes('heal')) return usage('Which environment?', 'do-deploy heal ENVIRONMENT');
   return usage('Which environment?', 'do-deploy ENVIRONMENT [RELEASE], for example do-deploy staging');
 }

@@ -2,6 +2,7 @@ import { DeployError } from '../errors.js';
 import { checkDocument, checkNames, checkTargets } from './check-document.js';
 import { isTreeMap, valueAt } from './document.js';
 import { parseDuration } from './duration.js';
+import type { FileTree } from './file-tree.js';
 import { ProblemList } from './problems.js';
 import { environmentsOf, openProject, type Project, placeOf } from './project.js';
 import { resolveSsh } from './resolve-ssh.js';
@@ -25,11 +26,17 @@ export interface LoadOptions {
    * them; files of the release and the registry's login may be missing, as on a fresh clone.
    */
   needs?: 'release' | 'fleet';
+  /** Where the release's files are looked for, given the project's root; undefined: in its folder. */
+  openTree?: (root: string) => FileTree | undefined;
 }
 
 export interface LoadedSettings extends Settings {
   /** Ask before deploying, when there is somebody to ask. */
   confirm: boolean;
+  /** Deploy only when the working tree has no uncommitted changes. */
+  requireClean: boolean;
+  /** The branch that what is deployed must be on. */
+  deployFrom?: string;
 }
 
 /**
@@ -83,7 +90,7 @@ function requireEnvironment({ document, hasFile }: Project, name: string): void 
 function resolveSettings(
   project: Project,
   file: Partial<DeployFile>,
-  { environment, env, needs }: LoadOptions,
+  { environment, env, needs, openTree }: LoadOptions,
   problems: ProblemList,
 ): LoadedSettings {
   const { root, variables } = project;
@@ -98,8 +105,9 @@ function resolveSettings(
       entry,
       place: placeOf(project, environment, [key, index]),
     }));
+  const tree = openTree?.(root);
   const release = collectFiles(
-    { root, environment, hasFile: project.hasFile },
+    { root, environment, hasFile: project.hasFile, ...(tree && { tree }) },
     { compose: entriesOf('compose'), files: entriesOf('files') },
     // Those that are here are still read, for the secrets in them.
     needs === 'fleet' ? new ProblemList() : problems,
@@ -115,6 +123,8 @@ function resolveSettings(
     target: targetOf(section),
     root,
     ...release,
+    requireClean: merged.require_clean ?? false,
+    ...(merged.deploy_from !== undefined && { deployFrom: merged.deploy_from }),
     ...(registry && { registry }),
     rollout: resolveRollout(merged.rollout ?? {}),
     secrets: collectSecrets([token, registry?.password, ssh.privateKey], variables.fromFiles, release.files),

@@ -4,13 +4,14 @@
  */
 import { z } from 'zod';
 import { DURATION, LONGEST_MS, parseDuration } from './duration.js';
-import { APP_NAME, ENVIRONMENT_NAME, IMAGE_TAG } from './names.js';
+import { APP_NAME, BRANCH, ENVIRONMENT_NAME, IMAGE_TAG } from './names.js';
 import type { BatchSize } from './settings.js';
 
 /** What every value falls back to. Files that end in `?` are optional. */
 export const DEFAULTS = {
   image_tag: 'latest',
   api_url: 'https://api.digitalocean.com/v2',
+  require_clean: false,
   compose: ['compose/docker-compose.yml', 'compose/docker-compose.{environment}.yml?'],
   files: ['config/.env.common?', 'config/.env.{environment}?', 'config/nginx/?'],
   ssh: {
@@ -249,6 +250,20 @@ const overridable = {
       description:
         'Ask before deploying, when run in a terminal. Without it: only for an environment named production.',
       examples: [true, false],
+    })
+    .optional(),
+  require_clean: bool()
+    .meta({
+      description: 'Deploy only when `git status` has nothing to tell: no change that is not committed, no new file.',
+      default: DEFAULTS.require_clean,
+      examples: [true],
+    })
+    .optional(),
+  deploy_from: text("must be a branch's name", BRANCH)
+    .meta({
+      description:
+        'Deploy only from this branch. A detached HEAD (as in CI) and a RELEASE that is in git must be contained in it, here or at a remote.',
+      examples: ['main'],
     })
     .optional(),
   ssh: ssh.optional(),

@@ -21,9 +21,15 @@ export interface SshSettings {
   address: 'public' | 'private';
 }
 
-/** A file of the release: where it is here, and where it goes in the release's folder. */
-export interface SourceFile {
-  localPath: string;
+/** A file of the release: where its content comes from, and where it goes in the release's folder. */
+export type SourceFile = SourceFilePlace &
+  (
+    | { localPath: string; content?: undefined }
+    /** Read already: from a commit. */
+    | { content: Buffer; localPath?: undefined }
+  );
+
+interface SourceFilePlace {
   /** Relative to the project's root, with forward slashes; the same on both sides. */
   path: string;
   /** Permissions on the droplet: 0o600 for env files and keys, else 0o644 or 0o755. */

@@ -4,7 +4,7 @@ import type { DeployResult } from '../rollout/model.js';
 import type { Policy } from '../rollout/planner.js';
 import { reportTo } from './context.js';
 import { type Fleet, previousReleases, startRollout } from './fleet.js';
-import type { ReleaseRecord } from './release.js';
+import { infoOf, type ReleaseRecord } from './release.js';
 import { imagesPresentCommand } from './remote/release-commands.js';
 import { rollTo, type Session, takeLease } from './session.js';
 import type { Site } from './site.js';
@@ -24,7 +24,7 @@ export async function rollToHeld(
   const run = await takeLease(session, fleet);
   await surveyAll(ports, app, sites, { prepare: false });
   const record = choose(sites);
-  session.release = { id: record.id, imageTag: record.imageTag };
+  session.release = infoOf(record);
   const message = `${session.command === 'heal' ? 'Healing' : 'Rolling back'} to release ${record.id}.`;
   reportTo(ports)({ type: 'notice', level: 'info', message });
   await Promise.all(sites.map((site) => imagesPresent(site, record)));

@@ -1,4 +1,5 @@
 /** The words for what happens: the one place where events become English. */
+import { describeCommit } from '../rollout/commit.js';
 import type { DeployEvent, DeployResult, ReleaseInfo, Step } from '../rollout/model.js';
 import { count, duration } from './text.js';
 
@@ -42,8 +43,13 @@ export function runTitle(event: EventOf<'rollout-started'>): string {
   const { app, environment, release } = event;
   if (event.command === 'heal') return `Healing ${app} on ${environment}`;
   return event.command === 'deploy'
-    ? `Deploying ${app} ${release.imageTag} to ${environment}`
-    : `Rolling ${app} on ${environment} back to ${release.imageTag}`;
+    ? `Deploying ${app} ${versionWords(release)} to ${environment}`
+    : `Rolling ${app} on ${environment} back to ${versionWords(release)}`;
+}
+
+/** "v1.4.2", and where its files are in git "v1.4.2 (commit 1a2b3c4, with uncommitted changes)". */
+export function versionWords({ imageTag, commit, dirty }: Pick<ReleaseInfo, 'imageTag' | 'commit' | 'dirty'>): string {
+  return commit === undefined ? imageTag : `${imageTag} (${describeCommit({ commit, dirty })})`;
 }
 
 export function openingSentence(event: EventOf<'rollout-started'>): string {
@@ -77,8 +83,8 @@ export function closingSentence(result: DeployResult, command: Command): string 
 function successSentence(result: DeployResult, command: Command): string {
   const droplets = count(result.rows.filter((row) => row.outcome === 'deployed').length, 'droplet');
   return command === 'rollback'
-    ? `Rolled ${droplets} back to ${result.release.imageTag}`
-    : `Deployed ${result.release.imageTag} to ${droplets}`;
+    ? `Rolled ${droplets} back to ${versionWords(result.release)}`
+    : `Deployed ${versionWords(result.release)} to ${droplets}`;
 }
 
 function upToDateSentence(result: DeployResult): string {

@@ -55,14 +55,27 @@ export interface StatusRow {
   detail?: string;
   /** When and by which run it was recorded as out of rotation. */
   outSince?: string;
+  /** Of its release, in a status: the value of IMAGE_TAG, and the commit of its files as in a CommitInfo. */
+  imageTag?: string;
+  commit?: string | undefined;
+  dirty?: boolean | undefined;
+}
+
+/** The commit that the files of a release are of, where they are in git. */
+export interface CommitInfo {
+  /** The whole hash. */
+  commit: string;
+  /** True: there were uncommitted changes besides. */
+  dirty?: boolean | undefined;
 }
 
 /** A release as the events tell it. */
-export interface ReleaseInfo {
+export interface ReleaseInfo extends Omit<CommitInfo, 'commit'> {
   /** e.g. 20261121T074500Z-v1.4.2 */
   id: string;
   /** The value of IMAGE_TAG. */
   imageTag: string;
+  commit?: string | undefined;
 }
 
 /** What a failed droplet had to say; every text is already redacted and cut to a readable length. */
@@ -140,6 +153,20 @@ export interface HistoryEntry {
   url?: string | undefined;
   release: string;
   imageTag: string;
+  /** As in a CommitInfo. */
+  commit?: string | undefined;
+  dirty?: boolean | undefined;
   outcome: DeployResult['outcome'];
   durationMs: number;
+}
+
+/** A tag of the project's git repository. */
+export interface GitTag {
+  name: string;
+  /** The whole hash of the commit that it leads to. */
+  commit: string;
+  /** When it was made, or its commit if it is a lightweight one; ISO 8601. */
+  at: string;
+  /** The first line of its message, or of its commit's. */
+  subject: string;
 }

@@ -15,6 +15,7 @@ describe('settings', () => {
       app: 'shop',
       environment: 'test',
       imageTag: 'latest',
+      requireClean: false,
       apiUrl: 'https://api.digitalocean.com/v2',
       ssh: {
         user: 'root',

@@ -99,7 +99,9 @@ describe('commands and options', () => {
     const lines = [README, readRoot('docs/safety.md'), readRoot('docs/events.md')]
       .flatMap((page) => [...page.matchAll(/do-deploy ((?:[a-zA-Z][\w.-]*|--[a-z-]+)(?: (?:[\w.-]+|\[\w+\]))*)/g)])
       .map(([, words = '']) => words.replaceAll(/[[\].]+( |$)/g, '$1').replaceAll('[', ''))
-      .filter((words) => /^(ENVIRONMENT|production|staging|sandbox|status|heal|rollback|history|lock)\b/.test(words));
+      .filter((words) =>
+        /^(ENVIRONMENT|production|staging|sandbox|status|heal|rollback|history|lock|tag|tags)\b/.test(words),
+      );
     expect(lines.length).toBeGreaterThan(20);
     const failures = lines.flatMap((words) => {
       try {
