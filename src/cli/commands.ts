@@ -120,7 +120,7 @@ const DEPLOY_FLAGS = {
   ...ROLLOUT_FLAGS,
   force: { type: 'boolean', describe: 'Deploy even where this release runs already' },
   'create-tag': { type: 'boolean', describe: 'First tag what is here as RELEASE, as `tag` does' },
-  'working-tree': { type: 'boolean', describe: 'Take the files as they are here, even where git has RELEASE' },
+  'working-tree': { type: 'boolean', describe: 'Take the files that are here, even where git has RELEASE' },
 } as const;
 
 const TAG_FLAGS = {
@@ -180,7 +180,7 @@ export function parseArguments(argv: readonly string[], version: string): Invoca
           .positional('environment', ENVIRONMENT)
           .positional('release', {
             ...TEXT,
-            describe: 'Value of IMAGE_TAG, and the tag or commit that the files come from, if git has it',
+            describe: 'Value of IMAGE_TAG; a tag or commit in git: also of the files',
           })
           .options(DEPLOY_FLAGS),
       (parsed: Parsed) => found(deployFrom(parsed)),
@@ -215,7 +215,7 @@ export function parseArguments(argv: readonly string[], version: string): Invoca
     )
     .command(
       'tag <name>',
-      'Tag this version in git, with a commit of what is staged',
+      'Tag this version in git; commits what is staged',
       (command) =>
         command
           .positional('name', { ...TEXT, describe: 'For example v1.4.2' })
@@ -224,7 +224,7 @@ export function parseArguments(argv: readonly string[], version: string): Invoca
     )
     .command(
       'tags',
-      'Show the versions in git, newest first, and which environment runs which',
+      "Show git's tags, newest first, and what runs them",
       (command) => command,
       (parsed: Parsed) => found({ command: 'tags', ...commonFrom(parsed) }),
     )
@@ -248,7 +248,7 @@ export function parseArguments(argv: readonly string[], version: string): Invoca
       (parsed: Parsed) => found(sandboxFrom(parsed)),
     )
     .example('$0 staging', 'deploy staging')
-    .example('$0 production v1.4.2', 'deploy v1.4.2 to production: its images, and its files in git')
+    .example('$0 production v1.4.2', 'deploy v1.4.2: the images, and the files in git')
     .epilogue(EPILOGUE)
     .help()
     .alias('help', 'h')

@@ -10,15 +10,16 @@ import { collectFiles } from '../../src/config/source-files.js';
 import { GitProject } from '../support/git-project.js';
 
 /** `path mode content` of what is collected at the version, and the problems, as a user reads them. */
-function collect(project: GitProject, name: string, files: string[], compose = ['compose.yml']) {
-  const { repository, root } = project;
+function collect(project: GitProject, name: string, files: string[], folder = '') {
+  const root = join(project.root, folder);
+  const repository = project.repositoryAt(folder);
   const commit = project.git('rev-parse', `${name}^{commit}`);
   const tree = new VersionTree(root, repository, { name, commit });
   const problems = new ProblemList();
   const entriesOf = (entries: string[]) => entries.map((entry) => ({ entry, place: 'config/deploy.yml:1' }));
   const release = collectFiles(
     { root, environment: 'test', hasFile: true, tree },
-    { compose: entriesOf(compose), files: entriesOf(files) },
+    { compose: entriesOf(['compose.yml']), files: entriesOf(files) },
     problems,
   );
   const own = release.files.filter(({ path }) => path !== 'compose.yml' && path !== 'scripts/start-up.sh');
@@ -114,8 +115,7 @@ describe('the files of a version', () => {
     const made = new GitProject({ 'shop/compose.yml': '', 'shop/a': 'v1\n', 'other/a': 'not ours\n' });
     made.commit('v1');
     made.write({ 'shop/a': 'v2\n' });
-    const shop = Object.assign(Object.create(made) as GitProject, { root: join(made.root, 'shop') });
-    expect(collect(shop, 'v1', ['a'])).toMatchObject({ files: ['a 644 v1'], problems: [] });
+    expect(collect(made, 'v1', ['a'], 'shop')).toMatchObject({ files: ['a 644 v1'], problems: [] });
   });
 
   it('follow links as the commit has them', () => {

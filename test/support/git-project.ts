@@ -74,7 +74,12 @@ export class GitProject {
   }
 
   get repository(): Repository {
-    const repository = openRepository(this.root, GIT_ENV);
+    return this.repositoryAt('');
+  }
+
+  /** As opened from a folder in it. */
+  repositoryAt(folder: string): Repository {
+    const repository = openRepository(join(this.root, folder), GIT_ENV);
     if (repository === undefined) throw new Error('no repository');
     return repository;
   }

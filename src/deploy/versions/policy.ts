@@ -22,8 +22,9 @@ export function checkClean(policy: VersionPolicy, repository: Repository | undef
   const known = inGit('require_clean', policy, repository, version);
   const changed = known.changes().map(({ path }) => path);
   if (changed.length === 0) return;
-  throw refusal('not-clean', `The working tree has changes that are not committed: ${listPaths(changed)}.`, {
-    hint: `${policy.environment} has require_clean. Commit them, or put them aside: git stash --include-untracked`,
+  const only = `${policy.environment} is deployed from a clean working tree only`;
+  throw refusal('not-clean', `${only}, and there are changes in it: ${listPaths(changed)}.`, {
+    hint: 'Commit them, or put them aside: git stash --include-untracked',
   });
 }
 
