@@ -81,7 +81,7 @@ v1   2026-11-20 07:45  1a2b3c4                                it was
   });
 
   it('fit a narrow terminal, and say when there are none', () => {
-    const narrow = reporterOn({ stdout: new FakeTerminal({ columns: 40 }) });
+    const narrow = reporterOn({ stdout: new FakeTerminal(40) });
     narrow.reporter.printTags(tags, []);
     const none = reporterOn();
     none.reporter.printTags([], []);
