@@ -100,15 +100,16 @@ function resolveSettings(
   const token = readToken(project, problems);
   const ssh = resolveSsh(project, merged.ssh ?? {}, environment, env, problems);
   const registry = needs === 'fleet' ? undefined : resolveRegistry(project, merged.registry, environment, problems);
-  const entriesOf = (key: 'compose' | 'files') =>
-    (merged[key] ?? DEFAULTS[key]).map((entry, index) => ({
-      entry,
-      place: placeOf(project, environment, [key, index]),
-    }));
+  const entriesOf = (written: readonly string[], path: string[]) =>
+    written.map((entry, index) => ({ entry, place: placeOf(project, environment, [...path, index]) }));
+  const composePath = isWritten(project, environment, ['compose', 'files']) ? ['compose', 'files'] : ['compose'];
   const tree = openTree?.(root);
   const release = collectFiles(
     { root, environment, hasFile: project.hasFile, ...(tree && { tree }) },
-    { compose: entriesOf('compose'), files: entriesOf('files') },
+    {
+      compose: entriesOf(merged.compose?.files ?? DEFAULTS.compose, composePath),
+      files: entriesOf(merged.files ?? DEFAULTS.files, ['files']),
+    },
     // Those that are here are still read, for the secrets in them.
     needs === 'fleet' ? new ProblemList() : problems,
   );
@@ -123,6 +124,7 @@ function resolveSettings(
     target: targetOf(section),
     root,
     ...release,
+    ...(merged.compose?.build && { build: true }),
     requireClean: merged.require_clean ?? false,
     ...(merged.deploy_from !== undefined && { deployFrom: merged.deploy_from }),
     ...(registry && { registry }),
@@ -130,6 +132,11 @@ function resolveSettings(
     secrets: collectSecrets([token, registry?.password, ssh.privateKey], variables.fromFiles, release.files),
     confirm: merged.confirm ?? environment === 'production',
   };
+}
+
+/** Whether the file says something there: for the environment, or for all. */
+function isWritten({ document }: Project, environment: string, path: string[]): boolean {
+  return [path, ['environments', environment, ...path]].some((one) => valueAt(document.tree, one) !== undefined);
 }
 
 /** Maps are merged, everything else is replaced. */
@@ -184,11 +191,7 @@ function resolveRegistry(
   const { server = DEFAULTS.registry.server, username, password } = written;
   for (const [key, value] of Object.entries({ username, password })) {
     // It may be there, but be wrong or come from a variable that is not set: that is told already.
-    const isWritten = [
-      ['registry', key],
-      ['environments', environment, 'registry', key],
-    ].some((path) => valueAt(project.document.tree, path) !== undefined);
-    if (value !== undefined || isWritten) continue;
+    if (value !== undefined || isWritten(project, environment, ['registry', key])) continue;
     const place = placeOf(project, environment, ['registry']);
     problems.add(place, `registry has no ${key}`, `write \`${key}: $DOCKER_${key.toUpperCase()}\` below it`);
   }

@@ -71,6 +71,12 @@ function toBatchSize(value: string | number): BatchSize {
 const FILES = 'must be a list of paths';
 const listOfPaths = z.array(path('must be a path'), { error: FILES });
 
+const COMPOSE = 'must be a list of paths, or a map with files and build';
+interface ComposeSection {
+  files?: string[] | undefined;
+  build?: boolean | undefined;
+}
+
 const section = 'must be a map of keys and values';
 
 const ssh = z
@@ -267,14 +273,32 @@ const overridable = {
     })
     .optional(),
   ssh: ssh.optional(),
-  compose: listOfPaths
-    .min(1, { error: FILES })
+  compose: z
+    .union(
+      [
+        listOfPaths.min(1, { error: FILES }),
+        z.strictObject(
+          {
+            files: listOfPaths
+              .min(1, { error: FILES })
+              .meta({ examples: [['compose/docker-compose.yml']] })
+              .optional(),
+            build: bool()
+              .meta({ examples: [true] })
+              .optional(),
+          },
+          { error: COMPOSE },
+        ),
+      ],
+      { error: COMPOSE },
+    )
     .meta({
       description:
-        'Compose files, the base first. `{environment}` stands for the name of the environment; a trailing `?` makes a file optional.',
+        'Compose files, the base first. `{environment}` stands for the name of the environment; a trailing `?` makes a file optional. Or a map: `files`, the same list, and `build: true`, which has services with a `build:` built on each droplet before any leaves rotation.',
       default: DEFAULTS.compose,
-      examples: [['compose/docker-compose.yml', 'compose/docker-compose.{environment}.yml']],
+      examples: [['compose/docker-compose.yml', 'compose/docker-compose.{environment}.yml'], { build: true }],
     })
+    .transform((value): ComposeSection => (Array.isArray(value) ? { files: value } : value))
     .optional(),
   files: listOfPaths
     .meta({

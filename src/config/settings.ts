@@ -66,6 +66,8 @@ export interface Settings {
   /** Env files (`.env*` among `files:`), for compose's interpolation; paths relative to `root`. */
   envFiles: string[];
   files: SourceFile[];
+  /** Services with a `build:` are built on the droplets. */
+  build?: boolean;
   registry?: { server: string; username: string; password: Secret };
   rollout: RolloutSettings;
   /** Values that must never be shown, for the redacting reporter. */

@@ -7,7 +7,7 @@ import { type Fleet, previousReleases, startRollout } from './fleet.js';
 import { infoOf, type ReleaseRecord } from './release.js';
 import { imagesPresentCommand } from './remote/release-commands.js';
 import { rollTo, type Session, takeLease } from './session.js';
-import type { Site } from './site.js';
+import { ownRecord, type Site } from './site.js';
 import { runsAlready, surveyAll } from './staging.js';
 import { listen } from './watch-door.js';
 import { lookAtWorld } from './world.js';
@@ -37,7 +37,7 @@ export async function rollToHeld(
 
 /** Throws DeployError image-gone: somebody has removed what the release runs. */
 async function imagesPresent(site: Site, record: ReleaseRecord): Promise<void> {
-  const images = Object.values(record.images);
+  const images = Object.values(ownRecord(site, record).images);
   const { stdout } = await site.connection.run(
     imagesPresentCommand(
       record.app,

@@ -36,7 +36,16 @@ export const releaseRecord = z.object({
   composeFiles: z.array(z.string()),
   envFiles: z.array(z.string()),
   /** By service: the pinned reference that compose runs and the image's id (its config digest, the same everywhere). */
-  images: z.record(z.string(), z.object({ reference: z.string(), pinned: z.string(), imageId: z.string() })),
+  images: z.record(
+    z.string(),
+    z.object({
+      reference: z.string(),
+      pinned: z.string(),
+      imageId: z.string(),
+      /** Built on this droplet: `pinned` is the image's id, and another one on each. */
+      built: z.boolean().optional(),
+    }),
+  ),
   services: z.array(
     z.object({
       name: z.string(),
