@@ -41,7 +41,9 @@ async function tagFirst(name: string, invocation: DeployInvocation, context: Cli
   const { release: _, ...here } = invocation;
   const { settings, repository, version } = loadSource({ ...here, workingTree: true }, context);
   checkBranch(settings, repository, version);
-  const { makeTag } = await import('./tag.js');
+  const { makeTag, taggedLine } = await import('./tag.js');
   const options = { ...invocation, all: false, allowEmpty: false };
-  return (await makeTag(repository ?? requireRepository(context), name, options, context)) !== undefined;
+  const tagged = await makeTag(repository ?? requireRepository(context), name, options, context);
+  if (tagged !== undefined && !invocation.json) context.stdout.write(taggedLine(tagged));
+  return tagged !== undefined;
 }

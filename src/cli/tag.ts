@@ -20,9 +20,12 @@ export async function tagCommand(invocation: TagInvocation, context: CliContext)
   }
   const { commit, committed } = tagged;
   if (json) stdout.write(`${JSON.stringify({ schema: 1, type: 'tagged', name, commit, committed })}\n`);
-  else
-    stdout.write(`${name} is commit ${shortHash(commit)}, here only: git push --follow-tags takes it to the remote.\n`);
+  else stdout.write(taggedLine(tagged));
   return EXIT.ok;
+}
+
+export function taggedLine({ name, commit }: Tagged): string {
+  return `${name} is commit ${shortHash(commit)}, here only: git push --follow-tags takes it to the remote.\n`;
 }
 
 /** Tells what it would commit, asks if it must, and tags. Undefined: the answer was no. */

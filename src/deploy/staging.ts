@@ -144,12 +144,13 @@ export async function stageAll(
     const services = await uploadAll(ports, settings, draft, sites);
     const images = await staged(ports, first.host.name, 'pull', () => pullFirst(settings, draft, first, services));
     const built = await buildOn(ports, settings, draft, first, services);
-    const record = recordAs(draft, services, { ...images, ...built }, sites);
+    let record = recordAs(draft, services, { ...images, ...built }, sites);
     const builtBy = new Map([[first, built]]);
     await inParallel(others, async (site) => {
       await staged(ports, site.host.name, 'pull', () => pullPinned(settings, draft, site, record));
       builtBy.set(site, await buildOn(ports, settings, draft, site, services));
     });
+    if (isOutdated(record, builtBy)) record = recordOf(draft, record.services, record.images);
     await inParallel(sites, (site) => seal(draft, record, builtBy.get(site) ?? {}, site));
     return {
       record,
@@ -196,8 +197,18 @@ function recordAs(
 ): ReleaseRecord {
   const specs = services.map(({ built: _, ...spec }) => spec);
   const record = recordOf(draft, specs, images);
-  const same = sites.flatMap((site) => site.survey.releases).find((known) => known.identity === record.identity);
-  return same ?? record;
+  const same = sites.flatMap((site) => site.survey.releases).filter((known) => known.identity === record.identity);
+  return same.sort((a, b) => (a.id < b.id ? 1 : -1))[0] ?? record;
+}
+
+/** Whether a droplet holds the release with other images, which were built earlier and may be gone: then it is another one. */
+function isOutdated(record: ReleaseRecord, builtBy: ReadonlyMap<Site, ReleaseRecord['images']>): boolean {
+  return [...builtBy].some(([site, built]) =>
+    Object.entries(built).some(([service, { imageId }]) => {
+      const held = site.survey.releases.find((release) => release.id === record.id);
+      return held !== undefined && held.images[service]?.imageId !== imageId;
+    }),
+  );
 }
 
 /** Whether the droplet runs these bytes, verified. */

@@ -79,6 +79,8 @@ it('deploys the files of a tag with the secrets that are here, and tells which e
   expect(await run(['alone', 'v1'], UNREACHABLE)).toMatchObject({ code: 2, stderr: unclean });
   git('checkout', '--quiet', '--', 'compose');
   await configure({ deploy_from: 'release' });
+  expect(await run(['alone', 'v2', '--create-tag', '--yes'])).toMatchObject({ code: 2 });
+  expect(git('tag', '--list'), 'nothing was tagged').toBe('v1');
   expect(await run(['alone'], UNREACHABLE)).toMatchObject({ code: 2, stderr: expect.stringContaining('git switch') });
   await configure({});
   expect((await run(['alone', 'v1', '--create-tag'], UNREACHABLE)).stderr).toContain('There is a tag v1 already');
@@ -87,4 +89,14 @@ it('deploys the files of a tag with the secrets that are here, and tells which e
   const here = await run(['alone', 'v1', '--working-tree', '--json']);
   expect(here).toMatchObject({ code: 0, result: { outcome: 'succeeded', release: { commit, dirty: true } } });
   expect(onDroplet(CONF)).toContain('# not in v1');
+
+  // What is staged is committed, tagged and deployed.
+  git('add', '--all');
+  const both = await run(['alone', 'v2', '--create-tag', '--yes', '--json']);
+  const second = git('rev-parse', 'v2^{commit}');
+  expect(both).toMatchObject({
+    code: 0,
+    result: { outcome: 'succeeded', release: { imageTag: 'v2', commit: second } },
+  });
+  expect(git('log', '--max-count=1', '--format=%s %H')).toBe(`version v2 ${second}`);
 });
