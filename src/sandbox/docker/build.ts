@@ -2,7 +2,7 @@
  * Builds an image out of a Dockerfile, as far as a stand-in can: the image runs what its base runs. It knows FROM (one
  * stage, no variables), COPY, ENV, LABEL, and of RUN `true`, `false` and `exit N`.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BuildModel } from './compose/model.js';
@@ -18,8 +18,8 @@ const BUILD_FAILURE = 17;
 export type PullBase = (name: string) => Promise<LocalImage>;
 
 /**
- * The same input gives the same image on one engine, as with Docker's cache; another engine gives it another id, because
- * it is built at another time there.
+ * The same input gives the same image while the engine's cache holds it. Otherwise it is another one, with another id:
+ * it was built at another time.
  */
 export async function build(engine: Engine, { context, dockerfile }: BuildModel, pull: PullBase): Promise<Image> {
   const file = join(context, dockerfile);
@@ -28,7 +28,7 @@ export async function build(engine: Engine, { context, dockerfile }: BuildModel,
   if (first?.word !== 'FROM') throw failed('dockerfile parse error: no build stage in current context');
   if (/[\s$]/.test(first.rest)) throw new NotImplemented(`Dockerfile: FROM ${first.rest}`);
   const base = (engine.images.find(first.rest) ?? (await pull(first.rest))).image;
-  const hash = createHash('sha256').update(`${engine.folder}\n${base.id}\n`);
+  const hash = createHash('sha256').update(`${base.id}\n`);
   const env = [...base.env];
   for (const { word, rest } of steps) {
     hash.update(`${word} ${rest}\n`);
@@ -37,8 +37,14 @@ export async function build(engine: Engine, { context, dockerfile }: BuildModel,
     else if (word === 'ENV') env.push(rest);
     else if (word !== 'LABEL') throw new NotImplemented(`Dockerfile: ${word}`);
   }
-  const id = hash.digest('hex');
-  return { ...base, env, id: `sha256:${id}`, digest: `sha256:${createHash('sha256').update(id).digest('hex')}` };
+  const input = hash.digest('hex');
+  const image = engine.buildCache.get(input) ?? { ...base, env, id: randomHash(), digest: randomHash() };
+  engine.buildCache.set(input, image);
+  return image;
+}
+
+function randomHash(): string {
+  return `sha256:${randomBytes(32).toString('hex')}`;
 }
 
 function readInstructions(text: string): { word: string; rest: string }[] {
