@@ -1,7 +1,9 @@
 #!/bin/sh
 # Runs on a droplet, from the release's own folder. Verbs:
 #
-#   pull   log in to the registry (password on standard input) and pull every image of the release
+#   pull   log in to the registry (password on standard input) and pull every image of the release; `pull unbuilt` only
+#          those that are not built here
+#   build  log in likewise, and build the images of services with a build context
 #   up     start the release's containers; uses only images that are already here. `up again` also replaces containers
 #          that are as the release wants them
 #   prune  remove what older releases left, and nothing else: folders and image ids given as arguments. Exit code 75:
@@ -14,12 +16,12 @@
 #   IMAGE_TAG      tag of the release's images, for compose files
 #   COMPOSE_FILES  compose files in order, separated by spaces, relative to the release
 #   ENV_FILES      env files for compose's interpolation, likewise; may be empty
-#   REGISTRY_SERVER, REGISTRY_USERNAME   with `pull` only; absent: no login
+#   REGISTRY_SERVER, REGISTRY_USERNAME   with `pull` and `build` only; absent: no login
 #
 # Volumes are never removed, nor anything that a container or a kept release uses.
 set -eu
 
-verb=${1:?'usage: start-up.sh pull|up [again]|prune'}
+verb=${1:?'usage: start-up.sh pull [unbuilt]|build|up [again]|prune'}
 shift
 cd "$(dirname "$0")/.."
 export DEPLOY_ENV IMAGE_TAG
@@ -53,8 +55,20 @@ log_in() {
 
 case $verb in
   pull)
+    case ${1:-} in
+      '') unbuilt= ;;
+      unbuilt) unbuilt=--ignore-buildable ;;
+      *)
+        echo "start-up.sh pull: unknown word '$1' (unbuilt)" >&2
+        exit 64
+        ;;
+    esac
     if [ -n "${REGISTRY_USERNAME:-}" ]; then log_in; fi
-    compose pull --quiet
+    compose pull --quiet $unbuilt
+    ;;
+  build)
+    if [ -n "${REGISTRY_USERNAME:-}" ]; then log_in; fi
+    compose build
     ;;
   up)
     case ${1:-} in
@@ -95,7 +109,7 @@ case $verb in
     done
     ;;
   *)
-    echo "start-up.sh: unknown verb '$verb' (pull, up, prune)" >&2
+    echo "start-up.sh: unknown verb '$verb' (pull, build, up, prune)" >&2
     exit 64
     ;;
 esac

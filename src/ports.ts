@@ -3,7 +3,7 @@
  * in test/ have others. Every method that waits is bounded by its implementation and throws only CloudError or
  * ShellError.
  */
-import type { DeployEvent } from './rollout/model.js';
+import type { DeployEvent, GitTag } from './rollout/model.js';
 
 // --- DigitalOcean -----------------------------------------------------------------------------------------------
 
@@ -165,6 +165,63 @@ export interface Clock {
 export interface LocalFiles {
   /** Throws DeployError local-file when it cannot be read. */
   read(path: string): Promise<Buffer>;
+}
+
+/** An entry of a commit's tree; `mode` as git writes it: 120000 is a symbolic link, 160000 a submodule. */
+export interface CommittedEntry {
+  /** Relative to the folder that the repository was opened from, with forward slashes. */
+  path: string;
+  mode: '100644' | '100755' | '120000' | '160000';
+  /** The object's hash. */
+  object: string;
+}
+
+/** A line of `git status`. */
+export interface TreeChange {
+  /** Relative to the repository's root. */
+  path: string;
+  /** `staged` would be committed; `unstaged` has changes that would not, `untracked` is not in git, `conflict` unmerged. */
+  kind: 'staged' | 'unstaged' | 'untracked' | 'conflict';
+}
+
+/**
+ * The git repository around the project. Git answers from the disk and within moments, so nothing here is asynchronous.
+ * Commits are whole hashes. What can't be read, or is refused, is a DeployError `git-failed` with git's own words.
+ */
+export interface Repository {
+  /** `commit` is absent before the first one, `branch` while HEAD is detached. */
+  head(): { commit?: string; branch?: string };
+  /** The commit of the tag with this name. Throws `git-failed` when it leads to something else. */
+  commitOfTag(name: string): string | undefined;
+  hasTag(name: string): boolean;
+  /** Commits whose hash begins so; at least 4 hexadecimal digits. */
+  commitsLike(prefix: string): string[];
+  /** Full names of the branch here and at remotes: refs/heads/main, refs/remotes/origin/main. */
+  branchesNamed(name: string): string[];
+  /** Whether the commit is `ref`, or came before it. */
+  isContained(commit: string, ref: string): boolean;
+  /** History is cut off: what a commit contains can't be told for certain. */
+  isShallow(): boolean;
+  /** Everything below the folder, in this commit. */
+  entriesAt(commit: string): CommittedEntry[];
+  /** Contents of blobs, in their order. */
+  readBlobs(objects: readonly string[]): Buffer[];
+  /** A file of a commit as a checkout would write it, through the filters of .gitattributes (git-crypt). */
+  readFiltered(commit: string, path: string): Buffer;
+  /** Paths below the folder that the index has. */
+  trackedPaths(): string[];
+  /** Paths below the folder that git neither has nor ignores. */
+  untrackedPaths(): string[];
+  /** In the whole repository; empty when it is clean. */
+  changes(): TreeChange[];
+  /** Newest first. */
+  tags(): GitTag[];
+  /** Stages every change of the whole repository. */
+  stageEverything(): void;
+  /** Commits what is staged; with nothing staged an empty commit. */
+  commit(message: string): void;
+  /** An annotated tag at HEAD. */
+  createTag(name: string, message: string): void;
 }
 
 export interface Reporter {

@@ -17,8 +17,12 @@ export interface CommonOptions {
 export interface DeployInvocation extends CommonOptions {
   command: 'deploy';
   environment: string;
-  /** RELEASE: the images' tag. */
+  /** RELEASE: the images' tag, and where git has a tag or commit of that name, the version of the files. */
   release?: string;
+  /** The files that are here, whatever git has. */
+  workingTree: boolean;
+  /** Tag RELEASE first. */
+  createTag: boolean;
   yes: boolean;
   allowDowntime: boolean;
   force: boolean;
@@ -55,6 +59,18 @@ export interface HistoryInvocation extends CommonOptions {
   environment: string;
 }
 
+export interface TagInvocation extends CommonOptions {
+  command: 'tag';
+  name: string;
+  all: boolean;
+  allowEmpty: boolean;
+  yes: boolean;
+}
+
+export interface TagsInvocation extends CommonOptions {
+  command: 'tags';
+}
+
 export interface StatusInvocation extends CommonOptions {
   command: 'status';
   /** Absent: all of them. */
@@ -85,6 +101,8 @@ export type Invocation =
   | AdoptInvocation
   | RollbackInvocation
   | HistoryInvocation
+  | TagInvocation
+  | TagsInvocation
   | LockInvocation
   | SandboxInvocation
   | { command: 'show'; text: string };
@@ -111,6 +129,13 @@ const DEPLOY_FLAGS = {
   yes: { ...YES, describe: "Don't ask before production" },
   ...ROLLOUT_FLAGS,
   force: { type: 'boolean', describe: 'Deploy even where this release runs already' },
+  'create-tag': { type: 'boolean', describe: 'First tag what is here as RELEASE, as `tag` does' },
+  'working-tree': { type: 'boolean', describe: 'Take the files that are here, even where git has RELEASE' },
+} as const;
+
+const TAG_FLAGS = {
+  all: { type: 'boolean', describe: 'Commit also what is not staged, new files included' },
+  'allow-empty': { type: 'boolean', describe: 'With nothing to commit, make an empty commit' },
 } as const;
 
 const STATUS_FLAGS = {
@@ -122,7 +147,15 @@ const SANDBOX_FLAGS = {
   folder: { type: 'string', requiresArg: true, describe: 'Where to keep its files' },
 } as const;
 
-const ALL_FLAGS = { ...FLAGS, ...DEPLOY_FLAGS, ...STATUS_FLAGS, ...SANDBOX_FLAGS, help: SWITCH, version: SWITCH };
+const ALL_FLAGS = {
+  ...FLAGS,
+  ...DEPLOY_FLAGS,
+  ...STATUS_FLAGS,
+  ...TAG_FLAGS,
+  ...SANDBOX_FLAGS,
+  help: SWITCH,
+  version: SWITCH,
+};
 /** Options without a value. */
 const SWITCHES = new Set(Object.entries(ALL_FLAGS).flatMap(([name, { type }]) => (type === 'boolean' ? [name] : [])));
 
@@ -169,7 +202,7 @@ export function parseArguments(argv: readonly string[], version: string): Invoca
           .positional('environment', ENVIRONMENT)
           .positional('release', {
             ...TEXT,
-            describe: 'Value of IMAGE_TAG; image_tag of the configuration if left out',
+            describe: 'Value of IMAGE_TAG; a tag or commit in git: also of the files',
           })
           .options(DEPLOY_FLAGS),
       (parsed: Parsed) => found(deployFrom(parsed)),
@@ -212,6 +245,21 @@ export function parseArguments(argv: readonly string[], version: string): Invoca
       (parsed: Parsed) => found({ command: 'history', environment: String(parsed.environment), ...commonFrom(parsed) }),
     )
     .command(
+      'tag <name>',
+      'Tag this version in git; commits what is staged',
+      (command) =>
+        command
+          .positional('name', { ...TEXT, describe: 'For example v1.4.2' })
+          .options({ yes: { ...YES, describe: "Don't ask before committing" }, ...TAG_FLAGS }),
+      (parsed: Parsed) => found(tagFrom(parsed)),
+    )
+    .command(
+      'tags',
+      "Show git's tags, newest first, and what runs them",
+      (command) => command,
+      (parsed: Parsed) => found({ command: 'tags', ...commonFrom(parsed) }),
+    )
+    .command(
       'lock <action> <environment>',
       'Show who deploys at the moment, or stop them',
       (command) =>
@@ -231,7 +279,7 @@ export function parseArguments(argv: readonly string[], version: string): Invoca
       (parsed: Parsed) => found(sandboxFrom(parsed)),
     )
     .example('$0 staging', 'deploy staging')
-    .example('$0 production v1.4.2', 'deploy the images tagged v1.4.2 to production')
+    .example('$0 production v1.4.2', 'deploy v1.4.2: the images, and the files in git')
     .epilogue(EPILOGUE)
     .help()
     .alias('help', 'h')
@@ -268,6 +316,9 @@ function deployFrom(parsed: Parsed): DeployInvocation {
   if (release !== undefined && !IMAGE_TAG.test(release)) {
     throw usage(`"${release}" can't be a release.`, "A release is an image's tag: letters, digits and . _ -");
   }
+  if (release === undefined && parsed['create-tag'] === true) {
+    throw usage('--create-tag needs the name of the tag.', 'do-deploy ENVIRONMENT RELEASE --create-tag');
+  }
   return {
     command: 'deploy',
     environment: String(parsed.environment),
@@ -276,6 +327,19 @@ function deployFrom(parsed: Parsed): DeployInvocation {
     ...rolloutFrom(parsed),
     yes: parsed.yes === true,
     force: parsed.force === true,
+    createTag: parsed['create-tag'] === true,
+    workingTree: parsed['working-tree'] === true,
+  };
+}
+
+function tagFrom(parsed: Parsed): TagInvocation {
+  return {
+    command: 'tag',
+    name: String(parsed.name),
+    ...commonFrom(parsed),
+    yes: parsed.yes === true,
+    all: parsed.all === true,
+    allowEmpty: parsed['allow-empty'] === true,
   };
 }
 

@@ -1,27 +1,49 @@
-import { loadSettings } from '../config/load.js';
+import { checkBranch, checkPolicy } from '../deploy/versions/policy.js';
+import { describeCommit } from '../rollout/commit.js';
 import type { DeployInvocation } from './commands.js';
 import { confirm, mustConfirm } from './confirm.js';
 import type { CliContext } from './context.js';
 import { EXIT } from './exit-codes.js';
+import { loadSource, requireRepository } from './source.js';
 
 /** `do-deploy ENVIRONMENT [RELEASE]`. Gives the exit code. */
 export async function deployCommand(invocation: DeployInvocation, context: CliContext): Promise<number> {
-  const { environment, config, release, force } = invocation;
-  const { cwd, env } = context;
-  const settings = loadSettings({ cwd, env, environment, ...(config !== undefined && { configPath: config }) });
+  const { environment, release, force } = invocation;
+  if (invocation.createTag && release !== undefined && !(await tagFirst(release, invocation, context))) {
+    context.stdout.write('Nothing was committed, tagged or deployed.\n');
+    return EXIT.interrupted;
+  }
+  const { settings, repository, version, commit, notice } = loadSource(invocation, context);
+  checkPolicy(settings, repository, version);
   const imageTag = release ?? settings.imageTag;
   if (mustConfirm(settings, invocation, context)) {
-    if (!(await confirm(`Deploy ${settings.app} ${imageTag} to ${environment}?`, context))) {
+    const of = commit === undefined ? '' : ` (${describeCommit(commit)})`;
+    if (!(await confirm(`Deploy ${settings.app} ${imageTag}${of} to ${environment}?`, context))) {
       context.stdout.write('Nothing was deployed.\n');
       return EXIT.interrupted;
     }
   }
   // Imported only now: a wrong configuration is told at once.
-  const [{ runRollout }, { deploy }] = await Promise.all([
+  const [{ runRollout }, { deploy }, { reportTo }] = await Promise.all([
     import('./run-rollout.js'),
     import('../deploy/deployment.js'),
+    import('../deploy/context.js'),
   ]);
   return runRollout(settings, invocation, context, (ports, options) => {
-    return deploy(ports, { ...options, imageTag, force, ...(release !== undefined && { releaseRef: release }) });
+    if (notice !== undefined) reportTo(ports)({ type: 'notice', ...notice });
+    const origin = { ...(release !== undefined && { releaseRef: release }), ...(commit && { commit }) };
+    return deploy(ports, { ...options, ...origin, imageTag, force });
   });
+}
+
+/** `--create-tag`: once it is known that the rest is in order. False: the answer was no. */
+async function tagFirst(name: string, invocation: DeployInvocation, context: CliContext): Promise<boolean> {
+  const { release: _, ...here } = invocation;
+  const { settings, repository, version } = loadSource({ ...here, workingTree: true }, context);
+  checkBranch(settings, repository, version);
+  const { makeTag, taggedLine } = await import('./tag.js');
+  const options = { ...invocation, all: false, allowEmpty: false };
+  const tagged = await makeTag(repository ?? requireRepository(context), name, options, context);
+  if (tagged !== undefined && !invocation.json) context.stdout.write(taggedLine(tagged));
+  return tagged !== undefined;
 }

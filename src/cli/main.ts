@@ -31,6 +31,10 @@ async function run(invocation: Invocation): Promise<number> {
       return (await import('./rollback.js')).rollbackCommand(invocation, context);
     case 'history':
       return (await import('./history.js')).historyCommand(invocation, context);
+    case 'tag':
+      return (await import('./tag.js')).tagCommand(invocation, context);
+    case 'tags':
+      return (await import('./tags.js')).tagsCommand(invocation, context);
     case 'lock':
       return (await import('./lock.js')).lockCommand(invocation, context);
     case 'sandbox':

@@ -37,6 +37,7 @@ function tooFew(argv: readonly string[]): DeployError {
   if (argv.includes('sandbox'))
     return usage('Which sandbox command?', 'do-deploy sandbox up, or do-deploy sandbox demo');
   if (argv.includes('lock')) return usage('Which lock, and which environment?', 'do-deploy lock status ENVIRONMENT');
+  if (argv[0] === 'tag') return usage('Which name?', 'do-deploy tag NAME, for example do-deploy tag v1.4.2');
   const command = ['heal', 'adopt', 'rollback', 'history'].find((name) => argv.includes(name));
   if (command !== undefined) return usage('Which environment?', `do-deploy ${command} ENVIRONMENT`);
   return usage('Which environment?', 'do-deploy ENVIRONMENT [RELEASE], for example do-deploy staging');

@@ -27,7 +27,7 @@ export function checkDocument(
 
   const schema = jsonSchema();
   const pruned = structuredClone(tree);
-  for (const issue of checked.error.issues) {
+  for (const issue of checked.error.issues.flatMap((one) => unfold(one, tree))) {
     const path = issue.path.filter((step) => typeof step !== 'symbol');
     const wrong = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...path, key]) : [path];
     for (const place of wrong) removeAt(pruned, place);
@@ -41,6 +41,16 @@ export function checkDocument(
   }
   const right = deployFile.partial().safeParse(pruned);
   return right.success ? withoutUndefined(right.data) : {};
+}
+
+/** `compose` is a list or a map: of what is wrong with either, only that of the form that was written. */
+function unfold(issue: z.core.$ZodIssue, tree: Tree): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union' || issue.path.at(-1) !== 'compose') return [issue];
+  const path = issue.path.filter((step) => typeof step !== 'symbol');
+  const written = valueAt(tree, path);
+  const [ofList = [], ofMap = []] = issue.errors;
+  const own = Array.isArray(written) ? ofList : isTreeMap(written) ? ofMap : [];
+  return own.length === 0 ? [issue] : own.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
 }
 
 /** Names that the schema takes, but the command line could not. */

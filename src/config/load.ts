@@ -2,6 +2,7 @@ import { DeployError } from '../errors.js';
 import { checkDocument, checkNames, checkTargets } from './check-document.js';
 import { isTreeMap, valueAt } from './document.js';
 import { parseDuration } from './duration.js';
+import type { FileTree } from './file-tree.js';
 import { ProblemList } from './problems.js';
 import { environmentsOf, openProject, type Project, placeOf } from './project.js';
 import { resolveSsh } from './resolve-ssh.js';
@@ -26,11 +27,17 @@ export interface LoadOptions {
    * registry's login.
    */
   needs?: 'release' | 'fleet' | 'images';
+  /** Where the release's files are looked for, given the project's root; undefined: in its folder. */
+  openTree?: (root: string) => FileTree | undefined;
 }
 
 export interface LoadedSettings extends Settings {
   /** Ask before deploying, when there is somebody to ask. */
   confirm: boolean;
+  /** Deploy only when the working tree has no uncommitted changes. */
+  requireClean: boolean;
+  /** The branch that what is deployed must be on. */
+  deployFrom?: string;
 }
 
 /**
@@ -84,7 +91,7 @@ function requireEnvironment({ document, hasFile }: Project, name: string): void 
 function resolveSettings(
   project: Project,
   file: Partial<DeployFile>,
-  { environment, env, needs }: LoadOptions,
+  { environment, env, needs, openTree }: LoadOptions,
   problems: ProblemList,
 ): LoadedSettings {
   const { root, variables } = project;
@@ -94,14 +101,16 @@ function resolveSettings(
   const token = readToken(project, problems);
   const ssh = resolveSsh(project, merged.ssh ?? {}, environment, env, problems);
   const registry = needs === 'fleet' ? undefined : resolveRegistry(project, merged.registry, environment, problems);
-  const entriesOf = (key: 'compose' | 'files') =>
-    (merged[key] ?? DEFAULTS[key]).map((entry, index) => ({
-      entry,
-      place: placeOf(project, environment, [key, index]),
-    }));
+  const entriesOf = (written: readonly string[], path: string[]) =>
+    written.map((entry, index) => ({ entry, place: placeOf(project, environment, [...path, index]) }));
+  const composePath = isWritten(project, environment, ['compose', 'files']) ? ['compose', 'files'] : ['compose'];
+  const tree = openTree?.(root);
   const release = collectFiles(
-    { root, environment, hasFile: project.hasFile },
-    { compose: entriesOf('compose'), files: entriesOf('files') },
+    { root, environment, hasFile: project.hasFile, ...(tree && { tree }) },
+    {
+      compose: entriesOf(merged.compose?.files ?? DEFAULTS.compose, composePath),
+      files: entriesOf(merged.files ?? DEFAULTS.files, ['files']),
+    },
     // Those that are here are still read, for the secrets in them.
     needs === undefined || needs === 'release' ? problems : new ProblemList(),
   );
@@ -116,12 +125,20 @@ function resolveSettings(
     target: targetOf(section),
     root,
     ...release,
+    ...(merged.compose?.build && { build: true }),
+    requireClean: merged.require_clean ?? false,
+    ...(merged.deploy_from !== undefined && { deployFrom: merged.deploy_from }),
     ...(registry && { registry }),
     rollout: resolveRollout(merged.rollout ?? {}),
     keepReleases: merged.keep_releases ?? DEFAULTS.keep_releases,
     secrets: collectSecrets([token, registry?.password, ssh.privateKey], variables.fromFiles, release.files),
     confirm: merged.confirm ?? environment === 'production',
   };
+}
+
+/** Whether the file says something there: for the environment, or for all. */
+function isWritten({ document }: Project, environment: string, path: string[]): boolean {
+  return [path, ['environments', environment, ...path]].some((one) => valueAt(document.tree, one) !== undefined);
 }
 
 /** Maps are merged, everything else is replaced. */
@@ -176,11 +193,7 @@ function resolveRegistry(
   const { server = DEFAULTS.registry.server, username, password } = written;
   for (const [key, value] of Object.entries({ username, password })) {
     // It may be there, but be wrong or come from a variable that is not set: that is told already.
-    const isWritten = [
-      ['registry', key],
-      ['environments', environment, 'registry', key],
-    ].some((path) => valueAt(project.document.tree, path) !== undefined);
-    if (value !== undefined || isWritten) continue;
+    if (value !== undefined || isWritten(project, environment, ['registry', key])) continue;
     const place = placeOf(project, environment, ['registry']);
     problems.add(place, `registry has no ${key}`, `write \`${key}: $DOCKER_${key.toUpperCase()}\` below it`);
   }

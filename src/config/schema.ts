@@ -4,13 +4,14 @@
  */
 import { z } from 'zod';
 import { DURATION, LONGEST_MS, parseDuration } from './duration.js';
-import { APP_NAME, ENVIRONMENT_NAME, IMAGE_TAG } from './names.js';
+import { APP_NAME, BRANCH, ENVIRONMENT_NAME, IMAGE_TAG } from './names.js';
 import type { BatchSize } from './settings.js';
 
 /** What every value falls back to. Files that end in `?` are optional. */
 export const DEFAULTS = {
   image_tag: 'latest',
   api_url: 'https://api.digitalocean.com/v2',
+  require_clean: false,
   compose: ['compose/docker-compose.yml', 'compose/docker-compose.{environment}.yml?'],
   files: ['config/.env.common?', 'config/.env.{environment}?', 'config/nginx/?'],
   ssh: {
@@ -71,6 +72,12 @@ function toBatchSize(value: string | number): BatchSize {
 
 const FILES = 'must be a list of paths';
 const listOfPaths = z.array(path('must be a path'), { error: FILES });
+
+const COMPOSE = 'must be a list of paths, or a map with files and build';
+interface ComposeSection {
+  files?: string[] | undefined;
+  build?: boolean | undefined;
+}
 
 const section = 'must be a map of keys and values';
 
@@ -253,15 +260,47 @@ const overridable = {
       examples: [true, false],
     })
     .optional(),
-  ssh: ssh.optional(),
-  compose: listOfPaths
-    .min(1, { error: FILES })
+  require_clean: bool()
+    .meta({
+      description: 'Deploy only when `git status` has nothing to tell: no change that is not committed, no new file.',
+      default: DEFAULTS.require_clean,
+      examples: [true],
+    })
+    .optional(),
+  deploy_from: text("must be a branch's name", BRANCH)
     .meta({
       description:
-        'Compose files, the base first. `{environment}` stands for the name of the environment; a trailing `?` makes a file optional.',
-      default: DEFAULTS.compose,
-      examples: [['compose/docker-compose.yml', 'compose/docker-compose.{environment}.yml']],
+        'Deploy only from this branch. A detached HEAD (as in CI) and a RELEASE that is in git must be contained in it, here or at a remote.',
+      examples: ['main'],
     })
+    .optional(),
+  ssh: ssh.optional(),
+  compose: z
+    .union(
+      [
+        listOfPaths.min(1, { error: FILES }),
+        z.strictObject(
+          {
+            files: listOfPaths
+              .min(1, { error: FILES })
+              .meta({ examples: [['compose/docker-compose.yml']] })
+              .optional(),
+            build: bool()
+              .meta({ examples: [true] })
+              .optional(),
+          },
+          { error: COMPOSE },
+        ),
+      ],
+      { error: COMPOSE },
+    )
+    .meta({
+      description:
+        'Compose files, the base first. `{environment}` stands for the name of the environment; a trailing `?` makes a file optional. Or a map: `files`, the same list, and `build: true`, which has services with a `build:` built on each droplet before any leaves rotation.',
+      default: DEFAULTS.compose,
+      examples: [['compose/docker-compose.yml', 'compose/docker-compose.{environment}.yml'], { build: true }],
+    })
+    .transform((value): ComposeSection => (Array.isArray(value) ? { files: value } : value))
     .optional(),
   files: listOfPaths
     .meta({

@@ -29,9 +29,7 @@ export function collectSecrets(
 ): Secret[] {
   const fromFiles = files
     .filter(({ path }) => isEnvFile(path))
-    .flatMap(({ localPath }) => {
-      return Object.entries(parse(readFileSync(localPath)));
-    });
+    .flatMap((file) => Object.entries(parse(file.content ?? readFileSync(file.localPath))));
   const values = new Set([
     ...given.flatMap((secret) => secret?.reveal() ?? []),
     ...secretValues(ownVariables),

@@ -21,9 +21,15 @@ export interface SshSettings {
   address: 'public' | 'private';
 }
 
-/** A file of the release: where it is here, and where it goes in the release's folder. */
-export interface SourceFile {
-  localPath: string;
+/** A file of the release: where its content comes from, and where it goes in the release's folder. */
+export type SourceFile = SourceFilePlace &
+  (
+    | { localPath: string; content?: undefined }
+    /** Read already: from a commit. */
+    | { content: Buffer; localPath?: undefined }
+  );
+
+interface SourceFilePlace {
   /** Relative to the project's root, with forward slashes; the same on both sides. */
   path: string;
   /** Permissions on the droplet: 0o600 for env files and keys, else 0o644 or 0o755. */
@@ -60,6 +66,8 @@ export interface Settings {
   /** Env files (`.env*` among `files:`), for compose's interpolation; paths relative to `root`. */
   envFiles: string[];
   files: SourceFile[];
+  /** Services with a `build:` are built on the droplets. */
+  build?: boolean;
   registry?: { server: string; username: string; password: Secret };
   rollout: RolloutSettings;
   /** Releases that stay on a droplet, the running one included; at least 2. */

@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
-import { basename, join, posix, sep } from 'node:path';
+import { basename, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type FileTree, WorkingTree } from './file-tree.js';
 import type { ProblemList } from './problems.js';
 import type { SourceFile } from './settings.js';
 import { encryptionOf, OWN_ENV_FILES } from './variables.js';
@@ -21,9 +21,12 @@ const START_UP = 'scripts/start-up.sh';
 /** The one that comes with do-deploy: two folders up from here, in src/ as in dist/. */
 const PACKAGED_START_UP = fileURLToPath(new URL(`../../${START_UP}`, import.meta.url));
 
-/** Finds the files of a release. What is missing, or can't go to a droplet, becomes a problem. */
+/**
+ * Finds the files of a release. What is missing, or can't go to a droplet, becomes a problem.
+ * @param project.tree where to look; the project's folder as it is, if left out
+ */
 export function collectFiles(
-  project: { root: string; environment: string; hasFile: boolean },
+  project: { root: string; environment: string; hasFile: boolean; tree?: FileTree },
   entries: { compose: FileEntry[]; files: FileEntry[] },
   problems: ProblemList,
 ): ReleaseFiles {
@@ -34,8 +37,6 @@ export function collectFiles(
     const place = entries.compose[0]?.place ?? project.root;
     problems.add(place, 'none of the compose files exists', 'create one, and list it without a ?');
   }
-  const own = join(project.root, START_UP);
-  collector.addStartUp(statOf(own)?.isFile() ? own : PACKAGED_START_UP);
   return {
     composeFiles: [...new Set(composeFiles)],
     envFiles: [...new Set(listed.filter((path) => basename(path).startsWith('.env')))],
@@ -44,27 +45,45 @@ export function collectFiles(
 }
 
 class Collector {
-  readonly #files = new Map<string, SourceFile>();
+  /** Path, and the entry that brought it in. */
+  readonly #wanted = new Map<string, { place: string; executable: boolean }>();
+  readonly #tree: FileTree;
   readonly #root: string;
-  readonly #realRoot: string;
   readonly #environment: string;
   readonly #hasFile: boolean;
   readonly #problems: ProblemList;
 
-  constructor(project: { root: string; environment: string; hasFile: boolean }, problems: ProblemList) {
+  constructor(
+    project: { root: string; environment: string; hasFile: boolean; tree?: FileTree },
+    problems: ProblemList,
+  ) {
     this.#root = project.root;
-    this.#realRoot = realpathSync(project.root);
+    this.#tree = project.tree ?? new WorkingTree(project.root);
     this.#environment = project.environment;
     this.#hasFile = project.hasFile;
     this.#problems = problems;
   }
 
+  /** What was added, read at once, and the start-up script: the project's own, or the one that comes with do-deploy. */
   files(): SourceFile[] {
-    return [...this.#files.values()];
-  }
-
-  addStartUp(localPath: string): void {
-    this.#files.set(START_UP, { localPath, path: START_UP, mode: 0o755 });
+    const own = this.#tree.find(START_UP)?.kind;
+    const hasOwn = own === 'file' || own === 'outside';
+    const wanted = new Map(this.#wanted).set(START_UP, { place: START_UP, executable: true });
+    if (!hasOwn) wanted.delete(START_UP);
+    const paths = [...wanted.keys()];
+    const found = this.#tree.read(paths).flatMap((read, index): SourceFile[] => {
+      const path = paths[index] ?? '';
+      const { place, executable } = wanted.get(path) ?? { place: path, executable: false };
+      if (read instanceof Error) {
+        this.#tellUnreadable(path, place, read);
+        return [];
+      }
+      this.#tellUnusable(path, place, read.content);
+      const mode = path === START_UP ? 0o755 : modeOf(path, read.content, executable);
+      const { localPath, content } = read;
+      return [localPath === undefined ? { path, mode, content } : { path, mode, localPath }];
+    });
+    return hasOwn ? found : [...found, { path: START_UP, mode: 0o755, localPath: PACKAGED_START_UP }];
   }
 
   /** Adds what an entry names. Gives the path of a file; nothing for a folder, or when it is missing. */
@@ -78,46 +97,46 @@ class Collector {
     }
 
     const path = posix.normalize(written).replace(/\/$/, '');
-    const local = join(this.#root, path);
-    const stat = statOf(local);
-    if (stat === undefined) {
-      if (!optional) this.#problems.add(place, `${path} does not exist`, this.#howToCreate(written));
-    } else if (stat.isDirectory()) {
+    const found = this.#tree.find(path);
+    if (found === undefined) {
+      const message = `${path} does not exist${this.#tree.where}`;
+      if (!optional) this.#problems.add(place, message, this.#howToCreate(written));
+    } else if (found.kind === 'unfit') {
+      this.#problems.add(place, `${path} ${found.message}`, found.remedy);
+    } else if (found.kind === 'outside') {
+      this.#problems.add(place, `${path} is a link to a place outside the project`, 'put the file itself there');
+    } else if (found.kind === 'folder') {
       if (kind === 'file') this.#problems.add(place, `${path} is a folder`, 'name the compose file in it');
       else if (!written.endsWith('/')) this.#problems.add(place, `${path} is a folder`, `write ${path}/`);
-      else this.#walk(path, place, new Set());
+      else this.#walk(path, found.real, place, new Set());
     } else if (written.endsWith('/')) {
       this.#problems.add(place, `${path} is a file`, `write ${path}`);
-    } else if (!this.#isInside(local)) {
-      this.#problems.add(place, `${path} is a link to a place outside the project`, 'put the file itself there');
     } else if (this.#isOwnEnvFile(path)) {
       const remedy = `move what the app needs to config/.env.${this.#environment}, and list that`;
       this.#problems.add(place, `${path} holds do-deploy's own secrets and is never uploaded`, remedy);
     } else {
-      this.#addFile(path, place, stat);
+      this.#addFile(path, place, found.executable);
       return [path];
     }
     return [];
   }
 
-  #walk(folder: string, place: string, above: ReadonlySet<string>): void {
+  #walk(folder: string, real: string, place: string, above: ReadonlySet<string>): void {
     // A link may lead back up: then this folder is already on the way.
-    const real = realpathSync(join(this.#root, folder));
     if (above.has(real)) return;
-    for (const name of this.#namesIn(real, folder, place)) {
+    for (const name of this.#namesIn(folder, place)) {
       const path = posix.join(folder, name);
-      const local = join(this.#root, path);
-      const stat = statOf(local);
-      // A broken link, or one that leads outside: not ours to send.
-      if (name === '.git' || stat === undefined || !this.#isInside(local) || this.#isOwnEnvFile(path)) continue;
-      if (stat.isDirectory()) this.#walk(path, place, new Set([...above, real]));
-      else if (stat.isFile()) this.#addFile(path, place, stat);
+      const found = name === '.git' ? undefined : this.#tree.find(path);
+      if (found?.kind === 'folder') this.#walk(path, found.real, place, new Set([...above, real]));
+      else if (found?.kind === 'file' && !this.#isOwnEnvFile(path)) this.#addFile(path, place, found.executable);
+      else if (found?.kind === 'unfit') this.#problems.add(place, `${path} ${found.message}`, found.remedy);
+      // Else a broken link, or one that leads outside: not ours to send.
     }
   }
 
-  #namesIn(real: string, folder: string, place: string): string[] {
+  #namesIn(folder: string, place: string): string[] {
     try {
-      return readdirSync(real).sort();
+      return this.#tree.list(folder);
     } catch (error) {
       this.#tellUnreadable(folder, place, error);
       return [];
@@ -129,44 +148,40 @@ class Collector {
     this.#problems.add(place, `${path} can't be read: ${reason}`, `look at its permissions: ls -ld ${path}`);
   }
 
-  #addFile(path: string, place: string, stat: Stats): void {
+  #addFile(path: string, place: string, executable: boolean): void {
     const fault = faultOfPath(path);
-    if (fault !== undefined) {
-      this.#problems.add(place, `${path}: ${fault.message}`, fault.remedy);
-      return;
-    }
-    const localPath = join(this.#root, path);
-    let content: Buffer;
-    try {
-      content = readFileSync(localPath);
-    } catch (error) {
-      this.#tellUnreadable(path, place, error);
-      return;
-    }
-    const encryption = isEnvFile(path) ? encryptionOf(content) : undefined;
+    if (fault !== undefined) this.#problems.add(place, `${path}: ${fault.message}`, fault.remedy);
+    else if (!this.#wanted.has(path)) this.#wanted.set(path, { place, executable });
+  }
+
+  /** Files that stand for others, which a droplet could make nothing of. */
+  #tellUnusable(path: string, place: string, content: Buffer): void {
+    const encryption = encryptionOf(content, { byText: isEnvFile(path) });
     if (encryption !== undefined) {
       this.#problems.add(place, `${path} is encrypted by ${encryption.by}`, encryption.remedy(path));
     }
-    this.#files.set(path, { localPath, path, mode: modeOf(path, content, stat) });
-  }
-
-  #isInside(local: string): boolean {
-    const real = realpathSync(local);
-    return real === this.#realRoot || real.startsWith(this.#realRoot + sep);
+    if (isLfsPointer(content)) {
+      const [message, remedy] =
+        this.#tree.where === ''
+          ? ['is in Git LFS, and only its pointer is here', `git lfs pull --include ${path}`]
+          : ['is in Git LFS: git holds only a pointer to it', 'check that version out, and deploy with --working-tree'];
+      this.#problems.add(place, `${path} ${message}`, remedy);
+    }
   }
 
   #isOwnEnvFile(path: string): boolean {
     if (path === OWN_ENV_FILES[0]) return true;
+    if (path !== OWN_ENV_FILES[1]) return false;
     // A .env at the root is often the app's own; with our token in it, it stays here.
-    return (
-      path === OWN_ENV_FILES[1] &&
-      /^\s*(export\s+)?(DO_TOKEN|DIGITALOCEAN_ACCESS_TOKEN)\s*=/m.test(readFileSync(join(this.#root, path), 'utf8'))
-    );
+    const [read] = this.#tree.read([path]);
+    const text = read === undefined || read instanceof Error ? '' : read.content.toString('utf8');
+    return /^\s*(export\s+)?(DO_TOKEN|DIGITALOCEAN_ACCESS_TOKEN)\s*=/m.test(text);
   }
 
   #howToCreate(path: string): string {
     const example = `${path}.example`;
-    if (statOf(join(this.#root, example))) return `cp ${example} ${path}`;
+    if (this.#tree.where !== '') return `deploy a version that has it, or write ${path}? if it is optional`;
+    if (this.#tree.find(example) !== undefined) return `cp ${example} ${path}`;
     if (!this.#hasFile) return "go to the project's folder, or name your files in a config/deploy.yml";
     return `create it, or write ${path}? if it is optional`;
   }
@@ -178,11 +193,16 @@ export function isEnvFile(path: string): boolean {
   return (name.startsWith('.env') || name.endsWith('.env')) && !name.endsWith('.example');
 }
 
-function modeOf(path: string, content: Buffer, stat: Stats): number {
+function modeOf(path: string, content: Buffer, executable: boolean): number {
   const isKey =
     /\.(key|pem)$/.test(path) || /^-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(content.toString('latin1', 0, 64));
   if (isEnvFile(path) || isKey) return 0o600;
-  return (stat.mode & 0o111) === 0 ? 0o644 : 0o755;
+  return executable ? 0o755 : 0o644;
+}
+
+/** What Git LFS leaves in git in place of a file: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md */
+function isLfsPointer(content: Buffer): boolean {
+  return content.length < 1024 && content.toString('latin1').startsWith('version https://git-lfs.github.com/spec/');
 }
 
 function faultOfPath(path: string): { message: string; remedy: string } | undefined {
@@ -197,13 +217,4 @@ function faultOfPath(path: string): { message: string; remedy: string } | undefi
     return { message: 'has a name that can not go to a droplet', remedy: 'rename it: letters, digits and . _ @ + -' };
   }
   return undefined;
-}
-
-/** Of what a link leads to; undefined when that can't be reached. */
-function statOf(path: string): Stats | undefined {
-  try {
-    return statSync(path);
-  } catch {
-    return undefined;
-  }
 }

@@ -2,7 +2,7 @@
  * One deploy from beginning to end: look, connect, lease, stage, roll, finish. Everything up to rolling can fail without
  * having changed what serves; from there on the planner brings every droplet to a safe end.
  */
-import type { DeployResult, ReleaseInfo } from '../rollout/model.js';
+import type { CommitInfo, DeployResult, ReleaseInfo } from '../rollout/model.js';
 import { type DeployPorts, reportTo } from './context.js';
 import { findFleet, policyOf, previousReleases, refuseImpossible, startRollout } from './fleet.js';
 import { contentHash, type ReleaseDraft, readFiles, releaseId } from './release.js';
@@ -18,6 +18,8 @@ export interface DeployOptions extends SessionOptions {
   imageTag: string;
   /** What the release's id ends with; default: the tag. */
   releaseRef?: string;
+  /** The commit of the files, where they are in git. */
+  commit?: CommitInfo;
   /** Deploy also where the same bytes already run. */
   force: boolean;
 }
@@ -25,7 +27,8 @@ export interface DeployOptions extends SessionOptions {
 /** Never throws: every end is a result. */
 export async function deploy(ports: DeployPorts, options: DeployOptions): Promise<DeployResult> {
   const id = releaseId(ports.clock.now(), options.releaseRef ?? options.imageTag);
-  return await inSession('deploy', ports, options, { id, imageTag: options.imageTag }, async (session) => {
+  const release = { id, imageTag: options.imageTag, ...options.commit };
+  return await inSession('deploy', ports, options, release, async (session) => {
     const { settings } = options;
     const report = reportTo(ports);
     const draft = await draftRelease(ports, options, session.release);
@@ -42,7 +45,8 @@ export async function deploy(ports: DeployPorts, options: DeployOptions): Promis
     report({ type: 'phase-started', phase: 'stage' });
     await surveyAll(ports, settings, sites, { prepare: true, each: checkSite });
     const { record, upToDate } = await stageAll(ports, settings, draft, sites);
-    session.release = { id: record.id, imageTag: record.imageTag };
+    // The bytes may have come here before, and from another commit.
+    session.release = { ...session.release, id: record.id };
     if (policy.balanced) await Promise.all(sites.map((site) => listen(site, fleet.target, ports.clock)));
 
     const seen = await lookAtWorld(run, sites);
@@ -63,5 +67,6 @@ async function draftRelease(ports: DeployPorts, options: DeployOptions, info: Re
     files: await readFiles(settings.files, ports.files),
   };
   const createdAt = new Date(ports.clock.now()).toISOString();
-  return { ...known, id: info.id, createdAt, createdBy: deployer.who, content: contentHash(known) };
+  const origin = { createdAt, createdBy: deployer.who, ...options.commit };
+  return { ...known, ...origin, id: info.id, content: contentHash(known) };
 }

@@ -17,6 +17,7 @@ export async function finish(
   record: ReleaseRecord,
   result: DeployResult,
 ): Promise<void> {
+  const { commit, dirty } = result.release;
   const line = JSON.stringify({
     at: new Date(run.ports.clock.now()).toISOString(),
     run: run.id,
@@ -25,6 +26,8 @@ export async function finish(
     ...(run.deployer.url && { url: run.deployer.url }),
     release: record.id,
     imageTag: record.imageTag,
+    ...(commit !== undefined && { commit }),
+    ...(dirty && { dirty }),
     outcome: result.outcome,
     durationMs: result.durationMs,
     droplets: sites.map((site) => site.droplet.id),

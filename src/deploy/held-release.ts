@@ -4,10 +4,10 @@ import type { DeployResult } from '../rollout/model.js';
 import type { Policy } from '../rollout/planner.js';
 import { reportTo } from './context.js';
 import { type Fleet, previousReleases, startRollout } from './fleet.js';
-import type { ReleaseRecord } from './release.js';
+import { infoOf, type ReleaseRecord } from './release.js';
 import { imagesPresentCommand } from './remote/release-commands.js';
 import { rollTo, type Session, takeLease } from './session.js';
-import type { Site } from './site.js';
+import { ownRecord, type Site } from './site.js';
 import { runsAlready, surveyAll } from './staging.js';
 import { listen } from './watch-door.js';
 import { lookAtWorld } from './world.js';
@@ -23,7 +23,7 @@ export async function rollToHeld(
   const run = await takeLease(session, fleet);
   await surveyAll(ports, session.options.settings, sites, { prepare: false });
   const record = choose(sites);
-  session.release = { id: record.id, imageTag: record.imageTag };
+  session.release = infoOf(record);
   const message = `${session.command === 'heal' ? 'Healing' : 'Rolling back'} to release ${record.id}.`;
   reportTo(ports)({ type: 'notice', level: 'info', message });
   await Promise.all(sites.map((site) => imagesPresent(site, record)));
@@ -46,7 +46,7 @@ async function imagesPresent(site: Site, record: ReleaseRecord): Promise<void> {
 
 /** An image of the release that is not on the droplet, as compose files name it; undefined when all are there. */
 export async function imagesGone(site: Site, record: ReleaseRecord): Promise<string | undefined> {
-  const images = Object.values(record.images);
+  const images = Object.values(ownRecord(site, record).images);
   const { stdout } = await site.connection.run(
     imagesPresentCommand(
       record.app,

@@ -15,6 +15,8 @@ const entry: z.ZodType<HistoryEntry> = z.object({
   url: z.string().optional(),
   release: z.string(),
   imageTag: z.string(),
+  commit: z.string().optional(),
+  dirty: z.boolean().optional(),
   outcome: z.enum(['succeeded', 'failed', 'interrupted', 'skipped']),
   durationMs: z.number(),
   droplets: z.array(z.number()).optional(),

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import type { SourceFile } from '../config/settings.js';
 import type { LocalFiles } from '../ports.js';
 import type { ServiceSpec } from '../rollout/health.js';
+import type { ReleaseInfo } from '../rollout/model.js';
 
 export interface ReleaseFile {
   path: string;
@@ -29,10 +30,22 @@ export const releaseRecord = z.object({
   identity: z.string(),
   createdAt: z.string(),
   createdBy: z.string(),
+  /** The commit of the files, as in a CommitInfo; not part of the identity: the same bytes may be in many commits. */
+  commit: z.string().optional(),
+  dirty: z.boolean().optional(),
   composeFiles: z.array(z.string()),
   envFiles: z.array(z.string()),
   /** By service: the pinned reference that compose runs and the image's id (its config digest, the same everywhere). */
-  images: z.record(z.string(), z.object({ reference: z.string(), pinned: z.string(), imageId: z.string() })),
+  images: z.record(
+    z.string(),
+    z.object({
+      reference: z.string(),
+      pinned: z.string(),
+      imageId: z.string(),
+      /** Built on this droplet: `pinned` is the image's id, and another one on each. */
+      built: z.boolean().optional(),
+    }),
+  ),
   services: z.array(
     z.object({
       name: z.string(),
@@ -53,6 +66,8 @@ export interface ReleaseDraft {
   imageTag: string;
   createdAt: string;
   createdBy: string;
+  commit?: string | undefined;
+  dirty?: boolean | undefined;
   composeFiles: string[];
   envFiles: string[];
   files: ReleaseFile[];
@@ -68,8 +83,8 @@ export function releaseId(now: number, reference: string): string {
 
 export async function readFiles(sources: readonly SourceFile[], files: LocalFiles): Promise<ReleaseFile[]> {
   const read = await Promise.all(
-    sources.map(async ({ localPath, path, mode }) => {
-      const content = await files.read(localPath);
+    sources.map(async ({ localPath, path, mode, content: known }) => {
+      const content = known ?? (await files.read(localPath));
       return { path, mode, content, sha256: sha256(content) };
     }),
   );
@@ -90,6 +105,11 @@ export function identityHash(content: string, images: ReleaseRecord['images']): 
 export function recordOf(draft: ReleaseDraft, services: ServiceSpec[], images: ReleaseRecord['images']): ReleaseRecord {
   const { files: _, ...known } = draft;
   return { ...known, services, images, identity: identityHash(draft.content, images) };
+}
+
+/** The release as events tell it. */
+export function infoOf({ id, imageTag, commit, dirty }: ReleaseRecord): ReleaseInfo {
+  return { id, imageTag, ...(commit !== undefined && { commit }), ...(dirty && { dirty }) };
 }
 
 /** A compose override that makes every service run exactly the recorded image. */

@@ -182,7 +182,7 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   return { ports, settings, id, deployer, target: fleet.target, ledger: fleet.ledger, lease };
 }
 
-/** Rolls, finishes and concludes; or skips, when there is nothing to do. */
+/** Rolls to session.release, finishes and concludes; or skips, when there is nothing to do. */
 export async function rollTo(
   session: Session,
   run: Run,
@@ -192,7 +192,7 @@ export async function rollTo(
 ): Promise<DeployResult> {
   const { ports, sites } = session;
   const report = reportTo(ports);
-  const release = { id: record.id, imageTag: record.imageTag };
+  const { release } = session;
   session.rows = rowsOf(start, sites, record);
   for (const row of session.rows) report({ type: 'row-changed', row });
   if (start.droplets.every((droplet) => droplet.course === 'done')) {

@@ -57,6 +57,11 @@ export function changedFiles(site: Site): FileChange[] {
   });
 }
 
+/** The release as this droplet holds it: what was built there has an id of its own. */
+export function ownRecord(site: Site, record: ReleaseRecord): ReleaseRecord {
+  return site.survey.releases.find((release) => release.id === record.id) ?? record;
+}
+
 /** What the droplet ran, verified, before the release; also when it runs that release already. */
 export function releaseBefore({ survey: { current, state } }: Site, release: string): string | undefined {
   const before = current === release ? state?.previous : current;

@@ -3,23 +3,29 @@
  * parallel; a failure here has cost nothing, because nothing has left rotation and no container was touched.
  */
 import pLimit from 'p-limit';
-import { z } from 'zod';
 import type { Settings } from '../config/settings.js';
 import { asDeployError, DeployError } from '../errors.js';
 import type { Droplet } from '../ports.js';
-import type { ServiceSpec } from '../rollout/health.js';
 import type { StagingStep } from '../rollout/model.js';
 import { type DeployPorts, reportTo } from './context.js';
+import { buildImages, lastLine, pullFirst, pullPinned } from './images.js';
 import { imagesOverride, packFor, type ReleaseDraft, type ReleaseRecord, recordOf } from './release.js';
-import { readComposeConfig } from './remote/compose-config.js';
-import { discardCommand, incomingPath, pullCommand, sealCommand, unpackCommand } from './remote/release-commands.js';
+import { type ComposeService, readComposeConfig } from './remote/compose-config.js';
+import { discardCommand, incomingPath, sealCommand, unpackCommand } from './remote/release-commands.js';
 import { readSurvey, surveyCommand } from './remote/survey.js';
-import { addressOf, changedFiles, currentRelease, NOTHING_KNOWN, type Site, type Unreachable } from './site.js';
+import {
+  addressOf,
+  changedFiles,
+  currentRelease,
+  NOTHING_KNOWN,
+  ownRecord,
+  type Site,
+  type Unreachable,
+} from './site.js';
 
 /** Connections and pulls at the same time; more only makes the registry and this machine the bottleneck. */
 const AT_ONCE = 20;
 const MINIMUM_FREE_BYTES = 512 * 1024 * 1024;
-const PULL_WITHIN_MS = 15 * 60_000;
 const UPLOAD_WITHIN_MS = 10 * 60_000;
 
 export interface Staged {
@@ -156,10 +162,14 @@ export async function stageAll(
   const [first, ...others] = sites;
   if (first === undefined) throw new DeployError('no-droplets', 'There is no droplet to deploy to.');
   try {
-    const services = await uploadAll(ports, draft, sites);
+    const services = await uploadAll(ports, settings, draft, sites);
     const images = await staged(ports, first.host.name, 'pull', () => pullFirst(settings, draft, first, services));
-    const record = recordAs(draft, services, images, sites);
-    await pullAndSeal(ports, settings, draft, record, { pull: others, seal: sites });
+    const built = await buildOn(ports, settings, draft, first, services);
+    let record = recordAs(draft, services, { ...images, ...built }, sites);
+    const builtBy = await pullAndBuild(ports, settings, draft, record, services, others);
+    builtBy.set(first, built);
+    if (isOutdated(record, builtBy)) record = recordOf(draft, record.services, record.images);
+    await inParallel(sites, (site) => seal(draft, record, builtBy.get(site) ?? {}, site));
     return {
       record,
       // A file that somebody has edited was put right just now: its containers have yet to take it up.
@@ -184,45 +194,82 @@ export async function stagePinned(
   sites: readonly Site[],
 ): Promise<void> {
   try {
-    await uploadAll(ports, draft, sites);
-    await pullAndSeal(ports, settings, draft, record, { pull: sites, seal: sites });
+    const services = await uploadAll(ports, settings, draft, sites);
+    const builtBy = await pullAndBuild(ports, settings, draft, record, services, sites);
+    await inParallel(sites, (site) => seal(draft, record, builtBy.get(site) ?? {}, site));
   } catch (error) {
     await discardAll(draft, sites);
     throw error;
   }
 }
 
-async function pullAndSeal(
+/** @returns what was built, by droplet */
+async function pullAndBuild(
   ports: DeployPorts,
   settings: Settings,
   draft: ReleaseDraft,
   record: ReleaseRecord,
-  sites: { pull: readonly Site[]; seal: readonly Site[] },
-): Promise<void> {
-  await inParallel(sites.pull, (site) =>
-    staged(ports, site.host.name, 'pull', () => pullPinned(settings, draft, site, record)),
-  );
-  await inParallel(sites.seal, async (site) => {
-    await must(site, sealCommand(draft, record, imagesOverride(record.images)), 'seal-failed');
-    const known = site.survey.releases.filter((release) => release.id !== record.id);
-    site.survey = { ...site.survey, releases: [...known, record] };
+  services: readonly ComposeService[],
+  sites: readonly Site[],
+): Promise<Map<Site, ReleaseRecord['images']>> {
+  const built = await inParallel(sites, async (site) => {
+    await staged(ports, site.host.name, 'pull', () => pullPinned(settings, draft, site, record));
+    return [site, await buildOn(ports, settings, draft, site, services)] as const;
   });
+  return new Map(built);
 }
 
 async function discardAll({ app, id }: ReleaseDraft, sites: readonly Site[]): Promise<void> {
   await Promise.allSettled(sites.map((site) => site.connection.run(discardCommand(app, id))));
 }
 
+/** Builds what is to be built; every droplet has images of its own. */
+async function buildOn(
+  ports: DeployPorts,
+  settings: Settings,
+  draft: ReleaseDraft,
+  site: Site,
+  services: readonly ComposeService[],
+): Promise<ReleaseRecord['images']> {
+  if (!services.some((service) => service.built)) return {};
+  return await staged(ports, site.host.name, 'build', () => buildImages(settings, draft, site, services));
+}
+
+/** Makes what was staged a release of the droplet, with the images that were built there. */
+async function seal(
+  draft: ReleaseDraft,
+  record: ReleaseRecord,
+  built: ReleaseRecord['images'],
+  site: Site,
+): Promise<void> {
+  const own = { ...record, images: { ...record.images, ...built } };
+  await must(site, sealCommand(draft, own, imagesOverride(own.images)), 'seal-failed');
+  // One that was there before stays as it was.
+  if (site.survey.releases.some((release) => release.id === own.id)) return;
+  site.survey = { ...site.survey, releases: [...site.survey.releases, own] };
+}
+
 /** The bytes may be there under another id, from an earlier run: then that is their id. */
 function recordAs(
   draft: ReleaseDraft,
-  services: ServiceSpec[],
+  services: ComposeService[],
   images: ReleaseRecord['images'],
   sites: readonly Site[],
 ): ReleaseRecord {
-  const record = recordOf(draft, services, images);
-  const same = sites.flatMap((site) => site.survey.releases).find((known) => known.identity === record.identity);
-  return same ?? record;
+  const specs = services.map(({ built: _, ...spec }) => spec);
+  const record = recordOf(draft, specs, images);
+  const same = sites.flatMap((site) => site.survey.releases).filter((known) => known.identity === record.identity);
+  return same.sort((a, b) => (a.id < b.id ? 1 : -1))[0] ?? record;
+}
+
+/** Whether a droplet holds the release with other images, which were built earlier and may be gone: then it is another one. */
+function isOutdated(record: ReleaseRecord, builtBy: ReadonlyMap<Site, ReleaseRecord['images']>): boolean {
+  return [...builtBy].some(([site, built]) =>
+    Object.entries(built).some(([service, { imageId }]) => {
+      const held = site.survey.releases.find((release) => release.id === record.id);
+      return held !== undefined && held.images[service]?.imageId !== imageId;
+    }),
+  );
 }
 
 /** Whether the droplet runs these bytes, verified. */
@@ -230,13 +277,18 @@ export function runsAlready(site: Site, record: ReleaseRecord): boolean {
   const { survey, containers } = site;
   const { state } = survey;
   if (survey.current !== record.id || state?.release !== record.id || state.phase !== 'verified') return false;
-  return Object.entries(record.images).every(([service, image]) => {
+  return Object.entries(ownRecord(site, record).images).every(([service, image]) => {
     const own = containers.filter((container) => container.service === service);
     return own.length > 0 && own.every((container) => container.imageId === image.imageId);
   });
 }
 
-async function uploadAll(ports: DeployPorts, draft: ReleaseDraft, sites: readonly Site[]): Promise<ServiceSpec[]> {
+async function uploadAll(
+  ports: DeployPorts,
+  settings: Settings,
+  draft: ReleaseDraft,
+  sites: readonly Site[],
+): Promise<ComposeService[]> {
   // Droplets of a fleet mostly lack the same files: one archive serves them all.
   const archives = new Map<string, ReturnType<typeof packFor>>();
   const configs = await inParallel(sites, (site) =>
@@ -249,118 +301,10 @@ async function uploadAll(ports: DeployPorts, draft: ReleaseDraft, sites: readonl
       const path = incomingPath(draft.app, draft.id);
       await site.connection.upload({ path, content: archive, mode: 0o600, timeoutMs: UPLOAD_WITHIN_MS });
       const { stdout } = await must(site, unpackCommand(draft, current, reused), 'compose-config');
-      return readComposeConfig(stdout);
+      return readComposeConfig(stdout, { app: draft.app, build: settings.build === true });
     }),
   );
   return configs[0] ?? [];
-}
-
-async function pullFirst(
-  settings: Settings,
-  draft: ReleaseDraft,
-  site: Site,
-  services: readonly ServiceSpec[],
-): Promise<ReleaseRecord['images']> {
-  const references = [...new Set(services.map((service) => service.image))];
-  const inspected = await pull(settings, draft, site, references, undefined);
-  const images: ReleaseRecord['images'] = {};
-  for (const service of services) {
-    const image = inspected[references.indexOf(service.image)];
-    if (image === undefined) throw pullFailed(site, `${service.image} is not there after the pull`);
-    images[service.name] = {
-      reference: service.image,
-      pinned: pinnedReference(service.image, image),
-      imageId: image.Id,
-    };
-  }
-  return images;
-}
-
-async function pullPinned(settings: Settings, draft: ReleaseDraft, site: Site, record: ReleaseRecord): Promise<void> {
-  const images = Object.values(record.images);
-  const inspected = await pull(
-    settings,
-    draft,
-    site,
-    images.map((image) => image.pinned),
-    imagesOverride(record.images),
-  );
-  for (const [index, image] of images.entries()) {
-    if (inspected[index]?.Id !== image.imageId) {
-      throw pullFailed(site, `${image.reference} is not the same image as on the first droplet`);
-    }
-  }
-}
-
-const imageInspect = z.array(z.object({ Id: z.string(), RepoDigests: z.array(z.string()).nullish() }));
-type InspectedImage = z.infer<typeof imageInspect>[number];
-
-async function pull(
-  settings: Settings,
-  draft: ReleaseDraft,
-  site: Site,
-  images: string[],
-  override: string | undefined,
-): Promise<InspectedImage[]> {
-  const { registry } = settings;
-  const login = registry && {
-    server: registry.server,
-    username: registry.username,
-    password: registry.password.reveal(),
-  };
-  const { code, stdout, stderr } = await site.connection.run(
-    pullCommand(draft, images, {
-      timeoutMs: PULL_WITHIN_MS,
-      ...(override !== undefined && { override }),
-      ...(login && { registry: login }),
-    }),
-  );
-  if (code === 77) {
-    throw new DeployError(
-      'registry-login',
-      `The registry ${registry?.server} refused the login as ${registry?.username}: ${lastLine(stderr)}`,
-      {
-        source: 'user',
-        droplet: site.host.name,
-        hint: 'Check registry: in config/deploy.yml and the variables it names.',
-      },
-    );
-  }
-  if (code !== 0) throw pullFailed(site, lastLine(stderr));
-  return imageInspect.parse(JSON.parse(stdout));
-}
-
-/** `repo@sha256:…`; an image that was never in a registry is pinned by its id. */
-function pinnedReference(reference: string, image: InspectedImage): string {
-  const repository = reference.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
-  const digests = image.RepoDigests ?? [];
-  const short = repository.replace(/^docker\.io\/(library\/)?/, '');
-  return digests.find((digest) => [repository, short].includes(digest.split('@')[0] ?? '')) ?? digests[0] ?? image.Id;
-}
-
-function pullFailed(site: Site, reason: string): DeployError {
-  if (/no space left/i.test(reason)) {
-    return new DeployError('disk-full', `Docker’s disk on ${site.host.name} became full during the pull: ${reason}`, {
-      droplet: site.host.name,
-      hint: 'Free space there, for instance with `docker image prune`, then deploy again.',
-    });
-  }
-  return new DeployError('pull-failed', `The images cannot be pulled on ${site.host.name}: ${reason}`, {
-    droplet: site.host.name,
-    hint: 'Check the image’s name and tag, and that it was pushed.',
-  });
-}
-
-function lastLine(text: string): string {
-  const lines = text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter(Boolean);
-  return (
-    lines.findLast((line) => /error|denied|not found|unauthorized|manifest|no space/i.test(line)) ??
-    lines.at(-1) ??
-    'no reason given'
-  );
 }
 
 async function must(site: Site, command: Parameters<Site['connection']['run']>[0], code: string) {

@@ -7,6 +7,7 @@ import type { StatusRow } from '../rollout/model.js';
 import type { Look, Target } from '../targets/target.js';
 import type { DeployPorts } from './context.js';
 import { findFleet } from './fleet.js';
+import { infoOf } from './release.js';
 import { addressOf, currentRelease, type Site } from './site.js';
 import { connectAll, survey } from './staging.js';
 import { probeOnce } from './steps/probe.js';
@@ -56,6 +57,7 @@ async function rowOf(
     return {
       ...base,
       release: current ?? '',
+      ...versionOf(reached),
       health: await healthOf(reached, target),
       ...(isHalfDone(reached) && { detail: `half way to ${reached.survey.state?.release}` }),
       ...(inLedger && { outSince: out === undefined ? 'unknown' : `${out.since} by ${out.who}` }),
@@ -64,6 +66,13 @@ async function rowOf(
     if (error instanceof DeployError) return unknown(error);
     throw error;
   }
+}
+
+function versionOf(site: Site): Pick<StatusRow, 'imageTag' | 'commit' | 'dirty'> {
+  const release = currentRelease(site);
+  if (release === undefined) return {};
+  const { id: _, ...version } = infoOf(release);
+  return version;
 }
 
 function isHalfDone(site: Site): boolean {

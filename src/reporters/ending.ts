@@ -1,4 +1,5 @@
 /** The last block of every run: the table, how it ended, and on failure what a reader needs to go on. */
+import { describeCommit } from '../rollout/commit.js';
 import type { DeployResult, Evidence, StatusRow } from '../rollout/model.js';
 import type { Palette } from './palette.js';
 import { type Command, closingSentence } from './phrases.js';
@@ -38,6 +39,14 @@ export function noteLines(
   const texts = [...(row.outSince === undefined ? [] : [`out since ${row.outSince}`])];
   if (row.detail !== undefined) texts.push(row.detail);
   return texts.map((text) => palette.faint(`  ${row.name}: ${hang(text, '    ')}`));
+}
+
+/** Which commit the releases of a status are of, each once. */
+export function commitLines(rows: readonly StatusRow[], palette: Palette): string[] {
+  const lines = rows.flatMap(({ release, commit, dirty }) =>
+    commit === undefined ? [] : [palette.faint(`  ${release} is ${describeCommit({ commit, dirty })}`)],
+  );
+  return [...new Set(lines)];
 }
 
 function adviceLines({ error, next }: DeployResult, palette: Palette): string[] {

@@ -1,8 +1,9 @@
 /** Everything the user sees: a live table, plain lines or JSON, without secrets. */
 import type { Clock, Reporter } from '../ports.js';
 import type { HistoryEntry, StatusRow } from '../rollout/model.js';
+import type { EnvironmentRow, TagRow } from '../rollout/tags.js';
 import { driftLines, type ShownDrift } from './drift.js';
-import { noteLines } from './ending.js';
+import { commitLines, noteLines } from './ending.js';
 import { errorLines, type PrintableError } from './error-text.js';
 import { FanOut } from './fan-out.js';
 import { annotation, GithubReporter, withoutCommands } from './github.js';
@@ -13,6 +14,7 @@ import { createPalette } from './palette.js';
 import { PlainReporter } from './plain.js';
 import { createRedactor, MappingReporter, mapText } from './redacting.js';
 import { historyTable, statusTable } from './table.js';
+import { tagLines } from './tags.js';
 import { TerminalReporter } from './terminal.js';
 import { cleanText } from './text.js';
 
@@ -40,6 +42,8 @@ export interface UserReporter extends Reporter {
   printDrift(drift: ShownDrift): void;
   /** Newest first; with --json one line each. */
   printHistory(entries: HistoryEntry[]): void;
+  /** git's tags and what runs them; with --json one line `{ schema, type: "tags", tags, environments }`. */
+  printTags(tags: TagRow[], environments: EnvironmentRow[]): void;
   /** On stderr, in every mode. */
   printError(error: PrintableError): void;
   close(): Promise<void>;
@@ -84,7 +88,7 @@ export function createReporter(options: ReporterOptions): UserReporter {
       const table = statusTable(shown, { result: false, width: width(), palette });
       const separator = printed ? '\n' : '';
       printed = true;
-      const notes = shown.flatMap((row) => noteLines(row, palette));
+      const notes = [...shown.flatMap((row) => noteLines(row, palette)), ...commitLines(shown, palette)];
       write(guard(`${separator}${[palette.strong(readable(heading)), ...table, ...notes].join('\n')}\n`));
     },
 
@@ -104,6 +108,12 @@ export function createReporter(options: ReporterOptions): UserReporter {
         write(shown.map((entry) => `${JSON.stringify({ schema: 1, type: 'history', ...entry })}\n`).join(''));
       else if (shown.length === 0) write('Nothing was deployed yet.\n');
       else write(guard(`${historyTable(shown, { width: width(), palette }).join('\n')}\n`));
+    },
+
+    printTags(tags, environments) {
+      const shown = mapText({ tags, environments }, mode === 'json' ? redact : readable);
+      if (mode === 'json') write(`${JSON.stringify({ schema: 1, type: 'tags', ...shown })}\n`);
+      else write(guard(`${tagLines(shown.tags, shown.environments, { width: width(), palette }).join('\n')}\n`));
     },
 
     printError(error) {

@@ -1,4 +1,5 @@
 /** The words for what happens: the one place where events become English. */
+import { describeCommit } from '../rollout/commit.js';
 import type { DeployEvent, DeployResult, ReleaseInfo, Step } from '../rollout/model.js';
 import { count, duration } from './text.js';
 
@@ -10,6 +11,7 @@ export const STEP_PHRASES: Record<Step, { present: string; past: string }> = {
   check: { present: 'checking the droplet', past: 'checked the droplet' },
   upload: { present: 'uploading the files', past: 'uploaded the files' },
   pull: { present: 'pulling the images', past: 'pulled the images' },
+  build: { present: 'building the images', past: 'built the images' },
   record: { present: 'recording it as out', past: 'recorded it as out' },
   leave: { present: 'leaving the balancer', past: 'left the balancer' },
   drain: { present: 'draining', past: 'drained' },
@@ -43,8 +45,13 @@ export function runTitle(event: EventOf<'rollout-started'>): string {
   if (event.command === 'heal') return `Healing ${app} on ${environment}`;
   if (event.command === 'adopt') return `Adopting droplets of ${app} on ${environment}`;
   return event.command === 'deploy'
-    ? `Deploying ${app} ${release.imageTag} to ${environment}`
-    : `Rolling ${app} on ${environment} back to ${release.imageTag}`;
+    ? `Deploying ${app} ${versionWords(release)} to ${environment}`
+    : `Rolling ${app} on ${environment} back to ${versionWords(release)}`;
+}
+
+/** "v1.4.2", and where its files are in git "v1.4.2 (commit 1a2b3c4, with uncommitted changes)". */
+export function versionWords({ imageTag, commit, dirty }: Pick<ReleaseInfo, 'imageTag' | 'commit' | 'dirty'>): string {
+  return commit === undefined ? imageTag : `${imageTag} (${describeCommit({ commit, dirty })})`;
 }
 
 export function openingSentence(event: EventOf<'rollout-started'>): string {
@@ -77,10 +84,10 @@ export function closingSentence(result: DeployResult, command: Command): string 
 
 function successSentence(result: DeployResult, command: Command): string {
   const droplets = count(result.rows.filter((row) => row.outcome === 'deployed').length, 'droplet');
-  if (command === 'rollback') return `Rolled ${droplets} back to ${result.release.imageTag}`;
+  if (command === 'rollback') return `Rolled ${droplets} back to ${versionWords(result.release)}`;
   return command === 'adopt'
-    ? `Adopted ${droplets}, now on ${result.release.imageTag},`
-    : `Deployed ${result.release.imageTag} to ${droplets}`;
+    ? `Adopted ${droplets}, now on ${versionWords(result.release)},`
+    : `Deployed ${versionWords(result.release)} to ${droplets}`;
 }
 
 function upToDateSentence(result: DeployResult): string {

@@ -1,5 +1,6 @@
 /** Tables that fit the terminal: columns shrink, then the least important ones go. */
 import Table from 'cli-table3';
+import { shortHash } from '../rollout/commit.js';
 import type { DropletOutcome, HistoryEntry, Rotation, StatusRow } from '../rollout/model.js';
 import type { Palette } from './palette.js';
 import { truncate, widthOf } from './text.js';
@@ -85,6 +86,7 @@ const HISTORY: Column[] = [
   { heading: 'WHEN (UTC)', least: 19, expendable: 0 },
   { heading: 'COMMAND', least: 8, expendable: 2 },
   { heading: 'RELEASE', least: 10, expendable: 0, lose: 'start' },
+  { heading: 'COMMIT', least: 7, expendable: 4 },
   { heading: 'RESULT', least: 11, expendable: 0 },
   { heading: 'TOOK', least: 5, expendable: 3 },
   { heading: 'WHO', least: 10, expendable: 1 },
@@ -96,6 +98,7 @@ export function historyTable(entries: HistoryEntry[], options: { width: number; 
     { text: entry.at.slice(0, 19).replace('T', ' ') },
     { text: entry.command },
     { text: entry.release },
+    { text: entry.commit === undefined ? '-' : `${shortHash(entry.commit)}${entry.dirty ? ' +changes' : ''}` },
     { text: entry.outcome, paint: entry.outcome === 'succeeded' ? palette.good : palette.bad },
     { text: `${Math.round(entry.durationMs / 1000)} s` },
     { text: entry.url === undefined ? entry.who : `${entry.who} ${entry.url}` },

@@ -19,7 +19,7 @@ export const ROLLING_STEPS = [
 export type RollingStep = (typeof ROLLING_STEPS)[number];
 
 /** Steps of staging: in parallel on all droplets, nothing leaves rotation. */
-export const STAGING_STEPS = ['connect', 'check', 'upload', 'pull'] as const;
+export const STAGING_STEPS = ['connect', 'check', 'upload', 'pull', 'build'] as const;
 export type StagingStep = (typeof STAGING_STEPS)[number];
 
 export type Step = StagingStep | RollingStep | 'evidence' | 'finish';
@@ -56,14 +56,27 @@ export interface StatusRow {
   detail?: string;
   /** When and by which run it was recorded as out of rotation. */
   outSince?: string;
+  /** Of its release, in a status: the value of IMAGE_TAG, and the commit of its files as in a CommitInfo. */
+  imageTag?: string;
+  commit?: string | undefined;
+  dirty?: boolean | undefined;
+}
+
+/** The commit that the files of a release are of, where they are in git. */
+export interface CommitInfo {
+  /** The whole hash. */
+  commit: string;
+  /** True: there were uncommitted changes besides. */
+  dirty?: boolean | undefined;
 }
 
 /** A release as the events tell it. */
-export interface ReleaseInfo {
+export interface ReleaseInfo extends Omit<CommitInfo, 'commit'> {
   /** e.g. 20261121T074500Z-v1.4.2 */
   id: string;
   /** The value of IMAGE_TAG. */
   imageTag: string;
+  commit?: string | undefined;
 }
 
 /** What a failed droplet had to say; every text is already redacted and cut to a readable length. */
@@ -141,8 +154,22 @@ export interface HistoryEntry {
   url?: string | undefined;
   release: string;
   imageTag: string;
+  /** As in a CommitInfo. */
+  commit?: string | undefined;
+  dirty?: boolean | undefined;
   outcome: DeployResult['outcome'];
   durationMs: number;
   /** Ids of the droplets that took part. */
   droplets?: number[] | undefined;
+}
+
+/** A tag of the project's git repository. */
+export interface GitTag {
+  name: string;
+  /** The whole hash of the commit that it leads to. */
+  commit: string;
+  /** When it was made, or its commit if it is a lightweight one; ISO 8601. */
+  at: string;
+  /** The first line of its message, or of its commit's. */
+  subject: string;
 }

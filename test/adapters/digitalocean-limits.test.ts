@@ -29,7 +29,9 @@ describe('429', () => {
     const { cloud, clock } = cloudOn();
     const started = clock.now();
     const hour = { 'ratelimit-remaining': '0', 'ratelimit-reset': String(started / 1_000 + 3_500) };
-    api().get('/v2/droplets/1').reply(429, TOO_MANY, { ...hour, 'retry-after': '12' });
+    api()
+      .get('/v2/droplets/1')
+      .reply(429, TOO_MANY, { ...hour, 'retry-after': '12' });
     api().get('/v2/droplets/1').reply(200, FOUND);
     await clock.run(cloud.getDroplet(1));
     expect(clock.now() - started).toBe(12_000);

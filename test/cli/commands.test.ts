@@ -7,7 +7,16 @@ const parse = (line: string) => parseArguments(line.split(' ').filter(Boolean), 
 
 const COMMON = { json: false, verbose: false, noColor: false };
 const ROLLOUT = { ...COMMON, allowDowntime: false, waitLockMs: 0 };
-const DEPLOY = { command: 'deploy', environment: 'production', ...ROLLOUT, yes: false, force: false };
+const DEPLOY = {
+  command: 'deploy',
+  environment: 'production',
+  ...ROLLOUT,
+  yes: false,
+  force: false,
+  createTag: false,
+  workingTree: false,
+};
+const TAG = { command: 'tag', name: 'v1', ...COMMON, yes: false, all: false, allowEmpty: false };
 const HEAL = { command: 'heal', environment: 'production', ...ROLLOUT };
 const STATUS = { command: 'status', ...COMMON, check: false };
 const LOCK = { command: 'lock', action: 'status', environment: 'production', ...COMMON, yes: false };
@@ -47,6 +56,15 @@ describe('the command line', () => {
     ['adopt production --wait-lock 10m', { ...HEAL, command: 'adopt', waitLockMs: 600_000 }],
     ['heal production', HEAL],
     ['heal production --wait-lock 30s --allow-downtime', { ...HEAL, waitLockMs: 30_000, allowDowntime: true }],
+    ['production v2 --create-tag', { ...DEPLOY, release: 'v2', createTag: true }],
+    ['production v2 --working-tree', { ...DEPLOY, release: 'v2', workingTree: true }],
+    ['tag v1', TAG],
+    [
+      'tag 1.10 --all --allow-empty -y --json',
+      { ...TAG, name: '1.10', json: true, yes: true, all: true, allowEmpty: true },
+    ],
+    ['tags', { command: 'tags', ...COMMON }],
+    ['tags --json', { command: 'tags', ...COMMON, json: true }],
     ['lock status production', LOCK],
     ['lock break production -y --config a.yml', { ...LOCK, action: 'break', yes: true, config: 'a.yml' }],
     ['sandbox up', SANDBOX],
@@ -61,6 +79,12 @@ describe('the command line', () => {
     ['deploy', 'Which environment?', 'do-deploy ENVIRONMENT [RELEASE], for example do-deploy staging'],
     ['heal', 'Which environment?', 'do-deploy heal ENVIRONMENT'],
     ['adopt', 'Which environment?', 'do-deploy adopt ENVIRONMENT'],
+    ['tag', 'Which name?', 'do-deploy tag NAME, for example do-deploy tag v1.4.2'],
+    [
+      'production --create-tag',
+      '--create-tag needs the name of the tag.',
+      'do-deploy ENVIRONMENT RELEASE --create-tag',
+    ],
     ['lock', 'Which lock, and which environment?', 'do-deploy lock status ENVIRONMENT'],
     ['lock status', 'Which lock, and which environment?', 'do-deploy lock status ENVIRONMENT'],
     [

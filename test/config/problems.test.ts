@@ -59,7 +59,7 @@ describe('a problem in config/deploy.yml', () => {
     ],
     [
       'compose: docker-compose.yml',
-      "compose must be a list of paths; write `compose: [compose/docker-compose.yml, 'compose/docker-compose.{environment}.yml']`",
+      "compose must be a list of paths, or a map with files and build; write `compose: [compose/docker-compose.yml, 'compose/docker-compose.{environment}.yml']`",
     ],
     ['compose: [compose/nothing.yml?]', 'none of the compose files exists; create one, and list it without a ?'],
     ['registry: { username: me }', 'registry has no password; write `password: $DOCKER_PASSWORD` below it'],

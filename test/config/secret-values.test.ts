@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { secretValues } from '../../src/config/secret-values.js';
+import { collectSecrets, secretValues } from '../../src/config/secret-values.js';
 import { COMPOSE, createProject, deployYml, load, TOKEN } from './project-folder.js';
 
 describe('secret values', () => {
@@ -43,5 +43,11 @@ describe('secret values', () => {
     );
     const shown = inspect(settings, { depth: 9 }) + JSON.stringify(settings);
     for (const value of values) expect(shown).not.toContain(value);
+  });
+
+  it('are also what an env file holds that comes from a commit', () => {
+    const content = Buffer.from('SECRET_KEY=committed-word\nLOG_LEVEL=verbose\n');
+    const secrets = collectSecrets([], new Map(), [{ path: 'config/.env.test', mode: 0o600, content }]);
+    expect(secrets.map((secret) => secret.reveal())).toEqual(['committed-word']);
   });
 });

@@ -2,7 +2,41 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { listEnvironments, loadSettings } from '../../src/config/load.js';
-import { COMPOSE, createProject, deployYml, load, TOKEN } from './project-folder.js';
+import { COMPOSE, createProject, deployYml, load, problemsOf, TOKEN } from './project-folder.js';
+
+describe('compose', () => {
+  const FILES = { 'a.yml': '', 'compose/docker-compose.yml': '' };
+  const settingsOf = (yaml: string) => load(createProject({ ...FILES, 'config/deploy.yml': yaml }));
+  const problemsWith = (yaml: string) => problemsOf(createProject({ ...FILES, 'config/deploy.yml': yaml }));
+  const inEnvironment = (text: string) =>
+    `app: shop\ncompose: { files: [a.yml], build: true }\nenvironments:\n  test:\n    load_balancer: web\n    compose: ${text}\n`;
+
+  it('is a list of files, or a map with files and build; an environment changes either', () => {
+    const named = (yaml: string) => {
+      const { composeFiles, build } = settingsOf(yaml);
+      return { composeFiles, build };
+    };
+    const standard = ['compose/docker-compose.yml'];
+    expect(named(deployYml('compose: [a.yml]'))).toEqual({ composeFiles: ['a.yml'], build: undefined });
+    expect(named(deployYml('compose: { files: [a.yml], build: true }'))).toEqual({
+      composeFiles: ['a.yml'],
+      build: true,
+    });
+    expect(named(deployYml('compose: { build: true }'))).toEqual({ composeFiles: standard, build: true });
+    expect(named(inEnvironment(`[${standard[0]}]`))).toEqual({ composeFiles: standard, build: true });
+    expect(named(inEnvironment('{ build: false }'))).toEqual({ composeFiles: ['a.yml'], build: undefined });
+  });
+
+  it.each([
+    ['compose: 3', 'config/deploy.yml:3: compose must be a list of paths, or a map with files and build'],
+    ['compose: [a.yml, 3]', 'config/deploy.yml:3: compose[1] must be a path'],
+    ['compose: { build: maybe }', 'config/deploy.yml:3: compose.build must be true or false'],
+    ['compose: { file: [a.yml] }', 'config/deploy.yml:3: unknown key compose.file'],
+    ['compose: { files: [none.yml] }', 'config/deploy.yml:3: none.yml does not exist'],
+  ])('%s is a problem', (line, problem) => {
+    expect(problemsWith(deployYml(line)).map((one) => one.split(';')[0])).toEqual([problem]);
+  });
+});
 
 describe('settings', () => {
   it('are complete with an app and an environment', () => {
@@ -15,6 +49,7 @@ describe('settings', () => {
       app: 'shop',
       environment: 'test',
       imageTag: 'latest',
+      requireClean: false,
       apiUrl: 'https://api.digitalocean.com/v2',
       ssh: {
         user: 'root',

@@ -256,6 +256,32 @@ volumes:
       expect((await one('app')).Config.Image).toBe(image.Id);
     });
 
+    it('builds on this droplet, without a name in the compose file, and runs it by its id after another build', async () => {
+      const { label, compose, write, inspect } = project();
+      const dockerfile = (version: string) => write('Dockerfile', `FROM ${host.images.web}\nLABEL version=${version}`);
+      await write('compose.yml', 'services: { app: { build: . } }');
+      const config = JSON.parse(await sh(compose('config --format json')));
+      expect(config.services.app).toMatchObject({ build: { dockerfile: 'Dockerfile' } });
+      expect(config.services.app).not.toHaveProperty('image');
+
+      await sh(compose('pull --quiet --ignore-buildable'));
+      const built = async (version: string) => {
+        await dockerfile(version);
+        await sh(compose('build'));
+        return JSON.parse(await sh(`docker image inspect ${label}-app`))[0].Id as string;
+      };
+      const first = await built('1');
+      expect(await built('2')).not.toBe(first);
+      await write('images.yml', `services: { app: { image: '${first}' } }`);
+      await sh(compose(`-f ${label}/images.yml ${UP}`));
+      expect((await inspect('app')).map(({ Image }) => Image)).toEqual([first]);
+
+      await write('Dockerfile', `FROM ${host.images.web}\nCOPY nothing /`);
+      const failure = await host.run(compose('build'));
+      expect(failure.code).not.toBe(0);
+      expect(failure.stderr).toContain('nothing');
+    });
+
     it('scales', async () => {
       const { up, inspect } = project();
       const text = (replicas: number) =>

@@ -99,7 +99,7 @@ describe('commands and options', () => {
       .flatMap((page) => [...page.matchAll(/do-deploy ((?:[a-zA-Z][\w.-]*|--[a-z-]+)(?: (?:[\w.-]+|\[\w+\]))*)/g)])
       .map(([, words = '']) => words.replaceAll(/[[\].]+( |$)/g, '$1').replaceAll('[', ''))
       .filter((words) =>
-        /^(ENVIRONMENT|production|staging|sandbox|status|heal|adopt|rollback|history|lock)\b/.test(words),
+        /^(ENVIRONMENT|production|staging|sandbox|status|heal|adopt|rollback|history|lock|tag|tags)\b/.test(words),
       );
     expect(lines.length).toBeGreaterThan(20);
     const failures = lines.flatMap((words) => {

@@ -120,6 +120,27 @@ describe('start-up.sh pull', () => {
   });
 });
 
+describe('start-up.sh build', () => {
+  it('builds what has a build context, and pull unbuilt pulls the rest', () => {
+    expect(run(['pull', 'unbuilt'])).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(run(['build'])).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(lines('calls')).toEqual([`${COMPOSE} pull --quiet --ignore-buildable`, `${COMPOSE} build`]);
+    expect(run(['pull', '--all'])).toMatchObject({ status: 64, stderr: expect.stringContaining("'--all' (unbuilt)") });
+  });
+
+  it('logs in as pull does, for private base images', () => {
+    expect(run(['build'], { input: `${PASSWORD}\n`, env: REGISTRY }).status).toBe(0);
+    expect(lines('calls')).toEqual(['login --username me --password-stdin ghcr.io', `${COMPOSE} build`]);
+    expect(lines('stdin')).toEqual([PASSWORD]);
+    expect(readdirSync(join(lab, 'tmp'))).toEqual([]);
+  });
+
+  it('passes a failure on', () => {
+    writeFileSync(join(lab, 'fail'), '');
+    expect(run(['build'])).toMatchObject({ status: 18, stderr: 'no space left on device\n' });
+  });
+});
+
 describe('start-up.sh up', () => {
   it('starts what is here and builds, pulls and keeps nothing else', () => {
     expect(run(['up'])).toEqual({ status: 0, stdout: '', stderr: '' });

@@ -127,7 +127,9 @@ export function earlierRelease(app: AppKind, tag: string, at: number): ReleaseRe
   const key = `${app} ${tag} ${at}`;
   const known = records.get(key);
   if (known) return known;
-  const services = readComposeConfig(composeConfig(app, tag));
+  const services = readComposeConfig(composeConfig(app, tag), { app: APP, build: false }).map(
+    ({ built: _, ...spec }) => spec,
+  );
   const draft = {
     app: APP,
     environment: ENVIRONMENT,

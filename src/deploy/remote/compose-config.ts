@@ -15,7 +15,13 @@ const service = z.object({
 });
 const config = z.object({ services: z.record(z.string(), service) });
 
-export function readComposeConfig(stdout: string): ServiceSpec[] {
+export interface ComposeService extends ServiceSpec {
+  /** Its image is built on the droplet. */
+  built: boolean;
+}
+
+/** @param project `build`: services with a build context are built, and need no image */
+export function readComposeConfig(stdout: string, project: { app: string; build: boolean }): ComposeService[] {
   const services = parse(stdout);
   const awaited = new Set(
     Object.values(services).flatMap((one) =>
@@ -25,24 +31,24 @@ export function readComposeConfig(stdout: string): ServiceSpec[] {
     ),
   );
   return Object.entries(services).map(([name, one]) => {
-    if (one.image === undefined) {
-      throw new DeployError(
-        'compose-no-image',
-        `Service ${name} has no image: do-deploy pulls images and builds none.`,
-        {
-          source: 'user',
-          hint: 'Give the service an `image:` that your CI has built and pushed.',
-        },
-      );
+    const built = project.build && one.build != null;
+    // What compose calls an image that it builds and that has no name of its own.
+    const image = one.image ?? (built ? `${project.app}-${name}` : undefined);
+    if (image === undefined) {
+      throw new DeployError('compose-no-image', `Service ${name} has no image, and images are not built.`, {
+        source: 'user',
+        hint: 'Give it an `image:` that your CI has built and pushed, or write `build: true` below compose: in config/deploy.yml.',
+      });
     }
     const { healthcheck } = one;
     const checked = healthcheck != null && !healthcheck.disable && healthcheck.test?.[0] !== 'NONE';
     return {
       name,
-      image: one.image,
+      image,
       replicas: one.scale ?? one.deploy?.replicas ?? 1,
       stays: checked || (one.ports ?? []).length > 0,
       oneShot: awaited.has(name),
+      built,
     };
   });
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Container, type ContainerHost, type ContainerSpec } from './container.js';
 import { DockerFailure, daemonError } from './failure.js';
+import type { Image } from './image.js';
 import { ImageStore, type ImageUser, type LocalImage } from './image-store.js';
 import { PublishedPorts } from './published-ports.js';
 import { parseReference } from './reference.js';
@@ -42,6 +43,8 @@ export class Engine implements ContainerHost {
   readonly boundary: string;
   readonly version: string;
   readonly faults: Readonly<DockerFaults>;
+  /** What was built here, by what it was built from. */
+  readonly buildCache = new Map<string, Image>();
   readonly #containers = new Map<string, Container>();
   readonly #networks: string[] = [];
   readonly #notImplemented: (what: string) => void;

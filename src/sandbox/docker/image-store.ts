@@ -41,6 +41,15 @@ export class ImageStore {
     return local;
   }
 
+  /** Stores what was built here: it has no digest. A tag that named another image leaves it. */
+  tag(name: string, image: Image): void {
+    const local = this.#images.get(image.id) ?? { image, tags: new Set<string>(), digests: new Set<string>() };
+    this.#images.set(image.id, local);
+    const tag = nameOf(name);
+    for (const other of this.#images.values()) other.tags.delete(tag);
+    local.tags.add(tag);
+  }
+
   /** By id (whole or its beginning), by tag or by digest. */
   find(text: string): LocalImage | undefined {
     const id = text.replace(/^sha256:/, '');

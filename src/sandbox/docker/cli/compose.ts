@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path';
+import { build } from '../build.js';
 import { loadProject } from '../compose/load.js';
 import type { ComposeProject } from '../compose/model.js';
 import { containersOf, up } from '../compose/up.js';
@@ -27,6 +28,7 @@ interface Context {
 const VERBS = new Map<string, (context: Context, args: string[]) => void | Promise<void>>([
   ['config', config],
   ['pull', pull],
+  ['build', buildVerb],
   ['up', upVerb],
   ['ps', ps],
 ]);
@@ -96,7 +98,16 @@ function config({ load, output }: Context, args: string[]): void {
 
 function withoutEmpty({ name, services, networks, volumes }: ComposeProject): object {
   const some = (map: object) => Object.keys(map).length > 0;
-  return { name, services, ...(some(networks) && { networks }), ...(some(volumes) && { volumes }) };
+  const printed = Object.entries(services).map(([key, { unnamed, image, ...rest }]) => [
+    key,
+    unnamed ? rest : { ...rest, image },
+  ]);
+  return {
+    name,
+    services: Object.fromEntries(printed),
+    ...(some(networks) && { networks }),
+    ...(some(volumes) && { volumes }),
+  };
 }
 
 function escapeDollars(_key: string, value: unknown): unknown {
@@ -104,9 +115,10 @@ function escapeDollars(_key: string, value: unknown): unknown {
 }
 
 async function pull({ engine, call, load, output }: Context, args: string[]): Promise<void> {
-  const flags = readFlags('docker compose pull', args, { switches: ['-q|--quiet'] });
+  const flags = readFlags('docker compose pull', args, { switches: ['-q|--quiet', '--ignore-buildable'] });
   if (flags.words.length > 0) throw new NotImplemented(`docker compose pull ${args.join(' ')}`);
-  const images = new Set(Object.values(load().services).map(({ image }) => image));
+  const wanted = Object.values(load().services).filter((one) => !(flags.has('--ignore-buildable') && one.build));
+  const images = new Set(wanted.map(({ image }) => image));
   engine.mustAnswer();
   const credentials = credentialsFor(call);
   const pulled = await Promise.allSettled([...images].map((name) => engine.pull(name, credentials, call.signal)));
@@ -115,6 +127,20 @@ async function pull({ engine, call, load, output }: Context, args: string[]): Pr
   if (!(failure.reason instanceof DockerFailure)) throw failure.reason;
   output.err(' Error');
   throw new DockerFailure(failure.reason.message, PULL_FAILURE);
+}
+
+async function buildVerb({ engine, call, load, output }: Context, args: string[]): Promise<void> {
+  if (args.length > 0) throw new NotImplemented(`docker compose build ${args.join(' ')}`);
+  const services = Object.entries(load().services);
+  engine.mustAnswer();
+  const credentials = credentialsFor(call);
+  for (const [name, service] of services) {
+    if (service.build === undefined) continue;
+    output.err(`#1 [${name} internal] load build definition from ${service.build.dockerfile}`);
+    const built = await build(engine, service.build, (base) => engine.pull(base, credentials, call.signal));
+    engine.images.tag(service.image, built);
+    output.err(`#2 writing image ${built.id} done`);
+  }
 }
 
 async function upVerb({ engine, call, load, files, output }: Context, args: string[]): Promise<void> {

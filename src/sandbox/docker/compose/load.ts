@@ -45,7 +45,10 @@ export function loadProject(options: ComposeOptions): ComposeProject {
   const finished = Object.entries(services)
     .sort(([one], [other]) => (one < other ? -1 : 1))
     .filter(([, service]) => (service.profiles ?? []).length === 0)
-    .map(([name, service]): [string, ServiceModel] => [name, finish(name, service, lookup, unset)]);
+    .map(([name, service]): [string, ServiceModel] => [
+      name,
+      finish(options.projectName, name, service, lookup, unset),
+    ]);
   return checked({
     name: options.projectName,
     services: Object.fromEntries(finished),
@@ -125,9 +128,15 @@ function mergeFile(services: Record<string, PartialService>, raw: Record<string,
 }
 
 /** Defaults, and the environment out of env_file and environment, which wins. */
-function finish(name: string, partial: PartialService, lookup: Lookup, unset: (name: string) => void): ServiceModel {
+function finish(
+  project: string,
+  name: string,
+  partial: PartialService,
+  lookup: Lookup,
+  unset: (name: string) => void,
+): ServiceModel {
   const { env_file: envFiles = [], image, environment: own, ...rest } = partial;
-  if (image === undefined)
+  if (image === undefined && partial.build === undefined)
     throw invalidProject(
       `service "${name}" has neither an image nor a build context specified: invalid compose project`,
     );
@@ -149,7 +158,8 @@ function finish(name: string, partial: PartialService, lookup: Lookup, unset: (n
     entrypoint: null,
     networks: { default: null },
     ...rest,
-    image,
+    image: image ?? `${project}-${name}`,
+    ...(image === undefined && { unnamed: true }),
     ...((envFiles.length > 0 || own !== undefined) && { environment }),
   };
 }

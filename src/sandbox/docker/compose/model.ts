@@ -7,7 +7,10 @@ export interface ComposeProject {
 }
 
 export interface ServiceModel {
+  /** Always there, also for one that compose names by itself because it is built: then `config` does not print it. */
   image: string;
+  unnamed?: true;
+  build?: BuildModel;
   command: string[] | null;
   entrypoint: string[] | null;
   depends_on?: Record<string, Dependency>;
@@ -31,6 +34,12 @@ export interface ServiceModel {
   user?: string;
   volumes?: VolumeModel[];
   working_dir?: string;
+}
+
+/** Absolute context; the Dockerfile is relative to it. */
+export interface BuildModel {
+  context: string;
+  dockerfile: string;
 }
 
 export interface Dependency {

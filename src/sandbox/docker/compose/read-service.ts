@@ -4,7 +4,7 @@ import { formatDuration, parseDuration } from '../duration.js';
 import { NotImplemented } from '../failure.js';
 import { splitWords } from '../words.js';
 import { invalidProject } from './invalid.js';
-import type { Dependency, HealthcheckModel, PartialService, PortModel, VolumeModel } from './model.js';
+import type { BuildModel, Dependency, HealthcheckModel, PartialService, PortModel, VolumeModel } from './model.js';
 
 type Raw = Record<string, unknown>;
 
@@ -25,6 +25,7 @@ export function readService(raw: unknown, at: string, folder: string): PartialSe
 
 const READERS = new Map<string, Reader>([
   ['image', asString],
+  ['build', readBuild],
   ['hostname', asString],
   ['user', asString],
   ['working_dir', asString],
@@ -50,6 +51,13 @@ const READERS = new Map<string, Reader>([
   ['logging', (value, at) => asMap(value, at)],
   ['ulimits', (value, at) => asMap(value, at)],
 ]);
+
+function readBuild(value: unknown, at: string, folder: string): BuildModel {
+  if (typeof value === 'string') return { context: resolve(folder, value), dockerfile: 'Dockerfile' };
+  const { context = '.', dockerfile = 'Dockerfile', ...rest } = asMap(value, at);
+  refuseRest(rest, at);
+  return { context: resolve(folder, asText(context, at)), dockerfile: asText(dockerfile, at) };
+}
 
 function readRestart(value: unknown, at: string): string {
   return value === false ? 'no' : asString(value, at);

@@ -1,0 +1,162 @@
+/** The images of a release on a droplet: pulled by digest, the same everywhere, or built there. */
+import { z } from 'zod';
+import type { Settings } from '../config/settings.js';
+import { DeployError } from '../errors.js';
+import { imagesOverride, type ReleaseDraft, type ReleaseRecord } from './release.js';
+import type { ComposeService } from './remote/compose-config.js';
+import { buildCommand, pullCommand, type RegistryLogin } from './remote/release-commands.js';
+import type { Site } from './site.js';
+
+const PULL_WITHIN_MS = 15 * 60_000;
+const BUILD_WITHIN_MS = 30 * 60_000;
+/** Exit code of start-up.sh. */
+const LOGIN_REFUSED = 77;
+
+/** Pulls by the names in the compose files, and resolves them. */
+export async function pullFirst(
+  settings: Settings,
+  draft: ReleaseDraft,
+  site: Site,
+  services: readonly ComposeService[],
+): Promise<ReleaseRecord['images']> {
+  const pulled = services.filter((service) => !service.built);
+  const references = [...new Set(pulled.map((service) => service.image))];
+  const unbuilt = pulled.length < services.length;
+  const inspected = await pull(settings, draft, site, references, { unbuilt });
+  const images: ReleaseRecord['images'] = {};
+  for (const service of pulled) {
+    const image = inspected[references.indexOf(service.image)];
+    if (image === undefined) throw pullFailed(site, `${service.image} is not there after the pull`);
+    images[service.name] = {
+      reference: service.image,
+      pinned: pinnedReference(service.image, image),
+      imageId: image.Id,
+    };
+  }
+  return images;
+}
+
+/** Pulls exactly what the first droplet has. */
+export async function pullPinned(
+  settings: Settings,
+  draft: ReleaseDraft,
+  site: Site,
+  record: ReleaseRecord,
+): Promise<void> {
+  const pulled = Object.fromEntries(Object.entries(record.images).filter(([, image]) => !image.built));
+  const images = Object.values(pulled);
+  const unbuilt = images.length < Object.keys(record.images).length;
+  const inspected = await pull(
+    settings,
+    draft,
+    site,
+    images.map((image) => image.pinned),
+    { unbuilt, override: imagesOverride(pulled) },
+  );
+  for (const [index, image] of images.entries()) {
+    if (inspected[index]?.Id !== image.imageId) {
+      throw pullFailed(site, `${image.reference} is not the same image as on the first droplet`);
+    }
+  }
+}
+
+const imageInspect = z.array(z.object({ Id: z.string(), RepoDigests: z.array(z.string()).nullish() }));
+type InspectedImage = z.infer<typeof imageInspect>[number];
+
+async function pull(
+  settings: Settings,
+  draft: ReleaseDraft,
+  site: Site,
+  images: string[],
+  how: { unbuilt: boolean; override?: string },
+): Promise<InspectedImage[]> {
+  const login = loginOf(settings);
+  const command = pullCommand(draft, images, { ...how, timeoutMs: PULL_WITHIN_MS, ...(login && { registry: login }) });
+  const { code, stdout, stderr } = await site.connection.run(command);
+  refuseLogin(settings, site, code, stderr);
+  if (code !== 0) throw pullFailed(site, lastLine(stderr));
+  return imageInspect.parse(JSON.parse(stdout));
+}
+
+/** Builds on the droplet what has a build context there. Throws DeployError build-failed: the old containers run on. */
+export async function buildImages(
+  settings: Settings,
+  draft: ReleaseDraft,
+  site: Site,
+  services: readonly ComposeService[],
+): Promise<ReleaseRecord['images']> {
+  const built = services.filter((service) => service.built);
+  const login = loginOf(settings);
+  const names = built.map((service) => service.image);
+  const command = buildCommand(draft, names, { timeoutMs: BUILD_WITHIN_MS, ...(login && { registry: login }) });
+  const { code, stdout, stderr } = await site.connection.run(command);
+  refuseLogin(settings, site, code, stderr);
+  if (code !== 0) throw buildFailed(site, lastLine(stderr));
+  const inspected = imageInspect.parse(JSON.parse(stdout));
+  return Object.fromEntries(
+    built.map(({ name, image }, index) => {
+      const id = inspected[index]?.Id;
+      if (id === undefined) throw buildFailed(site, `${image} is not there after the build`);
+      return [name, { reference: image, pinned: id, imageId: id, built: true }];
+    }),
+  );
+}
+
+function loginOf({ registry }: Settings): RegistryLogin | undefined {
+  return registry && { server: registry.server, username: registry.username, password: registry.password.reveal() };
+}
+
+function refuseLogin({ registry }: Settings, site: Site, code: number, stderr: string): void {
+  if (code === LOGIN_REFUSED) {
+    throw new DeployError(
+      'registry-login',
+      `The registry ${registry?.server} refused the login as ${registry?.username}: ${lastLine(stderr)}`,
+      {
+        source: 'user',
+        droplet: site.host.name,
+        hint: 'Check registry: in config/deploy.yml and the variables it names.',
+      },
+    );
+  }
+}
+
+/** `repo@sha256:…`; an image that was never in a registry is pinned by its id. */
+function pinnedReference(reference: string, image: InspectedImage): string {
+  const repository = reference.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
+  const digests = image.RepoDigests ?? [];
+  const short = repository.replace(/^docker\.io\/(library\/)?/, '');
+  return digests.find((digest) => [repository, short].includes(digest.split('@')[0] ?? '')) ?? digests[0] ?? image.Id;
+}
+
+function pullFailed(site: Site, reason: string): DeployError {
+  if (/no space left/i.test(reason)) {
+    return new DeployError('disk-full', `Docker’s disk on ${site.host.name} became full during the pull: ${reason}`, {
+      droplet: site.host.name,
+      hint: 'Free space there, for instance with `docker image prune`, then deploy again.',
+    });
+  }
+  return new DeployError('pull-failed', `The images cannot be pulled on ${site.host.name}: ${reason}`, {
+    droplet: site.host.name,
+    hint: 'Check the image’s name and tag, and that it was pushed.',
+  });
+}
+
+function buildFailed(site: Site, reason: string): DeployError {
+  return new DeployError('build-failed', `The images cannot be built on ${site.host.name}: ${reason}`, {
+    droplet: site.host.name,
+    hint: 'Check the Dockerfile, and that everything it copies is among files: in config/deploy.yml.',
+  });
+}
+
+/** What went wrong, out of many lines. */
+export function lastLine(text: string): string {
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean);
+  return (
+    lines.findLast((line) => /error|denied|not found|unauthorized|manifest|no space/i.test(line)) ??
+    lines.at(-1) ??
+    'no reason given'
+  );
+}

@@ -1,0 +1,115 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { openRepository } from '../../src/adapters/git/repository.js';
+import { GIT_ENV, GitProject } from '../support/git-project.js';
+
+describe('a repository', () => {
+  it('is none outside of one, without git, in a bare one, and in .git itself', () => {
+    const plain = new GitProject({ a: '' }, { init: false });
+    expect(openRepository(plain.root, GIT_ENV)).toBeUndefined();
+    const project = new GitProject({ a: '' });
+    expect(openRepository(project.root, { ...GIT_ENV, PATH: plain.root })).toBeUndefined();
+    expect(openRepository(join(project.root, '.git'), GIT_ENV)).toBeUndefined();
+    mkdirSync(join(plain.root, 'bare'));
+    plain.git('init', '--quiet', '--bare', 'bare');
+    expect(openRepository(join(plain.root, 'bare'), GIT_ENV)).toBeUndefined();
+  });
+
+  it('is the one of the folder, also when a git hook of another one runs it', () => {
+    const project = new GitProject({ a: '' });
+    const commit = project.commit('v1');
+    const env = { ...GIT_ENV, GIT_DIR: '/nowhere', GIT_INDEX_FILE: '/nowhere/index', GIT_WORK_TREE: '/' };
+    expect(openRepository(project.root, env)?.head()).toEqual({ commit, branch: 'main' });
+  });
+
+  it('that git refuses to read is an error with what git says, not the absence of one', () => {
+    const project = new GitProject({ a: '', '.git/config': '[core\n' });
+    expect(() => openRepository(project.root, GIT_ENV)).toThrow(/^git rev-parse failed: fatal: bad config line 1/);
+  });
+
+  it('has a HEAD with or without a commit, on a branch or detached', () => {
+    const project = new GitProject({ a: '' });
+    expect(project.repository.head()).toEqual({ branch: 'main' });
+    const commit = project.commit();
+    project.git('checkout', '--quiet', '--detach');
+    expect(project.repository.head()).toEqual({ commit });
+  });
+
+  it('takes names for tags only, whatever they look like, and hashes for commits', () => {
+    const project = new GitProject({ a: '' });
+    const commit = project.commit('v1');
+    project.git('tag', 'light');
+    project.git('tag', 'tree', 'HEAD^{tree}');
+    project.git('branch', 'v2');
+    const { repository } = project;
+    expect(repository.commitOfTag('v1')).toBe(commit);
+    expect(repository.commitOfTag('light')).toBe(commit);
+    for (const name of ['v2', 'main', 'HEAD', '-rf', '--all', 'v1^{tree}~1']) {
+      expect(repository.commitOfTag(name), name).toBeUndefined();
+    }
+    expect(() => repository.commitOfTag('tree')).toThrow(/^git rev-parse failed/);
+    expect(repository.commitsLike(commit.slice(0, 7))).toEqual([commit]);
+    expect(repository.commitsLike(project.git('rev-parse', 'HEAD^{tree}').slice(0, 7))).toEqual([]);
+    expect(repository.commitsLike('0123456789')).toEqual([]);
+  });
+
+  it('finds a branch here and at remotes, and what is contained in it', () => {
+    const project = new GitProject({ a: '' });
+    const first = project.commit();
+    project.git('update-ref', 'refs/remotes/origin/main', first);
+    project.git('update-ref', 'refs/remotes/origin/feature/main', first);
+    project.git('branch', 'mainly');
+    const second = project.commit();
+    const { repository } = project;
+    expect(repository.branchesNamed('main')).toEqual(['refs/heads/main', 'refs/remotes/origin/main']);
+    expect(repository.branchesNamed('feature/main')).toEqual(['refs/remotes/origin/feature/main']);
+    expect(repository.branchesNamed('none')).toEqual([]);
+    expect(repository.isContained(first, 'refs/heads/main')).toBe(true);
+    expect(repository.isContained(second, 'refs/remotes/origin/main')).toBe(false);
+    expect(() => repository.isContained('0'.repeat(40), 'refs/heads/main')).toThrow(/^git merge-base failed/);
+  });
+
+  it('tells changes of every kind, with their names as they are', () => {
+    const project = new GitProject({ '.gitignore': 'ignored\n', 'a b': '1', c: '1', gone: '1' });
+    project.commit();
+    expect(project.repository.changes()).toEqual([]);
+    project.write({ 'a b': '2', c: '2', 'new/ü\n': '', ignored: '' }).remove('gone');
+    project.git('add', 'c', 'gone');
+    expect(project.repository.changes()).toEqual([
+      { path: 'a b', kind: 'unstaged' },
+      { path: 'c', kind: 'staged' },
+      { path: 'gone', kind: 'staged' },
+      { path: 'new/ü\n', kind: 'untracked' },
+    ]);
+    expect(project.repository.untrackedPaths()).toEqual(['new/ü\n']);
+    expect(project.repository.trackedPaths()).toEqual(['.gitignore', 'a b', 'c']);
+  });
+
+  it('tells a merge that is not finished', () => {
+    const project = new GitProject({ a: '1' });
+    project.commit();
+    project.git('switch', '--quiet', '--create', 'other');
+    project.write({ a: '2' }).commit();
+    project.git('switch', '--quiet', 'main');
+    project.write({ a: '3' }).commit();
+    expect(() => project.git('merge', 'other')).toThrow();
+    expect(project.repository.changes()).toEqual([{ path: 'a', kind: 'conflict' }]);
+  });
+
+  it('lists tags by date, newest first, with the commit that they lead to', () => {
+    const project = new GitProject({ a: '1' });
+    const first = project.commit('v1');
+    const second = project.write({ a: '2' }).commit('v2');
+    project.git('tag', '--annotate', '--message', 'late: a "quoted" word', 'v1-again', first);
+    project.git('tag', 'light', first);
+    project.git('tag', 'tree', 'HEAD^{tree}');
+    expect(project.repository.tags().map(({ name, commit, subject }) => [name, commit, subject])).toEqual([
+      ['v1-again', first, 'late: a "quoted" word'],
+      ['v2', second, 'version v2'],
+      ['v1', first, 'version v1'],
+      ['light', first, 'up to v1'],
+    ]);
+    expect(project.repository.tags()[0]?.at).toMatch(/^2026-11-21T07:\d\d:00(Z|\+00:00)$/);
+  });
+});

@@ -1,0 +1,96 @@
+/** The commit of a release, and git's tags, as the user reads them. */
+import { describe, expect, it } from 'vitest';
+import type { HistoryEntry } from '../../src/rollout/model.js';
+import type { TagRow } from '../../src/rollout/tags.js';
+import { FakeTerminal } from '../support/fake-terminal.js';
+import { reporterOn } from '../support/reporter-on.js';
+import { aRow, eventAt, result, started, V1, V2 } from '../support/scripted-events.js';
+
+const COMMIT = '1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d';
+
+describe('the commit of a release', () => {
+  it('is in the first and the last sentence of a rollout, with a remark on uncommitted changes', () => {
+    const { reporter, stdout } = reporterOn();
+    const release = { id: V2, imageTag: 'v2', commit: COMMIT, dirty: true };
+    reporter.report(eventAt(0, { ...started([aRow(1)]), release }));
+    const rows = [aRow(1, { outcome: 'deployed' })];
+    reporter.report(eventAt(1, { type: 'rollout-finished', result: result('succeeded', { release, rows }) }));
+    const words = 'v2 (commit 1a2b3c4, with uncommitted changes)';
+    expect(stdout.text).toContain(`Deploying shop ${words} to production`);
+    expect(stdout.text).toContain(`Deployed ${words} to 1 droplet in`);
+  });
+
+  it('is told once for each release of a status', () => {
+    const { reporter, stdout } = reporterOn();
+    const rows = [aRow(1, { commit: COMMIT }), aRow(2, { commit: COMMIT }), aRow(3, { release: V2 })];
+    reporter.printStatus(rows, 'shop: production');
+    expect(stdout.text.split('\n').slice(5)).toEqual([`  ${V1} is commit 1a2b3c4`, '']);
+  });
+
+  it('is a column of the history, whole in JSON', () => {
+    const entry = {
+      at: '2026-11-21T07:47:31.000Z',
+      run: 'x',
+      command: 'deploy',
+      who: 'ann@laptop',
+      release: V2,
+      imageTag: 'v2',
+      outcome: 'succeeded',
+      durationMs: 1000,
+    } satisfies HistoryEntry;
+    const entries = [{ ...entry, commit: COMMIT, dirty: true }, entry];
+    const plain = reporterOn();
+    plain.reporter.printHistory(entries);
+    expect(plain.stdout.text).toMatch(/-v2 +1a2b3c4 \+changes +succeeded .*\n.*-v2 +- +succeeded /);
+    const json = reporterOn({ mode: 'json' });
+    json.reporter.printHistory(entries);
+    expect(JSON.parse(json.stdout.text.split('\n')[0] ?? '')).toMatchObject({ commit: COMMIT, dirty: true });
+  });
+});
+
+describe("git's tags", () => {
+  const tags: TagRow[] = [
+    {
+      name: 'v2',
+      commit: COMMIT,
+      at: '2026-11-21T08:45:00+01:00',
+      subject: 'version v2',
+      environments: [
+        { environment: 'staging', droplets: 1, of: 1 },
+        { environment: 'production', droplets: 1, of: 3 },
+      ],
+    },
+    { name: 'v1', commit: COMMIT, at: '2026-11-20T07:45:00Z', subject: 'it \x1b[31mwas', environments: [] },
+  ];
+  const environments = [
+    { name: 'staging', unreachable: [], untagged: [] },
+    { name: 'production', unreachable: ['web-3'], untagged: [V1] },
+    { name: 'old', unknown: 'there is no balancer "old"', unreachable: [], untagged: [] },
+  ];
+
+  it('are a table with what runs where, and what could not be asked below it', () => {
+    const { reporter, stdout } = reporterOn();
+    reporter.printTags(tags, environments);
+    expect(stdout.text).toBe(`TAG  WHEN (UTC)        COMMIT   RUNS ON                       SUBJECT
+v2   2026-11-21 07:45  1a2b3c4  staging, production (1 of 3)  version v2
+v1   2026-11-20 07:45  1a2b3c4                                it was
+  production: web-3 could not be asked
+  production runs ${V1}, which is no tag
+  old could not be asked: there is no balancer "old"
+`);
+  });
+
+  it('fit a narrow terminal, and say when there are none', () => {
+    const narrow = reporterOn({ stdout: new FakeTerminal(40) });
+    narrow.reporter.printTags(tags, []);
+    const none = reporterOn();
+    none.reporter.printTags([], []);
+    expect(none.stdout.text).toBe('There are no tags yet: do-deploy tag NAME\n');
+  });
+
+  it('are one line of JSON', () => {
+    const { reporter, stdout } = reporterOn({ mode: 'json' });
+    reporter.printTags(tags, environments);
+    expect(JSON.parse(stdout.text)).toEqual({ schema: 1, type: 'tags', tags, environments });
+  });
+});
