@@ -21,7 +21,7 @@ import { mergeHistories } from './history.js';
 import type { ReleaseRecord } from './release.js';
 import { type Holder, leaseStatusCommand, readHolder } from './remote/lease-command.js';
 import { historyCommand } from './remote/release-commands.js';
-import { changedFiles, holdingOf, type Site } from './site.js';
+import { changedFiles, currentRelease, holdingOf, type Site } from './site.js';
 import { connectAll, survey } from './staging.js';
 import { probeOnce } from './steps/probe.js';
 
@@ -161,11 +161,17 @@ function checkupOf(
     ...(clock !== undefined && { clockAheadMs: clockAhead(clock, asked, answeredAt) }),
     ...(current !== undefined && { current }),
     ...(state?.phase === 'switching' && { halfWayTo: state.release }),
+    built: builtThere(site),
     changedFiles: changedFiles(site),
     containers: containers?.containers ?? [],
     now: containers?.now ?? answeredAt,
     ...(probe !== undefined && { probe }),
   };
+}
+
+function builtThere(site: Site): FleetRelease['images'] {
+  const images = Object.entries(currentRelease(site)?.images ?? {});
+  return Object.fromEntries(images.filter(([, image]) => image.built));
 }
 
 /** 0 where the clock (told to the second) may be right: the droplet read it at some moment between the two. */

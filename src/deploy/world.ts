@@ -66,7 +66,11 @@ async function lookAtAll(run: Run, sites: readonly Site[]): Promise<Map<Site, We
 async function lookAt(run: Run, site: Site): Promise<Wellness> {
   try {
     const before = site.containers;
-    const [probed, now] = await Promise.all([probeOnce(site, run.target), containersNow(run, site)]);
+    const at = run.ports.clock.now();
+    const watched = run.target.healthCheck !== undefined && at - (site.watchedAt ?? 0) < FRESH_MS;
+    const look = watched ? undefined : containersNow(run, site);
+    const [probed, now] = await Promise.all([probeOnce(site, run.target), look]);
+    site.watchedAt = at;
     if (probed?.passed === false) return { well: false };
     if (probed === undefined) {
       const well = now !== undefined && site.containers.length > 0;

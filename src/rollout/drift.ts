@@ -37,6 +37,8 @@ export interface DropletCheckup {
   current?: string;
   /** The release that it is, or was left, half way to. */
   halfWayTo?: string;
+  /** Images that were built there, by service: each droplet has its own. */
+  built?: FleetRelease['images'];
   changedFiles: readonly FileChange[];
   containers: readonly ContainerView[];
   /** The droplet's clock at the look at its containers, ms since the epoch. */
@@ -187,7 +189,7 @@ function ofContainers(droplet: string, seen: DropletCheckup, release: FleetRelea
   const found: Difference[] = [];
   for (const service of release.services) {
     const own = seen.containers.filter((container) => container.service === service.name);
-    const image = release.images[service.name];
+    const image = seen.built?.[service.name] ?? release.images[service.name];
     const other = own.find((container) => image !== undefined && container.imageId !== image.imageId);
     if (other !== undefined && image !== undefined) {
       const message = `${service.name} runs image ${shortId(other.imageId)} instead of ${shortId(image.imageId)} (${image.reference})`;

@@ -211,6 +211,13 @@ describe('it is no difference', () => {
     expect(findDifferences(aFleet(aDroplet(answer)))).toEqual([]);
   });
 
+  it('when a droplet runs the image that was built there, another one than elsewhere', () => {
+    const built = { app: { reference: 'shop-app', imageId: OTHER } };
+    const containers = [aContainer({ imageId: OTHER })];
+    expect(findDifferences(aFleet(aDroplet({ built, containers })))).toEqual([]);
+    expect(findDifferences(aFleet(aDroplet({ built })))).toMatchObject([{ kind: 'image-differs' }]);
+  });
+
   it('of the droplets, when this machine’s own clock is wrong', () => {
     const droplets = ['web-1', 'web-2'].map((name) => aDroplet({ clockAheadMs: 90_000 }, { name }));
     expect(findDifferences(aFleet(aDroplet(), { droplets }))).toEqual([]);

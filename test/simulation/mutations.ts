@@ -116,7 +116,7 @@ export const MUTATIONS: Mutation[] = [
     text: '    if (site === undefined || this.#held.has(dropletId)) return;',
     instead: '    return;',
     breaks: ['e'],
-    seeds: [662],
+    seeds: [1787, 3017],
   },
   {
     name: 'a failed droplet is done',

@@ -48,7 +48,10 @@ export async function settle(site: Site, run: StepContext): Promise<string | und
     if (wait.ms <= 0 && verdict.kind === 'healthy') {
       // Only now: at the droplet's door this request looks like one of the balancer's.
       const result = await probeOnce(site, run.target);
-      if (result === undefined || result.passed) return wait.unheard;
+      if (result === undefined || result.passed) {
+        site.watchedAt = clock.now();
+        return wait.unheard;
+      }
       failedProbes += 1;
       if (failedProbes >= 2) throw probeFailed(site, run.target, result);
     }

@@ -48,6 +48,7 @@ it('builds before rotation, fails without touching anything, and goes back witho
   expect(await load.stop()).toMatchObject({ failed: 0 });
   expect(await page()).toContain('shop v2');
   expect(await deploy('2'), 'built from the same, it is the same').toMatchObject({ result: { outcome: 'skipped' } });
+  expect(await check(), 'each droplet runs what it has built').toMatchObject({ code: 0 });
   // Built anew on one of them, it is another release: the image of the old one may be gone there.
   fleet.region.droplet('web-2').engine.buildCache.clear();
   expect(await deploy('2')).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
@@ -64,6 +65,8 @@ const droplets = () => ['web-1', 'web-2'].map((name) => fleet.region.droplet(nam
 const deploy = (release: string) => fleet.run(['deploy', 'sandbox', release, '--yes', '--json']);
 const page = async () => await (await fetch(fleet.region.balancerUrl)).text();
 const dockerfile = (...lines: string[]) => writeFile(join(fleet.folder, 'app/Dockerfile'), `${lines.join('\n')}\n`);
+
+const check = () => fleet.run(['status', 'sandbox', '--check']);
 
 /** The app's image on each droplet. */
 function running(): string[] {
