@@ -12,8 +12,8 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 180_000,
     sequence: { shuffle: true },
-    // Two cores must be enough: the integration tests start processes of their own.
-    maxWorkers: 2,
+    // For two cores: the integration tests mostly wait, and start processes of their own.
+    maxWorkers: 3,
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
   },
 });

@@ -36,7 +36,7 @@ export const MUTATIONS: Mutation[] = [
     text: 'return isServingPlace(droplet.rotation) && droplet.healthy;',
     instead: 'return isServingPlace(droplet.rotation) && (droplet.healthy || droplet.unasked);',
     breaks: ['a'],
-    seeds: [202, 876],
+    seeds: [9028, 28065],
   },
   {
     name: 'batches are too large',

@@ -1,11 +1,9 @@
 /**
  * Two people, or a person and a CI job, deploy the same fleet at the same moment.
- *
- * By default one of the cases; all of them with `npm run test:matrix`.
  */
 import { describe, expect, it } from 'vitest';
 import type { Holder } from '../../src/deploy/remote/lease-command.js';
-import { ALL, type Borrowed, fleetPool } from './fleet-pool.js';
+import { type Borrowed, fleetPool } from './fleet-pool.js';
 import { expectNoFailures, expectWhole } from './fleet-state.js';
 import { begins, when } from './moments.js';
 import type { CommandEnd } from './sandbox-fleet.js';
@@ -24,7 +22,6 @@ describe('of two deployers', () => {
 
   it.concurrent('that start at the same moment exactly one goes on, and the other names it', () =>
     withFleet(bothAtOnce));
-  if (!ALL) return;
   it.concurrent('the second one sees the first one’s lock, and can break it', () => withFleet(oneBreaks));
   it.concurrent('the second one waits for the first, when told to', () => withFleet(oneWaits));
   it.concurrent('the first one’s death frees the lock for the second', () => withFleet(oneDies));
