@@ -75,6 +75,10 @@ if (reason !== undefined) skip(reason);
 removeForgotten();
 
 const files = chosenFiles(process.argv.slice(2));
+if (files.length === 0) {
+  console.error(`No file in ${TESTS} is named like ${process.argv.slice(2).join(' or ')}.`);
+  process.exit(2);
+}
 const installed = ownFolder();
 installInto(installed);
 const children = new Set();

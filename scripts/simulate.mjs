@@ -2,6 +2,7 @@
 // promise. Options: --runs N (rollouts, default 10000), --seed N (the first story's, default by the clock), --workers N,
 // --largest N (only fleets of up to N droplets), --tally (what has happened, and how often). `--replay SEED` plays one story and prints all that was said and done.
 import { fork } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { transpile } from '../test/simulation/transpile.mjs';
@@ -16,7 +17,9 @@ const { values } = parseArgs({
     tally: { type: 'boolean', default: false },
   },
 });
-const folder = `${await transpile(`simulate-${process.pid}`)}/test/simulation`;
+const copy = await transpile(`simulate-${process.pid}`);
+process.on('exit', () => rmSync(copy, { recursive: true, force: true }));
+const folder = `${copy}/test/simulation`;
 process.exitCode = values.replay === undefined ? await simulate() : await replay(Number(values.replay));
 
 async function replay(seed) {

@@ -11,7 +11,7 @@ import { Region, type RegionOptions } from '../../src/sandbox/region.js';
 const MAIN = resolve('dist/cli/main.js');
 
 /** Checks five times a second: everything that waits for the balancer is quick. */
-const QUICK = { intervalSeconds: 0.2, healthyThreshold: 2, unhealthyThreshold: 2, timeoutSeconds: 1 };
+const QUICK = { intervalSeconds: 0.2, healthyThreshold: 2, unhealthyThreshold: 2, timeoutSeconds: 10 };
 
 export interface CommandEnd {
   code: number | null;
