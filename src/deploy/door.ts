@@ -94,6 +94,10 @@ export class DoorWatch {
     return this.#instrument;
   }
 
+  get startedAt(): number {
+    return this.#startedAt;
+  }
+
   get arrivals(): number {
     return this.#arrivals;
   }

@@ -91,7 +91,7 @@ async function remaining(
   // Of the first check it must be known that it is none of before: the balancer was heard to let go, or it was long ago.
   const { how, at } = site.leaving ?? { how: 'let go', at: 0 };
   const lag = { asked: UNSHOWN_LAG_MS, shown: EFFECT_LAG_MS, 'let go': 0 }[how];
-  const first = firstArrivalAt > at + lag ? firstArrivalAt : Math.max(firstArrivalAt, started + lag + interval);
+  const first = watch.startedAt >= at + lag ? firstArrivalAt : Math.max(firstArrivalAt, started + lag + interval);
   const sure = first + checksWithin(check.healthyThreshold - 1, interval);
   return { ms: sure - clock.now(), detail: 'the balancer is checking' };
 }
