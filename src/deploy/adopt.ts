@@ -13,7 +13,7 @@ import { imagesGone } from './held-release.js';
 import type { ReleaseRecord } from './release.js';
 import {
   announce,
-  closeIfInterrupted,
+  connectRunning,
   inSession,
   rollTo,
   type SessionOptions,
@@ -22,7 +22,7 @@ import {
 } from './session.js';
 import { changedFiles, type Site } from './site.js';
 import { stageHeld } from './stage-held.js';
-import { checkSite, connectAll, runsAlready, surveyAll } from './staging.js';
+import { checkSite, runsAlready, surveyAll } from './staging.js';
 import { listen } from './watch-door.js';
 import { lookAtWorld } from './world.js';
 
@@ -37,20 +37,10 @@ export async function adopt(ports: DeployPorts, options: SessionOptions): Promis
     const policy = policyOf(settings, fleet.target, options.allowDowntime);
     announce(session, fleet);
 
-    const running = fleet.look.droplets.filter(({ droplet }) => droplet.status === 'active');
     for (const { droplet } of fleet.look.droplets) {
       if (droplet.status !== 'active') warn(droplet.name, `${droplet.name} is ${droplet.status} and stays as it is.`);
     }
-    const { sites, unreachable } = await connectAll(
-      ports,
-      settings,
-      running.map(({ droplet }) => droplet),
-    );
-    session.sites = sites;
-    await closeIfInterrupted(session);
-    for (const { droplet, error } of unreachable) {
-      warn(droplet.name, `${droplet.name} cannot be reached and stays as it is: ${error.message}`);
-    }
+    const { sites, unreachable } = await connectRunning(session, fleet);
     const [first] = unreachable;
     if (sites.length === 0) throw first?.error ?? new DeployError('droplet-off', 'No droplet is running.');
 

@@ -10,9 +10,8 @@ import { type DeployPorts, reportTo } from './context.js';
 import { findFleet, policyOf } from './fleet.js';
 import { rollToHeld } from './held-release.js';
 import type { ReleaseRecord } from './release.js';
-import { announce, closeIfInterrupted, inSession, type SessionOptions } from './session.js';
+import { announce, connectRunning, inSession, type SessionOptions } from './session.js';
 import { holdingOf, type Site } from './site.js';
-import { connectAll } from './staging.js';
 
 export async function heal(ports: DeployPorts, options: SessionOptions): Promise<DeployResult> {
   const unknown = { id: '', imageTag: '' };
@@ -25,18 +24,7 @@ export async function heal(ports: DeployPorts, options: SessionOptions): Promise
     const policy = { ...policyOf(settings, fleet.target, options.allowDowntime), onFailure: 'revert-droplet' as const };
     announce(session, fleet);
 
-    const running = fleet.look.droplets.filter(({ droplet }) => droplet.status === 'active');
-    const { sites, unreachable } = await connectAll(
-      ports,
-      settings,
-      running.map(({ droplet }) => droplet),
-    );
-    session.sites = sites;
-    await closeIfInterrupted(session);
-    for (const { droplet, error } of unreachable) {
-      const message = `${droplet.name} cannot be reached and stays as it is: ${error.message}`;
-      report({ type: 'notice', level: 'warning', message, droplet: droplet.name });
-    }
+    const { sites, unreachable } = await connectRunning(session, fleet);
     const [first] = unreachable;
     if (sites.length === 0 && first) throw first.error;
 

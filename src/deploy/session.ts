@@ -93,10 +93,28 @@ export function stopIfInterrupted(session: Session): void {
 }
 
 /** The session may have ended while the connections were being made: nobody else would close them. */
-export async function closeIfInterrupted(session: Session): Promise<void> {
+async function closeIfInterrupted(session: Session): Promise<void> {
   if (!session.options.interrupted.aborted) return;
   await Promise.allSettled(session.sites.map((site) => site.connection.close()));
   stopIfInterrupted(session);
+}
+
+/** Connects to the droplets that run, for a command that leaves those as they are that cannot be reached, and says so. */
+export async function connectRunning(session: Session, fleet: Fleet): ReturnType<typeof connectAll> {
+  const { ports, options } = session;
+  const running = fleet.look.droplets.filter(({ droplet }) => droplet.status === 'active');
+  const connected = await connectAll(
+    ports,
+    options.settings,
+    running.map(({ droplet }) => droplet),
+  );
+  session.sites = connected.sites;
+  await closeIfInterrupted(session);
+  for (const { droplet, error } of connected.unreachable) {
+    const message = `${droplet.name} cannot be reached and stays as it is: ${error.message}`;
+    reportTo(ports)({ type: 'notice', level: 'warning', message, droplet: droplet.name });
+  }
+  return connected;
 }
 
 function interruption(): DeployError {
