@@ -45,6 +45,9 @@ const STEPS = {
 /** Steps that change something: each asks for the lease first. */
 const CHANGES: ReadonlySet<PlannedStep> = new Set(['record', 'leave', 'switch', 'rejoin', 'clear']);
 
+/** After so long it is told again that a step waits for the same, in ms. */
+const STILL_WAITING_MS = 2_000;
+
 /** Failures that the release is to blame for: there going back helps. */
 const RELEASE_FAULTS = new Set(['start-failed', 'unhealthy', 'health-timeout', 'probe-failed']);
 
@@ -227,7 +230,19 @@ class Orchestrator {
       release:
         action.towards === 'new' ? release : action.towards === 'previous' ? previous.get(action.droplet) : undefined,
       signal: wait.signal,
-      progress: (detail) => this.#report({ type: 'step-progress', droplet, step: action.step, detail }),
+      progress: this.#progressOf(droplet, action.step),
+    };
+  }
+
+  /** Tells what is new at once, and from time to time what is not: that it is still waiting. */
+  #progressOf(droplet: string, step: PlannedStep): (detail: string) => void {
+    const { clock } = this.#run.ports;
+    let told: { detail: string; at: number } | undefined;
+    return (detail) => {
+      const now = clock.now();
+      if (told?.detail === detail && now - told.at < STILL_WAITING_MS) return;
+      told = { detail, at: now };
+      this.#report({ type: 'step-progress', droplet, step, detail });
     };
   }
 

@@ -298,7 +298,13 @@ function tellChangedRows(session: Session, state: RolloutState, release: Release
   const rows = rowsOf(state, session.sites, release);
   const report = reportTo(session.ports);
   for (const [index, row] of rows.entries()) {
-    if (JSON.stringify(row) !== JSON.stringify(session.rows[index])) report({ type: 'row-changed', row });
+    if (!sameRow(row, session.rows[index])) report({ type: 'row-changed', row });
   }
   session.rows = rows;
+}
+
+function sameRow(one: StatusRow, other: StatusRow | undefined): boolean {
+  if (other === undefined) return false;
+  const keys = Object.keys(one) as (keyof StatusRow)[];
+  return keys.length === Object.keys(other).length && keys.every((key) => one[key] === other[key]);
 }

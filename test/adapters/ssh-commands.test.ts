@@ -92,6 +92,15 @@ describe('a remote command', () => {
     expect(server.execs).toHaveLength(execs);
   });
 
+  it('is stopped also when it has only just begun, and has not said yet which process it is', async () => {
+    const { server, connection } = await connected();
+    const abort = new AbortController();
+    server.once('exec', () => abort.abort());
+    const running = failureOf(connection.run(command('sleep 600'), { signal: abort.signal }));
+    expect(await running).toMatchObject({ code: 'ssh-signal', outcome: 'unknown' });
+    await expect.poll(() => server.running, { timeout: 10_000 }).toBe(0);
+  });
+
   it('runs at most eight at a time on one connection', async () => {
     const { server, connection } = await connected();
     const runs = Array.from({ length: 24 }, (_, index) => connection.run(command(`sleep 0.1; echo ${index}`)));

@@ -3,7 +3,7 @@
 import { FAREWELL, HEARD, LEASE_SILENCE_SECONDS } from '../../src/deploy/remote/lease-command.js';
 import { ShellError } from '../../src/errors.js';
 import type { HeldProcess } from '../../src/ports.js';
-import type { Deployer } from './deployer.js';
+import { type Deployer, never } from './deployer.js';
 import type { Link, OnLink } from './link.js';
 import type { Droplet, World } from './world.js';
 
@@ -47,7 +47,7 @@ class SimHeldProcess implements HeldProcess, OnLink {
   #end: (how: { code?: number; reason: string }) => void = () => {};
   #over = false;
   #greeted = false;
-  #woken = new AbortController();
+  #wake: () => void = () => {};
 
   constructor(
     readonly link: Link,
@@ -70,7 +70,7 @@ class SimHeldProcess implements HeldProcess, OnLink {
   #endHere(reason: string, code?: number): void {
     if (this.#over) return;
     this.#over = true;
-    this.#woken.abort(WOKEN);
+    this.#wake();
     this.#end({ reason, ...(code !== undefined && { code }) });
   }
 
@@ -91,8 +91,7 @@ class SimHeldProcess implements HeldProcess, OnLink {
     else {
       this.remote.heardAt = world.time;
       this.lines.push(HEARD);
-      this.#woken.abort(WOKEN);
-      this.#woken = new AbortController();
+      this.#wake();
     }
   }
 
@@ -108,7 +107,7 @@ class SimHeldProcess implements HeldProcess, OnLink {
     else await deployer.travel();
     if (trouble?.kind === 'drop') this.link.cut(trouble.roll < 0.5 ? 'openly' : 'silently');
     if (this.link.dead) {
-      await deployer.clock.sleep(timeoutMs, this.#woken.signal);
+      await this.#wokenWithin(timeoutMs);
       if (this.#over) return undefined;
       throw silent();
     }
@@ -123,8 +122,7 @@ class SimHeldProcess implements HeldProcess, OnLink {
 
   /** Beats are answered one by one; nothing goes wrong with an answer but with its connection. */
   async #nextAnswer(timeoutMs: number): Promise<string | undefined> {
-    const { deployer } = this.link;
-    if (this.lines.length === 0 && !this.#over) await deployer.clock.sleep(timeoutMs, this.#woken.signal);
+    if (this.lines.length === 0 && !this.#over) await this.#wokenWithin(timeoutMs);
     if (this.lines.length === 0 && !this.#over) throw silent();
     return this.lines.shift();
   }
@@ -132,13 +130,25 @@ class SimHeldProcess implements HeldProcess, OnLink {
   async close(): Promise<void> {
     const { deployer, dead } = this.link;
     if (deployer.dead) return await deployer.wait(0);
-    if (dead && !this.#over) await deployer.clock.sleep(1_000, this.#woken.signal);
+    if (dead && !this.#over) await this.#wokenWithin(1_000);
     if (!dead) this.#finish('its input was closed', 0);
   }
-}
 
-/** Without a reason of its own, abort() makes a DOMException with a stack: at each beat of a lease, for nobody. */
-const WOKEN = 'woken';
+  /** Whether something has come, or the end, before the time is over; a dead process waits for ever. */
+  async #wokenWithin(ms: number): Promise<boolean> {
+    const { world, deployer } = this.link;
+    if (deployer.dead) return await never;
+    const nap = world.clock.nap(ms);
+    let woken = false;
+    this.#wake = () => {
+      woken = true;
+      nap.wake();
+    };
+    await nap.over;
+    if (deployer.dead) await never;
+    return woken;
+  }
+}
 
 function silent(): ShellError {
   return new ShellError('timeout', 'unknown', '"lease" was silent.');

@@ -191,6 +191,11 @@ export class SshServer extends EventEmitter<Events> {
     }
   }
 
+  /** Processes of commands that have not ended. */
+  get running(): number {
+    return this.#children.size;
+  }
+
   #serve(session: Session): void {
     session.on('exec', (accept, _reject, { command }) => {
       this.execs.push(command);

@@ -67,6 +67,25 @@ export class VirtualClock implements Clock {
     });
   }
 
+  /** A sleep that can be cut short without the price of an AbortController: the simulation makes millions. */
+  nap(ms: number): { over: Promise<void>; wake(): void } {
+    const sleeper: Sleeper = { due: this.#now + Math.max(0, ms), order: this.#lastOrder++ };
+    let resolve: () => void = () => {};
+    const over = new Promise<void>((resolveIt) => {
+      resolve = resolveIt;
+    });
+    sleeper.wake = resolve;
+    push(this.#sleepers, sleeper);
+    this.#stir?.();
+    return {
+      over,
+      wake: () => {
+        sleeper.wake = undefined;
+        resolve();
+      },
+    };
+  }
+
   /** Lets time pass until the promise settles, and gives its value or throws its error. */
   async run<T>(promise: Promise<T>): Promise<T> {
     let settled = false;

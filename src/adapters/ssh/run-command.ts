@@ -1,4 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
+import type { ClientChannel } from 'ssh2';
 import { ShellError } from '../../errors.js';
 import type { Clock, CommandResult, RemoteCommand, RemoteHost } from '../../ports.js';
 import { lost, openChannel } from './channel.js';
@@ -22,7 +23,8 @@ export async function runCommand(
   clock: Clock,
   signal?: AbortSignal,
 ): Promise<CommandResult> {
-  let stderr: Output | undefined;
+  // Settles when what the given-up command left on the droplet has been told to stop.
+  let stopped: Promise<void> | undefined;
   const fail = (how: Interruption, reason: string) => interrupted(host, command, how, reason);
   const running = within(link, clock, { timeoutMs: command.timeoutMs, signal, fail }, async (stop) => {
     const { channel, exit } = await openChannel(
@@ -30,10 +32,17 @@ export async function runCommand(
       shellCommand(`echo do-deploy:pid:$$ >&2; ${command.script}`),
       host,
     );
-    if (stop.aborted) channel.close();
-    stop.addEventListener('abort', () => channel.close());
     const stdout = new Output(channel);
-    stderr = new Output(channel.stderr);
+    const stderr = new Output(channel.stderr);
+    let ended = false;
+    const giveUp = () => {
+      if (!ended) stopped = stopProcess(link, host, { channel, stderr }, clock);
+    };
+    void exit.then(() => {
+      ended = true;
+    });
+    if (stop.aborted) giveUp();
+    stop.addEventListener('abort', giveUp);
     channel.end(command.stdin);
     const { code, signal: killedBy } = await exit;
     if (code !== undefined) return { code, stdout: stdout.text(), stderr: stderr.text().replace(PID_LINE, '') };
@@ -46,27 +55,38 @@ export async function runCommand(
   try {
     return await running;
   } catch (error) {
-    const pid = PID_LINE.exec(stderr?.text() ?? '')?.[1];
-    const interruption = error instanceof ShellError && (error.kind === 'timeout' || signal?.aborted);
-    if (interruption && pid !== undefined && link.lostBecause === undefined) await stopProcess(link, host, pid, clock);
+    await stopped;
     throw error;
   }
+}
+
+interface Started {
+  channel: ClientChannel;
+  stderr: Output;
 }
 
 /**
  * Ends a process and its children: it leads a process group, as every session of sshd does. By a command, because sshd
  * ignores the protocol's signals for root, and closing the channel ends nothing. As good as it gets: never throws.
  */
-async function stopProcess(link: Link, host: RemoteHost, pid: string, clock: Clock): Promise<void> {
-  const fail = (_how: Interruption, reason: string) => new Error(reason);
-  await within(link, clock, { timeoutMs: STOP_MS, fail }, async (stop) => {
-    const { channel, exit } = await openChannel(link, shellCommand(`kill -TERM -${pid} || kill -TERM ${pid}`), host);
-    stop.addEventListener('abort', () => channel.close());
-    channel.resume();
-    channel.stderr.resume();
-    channel.end();
-    await exit;
-  }).catch(() => {});
+async function stopProcess(link: Link, host: RemoteHost, { channel, stderr }: Started, clock: Clock): Promise<void> {
+  const bounds = { timeoutMs: STOP_MS, fail: (_how: Interruption, reason: string) => new Error(reason) };
+  try {
+    // It may have begun only just now: then its first word is still on the way.
+    const pid = await within(link, clock, bounds, () => stderr.match(PID_LINE));
+    await within(link, clock, bounds, async (stop) => {
+      const killing = await openChannel(link, shellCommand(`kill -TERM -${pid} || kill -TERM ${pid}`), host);
+      stop.addEventListener('abort', () => killing.channel.close());
+      killing.channel.resume();
+      killing.channel.stderr.resume();
+      killing.channel.end();
+      await killing.exit;
+    });
+  } catch {
+    // The connection is lost, or too slow.
+  } finally {
+    channel.close();
+  }
 }
 
 function interrupted(host: RemoteHost, command: RemoteCommand, how: Interruption, reason: string): ShellError {
@@ -90,12 +110,26 @@ class Output {
   #kept = 0;
   #dropped = 0;
 
-  constructor(stream: NodeJS.ReadableStream) {
+  constructor(readonly stream: NodeJS.ReadableStream) {
     stream.on('data', (chunk: Buffer) => {
       const part = chunk.subarray(0, MOST_OUTPUT - this.#kept);
       this.#kept += part.length;
       this.#dropped += chunk.length - part.length;
       if (part.length > 0) this.#chunks.push(part);
+    });
+  }
+
+  /** Waits for a line; gives what its brackets hold. */
+  match(line: RegExp): Promise<string> {
+    return new Promise((resolve) => {
+      const look = () => {
+        const found = line.exec(this.text())?.[1];
+        if (found === undefined) return;
+        this.stream.removeListener('data', look);
+        resolve(found);
+      };
+      this.stream.on('data', look);
+      look();
     });
   }
 

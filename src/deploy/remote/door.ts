@@ -93,8 +93,8 @@ function isPublic(peer: string): boolean {
   const hex = peer.slice(0, peer.indexOf(':'));
   const mapped = hex.length === 32 && hex.slice(16, 24) === 'FFFF0000';
   if (hex.length !== 8 && !mapped) return false;
-  const [d, c, b, a] = (hex.slice(-8).match(/../g) ?? []).map((byte) => Number.parseInt(byte, 16));
-  if (a === undefined || b === undefined || c === undefined || d === undefined) return false;
+  const a = Number.parseInt(hex.slice(-2), 16);
+  const b = Number.parseInt(hex.slice(-4, -2), 16);
   const local = a === 10 || a === 127 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168);
   const shared = (a === 100 && b >= 64 && b < 128) || (a === 169 && b === 254);
   return !local && !shared;

@@ -31,6 +31,8 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
   const silence = provingSilence(instrument, sick ? 0 : (site.rateBefore ?? 0), interval);
   const letGo = await balancerLetsGo(site, run, watch, silence, drainTimeoutMs + interval);
   if (letGo) site.leaving = { how: 'let go', at: clock.now() };
+  // What DigitalOcean showed has not taken effect: when it will is as unknown as before it was shown.
+  else if (!run.signal.aborted) site.leaving = { how: 'asked', at: clock.now() };
   const open = await connectionsEnd(site, run, watch, clock.now() + drainTimeoutMs);
   return describe(instrument, letGo, open);
 }
