@@ -29,20 +29,4 @@ describe('a deploy of three droplets under load', { shuffle: false }, () => {
     const again = await fleet.run(['deploy', 'sandbox', 'v2', '--yes', '--json']);
     expect(again, 'the second time there is nothing to do').toMatchObject({ code: 0, result: { outcome: 'skipped' } });
   });
-
-  it('takes a bad image back from the droplet in hand, and goes no further', async () => {
-    const load = fleet.load();
-    const end = await fleet.run(['deploy', 'sandbox', 'broken', '--yes', '--json']);
-    const report = await load.stop();
-
-    expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', summary: 'All 3 droplets are in rotation.' } });
-    expect(end.result?.error).toMatchObject({ code: 'start-failed', droplet: 'web-1', step: 'switch' });
-    expect(end.result?.rows.map(({ outcome, rotation }) => [outcome, rotation])).toEqual([
-      ['reverted', 'in'],
-      ['not deployed', 'in'],
-      ['not deployed', 'in'],
-    ]);
-    expect(end.result?.evidence).toMatchObject([{ droplet: 'web-1', evidence: { containers: [{ service: 'app' }] } }]);
-    expect(report).toMatchObject({ failed: 0, failures: [], byVersion: { v2: report.total } });
-  });
 });

@@ -2,35 +2,27 @@
  * Would the simulation notice? Faults are planted into the planner, the orchestrator and the steps, one at a time, and
  * each must break a promise in some story. A fault whose text is no longer in the source fails, too.
  */
-import { rmSync } from 'node:fs';
 import { afterAll, expect, it } from 'vitest';
 import { MUTATIONS, type Mutation } from './mutations.js';
 import { scenarioOf } from './scenario.js';
-import { transpile } from './transpile.mjs';
+import { type Player, playerOf, removeCopies } from './transpiled.js';
 
 /** Stories that a fault may pass unnoticed, where those that are named with it no longer show it, */
 const STORIES = 300;
 /** of small fleets: they are the quick ones. */
 const FLEET = 6;
 
-const folders: string[] = [];
-afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-});
-
-type Player = Pick<typeof import('./run.js'), 'runScenario'>;
+afterAll(removeCopies);
 
 async function withFault({ name, file, text, instead }: Mutation): Promise<Player> {
   let planted = false;
-  const folder = await transpile(`mutation-${process.pid}-${name.replaceAll(/\W+/g, '-')}`, (path, source) => {
+  const player = await playerOf(`mutation-${name.replaceAll(/\W+/g, '-')}`, (path, source) => {
     if (path !== file) return source;
     planted = source.split(text).length === 2;
     return source.replace(text, () => instead);
   });
-  folders.push(folder);
   expect(planted, `${file} no longer has, once: ${text}`).toBe(true);
-  await import(`${folder}/test/simulation/sync-gzip.js`);
-  return (await import(`${folder}/test/simulation/run.js`)) as Player;
+  return player;
 }
 
 it.each(MUTATIONS)('a fault is noticed: $name', { timeout: 600_000 }, async (mutation) => {

@@ -1,0 +1,141 @@
+/** What else is refused, with one message that says what to do; nothing that serves has changed. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { dividedFleet } from './divided-fleet.js';
+import { addEnvironments, edit, expectRefusal, refusing } from './refusal.js';
+import { SandboxFleet } from './sandbox-fleet.js';
+
+const divided = dividedFleet({ quiet: {}, sick: {}, one: { droplets: 1 }, off: { fresh: true } });
+const { refused, refusedBySecond } = refusing(divided);
+beforeAll(async () => {
+  const { world } = divided.fleet.region;
+  // Two that nobody can tell apart by their name.
+  for (const _ of [1, 2]) world.addBalancer({ name: 'twin', dropletIds: [] });
+  await addEnvironments(divided, {
+    greedy: { load_balancer: 'lb-quiet', rollout: { min_in_rotation: 2 } },
+    twins: { load_balancer: 'twin' },
+    empty: { load_balancer: 'web' },
+    gone: { droplet: 1 },
+  });
+});
+
+describe('what DigitalOcean says is told before any droplet is asked:', () => {
+  it.concurrent.each([
+    [
+      'twins',
+      'balancer-ambiguous',
+      '2 load balancers are named "twin".',
+      /^Name one by its id, as load_balancer: in config\/deploy\.yml or in the variable LOAD_BALANCER: "twin" \([-0-9a-f]{36}\), "twin" \([-0-9a-f]{36}\)\.$/,
+    ],
+    [
+      'empty',
+      'no-droplets',
+      'There are no droplets behind load balancer "web" (198.51.100.1).',
+      'Add droplets to the load balancer in the control panel, or check load_balancer: in config/deploy.yml.',
+    ],
+    [
+      'gone',
+      'droplet-not-found',
+      'There is no droplet 1.',
+      /^Set droplet: in config\/deploy\.yml \(or STAGING_DROPLET_ID\) to the id /,
+    ],
+    [
+      'greedy',
+      'floor-impossible',
+      'rollout.min_in_rotation is 2, but there are 2 droplets: none could ever leave.',
+      'Set rollout.min_in_rotation to 1 or less in config/deploy.yml.',
+    ],
+  ])('environment %s: %s', async (environment, code, message, hint) => {
+    const end = await refused('quiet', () => divided.fleet.run([environment, 'v2', '--json']));
+    expectRefusal(end, 2, { code, message, hint });
+  });
+
+  it.concurrent('a droplet that is off', async () => {
+    const part = divided.part('off');
+    const [first] = part.droplets;
+    const record = divided.fleet.region.world.droplets.get(first?.id ?? 0);
+    if (record) record.status = 'off';
+    const end = await refused('off', () => part.deploy('v2'));
+    expectRefusal(end, 1, {
+      code: 'droplet-off',
+      message: `Not every droplet is running: ${first?.name} (off).`,
+      hint: 'Power them on, or take them out of the load balancer.',
+    });
+  });
+
+  it.concurrent('a fleet of one; the outage has to be accepted', async () => {
+    const end = await refused('one', (part) => part.deploy('v2'));
+    expectRefusal(end, 2, {
+      code: 'fleet-of-one',
+      message: 'Only one droplet is behind the load balancer: while it is updated nothing would serve.',
+      hint: 'Add a second droplet, or accept the outage with --allow-downtime.',
+    });
+    const part = divided.part('one');
+    expect(await part.deploy('v2', ['--allow-downtime'])).toMatchObject({ code: 0 });
+    expect(part.summary()).toEqual(['in v2']);
+  });
+
+  it.concurrent('a token that may not tag', async () => {
+    const scopes = ['load_balancer:read', 'load_balancer:update', 'droplet:read', 'droplet:update', 'tag:read'];
+    const fleet = await SandboxFleet.start({ droplets: 2, scopes });
+    try {
+      const end = await fleet.run(['deploy', 'sandbox', 'v1', '--json']);
+      expectRefusal(end, 2, {
+        code: 'ledger-forbidden',
+        message: /^The token may not tag droplets, so do-deploy could not keep track of a droplet that is out/,
+        hint: 'Give the token the scopes tag:create, tag:delete, tag:read and droplet:update.',
+      });
+      expect(fleet.region.apiLog.filter(({ method, outcome }) => method !== 'GET' && outcome !== 403)).toEqual([]);
+    } finally {
+      await fleet.stop();
+    }
+  });
+});
+
+describe('what is wrong with a droplet is told before any leaves:', () => {
+  // One after the other: they share their droplets.
+  it('Docker does not answer', async () => {
+    const { end, sick } = await refusedBySecond({ daemonDown: true });
+    expectRefusal(end, 1, {
+      code: 'docker-missing',
+      message: `Docker does not answer on ${sick.name}: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?`,
+      hint: 'Install Docker Engine, start it, and let the SSH user use it (group docker).',
+      droplet: sick.name,
+    });
+  });
+
+  it('its disk is full', async () => {
+    const { end, sick } = await refusedBySecond({ diskFull: true });
+    expectRefusal(end, 1, {
+      code: 'disk-full',
+      message: `Only 0 MB are free on Docker’s disk on ${sick.name}.`,
+      hint: 'Free at least 512 MB, for instance with `docker image prune` there.',
+      droplet: sick.name,
+    });
+  });
+
+  it('nobody knows it, and host_keys is strict', async () => {
+    const cwd = await strictCheckout();
+    const end = await refused('quiet', (part) => part.deploy('v2', [], { cwd }));
+    expectRefusal(end, 1, {
+      code: 'ssh-host-key',
+      message: /is not in known_hosts, and ssh\.host_keys is strict\. It presented SHA256:\S+ \(ssh-ed25519\)\.$/,
+      hint: /^If the droplet's console shows that fingerprint .* run: ssh-keyscan -t ed25519 -p \d+ 127\.0\.0\.1 >> \S+\/known_hosts$/,
+    });
+  });
+});
+
+/** A checkout that knows where the droplets are, and none of their keys. */
+async function strictCheckout(): Promise<string> {
+  const cwd = await divided.fleet.freshCheckout();
+  const sshConfig = await readFile(divided.fleet.region.sshConfigPath, 'utf8');
+  await writeFile(join(cwd, 'ssh_config'), sshConfig.replace(/^ *UserKnownHostsFile .*\n/gm, ''));
+  await writeFile(join(cwd, 'known_hosts'), '');
+  await edit(cwd, 'config/deploy.yml', (text) => {
+    const ssh = { config: 'ssh_config', known_hosts: 'known_hosts', host_keys: 'strict' };
+    return stringify({ ...parse(text), ssh });
+  });
+  return cwd;
+}
