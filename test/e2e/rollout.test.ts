@@ -59,18 +59,18 @@ describe('three droplets behind a balancer that checks every 2 seconds', () => {
     }
   });
 
-  it('go back to v2 while the registry is away, and keep their volume', async () => {
+  it('go back to v1 while the registry is away, and keep their volume', async () => {
     for (const machine of fleet.machines) await machine.must('iptables -I OUTPUT -p tcp --dport 5000 -j REJECT');
     const load = fleet.load();
-    const end = await fleet.run(['rollback', 'production', '--yes', '--json']);
+    const end = await fleet.run(['rollback', 'production', 'v1', '--yes', '--json']);
     expect(await load.stop()).toMatchObject(NO_FAILURE);
     expect(end).toMatchObject(DEPLOYED);
-    expect(await fleet.versions()).toEqual(fleet.all('v2'));
+    expect(await fleet.versions()).toEqual(fleet.all('v1'));
     expect(await fleet.rotation()).toEqual(fleet.whole);
     for (const machine of fleet.machines) {
       const page = await fetch(`http://${machine.privateAddress}/uploads`);
       expect(await page.text()).toBe(`photo of ${machine.name}\n`);
-      expect(page.headers.get('x-shop'), 'nginx.conf is that of v2 again').toBe(null);
+      expect(page.headers.get('x-shop'), 'nginx.conf is that of v1 again').toBe(null);
     }
   });
 });

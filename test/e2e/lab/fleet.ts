@@ -1,10 +1,10 @@
 /** Droplets, DigitalOcean's API and a balancer in front, a project to deploy, and the real command as a process. */
 import type { ChildProcess } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApiServer } from '../../../src/sandbox/api/server.js';
 import { Load, type LoadOptions } from '../../../src/sandbox/load.js';
-import type { BalancerRecord, HealthCheckRecord, Timing } from '../../../src/sandbox/records.js';
+import type { BalancerRecord, DropletRecord, HealthCheckRecord, Timing } from '../../../src/sandbox/records.js';
 import { World } from '../../../src/sandbox/world.js';
 import { type CommandEnd, type RunningCommand, startCommand } from './command.js';
 import { HaProxy } from './haproxy.js';
@@ -23,8 +23,16 @@ export interface FleetOptions extends Partial<Timing> {
   diskMegabytes?: number;
   /** The balancer takes its droplets by a tag. */
   tagManaged?: boolean;
+  /** Droplets that are only made when they `join`. Default 0. */
+  later?: number;
   /** Over the project's config/deploy.yml. */
   settings?: Record<string, unknown>;
+}
+
+/** Where the command runs: working directory and home. */
+export interface Place {
+  cwd: string;
+  home: string;
 }
 
 export const TOKEN = 'dop_v1_e2e-token-93d2c7';
@@ -42,17 +50,24 @@ export class Fleet {
   readonly api: ApiServer;
   readonly balancer: HaProxy;
   readonly record: BalancerRecord;
+  /** Those behind the balancer; who `joins` comes last. */
   readonly machines: Machine[];
   readonly project: Project;
   readonly knownHosts: string;
   /** Its key (id_ed25519), its project, and what belongs to no droplet. */
   readonly folder: string;
   readonly #children = new Set<ChildProcess>();
+  readonly #start: (record: DropletRecord) => Promise<Machine>;
+  readonly #later: DropletRecord[];
 
   private constructor(
     parts: Pick<Fleet, 'world' | 'api' | 'balancer' | 'record' | 'machines' | 'project' | 'knownHosts'>,
     folder: string,
+    start: (record: DropletRecord) => Promise<Machine>,
+    later: DropletRecord[],
   ) {
+    this.#start = start;
+    this.#later = later;
     this.world = parts.world;
     this.api = parts.api;
     this.balancer = parts.balancer;
@@ -71,33 +86,34 @@ export class Fleet {
     await must('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'deployer', '-f', key]);
     const authorizedKey = (await readFile(`${key}.pub`, 'utf8')).trim();
     const tags = options.tagManaged ? [BALANCER_TAG] : [];
-    const records = Array.from({ length: count }, (_, index) => world.addDroplet({ name: `web-${index + 1}`, tags }));
-    const machines = await Promise.all(
-      records.map(({ name, publicAddress, privateAddress }) =>
-        Machine.start({
-          name,
-          publicAddress,
-          privateAddress,
-          folder: join(folder, name),
-          authorizedKey,
-          ...(options.diskMegabytes !== undefined && { diskMegabytes: options.diskMegabytes }),
-        }),
-      ),
+    const records = Array.from({ length: count + (options.later ?? 0) }, (_, index) =>
+      world.addDroplet({ name: `web-${index + 1}`, tags: index < count ? tags : [] }),
     );
+    const later = records.slice(count);
+    const start = ({ name, publicAddress, privateAddress }: DropletRecord) =>
+      Machine.start({
+        name,
+        publicAddress,
+        privateAddress,
+        folder: join(folder, name),
+        authorizedKey,
+        ...(options.diskMegabytes !== undefined && { diskMegabytes: options.diskMegabytes }),
+      });
+    const machines = await Promise.all(records.slice(0, count).map(start));
     await Promise.all(machines.map((machine) => machine.ready()));
     if (user !== 'root') await Promise.all(machines.map((machine) => addUser(machine, user)));
 
     const record = world.addBalancer({
       name: 'web',
-      ...(options.tagManaged ? { tag: BALANCER_TAG } : { dropletIds: records.map(({ id }) => id) }),
+      ...(options.tagManaged ? { tag: BALANCER_TAG } : { dropletIds: records.slice(0, count).map(({ id }) => id) }),
       healthCheck: { ...QUICK, ...options.healthCheck },
     });
     const api = await ApiServer.start({ world, tokens: [{ token: TOKEN }] });
     const balancer = await HaProxy.start(folder, world, record, records);
     const knownHosts = join(folder, 'known_hosts');
     const sshConfig = join(folder, 'ssh_config');
-    await writeFile(knownHosts, machines.map((machine) => `${machine.publicAddress} ${machine.hostKey}\n`).join(''));
-    await writeFile(sshConfig, machines.map(({ name }) => sshEntry(name, key, knownHosts)).join('\n'));
+    await writeFile(knownHosts, machines.map(knownHost).join(''));
+    await writeFile(sshConfig, records.map(({ name }) => sshEntry(name, key, knownHosts)).join('\n'));
     const project = await Project.write({
       folder: join(folder, 'project'),
       apiUrl: api.url,
@@ -108,7 +124,19 @@ export class Fleet {
       ...(options.settings && { settings: options.settings }),
     });
     await mkdir(join(folder, 'home'));
-    return new Fleet({ world, api, balancer, record, machines, project, knownHosts }, folder);
+    return new Fleet({ world, api, balancer, record, machines, project, knownHosts }, folder, start, later);
+  }
+
+  /** Makes a droplet and puts it behind the balancer, as somebody else might; Docker runs there, and nothing else. */
+  async join(): Promise<Machine> {
+    const droplet = this.#later.shift();
+    if (droplet === undefined) throw new Error('nobody is left to join: see the option `later`');
+    const machine = await this.#start(droplet);
+    this.machines.push(machine);
+    await machine.ready();
+    await appendFile(this.knownHosts, knownHost(machine));
+    this.world.addToBalancer(this.record.id, [droplet.id]);
+    return machine;
   }
 
   machine(name: string): Machine {
@@ -142,13 +170,23 @@ export class Fleet {
     return this.start(['deploy', 'production', release, '--yes', '--json', ...more]);
   }
 
-  run(args: string[]): Promise<CommandEnd> {
-    return this.start(args).ended;
+  run(args: string[], place?: Place): Promise<CommandEnd> {
+    return this.start(args, place).ended;
   }
 
-  /** Runs the command in the project's folder. */
-  start(args: string[]): RunningCommand {
-    const command = startCommand(args, { cwd: this.project.folder, home: join(this.folder, 'home') });
+  /** As another machine: the settings and the token, no file of a release, nothing remembered. */
+  async elsewhere(): Promise<Place> {
+    const place = { cwd: join(this.folder, 'elsewhere'), home: join(this.folder, 'home-elsewhere') };
+    await mkdir(place.home);
+    for (const file of ['config/deploy.yml', 'config/.env']) {
+      await cp(join(this.project.folder, file), join(place.cwd, file), { recursive: true });
+    }
+    return place;
+  }
+
+  /** Runs the command, in the project's folder unless told otherwise. */
+  start(args: string[], place?: Place): RunningCommand {
+    const command = startCommand(args, place ?? { cwd: this.project.folder, home: join(this.folder, 'home') });
     this.#children.add(command.child);
     void command.ended.then(() => this.#children.delete(command.child));
     return command;
@@ -205,6 +243,10 @@ async function addUser(machine: Machine, user: string): Promise<void> {
     mkdir -m 700 /home/${user}/.ssh
     cp /root/.ssh/authorized_keys /home/${user}/.ssh/
     chown -R ${user}: /home/${user}/.ssh`);
+}
+
+function knownHost({ publicAddress, hostKey }: Machine): string {
+  return `${publicAddress} ${hostKey}\n`;
 }
 
 function sshEntry(host: string, key: string, knownHosts: string): string {
