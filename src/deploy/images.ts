@@ -12,8 +12,8 @@ const BUILD_WITHIN_MS = 30 * 60_000;
 /** Exit code of start-up.sh. */
 const LOGIN_REFUSED = 77;
 
-/** Pulls by the names in the compose files, and resolves them. */
-export async function pullFirst(
+/** Pulls by the names in the compose files, and tells what they stand for just now. */
+export async function pullByName(
   settings: Settings,
   draft: ReleaseDraft,
   site: Site,
@@ -34,6 +34,14 @@ export async function pullFirst(
     };
   }
   return images;
+}
+
+/** Whether a pull by name has brought what the first droplet has: a tag may have moved in between. */
+export function areThose(pulled: ReleaseRecord['images'], record: ReleaseRecord): boolean {
+  return Object.entries(record.images).every(
+    ([service, image]) =>
+      image.built || (pulled[service]?.imageId === image.imageId && pulled[service]?.pinned === image.pinned),
+  );
 }
 
 /** Pulls exactly what the first droplet has. */

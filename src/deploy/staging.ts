@@ -8,7 +8,7 @@ import { asDeployError, DeployError } from '../errors.js';
 import type { Droplet } from '../ports.js';
 import type { StagingStep } from '../rollout/model.js';
 import { type DeployPorts, reportTo } from './context.js';
-import { buildImages, lastLine, pullFirst, pullPinned } from './images.js';
+import { areThose, buildImages, lastLine, pullByName, pullPinned } from './images.js';
 import { imagesOverride, packFor, type ReleaseDraft, type ReleaseRecord, recordOf } from './release.js';
 import { type ComposeService, readComposeConfig } from './remote/compose-config.js';
 import { discardCommand, incomingPath, sealCommand, unpackCommand } from './remote/release-commands.js';
@@ -150,7 +150,8 @@ function firstLine(text: string | undefined): string {
 }
 
 /**
- * Brings the release to every droplet. The first one's pull resolves the digests; all others pull exactly those.
+ * Brings the release to every droplet. All pull at once; what the first one got is the release, and whoever got something
+ * else, because a tag moved meanwhile, pulls exactly that.
  * Throws the first droplet's error, after having removed what was staged.
  */
 export async function stageAll(
@@ -159,15 +160,19 @@ export async function stageAll(
   draft: ReleaseDraft,
   sites: readonly Site[],
 ): Promise<Staged> {
-  const [first, ...others] = sites;
-  if (first === undefined) throw new DeployError('no-droplets', 'There is no droplet to deploy to.');
+  if (sites.length === 0) throw new DeployError('no-droplets', 'There is no droplet to deploy to.');
   try {
     const services = await uploadAll(ports, settings, draft, sites);
-    const images = await staged(ports, first.host.name, 'pull', () => pullFirst(settings, draft, first, services));
-    const built = await buildOn(ports, settings, draft, first, services);
-    let record = recordAs(draft, services, { ...images, ...built }, sites);
-    const builtBy = await pullAndBuild(ports, settings, draft, record, services, others);
-    builtBy.set(first, built);
+    const brought = await inParallel(sites, async (site) => ({
+      pulled: await staged(ports, site.host.name, 'pull', () => pullByName(settings, draft, site, services)),
+      built: await buildOn(ports, settings, draft, site, services),
+    }));
+    const builtBy = new Map(sites.map((site, index) => [site, brought[index]?.built ?? {}]));
+    let record = recordAs(draft, services, { ...brought[0]?.pulled, ...brought[0]?.built }, sites);
+    await inParallel(sites, async (site) => {
+      if (areThose(brought[sites.indexOf(site)]?.pulled ?? {}, record)) return;
+      await staged(ports, site.host.name, 'pull', () => pullPinned(settings, draft, site, record));
+    });
     if (isOutdated(record, builtBy)) record = recordOf(draft, record.services, record.images);
     await inParallel(sites, (site) => seal(draft, record, builtBy.get(site) ?? {}, site));
     return {

@@ -75,6 +75,7 @@ it.concurrent('when a tag moves in the registry meanwhile, all droplets run the 
   const part = divided.part('moving');
   const { registry } = divided.fleet.region;
   registry.moveTag(SHOP, 'latest', 'v2');
+  await part.droplets[1]?.setFaults({ pullDelayMs: 1_500 });
   const fetchImage = registry.fetch.bind(registry);
   registry.fetch = (reference, credentials) => {
     const image = fetchImage(reference, credentials);
@@ -87,6 +88,7 @@ it.concurrent('when a tag moves in the registry meanwhile, all droplets run the 
   expect(report).toMatchObject({ failed: 0, failures: [] });
 
   registry.fetch = fetchImage;
+  await part.droplets[1]?.clearFaults();
   const again = await part.deploy('latest');
   expect(again, 'and the next deploy notices').toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
   expect(part.summary()).toEqual(['in v3', 'in v3']);
