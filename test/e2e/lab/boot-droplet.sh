@@ -40,7 +40,8 @@ ip link set eth0 up
 /usr/sbin/sshd -D -e -f /etc/ssh/sshd_config >>/var/log/sshd.log 2>&1 &
 
 insecure=()
-for registry in "$@"; do insecure+=(--insecure-registry "$registry"); done
+# With the scheme, or a build would ask for TLS.
+for registry in "$@"; do insecure+=(--insecure-registry "http://$registry"); done
 # As a service manager would: a Docker that ends is started again.
 while :; do
   dockerd --cgroup-parent "/$cgroup" "${insecure[@]}" >>/var/log/dockerd.log 2>&1 || true
