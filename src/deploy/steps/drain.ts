@@ -5,7 +5,9 @@ import { type DoorWatch, doorPorts, EFFECT_LAG_MS, type Instrument, lateness, pr
 import type { Site } from '../site.js';
 import { listen, lookAtSite } from '../watch-door.js';
 
+/** How often the door is read: so often, or as often in the silence that is waited for. */
 const READ_EVERY_MS = 250;
+const READS = 12;
 
 export async function drain(site: Site, run: StepContext): Promise<string> {
   const { clock } = run.ports;
@@ -53,7 +55,7 @@ async function balancerLetsGo(
   while (left() > 0) {
     if (run.signal.aborted || clock.now() - began >= Math.max(timeoutMs, listenMs)) return false;
     run.progress(`waiting for ${Math.round(silenceMs / 100) / 10} s without a new connection`);
-    await clock.sleep(Math.min(READ_EVERY_MS, left()), run.signal);
+    await clock.sleep(Math.min(Math.max(READ_EVERY_MS, silenceMs / READS), left()), run.signal);
     await listen(site, run.target, clock);
   }
   return true;

@@ -11,8 +11,9 @@ import { listen, lookAtSite } from '../watch-door.js';
 import { sinceThen, unhealthy } from './health.js';
 import { probeFailed, probeOnce } from './probe.js';
 
-const WATCH_EVERY_MS = 500;
-/** A wait that is long already is looked at less often: what that adds to it stays below this part of it. */
+/** How often it is looked at: so often, or as often in a check's interval, and in a long wait less and less often. */
+const LOOK_EVERY_MS = 500;
+const LOOKS = 12;
 const LATER_BY = 0.05;
 /** Without a balancer: how long the release is watched. */
 const WATCH_ALONE_MS = 3_000;
@@ -58,7 +59,8 @@ export async function settle(site: Site, run: StepContext): Promise<string | und
       if (failedProbes >= 2) throw probeFailed(site, run.target, result);
     }
     run.progress(wait.detail);
-    const pause = Math.max(WATCH_EVERY_MS, (clock.now() - started) * LATER_BY);
+    const interval = (run.target.healthCheck?.intervalSeconds ?? 0) * 1_000;
+    const pause = Math.max(LOOK_EVERY_MS, interval / LOOKS, (clock.now() - started) * LATER_BY);
     await clock.sleep(Math.max(50, Math.min(pause, wait.ms)));
   }
 }
