@@ -132,7 +132,7 @@ export const MUTATIONS: Mutation[] = [
     text: "action.towards === 'previous' ? previous.get(action.droplet)",
     instead: "action.towards === 'previous' ? release",
     breaks: ['d', 'f'],
-    seeds: [66, 155],
+    seeds: [626, 655],
   },
   {
     name: 'a bad release is not taken back',
@@ -140,7 +140,7 @@ export const MUTATIONS: Mutation[] = [
     text: "  return canGoBack ? 'back' : 'abandon';",
     instead: "  return 'abandon';",
     breaks: ['f'],
-    seeds: [66, 155],
+    seeds: [626, 403],
   },
   {
     name: 'an error that leaves the outcome open is taken for success',
@@ -148,7 +148,7 @@ export const MUTATIONS: Mutation[] = [
     text: '      if (await showsBeforeLong(change, clock)) return;',
     instead: '      return;',
     breaks: ['b', 'c', 'd', 'g'],
-    seeds: [137, 202],
+    seeds: [371, 830],
   },
   {
     name: 'a release that could not be confirmed is deployed',
