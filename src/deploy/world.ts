@@ -1,6 +1,7 @@
 /** The world as it is now, for the planner: who is in rotation, and who of them is well. */
 import pLimit from 'p-limit';
 import { DeployError, ShellError } from '../errors.js';
+import type { ProbeResult } from '../ports.js';
 import { judgeHealth, restartedSince } from '../rollout/health.js';
 import type { Rotation } from '../rollout/model.js';
 import type { Seen } from '../rollout/planner.js';
@@ -11,6 +12,10 @@ import { probeOnce } from './steps/probe.js';
 import { lookAtSite } from './watch-door.js';
 
 const AT_ONCE = 20;
+/** A check that failed is made again after so long, in ms, */
+const AGAIN_AFTER_MS = 500;
+/** and sick is who fails as often in a row as the balancer wants it, or so often. */
+const MOST_CHECKS = 3;
 /** What was found before the slowest answer came is asked again after so long, in ms. */
 const FRESH_MS = 5_000;
 
@@ -69,7 +74,7 @@ async function lookAt(run: Run, site: Site): Promise<Wellness> {
     const at = run.ports.clock.now();
     const watched = run.target.healthCheck !== undefined && at - (site.watchedAt ?? 0) < FRESH_MS;
     const look = watched ? undefined : containersNow(run, site);
-    const [probed, now] = await Promise.all([probeOnce(site, run.target), look]);
+    const [probed, now] = await Promise.all([probeUntilSure(run, site), look]);
     site.watchedAt = at;
     if (probed?.passed === false) return { well: false };
     if (probed === undefined) {
@@ -82,6 +87,16 @@ async function lookAt(run: Run, site: Site): Promise<Wellness> {
   } catch (error) {
     if (error instanceof ShellError) return { well: undefined };
     throw error;
+  }
+}
+
+/** One failed check is no illness: for the balancer neither. */
+async function probeUntilSure({ target, ports }: Run, site: Site): Promise<ProbeResult | undefined> {
+  const most = Math.min(MOST_CHECKS, target.healthCheck?.unhealthyThreshold ?? 1);
+  for (let made = 1; ; made += 1) {
+    const result = await probeOnce(site, target);
+    if (result === undefined || result.passed || made >= most) return result;
+    await ports.clock.sleep(AGAIN_AFTER_MS);
   }
 }
 
