@@ -31,14 +31,13 @@ function befall(world: World, droplet: Droplet, { kind, forMs }: Happening): voi
       }
       return;
     case 'removed':
-      // A fleet that somebody has emptied is nobody's to deploy to.
-      if (world.balancer === undefined || world.droplets.size < 3 || !world.isMember(droplet)) return;
+      if (world.balancer === undefined || fleetSize(world) < 3 || !world.isMember(droplet)) return;
       droplet.disturbed = true;
       if (world.balancer.tag !== undefined) droplet.tags.delete(world.balancer.tag);
       changeMembership(world, droplet, 'out');
       return;
     case 'destroyed':
-      if (world.droplets.size < 3) return;
+      if (fleetSize(world) < 3) return;
       destroy(world, droplet);
       return;
     case 'joined': {
@@ -74,6 +73,13 @@ function befall(world: World, droplet: Droplet, { kind, forMs }: Happening): voi
       }
       return;
   }
+}
+
+/** Who is left: a fleet that somebody has emptied is nobody's to deploy to. */
+function fleetSize(world: World): number {
+  return [...world.droplets.values()].filter(
+    (droplet) => !droplet.destroyed && (world.isMember(droplet) || droplet.tags.has(world.ledgerTag())),
+  ).length;
 }
 
 function destroy(world: World, droplet: Droplet): void {
