@@ -1,22 +1,15 @@
-import { loadSettings } from '../config/load.js';
 import { readHistory } from '../deploy/history.js';
 import type { HistoryInvocation } from './commands.js';
 import type { CliContext } from './context.js';
 import { EXIT } from './exit-codes.js';
 import { createOutput } from './output.js';
+import { settingsFor } from './settings-for.js';
 import { wire } from './wire.js';
 
 /** `do-deploy history ENVIRONMENT`. Gives the exit code. */
 export async function historyCommand(invocation: HistoryInvocation, context: CliContext): Promise<number> {
-  const { environment, config } = invocation;
-  const { cwd, env, stderr } = context;
-  const settings = loadSettings({
-    cwd,
-    env,
-    environment,
-    needs: 'fleet',
-    ...(config !== undefined && { configPath: config }),
-  });
+  const { stderr } = context;
+  const settings = settingsFor(invocation, context, 'fleet');
   const reporter = createOutput(context, invocation, settings.secrets);
   const { entries, unreachable } = await readHistory(wire(settings, reporter, invocation), settings);
   reporter.printHistory(entries);

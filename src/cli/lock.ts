@@ -1,5 +1,4 @@
 import { hostname, userInfo } from 'node:os';
-import { loadSettings } from '../config/load.js';
 import { describeHolder } from '../deploy/lease.js';
 import { breakLocks, type LockRow, readLocks } from '../deploy/locks.js';
 import { cleanText } from '../reporters/text.js';
@@ -8,20 +7,15 @@ import { confirm, mustConfirm } from './confirm.js';
 import type { CliContext } from './context.js';
 import { EXIT } from './exit-codes.js';
 import { createOutput } from './output.js';
+import { settingsFor } from './settings-for.js';
 import { whoDeploys } from './who.js';
 import { wire } from './wire.js';
 
 /** `do-deploy lock status|break ENVIRONMENT`. Gives the exit code. */
 export async function lockCommand(invocation: LockInvocation, context: CliContext): Promise<number> {
-  const { action, environment, config } = invocation;
-  const { cwd, env, stdout } = context;
-  const settings = loadSettings({
-    cwd,
-    env,
-    environment,
-    needs: 'fleet',
-    ...(config !== undefined && { configPath: config }),
-  });
+  const { action, environment } = invocation;
+  const { env, stdout } = context;
+  const settings = settingsFor(invocation, context, 'fleet');
   if (action === 'break' && mustConfirm({ confirm: true }, invocation, context)) {
     if (!(await confirm(`Stop whoever deploys to ${environment} at the moment?`, context))) return EXIT.interrupted;
   }
