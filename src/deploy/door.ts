@@ -130,6 +130,9 @@ export class DoorWatch {
 /** How much later than DigitalOcean shows a change its data plane may follow, where nothing can be heard of it; in ms. */
 export const EFFECT_LAG_MS = 5_000;
 
+/** How late a change may take effect that DigitalOcean was asked for and has not shown, in ms. */
+export const UNSHOWN_LAG_MS = 30_000;
+
 /** How late a balancer's check may come beyond its interval, in ms. */
 export function lateness(intervalMs: number): number {
   return 500 + intervalMs * 0.1;

@@ -43,7 +43,7 @@ export async function finish(
       } catch (error) {
         // The deploy itself is done: what stays behind is told, and removed by the next one.
         const reason = error instanceof Error ? error.message : String(error);
-        const message = `Old releases stay on ${site.host.name} until the next deploy: ${reason}.`;
+        const message = `Old releases stay on ${site.host.name} until the next deploy: ${reason.replace(/\.$/, '')}.`;
         reportTo(run.ports)({ type: 'notice', level: 'warning', message, droplet: site.host.name });
       }
     }),

@@ -36,6 +36,8 @@ export interface Situation {
   /** It was out when its turn came: left there by an earlier run, with whatever that run had made of it. */
   foundOut: boolean;
   examined: boolean;
+  /** As far as the last look, or the last step, told. */
+  healthy: boolean;
   previous?: string;
   failure?: Failure;
 }
@@ -70,7 +72,8 @@ export function stepsOf(course: Course, droplet: Situation, balanced: boolean): 
       if (droplet.rotation === 'in') return ['clear'];
       return ['health', 'probe', 'rejoin', 'settle', 'clear'];
     case 'abandon': {
-      const sickInRotation = balanced && droplet.rotation !== 'out' && droplet.failure?.blame === 'release';
+      const sickInRotation =
+        balanced && droplet.rotation !== 'out' && droplet.failure?.blame === 'release' && !droplet.healthy;
       return [...evidence, ...(sickInRotation ? ['leave' as const] : [])];
     }
     default:

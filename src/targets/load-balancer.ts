@@ -28,6 +28,8 @@ export class LoadBalancerTarget implements Target {
   readonly #balancer: LoadBalancer;
   readonly #ledger: LedgerTags;
   readonly #membership: Membership;
+  /** Droplets that have the balancer's tag, while DigitalOcean does not show them behind it yet. */
+  #coming: ReadonlySet<number> = new Set();
 
   constructor(cloud: Cloud, clock: Clock, balancer: LoadBalancer, ledger: LedgerTags, notices: readonly string[] = []) {
     this.#cloud = cloud;
@@ -51,6 +53,9 @@ export class LoadBalancerTarget implements Target {
       this.#cloud.listDroplets(),
     ]);
     const members = new Set(balancer.dropletIds);
+    const { tag } = this.#balancer;
+    const tagged = tag === undefined ? [] : droplets.filter((droplet) => droplet.tags.includes(tag));
+    this.#coming = new Set(tagged.map(({ id }) => id).filter((id) => !members.has(id)));
     const fleet = droplets.filter((droplet) => members.has(droplet.id) || this.#ledger.has(droplet));
     return {
       balancer,
@@ -64,8 +69,10 @@ export class LoadBalancerTarget implements Target {
     };
   }
 
-  leave(dropletId: number, before?: () => Promise<void>): Promise<void> {
-    return this.#settle(dropletId, 'out', before);
+  async leave(dropletId: number, before?: () => Promise<void>): Promise<'shown' | 'asked'> {
+    const coming = this.#coming.has(dropletId);
+    await this.#settle(dropletId, 'out', before);
+    return coming ? 'asked' : 'shown';
   }
 
   rejoin(dropletId: number, before?: () => Promise<void>): Promise<void> {

@@ -34,7 +34,9 @@ export class SingleDropletTarget implements Target {
     }
   }
 
-  async leave(): Promise<void> {}
+  async leave(): Promise<'shown'> {
+    return 'shown';
+  }
 
   async rejoin(): Promise<void> {}
 }

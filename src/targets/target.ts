@@ -25,7 +25,8 @@ export interface Target {
   /**
    * Out of rotation, read back; returns when DigitalOcean shows it. Throws CloudError or DeployError.
    * @param before asked before each try; what it throws ends them
+   * @returns `asked` where that shows nothing: the droplet was on its way in, by somebody else's change
    */
-  leave(dropletId: number, before?: () => Promise<void>): Promise<void>;
+  leave(dropletId: number, before?: () => Promise<void>): Promise<'shown' | 'asked'>;
   rejoin(dropletId: number, before?: () => Promise<void>): Promise<void>;
 }

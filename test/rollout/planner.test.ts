@@ -159,6 +159,17 @@ describe('when a droplet fails', () => {
     expect(walked.state.droplets[0]).toMatchObject({ course: 'given-up', inLedger: true });
   });
 
+  it('stays in rotation, healthy, where only its way out of the ledger fails after it went back', () => {
+    const walked = walk({}, fleetOf(3), (action) => {
+      if (action.kind !== 'step') return undefined;
+      const { droplet, step, towards } = action;
+      if (droplet === 1 && step === 'health' && towards === 'new') return { fail: released('health') };
+      return droplet === 1 && step === 'clear' ? { fail: accident('clear') } : undefined;
+    });
+    expect(walked.log.at(-1)).toBe('1 clear previous');
+    expect(walked.state.droplets[0]).toMatchObject({ course: 'given-up', rotation: 'in', inLedger: true });
+  });
+
   it('stays out where there is nothing to go back to', () => {
     const { previous: _, ...first } = aStarter(1);
     expect(courses(walk({}, [first, aStarter(2), aStarter(3)], once('1 probe', { fail: released('probe') })))[0]).toBe(

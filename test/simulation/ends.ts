@@ -45,7 +45,8 @@ function judgeRow(world: World, deployer: Deployer, row: StatusRow, release: str
   const droplet = world.droplets.get(row.id);
   if (droplet === undefined || droplet.destroyed || droplet.disturbed) return;
   // What was true when this run was done with it may be another run's business by now.
-  if (droplet.lock.holders.at(-1) !== deployer.name) return;
+  const { holders } = droplet.lock;
+  if (holders.slice(holders.indexOf(deployer.name)).some((name) => name !== deployer.name)) return;
   if (row.outcome === 'in progress') monitor.violation('d', `at the end ${row.name} is in progress`);
   monitor.tally(`row: ${row.outcome}`);
   if (row.outcome === 'reverted') monitor.tally(`reverted: ${world.story.policy.onFailure}`);

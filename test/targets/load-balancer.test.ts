@@ -128,6 +128,18 @@ describe('leaving and rejoining', () => {
     await expect(clock.run(target.leave(2))).rejects.toMatchObject({ code: 'change-not-shown', message });
   });
 
+  it('says so when a droplet was on its way in: that it is shown out proves nothing then', async () => {
+    const cloud = new FakeCloud(
+      [aBalancer({ tag: 'web', dropletIds: [1] })],
+      [aDroplet(1, { tags: ['web'] }), aDroplet(2, { tags: ['web', LEDGER_TAG] })],
+    );
+    const { target, clock } = targetOn(cloud);
+    await target.look();
+    const left = Promise.all([target.leave(1), target.leave(2)]);
+    cloud.balancers[0]?.dropletIds.pop();
+    expect(await clock.run(left)).toEqual(['shown', 'asked']);
+  });
+
   it('goes by the tag where a tag manages the membership', async () => {
     const cloud = new FakeCloud([aBalancer({ tag: 'web', dropletIds: [1] })], [aDroplet(1, { tags: ['web'] })]);
     const { target, clock } = targetOn(cloud);

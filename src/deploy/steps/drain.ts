@@ -1,7 +1,15 @@
 /** Waits until the balancer has let go of the droplet and the last connection has ended. */
 
 import type { StepContext } from '../context.js';
-import { type DoorWatch, doorPorts, EFFECT_LAG_MS, type Instrument, lateness, provingSilence } from '../door.js';
+import {
+  type DoorWatch,
+  doorPorts,
+  EFFECT_LAG_MS,
+  type Instrument,
+  lateness,
+  provingSilence,
+  UNSHOWN_LAG_MS,
+} from '../door.js';
 import type { Site } from '../site.js';
 import { listen, lookAtSite } from '../watch-door.js';
 
@@ -14,8 +22,11 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
   const { drainTimeoutMs } = run.settings.rollout;
   const interval = (run.target.healthCheck?.intervalSeconds ?? 0) * 1_000;
   await lookAtSite(site, run.settings.app);
+  // An earlier change may still be about to take effect: then connections begin before they end.
+  const lag = site.leaving?.how === 'asked' ? UNSHOWN_LAG_MS : EFFECT_LAG_MS;
   if (doorPorts(site.containers, run.target.ports).length === 0) {
     // Nobody listens: whether the balancer has let go cannot be heard, and nothing can be cut.
+    if (site.leaving?.how === 'asked') await clock.sleep(lag, run.signal);
     return 'nothing to drain';
   }
 
@@ -23,7 +34,7 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
   // Listened to while the droplet was in rotation, and nothing heard: this instrument does not show the balancer.
   const instrument = site.heard === false ? 'none' : watch.instrument;
   if (instrument === 'none') {
-    const told = await drainByTime(run, Math.max(interval + lateness(interval), EFFECT_LAG_MS));
+    const told = await drainByTime(run, Math.max(interval + lateness(interval), lag));
     if (!run.signal.aborted) site.leaving = { how: 'let go', at: clock.now() };
     return told;
   }
@@ -31,7 +42,7 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
   // To a sick droplet the balancer sends no traffic, only its checks: then silence proves less.
   const sick = site.containers.some(({ health }) => health === 'unhealthy');
   const silence = provingSilence(instrument, sick ? 0 : (site.rateBefore ?? 0), interval);
-  const letGo = await balancerLetsGo(site, run, watch, silence, drainTimeoutMs + interval);
+  const letGo = await balancerLetsGo(site, run, watch, { silence, lag, timeout: drainTimeoutMs + interval });
   if (letGo) site.leaving = { how: 'let go', at: clock.now() };
   // What DigitalOcean showed has not taken effect: when it will is as unknown as before it was shown.
   else if (!run.signal.aborted) site.leaving = { how: 'asked', at: clock.now() };
@@ -43,19 +54,17 @@ async function balancerLetsGo(
   site: Site,
   run: StepContext,
   watch: DoorWatch,
-  silenceMs: number,
-  timeoutMs: number,
+  ms: { silence: number; lag: number; timeout: number },
 ): Promise<boolean> {
   const { clock } = run.ports;
   const began = clock.now();
   const silentBefore = watch.silentMs;
-  // Nothing heard yet: an earlier change may still be about to take effect, and then connections begin before they end.
-  const listenMs = silenceMs + EFFECT_LAG_MS;
-  const left = () => (watch.arrivals > 0 ? silenceMs - watch.silentMs : listenMs - (watch.silentMs - silentBefore));
+  const listenMs = ms.silence + ms.lag;
+  const left = () => (watch.arrivals > 0 ? ms.silence - watch.silentMs : listenMs - (watch.silentMs - silentBefore));
   while (left() > 0) {
-    if (run.signal.aborted || clock.now() - began >= Math.max(timeoutMs, listenMs)) return false;
-    run.progress(`waiting for ${Math.round(silenceMs / 100) / 10} s without a new connection`);
-    await clock.sleep(Math.min(Math.max(READ_EVERY_MS, silenceMs / READS), left()), run.signal);
+    if (run.signal.aborted || clock.now() - began >= Math.max(ms.timeout, listenMs)) return false;
+    run.progress(`waiting for ${Math.round(ms.silence / 100) / 10} s without a new connection`);
+    await clock.sleep(Math.min(Math.max(READ_EVERY_MS, ms.silence / READS), left()), run.signal);
     await listen(site, run.target, clock);
   }
   return true;

@@ -5,6 +5,6 @@ import type { Site } from '../site.js';
 export async function leaveRotation(site: Site, run: StepContext): Promise<undefined> {
   const { clock } = run.ports;
   site.leaving = { how: 'asked', at: clock.now() };
-  await run.target.leave(site.droplet.id, () => run.lease.ensure(site.droplet.id));
-  site.leaving = { how: 'shown', at: clock.now() };
+  const how = await run.target.leave(site.droplet.id, () => run.lease.ensure(site.droplet.id));
+  site.leaving = { how, at: clock.now() };
 }

@@ -5,7 +5,7 @@
 import { DeployError } from '../../errors.js';
 import { judgeHealth, restartedSince } from '../../rollout/health.js';
 import type { StepContext } from '../context.js';
-import { checksWithin, doorPorts, EFFECT_LAG_MS } from '../door.js';
+import { checksWithin, doorPorts, EFFECT_LAG_MS, UNSHOWN_LAG_MS } from '../door.js';
 import type { Site } from '../site.js';
 import { listen, lookAtSite } from '../watch-door.js';
 import { sinceThen, unhealthy } from './health.js';
@@ -19,8 +19,6 @@ const LATER_BY = 0.05;
 const WATCH_ALONE_MS = 3_000;
 /** How much later than its interval the balancer's first check may come: the API's answer comes before the effect. */
 const EFFECT_WITHIN_MS = 60_000;
-/** How late a change may take effect that DigitalOcean was asked for and has not shown: its answer was an error. */
-const UNSHOWN_LAG_MS = 30_000;
 
 export async function settle(site: Site, run: StepContext): Promise<string | undefined> {
   const { clock } = run.ports;
