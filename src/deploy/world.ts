@@ -19,10 +19,10 @@ const MOST_CHECKS = 3;
 /** What was found before the slowest answer came is asked again after so long, in ms. */
 const FRESH_MS = 5_000;
 
-/** Undefined: it could not be asked. `restartedMsAgo`: of a container that has restarted since it was last seen. */
+/** Undefined: it could not be asked. `recoveredMsAgo`: since a container restarted by itself, or a check failed. */
 interface Wellness {
   well: boolean | undefined;
-  restartedMsAgo?: number;
+  recoveredMsAgo?: number;
 }
 
 /**
@@ -74,7 +74,7 @@ async function lookAt(run: Run, site: Site): Promise<Wellness> {
     const at = run.ports.clock.now();
     const watched = run.target.healthCheck !== undefined && at - (site.watchedAt ?? 0) < FRESH_MS;
     const look = watched ? undefined : containersNow(run, site);
-    const [probed, now] = await Promise.all([probeUntilSure(run, site), look]);
+    const [{ probed, failures }, now] = await Promise.all([probeUntilSure(run, site), look]);
     site.watchedAt = at;
     if (probed?.passed === false) return { well: false };
     if (probed === undefined) {
@@ -82,8 +82,10 @@ async function lookAt(run: Run, site: Site): Promise<Wellness> {
       return { well: well && judgeHealth(site.services, site.containers, now).kind === 'healthy' };
     }
     site.wellSince ??= run.ports.clock.now();
+    // It may have been sick until now: then the balancer, too, has yet to see it well.
+    if (failures > 0) return { well: true, recoveredMsAgo: 0 };
     if (now === undefined || restartedSince(before, site.containers) === undefined) return { well: true };
-    return { well: true, restartedMsAgo: now - Math.max(...site.containers.map(({ startedAt }) => startedAt)) };
+    return { well: true, recoveredMsAgo: now - Math.max(...site.containers.map(({ startedAt }) => startedAt)) };
   } catch (error) {
     if (error instanceof ShellError) return { well: undefined };
     throw error;
@@ -91,11 +93,14 @@ async function lookAt(run: Run, site: Site): Promise<Wellness> {
 }
 
 /** One failed check is no illness: for the balancer neither. */
-async function probeUntilSure({ target, ports }: Run, site: Site): Promise<ProbeResult | undefined> {
+async function probeUntilSure(
+  { target, ports }: Run,
+  site: Site,
+): Promise<{ probed: ProbeResult | undefined; failures: number }> {
   const most = Math.min(MOST_CHECKS, target.healthCheck?.unhealthyThreshold ?? 1);
-  for (let made = 1; ; made += 1) {
-    const result = await probeOnce(site, target);
-    if (result === undefined || result.passed || made >= most) return result;
+  for (let failures = 0; ; failures += 1) {
+    const probed = await probeOnce(site, target);
+    if (probed === undefined || probed.passed || failures + 1 >= most) return { probed, failures };
     await ports.clock.sleep(AGAIN_AFTER_MS);
   }
 }
@@ -120,9 +125,9 @@ function youngFor(
   const check = target.healthCheck;
   if (check === undefined || wellness?.well !== true || member?.rotation !== 'in') return 0;
   const needed = checksWithin(check.healthyThreshold + 1, check.intervalSeconds * 1_000);
-  const sinceRestart = wellness.restartedMsAgo ?? Number.POSITIVE_INFINITY;
+  const sinceRecovery = wellness.recoveredMsAgo ?? Number.POSITIVE_INFINITY;
   const sinceSeen = member.inLedger
     ? ports.clock.now() - (site.wellSince ?? 0) - EFFECT_LAG_MS
     : Number.POSITIVE_INFINITY;
-  return Math.max(0, needed - Math.min(sinceRestart, sinceSeen));
+  return Math.max(0, needed - Math.min(sinceRecovery, sinceSeen));
 }

@@ -44,6 +44,7 @@ function befall(world: World, droplet: Droplet, { kind, forMs }: Happening): voi
       if (world.balancer === undefined) return;
       const newcomer = world.addDroplet('legacy', false);
       newcomer.disturbed = true;
+      newcomer.joined = true;
       if (world.balancer.tag !== undefined) newcomer.tags.add(world.balancer.tag);
       changeMembership(world, newcomer, 'in');
       return;

@@ -119,7 +119,7 @@ export class Monitor {
         (other) =>
           other.id !== droplet.id &&
           (this.#serves(other) ||
-            (other.disturbed && world.isMember(other) && world.answers(other, world.time)) ||
+            (other.joined && world.isMember(other) && world.answers(other, world.time)) ||
             (batch.trulyServing.has(other.id) && !batch.left.has(other.id))),
       );
       // One that the batch itself has brought in may go again: that leaves things as they were.

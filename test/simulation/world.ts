@@ -52,6 +52,8 @@ export interface Droplet {
   dockerDownUntil: number;
   /** Somebody outside the story changed it: what then becomes of it is not do-deploy's doing. */
   disturbed: boolean;
+  /** Somebody else has put it behind the balancer. */
+  joined?: boolean;
   /** What the monitor remembers of it; in the world's own sequence. */
   seen: Seen;
 }
