@@ -48,6 +48,9 @@ export interface Droplet {
   vpcId?: string;
 }
 
+/** Asked just before each try of a change, also after a long wait for a busy balancer; what it throws ends the tries. */
+export type BeforeChange = () => Promise<void>;
+
 /**
  * DigitalOcean's API. Reads are retried by the adapter. A change is tried once unless it certainly was not applied
  * (busy balancer, 429, connection refused): the caller reads back, and repeats if it must. All throw CloudError.
@@ -58,12 +61,12 @@ export interface Cloud {
   /** All droplets of the account (every page), or those with the tag. */
   listDroplets(filter?: { tag?: string }): Promise<Droplet[]>;
   getDroplet(id: number): Promise<Droplet>;
-  addDroplets(loadBalancerId: string, dropletIds: number[]): Promise<void>;
-  removeDroplets(loadBalancerId: string, dropletIds: number[]): Promise<void>;
+  addDroplets(loadBalancerId: string, dropletIds: number[], before?: BeforeChange): Promise<void>;
+  removeDroplets(loadBalancerId: string, dropletIds: number[], before?: BeforeChange): Promise<void>;
   /** Creates the tag; does nothing when it exists. */
   createTag(tag: string): Promise<void>;
-  tagDroplets(tag: string, dropletIds: number[]): Promise<void>;
-  untagDroplets(tag: string, dropletIds: number[]): Promise<void>;
+  tagDroplets(tag: string, dropletIds: number[], before?: BeforeChange): Promise<void>;
+  untagDroplets(tag: string, dropletIds: number[], before?: BeforeChange): Promise<void>;
   /** Names of the firewalls that apply to droplets with this tag. */
   firewallsWithTag(tag: string): Promise<string[]>;
 }

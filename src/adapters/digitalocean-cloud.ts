@@ -4,7 +4,7 @@
  */
 import type { Secret } from '../config/secret.js';
 import { CloudError } from '../errors.js';
-import type { Clock, Cloud } from '../ports.js';
+import type { BeforeChange, Clock, Cloud } from '../ports.js';
 import {
   dropletAnswer,
   dropletsPage,
@@ -35,7 +35,12 @@ export interface DigitalOceanOptions {
 export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
   const api = new DigitalOceanApi({ requestTimeoutMs: 15_000, busyTimeoutMs: 180_000, ...options });
 
-  async function changeMembership(method: 'POST' | 'DELETE', id: string, dropletIds: number[]): Promise<void> {
+  async function changeMembership(
+    method: 'POST' | 'DELETE',
+    id: string,
+    dropletIds: number[],
+    before?: BeforeChange,
+  ): Promise<void> {
     checkLoadBalancerId(id);
     dropletIds.forEach(checkDropletId);
     if (dropletIds.length === 0) return;
@@ -54,10 +59,16 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
       ({ loadBalancer }) =>
         adds ? loadBalancer.addDropletsToLoadBalancer(request) : loadBalancer.removeDropletsFromLoadBalancer(request),
       noContent,
+      before,
     );
   }
 
-  async function changeTag(method: 'POST' | 'DELETE', name: string, dropletIds: number[]): Promise<void> {
+  async function changeTag(
+    method: 'POST' | 'DELETE',
+    name: string,
+    dropletIds: number[],
+    before?: BeforeChange,
+  ): Promise<void> {
     checkTag(name);
     dropletIds.forEach(checkDropletId);
     if (dropletIds.length === 0) return;
@@ -72,7 +83,12 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
     };
     const resources = dropletIds.map((id) => ({ resource_id: String(id), resource_type: 'droplet' as const }));
     const request = { tag_name: name, resources };
-    await api.request(call, ({ tag }) => (tags ? tag.tagResources(request) : tag.untagResources(request)), noContent);
+    await api.request(
+      call,
+      ({ tag }) => (tags ? tag.tagResources(request) : tag.untagResources(request)),
+      noContent,
+      before,
+    );
   }
 
   return {
@@ -120,8 +136,8 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
       );
     },
 
-    addDroplets: (id, dropletIds) => changeMembership('POST', id, dropletIds),
-    removeDroplets: (id, dropletIds) => changeMembership('DELETE', id, dropletIds),
+    addDroplets: (id, dropletIds, before) => changeMembership('POST', id, dropletIds, before),
+    removeDroplets: (id, dropletIds, before) => changeMembership('DELETE', id, dropletIds, before),
 
     async createTag(name) {
       checkTag(name);
@@ -146,8 +162,8 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
       }
     },
 
-    tagDroplets: (name, dropletIds) => changeTag('POST', name, dropletIds),
-    untagDroplets: (name, dropletIds) => changeTag('DELETE', name, dropletIds),
+    tagDroplets: (name, dropletIds, before) => changeTag('POST', name, dropletIds, before),
+    untagDroplets: (name, dropletIds, before) => changeTag('DELETE', name, dropletIds, before),
 
     async firewallsWithTag(tag) {
       checkTag(tag);

@@ -3,7 +3,7 @@
  * leaves and removed after it has settled, so that any later run, from any machine, sees a droplet that a crash left out.
  */
 import { CloudError, DeployError } from '../errors.js';
-import type { Cloud, Droplet } from '../ports.js';
+import type { BeforeChange, Cloud, Droplet } from '../ports.js';
 
 export class Ledger {
   readonly tag: string;
@@ -47,20 +47,21 @@ export class Ledger {
    * Repeatable: tagging twice is tagging once. A lost answer is read back.
    * @param before asked before each try; what it throws ends them
    */
-  async write(dropletId: number, before?: () => Promise<void>): Promise<void> {
+  async write(dropletId: number, before?: BeforeChange): Promise<void> {
     await this.#change(dropletId, true, before);
   }
 
-  async clear(dropletId: number, before?: () => Promise<void>): Promise<void> {
+  async clear(dropletId: number, before?: BeforeChange): Promise<void> {
     await this.#change(dropletId, false, before);
   }
 
-  async #change(dropletId: number, out: boolean, before = async () => {}): Promise<void> {
+  async #change(dropletId: number, out: boolean, before?: BeforeChange): Promise<void> {
     const call = () =>
-      out ? this.#cloud.tagDroplets(this.tag, [dropletId]) : this.#cloud.untagDroplets(this.tag, [dropletId]);
+      out
+        ? this.#cloud.tagDroplets(this.tag, [dropletId], before)
+        : this.#cloud.untagDroplets(this.tag, [dropletId], before);
     // Two tries: the second is for an answer that was lost, or a tag that somebody deleted meanwhile.
     for (let attempt = 1; ; attempt += 1) {
-      await before();
       try {
         return await call();
       } catch (error) {

@@ -42,8 +42,11 @@ const STEPS = {
   clear: clearOut,
 } as const;
 
-/** Steps that change something: each asks for the lease first. */
-const CHANGES: ReadonlySet<PlannedStep> = new Set(['record', 'leave', 'switch', 'rejoin', 'clear']);
+/**
+ * Steps that change something: each asks for the lease first. So does the probe: to another run that listens at the door
+ * by then it would look like the balancer.
+ */
+const UNDER_LEASE: ReadonlySet<PlannedStep> = new Set(['record', 'leave', 'switch', 'probe', 'rejoin', 'clear']);
 
 /** After so long it is told again that a step waits for the same, in ms. */
 const STILL_WAITING_MS = 2_000;
@@ -202,7 +205,7 @@ class Orchestrator {
     const context = this.#contextOf(action, droplet);
     this.#report({ type: 'step-started', droplet, step, ...(context.release && { release: context.release.id }) });
     try {
-      if (CHANGES.has(step)) await this.#run.lease.ensure(action.droplet);
+      if (UNDER_LEASE.has(step)) await this.#run.lease.ensure(action.droplet);
       const detail = step === 'evidence' ? await this.#examine(site, context) : await STEPS[step](site, context);
       this.#report({ type: 'step-finished', droplet, step, ms: clock.now() - started, ...(detail && { detail }) });
       return { kind: 'done', droplet: action.droplet };

@@ -1,5 +1,5 @@
 /** Droplets behind a load balancer that holds them by id (at most ten), or by a tag (any number). */
-import type { Clock, Cloud, Droplet, LoadBalancer } from '../ports.js';
+import type { BeforeChange, Clock, Cloud, Droplet, LoadBalancer } from '../ports.js';
 import type { Rotation } from '../rollout/model.js';
 import { coalesced } from './coalesced.js';
 import { settleChange } from './settle-change.js';
@@ -11,7 +11,7 @@ interface LedgerTags {
 
 /** How a droplet is in or out: its id in the balancer's list, or the balancer's tag on it. */
 interface Membership {
-  change(dropletId: number, wanted: 'in' | 'out'): Promise<void>;
+  change(dropletId: number, wanted: 'in' | 'out', before?: BeforeChange): Promise<void>;
   /** Whether DigitalOcean shows the droplet in, and the balancer has no change under way. */
   look(dropletId: number, wanted: 'in' | 'out'): Promise<{ shown: boolean; balancerStatus: string }>;
 }
@@ -69,24 +69,21 @@ export class LoadBalancerTarget implements Target {
     };
   }
 
-  async leave(dropletId: number, before?: () => Promise<void>): Promise<'shown' | 'asked'> {
+  async leave(dropletId: number, before?: BeforeChange): Promise<'shown' | 'asked'> {
     const coming = this.#coming.has(dropletId);
     await this.#settle(dropletId, 'out', before);
     return coming ? 'asked' : 'shown';
   }
 
-  rejoin(dropletId: number, before?: () => Promise<void>): Promise<void> {
+  rejoin(dropletId: number, before?: BeforeChange): Promise<void> {
     return this.#settle(dropletId, 'in', before);
   }
 
-  async #settle(dropletId: number, wanted: 'in' | 'out', before = async () => {}): Promise<void> {
+  async #settle(dropletId: number, wanted: 'in' | 'out', before?: BeforeChange): Promise<void> {
     await settleChange(
       {
         what: `droplet ${dropletId} ${wanted === 'in' ? 'into' : 'out of'} ${this.description}`,
-        apply: async () => {
-          await before();
-          await this.#membership.change(dropletId, wanted);
-        },
+        apply: () => this.#membership.change(dropletId, wanted, before),
         look: () => this.#membership.look(dropletId, wanted),
       },
       this.#clock,
@@ -98,8 +95,8 @@ function memberById(cloud: Cloud, id: string): Membership {
   // The droplets of a batch wait for the same balancer.
   const balancerNow = coalesced(() => cloud.getLoadBalancer(id));
   return {
-    change: (dropletId, wanted) =>
-      wanted === 'in' ? cloud.addDroplets(id, [dropletId]) : cloud.removeDroplets(id, [dropletId]),
+    change: (dropletId, wanted, before) =>
+      wanted === 'in' ? cloud.addDroplets(id, [dropletId], before) : cloud.removeDroplets(id, [dropletId], before),
     look: async (dropletId, wanted) => {
       const { status, dropletIds } = await balancerNow();
       const shown = status === 'active' && dropletIds.includes(dropletId) === (wanted === 'in');
@@ -111,7 +108,7 @@ function memberById(cloud: Cloud, id: string): Membership {
 function memberByTag(cloud: Cloud, id: string, tag: string): Membership {
   return {
     ...memberById(cloud, id),
-    change: (dropletId, wanted) =>
-      wanted === 'in' ? cloud.tagDroplets(tag, [dropletId]) : cloud.untagDroplets(tag, [dropletId]),
+    change: (dropletId, wanted, before) =>
+      wanted === 'in' ? cloud.tagDroplets(tag, [dropletId], before) : cloud.untagDroplets(tag, [dropletId], before),
   };
 }

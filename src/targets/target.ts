@@ -1,5 +1,5 @@
 /** Where an environment's droplets come from, and how one leaves and rejoins rotation. */
-import type { Droplet, HealthCheck, LoadBalancer } from '../ports.js';
+import type { BeforeChange, Droplet, HealthCheck, LoadBalancer } from '../ports.js';
 import type { Rotation } from '../rollout/model.js';
 
 /** The droplets and their rotation at one moment. */
@@ -27,6 +27,6 @@ export interface Target {
    * @param before asked before each try; what it throws ends them
    * @returns `asked` where that shows nothing: the droplet was on its way in, by somebody else's change
    */
-  leave(dropletId: number, before?: () => Promise<void>): Promise<'shown' | 'asked'>;
-  rejoin(dropletId: number, before?: () => Promise<void>): Promise<void>;
+  leave(dropletId: number, before?: BeforeChange): Promise<'shown' | 'asked'>;
+  rejoin(dropletId: number, before?: BeforeChange): Promise<void>;
 }

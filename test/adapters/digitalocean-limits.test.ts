@@ -131,6 +131,18 @@ describe('a busy balancer', () => {
     expect(ms).toBeGreaterThan(busyTimeoutMs - 8_000);
   });
 
+  it('is not waited for by a run that may change nothing any more: that is asked before every try', async () => {
+    api().delete(path).times(2).reply(403, BUSY);
+    const { cloud, clock, traces } = cloudOn();
+    let asked = 0;
+    const before = async () => {
+      asked += 1;
+      if (asked === 3) throw new Error('the lock is lost');
+    };
+    await expect(clock.run(cloud.removeDroplets(LB_ID, [1], before))).rejects.toThrow('the lock is lost');
+    expect(traces).toHaveLength(2);
+  });
+
   it('is unknown when the try after the wait loses its answer', async () => {
     api().delete(path).reply(403, BUSY);
     api()

@@ -116,7 +116,7 @@ export const MUTATIONS: Mutation[] = [
     text: '    if (site === undefined || this.#held.has(dropletId)) return;',
     instead: '    return;',
     breaks: ['e'],
-    seeds: [1787, 3017],
+    seeds: [61879, 95251, 143007, 199246, 287951, 449323, 25632, 472858],
   },
   {
     name: 'a failed droplet is done',

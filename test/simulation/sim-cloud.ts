@@ -3,7 +3,7 @@
  * have been repeated, and what still fails comes as the CloudError that the adapter would throw.
  */
 import { CloudError } from '../../src/errors.js';
-import type { Cloud, Droplet as CloudDroplet, LoadBalancer } from '../../src/ports.js';
+import type { BeforeChange, Cloud, Droplet as CloudDroplet, LoadBalancer } from '../../src/ports.js';
 import { changeMembership } from './data-plane.js';
 import { type Deployer, never, type Trouble } from './deployer.js';
 import { BALANCER_PORT } from './project.js';
@@ -70,12 +70,12 @@ export class SimCloud implements Cloud {
     return this.#read('firewalls', () => []);
   }
 
-  addDroplets(id: string, dropletIds: number[]): Promise<void> {
-    return this.#change('add', true, () => this.#changeById(id, dropletIds, 'in'));
+  addDroplets(id: string, dropletIds: number[], before?: BeforeChange): Promise<void> {
+    return this.#change('add', before, () => this.#changeById(id, dropletIds, 'in'));
   }
 
-  removeDroplets(id: string, dropletIds: number[]): Promise<void> {
-    return this.#change('remove', true, () => this.#changeById(id, dropletIds, 'out'));
+  removeDroplets(id: string, dropletIds: number[], before?: BeforeChange): Promise<void> {
+    return this.#change('remove', before, () => this.#changeById(id, dropletIds, 'out'));
   }
 
   #changeById(id: string, dropletIds: readonly number[], wanted: 'in' | 'out'): void {
@@ -100,17 +100,17 @@ export class SimCloud implements Cloud {
   }
 
   createTag(tag: string): Promise<void> {
-    return this.#change('create-tag', false, () => {
+    return this.#change('create-tag', undefined, () => {
       this.#world.tags.add(tag);
     });
   }
 
-  tagDroplets(tag: string, dropletIds: number[]): Promise<void> {
-    return this.#change(this.#callFor(tag, 'tag'), false, () => this.#tagAll(tag, dropletIds, true));
+  tagDroplets(tag: string, dropletIds: number[], before?: BeforeChange): Promise<void> {
+    return this.#change(this.#callFor(tag, 'tag'), before, () => this.#tagAll(tag, dropletIds, true));
   }
 
-  untagDroplets(tag: string, dropletIds: number[]): Promise<void> {
-    return this.#change(this.#callFor(tag, 'untag'), false, () => this.#tagAll(tag, dropletIds, false));
+  untagDroplets(tag: string, dropletIds: number[], before?: BeforeChange): Promise<void> {
+    return this.#change(this.#callFor(tag, 'untag'), before, () => this.#tagAll(tag, dropletIds, false));
   }
 
   /** With a balancer that goes by a tag, tagging is adding. */
@@ -150,9 +150,11 @@ export class SimCloud implements Cloud {
     return value;
   }
 
-  async #change(call: string, ofBalancer: boolean, apply: () => void): Promise<void> {
+  async #change(call: string, before: BeforeChange | undefined, apply: () => void): Promise<void> {
     const { deployer } = this;
     const world = this.#world;
+    const ofBalancer = call === 'add' || call === 'remove';
+    await before?.();
     const trouble = await this.#set(call);
     if (trouble?.kind === 'crash') {
       if (trouble.applied) attempt(apply);
@@ -168,6 +170,7 @@ export class SimCloud implements Cloud {
     while (ofBalancer && balancer?.tag === undefined && balancer !== undefined && balancer.settledAt > world.time) {
       if (world.time - started > 180_000) throw failure(['busy'], 0, 'not-applied');
       await deployer.wait(Math.min(1_000, balancer.settledAt - world.time + 1));
+      await before?.();
     }
     if (trouble?.kind === 'maybe' || trouble?.kind === 'fails') {
       if (trouble.applied) attempt(apply);

@@ -1,6 +1,6 @@
 /** A DigitalOcean in memory, for tests of what talks to the Cloud port: it does what it is told, or fails as it is told. */
 import { CloudError } from '../../src/errors.js';
-import type { Cloud, Droplet, LoadBalancer } from '../../src/ports.js';
+import type { BeforeChange, Cloud, Droplet, LoadBalancer } from '../../src/ports.js';
 
 export function aBalancer(overrides: Partial<LoadBalancer> = {}): LoadBalancer {
   return {
@@ -81,13 +81,15 @@ export class FakeCloud implements Cloud {
     return this.#call('getDroplet', [id], () => structuredClone(this.#droplet(id)));
   }
 
-  async addDroplets(id: string, dropletIds: number[]) {
+  async addDroplets(id: string, dropletIds: number[], before?: BeforeChange) {
+    await before?.();
     return this.#call('addDroplets', dropletIds, () =>
       this.#member(id, (ids) => [...ids.filter((one) => !dropletIds.includes(one)), ...dropletIds]),
     );
   }
 
-  async removeDroplets(id: string, dropletIds: number[]) {
+  async removeDroplets(id: string, dropletIds: number[], before?: BeforeChange) {
+    await before?.();
     return this.#call('removeDroplets', dropletIds, () =>
       this.#member(id, (ids) => ids.filter((one) => !dropletIds.includes(one))),
     );
@@ -97,14 +99,16 @@ export class FakeCloud implements Cloud {
     return this.#call('createTag', [tag], () => void this.tags.add(tag));
   }
 
-  async tagDroplets(tag: string, dropletIds: number[]) {
+  async tagDroplets(tag: string, dropletIds: number[], before?: BeforeChange) {
+    await before?.();
     return this.#call('tagDroplets', [tag, ...dropletIds], () => {
       if (!this.tags.has(tag)) throw new CloudError('not-found', 'not-applied', 'no such tag');
       for (const id of dropletIds) this.#droplet(id).tags.push(tag);
     });
   }
 
-  async untagDroplets(tag: string, dropletIds: number[]) {
+  async untagDroplets(tag: string, dropletIds: number[], before?: BeforeChange) {
+    await before?.();
     return this.#call('untagDroplets', [tag, ...dropletIds], () => {
       for (const id of dropletIds) {
         const droplet = this.#droplet(id);

@@ -1,7 +1,7 @@
 import type { createApiClient } from 'dots-wrapper';
 import type { z } from 'zod';
 import type { Secret } from '../../config/secret.js';
-import type { Clock } from '../../ports.js';
+import type { BeforeChange, Clock } from '../../ports.js';
 import type { Page } from './answers.js';
 import { RequestBudget } from './budget.js';
 import type { Answer, Call } from './call.js';
@@ -43,9 +43,14 @@ export class DigitalOceanApi {
     this.#bounds = retryBounds(options.busyTimeoutMs);
   }
 
-  /** Sends the call, and reads its answer's body by the schema. Throws only CloudError. */
-  request<T>(call: Call, send: (client: Client) => Promise<Answer>, schema: z.ZodType<T>): Promise<T> {
-    return withRetries(() => this.#attempt(call, send, schema), this.#options.clock, this.#bounds);
+  /** Sends the call, and reads its answer's body by the schema. Throws CloudError, or what `before` throws. */
+  request<T>(
+    call: Call,
+    send: (client: Client) => Promise<Answer>,
+    schema: z.ZodType<T>,
+    before?: BeforeChange,
+  ): Promise<T> {
+    return withRetries(() => this.#attempt(call, send, schema, before), this.#options.clock, this.#bounds);
   }
 
   /** All items of a list. One that moved to the next page between two requests counts once. */
@@ -68,10 +73,16 @@ export class DigitalOceanApi {
     throw invalidAnswer('its pages have no end', this.#context(call)).error;
   }
 
-  async #attempt<T>(call: Call, send: (client: Client) => Promise<Answer>, schema: z.ZodType<T>): Promise<T> {
+  async #attempt<T>(
+    call: Call,
+    send: (client: Client) => Promise<Answer>,
+    schema: z.ZodType<T>,
+    before?: BeforeChange,
+  ): Promise<T> {
     const { clock, requestTimeoutMs } = this.#options;
     const client = await this.#connect();
     await this.#budget.spend();
+    await before?.();
     const started = clock.now();
     let end = 'failed';
     try {
