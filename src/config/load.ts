@@ -110,6 +110,10 @@ function resolveSettings(
     {
       compose: entriesOf(merged.compose?.files ?? DEFAULTS.compose, composePath),
       files: entriesOf(merged.files ?? DEFAULTS.files, ['files']),
+      prepare:
+        merged.prepare === undefined
+          ? undefined
+          : { entry: merged.prepare, place: placeOf(project, environment, ['prepare']) },
     },
     // Those that are here are still read, for the secrets in them.
     needs === undefined || needs === 'release' ? problems : new ProblemList(),

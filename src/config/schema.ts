@@ -310,6 +310,13 @@ const overridable = {
       examples: [['config/.env.common', 'config/.env.{environment}', 'config/nginx/']],
     })
     .optional(),
+  prepare: path('must be a path')
+    .meta({
+      description:
+        'A script of yours, run on each droplet in the folder of the release before its images are pulled or built, while every droplet serves. It may add files there. When it fails, nothing has changed. `{environment}` and `?` as above.',
+      examples: ['deploy/prepare.sh'],
+    })
+    .optional(),
   registry: registry.optional(),
   rollout: rollout.optional(),
   keep_releases: KEEP.form

@@ -66,6 +66,8 @@ export interface Settings {
   /** Env files (`.env*` among `files:`), for compose's interpolation; paths relative to `root`. */
   envFiles: string[];
   files: SourceFile[];
+  /** The script that prepares a release on a droplet, relative to `root`; it is among `files`. */
+  prepare?: string;
   /** Services with a `build:` are built on the droplets. */
   build?: boolean;
   registry?: { server: string; username: string; password: Secret };

@@ -15,6 +15,7 @@ export interface ReleaseFiles {
   composeFiles: string[];
   envFiles: string[];
   files: SourceFile[];
+  prepare?: string;
 }
 
 const START_UP = 'scripts/start-up.sh';
@@ -27,12 +28,13 @@ const PACKAGED_START_UP = fileURLToPath(new URL(`../../${START_UP}`, import.meta
  */
 export function collectFiles(
   project: { root: string; environment: string; hasFile: boolean; tree?: FileTree },
-  entries: { compose: FileEntry[]; files: FileEntry[] },
+  entries: { compose: FileEntry[]; files: FileEntry[]; prepare?: FileEntry | undefined },
   problems: ProblemList,
 ): ReleaseFiles {
   const collector = new Collector(project, problems);
-  const composeFiles = entries.compose.flatMap((entry) => collector.add(entry, 'file'));
+  const composeFiles = entries.compose.flatMap((entry) => collector.add(entry, 'compose file'));
   const listed = entries.files.flatMap((entry) => collector.add(entry, 'any'));
+  const [prepare] = entries.prepare === undefined ? [] : collector.add(entries.prepare, 'script');
   if (composeFiles.length === 0 && entries.compose.every(({ entry }) => entry.endsWith('?'))) {
     const place = entries.compose[0]?.place ?? project.root;
     problems.add(place, 'none of the compose files exists', 'create one, and list it without a ?');
@@ -41,6 +43,7 @@ export function collectFiles(
     composeFiles: [...new Set(composeFiles)],
     envFiles: [...new Set(listed.filter((path) => basename(path).startsWith('.env')))],
     files: collector.files(),
+    ...(prepare !== undefined && { prepare }),
   };
 }
 
@@ -87,7 +90,7 @@ class Collector {
   }
 
   /** Adds what an entry names. Gives the path of a file; nothing for a folder, or when it is missing. */
-  add({ entry, place }: FileEntry, kind: 'file' | 'any'): string[] {
+  add({ entry, place }: FileEntry, kind: 'compose file' | 'script' | 'any'): string[] {
     const optional = entry.endsWith('?');
     const written = (optional ? entry.slice(0, -1) : entry).replaceAll('{environment}', this.#environment);
     const fault = faultOfPath(written);
@@ -106,7 +109,7 @@ class Collector {
     } else if (found.kind === 'outside') {
       this.#problems.add(place, `${path} is a link to a place outside the project`, 'put the file itself there');
     } else if (found.kind === 'folder') {
-      if (kind === 'file') this.#problems.add(place, `${path} is a folder`, 'name the compose file in it');
+      if (kind !== 'any') this.#problems.add(place, `${path} is a folder`, `name the ${kind} in it`);
       else if (!written.endsWith('/')) this.#problems.add(place, `${path} is a folder`, `write ${path}/`);
       else this.#walk(path, found.real, place, new Set());
     } else if (written.endsWith('/')) {

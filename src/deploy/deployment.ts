@@ -64,6 +64,7 @@ async function draftRelease(ports: DeployPorts, options: DeployOptions, info: Re
     imageTag: options.imageTag,
     composeFiles: settings.composeFiles,
     envFiles: settings.envFiles,
+    ...(settings.prepare !== undefined && { prepare: settings.prepare }),
     files: await readFiles(settings.files, ports.files),
   };
   const createdAt = new Date(ports.clock.now()).toISOString();

@@ -35,6 +35,8 @@ export const releaseRecord = z.object({
   dirty: z.boolean().optional(),
   composeFiles: z.array(z.string()),
   envFiles: z.array(z.string()),
+  /** The script that prepares it on a droplet, one of its files. */
+  prepare: z.string().optional(),
   /** By service: the pinned reference that compose runs and the image's id (its config digest, the same everywhere). */
   images: z.record(
     z.string(),
@@ -70,6 +72,7 @@ export interface ReleaseDraft {
   dirty?: boolean | undefined;
   composeFiles: string[];
   envFiles: string[];
+  prepare?: string | undefined;
   files: ReleaseFile[];
   content: string;
 }
@@ -93,8 +96,17 @@ export async function readFiles(sources: readonly SourceFile[], files: LocalFile
 
 export function contentHash(draft: Omit<ReleaseDraft, 'id' | 'content' | 'createdAt' | 'createdBy'>): string {
   const files = draft.files.map(({ path, mode, sha256 }) => [path, mode, sha256]);
-  const { app, environment, imageTag, composeFiles, envFiles } = draft;
-  return sha256(JSON.stringify([app, environment, imageTag, composeFiles, envFiles, files]));
+  const { app, environment, imageTag, composeFiles, envFiles, prepare } = draft;
+  const parts = [
+    app,
+    environment,
+    imageTag,
+    composeFiles,
+    envFiles,
+    files,
+    ...(prepare === undefined ? [] : [prepare]),
+  ];
+  return sha256(JSON.stringify(parts));
 }
 
 export function identityHash(content: string, images: ReleaseRecord['images']): string {

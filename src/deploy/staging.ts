@@ -9,6 +9,7 @@ import type { Droplet } from '../ports.js';
 import type { StagingStep } from '../rollout/model.js';
 import { type DeployPorts, reportTo } from './context.js';
 import { areThose, buildImages, lastLine, pullByName, pullPinned } from './images.js';
+import { prepareRelease } from './prepare.js';
 import { imagesOverride, packFor, type ReleaseDraft, type ReleaseRecord, recordOf } from './release.js';
 import { type ComposeService, readComposeConfig } from './remote/compose-config.js';
 import { discardCommand, incomingPath, sealCommand, unpackCommand } from './remote/release-commands.js';
@@ -163,10 +164,11 @@ export async function stageAll(
   if (sites.length === 0) throw new DeployError('no-droplets', 'There is no droplet to deploy to.');
   try {
     const services = await uploadAll(ports, settings, draft, sites);
-    const brought = await inParallel(sites, async (site) => ({
-      pulled: await staged(ports, site.host.name, 'pull', () => pullByName(settings, draft, site, services)),
-      built: await buildOn(ports, settings, draft, site, services),
-    }));
+    const brought = await inParallel(sites, async (site) => {
+      await prepareOn(ports, draft, site);
+      const pulled = await staged(ports, site.host.name, 'pull', () => pullByName(settings, draft, site, services));
+      return { pulled, built: await buildOn(ports, settings, draft, site, services) };
+    });
     const builtBy = new Map(sites.map((site, index) => [site, brought[index]?.built ?? {}]));
     let record = recordAs(draft, services, { ...brought[0]?.pulled, ...brought[0]?.built }, sites);
     await inParallel(sites, async (site) => {
@@ -218,6 +220,7 @@ async function pullAndBuild(
   sites: readonly Site[],
 ): Promise<Map<Site, ReleaseRecord['images']>> {
   const built = await inParallel(sites, async (site) => {
+    await prepareOn(ports, draft, site);
     await staged(ports, site.host.name, 'pull', () => pullPinned(settings, draft, site, record));
     return [site, await buildOn(ports, settings, draft, site, services)] as const;
   });
@@ -226,6 +229,14 @@ async function pullAndBuild(
 
 async function discardAll({ app, id }: ReleaseDraft, sites: readonly Site[]): Promise<void> {
   await Promise.allSettled(sites.map((site) => site.connection.run(discardCommand(app, id))));
+}
+
+/** Runs the release's own script, where it has one. */
+async function prepareOn(ports: DeployPorts, draft: ReleaseDraft, site: Site): Promise<void> {
+  const { prepare } = draft;
+  if (prepare !== undefined) {
+    await staged(ports, site.host.name, 'prepare', () => prepareRelease(draft, prepare, site));
+  }
 }
 
 /** Builds what is to be built; every droplet has images of its own. */

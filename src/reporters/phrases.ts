@@ -11,6 +11,7 @@ export const STEP_PHRASES: Record<Step, { present: string; past: string }> = {
   check: { present: 'checking the droplet', past: 'checked the droplet' },
   upload: { present: 'uploading the files', past: 'uploaded the files' },
   pull: { present: 'pulling the images', past: 'pulled the images' },
+  prepare: { present: 'running the prepare script', past: 'ran the prepare script' },
   build: { present: 'building the images', past: 'built the images' },
   record: { present: 'recording it as out', past: 'recorded it as out' },
   leave: { present: 'leaving the balancer', past: 'left the balancer' },

@@ -19,7 +19,7 @@ export const ROLLING_STEPS = [
 export type RollingStep = (typeof ROLLING_STEPS)[number];
 
 /** Steps of staging: in parallel on all droplets, nothing leaves rotation. */
-export const STAGING_STEPS = ['connect', 'check', 'upload', 'pull', 'build'] as const;
+export const STAGING_STEPS = ['connect', 'check', 'upload', 'prepare', 'pull', 'build'] as const;
 export type StagingStep = (typeof STAGING_STEPS)[number];
 
 export type Step = StagingStep | RollingStep | 'evidence' | 'finish';

@@ -88,6 +88,19 @@ describe('the files of a release', () => {
     expect(filesOf(root)).toEqual(['config/linked/inside/a 644', 'config/linked/own 644']);
   });
 
+  it('hold the script that prepares a release, found like every other file', () => {
+    const settings = (...lines: string[]) =>
+      createProject({ ...COMPOSE, 'config/deploy.yml': deployYml(...lines), 'ops/p.sh*': '' });
+    expect(load(settings('files: []', 'prepare: ops/p.sh'))).toMatchObject({
+      prepare: 'ops/p.sh',
+      files: expect.arrayContaining([expect.objectContaining({ path: 'ops/p.sh', mode: 0o755 })]),
+    });
+    expect(load(settings('files: []', 'prepare: ops/none.sh?')).prepare).toBeUndefined();
+    expect(problemsOf(settings('files: []', 'prepare: ops/none.sh'))).toEqual([
+      'config/deploy.yml:4: ops/none.sh does not exist; create it, or write ops/none.sh? if it is optional',
+    ]);
+  });
+
   it.each([
     [['config/none'], 'config/none does not exist; create it, or write config/none? if it is optional'],
     [['config/.env.{environment}'], 'config/.env.test does not exist; cp config/.env.test.example config/.env.test'],

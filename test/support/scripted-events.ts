@@ -87,7 +87,7 @@ export function scriptedRollout(droplets = 3, failing = 0): DeployEvent[] {
   say({ type: 'phase-started', phase: 'lease' });
   say({ type: 'phase-started', phase: 'stage' });
   // Nothing is built.
-  for (const step of STAGING_STEPS.filter((one) => one !== 'build')) {
+  for (const step of STAGING_STEPS.filter((one) => one !== 'build' && one !== 'prepare')) {
     for (const { name } of rows) say({ type: 'step-started', droplet: name, step });
     ms += 900;
     for (const { name } of rows) say({ type: 'step-finished', droplet: name, step, ms: 900, ...detailOf(step) });

@@ -81,6 +81,25 @@ export function unpackCommand(
   );
 }
 
+/** Runs the release's own script in its folder: by its first line when it is executable, else by sh. */
+export function prepareCommand(draft: ReleaseDraft, script: string, timeoutMs: number): RemoteCommand {
+  const variables = { APP: draft.app, DEPLOY_ENV: draft.environment, IMAGE_TAG: draft.imageTag };
+  return command(
+    'prepare',
+    { app: draft.app, release: draft.id, script },
+    [
+      'set -eu',
+      `cd ${releaseFolder(draft.app, draft.id + PARTIAL)}`,
+      `export ${Object.entries(variables)
+        .map(([name, value]) => `${name}=${quote(value)}`)
+        .join(' ')}`,
+      `if [ -x ${quote(script)} ]; then exec ${quote(`./${script}`)} </dev/null; else exec sh ${quote(script)} </dev/null; fi`,
+    ],
+    // A script that is still running must not be started once more.
+    { timeoutMs, repeatable: false },
+  );
+}
+
 /**
  * Pulls the release's images and prints `docker image inspect` of them. With `pinned`, images.yml is written first and
  * exactly those digests are pulled. Exit code 77: the registry refused the login.
