@@ -75,7 +75,8 @@ async function lookAt(run: Run, site: Site): Promise<Wellness> {
     const watched = run.target.healthCheck !== undefined && at - (site.watchedAt ?? 0) < FRESH_MS;
     const look = watched ? undefined : containersNow(run, site);
     const [{ probed, failures }, now] = await Promise.all([probeUntilSure(run, site), look]);
-    site.watchedAt = at;
+    // Not from when it was asked: a Docker that is slow to answer would be asked again at once.
+    if (look !== undefined) site.watchedAt = run.ports.clock.now();
     if (probed?.passed === false) return { well: false };
     if (probed === undefined) {
       const well = now !== undefined && site.containers.length > 0;

@@ -55,12 +55,13 @@ function tightFloor(world: World, size: number): boolean {
 }
 
 /** Whether the story's release is good or bad beyond doubt. */
-function isClear({ story }: World): boolean {
-  const { image, onlyOn, policy } = story;
+function isClear(world: World): boolean {
+  const { image, onlyOn, policy } = world.story;
   switch (image.kind) {
     case 'good':
       return (
-        image.readyMs < policy.healthTimeoutMs / 2 || (image.readyMs > policy.healthTimeoutMs && onlyOn === undefined)
+        image.readyMs < policy.healthTimeoutMs / 2 ||
+        (image.readyMs > policy.healthTimeoutMs && onlyOn === undefined && !isProven(world))
       );
     case 'never-healthy':
     case 'wrong-answer':
@@ -69,6 +70,15 @@ function isClear({ story }: World): boolean {
     default:
       return false;
   }
+}
+
+/** What one run found too slow, a later one may have found ready. */
+function isProven(world: World): boolean {
+  return [...world.droplets.values()].some(({ disk }) => {
+    if (disk.state === undefined) return false;
+    const { release, phase } = JSON.parse(disk.state) as { release: string; phase: string };
+    return phase === 'verified' && disk.releases.get(release)?.record.imageTag !== 'v1';
+  });
 }
 
 export function judgeRecovery(world: World, recovery: Recovery, result: DeployResult | undefined): void {
