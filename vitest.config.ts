@@ -5,7 +5,8 @@ const report = process.env.DO_DEPLOY_TEST_REPORT;
 /** Whole rollouts, which are long, and the adapters, whose tests stand in for the network. */
 const ALONE = ['simulation', 'integration', 'adapters'].map((folder) => `test/${folder}/**/*.test.ts`);
 // The long ones have a command of their own: npm run test:matrix.
-const LONG = process.env.TEST_MATRIX === 'all' ? [] : ['test/**/*.long.test.ts'];
+const MATRIX = process.env.TEST_MATRIX === 'all';
+const LONG = MATRIX ? [] : ['test/**/*.long.test.ts'];
 
 /** Whole rollouts take longest. */
 class LongestFirst extends BaseSequencer {
@@ -23,8 +24,8 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 180_000,
     sequence: { shuffle: { files: false, tests: true }, sequencer: LongestFirst },
-    // For two cores: the integration tests mostly wait, and start processes of their own.
-    maxWorkers: 4,
+    // For two cores: tests mostly wait. The long ones each play several deploys at once, and start processes of their own.
+    maxWorkers: MATRIX ? 2 : 4,
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
     projects: [
       { extends: true, test: { name: 'alone', include: ALONE, exclude: LONG } },
