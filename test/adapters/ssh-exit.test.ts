@@ -1,40 +1,22 @@
 /** What only a process of its own can show: that it ends by itself, and what it has loaded. */
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
-import ts from 'typescript';
 import { expect, it } from 'vitest';
 import { makeKey, writeKey } from '../support/ssh-server.js';
 import { clientKey, startServer, temporaryFolder } from './ssh-fixture.js';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-
-/** The adapter in JavaScript, in a folder of its own: Node 20 runs no TypeScript. */
-function compileAdapter(): string {
-  const folder = temporaryFolder();
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-  const ssh = readdirSync(join(root, 'src/adapters/ssh')).map((file) => `adapters/ssh/${file}`);
-  const others = ['adapters/node-ssh-shell.ts', 'adapters/known-hosts.ts', 'adapters/system-clock.ts', 'errors.ts'];
-  for (const file of [...ssh, ...others]) {
-    const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
-    const { outputText } = ts.transpileModule(readFileSync(join(root, 'src', file), 'utf8'), { compilerOptions });
-    const path = join(folder, file.replace(/\.ts$/, '.js'));
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, outputText);
-  }
-  return folder;
-}
+/** The adapter in JavaScript: Node 20 runs no TypeScript. */
+const dist = new URL('../../dist', import.meta.url).href;
 
 const program = `
 import { createRequire } from 'node:module';
-import { createNodeSshShell } from './adapters/node-ssh-shell.js';
-import { systemClock } from './adapters/system-clock.js';
+import { createNodeSshShell } from '${dist}/adapters/node-ssh-shell.js';
+import { systemClock } from '${dist}/adapters/system-clock.js';
 
 const { good, stranger, port, closedPort, home } = JSON.parse(process.argv[2]);
-const loaded = () => Object.keys(createRequire(import.meta.url).cache).some((path) => path.includes('/ssh2/'));
+const loaded = () => Object.keys(createRequire('${dist}/').cache).some((path) => path.includes('/ssh2/'));
 const shell = (keyPath, port) => createNodeSshShell({
   settings: { user: 'root', port, keyPath, knownHostsPath: home + '/known_hosts', hostKeys: 'accept-new', address: 'public' },
   clock: systemClock,
@@ -65,8 +47,8 @@ it('leaves nothing behind that keeps the process running, and loads ssh2 only to
   const server = await startServer();
   const closed = await startServer();
   await closed.stop();
-  const folder = compileAdapter();
-  writeFileSync(join(folder, 'program.js'), program);
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'program.mjs'), program);
   const given = {
     good: writeKey(folder, clientKey, 'good'),
     stranger: writeKey(folder, makeKey(), 'stranger'),
@@ -74,7 +56,7 @@ it('leaves nothing behind that keeps the process running, and loads ssh2 only to
     closedPort: closed.port,
     home: folder,
   };
-  const child = spawn(process.execPath, [join(folder, 'program.js'), JSON.stringify(given)], {
+  const child = spawn(process.execPath, [join(folder, 'program.mjs'), JSON.stringify(given)], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = new Promise((done) => child.on('close', (code, signal) => done(signal ?? code)));

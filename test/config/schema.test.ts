@@ -65,6 +65,7 @@ describe('the configuration reference', () => {
           'config/.env.common': '',
           'config/.env.test': '',
           'config/nginx/nginx.conf': '',
+          'deploy/prepare.sh': '',
           '.ssh/id_ed25519': '',
           '.ssh/config': '',
           'config/deploy.yml': JSON.stringify(

@@ -1,6 +1,6 @@
 /** The rules on who may use what, and how to find out from source text. */
 import { posix } from 'node:path';
-import ts from 'typescript';
+import { parseSync } from 'vite';
 
 /** `type` imports leave no trace in the program; `lazy` ones are import() expressions. */
 type Kind = 'value' | 'type' | 'lazy';
@@ -120,68 +120,79 @@ function packageOf(specifier: string): string {
 const TIMERS = new Set(['setTimeout', 'setInterval', 'setImmediate']);
 const TIME_MODULES = new Set(['node:timers', 'node:timers/promises', 'node:perf_hooks']);
 
+/** A node of the syntax tree (ESTree), with what is asked of it here. */
+interface Node {
+  type: string;
+  start: number;
+  end: number;
+  [field: string]: unknown;
+}
+
 function factsOf(path: string, text: string): SourceFacts {
   const facts: SourceFacts = { imports: [], uses: new Set() };
-  const visit = (node: ts.Node) => {
-    const found = importOf(node);
+  const { program, errors } = parseSync(path, text);
+  if (errors[0]) throw new Error(`${path}: ${errors[0].message}`);
+  const textOf = (node: Node) => text.slice(node.start, node.end);
+  const visit = (node: Node, parent?: Node) => {
+    const found = importOf(node, textOf);
     if (found !== undefined) {
       facts.imports.push(found);
       if (TIME_MODULES.has(found.specifier)) facts.uses.add('the clock');
       if (found.specifier === 'node:process') facts.uses.add('process.env').add('process.exit');
     }
-    const use = useOf(node);
-    if (use !== undefined) facts.uses.add(use);
-    ts.forEachChild(node, visit);
+    for (const use of usesOf(node, parent, textOf)) facts.uses.add(use);
+    for (const child of Object.values(node).flat()) if (isNode(child)) visit(child, node);
   };
-  visit(ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true));
+  visit(program as unknown as Node);
   return facts;
 }
 
-function importOf(node: ts.Node): { specifier: string; kind: Kind } | undefined {
-  if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
-    return { specifier: node.moduleSpecifier.text, kind: isTypeOnly(node) ? 'type' : 'value' };
+function isNode(value: unknown): value is Node {
+  return typeof value === 'object' && value !== null && 'type' in value && 'start' in value;
+}
+
+function importOf(node: Node, textOf: (node: Node) => string): { specifier: string; kind: Kind } | undefined {
+  const { source } = node;
+  if (!isNode(source)) return undefined;
+  const specifier = typeof source.value === 'string' ? source.value : textOf(source).replace(/^`(.*)`$/, '$1');
+  switch (node.type) {
+    case 'ImportDeclaration':
+      return { specifier, kind: isTypeOnly(node) ? 'type' : 'value' };
+    case 'ExportNamedDeclaration':
+    case 'ExportAllDeclaration':
+      return { specifier, kind: node.exportKind === 'type' ? 'type' : 'value' };
+    case 'ImportExpression':
+      return { specifier, kind: 'lazy' };
+    case 'TSImportType':
+      return { specifier, kind: 'type' };
+    default:
+      return undefined;
   }
-  if (ts.isExportDeclaration(node) && node.moduleSpecifier && ts.isStringLiteral(node.moduleSpecifier)) {
-    return { specifier: node.moduleSpecifier.text, kind: node.isTypeOnly ? 'type' : 'value' };
-  }
-  const [argument] = ts.isCallExpression(node) ? node.arguments : [];
-  if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword && argument) {
-    return { specifier: ts.isStringLiteralLike(argument) ? argument.text : argument.getText(), kind: 'lazy' };
-  }
-  if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) && ts.isStringLiteral(node.argument.literal)) {
-    return { specifier: node.argument.literal.text, kind: 'type' };
-  }
-  return undefined;
 }
 
 /** `import type …`, or braces in which every name is a type. */
-function isTypeOnly({ importClause }: ts.ImportDeclaration): boolean {
-  if (importClause === undefined) return false;
-  if (importClause.isTypeOnly) return true;
-  const { name, namedBindings } = importClause;
-  return (
-    name === undefined &&
-    namedBindings !== undefined &&
-    ts.isNamedImports(namedBindings) &&
-    namedBindings.elements.length > 0 &&
-    namedBindings.elements.every((element) => element.isTypeOnly)
-  );
+function isTypeOnly({ importKind, specifiers }: Node): boolean {
+  if (importKind === 'type') return true;
+  const names = specifiers as Node[];
+  return names.length > 0 && names.every((name) => name.importKind === 'type');
 }
 
-function useOf(node: ts.Node): Capability | undefined {
-  if (ts.isPropertyAccessExpression(node)) return useOfMember(node.expression.getText(), node.name.text);
-  if (ts.isElementAccessExpression(node) && ts.isStringLiteral(node.argumentExpression)) {
-    return useOfMember(node.expression.getText(), node.argumentExpression.text);
+function usesOf(node: Node, parent: Node | undefined, textOf: (node: Node) => string): Capability[] {
+  const { type, object, property, id, init, callee } = node;
+  const found: (Capability | undefined)[] = [];
+  if (type === 'MemberExpression' && isNode(object) && isNode(property)) {
+    found.push(useOfMember(textOf(object), node.computed ? String(property.value) : textOf(property)));
   }
   // const { env } = process
-  if (ts.isBindingElement(node) && ts.isObjectBindingPattern(node.parent)) {
-    const { parent } = node.parent;
-    const from = ts.isVariableDeclaration(parent) ? parent.initializer?.getText() : undefined;
-    return from === undefined ? undefined : useOfMember(from, (node.propertyName ?? node.name).getText());
+  if (type === 'VariableDeclarator' && isNode(id) && id.type === 'ObjectPattern' && isNode(init)) {
+    const names = (id.properties as Node[]).flatMap(({ key }) => (isNode(key) ? textOf(key) : []));
+    found.push(...names.map((name) => useOfMember(textOf(init), name)));
   }
-  if (ts.isNewExpression(node) && node.expression.getText() === 'Date' && !node.arguments?.length) return 'the clock';
-  if (ts.isIdentifier(node) && TIMERS.has(node.text) && !isMemberName(node)) return 'the clock';
-  return undefined;
+  if (type === 'NewExpression' && isNode(callee) && textOf(callee) === 'Date') {
+    if ((node.arguments as Node[]).length === 0) found.push('the clock');
+  }
+  if (type === 'Identifier' && TIMERS.has(String(node.name)) && !isMemberName(node, parent)) found.push('the clock');
+  return found.filter((use) => use !== undefined);
 }
 
 function useOfMember(object: string, member: string): Capability | undefined {
@@ -193,11 +204,7 @@ function useOfMember(object: string, member: string): Capability | undefined {
 }
 
 /** `socket.setTimeout` is the socket's own. */
-function isMemberName(node: ts.Identifier): boolean {
-  const { parent } = node;
-  return (
-    (ts.isPropertyAccessExpression(parent) && parent.name === node) ||
-    ((ts.isPropertyAssignment(parent) || ts.isMethodDeclaration(parent) || ts.isPropertySignature(parent)) &&
-      parent.name === node)
-  );
+function isMemberName(node: Node, parent: Node | undefined): boolean {
+  if (parent === undefined || parent.computed) return false;
+  return parent.property === node || (parent.key === node && !parent.shorthand);
 }

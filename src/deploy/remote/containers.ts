@@ -31,11 +31,12 @@ export function lookAtContainers(app: string): RemoteCommand {
   // While Docker starts, its socket takes a connection that is never answered.
   const list = `timeout 10 ${listIds(app)}`;
   const wait = [
-    `back_by=$(($(date +%s) + ${DOCKER_BACK_WITHIN_SECONDS}))`,
-    `until ids=$(${list} 2>/dev/null); do`,
-    `  if [ "$(date +%s)" -ge $back_by ]; then ${list} >/dev/null; exit 1; fi`,
-    '  sleep 1',
-    'done',
+    `if ! ids=$(${list} 2>/dev/null); then`,
+    `  back_by=$(($(date +%s) + ${DOCKER_BACK_WITHIN_SECONDS}))`,
+    `  until sleep 1; ids=$(${list} 2>/dev/null); do`,
+    `    if [ "$(date +%s)" -ge $back_by ]; then ${list} >/dev/null; exit 1; fi`,
+    '  done',
+    'fi',
   ];
   return command('containers', { app }, ['set -u', ...wait, ...inspectIds], { timeoutMs: 75_000 });
 }

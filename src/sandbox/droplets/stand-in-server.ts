@@ -6,7 +6,8 @@ import type { Call, CallResult } from '../docker/cli/call.js';
 /**
  * Answers the client scripts in a droplet's `bin/`. Protocol: every field ends with a NUL. From the client: token,
  * command, working directory, standard input, number of arguments, arguments, number of variables, variables
- * (NAME=value). To the client: exit code, standard error, then standard output up to the end. A client that goes away
+ * (NAME=value). To the client: exit code, standard error, size of standard output in bytes, then standard output up to
+ * the end. A client that goes away
  * aborts its call.
  */
 export class StandInServer {
@@ -68,7 +69,7 @@ export class StandInServer {
       return;
     }
     const { code, stdout, stderr } = await this.#run({ ...request, signal });
-    socket.end(`${code}\0${stderr}\0${stdout}`);
+    socket.end(`${code}\0${stderr}\0${Buffer.byteLength(stdout)}\0${stdout}`);
   }
 }
 
