@@ -94,7 +94,7 @@ const START = Date.UTC(2026, 10, 21, 7, 45);
 const DAY = 86_400_000;
 
 export class World {
-  readonly clock = new VirtualClock({ start: START });
+  readonly clock = new VirtualClock({ start: START, promisesOnly: true });
   readonly monitor: Monitor;
   readonly droplets = new Map<number, Droplet>();
   readonly balancer: Balancer | undefined;
