@@ -2,8 +2,10 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const report = process.env.DO_DEPLOY_TEST_REPORT;
-/** Whole rollouts, which are long, and the adapters, whose tests stand in for the network. */
-const ALONE = ['simulation', 'integration', 'adapters'].map((folder) => `test/${folder}/**/*.test.ts`);
+/** Whole rollouts, which are long. */
+const ALONE = ['simulation', 'integration'].map((folder) => `test/${folder}/**/*.test.ts`);
+/** Theirs stand in for the network of the process they are in. */
+const ADAPTERS = ['test/adapters/**/*.test.ts'];
 // The long ones have a command of their own: npm run test:matrix.
 const MATRIX = process.env.TEST_MATRIX === 'all';
 const LONG = MATRIX ? [] : ['test/**/*.long.test.ts'];
@@ -29,10 +31,16 @@ export default defineConfig({
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
     projects: [
       { extends: true, test: { name: 'alone', include: ALONE, exclude: LONG } },
+      // Files share a process and what it has loaded: that saves a third of their time.
+      { extends: true, test: { name: 'adapters', include: ADAPTERS, isolate: false } },
       {
         extends: true,
-        // Files share a process and what it has loaded: that saves a third of their time.
-        test: { name: 'shared', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**', ...ALONE], isolate: false },
+        test: {
+          name: 'shared',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/e2e/**', ...ALONE, ...ADAPTERS],
+          isolate: false,
+        },
       },
     ],
   },

@@ -39,9 +39,14 @@ fi
 if ! [ -x "$compose" ]; then
   apt=$cache/apt
   mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/sources"
-  mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
-    sed -n 's/^URIs: *\(http[^ ]*\/debian\)\/\? *$/\1/p; s/^deb .*\(http[^ ]*\/debian\)\/\? .*$/\1/p' | sed -n 1p) || true
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:-http://deb.debian.org/debian} trixie main" \
+  # Where this machine gets its own packages from.
+  mirror=$(apt-get indextargets --format '$(REPO_URI) $(SUITE)' 'Origin: Debian' 'Created-By: Packages' |
+    sed -n '/security/d; s/ .*//; p; q')
+  if [ -z "$mirror" ]; then
+    echo "no Debian mirror is known here; run apt-get update" >&2
+    exit 1
+  fi
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" \
     >"$apt/sources/trixie.list"
   options=(-oDir::Etc::sourcelist=/dev/null "-oDir::Etc::sourceparts=$apt/sources" "-oDir::State::Lists=$apt/lists"
     "-oDir::Cache::archives=$apt/archives" -oAPT::Sandbox::User=root)

@@ -34,6 +34,8 @@ export interface LoadBalancer {
   targetPorts: number[];
   healthCheck: HealthCheck;
   proxyProtocol: boolean;
+  /** Each makes its own health checks. */
+  nodes: number;
   vpcId?: string;
 }
 

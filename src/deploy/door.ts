@@ -27,12 +27,16 @@ export function doorPorts(containers: readonly ContainerView[], balancerPorts: r
   return ports;
 }
 
+/** More than any number of checks that a balancer may want. */
+const MOST_HEARD = 100;
+
 /** Arrivals at the door, from readings taken one after the other. */
 export class DoorWatch {
   readonly #startedAt: number;
   #previous: DoorReading;
   #lastArrivalAt: number;
-  #firstArrivalAt: number | undefined;
+  /** When it was heard, and how many had come by then; the reading before was asked for at `after`. */
+  readonly #heard: { at: number; after: number; total: number }[] = [];
   #arrivals = 0;
   #at: number;
   #own = 0;
@@ -58,7 +62,7 @@ export class DoorWatch {
     this.#own = 0;
     if (arrived > 0) {
       this.#arrivals += arrived;
-      this.#firstArrivalAt ??= now;
+      if (this.#heard.length < MOST_HEARD) this.#heard.push({ at: now, after: this.#at, total: this.#arrivals });
       this.#lastArrivalAt = now;
     }
     if (this.#instrument === 'counters' && reading.counted === undefined) {
@@ -102,14 +106,27 @@ export class DoorWatch {
     return this.#arrivals;
   }
 
-  get firstArrivalAt(): number | undefined {
-    return this.#firstArrivalAt;
+  /**
+   * When an arrival was heard: the first, the second, …; undefined when so many have not come, or too many to remember.
+   * `after`: not before this time, by the reading before.
+   */
+  arrival(number: number): { at: number; after: number } | undefined {
+    return this.#heard.find(({ total }) => total >= number);
   }
 
   /** Connections a second since the watch began. */
   get rate(): number {
+    return this.#perSecond(this.#arrivals);
+  }
+
+  /** The highest rate that what was counted still speaks for (two standard deviations); 0 where nothing has come. */
+  get highestRate(): number {
+    return this.#perSecond(this.#arrivals + 2 * Math.sqrt(this.#arrivals));
+  }
+
+  #perSecond(count: number): number {
     const seconds = (this.#at - this.#startedAt) / 1_000;
-    return seconds > 0 ? this.#arrivals / seconds : 0;
+    return seconds > 0 ? count / seconds : 0;
   }
 
   get watchedMs(): number {

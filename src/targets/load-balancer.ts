@@ -21,6 +21,7 @@ export class LoadBalancerTarget implements Target {
   readonly healthCheck;
   readonly proxyProtocol;
   readonly overVpc: boolean;
+  readonly nodes: number;
   readonly ports: readonly number[];
   readonly notices: readonly string[];
   readonly #cloud: Cloud;
@@ -40,6 +41,7 @@ export class LoadBalancerTarget implements Target {
     this.healthCheck = balancer.healthCheck;
     this.proxyProtocol = balancer.proxyProtocol;
     this.overVpc = balancer.type === 'REGIONAL';
+    this.nodes = balancer.nodes;
     this.ports = [...new Set([...balancer.targetPorts, balancer.healthCheck.port])];
     this.notices = notices;
     this.#membership =

@@ -7,6 +7,7 @@ export class SingleDropletTarget implements Target {
   readonly description: string;
   readonly proxyProtocol = false;
   readonly overVpc = false;
+  readonly nodes = 0;
   readonly ports: readonly number[] = [];
   readonly notices: readonly string[] = [];
   readonly #cloud: Cloud;

@@ -16,6 +16,8 @@ export interface Target {
   readonly proxyProtocol: boolean;
   /** The balancer reaches droplets over the VPC, from private addresses; a network balancer keeps its clients' own. */
   readonly overVpc: boolean;
+  /** How many nodes the balancer has: each makes its own checks. */
+  readonly nodes: number;
   /** Ports on the droplets that the balancer reaches: its rules' targets and its health check's. */
   readonly ports: readonly number[];
   /** What the user should know before anything changes. */

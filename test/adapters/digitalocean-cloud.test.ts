@@ -48,9 +48,22 @@ describe('reading load balancers', () => {
         unhealthyThreshold: 3,
       },
       proxyProtocol: true,
+      nodes: 1,
       vpcId: 'c33931f2-a26a-4e61-b85c-4e95a2ec431b',
     });
     expect(traces).toEqual([`GET /v2/load_balancers/${LB_ID} 200`]);
+  });
+
+  it.each([
+    ['size_unit', { size_unit: 4, size: 'lb-small' }, 4],
+    ['the size that it had before', { size_unit: undefined, size: 'lb-medium' }, 3],
+    ['neither, where the answer lacks both', { size_unit: undefined }, 1],
+  ])('knows how many nodes a balancer has by %s', async (_, fields, nodes) => {
+    api()
+      .get(`/v2/load_balancers/${LB_ID}`)
+      .reply(200, { load_balancer: loadBalancerBody(fields) });
+    const { cloud, clock } = cloudOn();
+    expect(await clock.run(cloud.getLoadBalancer(LB_ID))).toMatchObject({ nodes });
   });
 
   it('knows a balancer by tag, a tcp check without path, and fractions of seconds', async () => {

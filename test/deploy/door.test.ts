@@ -17,7 +17,27 @@ describe('a watch at the door', () => {
     const watch = new DoorWatch(counted(10), 0);
     watch.add(counted(13), 1_000);
     watch.add(counted(13), 4_000);
-    expect([watch.arrivals, watch.firstArrivalAt, watch.silentMs, watch.rate]).toEqual([3, 1_000, 3_000, 0.75]);
+    expect([watch.arrivals, watch.silentMs, watch.rate]).toEqual([3, 3_000, 0.75]);
+  });
+
+  it('knows when the first came, and when so many had come: not before the reading before', () => {
+    const watch = new DoorWatch(counted(0), 0);
+    watch.add(counted(0), 1_050, 1_000);
+    watch.add(counted(1), 1_550, 1_500);
+    watch.add(counted(3), 3_550, 3_500);
+    expect([1, 2, 3, 4].map((number) => watch.arrival(number))).toEqual([
+      { at: 1_550, after: 1_000, total: 1 },
+      { at: 3_550, after: 1_500, total: 3 },
+      { at: 3_550, after: 1_500, total: 3 },
+      undefined,
+    ]);
+  });
+
+  it('allows for chance in a short time', () => {
+    const watch = new DoorWatch(counted(0), 0);
+    expect(watch.highestRate).toBe(0);
+    watch.add(counted(4), 500, 500);
+    expect([watch.rate, watch.highestRate]).toEqual([8, 16]);
   });
 
   it('starts again at zero with a new container', () => {

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { dividedFleet } from './divided-fleet.js';
 import { addEnvironments, edit, expectRefusal, refusing } from './refusal.js';
 
-const divided = dividedFleet({ quiet: {}, sick: {} });
+const divided = dividedFleet({ quiet: { droplets: 1 }, sick: {} });
 const { refused, refusedBySecond } = refusing(divided);
 beforeAll(() => addEnvironments(divided, { lost: { load_balancer: 'lb-quite' } }));
 

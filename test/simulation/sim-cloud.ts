@@ -50,6 +50,7 @@ export class SimCloud implements Cloud {
         targetPorts: [BALANCER_PORT],
         healthCheck: { ...balancer.check },
         proxyProtocol: false,
+        nodes: 1,
       },
     ];
   }

@@ -22,6 +22,7 @@ export function aBalancer(overrides: Partial<LoadBalancer> = {}): LoadBalancer {
       unhealthyThreshold: 5,
     },
     proxyProtocol: false,
+    nodes: 1,
     ...overrides,
   };
 }

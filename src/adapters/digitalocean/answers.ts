@@ -44,6 +44,9 @@ const healthCheck = z
     }),
   );
 
+/** Of balancers from before `size_unit`. */
+const NODES_OF_SIZE: Record<string, number> = { 'lb-small': 1, 'lb-medium': 3, 'lb-large': 6 };
+
 const loadBalancer = z
   .object({
     id: z.string().min(1),
@@ -58,6 +61,8 @@ const loadBalancer = z
     forwarding_rules: z.array(z.object({ target_port: port })).nullish(),
     health_check: healthCheck.nullish(),
     enable_proxy_protocol: z.boolean().nullish(),
+    size_unit: z.number().int().positive().nullish(),
+    size: text,
     vpc_uuid: text,
   })
   .refine((answer) => answer.droplet_ids !== undefined || answer.type === 'GLOBAL', {
@@ -78,6 +83,7 @@ const loadBalancer = z
       targetPorts: [...ports].sort((a, b) => a - b),
       healthCheck: answer.health_check ?? healthCheck.parse({}),
       proxyProtocol: answer.enable_proxy_protocol ?? false,
+      nodes: answer.size_unit ?? NODES_OF_SIZE[answer.size] ?? 1,
       ...(answer.vpc_uuid && { vpcId: answer.vpc_uuid }),
     };
   });

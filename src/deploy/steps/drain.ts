@@ -41,7 +41,9 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
 
   // To a sick droplet the balancer sends no traffic, only its checks: then silence proves less.
   const sick = site.containers.some(({ health }) => health === 'unhealthy');
-  const silence = provingSilence(instrument, sick ? 0 : (site.rateBefore ?? 0), interval);
+  // Every node of the balancer lets go by itself, and brings its part of the connections.
+  const rate = sick ? 0 : (site.rateBefore ?? 0) / Math.max(1, run.target.nodes);
+  const silence = provingSilence(instrument, rate, interval);
   const letGo = await balancerLetsGo(site, run, watch, { silence, lag, timeout: drainTimeoutMs + interval });
   if (letGo) site.leaving = { how: 'let go', at: clock.now() };
   // What DigitalOcean showed has not taken effect: when it will is as unknown as before it was shown.

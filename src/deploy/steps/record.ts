@@ -7,8 +7,8 @@ import { markOutCommand } from '../remote/release-commands.js';
 import type { Site } from '../site.js';
 import { heard, listen, lookAtSite, readDoorOf } from '../watch-door.js';
 
-/** The rate just before leaving is measured over at least this. */
-const RATE_WINDOW_MS = 500;
+/** The rate just before leaving is measured over at least this; with the calls of this step it is mostly over. */
+const RATE_WINDOW_MS = 300;
 
 export async function recordOut(site: Site, run: StepContext): Promise<string | undefined> {
   const { clock } = run.ports;
@@ -26,8 +26,9 @@ export async function recordOut(site: Site, run: StepContext): Promise<string | 
   const reading = await readDoorOf(site, run.target);
   recent.add(reading, clock.now());
   const watch = heard(site, reading, clock.now(), asked);
-  // The lower one, so that neither a burst now nor a busy hour before shortens the silence that is waited for.
-  site.rateBefore = Math.min(recent.rate, watch.rate || recent.rate);
+  // The lower one, so that neither a burst now nor a busy hour before shortens the silence that is waited for; but so
+  // short a time shows fewer connections than usual by mere chance.
+  site.rateBefore = watch.rate > 0 ? Math.min(recent.highestRate, watch.rate) : recent.rate;
   await hearTheBalancer(site, run);
   site.heard = site.door !== undefined && site.door.arrivals > 0;
   return undefined;

@@ -19,6 +19,8 @@ const LATER_BY = 0.05;
 const WATCH_ALONE_MS = 3_000;
 /** How much later than its interval the balancer's first check may come: the API's answer comes before the effect. */
 const EFFECT_WITHIN_MS = 60_000;
+/** How long after its arrival a check has been answered and counted. (One that takes longer keeps the last probe, too.) */
+const ANSWERED_WITHIN_MS = 300;
 
 export async function settle(site: Site, run: StepContext): Promise<string | undefined> {
   const { clock } = run.ports;
@@ -74,7 +76,7 @@ async function remaining(
   if (check === undefined) return { ms: started + WATCH_ALONE_MS - clock.now(), detail: 'watching it run' };
   const interval = check.intervalSeconds * 1_000;
   // Heard often enough, only time is missing.
-  const heard = site.door !== undefined && site.door.arrivals >= check.healthyThreshold;
+  const heard = site.door !== undefined && site.door.arrival(check.healthyThreshold) !== undefined;
   const watch = site.door === undefined || heard ? site.door : await listen(site, run.target, clock);
   const readable =
     watch !== undefined && watch.instrument !== 'none' && doorPorts(site.containers, run.target.ports).length > 0;
@@ -82,22 +84,28 @@ async function remaining(
     const wholeMs = checksWithin(check.healthyThreshold, interval) + EFFECT_LAG_MS;
     return { ms: started + wholeMs - clock.now(), detail: 'giving the balancer time for its checks' };
   }
-  const { firstArrivalAt, arrivals } = watch;
-  if (firstArrivalAt === undefined || arrivals < check.healthyThreshold) {
+  const first = watch.arrival(1);
+  const last = watch.arrival(check.healthyThreshold);
+  if (first === undefined || last === undefined) {
     const patience = EFFECT_WITHIN_MS + check.healthyThreshold * interval;
     if (clock.now() - started > patience) {
       if (site.heard) throw silent(site, run);
       const unheard = 'the balancer could not be heard at the door; it was given time for its checks';
       return { ms: 0, detail: unheard, unheard };
     }
-    const detail = firstArrivalAt === undefined ? 'waiting for the balancer’s first check' : 'the balancer is checking';
+    const detail = first === undefined ? 'waiting for the balancer’s first check' : 'the balancer is checking';
     return { ms: interval, detail };
   }
+  // Each of several nodes checks by itself, and the last one begins up to an interval after the first.
+  const checks = check.healthyThreshold - (run.target.nodes > 1 ? 0 : 1);
   // Of the first check it must be known that it is none of before: the balancer was heard to let go, or it was long ago.
   const { how, at } = site.leaving ?? { how: 'let go', at: 0 };
   const lag = { asked: UNSHOWN_LAG_MS, shown: EFFECT_LAG_MS, 'let go': 0 }[how];
-  const first = watch.startedAt >= at + lag ? firstArrivalAt : Math.max(firstArrivalAt, started + lag + interval);
-  const sure = first + checksWithin(check.healthyThreshold - 1, interval);
+  const known = watch.startedAt >= at + lag;
+  const sure = known
+    ? // Heard, each of them, and not from somebody else in a quick row.
+      Math.max(last.at + ANSWERED_WITHIN_MS, first.after + checks * interval)
+    : Math.max(first.at, started + lag + interval) + checksWithin(checks, interval);
   return { ms: sure - clock.now(), detail: 'the balancer is checking' };
 }
 

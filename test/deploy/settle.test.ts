@@ -1,0 +1,63 @@
+/** When a droplet that has rejoined counts as served: by what is heard at its door. */
+import { expect, it } from 'vitest';
+import type { StepContext } from '../../src/deploy/context.js';
+import { DoorWatch } from '../../src/deploy/door.js';
+import { readContainers } from '../../src/deploy/remote/containers.js';
+import type { Site } from '../../src/deploy/site.js';
+import { settle } from '../../src/deploy/steps/settle.js';
+import type { RemoteCommand } from '../../src/ports.js';
+import { VirtualClock } from '../support/virtual-clock.js';
+
+const INTERVAL_SECONDS = 10;
+/** The probe at the end is counted at the door, too. */
+const PROBE = 1;
+
+it.each([
+  ['one node: as soon as so many checks have come', 1, [4_000, 14_000, 24_000], 24_000],
+  ['several nodes: those of the last one, which begins an interval later', 3, [4_000, 5_000, 6_000, 14_000], 34_000],
+  ['somebody else in a quick row: not before the checks can have come', 1, [4_000, 4_100, 4_200], 24_000],
+])('%s', async (_, nodes, arrivals, served) => {
+  const clock = new VirtualClock({ start: 0 });
+  let probes = 0;
+  const probe = async () => {
+    probes += PROBE;
+    return { passed: true, detail: 'HTTP 200', status: 200, ms: 3 };
+  };
+  const run = async ({ name }: RemoteCommand) => {
+    const came = arrivals.filter((at) => at <= clock.now()).length + probes;
+    return { code: 0, stderr: '', stdout: name === 'door' ? `readable\nrule 80 ${came}\n` : containers };
+  };
+  const site = {
+    droplet: { privateAddress: '10.0.0.1' },
+    host: { name: 'web-1' },
+    connection: { run, probe },
+    containers: readContainers(containers).containers,
+    services: [{ name: 'web', image: 'web', replicas: 1, checked: false }],
+    door: new DoorWatch({ counted: 0, established: 0, peers: new Set(), strangers: new Set() }, 0),
+  } as unknown as Site;
+  const healthCheck = { protocol: 'http', port: 80, path: '/', timeoutSeconds: 5, healthyThreshold: 3 };
+  const context = {
+    ports: { clock },
+    settings: { app: 'shop', rollout: { healthTimeoutMs: 60_000 } },
+    target: { ports: [80], nodes, overVpc: true, healthCheck: { ...healthCheck, intervalSeconds: INTERVAL_SECONDS } },
+    progress: () => {},
+  } as unknown as StepContext;
+
+  expect(await clock.run(settle(site, context))).toBeUndefined();
+  // It is looked at about twelve times in an interval, and a moment is left for the answer.
+  expect(clock.now()).toBeGreaterThanOrEqual(served - (INTERVAL_SECONDS * 1_000) / 12);
+  expect(clock.now()).toBeLessThan(served + 2_000);
+});
+
+const containers = `now 1000
+${JSON.stringify([
+  {
+    Id: 'c1',
+    Image: 'sha256:1',
+    RestartCount: 0,
+    State: { Status: 'running', OOMKilled: false, ExitCode: 0, Error: '', Pid: 7, StartedAt: '1970-01-01T00:00:00Z' },
+    Config: { Image: 'web', Labels: { 'com.docker.compose.service': 'web' } },
+    HostConfig: { RestartPolicy: { Name: 'no' }, NetworkMode: 'shop_default' },
+    NetworkSettings: { Ports: { '80/tcp': [{ HostPort: '80' }] } },
+  },
+])}`;
