@@ -18,8 +18,11 @@ export interface BatchKnowledge {
 export class Knowledge {
   /** Members at the last answer of GET, and when (in the world's sequence). */
   members: { ids: Set<number>; at: number } | undefined;
-  /** The last answer of the balancer's check on each droplet; `passed` is undefined when none came. */
-  readonly probes = new Map<number, { passed: boolean | undefined; at: number }>();
+  /**
+   * The last answer of the balancer's check on each droplet; `passed` is undefined when none came. `served`: the droplet
+   * did so in truth when it was asked, whatever became of it while the answer was on its way.
+   */
+  readonly probes = new Map<number, { passed: boolean | undefined; served: boolean; at: number }>();
   /** Its last change of anything. */
   lastChange = 0;
   batch: BatchKnowledge | undefined;

@@ -74,12 +74,18 @@ export class Monitor {
   }
 
   /** e, and nothing after the run has ended. */
-  #changes(deployer: Deployer, droplet: Droplet, what: string): void {
+  #changes(deployer: Deployer, droplet: Droplet, what: string, heldWhenSent = false): void {
     const world = this.#world;
     deployer.knowledge.lastChange = world.next();
-    if (deployer.finished.length > 0) this.violation('e', `${deployer.name}: ${what} on ${droplet.name} after its end`);
     const holder = lockProcess(world, droplet)?.deployer.name;
     const last = droplet.lock.holders.at(-1);
+    if (heldWhenSent && last !== deployer.name) {
+      // Nobody can recall a request to DigitalOcean that was on its way when the lock was lost.
+      this.tally(`late: ${what}`);
+      droplet.disturbed = true;
+      return;
+    }
+    if (deployer.finished.length > 0) this.violation('e', `${deployer.name}: ${what} on ${droplet.name} after its end`);
     if (holder !== undefined && holder !== deployer.name) {
       this.violation('e', `${deployer.name}: ${what} on ${droplet.name}, while ${holder} holds the lease`);
     } else if (last !== deployer.name) {
@@ -87,10 +93,11 @@ export class Monitor {
     }
   }
 
-  membershipChanges(deployer: Deployer, droplet: Droplet, wanted: 'in' | 'out'): void {
+  /** @param heldWhenSent it held the droplet's lease when it sent the request */
+  membershipChanges(deployer: Deployer, droplet: Droplet, wanted: 'in' | 'out', heldWhenSent: boolean): void {
     const world = this.#world;
     advance(world, droplet, world.time);
-    this.#changes(deployer, droplet, wanted === 'in' ? 'rejoin' : 'leave');
+    this.#changes(deployer, droplet, wanted === 'in' ? 'rejoin' : 'leave', heldWhenSent);
     if (wanted === 'out') this.#leaves(deployer, droplet);
     else this.#rejoins(droplet);
   }
@@ -118,19 +125,19 @@ export class Monitor {
       const remain = [...world.droplets.values()].some(
         (other) =>
           other.id !== droplet.id &&
-          (this.#serves(other) ||
+          (this.serves(other) ||
             (other.joined && world.isMember(other) && world.answers(other, world.time)) ||
             (batch.trulyServing.has(other.id) && !batch.left.has(other.id))),
       );
       // One that the batch itself has brought in may go again: that leaves things as they were.
-      if (batch.trulyServing.has(droplet.id) && this.#serves(droplet) && !remain)
+      if (batch.trulyServing.has(droplet.id) && this.serves(droplet) && !remain)
         this.violation('a', `${droplet.name} leaves, and nobody serves`);
     }
     batch.left.add(droplet.id);
   }
 
   /** In truth, now. */
-  #serves(droplet: Droplet): boolean {
+  serves(droplet: Droplet): boolean {
     const world = this.#world;
     advance(world, droplet, world.time);
     return droplet.plane.up && world.isMember(droplet) && world.answers(droplet, world.time);
@@ -177,10 +184,10 @@ export class Monitor {
     }
   }
 
-  ledgerChanges(deployer: Deployer, droplet: Droplet, out: boolean): void {
+  ledgerChanges(deployer: Deployer, droplet: Droplet, out: boolean, heldWhenSent: boolean): void {
     const world = this.#world;
     const tag = out ? 'the ledger’s tag' : 'the end of the ledger’s tag';
-    this.#changes(deployer, droplet, tag);
+    this.#changes(deployer, droplet, tag, heldWhenSent);
     if (out) return;
     advance(world, droplet, world.time);
     const { plane, seen, disk } = droplet;
@@ -240,7 +247,7 @@ export class Monitor {
       if (fresh && members.ids.has(id) && probe.passed) serving.add(id);
       if (fresh && members.ids.has(id) && probe.passed === undefined) unasked.add(id);
       const droplet = world.droplets.get(id);
-      if (droplet && this.#serves(droplet)) trulyServing.add(id);
+      if (droplet && (this.serves(droplet) || (fresh && probe.served))) trulyServing.add(id);
     }
     // Whoever is neither behind the balancer nor in the ledger has been taken out of the fleet by somebody else.
     const fleet = [...deployer.knowledge.fleet].filter((id) => {

@@ -6,6 +6,7 @@ import { CloudError } from '../../src/errors.js';
 import type { BeforeChange, Cloud, Droplet as CloudDroplet, LoadBalancer } from '../../src/ports.js';
 import { changeMembership } from './data-plane.js';
 import { type Deployer, never, type Trouble } from './deployer.js';
+import { lockProcess } from './lock.js';
 import { BALANCER_PORT } from './project.js';
 import type { Droplet, World } from './world.js';
 
@@ -72,14 +73,14 @@ export class SimCloud implements Cloud {
   }
 
   addDroplets(id: string, dropletIds: number[], before?: BeforeChange): Promise<void> {
-    return this.#change('add', before, () => this.#changeById(id, dropletIds, 'in'));
+    return this.#change('add', before, (held) => this.#changeById(id, dropletIds, 'in', held));
   }
 
   removeDroplets(id: string, dropletIds: number[], before?: BeforeChange): Promise<void> {
-    return this.#change('remove', before, () => this.#changeById(id, dropletIds, 'out'));
+    return this.#change('remove', before, (held) => this.#changeById(id, dropletIds, 'out', held));
   }
 
-  #changeById(id: string, dropletIds: readonly number[], wanted: 'in' | 'out'): void {
+  #changeById(id: string, dropletIds: readonly number[], wanted: 'in' | 'out', held: Held): void {
     const { balancer, story } = this.#world;
     if (balancer === undefined || balancer.id !== id) throw notFound(`load balancer ${id}`);
     if (balancer.tag !== undefined) throw new CloudError('unprocessable', 'not-applied', 'It is managed by a tag.');
@@ -90,13 +91,13 @@ export class SimCloud implements Cloud {
         ? new CloudError('unprocessable', 'not-applied', 'The droplet is in the load balancer already.')
         : notFound('the droplet in the load balancer');
     }
-    for (const droplet of droplets) this.#move(droplet, wanted);
+    for (const droplet of droplets) this.#move(droplet, wanted, held);
   }
 
-  #move(droplet: Droplet, wanted: 'in' | 'out'): void {
+  #move(droplet: Droplet, wanted: 'in' | 'out', held: Held): void {
     const world = this.#world;
     if (world.isMember(droplet) === (wanted === 'in')) return;
-    world.monitor.membershipChanges(this.deployer, droplet, wanted);
+    world.monitor.membershipChanges(this.deployer, droplet, wanted, held.has(droplet.id));
     changeMembership(world, droplet, wanted);
   }
 
@@ -107,11 +108,11 @@ export class SimCloud implements Cloud {
   }
 
   tagDroplets(tag: string, dropletIds: number[], before?: BeforeChange): Promise<void> {
-    return this.#change(this.#callFor(tag, 'tag'), before, () => this.#tagAll(tag, dropletIds, true));
+    return this.#change(this.#callFor(tag, 'tag'), before, (held) => this.#tagAll(tag, dropletIds, true, held));
   }
 
   untagDroplets(tag: string, dropletIds: number[], before?: BeforeChange): Promise<void> {
-    return this.#change(this.#callFor(tag, 'untag'), before, () => this.#tagAll(tag, dropletIds, false));
+    return this.#change(this.#callFor(tag, 'untag'), before, (held) => this.#tagAll(tag, dropletIds, false, held));
   }
 
   /** With a balancer that goes by a tag, tagging is adding. */
@@ -120,13 +121,13 @@ export class SimCloud implements Cloud {
     return call === 'tag' ? 'add' : 'remove';
   }
 
-  #tagAll(tag: string, dropletIds: readonly number[], on: boolean): void {
+  #tagAll(tag: string, dropletIds: readonly number[], on: boolean, held: Held): void {
     const world = this.#world;
     if (!world.tags.has(tag)) throw notFound(`the tag ${tag}`);
     for (const droplet of dropletIds.map((id) => this.#droplet(id))) {
       if (droplet.tags.has(tag) === on) continue;
-      if (tag === world.balancer?.tag) this.#move(droplet, on ? 'in' : 'out');
-      else world.monitor.ledgerChanges(this.deployer, droplet, on);
+      if (tag === world.balancer?.tag) this.#move(droplet, on ? 'in' : 'out', held);
+      else world.monitor.ledgerChanges(this.deployer, droplet, on, held.has(droplet.id));
       if (on) droplet.tags.add(tag);
       else droplet.tags.delete(tag);
     }
@@ -151,11 +152,13 @@ export class SimCloud implements Cloud {
     return value;
   }
 
-  async #change(call: string, before: BeforeChange | undefined, apply: () => void): Promise<void> {
+  async #change(call: string, before: BeforeChange | undefined, change: (held: Held) => void): Promise<void> {
     const { deployer } = this;
     const world = this.#world;
     const ofBalancer = call === 'add' || call === 'remove';
     await before?.();
+    let held = this.#held();
+    const apply = () => change(held);
     const trouble = await this.#set(call);
     if (trouble?.kind === 'crash') {
       if (trouble.applied) attempt(apply);
@@ -172,6 +175,7 @@ export class SimCloud implements Cloud {
       if (world.time - started > 180_000) throw failure(['busy'], 0, 'not-applied');
       await deployer.wait(Math.min(1_000, balancer.settledAt - world.time + 1));
       await before?.();
+      held = this.#held();
     }
     if (trouble?.kind === 'maybe' || trouble?.kind === 'fails') {
       if (trouble.applied) attempt(apply);
@@ -180,6 +184,14 @@ export class SimCloud implements Cloud {
     }
     apply();
     await deployer.travel();
+  }
+
+  /** Whose lease it holds as it sends a request, which may arrive late. */
+  #held(): Held {
+    const own = [...this.#world.droplets.values()].filter(
+      (droplet) => lockProcess(this.#world, droplet)?.deployer === this.deployer,
+    );
+    return new Set(own.map(({ id }) => id));
   }
 
   /** The request is on its way, and arrives. */
@@ -202,6 +214,8 @@ export class SimCloud implements Cloud {
     return await never;
   }
 }
+
+type Held = ReadonlySet<number>;
 
 /** Nobody hears of its failure. */
 function attempt(apply: () => void): void {

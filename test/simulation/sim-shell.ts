@@ -137,10 +137,11 @@ class SimConnection implements Connection {
     const { deployer, droplet } = this;
     const world = this.#world;
     const learn = (passed: boolean): ProbeResult => {
-      deployer.knowledge.probes.set(droplet.id, { passed, at: world.next() });
+      const served = passed && world.monitor.serves(droplet);
+      deployer.knowledge.probes.set(droplet.id, { passed, served, at: world.next() });
       return { passed, detail: passed ? 'HTTP 200 in 3 ms' : 'HTTP 503 in 3 ms', status: passed ? 200 : 503, ms: 3 };
     };
-    deployer.knowledge.probes.set(droplet.id, { passed: undefined, at: world.next() });
+    deployer.knowledge.probes.set(droplet.id, { passed: undefined, served: false, at: world.next() });
     return this.#attempt<ProbeResult>({
       call: 'probe',
       timeoutMs: request.timeoutMs,

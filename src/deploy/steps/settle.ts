@@ -81,7 +81,9 @@ async function remaining(
   const readable =
     watch !== undefined && watch.instrument !== 'none' && doorPorts(site.containers, run.target.ports).length > 0;
   if (!readable) {
-    const wholeMs = checksWithin(check.healthyThreshold, interval) + EFFECT_LAG_MS;
+    // A leaving that DigitalOcean never showed may take effect only now, and the rejoining after it.
+    const lag = site.leaving?.how === 'asked' ? UNSHOWN_LAG_MS : EFFECT_LAG_MS;
+    const wholeMs = checksWithin(check.healthyThreshold, interval) + lag;
     return { ms: started + wholeMs - clock.now(), detail: 'giving the balancer time for its checks' };
   }
   const first = watch.arrival(1);
