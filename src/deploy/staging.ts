@@ -23,6 +23,7 @@ import {
   type Site,
   type Unreachable,
 } from './site.js';
+import { together } from './together.js';
 
 /** Connections and pulls at the same time; more only makes the registry and this machine the bottleneck. */
 const AT_ONCE = 20;
@@ -338,14 +339,10 @@ async function must(site: Site, command: Parameters<Site['connection']['run']>[0
   return result;
 }
 
-/** All results in order, or the first error in order, after all have ended: nothing goes on behind the caller's back. */
+/** So many at a time. */
 async function inParallel<T>(sites: readonly Site[], task: (site: Site) => Promise<T>): Promise<T[]> {
   const limit = pLimit(AT_ONCE);
-  const results = await Promise.allSettled(sites.map((site) => limit(() => task(site))));
-  return results.map((result) => {
-    if (result.status === 'rejected') throw result.reason;
-    return result.value;
-  });
+  return await together(sites.map((site) => limit(() => task(site))));
 }
 
 /** Performs one staging step and tells of it. */

@@ -1,15 +1,25 @@
 /** Readings at a droplet's door, taken over its connection. */
 import { DeployError } from '../errors.js';
-import type { Clock } from '../ports.js';
+import type { Clock, RemoteCommand } from '../ports.js';
 import type { Target } from '../targets/target.js';
 import { DoorWatch, doorPorts } from './door.js';
-import { lookAtContainers, readContainers } from './remote/containers.js';
+import { lookAtContainers, readContainers, watchContainers } from './remote/containers.js';
 import { type DoorReading, doorCommand, readDoor } from './remote/door.js';
 import type { Site } from './site.js';
 
-/** Looks at the containers of the app and keeps them with the droplet. */
+/** Looks at the containers of the app and keeps them with the droplet. Gives the droplet's clock, in ms. */
 export async function lookAtSite(site: Site, app: string): Promise<number> {
-  const { code, stdout, stderr } = await site.connection.run(lookAtContainers(app));
+  return await look(site, lookAtContainers(app));
+}
+
+/** Looks at the containers that were seen last; at all of them when one is gone. Not for after a change. */
+export async function watchSite(site: Site, app: string): Promise<number> {
+  const ids = site.containers.map(({ id }) => id);
+  return await look(site, ids.length > 0 ? watchContainers(app, ids) : lookAtContainers(app));
+}
+
+async function look(site: Site, command: RemoteCommand): Promise<number> {
+  const { code, stdout, stderr } = await site.connection.run(command);
   if (code !== 0) {
     const reason = stderr.trim().split('\n').at(-1) || `exit code ${code}`;
     throw new DeployError('docker-missing', `Docker does not answer on ${site.host.name}: ${reason}`, {

@@ -9,7 +9,8 @@ import type { Run } from './context.js';
 import { checksWithin, EFFECT_LAG_MS } from './door.js';
 import type { Site } from './site.js';
 import { probeOnce } from './steps/probe.js';
-import { lookAtSite } from './watch-door.js';
+import { together } from './together.js';
+import { watchSite } from './watch-door.js';
 
 const AT_ONCE = 20;
 /** A check that failed is made again after so long, in ms, */
@@ -33,8 +34,7 @@ interface Wellness {
 export async function lookAtWorld(run: Run, sites: readonly Site[]): Promise<Seen[]> {
   const { clock } = run.ports;
   const began = clock.now();
-  let members = await lookAtMembers(run);
-  let wellness = await lookAtAll(run, sites);
+  let [members, wellness] = await together([lookAtMembers(run), lookAtAll(run, sites)]);
   const waits = sites.map((site) => youngFor(run, site, wellness.get(site), members.get(site.droplet.id)));
   await clock.sleep(Math.max(0, ...waits));
   if (clock.now() - began > FRESH_MS) {
@@ -109,7 +109,7 @@ async function probeUntilSure(
 /** The droplet's clock at the look; undefined when Docker does not answer. */
 async function containersNow(run: Run, site: Site): Promise<number | undefined> {
   try {
-    return await lookAtSite(site, run.settings.app);
+    return await watchSite(site, run.settings.app);
   } catch (error) {
     if (error instanceof DeployError) return undefined;
     throw error;

@@ -38,12 +38,12 @@ const FULL = 'sh: 1: cannot create file: No space left on device';
 
 const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
   survey,
-  containers: ({ world, droplet }) => {
+  containers: ({ world, droplet }, { ids }) => {
     // It waits for a daemon that is only being restarted.
     const down = Math.max(0, droplet.dockerDownUntil - world.time);
     if (down > DOCKER_BACK_WITHIN_MS)
       return { ...bad('Cannot connect to the Docker daemon'), ms: DOCKER_BACK_WITHIN_MS };
-    return ok(containersText(world, droplet), down);
+    return ok(containersText(world, droplet, ids as string[] | undefined), down);
   },
   door,
   unpack,
@@ -109,8 +109,11 @@ function nowLine(world: World, droplet: Droplet): string {
   return `now ${Math.floor((world.time + droplet.skewMs) / 1_000)}\n`;
 }
 
-function containersText(world: World, droplet: Droplet): string {
-  const views = droplet.containers.map((container) => inspect(container, world.time, droplet.skewMs));
+/** @param ids only these, if they are all there */
+function containersText(world: World, droplet: Droplet, ids: readonly string[] = []): string {
+  const named = droplet.containers.filter(({ id }) => ids.includes(id));
+  const shown = ids.length > 0 && named.length === ids.length ? named : droplet.containers;
+  const views = shown.map((container) => inspect(container, world.time, droplet.skewMs));
   return `${nowLine(world, droplet)}[${views.join(',')}]\n`;
 }
 

@@ -14,11 +14,9 @@ export function containersScript(app: string): string[] {
   return [`ids=$(${listIds(app)}) || exit 1`, ...inspectIds];
 }
 
-const inspectIds = [
-  'echo "now $(date +%s)"',
-  // The ids are hexadecimal words.
-  'if [ -n "$ids" ]; then docker inspect $ids 2>/dev/null || :; else echo "[]"; fi',
-];
+const printNow = 'echo "now $(date +%s)"';
+// The ids are hexadecimal words.
+const inspectIds = [printNow, 'if [ -n "$ids" ]; then docker inspect $ids 2>/dev/null || :; else echo "[]"; fi'];
 
 function listIds(app: string): string {
   return `docker ps -aq --no-trunc --filter label=com.docker.compose.project=${quote(app)} --filter label=com.docker.compose.oneoff=False`;
@@ -39,6 +37,17 @@ export function lookAtContainers(app: string): RemoteCommand {
     'fi',
   ];
   return command('containers', { app }, ['set -u', ...wait, ...inspectIds], { timeoutMs: 75_000 });
+}
+
+/**
+ * The containers with these ids and no others: half the work of a look, for watching what was just looked at. When one of
+ * them is gone, it is a look. Within one round trip.
+ */
+export function watchContainers(app: string, ids: readonly string[]): RemoteCommand {
+  const words = ids.map(quote).join(' ');
+  const look = lookAtContainers(app);
+  const watch = `if seen=$(timeout 10 docker inspect ${words} 2>/dev/null); then ${printNow}; printf '%s\\n' "$seen"; exit 0; fi`;
+  return { ...look, args: { app, ids }, script: [watch, look.script].join('\n') };
 }
 
 export interface ContainersSeen {

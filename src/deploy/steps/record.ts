@@ -5,23 +5,25 @@ import type { StepContext } from '../context.js';
 import { DoorWatch, doorPorts, lateness } from '../door.js';
 import { markOutCommand } from '../remote/release-commands.js';
 import type { Site } from '../site.js';
-import { heard, listen, lookAtSite, readDoorOf } from '../watch-door.js';
+import { together } from '../together.js';
+import { heard, listen, readDoorOf, watchSite } from '../watch-door.js';
 
 /** The rate just before leaving is measured over at least this; with the calls of this step it is mostly over. */
 const RATE_WINDOW_MS = 300;
 
 export async function recordOut(site: Site, run: StepContext): Promise<string | undefined> {
   const { clock } = run.ports;
-  await lookAtSite(site, run.settings.app);
   const since = clock.now();
-  const first = await readDoorOf(site, run.target);
-  const recent = new DoorWatch(first, since);
+  // At once: DigitalOcean's answer takes as long as the droplet's.
+  const [recent] = await together([
+    firstReading(site, run),
+    run.ledger.write(site.droplet.id, () => run.lease.ensure(site.droplet.id)),
+  ]);
   const out = { since: new Date(since).toISOString(), run: run.id, who: run.deployer.who };
   // The ledger first: a mark without its tag would be left behind for good by a run that dies in between.
-  await run.ledger.write(site.droplet.id, () => run.lease.ensure(site.droplet.id));
   await changeSite(site, markOutCommand(run.settings.app, out));
   if (doorPorts(site.containers, run.target.ports).length === 0) return 'nothing serves on the balancer’s ports';
-  await clock.sleep(RATE_WINDOW_MS - (clock.now() - since), run.signal);
+  await clock.sleep(RATE_WINDOW_MS - (clock.now() - recent.startedAt), run.signal);
   const asked = clock.now();
   const reading = await readDoorOf(site, run.target);
   recent.add(reading, clock.now());
@@ -32,6 +34,12 @@ export async function recordOut(site: Site, run: StepContext): Promise<string | 
   await hearTheBalancer(site, run);
   site.heard = site.door !== undefined && site.door.arrivals > 0;
   return undefined;
+}
+
+async function firstReading(site: Site, run: StepContext): Promise<DoorWatch> {
+  await watchSite(site, run.settings.app);
+  const reading = await readDoorOf(site, run.target);
+  return new DoorWatch(reading, run.ports.clock.now());
 }
 
 /**

@@ -3,12 +3,11 @@
 import type { StepContext } from '../context.js';
 import { DoorWatch } from '../door.js';
 import type { Site } from '../site.js';
-import { lookAtSite, readDoorOf } from '../watch-door.js';
+import { readDoorOf } from '../watch-door.js';
 
 export async function rejoinRotation(site: Site, run: StepContext): Promise<undefined> {
   const { clock } = run.ports;
-  await lookAtSite(site, run.settings.app);
-  // The containers are new: from here on the door is listened to anew.
+  // The containers are those that were just found healthy: from here on their door is listened to anew.
   site.door = new DoorWatch(await readDoorOf(site, run.target), clock.now());
   // Traffic comes only after the balancer's checks: until then its silence says nothing.
   site.rateBefore = 0;

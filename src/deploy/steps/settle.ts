@@ -7,7 +7,7 @@ import { judgeHealth, restartedSince } from '../../rollout/health.js';
 import type { StepContext } from '../context.js';
 import { checksWithin, doorPorts, EFFECT_LAG_MS, UNSHOWN_LAG_MS } from '../door.js';
 import type { Site } from '../site.js';
-import { listen, lookAtSite } from '../watch-door.js';
+import { listen, watchSite } from '../watch-door.js';
 import { sinceThen, unhealthy } from './health.js';
 import { probeFailed, probeOnce } from './probe.js';
 
@@ -29,7 +29,7 @@ export async function settle(site: Site, run: StepContext): Promise<string | und
   let failedProbes = 0;
   for (;;) {
     // At once: what takes half the time is looked at twice as often.
-    const [now, wait] = await Promise.all([lookAtSite(site, run.settings.app), remaining(site, run, started)]);
+    const [now, wait] = await Promise.all([watchSite(site, run.settings.app), remaining(site, run, started)]);
     const verdict = judgeHealth(site.services, sinceThen(before, site.containers), now);
     if (verdict.kind === 'failed') throw unhealthy(site.host.name, verdict);
     const restarted = restartedSince(before, site.containers);
