@@ -36,7 +36,7 @@ export const MUTATIONS: Mutation[] = [
     text: 'return isServingPlace(droplet.rotation) && droplet.healthy;',
     instead: 'return isServingPlace(droplet.rotation) && (droplet.healthy || droplet.unasked);',
     breaks: ['a'],
-    seeds: [9028, 28065],
+    seeds: [5698, 11482, 12099, 20996, 32166, 32734, 37200, 40458],
   },
   {
     name: 'batches are too large',
@@ -116,7 +116,7 @@ export const MUTATIONS: Mutation[] = [
     text: '    if (site === undefined || this.#held.has(dropletId)) return;',
     instead: '    return;',
     breaks: ['e'],
-    seeds: [61879, 95251, 143007, 199246, 287951, 449323, 25632, 472858],
+    seeds: [1036560, 1051715, 1055117, 1056102, 1059964, 1064909, 1068076, 1070115],
   },
   {
     name: 'a failed droplet is done',
