@@ -2,9 +2,7 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const report = process.env.DO_DEPLOY_TEST_REPORT;
-/** Whole rollouts, which are long. */
-const ALONE = ['simulation', 'integration'].map((folder) => `test/${folder}/**/*.test.ts`);
-/** Theirs stand in for the network of the process they are in. */
+/** They stand in for the network of the process they are in: it is not shared with others. */
 const ADAPTERS = ['test/adapters/**/*.test.ts'];
 // The long ones have a command of their own: npm run test:matrix.
 const MATRIX = process.env.TEST_MATRIX === 'all';
@@ -29,18 +27,13 @@ export default defineConfig({
     // For two cores: tests mostly wait. The long ones each play several deploys at once, and start processes of their own.
     maxWorkers: MATRIX ? 2 : 4,
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
+    // Files share a process and what it has loaded: that saves a third of their time.
+    isolate: false,
     projects: [
-      { extends: true, test: { name: 'alone', include: ALONE, exclude: LONG } },
-      // Files share a process and what it has loaded: that saves a third of their time.
-      { extends: true, test: { name: 'adapters', include: ADAPTERS, isolate: false } },
+      { extends: true, test: { name: 'adapters', include: ADAPTERS } },
       {
         extends: true,
-        test: {
-          name: 'shared',
-          include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', ...ALONE, ...ADAPTERS],
-          isolate: false,
-        },
+        test: { name: 'others', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**', ...LONG, ...ADAPTERS] },
       },
     ],
   },

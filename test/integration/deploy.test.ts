@@ -1,6 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+/** The main job, and `status`, `staging`, `history` and `lock` as a newcomer meets them on a running sandbox. */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { SandboxFleet } from './sandbox-fleet.js';
 
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
+
+// One after the other, on one fleet: what it was brought to is what is shown.
 describe('a deploy of three droplets under load', { shuffle: false }, () => {
   let fleet: SandboxFleet;
   beforeAll(async () => {
@@ -28,5 +33,94 @@ describe('a deploy of three droplets under load', { shuffle: false }, () => {
 
     const again = await fleet.run(['deploy', 'sandbox', 'v2', '--yes', '--json']);
     expect(again, 'the second time there is nothing to do').toMatchObject({ code: 0, result: { outcome: 'skipped' } });
+  });
+
+  it("status shows every droplet's name, address, rotation, release and health", async () => {
+    const calls = fleet.region.apiLog.length;
+    const { code, stdout, stderr } = await fleet.run(['status', 'sandbox']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout.replace(/\d{8}T\d{6}Z/g, 'YYYYMMDDTHHMMSSZ').split('\n')).toEqual([
+      'shop: sandbox',
+      'DROPLET  ADDRESS      ROTATION  RELEASE              HEALTH',
+      expect.stringMatching(/^web-1 +203\.0\.113\.\d+ +in +YYYYMMDDTHHMMSSZ-v2 +healthy$/),
+      expect.stringMatching(/^web-2 +203\.0\.113\.\d+ +in +YYYYMMDDTHHMMSSZ-v2 +healthy$/),
+      expect.stringMatching(/^web-3 +203\.0\.113\.\d+ +in +YYYYMMDDTHHMMSSZ-v2 +healthy$/),
+      '',
+    ]);
+    expect(new Set(fleet.region.apiLog.slice(calls).map(({ method }) => method)), 'it only looks').toEqual(
+      new Set(['GET']),
+    );
+
+    const json = await fleet.run(['status', 'sandbox', '--json']);
+    expect(json.events).toMatchObject([
+      {
+        schema: 1,
+        type: 'status',
+        heading: 'shop: sandbox',
+        rows: [
+          { name: 'web-1', address: '203.0.113.1', rotation: 'in', release: /-v2$/, health: 'healthy' },
+          { name: 'web-2', address: '203.0.113.2', rotation: 'in', release: /-v2$/, health: 'healthy' },
+          { name: 'web-3', address: '203.0.113.3', rotation: 'in', release: /-v2$/, health: 'healthy' },
+        ].map((row) => ({
+          ...row,
+          address: expect.stringMatching(/^203\./),
+          release: expect.stringMatching(row.release),
+        })),
+      },
+    ]);
+  });
+
+  it('staging deploys one droplet by its id and touches no balancer; status without a name shows both', async () => {
+    const calls = fleet.region.apiLog.length;
+    const end = await fleet.run(['staging', 'v2', '--json']);
+    expect(end).toMatchObject({ code: 0, result: { outcome: 'succeeded', summary: 'The droplet runs.' } });
+    expect(end.result?.rows).toMatchObject([
+      { name: 'staging', rotation: 'none', health: 'healthy', outcome: 'deployed' },
+    ]);
+    const id = fleet.region.stagingDropletId;
+    expect(new Set(fleet.region.apiLog.slice(calls).map(({ method, path }) => `${method} ${path}`))).toEqual(
+      new Set([`GET /v2/droplets/${id}`]),
+    );
+
+    const { stdout } = await fleet.run(['status']);
+    expect(stdout.split('\n').map((line) => line.split(/ +/).join(' '))).toEqual([
+      'shop: sandbox',
+      'DROPLET ADDRESS ROTATION RELEASE HEALTH',
+      expect.stringMatching(/^web-1 \S+ in \S+-v2 healthy$/),
+      expect.stringMatching(/^web-2 \S+ in \S+-v2 healthy$/),
+      expect.stringMatching(/^web-3 \S+ in \S+-v2 healthy$/),
+      '',
+      'shop: staging',
+      'DROPLET ADDRESS ROTATION RELEASE HEALTH',
+      expect.stringMatching(/^staging \S+ - \S+-v2 healthy$/),
+      '',
+    ]);
+  });
+
+  it('history and lock speak JSON as docs/events.md shows it', async () => {
+    const document = readFileSync('docs/events.md', 'utf8');
+    const shown = (type: string) =>
+      JSON.parse(document.split('\n').find((line) => line.includes(`"type":"${type}"`)) ?? '');
+    const [line] = (await fleet.run(['history', 'sandbox', '--json'])).events;
+    expect(Object.keys(line ?? {})).toEqual(Object.keys(shown('history')));
+    expect(line).toMatchObject({ type: 'history', command: 'deploy', imageTag: 'v2', outcome: 'succeeded' });
+
+    // It goes on for as long as it takes to ask.
+    const staging = fleet.region.droplet('staging');
+    await staging.setFaults({ pullDelayMs: 600_000 });
+    const deploy = fleet.start(['staging', 'v3', '--json']);
+    await new Promise<void>((resolve) => {
+      deploy.onEvent((event) => event.type === 'step-started' && event.step === 'pull' && resolve());
+    });
+    const [locks] = (await fleet.run(['lock', 'status', 'staging', '--json'])).events;
+    expect(Object.keys(locks ?? {})).toEqual(Object.keys(shown('locks')));
+    const { rows } = locks as unknown as { rows: { droplet: string; state: string; holder: object }[] };
+    expect(rows.map(({ droplet, state }) => [droplet, state])).toEqual([['staging', 'held']]);
+    expect(rows.map(({ holder }) => Object.keys(holder))).toEqual(
+      rows.map(() => Object.keys(shown('locks').rows[0].holder)),
+    );
+    deploy.child.kill('SIGKILL');
+    await deploy.ended;
+    await staging.clearFaults();
   });
 });
