@@ -39,6 +39,15 @@ export interface LoadBalancer {
   vpcId?: string;
 }
 
+/** The address that visitors use. */
+export interface Web {
+  /**
+   * One GET; redirects are not followed, and count as an answer.
+   * @returns `ok`: a whole answer below 400 came in time; `detail` for people: `HTTP 503`. Never throws.
+   */
+  get(url: string, timeoutMs: number): Promise<{ ok: boolean; detail: string }>;
+}
+
 export interface Droplet {
   id: number;
   name: string;

@@ -3,6 +3,7 @@ import { createDigitalOceanCloud } from '../adapters/digitalocean-cloud.js';
 import { localFiles } from '../adapters/local-files.js';
 import { createNodeSshShell } from '../adapters/node-ssh-shell.js';
 import { systemClock } from '../adapters/system-clock.js';
+import { web } from '../adapters/web.js';
 import type { Settings } from '../config/settings.js';
 import { type DeployPorts, reportTo } from '../deploy/context.js';
 import type { Reporter } from '../ports.js';
@@ -24,5 +25,6 @@ export function wire(settings: Settings, reporter: Reporter, options: { verbose:
     clock,
     reporter,
     files: localFiles,
+    web,
   };
 }

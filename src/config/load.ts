@@ -214,5 +214,6 @@ function resolveRollout(written: NonNullable<EnvironmentSection['rollout']>): Ro
     healthTimeoutMs: written.health?.timeout ?? defaultMs(health.timeout),
     onFailure: written.on_failure ?? DEFAULTS.rollout.on_failure,
     interruptGraceMs: written.interrupt_grace ?? defaultMs(interrupt_grace),
+    ...(written.probe !== undefined && { probeUrl: written.probe }),
   };
 }

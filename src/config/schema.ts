@@ -70,6 +70,13 @@ function toBatchSize(value: string | number): BatchSize {
   return value.endsWith('%') ? (value as BatchSize) : Number(value);
 }
 
+const PROBE = 'must be an address that begins with http:// or https://, without a user name';
+
+function isPublicAddress(value: string): boolean {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  return url !== undefined && url.username === '' && url.password === '';
+}
+
 const FILES = 'must be a list of paths';
 const listOfPaths = z.array(path('must be a path'), { error: FILES });
 
@@ -228,6 +235,14 @@ const rollout = z
         })
         .transform(toMs)
         .refine(isBounded, { error: 'must be at most 24h' })
+        .optional(),
+      probe: text(PROBE, /^https?:\/\/\S+$/)
+        .meta({
+          description:
+            'Address of your site that is asked once a second while droplets are rolled. How many requests failed is told at the end, and kept in the history.',
+          examples: ['https://shop.example.com/healthz'],
+        })
+        .refine(isPublicAddress, { error: PROBE })
         .optional(),
     },
     { error: section },

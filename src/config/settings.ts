@@ -44,6 +44,8 @@ export interface RolloutSettings {
   healthTimeoutMs: number;
   onFailure: OnFailure;
   interruptGraceMs: number;
+  /** Asked once a second while droplets are rolled. */
+  probeUrl?: string;
 }
 
 export type TargetSettings =

@@ -1,6 +1,6 @@
 /** What a run carries along: ports, settings, and what it found out. */
 import type { Settings } from '../config/settings.js';
-import type { Clock, Cloud, LocalFiles, RemoteShell, Reporter } from '../ports.js';
+import type { Clock, Cloud, LocalFiles, RemoteShell, Reporter, Web } from '../ports.js';
 import type { DeployEventBody } from '../rollout/model.js';
 import type { Target } from '../targets/target.js';
 import type { Lease } from './lease.js';
@@ -13,6 +13,7 @@ export interface DeployPorts {
   clock: Clock;
   reporter: Reporter;
   files: LocalFiles;
+  web: Web;
 }
 
 /** Who deploys, from where. */

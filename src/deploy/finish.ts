@@ -18,6 +18,7 @@ export async function finish(
   result: DeployResult,
 ): Promise<void> {
   const { commit, dirty } = result.release;
+  const { probes } = result;
   const line = JSON.stringify({
     at: new Date(run.ports.clock.now()).toISOString(),
     run: run.id,
@@ -30,6 +31,7 @@ export async function finish(
     ...(dirty && { dirty }),
     outcome: result.outcome,
     durationMs: result.durationMs,
+    ...(probes && { probes: { total: probes.total, failed: probes.failed } }),
     droplets: sites.map((site) => site.droplet.id),
   });
   await Promise.all(

@@ -19,6 +19,7 @@ const entry: z.ZodType<HistoryEntry> = z.object({
   dirty: z.boolean().optional(),
   outcome: z.enum(['succeeded', 'failed', 'interrupted', 'skipped']),
   durationMs: z.number(),
+  probes: z.object({ total: z.number(), failed: z.number() }).optional(),
   droplets: z.array(z.number()).optional(),
 });
 

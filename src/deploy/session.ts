@@ -6,6 +6,7 @@ import type { Settings } from '../config/settings.js';
 import { asDeployError, DeployError } from '../errors.js';
 import type { DeployEventBody, DeployResult, ReleaseInfo, StatusRow } from '../rollout/model.js';
 import type { RolloutState } from '../rollout/planner.js';
+import { watchAvailability } from './availability.js';
 import { conclude, rowsOf } from './conclude.js';
 import { type Deployer, type DeployPorts, type Run, reportTo } from './context.js';
 import { finish } from './finish.js';
@@ -223,10 +224,20 @@ export async function rollTo(
   stopIfInterrupted(session);
   report({ type: 'phase-started', phase: 'roll' });
   session.rolling = true;
-  const rolled = await rollWithGrace(session, run, start, record, previous);
+  const { probeUrl } = run.settings.rollout;
+  const stopWatching = probeUrl === undefined ? undefined : watchAvailability(ports, probeUrl);
+  const rolled = await rollWithGrace(session, run, start, record, previous).catch(async (error) => {
+    await stopWatching?.();
+    throw error;
+  });
+  const probes = await stopWatching?.();
   const { environment } = run.settings;
   const durationMs = ports.clock.now() - session.startedAt;
-  const result = conclude({ ...rolled, rows: rowsOf(rolled.state, sites, record), release, environment, durationMs });
+  const rows = rowsOf(rolled.state, sites, record);
+  const result: DeployResult = {
+    ...conclude({ ...rolled, rows, release, environment, durationMs }),
+    ...(probes && { probes }),
+  };
   if (!rolled.state.halted) {
     report({ type: 'phase-started', phase: 'finish' });
     await finish(run, sites, session.command, record, result);

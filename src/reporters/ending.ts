@@ -16,12 +16,26 @@ export function endingLines(
   const table = result.rows.length === 0 ? [] : ['', ...statusTable(result.rows, { result: true, width, palette })];
   const paint = { succeeded: palette.good, skipped: palette.good, interrupted: palette.caution, failed: palette.bad };
   const closing = paint[result.outcome](closingSentence(result, command));
-  const lines = [...table, ...notes(result, palette), '', closing];
+  const lines = [...table, ...notes(result, palette), '', closing, ...probeLines(result, palette)];
   if (result.outcome === 'failed' || result.outcome === 'interrupted') {
     lines.push(...(result.evidence ?? []).flatMap((found) => ['', ...evidenceLines(found, result, palette)]));
     lines.push('', result.summary, ...adviceLines(result, palette));
   } else if (result.next !== undefined) lines.push(...adviceLines(result, palette));
   return lines;
+}
+
+/** The proof: "0 of 41 requests to https://… failed, slowest 84 ms." */
+export function probeSentences({ probes }: DeployResult): string[] {
+  if (probes === undefined) return [];
+  const { url, total, failed, slowestMs, firstFailure } = probes;
+  const first =
+    firstFailure === undefined ? '' : ` The first at ${firstFailure.at.slice(11, 19)}: ${firstFailure.detail}.`;
+  return [`${failed} of ${count(total, 'request')} to ${url} failed, slowest ${slowestMs} ms.${first}`];
+}
+
+function probeLines(result: DeployResult, palette: Palette): string[] {
+  const paint = result.probes?.failed === 0 ? palette.good : palette.bad;
+  return probeSentences(result).map((sentence) => paint(sentence));
 }
 
 /** What the table has no room for. The failure that is told below the table is not told twice. */

@@ -2,7 +2,7 @@
 import { appendFileSync } from 'node:fs';
 import type { Reporter } from '../ports.js';
 import type { DeployEvent, DeployResult } from '../rollout/model.js';
-import { containerSentence } from './ending.js';
+import { containerSentence, probeSentences } from './ending.js';
 import { batchSentence, type Command, closingSentence, phaseSentence } from './phrases.js';
 
 /** Decorates the plain reporter. `summaryPath` is the file that GITHUB_STEP_SUMMARY names. */
@@ -79,6 +79,7 @@ function stepSummary(result: DeployResult, closing: string): string {
     ...result.rows.map((row) => cells([row.name, row.address, row.rotation, row.release, row.health, row.outcome])),
     '',
   ];
+  lines.push(...probeSentences(result).flatMap((sentence) => [inMarkdown(sentence), '']));
   if (result.outcome === 'failed' || result.outcome === 'interrupted') lines.push(inMarkdown(result.summary), '');
   for (const { droplet, evidence } of result.evidence ?? []) {
     lines.push('<details>', `<summary>${inMarkdown(`${droplet}: ${evidence.cause}`)}</summary>`, '');

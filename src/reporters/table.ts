@@ -89,6 +89,7 @@ const HISTORY: Column[] = [
   { heading: 'COMMIT', least: 7, expendable: 4 },
   { heading: 'RESULT', least: 11, expendable: 0 },
   { heading: 'TOOK', least: 5, expendable: 3 },
+  { heading: 'FAILED PROBES', least: 6, expendable: 5 },
   { heading: 'WHO', least: 10, expendable: 1 },
 ];
 
@@ -101,9 +102,15 @@ export function historyTable(entries: HistoryEntry[], options: { width: number; 
     { text: entry.commit === undefined ? '-' : `${shortHash(entry.commit)}${entry.dirty ? ' +changes' : ''}` },
     { text: entry.outcome, paint: entry.outcome === 'succeeded' ? palette.good : palette.bad },
     { text: `${Math.round(entry.durationMs / 1000)} s` },
+    failedProbes(entry, palette),
     { text: entry.url === undefined ? entry.who : `${entry.who} ${entry.url}` },
   ]);
   return layOut(HISTORY, rows, options.width, palette);
+}
+
+function failedProbes({ probes }: HistoryEntry, palette: Palette): Cell {
+  if (probes === undefined) return { text: '-' };
+  return { text: `${probes.failed} of ${probes.total}`, ...(probes.failed > 0 && { paint: palette.bad }) };
 }
 
 /** The status table; with `result`, what became of each droplet in this run. */

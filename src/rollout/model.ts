@@ -128,6 +128,15 @@ export type DeployEventBody =
   | { type: 'deploy-interrupted'; signal: string; detail: string }
   | { type: 'rollout-finished'; result: DeployResult };
 
+/** What became of requests to the public address, one a second while droplets were rolled. */
+export interface Probes {
+  url: string;
+  total: number;
+  failed: number;
+  slowestMs: number;
+  firstFailure?: { at: string; detail: string };
+}
+
 /** Expected ends are values. `summary` and `next` are for people. */
 export interface DeployResult {
   outcome: 'succeeded' | 'skipped' | 'failed' | 'interrupted';
@@ -139,6 +148,8 @@ export interface DeployResult {
   /** Why it failed. */
   error?: ErrorInfo;
   evidence?: { droplet: string; evidence: Evidence }[];
+  /** With `rollout.probe`. */
+  probes?: Probes;
   /** The exact command to type next, if there is one. */
   next?: string;
 }
@@ -159,6 +170,8 @@ export interface HistoryEntry {
   dirty?: boolean | undefined;
   outcome: DeployResult['outcome'];
   durationMs: number;
+  /** With `rollout.probe`. */
+  probes?: Pick<Probes, 'total' | 'failed'> | undefined;
   /** Ids of the droplets that took part. */
   droplets?: number[] | undefined;
 }

@@ -20,6 +20,10 @@ describe('a problem in config/deploy.yml', () => {
       'rollout.drain.timeout must be a duration with its unit: ms, s, m or h; write `timeout: 30s`',
     ],
     ['rollout: { health: { timeout: 100ms } }', 'rollout.health.timeout must be at least 1s; write `timeout: 2m`'],
+    [
+      'rollout: { probe: "https://me:pass@shop.example.com" }',
+      'rollout.probe must be an address that begins with http:// or https://, without a user name; write `probe: https://shop.example.com/healthz`',
+    ],
     ['rollout: { interrupt_grace: 25h }', 'rollout.interrupt_grace must be at most 24h; write `interrupt_grace: 60s`'],
     [
       'rollout: { batch: 0 }',

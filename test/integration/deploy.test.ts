@@ -1,6 +1,8 @@
 /** The main job, and `status`, `staging`, `history` and `lock` as a newcomer meets them on a running sandbox. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { SandboxFleet } from './sandbox-fleet.js';
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
@@ -14,7 +16,14 @@ describe('a deploy of three droplets under load', { shuffle: false }, () => {
   });
   afterAll(() => fleet.stop());
 
+  async function watchedFromOutside(): Promise<void> {
+    const file = join(fleet.folder, 'config/deploy.yml');
+    const settings = parse(readFileSync(file, 'utf8')) as object;
+    writeFileSync(file, stringify({ ...settings, rollout: { probe: fleet.region.balancerUrl } }));
+  }
+
   it('takes the fleet from v1 to v2 without a failed request, never below two droplets', async () => {
+    await watchedFromOutside();
     const load = fleet.load();
     const end = await fleet.run(['deploy', 'sandbox', 'v2', '--yes', '--json']);
     const report = await load.stop();
@@ -27,6 +36,9 @@ describe('a deploy of three droplets under load', { shuffle: false }, () => {
     ]);
     expect(report).toMatchObject({ failed: 0, failures: [] });
     expect(report.total).toBeGreaterThan(100);
+    const { url, total, failed } = end.result?.probes ?? {};
+    expect({ url, failed }).toEqual({ url: fleet.region.balancerUrl, failed: 0 });
+    expect(total).toBeGreaterThan(5);
     expect(fleet.region.fewestServing()).toBe(2);
     expect(fleet.region.world.unknownRequests).toEqual([]);
     expect([...fleet.region.droplets.values()].flatMap((droplet) => droplet.unimplemented)).toEqual([]);
@@ -103,6 +115,7 @@ describe('a deploy of three droplets under load', { shuffle: false }, () => {
       JSON.parse(document.split('\n').find((line) => line.includes(`"type":"${type}"`)) ?? '');
     const [line] = (await fleet.run(['history', 'sandbox', '--json'])).events;
     expect(Object.keys(line ?? {})).toEqual(Object.keys(shown('history')));
+    expect(line).toMatchObject({ probes: { failed: 0 } });
     expect(line).toMatchObject({ type: 'history', command: 'deploy', imageTag: 'v2', outcome: 'succeeded' });
 
     // It goes on for as long as it takes to ask.

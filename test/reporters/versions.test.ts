@@ -48,6 +48,41 @@ describe('the commit of a release', () => {
   });
 });
 
+describe('requests to the public address', () => {
+  const probes = { url: 'https://shop.example.com/', total: 41, failed: 0, slowestMs: 84 };
+  const firstFailure = { at: '2026-11-21T07:45:09.000Z', detail: 'HTTP 503' };
+  const rows = [aRow(1, { outcome: 'deployed' })];
+
+  it.each([
+    [probes, '0 of 41 requests to https://shop.example.com/ failed, slowest 84 ms.'],
+    [
+      { ...probes, failed: 2, firstFailure },
+      '2 of 41 requests to https://shop.example.com/ failed, slowest 84 ms. The first at 07:45:09: HTTP 503.',
+    ],
+  ])('are the last line of a deploy', (told, line) => {
+    const { reporter, stdout } = reporterOn();
+    reporter.report(eventAt(0, started(rows)));
+    reporter.report(eventAt(1, { type: 'rollout-finished', result: result('succeeded', { rows, probes: told }) }));
+    expect(stdout.text.trimEnd().split('\n').at(-1)).toMatch(line);
+  });
+
+  it('are a column of the history', () => {
+    const entry = {
+      at: '2026-11-21T07:47:31.000Z',
+      run: 'x',
+      command: 'deploy',
+      who: 'ann@laptop',
+      release: V2,
+      imageTag: 'v2',
+      outcome: 'succeeded',
+      durationMs: 1000,
+    } satisfies HistoryEntry;
+    const { reporter, stdout } = reporterOn();
+    reporter.printHistory([{ ...entry, probes: { total: 41, failed: 2 } }, entry]);
+    expect(stdout.text).toMatch(/FAILED PROBES.*\n.* 2 of 41 .*\n.* 1 s +- /);
+  });
+});
+
 describe("git's tags", () => {
   const tags: TagRow[] = [
     {

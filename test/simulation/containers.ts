@@ -3,6 +3,9 @@
  * behaviour and how long ago it was started.
  */
 
+/** For so long a look at the containers waits for a Docker that is being restarted. */
+export const DOCKER_BACK_WITHIN_MS = 30_000;
+
 /** What an image does once it is started; all times in ms after the start. */
 export type Behaviour =
   /** Answers from `answersMs` on, is called healthy from `readyMs` on. */

@@ -6,7 +6,7 @@ import { imagesOverride, type ReleaseRecord, sha256 } from '../../src/deploy/rel
 import { NOT_HOLDER } from '../../src/deploy/remote/lease-command.js';
 import type { RemoteCommand } from '../../src/ports.js';
 import { composeUp } from './compose-up.js';
-import { inspect } from './containers.js';
+import { DOCKER_BACK_WITHIN_MS, inspect } from './containers.js';
 import { advance, counted, doorContainer, openConnections, recentPeers } from './data-plane.js';
 import type { Deployer } from './deployer.js';
 import { APP, CHECKSUMS, composeConfig, digestOf, imageIdOf } from './project.js';
@@ -33,7 +33,6 @@ type Args = Readonly<Record<string, unknown>>;
 
 const ok = (stdout = '', ms = 0): Done => ({ code: 0, stdout, stderr: '', ms });
 const bad = (stderr: string, code = 1, stdout = ''): Done => ({ code, stdout, stderr, ms: 0 });
-const DOCKER_BACK_WITHIN_MS = 30_000;
 const FULL = 'sh: 1: cannot create file: No space left on device';
 
 const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {

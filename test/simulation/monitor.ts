@@ -15,6 +15,7 @@
  */
 import type { RemoteCommand } from '../../src/ports.js';
 import type { DeployEvent } from '../../src/rollout/model.js';
+import { DOCKER_BACK_WITHIN_MS } from './containers.js';
 import { advance, doorContainer, openConnections } from './data-plane.js';
 import type { Deployer } from './deployer.js';
 import { floorFor, sizeFor } from './floor.js';
@@ -67,7 +68,8 @@ export class Monitor {
 
   commandRuns(deployer: Deployer, droplet: Droplet, name: string): void {
     const world = this.#world;
-    if (name === 'containers' && world.time >= droplet.dockerDownUntil && world.isFine(droplet, world.time)) {
+    const answered = droplet.dockerDownUntil - world.time <= DOCKER_BACK_WITHIN_MS;
+    if (name === 'containers' && answered && world.isFine(droplet, world.time)) {
       droplet.seen.healthy = world.next();
     }
     if (CHANGES.has(name)) this.#changes(deployer, droplet, name);

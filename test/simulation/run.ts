@@ -87,6 +87,8 @@ async function play(
     shell: new SimShell(deployer),
     clock: deployer.clock,
     files: localFiles,
+    // No story has a public address.
+    web: { get: () => Promise.reject(new Error('nobody asked for it')) },
     reporter: {
       report: (event: Parameters<typeof monitor.reported>[1]) => {
         world.catchUp();

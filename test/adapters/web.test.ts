@@ -1,0 +1,48 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { web } from '../../src/adapters/web.js';
+
+const server = createServer((request, response) => {
+  const [, status = '', how] = (request.url ?? '').split('/');
+  if (status === 'never') return;
+  response.writeHead(Number(status), { location: '/500', 'content-length': '5' });
+  response.write('wh');
+  if (how === 'cut') setImmediate(() => response.destroy());
+  else response.end('ole');
+});
+let base: string;
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => server.closeAllConnections());
+afterAll(() => void server.close());
+
+it.each([
+  ['/200', { ok: true, detail: 'HTTP 200' }],
+  ['/301', { ok: true, detail: 'HTTP 301' }],
+  ['/404', { ok: false, detail: 'HTTP 404' }],
+  ['/503', { ok: false, detail: 'HTTP 503' }],
+])('an answer: %s', async (path, expected) => {
+  expect(await web.get(`${base}${path}`, 60_000)).toEqual(expected);
+});
+
+it('an answer that breaks off is none', async () => {
+  expect(await web.get(`${base}/200/cut`, 60_000)).toMatchObject({ ok: false, detail: expect.stringMatching(/./) });
+});
+
+it('nobody answers in time', async () => {
+  expect(await web.get(`${base}/never`, 50)).toEqual({ ok: false, detail: 'no answer within 0.05 s' });
+});
+
+it('nobody is there', async () => {
+  const gone = createServer();
+  await new Promise<void>((resolve) => gone.listen(0, '127.0.0.1', resolve));
+  const { port } = gone.address() as AddressInfo;
+  await new Promise((resolve) => gone.close(resolve));
+  expect(await web.get(`http://127.0.0.1:${port}/`, 60_000)).toMatchObject({
+    ok: false,
+    detail: expect.stringMatching(/ECONNREFUSED/),
+  });
+});
