@@ -73,8 +73,10 @@ export function unpackCommand(
       'cd "$part"',
       'rm -f .reuse',
       ...chmods,
-      'sha256sum -c SHA256SUMS >/dev/null',
+      // compose reads while the sums are made: neither needs the other.
+      'sha256sum -c SHA256SUMS >/dev/null & sums=$!',
       composeConfig(draft),
+      'wait $sums',
       `rm -f ../../${quote(incoming)}`,
     ],
     { timeoutMs: 120 * SECOND },
