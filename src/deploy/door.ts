@@ -124,6 +124,11 @@ export class DoorWatch {
     return this.#perSecond(this.#arrivals + 2 * Math.sqrt(this.#arrivals));
   }
 
+  /** The lowest rate that it speaks for: 0 for fewer than five connections, which may be anybody's luck. */
+  get lowestRate(): number {
+    return this.#perSecond(Math.max(0, this.#arrivals - 2 * Math.sqrt(this.#arrivals)));
+  }
+
   #perSecond(count: number): number {
     const seconds = (this.#at - this.#startedAt) / 1_000;
     return seconds > 0 ? count / seconds : 0;

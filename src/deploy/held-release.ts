@@ -12,16 +12,24 @@ import { runsAlready, surveyAll } from './staging.js';
 import { listen } from './watch-door.js';
 import { lookAtWorld } from './world.js';
 
-/** @param choose which of the droplets' releases, from their surveys; throws DeployError when there is none */
+/**
+ * @param choose which of the droplets' releases, from their surveys; throws DeployError when there is none
+ * @param among whom it is about; the others stay as they are
+ */
 export async function rollToHeld(
   session: Session,
   fleet: Fleet,
   policy: Policy,
   choose: (sites: readonly Site[]) => ReleaseRecord,
+  among: (sites: readonly Site[]) => Site[] = (sites) => [...sites],
 ): Promise<DeployResult> {
-  const { ports, sites } = session;
+  const { ports } = session;
   const run = await takeLease(session, fleet);
-  await surveyAll(ports, session.options.settings, sites, { prepare: false });
+  await surveyAll(ports, session.options.settings, session.sites, { prepare: false });
+  const sites = among(session.sites);
+  const others = session.sites.filter((site) => !sites.includes(site));
+  session.sites = sites;
+  await Promise.allSettled(others.map((site) => site.connection.close()));
   const record = choose(sites);
   session.release = infoOf(record);
   const message = `${session.command === 'heal' ? 'Healing' : 'Rolling back'} to release ${record.id}.`;

@@ -256,7 +256,7 @@ async function tellNewcomers(session: Session, run: Run): Promise<boolean> {
     const { droplets } = await run.target.look();
     const newcomers = droplets.filter(({ droplet }) => !known.has(droplet.id));
     for (const { droplet } of newcomers) {
-      const message = `${droplet.name} joined ${run.target.description} meanwhile and was not deployed to; run do-deploy adopt ${environment}.`;
+      const message = `${droplet.name} joined ${run.target.description} and was not deployed to; run do-deploy adopt ${environment}.`;
       report({ type: 'notice', level: 'warning', message, droplet: droplet.name });
     }
     return newcomers.length > 0;

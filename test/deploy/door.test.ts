@@ -37,7 +37,9 @@ describe('a watch at the door', () => {
     const watch = new DoorWatch(counted(0), 0);
     expect(watch.highestRate).toBe(0);
     watch.add(counted(4), 500, 500);
-    expect([watch.rate, watch.highestRate]).toEqual([8, 16]);
+    expect([watch.lowestRate, watch.rate, watch.highestRate]).toEqual([0, 8, 16]);
+    watch.add(counted(100), 10_000, 10_000);
+    expect([watch.lowestRate, watch.rate, watch.highestRate]).toEqual([8, 10, 12]);
   });
 
   it('starts again at zero with a new container', () => {

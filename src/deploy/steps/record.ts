@@ -28,9 +28,10 @@ export async function recordOut(site: Site, run: StepContext): Promise<string | 
   const reading = await readDoorOf(site, run.target);
   recent.add(reading, clock.now());
   const watch = heard(site, reading, clock.now(), asked);
-  // The lower one, so that neither a burst now nor a busy hour before shortens the silence that is waited for; but so
-  // short a time shows fewer connections than usual by mere chance.
-  site.rateBefore = watch.rate > 0 ? Math.min(recent.highestRate, watch.rate) : recent.rate;
+  // The lower one, so that neither a burst now nor a busy hour before shortens the silence that is waited for; and no
+  // more than what has been counted speaks for, beyond chance. That so short a time shows fewer than usual is chance.
+  const usual = watch.arrivals > 0 ? watch : recent;
+  site.rateBefore = Math.min(recent.highestRate, usual.lowestRate);
   await hearTheBalancer(site, run);
   site.heard = site.door !== undefined && site.door.arrivals > 0;
   return undefined;
