@@ -27,8 +27,8 @@ export default defineConfig({
     // For two cores: tests mostly wait. The long ones each play several deploys at once, and start processes of their own.
     maxWorkers: MATRIX ? 2 : 4,
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
-    // Files share a process and what it has loaded: that saves a third of their time.
-    isolate: false,
+    // Files share a process and what it has loaded: that saves a third of their time. The long ones are few.
+    isolate: MATRIX,
     projects: [
       { extends: true, test: { name: 'adapters', include: ADAPTERS } },
       {

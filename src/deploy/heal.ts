@@ -28,15 +28,9 @@ export async function heal(ports: DeployPorts, options: SessionOptions): Promise
     const [first] = unreachable;
     if (sites.length === 0 && first) throw first.error;
 
-    const result = await rollToHeld(session, fleet, policy, releaseToHealTo, thoseThatRanOne);
+    const result = await rollToHeld(session, fleet, policy, releaseToHealTo);
     return first === undefined ? result : { ...result, outcome: 'failed', error: result.error ?? first.error.info() };
   });
-}
-
-/** A droplet that joined and never ran a release is nobody's to heal: `adopt` is for it, and the others can't wait. */
-function thoseThatRanOne(sites: readonly Site[]): Site[] {
-  const known = sites.filter(({ survey }) => survey.state !== undefined || survey.current !== undefined);
-  return known.length > 0 ? known : [...sites];
 }
 
 function releaseToHealTo(sites: readonly Site[]): ReleaseRecord {

@@ -12,24 +12,16 @@ import { runsAlready, surveyAll } from './staging.js';
 import { listen } from './watch-door.js';
 import { lookAtWorld } from './world.js';
 
-/**
- * @param choose which of the droplets' releases, from their surveys; throws DeployError when there is none
- * @param among whom it is about; the others stay as they are
- */
+/** @param choose which of the droplets' releases, from their surveys; throws DeployError when there is none */
 export async function rollToHeld(
   session: Session,
   fleet: Fleet,
   policy: Policy,
   choose: (sites: readonly Site[]) => ReleaseRecord,
-  among: (sites: readonly Site[]) => Site[] = (sites) => [...sites],
 ): Promise<DeployResult> {
-  const { ports } = session;
+  const { ports, sites } = session;
   const run = await takeLease(session, fleet);
-  await surveyAll(ports, session.options.settings, session.sites, { prepare: false });
-  const sites = among(session.sites);
-  const others = session.sites.filter((site) => !sites.includes(site));
-  session.sites = sites;
-  await Promise.allSettled(others.map((site) => site.connection.close()));
+  await surveyAll(ports, session.options.settings, sites, { prepare: false });
   const record = choose(sites);
   session.release = infoOf(record);
   const message = `${session.command === 'heal' ? 'Healing' : 'Rolling back'} to release ${record.id}.`;

@@ -23,8 +23,8 @@ export function recoveryFor(world: World): Recovery {
       !droplet.destroyed &&
       (!droplet.disturbed || world.isMember(droplet) || droplet.tags.has(world.ledgerTag()) || balancer === undefined),
   );
-  const established = fleet.filter(({ disk }) => disk.state !== undefined);
-  const strangers = established.some((droplet) => !holdsABaseRelease(droplet));
+  // A droplet that joined and never ran a release may hold what was staged on it: nothing that the others have proven.
+  const strangers = fleet.some((droplet) => !holdsABaseRelease(droplet) || droplet.disk.state === undefined);
   const canHeal = story.start === 'managed' && !strangers && isClear(world);
   const disturbed = [...world.droplets.values()].some((droplet) => droplet.disturbed);
   monitor.tally(`recovery: ${canHeal ? 'heal' : 'deploy'}`);
@@ -41,8 +41,7 @@ export function recoveryFor(world: World): Recovery {
     },
     // The floor can't be kept by a fleet that others have made smaller, nor by one in which nothing works yet.
     allowDowntime: story.policy.allowDowntime || disturbed || tightFloor(world, fleet.length),
-    // Who joined and never ran a release is not healed, but adopted.
-    fleet: canHeal ? established : fleet,
+    fleet,
   };
 }
 
