@@ -123,12 +123,13 @@ export class Monitor {
       if (mayServe && others.length < floor) {
         this.violation('a', `${droplet.name} leaves: ${others.length} others serve, the floor is ${floor}`);
       }
-      // One that somebody else has put behind the balancer just now looks as if it served.
+      // One that somebody else has put behind the balancer just now looks as if it served; so does one that was ill,
+      // and is well again before the next look.
       const remain = [...world.droplets.values()].some(
         (other) =>
           other.id !== droplet.id &&
           (this.serves(other) ||
-            (other.joined && world.isMember(other) && world.answers(other, world.time)) ||
+            ((other.joined || other.disturbed) && world.isMember(other) && world.answers(other, world.time)) ||
             (batch.trulyServing.has(other.id) && !batch.left.has(other.id))),
       );
       // One that the batch itself has brought in may go again: that leaves things as they were.
