@@ -8,14 +8,14 @@
  * which means skipped.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { constants } from 'node:os';
+import { availableParallelism, constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cleanUp, installInto, obstacle, ownFolder, removeForgotten, startInWorld } from './namespaces.mjs';
 
 const SKIPPED = 77;
-/** Files that run side by side, each in a world of its own: most of the time they wait. */
-const AT_ONCE = 2;
+/** Files that run side by side, each in a world of its own: a fleet of real droplets keeps two cores busy. */
+const AT_ONCE = Math.max(1, Math.floor(availableParallelism() / 2));
 /** The others are shorter. */
 const LONGEST_FIRST = ['interruptions', 'failures', 'rollout', 'trust'];
 const TESTS = 'test/e2e';
