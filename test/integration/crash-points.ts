@@ -30,8 +30,6 @@ export interface CrashPoint {
   at: 'begins' | 'held' | ((scene: Scene) => Promise<void>);
   /** To be done before the run. */
   prepare?: (scene: Omit<Scene, 'run'>, run: RunningCommand) => void;
-  /** Where plain `npm test` tries it; `npm run test:matrix` tries all. */
-  byDefault?: Place;
   /** At the second droplet it is the same as at the first. */
   once?: boolean;
 }
@@ -66,12 +64,7 @@ export const CRASH_POINTS: CrashPoint[] = [
   },
   { name: 'drain', step: 'drain', at: 'begins' },
   { name: 'switch', step: 'switch', at: 'begins' },
-  {
-    name: 'switch, containers half replaced',
-    step: 'switch',
-    at: newContainerRuns,
-    byDefault: 'first',
-  },
+  { name: 'switch, containers half replaced', step: 'switch', at: newContainerRuns },
   { name: 'health', step: 'health', at: 'begins' },
   { name: 'probe', step: 'probe', at: 'begins' },
   { name: 'rejoin', step: 'rejoin', at: 'held', hold: call('POST', MEMBERS, 'hang') },

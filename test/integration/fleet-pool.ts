@@ -18,8 +18,6 @@ export interface Borrowed {
 }
 
 const AT_ONCE = 2;
-/** All cases, not only those that plain `npm test` has the time for: `npm run test:matrix`. */
-export const ALL = process.env.TEST_MATRIX === 'all';
 
 /** On a machine that has other things to do. */
 const PATIENCE_MS = 300_000;

@@ -45,7 +45,6 @@ const LOST: FaultCase[] = [
       fault: `the connection is reset at ${step}`,
       at: { step, droplet: 'web-1' },
       make: on('web-1', {}, 'reset'),
-      ...(step === 'switch' && { byDefault: true }),
     }),
   ),
   {
