@@ -65,8 +65,8 @@ export const CRASH_POINTS: CrashPoint[] = [
   { name: 'drain', step: 'drain', at: 'begins' },
   { name: 'switch', step: 'switch', at: 'begins' },
   { name: 'switch, containers half replaced', step: 'switch', at: newContainerRuns },
-  { name: 'health', step: 'health', at: 'begins' },
-  { name: 'probe', step: 'probe', at: 'begins' },
+  { name: 'health', step: 'health', at: 'begins', prepare: slowCommandsFrom('switch') },
+  { name: 'probe', step: 'probe', at: 'begins', prepare: slowCommandsFrom('health') },
   { name: 'rejoin', step: 'rejoin', at: 'held', hold: call('POST', MEMBERS, 'hang') },
   {
     name: 'rejoin, done but not answered',
