@@ -114,12 +114,7 @@ export class DoorWatch {
     return this.#heard.find(({ total }) => total >= number);
   }
 
-  /** Connections a second since the watch began. */
-  get rate(): number {
-    return this.#perSecond(this.#arrivals);
-  }
-
-  /** The highest rate that what was counted still speaks for (two standard deviations); 0 where nothing has come. */
+  /** The highest rate, in connections a second since the watch began, that what was counted still speaks for (two standard deviations); 0 where nothing has come. */
   get highestRate(): number {
     return this.#perSecond(this.#arrivals + 2 * Math.sqrt(this.#arrivals));
   }

@@ -8,6 +8,17 @@ import { aRow, eventAt, result, started, V1, V2 } from '../support/scripted-even
 
 const COMMIT = '1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d';
 
+const ENTRY = {
+  at: '2026-11-21T07:47:31.000Z',
+  run: 'x',
+  command: 'deploy',
+  who: 'ann@laptop',
+  release: V2,
+  imageTag: 'v2',
+  outcome: 'succeeded',
+  durationMs: 1000,
+} satisfies HistoryEntry;
+
 describe('the commit of a release', () => {
   it('is in the first and the last sentence of a rollout, with a remark on uncommitted changes', () => {
     const { reporter, stdout } = reporterOn();
@@ -28,17 +39,7 @@ describe('the commit of a release', () => {
   });
 
   it('is a column of the history, whole in JSON', () => {
-    const entry = {
-      at: '2026-11-21T07:47:31.000Z',
-      run: 'x',
-      command: 'deploy',
-      who: 'ann@laptop',
-      release: V2,
-      imageTag: 'v2',
-      outcome: 'succeeded',
-      durationMs: 1000,
-    } satisfies HistoryEntry;
-    const entries = [{ ...entry, commit: COMMIT, dirty: true }, entry];
+    const entries = [{ ...ENTRY, commit: COMMIT, dirty: true }, ENTRY];
     const plain = reporterOn();
     plain.reporter.printHistory(entries);
     expect(plain.stdout.text).toMatch(/-v2 +1a2b3c4 \+changes +succeeded .*\n.*-v2 +- +succeeded /);
@@ -67,18 +68,8 @@ describe('requests to the public address', () => {
   });
 
   it('are a column of the history', () => {
-    const entry = {
-      at: '2026-11-21T07:47:31.000Z',
-      run: 'x',
-      command: 'deploy',
-      who: 'ann@laptop',
-      release: V2,
-      imageTag: 'v2',
-      outcome: 'succeeded',
-      durationMs: 1000,
-    } satisfies HistoryEntry;
     const { reporter, stdout } = reporterOn();
-    reporter.printHistory([{ ...entry, probes: { total: 41, failed: 2 } }, entry]);
+    reporter.printHistory([{ ...ENTRY, probes: { total: 41, failed: 2 } }, ENTRY]);
     expect(stdout.text).toMatch(/FAILED PROBES.*\n.* 2 of 41 .*\n.* 1 s +- /);
   });
 });
