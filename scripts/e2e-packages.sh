@@ -39,7 +39,8 @@ fi
 if ! [ -x "$compose" ]; then
   apt=$cache/apt
   mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/sources"
-  # Where this machine gets its own packages from.
+  # Where this machine gets its own packages from. apt-get fills in what stands in $(…).
+  # shellcheck disable=SC2016
   mirror=$(apt-get indextargets --format '$(REPO_URI) $(SUITE)' 'Origin: Debian' 'Created-By: Packages' |
     sed -n '/security/d; s/ .*//; p; q')
   if [ -z "$mirror" ]; then
