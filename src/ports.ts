@@ -59,6 +59,12 @@ export interface Droplet {
   vpcId?: string;
 }
 
+/** DigitalOcean's own scaling: it makes and destroys droplets. */
+export interface AutoscalePool {
+  id: string;
+  name: string;
+}
+
 /** Asked just before each try of a change, also after a long wait for a busy balancer; what it throws ends the tries. */
 export type BeforeChange = () => Promise<void>;
 
@@ -74,6 +80,9 @@ export interface Cloud {
   getDroplet(id: number): Promise<Droplet>;
   addDroplets(loadBalancerId: string, dropletIds: number[], before?: BeforeChange): Promise<void>;
   removeDroplets(loadBalancerId: string, dropletIds: number[], before?: BeforeChange): Promise<void>;
+  listAutoscalePools(): Promise<AutoscalePool[]>;
+  /** Ids of the pool's droplets that run, as the pool sees it: not those that it is making or destroying. */
+  listPoolMembers(poolId: string): Promise<number[]>;
   /** Creates the tag; does nothing when it exists. */
   createTag(tag: string): Promise<void>;
   tagDroplets(tag: string, dropletIds: number[], before?: BeforeChange): Promise<void>;

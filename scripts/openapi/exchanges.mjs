@@ -2,9 +2,9 @@
 // `refused` marks requests that the description forbids too; the check holds the two to the same opinion.
 
 /**
- * @param balancer and `tagged`: ids; `droplet`: an id that is a member; `spare`: one that is not.
+ * @param balancer, `tagged` and `pool`: ids; `droplet`: an id that is a member; `spare`: one that is not.
  */
-export function exchanges({ balancer, tagged, droplet, spare }) {
+export function exchanges({ balancer, tagged, droplet, spare, pool }) {
   const member = (ids) => ({ droplet_ids: ids });
   const resource = (id, type = 'droplet') => ({ resources: [{ resource_id: id, resource_type: type }] });
   const list = (operation) => [
@@ -48,6 +48,8 @@ export function exchanges({ balancer, tagged, droplet, spare }) {
     { operation: 'droplets_get', params: { droplet_id: '999' }, status: 404 },
     { operation: 'droplets_get', params: { droplet_id: 'web-1' }, status: 404, refused: true },
     ...list('autoscalepools_list'),
+    { operation: 'autoscalepools_list', query: { name: 'pool' }, status: 200 },
+    { operation: 'autoscalepools_list_members', params: { autoscale_pool_id: pool }, status: 200 },
     { operation: 'autoscalepools_list_members', params: { autoscale_pool_id: 'nope' }, status: 404 },
     ...list('tags_list'),
     { operation: 'tags_create', body: { name: 'do-deploy:out:prod' }, status: 201 },

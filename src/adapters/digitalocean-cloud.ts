@@ -1,22 +1,24 @@
 /**
- * DigitalOcean's API behind the Cloud port, through dots-wrapper. Its updateLoadBalancer is never used: PUT resets
+ * DigitalOcean's API behind the Cloud port, through dots-wrapper, and beside it what that does not know. Its updateLoadBalancer is never used: PUT resets
  * every field that the library does not send.
  */
 import type { Secret } from '../config/secret.js';
 import { CloudError } from '../errors.js';
 import type { BeforeChange, Clock, Cloud } from '../ports.js';
 import {
+  autoscalePoolsPage,
   dropletAnswer,
   dropletsPage,
   firewallsPage,
   loadBalancerAnswer,
   loadBalancersPage,
   noContent,
+  poolMembersPage,
   tagAnswer,
 } from './digitalocean/answers.js';
 import { DigitalOceanApi } from './digitalocean/api.js';
 import type { Call } from './digitalocean/call.js';
-import { checkDropletId, checkLoadBalancerId, checkTag } from './digitalocean/names.js';
+import { checkDropletId, checkLoadBalancerId, checkPoolId, checkTag } from './digitalocean/names.js';
 
 export interface DigitalOceanOptions {
   token: Secret;
@@ -134,6 +136,24 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
         ({ droplet }) => droplet.getDroplet({ droplet_id: id }),
         dropletAnswer,
       );
+    },
+
+    listAutoscalePools: () =>
+      api.everyPage(
+        read('/droplets/autoscale', 'list the autoscale pools', ['droplet:read']),
+        (_, page) => api.get('/droplets/autoscale', page),
+        autoscalePoolsPage,
+      ),
+
+    async listPoolMembers(poolId) {
+      checkPoolId(poolId);
+      const path = `/droplets/autoscale/${poolId}/members`;
+      const call: Call = {
+        ...read(path, `list the droplets of autoscale pool ${poolId}`, ['droplet:read']),
+        ifNotFound: 'The autoscale pool no longer exists: check autoscale_pool in config/deploy.yml.',
+      };
+      const members = await api.everyPage(call, (_, page) => api.get(path, page), poolMembersPage);
+      return members.filter(({ active }) => active).map(({ id }) => id);
     },
 
     addDroplets: (id, dropletIds, before) => changeMembership('POST', id, dropletIds, before),

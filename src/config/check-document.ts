@@ -63,7 +63,7 @@ export function checkNames(document: ConfigDocument, problems: ProblemList): voi
   }
 }
 
-/** Exactly one of load_balancer and droplet; on the file as written, where a missing variable is no matter. */
+/** Exactly one of load_balancer and droplet, and a pool only with the former; on the file as written, where a missing variable is no matter. */
 export function checkTargets(document: ConfigDocument, problems: ProblemList): void {
   const environments = valueAt(document.tree, ['environments']);
   if (!isTreeMap(environments)) return;
@@ -73,6 +73,15 @@ export function checkTargets(document: ConfigDocument, problems: ProblemList): v
     if ('load_balancer' in section && 'droplet' in section) {
       const place = document.place([...path, 'droplet']);
       problems.add(place, `${showPath(path)} has both load_balancer and droplet`, 'keep one of the two');
+    }
+    if ('autoscale_pool' in section && !('load_balancer' in section)) {
+      const place = document.place([...path, 'autoscale_pool']);
+      const remedy = 'write `load_balancer: NAME` beside it, or take it out';
+      problems.add(
+        place,
+        `${showPath(path)} has an autoscale_pool, but no load_balancer to put its droplets behind`,
+        remedy,
+      );
     }
     if (!('load_balancer' in section) && !('droplet' in section)) {
       const remedy = 'write `load_balancer: NAME` or `droplet: ID` below it';
@@ -94,7 +103,7 @@ function tellUnknownKey(
   let remedy = `known here: ${listWords(known)}`;
   if (similar !== undefined) remedy = `did you mean ${similar}?`;
   else if (elsewhere !== undefined) remedy = `it belongs under ${showPath(elsewhere.slice(0, -1))}`;
-  else if (key === 'droplet' || key === 'load_balancer') remedy = 'it belongs under an environment';
+  else if (['droplet', 'load_balancer', 'autoscale_pool'].includes(key)) remedy = 'it belongs under an environment';
   problems.add(document.place([...above, key]), `unknown key ${showPath([...above, key])}`, remedy);
 }
 

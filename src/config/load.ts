@@ -160,9 +160,13 @@ function isPlainMap(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function targetOf({ droplet, load_balancer }: EnvironmentSection): TargetSettings {
+function targetOf({ droplet, load_balancer, autoscale_pool }: EnvironmentSection): TargetSettings {
   if (droplet !== undefined) return { kind: 'droplet', id: droplet };
-  return { kind: 'load_balancer', ...(load_balancer !== undefined && { ref: load_balancer }) };
+  return {
+    kind: 'load_balancer',
+    ...(load_balancer !== undefined && { ref: load_balancer }),
+    ...(autoscale_pool !== undefined && { pool: autoscale_pool }),
+  };
 }
 
 function readToken({ variables }: Project, problems: ProblemList): Secret {

@@ -363,6 +363,13 @@ const environment = z
           examples: ['$LOAD_BALANCER', 'web'],
         })
         .optional(),
+      autoscale_pool: text("must be an autoscale pool's id or name", /\S/)
+        .meta({
+          description:
+            'Id or name of the autoscale pool that makes droplets for the load balancer. `do-deploy adopt` puts them behind it once they run the release.',
+          examples: ['web-pool'],
+        })
+        .optional(),
       droplet: DROPLET.form
         .meta({
           description: 'Id of a single droplet to deploy, without a load balancer.',

@@ -49,8 +49,8 @@ export interface RolloutSettings {
 }
 
 export type TargetSettings =
-  /** `ref` is an id or a name; absent: the account's only balancer. */
-  { kind: 'load_balancer'; ref?: string } | { kind: 'droplet'; id: number };
+  /** `ref` is an id or a name; absent: the account's only balancer. `pool`, by id or name, makes droplets for it. */
+  { kind: 'load_balancer'; ref?: string; pool?: string } | { kind: 'droplet'; id: number };
 
 export interface Settings {
   app: string;

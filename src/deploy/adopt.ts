@@ -8,7 +8,7 @@ import type { DeployResult } from '../rollout/model.js';
 import type { Seen } from '../rollout/planner.js';
 import { type DeployPorts, reportTo } from './context.js';
 import { releaseOfFleet } from './drift.js';
-import { findFleet, policyOf, previousReleases, startRollout } from './fleet.js';
+import { type Fleet, findFleet, policyOf, previousReleases, startRollout } from './fleet.js';
 import { imagesGone } from './held-release.js';
 import type { ReleaseRecord } from './release.js';
 import {
@@ -26,6 +26,9 @@ import { checkSite, runsAlready, surveyAll } from './staging.js';
 import { listen } from './watch-door.js';
 import { lookAtWorld } from './world.js';
 
+/** DigitalOcean's limit for a balancer without a tag. */
+const MOST_BY_ID = 10;
+
 export async function adopt(ports: DeployPorts, options: SessionOptions): Promise<DeployResult> {
   const unknown = { id: '', imageTag: '' };
   return await inSession('adopt', ports, options, unknown, async (session) => {
@@ -33,7 +36,8 @@ export async function adopt(ports: DeployPorts, options: SessionOptions): Promis
     const report = reportTo(ports);
     const warn = (droplet: string, message: string) => report({ type: 'notice', level: 'warning', message, droplet });
     report({ type: 'phase-started', phase: 'look' });
-    const fleet = await findFleet(ports, settings);
+    const fleet = await findFleet(ports, settings, { newcomers: true });
+    refuseTooMany(fleet);
     const policy = policyOf(settings, fleet.target, options.allowDowntime);
     announce(session, fleet);
 
@@ -71,6 +75,17 @@ export async function adopt(ports: DeployPorts, options: SessionOptions): Promis
     const result = await rollTo(session, run, start, record, previous);
     if (first === undefined) return result;
     return { ...result, outcome: 'failed', error: result.error ?? asDeployError(first.error).info() };
+  });
+}
+
+/** Droplets of the pool that the balancer could not take are not even begun. */
+function refuseTooMany({ look, target }: Fleet): void {
+  const { balancer, droplets } = look;
+  if (balancer === undefined || balancer.tag !== undefined || droplets.length <= MOST_BY_ID) return;
+  const message = `${target.description} takes at most ${MOST_BY_ID} droplets by id, and would have ${droplets.length}.`;
+  throw new DeployError('balancer-full', message, {
+    source: 'user',
+    hint: 'Let it take its droplets by a tag, and give that tag to the autoscale pool’s droplets: then there is no limit.',
   });
 }
 

@@ -39,7 +39,7 @@ export interface DriftReport {
 
 /** Throws CloudError, or DeployError when the fleet cannot be told. */
 export async function checkFleet(ports: DeployPorts, settings: Settings): Promise<DriftReport> {
-  const fleet = await findFleet(ports, settings);
+  const fleet = await findFleet(ports, settings, { newcomers: true });
   const quiet = { ...ports, reporter: { report: () => {} } };
   const running = fleet.look.droplets.filter(({ droplet }) => droplet.status === 'active');
   const reached = await connectAll(

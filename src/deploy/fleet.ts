@@ -15,10 +15,17 @@ export interface Fleet {
   look: Look;
 }
 
-/** Reads only. Throws CloudError, or DeployError with the reason and the remedy. */
-export async function findFleet(ports: DeployPorts, settings: Settings): Promise<Fleet> {
+/**
+ * Reads only. Throws CloudError, or DeployError with the reason and the remedy.
+ * @param options.newcomers droplets of the autoscale pool that are not behind the balancer yet belong to it too
+ */
+export async function findFleet(
+  ports: DeployPorts,
+  settings: Settings,
+  options: { newcomers: boolean } = { newcomers: false },
+): Promise<Fleet> {
   const ledger = new Ledger(ports.cloud, settings.app, settings.environment);
-  const target = await openTarget(settings.target, ports.cloud, ports.clock, ledger);
+  const target = await openTarget(settings.target, ports.cloud, ports.clock, ledger, options);
   const look = await target.look();
   if (look.droplets.length === 0) {
     throw new DeployError('no-droplets', `There are no droplets behind ${target.description}.`, {

@@ -16,6 +16,7 @@ import { type Rolled, roll } from './orchestrator.js';
 import type { ReleaseRecord } from './release.js';
 import { addressOf, type Site } from './site.js';
 import { connectAll } from './staging.js';
+import { together } from './together.js';
 
 /** What every command that rolls is told. */
 export interface SessionOptions {
@@ -247,16 +248,18 @@ export async function rollTo(
   return result;
 }
 
-/** Droplets that came behind the balancer meanwhile run no release, or another one. Gives whether there are any. */
+/** Droplets that came to the fleet meanwhile run no release, or another one. Gives whether there are any. */
 async function tellNewcomers(session: Session, run: Run): Promise<boolean> {
   const { environment } = run.settings;
   const known = new Set(session.sites.map((site) => site.droplet.id));
   const report = reportTo(session.ports);
   try {
-    const { droplets } = await run.target.look();
-    const newcomers = droplets.filter(({ droplet }) => !known.has(droplet.id));
-    for (const { droplet } of newcomers) {
-      const message = `${droplet.name} joined ${run.target.description} and was not deployed to; run do-deploy adopt ${environment}.`;
+    const [{ droplets }, ofPool] = await together([run.target.look(), run.target.waiting()]);
+    const found = [...droplets, ...ofPool.map((droplet) => ({ droplet, rotation: 'out' }))];
+    const newcomers = found.filter(({ droplet }) => !known.has(droplet.id));
+    for (const { droplet, rotation } of newcomers) {
+      const how = rotation === 'out' ? 'is not behind' : 'joined';
+      const message = `${droplet.name} ${how} ${run.target.description} and was not deployed to; run do-deploy adopt ${environment}.`;
       report({ type: 'notice', level: 'warning', message, droplet: droplet.name });
     }
     return newcomers.length > 0;

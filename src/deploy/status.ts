@@ -15,7 +15,7 @@ import { probeOnce } from './steps/probe.js';
 const AT_ONCE = 20;
 
 export async function readStatus(ports: DeployPorts, settings: Settings): Promise<StatusRow[]> {
-  const { target, look } = await findFleet(ports, settings);
+  const { target, look } = await findFleet(ports, settings, { newcomers: true });
   const droplets = look.droplets.map(({ droplet }) => droplet);
   const quiet = { ...ports, reporter: { report: () => {} } };
   const { sites, unreachable } = await connectAll(quiet, settings, droplets);

@@ -146,7 +146,9 @@ function membership({ name, rotation, inLedger, outSince }: DropletFacts, target
   const since = outSince === undefined ? '' : ` (out since ${outSince})`;
   if (rotation === 'out' || rotation === 'unknown') {
     const message = `is missing from ${target}${inLedger ? `; a rollout has left it out${since}` : ''}`;
-    return [{ droplet: name, kind: 'out-of-rotation', message, mend: 'heal' }];
+    // Not taken out by a rollout: a droplet of the autoscale pool that was never put in.
+    const mend = rotation === 'out' && !inLedger ? 'adopt' : 'heal';
+    return [{ droplet: name, kind: 'out-of-rotation', message, mend }];
   }
   if (!inLedger) return [];
   const message = `is in rotation, but still recorded as out${since}`;

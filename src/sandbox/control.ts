@@ -14,6 +14,8 @@ import { Refusal, type World } from './world.js';
 export interface NewDroplet {
   name?: string;
   tags?: string[];
+  /** The autoscale pool that makes it. */
+  pool?: string;
 }
 
 export interface ControlOptions {
@@ -189,16 +191,22 @@ export class ControlServer {
 }
 
 function dropletState(droplet: DropletRecord) {
-  const { id, name, status, publicAddress, privateAddress } = droplet;
-  return { id, name, status, tags: [...droplet.tags], publicAddress, privateAddress };
+  const { id, name, status, publicAddress, privateAddress, pool } = droplet;
+  return { id, name, status, tags: [...droplet.tags], publicAddress, privateAddress, ...(pool && { pool }) };
 }
 
-function parseNewDroplet({ name, tags }: Record<string, unknown>): NewDroplet {
-  // It becomes a folder's name.
-  if (name !== undefined && !(typeof name === 'string' && /^[a-z0-9][a-z0-9.-]{0,62}$/i.test(name))) {
-    throw new Error('name must be a host name');
-  }
-  return { ...(name !== undefined && { name }), ...(tags !== undefined && { tags: asList(tags, 'tags').map(String) }) };
+function parseNewDroplet({ name, tags, pool }: Record<string, unknown>): NewDroplet {
+  return {
+    // It becomes a folder's name.
+    ...(name !== undefined && { name: hostName(name, 'name') }),
+    ...(tags !== undefined && { tags: asList(tags, 'tags').map(String) }),
+    ...(pool !== undefined && { pool: hostName(pool, 'pool') }),
+  };
+}
+
+function hostName(value: unknown, name: string): string {
+  if (typeof value === 'string' && /^[a-z0-9][a-z0-9.-]{0,62}$/i.test(value)) return value;
+  throw new Error(`${name} must be a host name`);
 }
 
 function asList(value: unknown, name: string): unknown[] {

@@ -9,6 +9,8 @@ export interface DropletRecord {
   readonly publicAddress: string;
   readonly privateAddress: string;
   readonly createdAt: number;
+  /** Name of the autoscale pool that made it. */
+  readonly pool?: string;
 }
 
 export interface ForwardingRule {
@@ -50,6 +52,12 @@ export interface BalancerRecord {
   readonly serving: MembershipView;
   /** Until then (ms since the epoch) it "processes previous actions". */
   busyUntil: number;
+}
+
+export interface PoolRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly createdAt: number;
 }
 
 export interface FirewallRecord {

@@ -10,6 +10,7 @@ import type {
   FirewallRecord,
   ForwardingRule,
   HealthCheckRecord,
+  PoolRecord,
   Timing,
 } from './records.js';
 
@@ -63,6 +64,7 @@ export class World {
   readonly droplets = new Map<number, DropletRecord>();
   readonly balancers = new Map<string, BalancerRecord>();
   readonly tags = new Set<string>();
+  readonly pools: PoolRecord[] = [];
   readonly firewalls: FirewallRecord[] = [];
   /** Calls that the API simulator does not know (`METHOD /path`): a test asserts that there were none. */
   readonly unknownRequests: string[] = [];
@@ -83,7 +85,10 @@ export class World {
     return () => this.#listeners.delete(listener);
   }
 
-  addDroplet(wish: { name?: string; status?: DropletRecord['status']; tags?: string[] } = {}): DropletRecord {
+  /** @param wish.pool name of the autoscale pool that makes it; there is one with this name afterwards */
+  addDroplet(
+    wish: { name?: string; status?: DropletRecord['status']; tags?: string[]; pool?: string } = {},
+  ): DropletRecord {
     const number = this.#nextDroplet + 1;
     if (number > MAX_DROPLETS) throw new Refusal('unprocessable', `a sandbox has at most ${MAX_DROPLETS} droplets`);
     this.#nextDroplet = number;
@@ -95,6 +100,7 @@ export class World {
       publicAddress: `203.0.113.${number}`,
       privateAddress: `10.10.0.${number}`,
       createdAt: this.clock.now(),
+      ...(wish.pool !== undefined && { pool: this.#pool(wish.pool).name }),
     };
     this.droplets.set(droplet.id, droplet);
     for (const tag of wish.tags ?? []) {
@@ -102,6 +108,10 @@ export class World {
       this.tagDroplets(tag, [droplet.id]);
     }
     return droplet;
+  }
+
+  dropletsOfPool({ name }: PoolRecord): DropletRecord[] {
+    return [...this.droplets.values()].filter(({ pool }) => pool === name);
   }
 
   /** Gone at once, from balancers too: nothing answers there any more. */
@@ -251,6 +261,14 @@ export class World {
     if (members > MAX_DROPLETS_BY_ID) {
       throw new Refusal('unprocessable', `a load balancer takes at most ${MAX_DROPLETS_BY_ID} droplets by id`);
     }
+  }
+
+  #pool(name: string): PoolRecord {
+    const known = this.pools.find((pool) => pool.name === name);
+    if (known !== undefined) return known;
+    const pool = { id: this.#uuid(), name, createdAt: this.clock.now() };
+    this.pools.push(pool);
+    return pool;
   }
 
   #announce(balancer: BalancerRecord): void {

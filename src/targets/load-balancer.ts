@@ -1,9 +1,11 @@
 /** Droplets behind a load balancer that holds them by id (at most ten), or by a tag (any number). */
-import type { BeforeChange, Clock, Cloud, Droplet, LoadBalancer } from '../ports.js';
+import type { AutoscalePool, BeforeChange, Clock, Cloud, Droplet, LoadBalancer } from '../ports.js';
 import type { Rotation } from '../rollout/model.js';
 import { coalesced } from './coalesced.js';
 import { settleChange } from './settle-change.js';
 import type { Look, Target } from './target.js';
+
+const NOBODY: ReadonlySet<number> = new Set();
 
 interface LedgerTags {
   has(droplet: Droplet): boolean;
@@ -14,6 +16,14 @@ interface Membership {
   change(dropletId: number, wanted: 'in' | 'out', before?: BeforeChange): Promise<void>;
   /** Whether DigitalOcean shows the droplet in, and the balancer has no change under way. */
   look(dropletId: number, wanted: 'in' | 'out'): Promise<{ shown: boolean; balancerStatus: string }>;
+}
+
+export interface BalancerOptions {
+  notices?: readonly string[];
+  /** Where droplets come from that are not behind the balancer yet. */
+  pool?: AutoscalePool;
+  /** Those belong to the fleet already. */
+  newcomers?: boolean;
 }
 
 export class LoadBalancerTarget implements Target {
@@ -29,10 +39,18 @@ export class LoadBalancerTarget implements Target {
   readonly #balancer: LoadBalancer;
   readonly #ledger: LedgerTags;
   readonly #membership: Membership;
+  readonly #pool: AutoscalePool | undefined;
+  readonly #newcomers: boolean;
   /** Droplets that have the balancer's tag, while DigitalOcean does not show them behind it yet. */
   #coming: ReadonlySet<number> = new Set();
 
-  constructor(cloud: Cloud, clock: Clock, balancer: LoadBalancer, ledger: LedgerTags, notices: readonly string[] = []) {
+  constructor(
+    cloud: Cloud,
+    clock: Clock,
+    balancer: LoadBalancer,
+    ledger: LedgerTags,
+    { notices = [], pool, newcomers = false }: BalancerOptions = {},
+  ) {
     this.#cloud = cloud;
     this.#clock = clock;
     this.#balancer = balancer;
@@ -44,21 +62,29 @@ export class LoadBalancerTarget implements Target {
     this.nodes = balancer.nodes;
     this.ports = [...new Set([...balancer.targetPorts, balancer.healthCheck.port])];
     this.notices = notices;
+    this.#pool = pool;
+    this.#newcomers = newcomers;
     this.#membership =
       balancer.tag === undefined ? memberById(cloud, balancer.id) : memberByTag(cloud, balancer.id, balancer.tag);
   }
 
-  /** The fleet is the balancer's droplets and those in the ledger: one that a crash left out is still seen. */
+  /**
+   * The fleet is the balancer's droplets and those in the ledger: one that a crash left out is still seen. With
+   * `newcomers` the pool's droplets belong to it too.
+   */
   async look(): Promise<Look> {
-    const [balancer, droplets] = await Promise.all([
+    const [balancer, droplets, ofPool] = await Promise.all([
       this.#cloud.getLoadBalancer(this.#balancer.id),
       this.#cloud.listDroplets(),
+      this.#newcomers ? this.#membersOfPool() : NOBODY,
     ]);
     const members = new Set(balancer.dropletIds);
     const { tag } = this.#balancer;
     const tagged = tag === undefined ? [] : droplets.filter((droplet) => droplet.tags.includes(tag));
     this.#coming = new Set(tagged.map(({ id }) => id).filter((id) => !members.has(id)));
-    const fleet = droplets.filter((droplet) => members.has(droplet.id) || this.#ledger.has(droplet));
+    const isFleet = (droplet: Droplet) =>
+      members.has(droplet.id) || this.#ledger.has(droplet) || (ofPool.has(droplet.id) && droplet.status === 'active');
+    const fleet = droplets.filter(isFleet);
     return {
       balancer,
       droplets: fleet
@@ -69,6 +95,21 @@ export class LoadBalancerTarget implements Target {
           inLedger: this.#ledger.has(droplet),
         })),
     };
+  }
+
+  async waiting(): Promise<Droplet[]> {
+    if (this.#pool === undefined) return [];
+    const [ofPool, droplets, { droplets: fleet }] = await Promise.all([
+      this.#membersOfPool(),
+      this.#cloud.listDroplets(),
+      this.look(),
+    ]);
+    const known = new Set(fleet.map(({ droplet }) => droplet.id));
+    return droplets.filter(({ id, status }) => ofPool.has(id) && status === 'active' && !known.has(id));
+  }
+
+  async #membersOfPool(): Promise<ReadonlySet<number>> {
+    return this.#pool === undefined ? NOBODY : new Set(await this.#cloud.listPoolMembers(this.#pool.id));
   }
 
   async leave(dropletId: number, before?: BeforeChange): Promise<'shown' | 'asked'> {

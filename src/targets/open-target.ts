@@ -2,21 +2,27 @@ import type { TargetSettings } from '../config/settings.js';
 import { CloudError } from '../errors.js';
 import type { Clock, Cloud, Droplet, LoadBalancer } from '../ports.js';
 import { deployable, findBalancer } from './find-balancer.js';
+import { findPool } from './find-pool.js';
 import { LoadBalancerTarget } from './load-balancer.js';
 import { SingleDropletTarget } from './single-droplet.js';
 import type { Target } from './target.js';
 
-/** Finds what the settings name and checks that it can be deployed to. Changes nothing. */
+/**
+ * Finds what the settings name and checks that it can be deployed to. Changes nothing.
+ * @param options.newcomers the droplets of the autoscale pool belong to the fleet before they are behind the balancer
+ */
 export async function openTarget(
   settings: TargetSettings,
   cloud: Cloud,
   clock: Clock,
   ledger: { has(droplet: Droplet): boolean },
+  { newcomers }: { newcomers: boolean },
 ): Promise<Target> {
   if (settings.kind === 'droplet') return new SingleDropletTarget(cloud, settings.id);
   const balancer = await deployable(cloud, await findBalancer(cloud, settings.ref), clock);
   const notices = balancer.tag === undefined ? [] : await sharedTagNotices(cloud, balancer, balancer.tag);
-  return new LoadBalancerTarget(cloud, clock, balancer, ledger, notices);
+  const pool = settings.pool === undefined ? undefined : await findPool(cloud, settings.pool);
+  return new LoadBalancerTarget(cloud, clock, balancer, ledger, { notices, newcomers, ...(pool && { pool }) });
 }
 
 /** Untagging a droplet takes it from everything that goes by the tag, not only from this balancer. */

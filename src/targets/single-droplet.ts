@@ -35,6 +35,10 @@ export class SingleDropletTarget implements Target {
     }
   }
 
+  async waiting(): Promise<[]> {
+    return [];
+  }
+
   async leave(): Promise<'shown'> {
     return 'shown';
   }

@@ -24,6 +24,8 @@ export interface Target {
   readonly notices: readonly string[];
   /** Reads droplets, membership and ledger afresh. Throws CloudError. */
   look(): Promise<Look>;
+  /** Droplets of the environment's autoscale pool that run and that no `look` shows. Throws CloudError. */
+  waiting(): Promise<Droplet[]>;
   /**
    * Out of rotation, read back; returns when DigitalOcean shows it. Throws CloudError or DeployError.
    * @param before asked before each try; what it throws ends them

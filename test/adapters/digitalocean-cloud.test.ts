@@ -304,8 +304,9 @@ describe('names that would change the path', () => {
     expect(traces).toEqual([]);
   });
 
-  it.each(['../droplets', 'a/b', 'a?b', ''])('refuses the balancer id %j', async (id) => {
+  it.each(['../droplets', 'a/b', 'a?b', ''])('refuses the id %j', async (id) => {
     const { cloud, clock, traces } = cloudOn();
+    expect((await failureOf(clock, cloud.listPoolMembers(id))).error.source).toBe('user');
     expect((await failureOf(clock, cloud.getLoadBalancer(id))).error.source).toBe('user');
     expect((await failureOf(clock, cloud.addDroplets(id, [1]))).error.source).toBe('user');
     expect(traces).toEqual([]);

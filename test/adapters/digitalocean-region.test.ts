@@ -68,6 +68,26 @@ it('names the firewalls that share a tag', async () => {
   expect(await clock.run(cloud().firewallsWithTag('web'))).toEqual(['web-only']);
 });
 
+it('knows autoscale pools and their droplets, on every page', async () => {
+  expect(await clock.run(cloud().listAutoscalePools())).toEqual([]);
+  const made = Array.from({ length: 201 }, () => region.world.addDroplet({ pool: 'web-pool' }).id);
+  region.world.addDroplet({ pool: 'web-pool', status: 'new' });
+  region.world.addDroplet({ pool: 'other' });
+  const [pool, other] = await clock.run(cloud().listAutoscalePools());
+  expect([pool?.name, other?.name]).toEqual(['web-pool', 'other']);
+  expect(await clock.run(cloud().listPoolMembers(pool?.id ?? ''))).toEqual(made);
+});
+
+it('fails to read a pool as it fails to read anything', async () => {
+  const gone = await failureOf(clock, cloud().listPoolMembers('0d3db13e-a604-4944-9827-7ec2642d32ac'));
+  expect(gone.error).toMatchObject({ kind: 'not-found', hint: expect.stringContaining('autoscale_pool') });
+  const wrong = await failureOf(clock, cloud({ token: 'wrong' }).listAutoscalePools());
+  expect(wrong.error).toMatchObject({ kind: 'unauthorized' });
+  expect(JSON.stringify(wrong.error)).not.toContain('wrong"');
+  region.api.faults.add({ on: { path: 'autoscale', nth: 1 }, do: { status: 503 } });
+  expect(await clock.run(cloud().listAutoscalePools()), 'and is repeated').toEqual([]);
+});
+
 it('may not add by id to a balancer that a tag manages', async () => {
   const tagged = region.world.addBalancer({ name: 'tagged', tag: 'web' });
   expect((await clock.run(cloud().getLoadBalancer(tagged.id))).tag).toBe('web');

@@ -101,6 +101,12 @@ describe('a problem in config/deploy.yml', () => {
       ['config/deploy.yml:4: environments.test has both load_balancer and droplet; keep one of the two'],
     ],
     [
+      'app: shop\nenvironments:\n  test:\n    droplet: 1\n    autoscale_pool: web-pool',
+      [
+        'config/deploy.yml:5: environments.test has an autoscale_pool, but no load_balancer to put its droplets behind; write `load_balancer: NAME` beside it, or take it out',
+      ],
+    ],
+    [
       'app: shop\nenvironments:\n  test:\n    droplet: web-1',
       [
         "config/deploy.yml:4: environments.test.droplet must be a droplet's id, a number; write `droplet: $STAGING_DROPLET_ID`",

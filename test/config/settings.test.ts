@@ -218,6 +218,12 @@ environments:
       registry: undefined,
       target: { kind: 'load_balancer', ref: 'web' },
     });
+    const pool = 'app: shop\nenvironments: { test: { load_balancer: web, autoscale_pool: web-pool } }\n';
+    expect(load(createProject({ 'config/deploy.yml': pool }), { needs: 'fleet' }).target).toEqual({
+      kind: 'load_balancer',
+      ref: 'web',
+      pool: 'web-pool',
+    });
     // To adopt droplets takes the login besides.
     const env = { DOCKER_USERNAME: 'me', DOCKER_PASSWORD: 'secret' };
     expect(load(root, { needs: 'images', env }).registry).toMatchObject({ username: 'me' });

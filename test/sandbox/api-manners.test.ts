@@ -105,10 +105,18 @@ describe('lists', () => {
     expect(firewalls).toMatchObject([{ name: 'web', tags: ['prod'], droplet_ids: [] }]);
   });
 
-  it('of autoscale pools are empty', async () => {
+  it('of autoscale pools have the droplets that these have made', async () => {
     await start();
-    const { body } = await bench.call('GET', '/droplets/autoscale');
-    expect(body).toEqual({ autoscale_pools: [], links: {}, meta: { total: 0 } });
+    const empty = await bench.call('GET', '/droplets/autoscale');
+    expect(empty.body).toEqual({ autoscale_pools: [], links: {}, meta: { total: 0 } });
+    const { id } = bench.world.addDroplet({ name: 'pool-1', pool: 'pool' });
+    bench.world.addDroplet({ name: 'pool-2', pool: 'pool', status: 'new' });
+    bench.world.addDroplet({ name: 'other-1', pool: 'other' });
+    const { autoscale_pools } = (await bench.call('GET', '/droplets/autoscale?name=pool')).body;
+    expect(autoscale_pools).toMatchObject([{ name: 'pool', status: 'active', active_resources_count: 1 }]);
+    const [pool] = autoscale_pools as { id: string }[];
+    const members = await bench.call('GET', `/droplets/autoscale/${pool?.id}/members`);
+    expect(members.body.droplets).toMatchObject([{ droplet_id: id, status: 'active' }, { status: 'provisioning' }]);
     expect((await bench.call('GET', '/droplets/autoscale/1/members')).status).toBe(404);
   });
 });

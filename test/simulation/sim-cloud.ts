@@ -68,6 +68,14 @@ export class SimCloud implements Cloud {
     return this.#read('get-droplet', () => shape(this.#droplet(id)));
   }
 
+  async listAutoscalePools(): Promise<[]> {
+    return [];
+  }
+
+  async listPoolMembers(): Promise<[]> {
+    return [];
+  }
+
   firewallsWithTag(): Promise<string[]> {
     return this.#read('firewalls', () => []);
   }

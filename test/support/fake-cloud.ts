@@ -46,6 +46,7 @@ export type Trouble = { error: CloudError; applied: boolean };
 export class FakeCloud implements Cloud {
   readonly calls: string[] = [];
   readonly tags = new Set<string>();
+  readonly pools: { id: string; name: string; members: number[] }[] = [];
   readonly firewalls: { name: string; tags: string[] }[] = [];
   /** By the call's name: what happens to the next ones. */
   readonly trouble = new Map<keyof Cloud, Trouble[]>();
@@ -80,6 +81,14 @@ export class FakeCloud implements Cloud {
 
   async getDroplet(id: number) {
     return this.#call('getDroplet', [id], () => structuredClone(this.#droplet(id)));
+  }
+
+  async listAutoscalePools() {
+    return this.#call('listAutoscalePools', [], () => this.pools.map(({ id, name }) => ({ id, name })));
+  }
+
+  async listPoolMembers(poolId: string) {
+    return this.#call('listPoolMembers', [poolId], () => this.pools.find(({ id }) => id === poolId)?.members ?? []);
   }
 
   async addDroplets(id: string, dropletIds: number[], before?: BeforeChange) {

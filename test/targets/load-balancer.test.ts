@@ -27,6 +27,35 @@ describe('the fleet of a load balancer', () => {
     ]);
   });
 
+  it('has the droplets of the autoscale pool that run only where newcomers are asked for; else they wait', async () => {
+    const pool = { id: 'pool-1', name: 'web-pool', members: [3, 4, 5, 6] };
+    const droplets = [
+      aDroplet(1),
+      aDroplet(3),
+      aDroplet(4),
+      aDroplet(5, { status: 'new' }),
+      aDroplet(6, { tags: [LEDGER_TAG] }),
+    ];
+    const fleetWith = async (newcomers: boolean) => {
+      const cloud = new FakeCloud([aBalancer({ dropletIds: [1, 3] })], structuredClone(droplets));
+      cloud.pools.push(pool);
+      const [balancer = aBalancer()] = cloud.balancers;
+      const ledger = new Ledger(cloud, 'shop', 'production');
+      const target = new LoadBalancerTarget(cloud, new VirtualClock(), balancer, ledger, { pool, newcomers });
+      const look = await target.look();
+      return {
+        fleet: look.droplets.map(({ droplet, rotation }) => [droplet.id, rotation]),
+        waiting: (await target.waiting()).map(({ id }) => id),
+      };
+    };
+    const known = [
+      [1, 'in'],
+      [3, 'in'],
+    ];
+    expect(await fleetWith(false)).toEqual({ fleet: [...known, [6, 'out']], waiting: [4] });
+    expect(await fleetWith(true)).toEqual({ fleet: [...known, [4, 'out'], [6, 'out']], waiting: [] });
+  });
+
   it('is asked for with two calls, whatever its size', async () => {
     const cloud = new FakeCloud();
     await targetOn(cloud).target.look();

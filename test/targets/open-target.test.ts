@@ -7,10 +7,46 @@ import { VirtualClock } from '../support/virtual-clock.js';
 
 function open(cloud: FakeCloud, settings: TargetSettings) {
   const clock = new VirtualClock();
-  return clock.run(openTarget(settings, cloud, clock, new Ledger(cloud, 'shop', 'production')));
+  return clock.run(openTarget(settings, cloud, clock, new Ledger(cloud, 'shop', 'production'), { newcomers: false }));
 }
 
 const byRef = (ref?: string): TargetSettings => ({ kind: 'load_balancer', ...(ref !== undefined && { ref }) });
+
+describe('finding the autoscale pool', () => {
+  const pooled = (pool: string): TargetSettings => ({ kind: 'load_balancer', pool });
+  const withPools = (...names: string[]) => {
+    const cloud = new FakeCloud();
+    for (const [index, name] of names.entries()) cloud.pools.push({ id: `pool-${index}`, name, members: [] });
+    return cloud;
+  };
+
+  it('takes an id or a name', async () => {
+    for (const ref of ['pool-1', 'api']) {
+      const cloud = withPools('web', 'api');
+      const target = await open(cloud, pooled(ref));
+      await target.waiting();
+      expect(cloud.calls).toContain('listPoolMembers pool-1');
+    }
+  });
+
+  it('is not looked for where none is named', async () => {
+    const cloud = withPools('web');
+    expect(await (await open(cloud, byRef())).waiting()).toEqual([]);
+    expect(cloud.calls.filter((call) => /Pool/.test(call))).toEqual([]);
+  });
+
+  it('refuses what is not there, with the candidates, and a name that two have', async () => {
+    await expect(open(withPools('web'), pooled('wbe'))).rejects.toMatchObject({
+      code: 'pool-not-found',
+      source: 'user',
+      hint: expect.stringContaining('"web" (pool-0)'),
+    });
+    await expect(open(withPools('web', 'web'), pooled('web'))).rejects.toMatchObject({
+      code: 'pool-ambiguous',
+      hint: expect.stringContaining('pool-1'),
+    });
+  });
+});
 
 describe('finding the balancer', () => {
   it('takes an id, a name, or the only one', async () => {

@@ -119,6 +119,11 @@ const droplet = z
 
 const firewall = z.object({ id: z.string().min(1), name: z.string(), tags: z.array(z.string()).nullable() });
 
+const autoscalePool = z.object({ id: z.string().min(1), name: z.string() });
+const poolMember = z
+  .object({ droplet_id: z.number().int().positive(), status: z.string() })
+  .transform((answer) => ({ id: answer.droplet_id, active: answer.status === 'active' }));
+
 export const loadBalancerAnswer = z.object({ load_balancer: loadBalancer }).transform((body) => body.load_balancer);
 export const dropletAnswer = z.object({ droplet }).transform((body) => body.droplet);
 export const tagAnswer = z.object({ tag: z.object({ name: z.string() }) }).transform((body) => body.tag.name);
@@ -152,3 +157,9 @@ export const dropletsPage = z
 export const firewallsPage = z
   .object({ firewalls: z.array(firewall), ...paging })
   .transform((body) => ({ items: body.firewalls, linksOn: body.links, total: body.meta?.total }));
+export const autoscalePoolsPage = z
+  .object({ autoscale_pools: z.array(autoscalePool), ...paging })
+  .transform((body) => ({ items: body.autoscale_pools, linksOn: body.links, total: body.meta?.total }));
+export const poolMembersPage = z
+  .object({ droplets: z.array(poolMember), ...paging })
+  .transform((body) => ({ items: body.droplets, linksOn: body.links, total: body.meta?.total }));

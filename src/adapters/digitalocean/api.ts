@@ -73,6 +73,16 @@ export class DigitalOceanApi {
     throw invalidAnswer('its pages have no end', this.#context(call)).error;
   }
 
+  /** A GET that dots-wrapper does not know, with the HTTP library that it uses: answers, errors and proxies are the same. */
+  async get(path: string, params: Record<string, string | number>): Promise<Answer> {
+    const { default: axios } = await import('axios');
+    return await axios.get(`${this.#options.apiUrl.replace(/\/+$/, '')}${path}`, {
+      params,
+      headers: { Authorization: `Bearer ${this.#options.token.reveal()}` },
+      timeout: this.#options.requestTimeoutMs,
+    });
+  }
+
   async #attempt<T>(
     call: Call,
     send: (client: Client) => Promise<Answer>,

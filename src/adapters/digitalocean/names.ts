@@ -9,6 +9,11 @@ export function checkLoadBalancerId(id: string): void {
   throw unusable(`"${id}" is not a load balancer's id.`, 'An id looks like 4de7ac8b-495b-4884-9a69-1050c6793cd6.');
 }
 
+export function checkPoolId(id: string): void {
+  if (/^[0-9a-zA-Z-]{1,64}$/.test(id)) return;
+  throw unusable(`"${id}" is not an autoscale pool's id.`, 'An id looks like 0d3db13e-a604-4944-9827-7ec2642d32ac.');
+}
+
 export function checkDropletId(id: number): void {
   if (Number.isSafeInteger(id) && id > 0) return;
   throw unusable(`"${id}" is not a droplet's id.`, 'An id is a whole number such as 3164444.');

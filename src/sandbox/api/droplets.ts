@@ -1,7 +1,7 @@
 import { missingScope, notFound, ok, problem } from './answers.js';
 import { page } from './paging.js';
 import type { Route } from './route.js';
-import { dropletWire } from './wire.js';
+import { dropletWire, poolMemberWire, poolWire } from './wire.js';
 
 export const dropletRoutes: Route[] = [
   {
@@ -24,20 +24,31 @@ export const dropletRoutes: Route[] = [
       );
     },
   },
-  // There are no autoscale pools in a sandbox. Their path has the form of a droplet's, so it must come first.
+  // Their path has the form of a droplet's, so it must come first.
   {
     operation: 'autoscalepools_list',
     method: 'GET',
     path: '/v2/droplets/autoscale',
     scopes: ['droplet:read'],
-    handle: (_world, { url }) => page('autoscale_pools', [], url),
+    handle: (world, { url, can }) => {
+      const name = url.searchParams.get('name');
+      const pools = world.pools.filter((pool) => name === null || pool.name === name);
+      return page(
+        'autoscale_pools',
+        pools.map((pool) => poolWire(pool, world, can)),
+        url,
+      );
+    },
   },
   {
     operation: 'autoscalepools_list_members',
     method: 'GET',
     path: '/v2/droplets/autoscale/{autoscale_pool_id}/members',
     scopes: ['droplet:read'],
-    handle: () => notFound,
+    handle: (world, { url, params }) => {
+      const pool = world.pools.find(({ id }) => id === params.autoscale_pool_id);
+      return pool === undefined ? notFound : page('droplets', world.dropletsOfPool(pool).map(poolMemberWire), url);
+    },
   },
   {
     operation: 'droplets_get',

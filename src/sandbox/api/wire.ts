@@ -2,7 +2,7 @@
  * Records as DigitalOcean's API tells them, every field of the official description that an ordinary resource has.
  * A token that lacks a scope does not see the fields that need it.
  */
-import type { BalancerRecord, DropletRecord, FirewallRecord } from '../records.js';
+import type { BalancerRecord, DropletRecord, FirewallRecord, PoolRecord } from '../records.js';
 import { PROJECT_ID, VPC_ID, type World } from '../world.js';
 
 type Can = (scope: string) => boolean;
@@ -120,6 +120,43 @@ export function balancerWire(balancer: BalancerRecord, can: Can): Record<string,
     region: REGION,
     tag: balancer.tag ?? '',
     droplet_ids: balancer.shown.ids,
+  };
+}
+
+export function poolWire(pool: PoolRecord, world: World, can: Can): Record<string, unknown> {
+  const members = world.dropletsOfPool(pool);
+  return {
+    id: pool.id,
+    name: pool.name,
+    config: { target_number_instances: Math.max(1, members.length) },
+    droplet_template: {
+      name: pool.name,
+      region: REGION.slug,
+      size: SIZE,
+      image: IMAGE.slug,
+      ssh_keys: [],
+      ...(can('tag:read') && { tags: [] }),
+      ...(can('vpc:read') && { vpc_uuid: VPC_ID }),
+      with_droplet_agent: true,
+      project_id: PROJECT_ID,
+      ipv6: false,
+      user_data: '',
+    },
+    created_at: instant(pool.createdAt),
+    updated_at: instant(pool.createdAt),
+    status: 'active',
+    active_resources_count: members.filter(({ status }) => status === 'active').length,
+  };
+}
+
+export function poolMemberWire(droplet: DropletRecord): Record<string, unknown> {
+  return {
+    droplet_id: droplet.id,
+    created_at: instant(droplet.createdAt),
+    updated_at: instant(droplet.createdAt),
+    health_status: 'healthy',
+    status: droplet.status === 'new' ? 'provisioning' : droplet.status === 'active' ? 'active' : 'off',
+    current_utilization: { memory: 0.25, cpu: 0.01 },
   };
 }
 
