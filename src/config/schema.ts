@@ -366,7 +366,7 @@ const environment = z
       autoscale_pool: text("must be an autoscale pool's id or name", /\S/)
         .meta({
           description:
-            'Id or name of the autoscale pool that makes droplets for the load balancer. `do-deploy adopt` puts them behind it once they run the release.',
+            'Id or name of the autoscale pool that makes droplets for the load balancer. `do-deploy adopt ENVIRONMENT` puts them behind it once they run the release.',
           examples: ['web-pool'],
         })
         .optional(),
