@@ -188,6 +188,8 @@ export interface Clock {
 export interface LocalFiles {
   /** Throws DeployError local-file when it cannot be read. */
   read(path: string): Promise<Buffer>;
+  /** The SHA-256 of its content, in hexadecimal. Throws as `read` does. */
+  sha256(path: string): Promise<string>;
 }
 
 /** An entry of a commit's tree; `mode` as git writes it: 120000 is a symbolic link, 160000 a submodule. */

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { z } from 'zod';
 import type { SourceFile } from '../config/settings.js';
+import { DeployError } from '../errors.js';
 import type { LocalFiles } from '../ports.js';
 import type { ServiceSpec } from '../rollout/health.js';
 import type { ReleaseInfo } from '../rollout/model.js';
@@ -15,7 +16,8 @@ export interface ReleaseFile {
   path: string;
   mode: number;
   sha256: string;
-  content: Buffer;
+  /** Its content, only when a droplet lacks it: a release may be large, and mostly has not changed. */
+  read(): Promise<Buffer>;
 }
 
 /** What a droplet keeps about a release, in release.json: one line of JSON. */
@@ -85,13 +87,23 @@ export function releaseId(now: number, reference: string): string {
 }
 
 export async function readFiles(sources: readonly SourceFile[], files: LocalFiles): Promise<ReleaseFile[]> {
-  const read = await Promise.all(
-    sources.map(async ({ localPath, path, mode, content: known }) => {
-      const content = known ?? (await files.read(localPath));
-      return { path, mode, content, sha256: sha256(content) };
+  const hashed = await Promise.all(
+    sources.map(async ({ localPath, path, mode, content }): Promise<ReleaseFile> => {
+      if (content !== undefined) return { path, mode, sha256: sha256(content), read: async () => content };
+      return { path, mode, sha256: await files.sha256(localPath), read: () => files.read(localPath) };
     }),
   );
-  return read.sort((a, b) => (a.path < b.path ? -1 : 1));
+  return hashed.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** What the file held when the release was made of it. Throws DeployError file-changed. */
+async function contentOf({ path, sha256: expected, read }: ReleaseFile): Promise<Buffer> {
+  const content = await read();
+  if (sha256(content) === expected) return content;
+  throw new DeployError('file-changed', `${path} was changed while it was being deployed.`, {
+    source: 'user',
+    hint: 'Run the deploy again when nothing writes to the file.',
+  });
 }
 
 export function contentHash(draft: Omit<ReleaseDraft, 'id' | 'content' | 'createdAt' | 'createdBy'>): string {
@@ -147,13 +159,17 @@ export function readChecksums(text: string): Map<string, string> {
   return sums;
 }
 
-/** The archive for a droplet: what it lacks, SHA256SUMS, and in `.reuse` the paths that it copies from `base`. */
+/**
+ * The archive for a droplet: what it lacks, with the sums of that in `.sent`; SHA256SUMS; and in `.reuse` the paths that it
+ * copies from the release whose hashes `base` are. Throws DeployError local-file or file-changed.
+ */
 export async function packFor(
   draft: ReleaseDraft,
   base: ReadonlyMap<string, string>,
 ): Promise<{ archive: Buffer; reused: ReleaseFile[]; sent: ReleaseFile[] }> {
   const reused = draft.files.filter((file) => base.get(file.path) === file.sha256);
   const sent = draft.files.filter((file) => base.get(file.path) !== file.sha256);
+  const contents = await Promise.all(sent.map(async (file) => ({ ...file, content: await contentOf(file) })));
   const { pack } = await import('tar-stream');
   const tar = pack();
   const chunks: Buffer[] = [];
@@ -161,8 +177,9 @@ export async function packFor(
     for await (const chunk of tar) chunks.push(chunk as Buffer);
   })();
   tar.entry({ name: 'SHA256SUMS', mode: 0o600 }, checksums(draft.files));
+  tar.entry({ name: '.sent', mode: 0o600 }, checksums(sent));
   tar.entry({ name: '.reuse', mode: 0o600 }, reused.map((file) => `${file.path}\n`).join(''));
-  for (const file of sent) tar.entry({ name: file.path, mode: file.mode }, file.content);
+  for (const { path, mode, content } of contents) tar.entry({ name: path, mode }, content);
   tar.finalize();
   await packed;
   // Level 1: on a fast line the time goes into compressing, on a slow one most of the gain is there already.
@@ -184,7 +201,8 @@ export async function readArchive(record: ReleaseRecord, archive: Buffer): Promi
       const chunks: Buffer[] = [];
       for await (const chunk of entry) chunks.push(chunk as Buffer);
       const content = Buffer.concat(chunks);
-      if (type === 'file') files.push({ path: name, mode: mode & 0o777, content, sha256: sha256(content) });
+      if (type !== 'file') continue;
+      files.push({ path: name, mode: mode & 0o777, sha256: sha256(content), read: async () => content });
     }
   } catch {
     // Cut off, or not an archive at all.

@@ -14,9 +14,11 @@ import {
   readFiles,
   recordOf,
   releaseId,
+  sha256,
 } from '../../src/deploy/release.js';
 
-const files = { read: async (path: string) => Buffer.from(`content of ${path}`) };
+const read = async (path: string) => Buffer.from(`content of ${path}`);
+const files = { read, sha256: async (path: string) => sha256(await read(path)) };
 
 async function aDraft(overrides: Partial<ReleaseDraft> = {}): Promise<ReleaseDraft> {
   const known = {
@@ -72,12 +74,21 @@ it('an archive holds only what the droplet lacks, and names what it copies', asy
   expect(tar).not.toContain('content of /p/a');
 });
 
+it('a file that changes between its hash and its sending stops the deploy', async () => {
+  const draft = await aDraft();
+  const changing = draft.files.map((file) => ({ ...file, read: async () => Buffer.from('new') }));
+  await expect(packFor({ ...draft, files: changing }, new Map())).rejects.toMatchObject({
+    code: 'file-changed',
+    message: 'a was changed while it was being deployed.',
+  });
+});
+
 describe('a release that comes from a droplet', () => {
   const record = async () => recordOf(await aDraft(), [], {});
   const archiveOf = async (change: (file: ReleaseFile) => ReleaseFile = (file) => file) => {
     const tar = pack();
     for (const file of (await aDraft()).files.map(change)) {
-      tar.entry({ name: file.path, mode: file.mode }, file.content);
+      tar.entry({ name: file.path, mode: file.mode }, await file.read());
     }
     tar.finalize();
     const chunks: Buffer[] = [];
@@ -86,11 +97,15 @@ describe('a release that comes from a droplet', () => {
   };
 
   it('is the same as was deployed', async () => {
-    expect(await readArchive(await record(), await archiveOf())).toEqual(await aDraft());
+    const draft = await readArchive(await record(), await archiveOf());
+    const contents = draft?.files.map(async (file) => String(await file.read()));
+    expect(await Promise.all(contents ?? [])).toEqual(['content of /p/a', 'content of /p/b']);
+    const known = (await aDraft()).files.map((file) => ({ ...file, read: expect.any(Function) }));
+    expect(draft).toEqual({ ...(await aDraft()), files: known });
   });
 
   it.each<[string, (file: ReleaseFile) => ReleaseFile]>([
-    ['a byte', (file) => ({ ...file, content: Buffer.from(`${file.content} `) })],
+    ['a byte', (file) => ({ ...file, read: async () => Buffer.from(`${await file.read()} `) })],
     ['a mode', (file) => ({ ...file, mode: 0o666 })],
     ['a name', (file) => ({ ...file, path: `${file.path}2` })],
   ])('is refused when %s is another one', async (_, change) => {

@@ -1,8 +1,14 @@
 /** The project that is deployed in the simulation: its files, its services and their images. */
-import { createHash } from 'node:crypto';
 import { Secret } from '../../src/config/secret.js';
 import type { Settings, SourceFile } from '../../src/config/settings.js';
-import { checksums, contentHash, type ReleaseFile, type ReleaseRecord, recordOf } from '../../src/deploy/release.js';
+import {
+  checksums,
+  contentHash,
+  type ReleaseFile,
+  type ReleaseRecord,
+  recordOf,
+  sha256,
+} from '../../src/deploy/release.js';
 import { readComposeConfig } from '../../src/deploy/remote/compose-config.js';
 import type { LocalFiles } from '../../src/ports.js';
 
@@ -83,7 +89,7 @@ const ids = new Map<string, string>();
 export function imageIdOf(reference: string): string {
   let id = ids.get(reference);
   if (id === undefined) {
-    id = `sha256:${createHash('sha256').update(reference).digest('hex')}`;
+    id = `sha256:${sha256(reference)}`;
     ids.set(reference, id);
   }
   return id;
@@ -106,13 +112,11 @@ export const SOURCE_FILES: SourceFile[] = Object.entries(CONTENTS).map(([path, {
   mode,
 }));
 
-export const localFiles: LocalFiles = {
-  read: async (path) => Buffer.from(CONTENTS[path.replace('/project/', '')]?.text ?? ''),
-};
+const read = async (path: string) => Buffer.from(CONTENTS[path.replace('/project/', '')]?.text ?? '');
+export const localFiles: LocalFiles = { read, sha256: async (path) => sha256(await read(path)) };
 
 const FILES: ReleaseFile[] = SOURCE_FILES.map(({ path, mode }) => {
-  const content = Buffer.from(CONTENTS[path]?.text ?? '');
-  return { path, mode, content, sha256: createHash('sha256').update(content).digest('hex') };
+  return { path, mode, sha256: sha256(CONTENTS[path]?.text ?? ''), read: () => read(path) };
 }).sort((a, b) => (a.path < b.path ? -1 : 1));
 
 /** SHA256SUMS of every release: between releases only the tag changes here. */

@@ -40,8 +40,9 @@ function composeConfig(run: ComposeRun): string {
 }
 
 /**
- * Unpacks the uploaded archive beside the other releases, copies what did not change from `base`, verifies every file
- * by SHA-256 and prints `docker compose config` (which holds secrets: it is read and never shown).
+ * Unpacks the uploaded archive beside the other releases, verifies by SHA-256 what came in it, copies what did not change
+ * from `base`, whose hashes the survey has taken, and prints `docker compose config` (which holds secrets: it is read and
+ * never shown).
  */
 export function unpackCommand(
   draft: ReleaseDraft,
@@ -67,20 +68,33 @@ export function unpackCommand(
       'flock "$HOME"/do-deploy/images.lock mkdir -p "$part"',
       // After a dropped connection the command is run again: the archive stays until all is well.
       `tar --no-same-owner -xpzf ${quote(incoming)} -C "$part"`,
-      base === undefined
-        ? undefined
-        : `if [ -s "$part/.reuse" ]; then tar -cf - -C releases/${quote(base)} -T "$PWD/$part/.reuse" | tar --no-same-owner -xpf - -C "$part"; fi`,
+      ...(base === undefined ? [] : copyReused(base)),
       'cd "$part"',
-      'rm -f .reuse',
       ...chmods,
       // compose reads while the sums are made: neither needs the other.
-      'sha256sum -c SHA256SUMS >/dev/null & sums=$!',
+      'if [ -s .sent ]; then sha256sum -c .sent >/dev/null; fi & sums=$!',
       composeConfig(draft),
       'wait $sums',
+      'rm -f .sent .reuse',
       `rm -f ../../${quote(incoming)}`,
     ],
     { timeoutMs: 120 * SECOND },
   );
+}
+
+/**
+ * Copies, where the file system can by sharing blocks: links would let an edit of one release change the other. Where cp
+ * or xargs are not GNU's, tar does it.
+ */
+function copyReused(base: string): string[] {
+  const from = `releases/${quote(base)}`;
+  return [
+    'list=$PWD/$part/.reuse',
+    'if [ -s "$list" ]; then',
+    `  (cd ${from} && xargs -d '\\n' cp -p --parents --reflink=auto -t "\${list%/.reuse}" -- <"$list") 2>/dev/null ||`,
+    `    tar -cf - -C ${from} -T "$list" | tar --no-same-owner -xpf - -C "$part"`,
+    'fi',
+  ];
 }
 
 /** Runs the release's own script in its folder: by its first line when it is executable, else by sh. */
