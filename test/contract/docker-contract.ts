@@ -27,6 +27,7 @@ export interface DockerHost {
 
 interface Inspected {
   Id: string;
+  ResolvConfPath: string;
   Image: string;
   RestartCount: number;
   State: {
@@ -108,6 +109,14 @@ export function dockerContract(name: string, makeHost: () => Promise<DockerHost>
 
     it('tells where it keeps its data', async () => {
       expect(await sh('test -d "$(docker info --format \'{{.DockerRootDir}}\')" && echo there')).toBe('there\n');
+    });
+
+    it('keeps what belongs to a container below that', async () => {
+      const { up, inspect } = project();
+      await up(`services: { web: { image: "${host.images.web}" } }`);
+      const [container] = await inspect('web');
+      const root = (await sh("docker info --format '{{.DockerRootDir}}'")).trim();
+      expect(container?.ResolvConfPath).toBe(`${root}/containers/${container?.Id}/resolv.conf`);
     });
 
     it('resolves compose files, interpolated and merged', async () => {

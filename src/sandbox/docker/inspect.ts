@@ -7,11 +7,11 @@ import type { LocalImage } from './image-store.js';
 const NEVER = '0001-01-01T00:00:00Z';
 
 /**
- * `docker inspect` of a container. One deviation: in NetworkSettings.Ports, a port that is served is named by the
+ * `docker inspect` of a container; `dataRoot` is DockerRootDir. One deviation: in NetworkSettings.Ports, a port that is served is named by the
  * loopback port where it really is ("43211/tcp"), because the container has no network of its own: that is the port
  * to look for in /proc/PID/net/tcp.
  */
-export function inspectContainer(container: Container): unknown {
+export function inspectContainer(container: Container, dataRoot: string): unknown {
   const { spec } = container;
   const launched = container.status === 'running';
   return {
@@ -34,6 +34,7 @@ export function inspectContainer(container: Container): unknown {
       ...(container.health !== undefined && { Health: health(container.health) }),
     },
     Image: spec.image.id,
+    ResolvConfPath: `${dataRoot}/containers/${container.id}/resolv.conf`,
     Name: `/${container.name}`,
     RestartCount: container.restartCount,
     HostConfig: {

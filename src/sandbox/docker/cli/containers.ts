@@ -59,7 +59,13 @@ export const inspect: Command = (engine, _call, args, output) => {
   engine.mustAnswer();
   const found = words.map((word) => engine.findContainer(word)).filter((container) => container !== undefined);
   const missing = words.filter((word) => engine.findContainer(word) === undefined);
-  output.out(JSON.stringify(found.map(inspectContainer), undefined, 4));
+  output.out(
+    JSON.stringify(
+      found.map((container) => inspectContainer(container, engine.folder)),
+      undefined,
+      4,
+    ),
+  );
   if (missing.length > 0) throw new DockerFailure(missing.map((word) => `Error: No such object: ${word}`).join('\n'));
 };
 
