@@ -7,6 +7,7 @@ import { DeployError } from '../errors.js';
 import { chooseRelease } from '../rollout/choose-release.js';
 import type { DeployResult } from '../rollout/model.js';
 import { type DeployPorts, reportTo } from './context.js';
+import { releaseOfFleet } from './drift.js';
 import { findFleet, policyOf } from './fleet.js';
 import { rollToHeld } from './held-release.js';
 import type { ReleaseRecord } from './release.js';
@@ -28,18 +29,23 @@ export async function heal(ports: DeployPorts, options: SessionOptions): Promise
     const [first] = unreachable;
     if (sites.length === 0 && first) throw first.error;
 
-    const result = await rollToHeld(session, fleet, policy, releaseToHealTo);
+    const result = await rollToHeld(session, fleet, policy, (all) => releaseToHealTo(all, settings.environment));
     return first === undefined ? result : { ...result, outcome: 'failed', error: result.error ?? first.error.info() };
   });
 }
 
-function releaseToHealTo(sites: readonly Site[]): ReleaseRecord {
+function releaseToHealTo(sites: readonly Site[], environment: string): ReleaseRecord {
   const id = chooseRelease(sites.map(holdingOf));
   const record = sites.flatMap((site) => site.survey.releases).find((release) => release.id === id);
-  if (record === undefined) {
-    throw new DeployError('nothing-to-heal-to', 'There is no release that every droplet holds.', {
-      hint: 'Deploy a release: that brings every droplet to it, those that are out first.',
-    });
-  }
-  return record;
+  if (record !== undefined) return record;
+  const proven = releaseOfFleet(sites);
+  const lacking = sites.filter(({ survey }) => !survey.releases.some((release) => release.id === proven?.id));
+  const which =
+    proven === undefined ? '' : `: ${proven.id} is not on ${lacking.map(({ host }) => host.name).join(', ')}`;
+  throw new DeployError('nothing-to-heal-to', `There is no release that every droplet holds${which}.`, {
+    hint:
+      proven === undefined
+        ? 'Deploy a release: that brings every droplet to it, those that are out first.'
+        : `Run do-deploy adopt ${environment}: it brings them that release, and those that are out back.`,
+  });
 }

@@ -39,6 +39,11 @@ it('droplets with the tag that run nothing, or another release, are brought to t
     ['web-5', 'unreachable'],
   ]);
 
+  const healed = await fleet.run(['heal', 'sandbox', '--json']);
+  expect(healed).toMatchObject({ code: 1, result: { error: { code: 'nothing-to-heal-to' } } });
+  expect(healed.result?.error?.message).toMatch(/: .*-v2 is not on web-3, web-4\.$/);
+  expect(healed.result?.error?.hint).toContain('do-deploy adopt sandbox');
+
   const members = ['web-1', 'web-2'];
   const before = members.map((name) => containerIds(fleet, name));
   const load = fleet.load();
