@@ -25,7 +25,7 @@ export interface Site {
   wellSince?: number;
   /** When its containers were last watched for restarts, on the run's clock. */
   watchedAt?: number;
-  /** When its containers were last looked at on the way out of rotation, on the run's clock; absent after a change. */
+  /** When its containers were last looked at, on the run's clock; absent after a change. See `knowSite`. */
   seenAt?: number;
   /** Connections a second just before it left. */
   rateBefore?: number;

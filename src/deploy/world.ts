@@ -109,7 +109,9 @@ async function probeUntilSure(
 /** The droplet's clock at the look; undefined when Docker does not answer. */
 async function containersNow(run: Run, site: Site): Promise<number | undefined> {
   try {
-    return await watchSite(site, run.settings.app);
+    const now = await watchSite(site, run.settings.app);
+    site.seenAt = run.ports.clock.now();
+    return now;
   } catch (error) {
     if (error instanceof DeployError) return undefined;
     throw error;

@@ -38,7 +38,6 @@ export async function recordOut(site: Site, run: StepContext): Promise<string | 
 }
 
 async function firstReading(site: Site, run: StepContext): Promise<DoorWatch> {
-  delete site.seenAt;
   await knowSite(site, run);
   const reading = await readDoorOf(site, run.target);
   return new DoorWatch(reading, run.ports.clock.now());
