@@ -39,7 +39,7 @@ export async function openFleet({ firstBatch = 'all', ...options } = {}) {
     '--config',
     project.firstConfig,
   ]);
-  if (first.code !== 0) throw new Error(`the first deploy failed:\n${first.stdout.slice(-2000)}${first.stderr}`);
+  if (first.code !== 0) throw new Error(`the first deploy failed:\n${endOf(first)}`);
   return {
     region,
     folder: project.folder,
@@ -49,6 +49,12 @@ export async function openFleet({ firstBatch = 'all', ...options } = {}) {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Why a run has failed: its rows would be a page for a large fleet. */
+export function endOf({ events, stderr }) {
+  const { error, summary, evidence } = events.findLast((event) => event.type === 'rollout-finished')?.result ?? {};
+  return `${JSON.stringify({ summary, error, evidence }, undefined, 2)}\n${stderr}`;
 }
 
 /** Runs the command to its end; `peakBytes` is the largest resident set seen (Linux), sampled. */

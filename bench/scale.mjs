@@ -1,7 +1,7 @@
 // Scale: 10, 50 and 200 sandbox droplets behind a tag-managed balancer, in batches of 10%.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openFleet } from './fleet.mjs';
+import { endOf, openFleet } from './fleet.mjs';
 
 /** Seldom enough for this one process, which is all droplets and the balancer, to answer the checks of 200 in time. */
 const SELDOM = { intervalSeconds: 2, healthyThreshold: 1, unhealthyThreshold: 5, timeoutSeconds: 10 };
@@ -17,8 +17,7 @@ export async function measureScale(sizes = [10, 50, 200]) {
       await new Promise((resolve) => setTimeout(resolve, 61_000));
       const calls = fleet.region.apiLog.length;
       const end = await fleet.run(['deploy', 'sandbox', 'v2', '--yes', '--json'], { sample: true });
-      if (end.code !== 0)
-        throw new Error(`deploy of ${droplets} droplets failed: ${end.stdout.slice(-1500)} ${end.stderr}`);
+      if (end.code !== 0) throw new Error(`deploy of ${droplets} droplets failed: ${endOf(end)}`);
       const log = fleet.region.apiLog.slice(calls);
       const began = (phase) =>
         Date.parse(end.events.find((event) => event.type === 'phase-started' && event.phase === phase).at);

@@ -23,7 +23,7 @@ import {
 import { changedFiles, type Site } from './site.js';
 import { stageHeld } from './stage-held.js';
 import { checkSite, runsAlready, surveyAll } from './staging.js';
-import { listen } from './watch-door.js';
+import { listenAll } from './watch-door.js';
 import { lookAtWorld } from './world.js';
 
 /** DigitalOcean's limit for a balancer without a tag. */
@@ -61,7 +61,7 @@ export async function adopt(ports: DeployPorts, options: SessionOptions): Promis
       for (const site of strays) checkSite(site);
       await bringRelease(ports, options, record, sites, strays);
       stopIfInterrupted(session);
-      if (policy.balanced) await Promise.all(sites.map((site) => listen(site, fleet.target, ports.clock)));
+      if (policy.balanced) await listenAll(sites, fleet.target, ports.clock);
     }
     const seen = await lookAtWorld(run, sites);
     const previous = previousReleases(strays, record);

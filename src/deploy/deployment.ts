@@ -8,7 +8,7 @@ import { findFleet, policyOf, previousReleases, refuseImpossible, startRollout }
 import { contentHash, type ReleaseDraft, readFiles, releaseId } from './release.js';
 import { announce, inSession, reachAll, rollTo, type SessionOptions, takeLease } from './session.js';
 import { checkSite, stageAll, surveyAll } from './staging.js';
-import { listen } from './watch-door.js';
+import { listenAll } from './watch-door.js';
 import { lookAtWorld } from './world.js';
 
 export type { DeployPorts } from './context.js';
@@ -47,7 +47,7 @@ export async function deploy(ports: DeployPorts, options: DeployOptions): Promis
     const { record, upToDate } = await stageAll(ports, settings, draft, sites);
     // The bytes may have come here before, and from another commit.
     session.release = { ...session.release, id: record.id };
-    if (policy.balanced) await Promise.all(sites.map((site) => listen(site, fleet.target, ports.clock)));
+    if (policy.balanced) await listenAll(sites, fleet.target, ports.clock);
 
     const seen = await lookAtWorld(run, sites);
     const previous = previousReleases(sites, record);

@@ -1,4 +1,5 @@
 /** Rolling to a release that the droplets hold already: no files, no registry. Heal and rollback differ only in which. */
+import pLimit from 'p-limit';
 import { DeployError } from '../errors.js';
 import type { DeployResult } from '../rollout/model.js';
 import type { Policy } from '../rollout/planner.js';
@@ -9,8 +10,11 @@ import { imagesPresentCommand } from './remote/release-commands.js';
 import { rollTo, type Session, takeLease } from './session.js';
 import { ownRecord, type Site } from './site.js';
 import { runsAlready, surveyAll } from './staging.js';
-import { listen } from './watch-door.js';
+import { together } from './together.js';
+import { listenAll } from './watch-door.js';
 import { lookAtWorld } from './world.js';
+
+const AT_ONCE = 20;
 
 /** @param choose which of the droplets' releases, from their surveys; throws DeployError when there is none */
 export async function rollToHeld(
@@ -26,8 +30,9 @@ export async function rollToHeld(
   session.release = infoOf(record);
   const message = `${session.command === 'heal' ? 'Healing' : 'Rolling back'} to release ${record.id}.`;
   reportTo(ports)({ type: 'notice', level: 'info', message });
-  await Promise.all(sites.map((site) => imagesPresent(site, record)));
-  if (policy.balanced) await Promise.all(sites.map((site) => listen(site, fleet.target, ports.clock)));
+  const limit = pLimit(AT_ONCE);
+  await together(sites.map((site) => limit(() => imagesPresent(site, record))));
+  if (policy.balanced) await listenAll(sites, fleet.target, ports.clock);
   const seen = await lookAtWorld(run, sites);
   const upToDate = new Set(sites.filter((site) => runsAlready(site, record)).map((site) => site.droplet.id));
   const previous = previousReleases(sites, record);

@@ -1,4 +1,5 @@
 /** Readings at a droplet's door, taken over its connection. */
+import pLimit from 'p-limit';
 import { DeployError } from '../errors.js';
 import type { Clock, RemoteCommand } from '../ports.js';
 import type { Target } from '../targets/target.js';
@@ -7,8 +8,10 @@ import { DoorWatch, doorPorts } from './door.js';
 import { lookAtContainers, readContainers, watchContainers } from './remote/containers.js';
 import { type DoorReading, doorCommand, readDoor } from './remote/door.js';
 import type { Site } from './site.js';
+import { together } from './together.js';
 
 const A_MOMENT_MS = 5_000;
+const AT_ONCE = 20;
 
 /** Looks at the containers of the app and keeps them with the droplet. Gives the droplet's clock, in ms. */
 export async function lookAtSite(site: Site, app: string): Promise<number> {
@@ -54,6 +57,12 @@ export async function listen(site: Site, target: Target, clock: Clock): Promise<
   const asked = clock.now();
   const reading = await readDoorOf(site, target);
   return heard(site, reading, clock.now(), asked);
+}
+
+/** Starts to listen at every door, so many at a time. */
+export async function listenAll(sites: readonly Site[], target: Target, clock: Clock): Promise<void> {
+  const limit = pLimit(AT_ONCE);
+  await together(sites.map((site) => limit(() => listen(site, target, clock))));
 }
 
 /** Adds a reading that was asked for at `asked` and has come `now`. */
