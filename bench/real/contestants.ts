@@ -89,12 +89,12 @@ export async function scripts(fleet: Fleet): Promise<Record<'floor' | 'classic' 
   };
 }
 
-/** The compose command on a droplet, with the files that do-deploy uses. */
-function compose(release: string): string {
+/** The compose command in a folder of a droplet, with the files that do-deploy uses. */
+export function compose(release: string, folder = '~/shop'): string {
   const files = ['compose/docker-compose.yml', 'compose/docker-compose.production.yml'].map((file) => `-f ${file}`);
   const envFiles = ['config/.env.common', 'config/.env.production'].map((file) => `--env-file ${file}`);
   const variables = `IMAGE_TAG=${release} DEPLOY_ENV=production`;
-  return `cd ~/shop && ${variables} docker compose --project-name shop ${[...files, ...envFiles].join(' ')}`;
+  return `cd ${folder} && ${variables} docker compose --project-name shop ${[...files, ...envFiles].join(' ')}`;
 }
 
 /** One connection per droplet, kept open: no script is slow for its handshakes. */

@@ -44,7 +44,7 @@ async function measureAll(fleet: Fleet, { rounds, delays }: RollingOptions): Pro
   const rows: Record<string, string>[] = [];
   for (const situation of delays.flatMap((delaySeconds) => [true, false].map((load) => ({ delaySeconds, load })))) {
     // Those that are not held to a target are shown once, in the middle situation.
-    const all = !process.env.QUICK && situation.load && situation.delaySeconds === Math.min(1, Math.max(...delays));
+    const all = situation.load && situation.delaySeconds === Math.min(1, Math.max(...delays));
     const contestants = [floor, ours, ...(all ? [classic, ansible] : [])];
     const runs = new Map<Contestant, Run[]>(contestants.map((contestant) => [contestant, []]));
     for (let round = 0; round < rounds; round += 1) {

@@ -45,8 +45,9 @@ function notFound(ref: string | undefined, all: readonly LoadBalancer[]): Deploy
   );
 }
 
-function nameAndId(balancer: LoadBalancer): string {
-  return `"${balancer.name}" (${balancer.id})`;
+/** Of a balancer or an autoscale pool. */
+export function nameAndId({ name, id }: { name: string; id: string }): string {
+  return `"${name}" (${id})`;
 }
 
 /** Waits a minute for `active`; refuses what cannot be deployed to. */

@@ -1,6 +1,7 @@
 /** Finds the autoscale pool that the settings name, by id or by name. */
 import { DeployError } from '../errors.js';
 import type { AutoscalePool, Cloud } from '../ports.js';
+import { nameAndId } from './find-balancer.js';
 
 export async function findPool(cloud: Cloud, ref: string): Promise<AutoscalePool> {
   const all = await cloud.listAutoscalePools();
@@ -21,8 +22,4 @@ export async function findPool(cloud: Cloud, ref: string): Promise<AutoscalePool
     });
   }
   return only;
-}
-
-function nameAndId({ name, id }: AutoscalePool): string {
-  return `"${name}" (${id})`;
 }

@@ -98,7 +98,7 @@ export class LoadBalancerTarget implements Target {
   }
 
   async waiting(): Promise<Droplet[]> {
-    if (this.#pool === undefined) return [];
+    if (this.#pool === undefined || this.#newcomers) return [];
     const [ofPool, droplets, { droplets: fleet }] = await Promise.all([
       this.#membersOfPool(),
       this.#cloud.listDroplets(),

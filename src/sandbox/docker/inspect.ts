@@ -7,9 +7,10 @@ import type { LocalImage } from './image-store.js';
 const NEVER = '0001-01-01T00:00:00Z';
 
 /**
- * `docker inspect` of a container; `dataRoot` is DockerRootDir. One deviation: in NetworkSettings.Ports, a port that is served is named by the
+ * `docker inspect` of a container. One deviation: in NetworkSettings.Ports, a port that is served is named by the
  * loopback port where it really is ("43211/tcp"), because the container has no network of its own: that is the port
  * to look for in /proc/PID/net/tcp.
+ * @param dataRoot DockerRootDir
  */
 export function inspectContainer(container: Container, dataRoot: string): unknown {
   const { spec } = container;
