@@ -23,10 +23,8 @@ export interface Site {
   leaving?: { how: 'asked' | 'shown' | 'let go'; at: number };
   /** When this run first found it well, on the run's clock. */
   wellSince?: number;
-  /** When its containers were last watched for restarts, on the run's clock. */
+  /** When its containers were last watched for restarts, on the run's clock; absent after a change. */
   watchedAt?: number;
-  /** When its containers were last looked at, on the run's clock; absent after a change. See `knowSite`. */
-  seenAt?: number;
   /** Connections a second just before it left. */
   rateBefore?: number;
   /** Services of the release that it is being switched to, or runs. */

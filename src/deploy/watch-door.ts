@@ -27,9 +27,9 @@ export async function watchSite(site: Site, app: string): Promise<number> {
 /** Knows the containers from a moment ago, or watches them. For steps that follow each other and change none. */
 export async function knowSite(site: Site, { ports, settings }: Pick<Run, 'ports' | 'settings'>): Promise<void> {
   const { clock } = ports;
-  if (site.seenAt !== undefined && clock.now() - site.seenAt < A_MOMENT_MS) return;
+  if (site.watchedAt !== undefined && clock.now() - site.watchedAt < A_MOMENT_MS) return;
   await watchSite(site, settings.app);
-  site.seenAt = clock.now();
+  site.watchedAt = clock.now();
 }
 
 async function look(site: Site, command: RemoteCommand): Promise<number> {

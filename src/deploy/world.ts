@@ -109,9 +109,7 @@ async function probeUntilSure(
 /** The droplet's clock at the look; undefined when Docker does not answer. */
 async function containersNow(run: Run, site: Site): Promise<number | undefined> {
   try {
-    const now = await watchSite(site, run.settings.app);
-    site.seenAt = run.ports.clock.now();
-    return now;
+    return await watchSite(site, run.settings.app);
   } catch (error) {
     if (error instanceof DeployError) return undefined;
     throw error;

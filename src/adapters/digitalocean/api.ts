@@ -73,10 +73,14 @@ export class DigitalOceanApi {
     throw invalidAnswer('its pages have no end', this.#context(call)).error;
   }
 
+  get #base(): string {
+    return this.#options.apiUrl.replace(/\/+$/, '');
+  }
+
   /** A GET that dots-wrapper does not know, with the HTTP library that it uses: answers, errors and proxies are the same. */
   async get(path: string, params: Record<string, string | number>): Promise<Answer> {
     const { default: axios } = await import('axios');
-    return await axios.get(`${this.#options.apiUrl.replace(/\/+$/, '')}${path}`, {
+    return await axios.get(`${this.#base}${path}`, {
       params,
       headers: { Authorization: `Bearer ${this.#options.token.reveal()}` },
       timeout: this.#options.requestTimeoutMs,
@@ -153,7 +157,7 @@ export class DigitalOceanApi {
     this.#client ??= import('dots-wrapper').then(({ createApiClient }) =>
       createApiClient({
         token: this.#options.token.reveal(),
-        endpoint: this.#options.apiUrl.replace(/\/+$/, ''),
+        endpoint: this.#base,
         requestTimeoutInMs: this.#options.requestTimeoutMs,
       }),
     );

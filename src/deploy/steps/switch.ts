@@ -14,7 +14,7 @@ export async function switchRelease(site: Site, run: StepContext): Promise<undef
   if (release === undefined) return;
   const { clock } = run.ports;
   await knowSite(site, run);
-  delete site.seenAt;
+  delete site.watchedAt;
   const previous = releaseBefore(site, release.id);
   const state = {
     release: release.id,
