@@ -1,6 +1,6 @@
 /**
- * DigitalOcean's API behind the Cloud port, through dots-wrapper, and beside it what that does not know. Its updateLoadBalancer is never used: PUT resets
- * every field that the library does not send.
+ * DigitalOcean's API behind the Cloud port, through dots-wrapper, and beside it what that does not know. Its
+ * updateLoadBalancer is never used: PUT resets every field that the library does not send.
  */
 import type { Secret } from '../config/secret.js';
 import { CloudError } from '../errors.js';

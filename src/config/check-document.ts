@@ -63,7 +63,10 @@ export function checkNames(document: ConfigDocument, problems: ProblemList): voi
   }
 }
 
-/** Exactly one of load_balancer and droplet, and a pool only with the former; on the file as written, where a missing variable is no matter. */
+/**
+ * Exactly one of load_balancer and droplet, and a pool only with the former; on the file as written, where a missing
+ * variable is no matter.
+ */
 export function checkTargets(document: ConfigDocument, problems: ProblemList): void {
   const environments = valueAt(document.tree, ['environments']);
   if (!isTreeMap(environments)) return;

@@ -25,6 +25,8 @@ export class Lease {
   readonly #app: string;
   readonly #holder: Holder;
   readonly #held = new Map<number, HeldProcess>();
+  /** Also those that have not answered yet: the silence that frees the lock begins with the process, not with its answer. */
+  readonly #spokenTo = new Set<HeldProcess>();
   readonly #sites = new Map<number, Site>();
   readonly #stopped = new AbortController();
 
@@ -78,10 +80,24 @@ export class Lease {
   async #take(site: Site): Promise<Holder | undefined> {
     this.#sites.set(site.droplet.id, site);
     const process = await site.connection.hold(holdLeaseCommand(this.#app, this.#holder));
+    this.#spokenTo.add(process);
+    try {
+      const last = await this.#answer(site, process);
+      this.#held.set(site.droplet.id, process);
+      void this.#hear(site.droplet.id, process);
+      return last;
+    } catch (error) {
+      this.#spokenTo.delete(process);
+      throw error;
+    }
+  }
+
+  /** Waits until it holds the lock. */
+  async #answer(site: Site, process: HeldProcess): Promise<Holder | undefined> {
     let last: Holder | undefined;
     for (;;) {
       const line = await process.nextLine(ANSWER_WITHIN_MS);
-      if (line === 'held') break;
+      if (line === 'held') return last;
       if (line?.startsWith('last')) last = readHolder(line);
       else if (line?.startsWith('busy')) throw new LeaseBusy(site.host.name, readHolder(line));
       else if (line === undefined) {
@@ -96,9 +112,6 @@ export class Lease {
         );
       }
     }
-    this.#held.set(site.droplet.id, process);
-    void this.#hear(site.droplet.id, process);
-    return last;
   }
 
   /**
@@ -111,6 +124,7 @@ export class Lease {
     } catch {
       // Silence, or a lost connection: the same.
     }
+    this.#spokenTo.delete(process);
     if (this.#held.get(dropletId) !== process) return;
     this.#held.delete(dropletId);
     await process.close();
@@ -118,7 +132,7 @@ export class Lease {
 
   async #beat(): Promise<void> {
     while (!this.#stopped.signal.aborted) {
-      for (const process of this.#held.values()) process.write(BEAT);
+      for (const process of this.#spokenTo) process.write(BEAT);
       await this.#clock.sleep(BEAT_EVERY_MS, this.#stopped.signal);
     }
   }
