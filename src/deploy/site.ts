@@ -23,7 +23,7 @@ export interface Site {
   leaving?: { how: 'asked' | 'shown' | 'let go'; at: number };
   /** When this run first found it well, on the run's clock. */
   wellSince?: number;
-  /** When its containers were last watched for restarts, on the run's clock; absent after a change. */
+  /** When its containers were last watched for restarts, on the run's clock. */
   watchedAt?: number;
   /** Connections a second just before it left. */
   rateBefore?: number;

@@ -3,14 +3,12 @@ import pLimit from 'p-limit';
 import { DeployError } from '../errors.js';
 import type { Clock, RemoteCommand } from '../ports.js';
 import type { Target } from '../targets/target.js';
-import type { Run } from './context.js';
 import { DoorWatch, doorPorts } from './door.js';
 import { lookAtContainers, readContainers, watchContainers } from './remote/containers.js';
 import { type DoorReading, doorCommand, readDoor } from './remote/door.js';
 import type { Site } from './site.js';
 import { together } from './together.js';
 
-const A_MOMENT_MS = 5_000;
 const AT_ONCE = 20;
 
 /** Looks at the containers of the app and keeps them with the droplet. Gives the droplet's clock, in ms. */
@@ -22,14 +20,6 @@ export async function lookAtSite(site: Site, app: string): Promise<number> {
 export async function watchSite(site: Site, app: string): Promise<number> {
   const ids = site.containers.map(({ id }) => id);
   return await look(site, ids.length > 0 ? watchContainers(app, ids) : lookAtContainers(app));
-}
-
-/** Knows the containers from a moment ago, or watches them. For steps that follow each other and change none. */
-export async function knowSite(site: Site, { ports, settings }: Pick<Run, 'ports' | 'settings'>): Promise<void> {
-  const { clock } = ports;
-  if (site.watchedAt !== undefined && clock.now() - site.watchedAt < A_MOMENT_MS) return;
-  await watchSite(site, settings.app);
-  site.watchedAt = clock.now();
 }
 
 async function look(site: Site, command: RemoteCommand): Promise<number> {

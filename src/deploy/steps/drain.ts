@@ -11,7 +11,7 @@ import {
   UNSHOWN_LAG_MS,
 } from '../door.js';
 import type { Site } from '../site.js';
-import { knowSite, listen } from '../watch-door.js';
+import { listen, watchSite } from '../watch-door.js';
 
 /** How often the door is read: so often, or as often in the silence that is waited for. */
 const READ_EVERY_MS = 250;
@@ -21,7 +21,7 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
   const { clock } = run.ports;
   const { drainTimeoutMs } = run.settings.rollout;
   const interval = (run.target.healthCheck?.intervalSeconds ?? 0) * 1_000;
-  await knowSite(site, run);
+  await watchSite(site, run.settings.app);
   // An earlier change may still be about to take effect: then connections begin before they end.
   const lag = site.leaving?.how === 'asked' ? UNSHOWN_LAG_MS : EFFECT_LAG_MS;
   if (doorPorts(site.containers, run.target.ports).length === 0) {

@@ -6,7 +6,7 @@ import { DoorWatch, doorPorts, lateness } from '../door.js';
 import { markOutCommand } from '../remote/release-commands.js';
 import type { Site } from '../site.js';
 import { together } from '../together.js';
-import { heard, knowSite, listen, readDoorOf } from '../watch-door.js';
+import { heard, listen, readDoorOf, watchSite } from '../watch-door.js';
 
 /** The rate just before leaving is measured over at least this; with the calls of this step it is mostly over. */
 const RATE_WINDOW_MS = 300;
@@ -38,7 +38,7 @@ export async function recordOut(site: Site, run: StepContext): Promise<string | 
 }
 
 async function firstReading(site: Site, run: StepContext): Promise<DoorWatch> {
-  await knowSite(site, run);
+  await watchSite(site, run.settings.app);
   const reading = await readDoorOf(site, run.target);
   return new DoorWatch(reading, run.ports.clock.now());
 }

@@ -4,7 +4,7 @@ import { changeSite } from '../change-site.js';
 import type { StepContext } from '../context.js';
 import { switchCommand } from '../remote/release-commands.js';
 import { releaseBefore, type Site } from '../site.js';
-import { knowSite } from '../watch-door.js';
+import { watchSite } from '../watch-door.js';
 
 /** On top of the health timeout: containers that do not stop by themselves are given 10 s each by Docker. */
 const STOPPING_MS = 120_000;
@@ -13,8 +13,7 @@ export async function switchRelease(site: Site, run: StepContext): Promise<undef
   const { release } = run;
   if (release === undefined) return;
   const { clock } = run.ports;
-  await knowSite(site, run);
-  delete site.watchedAt;
+  await watchSite(site, run.settings.app);
   const previous = releaseBefore(site, release.id);
   const state = {
     release: release.id,
