@@ -5,8 +5,9 @@
 set -euo pipefail
 cache=${1:?'usage: e2e-packages.sh CACHE [PROGRAM=PACKAGE...]'}
 shift
-compose=$cache/docker-compose
 mkdir -p "$cache"
+cache=$(cd "$cache" && pwd)
+compose=$cache/docker-compose
 
 missing=()
 need() { command -v "$1" >/dev/null || missing+=("$2"); }
