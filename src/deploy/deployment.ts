@@ -8,6 +8,7 @@ import { findFleet, policyOf, previousReleases, refuseImpossible, startRollout }
 import { contentHash, type ReleaseDraft, readFiles, releaseId } from './release.js';
 import { announce, inSession, reachAll, rollTo, type SessionOptions, takeLease } from './session.js';
 import { checkSite, stageAll, surveyAll } from './staging.js';
+import { together } from './together.js';
 import { listenAll } from './watch-door.js';
 import { lookAtWorld } from './world.js';
 
@@ -44,7 +45,9 @@ export async function deploy(ports: DeployPorts, options: DeployOptions): Promis
     const run = await takeLease(session, fleet);
     report({ type: 'phase-started', phase: 'stage' });
     await surveyAll(ports, settings, sites, { prepare: true, each: checkSite });
-    const { record, upToDate } = await stageAll(ports, settings, draft, sites);
+    // From here on, so that by the time the first one leaves it is known how much comes to it.
+    const listening = policy.balanced ? listenAll(sites, fleet.target, ports.clock) : Promise.resolve();
+    const [{ record, upToDate }] = await together([stageAll(ports, settings, draft, sites), listening]);
     // The bytes may have come here before, and from another commit.
     session.release = { ...session.release, id: record.id };
     if (policy.balanced) await listenAll(sites, fleet.target, ports.clock);

@@ -29,6 +29,22 @@ export function doorPorts(containers: readonly ContainerView[], balancerPorts: r
 
 /** More than any number of checks that a balancer may want. */
 const MOST_HEARD = 100;
+/** Of the latest readings so many are remembered. */
+const MOST_READINGS = 20;
+
+/** Connections a second: the lowest and the highest rate that a count speaks for, by two standard deviations. */
+export interface Rate {
+  /** 0 for fewer than five connections, which may be anybody's luck. */
+  lowest: number;
+  /** 0 where nothing has come. */
+  highest: number;
+}
+
+function rateOf(count: number, ms: number): Rate {
+  if (ms <= 0) return { lowest: 0, highest: 0 };
+  const chance = 2 * Math.sqrt(count);
+  return { lowest: (Math.max(0, count - chance) * 1_000) / ms, highest: ((count + chance) * 1_000) / ms };
+}
 
 /** Arrivals at the door, from readings taken one after the other. */
 export class DoorWatch {
@@ -37,6 +53,8 @@ export class DoorWatch {
   #lastArrivalAt: number;
   /** When it was heard, and how many had come by then; the reading before was asked for at `after`. */
   readonly #heard: { at: number; after: number; total: number }[] = [];
+  /** When the latest readings came, and how much had arrived by then. */
+  readonly #readings: { at: number; total: number }[];
   #arrivals = 0;
   #at: number;
   #own = 0;
@@ -47,6 +65,7 @@ export class DoorWatch {
     this.#at = now;
     this.#lastArrivalAt = now;
     this.#previous = first;
+    this.#readings = [{ at: now, total: 0 }];
     this.#instrument = first.counted !== undefined ? 'counters' : first.established !== undefined ? 'sockets' : 'none';
   }
 
@@ -71,6 +90,8 @@ export class DoorWatch {
     }
     this.#previous = reading;
     this.#at = asked;
+    this.#readings.push({ at: now, total: this.#arrivals });
+    if (this.#readings.length > MOST_READINGS) this.#readings.shift();
   }
 
   #counted(reading: DoorReading): number {
@@ -114,19 +135,19 @@ export class DoorWatch {
     return this.#heard.find(({ total }) => total >= number);
   }
 
-  /** The highest rate, in connections a second since the watch began, that what was counted still speaks for (two standard deviations); 0 where nothing has come. */
-  get highestRate(): number {
-    return this.#perSecond(this.#arrivals + 2 * Math.sqrt(this.#arrivals));
+  /**
+   * How many came in the time up to the last reading, in connections a second: the latest time that is long enough.
+   * Undefined when no reading is so old, or only older ones than `atMostMs`.
+   */
+  lately(atLeastMs: number, atMostMs: number): Rate | undefined {
+    const start = this.#readings.findLast(({ at }) => this.#at - at >= atLeastMs);
+    if (start === undefined || this.#at - start.at > atMostMs) return undefined;
+    return rateOf(this.#arrivals - start.total, this.#at - start.at);
   }
 
-  /** The lowest rate that it speaks for: 0 for fewer than five connections, which may be anybody's luck. */
-  get lowestRate(): number {
-    return this.#perSecond(Math.max(0, this.#arrivals - 2 * Math.sqrt(this.#arrivals)));
-  }
-
-  #perSecond(count: number): number {
-    const seconds = (this.#at - this.#startedAt) / 1_000;
-    return seconds > 0 ? count / seconds : 0;
+  /** The same since the watch began. */
+  get rate(): Rate {
+    return rateOf(this.#arrivals, this.watchedMs);
   }
 
   get watchedMs(): number {

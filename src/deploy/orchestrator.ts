@@ -14,6 +14,7 @@ import {
   type PlannedStep,
   type RolloutState,
   record,
+  upNext,
 } from '../rollout/planner.js';
 import { type Run, reportTo, type StepContext } from './context.js';
 import type { ReleaseRecord } from './release.js';
@@ -28,6 +29,7 @@ import { recordOut } from './steps/record.js';
 import { rejoinRotation } from './steps/rejoin.js';
 import { settle } from './steps/settle.js';
 import { switchRelease } from './steps/switch.js';
+import { listenAhead } from './watch-door.js';
 import { lookAtWorld } from './world.js';
 
 const STEPS = {
@@ -104,6 +106,7 @@ class Orchestrator {
   #state: RolloutState;
   #error: DeployError | undefined;
   #inbox: Occurrence[] = [];
+  #listening: { done: Promise<void>; stop: AbortController } | undefined;
   #wake: () => void = () => {};
   #performing = 0;
 
@@ -132,6 +135,7 @@ class Orchestrator {
       }
     } finally {
       stopWatching.abort();
+      this.#listening?.stop.abort();
     }
     return { state: this.#state, evidence: this.#evidence, ...(this.#error && { error: this.#error }) };
   }
@@ -180,6 +184,7 @@ class Orchestrator {
       this.#report({ type: 'batch-started', batch: this.#state.batch, droplets, left });
       return;
     }
+    if (action.kind === 'step' && action.step === 'settle') this.#listenAhead();
     this.#performing += 1;
     const performed = action.kind === 'look' ? this.#look() : this.#perform(action);
     void performed.then((occurrence) => {
@@ -188,7 +193,23 @@ class Orchestrator {
     });
   }
 
+  /** While a batch settles, those that go next are listened to: what comes to them need not be found out while others wait. */
+  #listenAhead(): void {
+    if (this.#listening !== undefined) return;
+    const stop = new AbortController();
+    const next = () => upNext(this.#state).map((id) => this.#site(id));
+    this.#listening = { done: listenAhead(next, this.#run, stop.signal), stop };
+  }
+
+  /** Two readings of one door at a time could come in the wrong order. */
+  async #endListening(): Promise<void> {
+    this.#listening?.stop.abort();
+    await this.#listening?.done;
+    this.#listening = undefined;
+  }
+
   async #look(): Promise<Occurrence> {
+    await this.#endListening();
     try {
       return { kind: 'looked', droplets: await lookAtWorld(this.#run, [...this.#sites.values()]) };
     } catch (error) {

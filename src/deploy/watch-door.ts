@@ -3,6 +3,7 @@ import pLimit from 'p-limit';
 import { DeployError } from '../errors.js';
 import type { Clock, RemoteCommand } from '../ports.js';
 import type { Target } from '../targets/target.js';
+import type { Run } from './context.js';
 import { DoorWatch, doorPorts } from './door.js';
 import { lookAtContainers, readContainers, watchContainers } from './remote/containers.js';
 import { type DoorReading, doorCommand, readDoor } from './remote/door.js';
@@ -10,6 +11,9 @@ import type { Site } from './site.js';
 import { together } from './together.js';
 
 const AT_ONCE = 20;
+/** How often those are listened to that go next: so often, or as often in a check's interval. */
+const LISTEN_EVERY_MS = 500;
+const LISTENS = 12;
 
 /** Looks at the containers of the app and keeps them with the droplet. Gives the droplet's clock, in ms. */
 export async function lookAtSite(site: Site, app: string): Promise<number> {
@@ -53,6 +57,22 @@ export async function listen(site: Site, target: Target, clock: Clock): Promise<
 export async function listenAll(sites: readonly Site[], target: Target, clock: Clock): Promise<void> {
   const limit = pLimit(AT_ONCE);
   await together(sites.map((site) => limit(() => listen(site, target, clock))));
+}
+
+/**
+ * Listens at the doors of those that go next, from time to time, until there are none. That one cannot be read is
+ * nobody's failure yet: it will be looked at when its turn comes.
+ */
+export async function listenAhead(next: () => Site[], run: Run, until: AbortSignal): Promise<void> {
+  const { target, ports } = run;
+  const { clock } = ports;
+  if (target.healthCheck === undefined) return;
+  const limit = pLimit(AT_ONCE);
+  const pause = Math.max(LISTEN_EVERY_MS, (target.healthCheck.intervalSeconds * 1_000) / LISTENS);
+  for (let sites = next(); sites.length > 0 && !until.aborted; sites = next()) {
+    await Promise.allSettled(sites.map((site) => limit(() => listen(site, target, clock))));
+    await clock.sleep(pause, until);
+  }
 }
 
 /** Adds a reading that was asked for at `asked` and has come `now`. */

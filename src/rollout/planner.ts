@@ -163,6 +163,16 @@ function waiting(state: RolloutState): DropletState[] {
   return [...droplets.filter((droplet) => !isServing(droplet)), ...droplets.filter(isServing)];
 }
 
+/** Who will most likely go next, as soon as all in hand have but to settle. A guess to prepare for, and no decision. */
+export function upNext(state: RolloutState): number[] {
+  const inHand = state.droplets.filter((droplet) => isInHand(droplet.course));
+  const settling = inHand.length > 0 && inHand.every((droplet) => droplet.todo[0] === 'settle');
+  if (!settling || state.halted || !mayStartBatch(state)) return [];
+  return waiting(state)
+    .slice(0, sizeOfBatch(state))
+    .map((droplet) => droplet.id);
+}
+
 /** As many as the batch holds and the floor allows; empty when the floor allows none. */
 function nextBatch(state: RolloutState): number[] {
   const size = sizeOfBatch(state);

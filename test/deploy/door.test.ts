@@ -35,11 +35,26 @@ describe('a watch at the door', () => {
 
   it('allows for chance in a short time', () => {
     const watch = new DoorWatch(counted(0), 0);
-    expect(watch.highestRate).toBe(0);
+    expect(watch.rate).toEqual({ lowest: 0, highest: 0 });
     watch.add(counted(4), 500, 500);
-    expect([watch.lowestRate, watch.highestRate]).toEqual([0, 16]);
+    expect(watch.rate).toEqual({ lowest: 0, highest: 16 });
     watch.add(counted(100), 10_000, 10_000);
-    expect([watch.lowestRate, watch.highestRate]).toEqual([8, 12]);
+    expect(watch.rate).toEqual({ lowest: 8, highest: 12 });
+  });
+
+  it('knows the rate of the latest time that is long enough, and not too long', () => {
+    const watch = new DoorWatch(counted(0), 0);
+    expect(watch.lately(300, 2_000)).toBeUndefined();
+    watch.add(counted(900), 9_000, 9_000);
+    expect(watch.lately(300, 2_000)).toBeUndefined();
+    watch.add(counted(904), 9_500, 9_500);
+    expect(watch.lately(300, 2_000)).toEqual({ lowest: 0, highest: 16 });
+    // Too soon after the one before: from the one before that.
+    watch.add(counted(909), 9_600, 9_600);
+    expect(watch.lately(300, 2_000)).toEqual({ lowest: 5, highest: 25 });
+    // What has come by when the answer is on its way is not known: the shorter time counts.
+    watch.add(counted(909), 10_600, 10_100);
+    expect(watch.lately(300, 2_000)).toEqual({ lowest: 0, highest: 0 });
   });
 
   it('starts again at zero with a new container', () => {

@@ -2,45 +2,48 @@
 
 import { changeSite } from '../change-site.js';
 import type { StepContext } from '../context.js';
-import { DoorWatch, doorPorts, lateness } from '../door.js';
+import { type DoorWatch, doorPorts, lateness } from '../door.js';
 import { markOutCommand } from '../remote/release-commands.js';
 import type { Site } from '../site.js';
 import { together } from '../together.js';
-import { heard, listen, readDoorOf, watchSite } from '../watch-door.js';
+import { listen, watchSite } from '../watch-door.js';
 
-/** The rate just before leaving is measured over at least this; with the calls of this step it is mostly over. */
+/** The rate just before leaving is measured over at least this, and at most that. */
 const RATE_WINDOW_MS = 300;
+const RATE_WITHIN_MS = 2_000;
 
 export async function recordOut(site: Site, run: StepContext): Promise<string | undefined> {
   const { clock } = run.ports;
   const since = clock.now();
   // At once: DigitalOcean's answer takes as long as the droplet's.
-  const [recent] = await together([
-    firstReading(site, run),
+  const [watch] = await together([
+    watchSite(site, run.settings.app).then(() => listen(site, run.target, clock)),
     run.ledger.write(site.droplet.id, () => run.lease.ensure(site.droplet.id)),
   ]);
   const out = { since: new Date(since).toISOString(), run: run.id, who: run.deployer.who };
   // The ledger first: a mark without its tag would be left behind for good by a run that dies in between.
   await changeSite(site, markOutCommand(run.settings.app, out));
   if (doorPorts(site.containers, run.target.ports).length === 0) return 'nothing serves on the balancer’s ports';
-  await clock.sleep(RATE_WINDOW_MS - (clock.now() - recent.startedAt), run.signal);
-  const asked = clock.now();
-  const reading = await readDoorOf(site, run.target);
-  recent.add(reading, clock.now());
-  const watch = heard(site, reading, clock.now(), asked);
-  // The lower one, so that neither a burst now nor a busy hour before shortens the silence that is waited for; and no
-  // more than what has been counted speaks for, beyond chance. That so short a time shows fewer than usual is chance.
-  const usual = watch.arrivals > 0 ? watch : recent;
-  site.rateBefore = Math.min(recent.highestRate, usual.lowestRate);
+  site.rateBefore = await rateBefore(site, run, watch);
   await hearTheBalancer(site, run);
   site.heard = site.door !== undefined && site.door.arrivals > 0;
   return undefined;
 }
 
-async function firstReading(site: Site, run: StepContext): Promise<DoorWatch> {
-  await watchSite(site, run.settings.app);
-  const reading = await readDoorOf(site, run.target);
-  return new DoorWatch(reading, run.ports.clock.now());
+/**
+ * Of the rate lately and the usual one the lower, so that neither a burst now nor a busy hour before shortens the silence
+ * that is waited for; and no more than what has been counted speaks for, beyond chance. That so short a time shows fewer
+ * than usual is chance. Mostly somebody has listened a moment ago (see the orchestrator); else it takes a moment more.
+ */
+async function rateBefore(site: Site, run: StepContext, watch: DoorWatch): Promise<number> {
+  const { clock } = run.ports;
+  let now = watch;
+  if (now.lately(RATE_WINDOW_MS, RATE_WITHIN_MS) === undefined) {
+    await clock.sleep(RATE_WINDOW_MS, run.signal);
+    now = await listen(site, run.target, clock);
+  }
+  const lately = now.lately(RATE_WINDOW_MS, RATE_WITHIN_MS) ?? now.rate;
+  return Math.min(lately.highest, now.rate.lowest);
 }
 
 /**

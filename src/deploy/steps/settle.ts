@@ -5,7 +5,7 @@
 import { DeployError } from '../../errors.js';
 import { judgeHealth, restartedSince } from '../../rollout/health.js';
 import type { StepContext } from '../context.js';
-import { checksWithin, doorPorts, EFFECT_LAG_MS, UNSHOWN_LAG_MS } from '../door.js';
+import { checksWithin, doorPorts, EFFECT_LAG_MS, lateness, UNSHOWN_LAG_MS } from '../door.js';
 import type { Site } from '../site.js';
 import { listen, watchSite } from '../watch-door.js';
 import { sinceThen, unhealthy } from './health.js';
@@ -15,6 +15,8 @@ import { probeFailed, probeOnce } from './probe.js';
 const LOOK_EVERY_MS = 500;
 const LOOKS = 12;
 const LATER_BY = 0.05;
+/** How often when it may end any moment. */
+const SOON_MS = 150;
 /** Without a balancer: how long the release is watched. */
 const WATCH_ALONE_MS = 3_000;
 /** How much later than its interval the balancer's first check may come: the API's answer comes before the effect. */
@@ -95,8 +97,11 @@ async function remaining(
       const unheard = 'the balancer could not be heard at the door; it was given time for its checks';
       return { ms: 0, detail: unheard, unheard };
     }
-    const detail = first === undefined ? 'waiting for the balancer’s first check' : 'the balancer is checking';
-    return { ms: interval, detail };
+    if (first === undefined) return { ms: interval, detail: 'waiting for the balancer’s first check' };
+    // The last one is due: then it is listened to more often, for a while.
+    const late = clock.now() - (first.after + (check.healthyThreshold - 1) * interval);
+    const due = late > lateness(interval) ? interval : SOON_MS;
+    return { ms: late < 0 ? Math.max(SOON_MS, -late) : due, detail: 'the balancer is checking' };
   }
   // Each of several nodes checks by itself, and the last one begins up to an interval after the first.
   const checks = check.healthyThreshold - (run.target.nodes > 1 ? 0 : 1);
