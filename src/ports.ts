@@ -139,8 +139,8 @@ export interface HeldProcess {
 /** One request as the balancer would make it. */
 export interface ProbeRequest {
   protocol: 'http' | 'https' | 'tcp';
-  /** Addresses on the droplet to try, in order: its private address first, then 127.0.0.1. */
-  addresses: string[];
+  /** Of the droplet: its private one, where it has one. */
+  address: string;
   port: number;
   path: string;
   proxyProtocol: boolean;

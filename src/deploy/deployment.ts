@@ -2,14 +2,14 @@
  * One deploy from beginning to end: look, connect, lease, stage, roll, finish. Everything up to rolling can fail without
  * having changed what serves; from there on the planner brings every droplet to a safe end.
  */
+import { batchSize } from '../rollout/batches.js';
 import type { CommitInfo, DeployResult, ReleaseInfo } from '../rollout/model.js';
 import { type DeployPorts, reportTo } from './context.js';
 import { findFleet, policyOf, previousReleases, refuseImpossible, startRollout } from './fleet.js';
 import { contentHash, type ReleaseDraft, readFiles, releaseId } from './release.js';
 import { announce, inSession, reachAll, rollTo, type SessionOptions, takeLease } from './session.js';
 import { checkSite, stageAll, surveyAll } from './staging.js';
-import { together } from './together.js';
-import { listenAll } from './watch-door.js';
+import { listenAhead, listenAll } from './watch-door.js';
 import { lookAtWorld } from './world.js';
 
 export type { DeployPorts } from './context.js';
@@ -45,9 +45,14 @@ export async function deploy(ports: DeployPorts, options: DeployOptions): Promis
     const run = await takeLease(session, fleet);
     report({ type: 'phase-started', phase: 'stage' });
     await surveyAll(ports, settings, sites, { prepare: true, each: checkSite });
-    // From here on, so that by the time the first one leaves it is known how much comes to it.
-    const listening = policy.balanced ? listenAll(sites, fleet.target, ports.clock) : Promise.resolve();
-    const [{ record, upToDate }] = await together([stageAll(ports, settings, draft, sites), listening]);
+    // Meanwhile those that go first are listened to: by the time they leave it is known what comes to them, and how.
+    const first = policy.balanced ? sites.slice(0, batchSize(policy.batch, 0, sites.length)) : [];
+    const staged = new AbortController();
+    const listening = listenAhead(() => first, run, staged.signal);
+    const { record, upToDate } = await stageAll(ports, settings, draft, sites).finally(async () => {
+      staged.abort();
+      await listening;
+    });
     // The bytes may have come here before, and from another commit.
     session.release = { ...session.release, id: record.id };
     if (policy.balanced) await listenAll(sites, fleet.target, ports.clock);

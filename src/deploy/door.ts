@@ -4,7 +4,8 @@
  *
  * The balancer has let go when no new connection has come for longer than one health check interval: then even its own
  * checks have stopped. Under load much less proves as much: where connections came at a rate λ, a silence of 20/λ (and
- * at least a second) has a chance of e⁻²⁰ of being an accident.
+ * at least a second) has a chance of e⁻²⁰ of being an accident. Where they come in bursts it proves nothing, and so the
+ * silence has to be much longer than any that was heard before, too.
  */
 import type { ContainerView } from '../rollout/health.js';
 import type { DoorPort, DoorReading } from './remote/door.js';
@@ -31,6 +32,20 @@ export function doorPorts(containers: readonly ContainerView[], balancerPorts: r
 const MOST_HEARD = 100;
 /** Of the latest readings so many are remembered. */
 const MOST_READINGS = 20;
+/** Readings that are further apart tell a rate, but not of pauses, in ms. */
+const CLOSELY_MS = 1_500;
+
+/** What came to a droplet while it was in rotation. */
+export interface Traffic {
+  /** Connections a second that surely came; 0 when unknown. */
+  rate: number;
+  /** The longest silence that was heard, in ms. */
+  longestSilence: number;
+  /** How long the door was read often enough to hear silences, in ms. */
+  listenedMs: number;
+}
+
+export const NO_TRAFFIC: Traffic = { rate: 0, longestSilence: 0, listenedMs: 0 };
 
 /** Connections a second: the lowest and the highest rate that a count speaks for, by two standard deviations. */
 export interface Rate {
@@ -57,6 +72,8 @@ export class DoorWatch {
   readonly #readings: { at: number; total: number }[];
   #arrivals = 0;
   #at: number;
+  #longestSilence = 0;
+  #listenedMs = 0;
   #own = 0;
   #instrument: Instrument;
 
@@ -89,7 +106,10 @@ export class DoorWatch {
       this.#instrument = 'sockets';
     }
     this.#previous = reading;
+    const last = this.#readings.at(-1)?.at ?? this.#startedAt;
+    if (asked - last <= CLOSELY_MS) this.#listenedMs += asked - last;
     this.#at = asked;
+    this.#longestSilence = Math.max(this.#longestSilence, this.silentMs);
     this.#readings.push({ at: now, total: this.#arrivals });
     if (this.#readings.length > MOST_READINGS) this.#readings.shift();
   }
@@ -150,6 +170,16 @@ export class DoorWatch {
     return rateOf(this.#arrivals, this.watchedMs);
   }
 
+  /** Of those between two arrivals, and of the one that goes on; as far as readings show, so rather too short. In ms. */
+  get longestSilence(): number {
+    return this.#longestSilence;
+  }
+
+  /** For how long readings came in quick succession, in ms. */
+  get listenedMs(): number {
+    return this.#listenedMs;
+  }
+
   get watchedMs(): number {
     return this.#at - this.#startedAt;
   }
@@ -181,15 +211,25 @@ export function checksWithin(count: number, intervalMs: number): number {
   return count * (intervalMs + Math.max(200, intervalMs * 0.05)) + 500;
 }
 
+/** Where traffic has been listened to for less than this, in ms, a pause in it may not have been heard yet. */
+const LISTENED_ENOUGH_MS = 3_000;
+/** So many times longer than any pause before; and readings show a pause up to this much too short, in ms. */
+const BEYOND_PAUSES = 3;
+const UNHEARD_MS = 1_000;
+
 /**
  * The silence that proves that the balancer has let go, in ms.
- * @param rate connections a second before the droplet left; 0 when unknown
+ * @param nodes of the balancer: each lets go by itself, and brings its part of the connections
  */
-export function provingSilence(instrument: Instrument, rate: number, intervalMs: number): number {
+export function provingSilence(instrument: Instrument, traffic: Traffic, nodes: number, intervalMs: number): number {
   const checksStopped = intervalMs + lateness(intervalMs);
   if (instrument === 'none') return checksStopped;
   // Samples can miss a short connection, two intervals of checks less likely.
   if (instrument === 'sockets') return checksStopped + intervalMs;
-  const trafficStopped = rate > 0 ? Math.max(1_000, 20_000 / rate) : Number.POSITIVE_INFINITY;
+  const { rate, longestSilence, listenedMs } = traffic;
+  if (rate <= 0) return checksStopped;
+  const beyondChance = (20_000 / rate) * nodes;
+  const beyondPauses = longestSilence > 0 ? BEYOND_PAUSES * nodes * longestSilence + UNHEARD_MS : 0;
+  const trafficStopped = Math.max(1_000, beyondChance, beyondPauses, LISTENED_ENOUGH_MS - listenedMs);
   return Math.min(checksStopped, trafficStopped);
 }

@@ -53,8 +53,8 @@ const UNDER_LEASE: ReadonlySet<PlannedStep> = new Set(['record', 'leave', 'switc
 /** After so long it is told again that a step waits for the same, in ms. */
 const STILL_WAITING_MS = 2_000;
 
-/** Failures that the release is to blame for: there going back helps. */
-const RELEASE_FAULTS = new Set(['start-failed', 'unhealthy', 'health-timeout', 'probe-failed']);
+/** Failures that the release is to blame for: there going back helps. (The balancer was heard before; now it is silent.) */
+const RELEASE_FAULTS = new Set(['start-failed', 'unhealthy', 'health-timeout', 'probe-failed', 'balancer-silent']);
 
 export interface Rolled {
   state: RolloutState;

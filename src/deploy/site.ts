@@ -4,7 +4,7 @@ import type { Connection, Droplet, RemoteHost } from '../ports.js';
 import type { Holding } from '../rollout/choose-release.js';
 import type { FileChange } from '../rollout/drift.js';
 import type { ContainerView, ServiceSpec } from '../rollout/health.js';
-import type { DoorWatch } from './door.js';
+import type { DoorWatch, Traffic } from './door.js';
 import { imagesOverride, type ReleaseRecord, sha256 } from './release.js';
 import type { Survey } from './remote/survey.js';
 
@@ -25,8 +25,8 @@ export interface Site {
   wellSince?: number;
   /** When its containers were last watched for restarts, on the run's clock. */
   watchedAt?: number;
-  /** Connections a second just before it left. */
-  rateBefore?: number;
+  /** What came to it before it left; absent when nobody listened then, or what comes is something else by now. */
+  before?: Traffic;
   /** Services of the release that it is being switched to, or runs. */
   services: readonly ServiceSpec[];
 }

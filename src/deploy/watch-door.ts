@@ -11,9 +11,10 @@ import type { Site } from './site.js';
 import { together } from './together.js';
 
 const AT_ONCE = 20;
-/** How often those are listened to that go next: so often, or as often in a check's interval. */
+/** How often those are listened to that go next: so often, or as often in a check's interval, and less often in a long time. */
 const LISTEN_EVERY_MS = 500;
 const LISTENS = 12;
+const LATER_BY = 0.05;
 
 /** Looks at the containers of the app and keeps them with the droplet. Gives the droplet's clock, in ms. */
 export async function lookAtSite(site: Site, app: string): Promise<number> {
@@ -68,10 +69,11 @@ export async function listenAhead(next: () => Site[], run: Run, until: AbortSign
   const { clock } = ports;
   if (target.healthCheck === undefined) return;
   const limit = pLimit(AT_ONCE);
-  const pause = Math.max(LISTEN_EVERY_MS, (target.healthCheck.intervalSeconds * 1_000) / LISTENS);
+  const least = Math.max(LISTEN_EVERY_MS, (target.healthCheck.intervalSeconds * 1_000) / LISTENS);
+  const began = clock.now();
   for (let sites = next(); sites.length > 0 && !until.aborted; sites = next()) {
     await Promise.allSettled(sites.map((site) => limit(() => listen(site, target, clock))));
-    await clock.sleep(pause, until);
+    await clock.sleep(Math.max(least, (clock.now() - began) * LATER_BY), until);
   }
 }
 

@@ -57,6 +57,19 @@ describe('a watch at the door', () => {
     expect(watch.lately(300, 2_000)).toEqual({ lowest: 0, highest: 0 });
   });
 
+  it('remembers the longest pause, and for how long pauses could be heard', () => {
+    const watch = new DoorWatch(counted(0), 0);
+    watch.add(counted(50), 500);
+    watch.add(counted(50), 1_000);
+    watch.add(counted(50), 1_800);
+    watch.add(counted(90), 2_000);
+    watch.add(counted(90), 2_400);
+    expect([watch.longestSilence, watch.listenedMs]).toEqual([1_300, 2_400]);
+    // In so long a time many a pause may have gone unheard.
+    watch.add(counted(900), 60_000);
+    expect([watch.longestSilence, watch.listenedMs]).toEqual([1_300, 2_400]);
+  });
+
   it('starts again at zero with a new container', () => {
     const watch = new DoorWatch(counted(500), 0);
     watch.add(counted(2), 1_000);
@@ -97,6 +110,8 @@ describe('a watch at the door', () => {
 });
 
 describe('the silence that proves that the balancer has let go', () => {
+  const steady = (rate: number) => ({ rate, longestSilence: 0, listenedMs: 60_000 });
+
   it.each([
     ['health checks alone', 'counters', 0.1, 10_000, 10_000 + lateness(10_000)],
     ['some traffic', 'counters', 4, 10_000, 5_000],
@@ -105,7 +120,22 @@ describe('the silence that proves that the balancer has let go', () => {
     ['samples', 'sockets', 200, 2_000, 4_000 + lateness(2_000)],
     ['no instrument', 'none', 200, 2_000, 2_000 + lateness(2_000)],
   ] as const)('with %s', (_name, instrument, rate, interval, expected) => {
-    expect(provingSilence(instrument, rate, interval)).toBe(expected);
+    expect(provingSilence(instrument, steady(rate), 1, interval)).toBe(expected);
+  });
+
+  it('is much longer than any pause before, however much comes in between', () => {
+    const bursts = { ...steady(200), longestSilence: 1_200 };
+    expect(provingSilence('counters', bursts, 1, 10_000)).toBe(4_600);
+    expect(provingSilence('counters', { ...bursts, longestSilence: 9_000 }, 1, 10_000)).toBe(10_000 + lateness(10_000));
+  });
+
+  it('is no shorter than speaks for what has been listened to', () => {
+    expect(provingSilence('counters', { ...steady(200), listenedMs: 500 }, 1, 10_000)).toBe(2_500);
+  });
+
+  it('allows for several nodes, each with its part of the connections', () => {
+    expect(provingSilence('counters', steady(10), 3, 10_000)).toBe(6_000);
+    expect(provingSilence('counters', { ...steady(200), longestSilence: 500 }, 2, 10_000)).toBe(4_000);
   });
 });
 

@@ -6,25 +6,20 @@ import { quote } from './quote.js';
 /** Exit code of the script when the droplet has nothing to make the request with. */
 const NO_TOOL = 69;
 
-/**
- * Prints the HTTP status, of the first address that answers; for tcp nothing. Exit code 0 when there was an answer.
- */
+/** Prints the HTTP status; for tcp nothing. Exit code 0 when there was an answer. */
 export function probeCommand(request: ProbeRequest): RemoteCommand {
-  const { protocol, addresses, port, proxyProtocol, timeoutMs } = request;
+  const { protocol, address, port, proxyProtocol, timeoutMs } = request;
   const seconds = Math.max(1, Math.ceil(timeoutMs / 1000));
-  const tries =
-    protocol === 'tcp' ? `"$address" ${port}` : `"${protocol}://$address:${port}"${quote(request.path || '/')}`;
-  const script = [
-    `for address in ${addresses.map((address) => quote(isIP(address) === 6 && protocol !== 'tcp' ? `[${address}]` : address)).join(' ')}; do`,
-    ...(protocol === 'tcp' ? tcpTry(tries, seconds) : httpTry(tries, seconds, proxyProtocol)),
-    'done',
-    'exit 1',
-  ];
+  const host = isIP(address) === 6 && protocol !== 'tcp' ? `[${address}]` : address;
+  const script =
+    protocol === 'tcp'
+      ? tcpTry(`${quote(host)} ${port}`, seconds)
+      : httpTry(quote(`${protocol}://${host}:${port}${request.path || '/'}`), seconds, proxyProtocol);
   return {
     name: 'probe',
     args: { protocol, port },
-    script: script.join('\n'),
-    timeoutMs: timeoutMs * addresses.length + 5000,
+    script: [...script, 'exit 1'].join('\n'),
+    timeoutMs: timeoutMs + 5000,
     repeatable: true,
   };
 }

@@ -46,30 +46,25 @@ export async function probe(
 
 /** The status, or undefined for tcp. Throws Forbidden or RequestFailed. */
 async function requestThrough(link: Link, request: ProbeRequest, stop: AbortSignal): Promise<number | undefined> {
-  const { protocol, port, proxyProtocol } = request;
-  const { stream, address } = await openFirst(link, request);
+  const { protocol, address, port, proxyProtocol } = request;
+  const stream = await open(link, request);
   stream.on('error', () => {});
   stop.addEventListener('abort', () => stream.destroy());
   if (stop.aborted) stream.destroy();
   if (proxyProtocol) stream.write(proxyHeader(address, port));
   if (protocol === 'tcp') return undefined;
-  return await get(protocol === 'https' ? encrypt(stream) : stream, request, address);
+  return await get(protocol === 'https' ? encrypt(stream) : stream, request);
 }
 
-/** A connection to the first address that accepts one. */
-async function openFirst(link: Link, { addresses, port }: ProbeRequest): Promise<{ stream: Duplex; address: string }> {
-  const refusals: string[] = [];
-  for (const address of addresses) {
-    try {
-      return { stream: await link.ssh.forwardOut('127.0.0.1', 0, address, port), address };
-    } catch (error) {
-      const { reason, message } = error as { reason?: unknown; message: string };
-      if (reason === ADMINISTRATIVELY_PROHIBITED) throw new Forbidden();
-      const why = message.replace(/^.*channel open failure:\s*/i, '').toLowerCase();
-      refusals.push(`${address}:${port} ${why === '' ? 'refused the connection' : why}`);
-    }
+async function open(link: Link, { address, port }: ProbeRequest): Promise<Duplex> {
+  try {
+    return await link.ssh.forwardOut('127.0.0.1', 0, address, port);
+  } catch (error) {
+    const { reason, message } = error as { reason?: unknown; message: string };
+    if (reason === ADMINISTRATIVELY_PROHIBITED) throw new Forbidden();
+    const why = message.replace(/^.*channel open failure:\s*/i, '').toLowerCase();
+    throw new RequestFailed(`${address}:${port} ${why === '' ? 'refused the connection' : why}`);
   }
-  throw new RequestFailed(refusals.join('; '));
 }
 
 /** PROXY protocol version 1, as the balancer sends it in front of everything else. */
@@ -86,7 +81,7 @@ function encrypt(stream: Duplex): Duplex {
 }
 
 /** The status of a GET. By hand: node's HTTP client wants a socket, and nothing but the first line matters. */
-function get(stream: Duplex, { path, port }: ProbeRequest, address: string): Promise<number> {
+function get(stream: Duplex, { address, path, port }: ProbeRequest): Promise<number> {
   return new Promise((resolve, reject) => {
     let head = '';
     const fail = (what: string) => reject(new RequestFailed(what));

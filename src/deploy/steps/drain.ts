@@ -7,11 +7,13 @@ import {
   EFFECT_LAG_MS,
   type Instrument,
   lateness,
+  NO_TRAFFIC,
   provingSilence,
   UNSHOWN_LAG_MS,
 } from '../door.js';
 import type { Site } from '../site.js';
 import { listen, watchSite } from '../watch-door.js';
+import { probeOnce } from './probe.js';
 
 /** How often the door is read: so often, or as often in the silence that is waited for. */
 const READ_EVERY_MS = 250;
@@ -24,7 +26,14 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
   await watchSite(site, run.settings.app);
   // An earlier change may still be about to take effect: then connections begin before they end.
   const lag = site.leaving?.how === 'asked' ? UNSHOWN_LAG_MS : EFFECT_LAG_MS;
+  const byTime = async () => {
+    const told = await drainByTime(run, Math.max(interval + lateness(interval), lag));
+    if (!run.signal.aborted) site.leaving = { how: 'let go', at: clock.now() };
+    return told;
+  };
   if (doorPorts(site.containers, run.target.ports).length === 0) {
+    // A proxy that is not the app's holds the port, and sends on what comes: that cannot be heard, but it can be cut.
+    if (await answersTheBalancer(site, run)) return await byTime();
     // Nobody listens: whether the balancer has let go cannot be heard, and nothing can be cut.
     if (site.leaving?.how === 'asked') await clock.sleep(lag, run.signal);
     return 'nothing to drain';
@@ -33,23 +42,23 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
   const watch = await listen(site, run.target, clock);
   // Listened to while the droplet was in rotation, and nothing heard: this instrument does not show the balancer.
   const instrument = site.heard === false ? 'none' : watch.instrument;
-  if (instrument === 'none') {
-    const told = await drainByTime(run, Math.max(interval + lateness(interval), lag));
-    if (!run.signal.aborted) site.leaving = { how: 'let go', at: clock.now() };
-    return told;
-  }
+  if (instrument === 'none') return await byTime();
 
   // To a sick droplet the balancer sends no traffic, only its checks: then silence proves less.
   const sick = site.containers.some(({ health }) => health === 'unhealthy');
-  // Every node of the balancer lets go by itself, and brings its part of the connections.
-  const rate = sick ? 0 : (site.rateBefore ?? 0) / Math.max(1, run.target.nodes);
-  const silence = provingSilence(instrument, rate, interval);
+  const traffic = sick ? NO_TRAFFIC : (site.before ?? NO_TRAFFIC);
+  const silence = provingSilence(instrument, traffic, Math.max(1, run.target.nodes), interval);
   const letGo = await balancerLetsGo(site, run, watch, { silence, lag, timeout: drainTimeoutMs + interval });
   if (letGo) site.leaving = { how: 'let go', at: clock.now() };
   // What DigitalOcean showed has not taken effect: when it will is as unknown as before it was shown.
   else if (!run.signal.aborted) site.leaving = { how: 'asked', at: clock.now() };
   const open = await connectionsEnd(site, run, watch, clock.now() + drainTimeoutMs);
   return describe(instrument, letGo, open);
+}
+
+async function answersTheBalancer(site: Site, run: StepContext): Promise<boolean> {
+  if (!site.containers.some(({ state }) => state === 'running')) return false;
+  return (await probeOnce(site, run.target))?.passed === true;
 }
 
 async function balancerLetsGo(

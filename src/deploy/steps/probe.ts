@@ -20,15 +20,18 @@ export async function probe(site: Site, run: StepContext): Promise<string | unde
   }
 }
 
-/** Undefined where no balancer stands in front. */
+/**
+ * Undefined where no balancer stands in front. At the address that the balancer connects to, never at 127.0.0.1: there
+ * answers what the balancer does not reach, and Docker's own proxy for containers that do not.
+ */
 export async function probeOnce(site: Site, target: Target): Promise<ProbeResult | undefined> {
   const { healthCheck } = target;
   if (healthCheck === undefined) return undefined;
-  const { privateAddress } = site.droplet;
+  const { droplet, host } = site;
   site.door?.ownRequest();
   return await site.connection.probe({
     protocol: healthCheck.protocol,
-    addresses: [...(privateAddress === undefined ? [] : [privateAddress]), '127.0.0.1'],
+    address: droplet.privateAddress ?? droplet.publicAddress ?? host.address,
     port: healthCheck.port,
     path: healthCheck.path,
     proxyProtocol: target.proxyProtocol,

@@ -2,7 +2,7 @@
 
 import { changeSite } from '../change-site.js';
 import type { StepContext } from '../context.js';
-import { type DoorWatch, doorPorts, lateness } from '../door.js';
+import { type DoorWatch, doorPorts, lateness, type Traffic } from '../door.js';
 import { markOutCommand } from '../remote/release-commands.js';
 import type { Site } from '../site.js';
 import { together } from '../together.js';
@@ -24,18 +24,18 @@ export async function recordOut(site: Site, run: StepContext): Promise<string | 
   // The ledger first: a mark without its tag would be left behind for good by a run that dies in between.
   await changeSite(site, markOutCommand(run.settings.app, out));
   if (doorPorts(site.containers, run.target.ports).length === 0) return 'nothing serves on the balancer’s ports';
-  site.rateBefore = await rateBefore(site, run, watch);
+  site.before = await trafficBefore(site, run, watch);
   await hearTheBalancer(site, run);
   site.heard = site.door !== undefined && site.door.arrivals > 0;
   return undefined;
 }
 
 /**
- * Of the rate lately and the usual one the lower, so that neither a burst now nor a busy hour before shortens the silence
+ * The rate: of the one lately and the usual one the lower, so that neither a burst now nor a busy hour before shortens the silence
  * that is waited for; and no more than what has been counted speaks for, beyond chance. That so short a time shows fewer
  * than usual is chance. Mostly somebody has listened a moment ago (see the orchestrator); else it takes a moment more.
  */
-async function rateBefore(site: Site, run: StepContext, watch: DoorWatch): Promise<number> {
+async function trafficBefore(site: Site, run: StepContext, watch: DoorWatch): Promise<Traffic> {
   const { clock } = run.ports;
   let now = watch;
   if (now.lately(RATE_WINDOW_MS, RATE_WITHIN_MS) === undefined) {
@@ -43,7 +43,8 @@ async function rateBefore(site: Site, run: StepContext, watch: DoorWatch): Promi
     now = await listen(site, run.target, clock);
   }
   const lately = now.lately(RATE_WINDOW_MS, RATE_WITHIN_MS) ?? now.rate;
-  return Math.min(lately.highest, now.rate.lowest);
+  const { longestSilence, listenedMs } = now;
+  return { rate: Math.min(lately.highest, now.rate.lowest), longestSilence, listenedMs };
 }
 
 /**

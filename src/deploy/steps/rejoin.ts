@@ -10,6 +10,6 @@ export async function rejoinRotation(site: Site, run: StepContext): Promise<unde
   // The containers are those that were just found healthy: from here on their door is listened to anew.
   site.door = new DoorWatch(await readDoorOf(site, run.target), clock.now());
   // Traffic comes only after the balancer's checks: until then its silence says nothing.
-  site.rateBefore = 0;
+  delete site.before;
   await run.target.rejoin(site.droplet.id, () => run.lease.ensure(site.droplet.id));
 }

@@ -1,0 +1,121 @@
+/** When a droplet that has left counts as let go of: by what still comes to its door. */
+import { describe, expect, it } from 'vitest';
+import type { StepContext } from '../../src/deploy/context.js';
+import { readContainers } from '../../src/deploy/remote/containers.js';
+import type { Site } from '../../src/deploy/site.js';
+import { drain } from '../../src/deploy/steps/drain.js';
+import { recordOut } from '../../src/deploy/steps/record.js';
+import { listenAhead } from '../../src/deploy/watch-door.js';
+import type { RemoteCommand } from '../../src/ports.js';
+import { VirtualClock } from '../support/virtual-clock.js';
+
+const INTERVAL_MS = 10_000;
+const DRAIN_TIMEOUT_MS = 30_000;
+
+/** A droplet whose door is at `port`, and what has come there by now. */
+function droplet(port: number, arrivals: (now: number) => number, answers = true) {
+  const clock = new VirtualClock({ start: 0 });
+  const containers = `now 1000
+${JSON.stringify([
+  {
+    Id: 'c1',
+    Image: 'sha256:1',
+    RestartCount: 0,
+    State: { Status: 'running', OOMKilled: false, ExitCode: 0, Error: '', Pid: 7, StartedAt: '1970-01-01T00:00:00Z' },
+    Config: { Image: 'web', Labels: { 'com.docker.compose.service': 'web' } },
+    HostConfig: { RestartPolicy: { Name: 'no' }, NetworkMode: 'shop_default' },
+    NetworkSettings: { Ports: { '80/tcp': [{ HostPort: String(port) }] } },
+  },
+])}`;
+  const run = async ({ name }: RemoteCommand) => {
+    await clock.sleep(20);
+    const door = `readable\nrule ${port} ${arrivals(clock.now())}\n`;
+    return { code: 0, stderr: '', stdout: name === 'door' ? door : containers };
+  };
+  const probe = async () => ({ passed: answers, detail: 'HTTP 200', ms: 3 });
+  const site = {
+    droplet: { id: 1, privateAddress: '10.0.0.1' },
+    host: { name: 'web-1' },
+    connection: { run, probe },
+    containers: readContainers(containers).containers,
+    services: [],
+  } as unknown as Site;
+  const healthCheck = {
+    protocol: 'http',
+    port: 80,
+    path: '/',
+    intervalSeconds: INTERVAL_MS / 1_000,
+    timeoutSeconds: 5,
+  };
+  const context = {
+    ports: { clock },
+    settings: { app: 'shop', rollout: { drainTimeoutMs: DRAIN_TIMEOUT_MS } },
+    target: { ports: [80], nodes: 1, overVpc: true, healthCheck },
+    ledger: { write: async () => {} },
+    lease: { ensure: async () => {} },
+    deployer: { who: 'somebody' },
+    id: 'run',
+    signal: new AbortController().signal,
+    progress: () => {},
+  } as unknown as StepContext;
+  return { clock, site, context };
+}
+
+/** Listened to for a while, recorded, out at `leftAt`, drained. Gives how long after leaving that was, in ms. */
+async function drained({ clock, site, context }: ReturnType<typeof droplet>, leavesAfter: number): Promise<number> {
+  return await clock.run(
+    (async () => {
+      const until = new AbortController();
+      const listening = listenAhead(() => [site], context, until.signal);
+      await clock.sleep(leavesAfter);
+      until.abort();
+      await listening;
+      await recordOut(site, context);
+      const left = clock.now();
+      site.leaving = { how: 'shown', at: left };
+      await drain(site, context);
+      return clock.now() - left;
+    })(),
+  );
+}
+
+describe('a balancer that follows late', () => {
+  it.each([
+    ['steadily', (ms: number) => Math.floor(ms / 50)],
+    ['in bursts', (ms: number) => Math.floor(ms / 2_700) * 100 + Math.min(100, Math.floor((ms % 2_700) / 10))],
+    ['in rare bursts', (ms: number) => Math.floor(ms / 4_000) * 400 + Math.min(400, (ms % 4_000) / 2)],
+  ])('and sends requests %s is waited for', async (_, came) => {
+    for (const leavesAfter of [8_000, 8_700, 9_400, 10_100, 10_800, 11_500]) {
+      const effect = leavesAfter + 6_000;
+      const end = await drained(
+        droplet(80, (now) => came(Math.min(now, effect))),
+        leavesAfter,
+      );
+      expect(end).toBeGreaterThan(5_500);
+    }
+  });
+
+  it('is not waited for longer than a second of silence under steady load', async () => {
+    const end = await drained(
+      droplet(80, (now) => Math.floor(Math.min(now, 10_500) / 20)),
+      10_000,
+    );
+    expect(end).toBeLessThan(2_500);
+  });
+});
+
+describe('a port of the balancer that no container of the app holds', () => {
+  it('is drained by time where something else answers there, and may send on what comes', async () => {
+    const { clock, site, context } = droplet(3000, () => 0);
+    site.leaving = { how: 'shown', at: 0 };
+    expect(await clock.run(drain(site, context))).toMatch(/^waited \d+ s/);
+    expect(clock.now()).toBeGreaterThan(INTERVAL_MS + DRAIN_TIMEOUT_MS);
+  });
+
+  it('needs no draining where nothing answers', async () => {
+    const { clock, site, context } = droplet(3000, () => 0, false);
+    site.leaving = { how: 'shown', at: 0 };
+    expect(await clock.run(drain(site, context))).toBe('nothing to drain');
+    expect(clock.now()).toBeLessThan(1_000);
+  });
+});
