@@ -5,7 +5,7 @@ import type { Clock, RemoteCommand } from '../ports.js';
 import type { Target } from '../targets/target.js';
 import type { Run } from './context.js';
 import { DoorWatch, doorPorts } from './door.js';
-import { lookAtContainers, readContainers, watchContainers } from './remote/containers.js';
+import { type ContainersSeen, lookAtContainers, readContainers, watchContainers } from './remote/containers.js';
 import { type DoorReading, doorCommand, readDoor } from './remote/door.js';
 import type { Site } from './site.js';
 import { together } from './together.js';
@@ -27,7 +27,18 @@ export async function watchSite(site: Site, app: string): Promise<number> {
   return await look(site, ids.length > 0 ? watchContainers(app, ids) : lookAtContainers(app));
 }
 
+/** Looks at the containers of the app, and keeps nothing. Throws DeployError docker-missing. */
+export async function seeContainers(site: Site, app: string): Promise<ContainersSeen> {
+  return await see(site, lookAtContainers(app));
+}
+
 async function look(site: Site, command: RemoteCommand): Promise<number> {
+  const seen = await see(site, command);
+  site.containers = seen.containers;
+  return seen.now;
+}
+
+async function see(site: Site, command: RemoteCommand): Promise<ContainersSeen> {
   const { code, stdout, stderr } = await site.connection.run(command);
   if (code !== 0) {
     const reason = stderr.trim().split('\n').at(-1) || `exit code ${code}`;
@@ -36,9 +47,7 @@ async function look(site: Site, command: RemoteCommand): Promise<number> {
       hint: 'Look at it on the droplet: systemctl status docker',
     });
   }
-  const seen = readContainers(stdout);
-  site.containers = seen.containers;
-  return seen.now;
+  return readContainers(stdout);
 }
 
 export async function readDoorOf(site: Site, target: Target): Promise<DoorReading> {

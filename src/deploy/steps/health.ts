@@ -18,12 +18,7 @@ export async function awaitHealth(site: Site, run: StepContext): Promise<undefin
     const verdict = judgeHealth(site.services, sinceThen(before, site.containers), now);
     if (verdict.kind === 'healthy') return;
     if (verdict.kind === 'failed') throw unhealthy(site.host.name, verdict);
-    if (clock.now() >= deadline) {
-      throw new DeployError('health-timeout', `Not healthy within ${healthTimeoutMs / 1_000} s: ${verdict.detail}.`, {
-        droplet: site.host.name,
-        hint: 'If the app only needs longer to start, raise rollout.health.timeout.',
-      });
-    }
+    if (clock.now() >= deadline) throw notHealthyWithin(healthTimeoutMs, site.host.name, verdict.detail);
     run.progress(verdict.detail);
     await clock.sleep(LOOK_EVERY_MS);
   }
@@ -34,6 +29,13 @@ function nothingRuns(droplet: string): DeployError {
   return new DeployError('nothing-runs', `Nothing runs on ${droplet} yet, so it stays out of rotation.`, {
     droplet,
     hint: 'Deploy again: a droplet that does not serve goes first.',
+  });
+}
+
+export function notHealthyWithin(ms: number, droplet: string, detail: string): DeployError {
+  return new DeployError('health-timeout', `Not healthy within ${ms / 1_000} s: ${detail}.`, {
+    droplet,
+    hint: 'If the app only needs longer to start, raise rollout.health.timeout.',
   });
 }
 
