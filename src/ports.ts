@@ -87,8 +87,8 @@ export interface Cloud {
   createTag(tag: string): Promise<void>;
   tagDroplets(tag: string, dropletIds: number[], before?: BeforeChange): Promise<void>;
   untagDroplets(tag: string, dropletIds: number[], before?: BeforeChange): Promise<void>;
-  /** Names of the firewalls that apply to droplets with this tag. */
-  firewallsWithTag(tag: string): Promise<string[]>;
+  /** Firewalls that apply to droplets with this tag, and those that admit them: in or out, somewhere else. */
+  firewallsWithTag(tag: string): Promise<{ name: string; how: 'applies' | 'admits' }[]>;
 }
 
 // --- SSH --------------------------------------------------------------------------------------------------------

@@ -192,7 +192,12 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
         ({ firewall }, page) => firewall.listFirewalls(page),
         firewallsPage,
       );
-      return firewalls.filter(({ tags }) => tags?.includes(tag)).map(({ name }) => name);
+      const applying = firewalls.filter(({ tags }) => tags.includes(tag));
+      const admitting = firewalls.filter(({ peers }) => peers.includes(tag));
+      return [
+        ...applying.map(({ name }) => ({ name, how: 'applies' as const })),
+        ...admitting.map(({ name }) => ({ name, how: 'admits' as const })),
+      ];
     },
   };
 }

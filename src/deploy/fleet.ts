@@ -8,6 +8,7 @@ import type { DeployPorts } from './context.js';
 import { Ledger } from './ledger.js';
 import type { ReleaseRecord } from './release.js';
 import { currentRelease, type Site } from './site.js';
+import { together } from './together.js';
 
 export interface Fleet {
   target: Target;
@@ -26,7 +27,8 @@ export async function findFleet(
 ): Promise<Fleet> {
   const ledger = new Ledger(ports.cloud, settings.app, settings.environment);
   const target = await openTarget(settings.target, ports.cloud, ports.clock, ledger, options);
-  const look = await target.look();
+  const readable = target.healthCheck === undefined ? Promise.resolve() : ledger.proveReadable();
+  const [look] = await together([target.look(), readable]);
   if (look.droplets.length === 0) {
     throw new DeployError('no-droplets', `There are no droplets behind ${target.description}.`, {
       source: 'user',

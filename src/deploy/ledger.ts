@@ -19,6 +19,23 @@ export class Ledger {
   }
 
   /**
+   * Proves that the token may read the ledger: to one without tag:read DigitalOcean shows droplets without their tags, as
+   * if none were out. Throws DeployError ledger-forbidden.
+   */
+  async proveReadable(): Promise<void> {
+    try {
+      await this.#cloud.listDroplets({ tag: this.tag });
+    } catch (error) {
+      if (!(error instanceof CloudError)) throw error;
+      // Nobody has made the tag yet.
+      if (error.kind === 'not-found') return;
+      if (error.kind !== 'forbidden') throw error;
+      const what = 'The token may not read tags, so do-deploy could not see which droplets are out of rotation.';
+      throw forbidden(`${what} ${error.message}`, error);
+    }
+  }
+
+  /**
    * Proves before anything is changed that the token may write the ledger: the tag is created, and taken from a droplet
    * that does not carry it, which changes nothing and needs the same scopes as the real calls.
    */
@@ -29,15 +46,9 @@ export class Ledger {
       if (clean) await this.#cloud.untagDroplets(this.tag, [clean.id]);
     } catch (error) {
       if (error instanceof CloudError && error.kind === 'forbidden') {
-        throw new DeployError(
-          'ledger-forbidden',
-          `The token may not tag droplets, so do-deploy could not keep track of a droplet that is out of rotation. ${error.message}`,
-          {
-            source: 'user',
-            hint: 'Give the token the scopes tag:create, tag:delete, tag:read and droplet:update.',
-            cause: error,
-          },
-        );
+        const what =
+          'The token may not tag droplets, so do-deploy could not keep track of a droplet that is out of rotation.';
+        throw forbidden(`${what} ${error.message}`, error);
       }
       throw error;
     }
@@ -72,4 +83,12 @@ export class Ledger {
       }
     }
   }
+}
+
+function forbidden(message: string, cause: CloudError): DeployError {
+  return new DeployError('ledger-forbidden', message, {
+    source: 'user',
+    hint: 'Give the token the scopes tag:create, tag:delete, tag:read and droplet:update.',
+    cause,
+  });
 }

@@ -29,15 +29,22 @@ export async function openTarget(
 async function sharedTagNotices(cloud: Cloud, balancer: LoadBalancer, tag: string): Promise<string[]> {
   const others = (await cloud.listLoadBalancers()).filter((other) => other.tag === tag && other.id !== balancer.id);
   const sharing = others.map((other) => `load balancer "${other.name}"`);
+  const admitting: string[] = [];
   try {
-    sharing.push(...(await cloud.firewallsWithTag(tag)).map((name) => `firewall "${name}"`));
+    for (const { name, how } of await cloud.firewallsWithTag(tag)) {
+      (how === 'applies' ? sharing : admitting).push(`firewall "${name}"`);
+    }
   } catch (error) {
     if (!(error instanceof CloudError) || error.kind !== 'forbidden') throw error;
     sharing.push('any firewalls (the token lacks firewall:read, so do-deploy cannot tell)');
   }
   const whileOut =
     sharing.length === 0 ? '' : ` While a droplet is out, these do not apply to it either: ${sharing.join(', ')}.`;
+  const shutOut =
+    admitting.length === 0
+      ? ''
+      : ` Meanwhile it loses what these allow by the tag: ${admitting.join(', ')}. If the app needs that to start (a database, say), give the droplets a second tag for it.`;
   return [
-    `Load balancer "${balancer.name}" takes its droplets by the tag "${tag}": a droplet leaves by being untagged.${whileOut}`,
+    `Load balancer "${balancer.name}" takes its droplets by the tag "${tag}": a droplet leaves by being untagged.${whileOut}${shutOut}`,
   ];
 }

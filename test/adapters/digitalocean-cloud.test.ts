@@ -266,7 +266,10 @@ describe('tags', () => {
       .get('/v2/firewalls')
       .query({ page: 1, per_page: 200 })
       .reply(200, {
-        firewalls: [firewall('a', ['web', 'db']), firewall('b', null)],
+        firewalls: [
+          firewall('a', ['web', 'db']),
+          { ...firewall('b', null), inbound_rules: [{ sources: { tags: ['web'] } }] },
+        ],
         links: { pages: { next: 'x' } },
         meta: { total: 3 },
       });
@@ -275,7 +278,11 @@ describe('tags', () => {
       .query({ page: 2, per_page: 200 })
       .reply(200, { firewalls: [firewall('c', ['web'])], links: {}, meta: { total: 3 } });
     const { cloud, clock } = cloudOn();
-    expect(await clock.run(cloud.firewallsWithTag('web'))).toEqual(['fw-a', 'fw-c']);
+    expect(await clock.run(cloud.firewallsWithTag('web'))).toEqual([
+      { name: 'fw-a', how: 'applies' },
+      { name: 'fw-c', how: 'applies' },
+      { name: 'fw-b', how: 'admits' },
+    ]);
   });
 
   it('does not take hidden tags of firewalls for none', async () => {

@@ -65,7 +65,7 @@ it('keeps a ledger in tags', async () => {
 it('names the firewalls that share a tag', async () => {
   region.world.addFirewall({ name: 'web-only', tags: ['web'] });
   region.world.addFirewall({ name: 'other', tags: ['db'] });
-  expect(await clock.run(cloud().firewallsWithTag('web'))).toEqual(['web-only']);
+  expect(await clock.run(cloud().firewallsWithTag('web'))).toEqual([{ name: 'web-only', how: 'applies' }]);
 });
 
 it('knows autoscale pools and their droplets, on every page', async () => {

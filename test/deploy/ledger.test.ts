@@ -56,4 +56,21 @@ describe('the rotation ledger', () => {
       hint: expect.stringContaining('tag:create, tag:delete, tag:read and droplet:update'),
     });
   });
+
+  it('names the scopes when tags cannot be read, and droplets only seem to have none', async () => {
+    const { ledger, cloud } = ledgerOn();
+    cloud.fail('listDroplets', refused('forbidden'));
+    await expect(ledger.proveReadable()).rejects.toMatchObject({
+      code: 'ledger-forbidden',
+      source: 'user',
+      message: expect.stringContaining('may not read tags'),
+      hint: expect.stringContaining('tag:read'),
+    });
+  });
+
+  it('is readable where nobody has made its tag yet', async () => {
+    const { ledger, cloud } = ledgerOn();
+    cloud.fail('listDroplets', refused('not-found'));
+    await ledger.proveReadable();
+  });
 });

@@ -76,7 +76,7 @@ export class SimCloud implements Cloud {
     return [];
   }
 
-  firewallsWithTag(): Promise<string[]> {
+  firewallsWithTag(): ReturnType<Cloud['firewallsWithTag']> {
     return this.#read('firewalls', () => []);
   }
 

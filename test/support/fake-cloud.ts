@@ -47,7 +47,7 @@ export class FakeCloud implements Cloud {
   readonly calls: string[] = [];
   readonly tags = new Set<string>();
   readonly pools: { id: string; name: string; members: number[] }[] = [];
-  readonly firewalls: { name: string; tags: string[] }[] = [];
+  readonly firewalls: { name: string; tags: string[]; peers?: string[] }[] = [];
   /** By the call's name: what happens to the next ones. */
   readonly trouble = new Map<keyof Cloud, Trouble[]>();
   /** How many reads of a balancer still show the membership before the last change. */
@@ -129,7 +129,9 @@ export class FakeCloud implements Cloud {
 
   async firewallsWithTag(tag: string) {
     return this.#call('firewallsWithTag', [tag], () =>
-      this.firewalls.filter(({ tags }) => tags.includes(tag)).map(({ name }) => name),
+      this.firewalls
+        .filter(({ tags, peers = [] }) => [...tags, ...peers].includes(tag))
+        .map(({ name, tags }) => ({ name, how: tags.includes(tag) ? ('applies' as const) : ('admits' as const) })),
     );
   }
 

@@ -102,6 +102,13 @@ describe('a balancer that a tag manages', () => {
     expect(notices).toEqual([expect.stringContaining('load balancer "api", firewall "inner"')]);
   });
 
+  it('says what lets in those with the tag: a database, without which the app may not start', async () => {
+    const cloud = tagged();
+    cloud.firewalls.push({ name: 'database', tags: ['db'], peers: ['web'] });
+    const { notices } = await open(cloud, byRef('web'));
+    expect(notices).toEqual([expect.stringContaining('allow by the tag: firewall "database"')]);
+  });
+
   it('says so when it cannot tell', async () => {
     const cloud = tagged();
     cloud.fail('firewallsWithTag', refused('forbidden'));

@@ -117,7 +117,25 @@ const droplet = z
     };
   });
 
-const firewall = z.object({ id: z.string().min(1), name: z.string(), tags: z.array(z.string()).nullable() });
+const peers = z.object({ tags: z.array(z.string()).nullish() }).nullish();
+const firewall = z
+  .object({
+    id: z.string().min(1),
+    name: z.string(),
+    tags: z.array(z.string()).nullable(),
+    inbound_rules: z.array(z.object({ sources: peers })).nullish(),
+    outbound_rules: z.array(z.object({ destinations: peers })).nullish(),
+  })
+  .transform((answer) => ({
+    id: answer.id,
+    name: answer.name,
+    tags: answer.tags ?? [],
+    /** Tags whose droplets it lets in, or out to. */
+    peers: [
+      ...(answer.inbound_rules ?? []).flatMap(({ sources }) => sources?.tags ?? []),
+      ...(answer.outbound_rules ?? []).flatMap(({ destinations }) => destinations?.tags ?? []),
+    ],
+  }));
 
 const autoscalePool = z.object({ id: z.string().min(1), name: z.string() });
 const poolMember = z
