@@ -24,34 +24,43 @@ export class Lease {
   readonly #clock: Clock;
   readonly #app: string;
   readonly #holder: Holder;
+  readonly #rotation: boolean;
   readonly #held = new Map<number, HeldProcess>();
   /** Also those that have not answered yet: the silence that frees the lock begins with the process, not with its answer. */
   readonly #spokenTo = new Set<HeldProcess>();
   readonly #sites = new Map<number, Site>();
   readonly #stopped = new AbortController();
 
-  private constructor(clock: Clock, app: string, holder: Holder) {
+  private constructor(clock: Clock, app: string, holder: Holder, rotation: boolean) {
     this.#clock = clock;
     this.#app = app;
-    this.#holder = holder;
+    this.#holder = { ...holder, app };
+    this.#rotation = rotation;
   }
 
   /**
    * Takes the lease on every droplet, or on none. The droplet with the lowest id is taken first and alone: of two
    * deployers that start at the same moment exactly one gets past it.
    * @param waitMs how long to wait for another run to end; 0: not at all
+   * @param rotation the droplets leave rotation, with all apps that they serve: none of those may be deployed meanwhile
    * @throws DeployError lease-held, naming the other run
    */
   static async acquire(
     sites: readonly Site[],
     app: string,
     holder: Holder,
-    options: { clock: Clock; waitMs: number; onWait?: (other: Holder | undefined) => void; signal?: AbortSignal },
+    options: {
+      clock: Clock;
+      waitMs: number;
+      rotation: boolean;
+      onWait?: (other: Holder | undefined) => void;
+      signal?: AbortSignal;
+    },
   ): Promise<Lease> {
     const { clock, waitMs } = options;
     const deadline = clock.now() + waitMs;
     for (let told = false; ; told = true) {
-      const lease = new Lease(clock, app, holder);
+      const lease = new Lease(clock, app, holder, options.rotation);
       // From the first lock on: taking the others may last longer than the silence that frees it.
       void lease.#beat();
       try {
@@ -79,7 +88,7 @@ export class Lease {
   /** @returns who held it last */
   async #take(site: Site): Promise<Holder | undefined> {
     this.#sites.set(site.droplet.id, site);
-    const process = await site.connection.hold(holdLeaseCommand(this.#app, this.#holder));
+    const process = await site.connection.hold(holdLeaseCommand(this.#app, this.#holder, this.#rotation));
     this.#spokenTo.add(process);
     try {
       const last = await this.#answer(site, process);
@@ -99,7 +108,7 @@ export class Lease {
       const line = await process.nextLine(ANSWER_WITHIN_MS);
       if (line === 'held') return last;
       if (line?.startsWith('last')) last = readHolder(line);
-      else if (line?.startsWith('busy')) throw new LeaseBusy(site.host.name, readHolder(line));
+      else if (line?.startsWith('busy')) throw new LeaseBusy(site.host.name, readHolder(line), this.#app);
       else if (line === undefined) {
         const { code, reason } = await process.ended;
         throw new DeployError(
@@ -148,7 +157,7 @@ export class Lease {
     try {
       const last = await this.#retake(site);
       if (last === undefined || last.run === this.#holder.run) return;
-      throw new LeaseBusy(site.host.name, last);
+      throw new LeaseBusy(site.host.name, last, this.#app);
     } catch (error) {
       if (!(error instanceof LeaseBusy)) throw error;
       throw leaseLost(site.host.name, error);
@@ -185,8 +194,10 @@ export class Lease {
 class LeaseBusy extends DeployError {
   readonly other: Holder | undefined;
 
-  constructor(droplet: string, other: Holder | undefined) {
-    super('lease-held', `Another deploy is under way${describeHolder(other)}.`, {
+  constructor(droplet: string, other: Holder | undefined, app: string) {
+    const of =
+      other?.app === undefined || other.app === app ? '' : ` of ${other.app}, which leaves rotation with ${app}`;
+    super('lease-held', `Another deploy${of} is under way${describeHolder(other)}.`, {
       droplet,
       hint: 'Wait for it with --wait-lock 10m. If its process is gone, the lock frees itself within 15 s.',
     });

@@ -185,6 +185,7 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   const lease = await Lease.acquire(session.sites, settings.app, holder, {
     clock: ports.clock,
     waitMs: waitLockMs,
+    rotation: fleet.target.healthCheck !== undefined,
     signal: interrupted,
     onWait: (other) => {
       const whose = other === undefined ? '' : ` by ${other.who}`;

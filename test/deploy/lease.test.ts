@@ -45,7 +45,7 @@ it('keeps the lock alive from the first moment, however late the droplet’s ans
   const clock = new VirtualClock();
   const began = clock.now();
   const process = new SlowProcess(clock, ['held'], 19_000);
-  const options = { clock, waitMs: 0 };
+  const options = { clock, waitMs: 0, rotation: true };
   const lease = await clock.run(Lease.acquire([siteWith(process)], 'shop', HOLDER, options));
   const beats = process.said.filter(({ line }) => line === BEAT).map(({ at }) => at - began);
   const gaps = [0, ...beats, 19_000].map((at, index, all) => at - (all[index - 1] ?? 0));

@@ -5,6 +5,7 @@ import { appFolder, command, quote } from './command.js';
 
 export const holder = z.object({
   run: z.string(),
+  app: z.string().optional(),
   /** user@host, or the CI job. */
   who: z.string(),
   url: z.string().optional(),
@@ -28,8 +29,11 @@ export const FAREWELL = 'bye';
  * Answers `busy JSON` and ends, or `held` after `last JSON` (whoever held it before, also one that ended well: a
  * run that takes it again must learn that somebody else had it). The lock is the kernel's: it is gone with the process,
  * whatever killed it. Exit code 69: no flock.
+ * @param rotation also takes the lock that all apps on the droplet share: whoever is behind a balancer leaves it with
+ *   all of them
  */
-export function holdLeaseCommand(app: string, who: Holder): RemoteCommand {
+export function holdLeaseCommand(app: string, who: Holder, rotation: boolean): RemoteCommand {
+  const written = quote(JSON.stringify(who));
   return command('lease', { app, holder: who }, [
     'set -u',
     'umask 077',
@@ -37,12 +41,19 @@ export function holdLeaseCommand(app: string, who: Holder): RemoteCommand {
     `mkdir -p ${appFolder(app)}/lease && cd ${appFolder(app)}/lease || exit 1`,
     'exec 9>>lock',
     'if ! flock -n 9; then echo "busy $(cat holder 2>/dev/null)"; exit 75; fi',
+    ...(rotation
+      ? [
+          'exec 8>>../../rotation.lock',
+          'if ! flock -n 8; then echo "busy $(cat ../../rotation.holder 2>/dev/null)"; exit 75; fi',
+          `printf '%s\\n' ${written} >../../rotation.holder.new && mv -f ../../rotation.holder.new ../../rotation.holder`,
+        ]
+      : []),
     'echo "last $(cat holder 2>/dev/null)"',
-    `printf '%s\\n' ${quote(JSON.stringify(who))} >holder.new && mv -f holder.new holder`,
+    `printf '%s\\n' ${written} >holder.new && mv -f holder.new holder`,
     'echo $$ >pid',
     'echo held',
-    // `read -t` is not in POSIX; the child must not inherit the lock.
-    `while timeout ${LEASE_SILENCE_SECONDS} sh -c 'read -r line && [ "$line" != ${FAREWELL} ]' 9>&-; do echo ${HEARD}; done`,
+    // `read -t` is not in POSIX; the child must not inherit the locks.
+    `while timeout ${LEASE_SILENCE_SECONDS} sh -c 'read -r line && [ "$line" != ${FAREWELL} ]' 8>&- 9>&-; do echo ${HEARD}; done`,
     'rm -f pid',
     'exit 0',
   ]);
