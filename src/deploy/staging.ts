@@ -12,6 +12,7 @@ import { areThose, buildImages, lastLine, pullByName, pullPinned } from './image
 import { prepareRelease } from './prepare.js';
 import { imagesOverride, packFor, type ReleaseDraft, type ReleaseRecord, recordOf } from './release.js';
 import { type ComposeService, readComposeConfig } from './remote/compose-config.js';
+import { portHoldersCommand, readPortHolders } from './remote/port-holders.js';
 import { discardCommand, incomingPath, sealCommand, unpackCommand } from './remote/release-commands.js';
 import { readSurvey, surveyCommand } from './remote/survey.js';
 import {
@@ -273,7 +274,7 @@ function recordAs(
   images: ReleaseRecord['images'],
   sites: readonly Site[],
 ): ReleaseRecord {
-  const specs = services.map(({ built: _, ...spec }) => spec);
+  const specs = services.map(({ built: _built, published: _published, ...spec }) => spec);
   const record = recordOf(draft, specs, images);
   const same = sites.flatMap((site) => site.survey.releases).filter((known) => known.identity === record.identity);
   return same.sort((a, b) => (a.id < b.id ? 1 : -1))[0] ?? record;
@@ -318,10 +319,37 @@ async function uploadAll(
       const path = incomingPath(draft.app, draft.id);
       await site.connection.upload({ path, content: archive, mode: 0o600, timeoutMs: UPLOAD_WITHIN_MS });
       const { stdout } = await must(site, unpackCommand(draft, current, reused), 'compose-config');
-      return readComposeConfig(stdout, { app: draft.app, build: settings.build === true });
+      const services = readComposeConfig(stdout, { app: draft.app, build: settings.build === true });
+      // Later on the ports are this app's own.
+      if (site.survey.current === undefined) await refuseTakenPorts(site, draft.app, services);
+      return services;
     }),
   );
   return configs[0] ?? [];
+}
+
+/** Found out only when the release is started, it would leave a droplet out of rotation without a release to go back to. */
+async function refuseTakenPorts(site: Site, app: string, services: readonly ComposeService[]): Promise<void> {
+  const wanted = new Set(services.flatMap(({ published }) => published));
+  if (wanted.size === 0) return;
+  const { stdout } = await site.connection.run(portHoldersCommand());
+  const holder = readPortHolders(stdout).find(({ port, project }) => wanted.has(port) && project !== app);
+  if (holder === undefined) return;
+  const { port, container, project } = holder;
+  const owner = project === undefined ? '' : ` of the compose project ${project}`;
+  const same =
+    project === undefined
+      ? ''
+      : `If that is this app, as it was started until now, write \`app: ${project}\` in config/deploy.yml: do-deploy takes it over. Otherwise `;
+  throw new DeployError(
+    'port-taken',
+    `Port ${port} of ${site.host.name} is held by the container ${container}${owner}.`,
+    {
+      source: 'user',
+      droplet: site.host.name,
+      hint: `${same}${same ? 's' : 'S'}top it (docker stop ${container}), or publish another port.`,
+    },
+  );
 }
 
 async function must(site: Site, command: Parameters<Site['connection']['run']>[0], code: string) {

@@ -370,6 +370,8 @@ volumes:
     it('gives a port to one container only', async () => {
       const { up, one } = project();
       await up(`services:\n  one: { image: '${host.images.web}', ports: ['18182:3000'] }`);
+      // Of whatever project: whoever wants the port finds its holder so.
+      expect((await sh('docker ps -q --no-trunc')).split('\n')).toContain((await one('one')).Id);
       const { code, stderr } = await up(
         `services:\n  one: { image: '${host.images.web}', ports: ['18182:3000'] }\n  two: { image: '${host.images.web}', ports: ['18182:3000'] }`,
       );

@@ -18,6 +18,7 @@ beforeAll(async () => {
     twins: { load_balancer: 'twin' },
     empty: { load_balancer: 'web' },
     gone: { droplet: 1 },
+    renamed: { load_balancer: 'lb-quiet', app: 'renamed' },
   });
 });
 
@@ -75,6 +76,20 @@ describe('what DigitalOcean says is told before any droplet is asked:', () => {
     const part = divided.part('one');
     expect(await part.deploy('v2', ['--allow-downtime'])).toMatchObject({ code: 0 });
     expect(part.summary()).toEqual(['in v2']);
+  });
+
+  it.concurrent('a token that may not read tags: it would see nobody in the ledger', async () => {
+    const scopes = ['load_balancer:read', 'load_balancer:update', 'droplet:read', 'droplet:update'];
+    const fleet = await SandboxFleet.start({ droplets: 2, scopes });
+    try {
+      for (const command of ['deploy', 'status', 'heal']) {
+        const { code, stdout, stderr } = await fleet.run([command, 'sandbox', ...(command === 'deploy' ? ['v1'] : [])]);
+        expect([code, stdout + stderr]).toEqual([2, expect.stringContaining('may not read tags')]);
+      }
+      expect(fleet.region.apiLog.filter(({ method }) => method !== 'GET')).toEqual([]);
+    } finally {
+      await fleet.stop();
+    }
   });
 
   it.concurrent('a token that may not tag', async () => {
@@ -139,3 +154,13 @@ async function strictCheckout(): Promise<string> {
   });
   return cwd;
 }
+
+it('a first deploy is refused where another compose project holds the ports', async () => {
+  const end = await refused('quiet', () => divided.fleet.run(['deploy', 'renamed', 'v2', '--json']));
+  expectRefusal(end, 2, {
+    code: 'port-taken',
+    message: /^Port 80 of \S+ is held by the container \S+-nginx-1 of the compose project \S+\.$/,
+    hint: /^If that is this app, as it was started until now, write `app: \S+` in config\/deploy\.yml: do-deploy takes it over\. Otherwise stop it/,
+    droplet: end.result?.error?.droplet,
+  });
+});

@@ -132,7 +132,7 @@ export function earlierRelease(app: AppKind, tag: string, at: number): ReleaseRe
   const known = records.get(key);
   if (known) return known;
   const services = readComposeConfig(composeConfig(app, tag), { app: APP, build: false }).map(
-    ({ built: _, ...spec }) => spec,
+    ({ built: _built, published: _published, ...spec }) => spec,
   );
   const draft = {
     app: APP,

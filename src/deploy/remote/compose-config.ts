@@ -3,10 +3,11 @@ import { z } from 'zod';
 import { DeployError } from '../../errors.js';
 import type { ServiceSpec } from '../../rollout/health.js';
 
+const port = z.object({ published: z.union([z.string(), z.number()]).nullish(), protocol: z.string().nullish() });
 const service = z.object({
   image: z.string().optional(),
   build: z.unknown().optional(),
-  ports: z.array(z.unknown()).nullish(),
+  ports: z.array(port).nullish(),
   network_mode: z.string().nullish(),
   healthcheck: z.object({ disable: z.boolean().optional(), test: z.array(z.string()).nullish() }).nullish(),
   depends_on: z.record(z.string(), z.object({ condition: z.string().optional() })).nullish(),
@@ -18,6 +19,8 @@ const config = z.object({ services: z.record(z.string(), service) });
 export interface ComposeService extends ServiceSpec {
   /** Its image is built on the droplet. */
   built: boolean;
+  /** Its tcp ports on the droplet, as far as they are single numbers. */
+  published: number[];
 }
 
 /** @param project `build`: services with a build context are built, and need no image */
@@ -49,6 +52,10 @@ export function readComposeConfig(stdout: string, project: { app: string; build:
       stays: checked || (one.ports ?? []).length > 0,
       oneShot: awaited.has(name),
       built,
+      published: (one.ports ?? [])
+        .filter(({ protocol }) => (protocol ?? 'tcp') === 'tcp')
+        .map(({ published }) => Number(published ?? Number.NaN))
+        .filter(Number.isInteger),
     };
   });
 }
