@@ -42,7 +42,7 @@ function composeConfig(run: ComposeRun): string {
 /**
  * Unpacks the uploaded archive beside the other releases, verifies by SHA-256 what came in it, copies what did not change
  * from `base`, whose hashes the survey has taken, and prints `docker compose config` (which holds secrets: it is read and
- * never shown).
+ * never shown). compose takes as long as all the rest; so it reads meanwhile, where files are still missing by links.
  */
 export function unpackCommand(
   draft: ReleaseDraft,
@@ -62,20 +62,33 @@ export function unpackCommand(
       'set -eu',
       'umask 022',
       `cd ${appFolder(app)}`,
-      `part=releases/${quote(id + PARTIAL)}`,
+      `part=$PWD/releases/${quote(id + PARTIAL)}`,
+      `base=$PWD/releases/${quote(base ?? id)}`,
       'rm -rf "$part"',
       // Not in the middle of another app's clean-up: from here on it sees that images are being brought here.
       'flock "$HOME"/do-deploy/images.lock mkdir -p "$part"',
       // After a dropped connection the command is run again: the archive stays until all is well.
       `tar --no-same-owner -xpzf ${quote(incoming)} -C "$part"`,
-      ...(base === undefined ? [] : copyReused(base)),
+      'complete() (',
+      ...COPY_REUSED,
+      '  cd "$part"',
+      ...chmods.map((line) => `  ${line}`),
+      '  if [ -s .sent ]; then sha256sum -c .sent >/dev/null; fi',
+      ')',
+      ...LINK_VIEW,
+      'if ! [ -s "$part/.reuse" ]; then',
+      '  complete & cd "$part"',
+      'elif view; then',
+      '  complete & cd "$part/.view"',
+      'else',
+      '  complete',
+      '  : & cd "$part"',
+      'fi',
+      'completed=$!',
+      `${composeConfig(draft)} || { code=$?; wait; exit $code; }`,
+      'wait $completed',
       'cd "$part"',
-      ...chmods,
-      // compose reads while the sums are made: neither needs the other.
-      'if [ -s .sent ]; then sha256sum -c .sent >/dev/null; fi & sums=$!',
-      composeConfig(draft),
-      'wait $sums',
-      'rm -f .sent .reuse',
+      'rm -rf .view .sent .reuse',
       `rm -f ../../${quote(incoming)}`,
     ],
     { timeoutMs: 120 * SECOND },
@@ -86,16 +99,21 @@ export function unpackCommand(
  * Copies, where the file system can by sharing blocks: links would let an edit of one release change the other. Where cp
  * or xargs are not GNU's, tar does it.
  */
-function copyReused(base: string): string[] {
-  const from = `releases/${quote(base)}`;
-  return [
-    'list=$PWD/$part/.reuse',
-    'if [ -s "$list" ]; then',
-    `  (cd ${from} && xargs -d '\\n' cp -p --parents --reflink=auto -t "\${list%/.reuse}" -- <"$list") 2>/dev/null ||`,
-    `    tar -cf - -C ${from} -T "$list" | tar --no-same-owner -xpf - -C "$part"`,
-    'fi',
-  ];
-}
+const COPY_REUSED = [
+  '  if [ -s "$part/.reuse" ]; then',
+  `    (cd "$base" && xargs -d '\n' cp -p --parents --reflink=auto -t "$part" -- <"$part/.reuse") 2>/dev/null ||`,
+  '      tar -cf - -C "$base" -T "$part/.reuse" | tar --no-same-owner -xpf - -C "$part"',
+  '  fi',
+];
+
+/** The whole release by hard links, for reading; fails where cp or xargs are not GNU's. */
+const LINK_VIEW = [
+  'view() {',
+  '  mkdir "$part/.view" &&',
+  `    (cd "$base" && xargs -d '\n' cp -l --parents -t "$part/.view" -- <"$part/.reuse") 2>/dev/null &&`,
+  `    (cd "$part" && cut -c 67- .sent | xargs -r -d '\n' cp -l --parents -t "$part/.view" --) 2>/dev/null`,
+  '}',
+];
 
 /** Runs the release's own script in its folder: by its first line when it is executable, else by sh. */
 export function prepareCommand(draft: ReleaseDraft, script: string, timeoutMs: number): RemoteCommand {
