@@ -21,8 +21,8 @@ const SOON_MS = 150;
 const WATCH_ALONE_MS = 3_000;
 /** How much later than its interval the balancer's first check may come: the API's answer comes before the effect. */
 const EFFECT_WITHIN_MS = 60_000;
-/** How long after its arrival a check has been answered and counted. (One that takes longer keeps the last probe, too.) */
-const ANSWERED_WITHIN_MS = 300;
+/** How long after its arrival a check has been answered and counted: the last probe, made after it, takes as long again. */
+const ANSWERED_WITHIN_MS = 100;
 
 export async function settle(site: Site, run: StepContext): Promise<string | undefined> {
   const { clock } = run.ports;
