@@ -87,6 +87,51 @@ describe('a release that does not work', () => {
   });
 });
 
+describe('a release that would not fail by itself', () => {
+  let fleet: Fleet;
+  const extra = 'compose/docker-compose.extra.yml';
+  beforeAll(async () => {
+    fleet = await Fleet.start({ droplets: 2 });
+    await fleet.deployFirst('v1');
+    await fleet.project.configure({
+      compose: ['compose/docker-compose.yml', 'compose/docker-compose.production.yml', extra],
+      rollout: { health: { timeout: '10s' } },
+    });
+  });
+  afterAll(() => fleet.stop());
+
+  it.each([
+    {
+      is: 'a migration that never ends, for which compose waits',
+      compose: MIGRATION.replace('[/migrate]', "[sleep, '3600']"),
+      code: 'health-timeout',
+    },
+    {
+      is: 'one that answers on the droplet itself, and not where the balancer asks',
+      compose: "services:\n  nginx:\n    ports: !override ['127.0.0.1:80:80']\n",
+      code: 'probe-failed',
+    },
+  ])('($is) is taken back', async ({ compose, code }) => {
+    await fleet.project.write(extra, compose);
+    fleet.balancer.watchServing();
+    const load = fleet.load();
+    const end = await fleet.deploy('v2');
+
+    expect(await load.stop()).toMatchObject({ failed: 0, failures: [] });
+    expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', error: { code } } });
+    expect(end.result?.rows.map(({ outcome }) => outcome)).toEqual(['reverted', 'not deployed']);
+    expect(fleet.balancer.fewestServing).toBe(1);
+    expect(await fleet.versions()).toEqual(fleet.all('v1'));
+    expect(await fleet.rotation()).toEqual(fleet.whole);
+    for (const machine of fleet.machines) {
+      expect((await machine.must("docker ps -a --format '{{.Names}}'")).trim().split('\n').sort()).toEqual([
+        'shop-app-1',
+        'shop-nginx-1',
+      ]);
+    }
+  });
+});
+
 const MIGRATION = `services:
   migrate:
     image: \${APP_IMAGE}:\${IMAGE_TAG}
