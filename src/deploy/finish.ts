@@ -59,6 +59,6 @@ function outdated(site: Site, record: ReleaseRecord, keep: number): { releases: 
   const running = [record.id, site.survey.current, state?.release];
   return releasesToRemove(
     releases.map(({ id, images }) => ({ id, images: Object.values(images).map(({ imageId }) => imageId) })),
-    { keep, needed: [...running, state?.previous].flatMap((id) => id ?? []) },
+    { keep, needed: [...running, state?.previous, state?.earlier].flatMap((id) => id ?? []) },
   );
 }

@@ -6,7 +6,7 @@ import { findFleet, policyOf, refuseImpossible } from './fleet.js';
 import { rollToHeld } from './held-release.js';
 import type { ReleaseRecord } from './release.js';
 import { announce, inSession, reachAll, type SessionOptions } from './session.js';
-import type { Site } from './site.js';
+import { beforeCurrent, provenOn, type Site } from './site.js';
 
 export interface RollbackOptions extends SessionOptions {
   /** A release's id, or the tag of its images (the latest such release); absent: the one before the current. */
@@ -30,8 +30,9 @@ function releaseToGoBackTo(sites: readonly Site[], { wanted, settings }: Rollbac
   const all = new Map(sites.flatMap((site) => site.survey.releases).map((release) => [release.id, release]));
   const newestFirst = [...all.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
   const held = newestFirst.filter((release) => lackers(sites, release).length === 0);
-  const choice = wanted === undefined ? beforeCurrent(sites, held) : newestFirst.find((one) => isCalled(one, wanted));
-  const candidates = held.filter((release) => sites.some((site) => site.survey.current !== release.id));
+  const choice = wanted === undefined ? runBefore(sites, held) : newestFirst.find((one) => isCalled(one, wanted));
+  const proven = new Set(sites.flatMap((site) => [...provenOn(site)]));
+  const candidates = held.filter(({ id }) => proven.has(id) && sites.some((site) => site.survey.current !== id));
   const hint =
     candidates.length === 0
       ? 'Deploy the version that you want instead.'
@@ -60,8 +61,8 @@ function isCalled(release: ReleaseRecord, wanted: string): boolean {
 }
 
 /** What ran before, as the droplets tell it; of several the latest. Failed releases were never verified, so never named. */
-function beforeCurrent(sites: readonly Site[], held: readonly ReleaseRecord[]): ReleaseRecord | undefined {
-  const before = new Set(sites.flatMap((site) => site.survey.state?.previous ?? []));
+function runBefore(sites: readonly Site[], held: readonly ReleaseRecord[]): ReleaseRecord | undefined {
+  const before = new Set(sites.flatMap((site) => beforeCurrent(site) ?? []));
   const current = new Set(sites.flatMap((site) => site.survey.current ?? []));
   return held.find((release) => before.has(release.id) && (current.size > 1 || !current.has(release.id)));
 }

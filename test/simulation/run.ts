@@ -1,6 +1,7 @@
 /** Plays a story to its end: the runs with all that befalls them, then one that must bring the fleet back. */
 import { deploy } from '../../src/deploy/deployment.js';
 import { heal } from '../../src/deploy/heal.js';
+import { rollback } from '../../src/deploy/rollback.js';
 import type { DeployResult } from '../../src/rollout/model.js';
 import { Deployer } from './deployer.js';
 import { judgeEnd } from './ends.js';
@@ -68,7 +69,8 @@ export function runSeed(seed: number, options: { trace?: boolean } = {}): Promis
   return runScenario(scenarioOf(seed), options);
 }
 
-async function play(
+/** Plays one run to its end; undefined when it dies. */
+export async function play(
   world: World,
   plan: RunPlan,
   force: { allowDowntime?: boolean } = {},
@@ -108,7 +110,9 @@ async function play(
   const run =
     plan.command === 'heal'
       ? heal(ports, options)
-      : deploy(ports, { ...options, imageTag: plan.tag, releaseRef: plan.tag, force: plan.force });
+      : plan.command === 'rollback'
+        ? rollback(ports, options)
+        : deploy(ports, { ...options, imageTag: plan.tag, releaseRef: plan.tag, force: plan.force });
   // Two hours, and half an hour a droplet: a bound that only an endless wait passes.
   const bound = clock.sleep(
     2 * HOUR + (plan.waitLockMs > 0 ? HOUR * world.deployers.length * 2 : 0) + (world.droplets.size * HOUR) / 2,

@@ -12,6 +12,10 @@ export const dropletState = z.object({
   phase: z.enum(['switching', 'verified']),
   /** The release it ran, verified, before. */
   previous: z.string().optional(),
+  /** While switching: the release that it ran, verified, before `previous`, should it go back to that one. */
+  earlier: z.string().optional(),
+  /** Releases that it holds and whose gates have passed on it; absent from an older version of do-deploy. */
+  proven: z.array(z.string()).optional(),
   run: z.string(),
   since: z.string(),
 });
