@@ -16,13 +16,14 @@ import {
   connectRunning,
   inSession,
   rollTo,
+  type Session,
   type SessionOptions,
   stopIfInterrupted,
   takeLease,
 } from './session.js';
 import { changedFiles, type Site } from './site.js';
 import { stageHeld } from './stage-held.js';
-import { checkSite, runsAlready, surveyAll } from './staging.js';
+import { checkSite, otherEnvironment, runsAlready, surveyAll, surveyEach } from './staging.js';
 import { listenAll } from './watch-door.js';
 import { lookAtWorld } from './world.js';
 
@@ -44,8 +45,10 @@ export async function adopt(ports: DeployPorts, options: SessionOptions): Promis
     for (const { droplet } of fleet.look.droplets) {
       if (droplet.status !== 'active') warn(droplet.name, `${droplet.name} is ${droplet.status} and stays as it is.`);
     }
-    const { sites, unreachable } = await connectRunning(session, fleet);
+    const { unreachable } = await connectRunning(session, fleet);
     const [first] = unreachable;
+    await leaveOthers(session);
+    const { sites } = session;
     if (sites.length === 0) throw first?.error ?? new DeployError('droplet-off', 'No droplet is running.');
 
     const run = await takeLease(session, fleet);
@@ -76,6 +79,24 @@ export async function adopt(ports: DeployPorts, options: SessionOptions): Promis
     if (first === undefined) return result;
     return { ...result, outcome: 'failed', error: result.error ?? asDeployError(first.error).info() };
   });
+}
+
+/** Droplets that run the app for another environment stay as they are. Throws DeployError when there is no other droplet. */
+async function leaveOthers(session: Session): Promise<void> {
+  const { ports, options, sites } = session;
+  const { app } = options.settings;
+  await surveyEach(sites, options.settings);
+  const others = sites.filter((site) => site.survey.otherEnvironment !== undefined);
+  const [first] = others;
+  if (first === undefined) return;
+  if (others.length === sites.length) throw otherEnvironment(first, options.settings);
+  for (const { droplet, survey } of others) {
+    const message = `${droplet.name} runs ${app} for ${survey.otherEnvironment} and stays as it is.`;
+    reportTo(ports)({ type: 'notice', level: 'warning', message, droplet: droplet.name });
+  }
+  session.sites = sites.filter((site) => !others.includes(site));
+  session.others = idsOf(others);
+  await Promise.allSettled(others.map((site) => site.connection.close()));
 }
 
 /** Droplets of the pool that the balancer could not take are not even begun. */

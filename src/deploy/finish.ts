@@ -22,6 +22,7 @@ export async function finish(
   const line = JSON.stringify({
     at: new Date(run.ports.clock.now()).toISOString(),
     run: run.id,
+    environment: run.settings.environment,
     command,
     who: run.deployer.who,
     ...(run.deployer.url && { url: run.deployer.url }),

@@ -159,6 +159,8 @@ export interface HistoryEntry {
   /** When it ended, ISO 8601. */
   at: string;
   run: string;
+  /** Absent in lines of an older version. */
+  environment?: string | undefined;
   command: string;
   who: string;
   /** The CI run. */
