@@ -192,12 +192,23 @@ function clockAhead(clock: number, asked: number, answeredAt: number): number {
   return Math.min(0, clock + 999 - asked);
 }
 
+/**
+ * Droplets of the last rollout to the whole fleet, and of what was adopted or healed since: these commands leave out
+ * droplets that are not behind the balancer at the time.
+ * @param history newest first
+ */
+export function lastFleet(history: readonly HistoryEntry[]): Set<number> {
+  const succeeded = history.filter(({ outcome }) => outcome === 'succeeded');
+  const whole = succeeded.findIndex(({ command }) => command === 'deploy' || command === 'rollback');
+  const since = whole < 0 ? succeeded : succeeded.slice(0, whole + 1);
+  return new Set(since.flatMap(({ droplets }) => droplets ?? []));
+}
+
 /** Droplets of the last rollout that still exist, and have gone from the balancer without a word in the ledger. */
 async function departed(ports: DeployPorts, fleet: Fleet, history: readonly HistoryEntry[]): Promise<string[]> {
   if (fleet.target.healthCheck === undefined) return [];
-  const last = history.find(({ outcome }) => outcome === 'succeeded')?.droplets ?? [];
   const here = new Set(fleet.look.droplets.map(({ droplet }) => droplet.id));
-  const gone = new Set(last.filter((id) => !here.has(id)));
+  const gone = new Set([...lastFleet(history)].filter((id) => !here.has(id)));
   if (gone.size === 0) return [];
   const existing = await ports.cloud.listDroplets();
   return existing.filter(({ id }) => gone.has(id)).map(({ name }) => name);
