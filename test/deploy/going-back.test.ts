@@ -30,11 +30,11 @@ const CALM: Scenario = {
   happenings: [],
 };
 
-function fleetOf(story: Partial<Scenario> = {}) {
+function fleetOf(story: Partial<Scenario> = {}, keepReleases = 5) {
   const world = new World({ ...CALM, ...story });
   const run = async (command: RunPlan['command'], tag = '', plan: Partial<RunPlan> = {}) => {
     const whole = { command, tag, force: false, startMs: 0, later: true, waitLockMs: 0, chaos: 0, faults: [], ...plan };
-    const result = await world.clock.run(play(world, whole));
+    const result = await world.clock.run(play(world, whole, { keepReleases }));
     // A lock that a dead run has left is free by then.
     await world.clock.advance(180_000);
     world.catchUp();
@@ -78,4 +78,13 @@ it('a refusal offers only releases that have passed their gates', async () => {
   const { error } = (await run('rollback')) ?? {};
   expect(error?.code).toBe('no-such-release');
   expect(error?.hint).toMatch(/^The fleet can go back to: \S+-v0\.$/);
+});
+
+it('releases that have failed take no place of those to go back to', async () => {
+  const { world, run } = fleetOf({}, 3);
+  expect(await run('deploy', 'v2')).toMatchObject({ outcome: 'failed' });
+  expect(await run('deploy', 'v3')).toMatchObject({ outcome: 'succeeded' });
+  for (const { disk } of world.droplets.values()) {
+    expect([...disk.releases.keys()].map((id) => id.replace(/^.*-/, ''))).toEqual(['v0', 'v1', 'v3']);
+  }
 });

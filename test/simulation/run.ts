@@ -73,17 +73,18 @@ export function runSeed(seed: number, options: { trace?: boolean } = {}): Promis
 export async function play(
   world: World,
   plan: RunPlan,
-  force: { allowDowntime?: boolean } = {},
+  force: { allowDowntime?: boolean; keepReleases?: number } = {},
 ): Promise<DeployResult | undefined> {
   const { clock, monitor, story, balancer } = world;
   if (plan.startMs > 0) await clock.sleep(plan.startMs);
   const deployer = new Deployer(world, plan);
   const { allowDowntime: told, ...rollout } = story.policy;
   deployer.allowDowntime = force.allowDowntime ?? told;
-  const settings = settingsFor(
+  const usual = settingsFor(
     balancer === undefined ? { kind: 'droplet', id: 1_001 } : { kind: 'load_balancer', ref: balancer.name },
     rollout,
   );
+  const settings = { ...usual, keepReleases: force.keepReleases ?? usual.keepReleases };
   const ports = {
     cloud: new SimCloud(deployer),
     shell: new SimShell(deployer),
