@@ -5,11 +5,18 @@ import { openRepository } from '../../src/adapters/git/repository.js';
 import { GIT_ENV, GitProject } from '../support/git-project.js';
 
 describe('a repository', () => {
-  it('is none outside of one, without git, in a bare one, and in .git itself', () => {
+  it('is none outside of one, in a bare one, and in .git itself', () => {
     const plain = new GitProject({ a: '' }, { init: false });
     expect(openRepository(plain.root, GIT_ENV)).toBeUndefined();
     const project = new GitProject({ a: '' });
-    expect(openRepository(project.root, { ...GIT_ENV, PATH: plain.root })).toBeUndefined();
+    const noGit = { ...GIT_ENV, PATH: plain.root };
+    expect(openRepository(plain.root, noGit)).toBeUndefined();
+    mkdirSync(join(project.root, 'below'));
+    for (const folder of ['', 'below']) {
+      expect(() => openRepository(join(project.root, folder), noGit)).toThrow(
+        `${project.root} is a git repository, but there is no git on this machine.`,
+      );
+    }
     expect(openRepository(join(project.root, '.git'), GIT_ENV)).toBeUndefined();
     mkdirSync(join(plain.root, 'bare'));
     plain.git('init', '--quiet', '--bare', 'bare');

@@ -1,4 +1,7 @@
 /** The project's repository, by the git that is installed here: 2.18 or newer. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DeployError } from '../../errors.js';
 import type { CommittedEntry, Repository, TreeChange } from '../../ports.js';
 import type { GitTag } from '../../rollout/model.js';
 import { readBatch } from './batch.js';
@@ -9,16 +12,30 @@ const COMMIT_WITHIN_MS = 10 * 60_000;
 
 /**
  * @param folder absolute; paths are told from here
- * @returns undefined outside of a repository, or where there is no git
- * @throws DeployError `git-failed` when there is a repository that git refuses to read
+ * @returns undefined outside of a repository
+ * @throws DeployError `git-failed` when there is a repository that git refuses to read, `git-missing` without any git
  */
 export function openRepository(folder: string, env: GitEnvironment): Repository | undefined {
   const args = ['rev-parse', '--is-inside-work-tree'];
   const end = tryGit(args, { folder, env });
-  if (end === undefined) return undefined;
+  if (end === undefined) {
+    const place = repositoryAbove(folder);
+    if (place === undefined) return undefined;
+    throw new DeployError('git-missing', `${place} is a git repository, but there is no git on this machine.`, {
+      source: 'user',
+      hint: 'Install git; or --working-tree deploys the files that are here.',
+    });
+  }
   if (end.code === 0) return end.stdout.toString('utf8').trim() === 'true' ? new GitRepository(folder, env) : undefined;
   if (/not a git repository/i.test(end.stderr)) return undefined;
   throw gitFailed(args, end.stderr);
+}
+
+/** The nearest folder with a .git, which is a file in a worktree and a submodule. */
+function repositoryAbove(folder: string): string | undefined {
+  if (existsSync(join(folder, '.git'))) return folder;
+  const parent = dirname(folder);
+  return parent === folder ? undefined : repositoryAbove(parent);
 }
 
 class GitRepository implements Repository {
