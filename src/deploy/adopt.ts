@@ -10,7 +10,7 @@ import { type DeployPorts, reportTo } from './context.js';
 import { releaseOfFleet } from './drift.js';
 import { type Fleet, findFleet, policyOf, previousReleases, startRollout } from './fleet.js';
 import { imagesGone } from './held-release.js';
-import type { ReleaseRecord } from './release.js';
+import { infoOf, type ReleaseRecord } from './release.js';
 import {
   announce,
   connectRunning,
@@ -54,7 +54,7 @@ export async function adopt(ports: DeployPorts, options: SessionOptions): Promis
     const run = await takeLease(session, fleet);
     await surveyAll(ports, settings, sites, { prepare: true });
     const record = releaseToAdopt(sites, settings.environment);
-    session.release = { id: record.id, imageTag: record.imageTag };
+    session.release = infoOf(record);
     const exempt = idsOf(membersOf(record, sites, await lookAtWorld(run, sites)));
     const strays = sites.filter((site) => !exempt.has(site.droplet.id));
     if (strays.length > 0) {

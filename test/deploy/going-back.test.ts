@@ -1,48 +1,12 @@
 /** Whole runs in virtual time: what the droplets remember of the releases that they ran before. */
-import { expect, it } from 'vitest';
-import type { DeployResult } from '../../src/rollout/model.js';
-import { play } from '../simulation/run.js';
-import type { RunPlan, Scenario } from '../simulation/scenario.js';
-import { World } from '../simulation/world.js';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { removeCopies, smallFleets } from '../simulation/transpiled.js';
 
-const CALM: Scenario = {
-  seed: 1,
-  fleet: 2,
-  target: 'ids',
-  // They run v1, and ran v0 before.
-  start: 'managed',
-  app: 'single',
-  image: { kind: 'exits', afterMs: 50, code: 1, oom: false },
-  check: { intervalSeconds: 3, healthyThreshold: 2, unhealthyThreshold: 2 },
-  load: { rate: 0, requestMs: 20 },
-  instrument: 'counters',
-  delays: { showMs: 0, effectMs: 0, latencyMs: 0 },
-  strict: false,
-  policy: {
-    batch: [1],
-    onFailure: 'revert-droplet',
-    drainTimeoutMs: 2_000,
-    healthTimeoutMs: 15_000,
-    interruptGraceMs: 3_000,
-    allowDowntime: false,
-  },
-  runs: [],
-  happenings: [],
-};
-
-function fleetOf(story: Partial<Scenario> = {}, keepReleases = 5) {
-  const world = new World({ ...CALM, ...story });
-  const run = async (command: RunPlan['command'], tag = '', plan: Partial<RunPlan> = {}) => {
-    const whole = { command, tag, force: false, startMs: 0, later: true, waitLockMs: 0, chaos: 0, faults: [], ...plan };
-    const result = await world.clock.run(play(world, whole, { keepReleases }));
-    // A lock that a dead run has left is free by then.
-    await world.clock.advance(180_000);
-    world.catchUp();
-    return result as DeployResult | undefined;
-  };
-  const runs = () => [...world.droplets.values()].map(({ disk }) => disk.current?.replace(/^.*-/, ''));
-  return { world, run, runs };
-}
+let fleetOf: Awaited<ReturnType<typeof smallFleets>>;
+beforeAll(async () => {
+  fleetOf = await smallFleets('going-back');
+});
+afterAll(removeCopies);
 
 it('after a failed deploy that was reverted, rollback goes to the release before the one that runs', async () => {
   const { run, runs } = fleetOf();

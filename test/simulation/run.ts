@@ -1,7 +1,10 @@
 /** Plays a story to its end: the runs with all that befalls them, then one that must bring the fleet back. */
+import { adopt } from '../../src/deploy/adopt.js';
+import type { DeployPorts } from '../../src/deploy/context.js';
 import { deploy } from '../../src/deploy/deployment.js';
 import { heal } from '../../src/deploy/heal.js';
 import { rollback } from '../../src/deploy/rollback.js';
+import type { SessionOptions } from '../../src/deploy/session.js';
 import type { DeployResult } from '../../src/rollout/model.js';
 import { Deployer } from './deployer.js';
 import { judgeEnd } from './ends.js';
@@ -69,6 +72,16 @@ export function runSeed(seed: number, options: { trace?: boolean } = {}): Promis
   return runScenario(scenarioOf(seed), options);
 }
 
+const COMMANDS: Record<
+  RunPlan['command'],
+  (ports: DeployPorts, options: SessionOptions, plan: RunPlan) => Promise<DeployResult>
+> = {
+  heal,
+  adopt,
+  rollback: (ports, options, { tag }) => rollback(ports, { ...options, ...(tag !== '' && { wanted: tag }) }),
+  deploy: (ports, options, { tag, force }) => deploy(ports, { ...options, imageTag: tag, releaseRef: tag, force }),
+};
+
 /** Plays one run to its end; undefined when it dies. */
 export async function play(
   world: World,
@@ -108,12 +121,7 @@ export async function play(
     interrupted: deployer.interrupted.signal,
     aborted: deployer.aborted.signal,
   };
-  const run =
-    plan.command === 'heal'
-      ? heal(ports, options)
-      : plan.command === 'rollback'
-        ? rollback(ports, options)
-        : deploy(ports, { ...options, imageTag: plan.tag, releaseRef: plan.tag, force: plan.force });
+  const run = COMMANDS[plan.command](ports, options, plan);
   // Two hours, and half an hour a droplet: a bound that only an endless wait passes.
   const bound = clock.sleep(
     2 * HOUR + (plan.waitLockMs > 0 ? HOUR * world.deployers.length * 2 : 0) + (world.droplets.size * HOUR) / 2,
