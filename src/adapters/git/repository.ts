@@ -134,11 +134,42 @@ class GitRepository implements Repository {
     ];
     const format = [...fields, 'contents:subject'].map((field) => `%(${field})`).join('%00');
     const lines = this.#git('for-each-ref', '--sort=-creatordate', `--format=${format}`, 'refs/tags').toString('utf8');
-    return lines.split('\n').flatMap((line) => {
-      const [name = '', peeledType, peeled, type, object, at = '', subject = ''] = line.split('\0');
-      const commit = peeledType === 'commit' ? peeled : type === 'commit' ? object : undefined;
-      return commit === undefined ? [] : [{ name, commit, at, subject }];
-    });
+    const found = lines
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => {
+        const [name = '', peeledType, peeled, type, object, at = '', subject = ''] = line.split('\0');
+        const commit = peeledType === 'commit' ? peeled : type === 'commit' ? object : undefined;
+        return { name, commit, at, subject, nested: peeledType === 'tag' };
+      });
+    const commits = this.#commitsOfTags(found.filter(({ nested }) => nested).map(({ name }) => name));
+    const tags = found.flatMap(({ name, commit = commits.get(name), at, subject }): GitTag[] =>
+      commit === undefined ? [] : [{ name, commit, at, subject }],
+    );
+    return this.#dated(tags);
+  }
+
+  /** By name, however many tags lead to the commit. */
+  #commitsOfTags(names: readonly string[]): Map<string, string> {
+    if (names.length === 0) return new Map();
+    const check = { ...this.#run, stdin: names.map((name) => `refs/tags/${name}^{commit}\n`).join('') };
+    const lines = git(['cat-file', '--batch-check=%(objectname) %(objecttype)'], check).toString('utf8').split('\n');
+    return new Map(
+      names.flatMap((name, index) => {
+        const [commit = '', type] = (lines[index] ?? '').split(' ');
+        return type === 'commit' ? [[name, commit] as const] : [];
+      }),
+    );
+  }
+
+  /** A tag without a tagger, as old versions of git and importers make them, has the date of its commit. */
+  #dated(tags: readonly GitTag[]): GitTag[] {
+    const dateless = tags.filter(({ at }) => at === '').map(({ commit }) => commit);
+    if (dateless.length === 0) return [...tags];
+    const log = this.#git('log', '--no-walk=unsorted', '--format=%H %cI', ...new Set(dateless)).toString('utf8');
+    const dates = new Map(log.split('\n').map((line) => line.split(' ') as [string, string]));
+    const all = tags.map((tag) => (tag.at === '' ? { ...tag, at: dates.get(tag.commit) ?? '' } : tag));
+    return all.sort((a, b) => Date.parse(b.at) - Date.parse(a.at));
   }
 
   stageEverything(): void {
