@@ -9,7 +9,7 @@ import type { Seen } from '../rollout/planner.js';
 import { type DeployPorts, reportTo } from './context.js';
 import { releaseOfFleet } from './drift.js';
 import { type Fleet, findFleet, policyOf, previousReleases, startRollout } from './fleet.js';
-import { imagesGone } from './held-release.js';
+import { findGoneImages } from './held-release.js';
 import { infoOf, type ReleaseRecord } from './release.js';
 import {
   announce,
@@ -143,7 +143,7 @@ async function bringRelease(
     strays.map(async (site) => {
       const has = site.survey.releases.some((release) => release.id === record.id);
       const intact = site.survey.current !== record.id || changedFiles(site).length === 0;
-      return has && intact && (await imagesGone(site, record)) === undefined;
+      return has && intact && (await findGoneImages([site], [record])).size === 0;
     }),
   );
   const lacking = strays.filter((_, index) => !whole[index]);

@@ -1,4 +1,5 @@
 /** Whole runs in virtual time: what the droplets remember of the releases that they ran before. */
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { removeCopies, smallFleets } from '../simulation/transpiled.js';
 
@@ -51,4 +52,31 @@ it('releases that have failed take no place of those to go back to', async () =>
   for (const { disk } of world.droplets.values()) {
     expect([...disk.releases.keys()].map((id) => id.replace(/^.*-/, ''))).toEqual(['v0', 'v1', 'v3']);
   }
+});
+
+const image = (tag: string) =>
+  `sha256:${createHash('sha256').update(`registry.example.com/shop:${tag}`).digest('hex')}`;
+
+it('a refusal offers no release whose images somebody has removed, and advises no pull of what a tag no longer names', async () => {
+  const { world, run, runs } = fleetOf();
+  for (const tag of ['v3', 'v9']) expect(await run('deploy', tag)).toMatchObject({ outcome: 'succeeded' });
+  const [, second] = [...world.droplets.values()];
+  for (const tag of ['v0', 'v3']) second?.disk.images.delete(image(tag));
+  const { error } = (await run('rollback')) ?? {};
+  expect(error).toMatchObject({ code: 'image-gone', droplet: 'web-2' });
+  expect(error?.hint).toMatch(
+    /^The fleet can go back to: \S+-v1\. do-deploy production v3 deploys what that tag names today\.$/,
+  );
+  expect(await run('rollback', 'v1')).toMatchObject({ outcome: 'succeeded' });
+  expect(runs()).toEqual(['v1', 'v1']);
+});
+
+it('a refusal names the droplets that lack the release', async () => {
+  const { world, run } = fleetOf();
+  const [, second] = [...world.droplets.values()];
+  for (const id of second?.disk.releases.keys() ?? []) if (id.endsWith('-v0')) second?.disk.releases.delete(id);
+  expect((await run('rollback'))?.error?.message).toMatch(
+    /^There is no earlier release of shop that every droplet holds: \S+-v0 is not on web-2\.$/,
+  );
+  expect((await run('rollback', 'v0'))?.error?.message).toMatch(/^Release \S+-v0 is no longer on web-2\.$/);
 });
