@@ -53,6 +53,17 @@ log_in() {
   fi
 }
 
+# Docker removes an image by its id only while it has a single name, and by its last name in any case. Nothing is forced:
+# one that a container uses, running or not, keeps its names too.
+remove_image() {
+  users=$(docker ps -aq --filter "ancestor=$1" 2>/dev/null) || return 0
+  if [ -n "$users" ]; then return 0; fi
+  names='{{range .RepoTags}}{{println .}}{{end}}{{range .RepoDigests}}{{println .}}{{end}}'
+  for name in $(docker image inspect --format "$names" "$1" 2>/dev/null) "$1"; do
+    docker image rm "$name" >/dev/null 2>&1 || :
+  done
+}
+
 case $verb in
   pull)
     case ${1:-} in
@@ -97,8 +108,7 @@ case $verb in
         sha256:*)
           # A kept release may need it, of this app or of another one on this droplet.
           if cat ../../../*/releases/*/release.json 2>/dev/null | grep -qF "$old"; then continue; fi
-          # Refused while a container uses it, and that is right: nothing is forced.
-          docker image rm "$old" >/dev/null 2>&1 || true
+          remove_image "$old"
           ;;
         */* | .* | '')
           echo "start-up.sh prune: not a release: $old" >&2

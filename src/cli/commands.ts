@@ -23,6 +23,8 @@ export interface DeployInvocation extends CommonOptions {
   workingTree: boolean;
   /** Tag RELEASE first. */
   createTag: boolean;
+  /** With `createTag`, and nothing to commit: an empty commit. */
+  allowEmpty: boolean;
   yes: boolean;
   allowDowntime: boolean;
   force: boolean;
@@ -125,17 +127,22 @@ const ROLLOUT_FLAGS = {
   'wait-lock': { type: 'string', requiresArg: true, describe: 'Wait this long (10m) while somebody else is deploying' },
 } as const;
 
+const ALLOW_EMPTY = {
+  'allow-empty': { type: 'boolean', describe: 'With nothing to commit, make an empty commit' },
+} as const;
+
 const DEPLOY_FLAGS = {
   yes: { ...YES, describe: "Don't ask before production" },
   ...ROLLOUT_FLAGS,
   force: { type: 'boolean', describe: 'Deploy even where this release runs already' },
   'create-tag': { type: 'boolean', describe: 'First tag what is here as RELEASE, as `tag` does' },
+  ...ALLOW_EMPTY,
   'working-tree': { type: 'boolean', describe: 'Take the files that are here, even where git has RELEASE' },
 } as const;
 
 const TAG_FLAGS = {
   all: { type: 'boolean', describe: 'Commit also what is not staged, new files included' },
-  'allow-empty': { type: 'boolean', describe: 'With nothing to commit, make an empty commit' },
+  ...ALLOW_EMPTY,
 } as const;
 
 const STATUS_FLAGS = {
@@ -319,6 +326,9 @@ function deployFrom(parsed: Parsed): DeployInvocation {
   if (release === undefined && parsed['create-tag'] === true) {
     throw usage('--create-tag needs the name of the tag.', 'do-deploy ENVIRONMENT RELEASE --create-tag');
   }
+  if (parsed['allow-empty'] === true && parsed['create-tag'] !== true) {
+    throw usage('--allow-empty is about the commit of --create-tag.', 'do-deploy ENVIRONMENT RELEASE --create-tag');
+  }
   return {
     command: 'deploy',
     environment: String(parsed.environment),
@@ -328,6 +338,7 @@ function deployFrom(parsed: Parsed): DeployInvocation {
     yes: parsed.yes === true,
     force: parsed.force === true,
     createTag: parsed['create-tag'] === true,
+    allowEmpty: parsed['allow-empty'] === true,
     workingTree: parsed['working-tree'] === true,
   };
 }

@@ -42,7 +42,7 @@ async function tagFirst(name: string, invocation: DeployInvocation, context: Cli
   const { settings, repository, version } = loadSource({ ...here, workingTree: true }, context);
   checkBranch(settings, repository, version);
   const { makeTag, taggedLine } = await import('./tag.js');
-  const options = { ...invocation, all: false, allowEmpty: false };
+  const options = { ...invocation, all: false };
   const tagged = await makeTag(repository ?? requireRepository(context), name, options, context);
   if (tagged !== undefined && !invocation.json) context.stdout.write(taggedLine(tagged));
   return tagged !== undefined;

@@ -37,6 +37,7 @@ export async function makeTag(
 ): Promise<(Tagged & { committed: string[] }) | undefined> {
   const plan = planTag(repository, name, options);
   const committed = plan.commits;
+  const told = options.json ? context.stderr : context.stdout;
   if (committed.length > 0) {
     const asks = mustConfirm({ confirm: true }, options, context);
     if (!asks && !options.yes) {
@@ -45,9 +46,10 @@ export async function makeTag(
         `--yes commits them as "version ${name}"`,
       );
     }
-    const told = options.json ? context.stderr : context.stdout;
     told.write(`To be committed as "version ${name}":\n${committed.map((path) => `  ${path}\n`).join('')}`);
     if (asks && !(await confirm(`Commit that, and tag it ${name}?`, context))) return undefined;
   }
-  return { ...performTag(repository, plan), committed };
+  const tagged = performTag(repository, plan);
+  if (plan.empty) told.write(`There was nothing to commit: "version ${name}" is an empty commit.\n`);
+  return { ...tagged, committed };
 }

@@ -337,7 +337,7 @@ const overridable = {
   keep_releases: KEEP.form
     .meta({
       description:
-        'Releases that stay on a droplet to go back to: the running one, the one before and the newest. Older ones are removed after a success, with the images that nothing else uses; volumes never.',
+        'Releases that stay on a droplet to go back to: the running one, the one before, then the newest that have proven themselves. Others are removed after a success, with the images that nothing else uses; volumes never.',
       default: DEFAULTS.keep_releases,
       examples: [5],
     })

@@ -9,20 +9,21 @@ import type { Seen } from '../rollout/planner.js';
 import { type DeployPorts, reportTo } from './context.js';
 import { releaseOfFleet } from './drift.js';
 import { type Fleet, findFleet, policyOf, previousReleases, startRollout } from './fleet.js';
-import { imagesGone } from './held-release.js';
-import type { ReleaseRecord } from './release.js';
+import { findGoneImages } from './held-release.js';
+import { infoOf, type ReleaseRecord } from './release.js';
 import {
   announce,
   connectRunning,
   inSession,
   rollTo,
+  type Session,
   type SessionOptions,
   stopIfInterrupted,
   takeLease,
 } from './session.js';
 import { changedFiles, type Site } from './site.js';
 import { stageHeld } from './stage-held.js';
-import { checkSite, runsAlready, surveyAll } from './staging.js';
+import { checkSite, otherEnvironment, runsAlready, surveyAll, surveyEach } from './staging.js';
 import { listenAll } from './watch-door.js';
 import { lookAtWorld } from './world.js';
 
@@ -44,14 +45,16 @@ export async function adopt(ports: DeployPorts, options: SessionOptions): Promis
     for (const { droplet } of fleet.look.droplets) {
       if (droplet.status !== 'active') warn(droplet.name, `${droplet.name} is ${droplet.status} and stays as it is.`);
     }
-    const { sites, unreachable } = await connectRunning(session, fleet);
+    const { unreachable } = await connectRunning(session, fleet);
     const [first] = unreachable;
+    await leaveOthers(session);
+    const { sites } = session;
     if (sites.length === 0) throw first?.error ?? new DeployError('droplet-off', 'No droplet is running.');
 
     const run = await takeLease(session, fleet);
     await surveyAll(ports, settings, sites, { prepare: true });
     const record = releaseToAdopt(sites, settings.environment);
-    session.release = { id: record.id, imageTag: record.imageTag };
+    session.release = infoOf(record);
     const exempt = idsOf(membersOf(record, sites, await lookAtWorld(run, sites)));
     const strays = sites.filter((site) => !exempt.has(site.droplet.id));
     if (strays.length > 0) {
@@ -76,6 +79,24 @@ export async function adopt(ports: DeployPorts, options: SessionOptions): Promis
     if (first === undefined) return result;
     return { ...result, outcome: 'failed', error: result.error ?? asDeployError(first.error).info() };
   });
+}
+
+/** Droplets that run the app for another environment stay as they are. Throws DeployError when there is no other droplet. */
+async function leaveOthers(session: Session): Promise<void> {
+  const { ports, options, sites } = session;
+  const { app } = options.settings;
+  await surveyEach(sites, options.settings);
+  const others = sites.filter((site) => site.survey.otherEnvironment !== undefined);
+  const [first] = others;
+  if (first === undefined) return;
+  if (others.length === sites.length) throw otherEnvironment(first, options.settings);
+  for (const { droplet, survey } of others) {
+    const message = `${droplet.name} runs ${app} for ${survey.otherEnvironment} and stays as it is.`;
+    reportTo(ports)({ type: 'notice', level: 'warning', message, droplet: droplet.name });
+  }
+  session.sites = sites.filter((site) => !others.includes(site));
+  session.others = idsOf(others);
+  await Promise.allSettled(others.map((site) => site.connection.close()));
 }
 
 /** Droplets of the pool that the balancer could not take are not even begun. */
@@ -122,7 +143,7 @@ async function bringRelease(
     strays.map(async (site) => {
       const has = site.survey.releases.some((release) => release.id === record.id);
       const intact = site.survey.current !== record.id || changedFiles(site).length === 0;
-      return has && intact && (await imagesGone(site, record)) === undefined;
+      return has && intact && (await findGoneImages([site], [record])).size === 0;
     }),
   );
   const lacking = strays.filter((_, index) => !whole[index]);

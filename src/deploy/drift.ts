@@ -51,7 +51,7 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
   try {
     const limit = pLimit(AT_ONCE);
     const visits = await Promise.all(
-      reached.sites.map((site) => limit(() => visit(site, fleet.target, ports, settings.app))),
+      reached.sites.map((site) => limit(() => visit(site, fleet.target, ports, settings))),
     );
     const answered = new Map<number, Visit>();
     for (const [index, one] of visits.entries()) {
@@ -62,7 +62,10 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
     }
     const sites = reached.sites.filter((site) => answered.has(site.droplet.id));
     const record = releaseOfFleet(sites);
-    const history = mergeHistories([...answered.values()].map((one) => one.history));
+    const history = mergeHistories(
+      [...answered.values()].map((one) => one.history),
+      settings.environment,
+    );
     const differences = findDifferences({
       target: fleet.target.description,
       ...(record && { release: comparable(record) }),
@@ -80,7 +83,9 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
       }),
       departed: await departed(ports, fleet, history),
     });
-    const deploying = [...answered.values()].find((one) => one.holder !== undefined)?.holder;
+    const deploying = [...answered.values()].find(
+      ({ holder, checkup }) => holder !== undefined && checkup.otherEnvironment === undefined,
+    )?.holder;
     return {
       ...(record && { release: { id: record.id, imageTag: record.imageTag } }),
       differences,
@@ -114,13 +119,14 @@ async function visit(
   site: Site,
   target: Target,
   { clock }: DeployPorts,
-  app: string,
+  settings: Settings,
 ): Promise<Visit | { problem: string }> {
+  const { app } = settings;
   const asked = clock.now();
   let answeredAt = asked;
   try {
     const [, history, lease, probe] = await Promise.all([
-      survey(site, app, false).then(() => {
+      survey(site, settings, false).then(() => {
         answeredAt = clock.now();
       }),
       site.connection.run(historyCommand(app)),
@@ -131,7 +137,7 @@ async function visit(
     const holder = held.startsWith('held') ? (readHolder(held) ?? NOBODY) : undefined;
     const { out } = site.survey;
     return {
-      checkup: checkupOf(site, { asked, answeredAt }, probe),
+      checkup: { ...checkupOf(site, { asked, answeredAt }, probe), ...whatElse(site, app) },
       history: history.stdout,
       ...(holder && { holder }),
       ...(out && { outSince: `${out.since} by ${out.who}` }),
@@ -169,6 +175,12 @@ function checkupOf(
   };
 }
 
+function whatElse({ survey: { current, otherEnvironment } }: Site, app: string): { otherEnvironment?: string } {
+  if (otherEnvironment === undefined) return {};
+  const runs = current === undefined ? `runs ${app}` : `has releases of ${app}`;
+  return { otherEnvironment: `${runs} for ${otherEnvironment}` };
+}
+
 function builtThere(site: Site): FleetRelease['images'] {
   const images = Object.entries(currentRelease(site)?.images ?? {});
   return Object.fromEntries(images.filter(([, image]) => image.built));
@@ -180,12 +192,23 @@ function clockAhead(clock: number, asked: number, answeredAt: number): number {
   return Math.min(0, clock + 999 - asked);
 }
 
+/**
+ * Droplets of the last rollout to the whole fleet, and of what was adopted or healed since: these commands leave out
+ * droplets that are not behind the balancer at the time.
+ * @param history newest first
+ */
+export function lastFleet(history: readonly HistoryEntry[]): Set<number> {
+  const succeeded = history.filter(({ outcome }) => outcome === 'succeeded');
+  const whole = succeeded.findIndex(({ command }) => command === 'deploy' || command === 'rollback');
+  const since = whole < 0 ? succeeded : succeeded.slice(0, whole + 1);
+  return new Set(since.flatMap(({ droplets }) => droplets ?? []));
+}
+
 /** Droplets of the last rollout that still exist, and have gone from the balancer without a word in the ledger. */
 async function departed(ports: DeployPorts, fleet: Fleet, history: readonly HistoryEntry[]): Promise<string[]> {
   if (fleet.target.healthCheck === undefined) return [];
-  const last = history.find(({ outcome }) => outcome === 'succeeded')?.droplets ?? [];
   const here = new Set(fleet.look.droplets.map(({ droplet }) => droplet.id));
-  const gone = new Set(last.filter((id) => !here.has(id)));
+  const gone = new Set([...lastFleet(history)].filter((id) => !here.has(id)));
   if (gone.size === 0) return [];
   const existing = await ports.cloud.listDroplets();
   return existing.filter(({ id }) => gone.has(id)).map(({ name }) => name);

@@ -6,7 +6,7 @@ import { changeSite } from './change-site.js';
 import { type Run, reportTo } from './context.js';
 import type { ReleaseRecord } from './release.js';
 import { finishCommand, PULLING } from './remote/release-commands.js';
-import type { Site } from './site.js';
+import { provenOn, type Site } from './site.js';
 
 const NOTHING = { releases: [], images: [] };
 
@@ -22,6 +22,7 @@ export async function finish(
   const line = JSON.stringify({
     at: new Date(run.ports.clock.now()).toISOString(),
     run: run.id,
+    environment: run.settings.environment,
     command,
     who: run.deployer.who,
     ...(run.deployer.url && { url: run.deployer.url }),
@@ -59,6 +60,10 @@ function outdated(site: Site, record: ReleaseRecord, keep: number): { releases: 
   const running = [record.id, site.survey.current, state?.release];
   return releasesToRemove(
     releases.map(({ id, images }) => ({ id, images: Object.values(images).map(({ imageId }) => imageId) })),
-    { keep, needed: [...running, state?.previous].flatMap((id) => id ?? []) },
+    {
+      keep,
+      needed: [...running, state?.previous, state?.earlier].flatMap((id) => id ?? []),
+      proven: provenOn(site),
+    },
   );
 }

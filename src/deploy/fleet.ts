@@ -7,7 +7,7 @@ import type { Look, Target } from '../targets/target.js';
 import type { DeployPorts } from './context.js';
 import { Ledger } from './ledger.js';
 import type { ReleaseRecord } from './release.js';
-import { currentRelease, type Site } from './site.js';
+import { beforeCurrent, currentRelease, type Site } from './site.js';
 import { together } from './together.js';
 
 export interface Fleet {
@@ -112,7 +112,7 @@ export function previousReleases(sites: readonly Site[], target: ReleaseRecord):
   const previous = new Map<number, ReleaseRecord>();
   for (const site of sites) {
     const current = currentRelease(site);
-    const before = site.survey.releases.find((release) => release.id === site.survey.state?.previous);
+    const before = site.survey.releases.find((release) => release.id === beforeCurrent(site));
     const back = current?.id === target.id ? before : current;
     if (back !== undefined && back.id !== target.id) previous.set(site.droplet.id, back);
   }

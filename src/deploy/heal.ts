@@ -9,7 +9,7 @@ import type { DeployResult } from '../rollout/model.js';
 import { type DeployPorts, reportTo } from './context.js';
 import { releaseOfFleet } from './drift.js';
 import { findFleet, policyOf } from './fleet.js';
-import { rollToHeld } from './held-release.js';
+import { findGoneImages, imageGone, rollToHeld } from './held-release.js';
 import type { ReleaseRecord } from './release.js';
 import { announce, connectRunning, inSession, type SessionOptions } from './session.js';
 import { holdingOf, type Site } from './site.js';
@@ -34,10 +34,14 @@ export async function heal(ports: DeployPorts, options: SessionOptions): Promise
   });
 }
 
-function releaseToHealTo(sites: readonly Site[], environment: string): ReleaseRecord {
+async function releaseToHealTo(sites: readonly Site[], environment: string): Promise<ReleaseRecord> {
   const id = chooseRelease(sites.map(holdingOf));
   const record = sites.flatMap((site) => site.survey.releases).find((release) => release.id === id);
-  if (record !== undefined) return record;
+  if (record !== undefined) {
+    const gone = (await findGoneImages(sites, [record])).get(record.id);
+    if (gone === undefined) return record;
+    throw imageGone(gone, record, `Run do-deploy adopt ${environment}: it pulls exactly that image again.`);
+  }
   const proven = releaseOfFleet(sites);
   const lacking = sites.filter(({ survey }) => !survey.releases.some((release) => release.id === proven?.id));
   const which =

@@ -16,22 +16,20 @@ import { lookAtWorld } from './world.js';
 
 const AT_ONCE = 20;
 
-/** @param choose which of the droplets' releases, from their surveys; throws DeployError when there is none */
+/** @param choose which of the droplets' releases, all images there; throws DeployError when there is none */
 export async function rollToHeld(
   session: Session,
   fleet: Fleet,
   policy: Policy,
-  choose: (sites: readonly Site[]) => ReleaseRecord,
+  choose: (sites: readonly Site[]) => Promise<ReleaseRecord>,
 ): Promise<DeployResult> {
   const { ports, sites } = session;
   const run = await takeLease(session, fleet);
   await surveyAll(ports, session.options.settings, sites, { prepare: false });
-  const record = choose(sites);
+  const record = await choose(sites);
   session.release = infoOf(record);
   const message = `${session.command === 'heal' ? 'Healing' : 'Rolling back'} to release ${record.id}.`;
   reportTo(ports)({ type: 'notice', level: 'info', message });
-  const limit = pLimit(AT_ONCE);
-  await together(sites.map((site) => limit(() => imagesPresent(site, record))));
   if (policy.balanced) await listenAll(sites, fleet.target, ports.clock);
   const seen = await lookAtWorld(run, sites);
   const upToDate = new Set(sites.filter((site) => runsAlready(site, record)).map((site) => site.droplet.id));
@@ -39,24 +37,38 @@ export async function rollToHeld(
   return await rollTo(session, run, startRollout(seen, policy, upToDate, previous), record, previous);
 }
 
-/** Throws DeployError image-gone: somebody has removed what the release runs. */
-async function imagesPresent(site: Site, record: ReleaseRecord): Promise<void> {
-  const gone = await imagesGone(site, record);
-  if (gone === undefined) return;
-  throw new DeployError('image-gone', `${site.host.name} no longer has ${gone} of release ${record.id}.`, {
-    droplet: site.host.name,
-    hint: `Deploy that version again: do-deploy ${record.environment} ${record.imageTag}. It is pulled anew.`,
+export interface GoneImage {
+  site: Site;
+  /** As compose files name it. */
+  reference: string;
+}
+
+/** By release: an image of it that somebody has removed from a droplet. Asks each droplet once. */
+export async function findGoneImages(
+  sites: readonly Site[],
+  records: readonly ReleaseRecord[],
+): Promise<Map<string, GoneImage>> {
+  const limit = pLimit(AT_ONCE);
+  const found = await together(sites.map((site) => limit(() => goneFrom(site, records))));
+  return new Map(found.flat().reverse());
+}
+
+async function goneFrom(site: Site, records: readonly ReleaseRecord[]): Promise<[string, GoneImage][]> {
+  const [first] = records;
+  if (first === undefined) return [];
+  const wanted = records.map((record) => ({ record, images: Object.values(ownRecord(site, record).images) }));
+  const pinned = new Set(wanted.flatMap(({ images }) => images.map((image) => image.pinned)));
+  const { stdout } = await site.connection.run(imagesPresentCommand(first.app, [...pinned]));
+  const said = new Set(stdout.split('\n'));
+  return wanted.flatMap(({ record, images }): [string, GoneImage][] => {
+    const gone = images.find((image) => said.has(`gone ${image.pinned}`));
+    return gone === undefined ? [] : [[record.id, { site, reference: gone.reference }]];
   });
 }
 
-/** An image of the release that is not on the droplet, as compose files name it; undefined when all are there. */
-export async function imagesGone(site: Site, record: ReleaseRecord): Promise<string | undefined> {
-  const images = Object.values(ownRecord(site, record).images);
-  const { stdout } = await site.connection.run(
-    imagesPresentCommand(
-      record.app,
-      images.map((image) => image.pinned),
-    ),
-  );
-  return images.find((image) => stdout.split('\n').includes(`gone ${image.pinned}`))?.reference;
+export function imageGone({ site, reference }: GoneImage, record: ReleaseRecord, hint: string): DeployError {
+  return new DeployError('image-gone', `${site.host.name} no longer has ${reference} of release ${record.id}.`, {
+    droplet: site.host.name,
+    hint,
+  });
 }

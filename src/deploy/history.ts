@@ -10,6 +10,7 @@ import { connectAll } from './staging.js';
 const entry: z.ZodType<HistoryEntry> = z.object({
   at: z.string(),
   run: z.string(),
+  environment: z.string().optional(),
   command: z.string(),
   who: z.string(),
   url: z.string().optional(),
@@ -22,6 +23,8 @@ const entry: z.ZodType<HistoryEntry> = z.object({
   probes: z.object({ total: z.number(), failed: z.number() }).optional(),
   droplets: z.array(z.number()).optional(),
 });
+
+const ofRelease = z.object({ id: z.string(), environment: z.string() });
 
 /** Newest first. `unreachable` names the droplets that could not be asked. */
 export async function readHistory(
@@ -39,25 +42,41 @@ export async function readHistory(
     const texts = await Promise.all(
       sites.map(async (site) => (await site.connection.run(historyCommand(settings.app))).stdout),
     );
-    return { entries: mergeHistories(texts), unreachable: unreachable.map(({ droplet }) => droplet.name) };
+    return {
+      entries: mergeHistories(texts, settings.environment),
+      unreachable: unreachable.map(({ droplet }) => droplet.name),
+    };
   } finally {
     await Promise.allSettled(sites.map((site) => site.connection.close()));
   }
 }
 
-/** One entry a run, newest first, whichever of the droplets remember it. */
-export function mergeHistories(texts: readonly string[]): HistoryEntry[] {
-  const byRun = new Map(texts.flatMap(readEntries).map((one) => [one.run, one]));
+/**
+ * One entry a run of the environment, newest first, whichever of the droplets remember it.
+ * @param texts of each droplet: its history, and the release.json of each release that it holds, a line each
+ */
+export function mergeHistories(texts: readonly string[], environment: string): HistoryEntry[] {
+  const entries = texts.flatMap((text) => readEntries(text, environment));
+  const byRun = new Map(entries.map((one) => [one.run, one]));
   return [...byRun.values()].sort((a, b) => (a.at < b.at ? 1 : -1));
 }
 
+function readEntries(text: string, environment: string): HistoryEntry[] {
+  const lines = text.split('\n').flatMap(parsed);
+  const releases = lines.flatMap((line) => ofRelease.safeParse(line).data ?? []);
+  // Lines of older versions do not say of which environment they are: their release does, else what else is there.
+  const usual = releases.some((one) => one.environment === environment) ? environment : releases[0]?.environment;
+  const environmentOf = (line: HistoryEntry) =>
+    line.environment ?? releases.find(({ id }) => id === line.release)?.environment ?? usual ?? environment;
+  const entries = lines.flatMap((line) => entry.safeParse(line).data ?? []);
+  return entries.filter((line) => environmentOf(line) === environment);
+}
+
 /** A line that a crash cut short is left out. */
-function readEntries(text: string): HistoryEntry[] {
-  return text.split('\n').flatMap((line) => {
-    try {
-      return entry.parse(JSON.parse(line));
-    } catch {
-      return [];
-    }
-  });
+function parsed(line: string): unknown[] {
+  try {
+    return [JSON.parse(line)];
+  } catch {
+    return [];
+  }
 }

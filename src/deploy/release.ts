@@ -186,11 +186,8 @@ export async function packFor(
   return { archive: await promisify(gzip)(Buffer.concat(chunks), { level: 1 }), reused, sent };
 }
 
-/**
- * A release as a droplet keeps it, from an archive of its files (tar, gzip). Undefined unless every byte and mode is as it
- * was deployed: release.json has the hash of them all.
- */
-export async function readArchive(record: ReleaseRecord, archive: Buffer): Promise<ReleaseDraft | undefined> {
+/** The files of a release as a droplet has them now, from an archive (tar, gzip); undefined when it is cut off. */
+export async function readArchive(archive: Buffer): Promise<ReleaseFile[] | undefined> {
   const { extract } = await import('tar-stream');
   const files: ReleaseFile[] = [];
   try {
@@ -208,9 +205,45 @@ export async function readArchive(record: ReleaseRecord, archive: Buffer): Promi
     // Cut off, or not an archive at all.
     return undefined;
   }
-  files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  return files;
+}
+
+/** What one droplet has of a release. */
+export interface HeldFiles {
+  files: readonly ReleaseFile[];
+  /** By path, the hash that was deployed, as its SHA256SUMS says. */
+  sums?: ReadonlyMap<string, string>;
+}
+
+/**
+ * The release as it was deployed, each file from a droplet where nobody has touched it. Undefined while a byte or a mode
+ * is another one: release.json has the hash of them all.
+ */
+export function assemble(record: ReleaseRecord, held: readonly HeldFiles[]): ReleaseDraft | undefined {
+  const byContent = new Map(held.flatMap(({ files }) => files.map((file) => [`${file.sha256} ${file.path}`, file])));
+  const tables = held.flatMap(({ files, sums }) => [
+    ...(sums === undefined ? [] : [sums]),
+    new Map(files.map((file) => [file.path, file.sha256])),
+  ]);
+  for (const sums of tables) {
+    const found = [...sums].flatMap(([path, sum]) => byContent.get(`${sum} ${path}`) ?? []);
+    if (found.length < sums.size) continue;
+    // A file's own mode is right where nobody has touched it; one that was only made readable, say, has another's.
+    for (const { files } of [{ files: found }, ...held]) {
+      const modes = new Map(files.map(({ path, mode }) => [path, mode]));
+      const draft = verified(
+        record,
+        found.map((file) => ({ ...file, mode: modes.get(file.path) ?? file.mode })),
+      );
+      if (draft !== undefined) return draft;
+    }
+  }
+  return undefined;
+}
+
+function verified(record: ReleaseRecord, files: ReleaseFile[]): ReleaseDraft | undefined {
   const { services: _, images: __, identity: ___, ...known } = record;
-  const draft = { ...known, files };
+  const draft = { ...known, files: files.sort((a, b) => (a.path < b.path ? -1 : 1)) };
   return contentHash(draft) === record.content ? draft : undefined;
 }
 

@@ -3,10 +3,10 @@ import { DeployError } from '../errors.js';
 import type { DeployResult } from '../rollout/model.js';
 import { type DeployPorts, reportTo } from './context.js';
 import { findFleet, policyOf, refuseImpossible } from './fleet.js';
-import { rollToHeld } from './held-release.js';
+import { findGoneImages, imageGone, rollToHeld } from './held-release.js';
 import type { ReleaseRecord } from './release.js';
 import { announce, inSession, reachAll, type SessionOptions } from './session.js';
-import type { Site } from './site.js';
+import { beforeCurrent, provenOn, type Site } from './site.js';
 
 export interface RollbackOptions extends SessionOptions {
   /** A release's id, or the tag of its images (the latest such release); absent: the one before the current. */
@@ -26,29 +26,49 @@ export async function rollback(ports: DeployPorts, options: RollbackOptions): Pr
   });
 }
 
-function releaseToGoBackTo(sites: readonly Site[], { wanted, settings }: RollbackOptions): ReleaseRecord {
+async function releaseToGoBackTo(
+  sites: readonly Site[],
+  { wanted, settings: { app, environment } }: RollbackOptions,
+): Promise<ReleaseRecord> {
   const all = new Map(sites.flatMap((site) => site.survey.releases).map((release) => [release.id, release]));
   const newestFirst = [...all.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
   const held = newestFirst.filter((release) => lackers(sites, release).length === 0);
-  const choice = wanted === undefined ? beforeCurrent(sites, held) : newestFirst.find((one) => isCalled(one, wanted));
-  const candidates = held.filter((release) => sites.some((site) => site.survey.current !== release.id));
-  const hint =
-    candidates.length === 0
-      ? 'Deploy the version that you want instead.'
-      : `The fleet can go back to: ${candidates.map((release) => release.id).join(', ')}.`;
+  const choice = wanted === undefined ? runBefore(sites, held) : newestFirst.find((one) => isCalled(one, wanted));
+  const others = async () => await othersHint(sites, held);
   if (choice === undefined) {
     const message =
       wanted === undefined
-        ? `There is no earlier release of ${settings.app} that every droplet holds.`
-        : `No droplet holds a release "${wanted}" of ${settings.app}.`;
-    throw new DeployError('no-such-release', message, { source: 'user', hint });
+        ? `There is no earlier release of ${app} that every droplet holds${missing(sites, runBefore(sites, newestFirst))}.`
+        : `No droplet holds a release "${wanted}" of ${app}.`;
+    throw new DeployError('no-such-release', message, { source: 'user', hint: await others() });
   }
-  const lacking = lackers(sites, choice);
-  if (lacking.length > 0) {
-    const message = `Release ${choice.id} is no longer on ${lacking.map((site) => site.host.name).join(', ')}.`;
-    throw new DeployError('release-gone', message, { source: 'user', hint });
+  if (lackers(sites, choice).length > 0) {
+    const message = `Release ${choice.id} is no longer on ${namesOf(lackers(sites, choice))}.`;
+    throw new DeployError('release-gone', message, { source: 'user', hint: await others() });
   }
-  return choice;
+  const gone = (await findGoneImages(sites, [choice])).get(choice.id);
+  if (gone === undefined) return choice;
+  const anew = `do-deploy ${environment} ${choice.imageTag} deploys what that tag names today.`;
+  throw imageGone(gone, choice, `${await others()} ${anew}`);
+}
+
+/** Names the releases that are whole on every droplet, have passed their gates, and do not run everywhere already. */
+async function othersHint(sites: readonly Site[], held: readonly ReleaseRecord[]): Promise<string> {
+  const proven = new Set(sites.flatMap((site) => [...provenOn(site)]));
+  const candidates = held.filter(({ id }) => proven.has(id) && sites.some((site) => site.survey.current !== id));
+  const gone = await findGoneImages(sites, candidates);
+  const whole = candidates.filter(({ id }) => !gone.has(id));
+  if (whole.length === 0) return 'Deploy the version that you want instead.';
+  return `The fleet can go back to: ${whole.map(({ id }) => id).join(', ')}.`;
+}
+
+/** ": R is not on web-2", for the end of a sentence. */
+function missing(sites: readonly Site[], release: ReleaseRecord | undefined): string {
+  return release === undefined ? '' : `: ${release.id} is not on ${namesOf(lackers(sites, release))}`;
+}
+
+function namesOf(sites: readonly Site[]): string {
+  return sites.map((site) => site.host.name).join(', ');
 }
 
 function lackers(sites: readonly Site[], release: ReleaseRecord): Site[] {
@@ -60,8 +80,8 @@ function isCalled(release: ReleaseRecord, wanted: string): boolean {
 }
 
 /** What ran before, as the droplets tell it; of several the latest. Failed releases were never verified, so never named. */
-function beforeCurrent(sites: readonly Site[], held: readonly ReleaseRecord[]): ReleaseRecord | undefined {
-  const before = new Set(sites.flatMap((site) => site.survey.state?.previous ?? []));
+function runBefore(sites: readonly Site[], held: readonly ReleaseRecord[]): ReleaseRecord | undefined {
+  const before = new Set(sites.flatMap((site) => beforeCurrent(site) ?? []));
   const current = new Set(sites.flatMap((site) => site.survey.current ?? []));
   return held.find((release) => before.has(release.id) && (current.size > 1 || !current.has(release.id)));
 }

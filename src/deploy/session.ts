@@ -43,6 +43,8 @@ export interface Session {
   release: ReleaseInfo;
   sites: Site[];
   rows: StatusRow[];
+  /** Ids of droplets that run the app for another environment. */
+  others?: ReadonlySet<number>;
   lease?: Lease;
   rolling: boolean;
 }
@@ -257,7 +259,7 @@ async function tellNewcomers(session: Session, run: Run): Promise<boolean> {
   try {
     const [{ droplets }, ofPool] = await together([run.target.look(), run.target.waiting()]);
     const found = [...droplets, ...ofPool.map((droplet) => ({ droplet, rotation: 'out' }))];
-    const newcomers = found.filter(({ droplet }) => !known.has(droplet.id));
+    const newcomers = found.filter(({ droplet: { id } }) => !known.has(id) && !session.others?.has(id));
     for (const { droplet, rotation } of newcomers) {
       const how = rotation === 'out' ? 'is not behind' : 'joined';
       const message = `${droplet.name} ${how} ${run.target.description} and was not deployed to; run do-deploy adopt ${environment}.`;

@@ -6,7 +6,7 @@ import type { FileChange } from '../rollout/drift.js';
 import type { ContainerView, ServiceSpec } from '../rollout/health.js';
 import type { DoorWatch, Traffic } from './door.js';
 import { imagesOverride, type ReleaseRecord, sha256 } from './release.js';
-import type { Survey } from './remote/survey.js';
+import type { DropletStateFile, Survey } from './remote/survey.js';
 
 export interface Site {
   readonly droplet: Droplet;
@@ -64,10 +64,44 @@ export function ownRecord(site: Site, record: ReleaseRecord): ReleaseRecord {
   return site.survey.releases.find((release) => release.id === record.id) ?? record;
 }
 
-/** What the droplet ran, verified, before the release; also when it runs that release already. */
-export function releaseBefore({ survey: { current, state } }: Site, release: string): string | undefined {
-  const before = current === release ? state?.previous : current;
-  return before === release ? undefined : before;
+/** What the droplet ran, verified, before its current release; also when it is half-way to another one. */
+export function beforeCurrent({ survey: { current, state } }: Site): string | undefined {
+  const before = state?.release === current ? state?.previous : state?.earlier;
+  return before === current ? undefined : before;
+}
+
+/**
+ * Releases whose gates have passed on the droplet. An older version of do-deploy has not written down which: then all
+ * count that it held when it last passed, but one that it was left half-way to.
+ */
+export function provenOn({ survey: { current, state, releases } }: Site): Set<string> {
+  if (current === undefined) return new Set(state?.proven);
+  const half = state?.phase === 'switching' ? state.release : undefined;
+  const held = releases.filter(({ id, createdAt }) => id !== half && createdAt <= (state?.since ?? createdAt));
+  return new Set([...(state?.proven ?? held.map(({ id }) => id)), current]);
+}
+
+/** What state.json is to say from now on: the release is being switched to, or its gates have passed. */
+export function nextState(
+  site: Site,
+  release: string,
+  phase: DropletStateFile['phase'],
+  written: Pick<DropletStateFile, 'run' | 'since'>,
+): DropletStateFile {
+  const { current, releases } = site.survey;
+  const isCurrent = current === release;
+  const previous = isCurrent ? beforeCurrent(site) : current;
+  const earlier = isCurrent || phase === 'verified' ? undefined : beforeCurrent(site);
+  const proven = provenOn(site);
+  if (phase === 'verified') proven.add(release);
+  return {
+    release,
+    phase,
+    ...(previous !== undefined && { previous }),
+    ...(earlier !== undefined && { earlier }),
+    proven: releases.map(({ id }) => id).filter((id) => proven.has(id)),
+    ...written,
+  };
 }
 
 /** Where a droplet answers SSH, as DigitalOcean tells it; undefined when it has no such address. */

@@ -14,7 +14,7 @@ import { imagesOverride, packFor, type ReleaseDraft, type ReleaseRecord, recordO
 import { type ComposeService, readComposeConfig } from './remote/compose-config.js';
 import { portHoldersCommand, readPortHolders } from './remote/port-holders.js';
 import { discardCommand, incomingPath, sealCommand, unpackCommand } from './remote/release-commands.js';
-import { readSurvey, surveyCommand } from './remote/survey.js';
+import { ownPart, readSurvey, surveyCommand } from './remote/survey.js';
 import {
   addressOf,
   changedFiles,
@@ -83,34 +83,50 @@ async function connect(ports: DeployPorts, settings: Settings, droplet: Droplet)
  */
 export async function surveyAll(
   ports: DeployPorts,
-  { app, environment }: Pick<Settings, 'app' | 'environment'>,
+  settings: Pick<Settings, 'app' | 'environment'>,
   sites: readonly Site[],
   options: { prepare: boolean; each?: (site: Site) => string },
 ): Promise<void> {
   await inParallel(sites, (site) =>
     staged(ports, site.host.name, 'check', async () => {
-      await survey(site, app, options.prepare);
-      refuseOtherEnvironment(site, app, environment);
+      await survey(site, settings, options.prepare);
+      const collision = otherEnvironment(site, settings);
+      if (collision !== undefined) throw collision;
       return options.each?.(site);
     }),
   );
 }
 
+/** Takes the survey of each droplet quietly, before the lease: for what no run of this environment changes. */
+export async function surveyEach(
+  sites: readonly Site[],
+  settings: Pick<Settings, 'app' | 'environment'>,
+): Promise<void> {
+  await inParallel(sites, (site) => survey(site, settings, false));
+}
+
 /** Two environments of one app on a droplet would share folder and compose project, and replace each other's containers. */
-function refuseOtherEnvironment(site: Site, app: string, environment: string): void {
-  const other = site.survey.releases.find((release) => release.environment !== environment);
-  if (other === undefined) return;
-  const message = `${site.host.name} runs ${app} for the environment ${other.environment}: ${environment} would replace its containers.`;
-  throw new DeployError('environment-collision', message, {
+export function otherEnvironment(
+  site: Site,
+  { app, environment }: Pick<Settings, 'app' | 'environment'>,
+): DeployError | undefined {
+  const other = site.survey.otherEnvironment;
+  if (other === undefined) return undefined;
+  const message = `${site.host.name} runs ${app} for the environment ${other}: ${environment} would replace its containers.`;
+  return new DeployError('environment-collision', message, {
     source: 'user',
     droplet: site.host.name,
-    hint: `Give ${environment} an app of its own in config/deploy.yml, for example \`app: ${app}-${environment}\` below environments.${environment}. If the droplet serves ${other.environment} no longer: ssh ${site.host.address} rm -rf do-deploy/${app}`,
+    hint: `Give ${environment} an app of its own in config/deploy.yml, for example \`app: ${app}-${environment}\` below environments.${environment}. If the droplet serves ${other} no longer: ssh ${site.host.address} rm -rf do-deploy/${app}`,
   });
 }
 
-export async function survey(site: Site, app: string, prepare: boolean): Promise<void> {
+export async function survey(
+  site: Site,
+  { app, environment }: Pick<Settings, 'app' | 'environment'>,
+  prepare: boolean,
+): Promise<void> {
   const { stdout } = await site.connection.run(surveyCommand(app, prepare));
-  site.survey = readSurvey(stdout);
+  site.survey = ownPart(readSurvey(stdout), environment);
   site.containers = site.survey.containers?.containers ?? [];
   site.services = currentRelease(site)?.services ?? [];
 }

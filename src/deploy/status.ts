@@ -52,8 +52,11 @@ async function rowOf(
     return unknown(reached ?? new DeployError('unreachable', 'It was not asked.'));
   }
   try {
-    await survey(reached, settings.app, false);
-    const { out, current } = reached.survey;
+    await survey(reached, settings, false);
+    const { out, current, otherEnvironment } = reached.survey;
+    if (otherEnvironment !== undefined && current === undefined) {
+      return { ...base, release: '', health: `runs ${settings.app} for ${otherEnvironment}` };
+    }
     return {
       ...base,
       release: current ?? '',

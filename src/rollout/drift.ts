@@ -37,6 +37,8 @@ export interface DropletCheckup {
   current?: string;
   /** The release that it is, or was left, half way to. */
   halfWayTo?: string;
+  /** What it runs or has of another environment of the app, in words: "runs shop for staging". */
+  otherEnvironment?: string;
   /** Images that were built there, by service: each droplet has its own. */
   built?: FleetRelease['images'];
   changedFiles: readonly FileChange[];
@@ -77,6 +79,7 @@ export type DifferenceKind =
   | 'out-of-rotation'
   | 'recorded-as-out'
   | 'no-release'
+  | 'other-environment'
   | 'other-release'
   | 'half-done'
   | 'file-changed'
@@ -162,6 +165,11 @@ function unreachable({ name, power }: DropletFacts, reason: string): Difference[
 }
 
 function ofRelease(droplet: string, seen: DropletCheckup, release: FleetRelease | undefined): Difference[] {
+  const { otherEnvironment, ...own } = seen;
+  if (otherEnvironment !== undefined) {
+    const told: Difference = { droplet, kind: 'other-environment', message: otherEnvironment };
+    return own.current === undefined ? [told] : [told, ...ofRelease(droplet, own, release)];
+  }
   if (release === undefined || seen.current === undefined) {
     const half = seen.halfWayTo === undefined ? '' : `; it is half way to ${seen.halfWayTo}`;
     const message = `runs no release${half}`;

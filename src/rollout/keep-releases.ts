@@ -9,16 +9,17 @@ export interface HeldRelease {
 
 /**
  * What is to be removed so that exactly `keep` releases stay: those of `needed` first (what runs, what ran before), then
- * the newest. More stay only where more are needed. An image goes when a removed release ran it and no kept one does;
+ * those of `proven` (their gates have passed), of either the newest. More stay only where more are needed. An image goes when a removed release ran it and no kept one does;
  * one without a digest of its content is left alone.
  */
 export function releasesToRemove(
   held: readonly HeldRelease[],
-  { keep, needed }: { keep: number; needed: readonly string[] },
+  { keep, needed, proven }: { keep: number; needed: readonly string[]; proven: ReadonlySet<string> },
 ): { releases: string[]; images: string[] } {
   const newestFirst = [...held].sort((a, b) => (a.id < b.id ? 1 : -1));
   const first = newestFirst.filter(({ id }) => needed.includes(id));
-  const others = newestFirst.filter(({ id }) => !needed.includes(id));
+  const rest = newestFirst.filter(({ id }) => !needed.includes(id));
+  const others = [...rest.filter(({ id }) => proven.has(id)), ...rest.filter(({ id }) => !proven.has(id))];
   const spare = Math.max(0, keep - first.length);
   const kept = [...first, ...others.slice(0, spare)];
   const old = others.slice(spare);

@@ -159,6 +159,8 @@ export interface HistoryEntry {
   /** When it ended, ISO 8601. */
   at: string;
   run: string;
+  /** Absent in lines of an older version. */
+  environment?: string | undefined;
   command: string;
   who: string;
   /** The CI run. */
@@ -181,7 +183,7 @@ export interface GitTag {
   name: string;
   /** The whole hash of the commit that it leads to. */
   commit: string;
-  /** When it was made, or its commit if it is a lightweight one; ISO 8601. */
+  /** When it was made, or its commit where the tag does not say; ISO 8601. */
   at: string;
   /** The first line of its message, or of its commit's. */
   subject: string;

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -5,11 +6,18 @@ import { openRepository } from '../../src/adapters/git/repository.js';
 import { GIT_ENV, GitProject } from '../support/git-project.js';
 
 describe('a repository', () => {
-  it('is none outside of one, without git, in a bare one, and in .git itself', () => {
+  it('is none outside of one, in a bare one, and in .git itself', () => {
     const plain = new GitProject({ a: '' }, { init: false });
     expect(openRepository(plain.root, GIT_ENV)).toBeUndefined();
     const project = new GitProject({ a: '' });
-    expect(openRepository(project.root, { ...GIT_ENV, PATH: plain.root })).toBeUndefined();
+    const noGit = { ...GIT_ENV, PATH: plain.root };
+    expect(openRepository(plain.root, noGit)).toBeUndefined();
+    mkdirSync(join(project.root, 'below'));
+    for (const folder of ['', 'below']) {
+      expect(() => openRepository(join(project.root, folder), noGit)).toThrow(
+        `${project.root} is a git repository, but there is no git on this machine.`,
+      );
+    }
     expect(openRepository(join(project.root, '.git'), GIT_ENV)).toBeUndefined();
     mkdirSync(join(plain.root, 'bare'));
     plain.git('init', '--quiet', '--bare', 'bare');
@@ -95,6 +103,27 @@ describe('a repository', () => {
     project.write({ a: '3' }).commit();
     expect(() => project.git('merge', 'other')).toThrow();
     expect(project.repository.changes()).toEqual([{ path: 'a', kind: 'conflict' }]);
+  });
+
+  it('lists a tag of a tag with its commit, and one that nobody signed with the date of that', () => {
+    const project = new GitProject({ a: '1' });
+    const first = project.commit('v1');
+    project.git('tag', '--annotate', '--message', 'nested', 'v1-nested', 'v1');
+    project.git('tag', '--annotate', '--message', 'nested twice', 'v1-twice', 'v1-nested');
+    // As old versions of git, and some importers, made them.
+    const text = `object ${first}\ntype commit\ntag old\n\nimported\n`;
+    const object = execFileSync('git', ['hash-object', '-t', 'tag', '-w', '--stdin'], {
+      cwd: project.root,
+      env: GIT_ENV,
+      input: text,
+      encoding: 'utf8',
+    }).trim();
+    project.git('update-ref', 'refs/tags/old', object);
+    const tags = new Map(project.repository.tags().map((tag) => [tag.name, tag]));
+    for (const name of ['v1', 'v1-nested', 'v1-twice', 'old']) expect(tags.get(name)?.commit, name).toBe(first);
+    const committed = project.git('log', '--max-count=1', '--format=%cI', first);
+    expect(Date.parse(tags.get('old')?.at ?? '')).toBe(Date.parse(committed));
+    expect([...tags.keys()].at(-1), 'it is the oldest').toBe('old');
   });
 
   it('lists tags by date, newest first, with the commit that they lead to', () => {

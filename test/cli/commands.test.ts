@@ -14,6 +14,7 @@ const DEPLOY = {
   yes: false,
   force: false,
   createTag: false,
+  allowEmpty: false,
   workingTree: false,
 };
 const TAG = { command: 'tag', name: 'v1', ...COMMON, yes: false, all: false, allowEmpty: false };
@@ -57,6 +58,7 @@ describe('the command line', () => {
     ['heal production', HEAL],
     ['heal production --wait-lock 30s --allow-downtime', { ...HEAL, waitLockMs: 30_000, allowDowntime: true }],
     ['production v2 --create-tag', { ...DEPLOY, release: 'v2', createTag: true }],
+    ['production v2 --create-tag --allow-empty', { ...DEPLOY, release: 'v2', createTag: true, allowEmpty: true }],
     ['production v2 --working-tree', { ...DEPLOY, release: 'v2', workingTree: true }],
     ['tag v1', TAG],
     [
@@ -80,6 +82,11 @@ describe('the command line', () => {
     ['heal', 'Which environment?', 'do-deploy heal ENVIRONMENT'],
     ['adopt', 'Which environment?', 'do-deploy adopt ENVIRONMENT'],
     ['tag', 'Which name?', 'do-deploy tag NAME, for example do-deploy tag v1.4.2'],
+    [
+      'production v2 --allow-empty',
+      '--allow-empty is about the commit of --create-tag.',
+      'do-deploy ENVIRONMENT RELEASE --create-tag',
+    ],
     [
       'production --create-tag',
       '--create-tag needs the name of the tag.',

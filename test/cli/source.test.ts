@@ -42,13 +42,25 @@ describe('the source of a deploy', () => {
 
   it('is the folder outside of git, and where there is none', () => {
     const plain = new GitProject(FILES, { init: false });
-    expect(load(plain, 'v1')).toMatchObject({ conf: 'from the folder', version: { from: 'folder' } });
+    const message = 'v1 is IMAGE_TAG only; the files are those that are here: this is no git repository.';
+    const noGit = { env: { PATH: plain.root } };
+    for (const options of [{}, noGit]) {
+      const source = load(plain, 'v1', options);
+      expect(source).toMatchObject({ conf: 'from the folder', version: { from: 'folder' }, notice: { message } });
+      expect(source).not.toHaveProperty('commit');
+    }
+    expect(load(plain)).not.toHaveProperty('notice');
+    expect(() => requireRepository({ cwd: plain.root, env: GIT_ENV })).toThrow(/is not in a git repository\.$/);
+  });
+
+  it('is never guessed where there is a repository, and no git to read it', () => {
     const project = new GitProject(FILES);
     project.commit('v1');
-    const without = load(project, 'v1', { env: { PATH: plain.root } });
-    expect(without).toMatchObject({ conf: 'from the folder', version: { from: 'folder' } });
-    expect(without).not.toHaveProperty('commit');
-    expect(() => requireRepository({ cwd: plain.root, env: GIT_ENV })).toThrow(/is not in a git repository\.$/);
+    const noGit = { env: { PATH: project.root } };
+    expect(() => load(project, 'v1', noGit)).toThrow(/ is a git repository, but there is no git on this machine\.$/);
+    for (const source of [load(project, 'v1', { ...noGit, workingTree: true }), load(project, undefined, noGit)]) {
+      expect(source).toMatchObject({ conf: 'from the folder', notice: { level: 'warning' } });
+    }
   });
 
   it('is never guessed where git refuses to answer', () => {

@@ -62,4 +62,15 @@ describe('a tag that takes a commit', () => {
     expect(await makeTag(made.repository, 'v1', OPTIONS, context)).toMatchObject({ name: 'v1', committed: [] });
     expect(said()).toBe('');
   });
+
+  it('tells of an empty commit, which it makes only when one is wanted', async () => {
+    const made = project();
+    made.commit();
+    const { context, said } = contextOf(made, true);
+    expect(await makeTag(made.repository, 'v1', { ...OPTIONS, allowEmpty: true }, context)).toMatchObject({
+      committed: [],
+    });
+    expect(said()).toBe('There was nothing to commit: "version v1" is an empty commit.\n');
+    expect(made.git('log', '--max-count=1', '--format=%s')).toBe('version v1');
+  });
 });

@@ -390,6 +390,33 @@ volumes:
       expect(await sh("docker image ls --no-trunc --format '{{.ID}}'")).toContain(id);
     });
 
+    it('removes no image by its id that has two names, though of one repository; by its names it goes', async () => {
+      const { label, compose, write } = project();
+      await write('Dockerfile', `FROM ${host.images.web}\nLABEL contract="two names"`);
+      await write('compose.yml', 'services: { app: { build: . } }');
+      await sh(compose('build'));
+      await sh(`docker image tag ${label}-app ${label}-app:second`);
+      const [{ Id: id }] = JSON.parse(await sh(`docker image inspect ${label}-app`));
+      const refused = await host.run(`docker image rm ${id}`);
+      expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('must be forced') });
+      expect(await sh(`docker ps -aq --filter ancestor=${id}`)).toBe('');
+
+      const template = '{{range .RepoTags}}{{println .}}{{end}}{{range .RepoDigests}}{{println .}}{{end}}';
+      const told = (await sh(`docker image inspect --format '${template}' ${id}`)).split('\n').filter(Boolean);
+      const tags = [`${label}-app:latest`, `${label}-app:second`];
+      expect(told.filter((name) => !name.includes('@')).sort()).toEqual(tags);
+      for (const tag of tags) await sh(`docker image rm ${tag}`);
+      expect((await host.run(`docker image inspect ${id}`)).code, 'it goes with its last name').toBe(1);
+      expect((await host.run(`docker image rm ${id}`)).code).toBe(1);
+    });
+
+    it('tells the containers of an image', async () => {
+      const { one, up } = project();
+      await up(`services:\n  app: { image: '${host.images.sick}' }`);
+      const { Id: id, Image: image } = await one('app');
+      expect((await sh(`docker ps -aq --no-trunc --filter ancestor=${image}`)).split('\n')).toContain(id);
+    });
+
     it('keeps a named volume when its service is gone', async () => {
       const { up, label } = project();
       await up(`services:\n  app: { image: '${host.images.web}', volumes: ['data:/data'] }\nvolumes:\n  data:`);

@@ -2,6 +2,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { describe, expect, it } from 'vitest';
 import {
+  assemble,
   checksums,
   contentHash,
   identityHash,
@@ -96,8 +97,13 @@ describe('a release that comes from a droplet', () => {
     return gzipSync(Buffer.concat(chunks));
   };
 
+  const fromOne = async (change?: (file: ReleaseFile) => ReleaseFile) => {
+    const files = await readArchive(await archiveOf(change));
+    return assemble(await record(), files === undefined ? [] : [{ files }]);
+  };
+
   it('is the same as was deployed', async () => {
-    const draft = await readArchive(await record(), await archiveOf());
+    const draft = await fromOne();
     const contents = draft?.files.map(async (file) => String(await file.read()));
     expect(await Promise.all(contents ?? [])).toEqual(['content of /p/a', 'content of /p/b']);
     const known = (await aDraft()).files.map((file) => ({ ...file, read: expect.any(Function) }));
@@ -109,14 +115,32 @@ describe('a release that comes from a droplet', () => {
     ['a mode', (file) => ({ ...file, mode: 0o666 })],
     ['a name', (file) => ({ ...file, path: `${file.path}2` })],
   ])('is refused when %s is another one', async (_, change) => {
-    expect(await readArchive(await record(), await archiveOf(change))).toBeUndefined();
+    expect(await fromOne(change)).toBeUndefined();
   });
 
   it('is refused when it is cut off, or no archive', async () => {
     const whole = await archiveOf();
     for (const archive of [whole.subarray(0, whole.length / 2), Buffer.from('tar: error'), Buffer.alloc(0)]) {
-      expect(await readArchive(await record(), archive)).toBeUndefined();
+      expect(await readArchive(archive)).toBeUndefined();
     }
+  });
+
+  it('is collected from droplets that each have another file edited, or lack one', async () => {
+    const edited = async (path: string) => {
+      const change = (file: ReleaseFile): ReleaseFile =>
+        file.path === path ? { ...file, mode: 0o666, read: async () => Buffer.from('by hand') } : file;
+      return (await readArchive(await archiveOf(change))) ?? [];
+    };
+    const sums = readChecksums(checksums((await aDraft()).files));
+    const [a, b] = [await edited('a'), await edited('b')];
+    const draft = assemble(await record(), [{ files: a, sums }, { files: b }]);
+    const contents = draft?.files.map(async (file) => String(await file.read()));
+    expect(await Promise.all(contents ?? [])).toEqual(['content of /p/a', 'content of /p/b']);
+    expect(draft?.files.map(({ mode }) => mode)).toEqual([0o644, 0o600]);
+
+    const lacking = (files: ReleaseFile[], path: string) => files.filter((file) => file.path !== path);
+    expect(assemble(await record(), [{ files: lacking(a, 'b'), sums }, { files: b }])).toBeUndefined();
+    expect(assemble(await record(), [{ files: lacking(b, 'b'), sums }, { files: a }])).toBeDefined();
   });
 });
 

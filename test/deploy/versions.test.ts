@@ -43,6 +43,22 @@ describe('the version', () => {
     expect(findVersion(project.repositoryAt('sandbox'), 'v1')).toEqual({ from: 'folder' });
   });
 
+  it('that git has, and that lacks the folder, is refused: what is here is another version', () => {
+    const project = new GitProject({ 'other/a': '' });
+    const first = project.commit('v1');
+    project.write({ 'shop/a': '' }).commit('v2');
+    const shop = project.repositoryAt('shop');
+    const hint = expect.stringContaining('--working-tree');
+    for (const name of ['v1', first.slice(0, 8)]) {
+      expect(() => findVersion(shop, name)).toThrow(expect.objectContaining({ code: 'not-in-version', hint }));
+    }
+    expect(() => findVersion(shop, 'v1')).toThrow(
+      `v1 (commit ${first.slice(0, 7)}) has nothing of this project's folder.`,
+    );
+    expect(findVersion(shop, undefined)).toMatchObject({ from: 'working-tree' });
+    expect(findVersion(shop, 'v2')).toMatchObject({ from: 'commit' });
+  });
+
   it('tells its commit, and whether what is sent differs from it', () => {
     const project = new GitProject({ '.gitignore': '.env\n', a: '1', '.env': 'S=1', new: '' });
     project.git('add', '.gitignore', 'a');

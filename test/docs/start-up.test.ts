@@ -39,7 +39,9 @@ if [ "$1" = login ]; then
   if [ -e "$LAB/refuse-login" ]; then echo 'unauthorized: incorrect username or password' >&2; exit 1; fi
 fi
 if [ "$1" = compose ] && [ -e "$LAB/fail" ]; then echo 'no space left on device' >&2; exit 18; fi
-if [ "$1 $2" = 'image rm' ] && [ -e "$LAB/in-use" ]; then exit 1; fi
+if [ "$1" = ps ] && [ -e "$LAB/in-use" ]; then echo 0123456789ab; fi
+if [ "$1 $2" = 'image inspect' ] && [ -e "$LAB/names" ]; then cat "$LAB/names"; fi
+if [ "$1 $2" = 'image rm' ] && [ -e "$LAB/refuse-rm" ]; then exit 1; fi
 exit 0
 `;
 
@@ -169,11 +171,13 @@ describe('start-up.sh prune', () => {
   const OLD = '20261001T000000Z-v1';
   const IMAGE = `sha256:${'a'.repeat(64)}`;
   beforeEach(() => mkdirSync(join(releases, OLD)));
+  const removed = () =>
+    lines('calls').flatMap((call) => (call.startsWith('image rm ') ? call.slice('image rm '.length) : []));
 
   it('removes the folders and images that it is given, and nothing by force', () => {
     expect(run(['prune', OLD, IMAGE])).toEqual({ status: 0, stdout: '', stderr: '' });
     expect(readdirSync(releases)).toEqual([CURRENT]);
-    expect(lines('calls')).toEqual([`image rm ${IMAGE}`]);
+    expect(removed()).toEqual([IMAGE]);
   });
 
   it('leaves an image that a release of another app still needs', () => {
@@ -194,11 +198,29 @@ describe('start-up.sh prune', () => {
     const longAgo = new Date(Date.now() - 2 * 86_400_000);
     utimesSync(staging, longAgo, longAgo);
     expect(run(['prune', OLD, IMAGE]).status, 'its own staging is over').toBe(0);
-    expect(lines('calls')).toEqual([`image rm ${IMAGE}`]);
+    expect(removed()).toEqual([IMAGE]);
   });
 
-  it('leaves an image that a container uses', () => {
+  it('takes every name from an image that has several, and asks nothing but its names of it', () => {
+    writeFileSync(join(lab, 'names'), `shop:v1\nshop:latest\nshop@sha256:1\n\n`);
+    expect(run(['prune', IMAGE])).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(removed()).toEqual(['shop:v1', 'shop:latest', 'shop@sha256:1', IMAGE]);
+    expect(lines('calls').slice(0, 2)).toEqual([
+      `ps -aq --filter ancestor=${IMAGE}`,
+      `image inspect --format {{range .RepoTags}}{{println .}}{{end}}{{range .RepoDigests}}{{println .}}{{end}} ${IMAGE}`,
+    ]);
+  });
+
+  it('leaves an image that a container uses, with all its names', () => {
     writeFileSync(join(lab, 'in-use'), '');
+    writeFileSync(join(lab, 'names'), 'shop:v1\nshop:latest\n');
+    expect(run(['prune', IMAGE, OLD])).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(readdirSync(releases)).toEqual([CURRENT]);
+    expect(removed()).toEqual([]);
+  });
+
+  it('goes on where Docker refuses', () => {
+    writeFileSync(join(lab, 'refuse-rm'), '');
     expect(run(['prune', IMAGE, OLD])).toEqual({ status: 0, stdout: '', stderr: '' });
     expect(readdirSync(releases)).toEqual([CURRENT]);
   });

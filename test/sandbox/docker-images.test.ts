@@ -143,6 +143,18 @@ describe('docker image', () => {
     expect((await lab.docker(['image', 'inspect', id])).code).toBe(1);
   });
 
+  it('removes none by its id that has two tags; by its last tag it goes, with its digest', async () => {
+    const lab = new DockerLab();
+    await lab.pull('example/shop:v1', 'example/shop:latest');
+    const { id } = lab.engine.images.mustFind('example/shop:v1').image;
+    expect((await lab.docker(['image', 'rm', id])).stderr).toMatch(/must be forced/);
+    await lab.docker(['image', 'rm', 'example/shop:latest']);
+    expect((await lab.docker(['image', 'rm', 'example/shop:v1'])).stdout).toMatch(
+      /^Untagged: example\/shop:v1\nUntagged: example\/shop@sha256:\w+\nDeleted: sha256:\w+\n$/,
+    );
+    expect(lab.engine.images.list()).toEqual([]);
+  });
+
   it('takes a name away and keeps an image that has another', async () => {
     const lab = new DockerLab();
     await lab.pull('example/shop:v1', 'example/shop:latest');

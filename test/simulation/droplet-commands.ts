@@ -75,7 +75,12 @@ const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
     return ok();
   },
   finish,
-  'images-present': () => ok(),
+  'images-present': ({ droplet, deployer }, { references }) => {
+    const there = new Set(
+      referencesOf(deployer).flatMap((one) => (droplet.disk.images.has(imageIdOf(one)) ? digestOf(one) : [])),
+    );
+    return ok((references as string[]).flatMap((one) => (there.has(one) ? [] : `gone ${one}\n`)).join(''));
+  },
   logs: (_, { containerIds }) =>
     ok((containerIds as string[]).map((id) => `--- ${id}\nlistening on port 80\nlast words\n`).join('')),
 };
@@ -191,11 +196,16 @@ function tagOf(id: string): string {
   return id.slice(id.indexOf('-') + 1);
 }
 
+/** Every image that there is. */
+function referencesOf({ plan }: Deployer): string[] {
+  const tags = [plan.tag, 'v0', 'v1', 'v2', 'v3', 'v9'];
+  return [...tags.map((tag) => `registry.example.com/shop:${tag}`), 'nginx:1.27'];
+}
+
 function pull({ droplet, deployer, world }: Execution, { release, images, pinned }: Args): Done {
   if (!droplet.disk.partial.has(String(release))) return bad('cd: No such file or directory', 2);
   if (world.time < droplet.dockerDownUntil) return bad('Cannot connect to the Docker daemon');
-  const tags = [deployer.plan.tag, 'v0', 'v1', 'v2', 'v3', 'v9'];
-  const references = [...tags.map((tag) => `registry.example.com/shop:${tag}`), 'nginx:1.27'];
+  const references = referencesOf(deployer);
   const found = (images as string[]).map((image) =>
     references.find((reference) => image === (pinned === true ? digestOf(reference) : reference)),
   );

@@ -1,6 +1,10 @@
 /** Plays a story to its end: the runs with all that befalls them, then one that must bring the fleet back. */
+import { adopt } from '../../src/deploy/adopt.js';
+import type { DeployPorts } from '../../src/deploy/context.js';
 import { deploy } from '../../src/deploy/deployment.js';
 import { heal } from '../../src/deploy/heal.js';
+import { rollback } from '../../src/deploy/rollback.js';
+import type { SessionOptions } from '../../src/deploy/session.js';
 import type { DeployResult } from '../../src/rollout/model.js';
 import { Deployer } from './deployer.js';
 import { judgeEnd } from './ends.js';
@@ -68,20 +72,32 @@ export function runSeed(seed: number, options: { trace?: boolean } = {}): Promis
   return runScenario(scenarioOf(seed), options);
 }
 
-async function play(
+const COMMANDS: Record<
+  RunPlan['command'],
+  (ports: DeployPorts, options: SessionOptions, plan: RunPlan) => Promise<DeployResult>
+> = {
+  heal,
+  adopt,
+  rollback: (ports, options, { tag }) => rollback(ports, { ...options, ...(tag !== '' && { wanted: tag }) }),
+  deploy: (ports, options, { tag, force }) => deploy(ports, { ...options, imageTag: tag, releaseRef: tag, force }),
+};
+
+/** Plays one run to its end; undefined when it dies. */
+export async function play(
   world: World,
   plan: RunPlan,
-  force: { allowDowntime?: boolean } = {},
+  force: { allowDowntime?: boolean; keepReleases?: number } = {},
 ): Promise<DeployResult | undefined> {
   const { clock, monitor, story, balancer } = world;
   if (plan.startMs > 0) await clock.sleep(plan.startMs);
   const deployer = new Deployer(world, plan);
   const { allowDowntime: told, ...rollout } = story.policy;
   deployer.allowDowntime = force.allowDowntime ?? told;
-  const settings = settingsFor(
+  const usual = settingsFor(
     balancer === undefined ? { kind: 'droplet', id: 1_001 } : { kind: 'load_balancer', ref: balancer.name },
     rollout,
   );
+  const settings = { ...usual, keepReleases: force.keepReleases ?? usual.keepReleases };
   const ports = {
     cloud: new SimCloud(deployer),
     shell: new SimShell(deployer),
@@ -105,10 +121,7 @@ async function play(
     interrupted: deployer.interrupted.signal,
     aborted: deployer.aborted.signal,
   };
-  const run =
-    plan.command === 'heal'
-      ? heal(ports, options)
-      : deploy(ports, { ...options, imageTag: plan.tag, releaseRef: plan.tag, force: plan.force });
+  const run = COMMANDS[plan.command](ports, options, plan);
   // Two hours, and half an hour a droplet: a bound that only an endless wait passes.
   const bound = clock.sleep(
     2 * HOUR + (plan.waitLockMs > 0 ? HOUR * world.deployers.length * 2 : 0) + (world.droplets.size * HOUR) / 2,

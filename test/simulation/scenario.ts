@@ -35,7 +35,8 @@ export interface Crash {
 }
 
 export interface RunPlan {
-  command: 'deploy' | 'heal';
+  command: 'deploy' | 'heal' | 'rollback' | 'adopt';
+  /** Of a deploy, and of a rollback; there '' is the release before. */
   tag: string;
   force: boolean;
   /** After the beginning of the story, or (`later`) after the runs before it have ended. */

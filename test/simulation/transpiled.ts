@@ -8,10 +8,23 @@ const folders: string[] = [];
 
 /** @param change of a source, by its path from the root */
 export async function playerOf(name: string, change?: (path: string, source: string) => string): Promise<Player> {
+  return (await copied(name, 'run', change)) as Player;
+}
+
+/** `fleetOf`, for tests of whole runs. */
+export async function smallFleets(name: string): Promise<typeof import('./small-fleet.js').fleetOf> {
+  return ((await copied(name, 'small-fleet')) as typeof import('./small-fleet.js')).fleetOf;
+}
+
+async function copied(
+  name: string,
+  module: string,
+  change?: (path: string, source: string) => string,
+): Promise<object> {
   const folder = await transpile(`${name}-${process.pid}`, change);
   folders.push(folder);
   await import(`${folder}/test/simulation/sync-gzip.js`);
-  return (await import(`${folder}/test/simulation/run.js`)) as Player;
+  return await import(`${folder}/test/simulation/${module}.js`);
 }
 
 export function removeCopies(): void {

@@ -1,4 +1,7 @@
 /** The project's repository, by the git that is installed here: 2.18 or newer. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { DeployError } from '../../errors.js';
 import type { CommittedEntry, Repository, TreeChange } from '../../ports.js';
 import type { GitTag } from '../../rollout/model.js';
 import { readBatch } from './batch.js';
@@ -9,16 +12,30 @@ const COMMIT_WITHIN_MS = 10 * 60_000;
 
 /**
  * @param folder absolute; paths are told from here
- * @returns undefined outside of a repository, or where there is no git
- * @throws DeployError `git-failed` when there is a repository that git refuses to read
+ * @returns undefined outside of a repository
+ * @throws DeployError `git-failed` when there is a repository that git refuses to read, `git-missing` without any git
  */
 export function openRepository(folder: string, env: GitEnvironment): Repository | undefined {
   const args = ['rev-parse', '--is-inside-work-tree'];
   const end = tryGit(args, { folder, env });
-  if (end === undefined) return undefined;
+  if (end === undefined) {
+    const place = repositoryAbove(folder);
+    if (place === undefined) return undefined;
+    throw new DeployError('git-missing', `${place} is a git repository, but there is no git on this machine.`, {
+      source: 'user',
+      hint: 'Install git; or --working-tree deploys the files that are here.',
+    });
+  }
   if (end.code === 0) return end.stdout.toString('utf8').trim() === 'true' ? new GitRepository(folder, env) : undefined;
   if (/not a git repository/i.test(end.stderr)) return undefined;
   throw gitFailed(args, end.stderr);
+}
+
+/** The nearest folder with a .git, which is a file in a worktree and a submodule. */
+function repositoryAbove(folder: string): string | undefined {
+  if (existsSync(join(folder, '.git'))) return folder;
+  const parent = dirname(folder);
+  return parent === folder ? undefined : repositoryAbove(parent);
 }
 
 class GitRepository implements Repository {
@@ -117,11 +134,42 @@ class GitRepository implements Repository {
     ];
     const format = [...fields, 'contents:subject'].map((field) => `%(${field})`).join('%00');
     const lines = this.#git('for-each-ref', '--sort=-creatordate', `--format=${format}`, 'refs/tags').toString('utf8');
-    return lines.split('\n').flatMap((line) => {
-      const [name = '', peeledType, peeled, type, object, at = '', subject = ''] = line.split('\0');
-      const commit = peeledType === 'commit' ? peeled : type === 'commit' ? object : undefined;
-      return commit === undefined ? [] : [{ name, commit, at, subject }];
-    });
+    const found = lines
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => {
+        const [name = '', peeledType, peeled, type, object, at = '', subject = ''] = line.split('\0');
+        const commit = peeledType === 'commit' ? peeled : type === 'commit' ? object : undefined;
+        return { name, commit, at, subject, nested: peeledType === 'tag' };
+      });
+    const commits = this.#commitsOfTags(found.filter(({ nested }) => nested).map(({ name }) => name));
+    const tags = found.flatMap(({ name, commit = commits.get(name), at, subject }): GitTag[] =>
+      commit === undefined ? [] : [{ name, commit, at, subject }],
+    );
+    return this.#dated(tags);
+  }
+
+  /** By name, however many tags lead to the commit. */
+  #commitsOfTags(names: readonly string[]): Map<string, string> {
+    if (names.length === 0) return new Map();
+    const check = { ...this.#run, stdin: names.map((name) => `refs/tags/${name}^{commit}\n`).join('') };
+    const lines = git(['cat-file', '--batch-check=%(objectname) %(objecttype)'], check).toString('utf8').split('\n');
+    return new Map(
+      names.flatMap((name, index) => {
+        const [commit = '', type] = (lines[index] ?? '').split(' ');
+        return type === 'commit' ? [[name, commit] as const] : [];
+      }),
+    );
+  }
+
+  /** A tag without a tagger, as old versions of git and importers make them, has the date of its commit. */
+  #dated(tags: readonly GitTag[]): GitTag[] {
+    const dateless = tags.filter(({ at }) => at === '').map(({ commit }) => commit);
+    if (dateless.length === 0) return [...tags];
+    const log = this.#git('log', '--no-walk=unsorted', '--format=%H %cI', ...new Set(dateless)).toString('utf8');
+    const dates = new Map(log.split('\n').map((line) => line.split(' ') as [string, string]));
+    const all = tags.map((tag) => (tag.at === '' ? { ...tag, at: dates.get(tag.commit) ?? '' } : tag));
+    return all.sort((a, b) => Date.parse(b.at) - Date.parse(a.at));
   }
 
   stageEverything(): void {

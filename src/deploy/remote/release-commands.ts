@@ -336,8 +336,15 @@ export function finishCommand(
   );
 }
 
+/** Prints the last lines of the history, then release.json of each release: which environment they are of. */
 export function historyCommand(app: string): RemoteCommand {
-  return command('history', { app }, [`tail -n 500 ${appFolder(app)}/history.jsonl 2>/dev/null || :`]);
+  return command('history', { app }, [
+    `cd ${appFolder(app)} 2>/dev/null || exit 0`,
+    'tail -n 500 history.jsonl 2>/dev/null',
+    'echo',
+    'for file in releases/*/release.json; do if [ -f "$file" ]; then cat "$file"; echo; fi; done',
+    'exit 0',
+  ]);
 }
 
 /** Prints `gone REFERENCE` for each image that is not on the droplet. */

@@ -12,6 +12,10 @@ export const dropletState = z.object({
   phase: z.enum(['switching', 'verified']),
   /** The release it ran, verified, before. */
   previous: z.string().optional(),
+  /** While switching: the release that it ran, verified, before `previous`, should it go back to that one. */
+  earlier: z.string().optional(),
+  /** Releases that it holds and whose gates have passed on it; absent from an older version of do-deploy. */
+  proven: z.array(z.string()).optional(),
   run: z.string(),
   since: z.string(),
 });
@@ -33,6 +37,8 @@ export interface Survey {
   /** The release that `current` points to: the last verified one. */
   current?: string;
   releases: ReleaseRecord[];
+  /** Another environment that the droplet runs the app for, or has releases of. */
+  otherEnvironment?: string;
   state?: DropletStateFile;
   out?: OutRecord;
   /** SHA256SUMS of the current release: by path, the hash that was deployed. */
@@ -132,6 +138,23 @@ export function readSurvey(stdout: string): Survey {
     // Without Docker there is only the clock.
     ...(docker && text('containers').startsWith('now ') && { containers: readContainers(text('containers')) }),
   };
+}
+
+/**
+ * The survey without the releases of another environment of the app, whatever it ran last of them: a droplet that was
+ * made from another one's image has these.
+ */
+export function ownPart(survey: Survey, environment: string): Survey {
+  const others = survey.releases.filter((release) => release.environment !== environment);
+  const [first] = others;
+  if (first === undefined) return survey;
+  const { current, state, ...rest } = survey;
+  const isOther = (id: string | undefined) => others.some((release) => release.id === id);
+  const releases = survey.releases.filter((release) => release.environment === environment);
+  const running = others.find((release) => release.id === current);
+  const known = { ...rest, releases, otherEnvironment: (running ?? first).environment };
+  if (running !== undefined) return { ...known, checksums: new Map(), found: new Map() };
+  return { ...known, ...(current && { current }), ...(state && !isOther(state.release) && { state }) };
 }
 
 /** Undefined for what is not there or not (whole) JSON: a half-written file must not stop a repair. */

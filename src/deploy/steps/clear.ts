@@ -5,20 +5,14 @@ import type { RemoteCommand } from '../../ports.js';
 import { changeSite } from '../change-site.js';
 import type { StepContext } from '../context.js';
 import { clearMarkCommand, confirmCommand } from '../remote/release-commands.js';
-import { releaseBefore, type Site } from '../site.js';
+import { nextState, type Site } from '../site.js';
 
 export async function clearOut(site: Site, run: StepContext): Promise<undefined> {
   const { app } = run.settings;
   if (run.release === undefined) await must(site, clearMarkCommand(app, run.id));
   else {
-    const previous = releaseBefore(site, run.release.id);
-    const state = {
-      release: run.release.id,
-      phase: 'verified' as const,
-      ...(previous !== undefined && { previous }),
-      run: run.id,
-      since: new Date(run.ports.clock.now()).toISOString(),
-    };
+    const written = { run: run.id, since: new Date(run.ports.clock.now()).toISOString() };
+    const state = nextState(site, run.release.id, 'verified', written);
     await must(site, confirmCommand(app, state));
     site.survey = { ...site.survey, current: run.release.id, state };
   }

@@ -5,7 +5,7 @@ import { judgeHealth } from '../../rollout/health.js';
 import { changeSite } from '../change-site.js';
 import type { StepContext } from '../context.js';
 import { switchCommand } from '../remote/release-commands.js';
-import { releaseBefore, type Site } from '../site.js';
+import { nextState, type Site } from '../site.js';
 import { seeContainers, watchSite } from '../watch-door.js';
 import { notHealthyWithin, unhealthy } from './health.js';
 
@@ -20,14 +20,8 @@ export async function switchRelease(site: Site, run: StepContext): Promise<undef
   if (release === undefined) return;
   const { clock } = run.ports;
   await watchSite(site, run.settings.app);
-  const previous = releaseBefore(site, release.id);
-  const state = {
-    release: release.id,
-    phase: 'switching' as const,
-    ...(previous !== undefined && { previous }),
-    run: run.id,
-    since: new Date(clock.now()).toISOString(),
-  };
+  const written = { run: run.id, since: new Date(clock.now()).toISOString() };
+  const state = nextState(site, release.id, 'switching', written);
   // To what it runs already: then it is asked to start afresh, where compose by itself would do nothing.
   const again = site.survey.current === release.id && site.survey.state?.release === release.id;
   site.survey = { ...site.survey, state };

@@ -19,17 +19,25 @@ const SHOWN = 5;
 
 /**
  * @param release RELEASE of the command line, if there is one and git is to be asked for it
- * @throws DeployError `ambiguous-commit`, or `git-failed`
+ * @throws DeployError `ambiguous-commit`, `not-in-version`, or `git-failed`
  */
 export function findVersion(repository: Repository | undefined, release: string | undefined): Version {
   if (repository === undefined) return { from: 'folder' };
   const commit = release === undefined ? undefined : findCommit(repository, release);
-  if (release !== undefined && commit !== undefined) {
-    if (repository.entriesAt(commit).length > 0) return { from: 'commit', commit, name: release };
-  }
+  const isThere = commit !== undefined && repository.entriesAt(commit).length > 0;
+  if (release !== undefined && isThere) return { from: 'commit', commit, name: release };
   if (repository.trackedPaths().length === 0) return { from: 'folder' };
+  if (release !== undefined && commit !== undefined) throw notInVersion(release, commit);
   const head = repository.head().commit;
   return { from: 'working-tree', ...(head !== undefined && { commit: head }) };
+}
+
+function notInVersion(release: string, commit: string): DeployError {
+  const which = commit.startsWith(release.toLowerCase()) ? '' : ` (commit ${shortHash(commit)})`;
+  return new DeployError('not-in-version', `${release}${which} has nothing of this project's folder.`, {
+    source: 'user',
+    hint: 'Choose a version that has it; or --working-tree deploys the files that are here.',
+  });
 }
 
 /** A tag of this name, else the one commit whose hash begins so. */
@@ -51,7 +59,11 @@ export function describeVersion(
   release: string | undefined,
   files: readonly SourceFile[],
 ): { commit?: CommitInfo; notice?: string } {
-  if (version.from === 'folder' || repository === undefined) return {};
+  if (version.from === 'folder' || repository === undefined) {
+    if (release === undefined) return {};
+    const why = repository === undefined ? 'this is no git repository' : 'git has nothing of this folder';
+    return { notice: `${release} is IMAGE_TAG only; the files are those that are here: ${why}.` };
+  }
   const newFiles = repository.untrackedPaths();
   const sent = files.flatMap(({ path, localPath }) => (localPath === undefined ? [] : [path]));
   const strangers = newFiles.filter((path) => sent.includes(path));

@@ -87,26 +87,29 @@ export class ImageStore {
         1,
       );
     }
-    const repositories = new Set([...local.tags].map((tag) => tag.slice(0, tag.lastIndexOf(':'))));
-    if (repositories.size > 1) {
+    if (!isSingleReference(local)) {
       throw daemonError(
         `conflict: unable to delete ${short} (must be forced) - image is referenced in multiple repositories`,
+        1,
       );
     }
     return this.#delete(local);
   }
 
   #removeByName(local: LocalImage, name: string, user: ImageUser | undefined): string[] {
-    const last = local.tags.has(name) ? local.tags.size === 1 : local.tags.size === 0;
-    if (last && user !== undefined) {
+    if (isSingleReference(local) && user !== undefined) {
       throw daemonError(
         `conflict: unable to remove repository reference "${name}" (must force) - container ${user.id.slice(0, 12)} is using its referenced image ${local.image.id.slice(7, 19)}`,
       );
     }
-    if (last) return this.#delete(local);
-    local.tags.delete(name);
-    local.digests.delete(name);
-    return [`Untagged: ${name}`];
+    const untagged = [name];
+    // With the last tag of a repository go the digests of that repository.
+    if (local.tags.delete(name) && ![...local.tags].some((tag) => repositoryOf(tag) === repositoryOf(name))) {
+      untagged.push(...[...local.digests].filter((digest) => repositoryOf(digest) === repositoryOf(name)));
+    }
+    for (const one of untagged) local.digests.delete(one);
+    const said = untagged.map((one) => `Untagged: ${one}`);
+    return local.tags.size + local.digests.size > 0 ? said : [...said, ...this.#delete(local)];
   }
 
   #delete(local: LocalImage): string[] {
@@ -119,4 +122,14 @@ function nameOf(text: string): string {
   const { repository, tag, digest } = parseReference(text);
   const name = familiarName(repository);
   return digest === undefined ? `${name}:${tag}` : `${name}@${digest}`;
+}
+
+/** At most one tag, and every name in one repository. Source: isSingleReference in moby's daemon/images/image_delete.go. */
+function isSingleReference({ tags, digests }: LocalImage): boolean {
+  return tags.size < 2 && new Set([...tags, ...digests].map(repositoryOf)).size < 2;
+}
+
+/** Of `example/shop:v2` and of `example/shop@sha256:…`. */
+function repositoryOf(name: string): string {
+  return name.replace(/@.*$|:[^:/]*$/, '');
 }

@@ -31,7 +31,7 @@ function answerTemplate(
   engine.mustAnswer();
 }
 
-/** `docker ps -aq --no-trunc --filter label=KEY=VALUE …` */
+/** `docker ps -aq --no-trunc --filter label=KEY=VALUE …`, or `--filter ancestor=IMAGE` */
 export const ps: Command = (engine, _call, args, output) => {
   const flags = readFlags('docker ps', args, {
     switches: ['-a|--all', '-q|--quiet', '--no-trunc'],
@@ -39,8 +39,11 @@ export const ps: Command = (engine, _call, args, output) => {
   });
   if (!flags.has('--quiet') || flags.words.length > 0) throw new NotImplemented(`docker ps ${args.join(' ')}`);
   engine.mustAnswer();
+  const ancestors = flags.values('--filter').flatMap((filter) => /^ancestor=(.+)$/.exec(filter)?.[1] ?? []);
+  const images = ancestors.map((name) => engine.images.find(name)?.image.id);
+  const filters = flags.values('--filter').filter((filter) => !filter.startsWith('ancestor='));
   const labels = Object.fromEntries(
-    flags.values('--filter').map((filter) => {
+    filters.map((filter) => {
       const [, key, value] = /^label=([^=]+)=(.*)$/.exec(filter) ?? [];
       if (key === undefined || value === undefined) throw new NotImplemented(`docker ps --filter ${filter}`);
       return [key, value];
@@ -48,6 +51,7 @@ export const ps: Command = (engine, _call, args, output) => {
   );
   for (const container of engine.containers(labels)) {
     if (!container.running && !flags.has('--all')) continue;
+    if (images.length > 0 && !images.includes(container.spec.image.id)) continue;
     output.out(flags.has('--no-trunc') ? container.id : container.id.slice(0, 12));
   }
 };

@@ -4,7 +4,7 @@ import { inspectImage } from '../inspect.js';
 import type { Command } from './call.js';
 import { readFlags } from './flags.js';
 
-/** `docker image inspect|ls|rm` */
+/** `docker image inspect|ls|rm|tag` */
 export const image: Command = (engine, call, args, output) => {
   const [verb, ...rest] = args;
   switch (verb) {
@@ -12,6 +12,8 @@ export const image: Command = (engine, call, args, output) => {
       return inspect(engine, call, rest, output);
     case 'ls':
       return list(engine, call, rest, output);
+    case 'tag':
+      return tag(engine, call, rest, output);
     case 'rm':
       return remove(engine, call, rest, output);
     default:
@@ -19,9 +21,15 @@ export const image: Command = (engine, call, args, output) => {
   }
 };
 
+/** The only template that anybody asks for: every name of the image on a line of its own. */
+const NAMES = '{{range .RepoTags}}{{println .}}{{end}}{{range .RepoDigests}}{{println .}}{{end}}';
+
 const inspect: Command = (engine, _call, args, output) => {
-  const { words } = readFlags('docker image inspect', args, {});
-  if (engine.faults.daemonDown) output.out('[]');
+  const flags = readFlags('docker image inspect', args, { options: ['-f|--format'] });
+  const { words } = flags;
+  const template = flags.value('--format');
+  if (template !== undefined && template !== NAMES) throw new NotImplemented(`docker image inspect ${args.join(' ')}`);
+  if (engine.faults.daemonDown) output.out(template === undefined ? '[]' : '');
   engine.mustAnswer();
   const found: LocalImage[] = [];
   const missing: string[] = [];
@@ -33,8 +41,16 @@ const inspect: Command = (engine, _call, args, output) => {
       missing.push(error.message);
     }
   }
-  output.out(JSON.stringify(found.map(inspectImage), undefined, 4));
+  if (template === undefined) output.out(JSON.stringify(found.map(inspectImage), undefined, 4));
+  else for (const { tags, digests } of found) output.out([...tags, ...digests, ''].join('\n'));
   if (missing.length > 0) throw new DockerFailure(missing.join('\n'));
+};
+
+const tag: Command = (engine, _call, args) => {
+  const [source = '', name = '', ...more] = readFlags('docker image tag', args, {}).words;
+  if (name === '' || more.length > 0) throw new NotImplemented(`docker image tag ${args.join(' ')}`);
+  engine.mustAnswer();
+  engine.images.tag(name, engine.images.mustFind(source).image);
 };
 
 const list: Command = (engine, _call, args, output) => {
