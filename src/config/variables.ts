@@ -7,6 +7,14 @@ import type { ProblemList } from './problems.js';
 /** The files for do-deploy's own variables, first wins; relative to the project's root. They are never uploaded. */
 export const OWN_ENV_FILES = ['config/.env', '.env'] as const;
 
+/** What of do-deploy's own variables must not leave this machine. */
+export const OWN_SECRETS: readonly string[] = [
+  'DO_TOKEN',
+  'DIGITALOCEAN_ACCESS_TOKEN',
+  'SSH_PRIVATE_KEY',
+  'DOCKER_PASSWORD',
+];
+
 export type ProcessEnv = Readonly<Record<string, string | undefined>>;
 
 /** What `$NAME` stands for: the process environment first, then the project's own env files. */
