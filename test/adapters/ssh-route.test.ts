@@ -99,6 +99,12 @@ describe('the way to a droplet', () => {
     expect(target('Host *\n  HostName %h\n')).toMatchObject({ host: '203.0.113.5' });
   });
 
+  it('leaves a quoted path whole, spaces and all', () => {
+    const known = (value: string) => target(`Host web-1\n  UserKnownHostsFile ${value}\n`)?.knownHostsFiles;
+    expect(known('"/a b/known hosts"')).toEqual(['/a b/known hosts']);
+    expect(known('"/a b/known hosts" /c')).toEqual(['/a b/known hosts', '/c']);
+  });
+
   it('looks a host key up under its alias', () => {
     expect(target('Host web-1\n  HostKeyAlias Shop\n  Port 2222\n')).toMatchObject({ knownName: 'shop' });
   });

@@ -99,8 +99,9 @@ function namesAll(section: Section): boolean {
   return words(section).every((pattern) => pattern === '*' || pattern.startsWith('!'));
 }
 
+/** The library gives a list where there are several words. A string is one: a quoted path may have spaces. */
 function words(line: Directive): string[] {
-  if (typeof line.value === 'string') return line.quoted ? [line.value] : line.value.split(/\s+/).filter(Boolean);
+  if (typeof line.value === 'string') return [line.value];
   return line.value.map(({ val }) => val);
 }
 
