@@ -15,6 +15,7 @@ const context: CliContext = {
 };
 
 async function run(invocation: Invocation): Promise<number> {
+  if (invocation.command !== 'show') (await import('./tell-project.js')).tellProject(invocation, context);
   switch (invocation.command) {
     case 'show':
       context.stdout.write(`${invocation.text}\n`);
