@@ -8,7 +8,7 @@ import { asDeployError, DeployError } from '../errors.js';
 import type { Droplet } from '../ports.js';
 import type { StagingStep } from '../rollout/model.js';
 import { type DeployPorts, reportTo } from './context.js';
-import { areThose, buildImages, lastLine, pullByName, pullPinned } from './images.js';
+import { areThose, buildImages, firstLines, lastLine, pullByName, pullPinned } from './images.js';
 import { prepareRelease } from './prepare.js';
 import { imagesOverride, packFor, type ReleaseDraft, type ReleaseRecord, recordOf } from './release.js';
 import { type ComposeService, readComposeConfig } from './remote/compose-config.js';
@@ -326,17 +326,22 @@ async function uploadAll(
 
 async function must(site: Site, command: Parameters<Site['connection']['run']>[0], code: string) {
   const result = await site.connection.run(command);
-  if (result.code !== 0) {
-    throw new DeployError(
-      code,
-      `${code === 'compose-config' ? 'The release is not accepted' : 'The release cannot be stored'} on ${site.host.name}: ${lastLine(result.stderr)}`,
-      {
-        droplet: site.host.name,
-        hint: 'Check the compose files with `docker compose config`, and the disk of the droplet.',
-      },
-    );
-  }
+  if (result.code !== 0) throw notStored(site, code, result.stderr);
   return result;
+}
+
+function notStored(site: Site, code: string, stderr: string): DeployError {
+  const droplet = site.host.name;
+  if (code === 'compose-config' && !/no space left/i.test(stderr)) {
+    return new DeployError(code, `The release is not accepted on ${droplet}: ${firstLines(stderr)}`, {
+      droplet,
+      hint: 'Check the compose files: `docker compose config` says the same of them here.',
+    });
+  }
+  return new DeployError(code, `The release cannot be stored on ${droplet}: ${lastLine(stderr)}`, {
+    droplet,
+    hint: `Check the disk of the droplet: ssh ${site.host.address} df -h`,
+  });
 }
 
 /** So many at a time. */
