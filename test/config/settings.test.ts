@@ -54,6 +54,7 @@ describe('settings', () => {
       ssh: {
         user: 'root',
         port: 22,
+        unwritten: ['user', 'port', 'knownHostsPath'],
         knownHostsPath: join(root, '.ssh/known_hosts'),
         hostKeys: 'accept-new',
         address: 'public',
