@@ -26,6 +26,7 @@ export function openProject(
   problems: ProblemList,
 ): Project {
   const { cwd, configPath, env } = options;
+  if (configPath === '') throw noConfigFile('--config', 'is empty');
   const file = configPath === undefined ? findConfig(cwd, env)?.file : resolve(cwd, configPath);
   if (file === undefined) {
     const variables = readVariables(cwd, env, problems);
@@ -54,11 +55,15 @@ function readText(file: string, label: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'does not exist' : `can't be read: ${error}`;
-    throw new ConfigError('The configuration', [
-      { place: label, message: reason, remedy: 'give --config the path of an existing file' },
-    ]);
+    const { code } = error as NodeJS.ErrnoException;
+    const known = { ENOENT: 'does not exist', EISDIR: 'is a folder' }[code ?? ''];
+    throw noConfigFile(label, known ?? `can't be read: ${error}`);
   }
+}
+
+function noConfigFile(place: string, message: string): ConfigError {
+  const remedy = 'give --config the path of an existing file';
+  return new ConfigError('The configuration', [{ place, message, remedy }]);
 }
 
 /**

@@ -227,6 +227,12 @@ it('--config with no such file is told', () => {
   expect(problemsOf(root, { configPath: 'nowhere.yml' })).toEqual([
     'nowhere.yml: does not exist; give --config the path of an existing file',
   ]);
+  expect(problemsOf(root, { configPath: '' })).toEqual([
+    '--config: is empty; give --config the path of an existing file',
+  ]);
+  expect(problemsOf(root, { configPath: 'compose' })).toEqual([
+    'compose: is a folder; give --config the path of an existing file',
+  ]);
 });
 
 function thrownBy(action: () => unknown): DeployError {
