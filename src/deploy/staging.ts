@@ -103,7 +103,7 @@ function refuseOtherEnvironment(site: Site, app: string, environment: string): v
   throw new DeployError('environment-collision', message, {
     source: 'user',
     droplet: site.host.name,
-    hint: `Give ${environment} an app of its own in config/deploy.yml, for example \`app: ${app}-${environment}\` below environments.${environment}. If the droplet serves ${other.environment} no longer: ssh ${site.host.address} rm -rf do-deploy/${app}`,
+    hint: `Give ${environment} an app of its own in config/deploy.yml, for example \`app: ${app}-${environment}\` below environments.${environment}. If the droplet serves ${other.environment} no longer: ${loginTo(site)} rm -rf do-deploy/${app}`,
   });
 }
 
@@ -340,8 +340,13 @@ function notStored(site: Site, code: string, stderr: string): DeployError {
   }
   return new DeployError(code, `The release cannot be stored on ${droplet}: ${lastLine(stderr)}`, {
     droplet,
-    hint: `Check the disk of the droplet: ssh ${site.host.address} df -h`,
+    hint: `Check the disk of the droplet: ${loginTo(site)} df -h`,
   });
+}
+
+/** With the user and the port that the run itself used. */
+function loginTo({ host, connection }: Site): string {
+  return connection.login ?? `ssh ${host.address}`;
 }
 
 /** So many at a time. */

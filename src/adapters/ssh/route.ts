@@ -99,6 +99,18 @@ export function planRoute(host: RemoteHost, settings: SshSettings, config: Clien
   }
 }
 
+/** What a person types to go the same way; keys and the like are left to their own configuration. */
+export function loginCommand(stops: readonly Stop[]): string {
+  const jumps = stops.filter(({ jump }) => jump).map(({ user, host, port }) => `${user}@${bracketed(host)}:${port}`);
+  const over = jumps.length > 0 ? [`-J ${jumps.join(',')}`] : [];
+  const target = stops.filter(({ jump }) => !jump).map(({ user, host, port }) => `-p ${port} ${user}@${host}`);
+  return ['ssh', ...over, ...target].join(' ');
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
 function hostName(written: string | undefined, { name, address }: { name: string; address: string }): string {
   // `HostName %h` changes nothing in ssh; here %h is the droplet's name, which no resolver need know.
   if (written === undefined || written === '%h') return address;
