@@ -159,6 +159,8 @@ export interface ProbeResult {
 /** One SSH connection, kept for the whole run; made again when it drops and a repeatable command asks. */
 export interface Connection {
   readonly host: RemoteHost;
+  /** What a person types to log in there: `ssh -p 22 root@203.0.113.5`. */
+  readonly login?: string;
   /** `SHA256:…` of the host key that was verified. */
   readonly fingerprint: string;
   run(command: RemoteCommand, options?: { signal?: AbortSignal }): Promise<CommandResult>;

@@ -8,7 +8,7 @@ import { SshConnection } from './ssh/connection.js';
 import type { AcceptedKeys } from './ssh/host-keys.js';
 import type { Link } from './ssh/link.js';
 import { type KeepAlive, openLink } from './ssh/open-link.js';
-import { planRoute, type Stop } from './ssh/route.js';
+import { loginCommand, planRoute, type Stop } from './ssh/route.js';
 
 export interface NodeSshShellOptions {
   settings: SshSettings;
@@ -96,7 +96,7 @@ export function createNodeSshShell({
         clock.now() - began,
       );
       const reconnect = () => dial(host, stops, patience.reconnectMs);
-      return new SshConnection(link, { host, clock, reconnect, onTrace });
+      return new SshConnection(link, { host, login: loginCommand(stops), clock, reconnect, onTrace });
     },
   };
 }

@@ -116,7 +116,11 @@ const ENVIRONMENT = { ...TEXT, describe: 'One of environments: in config/deploy.
 const YES = { ...SWITCH, alias: 'y', describe: "Don't ask" } as const;
 
 const FLAGS = {
-  config: { type: 'string', requiresArg: true, describe: 'Configuration file; config/deploy.yml if left out' },
+  config: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Configuration file; else config/deploy.yml, here or above',
+  },
   json: { type: 'boolean', describe: 'One JSON event per line on standard output' },
   verbose: { type: 'boolean', describe: 'Also show remote commands and API calls' },
   'no-color': { type: 'boolean', describe: 'No colours; so does the variable NO_COLOR' },

@@ -15,6 +15,7 @@ const context: CliContext = {
 };
 
 async function run(invocation: Invocation): Promise<number> {
+  if (invocation.command !== 'show') (await import('./tell-project.js')).tellProject(invocation, context);
   switch (invocation.command) {
     case 'show':
       context.stdout.write(`${invocation.text}\n`);
@@ -70,16 +71,30 @@ function version(): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
+/** What was written to a pipe may be on its way still, and to exit would drop it. */
+async function end(code: number): Promise<never> {
+  await Promise.all([written(process.stdout), written(process.stderr)]);
+  process.exit(code);
+}
+
+/** When all that the stream was given has gone out; at once where its reader went away. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once('close', resolve);
+    stream.write('', () => resolve());
+  });
+}
+
 const argv = process.argv.slice(2);
 // Whoever reads the output may go away (`do-deploy … | head`): that is no reason to stop half-way.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 // Node would print the error with all that it carries, and a library's error may carry a request with its token.
 process.on('uncaughtException', (error) => {
-  void fail(error, argv).finally(() => process.exit(1));
+  void fail(error, argv).finally(() => end(1));
 });
 
 try {
-  process.exit(await run(await understand(argv)));
+  await end(await run(await understand(argv)));
 } catch (error) {
-  process.exit(await fail(error, argv));
+  await end(await fail(error, argv));
 }

@@ -1,8 +1,11 @@
 /** `do-deploy sandbox up` and `do-deploy sandbox demo`: a DigitalOcean region in a box, and a deploy on it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../adapters/system-clock.js';
+import { quote } from '../deploy/remote/command.js';
 import { DeployError } from '../errors.js';
 import { Load, type LoadReport } from '../sandbox/load.js';
 import { openProject, type SandboxProject } from '../sandbox/project.js';
@@ -13,6 +16,8 @@ import { EXIT } from './exit-codes.js';
 import { listenForSignals, type Signals } from './signals.js';
 
 const FOLDER = '.do-deploy/sandbox';
+const PACKAGE = fileURLToPath(new URL('../../', import.meta.url));
+const MAIN = join(PACKAGE, 'dist/cli/main.js');
 const REQUESTS_PER_SECOND = 50;
 
 /** Gives the exit code. Ctrl-C ends the region and removes its sockets; the folder stays to be looked at. */
@@ -77,14 +82,15 @@ async function firstDeploy(sandbox: Sandbox): Promise<void> {
 }
 
 async function stayUp({ region, project, signals, say }: Sandbox): Promise<number> {
+  const doDeploy = commandIn(project.folder);
   say(
     [
       'v1 serves. In a second terminal:',
       '',
-      `  cd ${project.folder}`,
-      '  npx do-deploy status',
-      '  npx do-deploy sandbox v2      # also: v3, latest, broken, crash, oom, flaky, slow-start',
-      '  npx do-deploy staging v2      # one droplet, behind no balancer',
+      `  cd ${word(project.folder)}`,
+      `  ${doDeploy} status`,
+      `  ${doDeploy} sandbox v2      # also: v3, latest, broken, crash, oom, flaky, slow-start`,
+      `  ${doDeploy} staging v2      # one droplet, behind no balancer`,
       `  curl ${region.balancerUrl}`,
       '',
       `The API is at ${region.api.url}; faults are switched on at ${region.controlUrl} (see src/sandbox/README.md).`,
@@ -94,6 +100,25 @@ async function stayUp({ region, project, signals, say }: Sandbox): Promise<numbe
   if (!signals.interrupted.aborted) await once(signals.interrupted, 'abort');
   say('Ending the region.');
   return EXIT.ok;
+}
+
+/**
+ * How do-deploy is run in this folder. Where npx finds none among the folders above, it would look for a package of that
+ * name elsewhere: there, this very one is named.
+ */
+export function commandIn(folder: string): string {
+  for (let above = folder; ; above = dirname(above)) {
+    const isOwn = `${above}${sep}` === PACKAGE;
+    if (isOwn || existsSync(join(above, 'node_modules/.bin/do-deploy'))) return 'npx do-deploy';
+    // npx looks no further than the nearest project.
+    const isProject = existsSync(join(above, 'package.json')) || existsSync(join(above, 'node_modules'));
+    if (isProject || above === dirname(above)) return `node ${word(MAIN)}`;
+  }
+}
+
+/** Quoted where the shell would take it for several words. */
+function word(path: string): string {
+  return /^[\w./@+-]+$/.test(path) ? path : quote(path);
 }
 
 /** A deploy under load, with its proof. */
@@ -136,8 +161,7 @@ function proof(report: LoadReport, fewest: number): string {
 function doDeploy({ project, context }: Sandbox, args: string[], stdio: 'inherit' | 'pipe'): ChildProcess {
   const { DO_TOKEN, DIGITALOCEAN_ACCESS_TOKEN, DIGITALOCEAN_API_URL, SSH_PRIVATE_KEY, SSH_AUTH_SOCK, ...env } =
     context.env;
-  const main = fileURLToPath(new URL('./main.js', import.meta.url));
-  return spawn(process.execPath, [main, ...args], { cwd: project.folder, env, stdio: ['ignore', stdio, stdio] });
+  return spawn(process.execPath, [MAIN, ...args], { cwd: project.folder, env, stdio: ['ignore', stdio, stdio] });
 }
 
 async function exitOf(child: ChildProcess): Promise<number> {

@@ -1,4 +1,15 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type ParsedNode, parseDocument } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type ParsedNode,
+  parseDocument,
+  visit,
+} from 'yaml';
 import type { ProblemList } from './problems.js';
 
 /** Keys and list positions, from the top. */
@@ -16,7 +27,10 @@ export interface ConfigDocument {
   place(path: Path): string;
 }
 
-/** Reads YAML. Syntax errors and repeated keys become problems; the tree then holds what could be read. */
+/**
+ * Reads YAML. Syntax errors and repeated keys become problems; the tree then holds what could be read.
+ * @throws ConfigError where values are elsewhere and can't be had: what is missing then would be told of falsely
+ */
 export function readDocument(text: string, label: string, problems: ProblemList): ConfigDocument {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true });
@@ -36,12 +50,17 @@ export function readDocument(text: string, label: string, problems: ProblemList)
     }
   }
 
-  let tree: Tree = {};
+  const lost = lostReferences(document);
+  for (const { offset, message, remedy } of lost) problems.add(placeAt(offset), message, remedy);
+  if (lost.length > 0) throw problems.toError(label);
+
+  let tree: Tree;
   try {
     tree = (document.toJS() as Tree | undefined) ?? {};
   } catch (error) {
-    // Aliases that expand to too much, or that name no anchor.
+    // Aliases that expand to too much.
     problems.add(`${label}:1`, error instanceof Error ? error.message : String(error), 'write the values out');
+    throw problems.toError(label);
   }
 
   const resolve = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node);
@@ -60,6 +79,24 @@ export function readDocument(text: string, label: string, problems: ProblemList)
       return placeAt(offset);
     },
   };
+}
+
+/** Aliases without an anchor, and merge keys, which YAML 1.2 does not know. */
+function lostReferences(document: Document): { offset: number; message: string; remedy: string }[] {
+  const lost: ReturnType<typeof lostReferences> = [];
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document) !== undefined) return;
+      const message = `*${alias.source} stands for nothing: no &${alias.source} comes before it`;
+      lost.push({ offset: alias.range?.[0] ?? 0, message, remedy: 'write the value out' });
+    },
+    Pair(_, { key }) {
+      if (!isScalar(key) || key.value !== '<<') return;
+      const remedy = 'write its keys out; what all environments share can stand at the top level';
+      lost.push({ offset: key.range?.[0] ?? 0, message: 'merge keys (<<) are not supported', remedy });
+    },
+  });
+  return lost;
 }
 
 /** The value at a path, or undefined. */

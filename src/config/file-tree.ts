@@ -2,10 +2,9 @@
 import { readdirSync, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
 
-/** What a path leads to, links followed. */
+/** What a path leads to, links followed. `real` is the same for every path that leads to it: a link may lead back up. */
 export type Found =
-  | { kind: 'file'; executable: boolean }
-  /** `real` is the same for every path that leads to it: a link may lead back up. */
+  | { kind: 'file'; real: string; executable: boolean }
   | { kind: 'folder'; real: string }
   /** A link to a place outside the project. */
   | { kind: 'outside' }
@@ -50,7 +49,9 @@ export class WorkingTree implements FileTree {
     const real = realpathSync(local);
     if (real !== this.#realRoot && !real.startsWith(this.#realRoot + sep)) return { kind: 'outside' };
     if (stat.isDirectory()) return { kind: 'folder', real };
-    return stat.isFile() ? { kind: 'file', executable: (stat.mode & 0o111) !== 0 } : undefined;
+    if (!stat.isFile()) return undefined;
+    // Not its path: names may differ in case only, and one file may have several.
+    return { kind: 'file', real: `inode ${stat.dev}:${stat.ino}`, executable: (stat.mode & 0o111) !== 0 };
   }
 
   list(folder: string): string[] {

@@ -1,12 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { type ConfigDocument, isTreeMap, type Path, readDocument, type Tree, valueAt } from './document.js';
+import { findConfig } from './find-config.js';
 import { ConfigError, type ProblemList } from './problems.js';
 import { DEFAULTS } from './schema.js';
 import { type ProcessEnv, readVariables, type Variables } from './variables.js';
-
-/** Looked for in this order. */
-const CONFIG_FILES = ['config/deploy.yml', 'config/deploy.yaml'];
 
 /** Where a project's configuration comes from. */
 export interface Project {
@@ -19,7 +17,7 @@ export interface Project {
 }
 
 /**
- * Reads config/deploy.yml (or the file given), or makes the same document from environment variables alone.
+ * Reads config/deploy.yml, here or in a folder above (or the file given), or makes the same document from environment variables alone.
  * What is wrong with them is added to `problems`.
  * @throws ConfigError when the file that was asked for is not there
  */
@@ -28,14 +26,15 @@ export function openProject(
   problems: ProblemList,
 ): Project {
   const { cwd, configPath, env } = options;
-  const path = configPath ?? CONFIG_FILES.find((file) => existsSync(join(cwd, file)));
-  if (path === undefined) {
+  if (configPath === '') throw noConfigFile('--config', 'is empty');
+  const file = configPath === undefined ? findConfig(cwd, env)?.file : resolve(cwd, configPath);
+  if (file === undefined) {
     const variables = readVariables(cwd, env, problems);
     return { root: cwd, document: documentFromVariables(cwd, variables, problems), variables, hasFile: false };
   }
-  const file = resolve(cwd, path);
   const root = basename(dirname(file)) === 'config' ? dirname(dirname(file)) : dirname(file);
-  const label = configPath === undefined ? path : shorter(configPath, relative(cwd, file));
+  const fromHere = relative(cwd, file);
+  const label = configPath === undefined ? fromHere : shorter(configPath, fromHere);
   const document = readDocument(readText(file, label), label, problems);
   return { root, document, variables: readVariables(root, env, problems), hasFile: true };
 }
@@ -56,11 +55,15 @@ function readText(file: string, label: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'does not exist' : `can't be read: ${error}`;
-    throw new ConfigError('The configuration', [
-      { place: label, message: reason, remedy: 'give --config the path of an existing file' },
-    ]);
+    const { code } = error as NodeJS.ErrnoException;
+    const known = { ENOENT: 'does not exist', EISDIR: 'is a folder' }[code ?? ''];
+    throw noConfigFile(label, known ?? `can't be read: ${error}`);
   }
+}
+
+function noConfigFile(place: string, message: string): ConfigError {
+  const remedy = 'give --config the path of an existing file';
+  return new ConfigError('The configuration', [{ place, message, remedy }]);
 }
 
 /**

@@ -28,9 +28,15 @@ export function resolveSsh(
   if (written.config !== undefined) requireFile('config', written.config);
   const configPath = absolute(written.config ?? DEFAULTS.ssh.config);
   const privateKey = readPrivateKey(project, problems);
+  const unwritten = [
+    written.user === undefined ? (['user'] as const) : [],
+    written.port === undefined ? (['port'] as const) : [],
+    written.known_hosts === undefined ? (['knownHostsPath'] as const) : [],
+  ].flat();
   return {
     user: written.user ?? DEFAULTS.ssh.user,
     port: written.port ?? DEFAULTS.ssh.port,
+    ...(unwritten.length > 0 && { unwritten }),
     ...(key !== undefined && { keyPath: absolute(key) }),
     ...(privateKey && { privateKey }),
     ...(env.SSH_AUTH_SOCK && { agentSocket: env.SSH_AUTH_SOCK }),

@@ -101,14 +101,15 @@ const ssh = z
         .optional(),
       key: path('must be the path of a private key')
         .meta({
-          description: 'Private key file. Without it: the agent, else the variable SSH_PRIVATE_KEY (for CI).',
+          description:
+            'Private key file. Tried in this order: key files (IdentityFile of a section about the droplet, else this one, else IdentityFile of `Host *`, else `~/.ssh/id_ed25519`, `id_ecdsa`, `id_rsa`), the keys of the agent, the variable SSH_PRIVATE_KEY (for CI).',
           examples: ['~/.ssh/id_ed25519'],
         })
         .optional(),
       config: path('must be the path of an OpenSSH client configuration')
         .meta({
           description:
-            "OpenSSH client configuration, looked up by the droplet's name, then its address: HostName, Port, User, IdentityFile, ProxyJump, UserKnownHostsFile.",
+            "OpenSSH client configuration, looked up by the droplet's name, then its address: HostName, Port, User, IdentityFile, IdentitiesOnly, ProxyJump, UserKnownHostsFile, HostKeyAlias. A section about the droplet wins over what is written here, which wins over `Host *`, which wins over the defaults here.",
           default: DEFAULTS.ssh.config,
           examples: ['~/.ssh/config'],
         })

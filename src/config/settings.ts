@@ -8,7 +8,9 @@ export type { BatchSize, OnFailure };
 export interface SshSettings {
   user: string;
   port: number;
-  /** A key file; else the agent, else `privateKey`. */
+  /** Which of these nobody wrote, so that they are do-deploy's own defaults: `Host *` of the configuration wins over them. */
+  unwritten?: readonly ('user' | 'port' | 'knownHostsPath')[];
+  /** A key file, tried first; then the agent, then `privateKey`. */
   keyPath?: string;
   /** From SSH_PRIVATE_KEY. */
   privateKey?: Secret;

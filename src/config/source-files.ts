@@ -1,9 +1,10 @@
 import { basename, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parse } from 'dotenv';
 import { type FileTree, WorkingTree } from './file-tree.js';
 import type { ProblemList } from './problems.js';
 import type { SourceFile } from './settings.js';
-import { encryptionOf, OWN_ENV_FILES } from './variables.js';
+import { encryptionOf, OWN_ENV_FILES, OWN_SECRETS } from './variables.js';
 
 /** An entry of `compose:` or `files:`, and where it is written. */
 export interface FileEntry {
@@ -55,6 +56,7 @@ class Collector {
   readonly #environment: string;
   readonly #hasFile: boolean;
   readonly #problems: ProblemList;
+  #ownEnvFiles: { path: string; real: string }[] | undefined;
 
   constructor(
     project: { root: string; environment: string; hasFile: boolean; tree?: FileTree },
@@ -114,9 +116,8 @@ class Collector {
       else this.#walk(path, found.real, place, new Set());
     } else if (written.endsWith('/')) {
       this.#problems.add(place, `${path} is a file`, `write ${path}`);
-    } else if (this.#isOwnEnvFile(path)) {
-      const remedy = `move what the app needs to config/.env.${this.#environment}, and list that`;
-      this.#problems.add(place, `${path} holds do-deploy's own secrets and is never uploaded`, remedy);
+    } else if (this.#ownEnvFile(found.real) !== undefined) {
+      this.#tellOwnEnvFile(path, place, this.#ownEnvFile(found.real) ?? path);
     } else {
       this.#addFile(path, place, found.executable);
       return [path];
@@ -131,10 +132,14 @@ class Collector {
       const path = posix.join(folder, name);
       const found = name === '.git' ? undefined : this.#tree.find(path);
       if (found?.kind === 'folder') this.#walk(path, found.real, place, new Set([...above, real]));
-      else if (found?.kind === 'file' && !this.#isOwnEnvFile(path)) this.#addFile(path, place, found.executable);
+      else if (found?.kind === 'file') this.#addWalked(path, place, found);
       else if (found?.kind === 'unfit') this.#problems.add(place, `${path} ${found.message}`, found.remedy);
       // Else a broken link, or one that leads outside: not ours to send.
     }
+  }
+
+  #addWalked(path: string, place: string, { real, executable }: { real: string; executable: boolean }): void {
+    if (this.#ownEnvFile(real) === undefined) this.#addFile(path, place, executable);
   }
 
   #namesIn(folder: string, place: string): string[] {
@@ -172,13 +177,36 @@ class Collector {
     }
   }
 
-  #isOwnEnvFile(path: string): boolean {
-    if (path === OWN_ENV_FILES[0]) return true;
-    if (path !== OWN_ENV_FILES[1]) return false;
-    // A .env at the root is often the app's own; with our token in it, it stays here.
+  #tellOwnEnvFile(path: string, place: string, own: string): void {
+    const environmentFile = `config/.env.${this.#environment}`;
+    if (path === own) {
+      const message = `${path} holds do-deploy's own secrets and is never uploaded`;
+      this.#problems.add(place, message, `move what the app needs to ${environmentFile}, and list that`);
+    } else {
+      const message = `${path} is the same file as ${own}, which holds do-deploy's own secrets and is never uploaded`;
+      this.#problems.add(
+        place,
+        message,
+        `make a file of its own with what the app needs, for example ${environmentFile}`,
+      );
+    }
+  }
+
+  /** The file of do-deploy's own variables that this is: by whatever link or name it was reached. */
+  #ownEnvFile(real: string): string | undefined {
+    this.#ownEnvFiles ??= OWN_ENV_FILES.flatMap((path) => {
+      const found = this.#tree.find(path);
+      return found?.kind === 'file' && this.#isOwn(path) ? [{ path, real: found.real }] : [];
+    });
+    return this.#ownEnvFiles.find((own) => own.real === real)?.path;
+  }
+
+  /** A .env at the root is often the app's own; with our secrets in it, it stays here. */
+  #isOwn(path: (typeof OWN_ENV_FILES)[number]): boolean {
+    if (path !== '.env') return true;
     const [read] = this.#tree.read([path]);
-    const text = read === undefined || read instanceof Error ? '' : read.content.toString('utf8');
-    return /^\s*(export\s+)?(DO_TOKEN|DIGITALOCEAN_ACCESS_TOKEN)\s*=/m.test(text);
+    const content = read === undefined || read instanceof Error ? '' : read.content;
+    return Object.keys(parse(content)).some((name) => OWN_SECRETS.includes(name));
   }
 
   #howToCreate(path: string): string {

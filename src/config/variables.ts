@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'dotenv';
 import { type ConfigDocument, isTreeMap, type Path, type Tree, valueAt } from './document.js';
@@ -6,6 +6,14 @@ import type { ProblemList } from './problems.js';
 
 /** The files for do-deploy's own variables, first wins; relative to the project's root. They are never uploaded. */
 export const OWN_ENV_FILES = ['config/.env', '.env'] as const;
+
+/** What of do-deploy's own variables must not leave this machine. */
+export const OWN_SECRETS: readonly string[] = [
+  'DO_TOKEN',
+  'DIGITALOCEAN_ACCESS_TOKEN',
+  'SSH_PRIVATE_KEY',
+  'DOCKER_PASSWORD',
+];
 
 export type ProcessEnv = Readonly<Record<string, string | undefined>>;
 
@@ -19,14 +27,13 @@ export interface Variables {
   fromFiles: ReadonlyMap<string, string>;
 }
 
-/** Reads the env files; those that are encrypted become problems. */
+/** Reads the env files; those that are encrypted or can't be read become problems. */
 export function readVariables(root: string, env: ProcessEnv, problems: ProblemList): Variables {
   const fromFiles = new Map<string, string>();
   // The first file wins, so the last is read first.
   for (const path of OWN_ENV_FILES.toReversed()) {
-    const file = join(root, path);
-    if (!existsSync(file)) continue;
-    const content = readFileSync(file);
+    const content = readEnvFile(root, path, problems);
+    if (content === undefined) continue;
     const encryption = encryptionOf(content);
     if (encryption !== undefined) {
       problems.add(path, `is encrypted by ${encryption.by}`, encryption.remedy(path));
@@ -44,6 +51,19 @@ export function readVariables(root: string, env: ProcessEnv, problems: ProblemLi
     },
     fromFiles,
   };
+}
+
+/** Undefined when there is none: a folder of that name is somebody else's, Python's virtualenv for example. */
+function readEnvFile(root: string, path: string, problems: ProblemList): Buffer | undefined {
+  const file = join(root, path);
+  try {
+    const stat = statSync(file, { throwIfNoEntry: false });
+    return stat === undefined || stat.isDirectory() ? undefined : readFileSync(file);
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
+    problems.add(path, `can't be read: ${reason}`, `look at its permissions: ls -ld ${file}`);
+    return undefined;
+  }
 }
 
 /**

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Settings } from '../config/settings.js';
 import { DeployError } from '../errors.js';
+import { pullFailed } from './pull-failure.js';
 import { imagesOverride, type ReleaseDraft, type ReleaseRecord } from './release.js';
 import type { ComposeService } from './remote/compose-config.js';
 import { buildCommand, pullCommand, type RegistryLogin } from './remote/release-commands.js';
@@ -82,7 +83,7 @@ async function pull(
   const command = pullCommand(draft, images, { ...how, timeoutMs: PULL_WITHIN_MS, ...(login && { registry: login }) });
   const { code, stdout, stderr } = await site.connection.run(command);
   refuseLogin(settings, site, code, stderr);
-  if (code !== 0) throw pullFailed(site, lastLine(stderr));
+  if (code !== 0) throw pullFailed(site, lastLine(stderr), settings.registry);
   return imageInspect.parse(JSON.parse(stdout));
 }
 
@@ -136,19 +137,6 @@ function pinnedReference(reference: string, image: InspectedImage): string {
   return digests.find((digest) => [repository, short].includes(digest.split('@')[0] ?? '')) ?? digests[0] ?? image.Id;
 }
 
-function pullFailed(site: Site, reason: string): DeployError {
-  if (/no space left/i.test(reason)) {
-    return new DeployError('disk-full', `Docker’s disk on ${site.host.name} became full during the pull: ${reason}`, {
-      droplet: site.host.name,
-      hint: 'Free space there, for instance with `docker image prune`, then deploy again.',
-    });
-  }
-  return new DeployError('pull-failed', `The images cannot be pulled on ${site.host.name}: ${reason}`, {
-    droplet: site.host.name,
-    hint: 'Check the image’s name and tag, and that it was pushed.',
-  });
-}
-
 function buildFailed(site: Site, reason: string): DeployError {
   return new DeployError('build-failed', `The images cannot be built on ${site.host.name}: ${reason}`, {
     droplet: site.host.name,
@@ -158,13 +146,25 @@ function buildFailed(site: Site, reason: string): DeployError {
 
 /** What went wrong, out of many lines. */
 export function lastLine(text: string): string {
-  const lines = text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter(Boolean);
+  const lines = wordedLines(text);
   return (
     lines.findLast((line) => /error|denied|not found|unauthorized|manifest|no space/i.test(line)) ??
     lines.at(-1) ??
     'no reason given'
   );
+}
+
+/** What compose says of its files: the cause first, on several lines; its warnings only where there is nothing else. */
+export function firstLines(text: string): string {
+  const lines = wordedLines(text);
+  const telling = lines.filter((line) => !/\blevel=(warning|info|debug)\b/.test(line));
+  return (telling.length > 0 ? telling : lines).slice(0, 3).join(' ') || 'no reason given';
+}
+
+/** Without those that only draw: a caret below a word, a closing bracket. */
+function wordedLines(text: string): string[] {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => /\p{L}/u.test(line));
 }

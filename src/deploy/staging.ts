@@ -8,7 +8,7 @@ import { asDeployError, DeployError } from '../errors.js';
 import type { Droplet } from '../ports.js';
 import type { StagingStep } from '../rollout/model.js';
 import { type DeployPorts, reportTo } from './context.js';
-import { areThose, buildImages, lastLine, pullByName, pullPinned } from './images.js';
+import { areThose, buildImages, firstLines, lastLine, pullByName, pullPinned } from './images.js';
 import { prepareRelease } from './prepare.js';
 import { imagesOverride, packFor, type ReleaseDraft, type ReleaseRecord, recordOf } from './release.js';
 import { type ComposeService, readComposeConfig } from './remote/compose-config.js';
@@ -116,7 +116,7 @@ export function otherEnvironment(
   return new DeployError('environment-collision', message, {
     source: 'user',
     droplet: site.host.name,
-    hint: `Give ${environment} an app of its own in config/deploy.yml, for example \`app: ${app}-${environment}\` below environments.${environment}. If the droplet serves ${other} no longer: ssh ${site.host.address} rm -rf do-deploy/${app}`,
+    hint: `Give ${environment} an app of its own in config/deploy.yml, for example \`app: ${app}-${environment}\` below environments.${environment}. If the droplet serves ${other} no longer: ${loginTo(site)} rm -rf do-deploy/${app}`,
   });
 }
 
@@ -370,17 +370,27 @@ async function refuseTakenPorts(site: Site, app: string, services: readonly Comp
 
 async function must(site: Site, command: Parameters<Site['connection']['run']>[0], code: string) {
   const result = await site.connection.run(command);
-  if (result.code !== 0) {
-    throw new DeployError(
-      code,
-      `${code === 'compose-config' ? 'The release is not accepted' : 'The release cannot be stored'} on ${site.host.name}: ${lastLine(result.stderr)}`,
-      {
-        droplet: site.host.name,
-        hint: 'Check the compose files with `docker compose config`, and the disk of the droplet.',
-      },
-    );
-  }
+  if (result.code !== 0) throw notStored(site, code, result.stderr);
   return result;
+}
+
+function notStored(site: Site, code: string, stderr: string): DeployError {
+  const droplet = site.host.name;
+  if (code === 'compose-config' && !/no space left/i.test(stderr)) {
+    return new DeployError(code, `The release is not accepted on ${droplet}: ${firstLines(stderr)}`, {
+      droplet,
+      hint: 'Check the compose files: `docker compose config` says the same of them here.',
+    });
+  }
+  return new DeployError(code, `The release cannot be stored on ${droplet}: ${lastLine(stderr)}`, {
+    droplet,
+    hint: `Check the disk of the droplet: ${loginTo(site)} df -h`,
+  });
+}
+
+/** With the user and the port that the run itself used. */
+function loginTo({ host, connection }: Site): string {
+  return connection.login ?? `ssh ${host.address}`;
 }
 
 /** So many at a time. */

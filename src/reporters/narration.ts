@@ -1,8 +1,8 @@
-import type { DeployEvent, StatusRow } from '../rollout/model.js';
+import type { DeployEvent, StatusRow, Step } from '../rollout/model.js';
 import { applyEvent } from '../rollout/status-rows.js';
 import { endingLines } from './ending.js';
 import type { Palette } from './palette.js';
-import { batchSentence, type Command, openingSentence, phaseSentence, STEP_PHRASES } from './phrases.js';
+import { batchSentence, type Command, openingSentence, phaseSentence, stepPhrase } from './phrases.js';
 import { clockTime, duration, hang } from './text.js';
 
 export interface NarrationOptions {
@@ -82,7 +82,7 @@ export class Narrator {
     const told = this.#progressTold.get(key);
     if (!this.#options.verbose && told !== undefined && now - told < PROGRESS_EVERY_MS) return undefined;
     this.#progressTold.set(key, now);
-    return { droplet: event.droplet, level: 'info', text: `${STEP_PHRASES[event.step].present}: ${event.detail}` };
+    return { droplet: event.droplet, level: 'info', text: `${phraseOf(event, this.rows).present}: ${event.detail}` };
   }
 
   #line(at: string, { text, level, droplet }: Remark): string {
@@ -111,14 +111,14 @@ function remarkOn(event: DeployEvent, before: StatusRow[], after: StatusRow[]): 
     case 'batch-started':
       return { level: 'info', text: batchSentence(event) };
     case 'step-started':
-      return { level: 'detail', droplet: event.droplet, text: STEP_PHRASES[event.step].present };
+      return { level: 'detail', droplet: event.droplet, text: phraseOf(event, after).present };
     case 'step-finished': {
       const detail = event.detail === undefined ? '' : `: ${event.detail}`;
-      const text = `${STEP_PHRASES[event.step].past}${detail} (${duration(event.ms)})`;
+      const text = `${phraseOf(event, after).past}${detail} (${duration(event.ms)})`;
       return { level: isBookkeeping(event.step) ? 'detail' : 'info', droplet: event.droplet, text };
     }
     case 'step-failed': {
-      const text = `failed after ${duration(event.ms)} while ${STEP_PHRASES[event.step].present}: ${event.error.message}`;
+      const text = `failed after ${duration(event.ms)} while ${phraseOf(event, after).present}: ${event.error.message}`;
       return { level: 'failure', droplet: event.droplet, text };
     }
     case 'row-changed':
@@ -134,6 +134,13 @@ function remarkOn(event: DeployEvent, before: StatusRow[], after: StatusRow[]): 
     default:
       return undefined;
   }
+}
+
+function phraseOf({ droplet, step }: { droplet: string; step: Step }, rows: readonly StatusRow[]) {
+  return stepPhrase(
+    step,
+    rows.find(({ name }) => name === droplet),
+  );
 }
 
 function stepKey({ droplet, step }: { droplet: string; step: string }): string {

@@ -1,12 +1,12 @@
 /** The words for what happens: the one place where events become English. */
 import { describeCommit } from '../rollout/commit.js';
-import type { DeployEvent, DeployResult, ReleaseInfo, Step } from '../rollout/model.js';
+import type { DeployEvent, DeployResult, ReleaseInfo, StatusRow, Step } from '../rollout/model.js';
 import { count, duration } from './text.js';
 
 type EventOf<T extends DeployEvent['type']> = Extract<DeployEvent, { type: T }>;
 export type Command = EventOf<'rollout-started'>['command'];
 
-export const STEP_PHRASES: Record<Step, { present: string; past: string }> = {
+const STEP_PHRASES: Record<Step, { present: string; past: string }> = {
   connect: { present: 'connecting', past: 'connected' },
   check: { present: 'checking the droplet', past: 'checked the droplet' },
   upload: { present: 'uploading the files', past: 'uploaded the files' },
@@ -25,6 +25,13 @@ export const STEP_PHRASES: Record<Step, { present: string; past: string }> = {
   evidence: { present: 'collecting evidence', past: 'collected evidence' },
   finish: { present: 'cleaning up', past: 'cleaned up' },
 };
+
+/** For one that is behind no balancer. */
+const SETTLING_ALONE = { present: 'watching it run', past: 'watched it run' };
+
+export function stepPhrase(step: Step, row: Pick<StatusRow, 'rotation'> | undefined) {
+  return step === 'settle' && row?.rotation === 'none' ? SETTLING_ALONE : STEP_PHRASES[step];
+}
 
 const PHASES: Record<EventOf<'phase-started'>['phase'], string> = {
   look: 'Looking at the fleet',
@@ -107,11 +114,13 @@ function failureSentence(result: DeployResult, command: Command): string {
   const noun = NOUNS[command];
   if (error === undefined) return `${noun} failed after ${duration(result.durationMs)}.`;
   const where = error.droplet === undefined ? '' : ` at ${error.droplet}`;
-  const when = stepOf(error.step) === undefined ? '' : ` while ${stepOf(error.step)?.present}`;
+  const step = stepOf(error.step);
+  const row = result.rows.find(({ name }) => name === error.droplet);
+  const when = step === undefined ? '' : ` while ${stepPhrase(step, row).present}`;
   return `${noun} failed${where}${when}: ${error.message}`;
 }
 
 /** An error's step is any text; only those of a rollout have a phrase. */
-function stepOf(step: string | undefined): { present: string } | undefined {
-  return step !== undefined && Object.hasOwn(STEP_PHRASES, step) ? STEP_PHRASES[step as Step] : undefined;
+function stepOf(step: string | undefined): Step | undefined {
+  return step !== undefined && Object.hasOwn(STEP_PHRASES, step) ? (step as Step) : undefined;
 }

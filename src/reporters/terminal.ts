@@ -4,7 +4,7 @@ import { countOutcomes } from '../rollout/status-rows.js';
 import { LiveArea, type Terminal } from './live-area.js';
 import type { Narrator } from './narration.js';
 import type { Palette } from './palette.js';
-import { phaseSentence, runTitle, STEP_PHRASES } from './phrases.js';
+import { phaseSentence, runTitle, stepPhrase } from './phrases.js';
 import { type Cell, liveTable, outcomeCell } from './table.js';
 import { duration, truncate, wholeSeconds } from './text.js';
 
@@ -141,10 +141,10 @@ export class TerminalReporter implements Reporter {
   #stepCell(row: StatusRow): Cell {
     if (this.#isInHand(row) && row.step !== undefined) {
       const detail = row.detail === undefined ? '' : `: ${row.detail}`;
-      return { text: `${STEP_PHRASES[row.step].present}${detail}`, paint: this.#palette.active };
+      return { text: `${stepPhrase(row.step, row).present}${detail}`, paint: this.#palette.active };
     }
     if (row.outcome !== 'not deployed') return outcomeCell(row.outcome, this.#palette);
-    const text = row.step === undefined ? '' : (row.detail ?? STEP_PHRASES[row.step].past);
+    const text = row.step === undefined ? '' : (row.detail ?? stepPhrase(row.step, row).past);
     return { text, paint: this.#palette.faint };
   }
 

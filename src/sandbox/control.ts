@@ -139,6 +139,7 @@ export class ControlServer {
   #state(): unknown {
     const { world, api, balancers } = this.#options;
     return {
+      pid: process.pid,
       droplets: [...world.droplets.values()].map(dropletState),
       tags: [...world.tags],
       balancers: balancers.map((balancer) => ({ ...balancer.state(), url: balancer.url })),

@@ -1,6 +1,7 @@
 /** What a region writes into its folder, for `do-deploy` and people to find it: all that an ordinary environment has. */
 import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DeployError } from '../errors.js';
 import { makeKeyPair } from './droplets/keys.js';
 import type { DropletRecord } from './records.js';
 
@@ -11,6 +12,15 @@ export interface SshTarget {
   port: number;
   hostKey: string;
 }
+
+/** What sandbox.json says of a region, as far as another one asks. */
+interface RegionInfo {
+  pid?: number;
+  control?: string;
+}
+
+/** Of a region on this machine; a busy one may need a moment. */
+const ANSWERS_WITHIN_MS = 2_000;
 
 export class RegionFiles {
   readonly folder: string;
@@ -34,11 +44,14 @@ export class RegionFiles {
   static async open(folder: string): Promise<RegionFiles> {
     const files = new RegionFiles(folder);
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const { pid } = (await files.#readInfo()) ?? {};
-    if (pid !== undefined && isAlive(pid)) throw new Error(`a sandbox is running in ${folder} (process ${pid})`);
+    const pid = await runningRegion(await files.#readInfo());
+    if (pid !== undefined) {
+      const hint = `End it (Ctrl-C there, or kill ${pid}), or choose another folder: --folder FOLDER`;
+      throw refusal(`A sandbox is running in ${folder} (process ${pid}).`, hint);
+    }
     const droplets = files.dropletFolder('');
     if ((await exists(droplets)) && !(await exists(files.#info))) {
-      throw new Error(`${droplets} was not written by a sandbox: choose another folder`);
+      throw refusal(`${droplets} was not written by a sandbox.`, 'Choose another folder: --folder FOLDER');
     }
     await rm(droplets, { recursive: true, force: true });
     await rm(files.clientKey, { force: true });
@@ -87,7 +100,7 @@ export class RegionFiles {
     await writeFile(this.#info, `${JSON.stringify({ ended: new Date().toISOString() })}\n`);
   }
 
-  async #readInfo(): Promise<{ pid?: number } | undefined> {
+  async #readInfo(): Promise<RegionInfo | undefined> {
     try {
       return JSON.parse(await readFile(this.#info, 'utf8'));
     } catch {
@@ -96,13 +109,23 @@ export class RegionFiles {
   }
 }
 
-function isAlive(pid: number): boolean {
+/**
+ * The process of the region that wrote this, if it still answers. Its number alone proves nothing: another process may
+ * have it by now, as its port.
+ */
+async function runningRegion(info: RegionInfo | undefined): Promise<number | undefined> {
+  if (info?.pid === undefined || info.control === undefined) return undefined;
   try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    const answer = await fetch(`${info.control}/state`, { signal: AbortSignal.timeout(ANSWERS_WITHIN_MS) });
+    const { pid } = (await answer.json()) as { pid?: unknown };
+    return pid === info.pid ? info.pid : undefined;
+  } catch {
+    return undefined;
   }
+}
+
+function refusal(message: string, hint: string): DeployError {
+  return new DeployError('sandbox-folder', message, { source: 'user', hint });
 }
 
 async function exists(path: string): Promise<boolean> {

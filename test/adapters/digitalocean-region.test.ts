@@ -1,5 +1,5 @@
 /** The adapter on the sandbox's region: both sides of the API, written from its description, have to agree. */
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createDigitalOceanCloud } from '../../src/adapters/digitalocean-cloud.js';
 import { Secret } from '../../src/config/secret.js';
 import type { BalancerRecord } from '../../src/sandbox/records.js';
@@ -101,6 +101,16 @@ it('waits while the balancer is busy', async () => {
   await clock.run(patient.removeDroplets(balancer.id, ids.slice(0, 1)));
   await clock.run(patient.removeDroplets(balancer.id, ids.slice(1, 2)));
   expect((await clock.run(patient.getLoadBalancer(balancer.id))).dropletIds).toEqual(ids.slice(2));
+});
+
+it('is asked directly, whatever proxy the environment names for others', async () => {
+  for (const name of ['http_proxy', 'HTTP_PROXY']) vi.stubEnv(name, 'http://127.0.0.1:1');
+  try {
+    expect(await clock.run(cloud().listLoadBalancers())).toHaveLength(1);
+    expect(await clock.run(cloud().listAutoscalePools())).toEqual([]);
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });
 
 it('is told of a wrong token', async () => {

@@ -80,6 +80,38 @@ describe('the way to a droplet', () => {
     });
   });
 
+  it('puts Host * and what stands above all sections above what nobody wrote in deploy.yml', () => {
+    const unwritten = ['user', 'port', 'knownHostsPath'] as const;
+    const text = 'User everybody\nHost *\n  User late\n  Port 2200\n  UserKnownHostsFile ~/known "/b c/known"\n';
+    expect(target(text, { unwritten })).toMatchObject({
+      user: 'everybody',
+      port: 2200,
+      knownHostsFiles: ['/home/ann/known', '/b c/known'],
+    });
+    expect(target(text, { unwritten: ['port'] })).toMatchObject({
+      user: 'root',
+      port: 2200,
+      knownHostsFiles: [settings.knownHostsPath],
+    });
+    expect(target(`${text}Host web-1\n  User deploy\n  Port 2022\n`, { unwritten })).toMatchObject({
+      user: 'deploy',
+      port: 2022,
+    });
+    expect(target('Host *\n  UserKnownHostsFile none\n', { unwritten })).toMatchObject({
+      user: 'root',
+      port: 22,
+      knownHostsFiles: [settings.knownHostsPath],
+    });
+    const jump = plan(`${text}Host web-1\n  ProxyJump gate\n`, { port: 2022 })[0];
+    expect(jump).toMatchObject({ host: 'gate', user: 'root', port: 2200 });
+  });
+
+  it('puts a section with the droplet’s name above one with its address, wherever they stand', () => {
+    const text = 'Host 203.0.113.*\n  User by-address\n  Port 2200\nHost web-1\n  User by-name\n';
+    expect(target(text)).toMatchObject({ user: 'by-name', port: 2200 });
+    expect(target('Host 203.0.113.* !web-1\n  User other\n')).toMatchObject({ user: 'root' });
+  });
+
   it('expands ~ and tokens', () => {
     const text = [
       'Host web-1',
@@ -97,6 +129,12 @@ describe('the way to a droplet', () => {
       knownHostsFiles: ['/home/ann/.ssh/web-1', '/etc/known'],
     });
     expect(target('Host *\n  HostName %h\n')).toMatchObject({ host: '203.0.113.5' });
+  });
+
+  it('leaves a quoted path whole, spaces and all', () => {
+    const known = (value: string) => target(`Host web-1\n  UserKnownHostsFile ${value}\n`)?.knownHostsFiles;
+    expect(known('"/a b/known hosts"')).toEqual(['/a b/known hosts']);
+    expect(known('"/a b/known hosts" /c')).toEqual(['/a b/known hosts', '/c']);
   });
 
   it('looks a host key up under its alias', () => {

@@ -68,6 +68,13 @@ describe('the files of a version', () => {
     expect(made.git('status', '--porcelain'), 'nothing is touched').toBe(before);
   });
 
+  it("never hold do-deploy's own variables under another name", () => {
+    const made = project().write({ 'config/.env': 'DO_TOKEN=x\n' }).link('config/.env.linked', '.env');
+    made.link('nginx/loop', '../config').commit('v3');
+    expect(collect(made, 'v3', ['nginx/']).files.join()).not.toContain('DO_TOKEN');
+    expect(collect(made, 'v3', ['config/.env.linked']).problems[0]).toContain('is the same file as config/.env');
+  });
+
   it('hold no file that git has now and did not have then, be it here or staged', () => {
     const made = project().write({ 'nginx/staged.conf': 'x\n', 'nginx/deep/new': 'x\n' });
     made.git('add', '--all');

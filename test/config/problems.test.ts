@@ -139,6 +139,24 @@ describe('a problem in config/deploy.yml', () => {
     expect(first).toMatch(/^config\/deploy\.yml:\d: this is not YAML: /);
   });
 
+  it('of an alias that stands for nothing is told with its line, and nothing that only follows from it', () => {
+    expect(problemsIn('app: *name\nenvironments:\n  test: *nope\n')).toEqual([
+      'config/deploy.yml:1: *name stands for nothing: no &name comes before it; write the value out',
+      'config/deploy.yml:3: *nope stands for nothing: no &nope comes before it; write the value out',
+    ]);
+  });
+
+  it('of a merge key is told, and nothing that only follows from it', () => {
+    const yaml =
+      'app: shop\nssh: &a { user: ann }\nenvironments:\n  test:\n    <<: *a\n  other: { <<: *a, droplet: 1 }\n';
+    const problem = 'merge keys (<<) are not supported';
+    const remedy = 'write its keys out; what all environments share can stand at the top level';
+    expect(problemsIn(yaml)).toEqual([
+      `config/deploy.yml:5: ${problem}; ${remedy}`,
+      `config/deploy.yml:6: ${problem}; ${remedy}`,
+    ]);
+  });
+
   it('is told in every environment, whichever is deployed', () => {
     const yaml =
       'app: shop\nenvironments:\n  test: { droplet: 1 }\n  other: { droplet: 2, rollout: { batch: none } }\n';
@@ -226,6 +244,12 @@ it('--config with no such file is told', () => {
   const root = createProject(COMPOSE);
   expect(problemsOf(root, { configPath: 'nowhere.yml' })).toEqual([
     'nowhere.yml: does not exist; give --config the path of an existing file',
+  ]);
+  expect(problemsOf(root, { configPath: '' })).toEqual([
+    '--config: is empty; give --config the path of an existing file',
+  ]);
+  expect(problemsOf(root, { configPath: 'compose' })).toEqual([
+    'compose: is a folder; give --config the path of an existing file',
   ]);
 });
 

@@ -54,6 +54,7 @@ describe('settings', () => {
       ssh: {
         user: 'root',
         port: 22,
+        unwritten: ['user', 'port', 'knownHostsPath'],
         knownHostsPath: join(root, '.ssh/known_hosts'),
         hostKeys: 'accept-new',
         address: 'public',
@@ -195,6 +196,14 @@ environments:
     });
     expect(load(root, { configPath: 'sub/config/other.yml' }).root).toBe(join(root, 'sub'));
     expect(load(root, { configPath: join(root, 'flat/deploy.yml') }).root).toBe(join(root, 'flat'));
+  });
+
+  it('come from the config/deploy.yml above, up to the home folder', () => {
+    const root = createProject({ ...COMPOSE, 'config/deploy.yml': deployYml(), 'src/deep/file': '' });
+    const cwd = join(root, 'src/deep');
+    expect(load(root, { cwd })).toMatchObject({ root, app: 'shop' });
+    expect(problemsOf(root, { cwd, env: { DO_TOKEN: '' } })[0]).toMatch(/^DO_TOKEN: /);
+    expect(() => load(root, { cwd, env: { HOME: join(root, 'src') } })).toThrow('without a config/deploy.yml');
   });
 
   it('ask before an environment named production, unless told otherwise', () => {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -77,6 +77,39 @@ describe('the files of a release', () => {
     ]);
     expect(filesOf(projectWith(['.env'], { '.env': 'APP_NAME=shop\n' }))).toEqual(['.env 600']);
   });
+
+  it("never hold do-deploy's own variables under another name", () => {
+    const files = { 'config/.env': 'DO_TOKEN=x\n', '.env': 'DOCKER_PASSWORD=x\n', 'config/nginx/a': '' };
+    const withLinks = (...entries: string[]) => {
+      const root = projectWith(entries, files);
+      symlinkSync('.env', join(root, 'config/.env.test'));
+      symlinkSync('..', join(root, 'config/nginx/loop'));
+      symlinkSync('../../.env', join(root, 'config/nginx/app.env'));
+      linkSync(join(root, 'config/.env'), join(root, 'config/nginx/twin.env'));
+      return root;
+    };
+    expect(filesOf(withLinks('config/nginx/'))).toEqual(['config/nginx/a 644', 'config/nginx/loop/deploy.yml 644']);
+    const listed = withLinks('config/.env.{environment}', 'config/nginx/loop/.env', 'config/nginx/app.env');
+    const remedy = 'make a file of its own with what the app needs, for example config/.env.test';
+    const problem = (path: string, own: string) =>
+      `config/deploy.yml:3: ${path} is the same file as ${own}, which holds do-deploy's own secrets and is never uploaded; ${remedy}`;
+    expect(problemsOf(listed)).toEqual([
+      problem('config/.env.test', 'config/.env'),
+      problem('config/nginx/loop/.env', 'config/.env'),
+      problem('config/nginx/app.env', '.env'),
+    ]);
+  });
+
+  it.each(['DO_TOKEN', 'DIGITALOCEAN_ACCESS_TOKEN', 'SSH_PRIVATE_KEY', 'DOCKER_PASSWORD'])(
+    'hold no .env with %s in it',
+    (name) => {
+      const text = `APP_NAME=shop\nexport ${name} = "x"\n`;
+      expect(problemsOf(projectWith(['.env'], { '.env': text })).join()).toContain(
+        ".env holds do-deploy's own secrets",
+      );
+      expect(filesOf(projectWith(['.env'], { '.env': `APP_${name}=x\n` }))).toEqual(['.env 600']);
+    },
+  );
 
   it('follow links inside the project, and no others', () => {
     const root = projectWith(['config/linked/'], { 'real/a': '', 'config/linked/own': '' });

@@ -1,3 +1,5 @@
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { COMPOSE, createProject, deployYml, load, problemsOf } from './project-folder.js';
 
@@ -16,6 +18,20 @@ describe('$NAME in a value', () => {
     expect(load(root).registry?.username).toBe('second');
     expect(load(root, { env: { NAME: 'first' } }).registry?.username).toBe('first');
     expect(load(root, { env: { NAME: '' } }).registry?.username).toBe('second');
+  });
+
+  it.each(['.env', 'config/.env'])('is not looked up in a folder named %s, which may be a virtualenv', (path) => {
+    const root = projectWith(deployYml(REGISTRY), { [`${path}/bin/python`]: '' });
+    expect(load(root, { env: { NAME: 'me', PASSWORD: 'a-word' } }).registry?.username).toBe('me');
+  });
+
+  it.each(['.env', 'config/.env'])('is not looked up in a %s that can not be read, and that is told', (path) => {
+    const root = projectWith(deployYml());
+    // A link in a circle: permissions would not stop root, as who these tests may run.
+    symlinkSync('.env', join(root, path));
+    expect(problemsOf(root)).toEqual([
+      `${path}: can't be read: ELOOP; look at its permissions: ls -ld ${join(root, path)}`,
+    ]);
   });
 
   it('may stand inside of text, in braces, and be escaped', () => {

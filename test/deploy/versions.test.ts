@@ -270,6 +270,10 @@ describe('a tag', () => {
     ]) {
       expect(() => plan(name), name).toThrow(`"${name}" can't be the name of a version.`);
     }
+    for (const name of ['HEAD', 'head', 'FETCH_HEAD', 'ORIG_HEAD']) {
+      expect(() => plan(name), name).toThrow(`"${name}" can't be the name of a version: git has another meaning`);
+    }
+    expect(plan('v1-HEAD').name).toBe('v1-HEAD');
   });
 
   it('does not commit onto a detached HEAD, nor into a merge', () => {

@@ -44,11 +44,12 @@ describe('the set-up', () => {
 
   it('loads, with the variables and the files that it names and nothing else', () => {
     write('config/deploy.yml', deployYml);
-    write('config/.env', variables?.replace('…', '0123'));
+    write('config/.env', variables?.replaceAll('…', '0123'));
     write('compose/docker-compose.yml');
     write('config/nginx/nginx.conf');
     for (const name of ['common', 'staging', 'production']) write(`config/.env.${name}`);
     const load = (environment: string) => loadSettings({ cwd: root, env: { HOME: root }, environment });
+    expect(load('staging').registry).toMatchObject({ server: 'docker.io', username: 'ann' });
     expect(load('staging')).toMatchObject({ app: 'shop', target: { kind: 'droplet', id: 412345678 } });
     expect(load('production')).toMatchObject({ app: 'shop', target: { kind: 'load_balancer', ref: 'web' } });
   });

@@ -74,6 +74,7 @@ it('prune keeps exactly what it says; another app, another environment and every
     'web-1 runs shop for the environment alone: later would replace its containers.',
   );
   expect(collision.result?.error?.hint).toContain('`app: shop-later` below environments.later');
+  expect(collision.result?.error?.hint).toContain(`ssh -p ${droplet.sshPort} root@127.0.0.1 rm -rf do-deploy/shop`);
 
   const file = join(shop, 'config/deploy.yml');
   const settings = parse(await readFile(file, 'utf8'));

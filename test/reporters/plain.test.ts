@@ -26,6 +26,30 @@ function toldOf(script: ReturnType<typeof scriptedRollout>, options: Options = {
 const ending = (outcome: DeployResult) => told([{ type: 'rollout-finished', result: outcome }]);
 
 describe('plain lines', () => {
+  it('speak of a balancer only where there is one', () => {
+    const settling = (rotation: 'in' | 'none') =>
+      told([
+        started([aRow(1, { rotation })]),
+        { type: 'step-progress', droplet: 'web-1', step: 'settle', detail: '3 s to go' },
+        { type: 'step-finished', droplet: 'web-1', step: 'settle', ms: 1_200 },
+      ]).map((line) => line.slice('07:45:03  web-1  '.length));
+    expect(settling('in').slice(1)).toEqual([
+      'settling behind the balancer: 3 s to go',
+      'settled behind the balancer (1.2 s)',
+    ]);
+    expect(settling('none').slice(1)).toEqual(['watching it run: 3 s to go', 'watched it run (1.2 s)']);
+    const error = {
+      code: 'health-lost',
+      message: 'It fell.',
+      source: 'world',
+      droplet: 'web-1',
+      step: 'settle',
+    } as const;
+    expect(ending(result('failed', { rows: [aRow(1, { rotation: 'none' })], error })).join('\n')).toContain(
+      'Deploy failed at web-1 while watching it run: It fell.',
+    );
+  });
+
   it('tell each step with its time, and end with the table and one sentence', () => {
     const text = toldOf(scriptedRollout(2));
     expect(text).toContain('07:45:06  web-1  left the balancer (1.2 s)\n');

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -142,12 +142,32 @@ describe('a region', () => {
 
   it('does not share its folder', async () => {
     await start();
-    await expect(start()).rejects.toThrow(/a sandbox is running in .*process \d+/);
+    await expect(start()).rejects.toMatchObject({
+      code: 'sandbox-folder',
+      source: 'user',
+      message: expect.stringMatching(/^A sandbox is running in .*process \d+/),
+      hint: expect.stringMatching(/kill \d+\), or choose another folder: --folder/),
+    });
+  });
+
+  it('takes over the folder of one that was killed, though its process number or port lives on in another', async () => {
+    const other = await start({ folder: join(folder, 'other') });
+    for (const left of [
+      { pid: process.pid, control: 'http://127.0.0.1:1' },
+      { pid: 1, control: other.controlUrl },
+    ]) {
+      await mkdir(join(folder, 'own'), { recursive: true });
+      await writeFile(join(folder, 'own/sandbox.json'), JSON.stringify(left));
+      await (await start({ folder: join(folder, 'own') })).stop();
+    }
   });
 
   it('clears away no droplets that are not its own', async () => {
     await mkdir(join(folder, 'droplets'));
-    await expect(start()).rejects.toThrow(/was not written by a sandbox: choose another folder/);
+    await expect(start()).rejects.toMatchObject({
+      source: 'user',
+      message: expect.stringContaining('was not written by a sandbox'),
+    });
   });
 
   it('manages more than ten droplets by a tag', async () => {

@@ -1,15 +1,13 @@
-import type { createApiClient } from 'dots-wrapper';
 import type { z } from 'zod';
 import type { Secret } from '../../config/secret.js';
 import type { BeforeChange, Clock } from '../../ports.js';
 import type { Page } from './answers.js';
 import { RequestBudget } from './budget.js';
 import type { Answer, Call } from './call.js';
+import { type Client, createClient, isLoopback } from './client.js';
 import { FailedAttempt, failedAttempt, invalidAnswer, pathOf } from './failures.js';
 import { property } from './headers.js';
 import { type RetryBounds, retryBounds, withRetries } from './retry.js';
-
-type Client = ReturnType<typeof createApiClient>;
 
 /** The most the API gives on a page. */
 const PER_PAGE = 200;
@@ -84,6 +82,7 @@ export class DigitalOceanApi {
       params,
       headers: { Authorization: `Bearer ${this.#options.token.reveal()}` },
       timeout: this.#options.requestTimeoutMs,
+      ...(isLoopback(this.#base) && { proxy: false }),
     });
   }
 
@@ -152,15 +151,12 @@ export class DigitalOceanApi {
     return { call, endpoint: this.#endpoint, token: this.#options.token, now: this.#options.clock.now() };
   }
 
-  /** dots-wrapper takes about 100 ms to load: not before the first request. */
   #connect(): Promise<Client> {
-    this.#client ??= import('dots-wrapper').then(({ createApiClient }) =>
-      createApiClient({
-        token: this.#options.token.reveal(),
-        endpoint: this.#base,
-        requestTimeoutInMs: this.#options.requestTimeoutMs,
-      }),
-    );
+    this.#client ??= createClient({
+      token: this.#options.token.reveal(),
+      endpoint: this.#base,
+      requestTimeoutInMs: this.#options.requestTimeoutMs,
+    });
     return this.#client;
   }
 }

@@ -48,7 +48,7 @@ export function invalidAnswer(found: string, { call, endpoint }: FailureContext)
     'invalid-answer',
     outcomeOf(call, 'unknown'),
     `${endpoint.host}${pathOf(call, endpoint)} did not answer as DigitalOcean's API does: ${found}.`,
-    { hint: 'Check api_url (DIGITALOCEAN_API_URL), and whether a proxy (https_proxy) stands in between.' },
+    { hint: 'Check api_url (DIGITALOCEAN_API_URL), and whether a proxy (http_proxy, https_proxy) stands in between.' },
   );
   return new FailedAttempt(error, 'never');
 }
@@ -129,7 +129,7 @@ function unanswered(thrown: unknown, { call, endpoint, token }: FailureContext):
 
   if (neverSent(thrown)) {
     const message = `Can't reach ${endpoint.host} to ${call.purpose} (${detail}).`;
-    const hint = 'Check the connection to the internet, api_url (DIGITALOCEAN_API_URL) and https_proxy.';
+    const hint = 'Check the connection to the internet, api_url (DIGITALOCEAN_API_URL), http_proxy and https_proxy.';
     return new FailedAttempt(new CloudError('network', 'not-applied', message, { hint }), 'transient');
   }
   if (CERTIFICATE_ERRORS.test(code)) {

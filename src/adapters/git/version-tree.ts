@@ -9,7 +9,7 @@ import type { CommittedEntry, Repository } from '../../ports.js';
 
 type Node =
   | { kind: 'committed'; entry: CommittedEntry }
-  | { kind: 'local'; executable: boolean }
+  | { kind: 'local'; real: string; executable: boolean }
   | { kind: 'link'; target: string }
   | { kind: 'submodule' }
   | { kind: 'folder' };
@@ -60,7 +60,8 @@ export class VersionTree implements FileTree {
     if (place.kind === 'submodule') return unfit(place.path, this.#version.name);
     const { node } = place;
     if (node.kind === 'folder') return { kind: 'folder', real: place.path };
-    return { kind: 'file', executable: node.kind === 'local' ? node.executable : node.entry.mode === '100755' };
+    if (node.kind === 'local') return { kind: 'file', real: node.real, executable: node.executable };
+    return { kind: 'file', real: place.path, executable: node.entry.mode === '100755' };
   }
 
   list(folder: string): string[] {
@@ -170,7 +171,10 @@ export class VersionTree implements FileTree {
     const local = join(this.#root, path);
     const stat = lstatSync(local, { throwIfNoEntry: false });
     if (stat?.isSymbolicLink()) return { kind: 'link', target: readlinkSync(local) };
-    if (stat?.isFile()) return { kind: 'local', executable: (stat.mode & 0o111) !== 0 };
+    if (stat?.isFile()) {
+      // Not its path: names may differ in case only, and one file may have several.
+      return { kind: 'local', real: `inode ${stat.dev}:${stat.ino}`, executable: (stat.mode & 0o111) !== 0 };
+    }
     if (!stat?.isDirectory()) return undefined;
     // A folder of files that git has now and did not have then: nothing of it was there.
     const isNew = this.#trackedFolders.has(path);

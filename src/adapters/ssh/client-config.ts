@@ -18,7 +18,7 @@ export interface HostOptions {
 export interface ClientConfig {
   /**
    * `specific` comes from sections that name the host; `general` from `Host *` and from above the first section.
-   * `names` are what the host is called: its droplet's name and its address.
+   * `names` are what the host is called: its droplet's name and its address. What is said of the first wins.
    */
   lookUp(names: readonly string[]): { specific: HostOptions; general: HostOptions };
   /** Directives found in it that are not followed: `Include`, `Match`. */
@@ -41,14 +41,18 @@ export function parseClientConfig(text: string): ClientConfig {
   return {
     unsupported: ['Include', 'Match'].filter(found),
     lookUp(names) {
-      const specific: Directive[] = [];
+      const byName: Directive[] = [];
+      const byAddress: Directive[] = [];
       const general: Directive[] = [];
       for (const line of lines) {
         if (is(line, 'Match')) continue;
         if (!isSection(line)) general.push(line);
-        else if (matchesPatterns(words(line), names)) (namesAll(line) ? general : specific).push(...directives(line));
+        else if (matchesPatterns(words(line), names)) {
+          const named = matchesPatterns(words(line), names.slice(0, 1)) ? byName : byAddress;
+          (namesAll(line) ? general : named).push(...directives(line));
+        }
       }
-      return { specific: readOptions(specific), general: readOptions(general) };
+      return { specific: readOptions([...byName, ...byAddress]), general: readOptions(general) };
     },
   };
 }
@@ -99,8 +103,9 @@ function namesAll(section: Section): boolean {
   return words(section).every((pattern) => pattern === '*' || pattern.startsWith('!'));
 }
 
+/** The library gives a list where there are several words. A string is one: a quoted path may have spaces. */
 function words(line: Directive): string[] {
-  if (typeof line.value === 'string') return line.quoted ? [line.value] : line.value.split(/\s+/).filter(Boolean);
+  if (typeof line.value === 'string') return [line.value];
   return line.value.map(({ val }) => val);
 }
 

@@ -22,6 +22,7 @@ const SESSIONS = 8;
 
 export interface ConnectionOptions {
   host: RemoteHost;
+  login: string;
   clock: Clock;
   /** Makes the connection again, with its own bounds. Throws ShellError. */
   reconnect(): Promise<Link>;
@@ -31,6 +32,7 @@ export interface ConnectionOptions {
 /** A connection that outlives its links. */
 export class SshConnection implements Connection {
   readonly host: RemoteHost;
+  readonly login: string;
   readonly #slots = pLimit(SESSIONS);
   #link: Link;
   #reconnecting: Promise<Link> | undefined;
@@ -42,6 +44,7 @@ export class SshConnection implements Connection {
   ) {
     this.#link = link;
     this.host = options.host;
+    this.login = options.login;
   }
 
   get fingerprint(): string {

@@ -36,12 +36,13 @@ const USUAL_KEYS = ['~/.ssh/id_ed25519', '~/.ssh/id_ecdsa', '~/.ssh/id_rsa'];
 const MOST_HOPS = 8;
 
 /**
- * A value from a section about this host wins over deploy.yml, which wins over `Host *`. Throws RangeError when jump hosts
- * lead round in a circle.
+ * A value from a section about this host wins over deploy.yml, which wins over `Host *`, which wins over do-deploy's
+ * defaults. Throws RangeError when jump hosts lead round in a circle.
  */
 export function planRoute(host: RemoteHost, settings: SshSettings, config: ClientConfig, home = homedir()): Stop[] {
   const { specific, general } = config.lookUp([host.name, host.address]);
-  const target = buildStop({ ...host, port: settings.port, jump: false }, specific, general);
+  const isWritten = (key: 'user' | 'port' | 'knownHostsPath') => !settings.unwritten?.includes(key);
+  const target = buildStop({ ...host, jump: false }, specific, general);
   return [...jumps(specific.proxyJump ?? general.proxyJump, 0), target];
 
   function jumps(proxyJump: string | undefined, depth: number): Stop[] {
@@ -50,12 +51,7 @@ export function planRoute(host: RemoteHost, settings: SshSettings, config: Clien
     return proxyJump.split(',').flatMap((written, index) => {
       const hop = parseHop(written.trim());
       const options = config.lookUp([hop.name]);
-      const stop = buildStop(
-        { ...hop, address: hop.name, port: 22, jump: true },
-        options.specific,
-        options.general,
-        hop,
-      );
+      const stop = buildStop({ name: hop.name, address: hop.name, jump: true }, options.specific, options.general, hop);
       // As ssh does it: only the first of a list is reached by a ProxyJump of its own; the next are reached through it.
       const own = index === 0 ? (options.specific.proxyJump ?? options.general.proxyJump) : undefined;
       return [...jumps(own, depth + 1), stop];
@@ -63,17 +59,22 @@ export function planRoute(host: RemoteHost, settings: SshSettings, config: Clien
   }
 
   function buildStop(
-    base: { name: string; address: string; port: number; jump: boolean },
+    base: { name: string; address: string; jump: boolean },
     specific: HostOptions,
     general: HostOptions,
     explicit: { user?: string; port?: number } = {},
   ): Stop {
     const { jump } = base;
-    const user = explicit.user ?? specific.user ?? settings.user;
-    const port = explicit.port ?? specific.port ?? base.port;
+    const ownUser = isWritten('user') ? settings.user : undefined;
+    // The port in deploy.yml is that of the droplets.
+    const ownPort = !jump && isWritten('port') ? settings.port : undefined;
+    const ownKnownHosts = isWritten('knownHostsPath') ? [settings.knownHostsPath] : undefined;
+    const user = explicit.user ?? specific.user ?? ownUser ?? general.user ?? settings.user;
+    const port = explicit.port ?? specific.port ?? ownPort ?? general.port ?? (jump ? 22 : settings.port);
     const address = hostName(specific.hostName ?? general.hostName, base);
     const expand = (path: string) => expandPath(path, { address, name: base.name, user, port: String(port), home });
     const fromConfig = (paths: string[]) => paths.filter((path) => path.toLowerCase() !== 'none').map(expand);
+    const knownHosts = fromConfig(specific.userKnownHostsFiles ?? ownKnownHosts ?? general.userKnownHostsFiles ?? []);
 
     const files = [
       { paths: fromConfig(specific.identityFiles), required: false },
@@ -93,9 +94,21 @@ export function planRoute(host: RemoteHost, settings: SshSettings, config: Clien
         only: specific.identitiesOnly ?? general.identitiesOnly ?? false,
       },
       knownName: alias?.toLowerCase() ?? knownName(address, port),
-      knownHostsFiles: (specific.userKnownHostsFiles ?? [settings.knownHostsPath]).map(expand),
+      knownHostsFiles: knownHosts.length > 0 ? knownHosts : [expand(settings.knownHostsPath)],
     };
   }
+}
+
+/** What a person types to go the same way; keys and the like are left to their own configuration. */
+export function loginCommand(stops: readonly Stop[]): string {
+  const jumps = stops.filter(({ jump }) => jump).map(({ user, host, port }) => `${user}@${bracketed(host)}:${port}`);
+  const over = jumps.length > 0 ? [`-J ${jumps.join(',')}`] : [];
+  const target = stops.filter(({ jump }) => !jump).map(({ user, host, port }) => `-p ${port} ${user}@${host}`);
+  return ['ssh', ...over, ...target].join(' ');
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 function hostName(written: string | undefined, { name, address }: { name: string; address: string }): string {

@@ -7,6 +7,9 @@ import { listPaths } from './version.js';
 /** It becomes IMAGE_TAG when it is deployed, so an image must be able to have it, besides git: git-check-ref-format(1). */
 const NAME = /^(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(?<!\.|\.lock)$/;
 
+/** HEAD, ORIG_HEAD and the like: git means a commit of its own by them, and a tag of that name would be passed over. */
+const OF_GIT = /^([A-Z]+_)?HEAD$/i;
+
 export interface TagOptions {
   /** Commit also what is not staged, new files included. */
   all: boolean;
@@ -63,6 +66,11 @@ function refuseName(repository: Repository, name: string): void {
   if (!NAME.test(name)) {
     const hint = 'Letters, digits and . _ - as in v1.4.2: it is the tag of the images too';
     throw refusal('bad-tag-name', `"${name}" can't be the name of a version.`, { hint });
+  }
+  if (OF_GIT.test(name)) {
+    throw refusal('bad-tag-name', `"${name}" can't be the name of a version: git has another meaning for it.`, {
+      hint: 'Give it a name of its own, as v1.4.2',
+    });
   }
   if (!repository.hasTag(name)) return;
   const commit = repository.commitOfTag(name) ?? '';

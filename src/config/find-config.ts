@@ -1,0 +1,20 @@
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { ProcessEnv } from './variables.js';
+
+/** Looked for in this order. */
+const CONFIG_FILES = ['config/deploy.yml', 'config/deploy.yaml'];
+
+/**
+ * The configuration of the project that this folder belongs to: here or in a folder above, up to the user's home.
+ * @param cwd absolute
+ */
+export function findConfig(cwd: string, env: ProcessEnv): { root: string; file: string } | undefined {
+  const home = env.HOME || homedir();
+  for (let root = cwd; ; root = dirname(root)) {
+    const file = CONFIG_FILES.map((name) => join(root, name)).find((path) => existsSync(path));
+    if (file !== undefined) return { root, file };
+    if (root === home || root === dirname(root)) return undefined;
+  }
+}
