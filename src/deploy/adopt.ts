@@ -6,6 +6,7 @@
 import { asDeployError, DeployError } from '../errors.js';
 import type { DeployResult } from '../rollout/model.js';
 import type { Seen } from '../rollout/planner.js';
+import { checkSite, otherEnvironment } from './check-site.js';
 import { type DeployPorts, reportTo } from './context.js';
 import { releaseOfFleet } from './drift.js';
 import { type Fleet, findFleet, policyOf, previousReleases, startRollout } from './fleet.js';
@@ -23,7 +24,7 @@ import {
 } from './session.js';
 import { changedFiles, type Site } from './site.js';
 import { stageHeld } from './stage-held.js';
-import { checkSite, otherEnvironment, runsAlready, surveyAll, surveyEach } from './staging.js';
+import { runsAlready, surveyAll, surveyEach } from './staging.js';
 import { listenAll } from './watch-door.js';
 import { lookAtWorld } from './world.js';
 

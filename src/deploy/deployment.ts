@@ -4,11 +4,12 @@
  */
 import { batchSize } from '../rollout/batches.js';
 import type { CommitInfo, DeployResult, ReleaseInfo } from '../rollout/model.js';
+import { checkSite } from './check-site.js';
 import { type DeployPorts, reportTo } from './context.js';
 import { findFleet, policyOf, previousReleases, refuseImpossible, startRollout } from './fleet.js';
 import { contentHash, type ReleaseDraft, readFiles, releaseId } from './release.js';
 import { announce, inSession, reachAll, rollTo, type SessionOptions, takeLease } from './session.js';
-import { checkSite, stageAll, surveyAll } from './staging.js';
+import { stageAll, surveyAll } from './staging.js';
 import { listenAhead, listenAll } from './watch-door.js';
 import { lookAtWorld } from './world.js';
 

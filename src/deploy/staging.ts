@@ -7,12 +7,12 @@ import type { Settings } from '../config/settings.js';
 import { asDeployError, DeployError } from '../errors.js';
 import type { Droplet } from '../ports.js';
 import type { StagingStep } from '../rollout/model.js';
+import { loginTo, otherEnvironment, refuseTakenPorts } from './check-site.js';
 import { type DeployPorts, reportTo } from './context.js';
 import { areThose, buildImages, firstLines, lastLine, pullByName, pullPinned } from './images.js';
 import { prepareRelease } from './prepare.js';
 import { imagesOverride, packFor, type ReleaseDraft, type ReleaseRecord, recordOf } from './release.js';
 import { type ComposeService, readComposeConfig } from './remote/compose-config.js';
-import { portHoldersCommand, readPortHolders } from './remote/port-holders.js';
 import { discardCommand, incomingPath, sealCommand, unpackCommand } from './remote/release-commands.js';
 import { ownPart, readSurvey, surveyCommand } from './remote/survey.js';
 import {
@@ -28,7 +28,6 @@ import { together } from './together.js';
 
 /** Connections and pulls at the same time; more only makes the registry and this machine the bottleneck. */
 const AT_ONCE = 20;
-const MINIMUM_FREE_BYTES = 512 * 1024 * 1024;
 const UPLOAD_WITHIN_MS = 10 * 60_000;
 
 export interface Staged {
@@ -105,21 +104,6 @@ export async function surveyEach(
   await inParallel(sites, (site) => survey(site, settings, false));
 }
 
-/** Two environments of one app on a droplet would share folder and compose project, and replace each other's containers. */
-export function otherEnvironment(
-  site: Site,
-  { app, environment }: Pick<Settings, 'app' | 'environment'>,
-): DeployError | undefined {
-  const other = site.survey.otherEnvironment;
-  if (other === undefined) return undefined;
-  const message = `${site.host.name} runs ${app} for the environment ${other}: ${environment} would replace its containers.`;
-  return new DeployError('environment-collision', message, {
-    source: 'user',
-    droplet: site.host.name,
-    hint: `Give ${environment} an app of its own in config/deploy.yml, for example \`app: ${app}-${environment}\` below environments.${environment}. If the droplet serves ${other} no longer: ${loginTo(site)} rm -rf do-deploy/${app}`,
-  });
-}
-
 export async function survey(
   site: Site,
   { app, environment }: Pick<Settings, 'app' | 'environment'>,
@@ -129,43 +113,6 @@ export async function survey(
   site.survey = ownPart(readSurvey(stdout), environment);
   site.containers = site.survey.containers?.containers ?? [];
   site.services = currentRelease(site)?.services ?? [];
-}
-
-/** Docker, compose and disk. Throws DeployError docker-missing, compose-missing or disk-full. */
-export function checkSite(site: Site): string {
-  const { survey } = site;
-  const [problem] = survey.problems;
-  if (survey.docker === undefined) {
-    throw new DeployError('docker-missing', `Docker does not answer on ${site.host.name}: ${firstLine(problem)}.`, {
-      droplet: site.host.name,
-      hint: 'Install Docker Engine, start it, and let the SSH user use it (group docker).',
-    });
-  }
-  if (survey.compose === undefined || Number.parseInt(survey.compose, 10) < 2) {
-    throw new DeployError(
-      'compose-missing',
-      `Docker Compose 2 or newer is not on ${site.host.name}: ${firstLine(survey.compose ?? problem)}.`,
-      {
-        droplet: site.host.name,
-        hint: 'Install the package docker-compose-plugin on the droplet.',
-      },
-    );
-  }
-  if (survey.diskFreeBytes !== undefined && survey.diskFreeBytes < MINIMUM_FREE_BYTES) {
-    throw new DeployError(
-      'disk-full',
-      `Only ${Math.round(survey.diskFreeBytes / 1024 / 1024)} MB are free on Docker’s disk on ${site.host.name}.`,
-      {
-        droplet: site.host.name,
-        hint: 'Free at least 512 MB, for instance with `docker image prune` there.',
-      },
-    );
-  }
-  return `Docker ${survey.docker}, compose ${survey.compose}`;
-}
-
-function firstLine(text: string | undefined): string {
-  return (text ?? 'no answer').split('\n')[0] ?? '';
 }
 
 /**
@@ -344,30 +291,6 @@ async function uploadAll(
   return configs[0] ?? [];
 }
 
-/** Found out only when the release is started, it would leave a droplet out of rotation without a release to go back to. */
-async function refuseTakenPorts(site: Site, app: string, services: readonly ComposeService[]): Promise<void> {
-  const wanted = new Set(services.flatMap(({ published }) => published));
-  if (wanted.size === 0) return;
-  const { stdout } = await site.connection.run(portHoldersCommand());
-  const holder = readPortHolders(stdout).find(({ port, project }) => wanted.has(port) && project !== app);
-  if (holder === undefined) return;
-  const { port, container, project } = holder;
-  const owner = project === undefined ? '' : ` of the compose project ${project}`;
-  const same =
-    project === undefined
-      ? ''
-      : `If that is this app, as it was started until now, write \`app: ${project}\` in config/deploy.yml: do-deploy takes it over. Otherwise `;
-  throw new DeployError(
-    'port-taken',
-    `Port ${port} of ${site.host.name} is held by the container ${container}${owner}.`,
-    {
-      source: 'user',
-      droplet: site.host.name,
-      hint: `${same}${same ? 's' : 'S'}top it (docker stop ${container}), or publish another port.`,
-    },
-  );
-}
-
 async function must(site: Site, command: Parameters<Site['connection']['run']>[0], code: string) {
   const result = await site.connection.run(command);
   if (result.code !== 0) throw notStored(site, code, result.stderr);
@@ -386,11 +309,6 @@ function notStored(site: Site, code: string, stderr: string): DeployError {
     droplet,
     hint: `Check the disk of the droplet: ${loginTo(site)} df -h`,
   });
-}
-
-/** With the user and the port that the run itself used. */
-function loginTo({ host, connection }: Site): string {
-  return connection.login ?? `ssh ${host.address}`;
 }
 
 /** So many at a time. */

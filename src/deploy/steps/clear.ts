@@ -3,6 +3,7 @@
 import { DeployError } from '../../errors.js';
 import type { RemoteCommand } from '../../ports.js';
 import { changeSite } from '../change-site.js';
+import { loginTo } from '../check-site.js';
 import type { StepContext } from '../context.js';
 import { clearMarkCommand, confirmCommand } from '../remote/release-commands.js';
 import { nextState, type Site } from '../site.js';
@@ -28,6 +29,6 @@ async function must(site: Site, command: RemoteCommand): Promise<void> {
   const reason = stderr.trim().split('\n').at(-1) || `exit code ${code}`;
   throw new DeployError('confirm-failed', `What ${site.host.name} runs could not be written down there: ${reason}`, {
     droplet: site.host.name,
-    hint: `Is its disk full? ssh ${site.host.address} df -h`,
+    hint: `Is its disk full? ${loginTo(site)} df -h`,
   });
 }
