@@ -3,7 +3,7 @@ import type { DeployError } from '../errors.js';
 import type { Course } from '../rollout/courses.js';
 import { isInHand } from '../rollout/courses.js';
 import type { DeployResult, DropletOutcome, Evidence, ReleaseInfo, StatusRow } from '../rollout/model.js';
-import type { DropletState, RolloutState } from '../rollout/planner.js';
+import { type DropletState, isDeployed, type RolloutState } from '../rollout/planner.js';
 import type { ReleaseRecord } from './release.js';
 import type { Site } from './site.js';
 
@@ -29,7 +29,7 @@ export function rowsOf(state: RolloutState, sites: readonly Site[], release: Rel
 }
 
 function releaseOn(site: Site, droplet: DropletState | undefined, release: ReleaseRecord): string {
-  if (droplet?.course === 'done') return release.id;
+  if (droplet !== undefined && isDeployed(droplet)) return release.id;
   return site.survey.current ?? '';
 }
 
@@ -48,6 +48,7 @@ const OUTCOMES: Record<Course, DropletOutcome> = {
 
 function outcomeOf(droplet: DropletState): DropletOutcome {
   if (droplet.course === 'done' && !droplet.touched) return 'up to date';
+  if (isDeployed(droplet)) return 'deployed';
   return OUTCOMES[droplet.course];
 }
 
@@ -73,27 +74,41 @@ export function conclude(ended: Ended): DeployResult {
     return { ...base, outcome: 'succeeded', summary: fleetSentence(state) };
   }
   const interrupted = state.interrupted && ended.error === undefined;
-  const stranded = state.droplets.filter(isStranded);
   const error = ended.error?.info() ?? stuckInfo(state);
   return {
     ...base,
     outcome: interrupted ? 'interrupted' : 'failed',
-    summary: fleetSentence(state),
+    summary: [fleetSentence(state), ...leftDeployed(state, rows)].join(' '),
     // Once droplets were changed it is a failed deploy, whoever has to mend what.
     ...(!interrupted && error && { error: { ...error, source: error.source === 'user' ? 'world' : error.source } }),
     ...(ended.evidence.length > 0 && { evidence: ended.evidence }),
-    ...nextCommand(stranded.length > 0, interrupted, environment, release),
+    ...nextCommand(state, interrupted, environment, release),
   };
+}
+
+/** `revert-fleet`: those that were to be taken back, and still run the release. */
+function notTakenBack(state: RolloutState): DropletState[] {
+  return state.revertingFleet ? state.droplets.filter((droplet) => isDeployed(droplet) && droplet.touched) : [];
+}
+
+function leftDeployed(state: RolloutState, rows: readonly StatusRow[]): string[] {
+  const ids = new Set(notTakenBack(state).map((droplet) => droplet.id));
+  const names = rows.filter((row) => ids.has(row.id)).map((row) => row.name);
+  if (names.length === 0) return [];
+  return [`${names.join(', ')} still ${names.length === 1 ? 'runs' : 'run'} the release that failed.`];
 }
 
 /** A release that failed has to be mended first: then there is no command to name. */
 function nextCommand(
-  stranded: boolean,
+  state: RolloutState,
   interrupted: boolean,
   environment: string,
   release: ReleaseInfo,
 ): { next?: string } {
-  if (stranded) return { next: `do-deploy heal ${environment}` };
+  // Not heal: what some droplet runs, verified, it would bring to all.
+  if (notTakenBack(state).some((droplet) => droplet.previous !== undefined))
+    return { next: `do-deploy rollback ${environment}` };
+  if (state.droplets.some(isStranded)) return { next: `do-deploy heal ${environment}` };
   return interrupted ? { next: `do-deploy ${environment} ${release.imageTag}` } : {};
 }
 

@@ -246,7 +246,7 @@ export function record(state: RolloutState, occurrence: Occurrence): RolloutStat
       // Without a look no droplet may leave; what is in hand was finished before.
       return { ...state, looking: false, halted: { code: occurrence.code } };
     case 'done':
-      return update(state, [occurrence.droplet], afterStep);
+      return takeBackTheDone(update(state, [occurrence.droplet], afterStep));
     case 'failed':
       return afterFailure(state, occurrence.droplet, occurrence.failure);
     case 'interrupted':
@@ -303,9 +303,7 @@ function afterFailure(state: RolloutState, id: number, failure: Failure): Rollou
   });
   if (failure.step === 'evidence') return failed;
   const stopping = turnBackUntouched(failed);
-  const first = !state.droplets.some((droplet) => droplet.failure);
-  const fleet = state.policy.onFailure === 'revert-fleet' && failure.blame === 'release' && first && !state.interrupted;
-  return fleet ? takeBackTheDone(stopping) : stopping;
+  return takeBackTheDone(condemns(state, id, failure) ? startReverting(stopping) : stopping);
 }
 
 /** Droplets in hand whose containers are as they were go back as they are; the others go on to their end. */
@@ -314,16 +312,35 @@ function turnBackUntouched(state: RolloutState): RolloutState {
   return update(state, ids, (droplet) => startCourse(state, droplet, untouchedEnd(droplet)));
 }
 
-/** `revert-fleet`: what this run has deployed is queued to go back, in batches under the same floor. */
+/** The release has failed where it was to be deployed, whatever else has failed before. */
+function condemns(state: RolloutState, id: number, failure: Failure): boolean {
+  if (state.policy.onFailure !== 'revert-fleet' || failure.blame !== 'release' || state.interrupted) return false;
+  return state.droplets.some((droplet) => droplet.id === id && droplet.course === 'forward' && droplet.touched);
+}
+
+/** `revert-fleet`: no other droplet is begun, but those that have the release go back. */
+function startReverting(state: RolloutState): RolloutState {
+  if (state.revertingFleet) return state;
+  const ids = state.droplets.filter((droplet) => droplet.course === 'waiting').map((droplet) => droplet.id);
+  const kept = update(state, ids, (droplet) => ({ ...droplet, course: 'kept' }));
+  return { ...kept, revertingFleet: true, looked: false };
+}
+
+/**
+ * While the fleet is reverted, what this run has deployed is queued to go back, in batches under the same floor; also
+ * those that come to the end of their course only now.
+ */
 function takeBackTheDone(state: RolloutState): RolloutState {
-  const droplets = state.droplets.map((droplet): DropletState => {
-    if (droplet.course === 'waiting') return { ...droplet, course: 'kept' };
-    if (droplet.course === 'done' && droplet.touched && droplet.previous !== undefined) {
-      return { ...droplet, course: 'waiting' };
-    }
-    return droplet;
-  });
-  return { ...state, droplets, revertingFleet: true, looked: false };
+  if (!state.revertingFleet) return state;
+  const ids = state.droplets
+    .filter((d) => d.course === 'done' && d.touched && d.previous !== undefined)
+    .map((d) => d.id);
+  return update(state, ids, (droplet) => ({ ...droplet, course: 'waiting' }));
+}
+
+/** It runs the release, and has not been taken back where it was to be. */
+export function isDeployed(droplet: DropletState): boolean {
+  return droplet.course === 'done' || (droplet.course === 'waiting' && droplet.touched);
 }
 
 function startCourse(state: RolloutState, droplet: DropletState, course: Course): DropletState {

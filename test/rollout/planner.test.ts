@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { isDeployed } from '../../src/rollout/planner.js';
 import { accident, aStarter, fleetOf, once, released, walk } from './walk.js';
 
 const courses = ({ state }: ReturnType<typeof walk>) => state.droplets.map((droplet) => droplet.course);
@@ -191,6 +192,42 @@ describe('when a droplet fails', () => {
     const walked = walk({ onFailure: 'revert-fleet' }, fleetOf(4), once('3 health', { fail: released('health') }));
     expect(courses(walked)).toEqual(['reverted', 'reverted', 'reverted', 'kept']);
     expect(walked.fewest).toBe(3);
+  });
+
+  describe('under "revert-fleet", in the middle of a batch', () => {
+    const twoByTwo = { batch: [2], onFailure: 'revert-fleet' as const };
+
+    it('those of its batch that come to their end later go back, too', () => {
+      const walked = walk(twoByTwo, fleetOf(6), once('3 health', { fail: released('health') }));
+      expect(courses(walked)).toEqual(['reverted', 'reverted', 'reverted', 'reverted', 'kept', 'kept']);
+      expect(walked.fewest).toBe(4);
+    });
+
+    it('the release is taken back also when something else failed before', () => {
+      const walked = walk(twoByTwo, fleetOf(6), (action) => {
+        if (action.kind !== 'step' || action.step !== 'health' || action.towards !== 'new') return undefined;
+        if (action.droplet === 3) return { fail: accident('health') };
+        return action.droplet === 4 ? { fail: released('health') } : undefined;
+      });
+      expect(courses(walked)).toEqual(['reverted', 'reverted', 'given-up', 'reverted', 'kept', 'kept']);
+    });
+
+    it('a droplet that fails on its way back as it was says nothing of the release', () => {
+      const walked = walk(twoByTwo, fleetOf(4), (action) => {
+        if (action.kind !== 'step' || action.droplet !== 3) return undefined;
+        if (action.step === 'drain') return { fail: accident('drain') };
+        return action.towards === 'same' && action.step === 'health' ? { fail: released('health') } : undefined;
+      });
+      expect(courses(walked)).toEqual(['done', 'done', 'given-up', 'returned']);
+    });
+
+    it('an interruption leaves those that are not on their way back as they are: deployed', () => {
+      const failing = once('3 health', { fail: released('health') });
+      const interrupting = once('1 record previous', { interrupt: true as const });
+      const walked = walk({ ...twoByTwo, batch: [1] }, fleetOf(4), (action) => failing(action) ?? interrupting(action));
+      expect(courses(walked)).toEqual(['reverted', 'waiting', 'reverted', 'kept']);
+      expect(walked.state.droplets.map(isDeployed)).toEqual([false, true, false, false]);
+    });
   });
 
   it('evidence that cannot be had changes nothing', () => {

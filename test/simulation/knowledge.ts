@@ -28,4 +28,12 @@ export class Knowledge {
   batch: BatchKnowledge | undefined;
   /** Droplets that it has connections to: its fleet. */
   readonly fleet = new Set<number>();
+  /** Droplets whose containers it has changed. */
+  readonly touched = new Set<number>();
+  /** The release that each droplet's step is about, by its name. */
+  readonly towards = new Map<string, string | undefined>();
+  /** The release has failed where it was to be deployed, before any interruption. */
+  condemned = false;
+  /** It came to its finish: nothing has halted it. */
+  finishing = false;
 }

@@ -12,6 +12,8 @@
  *  g  The ledger names every droplet that is out or half-done; each run ends once, in time, without its lease.
  *  h  No secret is in an event, an error, an argument or a script.
  *  i  No command removes volumes or prunes what is not do-deploy's own.
+ *  j  Under revert-fleet a release that failed is taken back wherever the run has brought it. What stays is recorded as
+ *     out, or told as deployed by a run that had to stop before.
  */
 import type { RemoteCommand } from '../../src/ports.js';
 import type { DeployEvent } from '../../src/rollout/model.js';
@@ -36,6 +38,11 @@ const DESTRUCTIVE =
 
 /** Commands that change what a droplet runs, or what do-deploy knows of it. */
 const CHANGES = new Set(['switch', 'confirm', 'mark-out', 'clear-mark', 'finish']);
+
+/** What only the release can be blamed for. */
+const RELEASE_FAULTS = new Set(['start-failed', 'unhealthy', 'health-timeout', 'probe-failed']);
+
+type Told<Type extends DeployEvent['type']> = Extract<DeployEvent, { type: Type }>;
 
 export class Monitor {
   readonly violations: Violation[] = [];
@@ -161,6 +168,7 @@ export class Monitor {
     const { seen, plane } = droplet;
     seen.changed = world.next();
     seen.changedBy = deployer.name;
+    deployer.knowledge.touched.add(droplet.id);
     if (world.balancer === undefined) return;
     if (!droplet.tags.has(world.ledgerTag())) this.violation('g', `${droplet.name} changes and is not in the ledger`);
     if (world.isMember(droplet) && !droplet.disturbed) {
@@ -230,9 +238,21 @@ export class Monitor {
   reported(deployer: Deployer, event: DeployEvent): void {
     if (hasSecret(JSON.stringify(event))) this.violation('h', `the event ${event.type} shows a secret`);
     if (event.type === 'batch-started') this.#batchStarts(deployer, event.batch, event.droplets.length);
-    if (event.type === 'step-started') this.tally(`step: ${event.step}`);
-    if (event.type === 'step-failed') this.tally(`failed: ${event.step} ${event.error.code}`);
+    if (event.type === 'phase-started' && event.phase === 'finish') deployer.knowledge.finishing = true;
+    if (event.type === 'step-started') this.#stepStarts(deployer, event);
+    if (event.type === 'step-failed') this.#stepFails(deployer, event);
     if (event.type === 'rollout-finished') deployer.finished.push(event.result);
+  }
+
+  #stepStarts({ knowledge }: Deployer, { droplet, step, release }: Told<'step-started'>): void {
+    this.tally(`step: ${step}`);
+    knowledge.towards.set(droplet, release);
+  }
+
+  #stepFails({ knowledge, interrupted, plan }: Deployer, { droplet, step, error }: Told<'step-failed'>): void {
+    this.tally(`failed: ${step} ${error.code}`);
+    if (interrupted.signal.aborted || !RELEASE_FAULTS.has(error.code)) return;
+    if (knowledge.towards.get(droplet)?.endsWith(`-${plan.tag}`)) knowledge.condemned = true;
   }
 
   #batchStarts(deployer: Deployer, batch: number, size: number): void {

@@ -143,6 +143,22 @@ export const MUTATIONS: Mutation[] = [
     seeds: [626, 403],
   },
   {
+    name: 'revert-fleet takes nothing back',
+    file: 'src/rollout/planner.ts',
+    text: '  return takeBackTheDone(condemns(state, id, failure) ? startReverting(stopping) : stopping);',
+    instead: '  return stopping;',
+    breaks: ['j'],
+    seeds: [492, 1007, 2009, 3215],
+  },
+  {
+    name: 'revert-fleet forgets those in the same batch',
+    file: 'src/rollout/planner.ts',
+    text: 'return takeBackTheDone(update(state, [occurrence.droplet], afterStep));',
+    instead: 'return update(state, [occurrence.droplet], afterStep);',
+    breaks: ['j'],
+    seeds: [492, 4651, 12455, 13067],
+  },
+  {
     name: 'an error that leaves the outcome open is taken for success',
     file: 'src/targets/settle-change.ts',
     text: '      if (await showsBeforeLong(change, clock)) return;',

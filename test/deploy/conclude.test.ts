@@ -1,0 +1,41 @@
+/** What a rollout is said to have come to. */
+import { describe, expect, it } from 'vitest';
+import { conclude, rowsOf } from '../../src/deploy/conclude.js';
+import type { ReleaseRecord } from '../../src/deploy/release.js';
+import type { Site } from '../../src/deploy/site.js';
+import type { RolloutState } from '../../src/rollout/planner.js';
+import { fleetOf, once, released, walk } from '../rollout/walk.js';
+
+const RELEASE = { id: 'new', imageTag: 'v2' };
+
+function aSite(id: number, survey: Partial<Site['survey']> = {}): Site {
+  const host = { name: `web-${id}`, address: `10.0.0.${id}` };
+  return { droplet: { id, name: host.name }, host, survey: { current: 'old', ...survey } } as unknown as Site;
+}
+
+function ended(state: RolloutState, sites = state.droplets.map(({ id }) => aSite(id))) {
+  const rows = rowsOf(state, sites, RELEASE as ReleaseRecord);
+  return conclude({ state, rows, release: RELEASE, environment: 'production', durationMs: 1, evidence: [] });
+}
+
+describe('a fleet that was to be taken back', () => {
+  const failing = once('3 health', { fail: released('health') });
+  const interrupting = once('1 record previous', { interrupt: true as const });
+  const { state } = walk(
+    { onFailure: 'revert-fleet' },
+    fleetOf(4),
+    (action) => failing(action) ?? interrupting(action),
+  );
+
+  it('says who still runs the release when it had to stop before', () => {
+    const { rows, summary, next } = ended(state);
+    expect(rows.map(({ outcome, release }) => `${outcome} ${release}`)).toEqual([
+      'reverted old',
+      'deployed new',
+      'reverted old',
+      'not deployed old',
+    ]);
+    expect(summary).toBe('All 4 droplets are in rotation. web-2 still runs the release that failed.');
+    expect(next).toBe('do-deploy rollback production');
+  });
+});
