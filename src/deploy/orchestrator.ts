@@ -211,7 +211,8 @@ class Orchestrator {
   async #look(): Promise<Occurrence> {
     await this.#endListening();
     try {
-      return { kind: 'looked', droplets: await lookAtWorld(this.#run, [...this.#sites.values()]) };
+      const droplets = await lookAtWorld(this.#run, [...this.#sites.values()], this.#options.interrupted);
+      return { kind: 'looked', droplets };
     } catch (error) {
       return { kind: 'look-failed', code: this.#keep(error).code };
     }

@@ -13,6 +13,8 @@ export interface BatchKnowledge {
   left: Set<number>;
   /** Those that served in truth at its look or at the beginning of the batch. */
   trulyServing: Set<number>;
+  /** Those that do not, and it could not know. */
+  excused: Set<number>;
 }
 
 export class Knowledge {
@@ -23,6 +25,8 @@ export class Knowledge {
    * did so in truth when it was asked, whatever became of it while the answer was on its way.
    */
   readonly probes = new Map<number, { passed: boolean | undefined; served: boolean; at: number }>();
+  /** When it last saw each droplet fail the check, in ms. */
+  readonly failedChecks = new Map<number, number>();
   /** Its last change of anything. */
   lastChange = 0;
   batch: BatchKnowledge | undefined;

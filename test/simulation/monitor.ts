@@ -130,18 +130,12 @@ export class Monitor {
       if (mayServe && others.length < floor) {
         this.violation('a', `${droplet.name} leaves: ${others.length} others serve, the floor is ${floor}`);
       }
-      // One that somebody else has put behind the balancer just now looks as if it served; so does one that was ill,
-      // and is well again before the next look.
-      const remain = [...world.droplets.values()].some(
-        (other) =>
-          other.id !== droplet.id &&
-          (this.serves(other) ||
-            ((other.joined || other.disturbed) && world.isMember(other) && world.answers(other, world.time)) ||
-            (batch.trulyServing.has(other.id) && !batch.left.has(other.id))),
-      );
-      // One that the batch itself has brought in may go again: that leaves things as they were.
-      if (batch.trulyServing.has(droplet.id) && this.serves(droplet) && !remain)
-        this.violation('a', `${droplet.name} leaves, and nobody serves`);
+      const stand = [...batch.trulyServing, ...batch.excused].filter((id) => id !== droplet.id && !batch.left.has(id));
+      // One that does not serve lowers nothing; nor does one that the batch itself has brought in and takes out again.
+      const lowers = batch.trulyServing.has(droplet.id) && this.serves(droplet);
+      if (lowers && new Set(stand).size < floor) {
+        this.violation('a', `${droplet.name} leaves: in truth ${stand.length} others serve, the floor is ${floor}`);
+      }
     }
     batch.left.add(droplet.id);
   }
@@ -151,6 +145,13 @@ export class Monitor {
     const world = this.#world;
     advance(world, droplet, world.time);
     return droplet.plane.up && world.isMember(droplet) && world.answers(droplet, world.time);
+  }
+
+  /** Nobody can see what others have done, nor an illness that came and went between two looks: that is promised of no run. */
+  #isKnownToBeSick({ knowledge }: Deployer, droplet: Droplet): boolean {
+    if (!droplet.disturbed) return true;
+    const failed = knowledge.failedChecks.get(droplet.id) ?? 0;
+    return droplet.containers.some((container) => failed >= container.illFrom);
   }
 
   #rejoins(droplet: Droplet): void {
@@ -264,6 +265,7 @@ export class Monitor {
     const serving = new Set<number>();
     const unasked = new Set<number>();
     const trulyServing = new Set<number>();
+    const excused = new Set<number>();
     for (const id of deployer.knowledge.fleet) {
       const probe = probes.get(id);
       const fresh = members !== undefined && members.at > lastChange && probe !== undefined && probe.at > lastChange;
@@ -271,6 +273,7 @@ export class Monitor {
       if (fresh && members.ids.has(id) && probe.passed === undefined) unasked.add(id);
       const droplet = world.droplets.get(id);
       if (droplet && (this.serves(droplet) || (fresh && probe.served))) trulyServing.add(id);
+      else if (droplet && serving.has(id) && !this.#isKnownToBeSick(deployer, droplet)) excused.add(id);
     }
     // Whoever is neither behind the balancer nor in the ledger has been taken out of the fleet by somebody else.
     const fleet = [...deployer.knowledge.fleet].filter((id) => {
@@ -280,7 +283,7 @@ export class Monitor {
     if (size > Math.max(1, sizeFor(world.story, fleet, batch))) {
       this.violation('a', `batch ${batch} has ${size} droplets of ${fleet}`);
     }
-    deployer.knowledge.batch = { batch, fleet, serving, unasked, left: new Set(), trulyServing };
+    deployer.knowledge.batch = { batch, fleet, serving, unasked, left: new Set(), trulyServing, excused };
     if (world.balancer && (members === undefined || members.at < lastChange)) {
       this.violation('a', `batch ${batch} begins without a look at the world`);
     }

@@ -55,6 +55,14 @@ export const MUTATIONS: Mutation[] = [
     seeds: [3, 4],
   },
   {
+    name: 'the look never waits',
+    file: 'src/deploy/world.ts',
+    text: '  const young = (site: Site) => youngFor(run, site, wellness.get(site), members.get(site.droplet.id));',
+    instead: '  const young = (_: Site) => 0;',
+    breaks: ['a'],
+    seeds: [26135, 196977],
+  },
+  {
     name: 'an interruption is not heeded',
     file: 'src/rollout/planner.ts',
     text: 'if (state.stuck || state.interrupted) return false;',
