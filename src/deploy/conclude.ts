@@ -30,7 +30,9 @@ export function rowsOf(state: RolloutState, sites: readonly Site[], release: Rel
 
 function releaseOn(site: Site, droplet: DropletState | undefined, release: ReleaseRecord): string {
   if (droplet !== undefined && isDeployed(droplet)) return release.id;
-  return site.survey.current ?? '';
+  const { state, current } = site.survey;
+  // In the middle of a change `current` still names the release before.
+  return (state?.phase === 'switching' ? state.release : current) ?? '';
 }
 
 const OUTCOMES: Record<Course, DropletOutcome> = {

@@ -89,13 +89,14 @@ export function startRollout(
   previous: ReadonlyMap<number, ReleaseRecord>,
   exempt: ReadonlySet<number> = new Set(),
 ): RolloutState {
-  const starters = seen.map(({ id, rotation, healthy, inLedger }): Starter => {
+  const starters = seen.map(({ id, rotation, healthy, inLedger, halfDone }): Starter => {
     const back = previous.get(id);
     return {
       id,
       rotation,
       healthy,
       inLedger,
+      ...(inLedger && halfDone && { halfDone }),
       upToDate: upToDate.has(id),
       ...(back !== undefined && { previous: back.id }),
       ...(exempt.has(id) && { exempt: true }),

@@ -54,6 +54,7 @@ export async function lookAtWorld(run: Run, sites: readonly Site[], signal?: Abo
       id: site.droplet.id,
       rotation: member?.rotation ?? ('unknown' as const),
       inLedger: member?.inLedger ?? false,
+      halfDone: site.survey.state?.phase === 'switching',
       gone: member === undefined,
       healthy: well === true,
       unasked: well === undefined,

@@ -35,6 +35,8 @@ export interface Situation {
   touched: boolean;
   /** It was out when its turn came: left there by an earlier run, with whatever that run had made of it. */
   foundOut: boolean;
+  /** An earlier run has recorded it and left it in the middle of a change. */
+  halfDone?: boolean;
   examined: boolean;
   /** As far as the last look, or the last step, told. */
   healthy: boolean;
@@ -99,7 +101,7 @@ export function endOf(course: Course): Course {
 
 /** Where a droplet goes that this run has not touched: where it was found. What nobody has verified is not put back. */
 export function untouchedEnd(droplet: Situation): Course {
-  return droplet.foundOut ? 'abandon' : 'return';
+  return droplet.foundOut || droplet.halfDone ? 'abandon' : 'return';
 }
 
 /** Where a failed step sends a droplet. */

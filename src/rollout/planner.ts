@@ -43,6 +43,8 @@ export interface Starter {
   healthy: boolean;
   /** Recorded as out by an earlier run. */
   inLedger: boolean;
+  /** An earlier run has recorded it, and left it in the middle of a change: nobody has verified what it runs. */
+  halfDone?: boolean;
   /** It already runs the release, verified. */
   upToDate: boolean;
   /** The release to go back to; absent on a first deploy. */
@@ -108,6 +110,8 @@ export interface Seen {
   /** It could not be asked how it is: it does not count as serving, and may serve all the same. */
   unasked?: boolean;
   inLedger: boolean;
+  /** Its containers have begun to change, and nobody has verified what they are. */
+  halfDone?: boolean;
   gone: boolean;
 }
 

@@ -39,3 +39,15 @@ describe('a fleet that was to be taken back', () => {
     expect(next).toBe('do-deploy rollback production');
   });
 });
+
+it('of a droplet that an earlier run left half-done the release is told that it was brought to', () => {
+  const starters = fleetOf(2).map((starter) => ({ ...starter, inLedger: true, halfDone: starter.id === 1 }));
+  const { state } = walk({}, starters, once('1 drain', { interrupt: true as const }));
+  const halfDone = { release: 'between', phase: 'switching' as const, run: 'one', since: '' };
+  const { rows, next } = ended(state, [aSite(1, { state: halfDone }), aSite(2)]);
+  expect(rows.map(({ outcome, release }) => `${outcome} ${release}`)).toEqual([
+    'deploy failed between',
+    'not deployed old',
+  ]);
+  expect(next).toBe('do-deploy heal production');
+});

@@ -55,7 +55,7 @@ function aWorld(told: Told[]) {
     };
     const probe = async () => ({ passed: passes(), detail: '', ms: 3 });
     const site = { droplet: { id }, host: { name: `web-${id}` }, connection: { run, probe } };
-    return { ...site, services: [], containers: [] } as unknown as Site;
+    return { ...site, services: [], containers: [], survey: {} } as unknown as Site;
   }
 }
 

@@ -254,6 +254,13 @@ describe('when a droplet fails', () => {
 });
 
 describe('an interruption', () => {
+  it('leaves in the ledger what an earlier run left half-done, also where that is in rotation', () => {
+    const halfDone = aStarter(1, { inLedger: true, halfDone: true });
+    const walked = walk({}, [halfDone, aStarter(2), aStarter(3)], once('1 drain', { interrupt: true as const }));
+    expect(walked.log.at(-1)).toBe('1 drain');
+    expect(walked.state.droplets[0]).toMatchObject({ course: 'given-up', rotation: 'out', inLedger: true });
+  });
+
   it('puts an untouched droplet back and starts no other', () => {
     const walked = walk({}, fleetOf(3), once('1 drain', { interrupt: true as const }));
     expect(courses(walked)).toEqual(['returned', 'waiting', 'waiting']);

@@ -2,6 +2,7 @@
 import type { DeployResult, StatusRow } from '../../src/rollout/model.js';
 import type { Deployer } from './deployer.js';
 import { floorFor } from './floor.js';
+import type { Monitor } from './monitor.js';
 import type { Droplet, World } from './world.js';
 
 /** Right after a run has ended by itself. */
@@ -85,7 +86,10 @@ function judgeRow(world: World, deployer: Deployer, row: StatusRow, release: str
   if (good && row.outcome !== 'deployed' && row.outcome !== 'up to date' && row.outcome !== 'not deployed') {
     monitor.violation('d', `a good end, and ${row.name} is ${row.outcome}`);
   }
-  if (!isDone && !good) return;
+  if (!isDone && !good) {
+    judgeUntouched(monitor, deployer, droplet, row);
+    return;
+  }
   const where = `${row.name} is said to be ${row.outcome}`;
   const expected = row.outcome === 'reverted' ? row.release : release;
   if (droplet.disk.current !== expected)
@@ -96,6 +100,16 @@ function judgeRow(world: World, deployer: Deployer, row: StatusRow, release: str
   if (balancer === undefined) return;
   if (!world.isMember(droplet)) monitor.violation('d', `${where}, and is out of rotation`);
   if (droplet.tags.has(world.ledgerTag())) monitor.violation('d', `${where}, and is in the ledger`);
+}
+
+/** What this run has not changed runs what is said of it. */
+function judgeUntouched(monitor: Monitor, { knowledge }: Deployer, droplet: Droplet, row: StatusRow): void {
+  const { state } = droplet.disk;
+  // Before it was surveyed nothing is said of it.
+  if (knowledge.switched.has(droplet.name) || row.release === '' || state === undefined) return;
+  const { release } = JSON.parse(state) as { release: string };
+  if (row.release === release) return;
+  monitor.violation('d', `${row.name} is said to run ${row.release}, and its state is ${phaseOf(droplet)}`);
 }
 
 /** What was true when this run was done with it may be another run's business by now, or somebody's outside. */

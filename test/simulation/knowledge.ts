@@ -34,6 +34,8 @@ export class Knowledge {
   readonly fleet = new Set<number>();
   /** Droplets whose containers it has changed. */
   readonly touched = new Set<number>();
+  /** Those that it began to switch, by name: whether it came to a change it may not know. */
+  readonly switched = new Set<string>();
   /** The release that each droplet's step is about, by its name. */
   readonly towards = new Map<string, string | undefined>();
   /** The release has failed where it was to be deployed, before any interruption. */

@@ -206,7 +206,7 @@ export class Monitor {
     if (!world.isMember(droplet) && !droplet.disturbed) {
       this.violation('g', `${droplet.name} is out and is taken from the ledger`);
     }
-    if (disk.state !== undefined && JSON.parse(disk.state).phase !== 'verified' && seen.changedBy === deployer.name) {
+    if (disk.state !== undefined && JSON.parse(disk.state).phase !== 'verified' && !droplet.disturbed) {
       this.violation('g', `${droplet.name} is half-done and is taken from the ledger`);
     }
     // Where nothing listened nobody could hear the balancer let go: its first checks afterwards may be its last before.
@@ -248,6 +248,7 @@ export class Monitor {
   #stepStarts({ knowledge }: Deployer, { droplet, step, release }: Told<'step-started'>): void {
     this.tally(`step: ${step}`);
     knowledge.towards.set(droplet, release);
+    if (step === 'switch') knowledge.switched.add(droplet);
   }
 
   #stepFails({ knowledge, interrupted, plan }: Deployer, { droplet, step, error }: Told<'step-failed'>): void {

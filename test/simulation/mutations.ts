@@ -135,6 +135,22 @@ export const MUTATIONS: Mutation[] = [
     seeds: [3, 7],
   },
   {
+    name: 'untouched ones always return',
+    file: 'src/rollout/courses.ts',
+    text: "return droplet.foundOut || droplet.halfDone ? 'abandon' : 'return';",
+    instead: "return 'return';",
+    breaks: ['g'],
+    seeds: [1666, 57404, 67370],
+  },
+  {
+    name: 'what was half-done returns',
+    file: 'src/rollout/courses.ts',
+    text: "return droplet.foundOut || droplet.halfDone ? 'abandon' : 'return';",
+    instead: "return droplet.foundOut ? 'abandon' : 'return';",
+    breaks: ['g'],
+    seeds: [57404, 67370, 71261, 74779],
+  },
+  {
     name: 'going back goes to the new release',
     file: 'src/deploy/orchestrator.ts',
     text: "action.towards === 'previous' ? previous.get(action.droplet)",
