@@ -40,6 +40,7 @@ const OUTCOMES: Record<Course, DropletOutcome> = {
   kept: 'not deployed',
   returned: 'not deployed',
   forward: 'in progress',
+  confirm: 'in progress',
   return: 'in progress',
   back: 'in progress',
   abandon: 'in progress',
@@ -134,14 +135,19 @@ function stuckInfo(state: RolloutState): DeployResult['error'] {
 
 /** "All 3 droplets are in rotation." */
 function fleetSentence(state: RolloutState): string {
-  const total = state.droplets.filter((droplet) => !droplet.gone).length;
-  const stranded = state.droplets.filter(isStranded).length;
+  const left = state.droplets.filter((droplet) => !droplet.gone);
+  const total = left.length;
+  const out = left.filter(({ rotation }) => rotation === 'out' || rotation === 'unknown').length;
+  const recorded = left.filter(({ rotation, inLedger }) => rotation === 'in' && inLedger).length;
   const all = total === 1 ? 'The droplet' : `All ${total} droplets`;
   if (!state.policy.balanced)
     return state.droplets.every((d) => d.healthy)
       ? `${all} run${total === 1 ? 's' : ''}.`
       : `${all} may not be healthy.`;
-  if (stranded === 0) return `${all} ${total === 1 ? 'is' : 'are'} in rotation.`;
-  const left = stranded === 1 ? '1 droplet is' : `${stranded} droplets are`;
-  return `${left} out of rotation and recorded as such; ${total - stranded} of ${total} ${total - stranded === 1 ? 'is' : 'are'} in rotation.`;
+  const still =
+    recorded === 0 ? '' : total === 1 ? ', and still recorded as out' : `, ${recorded} of them still recorded as out`;
+  if (out === 0) return `${all} ${total === 1 ? 'is' : 'are'} in rotation${still}.`;
+  const outside = out === 1 ? '1 droplet is' : `${out} droplets are`;
+  const inside = `${total - out} of ${total} ${total - out === 1 ? 'is' : 'are'}`;
+  return `${outside} out of rotation and recorded as such; ${inside} in rotation${still}.`;
 }

@@ -6,7 +6,8 @@
  * The rules, in the order in which they matter:
  *  1. A droplet leaves only if afterwards the floor of serving droplets still stands, by a look taken just before.
  *  2. A droplet in rotation and healthy serves; anything unknown does not, and may leave only as if it did.
- *  3. Droplets that do not serve go first: they raise the capacity before others lower it.
+ *  3. Droplets that do not serve go first: they raise the capacity before others lower it. So do those that serve on
+ *     the release and are only still recorded as out: they need not leave.
  *  4. Every droplet in hand walks its course step by step; a failure, an interruption or a lost lease changes courses
  *     (see courses.ts), and then no further batch starts.
  */
@@ -138,6 +139,11 @@ function mayServe(droplet: DropletState): boolean {
   return isServingPlace(droplet.rotation) && droplet.unasked;
 }
 
+/** An earlier run died when all but its last word was done: the droplet need not leave, so nobody's capacity is needed. */
+function isOnlyRecorded(droplet: DropletState): boolean {
+  return droplet.inLedger && droplet.upToDate && !droplet.touched && isServing(droplet);
+}
+
 /** What to start now; empty with nothing running means that the rollout is over. */
 export function decide(state: RolloutState): Action[] {
   if (state.halted) return [];
@@ -161,10 +167,14 @@ function mayStartBatch(state: RolloutState): boolean {
   return state.revertingFleet || !state.droplets.some((droplet) => droplet.failure);
 }
 
-/** Droplets still to be rolled, those that do not serve first. */
+/** Droplets still to be rolled, those first that lower no capacity. */
 function waiting(state: RolloutState): DropletState[] {
   const droplets = state.droplets.filter((droplet) => droplet.course === 'waiting');
-  return [...droplets.filter((droplet) => !isServing(droplet)), ...droplets.filter(isServing)];
+  return [...droplets.filter((droplet) => !lowersCapacity(droplet)), ...droplets.filter(lowersCapacity)];
+}
+
+function lowersCapacity(droplet: DropletState): boolean {
+  return isServing(droplet) && !isOnlyRecorded(droplet);
 }
 
 /** Who will most likely go next, as soon as all in hand have but to settle. A guess to prepare for, and no decision. */
@@ -184,7 +194,7 @@ function nextBatch(state: RolloutState): number[] {
   const chosen: number[] = [];
   for (const droplet of waiting(state)) {
     if (chosen.length === size) break;
-    if (isServing(droplet)) {
+    if (lowersCapacity(droplet)) {
       if (spare <= 0) break;
       spare -= 1;
     } else if (mayServe(droplet) && spare < 0) continue;
@@ -223,7 +233,7 @@ export function begin(state: RolloutState, action: Action): RolloutState {
           startCourse(
             state,
             { ...droplet, foundOut: !isServingPlace(droplet.rotation) },
-            state.revertingFleet ? 'back' : 'forward',
+            state.revertingFleet ? 'back' : isOnlyRecorded(droplet) ? 'confirm' : 'forward',
           ),
         ),
         batch: state.batch + 1,

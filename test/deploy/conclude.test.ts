@@ -4,7 +4,7 @@ import { conclude, rowsOf } from '../../src/deploy/conclude.js';
 import type { ReleaseRecord } from '../../src/deploy/release.js';
 import type { Site } from '../../src/deploy/site.js';
 import type { RolloutState } from '../../src/rollout/planner.js';
-import { fleetOf, once, released, walk } from '../rollout/walk.js';
+import { aStarter, fleetOf, once, released, walk } from '../rollout/walk.js';
 
 const RELEASE = { id: 'new', imageTag: 'v2' };
 
@@ -50,4 +50,19 @@ it('of a droplet that an earlier run left half-done the release is told that it 
     'not deployed old',
   ]);
   expect(next).toBe('do-deploy heal production');
+});
+
+describe('the fleet', () => {
+  const recorded = { upToDate: true, inLedger: true };
+  const failing = () => once('1 settle', { fail: released('settle') });
+
+  it('a droplet in rotation that is still recorded as out is not said to be out', () => {
+    const alone = walk({}, [aStarter(1, recorded)], failing());
+    expect(ended(alone.state).summary).toBe('The droplet is in rotation, and still recorded as out.');
+    const one = walk({}, [aStarter(1, recorded), aStarter(2)], failing());
+    expect(ended(one.state)).toMatchObject({
+      summary: 'All 2 droplets are in rotation, 1 of them still recorded as out.',
+      next: 'do-deploy heal production',
+    });
+  });
 });

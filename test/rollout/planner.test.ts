@@ -51,6 +51,23 @@ describe('on the happy path', () => {
     expect(log).toContain('1 clear');
   });
 
+  it('what runs it in rotation and is only still recorded is confirmed without leaving, first of all', () => {
+    const recorded = aStarter(2, { upToDate: true, inLedger: true });
+    const alone = walk({}, [{ ...recorded, id: 1 }]);
+    expect(alone.log).toEqual(['look', 'batch 1', '1 settle', '1 clear']);
+    expect(alone.state.droplets[0]).toMatchObject({ course: 'done', touched: false, inLedger: false });
+    const { log, fewest } = walk({}, [aStarter(1), recorded, aStarter(3)]);
+    expect(log.slice(0, 4)).toEqual(['look', 'batch 2', '2 settle', '2 clear']);
+    expect(fewest).toBe(2);
+  });
+
+  it('what turns out not to be well then stays where it is, recorded', () => {
+    const recorded = aStarter(1, { upToDate: true, inLedger: true });
+    const walked = walk({}, [recorded, aStarter(2)], once('1 settle', { fail: released('settle') }));
+    expect(walked.log.at(-1)).toBe('1 settle');
+    expect(walked.state.droplets[0]).toMatchObject({ course: 'given-up', rotation: 'in', inLedger: true });
+  });
+
   it('a target without a balancer has nothing to leave', () => {
     const { log } = walk({ balanced: false }, [aStarter(1, { rotation: 'none' })]);
     expect(log).toEqual(['look', 'batch 1', '1 switch', '1 health', '1 settle', '1 clear']);

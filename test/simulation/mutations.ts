@@ -151,6 +151,14 @@ export const MUTATIONS: Mutation[] = [
     seeds: [57404, 67370, 71261, 74779],
   },
   {
+    name: 'what is only recorded has to leave',
+    file: 'src/rollout/planner.ts',
+    text: 'return droplet.inLedger && droplet.upToDate && !droplet.touched && isServing(droplet);',
+    instead: 'return false;',
+    breaks: ['f'],
+    seeds: [74, 3158, 16099, 22063],
+  },
+  {
     name: 'going back goes to the new release',
     file: 'src/deploy/orchestrator.ts',
     text: "action.towards === 'previous' ? previous.get(action.droplet)",
