@@ -89,7 +89,7 @@ export function startRollout(
   previous: ReadonlyMap<number, ReleaseRecord>,
   exempt: ReadonlySet<number> = new Set(),
 ): RolloutState {
-  const starters = seen.map(({ id, rotation, healthy, inLedger, halfDone }): Starter => {
+  const starters = seen.map(({ id, rotation, healthy, inLedger, halfDone, away }): Starter => {
     const back = previous.get(id);
     return {
       id,
@@ -99,7 +99,7 @@ export function startRollout(
       ...(inLedger && halfDone && { halfDone }),
       upToDate: upToDate.has(id),
       ...(back !== undefined && { previous: back.id }),
-      ...(exempt.has(id) && { exempt: true }),
+      ...((away || exempt.has(id)) && { exempt: true }),
     };
   });
   // The first batch starts from this very look.

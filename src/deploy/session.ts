@@ -41,6 +41,8 @@ export interface Session {
   readonly options: SessionOptions;
   readonly startedAt: number;
   release: ReleaseInfo;
+  /** The fleet at the first look, by id. */
+  found: ReadonlySet<number>;
   sites: Site[];
   rows: StatusRow[];
   lease?: Lease;
@@ -56,7 +58,8 @@ export async function inSession(
   attempt: (session: Session) => Promise<DeployResult>,
 ): Promise<DeployResult> {
   const startedAt = ports.clock.now();
-  const session: Session = { command, ports, options, startedAt, release, sites: [], rows: [], rolling: false };
+  const nothing = { found: new Set<number>(), sites: [], rows: [], rolling: false };
+  const session: Session = { command, ports, options, startedAt, release, ...nothing };
   let result: DeployResult;
   try {
     result = await unlessInterrupted(session, () => attempt(session));
@@ -136,6 +139,7 @@ function failed(session: Session, error: DeployError): DeployResult {
 export function announce(session: Session, fleet: Fleet): void {
   const { settings } = session.options;
   const report = reportTo(session.ports);
+  session.found = new Set(fleet.look.droplets.map(({ droplet }) => droplet.id));
   session.rows = fleet.look.droplets.map(({ droplet, rotation }) => ({
     id: droplet.id,
     name: droplet.name,
@@ -199,7 +203,15 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
     const { droplets } = await fleet.target.look();
     await fleet.ledger.prove(droplets.map(({ droplet }) => droplet));
   }
-  return { ports, settings, id, deployer, target: fleet.target, ledger: fleet.ledger, lease };
+  const { target, ledger } = fleet;
+  return { ports, settings, id, deployer, target, ledger, lease, away: membersAway(session, fleet) };
+}
+
+/** Those in rotation or in the ledger that were not connected to. */
+function membersAway({ sites }: Session, { look }: Fleet): number[] {
+  const reached = new Set(sites.map((site) => site.droplet.id));
+  const members = look.droplets.filter(({ rotation, inLedger }) => rotation === 'in' || inLedger);
+  return members.map(({ droplet }) => droplet.id).filter((id) => !reached.has(id));
 }
 
 /** Rolls to session.release, finishes and concludes; or skips, when there is nothing to do. */
@@ -216,10 +228,7 @@ export async function rollTo(
   session.rows = rowsOf(start, sites, record);
   for (const row of session.rows) report({ type: 'row-changed', row });
   if (start.droplets.every((droplet) => droplet.course === 'done')) {
-    const summary =
-      session.command === 'adopt'
-        ? `${sites.length === 1 ? 'The droplet runs' : `All ${sites.length} droplets run`} release ${record.id}.`
-        : 'Every droplet already runs this release, healthy and in rotation.';
+    const summary = nothingToDo(session, run, record);
     return { outcome: 'skipped', release, rows: session.rows, durationMs: 0, summary };
   }
   stopIfInterrupted(session);
@@ -242,16 +251,25 @@ export async function rollTo(
   if (!rolled.state.halted) {
     report({ type: 'phase-started', phase: 'finish' });
     await finish(run, sites, session.command, record, result);
-    const joined = await tellNewcomers(session, run);
+    const joined = await tellNewcomers(session, run, rolled.state);
     if (joined && result.next === undefined) return { ...result, next: `do-deploy adopt ${environment}` };
   }
   return result;
 }
 
+function nothingToDo({ command, sites }: Session, run: Run, record: ReleaseRecord): string {
+  const some = run.away !== undefined && run.away.length > 0;
+  const all = sites.length === 1 ? 'The droplet runs' : `All ${sites.length} droplets run`;
+  if (command === 'adopt') return `${some ? 'Every droplet that was reached runs' : all} release ${record.id}.`;
+  return `Every droplet${some ? ' that was reached' : ''} already runs this release, healthy and in rotation.`;
+}
+
 /** Droplets that came to the fleet meanwhile run no release, or another one. Gives whether there are any. */
-async function tellNewcomers(session: Session, run: Run): Promise<boolean> {
+async function tellNewcomers(session: Session, run: Run, { droplets: rolled }: RolloutState): Promise<boolean> {
   const { environment } = run.settings;
-  const known = new Set(session.sites.map((site) => site.droplet.id));
+  // One that was taken away before its turn, and has come back after it, is as good as new.
+  const missed = new Set(rolled.filter((droplet) => droplet.gone && !droplet.touched).map(({ id }) => id));
+  const known = new Set([...session.found].filter((id) => !missed.has(id)));
   const report = reportTo(session.ports);
   try {
     const [{ droplets }, ofPool] = await together([run.target.look(), run.target.waiting()]);

@@ -46,20 +46,32 @@ export async function lookAtWorld(run: Run, sites: readonly Site[], signal?: Abo
     wellness = new Map([...wellness, ...(await lookAtAll(run, well, wait > 0))]);
     members = await lookAtMembers(run);
   }
-  return sites.map((site) => {
+  const away = (run.away ?? []).map((id): Seen => {
+    return { ...placeOf(id, members), healthy: false, unasked: true, away: true };
+  });
+  const found = sites.map((site): Seen => {
     // One that is still too young does not count, and may serve all the same.
     const well = young(site) > 0 ? undefined : wellness.get(site);
-    const member = members.get(site.droplet.id);
     return {
-      id: site.droplet.id,
-      rotation: member?.rotation ?? ('unknown' as const),
-      inLedger: member?.inLedger ?? false,
+      ...placeOf(site.droplet.id, members),
       halfDone: site.survey.state?.phase === 'switching',
-      gone: member === undefined,
       healthy: well === true,
       unasked: well === undefined,
     };
   });
+  return [...found, ...away];
+}
+
+type Members = Awaited<ReturnType<typeof lookAtMembers>>;
+
+function placeOf(id: number, members: Members): Pick<Seen, 'id' | 'rotation' | 'inLedger' | 'gone'> {
+  const member = members.get(id);
+  return {
+    id,
+    rotation: member?.rotation ?? 'unknown',
+    inLedger: member?.inLedger ?? false,
+    gone: member === undefined,
+  };
 }
 
 async function lookAtMembers(run: Run) {

@@ -113,6 +113,8 @@ export interface Seen {
   inLedger: boolean;
   /** Its containers have begun to change, and nobody has verified what they are. */
   halfDone?: boolean;
+  /** The run has no connection to it, and leaves it as it is. */
+  away?: boolean;
   gone: boolean;
 }
 

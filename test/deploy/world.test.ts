@@ -1,9 +1,11 @@
 /** Who counts as serving: only those to which the balancer may send traffic by now. */
 import { describe, expect, it } from 'vitest';
 import type { Run } from '../../src/deploy/context.js';
+import { startRollout } from '../../src/deploy/fleet.js';
 import type { Site } from '../../src/deploy/site.js';
 import { lookAtWorld } from '../../src/deploy/world.js';
 import type { RemoteCommand } from '../../src/ports.js';
+import { POLICY } from '../rollout/walk.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 
 /** The balancer sees a droplet well after three checks, 10 s apart. */
@@ -17,11 +19,11 @@ interface Told {
   inLedger?: boolean;
 }
 
-function aWorld(told: Told[]) {
+function aWorld(told: Told[], away: number[] = []) {
   const clock = new VirtualClock({ start: 1_000_000 });
   const sites = told.map((one, index) => aSite(index + 1, one));
-  const droplets = sites.map(({ droplet }, index) => ({
-    droplet,
+  const droplets = [...sites.map(({ droplet }) => droplet.id), ...away].map((id, index) => ({
+    droplet: { id },
     rotation: 'in',
     inLedger: told[index]?.inLedger ?? false,
   }));
@@ -30,7 +32,7 @@ function aWorld(told: Told[]) {
     ...{ intervalSeconds: 10, healthyThreshold: 3, unhealthyThreshold: 3 },
   };
   const target = { healthCheck, look: async () => ({ droplets }) };
-  const run = { ports: { clock }, settings: { app: 'shop' }, target } as unknown as Run;
+  const run = { ports: { clock }, settings: { app: 'shop' }, target, away } as unknown as Run;
   const look = async (signal?: AbortSignal) => {
     const since = clock.now();
     const seen = await clock.run(lookAtWorld(run, sites, signal));
@@ -87,6 +89,13 @@ describe('a look', () => {
     const { seen, ms } = await world.look();
     expect(seen[1], 'it may serve all the same').toMatchObject({ healthy: false, unasked: true });
     expect(ms).toBeLessThan(5 * NEEDED_MS);
+  });
+
+  it('tells also of those that the run has no connection to: they serve nothing', async () => {
+    const { seen } = await aWorld([{}], [7]).look();
+    expect(seen[1]).toMatchObject({ id: 7, rotation: 'in', healthy: false, away: true, gone: false });
+    const { droplets } = startRollout(seen, { ...POLICY, batch: [1] }, new Set(), new Map());
+    expect(droplets.map(({ course }) => course)).toEqual(['waiting', 'done']);
   });
 
   it('does not wait on after an interruption, and then counts nobody whom it waited for', async () => {

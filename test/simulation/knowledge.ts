@@ -30,7 +30,9 @@ export class Knowledge {
   /** Its last change of anything. */
   lastChange = 0;
   batch: BatchKnowledge | undefined;
-  /** Droplets that it has connections to: its fleet. */
+  /** The balancer's droplets, and those in the ledger, at its first look. */
+  found: { members?: Set<number>; recorded?: Set<number> } = {};
+  /** Droplets that it has connections to. */
   readonly fleet = new Set<number>();
   /** Droplets whose containers it has changed. */
   readonly touched = new Set<number>();

@@ -277,7 +277,9 @@ export class Monitor {
       else if (droplet && serving.has(id) && !this.#isKnownToBeSick(deployer, droplet)) excused.add(id);
     }
     // Whoever is neither behind the balancer nor in the ledger has been taken out of the fleet by somebody else.
-    const fleet = [...deployer.knowledge.fleet].filter((id) => {
+    const { found, fleet: reached } = deployer.knowledge;
+    const known = new Set([...reached, ...(found.members ?? []), ...(found.recorded ?? [])]);
+    const fleet = [...known].filter((id) => {
       const droplet = world.droplets.get(id);
       return members?.ids.has(id) || droplet?.tags.has(world.ledgerTag());
     }).length;

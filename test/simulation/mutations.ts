@@ -55,6 +55,14 @@ export const MUTATIONS: Mutation[] = [
     seeds: [3, 4],
   },
   {
+    name: 'those that cannot be reached do not count',
+    file: 'src/deploy/world.ts',
+    text: '  return [...found, ...away];',
+    instead: '  return found;',
+    breaks: ['a'],
+    seeds: [3611, 8278],
+  },
+  {
     name: 'the look never waits',
     file: 'src/deploy/world.ts',
     text: '  const young = (site: Site) => youngFor(run, site, wellness.get(site), members.get(site.droplet.id));',
