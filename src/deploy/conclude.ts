@@ -77,7 +77,7 @@ export function conclude(ended: Ended): DeployResult {
     return { ...base, outcome: 'succeeded', summary: fleetSentence(state) };
   }
   const interrupted = state.interrupted && ended.error === undefined;
-  const error = ended.error?.info() ?? stuckInfo(state);
+  const error = ended.error?.info() ?? stuckInfo(state) ?? incomplete(environment);
   return {
     ...base,
     outcome: interrupted ? 'interrupted' : 'failed',
@@ -130,6 +130,16 @@ function stuckInfo(state: RolloutState): DeployResult['error'] {
     message: `Only ${serving} ${serving === 1 ? 'droplet serves' : 'droplets serve'}, and ${floor} must at any moment: no further one may leave.`,
     source: 'world',
     hint: 'Find out why a droplet is not healthy, with `do-deploy status`; then deploy again.',
+  };
+}
+
+/** No failed deploy is without a reason. */
+function incomplete(environment: string): NonNullable<DeployResult['error']> {
+  return {
+    code: 'not-everywhere',
+    message: 'Not every droplet of the fleet was brought to the release.',
+    source: 'world',
+    hint: `See what each of them runs: do-deploy status ${environment}`,
   };
 }
 

@@ -180,7 +180,7 @@ class Orchestrator {
     this.#options.onState?.(this.#state);
     if (action.kind === 'batch') {
       const droplets = action.droplets.map((id) => this.#site(id).host.name);
-      const left = this.#state.droplets.filter((droplet) => droplet.course === 'waiting').length;
+      const left = this.#state.droplets.filter((droplet) => droplet.course === 'waiting' && !droplet.gone).length;
       this.#report({ type: 'batch-started', batch: this.#state.batch, droplets, left });
       return;
     }

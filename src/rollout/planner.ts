@@ -171,7 +171,8 @@ function mayStartBatch(state: RolloutState): boolean {
 
 /** Droplets still to be rolled, those first that lower no capacity. */
 function waiting(state: RolloutState): DropletState[] {
-  const droplets = state.droplets.filter((droplet) => droplet.course === 'waiting');
+  // Who is gone may be seen again at a later look: then its turn comes.
+  const droplets = state.droplets.filter((droplet) => droplet.course === 'waiting' && !droplet.gone);
   return [...droplets.filter((droplet) => !lowersCapacity(droplet)), ...droplets.filter(lowersCapacity)];
 }
 
@@ -283,7 +284,6 @@ function afterLook(state: RolloutState, found: readonly Seen[]): RolloutState {
       healthy,
       unasked,
       gone,
-      course: gone && droplet.course === 'waiting' ? 'kept' : droplet.course,
     };
   });
   const looked = { ...state, droplets, looking: false, looked: true };

@@ -66,3 +66,8 @@ describe('the fleet', () => {
     });
   });
 });
+
+it('no deploy fails without a reason', () => {
+  const { state } = walk({}, fleetOf(2), undefined, (seen) => ({ ...seen, gone: true }));
+  expect(ended(state)).toMatchObject({ outcome: 'failed', error: { code: 'not-everywhere' } });
+});

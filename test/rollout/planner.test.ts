@@ -121,7 +121,17 @@ describe('the capacity floor', () => {
 
   it('leaves alone who has been taken out of the fleet, and counts it no more', () => {
     const walked = walk({}, fleetOf(3), undefined, (seen) => (seen.id === 3 ? { ...seen, gone: true } : seen));
-    expect(courses(walked)).toEqual(['done', 'done', 'kept']);
+    expect(courses(walked)).toEqual(['done', 'done', 'waiting']);
+    expect(walked.state.droplets[2]).toMatchObject({ gone: true, touched: false });
+  });
+
+  it('takes up again who is seen again', () => {
+    let looks = 0;
+    const walked = walk({}, fleetOf(4), undefined, (seen) => {
+      if (seen.id === 1) looks += 1;
+      return seen.id === 4 ? { ...seen, gone: looks === 2 } : seen;
+    });
+    expect(courses(walked)).toEqual(['done', 'done', 'done', 'done']);
   });
 
   it('is never broken, whatever fails, for any fleet, batch and floor', () => {

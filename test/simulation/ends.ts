@@ -11,6 +11,9 @@ export function judgeEnd(world: World, deployer: Deployer, result: DeployResult)
   monitor.tally(`end: ${deployer.plan.command} ${result.outcome}`);
   if (result.error) monitor.tally(`error: ${result.error.code}`);
   if (result.error?.code === 'bug') monitor.violation('d', `a bug: ${result.error.message}`);
+  if (result.outcome === 'failed' && result.error === undefined) {
+    monitor.violation('d', `${deployer.name} fails and says nothing of why`);
+  }
   if (deployer.finished.length !== 1) {
     monitor.violation('g', `${deployer.name} told rollout-finished ${deployer.finished.length} times`);
   }

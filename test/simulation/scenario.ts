@@ -54,7 +54,7 @@ export interface Happening {
   atMs: number;
   kind:
     | 'ill' // its containers fail, until they are made anew or it is over
-    | 'removed' // somebody takes it out of the balancer
+    | 'removed' // somebody takes it out of the balancer, and puts it back when it is over
     | 'destroyed'
     | 'joined' // somebody adds a new droplet to the balancer
     | 'ssh-refused'
