@@ -159,11 +159,6 @@ export function announce(session: Session, fleet: Fleet): void {
     rows: session.rows,
   });
   for (const message of fleet.target.notices) report({ type: 'notice', level: 'warning', message });
-  for (const { droplet, inLedger } of fleet.look.droplets) {
-    if (!inLedger) continue;
-    const message = `${droplet.name} was left out of rotation by an earlier run; it goes first.`;
-    report({ type: 'notice', level: 'warning', message, droplet: droplet.name });
-  }
 }
 
 /** All droplets or an error: a deploy that leaves one out would leave the fleet on two releases. */
@@ -202,9 +197,20 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
     // Under the lease: the proof takes the tag from a droplet without it, which another run might be about to tag.
     const { droplets } = await fleet.target.look();
     await fleet.ledger.prove(droplets.map(({ droplet }) => droplet));
+    tellLeftOut(session, droplets);
   }
   const { target, ledger } = fleet;
   return { ports, settings, id, deployer, target, ledger, lease, away: membersAway(session, fleet) };
+}
+
+/** Only under the lease: until then they may be in the hands of a run that is under way. */
+function tellLeftOut(session: Session, droplets: Fleet['look']['droplets']): void {
+  for (const { droplet, rotation } of droplets.filter(({ inLedger }) => inLedger)) {
+    const reached = session.sites.some((site) => site.droplet.id === droplet.id);
+    const left = `was left out of rotation by an earlier run${reached ? '; it goes first' : ''}`;
+    const message = `${droplet.name} ${rotation === 'in' ? 'is still recorded as out by an earlier run' : left}.`;
+    reportTo(session.ports)({ type: 'notice', level: 'warning', message, droplet: droplet.name });
+  }
 }
 
 /** Those in rotation or in the ledger that were not connected to. */

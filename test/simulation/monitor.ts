@@ -240,9 +240,19 @@ export class Monitor {
     if (hasSecret(JSON.stringify(event))) this.violation('h', `the event ${event.type} shows a secret`);
     if (event.type === 'batch-started') this.#batchStarts(deployer, event.batch, event.droplets.length);
     if (event.type === 'phase-started' && event.phase === 'finish') deployer.knowledge.finishing = true;
+    if (event.type === 'notice' && event.message.includes('by an earlier run')) this.#blames(deployer, event.droplet);
     if (event.type === 'step-started') this.#stepStarts(deployer, event);
     if (event.type === 'step-failed') this.#stepFails(deployer, event);
     if (event.type === 'rollout-finished') deployer.finished.push(event.result);
+  }
+
+  /** d: what another run has in hand is not left by it. */
+  #blames(deployer: Deployer, name: string | undefined): void {
+    this.tally('notice: an earlier run');
+    const droplet = [...this.#world.droplets.values()].find((one) => one.name === name);
+    const holder = droplet && lockProcess(this.#world, droplet)?.deployer.name;
+    if (holder === undefined || holder === deployer.name) return;
+    this.violation('d', `${deployer.name} says that an earlier run has left ${name}, and ${holder} is at it`);
   }
 
   #stepStarts({ knowledge }: Deployer, { droplet, step, release }: Told<'step-started'>): void {

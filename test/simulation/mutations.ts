@@ -135,6 +135,14 @@ export const MUTATIONS: Mutation[] = [
     seeds: [1036560, 1051715, 1055117, 1056102, 1059964, 1064909, 1068076, 1070115],
   },
   {
+    name: 'what was left out is told before the lease is held',
+    file: 'src/deploy/session.ts',
+    text: "  for (const message of fleet.target.notices) report({ type: 'notice', level: 'warning', message });",
+    instead: '  tellLeftOut(session, fleet.look.droplets);',
+    breaks: ['d'],
+    seeds: [77, 191, 352],
+  },
+  {
     name: 'a failed droplet is done',
     file: 'src/rollout/courses.ts',
     text: "    case 'abandon':\n      return 'given-up';",
