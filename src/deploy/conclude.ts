@@ -3,7 +3,7 @@ import type { DeployError } from '../errors.js';
 import type { Course } from '../rollout/courses.js';
 import { isInHand } from '../rollout/courses.js';
 import type { DeployResult, DropletOutcome, Evidence, ReleaseInfo, StatusRow } from '../rollout/model.js';
-import type { DropletState, RolloutState } from '../rollout/planner.js';
+import { type DropletState, isDeployed, type RolloutState } from '../rollout/planner.js';
 import type { ReleaseRecord } from './release.js';
 import type { Site } from './site.js';
 
@@ -29,8 +29,10 @@ export function rowsOf(state: RolloutState, sites: readonly Site[], release: Rel
 }
 
 function releaseOn(site: Site, droplet: DropletState | undefined, release: ReleaseRecord): string {
-  if (droplet?.course === 'done') return release.id;
-  return site.survey.current ?? '';
+  if (droplet !== undefined && isDeployed(droplet)) return release.id;
+  const { state, current } = site.survey;
+  // In the middle of a change `current` still names the release before.
+  return (state?.phase === 'switching' ? state.release : current) ?? '';
 }
 
 const OUTCOMES: Record<Course, DropletOutcome> = {
@@ -38,6 +40,7 @@ const OUTCOMES: Record<Course, DropletOutcome> = {
   kept: 'not deployed',
   returned: 'not deployed',
   forward: 'in progress',
+  confirm: 'in progress',
   return: 'in progress',
   back: 'in progress',
   abandon: 'in progress',
@@ -48,6 +51,7 @@ const OUTCOMES: Record<Course, DropletOutcome> = {
 
 function outcomeOf(droplet: DropletState): DropletOutcome {
   if (droplet.course === 'done' && !droplet.touched) return 'up to date';
+  if (isDeployed(droplet)) return 'deployed';
   return OUTCOMES[droplet.course];
 }
 
@@ -73,27 +77,41 @@ export function conclude(ended: Ended): DeployResult {
     return { ...base, outcome: 'succeeded', summary: fleetSentence(state) };
   }
   const interrupted = state.interrupted && ended.error === undefined;
-  const stranded = state.droplets.filter(isStranded);
-  const error = ended.error?.info() ?? stuckInfo(state);
+  const error = ended.error?.info() ?? stuckInfo(state) ?? incomplete(environment);
   return {
     ...base,
     outcome: interrupted ? 'interrupted' : 'failed',
-    summary: fleetSentence(state),
+    summary: [fleetSentence(state), ...leftDeployed(state, rows)].join(' '),
     // Once droplets were changed it is a failed deploy, whoever has to mend what.
     ...(!interrupted && error && { error: { ...error, source: error.source === 'user' ? 'world' : error.source } }),
     ...(ended.evidence.length > 0 && { evidence: ended.evidence }),
-    ...nextCommand(stranded.length > 0, interrupted, environment, release),
+    ...nextCommand(state, interrupted, environment, release),
   };
+}
+
+/** `revert-fleet`: those that were to be taken back, and still run the release. */
+function notTakenBack(state: RolloutState): DropletState[] {
+  return state.revertingFleet ? state.droplets.filter((droplet) => isDeployed(droplet) && droplet.touched) : [];
+}
+
+function leftDeployed(state: RolloutState, rows: readonly StatusRow[]): string[] {
+  const ids = new Set(notTakenBack(state).map((droplet) => droplet.id));
+  const names = rows.filter((row) => ids.has(row.id)).map((row) => row.name);
+  if (names.length === 0) return [];
+  return [`${names.join(', ')} still ${names.length === 1 ? 'runs' : 'run'} the release that failed.`];
 }
 
 /** A release that failed has to be mended first: then there is no command to name. */
 function nextCommand(
-  stranded: boolean,
+  state: RolloutState,
   interrupted: boolean,
   environment: string,
   release: ReleaseInfo,
 ): { next?: string } {
-  if (stranded) return { next: `do-deploy heal ${environment}` };
+  // Not heal: what some droplet runs, verified, it would bring to all.
+  if (notTakenBack(state).some((droplet) => droplet.previous !== undefined))
+    return { next: `do-deploy rollback ${environment}` };
+  if (state.droplets.some(isStranded)) return { next: `do-deploy heal ${environment}` };
   return interrupted ? { next: `do-deploy ${environment} ${release.imageTag}` } : {};
 }
 
@@ -115,16 +133,31 @@ function stuckInfo(state: RolloutState): DeployResult['error'] {
   };
 }
 
+/** No failed deploy is without a reason. */
+function incomplete(environment: string): NonNullable<DeployResult['error']> {
+  return {
+    code: 'not-everywhere',
+    message: 'Not every droplet of the fleet was brought to the release.',
+    source: 'world',
+    hint: `See what each of them runs: do-deploy status ${environment}`,
+  };
+}
+
 /** "All 3 droplets are in rotation." */
 function fleetSentence(state: RolloutState): string {
-  const total = state.droplets.filter((droplet) => !droplet.gone).length;
-  const stranded = state.droplets.filter(isStranded).length;
+  const left = state.droplets.filter((droplet) => !droplet.gone);
+  const total = left.length;
+  const out = left.filter(({ rotation }) => rotation === 'out' || rotation === 'unknown').length;
+  const recorded = left.filter(({ rotation, inLedger }) => rotation === 'in' && inLedger).length;
   const all = total === 1 ? 'The droplet' : `All ${total} droplets`;
   if (!state.policy.balanced)
     return state.droplets.every((d) => d.healthy)
       ? `${all} run${total === 1 ? 's' : ''}.`
       : `${all} may not be healthy.`;
-  if (stranded === 0) return `${all} ${total === 1 ? 'is' : 'are'} in rotation.`;
-  const left = stranded === 1 ? '1 droplet is' : `${stranded} droplets are`;
-  return `${left} out of rotation and recorded as such; ${total - stranded} of ${total} ${total - stranded === 1 ? 'is' : 'are'} in rotation.`;
+  const still =
+    recorded === 0 ? '' : total === 1 ? ', and still recorded as out' : `, ${recorded} of them still recorded as out`;
+  if (out === 0) return `${all} ${total === 1 ? 'is' : 'are'} in rotation${still}.`;
+  const outside = out === 1 ? '1 droplet is' : `${out} droplets are`;
+  const inside = `${total - out} of ${total} ${total - out === 1 ? 'is' : 'are'}`;
+  return `${outside} out of rotation and recorded as such; ${inside} in rotation${still}.`;
 }

@@ -33,6 +33,8 @@ export interface Run {
   readonly target: Target;
   readonly ledger: Ledger;
   readonly lease: Lease;
+  /** Members of the fleet that this run has no connection to: they count in its size, and as serving nothing. */
+  readonly away?: readonly number[];
 }
 
 /** What a step needs besides its droplet. */

@@ -91,16 +91,17 @@ export function startRollout(
   previous: ReadonlyMap<number, ReleaseRecord>,
   exempt: ReadonlySet<number> = new Set(),
 ): RolloutState {
-  const starters = seen.map(({ id, rotation, healthy, inLedger }): Starter => {
+  const starters = seen.map(({ id, rotation, healthy, inLedger, halfDone, away }): Starter => {
     const back = previous.get(id);
     return {
       id,
       rotation,
       healthy,
       inLedger,
+      ...(inLedger && halfDone && { halfDone }),
       upToDate: upToDate.has(id),
       ...(back !== undefined && { previous: back.id }),
-      ...(exempt.has(id) && { exempt: true }),
+      ...((away || exempt.has(id)) && { exempt: true }),
     };
   });
   // The first batch starts from this very look.

@@ -180,7 +180,7 @@ class Orchestrator {
     this.#options.onState?.(this.#state);
     if (action.kind === 'batch') {
       const droplets = action.droplets.map((id) => this.#site(id).host.name);
-      const left = this.#state.droplets.filter((droplet) => droplet.course === 'waiting').length;
+      const left = this.#state.droplets.filter((droplet) => droplet.course === 'waiting' && !droplet.gone).length;
       this.#report({ type: 'batch-started', batch: this.#state.batch, droplets, left });
       return;
     }
@@ -211,7 +211,8 @@ class Orchestrator {
   async #look(): Promise<Occurrence> {
     await this.#endListening();
     try {
-      return { kind: 'looked', droplets: await lookAtWorld(this.#run, [...this.#sites.values()]) };
+      const droplets = await lookAtWorld(this.#run, [...this.#sites.values()], this.#options.interrupted);
+      return { kind: 'looked', droplets };
     } catch (error) {
       return { kind: 'look-failed', code: this.#keep(error).code };
     }

@@ -41,6 +41,8 @@ export interface Session {
   readonly options: SessionOptions;
   readonly startedAt: number;
   release: ReleaseInfo;
+  /** The fleet at the first look, by id. */
+  found: ReadonlySet<number>;
   sites: Site[];
   rows: StatusRow[];
   /** Ids of droplets that run the app for another environment. */
@@ -58,7 +60,8 @@ export async function inSession(
   attempt: (session: Session) => Promise<DeployResult>,
 ): Promise<DeployResult> {
   const startedAt = ports.clock.now();
-  const session: Session = { command, ports, options, startedAt, release, sites: [], rows: [], rolling: false };
+  const nothing = { found: new Set<number>(), sites: [], rows: [], rolling: false };
+  const session: Session = { command, ports, options, startedAt, release, ...nothing };
   let result: DeployResult;
   try {
     result = await unlessInterrupted(session, () => attempt(session));
@@ -138,6 +141,7 @@ function failed(session: Session, error: DeployError): DeployResult {
 export function announce(session: Session, fleet: Fleet): void {
   const { settings } = session.options;
   const report = reportTo(session.ports);
+  session.found = new Set(fleet.look.droplets.map(({ droplet }) => droplet.id));
   session.rows = fleet.look.droplets.map(({ droplet, rotation }) => ({
     id: droplet.id,
     name: droplet.name,
@@ -157,11 +161,6 @@ export function announce(session: Session, fleet: Fleet): void {
     rows: session.rows,
   });
   for (const message of fleet.target.notices) report({ type: 'notice', level: 'warning', message });
-  for (const { droplet, inLedger } of fleet.look.droplets) {
-    if (!inLedger) continue;
-    const message = `${droplet.name} was left out of rotation by an earlier run; it goes first.`;
-    report({ type: 'notice', level: 'warning', message, droplet: droplet.name });
-  }
 }
 
 /** All droplets or an error: a deploy that leaves one out would leave the fleet on two releases. */
@@ -201,8 +200,27 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
     // Under the lease: the proof takes the tag from a droplet without it, which another run might be about to tag.
     const { droplets } = await fleet.target.look();
     await fleet.ledger.prove(droplets.map(({ droplet }) => droplet));
+    tellLeftOut(session, droplets);
   }
-  return { ports, settings, id, deployer, target: fleet.target, ledger: fleet.ledger, lease };
+  const { target, ledger } = fleet;
+  return { ports, settings, id, deployer, target, ledger, lease, away: membersAway(session, fleet) };
+}
+
+/** Only under the lease: until then they may be in the hands of a run that is under way. */
+function tellLeftOut(session: Session, droplets: Fleet['look']['droplets']): void {
+  for (const { droplet, rotation } of droplets.filter(({ inLedger }) => inLedger)) {
+    const reached = session.sites.some((site) => site.droplet.id === droplet.id);
+    const left = `was left out of rotation by an earlier run${reached ? '; it goes first' : ''}`;
+    const message = `${droplet.name} ${rotation === 'in' ? 'is still recorded as out by an earlier run' : left}.`;
+    reportTo(session.ports)({ type: 'notice', level: 'warning', message, droplet: droplet.name });
+  }
+}
+
+/** Those in rotation or in the ledger that were not connected to. */
+function membersAway({ sites }: Session, { look }: Fleet): number[] {
+  const reached = new Set(sites.map((site) => site.droplet.id));
+  const members = look.droplets.filter(({ rotation, inLedger }) => rotation === 'in' || inLedger);
+  return members.map(({ droplet }) => droplet.id).filter((id) => !reached.has(id));
 }
 
 /** Rolls to session.release, finishes and concludes; or skips, when there is nothing to do. */
@@ -219,10 +237,7 @@ export async function rollTo(
   session.rows = rowsOf(start, sites, record);
   for (const row of session.rows) report({ type: 'row-changed', row });
   if (start.droplets.every((droplet) => droplet.course === 'done')) {
-    const summary =
-      session.command === 'adopt'
-        ? `${sites.length === 1 ? 'The droplet runs' : `All ${sites.length} droplets run`} release ${record.id}.`
-        : 'Every droplet already runs this release, healthy and in rotation.';
+    const summary = nothingToDo(session, run, record);
     return { outcome: 'skipped', release, rows: session.rows, durationMs: 0, summary };
   }
   stopIfInterrupted(session);
@@ -245,16 +260,25 @@ export async function rollTo(
   if (!rolled.state.halted) {
     report({ type: 'phase-started', phase: 'finish' });
     await finish(run, sites, session.command, record, result);
-    const joined = await tellNewcomers(session, run);
+    const joined = await tellNewcomers(session, run, rolled.state);
     if (joined && result.next === undefined) return { ...result, next: `do-deploy adopt ${environment}` };
   }
   return result;
 }
 
+function nothingToDo({ command, sites }: Session, run: Run, record: ReleaseRecord): string {
+  const some = run.away !== undefined && run.away.length > 0;
+  const all = sites.length === 1 ? 'The droplet runs' : `All ${sites.length} droplets run`;
+  if (command === 'adopt') return `${some ? 'Every droplet that was reached runs' : all} release ${record.id}.`;
+  return `Every droplet${some ? ' that was reached' : ''} already runs this release, healthy and in rotation.`;
+}
+
 /** Droplets that came to the fleet meanwhile run no release, or another one. Gives whether there are any. */
-async function tellNewcomers(session: Session, run: Run): Promise<boolean> {
+async function tellNewcomers(session: Session, run: Run, { droplets: rolled }: RolloutState): Promise<boolean> {
   const { environment } = run.settings;
-  const known = new Set(session.sites.map((site) => site.droplet.id));
+  // One that was taken away before its turn, and has come back after it, is as good as new.
+  const missed = new Set(rolled.filter((droplet) => droplet.gone && !droplet.touched).map(({ id }) => id));
+  const known = new Set([...session.found].filter((id) => !missed.has(id)));
   const report = reportTo(session.ports);
   try {
     const [{ droplets }, ofPool] = await together([run.target.look(), run.target.waiting()]);

@@ -21,8 +21,10 @@ export interface Site {
   heard?: boolean;
   /** Since it was to leave: DigitalOcean has shown that it is out, and then the balancer was heard to let go of it. */
   leaving?: { how: 'asked' | 'shown' | 'let go'; at: number };
-  /** When this run first found it well, on the run's clock. */
+  /** Since when this run has found it well, each time that it looked; on the run's clock. */
   wellSince?: number;
+  /** It failed a check of this run's, or restarted by itself, and has not settled since. */
+  stumbled?: boolean;
   /** When its containers were last watched for restarts, on the run's clock. */
   watchedAt?: number;
   /** What came to it before it left; absent when nobody listened then, or what comes is something else by now. */

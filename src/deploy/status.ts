@@ -63,7 +63,9 @@ async function rowOf(
       ...versionOf(reached),
       health: await healthOf(reached, target),
       ...(isHalfDone(reached) && { detail: `half way to ${reached.survey.state?.release}` }),
-      ...(inLedger && { outSince: out === undefined ? 'unknown' : `${out.since} by ${out.who}` }),
+      ...(inLedger && {
+        outSince: out === undefined ? 'unknown' : `${out.since} by ${out.who}, in the run ${out.run}`,
+      }),
     };
   } catch (error) {
     if (error instanceof DeployError) return unknown(error);

@@ -20,40 +20,58 @@ const MOST_CHECKS = 3;
 /** What was found before the slowest answer came is asked again after so long, in ms. */
 const FRESH_MS = 5_000;
 
-/** Undefined: it could not be asked. `recoveredMsAgo`: since a container restarted by itself, or a check failed. */
-interface Wellness {
-  well: boolean | undefined;
-  recoveredMsAgo?: number;
-}
+/** So often a droplet is waited for that the balancer may not use yet: one that restarts again and again is never well. */
+const MOST_WAITS = 3;
+
+/** Whether each is well; undefined: it could not be asked. */
+type Wellness = Map<Site, boolean | undefined>;
 
 /**
  * Membership from DigitalOcean, health from each droplet by the balancer's own check. What cannot be told counts as out.
- * A droplet to which the balancer may not send traffic yet, because it has restarted by itself or was left half-way by
- * another run, is waited for.
+ * A droplet to which the balancer may not send traffic yet, because it has restarted by itself, failed a check or was
+ * left half-way by another run, is waited for, and looked at again.
+ * @param signal ends the waiting: nothing will be begun by this look
  */
-export async function lookAtWorld(run: Run, sites: readonly Site[]): Promise<Seen[]> {
+export async function lookAtWorld(run: Run, sites: readonly Site[], signal?: AbortSignal): Promise<Seen[]> {
   const { clock } = run.ports;
   const began = clock.now();
   let [members, wellness] = await together([lookAtMembers(run), lookAtAll(run, sites)]);
-  const waits = sites.map((site) => youngFor(run, site, wellness.get(site), members.get(site.droplet.id)));
-  await clock.sleep(Math.max(0, ...waits));
-  if (clock.now() - began > FRESH_MS) {
-    const well = sites.filter((site) => wellness.get(site)?.well === true);
-    wellness = new Map([...wellness, ...(await lookAtAll(run, well))]);
+  const young = (site: Site) => youngFor(run, site, wellness.get(site), members.get(site.droplet.id));
+  for (let waits = 0; waits < MOST_WAITS && !signal?.aborted; waits += 1) {
+    const wait = Math.max(0, ...sites.map(young));
+    const fresh = waits > 0 || clock.now() - began <= FRESH_MS;
+    if (wait === 0 && fresh) break;
+    await clock.sleep(wait, signal);
+    const well = sites.filter((site) => wellness.get(site) === true);
+    wellness = new Map([...wellness, ...(await lookAtAll(run, well, wait > 0))]);
     members = await lookAtMembers(run);
   }
-  return sites.map((site) => {
-    const { well } = wellness.get(site) ?? {};
-    const member = members.get(site.droplet.id);
+  const away = (run.away ?? []).map((id): Seen => {
+    return { ...placeOf(id, members), healthy: false, unasked: true, away: true };
+  });
+  const found = sites.map((site): Seen => {
+    // One that is still too young does not count, and may serve all the same.
+    const well = young(site) > 0 ? undefined : wellness.get(site);
     return {
-      id: site.droplet.id,
-      rotation: member?.rotation ?? ('unknown' as const),
-      inLedger: member?.inLedger ?? false,
-      gone: member === undefined,
+      ...placeOf(site.droplet.id, members),
+      halfDone: site.survey.state?.phase === 'switching',
       healthy: well === true,
       unasked: well === undefined,
     };
   });
+  return [...found, ...away];
+}
+
+type Members = Awaited<ReturnType<typeof lookAtMembers>>;
+
+function placeOf(id: number, members: Members): Pick<Seen, 'id' | 'rotation' | 'inLedger' | 'gone'> {
+  const member = members.get(id);
+  return {
+    id,
+    rotation: member?.rotation ?? 'unknown',
+    inLedger: member?.inLedger ?? false,
+    gone: member === undefined,
+  };
 }
 
 async function lookAtMembers(run: Run) {
@@ -61,36 +79,43 @@ async function lookAtMembers(run: Run) {
   return new Map(droplets.map((one) => [one.droplet.id, one]));
 }
 
-async function lookAtAll(run: Run, sites: readonly Site[]): Promise<Map<Site, Wellness>> {
+async function lookAtAll(run: Run, sites: readonly Site[], waited = false): Promise<Wellness> {
   const limit = pLimit(AT_ONCE);
-  const found = await Promise.all(sites.map((site) => limit(async () => [site, await lookAt(run, site)] as const)));
-  return new Map(found);
+  const looks = sites.map((site) => limit(async () => [site, await lookAt(run, site, waited)] as const));
+  return new Map(await Promise.all(looks));
 }
 
-/** The balancer's check where there is one, else the containers. */
-async function lookAt(run: Run, site: Site): Promise<Wellness> {
+/**
+ * The balancer's check where there is one, else the containers.
+ * @param waited it has been waited for: whether it restarted meanwhile is looked at, however short the wait was
+ */
+async function lookAt(run: Run, site: Site, waited: boolean): Promise<boolean | undefined> {
   try {
     const before = site.containers;
-    const at = run.ports.clock.now();
-    const watched = run.target.healthCheck !== undefined && at - (site.watchedAt ?? 0) < FRESH_MS;
-    const look = watched ? undefined : containersNow(run, site);
+    const { clock } = run.ports;
+    const watched = run.target.healthCheck !== undefined && clock.now() - (site.watchedAt ?? 0) < FRESH_MS;
+    const look = watched && !waited ? undefined : containersNow(run, site);
     const [{ probed, failures }, now] = await Promise.all([probeUntilSure(run, site), look]);
     // Not from when it was asked: a Docker that is slow to answer would be asked again at once.
-    if (look !== undefined) site.watchedAt = run.ports.clock.now();
-    if (probed?.passed === false) return { well: false };
+    if (look !== undefined) site.watchedAt = clock.now();
     if (probed === undefined) {
       const well = now !== undefined && site.containers.length > 0;
-      return { well: well && judgeHealth(site.services, site.containers, now).kind === 'healthy' };
+      return well && judgeHealth(site.services, site.containers, now).kind === 'healthy';
     }
-    site.wellSince ??= run.ports.clock.now();
-    // It may have been sick until now: then the balancer, too, has yet to see it well.
-    if (failures > 0) return { well: true, recoveredMsAgo: 0 };
-    if (now === undefined || restartedSince(before, site.containers) === undefined) return { well: true };
-    return { well: true, recoveredMsAgo: now - Math.max(...site.containers.map(({ startedAt }) => startedAt)) };
+    const restarted = now !== undefined && restartedSince(before, site.containers) !== undefined;
+    keepInMind(site, { passed: probed.passed, stumbled: failures > 0 || restarted, at: clock.now() });
+    return probed.passed;
   } catch (error) {
-    if (error instanceof ShellError) return { well: undefined };
+    if (error instanceof ShellError) return undefined;
     throw error;
   }
+}
+
+/** What was sick until now the balancer, too, has yet to see well: from here on its checks begin to pass. */
+function keepInMind(site: Site, { passed, stumbled, at }: { passed: boolean; stumbled: boolean; at: number }): void {
+  if (!passed || stumbled) site.stumbled = true;
+  if (!passed) delete site.wellSince;
+  else if (stumbled || site.wellSince === undefined) site.wellSince = at;
 }
 
 /** One failed check is no illness: for the balancer neither. */
@@ -120,15 +145,13 @@ async function containersNow(run: Run, site: Site): Promise<number | undefined> 
 function youngFor(
   { target, ports }: Run,
   site: Site,
-  wellness: Wellness | undefined,
+  well: boolean | undefined,
   member: { rotation: Rotation; inLedger: boolean } | undefined,
 ): number {
   const check = target.healthCheck;
-  if (check === undefined || wellness?.well !== true || member?.rotation !== 'in') return 0;
+  if (check === undefined || well !== true || member?.rotation !== 'in') return 0;
+  if (!site.stumbled && !member.inLedger) return 0;
   const needed = checksWithin(check.healthyThreshold + 1, check.intervalSeconds * 1_000);
-  const sinceRecovery = wellness.recoveredMsAgo ?? Number.POSITIVE_INFINITY;
-  const sinceSeen = member.inLedger
-    ? ports.clock.now() - (site.wellSince ?? 0) - EFFECT_LAG_MS
-    : Number.POSITIVE_INFINITY;
-  return Math.max(0, needed - Math.min(sinceRecovery, sinceSeen));
+  const lag = member.inLedger ? EFFECT_LAG_MS : 0;
+  return Math.max(0, (site.wellSince ?? 0) + lag + needed - ports.clock.now());
 }

@@ -1,10 +1,11 @@
 /** The courses a droplet can be on, and the steps of each. Pure. */
 import type { RollingStep, Rotation } from './model.js';
 
-/** In hand: forward, return, back, abandon. Ends: done, returned, reverted, given-up, kept. */
+/** In hand: forward, confirm, return, back, abandon. Ends: done, returned, reverted, given-up, kept. */
 export type Course =
   | 'waiting'
   | 'forward' // to the new release
+  | 'confirm' // it runs the new release in rotation, and is only still recorded: out of the ledger
   | 'return' // untouched: back into rotation as it is
   | 'back' // to its previous release
   | 'abandon' // only evidence, and out of the balancer if it is sick there
@@ -35,6 +36,8 @@ export interface Situation {
   touched: boolean;
   /** It was out when its turn came: left there by an earlier run, with whatever that run had made of it. */
   foundOut: boolean;
+  /** An earlier run has recorded it and left it in the middle of a change. */
+  halfDone?: boolean;
   examined: boolean;
   /** As far as the last look, or the last step, told. */
   healthy: boolean;
@@ -43,7 +46,7 @@ export interface Situation {
 }
 
 export function isInHand(course: Course): boolean {
-  return course === 'forward' || course === 'return' || course === 'back' || course === 'abandon';
+  return ['forward', 'confirm', 'return', 'back', 'abandon'].includes(course);
 }
 
 /** The steps that bring a droplet from where it is to the end of the course. */
@@ -71,6 +74,8 @@ export function stepsOf(course: Course, droplet: Situation, balanced: boolean): 
       if (!balanced || (droplet.rotation === 'in' && !droplet.inLedger)) return [];
       if (droplet.rotation === 'in') return ['clear'];
       return ['health', 'probe', 'rejoin', 'settle', 'clear'];
+    case 'confirm':
+      return ['settle', 'clear'];
     case 'abandon': {
       const sickInRotation =
         balanced && droplet.rotation !== 'out' && droplet.failure?.blame === 'release' && !droplet.healthy;
@@ -85,6 +90,7 @@ export function stepsOf(course: Course, droplet: Situation, balanced: boolean): 
 export function endOf(course: Course): Course {
   switch (course) {
     case 'forward':
+    case 'confirm':
       return 'done';
     case 'return':
       return 'returned';
@@ -99,12 +105,13 @@ export function endOf(course: Course): Course {
 
 /** Where a droplet goes that this run has not touched: where it was found. What nobody has verified is not put back. */
 export function untouchedEnd(droplet: Situation): Course {
-  return droplet.foundOut ? 'abandon' : 'return';
+  return droplet.foundOut || droplet.halfDone ? 'abandon' : 'return';
 }
 
 /** Where a failed step sends a droplet. */
 export function courseAfterFailure(droplet: Situation, failure: Failure, onFailure: OnFailure): Course {
-  if (droplet.course === 'abandon') return 'given-up';
+  // What serves is not taken out because it could not be confirmed.
+  if (droplet.course === 'abandon' || droplet.course === 'confirm') return 'given-up';
   if (droplet.course !== 'forward') return 'abandon';
   if (!droplet.touched) return untouchedEnd(droplet);
   const canGoBack = onFailure !== 'stop' && failure.blame === 'release' && droplet.previous !== undefined;

@@ -6,7 +6,8 @@
  * The rules, in the order in which they matter:
  *  1. A droplet leaves only if afterwards the floor of serving droplets still stands, by a look taken just before.
  *  2. A droplet in rotation and healthy serves; anything unknown does not, and may leave only as if it did.
- *  3. Droplets that do not serve go first: they raise the capacity before others lower it.
+ *  3. Droplets that do not serve go first: they raise the capacity before others lower it. So do those that serve on
+ *     the release and are only still recorded as out: they need not leave.
  *  4. Every droplet in hand walks its course step by step; a failure, an interruption or a lost lease changes courses
  *     (see courses.ts), and then no further batch starts.
  */
@@ -43,6 +44,8 @@ export interface Starter {
   healthy: boolean;
   /** Recorded as out by an earlier run. */
   inLedger: boolean;
+  /** An earlier run has recorded it, and left it in the middle of a change: nobody has verified what it runs. */
+  halfDone?: boolean;
   /** It already runs the release, verified. */
   upToDate: boolean;
   /** The release to go back to; absent on a first deploy. */
@@ -108,6 +111,10 @@ export interface Seen {
   /** It could not be asked how it is: it does not count as serving, and may serve all the same. */
   unasked?: boolean;
   inLedger: boolean;
+  /** Its containers have begun to change, and nobody has verified what they are. */
+  halfDone?: boolean;
+  /** The run has no connection to it, and leaves it as it is. */
+  away?: boolean;
   gone: boolean;
 }
 
@@ -134,6 +141,11 @@ function mayServe(droplet: DropletState): boolean {
   return isServingPlace(droplet.rotation) && droplet.unasked;
 }
 
+/** An earlier run died when all but its last word was done: the droplet need not leave, so nobody's capacity is needed. */
+function isOnlyRecorded(droplet: DropletState): boolean {
+  return droplet.inLedger && droplet.upToDate && !droplet.touched && isServing(droplet);
+}
+
 /** What to start now; empty with nothing running means that the rollout is over. */
 export function decide(state: RolloutState): Action[] {
   if (state.halted) return [];
@@ -157,10 +169,15 @@ function mayStartBatch(state: RolloutState): boolean {
   return state.revertingFleet || !state.droplets.some((droplet) => droplet.failure);
 }
 
-/** Droplets still to be rolled, those that do not serve first. */
+/** Droplets still to be rolled, those first that lower no capacity. */
 function waiting(state: RolloutState): DropletState[] {
-  const droplets = state.droplets.filter((droplet) => droplet.course === 'waiting');
-  return [...droplets.filter((droplet) => !isServing(droplet)), ...droplets.filter(isServing)];
+  // Who is gone may be seen again at a later look: then its turn comes.
+  const droplets = state.droplets.filter((droplet) => droplet.course === 'waiting' && !droplet.gone);
+  return [...droplets.filter((droplet) => !lowersCapacity(droplet)), ...droplets.filter(lowersCapacity)];
+}
+
+function lowersCapacity(droplet: DropletState): boolean {
+  return isServing(droplet) && !isOnlyRecorded(droplet);
 }
 
 /** Who will most likely go next, as soon as all in hand have but to settle. A guess to prepare for, and no decision. */
@@ -180,7 +197,7 @@ function nextBatch(state: RolloutState): number[] {
   const chosen: number[] = [];
   for (const droplet of waiting(state)) {
     if (chosen.length === size) break;
-    if (isServing(droplet)) {
+    if (lowersCapacity(droplet)) {
       if (spare <= 0) break;
       spare -= 1;
     } else if (mayServe(droplet) && spare < 0) continue;
@@ -219,7 +236,7 @@ export function begin(state: RolloutState, action: Action): RolloutState {
           startCourse(
             state,
             { ...droplet, foundOut: !isServingPlace(droplet.rotation) },
-            state.revertingFleet ? 'back' : 'forward',
+            state.revertingFleet ? 'back' : isOnlyRecorded(droplet) ? 'confirm' : 'forward',
           ),
         ),
         batch: state.batch + 1,
@@ -246,7 +263,7 @@ export function record(state: RolloutState, occurrence: Occurrence): RolloutStat
       // Without a look no droplet may leave; what is in hand was finished before.
       return { ...state, looking: false, halted: { code: occurrence.code } };
     case 'done':
-      return update(state, [occurrence.droplet], afterStep);
+      return takeBackTheDone(update(state, [occurrence.droplet], afterStep));
     case 'failed':
       return afterFailure(state, occurrence.droplet, occurrence.failure);
     case 'interrupted':
@@ -267,7 +284,6 @@ function afterLook(state: RolloutState, found: readonly Seen[]): RolloutState {
       healthy,
       unasked,
       gone,
-      course: gone && droplet.course === 'waiting' ? 'kept' : droplet.course,
     };
   });
   const looked = { ...state, droplets, looking: false, looked: true };
@@ -303,9 +319,7 @@ function afterFailure(state: RolloutState, id: number, failure: Failure): Rollou
   });
   if (failure.step === 'evidence') return failed;
   const stopping = turnBackUntouched(failed);
-  const first = !state.droplets.some((droplet) => droplet.failure);
-  const fleet = state.policy.onFailure === 'revert-fleet' && failure.blame === 'release' && first && !state.interrupted;
-  return fleet ? takeBackTheDone(stopping) : stopping;
+  return takeBackTheDone(condemns(state, id, failure) ? startReverting(stopping) : stopping);
 }
 
 /** Droplets in hand whose containers are as they were go back as they are; the others go on to their end. */
@@ -314,16 +328,35 @@ function turnBackUntouched(state: RolloutState): RolloutState {
   return update(state, ids, (droplet) => startCourse(state, droplet, untouchedEnd(droplet)));
 }
 
-/** `revert-fleet`: what this run has deployed is queued to go back, in batches under the same floor. */
+/** The release has failed where it was to be deployed, whatever else has failed before. */
+function condemns(state: RolloutState, id: number, failure: Failure): boolean {
+  if (state.policy.onFailure !== 'revert-fleet' || failure.blame !== 'release' || state.interrupted) return false;
+  return state.droplets.some((droplet) => droplet.id === id && droplet.course === 'forward' && droplet.touched);
+}
+
+/** `revert-fleet`: no other droplet is begun, but those that have the release go back. */
+function startReverting(state: RolloutState): RolloutState {
+  if (state.revertingFleet) return state;
+  const ids = state.droplets.filter((droplet) => droplet.course === 'waiting').map((droplet) => droplet.id);
+  const kept = update(state, ids, (droplet) => ({ ...droplet, course: 'kept' }));
+  return { ...kept, revertingFleet: true, looked: false };
+}
+
+/**
+ * While the fleet is reverted, what this run has deployed is queued to go back, in batches under the same floor; also
+ * those that come to the end of their course only now.
+ */
 function takeBackTheDone(state: RolloutState): RolloutState {
-  const droplets = state.droplets.map((droplet): DropletState => {
-    if (droplet.course === 'waiting') return { ...droplet, course: 'kept' };
-    if (droplet.course === 'done' && droplet.touched && droplet.previous !== undefined) {
-      return { ...droplet, course: 'waiting' };
-    }
-    return droplet;
-  });
-  return { ...state, droplets, revertingFleet: true, looked: false };
+  if (!state.revertingFleet) return state;
+  const ids = state.droplets
+    .filter((d) => d.course === 'done' && d.touched && d.previous !== undefined)
+    .map((d) => d.id);
+  return update(state, ids, (droplet) => ({ ...droplet, course: 'waiting' }));
+}
+
+/** It runs the release, and has not been taken back where it was to be. */
+export function isDeployed(droplet: DropletState): boolean {
+  return droplet.course === 'done' || (droplet.course === 'waiting' && droplet.touched);
 }
 
 function startCourse(state: RolloutState, droplet: DropletState, course: Course): DropletState {

@@ -49,18 +49,22 @@ it('droplets with the tag that run nothing, or another release, are brought to t
   const load = fleet.load();
   const adopted = await fleet.run(['adopt', 'sandbox', '--json']);
   expectNoFailures(await load.stop());
-  expect(adopted).toMatchObject({ code: 1, result: { outcome: 'failed', error: { droplet: 'web-5' } } });
+  expect(adopted).toMatchObject({ code: 1, result: { outcome: 'failed', error: { code: 'capacity-floor' } } });
   expect(adopted.result?.rows.map(({ name, outcome }) => [name, outcome])).toEqual([
     ['web-1', 'up to date'],
     ['web-2', 'up to date'],
-    ['web-3', 'deployed'],
+    ['web-3', 'not deployed'],
     ['web-4', 'deployed'],
   ]);
+  const told = adopted.events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
+  expect(told.filter((message) => message.startsWith('web-5 cannot be reached'))).toHaveLength(1);
   const batches = adopted.events.flatMap((event) => (event.type === 'batch-started' ? [event.droplets] : []));
-  expect(batches, 'what serves nothing goes first').toEqual([['web-4'], ['web-3']]);
-  for (const name of ['web-3', 'web-4']) {
-    expect(dropletState(fleet, name)).toMatchObject({ version: 'v2', rotation: 'in', served: true, recorded: false });
-  }
+  expect(batches, 'what serves nothing goes first; what serves may not leave for one that is out of reach').toEqual([
+    ['web-4'],
+  ]);
+  const whole = { rotation: 'in', served: true, recorded: false };
+  expect(dropletState(fleet, 'web-3')).toMatchObject({ version: 'v1', ...whole });
+  expect(dropletState(fleet, 'web-4')).toMatchObject({ version: 'v2', ...whole });
 
   await region.droplet('web-5').setFaults({ ssh: 'up' });
   expect(await fleet.run(['adopt', 'sandbox', '--json'])).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });

@@ -88,7 +88,10 @@ it.concurrent('on_failure: stop leaves the droplet out, recorded, until heal bri
       new RegExp(`^${first?.name} +203\\.0\\.113\\.\\d+ +out +\\S+-v1 +app is unhealthy`, 'm'),
     );
     expect(status.stdout).toMatch(
-      new RegExp(`^ {2}${first?.name}: out since \\d{4}-\\d\\d-\\d\\dT\\S+Z by \\S+@\\S+$`, 'm'),
+      new RegExp(
+        `^ {2}${first?.name}: out since \\d{4}-\\d\\d-\\d\\dT\\S+Z by \\S+@\\S+, in the run deploy \\S+-broken .+$`,
+        'm',
+      ),
     );
 
     expect(await part.run(['heal', 'stop', '--json'])).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { isDeployed } from '../../src/rollout/planner.js';
 import { accident, aStarter, fleetOf, once, released, walk } from './walk.js';
 
 const courses = ({ state }: ReturnType<typeof walk>) => state.droplets.map((droplet) => droplet.course);
@@ -48,6 +49,23 @@ describe('on the happy path', () => {
     const { log } = walk({}, [aStarter(1, { rotation: 'out', inLedger: true }), aStarter(2), aStarter(3)]);
     expect(log).not.toContain('1 record');
     expect(log).toContain('1 clear');
+  });
+
+  it('what runs it in rotation and is only still recorded is confirmed without leaving, first of all', () => {
+    const recorded = aStarter(2, { upToDate: true, inLedger: true });
+    const alone = walk({}, [{ ...recorded, id: 1 }]);
+    expect(alone.log).toEqual(['look', 'batch 1', '1 settle', '1 clear']);
+    expect(alone.state.droplets[0]).toMatchObject({ course: 'done', touched: false, inLedger: false });
+    const { log, fewest } = walk({}, [aStarter(1), recorded, aStarter(3)]);
+    expect(log.slice(0, 4)).toEqual(['look', 'batch 2', '2 settle', '2 clear']);
+    expect(fewest).toBe(2);
+  });
+
+  it('what turns out not to be well then stays where it is, recorded', () => {
+    const recorded = aStarter(1, { upToDate: true, inLedger: true });
+    const walked = walk({}, [recorded, aStarter(2)], once('1 settle', { fail: released('settle') }));
+    expect(walked.log.at(-1)).toBe('1 settle');
+    expect(walked.state.droplets[0]).toMatchObject({ course: 'given-up', rotation: 'in', inLedger: true });
   });
 
   it('a target without a balancer has nothing to leave', () => {
@@ -103,7 +121,17 @@ describe('the capacity floor', () => {
 
   it('leaves alone who has been taken out of the fleet, and counts it no more', () => {
     const walked = walk({}, fleetOf(3), undefined, (seen) => (seen.id === 3 ? { ...seen, gone: true } : seen));
-    expect(courses(walked)).toEqual(['done', 'done', 'kept']);
+    expect(courses(walked)).toEqual(['done', 'done', 'waiting']);
+    expect(walked.state.droplets[2]).toMatchObject({ gone: true, touched: false });
+  });
+
+  it('takes up again who is seen again', () => {
+    let looks = 0;
+    const walked = walk({}, fleetOf(4), undefined, (seen) => {
+      if (seen.id === 1) looks += 1;
+      return seen.id === 4 ? { ...seen, gone: looks === 2 } : seen;
+    });
+    expect(courses(walked)).toEqual(['done', 'done', 'done', 'done']);
   });
 
   it('is never broken, whatever fails, for any fleet, batch and floor', () => {
@@ -193,6 +221,42 @@ describe('when a droplet fails', () => {
     expect(walked.fewest).toBe(3);
   });
 
+  describe('under "revert-fleet", in the middle of a batch', () => {
+    const twoByTwo = { batch: [2], onFailure: 'revert-fleet' as const };
+
+    it('those of its batch that come to their end later go back, too', () => {
+      const walked = walk(twoByTwo, fleetOf(6), once('3 health', { fail: released('health') }));
+      expect(courses(walked)).toEqual(['reverted', 'reverted', 'reverted', 'reverted', 'kept', 'kept']);
+      expect(walked.fewest).toBe(4);
+    });
+
+    it('the release is taken back also when something else failed before', () => {
+      const walked = walk(twoByTwo, fleetOf(6), (action) => {
+        if (action.kind !== 'step' || action.step !== 'health' || action.towards !== 'new') return undefined;
+        if (action.droplet === 3) return { fail: accident('health') };
+        return action.droplet === 4 ? { fail: released('health') } : undefined;
+      });
+      expect(courses(walked)).toEqual(['reverted', 'reverted', 'given-up', 'reverted', 'kept', 'kept']);
+    });
+
+    it('a droplet that fails on its way back as it was says nothing of the release', () => {
+      const walked = walk(twoByTwo, fleetOf(4), (action) => {
+        if (action.kind !== 'step' || action.droplet !== 3) return undefined;
+        if (action.step === 'drain') return { fail: accident('drain') };
+        return action.towards === 'same' && action.step === 'health' ? { fail: released('health') } : undefined;
+      });
+      expect(courses(walked)).toEqual(['done', 'done', 'given-up', 'returned']);
+    });
+
+    it('an interruption leaves those that are not on their way back as they are: deployed', () => {
+      const failing = once('3 health', { fail: released('health') });
+      const interrupting = once('1 record previous', { interrupt: true as const });
+      const walked = walk({ ...twoByTwo, batch: [1] }, fleetOf(4), (action) => failing(action) ?? interrupting(action));
+      expect(courses(walked)).toEqual(['reverted', 'waiting', 'reverted', 'kept']);
+      expect(walked.state.droplets.map(isDeployed)).toEqual([false, true, false, false]);
+    });
+  });
+
   it('evidence that cannot be had changes nothing', () => {
     let step = 0;
     const walked = walk({}, fleetOf(3), (action) => {
@@ -217,6 +281,13 @@ describe('when a droplet fails', () => {
 });
 
 describe('an interruption', () => {
+  it('leaves in the ledger what an earlier run left half-done, also where that is in rotation', () => {
+    const halfDone = aStarter(1, { inLedger: true, halfDone: true });
+    const walked = walk({}, [halfDone, aStarter(2), aStarter(3)], once('1 drain', { interrupt: true as const }));
+    expect(walked.log.at(-1)).toBe('1 drain');
+    expect(walked.state.droplets[0]).toMatchObject({ course: 'given-up', rotation: 'out', inLedger: true });
+  });
+
   it('puts an untouched droplet back and starts no other', () => {
     const walked = walk({}, fleetOf(3), once('1 drain', { interrupt: true as const }));
     expect(courses(walked)).toEqual(['returned', 'waiting', 'waiting']);

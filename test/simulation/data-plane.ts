@@ -3,6 +3,7 @@
  * checks, and the requests it sends. Counted by arithmetic, not one by one.
  */
 import { look } from './containers.js';
+import type { Scenario } from './scenario.js';
 import type { Balancer, Droplet, World } from './world.js';
 
 export interface Plane {
@@ -16,7 +17,7 @@ export interface Plane {
   nextCheck: number;
   /** Effects come in the order of their changes. */
   lastEffectAt: number;
-  /** When requests came: one every 1/rate seconds from half of that after `from`. */
+  /** When requests came: at `rate` a second from `from` on, evenly or in bursts. */
   periods: { from: number; to: number }[];
   /** When checks came in, the last minute's. */
   recentChecks: number[];
@@ -117,26 +118,47 @@ function takeEffect(world: World, droplet: Droplet, balancer: Balancer, wanted: 
 
 /** Connections that came to the door's container since it was started: the counter of its DNAT rule. */
 export function counted(world: World, droplet: Droplet, startedAt: number, checks: number, at: number): number {
-  const { rate } = world.story.load;
+  const { load } = world.story;
   let sum = checks;
-  if (rate > 0) for (const period of droplet.plane.periods) sum += arrivals(period, rate, startedAt, at);
+  if (load.rate > 0) for (const period of droplet.plane.periods) sum += arrivals(period, load, startedAt, at);
   return sum;
 }
 
 /** Requests that arrived in (after, at] of a period. */
-function arrivals(period: { from: number; to: number }, rate: number, after: number, at: number): number {
-  const since = (time: number) => Math.floor(((Math.min(time, period.to) - period.from) * rate) / 1_000 + 0.5);
+function arrivals(period: { from: number; to: number }, load: Load, after: number, at: number): number {
+  const since = (time: number) => arrivedWithin(load, Math.min(time, period.to) - period.from);
   return Math.max(0, since(at)) - Math.max(0, since(after));
+}
+
+type Load = Scenario['load'];
+
+/** In a tenth of the time all of a burst's requests come, and in the rest none. */
+const BURST_SHARE = 0.1;
+
+/** How many requests come in the first `ms` of a period: one every 1/rate seconds, from half of that on. */
+function arrivedWithin({ rate, burst = 1 }: Load, ms: number): number {
+  if (burst === 1) return Math.floor((ms * rate) / 1_000 + 0.5);
+  const cycleMs = (burst * 1_000) / rate;
+  const bursts = Math.floor(ms / cycleMs);
+  const inLast = Math.floor(((ms - bursts * cycleMs) / (cycleMs * BURST_SHARE)) * burst + 0.5);
+  return bursts * burst + Math.min(burst, inLast);
+}
+
+/** When a period's request comes, in ms from its beginning; they are numbered from 0. */
+function arrivesAfter({ rate, burst = 1 }: Load, index: number): number {
+  if (burst === 1) return ((index + 0.5) * 1_000) / rate;
+  const cycleMs = (burst * 1_000) / rate;
+  return Math.floor(index / burst) * cycleMs + (((index % burst) + 0.5) / burst) * cycleMs * BURST_SHARE;
 }
 
 /** Requests under way at the droplet. */
 export function openConnections(world: World, droplet: Droplet, at: number): number {
-  const { rate, requestMs } = world.story.load;
+  const { load } = world.story;
   const door = doorContainer(droplet, at);
-  if (rate === 0 || door === undefined) return 0;
-  const after = Math.max(at - requestMs, door.startedAt);
+  if (load.rate === 0 || door === undefined) return 0;
+  const after = Math.max(at - load.requestMs, door.startedAt);
   let sum = 0;
-  for (const period of droplet.plane.periods) sum += arrivals(period, rate, after, at);
+  for (const period of droplet.plane.periods) sum += arrivals(period, load, after, at);
   return sum;
 }
 
@@ -147,19 +169,19 @@ export function recentPeers(
   startedAt: number,
   at: number,
 ): { peer: string; open: boolean }[] {
-  const { rate, requestMs } = world.story.load;
+  const { load } = world.story;
   const peers: { peer: string; open: boolean }[] = [];
   for (const check of droplet.plane.recentChecks) {
     if (check >= startedAt && check <= at && check > at - MINUTE) peers.push({ peer: peerName(check), open: false });
   }
-  if (rate === 0) return peers;
+  if (load.rate === 0) return peers;
   for (const period of droplet.plane.periods) {
-    const last = arrivals(period, rate, period.from - 1, at);
+    const last = arrivals(period, load, period.from - 1, at);
     // The last ones are enough: a new one is new by not having been among them.
     for (let index = Math.max(0, last - 40); index < last; index += 1) {
-      const arrived = period.from + ((index + 0.5) * 1_000) / rate;
+      const arrived = period.from + arrivesAfter(load, index);
       if (arrived < startedAt || arrived <= at - MINUTE) continue;
-      peers.push({ peer: peerName(Math.floor(arrived * 64) + 1), open: arrived > at - requestMs });
+      peers.push({ peer: peerName(Math.floor(arrived * 64) + 1), open: arrived > at - load.requestMs });
     }
   }
   return peers;

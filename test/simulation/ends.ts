@@ -1,6 +1,8 @@
-/** Judges a run's end against the truth of the world: d and g of the properties in monitor.ts. */
+/** Judges a run's end against the truth of the world: d, g and j of the properties in monitor.ts. */
 import type { DeployResult, StatusRow } from '../../src/rollout/model.js';
 import type { Deployer } from './deployer.js';
+import { floorFor } from './floor.js';
+import type { Monitor } from './monitor.js';
 import type { Droplet, World } from './world.js';
 
 /** Right after a run has ended by itself. */
@@ -9,6 +11,9 @@ export function judgeEnd(world: World, deployer: Deployer, result: DeployResult)
   monitor.tally(`end: ${deployer.plan.command} ${result.outcome}`);
   if (result.error) monitor.tally(`error: ${result.error.code}`);
   if (result.error?.code === 'bug') monitor.violation('d', `a bug: ${result.error.message}`);
+  if (result.outcome === 'failed' && result.error === undefined) {
+    monitor.violation('d', `${deployer.name} fails and says nothing of why`);
+  }
   if (deployer.finished.length !== 1) {
     monitor.violation('g', `${deployer.name} told rollout-finished ${deployer.finished.length} times`);
   }
@@ -17,6 +22,7 @@ export function judgeEnd(world: World, deployer: Deployer, result: DeployResult)
   }
   const good = result.outcome === 'succeeded' || result.outcome === 'skipped';
   if (result.outcome === 'failed' && isCalm(world, deployer)) judgeRevert(world, result);
+  if (isCondemned(world, deployer)) judgeFleetReverted(world, deployer, result);
   for (const row of result.rows) judgeRow(world, deployer, row, result.release.id, good);
 }
 
@@ -40,13 +46,41 @@ function judgeRevert(world: World, result: DeployResult): void {
   }
 }
 
+/** Its release was to be taken back everywhere, and there is an earlier one to go back to. */
+function isCondemned({ story }: World, { knowledge, plan }: Deployer): boolean {
+  const managed = story.target !== 'droplet' && story.start === 'managed' && plan.command === 'deploy';
+  return managed && story.policy.onFailure === 'revert-fleet' && knowledge.condemned;
+}
+
+function judgeFleetReverted(world: World, deployer: Deployer, result: DeployResult): void {
+  const { monitor } = world;
+  const { touched, finishing } = deployer.knowledge;
+  monitor.tally('revert-fleet: condemned');
+  const hadToStop = deployer.interrupted.signal.aborted || !finishing || isAtTheFloor(world, deployer);
+  for (const row of result.rows) {
+    const droplet = world.droplets.get(row.id);
+    if (droplet === undefined || !touched.has(row.id) || isOthersBusiness(droplet, deployer)) continue;
+    if (row.outcome === 'reverted' || droplet.tags.has(world.ledgerTag())) continue;
+    if (hadToStop && row.outcome === 'deployed' && row.release === result.release.id) continue;
+    monitor.violation('j', `the release failed, and ${row.name} is said to be ${row.outcome} on ${row.release}`);
+  }
+}
+
+/** As the run saw it: nobody else could leave. */
+function isAtTheFloor(world: World, { knowledge, allowDowntime }: Deployer): boolean {
+  if (allowDowntime || world.balancer === undefined) return false;
+  const { members, probes, batch } = knowledge;
+  const fleet = [...knowledge.fleet].filter((id) => members?.ids.has(id));
+  const serving = fleet.filter((id) => probes.get(id)?.passed === true);
+  const recorded = [...world.droplets.values()].filter((one) => one.tags.has(world.ledgerTag()));
+  const size = new Set([...fleet, ...recorded.map(({ id }) => id)]).size;
+  return serving.length <= floorFor(world.story, size, (batch?.batch ?? 0) + 1);
+}
+
 function judgeRow(world: World, deployer: Deployer, row: StatusRow, release: string, good: boolean): void {
   const { monitor, balancer } = world;
   const droplet = world.droplets.get(row.id);
-  if (droplet === undefined || droplet.destroyed || droplet.disturbed) return;
-  // What was true when this run was done with it may be another run's business by now.
-  const { holders } = droplet.lock;
-  if (holders.slice(holders.indexOf(deployer.name)).some((name) => name !== deployer.name)) return;
+  if (droplet === undefined || isOthersBusiness(droplet, deployer)) return;
   if (row.outcome === 'in progress') monitor.violation('d', `at the end ${row.name} is in progress`);
   monitor.tally(`row: ${row.outcome}`);
   if (row.outcome === 'reverted') monitor.tally(`reverted: ${world.story.policy.onFailure}`);
@@ -55,7 +89,10 @@ function judgeRow(world: World, deployer: Deployer, row: StatusRow, release: str
   if (good && row.outcome !== 'deployed' && row.outcome !== 'up to date' && row.outcome !== 'not deployed') {
     monitor.violation('d', `a good end, and ${row.name} is ${row.outcome}`);
   }
-  if (!isDone && !good) return;
+  if (!isDone && !good) {
+    judgeUntouched(monitor, deployer, droplet, row);
+    return;
+  }
   const where = `${row.name} is said to be ${row.outcome}`;
   const expected = row.outcome === 'reverted' ? row.release : release;
   if (droplet.disk.current !== expected)
@@ -66,6 +103,23 @@ function judgeRow(world: World, deployer: Deployer, row: StatusRow, release: str
   if (balancer === undefined) return;
   if (!world.isMember(droplet)) monitor.violation('d', `${where}, and is out of rotation`);
   if (droplet.tags.has(world.ledgerTag())) monitor.violation('d', `${where}, and is in the ledger`);
+}
+
+/** What this run has not changed runs what is said of it. */
+function judgeUntouched(monitor: Monitor, { knowledge }: Deployer, droplet: Droplet, row: StatusRow): void {
+  const { state } = droplet.disk;
+  // Before it was surveyed nothing is said of it.
+  if (knowledge.switched.has(droplet.name) || row.release === '' || state === undefined) return;
+  const { release } = JSON.parse(state) as { release: string };
+  if (row.release === release) return;
+  monitor.violation('d', `${row.name} is said to run ${row.release}, and its state is ${phaseOf(droplet)}`);
+}
+
+/** What was true when this run was done with it may be another run's business by now, or somebody's outside. */
+function isOthersBusiness(droplet: Droplet, deployer: Deployer): boolean {
+  if (droplet.destroyed || droplet.disturbed) return true;
+  const { holders } = droplet.lock;
+  return holders.slice(holders.indexOf(deployer.name)).some((name) => name !== deployer.name);
 }
 
 export function phaseOf(droplet: Droplet): string {

@@ -35,6 +35,7 @@ function befall(world: World, droplet: Droplet, { kind, forMs }: Happening): voi
       droplet.disturbed = true;
       if (world.balancer.tag !== undefined) droplet.tags.delete(world.balancer.tag);
       changeMembership(world, droplet, 'out');
+      world.at(until, () => putBack(world, droplet));
       return;
     case 'destroyed':
       if (fleetSize(world) < 3) return;
@@ -74,6 +75,14 @@ function befall(world: World, droplet: Droplet, { kind, forMs }: Happening): voi
       }
       return;
   }
+}
+
+/** Whoever took it out of the balancer thinks better of it. */
+function putBack(world: World, droplet: Droplet): void {
+  if (world.balancer === undefined || droplet.destroyed || world.isMember(droplet)) return;
+  world.monitor.tally('happening: put back');
+  if (world.balancer.tag !== undefined) droplet.tags.add(world.balancer.tag);
+  changeMembership(world, droplet, 'in');
 }
 
 /** Who is left: a fleet that somebody has emptied is nobody's to deploy to. */

@@ -13,6 +13,8 @@ export interface BatchKnowledge {
   left: Set<number>;
   /** Those that served in truth at its look or at the beginning of the batch. */
   trulyServing: Set<number>;
+  /** Those that do not, and it could not know. */
+  excused: Set<number>;
 }
 
 export class Knowledge {
@@ -23,9 +25,23 @@ export class Knowledge {
    * did so in truth when it was asked, whatever became of it while the answer was on its way.
    */
   readonly probes = new Map<number, { passed: boolean | undefined; served: boolean; at: number }>();
+  /** When it last saw each droplet fail the check, in ms. */
+  readonly failedChecks = new Map<number, number>();
   /** Its last change of anything. */
   lastChange = 0;
   batch: BatchKnowledge | undefined;
-  /** Droplets that it has connections to: its fleet. */
+  /** The balancer's droplets, and those in the ledger, at its first look. */
+  found: { members?: Set<number>; recorded?: Set<number> } = {};
+  /** Droplets that it has connections to. */
   readonly fleet = new Set<number>();
+  /** Droplets whose containers it has changed. */
+  readonly touched = new Set<number>();
+  /** Those that it began to switch, by name: whether it came to a change it may not know. */
+  readonly switched = new Set<string>();
+  /** The release that each droplet's step is about, by its name. */
+  readonly towards = new Map<string, string | undefined>();
+  /** The release has failed where it was to be deployed, before any interruption. */
+  condemned = false;
+  /** It came to its finish: nothing has halted it. */
+  finishing = false;
 }

@@ -12,6 +12,8 @@
  *  g  The ledger names every droplet that is out or half-done; each run ends once, in time, without its lease.
  *  h  No secret is in an event, an error, an argument or a script.
  *  i  No command removes volumes or prunes what is not do-deploy's own.
+ *  j  Under revert-fleet a release that failed is taken back wherever the run has brought it. What stays is recorded as
+ *     out, or told as deployed by a run that had to stop before.
  */
 import type { RemoteCommand } from '../../src/ports.js';
 import type { DeployEvent } from '../../src/rollout/model.js';
@@ -36,6 +38,11 @@ const DESTRUCTIVE =
 
 /** Commands that change what a droplet runs, or what do-deploy knows of it. */
 const CHANGES = new Set(['switch', 'confirm', 'mark-out', 'clear-mark', 'finish']);
+
+/** What only the release can be blamed for. */
+const RELEASE_FAULTS = new Set(['start-failed', 'unhealthy', 'health-timeout', 'probe-failed']);
+
+type Told<Type extends DeployEvent['type']> = Extract<DeployEvent, { type: Type }>;
 
 export class Monitor {
   readonly violations: Violation[] = [];
@@ -123,18 +130,12 @@ export class Monitor {
       if (mayServe && others.length < floor) {
         this.violation('a', `${droplet.name} leaves: ${others.length} others serve, the floor is ${floor}`);
       }
-      // One that somebody else has put behind the balancer just now looks as if it served; so does one that was ill,
-      // and is well again before the next look.
-      const remain = [...world.droplets.values()].some(
-        (other) =>
-          other.id !== droplet.id &&
-          (this.serves(other) ||
-            ((other.joined || other.disturbed) && world.isMember(other) && world.answers(other, world.time)) ||
-            (batch.trulyServing.has(other.id) && !batch.left.has(other.id))),
-      );
-      // One that the batch itself has brought in may go again: that leaves things as they were.
-      if (batch.trulyServing.has(droplet.id) && this.serves(droplet) && !remain)
-        this.violation('a', `${droplet.name} leaves, and nobody serves`);
+      const stand = [...batch.trulyServing, ...batch.excused].filter((id) => id !== droplet.id && !batch.left.has(id));
+      // One that does not serve lowers nothing; nor does one that the batch itself has brought in and takes out again.
+      const lowers = batch.trulyServing.has(droplet.id) && this.serves(droplet);
+      if (lowers && new Set(stand).size < floor) {
+        this.violation('a', `${droplet.name} leaves: in truth ${stand.length} others serve, the floor is ${floor}`);
+      }
     }
     batch.left.add(droplet.id);
   }
@@ -144,6 +145,13 @@ export class Monitor {
     const world = this.#world;
     advance(world, droplet, world.time);
     return droplet.plane.up && world.isMember(droplet) && world.answers(droplet, world.time);
+  }
+
+  /** Nobody can see what others have done, nor an illness that came and went between two looks: that is promised of no run. */
+  #isKnownToBeSick({ knowledge }: Deployer, droplet: Droplet): boolean {
+    if (!droplet.disturbed) return true;
+    const failed = knowledge.failedChecks.get(droplet.id) ?? 0;
+    return droplet.containers.some((container) => failed >= container.illFrom);
   }
 
   #rejoins(droplet: Droplet): void {
@@ -161,6 +169,7 @@ export class Monitor {
     const { seen, plane } = droplet;
     seen.changed = world.next();
     seen.changedBy = deployer.name;
+    deployer.knowledge.touched.add(droplet.id);
     if (world.balancer === undefined) return;
     if (!droplet.tags.has(world.ledgerTag())) this.violation('g', `${droplet.name} changes and is not in the ledger`);
     if (world.isMember(droplet) && !droplet.disturbed) {
@@ -197,7 +206,7 @@ export class Monitor {
     if (!world.isMember(droplet) && !droplet.disturbed) {
       this.violation('g', `${droplet.name} is out and is taken from the ledger`);
     }
-    if (disk.state !== undefined && JSON.parse(disk.state).phase !== 'verified' && seen.changedBy === deployer.name) {
+    if (disk.state !== undefined && JSON.parse(disk.state).phase !== 'verified' && !droplet.disturbed) {
       this.violation('g', `${droplet.name} is half-done and is taken from the ledger`);
     }
     // Where nothing listened nobody could hear the balancer let go: its first checks afterwards may be its last before.
@@ -230,9 +239,32 @@ export class Monitor {
   reported(deployer: Deployer, event: DeployEvent): void {
     if (hasSecret(JSON.stringify(event))) this.violation('h', `the event ${event.type} shows a secret`);
     if (event.type === 'batch-started') this.#batchStarts(deployer, event.batch, event.droplets.length);
-    if (event.type === 'step-started') this.tally(`step: ${event.step}`);
-    if (event.type === 'step-failed') this.tally(`failed: ${event.step} ${event.error.code}`);
+    if (event.type === 'phase-started' && event.phase === 'finish') deployer.knowledge.finishing = true;
+    if (event.type === 'notice' && event.message.includes('by an earlier run')) this.#blames(deployer, event.droplet);
+    if (event.type === 'step-started') this.#stepStarts(deployer, event);
+    if (event.type === 'step-failed') this.#stepFails(deployer, event);
     if (event.type === 'rollout-finished') deployer.finished.push(event.result);
+  }
+
+  /** d: what another run has in hand is not left by it. */
+  #blames(deployer: Deployer, name: string | undefined): void {
+    this.tally('notice: an earlier run');
+    const droplet = [...this.#world.droplets.values()].find((one) => one.name === name);
+    const holder = droplet && lockProcess(this.#world, droplet)?.deployer.name;
+    if (holder === undefined || holder === deployer.name) return;
+    this.violation('d', `${deployer.name} says that an earlier run has left ${name}, and ${holder} is at it`);
+  }
+
+  #stepStarts({ knowledge }: Deployer, { droplet, step, release }: Told<'step-started'>): void {
+    this.tally(`step: ${step}`);
+    knowledge.towards.set(droplet, release);
+    if (step === 'switch') knowledge.switched.add(droplet);
+  }
+
+  #stepFails({ knowledge, interrupted, plan }: Deployer, { droplet, step, error }: Told<'step-failed'>): void {
+    this.tally(`failed: ${step} ${error.code}`);
+    if (interrupted.signal.aborted || !RELEASE_FAULTS.has(error.code)) return;
+    if (knowledge.towards.get(droplet)?.endsWith(`-${plan.tag}`)) knowledge.condemned = true;
   }
 
   #batchStarts(deployer: Deployer, batch: number, size: number): void {
@@ -244,6 +276,7 @@ export class Monitor {
     const serving = new Set<number>();
     const unasked = new Set<number>();
     const trulyServing = new Set<number>();
+    const excused = new Set<number>();
     for (const id of deployer.knowledge.fleet) {
       const probe = probes.get(id);
       const fresh = members !== undefined && members.at > lastChange && probe !== undefined && probe.at > lastChange;
@@ -251,16 +284,19 @@ export class Monitor {
       if (fresh && members.ids.has(id) && probe.passed === undefined) unasked.add(id);
       const droplet = world.droplets.get(id);
       if (droplet && (this.serves(droplet) || (fresh && probe.served))) trulyServing.add(id);
+      else if (droplet && serving.has(id) && !this.#isKnownToBeSick(deployer, droplet)) excused.add(id);
     }
     // Whoever is neither behind the balancer nor in the ledger has been taken out of the fleet by somebody else.
-    const fleet = [...deployer.knowledge.fleet].filter((id) => {
+    const { found, fleet: reached } = deployer.knowledge;
+    const known = new Set([...reached, ...(found.members ?? []), ...(found.recorded ?? [])]);
+    const fleet = [...known].filter((id) => {
       const droplet = world.droplets.get(id);
       return members?.ids.has(id) || droplet?.tags.has(world.ledgerTag());
     }).length;
     if (size > Math.max(1, sizeFor(world.story, fleet, batch))) {
       this.violation('a', `batch ${batch} has ${size} droplets of ${fleet}`);
     }
-    deployer.knowledge.batch = { batch, fleet, serving, unasked, left: new Set(), trulyServing };
+    deployer.knowledge.batch = { batch, fleet, serving, unasked, left: new Set(), trulyServing, excused };
     if (world.balancer && (members === undefined || members.at < lastChange)) {
       this.violation('a', `batch ${batch} begins without a look at the world`);
     }

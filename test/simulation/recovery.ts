@@ -1,6 +1,6 @@
 /** The run that must bring the fleet back after whatever has happened, and whether it did: f of the properties. */
 import type { DeployResult } from '../../src/rollout/model.js';
-import { runs } from './ends.js';
+import { phaseOf, runs } from './ends.js';
 import { lockProcess } from './lock.js';
 import { CURE, type RunPlan } from './scenario.js';
 import type { Droplet, World } from './world.js';
@@ -40,7 +40,9 @@ export function recoveryFor(world: World): Recovery {
       faults: [],
     },
     // The floor can't be kept by a fleet that others have made smaller, nor by one in which nothing works yet.
-    allowDowntime: story.policy.allowDowntime || disturbed || tightFloor(world, fleet.length),
+    allowDowntime:
+      disturbed ||
+      ((story.policy.allowDowntime || tightFloor(world, fleet.length)) && mustLeave(fleet, world, canHeal)),
     fleet,
   };
 }
@@ -53,6 +55,16 @@ function holdsABaseRelease(droplet: Droplet): boolean {
 function tightFloor(world: World, size: number): boolean {
   const { minInRotation } = world.story.policy;
   return size === 1 || (minInRotation !== undefined && minInRotation >= size);
+}
+
+/** Whether one that serves has to leave: not where all that do run one release, verified, and it is healed to. */
+function mustLeave(fleet: readonly Droplet[], world: World, canHeal: boolean): boolean {
+  const serving = fleet.filter((droplet) => world.isMember(droplet) && world.answers(droplet, world.time));
+  const [first] = serving;
+  if (first === undefined) return !canHeal;
+  const release = first.disk.current ?? '';
+  const isDone = (droplet: Droplet) => phaseOf(droplet) === `${release} verified` && runs(droplet, release);
+  return !canHeal || !serving.every((droplet) => droplet.disk.current === release && isDone(droplet));
 }
 
 /** Whether the story's release is good or bad beyond doubt. */

@@ -55,7 +55,7 @@ export interface Happening {
   atMs: number;
   kind:
     | 'ill' // its containers fail, until they are made anew or it is over
-    | 'removed' // somebody takes it out of the balancer
+    | 'removed' // somebody takes it out of the balancer, and puts it back when it is over
     | 'destroyed'
     | 'joined' // somebody adds a new droplet to the balancer
     | 'ssh-refused'
@@ -81,8 +81,8 @@ export interface Scenario {
   /** Only on this droplet (an index) it does; elsewhere it is good. */
   onlyOn?: number;
   check: { intervalSeconds: number; healthyThreshold: number; unhealthyThreshold: number };
-  /** Requests a second to each droplet that serves, and how long one takes. */
-  load: { rate: number; requestMs: number };
+  /** Requests a second to each droplet that serves, and how long one takes. `burst`: so many come at a time. */
+  load: { rate: number; requestMs: number; burst?: number };
   instrument: 'counters' | 'sockets' | 'none' | 'deaf';
   /** At most so long until GET shows a change, and from there until the balancer acts on it. */
   delays: { showMs: number; effectMs: number; latencyMs: number };
@@ -362,6 +362,14 @@ export const scenario: fc.Arbitrary<Scenario> = fleet.chain((size) =>
       };
     }),
 );
+
+const BURSTS = [5, 20, 100] as const;
+
+/** The same story, in which requests come in bursts. */
+export function inBursts(story: Scenario): Scenario {
+  const burst = BURSTS[story.seed % BURSTS.length] ?? 1;
+  return { ...story, load: { ...story.load, burst } };
+}
 
 /** The story of a seed. */
 export function scenarioOf(seed: number): Scenario {

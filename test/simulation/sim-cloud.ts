@@ -31,6 +31,7 @@ export class SimCloud implements Cloud {
       if (found === undefined) throw notFound(`load balancer ${id}`);
       const { knowledge } = this.deployer;
       knowledge.members = { ids: new Set(found.dropletIds), at: this.#world.next() };
+      knowledge.found.members ??= new Set(found.dropletIds);
       return found;
     });
   }
@@ -57,11 +58,12 @@ export class SimCloud implements Cloud {
   }
 
   listDroplets(filter?: { tag?: string }): Promise<CloudDroplet[]> {
-    return this.#read('list-droplets', () =>
-      [...this.#world.droplets.values()]
-        .filter((droplet) => !droplet.destroyed && (filter?.tag === undefined || droplet.tags.has(filter.tag)))
-        .map(shape),
-    );
+    return this.#read('list-droplets', () => {
+      const droplets = [...this.#world.droplets.values()].filter((droplet) => !droplet.destroyed);
+      const recorded = droplets.filter((droplet) => droplet.tags.has(this.#world.ledgerTag()));
+      this.deployer.knowledge.found.recorded ??= new Set(recorded.map(({ id }) => id));
+      return droplets.filter(({ tags }) => filter?.tag === undefined || tags.has(filter.tag)).map(shape);
+    });
   }
 
   getDroplet(id: number): Promise<CloudDroplet> {

@@ -139,6 +139,7 @@ class SimConnection implements Connection {
     const learn = (passed: boolean): ProbeResult => {
       const served = passed && world.monitor.serves(droplet);
       deployer.knowledge.probes.set(droplet.id, { passed, served, at: world.next() });
+      if (!passed) deployer.knowledge.failedChecks.set(droplet.id, world.time);
       return { passed, detail: passed ? 'HTTP 200 in 3 ms' : 'HTTP 503 in 3 ms', status: passed ? 200 : 503, ms: 3 };
     };
     deployer.knowledge.probes.set(droplet.id, { passed: undefined, served: false, at: world.next() });

@@ -55,6 +55,7 @@ export async function settle(site: Site, run: StepContext): Promise<string | und
       const result = await probeOnce(site, run.target);
       if (result === undefined || result.passed) {
         site.watchedAt = clock.now();
+        site.stumbled = false;
         return wait.unheard;
       }
       failedProbes += 1;
