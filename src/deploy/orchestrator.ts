@@ -54,7 +54,13 @@ const UNDER_LEASE: ReadonlySet<PlannedStep> = new Set(['record', 'leave', 'switc
 const STILL_WAITING_MS = 2_000;
 
 /** Failures that the release is to blame for: there going back helps. (The balancer was heard before; now it is silent.) */
-const RELEASE_FAULTS = new Set(['start-failed', 'unhealthy', 'health-timeout', 'probe-failed', 'balancer-silent']);
+export const RELEASE_FAULTS: ReadonlySet<string> = new Set([
+  'start-failed',
+  'unhealthy',
+  'health-timeout',
+  'probe-failed',
+  'balancer-silent',
+]);
 
 export interface Rolled {
   state: RolloutState;

@@ -15,6 +15,7 @@
  *  j  Under revert-fleet a release that failed is taken back wherever the run has brought it. What stays is recorded as
  *     out, or told as deployed by a run that had to stop before.
  */
+import { RELEASE_FAULTS } from '../../src/deploy/orchestrator.js';
 import type { RemoteCommand } from '../../src/ports.js';
 import type { DeployEvent } from '../../src/rollout/model.js';
 import { DOCKER_BACK_WITHIN_MS } from './containers.js';
@@ -38,9 +39,6 @@ const DESTRUCTIVE =
 
 /** Commands that change what a droplet runs, or what do-deploy knows of it. */
 const CHANGES = new Set(['switch', 'confirm', 'mark-out', 'clear-mark', 'finish']);
-
-/** What only the release can be blamed for. */
-const RELEASE_FAULTS = new Set(['start-failed', 'unhealthy', 'health-timeout', 'probe-failed']);
 
 type Told<Type extends DeployEvent['type']> = Extract<DeployEvent, { type: Type }>;
 
