@@ -211,8 +211,6 @@ export function checksWithin(count: number, intervalMs: number): number {
   return count * (intervalMs + Math.max(200, intervalMs * 0.05)) + 500;
 }
 
-/** Where traffic has been listened to for less than this, in ms, a pause in it may not have been heard yet. */
-const LISTENED_ENOUGH_MS = 3_000;
 /** So many times longer than any pause before; and readings show a pause up to this much too short, in ms. */
 const BEYOND_PAUSES = 3;
 const UNHEARD_MS = 1_000;
@@ -230,6 +228,7 @@ export function provingSilence(instrument: Instrument, traffic: Traffic, nodes: 
   if (rate <= 0) return checksStopped;
   const beyondChance = (20_000 / rate) * nodes;
   const beyondPauses = longestSilence > 0 ? BEYOND_PAUSES * nodes * longestSilence + UNHEARD_MS : 0;
-  const trafficStopped = Math.max(1_000, beyondChance, beyondPauses, LISTENED_ENOUGH_MS - listenedMs);
-  return Math.min(checksStopped, trafficStopped);
+  // What has not been listened to for an interval may have pauses that nobody has heard yet.
+  const trafficStopped = Math.max(1_000, beyondChance, beyondPauses, intervalMs - listenedMs);
+  return trafficStopped > listenedMs ? checksStopped : Math.min(checksStopped, trafficStopped);
 }

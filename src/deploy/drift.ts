@@ -140,7 +140,7 @@ async function visit(
       checkup: { ...checkupOf(site, { asked, answeredAt }, probe), ...whatElse(site, app) },
       history: history.stdout,
       ...(holder && { holder }),
-      ...(out && { outSince: `${out.since} by ${out.who}` }),
+      ...(out && { outSince: `${out.since} by ${out.who}, in the run ${out.run}` }),
     };
   } catch (error) {
     if (error instanceof ShellError || error instanceof DeployError) return { problem: asDeployError(error).message };
