@@ -1,7 +1,7 @@
 // Plays random rollouts against the real planner, orchestrator and steps on a simulated world, and looks for a broken
 // promise. Options: --runs N (rollouts, default 10000), --seed N (the first story's, default by the clock), --workers N,
-// --largest N (only fleets of up to N droplets), --tally (what has happened, and how often),
-// --bursts (requests come in bursts). `--replay SEED` plays one story and prints all that was said and done.
+// --largest N (only fleets of up to N droplets), --tally (what has happened, and how often).
+// `--replay SEED` plays one story and prints all that was said and done.
 import { fork } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -15,7 +15,6 @@ const { values } = parseArgs({
     workers: { type: 'string', default: String(availableParallelism()) },
     largest: { type: 'string', default: '200' },
     replay: { type: 'string' },
-    bursts: { type: 'boolean', default: false },
     tally: { type: 'boolean', default: false },
   },
 });
@@ -27,7 +26,7 @@ process.exitCode = values.replay === undefined ? await simulate() : await replay
 async function replay(seed) {
   await import(`${folder}/sync-gzip.js`);
   const { runSeed } = await import(`${folder}/run.js`);
-  const { story, trace, violations } = await runSeed(seed, { trace: true, bursts: values.bursts });
+  const { story, trace, violations } = await runSeed(seed, { trace: true });
   console.log([JSON.stringify(story, null, 2), ...trace, ...violations.map(told)].join('\n'));
   return violations.length > 0 ? 1 : 0;
 }
@@ -44,10 +43,7 @@ async function simulate() {
   console.log(`Playing ${values.runs} rollouts on ${workers} processes, from seed ${first}.`);
 
   const ended = Array.from({ length: workers }, (_, index) => {
-    const worker = fork(
-      `${folder}/main.js`,
-      [first + index, workers, each, values.largest, values.bursts ? 1 : 0].map(String),
-    );
+    const worker = fork(`${folder}/main.js`, [first + index, workers, each, values.largest].map(String));
     let done = false;
     worker.on('message', (progress) => {
       sum.rollouts += progress.rollouts;

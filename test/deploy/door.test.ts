@@ -131,7 +131,9 @@ describe('the silence that proves that the balancer has let go', () => {
 
   it('is no shorter than speaks for what has been listened to', () => {
     expect(provingSilence('counters', { ...steady(200), listenedMs: 7_000 }, 1, 10_000)).toBe(3_000);
-    expect(provingSilence('counters', { ...steady(200), listenedMs: 4_000 }, 1, 10_000)).toBe(10_000 + lateness(10_000));
+    expect(provingSilence('counters', { ...steady(200), listenedMs: 4_000 }, 1, 10_000)).toBe(
+      10_000 + lateness(10_000),
+    );
   });
 
   it('allows for several nodes, each with its part of the connections', () => {

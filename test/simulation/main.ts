@@ -1,11 +1,11 @@
 /**
  * A worker of `npm run simulate`: plays the stories of a range of seeds and tells its parent, batch by batch.
- * Arguments: first seed, step, number of rollouts to play, largest fleet, and 1 for requests in bursts.
+ * Arguments: first seed, step, number of rollouts to play, and the largest fleet.
  */
 import './sync-gzip.js';
 import type { Violation } from './monitor.js';
 import { runScenario } from './run.js';
-import { inBursts, scenarioOf } from './scenario.js';
+import { scenarioOf } from './scenario.js';
 
 export interface Progress {
   rollouts: number;
@@ -16,13 +16,13 @@ export interface Progress {
   done: boolean;
 }
 
-const [first = 1, step = 1, wanted = 1, largest = 200, bursts = 0] = process.argv.slice(2).map(Number);
+const [first = 1, step = 1, wanted = 1, largest = 200] = process.argv.slice(2).map(Number);
 const TELL_EVERY = 50;
 
 let progress: Progress = empty();
 let played = 0;
 for (let seed = first; played < wanted; seed += step) {
-  const story = bursts === 1 ? inBursts(scenarioOf(seed)) : scenarioOf(seed);
+  const story = scenarioOf(seed);
   if (story.fleet > largest) continue;
   const report = await runScenario(story);
   played += report.rollouts;

@@ -71,6 +71,14 @@ export const MUTATIONS: Mutation[] = [
     seeds: [26135, 196977],
   },
   {
+    name: 'any second of silence passes for the balancer’s letting go',
+    file: 'src/deploy/door.ts',
+    text: 'return trafficStopped > listenedMs ? checksStopped : Math.min(checksStopped, trafficStopped);',
+    instead: 'return 1_000;',
+    breaks: ['b'],
+    seeds: [29, 132],
+  },
+  {
     name: 'an interruption is not heeded',
     file: 'src/rollout/planner.ts',
     text: 'if (state.stuck || state.interrupted) return false;',

@@ -12,7 +12,7 @@ import { calm, schedule } from './happenings.js';
 import type { Violation } from './monitor.js';
 import { localFiles, settingsFor } from './project.js';
 import { judgeRecovery, recoveryFor } from './recovery.js';
-import { inBursts, type RunPlan, type Scenario, scenarioOf } from './scenario.js';
+import { type RunPlan, type Scenario, scenarioOf } from './scenario.js';
 import { SimCloud } from './sim-cloud.js';
 import { SimShell } from './sim-shell.js';
 import { World } from './world.js';
@@ -68,9 +68,8 @@ export async function runScenario(story: Scenario, options: { trace?: boolean } 
 }
 
 /** The story of a seed, played. A seed that failed fails again, in the same way. */
-export function runSeed(seed: number, options: { trace?: boolean; bursts?: boolean } = {}): Promise<Report> {
-  const story = scenarioOf(seed);
-  return runScenario(options.bursts ? inBursts(story) : story, options);
+export function runSeed(seed: number, options: { trace?: boolean } = {}): Promise<Report> {
+  return runScenario(scenarioOf(seed), options);
 }
 
 const COMMANDS: Record<
