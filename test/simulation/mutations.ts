@@ -68,7 +68,7 @@ export const MUTATIONS: Mutation[] = [
     text: '  const young = (site: Site) => youngFor(run, site, wellness.get(site), members.get(site.droplet.id));',
     instead: '  const young = (_: Site) => 0;',
     breaks: ['a'],
-    seeds: [26135, 196977],
+    seeds: [506170, 509494, 504773],
   },
   {
     name: 'any second of silence passes for the balancer’s letting go',
