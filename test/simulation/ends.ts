@@ -61,7 +61,9 @@ function judgeFleetReverted(world: World, deployer: Deployer, result: DeployResu
     const droplet = world.droplets.get(row.id);
     if (droplet === undefined || !touched.has(row.id) || isOthersBusiness(droplet, deployer)) continue;
     if (row.outcome === 'reverted' || droplet.tags.has(world.ledgerTag())) continue;
-    if (hadToStop && row.outcome === 'deployed' && row.release === result.release.id) continue;
+    // What is said of it must be true: still on the release, or in hand and on either.
+    const said = row.outcome === 'unfinished' || (row.outcome === 'deployed' && row.release === result.release.id);
+    if (hadToStop && said && runs(droplet, row.release)) continue;
     monitor.violation('j', `the release failed, and ${row.name} is said to be ${row.outcome} on ${row.release}`);
   }
 }
