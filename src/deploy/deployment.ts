@@ -56,6 +56,10 @@ export async function deploy(ports: DeployPorts, options: DeployOptions): Promis
     });
     // The bytes may have come here before, and from another commit.
     session.release = { ...session.release, id: record.id };
+    if (record.id !== id) {
+      const message = `The droplets hold these files and images already, as release ${record.id}: that is the one.`;
+      report({ type: 'notice', level: 'info', message });
+    }
     if (policy.balanced) await listenAll(sites, fleet.target, ports.clock);
 
     const seen = await lookAtWorld(run, sites);

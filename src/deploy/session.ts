@@ -14,8 +14,9 @@ import type { Fleet } from './fleet.js';
 import { Lease } from './lease.js';
 import { type Rolled, roll } from './orchestrator.js';
 import type { ReleaseRecord } from './release.js';
-import { addressOf, type Site } from './site.js';
+import { addressOf, NOTHING_KNOWN, type Site } from './site.js';
 import { connectAll } from './staging.js';
+import { surveyed } from './status.js';
 import { together } from './together.js';
 
 /** What every command that rolls is told. */
@@ -129,12 +130,21 @@ function interruption(): DeployError {
 }
 
 function failed(session: Session, error: DeployError): DeployResult {
-  const { release, rows, rolling } = session;
-  const base = { release, rows, durationMs: 0 };
+  const { release, rolling } = session;
+  const base = { release, rows: rolling ? session.rows : rowsSurveyed(session), durationMs: 0 };
   const summary = rolling ? 'The state of the fleet is not known.' : 'Nothing was changed in rotation.';
   if (error.code === 'interrupted') return { ...base, outcome: 'interrupted', summary };
   const next = rolling ? `do-deploy status ${session.options.settings.environment}` : undefined;
   return { ...base, outcome: 'failed', summary, error: error.info(), ...(next && { next }) };
+}
+
+/** Nothing was changed: the droplets are as their surveys told, as far as those came. */
+function rowsSurveyed({ rows, sites }: Session): StatusRow[] {
+  const known = new Map(sites.filter(({ survey }) => survey !== NOTHING_KNOWN).map((site) => [site.droplet.id, site]));
+  return rows.map((row) => {
+    const site = known.get(row.id);
+    return site === undefined ? row : { ...row, ...surveyed(site) };
+  });
 }
 
 /** Tells what is about to be rolled out, and to whom. */

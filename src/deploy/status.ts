@@ -84,13 +84,24 @@ function isHalfDone(site: Site): boolean {
   return site.survey.state?.phase === 'switching';
 }
 
-async function healthOf(site: Site, target: Target): Promise<string> {
+/** What its survey has told, without asking more. */
+export function surveyed(site: Site): Pick<StatusRow, 'release' | 'health' | 'imageTag' | 'commit' | 'dirty'> {
+  return { release: site.survey.current ?? '', ...versionOf(site), health: illness(site) ?? 'healthy' };
+}
+
+/** Undefined when all that its survey has told is well. */
+function illness(site: Site): string | undefined {
   if (site.survey.docker === undefined) return 'Docker does not answer';
   const seen = site.survey.containers;
   if (seen === undefined || seen.containers.length === 0) return 'no containers';
   const verdict = judgeHealth(currentRelease(site)?.services ?? [], seen.containers, seen.now);
   if (verdict.kind === 'failed') return verdict.cause;
-  if (verdict.kind === 'waiting') return verdict.detail;
+  return verdict.kind === 'waiting' ? verdict.detail : undefined;
+}
+
+async function healthOf(site: Site, target: Target): Promise<string> {
+  const ill = illness(site);
+  if (ill !== undefined) return ill;
   try {
     const result = await probeOnce(site, target);
     return result === undefined || result.passed ? 'healthy' : `the balancer’s check fails: ${result.detail}`;

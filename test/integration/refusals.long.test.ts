@@ -119,6 +119,11 @@ describe('what is wrong with a droplet is told before any leaves:', () => {
       hint: 'Install Docker Engine, start it, and let the SSH user use it (group docker).',
       droplet: sick.name,
     });
+    const release = expect.stringMatching(/-v1$/);
+    expect(end.result?.rows, 'the table tells what is known by then').toMatchObject([
+      { release, health: 'healthy', outcome: 'not deployed' },
+      { release, health: 'Docker does not answer', outcome: 'not deployed' },
+    ]);
   });
 
   it('its disk is full', async () => {
