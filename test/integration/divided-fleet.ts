@@ -24,6 +24,8 @@ export interface Share {
   fresh?: boolean;
   /** Its section in config/deploy.yml, beside the balancer. */
   settings?: Record<string, unknown>;
+  /** Of its balancer; default: five a second. */
+  checkEverySeconds?: number;
 }
 
 const NO_LIMITS = { perMinute: 1_000_000, perHour: 1_000_000 };
@@ -121,7 +123,8 @@ class DividedFleet {
     for (const [name, share] of Object.entries(shares)) {
       const size = sizeOf(share);
       const own = share.fresh ? await newDroplets(this.fleet, name, size) : ids.splice(0, size);
-      const healthCheck = { path: '/healthz', ...CHECKS };
+      const intervalSeconds = share.checkEverySeconds ?? CHECKS.intervalSeconds;
+      const healthCheck = { path: '/healthz', ...CHECKS, intervalSeconds };
       if (share.tag !== undefined) {
         world.createTag(share.tag);
         world.tagDroplets(share.tag, own);

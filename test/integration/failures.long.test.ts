@@ -9,7 +9,8 @@ const divided = dividedFleet({
   crash: {},
   oom: {},
   exits: {},
-  flaky: {},
+  // It is sick before the balancer has seen it well twice.
+  flaky: { checkEverySeconds: 2 },
   stop: { settings: { rollout: { on_failure: 'stop' } } },
   'whole-fleet': { settings: { rollout: { on_failure: 'revert-fleet' } } },
   new: { fresh: true },
