@@ -86,9 +86,13 @@ export class HaProxy {
     return this.#droplets.filter((droplet) => up.has(serverName(droplet.id))).map((droplet) => droplet.id);
   }
 
+  /** Also those that were put behind it a moment ago, and are only about to be. */
   async allUp(): Promise<void> {
-    const wanted = this.#record.serving.ids.length;
-    await until('every droplet up', 30_000, async () => (await this.up()).length === wanted);
+    const wanted = this.#record.accepted.ids;
+    await until('every droplet up', 30_000, async () => {
+      const up = await this.up();
+      return up.length === wanted.length && wanted.every((id) => up.includes(id));
+    });
   }
 
   async stop(): Promise<void> {
