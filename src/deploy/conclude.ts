@@ -5,7 +5,7 @@ import { isInHand } from '../rollout/courses.js';
 import type { DeployResult, DropletOutcome, Evidence, ReleaseInfo, StatusRow } from '../rollout/model.js';
 import { type DropletState, isDeployed, type RolloutState } from '../rollout/planner.js';
 import type { ReleaseRecord } from './release.js';
-import type { Site } from './site.js';
+import { runningRelease, type Site } from './site.js';
 
 /** A status row for each droplet, from the planner's state. */
 export function rowsOf(state: RolloutState, sites: readonly Site[], release: ReleaseRecord): StatusRow[] {
@@ -30,9 +30,7 @@ export function rowsOf(state: RolloutState, sites: readonly Site[], release: Rel
 
 function releaseOn(site: Site, droplet: DropletState | undefined, release: ReleaseRecord): string {
   if (droplet !== undefined && isDeployed(droplet)) return release.id;
-  const { state, current } = site.survey;
-  // In the middle of a change `current` still names the release before.
-  return (state?.phase === 'switching' ? state.release : current) ?? '';
+  return runningRelease(site);
 }
 
 const OUTCOMES: Record<Course, DropletOutcome> = {

@@ -40,6 +40,11 @@ export function currentRelease(site: Site): ReleaseRecord | undefined {
   return site.survey.releases.find((release) => release.id === site.survey.current);
 }
 
+/** What it runs, or is about to: in the middle of a change `current` still names the release before. */
+export function runningRelease({ survey: { state, current } }: Site): string {
+  return (state?.phase === 'switching' ? state.release : current) ?? '';
+}
+
 /** What the choice of a release needs to know of the droplet. */
 export function holdingOf({ survey }: Site): Holding {
   return {

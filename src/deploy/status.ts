@@ -8,7 +8,7 @@ import type { Look, Target } from '../targets/target.js';
 import type { DeployPorts } from './context.js';
 import { findFleet } from './fleet.js';
 import { infoOf } from './release.js';
-import { addressOf, currentRelease, type Site } from './site.js';
+import { addressOf, currentRelease, runningRelease, type Site } from './site.js';
 import { connectAll, survey } from './staging.js';
 import { probeOnce } from './steps/probe.js';
 
@@ -86,7 +86,7 @@ function isHalfDone(site: Site): boolean {
 
 /** What its survey has told, without asking more. */
 export function surveyed(site: Site): Pick<StatusRow, 'release' | 'health' | 'imageTag' | 'commit' | 'dirty'> {
-  return { release: site.survey.current ?? '', ...versionOf(site), health: illness(site) ?? 'healthy' };
+  return { release: runningRelease(site), ...versionOf(site), health: illness(site) ?? 'healthy' };
 }
 
 /** Undefined when all that its survey has told is well. */

@@ -75,7 +75,8 @@ export function stepsOf(course: Course, droplet: Situation, balanced: boolean): 
       if (droplet.rotation === 'in') return ['clear'];
       return ['health', 'probe', 'rejoin', 'settle', 'clear'];
     case 'confirm':
-      return ['settle', 'clear'];
+      // Into rotation once more: the run that recorded it may have asked for its leaving, which shows only later.
+      return ['probe', 'rejoin', 'settle', 'clear'];
     case 'abandon': {
       const sickInRotation =
         balanced && droplet.rotation !== 'out' && droplet.failure?.blame === 'release' && !droplet.healthy;

@@ -54,10 +54,10 @@ describe('on the happy path', () => {
   it('what runs it in rotation and is only still recorded is confirmed without leaving, first of all', () => {
     const recorded = aStarter(2, { upToDate: true, inLedger: true });
     const alone = walk({}, [{ ...recorded, id: 1 }]);
-    expect(alone.log).toEqual(['look', 'batch 1', '1 settle', '1 clear']);
+    expect(alone.log).toEqual(['look', 'batch 1', '1 probe', '1 rejoin', '1 settle', '1 clear']);
     expect(alone.state.droplets[0]).toMatchObject({ course: 'done', touched: false, inLedger: false });
     const { log, fewest } = walk({}, [aStarter(1), recorded, aStarter(3)]);
-    expect(log.slice(0, 4)).toEqual(['look', 'batch 2', '2 settle', '2 clear']);
+    expect(log.slice(0, 6)).toEqual(['look', 'batch 2', '2 probe', '2 rejoin', '2 settle', '2 clear']);
     expect(fewest).toBe(2);
   });
 

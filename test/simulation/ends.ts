@@ -61,9 +61,10 @@ function judgeFleetReverted(world: World, deployer: Deployer, result: DeployResu
     const droplet = world.droplets.get(row.id);
     if (droplet === undefined || !touched.has(row.id) || isOthersBusiness(droplet, deployer)) continue;
     if (row.outcome === 'reverted' || droplet.tags.has(world.ledgerTag())) continue;
-    // What is said of it must be true: still on the release, or in hand and on either.
+    // What is said of it must be true: that it could not be taken back, or is in hand, or still on the release.
+    const failed = row.outcome === 'deploy failed';
     const said = row.outcome === 'unfinished' || (row.outcome === 'deployed' && row.release === result.release.id);
-    if (hadToStop && said && runs(droplet, row.release)) continue;
+    if ((failed || (hadToStop && said)) && runs(droplet, row.release)) continue;
     monitor.violation('j', `the release failed, and ${row.name} is said to be ${row.outcome} on ${row.release}`);
   }
 }

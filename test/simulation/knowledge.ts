@@ -31,7 +31,7 @@ export class Knowledge {
   lastChange = 0;
   batch: BatchKnowledge | undefined;
   /** The balancer's droplets, and those in the ledger, at its first look. */
-  found: { members?: Set<number>; recorded?: Set<number> } = {};
+  found: { members?: Set<number>; recorded?: Set<number>; listed?: Set<number> } = {};
   /** Droplets that it has connections to. */
   readonly fleet = new Set<number>();
   /** Droplets whose containers it has changed. */

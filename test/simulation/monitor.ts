@@ -286,7 +286,9 @@ export class Monitor {
     }
     // Whoever is neither behind the balancer nor in the ledger has been taken out of the fleet by somebody else.
     const { found, fleet: reached } = deployer.knowledge;
-    const known = new Set([...reached, ...(found.members ?? []), ...(found.recorded ?? [])]);
+    // A droplet that the list of droplets was too old to hold joins later, as anybody does.
+    const membersFound = [...(found.members ?? [])].filter((id) => found.listed?.has(id) !== false);
+    const known = new Set([...reached, ...membersFound, ...(found.recorded ?? [])]);
     const fleet = [...known].filter((id) => {
       const droplet = world.droplets.get(id);
       return members?.ids.has(id) || droplet?.tags.has(world.ledgerTag());

@@ -62,6 +62,7 @@ export class SimCloud implements Cloud {
       const droplets = [...this.#world.droplets.values()].filter((droplet) => !droplet.destroyed);
       const recorded = droplets.filter((droplet) => droplet.tags.has(this.#world.ledgerTag()));
       this.deployer.knowledge.found.recorded ??= new Set(recorded.map(({ id }) => id));
+      if (filter?.tag === undefined) this.deployer.knowledge.found.listed ??= new Set(droplets.map(({ id }) => id));
       return droplets.filter(({ tags }) => filter?.tag === undefined || tags.has(filter.tag)).map(shape);
     });
   }

@@ -12,4 +12,7 @@ export async function rejoinRotation(site: Site, run: StepContext): Promise<unde
   // Traffic comes only after the balancer's checks: until then its silence says nothing.
   delete site.before;
   await run.target.rejoin(site.droplet.id, () => run.lease.ensure(site.droplet.id));
+  // Should settling fail, it does not count as serving before the balancer must have seen it well.
+  site.stumbled = true;
+  site.wellSince = clock.now();
 }
