@@ -94,6 +94,8 @@ async function lookAt(run: Run, site: Site, waited: boolean): Promise<boolean | 
     const before = site.containers;
     const { clock } = run.ports;
     const watched = run.target.healthCheck !== undefined && clock.now() - (site.watchedAt ?? 0) < FRESH_MS;
+    // To another run that listens at the door this check would look like the balancer's.
+    if (run.target.healthCheck !== undefined) await run.lease.ensure(site.droplet.id);
     const look = watched && !waited ? undefined : containersNow(run, site);
     const [{ probed, failures }, now] = await Promise.all([probeUntilSure(run, site), look]);
     // Not from when it was asked: a Docker that is slow to answer would be asked again at once.

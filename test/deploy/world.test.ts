@@ -4,6 +4,7 @@ import type { Run } from '../../src/deploy/context.js';
 import { startRollout } from '../../src/deploy/fleet.js';
 import type { Site } from '../../src/deploy/site.js';
 import { lookAtWorld } from '../../src/deploy/world.js';
+import { DeployError } from '../../src/errors.js';
 import type { RemoteCommand } from '../../src/ports.js';
 import { POLICY } from '../rollout/walk.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -21,6 +22,7 @@ interface Told {
 
 function aWorld(told: Told[], away: number[] = []) {
   const clock = new VirtualClock({ start: 1_000_000 });
+  const probed: number[] = [];
   const sites = told.map((one, index) => aSite(index + 1, one));
   const droplets = [...sites.map(({ droplet }) => droplet.id), ...away].map((id, index) => ({
     droplet: { id },
@@ -32,13 +34,19 @@ function aWorld(told: Told[], away: number[] = []) {
     ...{ intervalSeconds: 10, healthyThreshold: 3, unhealthyThreshold: 3 },
   };
   const target = { healthCheck, look: async () => ({ droplets }) };
-  const run = { ports: { clock }, settings: { app: 'shop' }, target, away } as unknown as Run;
+  const lost = new Set<number>();
+  const lease = {
+    ensure: async (id: number) => {
+      if (lost.has(id)) throw new DeployError('lease-lost', `The lock on ${id} is another run's.`);
+    },
+  };
+  const run = { ports: { clock }, settings: { app: 'shop' }, target, away, lease } as unknown as Run;
   const look = async (signal?: AbortSignal) => {
     const since = clock.now();
     const seen = await clock.run(lookAtWorld(run, sites, signal));
     return { healthy: seen.map(({ healthy }) => healthy), seen, ms: clock.now() - since };
   };
-  return { clock, look };
+  return { clock, look, lost, probed };
 
   function aSite(id: number, { passes = () => true, restarts = () => 0, startedAt = () => LONG_AGO }: Told): Site {
     const run = async (_: RemoteCommand) => {
@@ -55,13 +63,23 @@ function aWorld(told: Told[], away: number[] = []) {
       const stdout = `now ${Math.floor(clock.now() / 1_000)}\n${JSON.stringify([container])}`;
       return { code: 0, stderr: '', stdout };
     };
-    const probe = async () => ({ passed: passes(), detail: '', ms: 3 });
+    const probe = async () => {
+      probed.push(id);
+      return { passed: passes(), detail: '', ms: 3 };
+    };
     const site = { droplet: { id }, host: { name: `web-${id}` }, connection: { run, probe } };
     return { ...site, services: [], containers: [], survey: {} } as unknown as Site;
   }
 }
 
 describe('a look', () => {
+  it('makes no check on a droplet that is another run’s by now: at its door it would look like the balancer’s', async () => {
+    const { look, lost, probed } = aWorld([{}, {}]);
+    lost.add(2);
+    await expect(look()).rejects.toMatchObject({ code: 'lease-lost' });
+    expect(probed).toEqual([1]);
+  });
+
   it('takes no time where all is well', async () => {
     expect(await aWorld([{}, {}]).look()).toMatchObject({ healthy: [true, true], ms: 0 });
   });

@@ -115,7 +115,8 @@ export class Monitor {
     seen.left = world.next();
     seen.leftAt = world.time;
     seen.listened = doorContainer(droplet, world.time) !== undefined;
-    if (!droplet.tags.has(world.ledgerTag())) this.violation('g', `${droplet.name} leaves and is not in the ledger`);
+    if (!droplet.tags.has(world.ledgerTag()) && !seen.untaggedLate)
+      this.violation('g', `${droplet.name} leaves and is not in the ledger`);
     const { batch } = deployer.knowledge;
     if (batch === undefined) {
       this.violation('a', `${droplet.name} leaves before any batch`);
@@ -169,7 +170,8 @@ export class Monitor {
     seen.changedBy = deployer.name;
     deployer.knowledge.touched.add(droplet.id);
     if (world.balancer === undefined) return;
-    if (!droplet.tags.has(world.ledgerTag())) this.violation('g', `${droplet.name} changes and is not in the ledger`);
+    if (!droplet.tags.has(world.ledgerTag()) && !seen.untaggedLate)
+      this.violation('g', `${droplet.name} changes and is not in the ledger`);
     if (world.isMember(droplet) && !droplet.disturbed) {
       this.violation('b', `${droplet.name} changes its containers in rotation`);
     }
@@ -198,6 +200,7 @@ export class Monitor {
     const world = this.#world;
     const tag = out ? 'the ledger’s tag' : 'the end of the ledger’s tag';
     this.#changes(deployer, droplet, tag, heldWhenSent);
+    droplet.seen.untaggedLate = !out && heldWhenSent && droplet.lock.holders.at(-1) !== deployer.name;
     if (out) return;
     advance(world, droplet, world.time);
     const { plane, seen, disk } = droplet;

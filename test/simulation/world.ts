@@ -64,6 +64,8 @@ export interface Seen {
   changedBy?: string;
   /** The last time it left the balancer. */
   left: number;
+  /** A request that nobody could recall has taken it from the ledger, after somebody else had written it there. */
+  untaggedLate?: boolean;
   leftAt: number;
   /** Something listened at the balancer's port then. */
   listened: boolean;
