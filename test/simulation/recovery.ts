@@ -21,7 +21,11 @@ export function recoveryFor(world: World): Recovery {
   const fleet = [...world.droplets.values()].filter(
     (droplet) =>
       !droplet.destroyed &&
-      (!droplet.disturbed || world.isMember(droplet) || droplet.tags.has(world.ledgerTag()) || balancer === undefined),
+      (!droplet.disturbed ||
+        balancer === undefined ||
+        // One that somebody has put back, and DigitalOcean does not show yet, joins during the run.
+        (world.isMember(droplet) && balancer.shown.has(droplet.id)) ||
+        droplet.tags.has(world.ledgerTag())),
   );
   // A droplet that joined and never ran a release may hold what was staged on it: nothing that the others have proven.
   const strangers = fleet.some((droplet) => !holdsABaseRelease(droplet) || droplet.disk.state === undefined);
