@@ -9,8 +9,8 @@ export interface HeldRelease {
 
 /**
  * What is to be removed so that exactly `keep` releases stay: those of `needed` first (what runs, what ran before), then
- * those of `proven` (their gates have passed), of either the newest. More stay only where more are needed. An image goes when a removed release ran it and no kept one does;
- * one without a digest of its content is left alone.
+ * those of `proven` (their gates have passed), of either the newest. More stay only where more are needed. An image goes
+ * when a removed release ran it and no kept one does; one without a digest of its content is left alone.
  */
 export function releasesToRemove(
   held: readonly HeldRelease[],

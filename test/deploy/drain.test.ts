@@ -7,6 +7,7 @@ import { drain } from '../../src/deploy/steps/drain.js';
 import { recordOut } from '../../src/deploy/steps/record.js';
 import { listenAhead } from '../../src/deploy/watch-door.js';
 import type { RemoteCommand } from '../../src/ports.js';
+import { oneContainer } from '../support/one-container.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 
 const INTERVAL_MS = 10_000;
@@ -15,18 +16,7 @@ const DRAIN_TIMEOUT_MS = 30_000;
 /** A droplet whose door is at `port`, and what has come there by now. */
 function droplet(port: number, arrivals: (now: number) => number, answers = true) {
   const clock = new VirtualClock({ start: 0 });
-  const containers = `now 1000
-${JSON.stringify([
-  {
-    Id: 'c1',
-    Image: 'sha256:1',
-    RestartCount: 0,
-    State: { Status: 'running', OOMKilled: false, ExitCode: 0, Error: '', Pid: 7, StartedAt: '1970-01-01T00:00:00Z' },
-    Config: { Image: 'web', Labels: { 'com.docker.compose.service': 'web' } },
-    HostConfig: { RestartPolicy: { Name: 'no' }, NetworkMode: 'shop_default' },
-    NetworkSettings: { Ports: { '80/tcp': [{ HostPort: String(port) }] } },
-  },
-])}`;
+  const containers = oneContainer(port);
   const run = async ({ name }: RemoteCommand) => {
     await clock.sleep(20);
     const door = `readable\nrule ${port} ${arrivals(clock.now())}\n`;

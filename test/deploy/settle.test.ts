@@ -6,9 +6,11 @@ import { readContainers } from '../../src/deploy/remote/containers.js';
 import type { Site } from '../../src/deploy/site.js';
 import { settle } from '../../src/deploy/steps/settle.js';
 import type { RemoteCommand } from '../../src/ports.js';
+import { oneContainer } from '../support/one-container.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 
 const INTERVAL_SECONDS = 10;
+const containers = oneContainer(80);
 /** The probe at the end is counted at the door, too. */
 const PROBE = 1;
 
@@ -48,16 +50,3 @@ it.each([
   expect(clock.now()).toBeGreaterThanOrEqual(served - (INTERVAL_SECONDS * 1_000) / 12);
   expect(clock.now()).toBeLessThan(served + 2_000);
 });
-
-const containers = `now 1000
-${JSON.stringify([
-  {
-    Id: 'c1',
-    Image: 'sha256:1',
-    RestartCount: 0,
-    State: { Status: 'running', OOMKilled: false, ExitCode: 0, Error: '', Pid: 7, StartedAt: '1970-01-01T00:00:00Z' },
-    Config: { Image: 'web', Labels: { 'com.docker.compose.service': 'web' } },
-    HostConfig: { RestartPolicy: { Name: 'no' }, NetworkMode: 'shop_default' },
-    NetworkSettings: { Ports: { '80/tcp': [{ HostPort: '80' }] } },
-  },
-])}`;
