@@ -137,7 +137,7 @@ async function visit(
     const holder = held.startsWith('held') ? (readHolder(held) ?? NOBODY) : undefined;
     const { out } = site.survey;
     return {
-      checkup: { ...checkupOf(site, { asked, answeredAt }, probe), ...whatElse(site, app) },
+      checkup: { ...checkupOf(site, { asked, answeredAt }, probe), ...foreignRelease(site, app) },
       history: history.stdout,
       ...(holder && { holder }),
       ...(out && { outSince: `${out.since} by ${out.who}, in the run ${out.run}` }),
@@ -175,7 +175,7 @@ function checkupOf(
   };
 }
 
-function whatElse({ survey: { current, otherEnvironment } }: Site, app: string): { otherEnvironment?: string } {
+function foreignRelease({ survey: { current, otherEnvironment } }: Site, app: string): { otherEnvironment?: string } {
   if (otherEnvironment === undefined) return {};
   const runs = current === undefined ? `runs ${app}` : `has releases of ${app}`;
   return { otherEnvironment: `${runs} for ${otherEnvironment}` };
