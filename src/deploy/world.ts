@@ -20,8 +20,8 @@ const MOST_CHECKS = 3;
 /** What was found before the slowest answer came is asked again after so long, in ms. */
 const FRESH_MS = 5_000;
 
-/** So often a droplet is waited for that the balancer may not use yet: one that restarts again and again is never well. */
-const MOST_WAITS = 3;
+/** So often it is looked again: a droplet that restarts again and again is never well, and one may answer ever slowly. */
+const MOST_LOOKS = 4;
 
 /** Whether each is well; undefined: it could not be asked. */
 type Wellness = Map<Site, boolean | undefined>;
@@ -34,16 +34,17 @@ type Wellness = Map<Site, boolean | undefined>;
  */
 export async function lookAtWorld(run: Run, sites: readonly Site[], signal?: AbortSignal): Promise<Seen[]> {
   const { clock } = run.ports;
-  const began = clock.now();
+  let began = clock.now();
   let [members, wellness] = await together([lookAtMembers(run), lookAtAll(run, sites)]);
   const young = (site: Site) => youngFor(run, site, wellness.get(site), members.get(site.droplet.id));
-  for (let waits = 0; waits < MOST_WAITS && !signal?.aborted; waits += 1) {
+  for (let looks = 1; looks < MOST_LOOKS && !signal?.aborted; looks += 1) {
     const wait = Math.max(0, ...sites.map(young));
-    const fresh = waits > 0 || clock.now() - began <= FRESH_MS;
-    if (wait === 0 && fresh) break;
+    if (wait === 0 && clock.now() - began <= FRESH_MS) break;
     await clock.sleep(wait, signal);
-    const well = sites.filter((site) => wellness.get(site) === true);
-    wellness = new Map([...wellness, ...(await lookAtAll(run, well, wait > 0))]);
+    began = clock.now();
+    // Who has not answered is not waited for again.
+    const answered = sites.filter((site) => wellness.get(site) !== undefined);
+    wellness = new Map([...wellness, ...(await lookAtAll(run, answered, wait > 0))]);
     members = await lookAtMembers(run);
   }
   const away = (run.away ?? []).map((id): Seen => {

@@ -49,13 +49,35 @@ export type Verdict =
 export const STEADY_MS = 3_000;
 /** Docker restarts a crashing container for ever; after this many it is called a crash loop. */
 export const CRASH_LOOP_RESTARTS = 3;
+/** Docker counts the restarts of a container's whole life: one that has run this long since the last is in no loop. */
+export const CALM_MS = 600_000;
 
-/** @param now the droplet's clock, ms since the epoch */
+/**
+ * @param services of the release; without any what runs there is judged by itself
+ * @param now the droplet's clock, ms since the epoch
+ */
 export function judgeHealth(
   services: readonly ServiceSpec[],
   containers: readonly ContainerView[],
   now: number,
 ): Verdict {
+  if (services.length > 0) return judgeServices(services, containers, now);
+  // What has ended long since, such as a service that the project no longer has, tells nothing of what serves.
+  const alive = containers.filter(isAlive);
+  return judgeServices(alive.map(aloneAsService), alive, now);
+}
+
+/** Of a project that no release of do-deploy's has started nothing is known but its containers. */
+function aloneAsService({ service, imageRef }: ContainerView): ServiceSpec {
+  return { name: service, image: imageRef, replicas: 1, stays: false, oneShot: false };
+}
+
+/** It has not ended for good. */
+export function isAlive({ state }: ContainerView): boolean {
+  return state !== 'exited' && state !== 'dead';
+}
+
+function judgeServices(services: readonly ServiceSpec[], containers: readonly ContainerView[], now: number): Verdict {
   const waits: string[] = [];
   for (const service of services) {
     const own = containers.filter((container) => container.service === service.name);
@@ -76,7 +98,8 @@ export function judgeHealth(
 function judgeContainer(service: ServiceSpec, container: ContainerView, now: number): Verdict {
   const { name } = service;
   const failed = (cause: string): Verdict => ({ kind: 'failed', service: name, cause });
-  if (container.restarts >= CRASH_LOOP_RESTARTS) {
+  const calm = container.state === 'running' && now - container.startedAt >= CALM_MS;
+  if (container.restarts >= CRASH_LOOP_RESTARTS && !calm) {
     // While it runs again Docker shows no exit code of the time before but 0, which is nobody's.
     const ended = container.state === 'running' ? '' : `, ${exitPhrase(container)}`;
     return failed(`${name} keeps restarting: ${container.restarts} times${ended}`);

@@ -4,7 +4,7 @@ import type { Run } from '../../src/deploy/context.js';
 import { startRollout } from '../../src/deploy/fleet.js';
 import type { Site } from '../../src/deploy/site.js';
 import { lookAtWorld } from '../../src/deploy/world.js';
-import { DeployError } from '../../src/errors.js';
+import { DeployError, ShellError } from '../../src/errors.js';
 import type { RemoteCommand } from '../../src/ports.js';
 import { POLICY } from '../rollout/walk.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -15,6 +15,8 @@ const LONG_AGO = -100_000_000;
 
 interface Told {
   passes?: () => boolean;
+  /** Its connection hangs for so long, in ms, and is lost. */
+  hangs?: number;
   restarts?: () => number;
   startedAt?: () => number;
   inLedger?: boolean;
@@ -48,7 +50,10 @@ function aWorld(told: Told[], away: number[] = []) {
   };
   return { clock, look, lost, probed };
 
-  function aSite(id: number, { passes = () => true, restarts = () => 0, startedAt = () => LONG_AGO }: Told): Site {
+  function aSite(
+    id: number,
+    { hangs, passes = () => true, restarts = () => 0, startedAt = () => LONG_AGO }: Told,
+  ): Site {
     const run = async (_: RemoteCommand) => {
       const container = {
         ...{ Id: `c${id}`, Image: 'sha256:1', RestartCount: restarts() },
@@ -65,6 +70,10 @@ function aWorld(told: Told[], away: number[] = []) {
     };
     const probe = async () => {
       probed.push(id);
+      if (hangs !== undefined) {
+        await clock.sleep(hangs);
+        throw new ShellError('lost', 'unknown', 'The SSH connection was lost.');
+      }
       return { passed: passes(), detail: '', ms: 3 };
     };
     const site = { droplet: { id }, host: { name: `web-${id}` }, connection: { run, probe } };
@@ -94,6 +103,20 @@ describe('a look', () => {
     expect(second.healthy).toEqual([true, true]);
     expect(second.ms).toBeGreaterThan(NEEDED_MS);
     expect((await look()).ms, 'once is enough').toBe(0);
+  });
+
+  it('asks again who was sick when it began, where another took long to answer', async () => {
+    let sick = true;
+    const { clock, look, probed } = aWorld([{ passes: () => !sick }, { hangs: 20_000 }]);
+    void clock.sleep(10_000).then(() => {
+      sick = false;
+    });
+    const { seen } = await look();
+    expect(seen).toMatchObject([{ healthy: true }, { healthy: false, unasked: true }]);
+    expect(
+      probed.filter((id) => id === 2),
+      'who does not answer is asked once',
+    ).toHaveLength(1);
   });
 
   it('waits again for a droplet that restarts meanwhile, and does not count one that never stops to', async () => {

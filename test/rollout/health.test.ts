@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  CALM_MS,
   type ContainerView,
   CRASH_LOOP_RESTARTS,
   causeOf,
@@ -51,6 +52,7 @@ describe('a project is healthy', () => {
       { replicas: 2 },
     ],
     ['with no service at all', [], { replicas: 0 }],
+    ['when its last crash was long ago', [{ restarts: CRASH_LOOP_RESTARTS, startedAt: NOW - CALM_MS }], {}],
   ])('%s', (_name, containers, service) => {
     expect(judge(containers, service)).toEqual({ kind: 'healthy' });
   });
@@ -111,6 +113,23 @@ describe('a project can no longer succeed', () => {
       { id: 'b', health: 'unhealthy' as const },
     ];
     expect(judge(containers, { replicas: 2 })).toMatchObject({ kind: 'failed' });
+  });
+});
+
+describe('a project that no release of do-deploy’s has started', () => {
+  const judgeAlone = (...containers: Partial<ContainerView>[]) => judgeHealth([], containers.map(aContainer), NOW);
+
+  it('is judged by what runs there', () => {
+    expect(judgeAlone({ health: 'healthy' }, { service: 'web' })).toEqual({ kind: 'healthy' });
+    expect(judgeAlone({ health: 'unhealthy' }, { service: 'web' })).toMatchObject({ kind: 'failed', service: 'app' });
+    expect(judgeAlone({ health: 'starting' })).toEqual({ kind: 'waiting', detail: 'app starting' });
+    expect(judgeAlone({ state: 'restarting', exitCode: 1, restarts: 1 })).toMatchObject({ kind: 'waiting' });
+  });
+
+  it('is not judged by what has ended', () => {
+    expect(judgeAlone({ health: 'healthy' }, { service: 'old', state: 'exited', exitCode: 1 })).toEqual({
+      kind: 'healthy',
+    });
   });
 });
 

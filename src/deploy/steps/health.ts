@@ -1,6 +1,6 @@
 /** Waits until the compose project is healthy; ends early when it can no longer become so. */
 import { DeployError } from '../../errors.js';
-import { type ContainerView, judgeHealth, type Verdict } from '../../rollout/health.js';
+import { type ContainerView, isAlive, judgeHealth, type Verdict } from '../../rollout/health.js';
 import type { StepContext } from '../context.js';
 import type { Site } from '../site.js';
 import { lookAtSite } from '../watch-door.js';
@@ -14,7 +14,7 @@ export async function awaitHealth(site: Site, run: StepContext): Promise<undefin
   const before = site.containers;
   for (;;) {
     const now = await lookAtSite(site, run.settings.app);
-    if (run.release === undefined && site.containers.length === 0) throw nothingRuns(site.host.name);
+    if (run.release === undefined && !site.containers.some(isAlive)) throw nothingRuns(site.host.name);
     const verdict = judgeHealth(site.services, sinceThen(before, site.containers), now);
     if (verdict.kind === 'healthy') return;
     if (verdict.kind === 'failed') throw unhealthy(site.host.name, verdict);
