@@ -10,7 +10,7 @@ import { findFleet, policyOf, previousReleases, refuseImpossible, startRollout }
 import { contentHash, type ReleaseDraft, readFiles, releaseId } from './release.js';
 import { announce, inSession, reachAll, rollTo, type SessionOptions, takeLease } from './session.js';
 import { stageAll, surveyAll } from './staging.js';
-import { listenAhead, listenAll } from './watch-door.js';
+import { listenAll, whileListening } from './watch-door.js';
 import { lookAtWorld } from './world.js';
 
 export type { DeployPorts } from './context.js';
@@ -45,14 +45,11 @@ export async function deploy(ports: DeployPorts, options: DeployOptions): Promis
     const { sites } = session;
     const run = await takeLease(session, fleet);
     report({ type: 'phase-started', phase: 'stage' });
-    await surveyAll(ports, settings, sites, { prepare: true, each: checkSite });
     // Meanwhile those that go first are listened to: by the time they leave it is known what comes to them, and how.
     const first = policy.balanced ? sites.slice(0, batchSize(policy.batch, 0, sites.length)) : [];
-    const staged = new AbortController();
-    const listening = listenAhead(() => first, run, staged.signal);
-    const { record, upToDate } = await stageAll(ports, settings, draft, sites).finally(async () => {
-      staged.abort();
-      await listening;
+    const { record, upToDate } = await whileListening(run, first, async () => {
+      await surveyAll(ports, settings, sites, { prepare: true, each: checkSite });
+      return await stageAll(ports, settings, draft, sites);
     });
     // The bytes may have come here before, and from another commit.
     session.release = { ...session.release, id: record.id };

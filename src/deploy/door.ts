@@ -47,18 +47,26 @@ export interface Traffic {
 
 export const NO_TRAFFIC: Traffic = { rate: 0, longestSilence: 0, listenedMs: 0 };
 
-/** Connections a second: the lowest and the highest rate that a count speaks for, by two standard deviations. */
+/** A silence is no accident when its chance is e to the power of minus this: 2 in a thousand million. */
+const SURE = 20;
+
+/** Connections a second: the lowest and the highest rate that a count speaks for. */
 export interface Rate {
-  /** 0 for fewer than five connections, which may be anybody's luck. */
+  /** Next to 0 for a few connections, which may be anybody's luck. */
   lowest: number;
   /** 0 where nothing has come. */
   highest: number;
 }
 
+/**
+ * Of a count n in a time T any rate is known only so well: what follows is silent for the time s by chance with the
+ * probability (T / (T + s))^(n + 1). The lowest rate is the one of which that silence would prove as much as it does of a
+ * rate that is known. The highest is two standard deviations above the count.
+ */
 function rateOf(count: number, ms: number): Rate {
   if (ms <= 0) return { lowest: 0, highest: 0 };
-  const chance = 2 * Math.sqrt(count);
-  return { lowest: (Math.max(0, count - chance) * 1_000) / ms, highest: ((count + chance) * 1_000) / ms };
+  const silence = ms * Math.expm1(SURE / (count + 1));
+  return { lowest: (SURE * 1_000) / silence, highest: ((count + 2 * Math.sqrt(count)) * 1_000) / ms };
 }
 
 /** Arrivals at the door, from readings taken one after the other. */
@@ -226,7 +234,7 @@ export function provingSilence(instrument: Instrument, traffic: Traffic, nodes: 
   if (instrument === 'sockets') return checksStopped + intervalMs;
   const { rate, longestSilence, listenedMs } = traffic;
   if (rate <= 0) return checksStopped;
-  const beyondChance = (20_000 / rate) * nodes;
+  const beyondChance = ((SURE * 1_000) / rate) * nodes;
   const beyondPauses = longestSilence > 0 ? BEYOND_PAUSES * nodes * longestSilence + UNHEARD_MS : 0;
   // What has not been listened to for an interval may have pauses that nobody has heard yet.
   const trafficStopped = Math.max(1_000, beyondChance, beyondPauses, intervalMs - listenedMs);

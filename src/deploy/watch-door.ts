@@ -74,16 +74,32 @@ export async function listenAll(sites: readonly Site[], target: Target, clock: C
  * nobody's failure yet: it will be looked at when its turn comes.
  */
 export async function listenAhead(next: () => Site[], run: Run, until: AbortSignal): Promise<void> {
-  const { target, ports } = run;
-  const { clock } = ports;
+  const { target } = run;
+  const { clock } = run.ports;
   if (target.healthCheck === undefined) return;
   const limit = pLimit(AT_ONCE);
   const least = Math.max(LISTEN_EVERY_MS, (target.healthCheck.intervalSeconds * 1_000) / LISTENS);
   const began = clock.now();
   for (let sites = next(); sites.length > 0 && !until.aborted; sites = next()) {
-    await Promise.allSettled(sites.map((site) => limit(() => listen(site, target, clock))));
+    await Promise.allSettled(sites.map((site) => limit(() => listenTo(site, run))));
     await clock.sleep(Math.max(least, (clock.now() - began) * LATER_BY), until);
   }
+}
+
+/** Listens at the doors of `sites` as long as `work` takes. */
+export async function whileListening<T>(run: Run, sites: Site[], work: () => Promise<T>): Promise<T> {
+  const done = new AbortController();
+  const listening = listenAhead(() => sites, run, done.signal);
+  return await work().finally(async () => {
+    done.abort();
+    await listening;
+  });
+}
+
+/** Also before the survey has told of its containers. */
+async function listenTo(site: Site, { settings, target, ports }: Run): Promise<void> {
+  if (site.containers.length === 0) await watchSite(site, settings.app);
+  await listen(site, target, ports.clock);
 }
 
 /** Adds a reading that was asked for at `asked` and has come `now`. */

@@ -37,9 +37,20 @@ describe('a watch at the door', () => {
     const watch = new DoorWatch(counted(0), 0);
     expect(watch.rate).toEqual({ lowest: 0, highest: 0 });
     watch.add(counted(4), 500, 500);
-    expect(watch.rate).toEqual({ lowest: 0, highest: 16 });
+    // 8 a second if it goes on so; after so few nobody knows.
+    expect(watch.rate).toEqual({ lowest: expect.closeTo(0.75), highest: 16 });
     watch.add(counted(100), 10_000, 10_000);
-    expect(watch.rate).toEqual({ lowest: 8, highest: 12 });
+    expect(watch.rate).toEqual({ lowest: expect.closeTo(9.13), highest: 12 });
+  });
+
+  it.each([3, 24, 100, 10_000])('calls silent what %i before make as unlikely as e to the power of -20', (count) => {
+    const watch = new DoorWatch(counted(0), 0);
+    watch.add(counted(count), 2_000, 2_000);
+    const traffic = { rate: watch.rate.lowest, longestSilence: 0, listenedMs: 1e9 };
+    const silence = provingSilence('counters', traffic, 1, 1e9) / 1_000;
+    // At any rate as likely as any other before they came: the share of a silence among what may come next.
+    const chance = (2 / (2 + silence)) ** (count + 1);
+    expect(silence === 1 ? chance <= Math.exp(-20) : Math.abs(Math.log(chance) + 20) < 1e-6).toBe(true);
   });
 
   it('knows the rate of the latest time that is long enough, and not too long', () => {
@@ -48,13 +59,13 @@ describe('a watch at the door', () => {
     watch.add(counted(900), 9_000, 9_000);
     expect(watch.lately(300, 2_000)).toBeUndefined();
     watch.add(counted(904), 9_500, 9_500);
-    expect(watch.lately(300, 2_000)).toEqual({ lowest: 0, highest: 16 });
+    expect(watch.lately(300, 2_000)).toEqual({ lowest: expect.closeTo(0.75), highest: 16 });
     // Too soon after the one before: from the one before that.
     watch.add(counted(909), 9_600, 9_600);
-    expect(watch.lately(300, 2_000)).toEqual({ lowest: 5, highest: 25 });
+    expect(watch.lately(300, 2_000)).toEqual({ lowest: expect.closeTo(5.22), highest: 25 });
     // What has come by when the answer is on its way is not known: the shorter time counts.
     watch.add(counted(909), 10_600, 10_100);
-    expect(watch.lately(300, 2_000)).toEqual({ lowest: 0, highest: 0 });
+    expect(watch.lately(300, 2_000)).toEqual({ lowest: expect.closeTo(0), highest: 0 });
   });
 
   it('remembers the longest pause, and for how long pauses could be heard', () => {
