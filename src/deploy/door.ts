@@ -232,11 +232,27 @@ export function provingSilence(instrument: Instrument, traffic: Traffic, nodes: 
   if (instrument === 'none') return checksStopped;
   // Samples can miss a short connection, two intervals of checks less likely.
   if (instrument === 'sockets') return checksStopped + intervalMs;
-  const { rate, longestSilence, listenedMs } = traffic;
-  if (rate <= 0) return checksStopped;
+  // What has not been listened to for an interval may have pauses that nobody has heard yet.
+  const silence = Math.max(trafficStopped(traffic, nodes), intervalMs - traffic.listenedMs);
+  return silence > traffic.listenedMs ? checksStopped : Math.min(checksStopped, silence);
+}
+
+/** The silence that proves as much where traffic comes, once that has been listened to for long enough. */
+function trafficStopped({ rate, longestSilence }: Traffic, nodes: number): number {
+  if (rate <= 0) return Number.POSITIVE_INFINITY;
   const beyondChance = ((SURE * 1_000) / rate) * nodes;
   const beyondPauses = longestSilence > 0 ? BEYOND_PAUSES * nodes * longestSilence + UNHEARD_MS : 0;
-  // What has not been listened to for an interval may have pauses that nobody has heard yet.
-  const trafficStopped = Math.max(1_000, beyondChance, beyondPauses, intervalMs - listenedMs);
-  return trafficStopped > listenedMs ? checksStopped : Math.min(checksStopped, trafficStopped);
+  return Math.max(1_000, beyondChance, beyondPauses);
+}
+
+/**
+ * For how long to listen on before a droplet leaves, in ms: the longer traffic has been listened to, the shorter the silence
+ * that proves that it has stopped, and until then the droplet serves. 0 where that would take longer in all.
+ */
+export function worthListening(instrument: Instrument, traffic: Traffic, nodes: number, intervalMs: number): number {
+  if (instrument !== 'counters') return 0;
+  const silence = trafficStopped(traffic, nodes);
+  const missing = Math.max(silence, intervalMs - silence) - traffic.listenedMs;
+  const asItIs = provingSilence(instrument, traffic, nodes, intervalMs);
+  return missing > 0 && missing + silence <= asItIs + 1 ? missing : 0;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DoorWatch, doorPorts, lateness, provingSilence } from '../../src/deploy/door.js';
+import { DoorWatch, doorPorts, lateness, provingSilence, worthListening } from '../../src/deploy/door.js';
 import { type DoorReading, doorCommand, readDoor } from '../../src/deploy/remote/door.js';
 import type { ContainerView } from '../../src/rollout/health.js';
 
@@ -150,6 +150,39 @@ describe('the silence that proves that the balancer has let go', () => {
   it('allows for several nodes, each with its part of the connections', () => {
     expect(provingSilence('counters', steady(10), 3, 10_000)).toBe(6_000);
     expect(provingSilence('counters', { ...steady(200), longestSilence: 500 }, 2, 10_000)).toBe(4_000);
+  });
+});
+
+describe('listening on before a droplet leaves', () => {
+  const steady = (rate: number, listenedMs: number) => ({ rate, longestSilence: 0, listenedMs });
+
+  it.each([
+    ['a second is enough where many come, once it has been listened to for one', 200, 900, 2_000, 100],
+    ['up to an interval, without the silence that then proves enough', 200, 0, 10_000, 9_000],
+    ['and no longer', 200, 9_000, 10_000, 0],
+    ['for as long as the silence', 10, 1_500, 3_500, 500],
+    ['not where the checks stop sooner', 10, 0, 3_000, 0],
+    ['not where nobody comes', 0, 1_000, 2_000, 0],
+  ])('%s', (_name, rate, listened, interval, expected) => {
+    expect(worthListening('counters', steady(rate, listened), 1, interval)).toBe(expected);
+  });
+
+  it('takes never longer in all, and makes the time out of rotation shorter', () => {
+    for (const interval of [1_000, 2_000, 3_000, 10_000, 60_000]) {
+      for (const rate of [1, 3, 10, 17, 100]) {
+        for (const listened of [0, 500, 1_400, 5_000, 9_000]) {
+          const before = provingSilence('counters', steady(rate, listened), 1, interval);
+          const wait = worthListening('counters', steady(rate, listened), 1, interval);
+          const after = provingSilence('counters', steady(rate, listened + wait), 1, interval);
+          expect(wait + after).toBeLessThanOrEqual(before + 1);
+          if (wait > 0) expect(worthListening('counters', steady(rate, listened + wait), 1, interval)).toBe(0);
+        }
+      }
+    }
+  });
+
+  it('is not worth it where connections are not counted', () => {
+    expect(worthListening('sockets', steady(200, 900), 1, 2_000)).toBe(0);
   });
 });
 

@@ -73,7 +73,7 @@ export const MUTATIONS: Mutation[] = [
   {
     name: 'any second of silence passes for the balancer’s letting go',
     file: 'src/deploy/door.ts',
-    text: 'return trafficStopped > listenedMs ? checksStopped : Math.min(checksStopped, trafficStopped);',
+    text: 'return silence > traffic.listenedMs ? checksStopped : Math.min(checksStopped, silence);',
     instead: 'return 1_000;',
     breaks: ['b'],
     seeds: [29],

@@ -2,7 +2,7 @@
 
 import { changeSite } from '../change-site.js';
 import type { StepContext } from '../context.js';
-import { type DoorWatch, doorPorts, lateness, type Traffic } from '../door.js';
+import { type DoorWatch, doorPorts, lateness, type Traffic, worthListening } from '../door.js';
 import { markOutCommand } from '../remote/release-commands.js';
 import type { Site } from '../site.js';
 import { together } from '../together.js';
@@ -11,6 +11,8 @@ import { listen, watchSite } from '../watch-door.js';
 /** The rate just before leaving is measured over at least this, and at most that. */
 const RATE_WINDOW_MS = 300;
 const RATE_WITHIN_MS = 2_000;
+/** How often the door is read meanwhile. */
+const READ_EVERY_MS = 500;
 
 export async function recordOut(site: Site, run: StepContext): Promise<string | undefined> {
   const { clock } = run.ports;
@@ -30,21 +32,35 @@ export async function recordOut(site: Site, run: StepContext): Promise<string | 
   return undefined;
 }
 
+/** Mostly somebody has listened a while ago (see the orchestrator); else it takes a moment more. */
+async function trafficBefore(site: Site, run: StepContext, watch: DoorWatch): Promise<Traffic> {
+  const { clock } = run.ports;
+  const { nodes, healthCheck } = run.target;
+  const interval = (healthCheck?.intervalSeconds ?? 0) * 1_000;
+  let now = watch;
+  const listenFor = async (ms: number) => {
+    await clock.sleep(ms, run.signal);
+    now = await listen(site, run.target, clock);
+  };
+  if (now.lately(RATE_WINDOW_MS, RATE_WITHIN_MS) === undefined) await listenFor(RATE_WINDOW_MS);
+  for (;;) {
+    const traffic = trafficOf(now);
+    const worth = worthListening(now.instrument, traffic, Math.max(1, nodes), interval);
+    if (worth === 0 || run.signal.aborted) return traffic;
+    run.progress('listening to what comes to it');
+    await listenFor(Math.min(Math.max(50, worth), READ_EVERY_MS));
+  }
+}
+
 /**
  * The rate: of the one lately and the usual one the lower, so that neither a burst now nor a busy hour before shortens the silence
  * that is waited for; and no more than what has been counted speaks for, beyond chance. That so short a time shows fewer
- * than usual is chance. Mostly somebody has listened a moment ago (see the orchestrator); else it takes a moment more.
+ * than usual is chance.
  */
-async function trafficBefore(site: Site, run: StepContext, watch: DoorWatch): Promise<Traffic> {
-  const { clock } = run.ports;
-  let now = watch;
-  if (now.lately(RATE_WINDOW_MS, RATE_WITHIN_MS) === undefined) {
-    await clock.sleep(RATE_WINDOW_MS, run.signal);
-    now = await listen(site, run.target, clock);
-  }
-  const lately = now.lately(RATE_WINDOW_MS, RATE_WITHIN_MS) ?? now.rate;
-  const { longestSilence, listenedMs } = now;
-  return { rate: Math.min(lately.highest, now.rate.lowest), longestSilence, listenedMs };
+function trafficOf(watch: DoorWatch): Traffic {
+  const lately = watch.lately(RATE_WINDOW_MS, RATE_WITHIN_MS) ?? watch.rate;
+  const { longestSilence, listenedMs } = watch;
+  return { rate: Math.min(lately.highest, watch.rate.lowest), longestSilence, listenedMs };
 }
 
 /**
