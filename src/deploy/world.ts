@@ -8,7 +8,7 @@ import type { Seen } from '../rollout/planner.js';
 import type { Run } from './context.js';
 import { checksWithin, EFFECT_LAG_MS } from './door.js';
 import type { Site } from './site.js';
-import { probeOnce } from './steps/probe.js';
+import { probeUnderLease } from './steps/probe.js';
 import { together } from './together.js';
 import { watchSite } from './watch-door.js';
 
@@ -95,8 +95,6 @@ async function lookAt(run: Run, site: Site, waited: boolean): Promise<boolean | 
     const before = site.containers;
     const { clock } = run.ports;
     const watched = run.target.healthCheck !== undefined && clock.now() - (site.watchedAt ?? 0) < FRESH_MS;
-    // To another run that listens at the door this check would look like the balancer's.
-    if (run.target.healthCheck !== undefined) await run.lease.ensure(site.droplet.id);
     const look = watched && !waited ? undefined : containersNow(run, site);
     const [{ probed, failures }, now] = await Promise.all([probeUntilSure(run, site), look]);
     // Not from when it was asked: a Docker that is slow to answer would be asked again at once.
@@ -122,15 +120,12 @@ function keepInMind(site: Site, { passed, stumbled, at }: { passed: boolean; stu
 }
 
 /** One failed check is no illness: for the balancer neither. */
-async function probeUntilSure(
-  { target, ports }: Run,
-  site: Site,
-): Promise<{ probed: ProbeResult | undefined; failures: number }> {
-  const most = Math.min(MOST_CHECKS, target.healthCheck?.unhealthyThreshold ?? 1);
+async function probeUntilSure(run: Run, site: Site): Promise<{ probed: ProbeResult | undefined; failures: number }> {
+  const most = Math.min(MOST_CHECKS, run.target.healthCheck?.unhealthyThreshold ?? 1);
   for (let failures = 0; ; failures += 1) {
-    const probed = await probeOnce(site, target);
+    const probed = await probeUnderLease(site, run);
     if (probed === undefined || probed.passed || failures + 1 >= most) return { probed, failures };
-    await ports.clock.sleep(AGAIN_AFTER_MS);
+    await run.ports.clock.sleep(AGAIN_AFTER_MS);
   }
 }
 

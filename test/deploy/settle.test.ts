@@ -42,6 +42,7 @@ it.each([
     ports: { clock },
     settings: { app: 'shop', rollout: { healthTimeoutMs: 60_000 } },
     target: { ports: [80], nodes, overVpc: true, healthCheck: { ...healthCheck, intervalSeconds: INTERVAL_SECONDS } },
+    lease: { ensure: async () => {} },
     progress: () => {},
   } as unknown as StepContext;
 

@@ -15,6 +15,8 @@ export interface BatchKnowledge {
   trulyServing: Set<number>;
   /** Those that do not, and it could not know. */
   excused: Set<number>;
+  /** Those that DigitalOcean showed behind the balancer. */
+  members: Set<number>;
 }
 
 export class Knowledge {

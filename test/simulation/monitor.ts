@@ -131,7 +131,9 @@ export class Monitor {
       }
       const stand = [...batch.trulyServing, ...batch.excused].filter((id) => id !== droplet.id && !batch.left.has(id));
       // One that does not serve lowers nothing; nor does one that the batch itself has brought in and takes out again.
-      const lowers = batch.trulyServing.has(droplet.id) && this.serves(droplet);
+      // Nor can anybody know that somebody else has put it back before DigitalOcean shows that.
+      const putBack = droplet.disturbed && !batch.members.has(droplet.id);
+      const lowers = batch.trulyServing.has(droplet.id) && this.serves(droplet) && !putBack;
       if (lowers && new Set(stand).size < floor) {
         this.violation('a', `${droplet.name} leaves: in truth ${stand.length} others serve, the floor is ${floor}`);
       }
@@ -299,7 +301,8 @@ export class Monitor {
     if (size > Math.max(1, sizeFor(world.story, fleet, batch))) {
       this.violation('a', `batch ${batch} has ${size} droplets of ${fleet}`);
     }
-    deployer.knowledge.batch = { batch, fleet, serving, unasked, left: new Set(), trulyServing, excused };
+    const own = { batch, fleet, serving, unasked, left: new Set<number>(), trulyServing, excused };
+    deployer.knowledge.batch = { ...own, members: members?.ids ?? new Set() };
     if (world.balancer && (members === undefined || members.at < lastChange)) {
       this.violation('a', `batch ${batch} begins without a look at the world`);
     }

@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(removeCopies);
 
 /** One story holds two or three rollouts. */
-const STORIES = 900;
+const STORIES = 1_000;
 const ROLLOUTS = 2_000;
 
 /** A story proves nothing unless what it was to withstand has happened: each of these at least once. */

@@ -13,11 +13,13 @@ import {
 } from '../door.js';
 import type { Site } from '../site.js';
 import { listen, watchSite } from '../watch-door.js';
-import { probeOnce } from './probe.js';
+import { probeUnderLease } from './probe.js';
 
 /** How often the door is read: so often, or as often in the silence that is waited for. */
-const READ_EVERY_MS = 250;
+const READ_EVERY_MS = 120;
 const READS = 12;
+/** Connections that have been open for long may well stay so: they are looked at less and less often. */
+const LATER_BY = 0.05;
 
 export async function drain(site: Site, run: StepContext): Promise<string> {
   const { clock } = run.ports;
@@ -58,7 +60,7 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
 
 async function answersTheBalancer(site: Site, run: StepContext): Promise<boolean> {
   if (!site.containers.some(({ state }) => state === 'running')) return false;
-  return (await probeOnce(site, run.target))?.passed === true;
+  return (await probeUnderLease(site, run))?.passed === true;
 }
 
 async function balancerLetsGo(
@@ -93,9 +95,10 @@ async function connectionsEnd(
     await clock.sleep(deadline - clock.now(), run.signal);
     return undefined;
   }
+  const began = clock.now();
   while (watch.established > 0 && clock.now() < deadline && !run.signal.aborted) {
     run.progress(`${watch.established} connections open`);
-    await clock.sleep(READ_EVERY_MS, run.signal);
+    await clock.sleep(Math.max(READ_EVERY_MS, (clock.now() - began) * LATER_BY), run.signal);
     await listen(site, run.target, clock);
   }
   return watch.established;

@@ -5,7 +5,7 @@ import type { StepContext } from '../context.js';
 import type { Site } from '../site.js';
 import { lookAtSite } from '../watch-door.js';
 
-const LOOK_EVERY_MS = 250;
+const LOOK_EVERY_MS = 200;
 
 export async function awaitHealth(site: Site, run: StepContext): Promise<undefined> {
   const { clock } = run.ports;

@@ -4,7 +4,12 @@ import type { Site } from '../site.js';
 
 export async function leaveRotation(site: Site, run: StepContext): Promise<undefined> {
   const { clock } = run.ports;
-  site.leaving = { how: 'asked', at: clock.now() };
-  const how = await run.target.leave(site.droplet.id, () => run.lease.ensure(site.droplet.id));
+  // Until it has shown, the last try may be the one that takes effect.
+  let how: 'asked' | 'shown' = 'asked';
   site.leaving = { how, at: clock.now() };
+  try {
+    how = await run.target.leave(site.droplet.id, () => run.lease.ensure(site.droplet.id));
+  } finally {
+    site.leaving = { how, at: clock.now() };
+  }
 }

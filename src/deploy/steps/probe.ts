@@ -2,7 +2,7 @@
 import { DeployError } from '../../errors.js';
 import type { ProbeResult } from '../../ports.js';
 import type { Target } from '../../targets/target.js';
-import type { StepContext } from '../context.js';
+import type { Run, StepContext } from '../context.js';
 import type { Site } from '../site.js';
 
 const TRY_EVERY_MS = 500;
@@ -11,7 +11,7 @@ export async function probe(site: Site, run: StepContext): Promise<string | unde
   const { clock } = run.ports;
   const deadline = clock.now() + run.settings.rollout.healthTimeoutMs;
   for (;;) {
-    const result = await probeOnce(site, run.target);
+    const result = await probeUnderLease(site, run);
     if (result === undefined) return;
     if (result.passed) return result.detail;
     if (clock.now() >= deadline) throw probeFailed(site, run.target, result);
@@ -37,6 +37,15 @@ export async function probeOnce(site: Site, target: Target): Promise<ProbeResult
     proxyProtocol: target.proxyProtocol,
     timeoutMs: Math.max(1_000, healthCheck.timeoutSeconds * 1_000),
   });
+}
+
+/** To another run that listens at the door, this one's check would look like the balancer's. Throws DeployError lease-lost. */
+export async function probeUnderLease(
+  site: Site,
+  { target, lease }: Pick<Run, 'target' | 'lease'>,
+): Promise<ProbeResult | undefined> {
+  if (target.healthCheck !== undefined) await lease.ensure(site.droplet.id);
+  return await probeOnce(site, target);
 }
 
 export function probeFailed(site: Site, target: Target, result: ProbeResult): DeployError {

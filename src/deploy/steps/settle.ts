@@ -9,14 +9,14 @@ import { checksWithin, doorPorts, EFFECT_LAG_MS, lateness, UNSHOWN_LAG_MS } from
 import type { Site } from '../site.js';
 import { listen, watchSite } from '../watch-door.js';
 import { sinceThen, unhealthy } from './health.js';
-import { probeFailed, probeOnce } from './probe.js';
+import { probeFailed, probeUnderLease } from './probe.js';
 
 /** How often it is looked at: so often, or as often in a check's interval, and in a long wait less and less often. */
 const LOOK_EVERY_MS = 500;
 const LOOKS = 12;
 const LATER_BY = 0.05;
 /** How often when it may end any moment. */
-const SOON_MS = 150;
+const SOON_MS = 100;
 /** Without a balancer: how long the release is watched. */
 const WATCH_ALONE_MS = 3_000;
 /** How much later than its interval the balancer's first check may come: the API's answer comes before the effect. */
@@ -52,7 +52,7 @@ export async function settle(site: Site, run: StepContext): Promise<string | und
     }
     if (wait.ms <= 0 && verdict.kind === 'healthy') {
       // Only now: at the droplet's door this request looks like one of the balancer's.
-      const result = await probeOnce(site, run.target);
+      const result = await probeUnderLease(site, run);
       if (result === undefined || result.passed) {
         site.watchedAt = clock.now();
         site.stumbled = false;
