@@ -222,6 +222,8 @@ export function checksWithin(count: number, intervalMs: number): number {
 /** So many times longer than any pause before; and readings show a pause up to this much too short, in ms. */
 const BEYOND_PAUSES = 3;
 const UNHEARD_MS = 1_000;
+/** Bursts up to so long are told from steady traffic, in ms. */
+const LISTEN_AT_LEAST_MS = 6_000;
 
 /**
  * The silence that proves that the balancer has let go, in ms.
@@ -232,9 +234,13 @@ export function provingSilence(instrument: Instrument, traffic: Traffic, nodes: 
   if (instrument === 'none') return checksStopped;
   // Samples can miss a short connection, two intervals of checks less likely.
   if (instrument === 'sockets') return checksStopped + intervalMs;
-  // What has not been listened to for an interval may have pauses that nobody has heard yet.
-  const silence = Math.max(trafficStopped(traffic, nodes), intervalMs - traffic.listenedMs);
-  return silence > traffic.listenedMs ? checksStopped : Math.min(checksStopped, silence);
+  const silence = trafficStopped(traffic, nodes);
+  return traffic.listenedMs < listenedEnough(silence, intervalMs) ? checksStopped : Math.min(checksStopped, silence);
+}
+
+/** What has not been listened to for so long may have pauses that nobody has heard yet, in ms. */
+function listenedEnough(silence: number, intervalMs: number): number {
+  return Math.max(LISTEN_AT_LEAST_MS, silence, intervalMs - silence);
 }
 
 /** The silence that proves as much where traffic comes, once that has been listened to for long enough. */
@@ -252,7 +258,6 @@ function trafficStopped({ rate, longestSilence }: Traffic, nodes: number): numbe
 export function worthListening(instrument: Instrument, traffic: Traffic, nodes: number, intervalMs: number): number {
   if (instrument !== 'counters') return 0;
   const silence = trafficStopped(traffic, nodes);
-  const missing = Math.max(silence, intervalMs - silence) - traffic.listenedMs;
-  const asItIs = provingSilence(instrument, traffic, nodes, intervalMs);
-  return missing > 0 && missing + silence <= asItIs + 1 ? missing : 0;
+  const missing = listenedEnough(silence, intervalMs) - traffic.listenedMs;
+  return missing > 0 && missing + silence <= intervalMs + lateness(intervalMs) ? missing : 0;
 }

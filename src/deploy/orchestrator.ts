@@ -188,9 +188,9 @@ class Orchestrator {
       const droplets = action.droplets.map((id) => this.#site(id).host.name);
       const left = this.#state.droplets.filter((droplet) => droplet.course === 'waiting' && !droplet.gone).length;
       this.#report({ type: 'batch-started', batch: this.#state.batch, droplets, left });
+      this.#listenAhead();
       return;
     }
-    if (action.kind === 'step' && action.step === 'settle') this.#listenAhead();
     this.#performing += 1;
     const performed = action.kind === 'look' ? this.#look() : this.#perform(action);
     void performed.then((occurrence) => {
@@ -199,7 +199,7 @@ class Orchestrator {
     });
   }
 
-  /** While a batch settles, those that go next are listened to: what comes to them need not be found out while others wait. */
+  /** Meanwhile those that go next are listened to: what comes to them need not be found out while others wait. */
   #listenAhead(): void {
     if (this.#listening !== undefined) return;
     const stop = new AbortController();

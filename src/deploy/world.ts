@@ -94,6 +94,7 @@ async function lookAt(run: Run, site: Site, waited: boolean): Promise<boolean | 
   try {
     const before = site.containers;
     const { clock } = run.ports;
+    const first = site.watchedAt === undefined;
     const watched = run.target.healthCheck !== undefined && clock.now() - (site.watchedAt ?? 0) < FRESH_MS;
     const look = watched && !waited ? undefined : containersNow(run, site);
     const [{ probed, failures }, now] = await Promise.all([probeUntilSure(run, site), look]);
@@ -103,13 +104,23 @@ async function lookAt(run: Run, site: Site, waited: boolean): Promise<boolean | 
       const well = now !== undefined && site.containers.length > 0;
       return well && judgeHealth(site.services, site.containers, now).kind === 'healthy';
     }
-    const restarted = now !== undefined && restartedSince(before, site.containers) !== undefined;
+    const restarted =
+      now !== undefined &&
+      (restartedSince(before, site.containers) !== undefined || (first && startedLately(run, site, now)));
     keepInMind(site, { passed: probed.passed, stumbled: failures > 0 || restarted, at: clock.now() });
     return probed.passed;
   } catch (error) {
     if (error instanceof ShellError) return undefined;
     throw error;
   }
+}
+
+/** Of what happened before the run the containers tell: the balancer's checks may not have passed since they started. */
+function startedLately({ target }: Run, site: Site, now: number): boolean {
+  const check = target.healthCheck;
+  if (check === undefined) return false;
+  const needed = checksWithin(check.healthyThreshold + 1, check.intervalSeconds * 1_000);
+  return site.containers.some(({ state, startedAt }) => state === 'running' && now - startedAt < needed);
 }
 
 /** What was sick until now the balancer, too, has yet to see well: from here on its checks begin to pass. */

@@ -180,11 +180,10 @@ function lowersCapacity(droplet: DropletState): boolean {
   return isServing(droplet) && !isOnlyRecorded(droplet);
 }
 
-/** Who will most likely go next, as soon as all in hand have but to settle. A guess to prepare for, and no decision. */
+/** Who will most likely go next, after those in hand. A guess to prepare for, and no decision. */
 export function upNext(state: RolloutState): number[] {
-  const inHand = state.droplets.filter((droplet) => isInHand(droplet.course));
-  const settling = inHand.length > 0 && inHand.every((droplet) => droplet.todo[0] === 'settle');
-  if (!settling || state.halted || !mayStartBatch(state)) return [];
+  const some = state.droplets.some((droplet) => isInHand(droplet.course));
+  if (!some || state.halted || !mayStartBatch(state)) return [];
   return waiting(state)
     .slice(0, sizeOfBatch(state))
     .map((droplet) => droplet.id);

@@ -105,6 +105,12 @@ describe('a look', () => {
     expect((await look()).ms, 'once is enough').toBe(0);
   });
 
+  it('gives a droplet whose container has just started the time that the balancer needs', async () => {
+    const { seen, ms } = await aWorld([{}, { startedAt: () => 1_000_000 - 12_000 }]).look();
+    expect(seen).toMatchObject([{ healthy: true }, { healthy: true }]);
+    expect(ms).toBeGreaterThan(NEEDED_MS);
+  });
+
   it('asks again who was sick when it began, where another took long to answer', async () => {
     let sick = true;
     const { clock, look, probed } = aWorld([{ passes: () => !sick }, { hangs: 20_000 }]);
@@ -123,7 +129,9 @@ describe('a look', () => {
     const every = 25_000;
     let clock: VirtualClock | undefined;
     const round = () => Math.floor((clock?.now() ?? 0) / every);
-    const world = aWorld([{}, { restarts: round, startedAt: () => round() * every }]);
+    const first = 1_000_000 / every;
+    const startedAt = () => (round() > first ? round() * every : LONG_AGO);
+    const world = aWorld([{}, { restarts: () => Math.max(0, round() - first), startedAt }]);
     clock = world.clock;
     expect((await world.look()).healthy).toEqual([true, true]);
     await clock.advance(every);

@@ -11,6 +11,8 @@ export interface Plane {
   member: boolean;
   /** It has seen it healthy often enough: it sends it requests. */
   up: boolean;
+  /** When it has last begun to send it requests. */
+  upAt: number;
   /** Checks in a row. */
   good: number;
   bad: number;
@@ -24,7 +26,17 @@ export interface Plane {
 }
 
 export function newPlane(): Plane {
-  return { member: false, up: false, good: 0, bad: 0, nextCheck: 0, lastEffectAt: 0, periods: [], recentChecks: [] };
+  return {
+    member: false,
+    up: false,
+    upAt: 0,
+    good: 0,
+    bad: 0,
+    nextCheck: 0,
+    lastEffectAt: 0,
+    periods: [],
+    recentChecks: [],
+  };
 }
 
 const MINUTE = 60_000;
@@ -60,6 +72,7 @@ function checkOnce(world: World, droplet: Droplet, { check }: Balancer, at: numb
     plane.bad = 0;
     if (!plane.up && plane.good >= check.healthyThreshold) {
       plane.up = true;
+      plane.upAt = at;
       plane.periods.push({ from: at, to: Number.POSITIVE_INFINITY });
       if (plane.periods.length > 8) plane.periods.shift();
     }

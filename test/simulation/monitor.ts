@@ -213,7 +213,9 @@ export class Monitor {
       this.violation('g', `${droplet.name} is half-done and is taken from the ledger`);
     }
     // Where nothing listened nobody could hear the balancer let go: its first checks afterwards may be its last before.
-    if (seen.left > 0 && seen.listened && !plane.up && !droplet.disturbed && world.answers(droplet, world.time)) {
+    // One that was sent requests, and has crashed since by itself, has come back.
+    const cameBack = plane.up || plane.upAt > seen.leftAt;
+    if (seen.left > 0 && seen.listened && !cameBack && !droplet.disturbed && world.answers(droplet, world.time)) {
       this.violation('c', `${droplet.name} is taken from the ledger, and the balancer sends it nothing yet`);
     }
   }
