@@ -73,10 +73,18 @@ export const MUTATIONS: Mutation[] = [
   {
     name: 'any second of silence passes for the balancer’s letting go',
     file: 'src/deploy/door.ts',
-    text: 'return silence > traffic.listenedMs ? checksStopped : Math.min(checksStopped, silence);',
+    text: 'return traffic.listenedMs < listenedEnough(silence, intervalMs) ? checksStopped : Math.min(checksStopped, silence);',
     instead: 'return 1_000;',
     breaks: ['b'],
     seeds: [29],
+  },
+  {
+    name: 'a container that has just started is taken for an old one',
+    file: 'src/deploy/world.ts',
+    text: '(first && startedLately(run, site, now))',
+    instead: 'false',
+    breaks: ['a'],
+    seeds: [647000772],
   },
   {
     name: 'an interruption is not heeded',

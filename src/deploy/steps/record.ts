@@ -27,8 +27,7 @@ export async function recordOut(site: Site, run: StepContext): Promise<string | 
   await changeSite(site, markOutCommand(run.settings.app, out));
   if (doorPorts(site.containers, run.target.ports).length === 0) return 'nothing serves on the balancer’s ports';
   site.before = await trafficBefore(site, run, watch);
-  await hearTheBalancer(site, run);
-  site.heard = site.door !== undefined && site.door.arrivals > 0;
+  site.heard = await hearTheBalancer(site, run);
   return undefined;
 }
 
@@ -65,18 +64,21 @@ function trafficOf(watch: DoorWatch): Traffic {
 
 /**
  * An instrument is trusted once it has shown a connection of the balancer. So where nothing has been heard yet, one
- * health check is waited for; after that, an instrument that still shows nothing is taken for deaf.
+ * health check is waited for; after that, an instrument that still shows nothing is taken for deaf. Nor does a silence that is
+ * older than the leaving prove anything: somebody else may have put the droplet back just now.
  */
-async function hearTheBalancer(site: Site, run: StepContext): Promise<void> {
+async function hearTheBalancer(site: Site, run: StepContext): Promise<boolean> {
   const { clock } = run.ports;
   const interval = (run.target.healthCheck?.intervalSeconds ?? 0) * 1_000;
   const enough = interval + lateness(interval);
   const started = clock.now();
-  let watch = site.door;
-  while (watch && watch.instrument !== 'none' && watch.arrivals === 0 && watch.watchedMs < enough) {
-    if (run.signal.aborted || clock.now() - started > enough) return;
+  for (let watch = site.door; watch !== undefined && watch.instrument !== 'none'; ) {
+    if (watch.arrivals > 0 && watch.silentMs < enough + (watch.instrument === 'sockets' ? interval : 0)) return true;
+    const deaf = watch.arrivals === 0 && watch.watchedMs >= enough;
+    if (deaf || run.signal.aborted || clock.now() - started > enough) return false;
     run.progress('listening for the balancer’s health check');
     await clock.sleep(Math.min(500, interval / 4), run.signal);
     watch = await listen(site, run.target, clock);
   }
+  return false;
 }
