@@ -20,7 +20,8 @@ export async function runRollout(
   context: CliContext,
   rollout: (ports: DeployPorts, options: SessionOptions) => Promise<DeployResult>,
 ): Promise<number> {
-  const { allowDowntime, waitLockMs } = invocation;
+  const { allowDowntime, waitLockMs, config } = invocation;
+  const alsoNext = config === undefined ? [] : ['--config', config];
   const reporter = createOutput(context, invocation, settings.secrets);
   const { interrupted, aborted, dispose } = listenForSignals(process, systemClock);
   interrupted.addEventListener('abort', () => {
@@ -33,7 +34,10 @@ export async function runRollout(
   const deployer = whoDeploys(context.env, userInfo().username, hostname());
   try {
     const ports = wire(settings, reporter, invocation);
-    const result = await rollout(ports, { settings, allowDowntime, waitLockMs, deployer, interrupted, aborted });
+    const result = await rollout(ports, {
+      ...{ settings, allowDowntime, waitLockMs, deployer, interrupted, aborted },
+      alsoNext,
+    });
     await reporter.close();
     return exitCodeOfResult(result);
   } catch (thrown) {

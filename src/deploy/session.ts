@@ -14,6 +14,7 @@ import type { Fleet } from './fleet.js';
 import { Lease } from './lease.js';
 import { type Rolled, roll } from './orchestrator.js';
 import type { ReleaseRecord } from './release.js';
+import { quote } from './remote/command.js';
 import { addressOf, NOTHING_KNOWN, type Site } from './site.js';
 import { connectAll } from './staging.js';
 import { surveyed } from './status.js';
@@ -31,6 +32,8 @@ export interface SessionOptions {
   interrupted: AbortSignal;
   /** The second one: stop at once. */
   aborted: AbortSignal;
+  /** Arguments that the command to type next needs, too: the configuration file that this one was given. */
+  alsoNext?: readonly string[];
 }
 
 type DeployCommand = Extract<DeployEventBody, { type: 'rollout-started' }>['command'];
@@ -71,9 +74,13 @@ export async function inSession(
   }
   await session.lease?.release();
   await Promise.allSettled(session.sites.map((site) => site.connection.close()));
-  result = { ...result, durationMs: ports.clock.now() - startedAt };
+  result = { ...result, ...nextOf(result, options), durationMs: ports.clock.now() - startedAt };
   reportTo(ports)({ type: 'rollout-finished', result });
   return result;
+}
+
+function nextOf({ next }: DeployResult, { alsoNext = [] }: SessionOptions): { next?: string } {
+  return next === undefined ? {} : { next: [next, ...alsoNext.map(quote)].join(' ') };
 }
 
 /** Before anything rolls an interruption ends the run at once: the connections are closed under whatever waits. */
