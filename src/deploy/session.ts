@@ -223,12 +223,13 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   return { ports, settings, id, deployer, target, ledger, lease, away: membersAway(session, fleet) };
 }
 
-/** Only under the lease: until then they may be in the hands of a run that is under way. */
+/** Only under the lease: until then they may be in the hands of a run that is under way, as may one that was not reached. */
 function tellLeftOut(session: Session, droplets: Fleet['look']['droplets']): void {
   for (const { droplet, rotation } of droplets.filter(({ inLedger }) => inLedger)) {
     const reached = session.sites.some((site) => site.droplet.id === droplet.id);
-    const left = `was left out of rotation by an earlier run${reached ? '; it goes first' : ''}`;
-    const message = `${droplet.name} ${rotation === 'in' ? 'is still recorded as out by an earlier run' : left}.`;
+    const left = 'was left out of rotation by an earlier run; it goes first';
+    const known = rotation === 'in' ? 'is still recorded as out by an earlier run' : left;
+    const message = `${droplet.name} ${reached ? known : 'is recorded as out of rotation, and was not reached'}.`;
     reportTo(session.ports)({ type: 'notice', level: 'warning', message, droplet: droplet.name });
   }
 }

@@ -153,7 +153,7 @@ export const MUTATIONS: Mutation[] = [
   {
     name: 'what was left out is told before the lease is held',
     file: 'src/deploy/session.ts',
-    text: "  for (const message of fleet.target.notices) report({ type: 'notice', level: 'warning', message });",
+    text: "  report({ type: 'phase-started', phase: 'lease' });",
     instead: '  tellLeftOut(session, fleet.look.droplets);',
     breaks: ['d'],
     seeds: [77, 191, 352],
