@@ -34,10 +34,8 @@ export async function runRollout(
   const deployer = whoDeploys(context.env, userInfo().username, hostname());
   try {
     const ports = wire(settings, reporter, invocation);
-    const result = await rollout(ports, {
-      ...{ settings, allowDowntime, waitLockMs, deployer, interrupted, aborted },
-      alsoNext,
-    });
+    const options = { settings, allowDowntime, waitLockMs, deployer, interrupted, aborted, alsoNext };
+    const result = await rollout(ports, options);
     await reporter.close();
     return exitCodeOfResult(result);
   } catch (thrown) {

@@ -119,8 +119,12 @@ async function lookAt(run: Run, site: Site, waited: boolean): Promise<boolean | 
 function startedLately({ target }: Run, site: Site, now: number): boolean {
   const check = target.healthCheck;
   if (check === undefined) return false;
-  const needed = checksWithin(check.healthyThreshold + 1, check.intervalSeconds * 1_000);
-  return site.containers.some(({ state, startedAt }) => state === 'running' && now - startedAt < needed);
+  return site.containers.some(({ state, startedAt }) => state === 'running' && now - startedAt < neededFor(check));
+}
+
+/** How long the balancer takes to see a droplet well, in ms. */
+function neededFor({ healthyThreshold, intervalSeconds }: NonNullable<Run['target']['healthCheck']>): number {
+  return checksWithin(healthyThreshold + 1, intervalSeconds * 1_000);
 }
 
 /** What was sick until now the balancer, too, has yet to see well: from here on its checks begin to pass. */
@@ -160,7 +164,6 @@ function youngFor(
   const check = target.healthCheck;
   if (check === undefined || well !== true || member?.rotation !== 'in') return 0;
   if (!site.stumbled && !member.inLedger) return 0;
-  const needed = checksWithin(check.healthyThreshold + 1, check.intervalSeconds * 1_000);
   const lag = member.inLedger ? EFFECT_LAG_MS : 0;
-  return Math.max(0, (site.wellSince ?? 0) + lag + needed - ports.clock.now());
+  return Math.max(0, (site.wellSince ?? 0) + lag + neededFor(check) - ports.clock.now());
 }

@@ -64,7 +64,8 @@ export function judgeHealth(
   if (services.length > 0) return judgeServices(services, containers, now);
   // What has ended long since, such as a service that the project no longer has, tells nothing of what serves.
   const alive = containers.filter(isAlive);
-  return judgeServices(alive.map(aloneAsService), alive, now);
+  const named = new Map(alive.map((container) => [container.service, aloneAsService(container)]));
+  return judgeServices([...named.values()], alive, now);
 }
 
 /** Of a project that no release of do-deploy's has started nothing is known but its containers. */

@@ -126,6 +126,13 @@ describe('a project that no release of do-deploy’s has started', () => {
     expect(judgeAlone({ state: 'restarting', exitCode: 1, restarts: 1 })).toMatchObject({ kind: 'waiting' });
   });
 
+  it('tells a scaled service once', () => {
+    expect(judgeAlone({ id: 'a', health: 'starting' }, { id: 'b', health: 'starting' })).toEqual({
+      kind: 'waiting',
+      detail: 'app starting',
+    });
+  });
+
   it('is not judged by what has ended', () => {
     expect(judgeAlone({ health: 'healthy' }, { service: 'old', state: 'exited', exitCode: 1 })).toEqual({
       kind: 'healthy',
