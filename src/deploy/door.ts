@@ -214,6 +214,11 @@ export function lateness(intervalMs: number): number {
   return 500 + intervalMs * 0.1;
 }
 
+/** After so long without a check the balancer makes none any more, in ms. */
+export function untilChecksStopped(intervalMs: number): number {
+  return intervalMs + lateness(intervalMs);
+}
+
 /** How long a number of the balancer's checks may take, one after the other: each a little late, and the last one too. */
 export function checksWithin(count: number, intervalMs: number): number {
   return count * (intervalMs + Math.max(200, intervalMs * 0.05)) + 500;
@@ -230,7 +235,7 @@ const LISTEN_AT_LEAST_MS = 6_000;
  * @param nodes of the balancer: each lets go by itself, and brings its part of the connections
  */
 export function provingSilence(instrument: Instrument, traffic: Traffic, nodes: number, intervalMs: number): number {
-  const checksStopped = intervalMs + lateness(intervalMs);
+  const checksStopped = untilChecksStopped(intervalMs);
   if (instrument === 'none') return checksStopped;
   // Samples can miss a short connection, two intervals of checks less likely.
   if (instrument === 'sockets') return checksStopped + intervalMs;
@@ -259,5 +264,5 @@ export function worthListening(instrument: Instrument, traffic: Traffic, nodes: 
   if (instrument !== 'counters') return 0;
   const silence = trafficStopped(traffic, nodes);
   const missing = listenedEnough(silence, intervalMs) - traffic.listenedMs;
-  return missing > 0 && missing + silence <= intervalMs + lateness(intervalMs) ? missing : 0;
+  return missing > 0 && missing + silence <= untilChecksStopped(intervalMs) ? missing : 0;
 }

@@ -6,10 +6,10 @@ import {
   doorPorts,
   EFFECT_LAG_MS,
   type Instrument,
-  lateness,
   NO_TRAFFIC,
   provingSilence,
   UNSHOWN_LAG_MS,
+  untilChecksStopped,
 } from '../door.js';
 import type { Site } from '../site.js';
 import { listen, watchSite } from '../watch-door.js';
@@ -29,7 +29,7 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
   // An earlier change may still be about to take effect: then connections begin before they end.
   const lag = site.leaving?.how === 'asked' ? UNSHOWN_LAG_MS : EFFECT_LAG_MS;
   const byTime = async () => {
-    const told = await drainByTime(run, Math.max(interval + lateness(interval), lag));
+    const told = await drainByTime(run, Math.max(untilChecksStopped(interval), lag));
     if (!run.signal.aborted) site.leaving = { how: 'let go', at: clock.now() };
     return told;
   };

@@ -2,7 +2,7 @@
 
 import { changeSite } from '../change-site.js';
 import type { StepContext } from '../context.js';
-import { type DoorWatch, doorPorts, lateness, type Traffic, worthListening } from '../door.js';
+import { type DoorWatch, doorPorts, type Traffic, untilChecksStopped, worthListening } from '../door.js';
 import { markOutCommand } from '../remote/release-commands.js';
 import type { Site } from '../site.js';
 import { together } from '../together.js';
@@ -70,7 +70,7 @@ function trafficOf(watch: DoorWatch): Traffic {
 async function hearTheBalancer(site: Site, run: StepContext): Promise<boolean> {
   const { clock } = run.ports;
   const interval = (run.target.healthCheck?.intervalSeconds ?? 0) * 1_000;
-  const enough = interval + lateness(interval);
+  const enough = untilChecksStopped(interval);
   const started = clock.now();
   for (let watch = site.door; watch !== undefined && watch.instrument !== 'none'; ) {
     if (watch.arrivals > 0 && watch.silentMs < enough + (watch.instrument === 'sockets' ? interval : 0)) return true;
