@@ -6,6 +6,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { RateLimits } from './api/rate-limit.js';
 import type { ApiServer } from './api/server.js';
 import type { Balancer } from './balancer.js';
+import { SHOP } from './docker/images/example-registry.js';
+import type { Registry } from './docker/registry.js';
 import { asObject, type DropletFaultSwitch, parseFaultRule } from './faults.js';
 import { listen, readBody, sendJson, shutDown } from './http.js';
 import type { DropletRecord, Timing } from './records.js';
@@ -22,6 +24,7 @@ export interface ControlOptions {
   world: World;
   api: ApiServer;
   balancers: readonly Balancer[];
+  registry: Registry;
   dropletFaults: DropletFaultSwitch;
   /** A droplet with its machine behind it; not in any balancer yet, except by its tags. */
   addDroplet: (wish: NewDroplet) => Promise<DropletRecord>;
@@ -133,6 +136,20 @@ export class ControlServer {
         if (verb === 'add') world.tagDroplets(tag, ids);
         else world.untagDroplets(tag, ids);
       },
+    },
+    {
+      method: 'PATCH',
+      path: /^\/registry$/,
+      run: (_match, { running }) => {
+        const { registry } = this.#options;
+        if (oneOf([true, false] as const, running, 'running')) registry.start();
+        else registry.stop();
+      },
+    },
+    {
+      method: 'PUT',
+      path: /^\/registry\/tags\/([\w.-]+)$/,
+      run: ([, tag = ''], { image }) => this.#options.registry.moveTag(SHOP, tag, String(image)),
     },
   ];
 

@@ -220,6 +220,7 @@ export class Region {
       world,
       api,
       balancers: [balancer],
+      registry: this.registry,
       dropletFaults: this.#dropletFaults(),
       addDroplet: (wish) => this.addDroplet(wish),
       destroyDroplet: (id) => this.destroyDroplet(id),

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Balancer } from '../../src/sandbox/balancer.js';
 import { ControlServer } from '../../src/sandbox/control.js';
+import { exampleRegistry, SHOP } from '../../src/sandbox/docker/images/example-registry.js';
+import { parseReference } from '../../src/sandbox/docker/reference.js';
 import type { BalancerRecord } from '../../src/sandbox/records.js';
 import { type Bench, startBench } from './api-client.js';
 
@@ -8,6 +10,7 @@ let bench: Bench;
 let record: BalancerRecord;
 let balancer: Balancer;
 let control: ControlServer;
+let registry: ReturnType<typeof exampleRegistry>;
 let dropletFaults: { droplet: string; fault: unknown }[];
 
 beforeEach(async () => {
@@ -18,10 +21,12 @@ beforeEach(async () => {
   const connect = () => Promise.reject(new Error('connect ECONNREFUSED'));
   balancer = await Balancer.start({ world, record, connect });
   dropletFaults = [];
+  registry = exampleRegistry();
   control = await ControlServer.start({
     world,
     api,
     balancers: [balancer],
+    registry,
     dropletFaults: {
       async set(droplet, fault) {
         if (!droplet.startsWith('web-')) throw new Error(`no droplet "${droplet}"`);
@@ -102,6 +107,20 @@ describe('the control endpoint', () => {
     expect(state.balancers[0].backends).toHaveLength(2);
     await ask('POST', '/tags/a/remove', { droplets: ['web-1'] });
     expect([...(bench.world.droplets.get(410_000_001)?.tags ?? [])]).toEqual([]);
+  });
+
+  it('moves a tag in the registry, and stops it', async () => {
+    const pulled = (tag: string) => registry.fetch(parseReference(`${SHOP}:${tag}`), undefined);
+    await ask('PUT', '/registry/tags/latest', { image: 'v2' });
+    expect(pulled('latest')).toBe(pulled('v2'));
+    const wrong = await ask('PUT', '/registry/tags/latest', { image: 'v9' });
+    expect(wrong).toEqual({ status: 422, body: { error: `the registry has no ${SHOP}:v9` } });
+
+    await ask('PATCH', '/registry', { running: false });
+    expect(() => pulled('v2')).toThrow(/connection refused/);
+    await ask('PATCH', '/registry', { running: true });
+    expect(pulled('v2')).toBeDefined();
+    expect((await ask('PATCH', '/registry', {})).body).toEqual({ error: 'running must be one of true, false' });
   });
 
   it('shows the log of calls', async () => {
