@@ -36,6 +36,8 @@ export interface LoadBalancer {
   proxyProtocol: boolean;
   /** Each makes its own health checks. */
   nodes: number;
+  /** Clients are kept to a droplet each, by a cookie. */
+  sticky: boolean;
   vpcId?: string;
 }
 

@@ -6,6 +6,7 @@ import type { Target } from '../targets/target.js';
 import type { Lease } from './lease.js';
 import type { Ledger } from './ledger.js';
 import type { ReleaseRecord } from './release.js';
+import type { Site } from './site.js';
 
 export interface DeployPorts {
   cloud: Cloud;
@@ -44,6 +45,8 @@ export interface StepContext extends Run {
   /** Aborted when the wait has lost its purpose: the droplet goes back as it is. */
   readonly signal: AbortSignal;
   progress(detail: string): void;
+  /** Droplets that stay in rotation meanwhile and are listened to. */
+  others(): readonly Site[];
 }
 
 export function reportTo(ports: Pick<DeployPorts, 'clock' | 'reporter'>): (body: DeployEventBody) => void {

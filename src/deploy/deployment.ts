@@ -26,6 +26,8 @@ export interface DeployOptions extends SessionOptions {
   force: boolean;
 }
 
+const OTHERS = 3;
+
 /** Never throws: every end is a result. */
 export async function deploy(ports: DeployPorts, options: DeployOptions): Promise<DeployResult> {
   const id = releaseId(ports.clock.now(), options.releaseRef ?? options.imageTag);
@@ -45,8 +47,9 @@ export async function deploy(ports: DeployPorts, options: DeployOptions): Promis
     const { sites } = session;
     const run = await takeLease(session, fleet);
     report({ type: 'phase-started', phase: 'stage' });
-    // Meanwhile those that go first are listened to: by the time they leave it is known what comes to them, and how.
-    const first = policy.balanced ? sites.slice(0, batchSize(policy.batch, 0, sites.length)) : [];
+    // Meanwhile those that go first are listened to, and some more to compare them with: by the time they leave it is known
+    // what comes to them, and how.
+    const first = policy.balanced ? sites.slice(0, batchSize(policy.batch, 0, sites.length) + OTHERS) : [];
     const { record, upToDate } = await whileListening(run, first, async () => {
       await surveyAll(ports, settings, sites, { prepare: true, each: checkSite });
       return await stageAll(ports, settings, draft, sites);

@@ -5,7 +5,7 @@
  * The balancer has let go when no new connection has come for longer than one health check interval: then even its own
  * checks have stopped. Under load much less proves as much: where connections came at a rate λ, a silence of 20/λ (and
  * at least a second) has a chance of e⁻²⁰ of being an accident. Where they come in bursts it proves nothing, and so the
- * silence has to be much longer than any that was heard before, too.
+ * silence has to be much longer than any that was heard before, too; or others, that stay, are heard to go on getting theirs.
  */
 import type { ContainerView } from '../rollout/health.js';
 import type { DoorPort, DoorReading } from './remote/door.js';
@@ -31,7 +31,7 @@ export function doorPorts(containers: readonly ContainerView[], balancerPorts: r
 /** More than any number of checks that a balancer may want. */
 const MOST_HEARD = 100;
 /** Of the latest readings so many are remembered. */
-const MOST_READINGS = 20;
+const MOST_READINGS = 40;
 /** Readings that are further apart tell a rate, but not of pauses, in ms. */
 const CLOSELY_MS = 1_500;
 
@@ -43,9 +43,20 @@ export interface Traffic {
   longestSilence: number;
   /** How long the door was read often enough to hear silences, in ms. */
   listenedMs: number;
+  /** How many came, in how many ms, and until when that was. */
+  arrivals: number;
+  watchedMs: number;
+  until: number;
 }
 
-export const NO_TRAFFIC: Traffic = { rate: 0, longestSilence: 0, listenedMs: 0 };
+export const NO_TRAFFIC: Traffic = {
+  rate: 0,
+  longestSilence: 0,
+  listenedMs: 0,
+  arrivals: 0,
+  watchedMs: 0,
+  until: 0,
+};
 
 /** A silence is no accident when its chance is e to the power of minus this: 2 in a thousand million. */
 const SURE = 20;
@@ -76,8 +87,8 @@ export class DoorWatch {
   #lastArrivalAt: number;
   /** When it was heard, and how many had come by then; the reading before was asked for at `after`. */
   readonly #heard: { at: number; after: number; total: number }[] = [];
-  /** When the latest readings came, and how much had arrived by then. */
-  readonly #readings: { at: number; total: number }[];
+  /** When the latest readings were asked for and came, and how much had arrived by then. */
+  readonly #readings: { asked: number; at: number; total: number }[];
   #arrivals = 0;
   #at: number;
   #longestSilence = 0;
@@ -90,7 +101,7 @@ export class DoorWatch {
     this.#at = now;
     this.#lastArrivalAt = now;
     this.#previous = first;
-    this.#readings = [{ at: now, total: 0 }];
+    this.#readings = [{ asked: now, at: now, total: 0 }];
     this.#instrument = first.counted !== undefined ? 'counters' : first.established !== undefined ? 'sockets' : 'none';
   }
 
@@ -118,7 +129,7 @@ export class DoorWatch {
     if (asked - last <= CLOSELY_MS) this.#listenedMs += asked - last;
     this.#at = asked;
     this.#longestSilence = Math.max(this.#longestSilence, this.silentMs);
-    this.#readings.push({ at: now, total: this.#arrivals });
+    this.#readings.push({ asked, at: now, total: this.#arrivals });
     if (this.#readings.length > MOST_READINGS) this.#readings.shift();
   }
 
@@ -192,6 +203,27 @@ export class DoorWatch {
     return this.#at - this.#startedAt;
   }
 
+  /** Until when what has come is known. */
+  get until(): number {
+    return this.#at;
+  }
+
+  get lastArrivalAt(): number {
+    return this.#lastArrivalAt;
+  }
+
+  /** How many had come at that time, or a little later; undefined where no reading was asked for since. */
+  arrivedBy(time: number): number | undefined {
+    return this.#readings.find(({ asked }) => asked >= time)?.total;
+  }
+
+  /** How many surely came in that time; perhaps more. */
+  arrivedBetween(from: number, to: number): number {
+    const first = this.#readings.find(({ asked }) => asked >= from);
+    const last = this.#readings.findLast(({ at }) => at <= to);
+    return first && last ? Math.max(0, last.total - first.total) : 0;
+  }
+
   /** How long nothing has arrived. */
   get silentMs(): number {
     return Math.max(0, this.#at - this.#lastArrivalAt);
@@ -256,13 +288,61 @@ function trafficStopped({ rate, longestSilence }: Traffic, nodes: number): numbe
   return Math.max(1_000, beyondChance, beyondPauses);
 }
 
+/** How long a droplet is listened to that others are compared with, in ms. */
+const LISTEN_BESIDE_OTHERS_MS = 2_000;
+
 /**
  * For how long to listen on before a droplet leaves, in ms: the longer traffic has been listened to, the shorter the silence
  * that proves that it has stopped, and until then the droplet serves. 0 where that would take longer in all.
+ * @param others others are listened to that stay meanwhile: then bursts are told by what comes to those
  */
-export function worthListening(instrument: Instrument, traffic: Traffic, nodes: number, intervalMs: number): number {
+export function worthListening(
+  instrument: Instrument,
+  traffic: Traffic,
+  nodes: number,
+  intervalMs: number,
+  others: boolean,
+): number {
   if (instrument !== 'counters') return 0;
-  const silence = trafficStopped(traffic, nodes);
-  const missing = listenedEnough(silence, intervalMs) - traffic.listenedMs;
+  const atLeast = others ? LISTEN_BESIDE_OTHERS_MS : LISTEN_AT_LEAST_MS;
+  const silence = trafficStopped(goingOn(traffic, Math.max(0, atLeast - traffic.listenedMs)), nodes);
+  const enough = others ? atLeast : listenedEnough(silence, intervalMs);
+  const missing = enough - traffic.listenedMs;
   return missing > 0 && missing + silence <= untilChecksStopped(intervalMs) ? missing : 0;
+}
+
+/** What will be known when it has been listened to for so much longer and has gone on as until now. */
+function goingOn(traffic: Traffic, ms: number): Traffic {
+  if (traffic.watchedMs <= 0) return traffic;
+  const watchedMs = traffic.watchedMs + ms;
+  const arrivals = (traffic.arrivals * watchedMs) / traffic.watchedMs;
+  return { ...traffic, rate: Math.max(traffic.rate, rateOf(arrivals, watchedMs).lowest) };
+}
+
+/**
+ * The silence that proves that the balancer has let go where others that stay went on getting their part meanwhile
+ * (`othersWentOn`), in ms.
+ */
+export function silenceBesideOthers(instrument: Instrument, traffic: Traffic, nodes: number): number {
+  return instrument === 'counters' ? trafficStopped(traffic, nodes) : Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Whether in the silence at one droplet so much has come to others that its part of it cannot have failed to come by
+ * chance: traffic that pauses, pauses at all of them. It is the reckoning of `rateOf` with the others' arrivals for a clock.
+ * @param traffic what came to the one before it left, while the others were listened to as well
+ */
+export function othersWentOn(watch: DoorWatch, traffic: Traffic, others: readonly DoorWatch[], nodes: number): boolean {
+  let heard = 0;
+  let before = 0;
+  let since = 0;
+  for (const other of others) {
+    const came = other.instrument === 'counters' ? other.arrivedBy(traffic.until) : undefined;
+    if (came === undefined) continue;
+    heard += 1;
+    before += came;
+    since += other.arrivedBetween(watch.lastArrivalAt, watch.until);
+  }
+  const enough = Math.max(SURE * heard, before * Math.expm1(SURE / (traffic.arrivals + 1)));
+  return heard > 0 && since >= enough * nodes;
 }

@@ -203,8 +203,11 @@ class Orchestrator {
   #listenAhead(): void {
     if (this.#listening !== undefined) return;
     const stop = new AbortController();
-    const next = () => upNext(this.#state).map((id) => this.#site(id));
-    this.#listening = { done: listenAhead(next, this.#run, stop.signal), stop };
+    this.#listening = { done: listenAhead(() => this.#upNext(), this.#run, stop.signal), stop };
+  }
+
+  #upNext(): Site[] {
+    return upNext(this.#state).map((id) => this.#site(id));
   }
 
   /** Two readings of one door at a time could come in the wrong order. */
@@ -262,6 +265,7 @@ class Orchestrator {
         action.towards === 'new' ? release : action.towards === 'previous' ? previous.get(action.droplet) : undefined,
       signal: wait.signal,
       progress: this.#progressOf(droplet, action.step),
+      others: () => this.#upNext(),
     };
   }
 

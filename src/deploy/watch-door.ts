@@ -3,7 +3,7 @@ import pLimit from 'p-limit';
 import { DeployError } from '../errors.js';
 import type { Clock, RemoteCommand } from '../ports.js';
 import type { Target } from '../targets/target.js';
-import type { Run } from './context.js';
+import type { Run, StepContext } from './context.js';
 import { DoorWatch, doorPorts } from './door.js';
 import { type ContainersSeen, lookAtContainers, readContainers, watchContainers } from './remote/containers.js';
 import { type DoorReading, doorCommand, readDoor } from './remote/door.js';
@@ -11,9 +11,10 @@ import type { Site } from './site.js';
 import { together } from './together.js';
 
 const AT_ONCE = 20;
-/** How often those are listened to that go next: so often, or as often in a check's interval, and less often in a long time. */
-const LISTEN_EVERY_MS = 500;
-const LISTENS = 12;
+/** How often those are listened to that go next: the more of them, the less often, and less often in a long time. */
+const LISTEN_EVERY_MS = 250;
+const FOR_EACH_MS = 25;
+const LISTENS = 24;
 const LATER_BY = 0.05;
 
 /** Looks at the containers of the app and keeps them with the droplet. Gives the droplet's clock, in ms. */
@@ -78,11 +79,11 @@ export async function listenAhead(next: () => Site[], run: Run, until: AbortSign
   const { clock } = run.ports;
   if (target.healthCheck === undefined) return;
   const limit = pLimit(AT_ONCE);
-  const least = Math.max(LISTEN_EVERY_MS, (target.healthCheck.intervalSeconds * 1_000) / LISTENS);
+  const often = Math.max(LISTEN_EVERY_MS, (target.healthCheck.intervalSeconds * 1_000) / LISTENS);
   const began = clock.now();
   for (let sites = next(); sites.length > 0 && !until.aborted; sites = next()) {
     await Promise.allSettled(sites.map((site) => limit(() => listenTo(site, run))));
-    await clock.sleep(Math.max(least, (clock.now() - began) * LATER_BY), until);
+    await clock.sleep(Math.max(often, sites.length * FOR_EACH_MS, (clock.now() - began) * LATER_BY), until);
   }
 }
 
@@ -100,6 +101,11 @@ export async function whileListening<T>(run: Run, sites: Site[], work: () => Pro
 async function listenTo(site: Site, { settings, target, ports }: Run): Promise<void> {
   if (site.containers.length === 0) await watchSite(site, settings.app);
   await listen(site, target, ports.clock);
+}
+
+/** The doors of droplets that stay meanwhile, to compare with. With sticky sessions one droplet's part says nothing of another's. */
+export function doorsBeside(run: StepContext): DoorWatch[] {
+  return run.target.sticky ? [] : run.others().flatMap(({ door }) => door ?? []);
 }
 
 /** Adds a reading that was asked for at `asked` and has come `now`. */

@@ -32,6 +32,7 @@ export class LoadBalancerTarget implements Target {
   readonly proxyProtocol;
   readonly overVpc: boolean;
   readonly nodes: number;
+  readonly sticky: boolean;
   readonly ports: readonly number[];
   readonly notices: readonly string[];
   readonly #cloud: Cloud;
@@ -60,6 +61,7 @@ export class LoadBalancerTarget implements Target {
     this.proxyProtocol = balancer.proxyProtocol;
     this.overVpc = balancer.type === 'REGIONAL';
     this.nodes = balancer.nodes;
+    this.sticky = balancer.sticky;
     this.ports = [...new Set([...balancer.targetPorts, balancer.healthCheck.port])];
     this.notices = notices;
     this.#pool = pool;

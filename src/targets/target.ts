@@ -18,6 +18,8 @@ export interface Target {
   readonly overVpc: boolean;
   /** How many nodes the balancer has: each makes its own checks. */
   readonly nodes: number;
+  /** Clients are kept to a droplet each. */
+  readonly sticky: boolean;
   /** Ports on the droplets that the balancer reaches: its rules' targets and its health check's. */
   readonly ports: readonly number[];
   /** What the user should know before anything changes. */

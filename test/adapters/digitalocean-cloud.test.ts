@@ -49,6 +49,7 @@ describe('reading load balancers', () => {
       },
       proxyProtocol: true,
       nodes: 1,
+      sticky: false,
       vpcId: 'c33931f2-a26a-4e61-b85c-4e95a2ec431b',
     });
     expect(traces).toEqual([`GET /v2/load_balancers/${LB_ID} 200`]);
@@ -64,6 +65,19 @@ describe('reading load balancers', () => {
       .reply(200, { load_balancer: loadBalancerBody(fields) });
     const { cloud, clock } = cloudOn();
     expect(await clock.run(cloud.getLoadBalancer(LB_ID))).toMatchObject({ nodes });
+  });
+
+  it.each([
+    [{ type: 'cookies', cookie_name: 'DO-LB', cookie_ttl_seconds: 300 }, true],
+    [{ type: 'none' }, false],
+    [{}, false],
+    [undefined, false],
+  ])('knows whether clients are kept to a droplet by sticky_sessions: %j', async (sticky_sessions, sticky) => {
+    api()
+      .get(`/v2/load_balancers/${LB_ID}`)
+      .reply(200, { load_balancer: loadBalancerBody({ sticky_sessions }) });
+    const { cloud, clock } = cloudOn();
+    expect(await clock.run(cloud.getLoadBalancer(LB_ID))).toMatchObject({ sticky });
   });
 
   it('knows a balancer by tag, a tcp check without path, and fractions of seconds', async () => {

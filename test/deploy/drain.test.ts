@@ -14,8 +14,12 @@ const INTERVAL_MS = 10_000;
 const DRAIN_TIMEOUT_MS = 30_000;
 
 /** A droplet whose door is at `port`, and what has come there by now. */
-function droplet(port: number, arrivals: (now: number) => number, answers = true) {
-  const clock = new VirtualClock({ start: 0 });
+function droplet(
+  port: number,
+  arrivals: (now: number) => number,
+  answers = true,
+  clock = new VirtualClock({ start: 0 }),
+) {
   const containers = oneContainer(port);
   const run = async ({ name }: RemoteCommand) => {
     await clock.sleep(20);
@@ -47,26 +51,53 @@ function droplet(port: number, arrivals: (now: number) => number, answers = true
     id: 'run',
     signal: new AbortController().signal,
     progress: () => {},
+    others: () => [],
   } as unknown as StepContext;
   return { clock, site, context };
 }
 
-/** Listened to for a while, recorded, out at `leftAt`, drained. Gives how long after leaving that was, in ms. */
-async function drained({ clock, site, context }: ReturnType<typeof droplet>, leavesAfter: number): Promise<number> {
+/** When the droplet of a test left, or has not yet. */
+let leftAt = Number.POSITIVE_INFINITY;
+const untilAfterLeaving = (ms: number, came: (now: number) => number) => (now: number) =>
+  came(Math.min(now, leftAt + ms));
+
+/**
+ * Listened to for a while, recorded, out, drained. Gives how long after leaving that was, in ms.
+ * @param others that stay, and are listened to all the time
+ */
+async function drained(
+  { clock, site, context }: ReturnType<typeof droplet>,
+  leavesAfter: number,
+  others: Site[] = [],
+): Promise<number> {
+  leftAt = Number.POSITIVE_INFINITY;
   return await clock.run(
     (async () => {
       const until = new AbortController();
+      const end = new AbortController();
+      const beside = listenAhead(() => others, context, end.signal);
       const listening = listenAhead(() => [site], context, until.signal);
       await clock.sleep(leavesAfter);
       until.abort();
       await listening;
       await recordOut(site, context);
-      const left = clock.now();
-      site.leaving = { how: 'shown', at: left };
+      leftAt = clock.now();
+      site.leaving = { how: 'shown', at: leftAt };
       await drain(site, context);
-      return clock.now() - left;
+      end.abort();
+      await beside;
+      return clock.now() - leftAt;
     })(),
   );
+}
+
+/** A droplet beside another one, on the same clock: what comes to each by a time. */
+function besideAnother(own: (now: number) => number, other: (now: number) => number, sticky = false) {
+  const one = droplet(80, own);
+  const { run } = droplet(80, other, true, one.clock).site.connection;
+  const beside = { ...one.site, host: { name: 'web-2' }, connection: { run } } as unknown as Site;
+  const context = { ...one.context, others: () => [beside], target: { ...one.context.target, sticky } } as StepContext;
+  return { ...one, context, others: [beside] };
 }
 
 describe('a balancer that follows late', () => {
@@ -92,6 +123,34 @@ describe('a balancer that follows late', () => {
     );
     expect(end).toBeLessThan(2_500);
   });
+});
+
+describe('a droplet that was listened to for two seconds only', () => {
+  const steady = (now: number) => Math.floor(now / 50);
+  const soon = untilAfterLeaving(500, steady);
+
+  it('is let go of when others go on getting their part', async () => {
+    const { others, ...one } = besideAnother(soon, steady);
+    expect(await drained(one, 2_000, others)).toBeLessThan(4_000);
+  });
+
+  it('is waited for until the checks have stopped where nothing tells a pause of all from that', async () => {
+    const pausing = besideAnother(soon, soon);
+    expect(await drained(pausing, 2_000, pausing.others)).toBeGreaterThan(INTERVAL_MS);
+    // In rotation it would have been listened to for longer first.
+    const sticky = besideAnother(soon, steady, true);
+    expect(await drained(sticky, 2_000, sticky.others)).toBeLessThan(4_000);
+    expect(leftAt).toBeGreaterThan(9_000);
+  });
+
+  it.each([2_000, 2_400, 2_800, 3_200, 3_600, 4_000, 4_400])(
+    'gets its bursts when the others get theirs, and is waited for (left after %i ms)',
+    async (leavesAfter) => {
+      const bursts = (now: number) => Math.floor(now / 4_000) * 400 + Math.min(400, (now % 4_000) / 2);
+      const { others, ...one } = besideAnother(untilAfterLeaving(9_000, bursts), bursts);
+      expect(await drained(one, leavesAfter, others)).toBeGreaterThan(9_000);
+    },
+  );
 });
 
 describe('a port of the balancer that no container of the app holds', () => {

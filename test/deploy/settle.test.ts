@@ -44,6 +44,7 @@ it.each([
     target: { ports: [80], nodes, overVpc: true, healthCheck: { ...healthCheck, intervalSeconds: INTERVAL_SECONDS } },
     lease: { ensure: async () => {} },
     progress: () => {},
+    others: () => [],
   } as unknown as StepContext;
 
   expect(await clock.run(settle(site, context))).toBeUndefined();

@@ -139,8 +139,8 @@ export function counted(world: World, droplet: Droplet, startedAt: number, check
 
 /** Requests that arrived in (after, at] of a period. */
 function arrivals(period: { from: number; to: number }, load: Load, after: number, at: number): number {
-  const since = (time: number) => arrivedWithin(load, Math.min(time, period.to) - period.from);
-  return Math.max(0, since(at)) - Math.max(0, since(after));
+  const by = (time: number) => arrivedBy(load, Math.max(period.from, Math.min(time, period.to)));
+  return by(at) - by(after);
 }
 
 type Load = Scenario['load'];
@@ -148,8 +148,11 @@ type Load = Scenario['load'];
 /** In a tenth of the time all of a burst's requests come, and in the rest none. */
 const BURST_SHARE = 0.1;
 
-/** How many requests come in the first `ms` of a period: one every 1/rate seconds, from half of that on. */
-function arrivedWithin({ rate, burst = 1 }: Load, ms: number): number {
+/**
+ * How many requests each droplet behind the balancer gets, or would get, up to this time: one every 1/rate seconds, from
+ * half of that on. The balancer spreads a burst: all get their part at the same time.
+ */
+function arrivedBy({ rate, burst = 1 }: Load, ms: number): number {
   if (burst === 1) return Math.floor((ms * rate) / 1_000 + 0.5);
   const cycleMs = (burst * 1_000) / rate;
   const bursts = Math.floor(ms / cycleMs);
@@ -157,8 +160,8 @@ function arrivedWithin({ rate, burst = 1 }: Load, ms: number): number {
   return bursts * burst + Math.min(burst, inLast);
 }
 
-/** When a period's request comes, in ms from its beginning; they are numbered from 0. */
-function arrivesAfter({ rate, burst = 1 }: Load, index: number): number {
+/** When a request comes; they are numbered from 0. */
+function arrivesAt({ rate, burst = 1 }: Load, index: number): number {
   if (burst === 1) return ((index + 0.5) * 1_000) / rate;
   const cycleMs = (burst * 1_000) / rate;
   return Math.floor(index / burst) * cycleMs + (((index % burst) + 0.5) / burst) * cycleMs * BURST_SHARE;
@@ -189,10 +192,11 @@ export function recentPeers(
   }
   if (load.rate === 0) return peers;
   for (const period of droplet.plane.periods) {
-    const last = arrivals(period, load, period.from - 1, at);
+    const first = arrivedBy(load, period.from);
+    const last = arrivedBy(load, Math.min(at, period.to));
     // The last ones are enough: a new one is new by not having been among them.
-    for (let index = Math.max(0, last - 40); index < last; index += 1) {
-      const arrived = period.from + arrivesAfter(load, index);
+    for (let index = Math.max(first, last - 40); index < last; index += 1) {
+      const arrived = arrivesAt(load, index);
       if (arrived < startedAt || arrived <= at - MINUTE) continue;
       peers.push({ peer: peerName(Math.floor(arrived * 64) + 1), open: arrived > at - load.requestMs });
     }

@@ -53,6 +53,7 @@ export class SimCloud implements Cloud {
         healthCheck: { ...balancer.check },
         proxyProtocol: false,
         nodes: 1,
+        sticky: false,
       },
     ];
   }

@@ -15,6 +15,7 @@ afterAll(removeCopies);
 
 /** One story holds two or three rollouts. */
 const STORIES = 1_000;
+const FIRST = 1_001;
 const ROLLOUTS = 2_000;
 
 /** A story proves nothing unless what it was to withstand has happened: each of these at least once. */
@@ -52,7 +53,7 @@ const MUST_HAPPEN = [
 it(`${ROLLOUTS} rollouts keep every promise, whatever befalls them`, { timeout: 300_000 }, async () => {
   const happened = new Map<string, number>();
   let rollouts = 0;
-  for (let seed = 1; seed <= STORIES; seed += 1) {
+  for (let seed = FIRST; seed < FIRST + STORIES; seed += 1) {
     const report = await runSeed(seed);
     rollouts += report.rollouts;
     const rules = report.violations.map(({ rule }) => rule);

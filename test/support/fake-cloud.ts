@@ -23,6 +23,7 @@ export function aBalancer(overrides: Partial<LoadBalancer> = {}): LoadBalancer {
     },
     proxyProtocol: false,
     nodes: 1,
+    sticky: false,
     ...overrides,
   };
 }

@@ -7,12 +7,14 @@ import {
   EFFECT_LAG_MS,
   type Instrument,
   NO_TRAFFIC,
+  othersWentOn,
   provingSilence,
+  silenceBesideOthers,
   UNSHOWN_LAG_MS,
   untilChecksStopped,
 } from '../door.js';
 import type { Site } from '../site.js';
-import { listen, watchSite } from '../watch-door.js';
+import { doorsBeside, listen, watchSite } from '../watch-door.js';
 import { probeUnderLease } from './probe.js';
 
 /** How often the door is read: so often, or as often in the silence that is waited for. */
@@ -49,8 +51,11 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
   // To a sick droplet the balancer sends no traffic, only its checks: then silence proves less.
   const sick = site.containers.some(({ health }) => health === 'unhealthy');
   const traffic = sick ? NO_TRAFFIC : (site.before ?? NO_TRAFFIC);
-  const silence = provingSilence(instrument, traffic, Math.max(1, run.target.nodes), interval);
-  const letGo = await balancerLetsGo(site, run, watch, { silence, lag, timeout: drainTimeoutMs + interval });
+  const nodes = Math.max(1, run.target.nodes);
+  const silence = provingSilence(instrument, traffic, nodes, interval);
+  const beside = silenceBesideOthers(instrument, traffic, nodes);
+  const proving = () => (beside < silence && othersWentOn(watch, traffic, doorsBeside(run), nodes) ? beside : silence);
+  const letGo = await balancerLetsGo(site, run, watch, { proving, lag, timeout: drainTimeoutMs + interval });
   if (letGo) site.leaving = { how: 'let go', at: clock.now() };
   // What DigitalOcean showed has not taken effect: when it will is as unknown as before it was shown.
   else if (!run.signal.aborted) site.leaving = { how: 'asked', at: clock.now() };
@@ -67,20 +72,21 @@ async function balancerLetsGo(
   site: Site,
   run: StepContext,
   watch: DoorWatch,
-  ms: { silence: number; lag: number; timeout: number },
+  { proving, lag, timeout }: { proving: () => number; lag: number; timeout: number },
 ): Promise<boolean> {
   const { clock } = run.ports;
   const began = clock.now();
   const silentBefore = watch.silentMs;
-  const listenMs = ms.silence + ms.lag;
-  const left = () => (watch.arrivals > 0 ? ms.silence - watch.silentMs : listenMs - (watch.silentMs - silentBefore));
-  while (left() > 0) {
-    if (run.signal.aborted || clock.now() - began >= Math.max(ms.timeout, listenMs)) return false;
-    run.progress(`waiting for ${Math.round(ms.silence / 100) / 10} s without a new connection`);
-    await clock.sleep(Math.min(Math.max(READ_EVERY_MS, ms.silence / READS), left()), run.signal);
+  for (;;) {
+    const silence = proving();
+    const listenMs = silence + lag;
+    const left = watch.arrivals > 0 ? silence - watch.silentMs : listenMs - (watch.silentMs - silentBefore);
+    if (left <= 0) return true;
+    if (run.signal.aborted || clock.now() - began >= Math.max(timeout, listenMs)) return false;
+    run.progress(`waiting for ${Math.round(silence / 100) / 10} s without a new connection`);
+    await clock.sleep(Math.min(Math.max(READ_EVERY_MS, silence / READS), left), run.signal);
     await listen(site, run.target, clock);
   }
-  return true;
 }
 
 /** @returns connections still open at the deadline; undefined when that cannot be read and time had to do */

@@ -6,7 +6,7 @@ import { type DoorWatch, doorPorts, type Traffic, untilChecksStopped, worthListe
 import { markOutCommand } from '../remote/release-commands.js';
 import type { Site } from '../site.js';
 import { together } from '../together.js';
-import { listen, watchSite } from '../watch-door.js';
+import { doorsBeside, listen, watchSite } from '../watch-door.js';
 
 /** The rate just before leaving is measured over at least this, and at most that. */
 const RATE_WINDOW_MS = 300;
@@ -44,7 +44,7 @@ async function trafficBefore(site: Site, run: StepContext, watch: DoorWatch): Pr
   if (now.lately(RATE_WINDOW_MS, RATE_WITHIN_MS) === undefined) await listenFor(RATE_WINDOW_MS);
   for (;;) {
     const traffic = trafficOf(now);
-    const worth = worthListening(now.instrument, traffic, Math.max(1, nodes), interval);
+    const worth = worthListening(now.instrument, traffic, Math.max(1, nodes), interval, doorsBeside(run).length > 0);
     if (worth === 0 || run.signal.aborted) return traffic;
     run.progress('listening to what comes to it');
     await listenFor(Math.min(Math.max(50, worth), READ_EVERY_MS));
@@ -58,8 +58,9 @@ async function trafficBefore(site: Site, run: StepContext, watch: DoorWatch): Pr
  */
 function trafficOf(watch: DoorWatch): Traffic {
   const lately = watch.lately(RATE_WINDOW_MS, RATE_WITHIN_MS) ?? watch.rate;
-  const { longestSilence, listenedMs } = watch;
-  return { rate: Math.min(lately.highest, watch.rate.lowest), longestSilence, listenedMs };
+  const { longestSilence, listenedMs, arrivals, watchedMs, until } = watch;
+  const rate = Math.min(lately.highest, watch.rate.lowest);
+  return { rate, longestSilence, listenedMs, arrivals, watchedMs, until };
 }
 
 /**
