@@ -79,6 +79,14 @@ export const MUTATIONS: Mutation[] = [
     seeds: [29],
   },
   {
+    name: 'a pause at all droplets passes for the balancer’s letting go',
+    file: 'src/deploy/door.ts',
+    text: 'return heard > 0 && since >= enough * nodes;',
+    instead: 'return heard > 0;',
+    breaks: ['b'],
+    seeds: [5504, 8324, 13808],
+  },
+  {
     name: 'a container that has just started is taken for an old one',
     file: 'src/deploy/world.ts',
     text: '(first && startedLately(run, site, now))',
