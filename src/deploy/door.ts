@@ -338,9 +338,10 @@ export function othersWentOn(watch: DoorWatch, traffic: Traffic, others: readonl
   let since = 0;
   for (const other of others) {
     const came = other.instrument === 'counters' ? other.arrivedBy(traffic.until) : undefined;
-    if (came === undefined) continue;
+    if (came === undefined || other.startedAt >= traffic.until) continue;
     heard += 1;
-    before += came;
+    // One that was listened to for a shorter time got its part of the rest unheard.
+    before += came * Math.max(1, (traffic.until - watch.startedAt) / (traffic.until - other.startedAt));
     since += other.arrivedBetween(watch.lastArrivalAt, watch.until);
   }
   const enough = Math.max(SURE * heard, before * Math.expm1(SURE / (traffic.arrivals + 1)));

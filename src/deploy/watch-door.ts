@@ -103,7 +103,7 @@ async function listenTo(site: Site, { settings, target, ports }: Run): Promise<v
   await listen(site, target, ports.clock);
 }
 
-/** The doors of droplets that stay meanwhile, to compare with. With sticky sessions one droplet's part says nothing of another's. */
+/** The doors of droplets that stay meanwhile, to compare with. */
 export function doorsBeside(run: StepContext): DoorWatch[] {
   return run.target.sticky ? [] : run.others().flatMap(({ door }) => door ?? []);
 }

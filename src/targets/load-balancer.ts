@@ -61,7 +61,8 @@ export class LoadBalancerTarget implements Target {
     this.proxyProtocol = balancer.proxyProtocol;
     this.overVpc = balancer.type === 'REGIONAL';
     this.nodes = balancer.nodes;
-    this.sticky = balancer.sticky;
+    // A network balancer may keep a client's connections together, too: its algorithm is told nowhere.
+    this.sticky = balancer.sticky || balancer.type !== 'REGIONAL';
     this.ports = [...new Set([...balancer.targetPorts, balancer.healthCheck.port])];
     this.notices = notices;
     this.#pool = pool;

@@ -18,7 +18,7 @@ export interface Target {
   readonly overVpc: boolean;
   /** How many nodes the balancer has: each makes its own checks. */
   readonly nodes: number;
-  /** Clients are kept to a droplet each. */
+  /** Clients are kept to a droplet each, or may be: then one droplet's part of what comes says nothing of another's. */
   readonly sticky: boolean;
   /** Ports on the droplets that the balancer reaches: its rules' targets and its health check's. */
   readonly ports: readonly number[];

@@ -307,6 +307,16 @@ describe('what comes to others in the silence at one', () => {
     expect(othersWentOn(silent(3_000), before, [watch(steady, 6_000)], 2)).toBe(true);
   });
 
+  it('counts for more from one that was listened to for a shorter time', () => {
+    const silence = silent(2_000);
+    // Ten times what came to the one: told in full, or in its last second.
+    const few = { ...before, arrivals: 30 };
+    const tenfold = (ms: number) => steady(ms) * 10;
+    expect(othersWentOn(silence, few, [watch(tenfold, 5_000)], 1)).toBe(false);
+    expect(othersWentOn(silence, few, [watch(tenfold, 5_000, 2_000)], 1)).toBe(false);
+    expect(othersWentOn(silence, few, [watch(tenfold, 5_000, 3_250)], 1)).toBe(false);
+  });
+
   it('shortens the silence only where connections are counted', () => {
     const traffic = { ...NO_TRAFFIC, rate: 20, longestSilence: 100 };
     expect(silenceBesideOthers('counters', traffic, 1)).toBe(1_300);

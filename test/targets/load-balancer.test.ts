@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Ledger } from '../../src/deploy/ledger.js';
+import type { LoadBalancer } from '../../src/ports.js';
 import { LoadBalancerTarget } from '../../src/targets/load-balancer.js';
 import { aBalancer, aDroplet, FakeCloud, lost, refused } from '../support/fake-cloud.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -71,6 +72,11 @@ describe('the fleet of a load balancer', () => {
   it('comes over the VPC from a regional balancer, from anywhere from a network one', () => {
     const overVpc = (type: string) => targetOn(new FakeCloud([aBalancer({ type })])).target.overVpc;
     expect([overVpc('REGIONAL'), overVpc('REGIONAL_NETWORK')]).toEqual([true, false]);
+  });
+
+  it('keeps clients to a droplet each, or may: by a cookie, or as a network balancer', () => {
+    const sticky = (fields: Partial<LoadBalancer>) => targetOn(new FakeCloud([aBalancer(fields)])).target.sticky;
+    expect([sticky({}), sticky({ sticky: true }), sticky({ type: 'REGIONAL_NETWORK' })]).toEqual([false, true, true]);
   });
 });
 
