@@ -289,7 +289,7 @@ function trafficStopped({ rate, longestSilence }: Traffic, nodes: number): numbe
 }
 
 /** How long a droplet is listened to that others are compared with, in ms. */
-const LISTEN_BESIDE_OTHERS_MS = 2_000;
+const LISTEN_BESIDE_OTHERS_MS = 1_500;
 
 /**
  * For how long to listen on before a droplet leaves, in ms: the longer traffic has been listened to, the shorter the silence

@@ -193,7 +193,7 @@ describe('listening on before a droplet leaves', () => {
 
   it('is done sooner beside others, for what is known by then if all goes on as until now', () => {
     const heard = { ...NO_TRAFFIC, rate: 0.4, arrivals: 5, watchedMs: 500, listenedMs: 500 };
-    expect(worthListening('counters', heard, 1, 10_000, true)).toBe(1_500);
+    expect(worthListening('counters', heard, 1, 10_000, true)).toBe(1_000);
     expect(worthListening('counters', { ...heard, listenedMs: 2_000 }, 1, 10_000, true)).toBe(0);
     // The checks have stopped by then.
     expect(worthListening('counters', heard, 1, 2_000, true)).toBe(0);
