@@ -1,14 +1,16 @@
 /** The end of a run on each droplet: the history line, and after a success the removal of what is kept no longer. */
 import { DeployError } from '../errors.js';
 import { releasesToRemove } from '../rollout/keep-releases.js';
-import type { DeployResult } from '../rollout/model.js';
+import type { DeployResult, ReleaseInfo } from '../rollout/model.js';
 import { changeSite } from './change-site.js';
 import { type Run, reportTo } from './context.js';
 import type { ReleaseRecord } from './release.js';
-import { finishCommand, PULLING } from './remote/release-commands.js';
+import { finishCommand, noteCommand, PULLING } from './remote/release-commands.js';
 import { provenOn, type Site } from './site.js';
 
 const NOTHING = { releases: [], images: [] };
+/** A failed run is not to end later for its line in the history. */
+const NOTE_WITHIN_MS = 5_000;
 
 export async function finish(
   run: Run,
@@ -17,24 +19,7 @@ export async function finish(
   record: ReleaseRecord,
   result: DeployResult,
 ): Promise<void> {
-  const { commit, dirty } = result.release;
-  const { probes } = result;
-  const line = JSON.stringify({
-    at: new Date(run.ports.clock.now()).toISOString(),
-    run: run.id,
-    environment: run.settings.environment,
-    command,
-    who: run.deployer.who,
-    ...(run.deployer.url && { url: run.deployer.url }),
-    release: record.id,
-    imageTag: record.imageTag,
-    ...(commit !== undefined && { commit }),
-    ...(dirty && { dirty }),
-    outcome: result.outcome,
-    durationMs: result.durationMs,
-    ...(probes && { probes: { total: probes.total, failed: probes.failed } }),
-    droplets: sites.map((site) => site.droplet.id),
-  });
+  const line = historyLine(run, command, record, result, sites);
   await Promise.all(
     sites.map(async (site) => {
       const remove = result.outcome === 'succeeded' ? outdated(site, record, run.settings.keepReleases) : NOTHING;
@@ -51,6 +36,50 @@ export async function finish(
       }
     }),
   );
+}
+
+/** The history line of a run that has rolled nothing. Where it cannot be written it is missing, and nothing else. */
+export async function note(
+  run: Run,
+  sites: readonly Site[],
+  command: string,
+  release: ReleaseInfo,
+  result: DeployResult,
+): Promise<void> {
+  const line = historyLine(run, command, release, result);
+  const written = sites.map(async (site) => {
+    await run.lease.ensure(site.droplet.id);
+    await changeSite(site, noteCommand(run.settings.app, run.id, line));
+  });
+  const done = new AbortController();
+  await Promise.race([Promise.allSettled(written), run.ports.clock.sleep(NOTE_WITHIN_MS, done.signal)]);
+  done.abort();
+}
+
+/** @param rolled the droplets that were to be rolled */
+function historyLine(
+  run: Run,
+  command: string,
+  { id, imageTag }: Pick<ReleaseInfo, 'id' | 'imageTag'>,
+  { release: { commit, dirty }, outcome, durationMs, probes }: DeployResult,
+  rolled?: readonly Site[],
+): string {
+  return JSON.stringify({
+    at: new Date(run.ports.clock.now()).toISOString(),
+    run: run.id,
+    environment: run.settings.environment,
+    command,
+    who: run.deployer.who,
+    ...(run.deployer.url && { url: run.deployer.url }),
+    release: id,
+    imageTag,
+    ...(commit !== undefined && { commit }),
+    ...(dirty && { dirty }),
+    outcome,
+    durationMs,
+    ...(probes && { probes: { total: probes.total, failed: probes.failed } }),
+    ...(rolled && { droplets: rolled.map((site) => site.droplet.id) }),
+  });
 }
 
 /** What the droplet keeps no longer: folders, and the images of theirs that no kept release runs. */

@@ -9,7 +9,7 @@ import type { RolloutState } from '../rollout/planner.js';
 import { watchAvailability } from './availability.js';
 import { conclude, rowsOf } from './conclude.js';
 import { type Deployer, type DeployPorts, type Run, reportTo } from './context.js';
-import { finish } from './finish.js';
+import { finish, note } from './finish.js';
 import type { Fleet } from './fleet.js';
 import { Lease } from './lease.js';
 import { type Rolled, roll } from './orchestrator.js';
@@ -52,6 +52,8 @@ export interface Session {
   /** Ids of droplets that run the app for another environment. */
   others?: ReadonlySet<number>;
   lease?: Lease;
+  /** Once it has the lease. */
+  run?: Run;
   rolling: boolean;
 }
 
@@ -71,12 +73,21 @@ export async function inSession(
     result = await unlessInterrupted(session, () => attempt(session));
   } catch (error) {
     result = failed(session, asDeployError(error));
+    await noteFailure(session, result);
   }
   await session.lease?.release();
   await Promise.allSettled(session.sites.map((site) => site.connection.close()));
   result = { ...result, ...nextOf(result, options), durationMs: ports.clock.now() - startedAt };
   reportTo(ports)({ type: 'rollout-finished', result });
   return result;
+}
+
+/** That it has failed is history; but not what was wrong with the request itself. */
+async function noteFailure({ command, ports, run, sites, release, rolling, startedAt }: Session, result: DeployResult) {
+  if (run === undefined || rolling || result.outcome !== 'failed' || result.error?.source === 'user') return;
+  if (release.id === '') return;
+  const durationMs = ports.clock.now() - startedAt;
+  await note(run, sites, command, release, { ...result, durationMs });
 }
 
 function nextOf({ next }: DeployResult, { alsoNext = [] }: SessionOptions): { next?: string } {
@@ -220,7 +231,8 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
     tellLeftOut(session, droplets);
   }
   const { target, ledger } = fleet;
-  return { ports, settings, id, deployer, target, ledger, lease, away: membersAway(session, fleet) };
+  session.run = { ports, settings, id, deployer, target, ledger, lease, away: membersAway(session, fleet) };
+  return session.run;
 }
 
 /** Only under the lease: until then they may be in the hands of a run that is under way, as may one that was not reached. */

@@ -1,7 +1,10 @@
 /** What every rollout's end tells. */
-import { expect, it } from 'vitest';
-import type { DeployPorts } from '../../src/deploy/context.js';
+import { describe, expect, it } from 'vitest';
+import type { DeployPorts, Run } from '../../src/deploy/context.js';
 import { inSession, type SessionOptions } from '../../src/deploy/session.js';
+import type { Site } from '../../src/deploy/site.js';
+import { DeployError } from '../../src/errors.js';
+import type { RemoteCommand } from '../../src/ports.js';
 import type { DeployResult } from '../../src/rollout/model.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 
@@ -22,4 +25,58 @@ it('the command to type next has the configuration file that this one was given'
     next: "do-deploy heal eu --config 'config/eu shop.yml'",
   });
   expect(await endOf(undefined, config)).not.toHaveProperty('next');
+});
+
+describe('a run that fails under its lock before anything is rolled', () => {
+  /** What it writes on its droplet, and how long its end takes, in ms. */
+  async function failing(error: DeployError, { release = 'v2', rolling = false, hangs = false } = {}) {
+    const clock = new VirtualClock({ start: 0 });
+    const ports = { clock, reporter: { report: () => {} } } as unknown as DeployPorts;
+    const commands: RemoteCommand[] = [];
+    const run = (command: RemoteCommand) => {
+      commands.push(command);
+      return hangs ? new Promise(() => {}) : Promise.resolve({ code: 0, stdout: '', stderr: '' });
+    };
+    const site = { droplet: { id: 7 }, connection: { run, close: async () => {} } } as unknown as Site;
+    const lease = { ensure: async () => {}, release: async () => {} };
+    const settings = { app: 'shop', environment: 'production' };
+    const options = { settings, interrupted: new AbortController().signal } as unknown as SessionOptions;
+    const end = inSession('deploy', ports, options, { id: release, imageTag: 'v2' }, async (session) => {
+      const known = { ports, settings, id: 'run', deployer: { who: 'ann@desk' }, lease } as unknown as Run;
+      Object.assign(session, { run: known, sites: [site], rolling });
+      await clock.sleep(2_000);
+      throw error;
+    });
+    await clock.run(end);
+    return { commands, ms: clock.now() };
+  }
+  const failed = new DeployError('pull-failed', 'The images cannot be pulled.');
+
+  it('is written into the history', async () => {
+    const { commands } = await failing(failed);
+    expect(commands.map(({ name }) => name)).toEqual(['note']);
+    const [line = '{}'] = /\{"at".*\}/.exec(commands[0]?.script ?? '') ?? [];
+    expect(JSON.parse(line)).toEqual({
+      at: '1970-01-01T00:00:02.000Z',
+      run: 'run',
+      environment: 'production',
+      command: 'deploy',
+      who: 'ann@desk',
+      release: 'v2',
+      imageTag: 'v2',
+      outcome: 'failed',
+      durationMs: 2_000,
+    });
+  });
+
+  it('is not, where the request was wrong, its release is not known, or droplets were rolled', async () => {
+    const wrong = new DeployError('no-such-release', 'No droplet holds it.', { source: 'user' });
+    expect(await failing(wrong)).toMatchObject({ commands: [] });
+    expect(await failing(failed, { release: '' })).toMatchObject({ commands: [] });
+    expect(await failing(failed, { rolling: true })).toMatchObject({ commands: [] });
+  });
+
+  it('does not wait long for a droplet that hangs', async () => {
+    expect((await failing(failed, { hangs: true })).ms).toBe(7_000);
+  });
 });

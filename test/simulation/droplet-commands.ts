@@ -75,6 +75,11 @@ const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
     return ok();
   },
   finish,
+  note: ({ droplet: { disk }, world }) => {
+    if (!disk.made || world.time < disk.fullUntil) return bad(FULL, 2);
+    disk.history.push(APP);
+    return ok();
+  },
   'images-present': ({ droplet, deployer }, { references }) => {
     const there = new Set(
       referencesOf(deployer).flatMap((one) => (droplet.disk.images.has(imageIdOf(one)) ? digestOf(one) : [])),

@@ -336,6 +336,16 @@ export function finishCommand(
   );
 }
 
+/** Writes the history line of a run that has rolled nothing, where the app is deployed already. */
+export function noteCommand(app: string, run: string, historyLine: string): RemoteCommand {
+  return command(
+    'note',
+    { app, run },
+    ['set -eu', `cd ${appFolder(app)}`, asHolder(app, run), `printf '%s\\n' ${quote(historyLine)} >>history.jsonl`],
+    { repeatable: false },
+  );
+}
+
 /** Prints the last lines of the history, then release.json of each release: which environment they are of. */
 export function historyCommand(app: string): RemoteCommand {
   return command('history', { app }, [
