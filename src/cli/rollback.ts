@@ -1,23 +1,42 @@
-import { rollback } from '../deploy/rollback.js';
+import type { Settings } from '../config/settings.js';
+import { findReleaseToGoBackTo, rollback } from '../deploy/rollback.js';
+import { describeCommit } from '../rollout/commit.js';
 import type { RollbackInvocation } from './commands.js';
 import { confirm, mustConfirm } from './confirm.js';
 import type { CliContext } from './context.js';
 import { EXIT } from './exit-codes.js';
+import { createOutput } from './output.js';
 import { runRollout } from './run-rollout.js';
 import { settingsFor } from './settings-for.js';
+import { wire } from './wire.js';
 
 /** `do-deploy rollback ENVIRONMENT [RELEASE]`. Gives the exit code. */
 export async function rollbackCommand(invocation: RollbackInvocation, context: CliContext): Promise<number> {
-  const { environment, release } = invocation;
-  const { stdout } = context;
   const settings = settingsFor(invocation, context, 'fleet');
+  let wanted = invocation.release;
   if (mustConfirm(settings, invocation, context)) {
-    if (!(await confirm(`Roll ${environment} back to ${release ?? 'the release before'}?`, context))) {
-      stdout.write('Nothing was changed.\n');
+    const found = await find(settings, invocation, context);
+    // What was agreed to, and nothing that somebody deploys meanwhile.
+    wanted = found.id;
+    const commit = found.commit === undefined ? '' : `, ${describeCommit({ ...found, commit: found.commit })}`;
+    const question = `Roll ${invocation.environment} back to ${found.imageTag} (release ${found.id}${commit})?`;
+    if (!(await confirm(question, context))) {
+      context.stdout.write('Nothing was changed.\n');
       return EXIT.interrupted;
     }
   }
   return runRollout(settings, invocation, context, (ports, options) =>
-    rollback(ports, { ...options, ...(release !== undefined && { wanted: release }) }),
+    rollback(ports, { ...options, ...(wanted !== undefined && { wanted }) }),
   );
+}
+
+async function find(settings: Settings, invocation: RollbackInvocation, context: CliContext) {
+  const reporter = createOutput(context, invocation, settings.secrets);
+  try {
+    const { release } = invocation;
+    const ports = wire(settings, reporter, invocation);
+    return await findReleaseToGoBackTo(ports, { settings, ...(release !== undefined && { wanted: release }) });
+  } finally {
+    await reporter.close();
+  }
 }

@@ -7,6 +7,7 @@ import { findGoneImages, imageGone, rollToHeld } from './held-release.js';
 import type { ReleaseRecord } from './release.js';
 import { announce, inSession, reachAll, type SessionOptions } from './session.js';
 import { beforeCurrent, provenOn, type Site } from './site.js';
+import { connectAll, surveyEach } from './staging.js';
 
 export interface RollbackOptions extends SessionOptions {
   /** A release's id, or the tag of its images (the latest such release); absent: the one before the current. */
@@ -26,9 +27,28 @@ export async function rollback(ports: DeployPorts, options: RollbackOptions): Pr
   });
 }
 
+/** The release that a rollback goes back to, as things are now: for the question before it. Takes no lock. */
+export async function findReleaseToGoBackTo(
+  ports: DeployPorts,
+  options: Pick<RollbackOptions, 'settings' | 'wanted'>,
+): Promise<ReleaseRecord> {
+  const { look } = await findFleet(ports, options.settings);
+  const droplets = look.droplets.map(({ droplet }) => droplet);
+  const quiet = { ...ports, reporter: { report: () => {} } };
+  const { sites, unreachable } = await connectAll(quiet, options.settings, droplets);
+  try {
+    const [first] = unreachable;
+    if (first) throw first.error;
+    await surveyEach(sites, options.settings);
+    return await releaseToGoBackTo(sites, options);
+  } finally {
+    await Promise.allSettled(sites.map((site) => site.connection.close()));
+  }
+}
+
 async function releaseToGoBackTo(
   sites: readonly Site[],
-  { wanted, settings: { app, environment } }: RollbackOptions,
+  { wanted, settings: { app, environment } }: Pick<RollbackOptions, 'settings' | 'wanted'>,
 ): Promise<ReleaseRecord> {
   const all = new Map(sites.flatMap((site) => site.survey.releases).map((release) => [release.id, release]));
   const newestFirst = [...all.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
