@@ -6,7 +6,7 @@ import { judgeHealth, restartedSince } from '../rollout/health.js';
 import type { Rotation } from '../rollout/model.js';
 import type { Seen } from '../rollout/planner.js';
 import type { Run } from './context.js';
-import { checksWithin, EFFECT_LAG_MS } from './door.js';
+import { checksWithin, EFFECT_LAG_MS } from './letting-go.js';
 import type { Site } from './site.js';
 import { probeUnderLease } from './steps/probe.js';
 import { together } from './together.js';

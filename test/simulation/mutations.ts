@@ -72,7 +72,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     name: 'any second of silence passes for the balancer’s letting go',
-    file: 'src/deploy/door.ts',
+    file: 'src/deploy/letting-go.ts',
     text: 'return traffic.listenedMs < listenedEnough(silence, intervalMs) ? checksStopped : Math.min(checksStopped, silence);',
     instead: 'return 1_000;',
     breaks: ['b'],
@@ -80,7 +80,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     name: 'a pause at all droplets passes for the balancer’s letting go',
-    file: 'src/deploy/door.ts',
+    file: 'src/deploy/letting-go.ts',
     text: 'return heard > 0 && since >= enough * nodes;',
     instead: 'return heard > 0;',
     breaks: ['b'],

@@ -1,18 +1,15 @@
 /** Waits until the balancer has let go of the droplet and the last connection has ended. */
 
 import type { StepContext } from '../context.js';
+import { type DoorWatch, doorPorts, type Instrument, NO_TRAFFIC } from '../door.js';
 import {
-  type DoorWatch,
-  doorPorts,
   EFFECT_LAG_MS,
-  type Instrument,
-  NO_TRAFFIC,
   othersWentOn,
   provingSilence,
   silenceBesideOthers,
   UNSHOWN_LAG_MS,
   untilChecksStopped,
-} from '../door.js';
+} from '../letting-go.js';
 import type { Site } from '../site.js';
 import { doorsBeside, listen, watchSite } from '../watch-door.js';
 import { probeUnderLease } from './probe.js';

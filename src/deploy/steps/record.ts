@@ -2,7 +2,8 @@
 
 import { changeSite } from '../change-site.js';
 import type { StepContext } from '../context.js';
-import { type DoorWatch, doorPorts, type Traffic, untilChecksStopped, worthListening } from '../door.js';
+import { type DoorWatch, doorPorts, type Traffic } from '../door.js';
+import { untilChecksStopped, worthListening } from '../letting-go.js';
 import { markOutCommand } from '../remote/release-commands.js';
 import type { Site } from '../site.js';
 import { together } from '../together.js';
