@@ -102,7 +102,8 @@ describe('what is wrong with a droplet is told before any leaves:', () => {
       'what was staged is gone again',
     ).toEqual([]);
     const history = await divided.part('sick').run(['history', 'sick', '--json']);
-    expect(history.events[0]).toMatchObject({ command: 'deploy', imageTag: 'v999', outcome: 'failed' });
-    expect(history.events.filter(({ type }) => type === ('history' as string))).toHaveLength(2);
+    expect(history.events, 'and of those that never had the lock there is nothing').toMatchObject([
+      { command: 'deploy', imageTag: 'v999', outcome: 'failed' },
+    ]);
   });
 });
