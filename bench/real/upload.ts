@@ -116,8 +116,9 @@ async function ours(fleet: Fleet, site: Site): Promise<number> {
   deploy.child.kill('SIGKILL');
   await deploy.ended;
   const ms = (name: string) =>
-    deploy.events.flatMap((event) => (event.type === 'step-finished' && event.step === name ? [event.ms] : []))[0] ?? 0;
+    deploy.events.flatMap((event) => (event.type === 'step-finished' && event.step === name ? [event.ms] : []))[0];
   const [connect, upload] = [ms('connect'), ms('upload')];
+  if (connect === undefined || upload === undefined) throw new Error('the deploy did not tell how long it took');
   const remote = deploy.events.flatMap((event) =>
     event.type === 'trace' && /: (upload|run unpack)/.test(event.what)
       ? [`${event.what.slice(11, 30)} ${event.ms}`]

@@ -1,6 +1,7 @@
 import type { Settings } from '../config/settings.js';
+import { infoOf, type ReleaseRecord } from '../deploy/release.js';
 import { findReleaseToGoBackTo, rollback } from '../deploy/rollback.js';
-import { describeCommit } from '../rollout/commit.js';
+import { versionWords } from '../reporters/phrases.js';
 import type { RollbackInvocation } from './commands.js';
 import { confirm, mustConfirm } from './confirm.js';
 import type { CliContext } from './context.js';
@@ -15,11 +16,10 @@ export async function rollbackCommand(invocation: RollbackInvocation, context: C
   const settings = settingsFor(invocation, context, 'fleet');
   let wanted = invocation.release;
   if (mustConfirm(settings, invocation, context)) {
-    const found = await find(settings, invocation, context);
+    const found = await findRelease(settings, invocation, context);
     // What was agreed to, and nothing that somebody deploys meanwhile.
     wanted = found.id;
-    const commit = found.commit === undefined ? '' : `, ${describeCommit({ ...found, commit: found.commit })}`;
-    const question = `Roll ${invocation.environment} back to ${found.imageTag} (release ${found.id}${commit})?`;
+    const question = `Roll ${invocation.environment} back to ${versionWords(infoOf(found))}, release ${found.id}?`;
     if (!(await confirm(question, context))) {
       context.stdout.write('Nothing was changed.\n');
       return EXIT.interrupted;
@@ -30,7 +30,11 @@ export async function rollbackCommand(invocation: RollbackInvocation, context: C
   );
 }
 
-async function find(settings: Settings, invocation: RollbackInvocation, context: CliContext) {
+async function findRelease(
+  settings: Settings,
+  invocation: RollbackInvocation,
+  context: CliContext,
+): Promise<ReleaseRecord> {
   const reporter = createOutput(context, invocation, settings.secrets);
   try {
     const { release } = invocation;

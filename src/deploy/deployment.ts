@@ -26,6 +26,7 @@ export interface DeployOptions extends SessionOptions {
   force: boolean;
 }
 
+/** Droplets that are listened to for comparison with those that go first. */
 const OTHERS = 3;
 
 /** Never throws: every end is a result. */

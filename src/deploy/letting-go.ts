@@ -6,28 +6,8 @@
  * a chance of e⁻²⁰ of being an accident. Where they come in bursts it proves nothing: so the silence has to be much longer
  * than any that was heard before, over some seconds; or others, that stay, are heard to go on getting theirs.
  */
+import { untilChecksStopped } from './balancer-timing.js';
 import { type DoorWatch, type Instrument, rateOf, SURE, type Traffic } from './door.js';
-
-/** How much later than DigitalOcean shows a change its data plane may follow, where nothing can be heard of it; in ms. */
-export const EFFECT_LAG_MS = 5_000;
-
-/** How late a change may take effect that DigitalOcean was asked for and has not shown, in ms. */
-export const UNSHOWN_LAG_MS = 30_000;
-
-/** How late a balancer's check may come beyond its interval, in ms. */
-export function lateness(intervalMs: number): number {
-  return 500 + intervalMs * 0.1;
-}
-
-/** After so long without a check the balancer makes none any more, in ms. */
-export function untilChecksStopped(intervalMs: number): number {
-  return intervalMs + lateness(intervalMs);
-}
-
-/** How long a number of the balancer's checks may take, one after the other: each a little late, and the last one too. */
-export function checksWithin(count: number, intervalMs: number): number {
-  return count * (intervalMs + Math.max(200, intervalMs * 0.05)) + 500;
-}
 
 /** So many times longer than any pause before; and readings show a pause up to this much too short, in ms. */
 const BEYOND_PAUSES = 3;
@@ -38,14 +18,23 @@ const LISTEN_AT_LEAST_MS = 6_000;
 /**
  * The silence that proves that the balancer has let go, in ms.
  * @param nodes of the balancer: each lets go by itself, and brings its part of the connections
+ * @param othersWent on getting their part in that silence (`othersWentOn`): then it is no pause of all, however short the
+ *   time that was listened to before
  */
-export function provingSilence(instrument: Instrument, traffic: Traffic, nodes: number, intervalMs: number): number {
+export function provingSilence(
+  instrument: Instrument,
+  traffic: Traffic,
+  nodes: number,
+  intervalMs: number,
+  othersWent: boolean,
+): number {
   const checksStopped = untilChecksStopped(intervalMs);
   if (instrument === 'none') return checksStopped;
   // Samples can miss a short connection, two intervals of checks less likely.
   if (instrument === 'sockets') return checksStopped + intervalMs;
   const silence = trafficStopped(traffic, nodes);
-  return traffic.listenedMs < listenedEnough(silence, intervalMs) ? checksStopped : Math.min(checksStopped, silence);
+  const isNoPause = othersWent || traffic.listenedMs >= listenedEnough(silence, intervalMs);
+  return isNoPause ? Math.min(checksStopped, silence) : checksStopped;
 }
 
 /** What has not been listened to for so long may have pauses that nobody has heard yet, in ms. */
@@ -90,14 +79,6 @@ function goingOn(traffic: Traffic, ms: number): Traffic {
   const watchedMs = traffic.watchedMs + ms;
   const arrivals = (traffic.arrivals * watchedMs) / traffic.watchedMs;
   return { ...traffic, rate: Math.max(traffic.rate, rateOf(arrivals, watchedMs).lowest) };
-}
-
-/**
- * The silence that proves that the balancer has let go where others that stay went on getting their part meanwhile
- * (`othersWentOn`), in ms.
- */
-export function silenceBesideOthers(instrument: Instrument, traffic: Traffic, nodes: number): number {
-  return instrument === 'counters' ? trafficStopped(traffic, nodes) : Number.POSITIVE_INFINITY;
 }
 
 /**

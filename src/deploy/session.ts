@@ -51,7 +51,6 @@ export interface Session {
   rows: StatusRow[];
   /** Ids of droplets that run the app for another environment. */
   others?: ReadonlySet<number>;
-  lease?: Lease;
   /** Once it has the lease. */
   run?: Run;
   rolling: boolean;
@@ -75,7 +74,7 @@ export async function inSession(
     result = failed(session, asDeployError(error));
     await noteFailure(session, result);
   }
-  await session.lease?.release();
+  await session.run?.lease.release();
   await Promise.allSettled(session.sites.map((site) => site.connection.close()));
   result = { ...result, ...nextOf(result, options), durationMs: ports.clock.now() - startedAt };
   reportTo(ports)({ type: 'rollout-finished', result });
@@ -223,15 +222,14 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   });
   if (interrupted.aborted) await lease.release();
   stopIfInterrupted(session);
-  session.lease = lease;
-  if (fleet.target.healthCheck !== undefined) {
-    // Under the lease: the proof takes the tag from a droplet without it, which another run might be about to tag.
-    const { droplets } = await fleet.target.look();
-    await fleet.ledger.prove(droplets.map(({ droplet }) => droplet));
-    tellLeftOut(session, droplets);
-  }
   const { target, ledger } = fleet;
   session.run = { ports, settings, id, deployer, target, ledger, lease, away: membersAway(session, fleet) };
+  if (target.healthCheck !== undefined) {
+    // Under the lease: the proof takes the tag from a droplet without it, which another run might be about to tag.
+    const { droplets } = await target.look();
+    await ledger.prove(droplets.map(({ droplet }) => droplet));
+    tellLeftOut(session, droplets);
+  }
   return session.run;
 }
 

@@ -11,10 +11,11 @@ import type { Site } from './site.js';
 import { together } from './together.js';
 
 const AT_ONCE = 20;
-/** How often those are listened to that go next: the more of them, the less often, and less often in a long time. */
+/** How often those are listened to that go next: so often, or as often in a check's interval. */
 const LISTEN_EVERY_MS = 250;
-const FOR_EACH_MS = 25;
 const LISTENS = 24;
+/** Less often, the more there are of them, and the longer it takes. */
+const FOR_EACH_MS = 25;
 const LATER_BY = 0.05;
 
 /** Looks at the containers of the app and keeps them with the droplet. Gives the droplet's clock, in ms. */

@@ -40,7 +40,7 @@ describe('a watch at the door', () => {
     const watch = new DoorWatch(counted(0), 0);
     watch.add(counted(count), 2_000, 2_000);
     const traffic = { ...NO_TRAFFIC, rate: watch.rate.lowest, listenedMs: 1e9 };
-    const silence = provingSilence('counters', traffic, 1, 1e9) / 1_000;
+    const silence = provingSilence('counters', traffic, 1, 1e9, false) / 1_000;
     // At any rate as likely as any other before they came: the share of a silence among what may come next.
     const chance = (2 / (2 + silence)) ** (count + 1);
     expect(silence === 1 ? chance <= Math.exp(-20) : Math.abs(Math.log(chance) + 20) < 1e-6).toBe(true);

@@ -1,12 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { lateness } from '../../src/deploy/balancer-timing.js';
 import { DoorWatch, NO_TRAFFIC } from '../../src/deploy/door.js';
-import {
-  lateness,
-  othersWentOn,
-  provingSilence,
-  silenceBesideOthers,
-  worthListening,
-} from '../../src/deploy/letting-go.js';
+import { othersWentOn, provingSilence, worthListening } from '../../src/deploy/letting-go.js';
 import { counted, sockets } from '../support/door-readings.js';
 
 describe('the silence that proves that the balancer has let go', () => {
@@ -20,25 +15,27 @@ describe('the silence that proves that the balancer has let go', () => {
     ['samples', 'sockets', 200, 2_000, 4_000 + lateness(2_000)],
     ['no instrument', 'none', 200, 2_000, 2_000 + lateness(2_000)],
   ] as const)('with %s', (_name, instrument, rate, interval, expected) => {
-    expect(provingSilence(instrument, steady(rate), 1, interval)).toBe(expected);
+    expect(provingSilence(instrument, steady(rate), 1, interval, false)).toBe(expected);
   });
 
   it('is much longer than any pause before, however much comes in between', () => {
     const bursts = { ...steady(200), longestSilence: 1_200 };
-    expect(provingSilence('counters', bursts, 1, 10_000)).toBe(4_600);
-    expect(provingSilence('counters', { ...bursts, longestSilence: 9_000 }, 1, 10_000)).toBe(10_000 + lateness(10_000));
+    expect(provingSilence('counters', bursts, 1, 10_000, false)).toBe(4_600);
+    expect(provingSilence('counters', { ...bursts, longestSilence: 9_000 }, 1, 10_000, false)).toBe(
+      10_000 + lateness(10_000),
+    );
   });
 
   it('is no shorter than speaks for what has been listened to', () => {
-    expect(provingSilence('counters', { ...steady(200), listenedMs: 9_000 }, 1, 10_000)).toBe(1_000);
-    expect(provingSilence('counters', { ...steady(200), listenedMs: 8_000 }, 1, 10_000)).toBe(
+    expect(provingSilence('counters', { ...steady(200), listenedMs: 9_000 }, 1, 10_000, false)).toBe(1_000);
+    expect(provingSilence('counters', { ...steady(200), listenedMs: 8_000 }, 1, 10_000, false)).toBe(
       10_000 + lateness(10_000),
     );
   });
 
   it('allows for several nodes, each with its part of the connections', () => {
-    expect(provingSilence('counters', steady(10), 3, 10_000)).toBe(6_000);
-    expect(provingSilence('counters', { ...steady(200), longestSilence: 500 }, 2, 10_000)).toBe(4_000);
+    expect(provingSilence('counters', steady(10), 3, 10_000, false)).toBe(6_000);
+    expect(provingSilence('counters', { ...steady(200), longestSilence: 500 }, 2, 10_000, false)).toBe(4_000);
   });
 });
 
@@ -61,9 +58,9 @@ describe('listening on before a droplet leaves', () => {
     for (const interval of [1_000, 2_000, 3_000, 10_000, 60_000]) {
       for (const rate of [1, 3, 10, 17, 100]) {
         for (const listened of [0, 500, 1_400, 5_000, 9_000]) {
-          const before = provingSilence('counters', steady(rate, listened), 1, interval);
+          const before = provingSilence('counters', steady(rate, listened), 1, interval, false);
           const wait = worthListening('counters', steady(rate, listened), 1, interval, false);
-          const after = provingSilence('counters', steady(rate, listened + wait), 1, interval);
+          const after = provingSilence('counters', steady(rate, listened + wait), 1, interval, false);
           expect(wait + after).toBeLessThanOrEqual(before + 1);
           if (wait > 0) expect(worthListening('counters', steady(rate, listened + wait), 1, interval, false)).toBe(0);
         }
@@ -140,7 +137,9 @@ describe('what comes to others in the silence at one', () => {
 
   it('shortens the silence only where connections are counted', () => {
     const traffic = { ...NO_TRAFFIC, rate: 20, longestSilence: 100 };
-    expect(silenceBesideOthers('counters', traffic, 1)).toBe(1_300);
-    expect(silenceBesideOthers('sockets', traffic, 1)).toBe(Number.POSITIVE_INFINITY);
+    expect(provingSilence('counters', traffic, 1, 10_000, true)).toBe(1_300);
+    expect(provingSilence('counters', traffic, 1, 10_000, false)).toBe(10_000 + lateness(10_000));
+    expect(provingSilence('sockets', traffic, 1, 10_000, true)).toBe(20_000 + lateness(10_000));
+    expect(provingSilence('counters', NO_TRAFFIC, 1, 10_000, true)).toBe(10_000 + lateness(10_000));
   });
 });

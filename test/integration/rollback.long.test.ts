@@ -75,7 +75,7 @@ describe('going back', { shuffle: false }, () => {
       if (said.includes('[y/N]') && !stdin.writableEnded) stdin.end('n\n');
     });
     expect(await answered).toBe(EXIT.interrupted);
-    expect(said).toMatch(/Roll sandbox back to v3 \(release \d{8}T\d{6}Z-v3\)\? \[y\/N\] /);
+    expect(said).toMatch(/Roll sandbox back to v3, release \d{8}T\d{6}Z-v3\? \[y\/N\] /);
     expect(said).toContain('Nothing was changed.\n');
     expect(fleet.region.apiLog.slice(calls).filter(({ method }) => method !== 'GET')).toEqual([]);
   });

@@ -73,7 +73,7 @@ export const MUTATIONS: Mutation[] = [
   {
     name: 'any second of silence passes for the balancer’s letting go',
     file: 'src/deploy/letting-go.ts',
-    text: 'return traffic.listenedMs < listenedEnough(silence, intervalMs) ? checksStopped : Math.min(checksStopped, silence);',
+    text: 'return isNoPause ? Math.min(checksStopped, silence) : checksStopped;',
     instead: 'return 1_000;',
     breaks: ['b'],
     seeds: [29],

@@ -15,6 +15,7 @@ afterAll(removeCopies);
 
 /** One story holds two or three rollouts. */
 const STORIES = 1_000;
+/** Among those from here on all of what must happen does. */
 const FIRST = 1_001;
 const ROLLOUTS = 2_000;
 

@@ -1,15 +1,9 @@
 /** Waits until the balancer has let go of the droplet and the last connection has ended. */
 
+import { EFFECT_LAG_MS, UNSHOWN_LAG_MS, untilChecksStopped } from '../balancer-timing.js';
 import type { StepContext } from '../context.js';
 import { type DoorWatch, doorPorts, type Instrument, NO_TRAFFIC } from '../door.js';
-import {
-  EFFECT_LAG_MS,
-  othersWentOn,
-  provingSilence,
-  silenceBesideOthers,
-  UNSHOWN_LAG_MS,
-  untilChecksStopped,
-} from '../letting-go.js';
+import { othersWentOn, provingSilence } from '../letting-go.js';
 import type { Site } from '../site.js';
 import { doorsBeside, listen, watchSite } from '../watch-door.js';
 import { probeUnderLease } from './probe.js';
@@ -49,9 +43,8 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
   const sick = site.containers.some(({ health }) => health === 'unhealthy');
   const traffic = sick ? NO_TRAFFIC : (site.before ?? NO_TRAFFIC);
   const nodes = Math.max(1, run.target.nodes);
-  const silence = provingSilence(instrument, traffic, nodes, interval);
-  const beside = silenceBesideOthers(instrument, traffic, nodes);
-  const proving = () => (beside < silence && othersWentOn(watch, traffic, doorsBeside(run), nodes) ? beside : silence);
+  const proving = () =>
+    provingSilence(instrument, traffic, nodes, interval, othersWentOn(watch, traffic, doorsBeside(run), nodes));
   const letGo = await balancerLetsGo(site, run, watch, { proving, lag, timeout: drainTimeoutMs + interval });
   if (letGo) site.leaving = { how: 'let go', at: clock.now() };
   // What DigitalOcean showed has not taken effect: when it will is as unknown as before it was shown.

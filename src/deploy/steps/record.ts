@@ -1,9 +1,10 @@
 /** Writes the droplet into the ledger, and listens at its door while the balancer still uses it. */
 
+import { untilChecksStopped } from '../balancer-timing.js';
 import { changeSite } from '../change-site.js';
 import type { StepContext } from '../context.js';
 import { type DoorWatch, doorPorts, type Traffic } from '../door.js';
-import { untilChecksStopped, worthListening } from '../letting-go.js';
+import { worthListening } from '../letting-go.js';
 import { markOutCommand } from '../remote/release-commands.js';
 import type { Site } from '../site.js';
 import { together } from '../together.js';

@@ -4,9 +4,9 @@
  */
 import { DeployError } from '../../errors.js';
 import { judgeHealth, restartedSince } from '../../rollout/health.js';
+import { checksWithin, EFFECT_LAG_MS, lateness, UNSHOWN_LAG_MS } from '../balancer-timing.js';
 import type { StepContext } from '../context.js';
 import { doorPorts } from '../door.js';
-import { checksWithin, EFFECT_LAG_MS, lateness, UNSHOWN_LAG_MS } from '../letting-go.js';
 import type { Site } from '../site.js';
 import { listen, watchSite } from '../watch-door.js';
 import { sinceThen, unhealthy } from './health.js';
