@@ -90,6 +90,8 @@ export class DoorWatch {
   #longestSilence = 0;
   #listenedMs = 0;
   #own = 0;
+  /** Connections that were seen in the socket tables before a counter has shown them. */
+  #ahead = 0;
   #instrument: Instrument;
 
   constructor(first: DoorReading, now: number) {
@@ -108,7 +110,7 @@ export class DoorWatch {
   add(reading: DoorReading, now: number, asked = now): void {
     // Nothing could be read just now: that is not silence.
     if (reading.counted === undefined && reading.established === undefined) return;
-    const came = this.#instrument === 'counters' ? this.#counted(reading) : this.#newPeers(reading);
+    const came = this.#instrument === 'counters' ? this.#counted(reading) : fresh(reading.peers, this.#previous.peers);
     const arrived = Math.max(0, came - this.#own);
     this.#own = 0;
     if (arrived > 0) {
@@ -129,20 +131,20 @@ export class DoorWatch {
     if (this.#readings.length > MOST_READINGS) this.#readings.shift();
   }
 
+  /**
+   * The counters are read first: what comes before the socket tables are read shows there, and in the counters only the
+   * next time. It must not count twice: a check of the balancer would pass for two.
+   */
   #counted(reading: DoorReading): number {
     const before = this.#previous.counted ?? 0;
     const after = reading.counted ?? before;
     // Docker makes the rule anew with the container: then the counter starts again at zero.
-    const arrived = after >= before ? after - before : after;
+    const passed = after >= before ? Math.max(0, after - before - this.#ahead) : after;
+    const peers = fresh(reading.peers, this.#previous.peers);
     // The counters can't tell who came. Somebody who scans the public address must not look like the balancer.
-    const strangers = [...reading.strangers].filter((peer) => !this.#previous.strangers.has(peer)).length;
-    return Math.max(this.#newPeers(reading), arrived - strangers);
-  }
-
-  #newPeers(reading: DoorReading): number {
-    let count = 0;
-    for (const peer of reading.peers) if (!this.#previous.peers.has(peer)) count += 1;
-    return count;
+    const strangers = fresh(reading.strangers, this.#previous.strangers);
+    this.#ahead = Math.max(0, peers + strangers - passed);
+    return Math.max(peers, passed - strangers);
   }
 
   /** do-deploy itself has connected to the private address: at the door that looks like the balancer. */
@@ -229,4 +231,11 @@ export class DoorWatch {
   get established(): number | undefined {
     return this.#previous.established;
   }
+}
+
+/** How many are there that were not there before. */
+function fresh(now: ReadonlySet<string>, before: ReadonlySet<string>): number {
+  let count = 0;
+  for (const peer of now) if (!before.has(peer)) count += 1;
+  return count;
 }

@@ -97,6 +97,35 @@ describe('a watch at the door', () => {
     expect(watch.arrivals).toBe(1);
   });
 
+  it('counts a connection once that comes after the counters were read and before the sockets', () => {
+    const watch = new DoorWatch(counted(0), 0);
+    const check = { peers: new Set(['0050 balancer']) };
+    watch.add(counted(0, check), 1_000);
+    expect(watch.arrivals).toBe(1);
+    watch.add(counted(1, check), 1_250);
+    expect([watch.arrivals, watch.silentMs]).toEqual([1, 250]);
+    watch.add(counted(2, check), 3_000);
+    expect(watch.arrivals).toBe(2);
+  });
+
+  it('does not take a stranger for the balancer who comes just then', () => {
+    const watch = new DoorWatch(counted(0), 0);
+    const scanned = { strangers: new Set(['0050 scanner']) };
+    watch.add(counted(0, scanned), 1_000);
+    watch.add(counted(1, scanned), 1_250);
+    expect(watch.arrivals).toBe(0);
+    watch.add(counted(2, scanned), 1_500);
+    expect(watch.arrivals).toBe(1);
+  });
+
+  it('overlooks nothing where the counters miss some, or begin anew', () => {
+    const watch = new DoorWatch(counted(5), 0);
+    watch.add(counted(5, { peers: new Set(['0050 a']) }), 250);
+    watch.add(counted(5, { peers: new Set(['0050 a', '0050 b']) }), 500);
+    watch.add(counted(2), 750);
+    expect(watch.arrivals).toBe(4);
+  });
+
   it('goes by sockets where the counters cannot be read', () => {
     const watch = new DoorWatch(sockets('a'), 0);
     watch.add(sockets('a', 'b'), 1_000);

@@ -7,7 +7,7 @@ import { NOT_HOLDER } from '../../src/deploy/remote/lease-command.js';
 import type { RemoteCommand } from '../../src/ports.js';
 import { composeUp } from './compose-up.js';
 import { DOCKER_BACK_WITHIN_MS, inspect } from './containers.js';
-import { advance, counted, doorContainer, openConnections, recentPeers } from './data-plane.js';
+import { advance, counted, doorContainer, recentPeers } from './data-plane.js';
 import type { Deployer } from './deployer.js';
 import { APP, CHECKSUMS, composeConfig, digestOf, imageIdOf } from './project.js';
 import type { Droplet, World } from './world.js';
@@ -18,6 +18,8 @@ export interface Done {
   stderr: string;
   /** How long it takes, in ms. */
   ms: number;
+  /** What it prints at its end. */
+  last?: () => string;
 }
 
 export interface Execution {
@@ -158,31 +160,29 @@ function foundText({ record, checksums }: { record: ReleaseRecord; checksums: st
   return `${checksums}${sha256(imagesOverride(record.images))}  images.yml`;
 }
 
+/** The counters first, and a little later the socket tables. */
 function door({ world, droplet }: Execution, args: Args): Done {
-  const { instrument } = world.story;
-  const ports = args.ports as { host: number; container: number; pid: number }[];
-  const container = doorContainer(droplet, world.time);
+  const { instrument, delays } = world.story;
   if (instrument === 'none') return ok();
-  const lines: string[] = [];
-  if (instrument === 'deaf') {
-    // A rule that nothing passes: the balancer comes in by another way.
-    if (container) lines.push('rule 80 0');
-  } else if (container) {
-    if (instrument === 'counters') {
-      lines.push(`rule 80 ${counted(world, droplet, container.startedAt, container.checks, world.time)}`);
-    }
-    if (ports.some((port) => port.pid === container.pid)) {
-      lines.push('readable', 'readable');
-      if (instrument === 'counters') {
-        const open = Math.min(openConnections(world, droplet, world.time), 60);
-        for (let index = 0; index < open; index += 1) lines.push(`socket 0050 0A000A0A:${index.toString(16)} 01`);
-      } else {
-        const peers = recentPeers(world, droplet, container.startedAt, world.time);
-        for (const { peer, open } of peers) lines.push(`socket 0050 ${peer} ${open ? '01' : '06'}`);
-      }
-    }
+  const container = doorContainer(droplet, world.time);
+  if (container === undefined) return ok();
+  const ports = args.ports as { host: number; container: number; pid: number }[];
+  const readable = ports.some((port) => port.pid === container.pid);
+  const passed = () => counted(world, droplet, container.startedAt, container.checks, world.time);
+  // `deaf`: a rule that nothing passes; the balancer comes in by another way.
+  const rule = { counters: () => `rule 80 ${passed()}\n`, deaf: () => 'rule 80 0\n', sockets: () => '' }[instrument]();
+  return { ...ok(rule, delays.readingMs), last: () => (readable ? socketsText(world, droplet, container.pid) : '') };
+}
+
+function socketsText(world: World, droplet: Droplet, pid: number): string {
+  advance(world, droplet, world.time);
+  const container = doorContainer(droplet, world.time);
+  if (container?.pid !== pid) return '';
+  const lines = ['readable', 'readable'];
+  for (const { peer, open } of recentPeers(world, droplet, container.startedAt, world.time)) {
+    lines.push(`socket 0050 ${peer} ${open ? '01' : '06'}`);
   }
-  return ok(lines.length > 0 ? `${lines.join('\n')}\n` : '');
+  return `${lines.join('\n')}\n`;
 }
 
 function unpack({ world, droplet }: Execution, { release, base }: Args): Done {

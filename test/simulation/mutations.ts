@@ -87,6 +87,14 @@ export const MUTATIONS: Mutation[] = [
     seeds: [5504, 8324, 13808],
   },
   {
+    name: 'a connection that shows in the sockets before it shows in the counters counts twice',
+    file: 'src/deploy/door.ts',
+    text: 'Math.max(0, after - before - this.#ahead)',
+    instead: 'after - before',
+    breaks: ['a', 'c'],
+    seeds: [1051, 1084],
+  },
+  {
     name: 'a container that has just started is taken for an old one',
     file: 'src/deploy/world.ts',
     text: '(first && startedLately(run, site, now))',

@@ -84,8 +84,11 @@ export interface Scenario {
   /** Requests a second to each droplet that serves, and how long one takes. `burst`: so many come at a time. */
   load: { rate: number; requestMs: number; burst?: number };
   instrument: 'counters' | 'sockets' | 'none' | 'deaf';
-  /** At most so long until GET shows a change, and from there until the balancer acts on it. */
-  delays: { showMs: number; effectMs: number; latencyMs: number };
+  /**
+   * At most so long until GET shows a change, and from there until the balancer acts on it. `readingMs`: between the two
+   * parts of a reading at a door.
+   */
+  delays: { showMs: number; effectMs: number; latencyMs: number; readingMs: number };
   /** How the API answers a change that changes nothing: 204, or an error. */
   strict: boolean;
   policy: {
@@ -297,6 +300,8 @@ const happening: fc.Arbitrary<Happening> = fc.record({
   forMs: fc.oneof(fc.integer({ min: 1_000, max: 60_000 }), fc.constant(10_000_000)),
 });
 
+const READINGS_MS = [0, 10, 100] as const;
+
 export const scenario: fc.Arbitrary<Scenario> = fleet.chain((size) =>
   fc
     .record({
@@ -350,10 +355,12 @@ export const scenario: fc.Arbitrary<Scenario> = fleet.chain((size) =>
         { weight: 1, arbitrary: fc.array(happening, { maxLength: 3 }) },
       ),
     })
-    .map(({ single, first, rival, onlyOn, policy: { minInRotation, ...rest }, ...story }): Scenario => {
+    .map(({ single, first, rival, onlyOn, policy: { minInRotation, ...rest }, delays, ...story }): Scenario => {
+      const readingMs = READINGS_MS[story.seed % READINGS_MS.length] ?? 0;
       const alone = size === 1 && single < 40;
       return {
         ...story,
+        delays: { ...delays, readingMs },
         fleet: size,
         ...(alone && { target: 'droplet' as const }),
         ...(onlyOn !== undefined && { onlyOn }),

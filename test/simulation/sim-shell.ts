@@ -64,8 +64,8 @@ interface Work<T> {
   call: string;
   timeoutMs: number;
   repeatable: boolean;
-  /** Does it on the droplet, now. */
-  does(half: boolean): { value: T; ms: number };
+  /** Does it on the droplet, now; `last` is done at its end. */
+  does(half: boolean): { value: T; ms: number; last?: () => T };
   /** Does it, and answers that it failed. */
   fails?(): T;
 }
@@ -94,8 +94,8 @@ class SimConnection implements Connection {
       timeoutMs: command.timeoutMs,
       repeatable: command.repeatable,
       does: (half) => {
-        const { ms, ...value } = execute({ world, droplet, deployer, command, half });
-        return { value, ms };
+        const { ms, last, ...value } = execute({ world, droplet, deployer, command, half });
+        return { value, ms, ...(last && { last: () => ({ ...value, stdout: value.stdout + last() }) }) };
       },
       fails: () =>
         command.name === 'door'
@@ -224,11 +224,12 @@ class SimConnection implements Connection {
     }
     if (breaks) link.cut(trouble.roll < 0.6 ? 'openly' : 'silently');
     if (done !== undefined && done.ms > 0) await deployer.wait(done.ms);
+    const answer = done && { value: done.last ? done.last() : done.value };
     await deployer.travel();
     if (trouble?.kind === 'slow' && trouble.roll >= 0.5) await deployer.wait(Math.floor(trouble.roll * 12_000));
     await this.#failIfDead(link);
-    if (done === undefined) throw lost('unknown', 'it dropped');
-    return done.value;
+    if (answer === undefined) throw lost('unknown', 'it dropped');
+    return answer.value;
   }
 
   /** On a dead link a command waits until this end notices. */

@@ -14,7 +14,7 @@ const CALM: Scenario = {
   check: { intervalSeconds: 3, healthyThreshold: 2, unhealthyThreshold: 2 },
   load: { rate: 0, requestMs: 20 },
   instrument: 'counters',
-  delays: { showMs: 0, effectMs: 0, latencyMs: 0 },
+  delays: { showMs: 0, effectMs: 0, latencyMs: 0, readingMs: 0 },
   strict: false,
   policy: {
     batch: [1],
