@@ -8,12 +8,16 @@ const ADAPTERS = ['test/adapters/**/*.test.ts'];
 const MATRIX = process.env.TEST_MATRIX === 'all';
 const LONG = MATRIX ? [] : ['test/**/*.long.test.ts'];
 
-/** Whole rollouts take longest. */
+/** The simulation and whole rollouts take longest, some of them minutes. */
+const LONGEST = ['simulation/simulation', 'crash-matrix', 'lost-connection', 'api-faults', 'integration/'];
+
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification) =>
-      moduleId.endsWith('/simulation.test.ts') ? 0 : moduleId.includes('/integration/') ? 1 : 2;
-    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+    const place = ({ moduleId }: TestSpecification) => {
+      const index = LONGEST.findIndex((part) => moduleId.includes(part));
+      return index < 0 ? LONGEST.length : index;
+    };
+    return (await super.sort(files)).sort((a, b) => place(a) - place(b));
   }
 }
 
@@ -25,7 +29,7 @@ export default defineConfig({
     hookTimeout: 180_000,
     sequence: { shuffle: { files: false, tests: true }, sequencer: LongestFirst },
     // For two cores: tests mostly wait. The long ones each play several deploys at once, and start processes of their own.
-    maxWorkers: MATRIX ? 2 : 4,
+    maxWorkers: MATRIX ? 3 : 4,
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
     // Files share a process and what it has loaded: that saves a third of their time. The long ones are few.
     isolate: MATRIX,

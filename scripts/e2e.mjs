@@ -14,10 +14,10 @@ import { fileURLToPath } from 'node:url';
 import { cleanUp, installInto, obstacle, ownFolder, removeForgotten, startInWorld } from './namespaces.mjs';
 
 const SKIPPED = 77;
-/** Files that run side by side, each in a world of its own: a fleet of real droplets keeps two cores busy. */
-const AT_ONCE = Math.max(1, Math.floor(availableParallelism() / 2));
+/** Files that run side by side, each in a world of its own: a fleet of real droplets mostly waits, but takes memory. */
+const AT_ONCE = Math.min(4, availableParallelism());
 /** The others are shorter. */
-const LONGEST_FIRST = ['interruptions', 'failures', 'rollout', 'trust'];
+const LONGEST_FIRST = ['interruptions', 'failures', 'releases', 'rollout'];
 const TESTS = 'test/e2e';
 const PROJECT = fileURLToPath(new URL('..', import.meta.url));
 

@@ -1,6 +1,7 @@
 /**
  * Some fleets that many tests share: a test borrows one, does what it likes, and gives it back whole, on whichever
- * release. A deploy mostly waits, so two run at once in a file; with vitest's two workers that is what two cores bear without making checks late.
+ * release. A deploy mostly waits, so two run at once in a file; with vitest's three workers that is what two cores bear
+ * without making checks late.
  */
 import { afterAll, vi } from 'vitest';
 import type { RegionOptions } from '../../src/sandbox/region.js';
