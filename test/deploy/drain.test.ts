@@ -125,6 +125,20 @@ describe('a balancer that follows late', () => {
   });
 });
 
+describe('a balancer of several nodes', () => {
+  it.each([INTERVAL_MS, 2_000])('is given the time in which each follows (checks every %i ms)', async (intervalMs) => {
+    const one = droplet(
+      80,
+      untilAfterLeaving(500, (now) => Math.floor(now / 20)),
+    );
+    const healthCheck = { ...one.context.target.healthCheck, intervalSeconds: intervalMs / 1_000 };
+    const context = { ...one.context, target: { ...one.context.target, nodes: 2, healthCheck } } as StepContext;
+    const end = await drained({ ...one, context }, 10_000);
+    expect(end).toBeGreaterThanOrEqual(5_000);
+    expect(end).toBeLessThan(5_800);
+  });
+});
+
 describe('a droplet that was listened to for two seconds only', () => {
   const steady = (now: number) => Math.floor(now / 50);
   const soon = untilAfterLeaving(500, steady);

@@ -1,13 +1,18 @@
 /**
- * What really happens between the balancer and a droplet: when the balancer acts on a changed membership, its health
- * checks, and the requests it sends. Counted by arithmetic, not one by one.
+ * What really happens between the balancer and a droplet: when each of its nodes acts on a changed membership, their
+ * health checks, and the requests they send. Counted by arithmetic, not one by one.
  */
 import { look } from './containers.js';
 import type { Scenario } from './scenario.js';
 import type { Balancer, Droplet, World } from './world.js';
 
+/** Between one node of the balancer and a droplet. */
 export interface Plane {
-  /** The balancer acts on this membership: it checks the droplet. */
+  /** Of the balancer's nodes, from 0. */
+  readonly node: number;
+  /** The node's part of all requests. */
+  readonly share: number;
+  /** The node acts on this membership: it checks the droplet. */
   member: boolean;
   /** It has seen it healthy often enough: it sends it requests. */
   up: boolean;
@@ -25,8 +30,17 @@ export interface Plane {
   recentChecks: number[];
 }
 
-export function newPlane(): Plane {
+/** What each node gets of the requests: where few clients make most of them, one node may get hardly any. */
+const SHARES = [[1], [0.99, 0.01], [0.75, 0.24, 0.01]] as const;
+
+export function newPlanes(nodes: number): Plane[] {
+  return (SHARES[nodes - 1] ?? []).map((share, node) => newPlane(node, share));
+}
+
+function newPlane(node: number, share: number): Plane {
   return {
+    node,
+    share,
     member: false,
     up: false,
     upAt: 0,
@@ -43,15 +57,26 @@ const MINUTE = 60_000;
 
 /** Lets the balancer's checks of the droplet happen, up to this time. Before any look at it, or change to it. */
 export function advance(world: World, droplet: Droplet, until: number): void {
-  const { plane } = droplet;
   const { balancer } = world;
   if (balancer === undefined) return;
   const interval = balancer.check.intervalSeconds * 1_000;
-  while (plane.member && plane.nextCheck <= until) {
-    const at = plane.nextCheck;
-    checkOnce(world, droplet, balancer, at);
-    plane.nextCheck = at + interval + jitter(at, interval);
+  for (const plane of droplet.planes) {
+    while (plane.member && plane.nextCheck <= until) {
+      const at = plane.nextCheck;
+      checkOnce(world, droplet, plane, balancer, at);
+      plane.nextCheck = at + interval + jitter(at, interval);
+    }
   }
+}
+
+/** Some node acts on its membership. */
+export function isReached({ planes }: Droplet): boolean {
+  return planes.some(({ member }) => member);
+}
+
+/** Every node sends it requests. */
+export function isServed({ planes }: Droplet): boolean {
+  return planes.every(({ up }) => up);
 }
 
 /** Checks come a little late, and never early: below what the product allows for. */
@@ -59,8 +84,7 @@ function jitter(at: number, interval: number): number {
   return (at * 7_919) % Math.floor(200 + interval * 0.05);
 }
 
-function checkOnce(world: World, droplet: Droplet, { check }: Balancer, at: number): void {
-  const { plane } = droplet;
+function checkOnce(world: World, droplet: Droplet, plane: Plane, { check }: Balancer, at: number): void {
   const door = doorContainer(droplet, at);
   if (door) {
     door.checks += 1;
@@ -107,18 +131,18 @@ export function changeMembership(world: World, droplet: Droplet, wanted: 'in' | 
   const shownAt = Math.max(balancer.settledAt, time + Math.floor(chance() * showMs));
   balancer.settledAt = shownAt;
   const soonest = chance() < 0.2 ? time : shownAt;
-  const effectAt = Math.max(droplet.plane.lastEffectAt, soonest + Math.floor(chance() * effectMs));
-  droplet.plane.lastEffectAt = effectAt;
   world.at(shownAt, () => {
     if (wanted === 'in') balancer.shown.add(droplet.id);
     else balancer.shown.delete(droplet.id);
   });
-  world.at(effectAt, () => takeEffect(world, droplet, balancer, wanted));
+  for (const plane of droplet.planes) {
+    plane.lastEffectAt = Math.max(plane.lastEffectAt, soonest + Math.floor(chance() * effectMs));
+    world.at(plane.lastEffectAt, () => takeEffect(world, droplet, plane, balancer, wanted));
+  }
 }
 
-function takeEffect(world: World, droplet: Droplet, balancer: Balancer, wanted: 'in' | 'out'): void {
+function takeEffect(world: World, droplet: Droplet, plane: Plane, balancer: Balancer, wanted: 'in' | 'out'): void {
   advance(world, droplet, world.time);
-  const { plane } = droplet;
   if (droplet.destroyed || plane.member === (wanted === 'in')) return;
   plane.member = wanted === 'in';
   plane.good = 0;
@@ -131,10 +155,21 @@ function takeEffect(world: World, droplet: Droplet, balancer: Balancer, wanted: 
 
 /** Connections that came to the door's container since it was started: the counter of its DNAT rule. */
 export function counted(world: World, droplet: Droplet, startedAt: number, checks: number, at: number): number {
-  const { load } = world.story;
-  let sum = checks;
-  if (load.rate > 0) for (const period of droplet.plane.periods) sum += arrivals(period, load, startedAt, at);
+  return checks + requests(world, droplet, startedAt, at);
+}
+
+/** Requests that arrived in (after, at]. */
+function requests(world: World, { planes }: Droplet, after: number, at: number): number {
+  let sum = 0;
+  for (const plane of planes) {
+    const load = loadOf(world, plane);
+    if (load.rate > 0) for (const period of plane.periods) sum += arrivals(period, load, after, at);
+  }
   return sum;
+}
+
+function loadOf({ story }: World, { share }: Plane): Load {
+  return { ...story.load, rate: story.load.rate * share };
 }
 
 /** Requests that arrived in (after, at] of a period. */
@@ -172,10 +207,7 @@ export function openConnections(world: World, droplet: Droplet, at: number): num
   const { load } = world.story;
   const door = doorContainer(droplet, at);
   if (load.rate === 0 || door === undefined) return 0;
-  const after = Math.max(at - load.requestMs, door.startedAt);
-  let sum = 0;
-  for (const period of droplet.plane.periods) sum += arrivals(period, load, after, at);
-  return sum;
+  return requests(world, droplet, Math.max(at - load.requestMs, door.startedAt), at);
 }
 
 /** Who can be seen in the socket tables: open connections, and for a minute those that have ended. */
@@ -185,25 +217,24 @@ export function recentPeers(
   startedAt: number,
   at: number,
 ): { peer: string; open: boolean }[] {
-  const { load } = world.story;
   const peers: { peer: string; open: boolean }[] = [];
-  for (const check of droplet.plane.recentChecks) {
-    if (check >= startedAt && check <= at && check > at - MINUTE) peers.push({ peer: peerName(check), open: false });
-  }
-  if (load.rate === 0) return peers;
-  for (const period of droplet.plane.periods) {
-    const first = arrivedBy(load, period.from);
-    const last = arrivedBy(load, Math.min(at, period.to));
-    // The last ones are enough: a new one is new by not having been among them.
-    for (let index = Math.max(first, last - 40); index < last; index += 1) {
-      const arrived = arrivesAt(load, index);
-      if (arrived < startedAt || arrived <= at - MINUTE) continue;
-      peers.push({ peer: peerName(Math.floor(arrived * 64) + 1), open: arrived > at - load.requestMs });
+  for (const plane of droplet.planes) {
+    const load = loadOf(world, plane);
+    const name = (serial: number) => `0${plane.node}000A0A:${(serial % 0xfffffff).toString(16).toUpperCase()}`;
+    for (const check of plane.recentChecks) {
+      if (check >= startedAt && check <= at && check > at - MINUTE) peers.push({ peer: name(check), open: false });
+    }
+    if (load.rate === 0) continue;
+    for (const period of plane.periods) {
+      const first = arrivedBy(load, period.from);
+      const last = arrivedBy(load, Math.min(at, period.to));
+      // The last ones are enough: a new one is new by not having been among them.
+      for (let index = Math.max(first, last - 40); index < last; index += 1) {
+        const arrived = arrivesAt(load, index);
+        if (arrived < startedAt || arrived <= at - MINUTE) continue;
+        peers.push({ peer: name(Math.floor(arrived * 64) + 1), open: arrived > at - load.requestMs });
+      }
     }
   }
   return peers;
-}
-
-function peerName(serial: number): string {
-  return `0A000A0A:${(serial % 0xfffffff).toString(16).toUpperCase()}`;
 }

@@ -72,9 +72,13 @@ function judgeFleetReverted(world: World, deployer: Deployer, result: DeployResu
 /** As the run saw it: nobody else could leave. */
 function isAtTheFloor(world: World, { knowledge, allowDowntime }: Deployer): boolean {
   if (allowDowntime || world.balancer === undefined) return false;
-  const { members, probes, batch } = knowledge;
+  const { members, probes, batch, lastChange } = knowledge;
   const fleet = [...knowledge.fleet].filter((id) => members?.ids.has(id));
-  const serving = fleet.filter((id) => probes.get(id)?.passed === true);
+  // One that could not be asked at the last look counts as out.
+  const serving = fleet.filter((id) => {
+    const probe = probes.get(id);
+    return probe?.passed === true && probe.at > lastChange;
+  });
   const recorded = [...world.droplets.values()].filter((one) => one.tags.has(world.ledgerTag()));
   const size = new Set([...fleet, ...recorded.map(({ id }) => id)]).size;
   return serving.length <= floorFor(world.story, size, (batch?.batch ?? 0) + 1);

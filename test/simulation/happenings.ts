@@ -97,8 +97,7 @@ function destroy(world: World, droplet: Droplet): void {
   droplet.destroyed = true;
   droplet.disturbed = true;
   droplet.tags.clear();
-  droplet.plane.member = false;
-  droplet.plane.up = false;
+  for (const plane of droplet.planes) Object.assign(plane, { member: false, up: false });
   world.balancer?.accepted.delete(droplet.id);
   world.balancer?.shown.delete(droplet.id);
   for (const deployer of world.deployers) {

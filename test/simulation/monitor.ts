@@ -19,7 +19,7 @@ import { RELEASE_FAULTS } from '../../src/deploy/orchestrator.js';
 import type { RemoteCommand } from '../../src/ports.js';
 import type { DeployEvent } from '../../src/rollout/model.js';
 import { DOCKER_BACK_WITHIN_MS } from './containers.js';
-import { advance, doorContainer, openConnections } from './data-plane.js';
+import { advance, doorContainer, isReached, isServed, openConnections } from './data-plane.js';
 import type { Deployer } from './deployer.js';
 import { floorFor, sizeFor } from './floor.js';
 import { lockProcess } from './lock.js';
@@ -83,7 +83,7 @@ export class Monitor {
   /** e, and nothing after the run has ended. */
   #changes(deployer: Deployer, droplet: Droplet, what: string, heldWhenSent = false): void {
     const world = this.#world;
-    deployer.knowledge.lastChange = world.next();
+    if (!deployer.knowledge.finishing) deployer.knowledge.lastChange = world.next();
     const holder = lockProcess(world, droplet)?.deployer.name;
     const last = droplet.lock.holders.at(-1);
     if (heldWhenSent && last !== deployer.name) {
@@ -145,7 +145,7 @@ export class Monitor {
   serves(droplet: Droplet): boolean {
     const world = this.#world;
     advance(world, droplet, world.time);
-    return droplet.plane.up && world.isMember(droplet) && world.answers(droplet, world.time);
+    return isServed(droplet) && world.isMember(droplet) && world.answers(droplet, world.time);
   }
 
   /** Nobody can see what others have done, nor an illness that came and went between two looks: that is promised of no run. */
@@ -167,7 +167,7 @@ export class Monitor {
 
   containersChange(deployer: Deployer, droplet: Droplet): void {
     const world = this.#world;
-    const { seen, plane } = droplet;
+    const { seen } = droplet;
     seen.changed = world.next();
     seen.changedBy = deployer.name;
     deployer.knowledge.touched.add(droplet.id);
@@ -180,9 +180,9 @@ export class Monitor {
     // Where nothing answers at the balancer's port, nothing can be cut.
     if (doorContainer(droplet, world.time) === undefined) return;
     const open = openConnections(world, droplet, world.time);
-    if (open > 0 || plane.member) {
+    if (open > 0 || isReached(droplet)) {
       if (world.time - seen.leftAt < world.story.policy.drainTimeoutMs) {
-        const what = plane.member ? 'the balancer still reaches it' : `${open} requests are under way`;
+        const what = isReached(droplet) ? 'the balancer still reaches it' : `${open} requests are under way`;
         this.violation('b', `${deployer.name} changes the containers of ${droplet.name}: ${what}`);
       } else this.tally('drain: timed out');
     }
@@ -205,7 +205,7 @@ export class Monitor {
     droplet.seen.untaggedLate = !out && heldWhenSent && droplet.lock.holders.at(-1) !== deployer.name;
     if (out) return;
     advance(world, droplet, world.time);
-    const { plane, seen, disk } = droplet;
+    const { planes, seen, disk } = droplet;
     if (!world.isMember(droplet) && !droplet.disturbed) {
       this.violation('g', `${droplet.name} is out and is taken from the ledger`);
     }
@@ -214,7 +214,7 @@ export class Monitor {
     }
     // Where nothing listened nobody could hear the balancer let go: its first checks afterwards may be its last before.
     // One that was sent requests, and has crashed since by itself, has come back.
-    const cameBack = plane.up || plane.upAt > seen.leftAt;
+    const cameBack = planes.every(({ up, upAt }) => up || upAt > seen.leftAt);
     if (seen.left > 0 && seen.listened && !cameBack && !droplet.disturbed && world.answers(droplet, world.time)) {
       this.violation('c', `${droplet.name} is taken from the ledger, and the balancer sends it nothing yet`);
     }

@@ -95,6 +95,22 @@ export const MUTATIONS: Mutation[] = [
     seeds: [1051, 1084],
   },
   {
+    name: 'one node’s checks speak for all',
+    file: 'src/deploy/steps/settle.ts',
+    text: 'if (!several) return heard;',
+    instead: 'if (several || !several) return heard;',
+    breaks: ['a', 'c'],
+    seeds: [2285, 2286],
+  },
+  {
+    name: 'one node’s silence speaks for all',
+    file: 'src/deploy/steps/drain.ts',
+    text: 'Math.max(silent, notBefore - clock.now())',
+    instead: 'silent',
+    breaks: ['b'],
+    seeds: [5250],
+  },
+  {
     name: 'a container that has just started is taken for an old one',
     file: 'src/deploy/world.ts',
     text: '(first && startedLately(run, site, now))',

@@ -81,6 +81,8 @@ export interface Scenario {
   /** Only on this droplet (an index) it does; elsewhere it is good. */
   onlyOn?: number;
   check: { intervalSeconds: number; healthyThreshold: number; unhealthyThreshold: number };
+  /** Of the balancer; each acts on a change, checks and sends by itself. */
+  nodes: number;
   /** Requests a second to each droplet that serves, and how long one takes. `burst`: so many come at a time. */
   load: { rate: number; requestMs: number; burst?: number };
   instrument: 'counters' | 'sockets' | 'none' | 'deaf';
@@ -300,6 +302,7 @@ const happening: fc.Arbitrary<Happening> = fc.record({
   forMs: fc.oneof(fc.integer({ min: 1_000, max: 60_000 }), fc.constant(10_000_000)),
 });
 
+const NODES = [1, 2, 1, 1, 3, 1, 2, 1] as const;
 const READINGS_MS = [0, 10, 100] as const;
 
 export const scenario: fc.Arbitrary<Scenario> = fleet.chain((size) =>
@@ -356,10 +359,12 @@ export const scenario: fc.Arbitrary<Scenario> = fleet.chain((size) =>
       ),
     })
     .map(({ single, first, rival, onlyOn, policy: { minInRotation, ...rest }, delays, ...story }): Scenario => {
+      const nodes = NODES[story.seed % NODES.length] ?? 1;
       const readingMs = READINGS_MS[story.seed % READINGS_MS.length] ?? 0;
       const alone = size === 1 && single < 40;
       return {
         ...story,
+        nodes,
         delays: { ...delays, readingMs },
         fleet: size,
         ...(alone && { target: 'droplet' as const }),

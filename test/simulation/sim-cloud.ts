@@ -52,7 +52,7 @@ export class SimCloud implements Cloud {
         targetPorts: [BALANCER_PORT],
         healthCheck: { ...balancer.check },
         proxyProtocol: false,
-        nodes: 1,
+        nodes: this.#world.story.nodes,
         sticky: false,
       },
     ];

@@ -152,7 +152,7 @@ class SimConnection implements Connection {
         // It goes to the private address, and so passes the same door as the balancer's.
         const door = doorContainer(droplet, world.time);
         if (door) door.checks += 1;
-        if (door) droplet.plane.recentChecks.push(world.time);
+        if (door) droplet.planes[0]?.recentChecks.push(world.time);
         const passed = world.answers(droplet, world.time);
         if (passed) droplet.seen.probed = world.next();
         return { value: learn(passed), ms: 0 };

@@ -12,6 +12,7 @@ const CALM: Scenario = {
   app: 'single',
   image: { kind: 'exits', afterMs: 50, code: 1, oom: false },
   check: { intervalSeconds: 3, healthyThreshold: 2, unhealthyThreshold: 2 },
+  nodes: 1,
   load: { rate: 0, requestMs: 20 },
   instrument: 'counters',
   delays: { showMs: 0, effectMs: 0, latencyMs: 0, readingMs: 0 },

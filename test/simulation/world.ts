@@ -7,7 +7,7 @@ import type { ReleaseRecord } from '../../src/deploy/release.js';
 import type { HealthCheck } from '../../src/ports.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 import { type Container, isFine, look } from './containers.js';
-import { newPlane, type Plane } from './data-plane.js';
+import { newPlanes, type Plane } from './data-plane.js';
 import type { Deployer } from './deployer.js';
 import type { LeaseProcess } from './lock.js';
 import { Monitor } from './monitor.js';
@@ -45,7 +45,8 @@ export interface Droplet {
   readonly skewMs: number;
   disk: Disk;
   containers: Container[];
-  plane: Plane;
+  /** One for each node of the balancer. */
+  planes: Plane[];
   /** `holder` is the text of the lock's file; `holders` are the deployers that have held it, in order. */
   lock: { process?: LeaseProcess; holder?: string; holders: string[] };
   sshRefusedUntil: number;
@@ -155,7 +156,7 @@ export class World {
         fullUntil: 0,
       },
       containers: [],
-      plane: newPlane(),
+      planes: newPlanes(this.story.nodes),
       lock: { holders: [] },
       sshRefusedUntil: 0,
       dockerDownUntil: 0,
@@ -200,14 +201,15 @@ export class World {
     if (balancer.tag !== undefined) droplet.tags.add(balancer.tag);
     balancer.accepted.add(droplet.id);
     balancer.shown.add(droplet.id);
-    droplet.plane.member = true;
     const answers = this.answers(droplet, START);
-    droplet.plane.up = answers;
-    droplet.plane.good = answers ? 100 : 0;
-    droplet.plane.nextCheck = START + Math.floor(this.chance() * balancer.check.intervalSeconds * 1_000);
-    // Requests have been coming for long; only the last minute of them can matter.
-    if (answers)
-      droplet.plane.periods.push({ from: START - 60_000 - this.chance() * 1_000, to: Number.POSITIVE_INFINITY });
+    for (const plane of droplet.planes) {
+      plane.member = true;
+      plane.up = answers;
+      plane.good = answers ? 100 : 0;
+      plane.nextCheck = START + Math.floor(this.chance() * balancer.check.intervalSeconds * 1_000);
+      // Requests have been coming for long; only the last minute of them can matter.
+      if (answers) plane.periods.push({ from: START - 60_000 - this.chance() * 1_000, to: Number.POSITIVE_INFINITY });
+    }
   }
 
   newContainer(

@@ -45,7 +45,10 @@ export async function drain(site: Site, run: StepContext): Promise<string> {
   const nodes = Math.max(1, run.target.nodes);
   const proving = () =>
     provingSilence(instrument, traffic, nodes, interval, othersWentOn(watch, traffic, doorsBeside(run), nodes));
-  const letGo = await balancerLetsGo(site, run, watch, { proving, lag, timeout: drainTimeoutMs + interval });
+  // One of several nodes may send hardly anything, or nothing yet: it is given the time in which it follows.
+  const notBefore = nodes > 1 ? (site.leaving?.at ?? clock.now()) + lag : 0;
+  const timeout = drainTimeoutMs + interval;
+  const letGo = await balancerLetsGo(site, run, watch, { proving, notBefore, lag, timeout });
   if (letGo) site.leaving = { how: 'let go', at: clock.now() };
   // What DigitalOcean showed has not taken effect: when it will is as unknown as before it was shown.
   else if (!run.signal.aborted) site.leaving = { how: 'asked', at: clock.now() };
@@ -58,11 +61,20 @@ async function answersTheBalancer(site: Site, run: StepContext): Promise<boolean
   return (await probeUnderLease(site, run))?.passed === true;
 }
 
+interface LettingGo {
+  /** The silence that proves it, in ms. */
+  proving(): number;
+  /** By when the balancer's other nodes have followed. */
+  notBefore: number;
+  lag: number;
+  timeout: number;
+}
+
 async function balancerLetsGo(
   site: Site,
   run: StepContext,
   watch: DoorWatch,
-  { proving, lag, timeout }: { proving: () => number; lag: number; timeout: number },
+  { proving, notBefore, lag, timeout }: LettingGo,
 ): Promise<boolean> {
   const { clock } = run.ports;
   const began = clock.now();
@@ -70,7 +82,8 @@ async function balancerLetsGo(
   for (;;) {
     const silence = proving();
     const listenMs = silence + lag;
-    const left = watch.arrivals > 0 ? silence - watch.silentMs : listenMs - (watch.silentMs - silentBefore);
+    const silent = watch.arrivals > 0 ? silence - watch.silentMs : listenMs - (watch.silentMs - silentBefore);
+    const left = Math.max(silent, notBefore - clock.now());
     if (left <= 0) return true;
     if (run.signal.aborted || clock.now() - began >= Math.max(timeout, listenMs)) return false;
     run.progress(`waiting for ${Math.round(silence / 100) / 10} s without a new connection`);

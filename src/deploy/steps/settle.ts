@@ -6,7 +6,7 @@ import { DeployError } from '../../errors.js';
 import { judgeHealth, restartedSince } from '../../rollout/health.js';
 import { checksWithin, EFFECT_LAG_MS, lateness, UNSHOWN_LAG_MS } from '../balancer-timing.js';
 import type { StepContext } from '../context.js';
-import { doorPorts } from '../door.js';
+import { type DoorWatch, doorPorts } from '../door.js';
 import type { Site } from '../site.js';
 import { listen, watchSite } from '../watch-door.js';
 import { sinceThen, unhealthy } from './health.js';
@@ -105,17 +105,34 @@ async function remaining(
     const due = late > lateness(interval) ? interval : SOON_MS;
     return { ms: late < 0 ? Math.max(SOON_MS, -late) : due, detail: 'the balancer is checking' };
   }
+  const served = servedAt(site, { nodes: run.target.nodes, ...check }, started, { watch, first, last });
+  return { ms: served - clock.now(), detail: 'the balancer is checking' };
+}
+
+type Arrival = { at: number; after: number };
+
+/** By when every node of the balancer has seen it healthy often enough: as many checks were heard as one node makes. */
+function servedAt(
+  site: Site,
+  { nodes, intervalSeconds, healthyThreshold }: { nodes: number; intervalSeconds: number; healthyThreshold: number },
+  started: number,
+  { watch, first, last }: { watch: DoorWatch; first: Arrival; last: Arrival },
+): number {
+  const interval = intervalSeconds * 1_000;
+  const several = nodes > 1;
   // Each of several nodes checks by itself, and the last one begins up to an interval after the first.
-  const checks = check.healthyThreshold - (run.target.nodes > 1 ? 0 : 1);
+  const intervals = several ? healthyThreshold : healthyThreshold - 1;
   // Of the first check it must be known that it is none of before: the balancer was heard to let go, or it was long ago.
   const { how, at } = site.leaving ?? { how: 'let go', at: 0 };
   const lag = { asked: UNSHOWN_LAG_MS, shown: EFFECT_LAG_MS, 'let go': 0 }[how];
-  const known = watch.startedAt >= at + lag;
-  const sure = known
-    ? // Heard, each of them, and not from somebody else in a quick row.
-      Math.max(last.at + ANSWERED_WITHIN_MS, first.after + checks * interval)
-    : Math.max(first.at, started + lag + interval) + checksWithin(checks, interval);
-  return { ms: sure - clock.now(), detail: 'the balancer is checking' };
+  const heard =
+    watch.startedAt >= at + lag
+      ? // Each of them, and not from somebody else in a quick row.
+        Math.max(last.at + ANSWERED_WITHIN_MS, first.after + intervals * interval)
+      : Math.max(first.at, started + lag + interval) + checksWithin(intervals, interval);
+  if (!several) return heard;
+  // Which node was heard cannot be told: the others may act on the change later, and only then begin to check.
+  return Math.max(heard, started + Math.max(lag, EFFECT_LAG_MS) + checksWithin(healthyThreshold, interval));
 }
 
 function silent(site: Site, run: StepContext): DeployError {
