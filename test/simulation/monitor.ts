@@ -106,7 +106,7 @@ export class Monitor {
     advance(world, droplet, world.time);
     this.#changes(deployer, droplet, wanted === 'in' ? 'rejoin' : 'leave', heldWhenSent);
     if (wanted === 'out') this.#leaves(deployer, droplet);
-    else this.#rejoins(droplet);
+    else this.#rejoins(deployer, droplet);
   }
 
   #leaves(deployer: Deployer, droplet: Droplet): void {
@@ -131,8 +131,9 @@ export class Monitor {
       }
       const stand = [...batch.trulyServing, ...batch.excused].filter((id) => id !== droplet.id && !batch.left.has(id));
       // One that does not serve lowers nothing; nor does one that the batch itself has brought in and takes out again.
-      // Nor can anybody know that somebody else has put it back before DigitalOcean shows that.
-      const putBack = droplet.disturbed && !batch.members.has(droplet.id);
+      // Nor can anybody know that somebody else, or an earlier run, has put it back before DigitalOcean shows that.
+      const byOthers = droplet.disturbed || seen.putBackBy !== deployer.name;
+      const putBack = byOthers && !batch.members.has(droplet.id);
       const lowers = batch.trulyServing.has(droplet.id) && this.serves(droplet) && !putBack;
       if (lowers && new Set(stand).size < floor) {
         this.violation('a', `${droplet.name} leaves: in truth ${stand.length} others serve, the floor is ${floor}`);
@@ -155,8 +156,9 @@ export class Monitor {
     return droplet.containers.some((container) => failed >= container.illFrom);
   }
 
-  #rejoins(droplet: Droplet): void {
+  #rejoins(deployer: Deployer, droplet: Droplet): void {
     const { seen, containers } = droplet;
+    seen.putBackBy = deployer.name;
     const since = Math.max(seen.changed, seen.left);
     if (since === 0) return;
     if (seen.probed < since) this.violation('c', `${droplet.name} rejoins, and its probe has not passed`);

@@ -68,6 +68,7 @@ export interface Seen {
   /** A request that nobody could recall has taken it from the ledger, after somebody else had written it there. */
   untaggedLate?: boolean;
   leftAt: number;
+  putBackBy?: string;
   /** Something listened at the balancer's port then. */
   listened: boolean;
   /** The last time its containers were looked at and all was well; and its balancer's check passed. */
