@@ -2,7 +2,7 @@
  * Who has to act on an error: `user` (a wrong setting, an argument), `world` (DigitalOcean, a droplet, the network,
  * an image) or `bug` (do-deploy itself).
  */
-export type ErrorSource = 'user' | 'world' | 'bug';
+export type ErrorSource = 'user' | 'external' | 'bug';
 
 export interface DeployErrorOptions {
   source?: ErrorSource;
@@ -35,7 +35,7 @@ export class DeployError extends Error {
   constructor(code: string, message: string, options: DeployErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.source = options.source ?? 'world';
+    this.source = options.source ?? 'external';
     if (options.hint !== undefined) this.hint = options.hint;
     if (options.droplet !== undefined) this.droplet = options.droplet;
     if (options.step !== undefined) this.step = options.step;
@@ -47,9 +47,9 @@ export class DeployError extends Error {
     const step = this.step ?? place.step;
     const copy = new DeployError(this.code, this.message, {
       source: this.source,
-      ...(this.hint !== undefined && { hint: this.hint }),
-      ...(droplet !== undefined && { droplet }),
-      ...(step !== undefined && { step }),
+      hint: this.hint,
+      droplet,
+      step,
       cause: this.cause,
     });
     if (this.stack !== undefined) copy.stack = this.stack;
@@ -61,9 +61,9 @@ export class DeployError extends Error {
       code: this.code,
       message: this.message,
       source: this.source,
-      ...(this.hint !== undefined && { hint: this.hint }),
-      ...(this.droplet !== undefined && { droplet: this.droplet }),
-      ...(this.step !== undefined && { step: this.step }),
+      hint: this.hint,
+      droplet: this.droplet,
+      step: this.step,
     };
   }
 }

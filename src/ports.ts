@@ -139,7 +139,7 @@ export interface HeldProcess {
 }
 
 /** One request as the balancer would make it. */
-export interface ProbeRequest {
+export interface HealthRequest {
   protocol: 'http' | 'https' | 'tcp';
   /** Of the droplet: its private one, where it has one. */
   address: string;
@@ -150,7 +150,7 @@ export interface ProbeRequest {
 }
 
 /** `passed` follows DigitalOcean's rule: 200–299 for http(s), an accepted connection for tcp. */
-export interface ProbeResult {
+export interface HealthResponse {
   passed: boolean;
   /** For people: "HTTP 503 in 12 ms", "connection refused". */
   detail: string;
@@ -170,7 +170,7 @@ export interface Connection {
   upload(file: { path: string; content: Buffer; mode: number; timeoutMs: number }): Promise<void>;
   hold(command: RemoteCommand): Promise<HeldProcess>;
   /** Makes the request from the droplet, through this connection. A failed request is a result; a lost connection throws. */
-  probe(request: ProbeRequest): Promise<ProbeResult>;
+  probe(request: HealthRequest): Promise<HealthResponse>;
   close(): Promise<void>;
 }
 

@@ -39,6 +39,17 @@ describe('the check', () => {
     ['reporters/a.ts', "import { b } from '../cli/b.js'", 'imports cli/b.ts'],
     ['config/a.ts', "import { b } from '../cli/b.js'", 'imports cli/b.ts'],
     ['sandbox/a.ts', "import { b } from '../deploy/b.js'", 'imports deploy/b.ts'],
+    ['deploy/a.ts', "import { b } from './core/b.js'", 'is in no room of src/deploy'],
+    [
+      'deploy/lease/a.ts',
+      "import { b } from '../steps/b.js'",
+      'imports deploy/steps/b.ts, which is not in a room above its own',
+    ],
+    [
+      'deploy/core/a.ts',
+      "import type { B } from '../droplet/b.js'",
+      'imports deploy/droplet/b.ts, which is not in a room above its own',
+    ],
     ['elsewhere/a.ts', "import { b } from '../deploy/b.js'", 'is in elsewhere, for which there is no rule'],
     ['deploy/a.ts', "import { b } from '../../test/b.js'", 'imports ../test/b.ts, which is outside of src/'],
 
@@ -75,6 +86,7 @@ describe('the check', () => {
     ['rollout/a.ts', "import type { ErrorInfo } from '../errors.js'"],
     ['rollout/a.ts', "import { type ErrorInfo, type DeployError } from '../errors.js'"],
     ['deploy/steps/a.ts', "import { b } from '../../rollout/b.js'"],
+    ['deploy/steps/a.ts', "import { b } from '../lease/b.js'; import { c } from './c.js'"],
     ['adapters/a.ts', "import { NodeSSH } from 'node-ssh'; const s = AbortSignal.timeout(5)"],
     ['adapters/a.ts', 'socket.setTimeout(5); const options = { setTimeout: 5 }'],
     ['sandbox/a.ts', "import { Server } from 'ssh2'; setTimeout(() => {}, Date.now()); run(process.env.PATH)"],

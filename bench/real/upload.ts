@@ -11,7 +11,7 @@ import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { localFiles } from '../../src/adapters/local-files.js';
-import { readFiles } from '../../src/deploy/release.js';
+import { readFiles } from '../../src/deploy/release/draft.js';
 import { step } from '../../test/e2e/lab/command.js';
 import { Fleet } from '../../test/e2e/lab/fleet.js';
 import { must } from '../../test/e2e/lab/processes.js';
@@ -34,17 +34,18 @@ const CHANGES = [
 ];
 
 export async function measureUpload({ rounds }: { rounds: number }): Promise<Record<string, string>[]> {
-  const files = ['config/.env.common', 'config/.env.{environment}', 'config/nginx/', 'site/'];
+  const files = ['config/.env.common', 'config/.env.{environment}', 'config/nginx/', 'member/'];
   const fleet = await Fleet.start({ droplets: 1, settings: { files } });
   try {
-    const site = new Site(join(fleet.project.folder, 'site'));
-    await site.write();
+    const member = new Member(join(fleet.project.folder, 'member'));
+    await member.write();
     await fleet.deployFirst('v1');
     const ssh = await writeSshConfig(fleet);
     const programs = {
-      'do-deploy': () => ours(fleet, site),
-      'rsync -az': () => theirs('rsync', ['-az', '--delete', '-e', `ssh -F ${ssh}`, `${site.folder}/`, 'web-1:rsync/']),
-      'scp -r': () => theirs('scp', ['-q', '-r', '-F', ssh, site.folder, 'web-1:scp/']),
+      'do-deploy': () => ours(fleet, member),
+      'rsync -az': () =>
+        theirs('rsync', ['-az', '--delete', '-e', `ssh -F ${ssh}`, `${member.folder}/`, 'web-1:rsync/']),
+      'scp -r': () => theirs('scp', ['-q', '-r', '-F', ssh, member.folder, 'web-1:scp/']),
     };
     await must('ssh', ['-F', ssh, 'web-1', 'mkdir rsync scp']);
     const rows: Record<string, string>[] = [];
@@ -52,12 +53,12 @@ export async function measureUpload({ rounds }: { rounds: number }): Promise<Rec
       const times = new Map([...Object.keys(programs), COMPOSE].map((name) => [name, [] as number[]]));
       for (let round = 0; round < rounds; round += 1) {
         await programs['rsync -az']();
-        await site.change(change.files);
+        await member.change(change.files);
         await must('sync', []);
         if (change.files > 1) await setTimeout(FORGOTTEN_MS);
         for (const [name, upload] of Object.entries(programs)) times.get(name)?.push(await upload());
         times.get(COMPOSE)?.push(await composeAlone(ssh));
-        await site.restore();
+        await member.restore();
       }
       rows.push(rowOf(change.name, times));
     }
@@ -67,7 +68,7 @@ export async function measureUpload({ rounds }: { rounds: number }): Promise<Rec
   }
 }
 
-class Site {
+class Member {
   readonly #contents = new Map<string, string>();
 
   constructor(readonly folder: string) {}
@@ -104,10 +105,10 @@ function letters(): string {
   return randomBytes((BYTES / 4) * 3).toString('base64');
 }
 
-async function ours(fleet: Fleet, site: Site): Promise<number> {
+async function ours(fleet: Fleet, member: Member): Promise<number> {
   const began = performance.now();
   await readFiles(
-    site.paths.map((path) => ({ localPath: path, path, mode: 0o644 })),
+    member.paths.map((path) => ({ localPath: path, path, mode: 0o644 })),
     localFiles,
   );
   const reading = performance.now() - began;

@@ -48,7 +48,7 @@ function parseLine(line: string, place: string): KnownHost | undefined {
   const hosts = parseHosts(names);
   const key = Buffer.from(encoded, 'base64');
   if (!hosts || keyType(key) !== type) return undefined;
-  return { place, ...(marker !== undefined && { marker }), hosts, type, key };
+  return { place, marker, hosts, type, key };
 }
 
 function parseHosts(names: string): KnownHost['hosts'] | undefined {

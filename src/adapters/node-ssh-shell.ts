@@ -17,7 +17,7 @@ export interface NodeSshShellOptions {
   onTrace?: (what: string, ms: number) => void;
   /** For people: an accepted host key, an ignored part of the ssh configuration. */
   onNotice?: (message: string, droplet: string) => void;
-  /** Bounds the way to each server: TCP, handshake and login together. */
+  /** Bounds the way to each server: TCP, handshake and login waitForAll. */
   connectTimeoutMs?: number;
   keepAlive?: KeepAlive;
   /** How long after its beginning a further try to connect may start. */

@@ -1,4 +1,4 @@
-import { adopt } from '../deploy/adopt.js';
+import { adopt } from '../deploy/rollouts/adopt.js';
 import type { AdoptInvocation } from './commands.js';
 import type { CliContext } from './context.js';
 import { runRollout } from './run-rollout.js';

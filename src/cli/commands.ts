@@ -336,7 +336,7 @@ function deployFrom(parsed: Parsed): DeployInvocation {
   return {
     command: 'deploy',
     environment: String(parsed.environment),
-    ...(release !== undefined && { release }),
+    release,
     ...commonFrom(parsed),
     ...rolloutFrom(parsed),
     yes: parsed.yes === true,

@@ -1,4 +1,4 @@
-import { checkBranch, checkPolicy } from '../deploy/versions/policy.js';
+import { checkBranch, checkPolicy } from '../deploy/release/version-policy.js';
 import { describeCommit } from '../rollout/commit.js';
 import type { DeployInvocation } from './commands.js';
 import { confirm, mustConfirm } from './confirm.js';
@@ -26,12 +26,12 @@ export async function deployCommand(invocation: DeployInvocation, context: CliCo
   // Imported only now: a wrong configuration is told at once.
   const [{ runRollout }, { deploy }, { reportTo }] = await Promise.all([
     import('./run-rollout.js'),
-    import('../deploy/deployment.js'),
-    import('../deploy/context.js'),
+    import('../deploy/rollouts/deploy.js'),
+    import('../deploy/core/report.js'),
   ]);
   return runRollout(settings, invocation, context, (ports, options) => {
     if (notice !== undefined) reportTo(ports)({ type: 'notice', ...notice });
-    const origin = { ...(release !== undefined && { releaseRef: release }), ...(commit && { commit }) };
+    const origin = { releaseRef: release, ...(commit && { commit }) };
     return deploy(ports, { ...options, ...origin, imageTag, force });
   });
 }

@@ -1,4 +1,4 @@
-import { heal } from '../deploy/heal.js';
+import { heal } from '../deploy/rollouts/heal.js';
 import type { HealInvocation } from './commands.js';
 import type { CliContext } from './context.js';
 import { runRollout } from './run-rollout.js';

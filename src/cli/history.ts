@@ -1,4 +1,4 @@
-import { readHistory } from '../deploy/history.js';
+import { readHistory } from '../deploy/inspect/read-history.js';
 import type { HistoryInvocation } from './commands.js';
 import type { CliContext } from './context.js';
 import { EXIT } from './exit-codes.js';

@@ -1,6 +1,6 @@
 import { hostname, userInfo } from 'node:os';
-import { describeHolder } from '../deploy/lease.js';
-import { breakLocks, type LockRow, readLocks } from '../deploy/locks.js';
+import { breakLocks, type LockRow, readLocks } from '../deploy/inspect/read-locks.js';
+import { describeHolder } from '../deploy/lease/lease.js';
 import { cleanText } from '../reporters/text.js';
 import type { LockInvocation } from './commands.js';
 import { confirm, mustConfirm } from './confirm.js';
@@ -24,7 +24,7 @@ export async function lockCommand(invocation: LockInvocation, context: CliContex
   const deployer = whoDeploys(env, userInfo().username, hostname());
   const rows = action === 'break' ? await breakLocks(ports, settings, deployer) : await readLocks(ports, settings);
   await reporter.close();
-  if (invocation.json) stdout.write(`${JSON.stringify({ schema: 1, type: 'locks', environment, rows })}\n`);
+  if (invocation.json) stdout.write(`${JSON.stringify({ schema: 2, type: 'locks', environment, rows })}\n`);
   else stdout.write(rows.map((row) => `${lockLine(row)}\n`).join(''));
   return rows.some(({ state }) => state === 'unknown') ? EXIT.failed : EXIT.ok;
 }

@@ -1,6 +1,6 @@
 import type { Settings } from '../config/settings.js';
-import { infoOf, type ReleaseRecord } from '../deploy/release.js';
-import { findReleaseToGoBackTo, rollback } from '../deploy/rollback.js';
+import { infoOf, type StoredRelease } from '../deploy/release/stored-release.js';
+import { findReleaseToGoBackTo, rollback } from '../deploy/rollouts/rollback.js';
 import { versionWords } from '../reporters/phrases.js';
 import type { RollbackInvocation } from './commands.js';
 import { confirm, mustConfirm } from './confirm.js';
@@ -34,12 +34,12 @@ async function findRelease(
   settings: Settings,
   invocation: RollbackInvocation,
   context: CliContext,
-): Promise<ReleaseRecord> {
+): Promise<StoredRelease> {
   const reporter = createOutput(context, invocation, settings.secrets);
   try {
     const { release } = invocation;
     const ports = wire(settings, reporter, invocation);
-    return await findReleaseToGoBackTo(ports, { settings, ...(release !== undefined && { wanted: release }) });
+    return await findReleaseToGoBackTo(ports, { settings, wanted: release });
   } finally {
     await reporter.close();
   }

@@ -1,8 +1,9 @@
 import { hostname, userInfo } from 'node:os';
 import { systemClock } from '../adapters/system-clock.js';
 import type { Settings } from '../config/settings.js';
-import { type DeployPorts, reportTo } from '../deploy/context.js';
-import type { SessionOptions } from '../deploy/session.js';
+import type { DeployPorts } from '../deploy/core/deploy-ports.js';
+import { reportTo } from '../deploy/core/report.js';
+import type { SessionOptions } from '../deploy/session/session.js';
 import { asDeployError } from '../errors.js';
 import type { DeployResult } from '../rollout/model.js';
 import type { CommonOptions } from './commands.js';

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../adapters/system-clock.js';
-import { quote } from '../deploy/remote/command.js';
+import { quote } from '../deploy/core/shell.js';
 import { DeployError } from '../errors.js';
 import { Load, type LoadReport } from '../sandbox/load.js';
 import { openProject, type SandboxProject } from '../sandbox/project.js';

@@ -7,5 +7,5 @@ export function settingsFor(
   { cwd, env }: Pick<CliContext, 'cwd' | 'env'>,
   needs: LoadOptions['needs'] & string,
 ): LoadedSettings {
-  return loadSettings({ cwd, env, environment, needs, ...(config !== undefined && { configPath: config }) });
+  return loadSettings({ cwd, env, environment, needs, configPath: config });
 }

@@ -1,8 +1,8 @@
-/** Settings together with the version that they are loaded from: what git knows of the project. */
+/** Settings waitForAll with the version that they are loaded from: what git knows of the project. */
 import { openRepository } from '../adapters/git/repository.js';
 import { VersionTree } from '../adapters/git/version-tree.js';
 import { type LoadedSettings, loadSettings } from '../config/load.js';
-import { describeVersion, findVersion, type Version } from '../deploy/versions/version.js';
+import { describeVersion, findVersion, type Version } from '../deploy/release/version.js';
 import { asDeployError, DeployError } from '../errors.js';
 import type { Repository } from '../ports.js';
 import type { CommitInfo } from '../rollout/model.js';
@@ -47,7 +47,7 @@ export function loadSource(
     env,
     environment,
     openTree,
-    ...(config !== undefined && { configPath: config }),
+    configPath: config,
   });
   if (unusable !== undefined) {
     if (settings.requireClean || settings.deployFrom !== undefined) throw unusable;

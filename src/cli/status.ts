@@ -19,8 +19,8 @@ export async function statusCommand(invocation: StatusInvocation, context: CliCo
   if (loaded.length > 0) {
     const [{ wire }, { readStatus }, { checkFleet }] = await Promise.all([
       import('./wire.js'),
-      import('../deploy/status.js'),
-      import('../deploy/drift.js'),
+      import('../deploy/inspect/read-status.js'),
+      import('../deploy/inspect/check-drift.js'),
     ]);
     for (const settings of loaded) {
       const { app, environment } = settings;
@@ -49,7 +49,7 @@ function loadAll(
   { environment, config }: StatusInvocation,
   { cwd, env }: CliContext,
 ): { loaded: LoadedSettings[]; errors: DeployError[] } {
-  const project = { cwd, env, needs: 'fleet' as const, ...(config !== undefined && { configPath: config }) };
+  const project = { cwd, env, needs: 'fleet' as const, configPath: config };
   const names = environment === undefined ? listEnvironments(project) : [environment];
   const loaded: LoadedSettings[] = [];
   const errors: DeployError[] = [];

@@ -1,5 +1,5 @@
-import { performTag, planTag, type Tagged, type TagOptions } from '../deploy/versions/tag.js';
-import { listPaths } from '../deploy/versions/version.js';
+import { performTag, planTag, type Tagged, type TagOptions } from '../deploy/release/git-tag.js';
+import { listPaths } from '../deploy/release/version.js';
 import type { Repository } from '../ports.js';
 import { shortHash } from '../rollout/commit.js';
 import type { TagInvocation } from './commands.js';
@@ -19,7 +19,7 @@ export async function tagCommand(invocation: TagInvocation, context: CliContext)
     return EXIT.interrupted;
   }
   const { commit, committed } = tagged;
-  if (json) stdout.write(`${JSON.stringify({ schema: 1, type: 'tagged', name, commit, committed })}\n`);
+  if (json) stdout.write(`${JSON.stringify({ schema: 2, type: 'tagged', name, commit, committed })}\n`);
   else stdout.write(taggedLine(tagged));
   return EXIT.ok;
 }

@@ -1,9 +1,9 @@
 import { type LoadedSettings, listEnvironments, loadSettings } from '../config/load.js';
 import { ConfigError } from '../config/problems.js';
 import type { Secret } from '../config/secret.js';
-import { readStatus } from '../deploy/status.js';
+import { readStatus } from '../deploy/inspect/read-status.js';
 import { asDeployError } from '../errors.js';
-import { type EnvironmentLook, matchTags } from '../rollout/tags.js';
+import { type EnvironmentLook, matchTags } from '../rollout/match-tags.js';
 import type { TagsInvocation } from './commands.js';
 import type { CliContext } from './context.js';
 import { EXIT } from './exit-codes.js';
@@ -15,7 +15,7 @@ import { wire } from './wire.js';
 export async function tagsCommand(invocation: TagsInvocation, context: CliContext): Promise<number> {
   const tags = requireRepository(context).tags();
   const { cwd, env } = context;
-  const project = { cwd, env, ...(invocation.config !== undefined && { configPath: invocation.config }) };
+  const project = { cwd, env, configPath: invocation.config };
   const secrets: Secret[] = [];
   const load = (environment: string): LoadedSettings => {
     const settings = loadSettings({ ...project, environment, needs: 'fleet' });

@@ -4,7 +4,7 @@ import type { ProcessEnv } from '../config/variables.js';
 export function whoDeploys(env: ProcessEnv, user: string, host: string): { who: string; url?: string } {
   const url = ciRun(env);
   const person = env.GITHUB_ACTOR || env.GITLAB_USER_LOGIN || user;
-  return { who: `${person}@${host}`, ...(url !== undefined && { url }) };
+  return { who: `${person}@${host}`, url };
 }
 
 function ciRun(env: ProcessEnv): string | undefined {

@@ -5,7 +5,8 @@ import { createNodeSshShell } from '../adapters/node-ssh-shell.js';
 import { systemClock } from '../adapters/system-clock.js';
 import { web } from '../adapters/web.js';
 import type { Settings } from '../config/settings.js';
-import { type DeployPorts, reportTo } from '../deploy/context.js';
+import type { DeployPorts } from '../deploy/core/deploy-ports.js';
+import { reportTo } from '../deploy/core/report.js';
 import type { Reporter } from '../ports.js';
 
 export function wire(settings: Settings, reporter: Reporter, options: { verbose: boolean }): DeployPorts {

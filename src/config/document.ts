@@ -45,7 +45,7 @@ export function readDocument(text: string, label: string, problems: ProblemList)
       problems.add(
         placeAt(start),
         `this is not YAML: ${error.message}`,
-        'mend the syntax (indentation, brackets, quotes)',
+        'fix the syntax (indentation, brackets, quotes)',
       );
     }
   }

@@ -38,9 +38,9 @@ function allowVariables(node: JsonSchema): JsonSchema {
   }
   const { description, default: fallback, examples, ...rules } = node;
   return {
-    ...(description !== undefined && { description }),
-    ...(fallback !== undefined && { default: fallback }),
-    ...(examples !== undefined && { examples }),
+    description,
+    default: fallback,
+    examples,
     anyOf: [...((rules.anyOf as JsonSchema[] | undefined) ?? [rules]), { type: 'string', pattern: '\\$' }],
   };
 }

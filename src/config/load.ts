@@ -164,8 +164,8 @@ function targetOf({ droplet, load_balancer, autoscale_pool }: EnvironmentSection
   if (droplet !== undefined) return { kind: 'droplet', id: droplet };
   return {
     kind: 'load_balancer',
-    ...(load_balancer !== undefined && { ref: load_balancer }),
-    ...(autoscale_pool !== undefined && { pool: autoscale_pool }),
+    ref: load_balancer,
+    pool: autoscale_pool,
   };
 }
 
@@ -213,11 +213,11 @@ function resolveRollout(written: NonNullable<EnvironmentSection['rollout']>): Ro
   const defaultMs = (text: string) => parseDuration(text) ?? 0;
   return {
     batch: written.batch ?? [DEFAULTS.rollout.batch],
-    ...(written.min_in_rotation !== undefined && { minInRotation: written.min_in_rotation }),
+    minInRotation: written.min_in_rotation,
     drainTimeoutMs: written.drain?.timeout ?? defaultMs(drain.timeout),
     healthTimeoutMs: written.health?.timeout ?? defaultMs(health.timeout),
     onFailure: written.on_failure ?? DEFAULTS.rollout.on_failure,
     interruptGraceMs: written.interrupt_grace ?? defaultMs(interrupt_grace),
-    ...(written.probe !== undefined && { probeUrl: written.probe }),
+    probeUrl: written.probe,
   };
 }

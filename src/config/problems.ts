@@ -10,7 +10,7 @@ export interface Problem {
   remedy: string;
 }
 
-/** Everything that is wrong with the configuration, at once: nobody should have to mend it one run at a time. */
+/** Everything that is wrong with the configuration, at once: nobody should have to fix it one run at a time. */
 export class ConfigError extends DeployError {
   override readonly name = 'ConfigError';
   readonly problems: Problem[];

@@ -44,7 +44,7 @@ export function collectFiles(
     composeFiles: [...new Set(composeFiles)],
     envFiles: [...new Set(listed.filter((path) => basename(path).startsWith('.env')))],
     files: collector.files(),
-    ...(prepare !== undefined && { prepare }),
+    prepare,
   };
 }
 

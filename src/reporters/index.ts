@@ -1,8 +1,8 @@
 /** Everything the user sees: a live table, plain lines or JSON, without secrets. */
 import type { Clock, Reporter } from '../ports.js';
+import type { EnvironmentRow, TagRow } from '../rollout/match-tags.js';
 import type { HistoryEntry, StatusRow } from '../rollout/model.js';
-import type { EnvironmentRow, TagRow } from '../rollout/tags.js';
-import { driftLines, type ShownDrift } from './drift.js';
+import { driftLines, type ShownDrift } from './drift-lines.js';
 import { commitLines, noteLines } from './ending.js';
 import { errorLines, type PrintableError } from './error-text.js';
 import { FanOut } from './fan-out.js';
@@ -14,7 +14,7 @@ import { createPalette } from './palette.js';
 import { PlainReporter } from './plain.js';
 import { createRedactor, MappingReporter, mapText } from './redacting.js';
 import { historyTable, statusTable } from './table.js';
-import { tagLines } from './tags.js';
+import { tagLines } from './tag-lines.js';
 import { TerminalReporter } from './terminal.js';
 import { cleanText } from './text.js';
 
@@ -81,7 +81,7 @@ export function createReporter(options: ReporterOptions): UserReporter {
 
     printStatus(rows, heading) {
       if (mode === 'json') {
-        write(`${JSON.stringify(mapText({ schema: 1, type: 'status', heading, rows }, redact))}\n`);
+        write(`${JSON.stringify(mapText({ schema: 2, type: 'status', heading, rows }, redact))}\n`);
         return;
       }
       const shown = mapText(rows, readable);
@@ -94,7 +94,7 @@ export function createReporter(options: ReporterOptions): UserReporter {
 
     printDrift(drift) {
       if (mode === 'json') {
-        write(`${JSON.stringify(mapText({ schema: 1, type: 'drift', ...drift }, redact))}\n`);
+        write(`${JSON.stringify(mapText({ schema: 2, type: 'drift', ...drift }, redact))}\n`);
         return;
       }
       const separator = printed ? '\n' : '';
@@ -105,14 +105,14 @@ export function createReporter(options: ReporterOptions): UserReporter {
     printHistory(entries) {
       const shown = mapText(entries, mode === 'json' ? redact : readable);
       if (mode === 'json')
-        write(shown.map((entry) => `${JSON.stringify({ schema: 1, type: 'history', ...entry })}\n`).join(''));
+        write(shown.map((entry) => `${JSON.stringify({ schema: 2, type: 'history', ...entry })}\n`).join(''));
       else if (shown.length === 0) write('Nothing was deployed yet.\n');
       else write(guard(`${historyTable(shown, { width: width(), palette }).join('\n')}\n`));
     },
 
     printTags(tags, environments) {
       const shown = mapText({ tags, environments }, mode === 'json' ? redact : readable);
-      if (mode === 'json') write(`${JSON.stringify({ schema: 1, type: 'tags', ...shown })}\n`);
+      if (mode === 'json') write(`${JSON.stringify({ schema: 2, type: 'tags', ...shown })}\n`);
       else write(guard(`${tagLines(shown.tags, shown.environments, { width: width(), palette }).join('\n')}\n`));
     },
 

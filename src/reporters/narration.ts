@@ -125,7 +125,7 @@ function remarkOn(event: DeployEvent, before: StatusRow[], after: StatusRow[]): 
       return remarkOnOutcome(after.find((row) => row.id === event.row.id) ?? event.row, before);
     case 'notice': {
       const level = event.level === 'warning' ? 'warning' : 'info';
-      return { level, text: event.message, ...(event.droplet !== undefined && { droplet: event.droplet }) };
+      return { level, text: event.message, droplet: event.droplet };
     }
     case 'trace':
       return { level: 'detail', text: `${event.what} (${duration(event.ms)})` };
@@ -152,7 +152,7 @@ function isSettled(row: StatusRow): boolean {
 }
 
 function isBookkeeping(step: string): boolean {
-  return step === 'record' || step === 'clear' || step === 'evidence';
+  return step === 'mark-out' || step === 'clear' || step === 'evidence';
 }
 
 /** A droplet's own end is news; the changes on the way are told by its steps. */

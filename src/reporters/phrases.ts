@@ -13,15 +13,15 @@ const STEP_PHRASES: Record<Step, { present: string; past: string }> = {
   pull: { present: 'pulling the images', past: 'pulled the images' },
   prepare: { present: 'running the prepare script', past: 'ran the prepare script' },
   build: { present: 'building the images', past: 'built the images' },
-  record: { present: 'recording it as out', past: 'recorded it as out' },
+  'mark-out': { present: 'marking it as out', past: 'marked it as out' },
   leave: { present: 'leaving the balancer', past: 'left the balancer' },
   drain: { present: 'draining', past: 'drained' },
   switch: { present: 'starting the release', past: 'started the release' },
   health: { present: 'waiting to be healthy', past: 'is healthy' },
-  probe: { present: "making the balancer's check", past: "passed the balancer's check" },
+  'balancer-check': { present: "making the balancer's check", past: "passed the balancer's check" },
   rejoin: { present: 'rejoining the balancer', past: 'rejoined the balancer' },
   settle: { present: 'settling behind the balancer', past: 'settled behind the balancer' },
-  clear: { present: 'clearing its record', past: 'cleared its record' },
+  clear: { present: 'clearing its mark', past: 'cleared its mark' },
   evidence: { present: 'collecting evidence', past: 'collected evidence' },
   finish: { present: 'cleaning up', past: 'cleaned up' },
 };
@@ -34,7 +34,7 @@ export function stepPhrase(step: Step, row: Pick<StatusRow, 'rotation'> | undefi
 }
 
 const PHASES: Record<EventOf<'phase-started'>['phase'], string> = {
-  look: 'Looking at the fleet',
+  discover: 'Looking at the fleet',
   lease: 'Locking the fleet',
   stage: 'Staging the release on every droplet',
   roll: 'Rolling out',

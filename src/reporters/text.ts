@@ -73,7 +73,7 @@ export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }
 
-/** Every line but the first moved to the right, so that a message of many lines stays together. */
+/** Every line but the first moved to the right, so that a message of many lines stays waitForAll. */
 export function hang(text: string, indent: string): string {
   return text.replaceAll('\n', `\n${indent}`);
 }

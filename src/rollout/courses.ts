@@ -23,7 +23,7 @@ export interface Failure {
   /** For people. */
   message: string;
   /** `release`: what was deployed is at fault, so going back helps. `world`: it does not. */
-  blame: 'release' | 'world';
+  blame: 'release' | 'external';
 }
 
 export type OnFailure = 'revert-droplet' | 'revert-fleet' | 'stop';
@@ -58,14 +58,14 @@ export function stepsOf(course: Course, droplet: Situation, balanced: boolean): 
       if (!balanced) return [...evidence, 'switch', 'health', 'settle', 'clear'];
       return [
         ...evidence,
-        ...(droplet.inLedger ? [] : ['record' as const]),
+        ...(droplet.inLedger ? [] : ['mark-out' as const]),
         // A droplet that was found out may be on its way in, by a run that died: only one's own leaving is to be trusted.
         ...(droplet.rotation === 'out' && droplet.touched ? [] : ['leave' as const]),
         // It may have left a moment ago: the balancer's silence is waited for.
         'drain',
         'switch',
         'health',
-        'probe',
+        'balancer-check',
         'rejoin',
         'settle',
         'clear',
@@ -73,10 +73,10 @@ export function stepsOf(course: Course, droplet: Situation, balanced: boolean): 
     case 'return':
       if (!balanced || (droplet.rotation === 'in' && !droplet.inLedger)) return [];
       if (droplet.rotation === 'in') return ['clear'];
-      return ['health', 'probe', 'rejoin', 'settle', 'clear'];
+      return ['health', 'balancer-check', 'rejoin', 'settle', 'clear'];
     case 'confirm':
       // Into rotation once more: the run that recorded it may have asked for its leaving, which shows only later.
-      return ['probe', 'rejoin', 'settle', 'clear'];
+      return ['balancer-check', 'rejoin', 'settle', 'clear'];
     case 'abandon': {
       const sickInRotation =
         balanced && droplet.rotation !== 'out' && droplet.failure?.blame === 'release' && !droplet.healthy;

@@ -103,7 +103,7 @@ export interface Difference {
   /** For people, one sentence without the droplet's name. */
   message: string;
   /** The command of do-deploy that puts it right; absent where somebody has to look. */
-  mend?: 'adopt' | 'heal';
+  fix?: 'adopt' | 'heal';
 }
 
 /** A deploy is refused below 512 MB; this is when to hear of it. */
@@ -150,12 +150,12 @@ function membership({ name, rotation, inLedger, outSince }: DropletFacts, target
   if (rotation === 'out' || rotation === 'unknown') {
     const message = `is missing from ${target}${inLedger ? `; a rollout has left it out${since}` : ''}`;
     // Not taken out by a rollout: a droplet of the autoscale pool that was never put in.
-    const mend = rotation === 'out' && !inLedger ? 'adopt' : 'heal';
-    return [{ droplet: name, kind: 'out-of-rotation', message, mend }];
+    const fix = rotation === 'out' && !inLedger ? 'adopt' : 'heal';
+    return [{ droplet: name, kind: 'out-of-rotation', message, fix }];
   }
   if (!inLedger) return [];
   const message = `is in rotation, but still recorded as out${since}`;
-  return [{ droplet: name, kind: 'recorded-as-out', message, mend: 'heal' }];
+  return [{ droplet: name, kind: 'recorded-as-out', message, fix: 'heal' }];
 }
 
 function unreachable({ name, power }: DropletFacts, reason: string): Difference[] {
@@ -173,11 +173,11 @@ function ofRelease(droplet: string, seen: DropletCheckup, release: FleetRelease 
   if (release === undefined || seen.current === undefined) {
     const half = seen.halfWayTo === undefined ? '' : `; it is half way to ${seen.halfWayTo}`;
     const message = `runs no release${half}`;
-    return [{ droplet, kind: 'no-release', message, ...(release !== undefined && { mend: 'adopt' as const }) }];
+    return [{ droplet, kind: 'no-release', message, ...(release !== undefined && { fix: 'adopt' as const }) }];
   }
   const found: Difference[] = [];
-  const tell = (kind: DifferenceKind, message: string, mend?: Difference['mend']) =>
-    found.push({ droplet, kind, message, ...(mend && { mend }) });
+  const tell = (kind: DifferenceKind, message: string, fix?: Difference['fix']) =>
+    found.push({ droplet, kind, message, ...(fix && { fix }) });
   if (seen.current !== release.id) tell('other-release', `runs ${seen.current} instead of ${release.id}`, 'adopt');
   if (seen.halfWayTo !== undefined) tell('half-done', `is half way to ${seen.halfWayTo}`, 'heal');
   for (const change of seen.changedFiles) {
@@ -203,14 +203,14 @@ function ofContainers(droplet: string, seen: DropletCheckup, release: FleetRelea
     const other = own.find((container) => image !== undefined && container.imageId !== image.imageId);
     if (other !== undefined && image !== undefined) {
       const message = `${service.name} runs image ${shortId(other.imageId)} instead of ${shortId(image.imageId)} (${image.reference})`;
-      found.push({ droplet, kind: 'image-differs', message, mend: 'adopt' });
+      found.push({ droplet, kind: 'image-differs', message, fix: 'adopt' });
     }
     if (own.length < service.replicas) {
       const message =
         own.length === 0
           ? `${service.name} has no container`
           : `${service.name} has ${own.length} of ${service.replicas} containers`;
-      found.push({ droplet, kind: 'container-missing', message, mend: 'heal' });
+      found.push({ droplet, kind: 'container-missing', message, fix: 'heal' });
       continue;
     }
     const verdict = judgeHealth(
@@ -220,11 +220,11 @@ function ofContainers(droplet: string, seen: DropletCheckup, release: FleetRelea
     );
     if (verdict.kind === 'healthy') continue;
     const message = verdict.kind === 'failed' ? verdict.cause : verdict.detail;
-    found.push({ droplet, kind: 'container-not-healthy', message, mend: 'heal' });
+    found.push({ droplet, kind: 'container-not-healthy', message, fix: 'heal' });
   }
   if (found.length === 0 && seen.probe?.passed === false) {
     const message = `the balancer’s health check fails on it: ${seen.probe.detail}`;
-    found.push({ droplet, kind: 'check-fails', message, mend: 'heal' });
+    found.push({ droplet, kind: 'check-fails', message, fix: 'heal' });
   }
   return found;
 }

@@ -6,12 +6,12 @@ import type { ErrorInfo } from '../errors.js';
 
 /** Steps of one droplet, in the order in which a rolling deploy takes them. */
 export const ROLLING_STEPS = [
-  'record', // write "out" into the ledger
+  'mark-out', // write "out" into the ledger
   'leave', // take it out of the balancer
   'drain', // wait until the balancer has let go of it
   'switch', // start the release's containers
   'health', // the compose project is healthy
-  'probe', // the balancer's own health check passes
+  'balancer-check', // the balancer's own health check passes
   'rejoin', // put it back into the balancer
   'settle', // the balancer has had time to see it healthy, and it still is
   'clear', // take "out" from the ledger
@@ -101,7 +101,7 @@ export interface Evidence {
 }
 
 /** One vocabulary for people, CI and `--json`. `schema` changes when a field's meaning does. */
-export type DeployEvent = { schema: 1; at: string } & DeployEventBody;
+export type DeployEvent = { schema: 2; at: string } & DeployEventBody;
 
 export type DeployEventBody =
   | {
@@ -114,7 +114,7 @@ export type DeployEventBody =
       target: string;
       rows: StatusRow[];
     }
-  | { type: 'phase-started'; phase: 'look' | 'lease' | 'stage' | 'roll' | 'finish'; detail?: string }
+  | { type: 'phase-started'; phase: 'discover' | 'lease' | 'stage' | 'roll' | 'finish'; detail?: string }
   | { type: 'batch-started'; batch: number; droplets: string[]; left: number }
   | { type: 'step-started'; droplet: string; step: Step; release?: string }
   | { type: 'step-progress'; droplet: string; step: Step; detail: string }

@@ -79,8 +79,8 @@ export interface RolloutState {
   /** Batches started so far. */
   batch: number;
   /** The look for the next batch has been taken. */
-  looked: boolean;
-  looking: boolean;
+  observed: boolean;
+  observing: boolean;
   interrupted: boolean;
   /** Nothing may be changed any more: the lease is lost, or the grace after an interruption has run out. */
   halted?: { code: string };
@@ -91,20 +91,20 @@ export interface RolloutState {
 }
 
 export type Action =
-  | { kind: 'look' }
+  | { kind: 'observe' }
   | { kind: 'step'; droplet: number; step: PlannedStep; towards: 'new' | 'previous' | 'same' }
   | { kind: 'batch'; droplets: number[] };
 
 export type Occurrence =
-  | { kind: 'looked'; droplets: Seen[] }
-  | { kind: 'look-failed'; code: string }
+  | { kind: 'observed'; droplets: Observed[] }
+  | { kind: 'observe-failed'; code: string }
   | { kind: 'done'; droplet: number }
   | { kind: 'failed'; droplet: number; failure: Failure }
   | { kind: 'interrupted' }
   | { kind: 'halted'; code: string };
 
 /** A droplet as a look found it. */
-export interface Seen {
+export interface Observed {
   id: number;
   rotation: Rotation;
   healthy: boolean;
@@ -125,7 +125,7 @@ export function start(policy: Policy, starters: readonly Starter[]): RolloutStat
     const settled = starter.upToDate && starter.healthy && !starter.inLedger && isServingPlace(starter.rotation);
     return { ...starter, course: settled || starter.exempt ? 'done' : 'waiting', todo: [], ...UNTOUCHED };
   });
-  return { policy, droplets, batch: 0, looked: false, looking: false, interrupted: false, revertingFleet: false };
+  return { policy, droplets, batch: 0, observed: false, observing: false, interrupted: false, revertingFleet: false };
 }
 
 function isServingPlace(rotation: Rotation): boolean {
@@ -152,7 +152,7 @@ export function decide(state: RolloutState): Action[] {
   const inHand = state.droplets.filter((droplet) => isInHand(droplet.course));
   if (inHand.length > 0) return inHand.flatMap(nextStep);
   if (!mayStartBatch(state) || waiting(state).length === 0) return [];
-  if (!state.looked) return state.looking ? [] : [{ kind: 'look' }];
+  if (!state.observed) return state.observing ? [] : [{ kind: 'observe' }];
   const droplets = nextBatch(state);
   return droplets.length === 0 ? [] : [{ kind: 'batch', droplets }];
 }
@@ -227,8 +227,8 @@ export function floorOf(state: RolloutState): number {
 /** The state after an action was started. */
 export function begin(state: RolloutState, action: Action): RolloutState {
   switch (action.kind) {
-    case 'look':
-      return { ...state, looking: true };
+    case 'observe':
+      return { ...state, observing: true };
     case 'batch':
       return {
         ...update(state, action.droplets, (droplet) =>
@@ -239,7 +239,7 @@ export function begin(state: RolloutState, action: Action): RolloutState {
           ),
         ),
         batch: state.batch + 1,
-        looked: false,
+        observed: false,
       };
     case 'step':
       return update(state, [action.droplet], (droplet) => ({
@@ -247,7 +247,7 @@ export function begin(state: RolloutState, action: Action): RolloutState {
         running: action.step,
         // From here until it has rejoined and settled it does not count as serving.
         rotation: action.step === 'leave' || action.step === 'rejoin' ? 'unknown' : droplet.rotation,
-        inLedger: droplet.inLedger || action.step === 'record',
+        inLedger: droplet.inLedger || action.step === 'mark-out',
         touched: droplet.touched || action.step === 'switch',
       }));
   }
@@ -256,11 +256,11 @@ export function begin(state: RolloutState, action: Action): RolloutState {
 /** The state after something has happened. */
 export function record(state: RolloutState, occurrence: Occurrence): RolloutState {
   switch (occurrence.kind) {
-    case 'looked':
-      return afterLook(state, occurrence.droplets);
-    case 'look-failed':
+    case 'observed':
+      return afterObservation(state, occurrence.droplets);
+    case 'observe-failed':
       // Without a look no droplet may leave; what is in hand was finished before.
-      return { ...state, looking: false, halted: { code: occurrence.code } };
+      return { ...state, observing: false, halted: { code: occurrence.code } };
     case 'done':
       return takeBackTheDone(update(state, [occurrence.droplet], afterStep));
     case 'failed':
@@ -272,7 +272,7 @@ export function record(state: RolloutState, occurrence: Occurrence): RolloutStat
   }
 }
 
-function afterLook(state: RolloutState, found: readonly Seen[]): RolloutState {
+function afterObservation(state: RolloutState, found: readonly Observed[]): RolloutState {
   const byId = new Map(found.map((droplet) => [droplet.id, droplet]));
   const droplets = state.droplets.map((droplet): DropletState => {
     const missing = { rotation: 'unknown' as const, healthy: false, unasked: true, gone: true };
@@ -285,9 +285,9 @@ function afterLook(state: RolloutState, found: readonly Seen[]): RolloutState {
       gone,
     };
   });
-  const looked = { ...state, droplets, looking: false, looked: true };
-  if (waiting(looked).length === 0 || nextBatch(looked).length > 0) return looked;
-  return { ...looked, stuck: { serving: serving(looked), floor: floorOf(looked) } };
+  const observed = { ...state, droplets, observing: false, observed: true };
+  if (waiting(observed).length === 0 || nextBatch(observed).length > 0) return observed;
+  return { ...observed, stuck: { serving: serving(observed), floor: floorOf(observed) } };
 }
 
 function afterStep(droplet: DropletState): DropletState {
@@ -338,7 +338,7 @@ function startReverting(state: RolloutState): RolloutState {
   if (state.revertingFleet) return state;
   const ids = state.droplets.filter((droplet) => droplet.course === 'waiting').map((droplet) => droplet.id);
   const kept = update(state, ids, (droplet) => ({ ...droplet, course: 'kept' }));
-  return { ...kept, revertingFleet: true, looked: false };
+  return { ...kept, revertingFleet: true, observed: false };
 }
 
 /**

@@ -88,7 +88,7 @@ export class Balancer {
     const { id, name, status, tag, accepted, shown } = this.#options.record;
     const { serving, fewestServing, failures } = this;
     const membership = { accepted: accepted.ids, shown: shown.ids, backends: this.backends() };
-    return { id, name, status, ...(tag !== undefined && { tag }), ...membership, serving, fewestServing, failures };
+    return { id, name, status, tag, ...membership, serving, fewestServing, failures };
   }
 
   /** Members in the order in which they joined, then those that still finish requests. */

@@ -206,14 +206,14 @@ export class Region {
       world,
       tokens: [{ token: this.#token, ...(scopes && { scopes }) }],
       limits: { ...OFFICIAL_LIMITS, ...options.limits },
-      ...(apiPort !== undefined && { port: apiPort }),
+      port: apiPort,
     });
     this.#releases.push(() => api.stop());
     const balancer = await Balancer.start({
       world,
       record,
       connect: (dropletId, port) => this.#connect(dropletId, port),
-      ...(balancerPort !== undefined && { port: balancerPort }),
+      port: balancerPort,
     });
     this.#releases.push(() => balancer.stop());
     const control = await ControlServer.start({
@@ -224,7 +224,7 @@ export class Region {
       dropletFaults: this.#dropletFaults(),
       addDroplet: (wish) => this.addDroplet(wish),
       destroyDroplet: (id) => this.destroyDroplet(id),
-      ...(controlPort !== undefined && { port: controlPort }),
+      port: controlPort,
     });
     this.#releases.push(() => control.stop());
     this.#parts = { api, balancer, control };
@@ -244,7 +244,7 @@ export class Region {
           authorizedKey: this.#authorizedKey,
           user: SSH_USER,
           registry: this.registry,
-          ...(this.#options.dockerVersion !== undefined && { dockerVersion: this.#options.dockerVersion }),
+          dockerVersion: this.#options.dockerVersion,
         });
         this.droplets.set(record.name, machine);
         return record;

@@ -135,7 +135,7 @@ export class World {
       ip: `198.51.100.${this.balancers.size + 1}`,
       createdAt: this.clock.now(),
       status: wish.status ?? 'active',
-      ...(wish.tag !== undefined && { tag: wish.tag }),
+      tag: wish.tag,
       type: wish.type ?? 'REGIONAL',
       forwardingRules: wish.forwardingRules ?? [
         { entryProtocol: 'http', entryPort: 80, targetProtocol: 'http', targetPort: 80 },

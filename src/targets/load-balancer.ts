@@ -3,7 +3,7 @@ import type { AutoscalePool, BeforeChange, Clock, Cloud, Droplet, LoadBalancer }
 import type { Rotation } from '../rollout/model.js';
 import { coalesced } from './coalesced.js';
 import { settleChange } from './settle-change.js';
-import type { Look, Target } from './target.js';
+import type { FleetMembership, Target } from './target.js';
 
 const NOBODY: ReadonlySet<number> = new Set();
 
@@ -12,10 +12,10 @@ interface LedgerTags {
 }
 
 /** How a droplet is in or out: its id in the balancer's list, or the balancer's tag on it. */
-interface Membership {
+interface MembershipChange {
   change(dropletId: number, wanted: 'in' | 'out', before?: BeforeChange): Promise<void>;
   /** Whether DigitalOcean shows the droplet in, and the balancer has no change under way. */
-  look(dropletId: number, wanted: 'in' | 'out'): Promise<{ shown: boolean; balancerStatus: string }>;
+  isShown(dropletId: number, wanted: 'in' | 'out'): Promise<{ shown: boolean; balancerStatus: string }>;
 }
 
 export interface BalancerOptions {
@@ -39,7 +39,7 @@ export class LoadBalancerTarget implements Target {
   readonly #clock: Clock;
   readonly #balancer: LoadBalancer;
   readonly #ledger: LedgerTags;
-  readonly #membership: Membership;
+  readonly #membership: MembershipChange;
   readonly #pool: AutoscalePool | undefined;
   readonly #newcomers: boolean;
   /** Droplets that have the balancer's tag, while DigitalOcean does not show them behind it yet. */
@@ -61,7 +61,7 @@ export class LoadBalancerTarget implements Target {
     this.proxyProtocol = balancer.proxyProtocol;
     this.overVpc = balancer.type === 'REGIONAL';
     this.nodes = balancer.nodes;
-    // A network balancer may keep a client's connections together, too: its algorithm is told nowhere.
+    // A network balancer may keep a client's connections waitForAll, too: its algorithm is told nowhere.
     this.sticky = balancer.sticky || balancer.type !== 'REGIONAL';
     this.ports = [...new Set([...balancer.targetPorts, balancer.healthCheck.port])];
     this.notices = notices;
@@ -75,7 +75,7 @@ export class LoadBalancerTarget implements Target {
    * The fleet is the balancer's droplets and those in the ledger: one that a crash left out is still seen. With
    * `newcomers` the pool's droplets belong to it too.
    */
-  async look(): Promise<Look> {
+  async readMembership(): Promise<FleetMembership> {
     const [balancer, droplets, ofPool] = await Promise.all([
       this.#cloud.getLoadBalancer(this.#balancer.id),
       this.#cloud.listDroplets(),
@@ -105,7 +105,7 @@ export class LoadBalancerTarget implements Target {
     const [ofPool, droplets, { droplets: fleet }] = await Promise.all([
       this.#membersOfPool(),
       this.#cloud.listDroplets(),
-      this.look(),
+      this.readMembership(),
     ]);
     const known = new Set(fleet.map(({ droplet }) => droplet.id));
     return droplets.filter(({ id, status }) => ofPool.has(id) && status === 'active' && !known.has(id));
@@ -130,20 +130,20 @@ export class LoadBalancerTarget implements Target {
       {
         what: `droplet ${dropletId} ${wanted === 'in' ? 'into' : 'out of'} ${this.description}`,
         apply: () => this.#membership.change(dropletId, wanted, before),
-        look: () => this.#membership.look(dropletId, wanted),
+        read: () => this.#membership.isShown(dropletId, wanted),
       },
       this.#clock,
     );
   }
 }
 
-function memberById(cloud: Cloud, id: string): Membership {
+function memberById(cloud: Cloud, id: string): MembershipChange {
   // The droplets of a batch wait for the same balancer.
   const balancerNow = coalesced(() => cloud.getLoadBalancer(id));
   return {
     change: (dropletId, wanted, before) =>
       wanted === 'in' ? cloud.addDroplets(id, [dropletId], before) : cloud.removeDroplets(id, [dropletId], before),
-    look: async (dropletId, wanted) => {
+    isShown: async (dropletId, wanted) => {
       const { status, dropletIds } = await balancerNow();
       const shown = status === 'active' && dropletIds.includes(dropletId) === (wanted === 'in');
       return { shown, balancerStatus: status };
@@ -151,7 +151,7 @@ function memberById(cloud: Cloud, id: string): Membership {
   };
 }
 
-function memberByTag(cloud: Cloud, id: string, tag: string): Membership {
+function memberByTag(cloud: Cloud, id: string, tag: string): MembershipChange {
   return {
     ...memberById(cloud, id),
     change: (dropletId, wanted, before) =>

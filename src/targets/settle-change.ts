@@ -8,7 +8,7 @@ export interface Change {
   /** Asks DigitalOcean for it. */
   apply(): Promise<void>;
   /** What DigitalOcean shows. */
-  look(): Promise<{ shown: boolean; balancerStatus: string }>;
+  read(): Promise<{ shown: boolean; balancerStatus: string }>;
 }
 
 /** How long DigitalOcean may take to show a change that it accepted. */
@@ -35,7 +35,7 @@ export async function settleChange(change: Change, clock: Clock): Promise<void> 
   const deadline = clock.now() + SHOWN_WITHIN_MS;
   // Mostly it shows at once; where it does not, asking more often would cost calls and gain little.
   for (let pause = 1_000; ; pause = Math.min(pause * 2, 4_000)) {
-    const { shown, balancerStatus } = await change.look();
+    const { shown, balancerStatus } = await change.read();
     if (shown) return;
     if (clock.now() >= deadline) {
       const still = balancerStatus === 'active' ? '' : `: the load balancer is ${balancerStatus}`;
@@ -55,7 +55,7 @@ export async function settleChange(change: Change, clock: Clock): Promise<void> 
 async function showsBeforeLong(change: Change, clock: Clock): Promise<boolean> {
   for (const pause of [0, 500, 1_500]) {
     await clock.sleep(pause);
-    if ((await change.look()).shown) return true;
+    if ((await change.read()).shown) return true;
   }
   return false;
 }

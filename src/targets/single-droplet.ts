@@ -1,7 +1,7 @@
 /** One droplet by id, behind no balancer: staging. */
 import { CloudError, DeployError } from '../errors.js';
 import type { Cloud } from '../ports.js';
-import type { Look, Target } from './target.js';
+import type { FleetMembership, Target } from './target.js';
 
 export class SingleDropletTarget implements Target {
   readonly description: string;
@@ -20,7 +20,7 @@ export class SingleDropletTarget implements Target {
     this.description = `droplet ${id}`;
   }
 
-  async look(): Promise<Look> {
+  async readMembership(): Promise<FleetMembership> {
     try {
       const droplet = await this.#cloud.getDroplet(this.#id);
       return { droplets: [{ droplet, rotation: 'none', inLedger: false }] };

@@ -3,7 +3,7 @@ import type { BeforeChange, Droplet, HealthCheck, LoadBalancer } from '../ports.
 import type { Rotation } from '../rollout/model.js';
 
 /** The droplets and their rotation at one moment. */
-export interface Look {
+export interface FleetMembership {
   droplets: { droplet: Droplet; rotation: Rotation; inLedger: boolean }[];
   balancer?: LoadBalancer;
 }
@@ -25,8 +25,8 @@ export interface Target {
   /** What the user should know before anything changes. */
   readonly notices: readonly string[];
   /** Reads droplets, membership and ledger afresh. Throws CloudError. */
-  look(): Promise<Look>;
-  /** Droplets of the environment's autoscale pool that run and that no `look` shows. Throws CloudError. */
+  readMembership(): Promise<FleetMembership>;
+  /** Droplets of the environment's autoscale pool that run and that `readMembership` does not show. Throws CloudError. */
   waiting(): Promise<Droplet[]>;
   /**
    * Out of rotation, read back; returns when DigitalOcean shows it. Throws CloudError or DeployError.

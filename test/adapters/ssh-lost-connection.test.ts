@@ -19,7 +19,7 @@ describe('a connection that is lost while a command runs', () => {
     await started;
     server.drop(how);
     const error = await running;
-    expect(error).toMatchObject({ code: 'ssh-lost', outcome: 'unknown', source: 'world', droplet: 'web-1' });
+    expect(error).toMatchObject({ code: 'ssh-lost', outcome: 'unknown', source: 'external', droplet: 'web-1' });
     expect(error.message).toContain('while "test" ran');
     expect(server.execs).toHaveLength(1);
   });

@@ -4,7 +4,7 @@ import { CloudError, DeployError, type ErrorInfo } from '../../src/errors.js';
 import type { DeployResult } from '../../src/rollout/model.js';
 
 function resultOf(outcome: DeployResult['outcome'], error?: Partial<ErrorInfo>): DeployResult {
-  const info: ErrorInfo = { code: 'unhealthy', message: '', source: 'world', ...error };
+  const info: ErrorInfo = { code: 'unhealthy', message: '', source: 'external', ...error };
   return {
     outcome,
     release: { id: '', imageTag: '' },
@@ -20,7 +20,7 @@ describe('the exit code', () => {
     [resultOf('succeeded'), 0],
     [resultOf('skipped'), 0],
     [resultOf('failed'), 1],
-    [resultOf('failed', { source: 'world' }), 1],
+    [resultOf('failed', { source: 'external' }), 1],
     [resultOf('failed', { source: 'bug' }), 1],
     [resultOf('failed', { source: 'user' }), 2],
     [resultOf('failed', { code: 'lease-held' }), 3],

@@ -16,10 +16,7 @@ const FILES = {
 function load(project: GitProject, release?: string, options: { workingTree?: boolean; env?: object } = {}) {
   const env = { ...GIT_ENV, HOME: project.root, DO_TOKEN: 'dop_v1_0123456789abcdef', ...options.env };
   const { workingTree = false } = options;
-  const source = loadSource(
-    { environment: 'test', workingTree, ...(release !== undefined && { release }) },
-    { cwd: project.root, env },
-  );
+  const source = loadSource({ environment: 'test', workingTree, release }, { cwd: project.root, env });
   const conf = source.settings.files.find(({ path }) => path === 'nginx/nginx.conf');
   return { ...source, conf: conf?.content?.toString() ?? 'from the folder' };
 }

@@ -22,7 +22,7 @@ describe('without config/deploy.yml', () => {
       registry: { server: 'docker.io', username: 'me' },
       confirm: true,
     });
-    expect(production.target).not.toHaveProperty('ref');
+    expect(production.target).toEqual({ kind: 'load_balancer' });
     expect(production.files.map(({ path }) => path)).toContain('config/nginx/nginx.conf');
 
     const staging = load(root, { environment: 'staging', env: ENV });

@@ -18,7 +18,7 @@ export function codeBlocks(markdown: string): Block[] {
   return [...blocks].map(([, name, indent = '', language = '', code = '']) => ({
     language,
     code: code.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
-    ...(name !== undefined && { name }),
+    name,
   }));
 }
 

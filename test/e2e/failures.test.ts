@@ -109,7 +109,7 @@ describe('a release that would not fail by itself', () => {
     {
       is: 'one that answers on the droplet itself, and not where the balancer asks',
       compose: "services:\n  nginx:\n    ports: !override ['127.0.0.1:80:80']\n",
-      code: 'probe-failed',
+      code: 'balancer-check-failed',
     },
   ])('($is) is taken back', async ({ compose, code }) => {
     await fleet.project.write(extra, compose);

@@ -1,4 +1,4 @@
-/** Every droplet has a file that somebody has edited, each another one: together they still have the release. */
+/** Every droplet has a file that somebody has edited, each another one: waitForAll they still have the release. */
 import { appendFile, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { currentFile } from './on-droplet.js';

@@ -35,8 +35,8 @@ it('a droplet of the pool waits through a deploy, is told, and comes behind the 
   expect(check.code).toBe(4);
   const { differences } = check.events[0] as unknown as { differences: object[] };
   expect(differences).toEqual([
-    expect.objectContaining({ droplet: 'web-3', kind: 'out-of-rotation', mend: 'adopt' }),
-    expect.objectContaining({ droplet: 'web-3', kind: 'no-release', mend: 'adopt' }),
+    expect.objectContaining({ droplet: 'web-3', kind: 'out-of-rotation', fix: 'adopt' }),
+    expect.objectContaining({ droplet: 'web-3', kind: 'no-release', fix: 'adopt' }),
   ]);
 
   const members = ['web-1', 'web-2'];
@@ -54,8 +54,8 @@ it('a droplet of the pool waits through a deploy, is told, and comes behind the 
   const steps = adopted.events.flatMap((event) =>
     event.type === 'step-finished' && event.droplet === 'web-3' ? [event.step as string] : [],
   );
-  expect(steps.indexOf('health')).toBeLessThan(steps.indexOf('probe'));
-  expect(steps.indexOf('probe')).toBeLessThan(steps.indexOf('rejoin'));
+  expect(steps.indexOf('health')).toBeLessThan(steps.indexOf('balancer-check'));
+  expect(steps.indexOf('balancer-check')).toBeLessThan(steps.indexOf('rejoin'));
   expect(
     members.map((name) => containerIds(fleet, name)),
     'no member was touched',

@@ -23,14 +23,14 @@ const CASES: FaultCase[] = [
     at: { step: 'drain', droplet: 'web-1' },
     make: ({ region }) => region.world.addToBalancer(region.balancerId, [region.stagingDropletId]),
     told: /staging joined .* was not deployed to; run do-deploy adopt sandbox/,
-    mend: ({ region }) => region.world.removeFromBalancer(region.balancerId, [region.stagingDropletId]),
+    fix: ({ region }) => region.world.removeFromBalancer(region.balancerId, [region.stagingDropletId]),
   },
   {
     fault: 'a droplet that waits for its turn is taken from the balancer',
     at: { step: 'clear', droplet: 'web-1' },
     make: (fleet) => fleet.region.world.removeFromBalancer(fleet.region.balancerId, [idOf(fleet, 'web-2')]),
     // Whoever took it had a reason: it is not put back.
-    mend: (fleet) => destroyWhenIdle(fleet, 'web-2'),
+    fix: (fleet) => destroyWhenIdle(fleet, 'web-2'),
     spoils: true,
   },
   {

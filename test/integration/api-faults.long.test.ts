@@ -14,7 +14,7 @@ const TAGGED = '/tags/[^/]+/resources$';
 
 /** The changes that a deploy makes at the API, with the step that makes them. */
 const CHANGES = {
-  record: { method: 'POST', path: TAGGED, nth: 1 },
+  'mark-out': { method: 'POST', path: TAGGED, nth: 1 },
   leave: { method: 'DELETE', path: MEMBERS, nth: 1 },
   rejoin: { method: 'POST', path: MEMBERS, nth: 1 },
   // The first one proves that the token may do it.
@@ -60,7 +60,7 @@ const TRANSIENT: FaultCase[] = [
     make: all(
       late({ effectDelayMs: 1_500, apiDelayMs: 500 }),
       faults(
-        { on: CHANGES.record, do: 'lose-reply' },
+        { on: CHANGES['mark-out'], do: 'lose-reply' },
         { on: CHANGES.leave, do: { status: 502, applied: true } },
         { on: CHANGES.rejoin, do: 'drop' },
         { on: CHANGES.clear, do: { status: 500 } },

@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { parse, stringify } from 'yaml';
-import type { ReleaseRecord } from '../../src/deploy/release.js';
+import type { StoredRelease } from '../../src/deploy/release/stored-release.js';
 import { SandboxFleet } from './sandbox-fleet.js';
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
@@ -74,7 +74,7 @@ function running(): string[] {
   return droplets().flatMap(({ engine }) => engine.containers(app).map(({ spec }) => spec.image.id));
 }
 
-function records(): ReleaseRecord[] {
+function records(): StoredRelease[] {
   return droplets().map(({ home }) =>
     JSON.parse(readFileSync(join(home, 'do-deploy/shop/current/release.json'), 'utf8')),
   );

@@ -50,8 +50,8 @@ export const CRASH_POINTS: CrashPoint[] = [
   { name: 'upload', step: 'upload', at: 'begins' },
   { name: 'pull', step: 'pull', at: 'begins' },
   {
-    name: 'record',
-    step: 'record',
+    name: 'mark-out',
+    step: 'mark-out',
     at: 'held',
     hold: call('POST', TAGGED, 'hang'),
   },
@@ -66,7 +66,7 @@ export const CRASH_POINTS: CrashPoint[] = [
   { name: 'switch', step: 'switch', at: 'begins' },
   { name: 'switch, containers half replaced', step: 'switch', at: newContainerRuns },
   { name: 'health', step: 'health', at: 'begins', prepare: slowCommandsFrom('switch') },
-  { name: 'probe', step: 'probe', at: 'begins', prepare: slowCommandsFrom('health') },
+  { name: 'balancer-check', step: 'balancer-check', at: 'begins', prepare: slowCommandsFrom('health') },
   { name: 'rejoin', step: 'rejoin', at: 'held', hold: call('POST', MEMBERS, 'hang') },
   {
     name: 'rejoin, done but not answered',

@@ -66,7 +66,7 @@ describe('a deploy of three droplets under load', { shuffle: false }, () => {
     const json = await fleet.run(['status', 'sandbox', '--json']);
     expect(json.events).toMatchObject([
       {
-        schema: 1,
+        schema: 2,
         type: 'status',
         heading: 'shop: sandbox',
         rows: [

@@ -39,7 +39,7 @@ describe('a release that', () => {
     expect(end.result?.error).toEqual({
       code: 'start-failed',
       message: expect.stringMatching(message),
-      source: 'world',
+      source: 'external',
       hint: 'Mend the image or its settings, then deploy again.',
       droplet: first?.name,
       step: 'switch',
@@ -60,7 +60,7 @@ describe('a release that', () => {
     const part = divided.part('flaky');
     const { end, report } = await part.underLoad(() => part.deploy('flaky'));
     expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', error: { droplet: part.droplets[0]?.name } } });
-    expect(['unhealthy', 'probe-failed']).toContain(end.result?.error?.code);
+    expect(['unhealthy', 'balancer-check-failed']).toContain(end.result?.error?.code);
     expect(end.result?.rows.map(({ outcome, rotation }) => [outcome, rotation])).toEqual([
       ['reverted', 'in'],
       ['not deployed', 'in'],

@@ -20,7 +20,7 @@ export interface FaultCase {
   /** A notice that it is told with. */
   told?: RegExp;
   /** Undoes what `calm` does not. */
-  mend?(fleet: SandboxFleet): unknown;
+  fix?(fleet: SandboxFleet): unknown;
   /** Nobody should use the fleet after this. */
   spoils?: true;
   /** This droplet goes away with requests under way: they cannot be saved. */
@@ -46,7 +46,7 @@ export async function deployThrough(one: FaultCase, { fleet, old, next, discard 
   }
   if (one.told) expect(noticesOf(end)).toMatch(one.told);
   await calm(fleet);
-  await one.mend?.(fleet);
+  await one.fix?.(fleet);
   if (one.fails !== undefined) {
     const healed = await fleet.run(['heal', 'sandbox', '--json'], { cwd: await fleet.freshCheckout() });
     expect(healed.code, explained(healed)).toBe(0);

@@ -106,7 +106,7 @@ async function mendedByHeal(fleet: SandboxFleet): Promise<void> {
 
 async function waitingForALock({ fleet, next }: Borrowed): Promise<void> {
   const first = fleet.start(deploy(next));
-  await when(first, begins('record', 'web-1'));
+  await when(first, begins('mark-out', 'web-1'));
   const second = fleet.start(deploy('v3', '--wait-lock', '10m'), { cwd: await fleet.freshCheckout() });
   await when(
     second,

@@ -94,7 +94,7 @@ it.concurrent('when a tag moves in the registry meanwhile, all droplets run the 
   expect(part.summary()).toEqual(['in v3', 'in v3']);
 });
 
-/** Names of the droplets that left together. */
+/** Names of the droplets that left waitForAll. */
 function batchesOf({ events }: CommandEnd): string[][] {
   return events.flatMap((event) => (event.type === 'batch-started' ? [event.droplets] : []));
 }

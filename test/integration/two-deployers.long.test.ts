@@ -2,7 +2,7 @@
  * Two people, or a person and a CI job, deploy the same fleet at the same moment.
  */
 import { describe, expect, it } from 'vitest';
-import type { Holder } from '../../src/deploy/remote/lease-command.js';
+import type { Holder } from '../../src/deploy/lease/lease-commands.js';
 import { type Borrowed, fleetPool } from './fleet-pool.js';
 import { expectNoFailures, expectWhole } from './fleet-state.js';
 import { begins, when } from './moments.js';
@@ -53,7 +53,7 @@ async function bothAtOnce({ fleet, next, discard }: Borrowed): Promise<void> {
 async function oneWaits({ fleet, old, next }: Borrowed): Promise<void> {
   const load = fleet.load(20);
   const first = fleet.start(deploy(next), { env: ANN });
-  await when(first, begins('record', 'web-1'));
+  await when(first, begins('mark-out', 'web-1'));
   const second = fleet.start(deploy(old, '--wait-lock', '5m'), { env: BEN });
   const told = await when(second, (event) => event.type === 'notice' && event.message.includes('Waiting'));
   expect(told).toMatchObject({ message: expect.stringContaining('ann@') });

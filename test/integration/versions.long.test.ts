@@ -41,7 +41,7 @@ it('deploys the files of a tag with the secrets that are here, and tells which e
   const tagged = await run(['tag', 'v1', '--all', '--yes', '--json']);
   const commit = git('rev-parse', 'v1^{commit}');
   expect(tagged.code).toBe(0);
-  expect(JSON.parse(tagged.stdout)).toMatchObject({ schema: 1, type: 'tagged', name: 'v1', commit });
+  expect(JSON.parse(tagged.stdout)).toMatchObject({ schema: 2, type: 'tagged', name: 'v1', commit });
   expect(JSON.parse(tagged.stdout).committed).toContain(CONF);
   const original = await readFile(join(cwd, CONF), 'utf8');
 

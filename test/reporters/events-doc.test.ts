@@ -15,7 +15,7 @@ function jsonLines(): Map<string, string> {
     app: 'shop',
     environment: 'production',
     release: { id: '20261121T074500Z-v2', imageTag: 'v2' },
-    differences: [{ droplet: 'web-1', kind: 'container-not-healthy', message: 'app exited 137: killed', mend: 'heal' }],
+    differences: [{ droplet: 'web-1', kind: 'container-not-healthy', message: 'app exited 137: killed', fix: 'heal' }],
     droplets: 2,
   });
   const lines = stdout.text.trimEnd().split('\n');

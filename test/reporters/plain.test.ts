@@ -41,7 +41,7 @@ describe('plain lines', () => {
     const error = {
       code: 'health-lost',
       message: 'It fell.',
-      source: 'world',
+      source: 'external',
       droplet: 'web-1',
       step: 'settle',
     } as const;
@@ -91,15 +91,15 @@ Next: do-deploy heal production
 
   it('tell of bookkeeping, beginnings and traces only when everything is asked for', () => {
     const script: DeployEventBody[] = [
-      { type: 'step-started', droplet: 'web-1', step: 'record' },
+      { type: 'step-started', droplet: 'web-1', step: 'mark-out' },
       { type: 'trace', what: 'web-1: survey', ms: 41 },
-      { type: 'step-finished', droplet: 'web-1', step: 'record', ms: 300 },
+      { type: 'step-finished', droplet: 'web-1', step: 'mark-out', ms: 300 },
     ];
     expect(told(script)).toEqual(['']);
     expect(told(script, { verbose: true })).toEqual([
-      '07:45:00  web-1  recording it as out',
+      '07:45:00  web-1  marking it as out',
       '07:45:01  web-1: survey (41 ms)',
-      '07:45:02  web-1  recorded it as out (0.3 s)',
+      '07:45:02  web-1  marked it as out (0.3 s)',
     ]);
   });
 
@@ -129,8 +129,8 @@ Next: do-deploy heal production
     expect(told([{ type: 'notice', level: 'info', message: 'Fine.' }], { quiet: true })).toEqual(['']);
   });
 
-  it('keep the lines of a message together, under the droplet’s name', () => {
-    const error = { code: 'x', message: 'compose said:\nno such service', source: 'world' } as const;
+  it('keep the lines of a message waitForAll, under the droplet’s name', () => {
+    const error = { code: 'x', message: 'compose said:\nno such service', source: 'external' } as const;
     expect(told([started([aRow(1)]), { type: 'step-failed', droplet: 'web-1', step: 'switch', ms: 0, error }])).toEqual(
       [
         expect.stringContaining('Deploying shop v2 to production: 1 droplet, load balancer "web"'),
@@ -204,7 +204,12 @@ describe('the last sentence', () => {
   });
 
   it('adds what the table has no room for, but not what it tells below', () => {
-    const error = { code: 'probe-failed', message: 'HTTP 503.', source: 'world', droplet: 'web-1' } as const;
+    const error = {
+      code: 'balancer-check-failed',
+      message: 'HTTP 503.',
+      source: 'external',
+      droplet: 'web-1',
+    } as const;
     const rows = [
       aRow(1, { detail: 'HTTP 503.', outSince: '2026-11-21T07:45:00Z by ana' }),
       aRow(2, { detail: 'no disk space' }),

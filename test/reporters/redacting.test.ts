@@ -61,7 +61,7 @@ describe('a redacted event', () => {
     const evidence = { ...OUT_OF_MEMORY, containers: [{ service: 'app', state: 'exited', restarts: 0, log }] };
     const outcome = result('failed', {
       rows: [aRow(1, { detail: PASSWORD })],
-      error: { code: 'x', message: `login as ${PASSWORD} failed`, source: 'world' },
+      error: { code: 'x', message: `login as ${PASSWORD} failed`, source: 'external' },
       evidence: [{ droplet: 'web-1', evidence }],
     });
     redacting(inner, [PASSWORD]).report(eventAt(0, { type: 'rollout-finished', result: outcome }));
@@ -72,10 +72,10 @@ describe('a redacted event', () => {
 
   it('keeps the words of the schema, even with a password that is one of them', () => {
     const inner = new CollectingReporter();
-    const reporter = redacting(inner, ['step-failed', 'health', 'world', 'deploy failed', '2026']);
+    const reporter = redacting(inner, ['step-failed', 'health', 'external', 'deploy failed', '2026']);
     for (const event of SAMPLE_EVENTS) reporter.report(event);
     expect(inner.events.map(({ type, at }) => [type, at])).toEqual(SAMPLE_EVENTS.map(({ type, at }) => [type, at]));
-    expect(inner.of('step-failed')[0]).toMatchObject({ step: 'health', error: { step: 'health', source: 'world' } });
+    expect(inner.of('step-failed')[0]).toMatchObject({ step: 'health', error: { step: 'health', source: 'external' } });
     expect(inner.of('row-changed')[0]?.row.outcome).toBe('deploy failed');
   });
 });

@@ -74,7 +74,7 @@ web-3    203.0.113.3  in        ${V1}  healthy
   it('is one JSON line with --json', () => {
     const { reporter, stdout } = reporterOn({ mode: 'json' });
     reporter.printStatus(rows, 'shop: production');
-    expect(JSON.parse(stdout.text)).toEqual({ schema: 1, type: 'status', heading: 'shop: production', rows });
+    expect(JSON.parse(stdout.text)).toEqual({ schema: 2, type: 'status', heading: 'shop: production', rows });
     expect(stdout.text.match(/\n/g)).toHaveLength(1);
   });
 });

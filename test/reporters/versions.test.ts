@@ -1,7 +1,7 @@
 /** The commit of a release, and git's tags, as the user reads them. */
 import { describe, expect, it } from 'vitest';
+import type { TagRow } from '../../src/rollout/match-tags.js';
 import type { HistoryEntry } from '../../src/rollout/model.js';
-import type { TagRow } from '../../src/rollout/tags.js';
 import { FakeTerminal } from '../support/fake-terminal.js';
 import { reporterOn } from '../support/reporter-on.js';
 import { aRow, eventAt, result, started, V1, V2 } from '../support/scripted-events.js';
@@ -117,6 +117,6 @@ v1   2026-11-20 07:45  1a2b3c4                                it was
   it('are one line of JSON', () => {
     const { reporter, stdout } = reporterOn({ mode: 'json' });
     reporter.printTags(tags, environments);
-    expect(JSON.parse(stdout.text)).toEqual({ schema: 1, type: 'tags', tags, environments });
+    expect(JSON.parse(stdout.text)).toEqual({ schema: 2, type: 'tags', tags, environments });
   });
 });

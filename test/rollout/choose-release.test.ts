@@ -9,7 +9,7 @@ const verified = (release: string, since: string): Holding => ({
 });
 const switching = (release: string, since: string, current?: string): Holding => ({
   holds: HOLDS,
-  ...(current !== undefined && { current }),
+  current,
   state: { release, phase: 'switching', since },
 });
 

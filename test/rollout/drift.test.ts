@@ -63,10 +63,10 @@ function aFleet(first: DropletFacts, overrides: Partial<FleetFacts> = {}): Fleet
 }
 
 const told = (fleet: FleetFacts) =>
-  findDifferences(fleet).map(({ droplet, kind, message, mend }) => [
+  findDifferences(fleet).map(({ droplet, kind, message, fix }) => [
     `${droplet}: ${message}`,
     kind,
-    ...(mend === undefined ? [] : [mend]),
+    ...(fix === undefined ? [] : [fix]),
   ]);
 
 describe('a droplet differs from the fleet’s release', () => {

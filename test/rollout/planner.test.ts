@@ -8,8 +8,8 @@ const courses = ({ state }: ReturnType<typeof walk>) => state.droplets.map((drop
 describe('on the happy path', () => {
   it('looks before each batch, and takes one droplet at a time through every step', () => {
     const { log, state } = walk({}, fleetOf(2));
-    const steps = ['record', 'leave', 'drain', 'switch', 'health', 'probe', 'rejoin', 'settle', 'clear'];
-    const one = (id: number) => ['look', `batch ${id}`, ...steps.map((step) => `${id} ${step}`)];
+    const steps = ['mark-out', 'leave', 'drain', 'switch', 'health', 'balancer-check', 'rejoin', 'settle', 'clear'];
+    const one = (id: number) => ['observe', `batch ${id}`, ...steps.map((step) => `${id} ${step}`)];
     expect(log).toEqual([...one(1), ...one(2)]);
     expect(state.droplets.map(({ course }) => course)).toEqual(['done', 'done']);
   });
@@ -41,23 +41,23 @@ describe('on the happy path', () => {
     expect(adopted.log.filter((entry) => entry.startsWith('batch'))).toEqual(['batch 4']);
     expect(courses(adopted)).toEqual(['done', 'done', 'done', 'done']);
     const astray = walk({ minInRotation: 3 }, [sick, aStarter(2, member), aStarter(3, member), aStarter(4)]);
-    expect(astray.log, 'one that serves may not leave while a member is sick').toEqual(['look']);
+    expect(astray.log, 'one that serves may not leave while a member is sick').toEqual(['observe']);
     expect(astray.state.stuck).toEqual({ serving: 3, floor: 3 });
   });
 
   it('does not write what is in the ledger again', () => {
     const { log } = walk({}, [aStarter(1, { rotation: 'out', inLedger: true }), aStarter(2), aStarter(3)]);
-    expect(log).not.toContain('1 record');
+    expect(log).not.toContain('1 mark-out');
     expect(log).toContain('1 clear');
   });
 
   it('what runs it in rotation and is only still recorded is confirmed without leaving, first of all', () => {
     const recorded = aStarter(2, { upToDate: true, inLedger: true });
     const alone = walk({}, [{ ...recorded, id: 1 }]);
-    expect(alone.log).toEqual(['look', 'batch 1', '1 probe', '1 rejoin', '1 settle', '1 clear']);
+    expect(alone.log).toEqual(['observe', 'batch 1', '1 balancer-check', '1 rejoin', '1 settle', '1 clear']);
     expect(alone.state.droplets[0]).toMatchObject({ course: 'done', touched: false, inLedger: false });
     const { log, fewest } = walk({}, [aStarter(1), recorded, aStarter(3)]);
-    expect(log.slice(0, 6)).toEqual(['look', 'batch 2', '2 probe', '2 rejoin', '2 settle', '2 clear']);
+    expect(log.slice(0, 6)).toEqual(['observe', 'batch 2', '2 balancer-check', '2 rejoin', '2 settle', '2 clear']);
     expect(fewest).toBe(2);
   });
 
@@ -70,7 +70,7 @@ describe('on the happy path', () => {
 
   it('a target without a balancer has nothing to leave', () => {
     const { log } = walk({ balanced: false }, [aStarter(1, { rotation: 'none' })]);
-    expect(log).toEqual(['look', 'batch 1', '1 switch', '1 health', '1 settle', '1 clear']);
+    expect(log).toEqual(['observe', 'batch 1', '1 switch', '1 health', '1 settle', '1 clear']);
   });
 });
 
@@ -156,7 +156,7 @@ describe('when a droplet fails', () => {
   it('goes back to the previous release by the same gates, after its evidence; the rollout stops', () => {
     const walked = walk({}, fleetOf(3), once('2 health', { fail: released('health') }));
     expect(walked.log.slice(walked.log.indexOf('2 health') + 1)).toEqual(
-      ['evidence', 'drain', 'switch', 'health', 'probe', 'rejoin', 'settle', 'clear'].map(
+      ['evidence', 'drain', 'switch', 'health', 'balancer-check', 'rejoin', 'settle', 'clear'].map(
         (step) => `2 ${step} previous`,
       ),
     );
@@ -171,7 +171,7 @@ describe('when a droplet fails', () => {
   it('goes back as it is where its containers were not touched', () => {
     const walked = walk({}, fleetOf(3), once('1 drain', { fail: accident('drain') }));
     expect(walked.log.slice(-5)).toEqual(
-      ['health', 'probe', 'rejoin', 'settle', 'clear'].map((step) => `1 ${step} same`),
+      ['health', 'balancer-check', 'rejoin', 'settle', 'clear'].map((step) => `1 ${step} same`),
     );
     expect(courses(walked)).toEqual(['returned', 'waiting', 'waiting']);
   });
@@ -200,9 +200,11 @@ describe('when a droplet fails', () => {
 
   it('stays out where there is nothing to go back to', () => {
     const { previous: _, ...first } = aStarter(1);
-    expect(courses(walk({}, [first, aStarter(2), aStarter(3)], once('1 probe', { fail: released('probe') })))[0]).toBe(
-      'given-up',
-    );
+    expect(
+      courses(
+        walk({}, [first, aStarter(2), aStarter(3)], once('1 balancer-check', { fail: released('balancer-check') })),
+      )[0],
+    ).toBe('given-up');
   });
 
   it('is given up when going back fails too', () => {
@@ -250,7 +252,7 @@ describe('when a droplet fails', () => {
 
     it('an interruption leaves those that are not on their way back as they are: deployed', () => {
       const failing = once('3 health', { fail: released('health') });
-      const interrupting = once('1 record previous', { interrupt: true as const });
+      const interrupting = once('1 mark-out previous', { interrupt: true as const });
       const walked = walk({ ...twoByTwo, batch: [1] }, fleetOf(4), (action) => failing(action) ?? interrupting(action));
       expect(courses(walked)).toEqual(['reverted', 'waiting', 'reverted', 'kept']);
       expect(walked.state.droplets.map(isDeployed)).toEqual([false, true, false, false]);

@@ -32,9 +32,9 @@ describe('rows as the events tell them', () => {
   });
 
   it('show why a step failed', () => {
-    const error = { code: 'x', message: 'It broke.', source: 'world' } as const;
-    const rows = rowsAfter([aRow(1)], { type: 'step-failed', droplet: 'web-1', step: 'probe', ms: 5, error });
-    expect(rows).toEqual([aRow(1, { step: 'probe', detail: 'It broke.' })]);
+    const error = { code: 'x', message: 'It broke.', source: 'external' } as const;
+    const rows = rowsAfter([aRow(1)], { type: 'step-failed', droplet: 'web-1', step: 'balancer-check', ms: 5, error });
+    expect(rows).toEqual([aRow(1, { step: 'balancer-check', detail: 'It broke.' })]);
   });
 
   it('never change the rows that were there before', () => {

@@ -4,10 +4,10 @@ import {
   type Action,
   begin,
   decide,
+  type Observed,
   type Policy,
   type RolloutState,
   record,
-  type Seen,
   type Starter,
   start,
 } from '../../src/rollout/planner.js';
@@ -31,12 +31,12 @@ export const accident = (step: Failure['step']): Failure => ({
   step,
   code: 'ssh-lost',
   message: 'the connection was lost',
-  blame: 'world',
+  blame: 'external',
 });
 
 export interface Walked {
   state: RolloutState;
-  /** `1 record`, `1 switch previous`, `batch 1,2`, `look`. */
+  /** `1 mark-out`, `1 switch previous`, `batch 1,2`, `look`. */
   log: string[];
   /** The fewest droplets that served at any moment. */
   fewest: number;
@@ -53,7 +53,7 @@ export function walk(
     action: Action,
     state: RolloutState,
   ) => { fail: Failure } | { interrupt: true } | { halt: string } | undefined = () => undefined,
-  world: (seen: Seen) => Seen = (seen) => seen,
+  world: (seen: Observed) => Observed = (seen) => seen,
 ): Walked {
   let state = start({ ...POLICY, ...policy }, starters);
   const log: string[] = [];
@@ -68,7 +68,7 @@ export function walk(
       state = begin(state, action);
       if (event && 'interrupt' in event) state = record(state, { kind: 'interrupted' });
       if (event && 'halt' in event) state = record(state, { kind: 'halted', code: event.halt });
-      if (action.kind === 'look') state = record(state, { kind: 'looked', droplets: state.droplets.map(world) });
+      if (action.kind === 'observe') state = record(state, { kind: 'observed', droplets: state.droplets.map(world) });
       if (action.kind === 'step') {
         const failure = event && 'fail' in event ? event.fail : undefined;
         state = record(
@@ -85,7 +85,7 @@ export function walk(
 }
 
 function nameOf(action: Action): string {
-  if (action.kind === 'look') return 'look';
+  if (action.kind === 'observe') return 'observe';
   if (action.kind === 'batch') return `batch ${action.droplets.join(',')}`;
   const towards = action.towards === 'new' ? '' : ` ${action.towards}`;
   return `${action.droplet} ${action.step}${towards}`;

@@ -46,7 +46,7 @@ export interface Container {
   checks: number;
 }
 
-export interface Look {
+export interface FleetMembership {
   state: 'created' | 'running' | 'restarting' | 'exited';
   health?: 'starting' | 'healthy' | 'unhealthy';
   exitCode: number;
@@ -59,7 +59,7 @@ export interface Look {
 /** How long Docker waits before it starts a crashed container again. */
 const RESTART_PAUSE_MS = 300;
 
-export function look(container: Container, at: number): Look {
+export function look(container: Container, at: number): FleetMembership {
   const age = at - container.startedAt;
   const { startedAt } = container;
   if (age < 0) return { state: 'created', exitCode: 0, oomKilled: false, restarts: 0, startedAt: 0, answers: false };
@@ -71,16 +71,21 @@ export function look(container: Container, at: number): Look {
     : { ...withoutHealth(seen), answers: false };
 }
 
-function withoutHealth(seen: Look): Look {
+function withoutHealth(seen: FleetMembership): FleetMembership {
   const { health: _, ...rest } = seen;
   return rest;
 }
 
-function running(startedAt: number, health: NonNullable<Look['health']>, answers: boolean, restarts = 0): Look {
+function running(
+  startedAt: number,
+  health: NonNullable<FleetMembership['health']>,
+  answers: boolean,
+  restarts = 0,
+): FleetMembership {
   return { state: 'running', health, exitCode: 0, oomKilled: false, restarts, startedAt, answers };
 }
 
-function behave(behaviour: Behaviour, age: number, startedAt: number): Look {
+function behave(behaviour: Behaviour, age: number, startedAt: number): FleetMembership {
   switch (behaviour.kind) {
     case 'good':
       return running(startedAt, age >= behaviour.readyMs ? 'healthy' : 'starting', age >= behaviour.answersMs);
@@ -120,7 +125,7 @@ function behave(behaviour: Behaviour, age: number, startedAt: number): Look {
   }
 }
 
-function ended(startedAt: number, exitCode: number, oomKilled: boolean): Look {
+function ended(startedAt: number, exitCode: number, oomKilled: boolean): FleetMembership {
   return { state: 'exited', exitCode, oomKilled, restarts: 0, startedAt, answers: false };
 }
 

@@ -85,7 +85,7 @@ function jitter(at: number, interval: number): number {
 }
 
 function checkOnce(world: World, droplet: Droplet, plane: Plane, { check }: Balancer, at: number): void {
-  const door = doorContainer(droplet, at);
+  const door = servingContainer(droplet, at);
   if (door) {
     door.checks += 1;
     plane.recentChecks.push(at);
@@ -114,7 +114,7 @@ function stopSending(plane: Plane, at: number): void {
 }
 
 /** The container that holds the balancer's port, while it runs. */
-export function doorContainer(droplet: Droplet, at: number) {
+export function servingContainer(droplet: Droplet, at: number) {
   return droplet.containers.find((container) => container.published && look(container, at).state === 'running');
 }
 
@@ -205,7 +205,7 @@ function arrivesAt({ rate, burst = 1 }: Load, index: number): number {
 /** Requests under way at the droplet. */
 export function openConnections(world: World, droplet: Droplet, at: number): number {
   const { load } = world.story;
-  const door = doorContainer(droplet, at);
+  const door = servingContainer(droplet, at);
   if (load.rate === 0 || door === undefined) return 0;
   return requests(world, droplet, Math.max(at - load.requestMs, door.startedAt), at);
 }

@@ -2,12 +2,14 @@
  * What the remote commands do to a droplet, and exactly what they print. A command is known by its name and arguments;
  * of the scripts only the text of release.json is taken, which stands nowhere else.
  */
-import { imagesOverride, type ReleaseRecord, sha256 } from '../../src/deploy/release.js';
-import { NOT_HOLDER } from '../../src/deploy/remote/lease-command.js';
+
+import { NOT_HOLDER } from '../../src/deploy/lease/lease-commands.js';
+import { imagesOverride, sha256 } from '../../src/deploy/release/digests.js';
+import type { StoredRelease } from '../../src/deploy/release/stored-release.js';
 import type { RemoteCommand } from '../../src/ports.js';
 import { composeUp } from './compose-up.js';
 import { DOCKER_BACK_WITHIN_MS, inspect } from './containers.js';
-import { advance, counted, doorContainer, recentPeers } from './data-plane.js';
+import { advance, counted, recentPeers, servingContainer } from './data-plane.js';
 import type { Deployer } from './deployer.js';
 import { APP, CHECKSUMS, composeConfig, digestOf, imageIdOf } from './project.js';
 import type { Droplet, World } from './world.js';
@@ -46,7 +48,7 @@ const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
       return { ...bad('Cannot connect to the Docker daemon'), ms: DOCKER_BACK_WITHIN_MS };
     return ok(containersText(world, droplet, ids as string[] | undefined), down);
   },
-  door,
+  traffic,
   'port-holders': () => ok('[]'),
   unpack,
   pull,
@@ -156,15 +158,15 @@ function survey({ world, droplet }: Execution, { prepare }: Args): Done {
 }
 
 /** Nobody edits files in the simulation. */
-function foundText({ record, checksums }: { record: ReleaseRecord; checksums: string }): string {
+function foundText({ record, checksums }: { record: StoredRelease; checksums: string }): string {
   return `${checksums}${sha256(imagesOverride(record.images))}  images.yml`;
 }
 
 /** The counters first, and a little later the socket tables. */
-function door({ world, droplet }: Execution, args: Args): Done {
+function traffic({ world, droplet }: Execution, args: Args): Done {
   const { instrument, delays } = world.story;
   if (instrument === 'none') return ok();
-  const container = doorContainer(droplet, world.time);
+  const container = servingContainer(droplet, world.time);
   if (container === undefined) return ok();
   const ports = args.ports as { host: number; container: number; pid: number }[];
   const readable = ports.some((port) => port.pid === container.pid);
@@ -176,7 +178,7 @@ function door({ world, droplet }: Execution, args: Args): Done {
 
 function socketsText(world: World, droplet: Droplet, pid: number): string {
   advance(world, droplet, world.time);
-  const container = doorContainer(droplet, world.time);
+  const container = servingContainer(droplet, world.time);
   if (container?.pid !== pid) return '';
   const lines = ['readable', 'readable'];
   for (const { peer, open } of recentPeers(world, droplet, container.startedAt, world.time)) {
@@ -234,7 +236,7 @@ function seal({ world, droplet, command }: Execution, { staged, release }: Args)
   const text = /printf '%s\\n' '(.*)' >\S*release\.json/.exec(command.script)?.[1]?.replaceAll("'\\''", "'");
   if (text === undefined) throw new Error('no release.json in the script of seal');
   disk.partial.delete(String(staged));
-  disk.releases.set(id, { record: JSON.parse(text) as ReleaseRecord, text, checksums: CHECKSUMS });
+  disk.releases.set(id, { record: JSON.parse(text) as StoredRelease, text, checksums: CHECKSUMS });
   return ok();
 }
 

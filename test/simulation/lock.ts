@@ -1,6 +1,6 @@
 /** The lease's lock on a droplet, and the process that holds it for as long as it is spoken to. */
 
-import { FAREWELL, HEARD, LEASE_SILENCE_SECONDS } from '../../src/deploy/remote/lease-command.js';
+import { FAREWELL, HEARD, LEASE_SILENCE_SECONDS } from '../../src/deploy/lease/lease-commands.js';
 import { ShellError } from '../../src/errors.js';
 import type { HeldProcess } from '../../src/ports.js';
 import { type Deployer, never } from './deployer.js';
@@ -71,7 +71,7 @@ class SimHeldProcess implements HeldProcess, OnLink {
     if (this.#over) return;
     this.#over = true;
     this.#wake();
-    this.#end({ reason, ...(code !== undefined && { code }) });
+    this.#end({ reason, code });
   }
 
   droppedThere(): void {

@@ -15,11 +15,11 @@
  *  j  Under revert-fleet a release that failed is taken back wherever the run has brought it. What stays is recorded as
  *     out, or told as deployed by a run that had to stop before.
  */
-import { RELEASE_FAULTS } from '../../src/deploy/orchestrator.js';
+import { RELEASE_FAULTS } from '../../src/deploy/session/orchestrator.js';
 import type { RemoteCommand } from '../../src/ports.js';
 import type { DeployEvent } from '../../src/rollout/model.js';
 import { DOCKER_BACK_WITHIN_MS } from './containers.js';
-import { advance, doorContainer, isReached, isServed, openConnections } from './data-plane.js';
+import { advance, isReached, isServed, openConnections, servingContainer } from './data-plane.js';
 import type { Deployer } from './deployer.js';
 import { floorFor, sizeFor } from './floor.js';
 import { lockProcess } from './lock.js';
@@ -114,7 +114,7 @@ export class Monitor {
     const { seen } = droplet;
     seen.left = world.next();
     seen.leftAt = world.time;
-    seen.listened = doorContainer(droplet, world.time) !== undefined;
+    seen.listened = servingContainer(droplet, world.time) !== undefined;
     if (!droplet.tags.has(world.ledgerTag()) && !seen.untaggedLate)
       this.violation('g', `${droplet.name} leaves and is not in the ledger`);
     const { batch } = deployer.knowledge;
@@ -180,7 +180,7 @@ export class Monitor {
       this.violation('b', `${droplet.name} changes its containers in rotation`);
     }
     // Where nothing answers at the balancer's port, nothing can be cut.
-    if (doorContainer(droplet, world.time) === undefined) return;
+    if (servingContainer(droplet, world.time) === undefined) return;
     const open = openConnections(world, droplet, world.time);
     if (open > 0 || isReached(droplet)) {
       if (world.time - seen.leftAt < world.story.policy.drainTimeoutMs) {

@@ -1,15 +1,10 @@
 /** The project that is deployed in the simulation: its files, its services and their images. */
 import { Secret } from '../../src/config/secret.js';
 import type { Settings, SourceFile } from '../../src/config/settings.js';
-import {
-  checksums,
-  contentHash,
-  type ReleaseFile,
-  type ReleaseRecord,
-  recordOf,
-  sha256,
-} from '../../src/deploy/release.js';
-import { readComposeConfig } from '../../src/deploy/remote/compose-config.js';
+import { checksums, sha256 } from '../../src/deploy/release/digests.js';
+import { contentHash, type ReleaseFile, storedReleaseOf } from '../../src/deploy/release/draft.js';
+import type { StoredRelease } from '../../src/deploy/release/stored-release.js';
+import { readComposeConfig } from '../../src/deploy/staging/compose-config.js';
 import type { LocalFiles } from '../../src/ports.js';
 
 /** `single`: one service; `pair`: nginx in front of the app; `full`: also a replica, a one-shot and a worker. */
@@ -124,10 +119,10 @@ export const CHECKSUMS = checksums(FILES);
 
 const COMPOSE_FILES = ['compose/docker-compose.yml'];
 const ENV_FILES = ['config/.env.production'];
-const records = new Map<string, ReleaseRecord>();
+const records = new Map<string, StoredRelease>();
 
 /** What an earlier deploy of this tag has left on a droplet. */
-export function earlierRelease(app: AppKind, tag: string, at: number): ReleaseRecord {
+export function earlierRelease(app: AppKind, tag: string, at: number): StoredRelease {
   const key = `${app} ${tag} ${at}`;
   const known = records.get(key);
   if (known) return known;
@@ -147,7 +142,7 @@ export function earlierRelease(app: AppKind, tag: string, at: number): ReleaseRe
   );
   const time = new Date(at).toISOString();
   const id = `${time.replace(/[-:]|\.\d+/g, '')}-${tag}`;
-  const record = recordOf(
+  const record = storedReleaseOf(
     { ...draft, id, createdAt: time, createdBy: 'ann@laptop', content: contentHash(draft) },
     services,
     images,

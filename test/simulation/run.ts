@@ -1,10 +1,11 @@
 /** Plays a story to its end: the runs with all that befalls them, then one that must bring the fleet back. */
-import { adopt } from '../../src/deploy/adopt.js';
-import type { DeployPorts } from '../../src/deploy/context.js';
-import { deploy } from '../../src/deploy/deployment.js';
-import { heal } from '../../src/deploy/heal.js';
-import { rollback } from '../../src/deploy/rollback.js';
-import type { SessionOptions } from '../../src/deploy/session.js';
+
+import type { DeployPorts } from '../../src/deploy/core/deploy-ports.js';
+import { adopt } from '../../src/deploy/rollouts/adopt.js';
+import { deploy } from '../../src/deploy/rollouts/deploy.js';
+import { heal } from '../../src/deploy/rollouts/heal.js';
+import { rollback } from '../../src/deploy/rollouts/rollback.js';
+import type { SessionOptions } from '../../src/deploy/session/session.js';
 import type { DeployResult } from '../../src/rollout/model.js';
 import { Deployer } from './deployer.js';
 import { judgeEnd } from './ends.js';

@@ -47,7 +47,7 @@ export class SimCloud implements Cloud {
         status: 'active',
         type: 'REGIONAL',
         region: 'fra1',
-        ...(balancer.tag !== undefined && { tag: balancer.tag }),
+        tag: balancer.tag,
         dropletIds: [...balancer.shown],
         targetPorts: [BALANCER_PORT],
         healthCheck: { ...balancer.check },

@@ -6,14 +6,14 @@ import { ShellError } from '../../src/errors.js';
 import type {
   CommandResult,
   Connection,
+  HealthRequest,
+  HealthResponse,
   HeldProcess,
-  ProbeRequest,
-  ProbeResult,
   RemoteCommand,
   RemoteHost,
   RemoteShell,
 } from '../../src/ports.js';
-import { advance, doorContainer } from './data-plane.js';
+import { advance, servingContainer } from './data-plane.js';
 import { type Deployer, never, type Trouble } from './deployer.js';
 import { execute } from './droplet-commands.js';
 import { Link } from './link.js';
@@ -98,7 +98,7 @@ class SimConnection implements Connection {
         return { value, ms, ...(last && { last: () => ({ ...value, stdout: value.stdout + last() }) }) };
       },
       fails: () =>
-        command.name === 'door'
+        command.name === 'traffic'
           ? { code: 0, stdout: '', stderr: '' }
           : { code: 1, stdout: command.name === 'containers' ? 'now 1763711100\n' : '', stderr: 'it failed' },
     });
@@ -133,24 +133,24 @@ class SimConnection implements Connection {
     });
   }
 
-  probe(request: ProbeRequest): Promise<ProbeResult> {
+  probe(request: HealthRequest): Promise<HealthResponse> {
     const { deployer, droplet } = this;
     const world = this.#world;
-    const learn = (passed: boolean): ProbeResult => {
+    const learn = (passed: boolean): HealthResponse => {
       const served = passed && world.monitor.serves(droplet);
       deployer.knowledge.probes.set(droplet.id, { passed, served, at: world.next() });
       if (!passed) deployer.knowledge.failedChecks.set(droplet.id, world.time);
       return { passed, detail: passed ? 'HTTP 200 in 3 ms' : 'HTTP 503 in 3 ms', status: passed ? 200 : 503, ms: 3 };
     };
     deployer.knowledge.probes.set(droplet.id, { passed: undefined, served: false, at: world.next() });
-    return this.#attempt<ProbeResult>({
-      call: 'probe',
+    return this.#attempt<HealthResponse>({
+      call: 'balancer-check',
       timeoutMs: request.timeoutMs,
       repeatable: true,
       does: () => {
         advance(world, droplet, world.time);
         // It goes to the private address, and so passes the same door as the balancer's.
-        const door = doorContainer(droplet, world.time);
+        const door = servingContainer(droplet, world.time);
         if (door) door.checks += 1;
         if (door) droplet.planes[0]?.recentChecks.push(world.time);
         const passed = world.answers(droplet, world.time);

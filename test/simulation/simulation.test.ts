@@ -34,7 +34,7 @@ const MUST_HAPPEN = [
   'recovery: heal',
   'recovery: deploy',
   ...['lease-held', 'lease-lost', 'capacity-floor', 'fleet-of-one', 'confirm-failed'].map((code) => `error: ${code}`),
-  ...['unhealthy', 'health-timeout', 'start-failed', 'probe-failed'].map((code) => `error: ${code}`),
+  ...['unhealthy', 'health-timeout', 'start-failed', 'balancer-check-failed'].map((code) => `error: ${code}`),
   ...['ssh-lost', 'ssh-timeout', 'ssh-unreachable'].map((code) => `error: ${code}`),
   ...['unauthorized', 'forbidden', 'busy', 'server', 'network', 'rate-limited'].map((kind) => `error: cloud-${kind}`),
   ...['ill', 'removed', 'destroyed', 'joined', 'ssh-refused', 'ssh-away', 'offline'].map(
@@ -47,7 +47,9 @@ const MUST_HAPPEN = [
     `crash: ${call}`,
     `crash: ${call} (done)`,
   ]),
-  ...['containers', 'door', 'probe', 'survey', 'switch', 'mark-out', 'confirm'].map((call) => `drop: ${call}`),
+  ...['containers', 'traffic', 'balancer-check', 'survey', 'switch', 'mark-out', 'confirm'].map(
+    (call) => `drop: ${call}`,
+  ),
   ...['containers', 'confirm', 'mark-out', 'connect', 'upload'].map((call) => `fails: ${call}`),
 ];
 

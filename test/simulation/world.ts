@@ -3,7 +3,7 @@
  * come. Nothing happens between two looks at it, so the agenda is worked off when somebody looks.
  */
 
-import type { ReleaseRecord } from '../../src/deploy/release.js';
+import type { StoredRelease } from '../../src/deploy/release/stored-release.js';
 import type { HealthCheck } from '../../src/ports.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 import { type Container, isFine, look } from './containers.js';
@@ -19,7 +19,7 @@ export interface Disk {
   /** ~/do-deploy/shop is there. */
   made: boolean;
   /** Whole releases, by id, with the text of release.json. */
-  releases: Map<string, { record: ReleaseRecord; text: string; checksums: string }>;
+  releases: Map<string, { record: StoredRelease; text: string; checksums: string }>;
   /** Releases under way, by id. */
   partial: Set<string>;
   incoming: Set<string>;
@@ -56,10 +56,10 @@ export interface Droplet {
   /** Somebody else has put it behind the balancer. */
   joined?: boolean;
   /** What the monitor remembers of it; in the world's own sequence. */
-  seen: Seen;
+  seen: Observed;
 }
 
-export interface Seen {
+export interface Observed {
   /** The last change of its containers. */
   changed: number;
   changedBy?: string;
@@ -129,7 +129,7 @@ export class World {
     return {
       id: '4de7ac8b-495b-4884-9a69-1050c6793cd6',
       name: 'web',
-      ...(tag !== undefined && { tag }),
+      tag,
       check: { protocol: 'http', port: BALANCER_PORT, path: '/', timeoutSeconds: 5, ...check },
       accepted: new Set(),
       shown: new Set(),

@@ -29,6 +29,21 @@ const LAYERS: Record<string, readonly string[]> = {
   index: ['layers', 'ports', 'errors', 'rollout', 'config'],
 };
 
+/** The rooms of src/deploy: each may import only from rooms that come before it. */
+export const ROOMS = [
+  'core',
+  'release',
+  'droplet',
+  'fleet',
+  'lease',
+  'drain',
+  'staging',
+  'inspect',
+  'steps',
+  'session',
+  'rollouts',
+];
+
 /** Packages that only some parts may know of. */
 const PACKAGES: Record<string, readonly string[]> = {
   'dots-wrapper': ['adapters'],
@@ -94,11 +109,18 @@ function faultOfImport(path: string, specifier: string, kind: Kind): string | un
     return kind === 'value' ? `imports ${target}, but not lazily` : undefined;
   }
   if (other === 'sandbox' && layer === 'cli' && !/^cli\/sandbox/.test(path)) return `imports ${target}`;
+  if (layer === 'deploy' && other === 'deploy') return faultOfRoom(path, target);
   if (layer === other) return undefined;
   const allowed = LAYERS[layer];
   if (allowed === undefined) return `is in ${layer}, for which there is no rule`;
   if (allowed.includes(other) || (kind === 'type' && allowed.includes(`${other}:type`))) return undefined;
   return allowed.includes(`${other}:type`) ? `imports more than types from ${target}` : `imports ${target}`;
+}
+
+function faultOfRoom(path: string, target: string): string | undefined {
+  const [room, other] = [path, target].map((file) => ROOMS.indexOf(file.split('/')[1] ?? ''));
+  if (room === undefined || other === undefined || room < 0) return 'is in no room of src/deploy';
+  return other > room || other < 0 ? `imports ${target}, which is not in a room above its own` : undefined;
 }
 
 /** `rollout` for rollout/planner.ts, `errors` for errors.ts. */

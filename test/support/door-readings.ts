@@ -1,14 +1,14 @@
 /** Readings at a droplet's door. */
-import type { DoorReading } from '../../src/deploy/remote/door.js';
+import type { TrafficReading } from '../../src/deploy/drain/traffic-command.js';
 
-export const counted = (count: number, overrides: Partial<DoorReading> = {}): DoorReading => ({
+export const counted = (count: number, overrides: Partial<TrafficReading> = {}): TrafficReading => ({
   counted: count,
   established: 0,
   peers: new Set(),
   strangers: new Set(),
   ...overrides,
 });
-export const sockets = (...peers: string[]): DoorReading => ({
+export const sockets = (...peers: string[]): TrafficReading => ({
   established: 0,
   peers: new Set(peers),
   strangers: new Set(),

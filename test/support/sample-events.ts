@@ -4,7 +4,7 @@ import { aRow, eventAt, OUT_OF_MEMORY, result, started, V2 } from './scripted-ev
 const ERROR = {
   code: 'health-timeout',
   message: 'Not healthy within 120 s: app restarting (exited 137, out of memory).',
-  source: 'world',
+  source: 'external',
   hint: 'Give app more memory, then deploy again.',
   droplet: 'web-2',
   step: 'health',
@@ -19,7 +19,13 @@ const BODIES: { [Type in DeployEventBody['type']]: Extract<DeployEventBody, { ty
   'batch-started': { type: 'batch-started', batch: 2, droplets: ['web-2'], left: 0 },
   'step-started': { type: 'step-started', droplet: 'web-2', step: 'switch', release: V2 },
   'step-progress': { type: 'step-progress', droplet: 'web-2', step: 'health', detail: 'app starting' },
-  'step-finished': { type: 'step-finished', droplet: 'web-2', step: 'probe', ms: 18, detail: 'HTTP 200 in 12 ms' },
+  'step-finished': {
+    type: 'step-finished',
+    droplet: 'web-2',
+    step: 'balancer-check',
+    ms: 18,
+    detail: 'HTTP 200 in 12 ms',
+  },
   'step-failed': { type: 'step-failed', droplet: 'web-2', step: 'health', ms: 120_000, error: ERROR },
   'evidence-collected': { type: 'evidence-collected', droplet: 'web-2', evidence: OUT_OF_MEMORY },
   'row-changed': { type: 'row-changed', row: FAILED_ROW },

@@ -9,7 +9,7 @@ export const V1 = '20261120T074500Z-v1';
 export const V2 = '20261121T074500Z-v2';
 
 export function eventAt(ms: number, body: DeployEventBody): DeployEvent {
-  return { schema: 1, at: new Date(START + ms).toISOString(), ...body };
+  return { schema: 2, at: new Date(START + ms).toISOString(), ...body };
 }
 
 export function aRow(n: number, changes: Partial<StatusRow> = {}): StatusRow {
@@ -68,7 +68,7 @@ export const OUT_OF_MEMORY: Evidence = {
 const DETAILS: Partial<Record<Step, string>> = {
   pull: '2 images',
   drain: 'no connection was cut',
-  probe: 'HTTP 200 in 12 ms',
+  'balancer-check': 'HTTP 200 in 12 ms',
 };
 
 /** A rollout from v1 to v2, one droplet at a time; droplet `failing` fails its health check and stays out. */
@@ -82,7 +82,7 @@ export function scriptedRollout(droplets = 3, failing = 0): DeployEvent[] {
     for (const row of rows) if (row.name === name) say({ type: 'row-changed', row });
   };
 
-  say({ type: 'phase-started', phase: 'look' });
+  say({ type: 'phase-started', phase: 'discover' });
   say(started(rows));
   say({ type: 'phase-started', phase: 'lease' });
   say({ type: 'phase-started', phase: 'stage' });
@@ -110,7 +110,7 @@ export function scriptedRollout(droplets = 3, failing = 0): DeployEvent[] {
         const error = {
           code: 'health-failed',
           message: 'app exited 137: out of memory',
-          source: 'world',
+          source: 'external',
           hint: 'Give app more memory, or the droplet.',
           droplet: name,
           step,

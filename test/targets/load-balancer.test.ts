@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Ledger } from '../../src/deploy/ledger.js';
+import { Ledger } from '../../src/deploy/fleet/ledger.js';
 import type { LoadBalancer } from '../../src/ports.js';
 import { LoadBalancerTarget } from '../../src/targets/load-balancer.js';
 import { aBalancer, aDroplet, FakeCloud, lost, refused } from '../support/fake-cloud.js';
@@ -20,7 +20,7 @@ describe('the fleet of a load balancer', () => {
       [aBalancer({ dropletIds: [3, 1] })],
       [aDroplet(3), aDroplet(2, { tags: [LEDGER_TAG] }), aDroplet(1), aDroplet(9)],
     );
-    const { droplets } = await targetOn(cloud).target.look();
+    const { droplets } = await targetOn(cloud).target.readMembership();
     expect(droplets.map(({ droplet, rotation, inLedger }) => [droplet.id, rotation, inLedger])).toEqual([
       [1, 'in', false],
       [2, 'out', true],
@@ -43,7 +43,7 @@ describe('the fleet of a load balancer', () => {
       const [balancer = aBalancer()] = cloud.balancers;
       const ledger = new Ledger(cloud, 'shop', 'production');
       const target = new LoadBalancerTarget(cloud, new VirtualClock(), balancer, ledger, { pool, newcomers });
-      const look = await target.look();
+      const look = await target.readMembership();
       return {
         fleet: look.droplets.map(({ droplet, rotation }) => [droplet.id, rotation]),
         waiting: (await target.waiting()).map(({ id }) => id),
@@ -59,7 +59,7 @@ describe('the fleet of a load balancer', () => {
 
   it('is asked for with two calls, whatever its size', async () => {
     const cloud = new FakeCloud();
-    await targetOn(cloud).target.look();
+    await targetOn(cloud).target.readMembership();
     expect(cloud.calls).toHaveLength(2);
   });
 
@@ -169,7 +169,7 @@ describe('leaving and rejoining', () => {
       [aDroplet(1, { tags: ['web'] }), aDroplet(2, { tags: ['web', LEDGER_TAG] })],
     );
     const { target, clock } = targetOn(cloud);
-    await target.look();
+    await target.readMembership();
     const left = Promise.all([target.leave(1), target.leave(2)]);
     cloud.balancers[0]?.dropletIds.pop();
     expect(await clock.run(left)).toEqual(['shown', 'asked']);

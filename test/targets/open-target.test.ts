@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TargetSettings } from '../../src/config/settings.js';
-import { Ledger } from '../../src/deploy/ledger.js';
+import { Ledger } from '../../src/deploy/fleet/ledger.js';
 import { openTarget } from '../../src/targets/open-target.js';
 import { aBalancer, aDroplet, FakeCloud, refused } from '../support/fake-cloud.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -10,7 +10,7 @@ function open(cloud: FakeCloud, settings: TargetSettings) {
   return clock.run(openTarget(settings, cloud, clock, new Ledger(cloud, 'shop', 'production'), { newcomers: false }));
 }
 
-const byRef = (ref?: string): TargetSettings => ({ kind: 'load_balancer', ...(ref !== undefined && { ref }) });
+const byRef = (ref?: string): TargetSettings => ({ kind: 'load_balancer', ref });
 
 describe('finding the autoscale pool', () => {
   const pooled = (pool: string): TargetSettings => ({ kind: 'load_balancer', pool });
@@ -120,12 +120,14 @@ describe('a single droplet', () => {
   it('is in no rotation, and no balancer is asked for', async () => {
     const cloud = new FakeCloud([aBalancer()], [aDroplet(7)]);
     const target = await open(cloud, { kind: 'droplet', id: 7 });
-    expect((await target.look()).droplets).toEqual([{ droplet: aDroplet(7), rotation: 'none', inLedger: false }]);
+    expect((await target.readMembership()).droplets).toEqual([
+      { droplet: aDroplet(7), rotation: 'none', inLedger: false },
+    ]);
     expect(cloud.calls).toEqual(['getDroplet 7']);
   });
 
   it('that is not there is told by its id', async () => {
     const target = await open(new FakeCloud(), { kind: 'droplet', id: 7 });
-    await expect(target.look()).rejects.toMatchObject({ code: 'droplet-not-found', source: 'user' });
+    await expect(target.readMembership()).rejects.toMatchObject({ code: 'droplet-not-found', source: 'user' });
   });
 });

@@ -155,7 +155,7 @@ export interface Page<T> {
   items: T[];
   /** The answer links to a page after this one. */
   linksOn: boolean;
-  /** Of all pages together. */
+  /** Of all pages waitForAll. */
   total?: number | undefined;
 }
 

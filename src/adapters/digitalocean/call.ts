@@ -23,7 +23,7 @@ export interface Answer {
 }
 
 /**
- * All that do-deploy asks of a token. `load_balancer:update` only works together with the read scopes around it
+ * All that do-deploy asks of a token. `load_balancer:update` only works waitForAll with the read scopes around it
  * (docs.digitalocean.com/reference/api/scopes/load_balancer/update).
  */
 export const TOKEN_SCOPES = [

@@ -61,8 +61,8 @@ function refused(status: number, response: unknown, context: FailureContext): Fa
   const failed = (kind: CloudError['kind'], message: string, hint: string, outcome: Outcome = 'not-applied') =>
     new CloudError(kind, outcomeOf(call, outcome), `${message}${said?.request ?? ''}`, {
       hint,
-      // A wrong token or a missing scope is a setting to mend, not an accident.
-      source: kind === 'unauthorized' || kind === 'forbidden' ? 'user' : 'world',
+      // A wrong token or a missing scope is a setting to fix, not an accident.
+      source: kind === 'unauthorized' || kind === 'forbidden' ? 'user' : 'external',
     });
   const answered = `DigitalOcean answered ${status} when asked to ${call.purpose}${said ? `: ${said.message}` : '.'}`;
 

@@ -77,6 +77,6 @@ function withTries(error: CloudError, tries: number, ms: number): CloudError {
   const message = `${error.message} Tried ${tries} times in ${Math.round(ms / 1_000)} s.`;
   return new CloudError(error.kind, error.outcome, message, {
     source: error.source,
-    ...(error.hint !== undefined && { hint: error.hint }),
+    hint: error.hint,
   });
 }

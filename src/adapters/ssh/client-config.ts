@@ -73,13 +73,13 @@ function readOptions(lines: readonly Directive[]): HostOptions {
   const hostKeyAlias = word('HostKeyAlias');
   return {
     identityFiles: all('IdentityFile').flatMap((line) => whole(line)),
-    ...(hostName !== undefined && { hostName }),
+    hostName,
     ...(Number.isInteger(port) && port > 0 && port < 65536 && { port }),
-    ...(user !== undefined && { user }),
+    user,
     ...(identitiesOnly !== undefined && { identitiesOnly: identitiesOnly.toLowerCase() === 'yes' }),
-    ...(proxyJump !== undefined && { proxyJump }),
+    proxyJump,
     ...(knownHosts && { userKnownHostsFiles: words(knownHosts) }),
-    ...(hostKeyAlias !== undefined && { hostKeyAlias }),
+    hostKeyAlias,
   };
 }
 

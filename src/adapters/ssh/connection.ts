@@ -4,16 +4,16 @@ import type {
   Clock,
   CommandResult,
   Connection,
+  HealthRequest,
+  HealthResponse,
   HeldProcess,
-  ProbeRequest,
-  ProbeResult,
   RemoteCommand,
   RemoteHost,
 } from '../../ports.js';
 import { lost } from './channel.js';
+import { probe } from './health-request.js';
 import { holdProcess } from './held-process.js';
 import type { Link } from './link.js';
-import { probe } from './probe.js';
 import { runCommand } from './run-command.js';
 import { type Upload, uploadFile } from './upload-file.js';
 
@@ -79,7 +79,7 @@ export class SshConnection implements Connection {
     );
   }
 
-  probe(request: ProbeRequest): Promise<ProbeResult> {
+  probe(request: HealthRequest): Promise<HealthResponse> {
     const { host, clock } = this.options;
     return this.#traced(
       `probe ${request.protocol} ${request.port}`,
@@ -153,8 +153,8 @@ function unresolved(first: ShellError, second: unknown): unknown {
     first.outcome,
     `${first.message} It could not be made again: ${second.message}`,
     {
-      ...(second.droplet !== undefined && { droplet: second.droplet }),
-      ...(second.hint !== undefined && { hint: second.hint }),
+      droplet: second.droplet,
+      hint: second.hint,
       cause: second,
     },
   );

@@ -62,7 +62,7 @@ class ChannelProcess implements HeldProcess {
         this.#rest = '';
         this.#over.abort();
         this.#wake();
-        resolve({ ...(code !== undefined && { code }), reason });
+        resolve({ code, reason });
       };
       exit.then(({ code, signal }) => {
         const said = this.#stderr.trim() === '' ? '' : `: ${this.#stderr.trim()}`;

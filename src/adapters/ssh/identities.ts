@@ -34,7 +34,7 @@ export async function loadIdentities(
       source: 'user',
       droplet,
       hint,
-      ...(cause !== undefined && { cause }),
+      cause,
     });
 
   for (const path of identity.files) {

@@ -122,7 +122,7 @@ function parseHop(written: string): { name: string; user?: string; port?: number
     /^(?:ssh:\/\/)?(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?\/?$/.exec(written) ?? [];
   return {
     name: bracketed ?? plain ?? written,
-    ...(user !== undefined && { user }),
+    user,
     ...(port !== undefined && { port: Number(port) }),
   };
 }

@@ -2,43 +2,54 @@
  * Waits until the balancer must have seen the droplet healthy often enough to send it traffic, and watches the release
  * meanwhile: a crash loop that starts healthy does not pass.
  */
+
 import { DeployError } from '../../errors.js';
 import { judgeHealth, restartedSince } from '../../rollout/health.js';
-import { checksWithin, EFFECT_LAG_MS, lateness, UNSHOWN_LAG_MS } from '../balancer-timing.js';
-import type { StepContext } from '../context.js';
-import { type DoorWatch, doorPorts } from '../door.js';
-import type { Site } from '../site.js';
-import { listen, watchSite } from '../watch-door.js';
-import { sinceThen, unhealthy } from './health.js';
-import { probeFailed, probeUnderLease } from './probe.js';
+import { checksWithin, EFFECT_LAG_MS, lateness, UNSHOWN_LAG_MS } from '../drain/balancer-timing.js';
+import { type TrafficWatch, watchedPorts } from '../drain/traffic-watch.js';
+import { listen } from '../drain/watch-traffic.js';
+import { refreshContainers } from '../droplet/containers.js';
+import type { Member } from '../droplet/member.js';
+import { sinceThen, unhealthy } from './await-health.js';
+import { balancerCheckFailed, balancerCheckUnderLease } from './balancer-check.js';
+import type { StepContext } from './run.js';
 
 /** How often it is looked at: so often, or as often in a check's interval, and in a long wait less and less often. */
 const LOOK_EVERY_MS = 500;
+
 const LOOKS = 12;
+
 const LATER_BY = 0.05;
+
 /** How often when it may end any moment. */
 const SOON_MS = 100;
+
 /** Without a balancer: how long the release is watched. */
 const WATCH_ALONE_MS = 3_000;
+
 /** How much later than its interval the balancer's first check may come: the API's answer comes before the effect. */
 const EFFECT_WITHIN_MS = 60_000;
+
 /** How long after its arrival a check has been answered and counted: the last probe, made after it, takes as long again. */
 const ANSWERED_WITHIN_MS = 100;
 
-export async function settle(site: Site, run: StepContext): Promise<string | undefined> {
+export async function settle(member: Member, run: StepContext): Promise<string | undefined> {
   const { clock } = run.ports;
   const started = clock.now();
-  const before = site.containers;
+  const before = member.containers;
   let failedProbes = 0;
   for (;;) {
     // At once: what takes half the time is looked at twice as often.
-    const [now, wait] = await Promise.all([watchSite(site, run.settings.app), remaining(site, run, started)]);
-    const verdict = judgeHealth(site.services, sinceThen(before, site.containers), now);
-    if (verdict.kind === 'failed') throw unhealthy(site.host.name, verdict);
-    const restarted = restartedSince(before, site.containers);
+    const [now, wait] = await Promise.all([
+      refreshContainers(member, run.settings.app),
+      remaining(member, run, started),
+    ]);
+    const verdict = judgeHealth(member.services, sinceThen(before, member.containers), now);
+    if (verdict.kind === 'failed') throw unhealthy(member.host.name, verdict);
+    const restarted = restartedSince(before, member.containers);
     if (restarted !== undefined) {
       throw new DeployError('unhealthy', `${restarted} restarted after it had been healthy.`, {
-        droplet: site.host.name,
+        droplet: member.host.name,
         hint: 'Mend the image or its settings, then deploy again.',
       });
     }
@@ -47,20 +58,20 @@ export async function settle(site: Site, run: StepContext): Promise<string | und
       clock.now() - started >= run.settings.rollout.healthTimeoutMs + EFFECT_WITHIN_MS
     ) {
       throw new DeployError('health-timeout', `No longer healthy after it had been: ${verdict.detail}.`, {
-        droplet: site.host.name,
+        droplet: member.host.name,
         hint: 'Look at its containers: docker ps -a',
       });
     }
     if (wait.ms <= 0 && verdict.kind === 'healthy') {
       // Only now: at the droplet's door this request looks like one of the balancer's.
-      const result = await probeUnderLease(site, run);
+      const result = await balancerCheckUnderLease(member, run);
       if (result === undefined || result.passed) {
-        site.watchedAt = clock.now();
-        site.stumbled = false;
+        member.watchedAt = clock.now();
+        member.stumbled = false;
         return wait.unheard;
       }
       failedProbes += 1;
-      if (failedProbes >= 2) throw probeFailed(site, run.target, result);
+      if (failedProbes >= 2) throw balancerCheckFailed(member, run.target, result);
     }
     run.progress(wait.detail);
     const interval = (run.target.healthCheck?.intervalSeconds ?? 0) * 1_000;
@@ -71,7 +82,7 @@ export async function settle(site: Site, run: StepContext): Promise<string | und
 
 /** How long to watch on, and what for. */
 async function remaining(
-  site: Site,
+  member: Member,
   run: StepContext,
   started: number,
 ): Promise<{ ms: number; detail: string; unheard?: string }> {
@@ -80,13 +91,13 @@ async function remaining(
   if (check === undefined) return { ms: started + WATCH_ALONE_MS - clock.now(), detail: 'watching it run' };
   const interval = check.intervalSeconds * 1_000;
   // Heard often enough, only time is missing.
-  const heard = site.door !== undefined && site.door.arrival(check.healthyThreshold) !== undefined;
-  const watch = site.door === undefined || heard ? site.door : await listen(site, run.target, clock);
+  const heard = member.door !== undefined && member.door.arrival(check.healthyThreshold) !== undefined;
+  const watch = member.door === undefined || heard ? member.door : await listen(member, run.target, clock);
   const readable =
-    watch !== undefined && watch.instrument !== 'none' && doorPorts(site.containers, run.target.ports).length > 0;
+    watch !== undefined && watch.instrument !== 'none' && watchedPorts(member.containers, run.target.ports).length > 0;
   if (!readable) {
     // A leaving that DigitalOcean never showed may take effect only now, and the rejoining after it.
-    const lag = site.leaving?.how === 'asked' ? UNSHOWN_LAG_MS : EFFECT_LAG_MS;
+    const lag = member.leaving?.how === 'asked' ? UNSHOWN_LAG_MS : EFFECT_LAG_MS;
     const wholeMs = checksWithin(check.healthyThreshold, interval) + lag;
     return { ms: started + wholeMs - clock.now(), detail: 'giving the balancer time for its checks' };
   }
@@ -95,7 +106,7 @@ async function remaining(
   if (first === undefined || last === undefined) {
     const patience = EFFECT_WITHIN_MS + check.healthyThreshold * interval;
     if (clock.now() - started > patience) {
-      if (site.heard) throw silent(site, run);
+      if (member.heard) throw silent(member, run);
       const unheard = 'the balancer could not be heard at the door; it was given time for its checks';
       return { ms: 0, detail: unheard, unheard };
     }
@@ -105,7 +116,7 @@ async function remaining(
     const due = late > lateness(interval) ? interval : SOON_MS;
     return { ms: late < 0 ? Math.max(SOON_MS, -late) : due, detail: 'the balancer is checking' };
   }
-  const served = servedAt(site, { nodes: run.target.nodes, ...check }, started, { watch, first, last });
+  const served = servedAt(member, { nodes: run.target.nodes, ...check }, started, { watch, first, last });
   return { ms: served - clock.now(), detail: 'the balancer is checking' };
 }
 
@@ -113,17 +124,17 @@ type Arrival = { at: number; after: number };
 
 /** By when every node of the balancer has seen it healthy often enough: as many checks were heard as one node makes. */
 function servedAt(
-  site: Site,
+  member: Member,
   { nodes, intervalSeconds, healthyThreshold }: { nodes: number; intervalSeconds: number; healthyThreshold: number },
   started: number,
-  { watch, first, last }: { watch: DoorWatch; first: Arrival; last: Arrival },
+  { watch, first, last }: { watch: TrafficWatch; first: Arrival; last: Arrival },
 ): number {
   const interval = intervalSeconds * 1_000;
   const several = nodes > 1;
   // Each of several nodes checks by itself, and the last one begins up to an interval after the first.
   const intervals = several ? healthyThreshold : healthyThreshold - 1;
   // Of the first check it must be known that it is none of before: the balancer was heard to let go, or it was long ago.
-  const { how, at } = site.leaving ?? { how: 'let go', at: 0 };
+  const { how, at } = member.leaving ?? { how: 'let go', at: 0 };
   const lag = { asked: UNSHOWN_LAG_MS, shown: EFFECT_LAG_MS, 'let go': 0 }[how];
   const heard =
     watch.startedAt >= at + lag
@@ -135,12 +146,12 @@ function servedAt(
   return Math.max(heard, started + Math.max(lag, EFFECT_LAG_MS) + checksWithin(healthyThreshold, interval));
 }
 
-function silent(site: Site, run: StepContext): DeployError {
+function silent(member: Member, run: StepContext): DeployError {
   return new DeployError(
     'balancer-silent',
-    `${site.host.name} is back in ${run.target.description}, but the balancer does not connect to it.`,
+    `${member.host.name} is back in ${run.target.description}, but the balancer does not connect to it.`,
     {
-      droplet: site.host.name,
+      droplet: member.host.name,
       hint: 'Check that the droplet’s firewall lets the balancer in on its health check port, and that both are in the same VPC.',
     },
   );

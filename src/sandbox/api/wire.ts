@@ -164,7 +164,7 @@ export function tagWire(tag: string, world: World, can: Can): Record<string, unk
   const tagged = can('droplet:read') ? world.dropletsWithTag(tag) : [];
   const last = tagged.at(-1);
   const uri = last && `https://api.digitalocean.com/v2/droplets/${last.id}`;
-  const statistics = { count: tagged.length, ...(uri !== undefined && { last_tagged_uri: uri }) };
+  const statistics = { count: tagged.length, last_tagged_uri: uri };
   return { name: tag, resources: { ...statistics, droplets: statistics } };
 }
 

@@ -50,7 +50,7 @@ export function inspectContainer(container: Container, dataRoot: string): unknow
     },
     Mounts: spec.mounts.map((mount) => ({
       Type: mount.type,
-      ...(mount.name !== undefined && { Name: mount.name }),
+      Name: mount.name,
       Source: mount.source,
       Destination: mount.target,
       ...(mount.type === 'volume' && { Driver: 'local' }),

@@ -35,8 +35,8 @@ export function parseReference(text: string): Reference {
   return {
     domain,
     repository: `${domain}/${path}`,
-    ...(tag !== undefined && { tag }),
-    ...(digest !== undefined && { digest }),
+    tag,
+    digest,
   };
 }
 

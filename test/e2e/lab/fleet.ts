@@ -97,7 +97,7 @@ export class Fleet {
         privateAddress,
         folder: join(folder, name),
         authorizedKey,
-        ...(options.diskMegabytes !== undefined && { diskMegabytes: options.diskMegabytes }),
+        diskMegabytes: options.diskMegabytes,
       });
     const machines = await Promise.all(records.slice(0, count).map(start));
     await Promise.all(machines.map((machine) => machine.ready()));

@@ -142,7 +142,7 @@ function port(target: string, published: string | undefined, more: Raw, at: stri
     mode: asText(mode, at),
     ...(host_ip !== undefined && { host_ip: asText(host_ip, at).replace(/^\[(.*)\]$/, '$1') }),
     target: asNumber(target, at),
-    ...(published !== undefined && { published }),
+    published,
     protocol,
   };
 }

@@ -1,0 +1,21 @@
+import pLimit from 'p-limit';
+
+/** Droplets worked on at the same time; more would only make the registry or this machine the bottleneck. */
+export const AT_ONCE = 20;
+
+/** Runs the task for each item, at most `AT_ONCE` at a time. Results in order; errors as in `waitForAll`. */
+export async function inParallel<Item, T>(items: readonly Item[], task: (item: Item) => Promise<T>): Promise<T[]> {
+  const limit = pLimit(AT_ONCE);
+  return await waitForAll(items.map((item) => limit(() => task(item))));
+}
+
+/** Like Promise.all, but waits until every task has settled; then throws the first error, in order. */
+export async function waitForAll<T extends readonly unknown[]>(
+  tasks: readonly [...{ [K in keyof T]: Promise<T[K]> }],
+): Promise<T> {
+  const results: PromiseSettledResult<unknown>[] = await Promise.allSettled(tasks);
+  return results.map((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  }) as unknown as T;
+}

@@ -1,0 +1,145 @@
+/** Looking at the containers of a compose project, and reading what Docker answers. Source of the fields: Docker Engine API, ContainerInspect. */
+
+import { z } from 'zod';
+import { DeployError } from '../../errors.js';
+import type { RemoteCommand } from '../../ports.js';
+import type { ContainerView } from '../../rollout/health.js';
+import { command, quote } from '../core/shell.js';
+/**
+ * Shell lines that print the droplet's clock and `docker inspect` of the project's containers, also the stopped ones.
+ * `docker inspect` and not `docker compose ps`, whose JSON changed between versions. A container that vanishes between
+ * the two calls makes inspect fail; the answer then simply lacks it, so its exit code is not an error.
+ */
+export function containersScript(app: string): string[] {
+  return [`ids=$(${listIds(app)}) || exit 1`, ...inspectIds];
+}
+
+const printNow = 'echo "now $(date +%s)"';
+
+// The ids are hexadecimal words.
+const inspectIds = [printNow, 'if [ -n "$ids" ]; then docker inspect $ids 2>/dev/null || :; else echo "[]"; fi'];
+
+function listIds(app: string): string {
+  return `docker ps -aq --no-trunc --filter label=com.docker.compose.project=${quote(app)} --filter label=com.docker.compose.oneoff=False`;
+}
+
+/** A Docker that is being restarted, by an upgrade of its package say, is given time to come back. */
+const DOCKER_BACK_WITHIN_SECONDS = 30;
+
+export function listContainersCommand(app: string): RemoteCommand {
+  // While Docker starts, its socket takes a connection that is never answered.
+  const list = `timeout 10 ${listIds(app)}`;
+  const wait = [
+    `if ! ids=$(${list} 2>/dev/null); then`,
+    `  back_by=$(($(date +%s) + ${DOCKER_BACK_WITHIN_SECONDS}))`,
+    `  until sleep 1; ids=$(${list} 2>/dev/null); do`,
+    `    if [ "$(date +%s)" -ge $back_by ]; then ${list} >/dev/null; exit 1; fi`,
+    '  done',
+    'fi',
+  ];
+  return command('containers', { app }, ['set -u', ...wait, ...inspectIds], { timeoutMs: 75_000 });
+}
+
+/**
+ * The containers with these ids and no others: half the work of a look, for watching what was just looked at. When one of
+ * them is gone, it is a look. Within one round trip.
+ */
+export function inspectContainersCommand(app: string, ids: readonly string[]): RemoteCommand {
+  const words = ids.map(quote).join(' ');
+  const look = listContainersCommand(app);
+  const watch = `if seen=$(timeout 10 docker inspect ${words} 2>/dev/null); then ${printNow}; printf '%s\\n' "$seen"; exit 0; fi`;
+  return { ...look, args: { app, ids }, script: [watch, look.script].join('\n') };
+}
+
+export interface ContainersSeen {
+  /** The droplet's clock, ms since the epoch, to the second. */
+  now: number;
+  containers: ContainerView[];
+  /** Which release each container was started from, by compose's label; '' when not told. */
+  configFiles: string[];
+}
+
+const port = z.object({ HostIp: z.string().optional(), HostPort: z.string() });
+
+const inspected = z.object({
+  Id: z.string(),
+  Image: z.string(),
+  RestartCount: z.number(),
+  State: z.object({
+    Status: z.string(),
+    OOMKilled: z.boolean(),
+    ExitCode: z.number(),
+    Error: z.string(),
+    Pid: z.number(),
+    StartedAt: z.string(),
+    Health: z.object({ Status: z.string(), Log: z.array(z.object({ Output: z.string() })).nullish() }).nullish(),
+  }),
+  Config: z.object({ Image: z.string(), Labels: z.record(z.string(), z.string()).nullish() }),
+  HostConfig: z.object({
+    RestartPolicy: z.object({ Name: z.string() }).nullish(),
+    NetworkMode: z.string().nullish(),
+  }),
+  NetworkSettings: z.object({ Ports: z.record(z.string(), z.array(port).nullish()).nullish() }),
+});
+
+const answer = z.array(inspected);
+
+/** Reads what `containersScript` printed. Throws DeployError docker-answer. */
+export function parseContainers(stdout: string): ContainersSeen {
+  const start = stdout.indexOf('now ');
+  const lineEnd = stdout.indexOf('\n', start);
+  const seconds = Number(stdout.slice(start + 4, lineEnd));
+  let list: z.infer<typeof answer>;
+  try {
+    list = answer.parse(JSON.parse(stdout.slice(lineEnd + 1) || '[]'));
+    if (start < 0 || !Number.isFinite(seconds)) throw new Error('no clock');
+  } catch (cause) {
+    throw new DeployError('docker-answer', 'Docker on the droplet gave an answer that do-deploy does not understand.', {
+      hint: 'Run `docker version` on the droplet; do-deploy needs Docker Engine 20.10 or newer.',
+      cause,
+    });
+  }
+  return {
+    now: seconds * 1_000,
+    containers: list.map(toView),
+    configFiles: list.map((one) => one.Config.Labels?.['com.docker.compose.project.config_files'] ?? ''),
+  };
+}
+
+function toView(one: z.infer<typeof inspected>): ContainerView {
+  const labels = one.Config.Labels ?? {};
+  const health = one.State.Health?.Status;
+  const outputs = (one.State.Health?.Log ?? []).map((entry) => entry.Output.trim()).filter(Boolean);
+  const lastOutput = outputs.at(-1);
+  return {
+    id: one.Id,
+    service: labels['com.docker.compose.service'] ?? '',
+    state: one.State.Status,
+    ...((health === 'starting' || health === 'healthy' || health === 'unhealthy') && { health }),
+    ...(lastOutput && { healthOutput: lastOutput.slice(0, 300) }),
+    exitCode: one.State.ExitCode,
+    oomKilled: one.State.OOMKilled,
+    ...(one.State.Error && { error: one.State.Error }),
+    restarts: one.RestartCount,
+    restartPolicy: one.HostConfig.RestartPolicy?.Name ?? '',
+    startedAt: Date.parse(one.State.StartedAt) || 0,
+    imageId: one.Image,
+    imageRef: one.Config.Image,
+    pid: one.State.Pid,
+    hostNetwork: one.HostConfig.NetworkMode === 'host',
+    ports: publishedPorts(one.NetworkSettings.Ports ?? {}),
+  };
+}
+
+/** One entry a published tcp port, whatever the number of addresses (IPv4, IPv6) it is published on. */
+function publishedPorts(ports: Record<string, { HostPort: string }[] | null | undefined>): ContainerView['ports'] {
+  const found = new Map<string, { host: number; container: number }>();
+  for (const [name, bindings] of Object.entries(ports)) {
+    const [container, protocol] = name.split('/');
+    if (protocol !== 'tcp') continue;
+    for (const binding of bindings ?? []) {
+      found.set(`${binding.HostPort}>${container}`, { host: Number(binding.HostPort), container: Number(container) });
+    }
+  }
+  return [...found.values()];
+}

@@ -1,0 +1,312 @@
+/**
+ * Walks a fleet through a rollout: decide → perform → record → report, until nothing is left to decide.
+ *
+ * What happens next is the planner's business (rollout/planner.ts); how it is done is a step's (steps/). This loop only
+ * carries decisions to steps and outcomes back, and stops carrying when it is told to.
+ */
+
+import { asDeployError, DeployError } from '../../errors.js';
+import type { Evidence } from '../../rollout/model.js';
+import {
+  type Action,
+  begin,
+  decide,
+  type Occurrence,
+  type PlannedStep,
+  type RolloutState,
+  record,
+  upNext,
+} from '../../rollout/planner.js';
+import { reportTo } from '../core/report.js';
+import { listenAhead } from '../drain/watch-traffic.js';
+import type { Member } from '../droplet/member.js';
+import type { StoredRelease } from '../release/stored-release.js';
+import { awaitHealth } from '../steps/await-health.js';
+import { awaitBalancerCheck } from '../steps/balancer-check.js';
+import { clearOut } from '../steps/clear-mark.js';
+import { collectEvidence } from '../steps/collect-evidence.js';
+import { drain } from '../steps/drain-droplet.js';
+import { leaveRotation } from '../steps/leave-rotation.js';
+import { markOut } from '../steps/mark-out.js';
+import { rejoinRotation } from '../steps/rejoin-rotation.js';
+import type { Run, StepContext } from '../steps/run.js';
+import { settle } from '../steps/settle.js';
+import { switchRelease } from '../steps/switch-release.js';
+import { observeFleet } from './observe-fleet.js';
+
+const STEPS = {
+  'mark-out': markOut,
+  leave: leaveRotation,
+  drain,
+  switch: switchRelease,
+  health: awaitHealth,
+  'balancer-check': awaitBalancerCheck,
+  rejoin: rejoinRotation,
+  settle,
+  clear: clearOut,
+} as const;
+
+/**
+ * Steps that change something: each asks for the lease first. So does the probe: to another run that listens at the door
+ * by then it would look like the balancer.
+ */
+const UNDER_LEASE: ReadonlySet<PlannedStep> = new Set([
+  'mark-out',
+  'leave',
+  'switch',
+  'balancer-check',
+  'rejoin',
+  'clear',
+]);
+
+/** After so long it is told again that a step waits for the same, in ms. */
+const STILL_WAITING_MS = 2_000;
+
+/** Failures that the release is to blame for: there going back helps. (The balancer was heard before; now it is silent.) */
+export const RELEASE_FAULTS: ReadonlySet<string> = new Set([
+  'start-failed',
+  'unhealthy',
+  'health-timeout',
+  'balancer-check-failed',
+  'balancer-silent',
+]);
+
+export interface Rolled {
+  state: RolloutState;
+  /** The first failure of the rollout. */
+  error?: DeployError;
+  evidence: { droplet: string; evidence: Evidence }[];
+}
+
+export interface RollOptions {
+  release: StoredRelease;
+  /** By droplet: the release to go back to. */
+  previous: ReadonlyMap<number, StoredRelease>;
+  /** The first signal: bring the droplet in hand to a safe end. */
+  interrupted: AbortSignal;
+  /** The second, or the end of the grace: stop where you are. */
+  aborted: AbortSignal;
+  /** Told after every change of the state, for the table. */
+  onState?: (state: RolloutState) => void;
+}
+
+export async function roll(
+  run: Run,
+  members: readonly Member[],
+  start: RolloutState,
+  options: RollOptions,
+): Promise<Rolled> {
+  return await new Orchestrator(run, members, start, options).run();
+}
+
+/** Compose says only that a container is not healthy; the containers say why. */
+function explained(error: DeployError, evidence: Evidence): DeployError {
+  if (error.code !== 'start-failed') return error;
+  const cause = evidence.cause.charAt(0).toUpperCase() + evidence.cause.slice(1);
+  return new DeployError(error.code, cause.replace(/\.?$/, '.'), {
+    hint: error.hint,
+    droplet: error.droplet,
+    step: error.step,
+    cause: error,
+  });
+}
+
+class Orchestrator {
+  readonly #run: Run;
+  readonly #members: ReadonlyMap<number, Member>;
+  readonly #options: RollOptions;
+  readonly #report;
+  readonly #evidence: Rolled['evidence'] = [];
+  readonly #waits = new Map<number, AbortController>();
+  #state: RolloutState;
+  #error: DeployError | undefined;
+  #inbox: Occurrence[] = [];
+  #listening: { done: Promise<void>; stop: AbortController } | undefined;
+  #wake: () => void = () => {};
+  #performing = 0;
+
+  constructor(run: Run, members: readonly Member[], start: RolloutState, options: RollOptions) {
+    this.#run = run;
+    this.#members = new Map(members.map((member) => [member.droplet.id, member]));
+    this.#state = start;
+    this.#options = options;
+    this.#report = reportTo(run.ports);
+  }
+
+  async run(): Promise<Rolled> {
+    const { interrupted, aborted } = this.#options;
+    const stopWatching = new AbortController();
+    this.#onAbort(interrupted, () => this.#interrupt(), stopWatching.signal);
+    this.#onAbort(aborted, () => this.#post({ kind: 'halted', code: 'aborted' }), stopWatching.signal);
+    try {
+      for (;;) {
+        for (const action of decide(this.#state)) this.#begin(action);
+        if (this.#inbox.length === 0 && (this.#performing === 0 || aborted.aborted)) {
+          // A batch that was just started has steps to decide on.
+          if (aborted.aborted || decide(this.#state).length === 0) break;
+          continue;
+        }
+        await this.#next();
+      }
+    } finally {
+      stopWatching.abort();
+      this.#listening?.stop.abort();
+    }
+    return { state: this.#state, evidence: this.#evidence, ...(this.#error && { error: this.#error }) };
+  }
+
+  #onAbort(signal: AbortSignal, act: () => void, until: AbortSignal): void {
+    if (signal.aborted) act();
+    else signal.addEventListener('abort', act, { once: true, signal: until });
+  }
+
+  #post(occurrence: Occurrence): void {
+    this.#inbox.push(occurrence);
+    this.#wake();
+  }
+
+  /** Waits until something has happened, and records all that has. */
+  async #next(): Promise<void> {
+    if (this.#inbox.length === 0) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    const inbox = this.#inbox;
+    this.#inbox = [];
+    for (const occurrence of inbox) this.#state = record(this.#state, occurrence);
+    this.#endLostWaits();
+    this.#options.onState?.(this.#state);
+  }
+
+  #interrupt(): void {
+    this.#post({ kind: 'interrupted' });
+  }
+
+  /** A droplet that goes back as it is need not be drained to the end. */
+  #endLostWaits(): void {
+    for (const droplet of this.#state.droplets) {
+      if (droplet.course === 'return' && !droplet.touched) this.#waits.get(droplet.id)?.abort();
+    }
+  }
+
+  #begin(action: Action): void {
+    this.#state = begin(this.#state, action);
+    this.#options.onState?.(this.#state);
+    if (action.kind === 'batch') {
+      const droplets = action.droplets.map((id) => this.#member(id).host.name);
+      const left = this.#state.droplets.filter((droplet) => droplet.course === 'waiting' && !droplet.gone).length;
+      this.#report({ type: 'batch-started', batch: this.#state.batch, droplets, left });
+      this.#listenAhead();
+      return;
+    }
+    this.#performing += 1;
+    const performed = action.kind === 'observe' ? this.#observe() : this.#perform(action);
+    void performed.then((occurrence) => {
+      this.#performing -= 1;
+      this.#post(occurrence);
+    });
+  }
+
+  /** Meanwhile those that go next are listened to: what comes to them need not be found out while others wait. */
+  #listenAhead(): void {
+    if (this.#listening !== undefined) return;
+    const stop = new AbortController();
+    this.#listening = { done: listenAhead(() => this.#upNext(), this.#run, stop.signal), stop };
+  }
+
+  #upNext(): Member[] {
+    return upNext(this.#state).map((id) => this.#member(id));
+  }
+
+  /** Two readings of one door at a time could come in the wrong order. */
+  async #endListening(): Promise<void> {
+    this.#listening?.stop.abort();
+    await this.#listening?.done;
+    this.#listening = undefined;
+  }
+
+  async #observe(): Promise<Occurrence> {
+    await this.#endListening();
+    try {
+      const droplets = await observeFleet(this.#run, [...this.#members.values()], this.#options.interrupted);
+      return { kind: 'observed', droplets };
+    } catch (error) {
+      return { kind: 'observe-failed', code: this.#keep(error).code };
+    }
+  }
+
+  async #perform(action: Extract<Action, { kind: 'step' }>): Promise<Occurrence> {
+    const { step } = action;
+    const member = this.#member(action.droplet);
+    const droplet = member.host.name;
+    const { clock } = this.#run.ports;
+    const started = clock.now();
+    const context = this.#contextOf(action, droplet);
+    this.#report({ type: 'step-started', droplet, step, ...(context.release && { release: context.release.id }) });
+    try {
+      if (UNDER_LEASE.has(step)) await this.#run.lease.ensure(action.droplet);
+      const detail = step === 'evidence' ? await this.#examine(member, context) : await STEPS[step](member, context);
+      this.#report({ type: 'step-finished', droplet, step, ms: clock.now() - started, ...(detail && { detail }) });
+      return { kind: 'done', droplet: action.droplet };
+    } catch (error) {
+      const failure = this.#keep(asDeployError(error).at({ droplet, step }));
+      this.#report({ type: 'step-failed', droplet, step, ms: clock.now() - started, error: failure.info() });
+      if (failure.code === 'lease-lost') return { kind: 'halted', code: failure.code };
+      const blame = RELEASE_FAULTS.has(failure.code) ? 'release' : 'external';
+      return {
+        kind: 'failed',
+        droplet: action.droplet,
+        failure: { step, code: failure.code, message: failure.message, blame },
+      };
+    } finally {
+      this.#waits.delete(action.droplet);
+    }
+  }
+
+  #contextOf(action: Extract<Action, { kind: 'step' }>, droplet: string): StepContext {
+    const { release, previous } = this.#options;
+    const wait = new AbortController();
+    this.#waits.set(action.droplet, wait);
+    return {
+      ...this.#run,
+      release:
+        action.towards === 'new' ? release : action.towards === 'previous' ? previous.get(action.droplet) : undefined,
+      signal: wait.signal,
+      progress: this.#progressOf(droplet, action.step),
+      others: () => this.#upNext(),
+    };
+  }
+
+  /** Tells what is new at once, and from time to time what is not: that it is still waiting. */
+  #progressOf(droplet: string, step: PlannedStep): (detail: string) => void {
+    const { clock } = this.#run.ports;
+    let told: { detail: string; at: number } | undefined;
+    return (detail) => {
+      const now = clock.now();
+      if (told?.detail === detail && now - told.at < STILL_WAITING_MS) return;
+      told = { detail, at: now };
+      this.#report({ type: 'step-progress', droplet, step, detail });
+    };
+  }
+
+  async #examine(member: Member, context: StepContext): Promise<undefined> {
+    const evidence = await collectEvidence(member, context, this.#error?.message ?? 'unknown');
+    this.#evidence.push({ droplet: member.host.name, evidence });
+    this.#error = this.#error && explained(this.#error, evidence);
+    this.#report({ type: 'evidence-collected', droplet: member.host.name, evidence });
+  }
+
+  /** Keeps the first error: what followed from it explains nothing. */
+  #keep(error: unknown): DeployError {
+    const failure = asDeployError(error);
+    this.#error ??= failure;
+    return failure;
+  }
+
+  #member(id: number): Member {
+    const member = this.#members.get(id);
+    if (member === undefined) throw new Error(`no droplet ${id} in this rollout`);
+    return member;
+  }
+}

@@ -1,0 +1,78 @@
+/** Reads `docker compose config --format json`. Its text holds the environment of every service: never show it. */
+import { z } from 'zod';
+import { DeployError } from '../../errors.js';
+import type { ServiceSpec } from '../../rollout/health.js';
+
+const port = z.object({ published: z.union([z.string(), z.number()]).nullish(), protocol: z.string().nullish() });
+
+const service = z.object({
+  image: z.string().optional(),
+  build: z.unknown().optional(),
+  ports: z.array(port).nullish(),
+  network_mode: z.string().nullish(),
+  healthcheck: z.object({ disable: z.boolean().optional(), test: z.array(z.string()).nullish() }).nullish(),
+  depends_on: z.record(z.string(), z.object({ condition: z.string().optional() })).nullish(),
+  deploy: z.object({ replicas: z.number().nullish() }).nullish(),
+  scale: z.number().nullish(),
+});
+
+const config = z.object({ services: z.record(z.string(), service) });
+
+export interface ComposeService extends ServiceSpec {
+  /** Its image is built on the droplet. */
+  built: boolean;
+  /** Its tcp ports on the droplet, as far as they are single numbers. */
+  published: number[];
+}
+
+/** @param project `build`: services with a build context are built, and need no image */
+export function readComposeConfig(stdout: string, project: { app: string; build: boolean }): ComposeService[] {
+  const services = parse(stdout);
+  const awaited = new Set(
+    Object.values(services).flatMap((one) =>
+      Object.entries(one.depends_on ?? {})
+        .filter(([, { condition }]) => condition === 'service_completed_successfully')
+        .map(([name]) => name),
+    ),
+  );
+  return Object.entries(services).map(([name, one]) => {
+    const built = project.build && one.build != null;
+    // What compose calls an image that it builds and that has no name of its own.
+    const image = one.image ?? (built ? `${project.app}-${name}` : undefined);
+    if (image === undefined) {
+      throw new DeployError('compose-no-image', `Service ${name} has no image, and images are not built.`, {
+        source: 'user',
+        hint: 'Give it an `image:` that your CI has built and pushed, or write `build: true` below compose: in config/deploy.yml.',
+      });
+    }
+    const { healthcheck } = one;
+    const checked = healthcheck != null && !healthcheck.disable && healthcheck.test?.[0] !== 'NONE';
+    return {
+      name,
+      image,
+      replicas: one.scale ?? one.deploy?.replicas ?? 1,
+      stays: checked || (one.ports ?? []).length > 0,
+      oneShot: awaited.has(name),
+      built,
+      published: (one.ports ?? [])
+        .filter(({ protocol }) => (protocol ?? 'tcp') === 'tcp')
+        .map(({ published }) => Number(published ?? Number.NaN))
+        .filter(Number.isInteger),
+    };
+  });
+}
+
+function parse(stdout: string): z.infer<typeof config>['services'] {
+  try {
+    return config.parse(JSON.parse(stdout)).services;
+  } catch {
+    // Without the cause: a JSON error quotes the text, and the text holds secrets.
+    throw new DeployError(
+      'compose-config',
+      'docker compose on the droplet gave a configuration that do-deploy does not understand.',
+      {
+        hint: 'Update the package docker-compose-plugin on the droplet.',
+      },
+    );
+  }
+}

@@ -1,0 +1,56 @@
+/** A pull that failed, with what to do about it: the registry's or Docker's words tell which of several things it is. */
+import type { Settings } from '../../config/settings.js';
+import { DeployError } from '../../errors.js';
+import type { Member } from '../droplet/member.js';
+
+type Registry = Settings['registry'];
+
+export function pullFailed(member: Member, reason: string, registry?: Registry): DeployError {
+  const droplet = member.host.name;
+  if (/no space left/i.test(reason)) {
+    return new DeployError('disk-full', `Docker’s disk on ${droplet} became full during the pull: ${reason}`, {
+      droplet,
+      hint: 'Free space there, for instance with `docker image prune`, then deploy again.',
+    });
+  }
+  const hint = pullHint(reason, droplet, registry);
+  return new DeployError('pull-failed', `The images cannot be pulled on ${droplet}: ${reason}`, {
+    droplet,
+    hint,
+  });
+}
+
+const TOO_MANY = /toomanyrequests|too many requests|rate limit/i;
+
+const NO_WAY =
+  /\bdial (tcp|udp)\b|i\/o timeout|TLS handshake|no such host|server misbehaving|connection (refused|reset)|no route to host|network is unreachable|Client\.Timeout|deadline exceeded|x509:|proxyconnect|unexpected EOF/i;
+
+const NO_ACCESS = /\bdenied\b|unauthorized|authentication required|no basic auth credentials|\b40[13]\b/i;
+
+const NOT_THERE = /manifest unknown|not found|name unknown/i;
+
+/** Nothing where the words are of another kind: a wrong hint costs more time than none. */
+function pullHint(reason: string, droplet: string, registry: Registry): string | undefined {
+  if (TOO_MANY.test(reason)) {
+    return registry === undefined
+      ? `The registry's limit for pulls without a login is reached: wait, or log in: ${LOGIN}.`
+      : `The registry's limit for pulls by ${registry.username} is reached: wait, then deploy again.`;
+  }
+  if (NO_WAY.test(reason)) {
+    return `${droplet} does not reach ${hostIn(reason)}: check its DNS, its firewall (outbound TCP 443) and the proxy of its Docker.`;
+  }
+  if (NO_ACCESS.test(reason)) {
+    return registry === undefined
+      ? `If the image is private, log in to its registry: ${LOGIN}. If not, check its name.`
+      : `Check the image’s name, and that ${registry.username} may pull it from ${registry.server}: registry: in config/deploy.yml and the variables it names.`;
+  }
+  return NOT_THERE.test(reason) ? 'Check the image’s name and tag, and that it was pushed.' : undefined;
+}
+
+const LOGIN =
+  '`registry: { username: $DOCKER_USERNAME, password: $DOCKER_PASSWORD }` in config/deploy.yml (with `server:` if it is not Docker Hub), and the two variables';
+
+function hostIn(reason: string): string {
+  const host = /https?:\/\/([^/\s"]+)/.exec(reason)?.[1] ?? /\blookup (\S+?):? /.exec(reason)?.[1];
+  return host ?? 'the registry';
+}

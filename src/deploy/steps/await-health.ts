@@ -1,0 +1,60 @@
+/** Waits until the compose project is healthy; ends early when it can no longer become so. */
+
+import { DeployError } from '../../errors.js';
+import { type ContainerView, isAlive, judgeHealth, type Verdict } from '../../rollout/health.js';
+import { loadContainers } from '../droplet/containers.js';
+import type { Member } from '../droplet/member.js';
+import type { StepContext } from './run.js';
+
+const LOOK_EVERY_MS = 200;
+
+export async function awaitHealth(member: Member, run: StepContext): Promise<undefined> {
+  const { clock } = run.ports;
+  const { healthTimeoutMs } = run.settings.rollout;
+  const deadline = clock.now() + healthTimeoutMs;
+  const before = member.containers;
+  for (;;) {
+    const now = await loadContainers(member, run.settings.app);
+    if (run.release === undefined && !member.containers.some(isAlive)) throw nothingRuns(member.host.name);
+    const verdict = judgeHealth(member.services, sinceThen(before, member.containers), now);
+    if (verdict.kind === 'healthy') return;
+    if (verdict.kind === 'failed') throw unhealthy(member.host.name, verdict);
+    if (clock.now() >= deadline) throw notHealthyWithin(healthTimeoutMs, member.host.name, verdict.detail);
+    run.progress(verdict.detail);
+    await clock.sleep(LOOK_EVERY_MS);
+  }
+}
+
+/** On the way back into rotation, before the first release was ever started. */
+function nothingRuns(droplet: string): DeployError {
+  return new DeployError('nothing-runs', `Nothing runs on ${droplet} yet, so it stays out of rotation.`, {
+    droplet,
+    hint: 'Deploy again: a droplet that does not serve goes first.',
+  });
+}
+
+export function notHealthyWithin(ms: number, droplet: string, detail: string): DeployError {
+  return new DeployError('health-timeout', `Not healthy within ${ms / 1_000} s: ${detail}.`, {
+    droplet,
+    hint: 'If the app only needs longer to start, raise rollout.health.timeout.',
+  });
+}
+
+export function unhealthy(droplet: string, verdict: Extract<Verdict, { kind: 'failed' }>): DeployError {
+  return new DeployError('unhealthy', `${capital(verdict.cause)}.`, {
+    droplet,
+    hint: 'Mend the image or its settings, then deploy again.',
+  });
+}
+
+/** A container that this rollout did not start may have restarted long ago: only restarts since `before` count. */
+export function sinceThen(before: readonly ContainerView[], now: readonly ContainerView[]): ContainerView[] {
+  return now.map((container) => {
+    const earlier = before.find((other) => other.id === container.id);
+    return earlier === undefined ? container : { ...container, restarts: container.restarts - earlier.restarts };
+  });
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

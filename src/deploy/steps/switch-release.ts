@@ -1,0 +1,123 @@
+/** Starts the release's containers. From here until its gates have passed the droplet is half-done, and says so. */
+
+import { DeployError } from '../../errors.js';
+import type { CommandResult, RemoteCommand } from '../../ports.js';
+import { judgeHealth } from '../../rollout/health.js';
+import { appFolder, command, quote, writeFile } from '../core/shell.js';
+import { readContainersNow, refreshContainers } from '../droplet/containers.js';
+import { type Member, nextState } from '../droplet/member.js';
+import type { DropletStateFile } from '../droplet/survey-command.js';
+import { changeDroplet } from '../lease/change-droplet.js';
+import { asHolder } from '../lease/lease-commands.js';
+import { variables } from '../release/compose-run.js';
+import type { StoredRelease } from '../release/stored-release.js';
+import { notHealthyWithin, unhealthy } from './await-health.js';
+import type { StepContext } from './run.js';
+/** Writes state.json, then starts the release's containers; with `again`, also those that run as it wants them. */
+export function switchCommand(
+  record: StoredRelease,
+  state: DropletStateFile,
+  options: { again: boolean; timeoutMs: number },
+): RemoteCommand {
+  const verb = options.again ? 'up again' : 'up';
+  return command(
+    'switch',
+    { app: record.app, release: record.id, state, again: options.again },
+    [
+      'set -eu',
+      `cd ${appFolder(record.app)}`,
+      // A run that died, or a lost connection, may have left the same command at work here: two would get in each
+      // other's way, so this one waits for its end. compose inherits the descriptor, and with it the lock.
+      'exec 8>>switch.lock',
+      'flock 8',
+      asHolder(record.app, state.run),
+      ...writeFile('state.json', state),
+      `${variables(record, true)} sh releases/${quote(record.id)}/scripts/start-up.sh ${verb} 2>&1`,
+    ],
+    { timeoutMs: options.timeoutMs },
+  );
+}
+
+/** On top of the health timeout: containers that do not stop by themselves are given 10 s each by Docker. */
+const STOPPING_MS = 120_000;
+
+/** Most starts are over by then; after that, how often it is looked. */
+const WATCH_AFTER_MS = 5_000;
+
+const WATCH_EVERY_MS = 2_000;
+
+export async function switchRelease(member: Member, run: StepContext): Promise<undefined> {
+  const { release } = run;
+  if (release === undefined) return;
+  const { clock } = run.ports;
+  await refreshContainers(member, run.settings.app);
+  const written = { run: run.id, since: new Date(clock.now()).toISOString() };
+  const state = nextState(member, release.id, 'switching', written);
+  // To what it runs already: then it is asked to start afresh, where compose by itself would do nothing.
+  const again = member.survey.current === release.id && member.survey.state?.release === release.id;
+  member.survey = { ...member.survey, state };
+  member.services = release.services;
+  const timeoutMs = run.settings.rollout.healthTimeoutMs + STOPPING_MS;
+  const command = switchCommand(release, state, { again, timeoutMs });
+  const { code, stdout, stderr } = await startUnlessHopeless(member, run, command);
+  if (code !== 0) throw startFailed(member.host.name, code, `${stdout}\n${stderr}`);
+}
+
+/**
+ * Compose waits without an end for what a service depends on: a healthcheck that never passes, a one-shot service that
+ * never ends. So the new containers are watched meanwhile, and the command is ended when they cannot become healthy.
+ */
+async function startUnlessHopeless(member: Member, run: StepContext, command: RemoteCommand): Promise<CommandResult> {
+  const [hopeless, ended] = [new AbortController(), new AbortController()];
+  let why: DeployError | undefined;
+  const watching = watchStart(member, run, ended.signal).then((failure) => {
+    why = failure;
+    if (failure) hopeless.abort();
+  });
+  try {
+    return await changeDroplet(member, command, hopeless.signal);
+  } catch (error) {
+    throw why ?? error;
+  } finally {
+    ended.abort();
+    await watching;
+  }
+}
+
+/** Why it is hopeless; undefined when the command has ended before. */
+async function watchStart(member: Member, run: StepContext, ended: AbortSignal): Promise<DeployError | undefined> {
+  const { clock } = run.ports;
+  const { healthTimeoutMs } = run.settings.rollout;
+  const before = new Set(member.containers.map(({ id }) => id));
+  let came = { containers: 0, at: clock.now() };
+  await clock.sleep(WATCH_AFTER_MS, ended);
+  while (!ended.aborted) {
+    const seen = await readContainersNow(member, run.settings.app).catch(() => undefined);
+    const fresh = seen?.containers.filter(({ id }) => !before.has(id)) ?? [];
+    if (fresh.length > came.containers) came = { containers: fresh.length, at: clock.now() };
+    const verdict = judgeHealth(member.services, fresh, seen?.now ?? 0);
+    if (verdict.kind === 'failed') return unhealthy(member.host.name, verdict);
+    if (came.containers > 0 && verdict.kind === 'waiting' && clock.now() - came.at >= healthTimeoutMs) {
+      return notHealthyWithin(healthTimeoutMs, member.host.name, verdict.detail);
+    }
+    if (verdict.kind === 'waiting' && came.containers > 0) run.progress(verdict.detail);
+    await clock.sleep(WATCH_EVERY_MS, ended);
+  }
+  return undefined;
+}
+
+function startFailed(droplet: string, code: number, output: string): DeployError {
+  const lines = output
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean);
+  const telling = lines.findLast((line) => /error|failed|unhealthy|exited|cannot|denied|no such/i.test(line));
+  return new DeployError(
+    'start-failed',
+    `The containers did not start: ${telling ?? lines.at(-1) ?? `exit code ${code}`}`,
+    {
+      droplet,
+      hint: 'Mend the image or its settings, then deploy again.',
+    },
+  );
+}

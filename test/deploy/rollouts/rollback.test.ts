@@ -1,0 +1,82 @@
+/** Whole runs in virtual time: what the droplets remember of the releases that they ran before. */
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { removeCopies, smallFleets } from '../../simulation/transpiled.js';
+
+let fleetOf: Awaited<ReturnType<typeof smallFleets>>;
+beforeAll(async () => {
+  fleetOf = await smallFleets('going-back');
+});
+afterAll(removeCopies);
+
+it('after a failed deploy that was reverted, rollback goes to the release before the one that runs', async () => {
+  const { run, runs } = fleetOf();
+  expect(await run('deploy', 'v3')).toMatchObject({ outcome: 'succeeded' });
+  expect(await run('deploy', 'v2')).toMatchObject({ outcome: 'failed' });
+  expect(runs()).toEqual(['v3', 'v3']);
+  expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v1' } });
+  expect(runs()).toEqual(['v1', 'v1']);
+});
+
+it('so it does after a run that was killed while it switched the only droplet, and after its heal', async () => {
+  const { run, runs } = fleetOf({ fleet: 1, target: 'droplet' });
+  expect(await run('deploy', 'v3')).toMatchObject({ outcome: 'succeeded' });
+  const crash = { call: 'switch', nth: 0, applied: true, power: false };
+  expect(await run('deploy', 'v9', { crash })).toBeUndefined();
+  expect(await run('heal')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v3' } });
+  expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v1' } });
+  expect(runs()).toEqual(['v1']);
+});
+
+it('a refusal offers only releases that have passed their gates', async () => {
+  const { world, run } = fleetOf();
+  expect(await run('deploy', 'v2')).toMatchObject({ outcome: 'failed' });
+  for (const { disk } of world.droplets.values()) {
+    expect(
+      [...disk.releases.keys()].some((id) => id.endsWith('-v2')),
+      'it is still there',
+    ).toBe(true);
+    const state = JSON.parse(disk.state ?? '') as { previous?: string };
+    delete state.previous;
+    disk.state = JSON.stringify(state);
+  }
+  const { error } = (await run('rollback')) ?? {};
+  expect(error?.code).toBe('no-such-release');
+  expect(error?.hint).toMatch(/^The fleet can go back to: \S+-v0\.$/);
+});
+
+it('releases that have failed take no place of those to go back to', async () => {
+  const { world, run } = fleetOf({}, 3);
+  expect(await run('deploy', 'v2')).toMatchObject({ outcome: 'failed' });
+  expect(await run('deploy', 'v3')).toMatchObject({ outcome: 'succeeded' });
+  for (const { disk } of world.droplets.values()) {
+    expect([...disk.releases.keys()].map((id) => id.replace(/^.*-/, ''))).toEqual(['v0', 'v1', 'v3']);
+  }
+});
+
+const image = (tag: string) =>
+  `sha256:${createHash('sha256').update(`registry.example.com/shop:${tag}`).digest('hex')}`;
+
+it('a refusal offers no release whose images somebody has removed, and advises no pull of what a tag no longer names', async () => {
+  const { world, run, runs } = fleetOf();
+  for (const tag of ['v3', 'v9']) expect(await run('deploy', tag)).toMatchObject({ outcome: 'succeeded' });
+  const [, second] = [...world.droplets.values()];
+  for (const tag of ['v0', 'v3']) second?.disk.images.delete(image(tag));
+  const { error } = (await run('rollback')) ?? {};
+  expect(error).toMatchObject({ code: 'image-gone', droplet: 'web-2' });
+  expect(error?.hint).toMatch(
+    /^The fleet can go back to: \S+-v1\. do-deploy production v3 deploys what that tag names today\.$/,
+  );
+  expect(await run('rollback', 'v1')).toMatchObject({ outcome: 'succeeded' });
+  expect(runs()).toEqual(['v1', 'v1']);
+});
+
+it('a refusal names the droplets that lack the release', async () => {
+  const { world, run } = fleetOf();
+  const [, second] = [...world.droplets.values()];
+  for (const id of second?.disk.releases.keys() ?? []) if (id.endsWith('-v0')) second?.disk.releases.delete(id);
+  expect((await run('rollback'))?.error?.message).toMatch(
+    /^There is no earlier release of shop that every droplet holds: \S+-v0 is not on web-2\.$/,
+  );
+  expect((await run('rollback', 'v0'))?.error?.message).toMatch(/^Release \S+-v0 is no longer on web-2\.$/);
+});

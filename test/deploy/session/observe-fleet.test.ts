@@ -1,0 +1,156 @@
+/** Who counts as serving: only those to which the balancer may send traffic by now. */
+import { describe, expect, it } from 'vitest';
+import type { Member } from '../../../src/deploy/droplet/member.js';
+import { observeFleet } from '../../../src/deploy/session/observe-fleet.js';
+import { startRollout } from '../../../src/deploy/session/start-rollout.js';
+import type { Run } from '../../../src/deploy/steps/run.js';
+import { DeployError, ShellError } from '../../../src/errors.js';
+import type { RemoteCommand } from '../../../src/ports.js';
+import { POLICY } from '../../rollout/walk.js';
+import { VirtualClock } from '../../support/virtual-clock.js';
+
+/** The balancer sees a droplet well after three checks, 10 s apart. */
+const NEEDED_MS = 3 * 10_000;
+const LONG_AGO = -100_000_000;
+
+interface Told {
+  passes?: () => boolean;
+  /** Its connection hangs for so long, in ms, and is lost. */
+  hangs?: number;
+  restarts?: () => number;
+  startedAt?: () => number;
+  inLedger?: boolean;
+}
+
+function aWorld(told: Told[], away: number[] = []) {
+  const clock = new VirtualClock({ start: 1_000_000 });
+  const probed: number[] = [];
+  const members = told.map((one, index) => aSite(index + 1, one));
+  const droplets = [...members.map(({ droplet }) => droplet.id), ...away].map((id, index) => ({
+    droplet: { id },
+    rotation: 'in',
+    inLedger: told[index]?.inLedger ?? false,
+  }));
+  const healthCheck = {
+    ...{ protocol: 'http', port: 80, path: '/', timeoutSeconds: 5 },
+    ...{ intervalSeconds: 10, healthyThreshold: 3, unhealthyThreshold: 3 },
+  };
+  const target = { healthCheck, readMembership: async () => ({ droplets }) };
+  const lost = new Set<number>();
+  const lease = {
+    ensure: async (id: number) => {
+      if (lost.has(id)) throw new DeployError('lease-lost', `The lock on ${id} is another run's.`);
+    },
+  };
+  const run = { ports: { clock }, settings: { app: 'shop' }, target, away, lease } as unknown as Run;
+  const look = async (signal?: AbortSignal) => {
+    const since = clock.now();
+    const seen = await clock.run(observeFleet(run, members, signal));
+    return { healthy: seen.map(({ healthy }) => healthy), seen, ms: clock.now() - since };
+  };
+  return { clock, look, lost, probed };
+
+  function aSite(
+    id: number,
+    { hangs, passes = () => true, restarts = () => 0, startedAt = () => LONG_AGO }: Told,
+  ): Member {
+    const run = async (_: RemoteCommand) => {
+      const container = {
+        ...{ Id: `c${id}`, Image: 'sha256:1', RestartCount: restarts() },
+        State: {
+          ...{ Status: 'running', OOMKilled: false, ExitCode: 0, Error: '', Pid: 7 },
+          StartedAt: new Date(startedAt()).toISOString(),
+        },
+        Config: { Image: 'web', Labels: { 'com.docker.compose.service': 'web' } },
+        HostConfig: { NetworkMode: 'shop_default' },
+        NetworkSettings: { Ports: {} },
+      };
+      const stdout = `now ${Math.floor(clock.now() / 1_000)}\n${JSON.stringify([container])}`;
+      return { code: 0, stderr: '', stdout };
+    };
+    const probe = async () => {
+      probed.push(id);
+      if (hangs !== undefined) {
+        await clock.sleep(hangs);
+        throw new ShellError('lost', 'unknown', 'The SSH connection was lost.');
+      }
+      return { passed: passes(), detail: '', ms: 3 };
+    };
+    const member = { droplet: { id }, host: { name: `web-${id}` }, connection: { run, probe } };
+    return { ...member, services: [], containers: [], survey: {} } as unknown as Member;
+  }
+}
+
+describe('a look', () => {
+  it('makes no check on a droplet that is another run’s by now: at its door it would look like the balancer’s', async () => {
+    const { look, lost, probed } = aWorld([{}, {}]);
+    lost.add(2);
+    await expect(look()).rejects.toMatchObject({ code: 'lease-lost' });
+    expect(probed).toEqual([1]);
+  });
+
+  it('takes no time where all is well', async () => {
+    expect(await aWorld([{}, {}]).look()).toMatchObject({ healthy: [true, true], ms: 0 });
+  });
+
+  it('gives a droplet that failed the last check the time that the balancer needs', async () => {
+    let sick = true;
+    const { clock, look } = aWorld([{}, { passes: () => !sick }]);
+    expect((await look()).healthy).toEqual([true, false]);
+    sick = false;
+    await clock.advance(1_000);
+    const second = await look();
+    expect(second.healthy).toEqual([true, true]);
+    expect(second.ms).toBeGreaterThan(NEEDED_MS);
+    expect((await look()).ms, 'once is enough').toBe(0);
+  });
+
+  it('gives a droplet whose container has just started the time that the balancer needs', async () => {
+    const { seen, ms } = await aWorld([{}, { startedAt: () => 1_000_000 - 12_000 }]).look();
+    expect(seen).toMatchObject([{ healthy: true }, { healthy: true }]);
+    expect(ms).toBeGreaterThan(NEEDED_MS);
+  });
+
+  it('asks again who was sick when it began, where another took long to answer', async () => {
+    let sick = true;
+    const { clock, look, probed } = aWorld([{ passes: () => !sick }, { hangs: 20_000 }]);
+    void clock.sleep(10_000).then(() => {
+      sick = false;
+    });
+    const { seen } = await look();
+    expect(seen).toMatchObject([{ healthy: true }, { healthy: false, unasked: true }]);
+    expect(
+      probed.filter((id) => id === 2),
+      'who does not answer is asked once',
+    ).toHaveLength(1);
+  });
+
+  it('waits again for a droplet that restarts meanwhile, and does not count one that never stops to', async () => {
+    const every = 25_000;
+    let clock: VirtualClock | undefined;
+    const round = () => Math.floor((clock?.now() ?? 0) / every);
+    const first = 1_000_000 / every;
+    const startedAt = () => (round() > first ? round() * every : LONG_AGO);
+    const world = aWorld([{}, { restarts: () => Math.max(0, round() - first), startedAt }]);
+    clock = world.clock;
+    expect((await world.look()).healthy).toEqual([true, true]);
+    await clock.advance(every);
+    const { seen, ms } = await world.look();
+    expect(seen[1], 'it may serve all the same').toMatchObject({ healthy: false, unasked: true });
+    expect(ms).toBeLessThan(5 * NEEDED_MS);
+  });
+
+  it('tells also of those that the run has no connection to: they serve nothing', async () => {
+    const { seen } = await aWorld([{}], [7]).look();
+    expect(seen[1]).toMatchObject({ id: 7, rotation: 'in', healthy: false, away: true, gone: false });
+    const { droplets } = startRollout(seen, { ...POLICY, batch: [1] }, new Set(), new Map());
+    expect(droplets.map(({ course }) => course)).toEqual(['waiting', 'done']);
+  });
+
+  it('does not wait on after an interruption, and then counts nobody whom it waited for', async () => {
+    const interrupted = new AbortController();
+    const { clock, look } = aWorld([{}, { inLedger: true }]);
+    void clock.sleep(2_000).then(() => interrupted.abort());
+    expect(await look(interrupted.signal)).toMatchObject({ healthy: [true, false], ms: 2_000 });
+  });
+});

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { Secret } from '../../../src/config/secret.js';
+import { firstLines, lastLine } from '../../../src/deploy/core/output-lines.js';
+import type { Member } from '../../../src/deploy/droplet/member.js';
+import { pullFailed } from '../../../src/deploy/staging/pull-failure.js';
+
+const member = { host: { id: 1, name: 'web-1', address: '203.0.113.5' } } as Member;
+const registry = { server: 'ghcr.io', username: 'ann', password: new Secret('word') };
+
+const DENIED =
+  "Error response from daemon: pull access denied for me/shop, repository does not exist or may require 'docker login': denied: requested access to the resource is denied";
+const UNAUTHORIZED =
+  'Error response from daemon: Head "https://ghcr.io/v2/me/shop/manifests/v1": unauthorized: authentication required';
+const TOO_MANY =
+  'Error response from daemon: toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit';
+const DIAL =
+  'Error response from daemon: Get "https://registry.example.com/v2/": dial tcp: lookup registry.example.com on 127.0.0.53:53: no such host';
+const TLS = 'Error response from daemon: Get "https://ghcr.io/v2/": net/http: TLS handshake timeout';
+const UNKNOWN = 'Error response from daemon: manifest for me/shop:v9 not found: manifest unknown: manifest unknown';
+
+describe('a pull that failed', () => {
+  it.each([
+    ['asks for a login where there is none', DENIED, undefined, /^If the image is private, log in .*`registry: \{/],
+    [
+      'asks for a login where there is none',
+      UNAUTHORIZED,
+      undefined,
+      /^If the image is private, log in .*`registry: \{/,
+    ],
+    ['asks to check the login that there is', UNAUTHORIZED, registry, /that ann may pull it from ghcr\.io: registry:/],
+    ['asks to log in or wait at the limit', TOO_MANY, undefined, /limit .* wait, or log in: `registry: \{/],
+    ['asks to wait at the limit of a login', TOO_MANY, registry, /limit for pulls by ann is reached: wait/],
+    ['names what the droplet does not reach', DIAL, registry, /^web-1 does not reach registry\.example\.com: /],
+    ['names what the droplet does not reach', TLS, undefined, /^web-1 does not reach ghcr\.io: /],
+    ['asks for name and tag of what is not there', UNKNOWN, registry, /^Check the image’s name and tag/],
+  ])('%s: %s', (_what, reason, login, hint) => {
+    expect(pullFailed(member, reason, login)).toMatchObject({ code: 'pull-failed', hint: expect.stringMatching(hint) });
+  });
+
+  it('hints at nothing when its words are of another kind', () => {
+    expect(pullFailed(member, 'me/shop is not the same image as on the first droplet').hint).toBeUndefined();
+  });
+});
+
+describe('what is told of many lines', () => {
+  it('has letters', () => {
+    expect(lastLine('services:\n  app: [\n       ^\n}\n')).toBe('app: [');
+    expect(lastLine('---\n')).toBe('no reason given');
+  });
+
+  it('are the first three of compose, without its warnings', () => {
+    const warning = 'time="2026-11-25T07:00:00Z" level=warning msg="the attribute `version` is obsolete"';
+    expect(
+      firstLines(`${warning}\nvalidating compose.yml:\n\n  ^^^\nservices.app\nimage must be a string\nmore\n`),
+    ).toBe('validating compose.yml: services.app image must be a string');
+    expect(firstLines(`${warning}\n`)).toBe(warning);
+  });
+});

@@ -1,0 +1,122 @@
+/** What a droplet's shell makes of an uploaded archive. */
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { packFor } from '../../../src/deploy/release/archive.js';
+import { checksums, sha256 } from '../../../src/deploy/release/digests.js';
+import type { ReleaseDraft } from '../../../src/deploy/release/draft.js';
+import { unpackCommand } from '../../../src/deploy/staging/unpack-command.js';
+
+/** compose: tells what it finds in its folder, and fails when the test wants it. */
+const DOCKER = `#!/bin/sh
+find . -type f -exec cat {} +
+[ ! -e "$HOME/refuse" ] || exit 14
+`;
+
+let home: string;
+const app = () => join(home, 'do-deploy/shop');
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'do-deploy-unpack-'));
+  await mkdir(join(home, 'bin'));
+  await writeFile(join(home, 'bin/docker'), DOCKER);
+  await chmod(join(home, 'bin/docker'), 0o755);
+});
+afterEach(() => rm(home, { recursive: true, force: true }));
+
+const OLD = { 'compose.yml': 'compose', 'config/.env': 'secret', 'config/nginx/a b.conf': 'nginx', 'gone.txt': 'gone' };
+const NEW = { 'compose.yml': 'compose', 'config/.env': 'secret', 'config/nginx/a b.conf': 'changed', 'new.sh': 'new' };
+
+function draftOf(id: string, files: Record<string, string>): ReleaseDraft {
+  return {
+    id,
+    app: 'shop',
+    environment: 'production',
+    imageTag: id,
+    content: '',
+    createdAt: '',
+    createdBy: '',
+    composeFiles: ['compose.yml'],
+    envFiles: [],
+    files: Object.entries(files).map(([path, text]) => ({
+      path,
+      mode: path.endsWith('.sh') ? 0o755 : path.endsWith('.env') ? 0o600 : 0o644,
+      sha256: sha256(text),
+      read: async () => Buffer.from(text),
+    })),
+  };
+}
+
+/** Uploads and unpacks the release; unchanged files come from `base`. */
+async function unpack(draft: ReleaseDraft, base?: ReleaseDraft) {
+  const known = new Map(base?.files.map((file) => [file.path, file.sha256]));
+  const { archive, reused } = await packFor(draft, known);
+  await mkdir(join(app(), 'releases'), { recursive: true });
+  await writeFile(join(app(), `incoming-${draft.id}.tgz`), archive);
+  const { script } = unpackCommand(draft, base?.id, reused);
+  const env = { PATH: `${join(home, 'bin')}:${process.env.PATH}`, HOME: home };
+  return await new Promise<{ code: number; stdout: string; stderr: string }>((done) => {
+    execFile('sh', ['-c', script], { env }, (error, stdout, stderr) => {
+      done({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
+}
+
+const partOf = (id: string) => join(app(), 'releases', `${id}.partial`);
+
+async function filesOf(folder: string): Promise<Record<string, string>> {
+  const names = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const texts = await Promise.all(
+    files.map(async (path) => [path.slice(folder.length + 1), await readFile(path, 'utf8')]),
+  );
+  return Object.fromEntries(texts.sort(([a = ''], [b = '']) => (a < b ? -1 : 1)));
+}
+
+/** The release that the droplet has. */
+async function have(id: string): Promise<ReleaseDraft> {
+  const draft = draftOf(id, OLD);
+  for (const [path, text] of Object.entries(OLD)) {
+    const file = join(app(), 'releases', id, path);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text);
+  }
+  return draft;
+}
+
+describe('unpacking a release', () => {
+  it('makes it whole from what was sent and what the droplet has, and lets compose read all of it', async () => {
+    const end = await unpack(draftOf('v2', NEW), await have('v1'));
+    expect(end).toMatchObject({ code: 0, stderr: '' });
+    for (const text of Object.values(NEW)) expect(end.stdout).toContain(text);
+    expect(end.stdout).not.toContain('gone');
+    expect(await filesOf(partOf('v2'))).toEqual({ SHA256SUMS: checksums(draftOf('v2', NEW).files), ...NEW });
+    expect((await readdir(app())).sort()).toEqual(['releases']);
+  });
+
+  it('copies: an edit of one release is none of the other, and modes are those of the new one', async () => {
+    await unpack(draftOf('v2', NEW), await have('v1'));
+    const [old, own] = await Promise.all(
+      [join(app(), 'releases/v1'), partOf('v2')].map((folder) => stat(join(folder, 'config/.env'))),
+    );
+    expect(own?.ino).not.toBe(old?.ino);
+    expect((own?.mode ?? 0) & 0o777).toBe(0o600);
+    expect((await stat(join(partOf('v2'), 'new.sh'))).mode & 0o777).toBe(0o755);
+  });
+
+  it('works without a release to copy from', async () => {
+    expect(await unpack(draftOf('v1', OLD))).toMatchObject({ code: 0, stderr: '' });
+    expect(await filesOf(partOf('v1'))).toEqual({ SHA256SUMS: checksums(draftOf('v1', OLD).files), ...OLD });
+  });
+
+  it('where nothing has changed, too', async () => {
+    expect(await unpack(draftOf('v2', OLD), await have('v1'))).toMatchObject({ code: 0, stderr: '' });
+    expect(await filesOf(partOf('v2'))).toEqual({ SHA256SUMS: checksums(draftOf('v2', OLD).files), ...OLD });
+  });
+
+  it('fails with compose, after all of it has ended', async () => {
+    await writeFile(join(home, 'refuse'), '');
+    expect((await unpack(draftOf('v2', NEW), await have('v1'))).code).toBe(14);
+  });
+});

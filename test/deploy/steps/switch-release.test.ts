@@ -1,0 +1,96 @@
+/** Starting a release: what happens when compose waits for something that will never be. */
+import { describe, expect, it } from 'vitest';
+import type { Member } from '../../../src/deploy/droplet/member.js';
+import type { StepContext } from '../../../src/deploy/steps/run.js';
+import { switchRelease } from '../../../src/deploy/steps/switch-release.js';
+import { ShellError } from '../../../src/errors.js';
+import type { CommandResult, RemoteCommand } from '../../../src/ports.js';
+import { VirtualClock } from '../../support/virtual-clock.js';
+
+const HEALTH_TIMEOUT_MS = 60_000;
+
+interface Observed {
+  status?: string;
+  health?: string;
+  exitCode?: number;
+  restarts?: number;
+}
+
+/** Compose's `up` ends after `upMs`; the new container is there after 3 s and is as `seen` tells. */
+async function start(upMs: number, seen: (now: number) => Observed) {
+  const clock = new VirtualClock({ start: 0 });
+  const ends: string[] = [];
+  const inspect = ({ status = 'running', health, exitCode = 0, restarts = 0 }: Observed) =>
+    JSON.stringify([
+      {
+        Id: 'new',
+        Image: 'sha256:2',
+        RestartCount: restarts,
+        State: {
+          Status: status,
+          OOMKilled: false,
+          ExitCode: exitCode,
+          Error: '',
+          Pid: 7,
+          StartedAt: '1970-01-01T00:00:00Z',
+          ...(health && { Health: { Status: health, Log: [] } }),
+        },
+        Config: { Image: 'web', Labels: { 'com.docker.compose.service': 'web' } },
+        HostConfig: { RestartPolicy: { Name: 'no' }, NetworkMode: 'shop_default' },
+        NetworkSettings: { Ports: {} },
+      },
+    ]);
+  const run = async (command: RemoteCommand, { signal }: { signal?: AbortSignal } = {}): Promise<CommandResult> => {
+    if (command.name === 'switch') {
+      await clock.sleep(upMs, signal);
+      ends.push(signal?.aborted ? 'stopped' : 'ended');
+      if (signal?.aborted) throw new ShellError('signal', 'unknown', '"switch" was interrupted.');
+      return { code: 0, stdout: '', stderr: '' };
+    }
+    const stdout = clock.now() < 3_000 ? 'now 1\n[]' : `now ${clock.now() / 1_000}\n${inspect(seen(clock.now()))}`;
+    return { code: 0, stdout, stderr: '' };
+  };
+  const member = {
+    droplet: { id: 1 },
+    host: { name: 'web-1' },
+    connection: { run },
+    containers: [],
+    services: [],
+    survey: { releases: [] },
+  } as unknown as Member;
+  const services = [{ name: 'web', image: 'web', replicas: 1, stays: true, oneShot: false }];
+  const context = {
+    ports: { clock },
+    settings: { app: 'shop', rollout: { healthTimeoutMs: HEALTH_TIMEOUT_MS } },
+    release: { app: 'shop', id: 'v2', services, images: {}, composeFiles: [], envFiles: [] },
+    id: 'run',
+    progress: () => {},
+  } as unknown as StepContext;
+  const error = await clock.run(switchRelease(member, context).catch((reason: unknown) => reason));
+  return { error, seconds: clock.now() / 1_000, ends };
+}
+
+describe('starting a release', () => {
+  it('that is slow, but gets there, is waited for', async () => {
+    const { error, ends } = await start(50_000, () => ({ health: 'starting' }));
+    expect([error, ends]).toEqual([undefined, ['ended']]);
+  });
+
+  it('whose healthcheck never passes ends with health.timeout, also on the droplet', async () => {
+    const { error, seconds, ends } = await start(1e9, () => ({ health: 'starting' }));
+    expect(error).toMatchObject({ code: 'health-timeout', message: 'Not healthy within 60 s: web starting.' });
+    expect(seconds).toBeLessThan(70);
+    expect(ends).toEqual(['stopped']);
+  });
+
+  it('that keeps crashing ends as soon as that is plain', async () => {
+    const { error, seconds, ends } = await start(1e9, (now) => ({
+      status: 'restarting',
+      exitCode: 3,
+      restarts: now / 5_000,
+    }));
+    expect(error).toMatchObject({ code: 'unhealthy', message: 'Web keeps restarting: 3 times, exited 3.' });
+    expect(seconds).toBeLessThan(20);
+    expect(ends).toEqual(['stopped']);
+  });
+});

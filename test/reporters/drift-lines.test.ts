@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import type { ShownDrift } from '../../src/reporters/drift-lines.js';
+import { reporterOn } from '../support/reporter-on.js';
+
+const PASSWORD = 'hunter2-hunter2';
+const usual: ShownDrift = {
+  app: 'shop',
+  environment: 'production',
+  release: { id: '20261124T000000Z-v2', imageTag: 'v2' },
+  differences: [],
+  droplets: 3,
+};
+
+function shown(drift: Partial<ShownDrift>, mode: 'plain' | 'json' = 'plain'): string {
+  const { reporter, stdout } = reporterOn({ mode, secrets: [PASSWORD] });
+  reporter.printDrift({ ...usual, ...drift });
+  return stdout.text;
+}
+
+describe('what differs', () => {
+  it('is a plain sentence when nothing does', () => {
+    expect(shown({})).toBe('shop: production, release 20261124T000000Z-v2\nAll 3 droplets are as the release says.\n');
+    expect(shown({ droplets: 1 })).toContain('\nThe droplet is as its release says.\n');
+  });
+
+  it('is a line each, however long what a container said, with no secret; then what mends it', () => {
+    const message = `app is unhealthy: cannot log in\n  as shop:${PASSWORD}\u001b[2J`;
+    const text = shown({
+      differences: [
+        { droplet: 'web-1', kind: 'container-not-healthy', message, fix: 'heal' },
+        { droplet: 'web-2', kind: 'no-release', message: 'runs no release', fix: 'adopt' },
+        { droplet: 'web-3', kind: 'clock', message: 'its clock is 61 s behind' },
+      ],
+    });
+    expect(text.split('\n')).toEqual([
+      'shop: production, release 20261124T000000Z-v2',
+      'web-1: app is unhealthy: cannot log in as shop:[secret]',
+      'web-2: runs no release',
+      'web-3: its clock is 61 s behind',
+      '',
+      'do-deploy heal production mends 1 difference.',
+      'do-deploy adopt production mends 1 difference.',
+      '',
+    ]);
+    const json = shown({ differences: [{ droplet: 'web-1', kind: 'container-not-healthy', message }] }, 'json');
+    expect(json).not.toContain(PASSWORD);
+    expect(JSON.parse(json)).toMatchObject({ schema: 2, type: 'drift', environment: 'production' });
+  });
+
+  it('may be the doing of a deploy that is under way, which is said', () => {
+    expect(shown({ deploying: { who: 'ann@laptop', since: '2026-11-24T00:00:00Z' } }).split('\n')[1]).toBe(
+      "ann@laptop is deploying at the moment: what differs may be that deploy's doing.",
+    );
+  });
+});
