@@ -1,0 +1,159 @@
+/**
+ * Hides secrets in any text, whatever a program has made of them on the way: JSON (also Go's, which escapes <, > and &),
+ * HTML, URLs, shell quoting, base64, hexadecimal, a line break in the middle, or a cut at either end of the text.
+ *
+ * The text is decoded, up to twice, with a map back to where each character came from; secrets are looked for in that.
+ */
+
+/** Shorter values would blot out ordinary text. */
+const SHORTEST_SECRET = 4;
+/** Shorter pieces of a secret, such as the start of one that was cut, could be any word. */
+const SHORTEST_PIECE = 8;
+/** A line of a secret of many lines, such as a key, counts as a secret of its own from this length. */
+const SHORTEST_LINE = 16;
+/** JSON inside JSON is decoded, and nothing deeper. */
+const DECODINGS = 2;
+
+const MASK = '[secret]';
+
+/** @returns a function that replaces every form of every secret by `[secret]`; the number of lines stays the same */
+export function createRedactor(secrets: readonly string[]): (text: string) => string {
+  const known = [...new Set(secrets.flatMap(telling))].filter((secret) => secret.length >= SHORTEST_SECRET);
+  if (known.length === 0) return (text) => text;
+  const plain = [...new Set(known.map((secret) => canonical(secret)))].filter((text) => text.length >= SHORTEST_SECRET);
+  const encoded = known.flatMap((secret) => [...base64Pieces(secret), hexOf(secret)]);
+  const needles = [...new Set([...plain, ...encoded.filter((form) => form.length >= SHORTEST_PIECE)])];
+  return (text) => {
+    const found: Range[] = [];
+    let view: View = { text, from: undefined };
+    for (let decodings = 0; decodings <= DECODINGS; decodings += 1) {
+      const before = view.text;
+      view = decode(view, decodings > 0);
+      for (const needle of needles) find(needle, view, found);
+      for (const secret of plain) findCut(secret, view, found);
+      if (decodings > 0 && view.text === before) break;
+    }
+    return found.length === 0 ? text : mask(text, found);
+  };
+}
+
+type Range = [start: number, end: number];
+
+/** A decoded text, and where in the original each of its characters began; `from` is one longer than the text. */
+interface View {
+  text: string;
+  from: readonly number[] | undefined;
+}
+
+function canonical(text: string): string {
+  return decode({ text, from: undefined }, false).text;
+}
+
+/** A line break with what programs put around it: a backslash before, indentation or a bar behind. */
+const BREAK = /\\?\r?\n[ \t│|]*/y;
+/** One character in a spelling of JSON, a shell, a URL or HTML. */
+const ESCAPE =
+  /\\+u([0-9a-f]{4})|\\+x([0-9a-f]{2})|((?:%[0-9a-f]{2})+)|&#x0*([0-9a-f]{1,6});|&#0*([0-9]{1,7});|&(amp|lt|gt|quot|apos);|'\\''|'"'"'|\\([nrtbf])|\\([^\n])/iy;
+const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+const SHORT: Readonly<Record<string, string>> = { n: '', r: '', t: '\t', b: '\b', f: '\f' };
+
+/** Without line breaks, with spaces as URLs write them, and with `escapes` one level of escaping undone. */
+function decode({ text, from }: View, escapes: boolean): View {
+  let decoded = '';
+  const starts: number[] = [];
+  const origin = (index: number) => (from === undefined ? index : (from[index] ?? 0));
+  for (let index = 0; index < text.length; ) {
+    BREAK.lastIndex = index;
+    const lineBreak = BREAK.exec(text);
+    if (lineBreak !== null) {
+      index += lineBreak[0].length;
+      continue;
+    }
+    ESCAPE.lastIndex = index;
+    const spelling = escapes ? ESCAPE.exec(text) : null;
+    const [character, length] = spelling === null ? [text[index] ?? '', 1] : [unescaped(spelling), spelling[0].length];
+    const plain = character.replaceAll(' ', '+');
+    for (let unit = 0; unit < plain.length; unit += 1) starts.push(origin(index));
+    decoded += plain;
+    index += length;
+  }
+  return { text: decoded, from: [...starts, origin(text.length)] };
+}
+
+function unescaped(match: RegExpExecArray): string {
+  const [whole, json, byte, url, hex, decimal, named, short, other] = match;
+  if (url !== undefined) return Buffer.from(url.replaceAll('%', ''), 'hex').toString('utf8');
+  if (named !== undefined) return NAMED[named.toLowerCase()] ?? whole;
+  if (short !== undefined) return SHORT[short.toLowerCase()] ?? short;
+  if (other !== undefined) return other;
+  const code = Number.parseInt(json ?? byte ?? hex ?? decimal ?? '', decimal === undefined ? 16 : 10);
+  if (Number.isNaN(code)) return "'";
+  if (code === 10 || code === 13) return '';
+  return code > 0x10ffff ? whole : json === undefined ? String.fromCodePoint(code) : String.fromCharCode(code);
+}
+
+function find(needle: string, view: View, found: Range[]): void {
+  for (let at = view.text.indexOf(needle); at >= 0; at = view.text.indexOf(needle, at + needle.length)) {
+    found.push(rangeOf(view, at, at + needle.length));
+  }
+}
+
+/** The beginning of any address tells nothing. */
+const SCHEME = /^[a-z][a-z0-9+.-]*:\/{0,2}$/i;
+
+/** What programs cut is cut at an end of the text: there a piece of a secret is hidden, too, with its ellipsis. */
+function findCut(secret: string, view: View, found: Range[]): void {
+  const { text } = view;
+  const end = text.length - (/(?:…|\.\.\.)$/.exec(text)?.[0].length ?? 0);
+  const start = /^(?:…|\.\.\.)/.exec(text)?.[0].length ?? 0;
+  for (let size = Math.min(secret.length - 1, end); size >= SHORTEST_PIECE; size -= 1) {
+    if (!text.endsWith(secret.slice(0, size), end) || SCHEME.test(secret.slice(0, size))) continue;
+    found.push(rangeOf(view, end - size, text.length));
+    break;
+  }
+  for (let size = Math.min(secret.length - 1, text.length - start); size >= SHORTEST_PIECE; size -= 1) {
+    if (!text.startsWith(secret.slice(-size), start)) continue;
+    found.push(rangeOf(view, 0, start + size));
+    break;
+  }
+}
+
+function rangeOf({ from }: View, start: number, end: number): Range {
+  return [from?.[start] ?? start, from?.[end] ?? end];
+}
+
+function mask(text: string, found: Range[]): string {
+  let masked = '';
+  let done = 0;
+  for (const [start, end] of found.sort((a, b) => a[0] - b[0] || b[1] - a[1])) {
+    if (end <= done) continue;
+    const hidden = text.slice(Math.max(start, done), end);
+    // A match may span lines: they are kept, so that a list of lines stays as long as it was.
+    masked += (start >= done ? text.slice(done, start) + MASK : '') + '\n'.repeat(hidden.split('\n').length - 1);
+    done = end;
+  }
+  return masked + text.slice(done);
+}
+
+/** The secret, and the lines of one that has several: a key is often printed line by line. */
+function telling(secret: string): string[] {
+  const lines = secret.split('\n').map((line) => line.trim());
+  const long = lines.filter((line) => line.length >= SHORTEST_LINE && !line.startsWith('-----'));
+  return lines.length < 2 ? [secret] : [secret.trim(), ...long];
+}
+
+/**
+ * The parts of its base64 that stay the same inside a longer text, as the password does in "user:password", for each of the
+ * three positions in a group of 3 bytes; characters that also hold bits of a neighbour are left out.
+ */
+function base64Pieces(secret: string): string[] {
+  return [0, 1, 2].flatMap((offset) => {
+    const bytes = Buffer.concat([Buffer.alloc(offset), Buffer.from(secret)]);
+    const piece = bytes.toString('base64').slice(Math.ceil((offset * 8) / 6), Math.floor((bytes.length * 8) / 6));
+    return [piece, piece.replaceAll('+', '-').replaceAll('/', '_')];
+  });
+}
+
+function hexOf(secret: string): string {
+  return Buffer.from(secret).toString('hex');
+}
