@@ -7,7 +7,7 @@ const entry = (command: string, droplets: number[], outcome: HistoryEntry['outco
   ...{ outcome, durationMs: 1, droplets },
 });
 
-it('a droplet that is missing from the balancer is missed after an adopt or a heal too', () => {
+it('the last fleet includes droplets that were adopted or healed since', () => {
   const deploy = entry('deploy', [1, 2, 3]);
   const older = entry('deploy', [1, 2, 3, 9]);
   expect(lastFleet([deploy, older])).toEqual(new Set([1, 2, 3]));
