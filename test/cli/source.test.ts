@@ -33,7 +33,9 @@ describe('the source of a deploy', () => {
       conf: 'from the folder',
       commit: { commit, dirty: true },
     });
-    expect(load(project, 'v9').notice?.message).toMatch(/^v9 only sets IMAGE_TAG; the files come from the working tree/);
+    expect(load(project, 'v9').notice?.message).toMatch(
+      /^v9 only sets IMAGE_TAG; the files come from the working tree/,
+    );
     expect(load(project)).not.toHaveProperty('notice');
   });
 

@@ -18,6 +18,11 @@ export function namesWithout(members: readonly Member[], id: string): string {
   return namesOf(members.filter((member) => heldRelease(member, id) === undefined));
 }
 
+/** ": R is not on web-2", for the end of a sentence; '' without a release. */
+export function whereMissing(members: readonly Member[], release: StoredRelease | undefined): string {
+  return release === undefined ? '' : `: ${release.id} is not on ${namesWithout(members, release.id)}`;
+}
+
 export function namesOf(members: readonly Member[]): string {
   return members.map((member) => member.host.name).join(', ');
 }

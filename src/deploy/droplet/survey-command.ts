@@ -24,7 +24,7 @@ export const dropletState = z.object({
 export type DropletStateFile = z.infer<typeof dropletState>;
 
 /** out.json: which run took the droplet out of rotation, and when. */
-export const outMark = z.object({ since: z.string(), run: z.string(), who: z.string() });
+const outMark = z.object({ since: z.string(), run: z.string(), who: z.string() });
 
 export type OutMark = z.infer<typeof outMark>;
 

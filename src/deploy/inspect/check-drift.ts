@@ -17,7 +17,7 @@ import { changedFiles, currentRelease, type Member } from '../droplet/member.js'
 import { survey } from '../droplet/survey.js';
 import type { Fleet } from '../fleet/find-fleet.js';
 import { type Holder, leaseStatusCommand, readHolder } from '../lease/lease-commands.js';
-import { historyCommand, mergeHistories } from './read-history.js';
+import { historyCommand, lastFleet, mergeHistories } from './read-history.js';
 import { describeMark } from './read-status.js';
 import { visitFleet } from './visit-fleet.js';
 
@@ -171,16 +171,4 @@ async function departed(ports: DeployPorts, fleet: Fleet, history: readonly Hist
   if (gone.size === 0) return [];
   const existing = await ports.cloud.listDroplets();
   return existing.filter(({ id }) => gone.has(id)).map(({ name }) => name);
-}
-
-/**
- * Ids of the droplets of the last successful deploy or rollback, and of all adopts and heals since: those leave out
- * droplets that are not behind the balancer at the time.
- * @param history newest first
- */
-export function lastFleet(history: readonly HistoryEntry[]): Set<number> {
-  const succeeded = history.filter(({ outcome }) => outcome === 'succeeded');
-  const whole = succeeded.findIndex(({ command }) => command === 'deploy' || command === 'rollback');
-  const since = whole < 0 ? succeeded : succeeded.slice(0, whole + 1);
-  return new Set(since.flatMap(({ droplets }) => droplets ?? []));
 }

@@ -72,6 +72,18 @@ function parsed(line: string): unknown[] {
   }
 }
 
+/**
+ * Ids of the droplets of the last successful deploy or rollback, and of all adopts and heals since: those leave out
+ * droplets that are not behind the balancer at the time.
+ * @param history newest first
+ */
+export function lastFleet(history: readonly HistoryEntry[]): Set<number> {
+  const succeeded = history.filter(({ outcome }) => outcome === 'succeeded');
+  const whole = succeeded.findIndex(({ command }) => command === 'deploy' || command === 'rollback');
+  const since = whole < 0 ? succeeded : succeeded.slice(0, whole + 1);
+  return new Set(since.flatMap(({ droplets }) => droplets ?? []));
+}
+
 /** Prints the last 500 lines of the history, then every release.json, which names the release's environment. */
 export function historyCommand(app: string): RemoteCommand {
   return command('history', { app }, [

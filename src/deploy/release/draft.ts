@@ -63,12 +63,8 @@ export function contentHash(draft: Omit<ReleaseDraft, 'id' | 'content' | 'create
   return sha256(JSON.stringify(prepare === undefined ? parts : [...parts, prepare]));
 }
 
-export function identityHash(content: string, images: ReleaseImages): string {
-  const pinned = Object.entries(images).map(([service, image]) => [service, image.imageId]);
-  return sha256(JSON.stringify([content, pinned.sort()]));
-}
-
 export function storedReleaseOf(draft: ReleaseDraft, services: ServiceSpec[], images: ReleaseImages): StoredRelease {
   const { files: _, ...known } = draft;
-  return { ...known, services, images, identity: identityHash(draft.content, images) };
+  const ids = Object.entries(images).map(([service, { imageId }]) => [service, imageId]);
+  return { ...known, services, images, identity: sha256(JSON.stringify([draft.content, ids.sort()])) };
 }

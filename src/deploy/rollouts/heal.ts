@@ -9,7 +9,7 @@ import type { DeployResult } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inform } from '../core/report.js';
 import { refuseGoneImages } from '../droplet/gone-images.js';
-import { findRelease, namesWithout, releaseOfFleet } from '../droplet/held-releases.js';
+import { findRelease, releaseOfFleet, whereMissing } from '../droplet/held-releases.js';
 import { holdingOf, type Member, runsAlready } from '../droplet/member.js';
 import { surveyAll } from '../droplet/survey.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
@@ -47,10 +47,13 @@ async function releaseToHealTo(members: readonly Member[], environment: string):
     return release;
   }
   const proven = releaseOfFleet(members);
-  const which = proven && `: ${proven.id} is not on ${namesWithout(members, proven.id)}`;
-  throw new DeployError('nothing-to-heal-to', `There is no release that every droplet holds${which ?? ''}.`, {
-    hint: proven
-      ? `Run do-deploy adopt ${environment}: it brings that release to them, and puts droplets that are out back.`
-      : 'Deploy a release: it is brought to every droplet, first to those that are out.',
-  });
+  throw new DeployError(
+    'nothing-to-heal-to',
+    `There is no release that every droplet holds${whereMissing(members, proven)}.`,
+    {
+      hint: proven
+        ? `Run do-deploy adopt ${environment}: it brings that release to them, and puts droplets that are out back.`
+        : 'Deploy a release: it is brought to every droplet, first to those that are out.',
+    },
+  );
 }

@@ -5,7 +5,7 @@ import type { DeployResult } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inform } from '../core/report.js';
 import { findGoneImages, refuseGoneImages } from '../droplet/gone-images.js';
-import { namesWithout } from '../droplet/held-releases.js';
+import { namesWithout, whereMissing } from '../droplet/held-releases.js';
 import { beforeCurrent, type Member, provenOn, runsAlready } from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import { refuseImpossible } from '../fleet/policy.js';
@@ -57,32 +57,25 @@ async function releaseToGoBackTo(
   const all = new Map(members.flatMap((member) => member.survey.releases).map((release) => [release.id, release]));
   const newestFirst = [...all.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
   const heldByAll = newestFirst.filter((release) => namesWithout(members, release.id) === '');
-  const refusal = async (code: string, message: string) =>
-    new DeployError(code, message, { source: 'user', hint: await othersHint(members, heldByAll) });
-
-  if (wanted === undefined) {
-    const before = runBefore(members, heldByAll);
-    if (before !== undefined) return await withImages(before);
-    const missing = runBefore(members, newestFirst);
-    const which = missing && `: ${missing.id} is not on ${namesWithout(members, missing.id)}`;
-    throw await refusal(
+  const others = () => othersHint(members, heldByAll);
+  const refuse = async (code: string, message: string): Promise<never> => {
+    throw new DeployError(code, message, { source: 'user', hint: await others() });
+  };
+  const isWanted = ({ id, imageTag }: StoredRelease) => id === wanted || imageTag === wanted;
+  const choice = wanted === undefined ? runBefore(members, heldByAll) : newestFirst.find(isWanted);
+  if (choice === undefined) {
+    const where = whereMissing(members, runBefore(members, newestFirst));
+    const none = `There is no earlier release of ${app} that every droplet holds${where}.`;
+    return await refuse(
       'no-such-release',
-      `There is no earlier release of ${app} that every droplet holds${which ?? ''}.`,
+      wanted === undefined ? none : `No droplet holds a release "${wanted}" of ${app}.`,
     );
   }
-  const choice = newestFirst.find(({ id, imageTag }) => id === wanted || imageTag === wanted);
-  if (choice === undefined) throw await refusal('no-such-release', `No droplet holds a release "${wanted}" of ${app}.`);
   const without = namesWithout(members, choice.id);
-  if (without !== '') throw await refusal('release-gone', `Release ${choice.id} is no longer on ${without}.`);
-  return await withImages(choice);
-
-  async function withImages(release: StoredRelease): Promise<StoredRelease> {
-    await refuseGoneImages(members, release, async () => {
-      const others = await othersHint(members, heldByAll);
-      return `${others} do-deploy ${environment} ${release.imageTag} deploys what that tag names today.`;
-    });
-    return release;
-  }
+  if (without !== '') return await refuse('release-gone', `Release ${choice.id} is no longer on ${without}.`);
+  const current = `do-deploy ${environment} ${choice.imageTag} deploys what that tag names today.`;
+  await refuseGoneImages(members, choice, async () => `${await others()} ${current}`);
+  return choice;
 }
 
 /** Names releases that are complete on every droplet, have passed their gates and do not run everywhere already. */

@@ -5,7 +5,7 @@ import { isInHand } from '../../rollout/courses.js';
 import type { DeployResult, Evidence, ReleaseInfo, StatusRow } from '../../rollout/model.js';
 import { type DropletState, isDeployed, type RolloutState } from '../../rollout/planner.js';
 
-export interface Ended {
+interface Ended {
   state: RolloutState;
   rows: StatusRow[];
   release: ReleaseInfo;
