@@ -33,13 +33,15 @@ describe('the source of a deploy', () => {
       conf: 'from the folder',
       commit: { commit, dirty: true },
     });
-    expect(load(project, 'v9').notice?.message).toMatch(/^v9 is IMAGE_TAG only; the files are the working tree's/);
+    expect(load(project, 'v9').notice?.message).toMatch(
+      /^v9 only sets IMAGE_TAG; the files come from the working tree/,
+    );
     expect(load(project)).not.toHaveProperty('notice');
   });
 
   it('is the folder outside of git, and where there is none', () => {
     const plain = new GitProject(FILES, { init: false });
-    const message = 'v1 is IMAGE_TAG only; the files are those that are here: this is no git repository.';
+    const message = 'v1 only sets IMAGE_TAG; the files are the local ones: this is not a git repository.';
     const noGit = { env: { PATH: plain.root } };
     for (const options of [{}, noGit]) {
       const source = load(plain, 'v1', options);

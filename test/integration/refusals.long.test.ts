@@ -45,7 +45,7 @@ describe('what DigitalOcean says is told before any droplet is asked:', () => {
     [
       'greedy',
       'floor-impossible',
-      'rollout.min_in_rotation is 2, but there are 2 droplets: none could ever leave.',
+      'rollout.min_in_rotation is 2, but the fleet has only 2 droplets: none could leave.',
       'Set rollout.min_in_rotation to 1 or less in config/deploy.yml.',
     ],
   ])('environment %s: %s', async (environment, code, message, hint) => {
@@ -62,7 +62,7 @@ describe('what DigitalOcean says is told before any droplet is asked:', () => {
     expectRefusal(end, 1, {
       code: 'droplet-off',
       message: `Not every droplet is running: ${first?.name} (off).`,
-      hint: 'Power them on, or take them out of the load balancer.',
+      hint: 'Power them on, or remove them from the load balancer.',
     });
   });
 
@@ -70,7 +70,7 @@ describe('what DigitalOcean says is told before any droplet is asked:', () => {
     const end = await refused('one', (part) => part.deploy('v2'));
     expectRefusal(end, 2, {
       code: 'fleet-of-one',
-      message: 'Only one droplet is behind the load balancer: while it is updated nothing would serve.',
+      message: 'Only one droplet is behind the load balancer: while it is updated, nothing would serve.',
       hint: 'Add a second droplet, or accept the outage with --allow-downtime.',
     });
     const part = divided.part('one');
@@ -99,7 +99,7 @@ describe('what DigitalOcean says is told before any droplet is asked:', () => {
       const end = await fleet.run(['deploy', 'sandbox', 'v1', '--json']);
       expectRefusal(end, 2, {
         code: 'ledger-forbidden',
-        message: /^The token may not tag droplets, so do-deploy could not keep track of a droplet that is out/,
+        message: /^The token may not tag droplets, so do-deploy cannot record which are out of rotation\./,
         hint: 'Give the token the scopes tag:create, tag:delete, tag:read and droplet:update.',
       });
       expect(fleet.region.apiLog.filter(({ method, outcome }) => method !== 'GET' && outcome !== 403)).toEqual([]);
@@ -130,8 +130,8 @@ describe('what is wrong with a droplet is told before any leaves:', () => {
     const { end, sick } = await refusedBySecond({ diskFull: true });
     expectRefusal(end, 1, {
       code: 'disk-full',
-      message: `Only 0 MB are free on Docker’s disk on ${sick.name}.`,
-      hint: 'Free at least 512 MB, for instance with `docker image prune` there.',
+      message: `Only 0 MB are free on Docker's disk on ${sick.name}.`,
+      hint: 'Free at least 512 MB there, for instance with `docker image prune`.',
       droplet: sick.name,
     });
   });
@@ -165,7 +165,7 @@ it('a first deploy is refused where another compose project holds the ports', as
   expectRefusal(end, 2, {
     code: 'port-taken',
     message: /^Port 80 of \S+ is held by the container \S+-nginx-1 of the compose project \S+\.$/,
-    hint: /^If that is this app, as it was started until now, write `app: \S+` in config\/deploy\.yml: do-deploy takes it over\. Otherwise stop it/,
+    hint: /^If the project \S+ is this app, set `app: \S+` in config\/deploy\.yml: do-deploy takes it over\. Otherwise stop the/,
     droplet: end.result?.error?.droplet,
   });
 });

@@ -93,7 +93,7 @@ describe('what is wrong with a droplet is told before any leaves:', () => {
     expectRefusal(end, 1, {
       code: 'pull-failed',
       message: `The images cannot be pulled on ${droplets[0]?.name}: Error response from daemon: manifest for example/shop:v999 not found: manifest unknown: manifest unknown`,
-      hint: 'Check the image’s name and tag, and that it was pushed.',
+      hint: "Check the image's name and tag, and that it was pushed.",
       droplet: droplets[0]?.name,
     });
     const staged = droplets.flatMap(({ home }) => readdirSync(join(home, 'do-deploy/shop/releases')));

@@ -86,7 +86,7 @@ it.concurrent('a login that the registry refuses is told, without the password',
     code: 'registry-login',
     message:
       'The registry docker.io refused the login as deployer: Error response from daemon: Get "https://registry-1.docker.io/v2/": unauthorized: incorrect username or password',
-    hint: 'Check registry: in config/deploy.yml and the variables it names.',
+    hint: 'Check registry: in config/deploy.yml and the variables that it names.',
     droplet: 'web-3',
   });
   expectNone([...ALL, password], end.stdout + end.stderr);

@@ -83,7 +83,7 @@ it('deploys the files of a tag with the secrets that are here, and tells which e
   expect(git('tag', '--list'), 'nothing was tagged').toBe('v1');
   expect(await run(['alone'], UNREACHABLE)).toMatchObject({ code: 2, stderr: expect.stringContaining('git switch') });
   await configure({});
-  expect((await run(['alone', 'v1', '--create-tag'], UNREACHABLE)).stderr).toContain('There is a tag v1 already');
+  expect((await run(['alone', 'v1', '--create-tag'], UNREACHABLE)).stderr).toContain('The tag v1 already exists');
 
   // The files that are here, though git has v1.
   const here = await run(['alone', 'v1', '--working-tree', '--json']);

@@ -4,8 +4,8 @@
  */
 
 import { NOT_HOLDER } from '../../src/deploy/lease/lease-commands.js';
-import { imagesOverride, sha256 } from '../../src/deploy/release/digests.js';
-import type { StoredRelease } from '../../src/deploy/release/stored-release.js';
+import { sha256 } from '../../src/deploy/release/digests.js';
+import { imagesOverride, type StoredRelease } from '../../src/deploy/release/stored-release.js';
 import type { RemoteCommand } from '../../src/ports.js';
 import { composeUp } from './compose-up.js';
 import { DOCKER_BACK_WITHIN_MS, inspect } from './containers.js';
@@ -79,7 +79,7 @@ const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
     return ok();
   },
   finish,
-  note: ({ droplet: { disk }, world }) => {
+  'write-history': ({ droplet: { disk }, world }) => {
     if (!disk.made || world.time < disk.fullUntil) return bad(FULL, 2);
     disk.history.push(APP);
     return ok();

@@ -38,7 +38,7 @@ const DESTRUCTIVE =
   /\b(system|volume|image|container|network|builder)\s+prune|--volumes|\bcompose\b[^\n]*\bdown\b|\bvolume\s+rm|\bdown\s+-v/;
 
 /** Commands that change what a droplet runs, or what do-deploy knows of it. */
-const CHANGES = new Set(['switch', 'confirm', 'mark-out', 'clear-mark', 'finish', 'note']);
+const CHANGES = new Set(['switch', 'confirm', 'mark-out', 'clear-mark', 'finish', 'write-history']);
 
 type Told<Type extends DeployEvent['type']> = Extract<DeployEvent, { type: Type }>;
 

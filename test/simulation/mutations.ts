@@ -183,10 +183,10 @@ export const MUTATIONS: Mutation[] = [
     seeds: [1036560, 1051715, 1055117, 1056102, 1059964, 1068076],
   },
   {
-    name: 'what was left out is told before the lease is held',
+    name: 'what was left out is reported before the lease is held',
     file: 'src/deploy/session/open-session.ts',
     text: "  report({ type: 'phase-started', phase: 'lease' });",
-    instead: '  tellLeftOut(session, fleet.look.droplets);',
+    instead: '  reportLeftOut(session, fleet.membership.droplets);',
     breaks: ['d'],
     seeds: [77, 191, 352],
   },
@@ -225,8 +225,8 @@ export const MUTATIONS: Mutation[] = [
   {
     name: 'going back goes to the new release',
     file: 'src/deploy/session/orchestrator.ts',
-    text: "action.towards === 'previous' ? previous.get(action.droplet)",
-    instead: "action.towards === 'previous' ? release",
+    text: 'previous: previous.get(droplet)',
+    instead: 'previous: release',
     breaks: ['d', 'f'],
     seeds: [626, 655],
   },

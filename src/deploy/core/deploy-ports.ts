@@ -1,5 +1,6 @@
-/** What a run carries along: ports, settings, and what it found out. */
 import type { Clock, Cloud, LocalFiles, RemoteShell, Reporter, Web } from '../../ports.js';
+
+/** The ports that a command on a fleet works through. */
 export interface DeployPorts {
   cloud: Cloud;
   shell: RemoteShell;
@@ -9,7 +10,7 @@ export interface DeployPorts {
   web: Web;
 }
 
-/** Who deploys, from where. */
+/** Who runs the command, from where. */
 export interface Deployer {
   /** user@host, or the CI job's name. */
   who: string;

@@ -1,23 +1,22 @@
-/** What went wrong, out of many lines. */
-export function lastLine(text: string): string {
-  const lines = wordedLines(text);
-  return (
-    lines.findLast((line) => /error|denied|not found|unauthorized|manifest|no space/i.test(line)) ??
-    lines.at(-1) ??
-    'no reason given'
-  );
+/** Picks the lines that explain a failure out of what a program printed. */
+
+/** The last line that names an error, or else the last line; `fallback` when the output is empty. */
+export function errorLine(output: string, fallback = 'no reason given'): string {
+  const lines = linesWithWords(output);
+  const named = lines.findLast((line) => /error|denied|not found|unauthorized|manifest|no space/i.test(line));
+  return named ?? lines.at(-1) ?? fallback;
 }
 
-/** What compose says of its files: the cause first, on several lines; its warnings only where there is nothing else. */
-export function firstLines(text: string): string {
-  const lines = wordedLines(text);
-  const telling = lines.filter((line) => !/\blevel=(warning|info|debug)\b/.test(line));
-  return (telling.length > 0 ? telling : lines).slice(0, 3).join(' ') || 'no reason given';
+/** The first three lines: compose puts the cause first. Its warnings count only when there is nothing else. */
+export function firstLines(output: string): string {
+  const lines = linesWithWords(output);
+  const errors = lines.filter((line) => !/\blevel=(warning|info|debug)\b/.test(line));
+  return (errors.length > 0 ? errors : lines).slice(0, 3).join(' ') || 'no reason given';
 }
 
-/** Without those that only draw: a caret below a word, a closing bracket. */
-function wordedLines(text: string): string[] {
-  return text
+/** Leaves out lines that only draw: a caret below a word, a closing bracket. */
+function linesWithWords(output: string): string[] {
+  return output
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => /\p{L}/u.test(line));

@@ -1,9 +1,9 @@
 import pLimit from 'p-limit';
 
-/** Droplets worked on at the same time; more would only make the registry or this machine the bottleneck. */
+/** Droplets worked on simultaneously. With more, the registry or this machine becomes the bottleneck. */
 export const AT_ONCE = 20;
 
-/** Runs the task for each item, at most `AT_ONCE` at a time. Results in order; errors as in `waitForAll`. */
+/** Runs the task for every item, at most `AT_ONCE` simultaneously. Results keep the items' order; errors as in `waitForAll`. */
 export async function inParallel<Item, T>(items: readonly Item[], task: (item: Item) => Promise<T>): Promise<T[]> {
   const limit = pLimit(AT_ONCE);
   return await waitForAll(items.map((item) => limit(() => task(item))));

@@ -1,10 +1,11 @@
 import type { RemoteCommand } from '../../ports.js';
-/** A word for the shell, whatever is in it. */
+
+/** Quotes any text as one word of POSIX sh. */
 export function quote(word: string): string {
   return /^[A-Za-z0-9_./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** `~/do-deploy/APP`, as the droplet's shell expands it. */
+/** `~/do-deploy/APP`, for the droplet's shell to expand. */
 export function appFolder(app: string): string {
   return `"$HOME"/do-deploy/${quote(app)}`;
 }
@@ -13,9 +14,10 @@ export function releaseFolder(app: string, release: string): string {
   return `${appFolder(app)}/releases/${quote(release)}`;
 }
 
+/** In ms. */
 export const SECOND = 1_000;
 
-/** Builds a command. By default it may take 30 s and may be repeated. */
+/** A remote command from the lines of its script. By default it may take 30 s and may be repeated. */
 export function command(
   name: string,
   args: RemoteCommand['args'],
@@ -32,6 +34,7 @@ export function command(
   };
 }
 
+/** Lines that write the value as one line of JSON. The rename leaves no half-written file behind. */
 export function writeFile(name: string, value: unknown): string[] {
   return [`printf '%s\\n' ${quote(JSON.stringify(value))} >${name}.new`, `mv -f ${name}.new ${name}`];
 }

@@ -1,34 +1,33 @@
-import pLimit from 'p-limit';
 import type { Settings } from '../../config/settings.js';
 import { asDeployError, DeployError } from '../../errors.js';
 import type { Droplet } from '../../ports.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
-import { AT_ONCE } from '../core/parallel.js';
-import { staged } from '../core/report.js';
+import { inParallel } from '../core/parallel.js';
+import { reportStep } from '../core/report.js';
 import { addressOf, type Member, NOTHING_KNOWN, type Unreachable } from './member.js';
-/** Connects to each droplet. Never throws for a single one: it is told as unreachable. */
+
+export interface Connected {
+  /** By ascending droplet id. */
+  members: Member[];
+  unreachable: Unreachable[];
+}
+
+/** Connects to every droplet. Does not throw when a droplet cannot be reached: it is among the `unreachable`. */
 export async function connectAll(
   ports: DeployPorts,
   settings: Settings,
   droplets: readonly Droplet[],
-): Promise<{ members: Member[]; unreachable: Unreachable[] }> {
-  const limit = pLimit(AT_ONCE);
+): Promise<Connected> {
   const members: Member[] = [];
   const unreachable: Unreachable[] = [];
-  await Promise.all(
-    droplets.map((droplet) =>
-      limit(async () => {
-        try {
-          members.push(await staged(ports, droplet.name, 'connect', () => connect(ports, settings, droplet)));
-        } catch (error) {
-          unreachable.push({
-            droplet,
-            error: asDeployError(error).at({ droplet: droplet.name, step: 'connect' }),
-          });
-        }
-      }),
-    ),
-  );
+  await inParallel(droplets, async (droplet) => {
+    const step = { droplet: droplet.name, step: 'connect' } as const;
+    try {
+      members.push(await reportStep(ports, step, () => connect(ports, settings, droplet)));
+    } catch (error) {
+      unreachable.push({ droplet, error: asDeployError(error) });
+    }
+  });
   return { members: members.sort((a, b) => a.droplet.id - b.droplet.id), unreachable };
 }
 
@@ -43,4 +42,9 @@ async function connect(ports: DeployPorts, settings: Settings, droplet: Droplet)
   const host = { id: droplet.id, name: droplet.name, address };
   const connection = await ports.shell.connect(host);
   return { droplet, host, connection, survey: NOTHING_KNOWN, containers: [], services: [] };
+}
+
+/** Never throws: a connection that is already lost needs no closing. */
+export async function closeAll(members: readonly Member[]): Promise<void> {
+  await Promise.allSettled(members.map((member) => member.connection.close()));
 }

@@ -1,14 +1,15 @@
-/** Looking at the containers of a compose project, and reading what Docker answers. Source of the fields: Docker Engine API, ContainerInspect. */
+/** Commands that read the containers of a compose project, and their parser. Fields: Docker Engine API, ContainerInspect. */
 
 import { z } from 'zod';
 import { DeployError } from '../../errors.js';
 import type { RemoteCommand } from '../../ports.js';
 import type { ContainerView } from '../../rollout/health.js';
 import { command, quote } from '../core/shell.js';
+
 /**
- * Shell lines that print the droplet's clock and `docker inspect` of the project's containers, also the stopped ones.
- * `docker inspect` and not `docker compose ps`, whose JSON changed between versions. A container that vanishes between
- * the two calls makes inspect fail; the answer then simply lacks it, so its exit code is not an error.
+ * Shell lines that print the droplet's clock and `docker inspect` of the project's containers, stopped ones included.
+ * Not `docker compose ps`: its JSON changed between versions. A container that vanishes between the two calls makes
+ * `docker inspect` fail; the output then lacks it, so the exit code is ignored.
  */
 export function containersScript(app: string): string[] {
   return [`ids=$(${listIds(app)}) || exit 1`, ...inspectIds];
@@ -23,11 +24,11 @@ function listIds(app: string): string {
   return `docker ps -aq --no-trunc --filter label=com.docker.compose.project=${quote(app)} --filter label=com.docker.compose.oneoff=False`;
 }
 
-/** A Docker that is being restarted, by an upgrade of its package say, is given time to come back. */
+/** How long a Docker daemon that is being restarted, for example by a package upgrade, may take to come back. */
 const DOCKER_BACK_WITHIN_SECONDS = 30;
 
 export function listContainersCommand(app: string): RemoteCommand {
-  // While Docker starts, its socket takes a connection that is never answered.
+  // While Docker starts, its socket accepts connections that it never answers.
   const list = `timeout 10 ${listIds(app)}`;
   const wait = [
     `if ! ids=$(${list} 2>/dev/null); then`,
@@ -41,21 +42,21 @@ export function listContainersCommand(app: string): RemoteCommand {
 }
 
 /**
- * The containers with these ids and no others: half the work of a look, for watching what was just looked at. When one of
- * them is gone, it is a look. Within one round trip.
+ * Inspects the containers with these ids only, which takes half the time of listing them first. When one of them is gone,
+ * lists and inspects all, in the same round trip.
  */
 export function inspectContainersCommand(app: string, ids: readonly string[]): RemoteCommand {
   const words = ids.map(quote).join(' ');
-  const look = listContainersCommand(app);
-  const watch = `if seen=$(timeout 10 docker inspect ${words} 2>/dev/null); then ${printNow}; printf '%s\\n' "$seen"; exit 0; fi`;
-  return { ...look, args: { app, ids }, script: [watch, look.script].join('\n') };
+  const listing = listContainersCommand(app);
+  const known = `if seen=$(timeout 10 docker inspect ${words} 2>/dev/null); then ${printNow}; printf '%s\\n' "$seen"; exit 0; fi`;
+  return { ...listing, args: { app, ids }, script: [known, listing.script].join('\n') };
 }
 
 export interface ContainersSeen {
   /** The droplet's clock, ms since the epoch, to the second. */
   now: number;
   containers: ContainerView[];
-  /** Which release each container was started from, by compose's label; '' when not told. */
+  /** The compose files that each container was started from, by compose's label; '' without the label. */
   configFiles: string[];
 }
 
@@ -94,10 +95,14 @@ export function parseContainers(stdout: string): ContainersSeen {
     list = answer.parse(JSON.parse(stdout.slice(lineEnd + 1) || '[]'));
     if (start < 0 || !Number.isFinite(seconds)) throw new Error('no clock');
   } catch (cause) {
-    throw new DeployError('docker-answer', 'Docker on the droplet gave an answer that do-deploy does not understand.', {
-      hint: 'Run `docker version` on the droplet; do-deploy needs Docker Engine 20.10 or newer.',
-      cause,
-    });
+    throw new DeployError(
+      'docker-answer',
+      'Docker on the droplet answered in a format that do-deploy does not support.',
+      {
+        hint: 'Check `docker version` on the droplet: do-deploy needs Docker Engine 20.10 or newer.',
+        cause,
+      },
+    );
   }
   return {
     now: seconds * 1_000,
@@ -110,16 +115,15 @@ function toView(one: z.infer<typeof inspected>): ContainerView {
   const labels = one.Config.Labels ?? {};
   const health = one.State.Health?.Status;
   const outputs = (one.State.Health?.Log ?? []).map((entry) => entry.Output.trim()).filter(Boolean);
-  const lastOutput = outputs.at(-1);
   return {
     id: one.Id,
     service: labels['com.docker.compose.service'] ?? '',
     state: one.State.Status,
-    ...((health === 'starting' || health === 'healthy' || health === 'unhealthy') && { health }),
-    ...(lastOutput && { healthOutput: lastOutput.slice(0, 300) }),
+    health: health === 'starting' || health === 'healthy' || health === 'unhealthy' ? health : undefined,
+    healthOutput: outputs.at(-1)?.slice(0, 300),
     exitCode: one.State.ExitCode,
     oomKilled: one.State.OOMKilled,
-    ...(one.State.Error && { error: one.State.Error }),
+    error: one.State.Error || undefined,
     restarts: one.RestartCount,
     restartPolicy: one.HostConfig.RestartPolicy?.Name ?? '',
     startedAt: Date.parse(one.State.StartedAt) || 0,
@@ -131,7 +135,7 @@ function toView(one: z.infer<typeof inspected>): ContainerView {
   };
 }
 
-/** One entry a published tcp port, whatever the number of addresses (IPv4, IPv6) it is published on. */
+/** One entry per published tcp port, even when it is published on several addresses (IPv4, IPv6). */
 function publishedPorts(ports: Record<string, { HostPort: string }[] | null | undefined>): ContainerView['ports'] {
   const found = new Map<string, { host: number; container: number }>();
   for (const [name, bindings] of Object.entries(ports)) {

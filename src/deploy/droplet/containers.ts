@@ -1,5 +1,6 @@
 import { DeployError } from '../../errors.js';
 import type { RemoteCommand } from '../../ports.js';
+import { errorLine } from '../core/output-lines.js';
 import {
   type ContainersSeen,
   inspectContainersCommand,
@@ -7,36 +8,38 @@ import {
   parseContainers,
 } from './containers-command.js';
 import type { Member } from './member.js';
-/** Looks at the containers of the app and keeps them with the droplet. Gives the droplet's clock, in ms. */
+
+/** Reads the app's containers and keeps them with the droplet. Returns the droplet's clock in ms. */
 export async function loadContainers(member: Member, app: string): Promise<number> {
-  return await look(member, listContainersCommand(app));
+  return await readAndKeep(member, listContainersCommand(app));
 }
 
-/** Looks at the containers that were seen last; at all of them when one is gone. Not for after a change. */
+/**
+ * Like `loadContainers`, but cheaper: reads only the containers that are known, and all of them when one of these is
+ * gone. Not for use after a change: it misses new containers.
+ */
 export async function refreshContainers(member: Member, app: string): Promise<number> {
   const ids = member.containers.map(({ id }) => id);
-  return await look(member, ids.length > 0 ? inspectContainersCommand(app, ids) : listContainersCommand(app));
+  return await readAndKeep(member, ids.length > 0 ? inspectContainersCommand(app, ids) : listContainersCommand(app));
 }
 
-/** Looks at the containers of the app, and keeps nothing. Throws DeployError docker-missing. */
+/** Reads the app's containers without keeping them. Throws DeployError docker-missing or docker-answer. */
 export async function readContainersNow(member: Member, app: string): Promise<ContainersSeen> {
-  return await see(member, listContainersCommand(app));
+  return await read(member, listContainersCommand(app));
 }
 
-async function look(member: Member, command: RemoteCommand): Promise<number> {
-  const seen = await see(member, command);
-  member.containers = seen.containers;
-  return seen.now;
+async function readAndKeep(member: Member, command: RemoteCommand): Promise<number> {
+  const { containers, now } = await read(member, command);
+  member.containers = containers;
+  return now;
 }
 
-async function see(member: Member, command: RemoteCommand): Promise<ContainersSeen> {
+async function read(member: Member, command: RemoteCommand): Promise<ContainersSeen> {
   const { code, stdout, stderr } = await member.connection.run(command);
-  if (code !== 0) {
-    const reason = stderr.trim().split('\n').at(-1) || `exit code ${code}`;
-    throw new DeployError('docker-missing', `Docker does not answer on ${member.host.name}: ${reason}`, {
-      droplet: member.host.name,
-      hint: 'Look at it on the droplet: systemctl status docker',
-    });
-  }
-  return parseContainers(stdout);
+  if (code === 0) return parseContainers(stdout);
+  const reason = errorLine(stderr, `exit code ${code}`);
+  throw new DeployError('docker-missing', `Docker does not answer on ${member.host.name}: ${reason}`, {
+    droplet: member.host.name,
+    hint: 'Check it on the droplet: systemctl status docker',
+  });
 }

@@ -1,48 +1,57 @@
-import pLimit from 'p-limit';
+/** Images of stored releases that were removed from a droplet by someone else. */
 import { DeployError } from '../../errors.js';
 import type { RemoteCommand } from '../../ports.js';
-import { AT_ONCE, waitForAll } from '../core/parallel.js';
+import { inParallel } from '../core/parallel.js';
 import { command, quote } from '../core/shell.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { type Member, ownCopy } from './member.js';
+
 export interface GoneImage {
   member: Member;
-  /** As compose files name it. */
+  /** As in the compose files. */
   reference: string;
 }
 
-/** By release: an image of it that somebody has removed from a droplet. Asks each droplet once. */
+/** By release id: an image that is missing on a droplet. Runs one command on each droplet. */
 export async function findGoneImages(
   members: readonly Member[],
-  records: readonly StoredRelease[],
+  releases: readonly StoredRelease[],
 ): Promise<Map<string, GoneImage>> {
-  const limit = pLimit(AT_ONCE);
-  const found = await waitForAll(members.map((member) => limit(() => goneFrom(member, records))));
+  const found = await inParallel(members, (member) => goneFrom(member, releases));
+  // Of several droplets, the first one's image is reported.
   return new Map(found.flat().reverse());
 }
 
-async function goneFrom(member: Member, records: readonly StoredRelease[]): Promise<[string, GoneImage][]> {
-  const [first] = records;
+async function goneFrom(member: Member, releases: readonly StoredRelease[]): Promise<[string, GoneImage][]> {
+  const [first] = releases;
   if (first === undefined) return [];
-  const wanted = records.map((record) => ({ record, images: Object.values(ownCopy(member, record).images) }));
+  const wanted = releases.map((release) => ({ release, images: Object.values(ownCopy(member, release).images) }));
   const pinned = new Set(wanted.flatMap(({ images }) => images.map((image) => image.pinned)));
   const { stdout } = await member.connection.run(imagesPresentCommand(first.app, [...pinned]));
-  const said = new Set(stdout.split('\n'));
-  return wanted.flatMap(({ record, images }): [string, GoneImage][] => {
-    const gone = images.find((image) => said.has(`gone ${image.pinned}`));
-    return gone === undefined ? [] : [[record.id, { member, reference: gone.reference }]];
+  const printed = new Set(stdout.split('\n'));
+  return wanted.flatMap(({ release, images }): [string, GoneImage][] => {
+    const gone = images.find((image) => printed.has(`gone ${image.pinned}`));
+    return gone === undefined ? [] : [[release.id, { member, reference: gone.reference }]];
   });
 }
 
-export function imageGone({ member, reference }: GoneImage, record: StoredRelease, hint: string): DeployError {
-  return new DeployError('image-gone', `${member.host.name} no longer has ${reference} of release ${record.id}.`, {
-    droplet: member.host.name,
-    hint,
+/** Throws DeployError image-gone, with the hint, when a droplet lacks an image of the release. */
+export async function refuseGoneImages(
+  members: readonly Member[],
+  release: StoredRelease,
+  hint: () => string | Promise<string>,
+): Promise<void> {
+  const gone = (await findGoneImages(members, [release])).get(release.id);
+  if (gone === undefined) return;
+  const droplet = gone.member.host.name;
+  throw new DeployError('image-gone', `${droplet} no longer has ${gone.reference} of release ${release.id}.`, {
+    droplet,
+    hint: await hint(),
   });
 }
 
 /** Prints `gone REFERENCE` for each image that is not on the droplet. */
-export function imagesPresentCommand(app: string, references: readonly string[]): RemoteCommand {
+function imagesPresentCommand(app: string, references: readonly string[]): RemoteCommand {
   return command('images-present', { app, references }, [
     ...references.map((one) => `docker image inspect ${quote(one)} >/dev/null 2>&1 || echo ${quote(`gone ${one}`)}`),
     'exit 0',

@@ -1,4 +1,4 @@
-/** A droplet in a run: its connection and what the run has learned of it. */
+/** A droplet that a run is connected to, with what the run knows about it. */
 
 import type { DeployError } from '../../errors.js';
 import type { Connection, Droplet, RemoteHost } from '../../ports.js';
@@ -6,20 +6,16 @@ import type { Holding } from '../../rollout/choose-release.js';
 import type { FileChange } from '../../rollout/drift.js';
 import type { ContainerView, ServiceSpec } from '../../rollout/health.js';
 import type { Traffic, TrafficWatch } from '../drain/traffic-watch.js';
-import { imagesOverride, sha256 } from '../release/digests.js';
-import type { StoredRelease } from '../release/stored-release.js';
+import { sha256 } from '../release/digests.js';
+import { imagesOverride, type StoredRelease } from '../release/stored-release.js';
 import type { DropletStateFile, Survey } from './survey-command.js';
-/** With the user and the port that the run itself used. */
-export function loginTo({ host, connection }: Member): string {
-  return connection.login ?? `ssh ${host.address}`;
-}
 
 export interface Member {
   readonly droplet: Droplet;
   readonly host: RemoteHost;
   readonly connection: Connection;
   survey: Survey;
-  /** The containers at the last look. */
+  /** As last read. */
   containers: readonly ContainerView[];
   /** Arrivals at its door since the run first listened. */
   door?: TrafficWatch;
@@ -35,57 +31,90 @@ export interface Member {
   watchedAt?: number;
   /** What came to it before it left; absent when nobody listened then, or what comes is something else by now. */
   before?: Traffic;
-  /** Services of the release that it is being switched to, or runs. */
+  /** Services of the release that it runs or is being switched to. */
   services: readonly ServiceSpec[];
+}
+
+/** A droplet that could not be connected to, and why. */
+export interface Unreachable {
+  readonly droplet: Droplet;
+  readonly error: DeployError;
 }
 
 /** Before the survey. */
 export const NOTHING_KNOWN: Survey = { home: '', problems: [], releases: [], checksums: new Map(), found: new Map() };
 
-export function currentRelease(member: Member): StoredRelease | undefined {
-  return member.survey.releases.find((release) => release.id === member.survey.current);
+/** What to type to log in to the droplet, with the user and the port of this run. */
+export function loginTo({ host, connection }: Member): string {
+  return connection.login ?? `ssh ${host.address}`;
 }
 
-/** What it runs, or is about to: in the middle of a change `current` still names the release before. */
+/** Where the droplet answers SSH; undefined when it has no such address. */
+export function addressOf(droplet: Droplet, which: 'public' | 'private'): string | undefined {
+  return which === 'public' ? droplet.publicAddress : droplet.privateAddress;
+}
+
+/** The release with this id as the droplet holds it. */
+export function heldRelease(member: Member, id: string | undefined): StoredRelease | undefined {
+  return member.survey.releases.find((release) => release.id === id);
+}
+
+/** The release as the droplet holds it: images built there have ids of their own. */
+export function ownCopy(member: Member, release: StoredRelease): StoredRelease {
+  return heldRelease(member, release.id) ?? release;
+}
+
+export function currentRelease(member: Member): StoredRelease | undefined {
+  return heldRelease(member, member.survey.current);
+}
+
+/** Id of the release that it runs or is being switched to: until the gates have passed, `current` names the one before. */
 export function runningRelease({ survey: { state, current } }: Member): string {
   return (state?.phase === 'switching' ? state.release : current) ?? '';
 }
 
-/** What the choice of a release needs to know of the droplet. */
-export function holdingOf({ survey }: Member): Holding {
-  return {
-    holds: survey.releases.map((release) => release.id),
-    ...(survey.state && { state: survey.state }),
-    ...(survey.current && { current: survey.current }),
-  };
+/** What choosing a release needs to know about the droplet. */
+export function holdingOf({ survey: { releases, state, current } }: Member): Holding {
+  return { holds: releases.map((release) => release.id), state, current };
 }
 
-/** The files of the droplet's current release that are not as they were deployed; empty without one. */
+/** Files of the current release that differ from what was deployed; empty without a current release. */
 export function changedFiles(member: Member): FileChange[] {
   const { checksums, found } = member.survey;
-  const record = currentRelease(member);
-  if (record === undefined) return member.survey.current === undefined ? [] : [{ path: 'release.json', deployed: '' }];
-  const deployed = new Map([...checksums, ['images.yml', sha256(imagesOverride(record.images))]]);
+  const current = currentRelease(member);
+  if (current === undefined) return member.survey.current === undefined ? [] : [{ path: 'release.json', deployed: '' }];
+  const deployed = new Map([...checksums, ['images.yml', sha256(imagesOverride(current.images))]]);
   return [...deployed].flatMap(([path, expected]): FileChange[] => {
     const now = found.get(path);
     return now === expected ? [] : [{ path, deployed: expected, found: now }];
   });
 }
 
-/** The release as this droplet holds it: what was built there has an id of its own. */
-export function ownCopy(member: Member, record: StoredRelease): StoredRelease {
-  return member.survey.releases.find((release) => release.id === record.id) ?? record;
+/** Whether the droplet runs these images, verified. */
+export function runsAlready(member: Member, release: StoredRelease): boolean {
+  const { survey, containers } = member;
+  const { state } = survey;
+  if (survey.current !== release.id || state?.release !== release.id || state.phase !== 'verified') return false;
+  return Object.entries(ownCopy(member, release).images).every(([service, image]) => {
+    const own = containers.filter((container) => container.service === service);
+    return own.length > 0 && own.every((container) => container.imageId === image.imageId);
+  });
 }
 
-/** What the droplet ran, verified, before its current release; also when it is half-way to another one. */
+/** Whether the droplet runs these images, verified, with every file as it was deployed. */
+export function runsUnchanged(member: Member, release: StoredRelease): boolean {
+  return runsAlready(member, release) && changedFiles(member).length === 0;
+}
+
+/** Id of the release that the droplet ran, verified, before its current one, also when it is half-way to another. */
 export function beforeCurrent({ survey: { current, state } }: Member): string | undefined {
   const before = state?.release === current ? state?.previous : state?.earlier;
   return before === current ? undefined : before;
 }
 
 /**
- * Releases whose gates have passed on the droplet. An older version of do-deploy has not written down which: then all
- * count that it held when it last passed, but one that it was left half-way to.
+ * Ids of the releases whose gates have passed on the droplet. Older versions of do-deploy do not record them: then all
+ * releases count that it held when the last one passed, except one that it was left half-way to.
  */
 export function provenOn({ survey: { current, state, releases } }: Member): Set<string> {
   if (current === undefined) return new Set(state?.proven);
@@ -94,7 +123,7 @@ export function provenOn({ survey: { current, state, releases } }: Member): Set<
   return new Set([...(state?.proven ?? held.map(({ id }) => id)), current]);
 }
 
-/** What state.json is to say from now on: the release is being switched to, or its gates have passed. */
+/** The next state.json: the release is being switched to, or its gates have passed. */
 export function nextState(
   member: Member,
   release: string,
@@ -115,26 +144,4 @@ export function nextState(
     proven: releases.map(({ id }) => id).filter((id) => proven.has(id)),
     ...written,
   };
-}
-
-/** Where a droplet answers SSH, as DigitalOcean tells it; undefined when it has no such address. */
-export function addressOf(droplet: Droplet, which: 'public' | 'private'): string | undefined {
-  return which === 'public' ? droplet.publicAddress : droplet.privateAddress;
-}
-
-/** A droplet that could not be connected to, and why. */
-export interface Unreachable {
-  readonly droplet: Droplet;
-  readonly error: DeployError;
-}
-
-/** Whether the droplet runs these bytes, verified. */
-export function runsAlready(member: Member, record: StoredRelease): boolean {
-  const { survey, containers } = member;
-  const { state } = survey;
-  if (survey.current !== record.id || state?.release !== record.id || state.phase !== 'verified') return false;
-  return Object.entries(ownCopy(member, record).images).every(([service, image]) => {
-    const own = containers.filter((container) => container.service === service);
-    return own.length > 0 && own.every((container) => container.imageId === image.imageId);
-  });
 }

@@ -1,20 +1,21 @@
-/** The first look at a droplet: tools, disk, what do-deploy keeps there, what runs. One round trip. */
+/** The survey of a droplet: tools, disk, do-deploy's own files and running containers, in one round trip. */
 import { z } from 'zod';
 import type { RemoteCommand } from '../../ports.js';
 import { appFolder, command } from '../core/shell.js';
 import { readChecksums } from '../release/digests.js';
 import { type StoredRelease, storedRelease } from '../release/stored-release.js';
 import { type ContainersSeen, containersScript, parseContainers } from './containers-command.js';
-/** state.json: what the droplet's containers are, or were about to become. Written before they change. */
+
+/** state.json: the release that the containers run or are being switched to. Written before they change. */
 export const dropletState = z.object({
   release: z.string(),
   /** `switching` until the gates have passed. */
   phase: z.enum(['switching', 'verified']),
-  /** The release it ran, verified, before. */
+  /** The release that it ran, verified, before. */
   previous: z.string().optional(),
-  /** While switching: the release that it ran, verified, before `previous`, should it go back to that one. */
+  /** While switching: the release that it ran, verified, before `previous`, in case it is reverted to `previous`. */
   earlier: z.string().optional(),
-  /** Releases that it holds and whose gates have passed on it; absent from an older version of do-deploy. */
+  /** Releases that it holds and whose gates have passed on it; older versions of do-deploy do not write it. */
   proven: z.array(z.string()).optional(),
   run: z.string(),
   since: z.string(),
@@ -22,8 +23,8 @@ export const dropletState = z.object({
 
 export type DropletStateFile = z.infer<typeof dropletState>;
 
-/** out.json: since when, and by which run, the droplet is out of rotation. */
-export const outMark = z.object({ since: z.string(), run: z.string(), who: z.string() });
+/** out.json: which run took the droplet out of rotation, and when. */
+const outMark = z.object({ since: z.string(), run: z.string(), who: z.string() });
 
 export type OutMark = z.infer<typeof outMark>;
 
@@ -31,21 +32,21 @@ export interface Survey {
   home: string;
   docker?: string;
   compose?: string;
-  /** What Docker or compose said instead of a version. */
+  /** What Docker or compose printed instead of a version. */
   problems: string[];
   diskFreeBytes?: number;
   /** e.g. "92%" */
   diskUsed?: string;
-  /** The release that `current` points to: the last verified one. */
+  /** Id of the release that the link `current` points to: the last verified one. */
   current?: string;
   releases: StoredRelease[];
-  /** Another environment that the droplet runs the app for, or has releases of. */
+  /** Another environment that the droplet runs the app for or holds releases of. */
   otherEnvironment?: string;
   state?: DropletStateFile;
   out?: OutMark;
-  /** SHA256SUMS of the current release: by path, the hash that was deployed. */
+  /** SHA256SUMS of the current release: path → hash as deployed. */
   checksums: Map<string, string>;
-  /** The hashes that its files have now, images.yml among them; a file that is gone is not there. */
+  /** path → hash of its files as they are now, images.yml included; a missing file has no entry. */
   found: Map<string, string>;
   /** The droplet's clock, ms since the epoch, to the second. */
   clock?: number;
@@ -54,7 +55,7 @@ export interface Survey {
 
 const MARK = '--- do-deploy:';
 
-/** @param prepare also makes the app's folder, 0700 */
+/** @param prepare also creates the app's folder, mode 0700 */
 export function surveyCommand(app: string, prepare: boolean): RemoteCommand {
   const section = (name: string) => `echo '${MARK}${name}'`;
   return command(
@@ -74,7 +75,7 @@ export function surveyCommand(app: string, prepare: boolean): RemoteCommand {
       'docker compose version --short 2>&1 || echo "failed $?"',
       `seen=$(cd ${appFolder(app)} 2>/dev/null || exit 0; ${containersScript(app).join('; ')})`,
       section('disk'),
-      // Its containers tell where Docker keeps its data. Docker itself takes longer to say so.
+      // Docker's data folder, from a container's paths: `docker info` takes longer.
       `root=$(printf '%s\\n' "$seen" | sed -n 's|.*"ResolvConfPath": "\\(/.*\\)/containers/.*|\\1|p' | head -n 1)`,
       '[ -n "$root" ] || root=$(docker info --format \'{{.DockerRootDir}}\' 2>/dev/null || echo /)',
       'df -Pk "$root" 2>/dev/null | tail -n 1',
@@ -108,9 +109,9 @@ export function readSurvey(stdout: string): Survey {
   const text = (name: string) => sections.get(name) ?? '';
   const problems: string[] = [];
   const version = (name: string) => {
-    const said = text(name);
-    if (/^v?\d/.test(said) && !/failed \d+$/.test(said)) return said.replace(/^v/, '');
-    problems.push(said.replace(/\s*failed \d+$/, '') || `${name} gave no answer`);
+    const output = text(name);
+    if (/^v?\d/.test(output) && !/failed \d+$/.test(output)) return output.replace(/^v/, '');
+    problems.push(output.replace(/\s*failed \d+$/, '') || `${name} did not answer`);
     return undefined;
   };
   const docker = version('docker');
@@ -118,48 +119,44 @@ export function readSurvey(stdout: string): Survey {
   const disk = text('disk').split(/\s+/);
   const freeKilobytes = Number(disk[3]);
   const clock = Number(text('clock') || Number.NaN) * 1_000;
-  const current = text('current').replace(/^.*\//, '');
-  const state = parseLine(dropletState, text('state'));
-  const out = parseLine(outMark, text('out'));
   return {
     home: text('home'),
-    ...(docker && { docker }),
-    ...(compose && { compose }),
+    docker,
+    compose,
     problems,
-    ...(Number.isFinite(freeKilobytes) && disk.length >= 5 && { diskFreeBytes: freeKilobytes * 1024 }),
-    ...(disk[4] && { diskUsed: disk[4] }),
-    ...(current && { current }),
+    diskFreeBytes: Number.isFinite(freeKilobytes) && disk.length >= 5 ? freeKilobytes * 1024 : undefined,
+    diskUsed: disk[4],
+    current: text('current').replace(/^.*\//, '') || undefined,
     releases: text('releases')
       .split('\n')
       .flatMap((line) => parseLine(storedRelease, line) ?? []),
-    ...(state && { state }),
-    ...(out && { out }),
+    state: parseLine(dropletState, text('state')),
+    out: parseLine(outMark, text('out')),
     checksums: readChecksums(text('checksums')),
     found: readChecksums(text('found')),
-    ...(Number.isFinite(clock) && { clock }),
-    // Without Docker there is only the clock.
-    ...(docker && text('containers').startsWith('now ') && { containers: parseContainers(text('containers')) }),
+    clock: Number.isFinite(clock) ? clock : undefined,
+    // When Docker does not answer, the section holds only the clock.
+    containers: docker && text('containers').startsWith('now ') ? parseContainers(text('containers')) : undefined,
   };
 }
 
 /**
- * The survey without the releases of another environment of the app, whatever it ran last of them: a droplet that was
- * made from another one's image has these.
+ * The survey without the releases of the app's other environments. A droplet that was created from a snapshot of
+ * another environment's droplet has them.
  */
 export function ownPart(survey: Survey, environment: string): Survey {
   const others = survey.releases.filter((release) => release.environment !== environment);
   const [first] = others;
   if (first === undefined) return survey;
-  const { current, state, ...rest } = survey;
-  const isOther = (id: string | undefined) => others.some((release) => release.id === id);
+  const { current, state } = survey;
   const releases = survey.releases.filter((release) => release.environment === environment);
   const running = others.find((release) => release.id === current);
-  const known = { ...rest, releases, otherEnvironment: (running ?? first).environment };
-  if (running !== undefined) return { ...known, checksums: new Map(), found: new Map() };
-  return { ...known, ...(current && { current }), ...(state && !isOther(state.release) && { state }) };
+  const own = { ...survey, releases, otherEnvironment: (running ?? first).environment };
+  if (running === undefined) return others.some(({ id }) => id === state?.release) ? { ...own, state: undefined } : own;
+  return { ...own, current: undefined, state: undefined, checksums: new Map(), found: new Map() };
 }
 
-/** Undefined for what is not there or not (whole) JSON: a half-written file must not stop a repair. */
+/** Undefined for a missing or half-written file, which must not prevent a repair. */
 function parseLine<T>(schema: z.ZodType<T>, line: string): T | undefined {
   try {
     return schema.parse(JSON.parse(line));

@@ -1,45 +1,47 @@
 import type { Settings } from '../../config/settings.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
-import { staged } from '../core/report.js';
+import { reportStep } from '../core/report.js';
+import { environmentCollision } from './environment-collision.js';
 import { currentRelease, type Member } from './member.js';
-import { otherEnvironment } from './other-environment.js';
 import { ownPart, readSurvey, surveyCommand } from './survey-command.js';
+
+type Scope = Pick<Settings, 'app' | 'environment'>;
+
 /**
- * Takes the survey of each droplet: under the lease, or another run changes meanwhile what it says.
- * @param prepare also makes the app's folder
- * @param each told of each droplet, for a check of what was found
+ * Surveys every droplet as a step that is reported. Only under the lease: without it, another run may change meanwhile
+ * what the survey reads. Throws DeployError environment-collision, or what `check` throws.
+ * @param options.prepare also creates the app's folder
+ * @param options.check runs on each droplet after its survey; returns a detail to report
  */
 export async function surveyAll(
   ports: DeployPorts,
-  settings: Pick<Settings, 'app' | 'environment'>,
+  settings: Scope,
   members: readonly Member[],
-  options: { prepare: boolean; each?: (member: Member) => string },
+  options: { prepare: boolean; check?: (member: Member) => string },
 ): Promise<void> {
   await inParallel(members, (member) =>
-    staged(ports, member.host.name, 'check', async () => {
-      await survey(member, settings, options.prepare);
-      const collision = otherEnvironment(member, settings);
+    reportStep(ports, { droplet: member.host.name, step: 'check' }, async () => {
+      await survey(member, settings, options);
+      const collision = environmentCollision(member, settings);
       if (collision !== undefined) throw collision;
-      return options.each?.(member);
+      return options.check?.(member);
     }),
   );
 }
 
-/** Takes the survey of each droplet quietly, before the lease: for what no run of this environment changes. */
-export async function surveyEach(
-  members: readonly Member[],
-  settings: Pick<Settings, 'app' | 'environment'>,
-): Promise<void> {
-  await inParallel(members, (member) => survey(member, settings, false));
+/** Surveys every droplet without reporting it. Before the lease it shows only what no run of this environment changes. */
+export async function surveyQuietly(members: readonly Member[], settings: Scope): Promise<void> {
+  await inParallel(members, (member) => survey(member, settings));
 }
 
+/** Reads the droplet and keeps what was read with it. Throws ShellError, or DeployError docker-answer. */
 export async function survey(
   member: Member,
-  { app, environment }: Pick<Settings, 'app' | 'environment'>,
-  prepare: boolean,
+  { app, environment }: Scope,
+  options: { prepare: boolean } = { prepare: false },
 ): Promise<void> {
-  const { stdout } = await member.connection.run(surveyCommand(app, prepare));
+  const { stdout } = await member.connection.run(surveyCommand(app, options.prepare));
   member.survey = ownPart(readSurvey(stdout), environment);
   member.containers = member.survey.containers?.containers ?? [];
   member.services = currentRelease(member)?.services ?? [];

@@ -1,5 +1,3 @@
-/** The fleet as it is found: droplets, rotation, ledger; and what forbids a deploy. */
-
 import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import { openTarget } from '../../targets/open-target.js';
@@ -7,6 +5,8 @@ import type { FleetMembership, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { waitForAll } from '../core/parallel.js';
 import { Ledger } from './ledger.js';
+
+/** The environment's droplets as DigitalOcean shows them, and the means to change their rotation. */
 export interface Fleet {
   target: Target;
   ledger: Ledger;
@@ -14,16 +14,16 @@ export interface Fleet {
 }
 
 /**
- * Reads only. Throws CloudError, or DeployError with the reason and the remedy.
- * @param options.newcomers droplets of the autoscale pool that are not behind the balancer yet belong to it too
+ * Finds the environment's fleet. Only reads. Throws CloudError, or DeployError with a hint.
+ * @param options.newcomers includes droplets of the autoscale pool that are not behind the balancer yet
  */
 export async function findFleet(
   ports: DeployPorts,
   settings: Settings,
-  options: { newcomers: boolean } = { newcomers: false },
+  { newcomers = false }: { newcomers?: boolean } = {},
 ): Promise<Fleet> {
   const ledger = new Ledger(ports.cloud, settings.app, settings.environment);
-  const target = await openTarget(settings.target, ports.cloud, ports.clock, ledger, options);
+  const target = await openTarget(settings.target, ports.cloud, ports.clock, ledger, { newcomers });
   const readable = target.healthCheck === undefined ? Promise.resolve() : ledger.checkReadable();
   const [membership] = await waitForAll([target.readMembership(), readable]);
   if (membership.droplets.length === 0) {

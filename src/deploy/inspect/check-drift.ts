@@ -1,139 +1,118 @@
 /**
- * `do-deploy status --check`: what every droplet has and runs, read for the comparison in rollout/drift.ts. Changes
- * nothing and takes no lock; whether a deploy is under way is told.
+ * `do-deploy status --check`: reads what every droplet has and runs, for the comparison in rollout/drift.ts. Changes
+ * nothing and takes no lease; a deploy that is running is part of the report.
  */
 
-import pLimit from 'p-limit';
 import type { Settings } from '../../config/settings.js';
 import { asDeployError, DeployError, ShellError } from '../../errors.js';
-import {
-  type Difference,
-  type DropletCheckup,
-  type DropletFacts,
-  type FleetRelease,
-  findDifferences,
-} from '../../rollout/drift.js';
+import type { HealthResponse } from '../../ports.js';
+import { type Difference, type DropletCheckup, type DropletFacts, findDifferences } from '../../rollout/drift.js';
 import type { HistoryEntry } from '../../rollout/model.js';
-import type { Target } from '../../targets/target.js';
+import type { FleetMembership, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
-import { AT_ONCE } from '../core/parallel.js';
-import { makeBalancerCheck } from '../droplet/balancer-probe.js';
-import { connectAll } from '../droplet/connect.js';
-import { releaseOfFleet } from '../droplet/fleet-release.js';
+import { inParallel } from '../core/parallel.js';
+import { releaseOfFleet } from '../droplet/held-releases.js';
+import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
 import { changedFiles, currentRelease, type Member } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
-import { type Fleet, findFleet } from '../fleet/find-fleet.js';
+import type { Fleet } from '../fleet/find-fleet.js';
 import { type Holder, leaseStatusCommand, readHolder } from '../lease/lease-commands.js';
-import type { StoredRelease } from '../release/stored-release.js';
-import { historyCommand, mergeHistories } from './read-history.js';
+import { historyCommand, lastFleet, mergeHistories } from './read-history.js';
+import { describeMark } from './read-status.js';
+import { visitFleet } from './visit-fleet.js';
+
 export interface DriftReport {
   /** The fleet's release; absent when nothing was ever deployed. */
   release?: { id: string; imageTag: string };
   differences: Difference[];
-  /** How many droplets were compared, or should have been. */
+  /** Droplets of the fleet, compared or not. */
   droplets: number;
-  /** A deploy that is under way: what differs may be its doing. */
+  /** Who holds the lock: the differences may be the doing of this deploy. */
   deploying?: Holder;
 }
 
-/** Throws CloudError, or DeployError when the fleet cannot be told. */
+/** Throws CloudError, or DeployError when the fleet cannot be found. */
 export async function checkFleet(ports: DeployPorts, settings: Settings): Promise<DriftReport> {
-  const fleet = await findFleet(ports, settings, { newcomers: true });
-  const quiet = { ...ports, reporter: { report: () => {} } };
-  const running = fleet.membership.droplets.filter(({ droplet }) => droplet.status === 'active');
-  const reached = await connectAll(
-    quiet,
-    settings,
-    running.map(({ droplet }) => droplet),
-  );
-  const problems = new Map(reached.unreachable.map(({ droplet, error }) => [droplet.id, error.message]));
-  try {
-    const limit = pLimit(AT_ONCE);
-    const visits = await Promise.all(
-      reached.members.map((member) => limit(() => visit(member, fleet.target, ports, settings))),
-    );
-    const answered = new Map<number, Visit>();
-    for (const [index, one] of visits.entries()) {
-      const { id } = reached.members[index]?.droplet ?? {};
-      if (id === undefined) continue;
-      if ('checkup' in one) answered.set(id, one);
-      else problems.set(id, one.problem);
-    }
-    const members = reached.members.filter((member) => answered.has(member.droplet.id));
-    const record = releaseOfFleet(members);
-    const history = mergeHistories(
-      [...answered.values()].map((one) => one.history),
-      settings.environment,
-    );
+  const options = { newcomers: true, onlyRunning: true };
+  return await visitFleet(ports, settings, options, async (fleet, { members, unreachable }) => {
+    const problems = new Map(unreachable.map(({ droplet, error }) => [droplet.id, error.message]));
+    const answers = new Map<number, Answer>();
+    await inParallel(members, async (member) => {
+      const answer = await ask(member, fleet.target, ports, settings);
+      if ('problem' in answer) problems.set(member.droplet.id, answer.problem);
+      else answers.set(member.droplet.id, answer);
+    });
+    const answered = members.flatMap(({ droplet }) => answers.get(droplet.id) ?? []);
+    const release = releaseOfFleet(members.filter(({ droplet }) => answers.has(droplet.id)));
+    const texts = answered.map(({ history }) => history);
     const differences = findDifferences({
       target: fleet.target.description,
-      ...(record && { release: comparable(record) }),
-      droplets: fleet.membership.droplets.map((found): DropletFacts => {
-        const visited = answered.get(found.droplet.id);
-        const unreachable = problems.get(found.droplet.id) ?? 'it was not asked';
-        return {
-          name: found.droplet.name,
-          power: found.droplet.status,
-          rotation: found.rotation,
-          inLedger: found.inLedger,
-          ...(visited?.outSince !== undefined && { outSince: visited.outSince }),
-          answer: visited?.checkup ?? { unreachable },
-        };
-      }),
-      departed: await departed(ports, fleet, history),
+      release: release && { id: release.id, services: release.services, images: release.images },
+      droplets: fleet.membership.droplets.map((found) =>
+        factsOf(found, answers.get(found.droplet.id), problems.get(found.droplet.id)),
+      ),
+      departed: await departed(ports, fleet, mergeHistories(texts, settings.environment)),
     });
-    const deploying = [...answered.values()].find(
+    const deploying = answered.find(
       ({ holder, checkup }) => holder !== undefined && checkup.otherEnvironment === undefined,
     )?.holder;
     return {
-      ...(record && { release: { id: record.id, imageTag: record.imageTag } }),
+      release: release && { id: release.id, imageTag: release.imageTag },
       differences,
       droplets: fleet.membership.droplets.length,
-      ...(deploying && { deploying }),
+      deploying,
     };
-  } finally {
-    await Promise.allSettled(reached.members.map((member) => member.connection.close()));
-  }
+  });
 }
 
-function comparable({ id, services, images }: StoredRelease): FleetRelease {
-  return { id, services, images };
-}
-
-interface Visit {
+/** What a droplet answered. */
+interface Answer {
   checkup: DropletCheckup;
   history: string;
   holder?: Holder;
   outSince?: string;
 }
 
-/** Everything at once, over the droplet's one connection. */
-async function visit(
+function factsOf(
+  { droplet, rotation, inLedger }: FleetMembership['droplets'][number],
+  answer: Answer | undefined,
+  problem = 'it was not read',
+): DropletFacts {
+  return {
+    name: droplet.name,
+    power: droplet.status,
+    rotation,
+    inLedger,
+    outSince: answer?.outSince,
+    answer: answer?.checkup ?? { unreachable: problem },
+  };
+}
+
+/** Reads everything simultaneously, over the droplet's one connection. */
+async function ask(
   member: Member,
   target: Target,
   { clock }: DeployPorts,
   settings: Settings,
-): Promise<Visit | { problem: string }> {
+): Promise<Answer | { problem: string }> {
   const { app } = settings;
   const asked = clock.now();
   let answeredAt = asked;
   try {
     const [, history, lease, probe] = await Promise.all([
-      survey(member, settings, false).then(() => {
+      survey(member, settings).then(() => {
         answeredAt = clock.now();
       }),
       member.connection.run(historyCommand(app)),
       member.connection.run(leaseStatusCommand(app)),
       makeBalancerCheck(member, target).catch(() => undefined),
     ]);
-    const held = lease.stdout.trim();
-    const holder = held.startsWith('held') ? (readHolder(held) ?? NOBODY) : undefined;
-    const { out } = member.survey;
+    const status = lease.stdout.trim();
     return {
-      checkup: { ...checkupOf(member, { asked, answeredAt }, probe), ...foreignRelease(member, app) },
+      checkup: checkupOf(member, app, { asked, answeredAt }, probe),
       history: history.stdout,
-      ...(holder && { holder }),
-      ...(out && { outSince: `${out.since} by ${out.who}, in the run ${out.run}` }),
+      holder: status.startsWith('held') ? (readHolder(status) ?? UNKNOWN_HOLDER) : undefined,
+      outSince: describeMark(member.survey.out),
     };
   } catch (error) {
     if (error instanceof ShellError || error instanceof DeployError) return { problem: asDeployError(error).message };
@@ -141,26 +120,28 @@ async function visit(
   }
 }
 
-/** The lock is held, but its file says not by whom. */
-const NOBODY: Holder = { run: '', who: 'somebody', release: '', since: '' };
+/** The lock is held, but its file does not name the holder. */
+const UNKNOWN_HOLDER: Holder = { run: '', who: 'another run', release: '', since: '' };
 
 function checkupOf(
   member: Member,
+  app: string,
   { asked, answeredAt }: { asked: number; answeredAt: number },
-  probe: { passed: boolean; detail: string } | undefined,
+  probe: HealthResponse | undefined,
 ): DropletCheckup {
   const { docker, compose, problems, diskFreeBytes, diskUsed, current, state, clock, containers } = member.survey;
-  const [problem] = problems;
+  const images = Object.entries(currentRelease(member)?.images ?? {});
   return {
     docker,
     compose,
-    ...(problem !== undefined && { problem: problem.split('\n')[0] ?? '' }),
+    problem: problems[0]?.split('\n')[0],
     diskFreeBytes,
     diskUsed,
-    ...(clock !== undefined && { clockAheadMs: clockAhead(clock, asked, answeredAt) }),
+    clockAheadMs: clock === undefined ? undefined : clockAhead(clock, asked, answeredAt),
     current,
-    ...(state?.phase === 'switching' && { halfWayTo: state.release }),
-    built: builtThere(member),
+    halfWayTo: state?.phase === 'switching' ? state.release : undefined,
+    otherEnvironment: describeOtherEnvironment(member, app),
+    built: Object.fromEntries(images.filter(([, image]) => image.built)),
     changedFiles: changedFiles(member),
     containers: containers?.containers ?? [],
     now: containers?.now ?? answeredAt,
@@ -168,40 +149,25 @@ function checkupOf(
   };
 }
 
-function foreignRelease({ survey: { current, otherEnvironment } }: Member, app: string): { otherEnvironment?: string } {
-  if (otherEnvironment === undefined) return {};
-  const runs = current === undefined ? `runs ${app}` : `has releases of ${app}`;
-  return { otherEnvironment: `${runs} for ${otherEnvironment}` };
+function describeOtherEnvironment({ survey: { current, otherEnvironment } }: Member, app: string): string | undefined {
+  if (otherEnvironment === undefined) return undefined;
+  return `${current === undefined ? 'runs' : 'has releases of'} ${app} for ${otherEnvironment}`;
 }
 
-function builtThere(member: Member): FleetRelease['images'] {
-  const images = Object.entries(currentRelease(member)?.images ?? {});
-  return Object.fromEntries(images.filter(([, image]) => image.built));
-}
-
-/** 0 where the clock (told to the second) may be right: the droplet read it at some moment between the two. */
+/**
+ * How far the droplet's clock is ahead, in ms. It has whole seconds and was read at some moment between `asked` and
+ * `answeredAt`: 0 when it may be right.
+ */
 function clockAhead(clock: number, asked: number, answeredAt: number): number {
   if (clock > answeredAt) return clock - answeredAt;
   return Math.min(0, clock + 999 - asked);
 }
 
-/**
- * Droplets of the last rollout to the whole fleet, and of what was adopted or healed since: these commands leave out
- * droplets that are not behind the balancer at the time.
- * @param history newest first
- */
-export function lastFleet(history: readonly HistoryEntry[]): Set<number> {
-  const succeeded = history.filter(({ outcome }) => outcome === 'succeeded');
-  const whole = succeeded.findIndex(({ command }) => command === 'deploy' || command === 'rollback');
-  const since = whole < 0 ? succeeded : succeeded.slice(0, whole + 1);
-  return new Set(since.flatMap(({ droplets }) => droplets ?? []));
-}
-
-/** Droplets of the last rollout that still exist, and have gone from the balancer without a word in the ledger. */
+/** Names of droplets of the last rollouts that still exist and were removed from the balancer without a mark. */
 async function departed(ports: DeployPorts, fleet: Fleet, history: readonly HistoryEntry[]): Promise<string[]> {
   if (fleet.target.healthCheck === undefined) return [];
-  const here = new Set(fleet.membership.droplets.map(({ droplet }) => droplet.id));
-  const gone = new Set([...lastFleet(history)].filter((id) => !here.has(id)));
+  const present = new Set(fleet.membership.droplets.map(({ droplet }) => droplet.id));
+  const gone = new Set([...lastFleet(history)].filter((id) => !present.has(id)));
   if (gone.size === 0) return [];
   const existing = await ports.cloud.listDroplets();
   return existing.filter(({ id }) => gone.has(id)).map(({ name }) => name);

@@ -1,12 +1,12 @@
-/** `do-deploy history`: every rollout, merged from what the droplets keep, so the same from any machine. */
+/** `do-deploy history`: the rollouts, merged from the history files of all droplets. */
 import { z } from 'zod';
 import type { Settings } from '../../config/settings.js';
 import type { RemoteCommand } from '../../ports.js';
 import type { HistoryEntry } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
+import { inParallel } from '../core/parallel.js';
 import { appFolder, command } from '../core/shell.js';
-import { connectAll } from '../droplet/connect.js';
-import { findFleet } from '../fleet/find-fleet.js';
+import { visitFleet } from './visit-fleet.js';
 
 const entry: z.ZodType<HistoryEntry> = z.object({
   at: z.string(),
@@ -27,34 +27,24 @@ const entry: z.ZodType<HistoryEntry> = z.object({
 
 const ofRelease = z.object({ id: z.string(), environment: z.string() });
 
-/** Newest first. `unreachable` names the droplets that could not be asked. */
+/** Newest first. `unreachable` holds the names of droplets that could not be read. */
 export async function readHistory(
   ports: DeployPorts,
   settings: Settings,
 ): Promise<{ entries: HistoryEntry[]; unreachable: string[] }> {
-  const { membership } = await findFleet(ports, settings);
-  const quiet = { ...ports, reporter: { report: () => {} } };
-  const { members, unreachable } = await connectAll(
-    quiet,
-    settings,
-    membership.droplets.map(({ droplet }) => droplet),
-  );
-  try {
-    const texts = await Promise.all(
-      members.map(async (member) => (await member.connection.run(historyCommand(settings.app))).stdout),
-    );
+  return await visitFleet(ports, settings, {}, async (_, { members, unreachable }) => {
+    const answers = await inParallel(members, ({ connection }) => connection.run(historyCommand(settings.app)));
+    const texts = answers.map(({ stdout }) => stdout);
     return {
       entries: mergeHistories(texts, settings.environment),
       unreachable: unreachable.map(({ droplet }) => droplet.name),
     };
-  } finally {
-    await Promise.allSettled(members.map((member) => member.connection.close()));
-  }
+  });
 }
 
 /**
- * One entry a run of the environment, newest first, whichever of the droplets remember it.
- * @param texts of each droplet: its history, and the release.json of each release that it holds, a line each
+ * One entry for each run of the environment, newest first.
+ * @param texts one of each droplet: its history.jsonl, then the release.json of each release that it holds, one per line
  */
 export function mergeHistories(texts: readonly string[], environment: string): HistoryEntry[] {
   const entries = texts.flatMap((text) => readEntries(text, environment));
@@ -65,7 +55,7 @@ export function mergeHistories(texts: readonly string[], environment: string): H
 function readEntries(text: string, environment: string): HistoryEntry[] {
   const lines = text.split('\n').flatMap(parsed);
   const releases = lines.flatMap((line) => ofRelease.safeParse(line).data ?? []);
-  // Lines of older versions do not say of which environment they are: their release does, else what else is there.
+  // Lines of older versions lack the environment: it is the release's, or else that of the droplet's other releases.
   const usual = releases.some((one) => one.environment === environment) ? environment : releases[0]?.environment;
   const environmentOf = (line: HistoryEntry) =>
     line.environment ?? releases.find(({ id }) => id === line.release)?.environment ?? usual ?? environment;
@@ -73,7 +63,7 @@ function readEntries(text: string, environment: string): HistoryEntry[] {
   return entries.filter((line) => environmentOf(line) === environment);
 }
 
-/** A line that a crash cut short is left out. */
+/** Leaves out a line that a crash cut short. */
 function parsed(line: string): unknown[] {
   try {
     return [JSON.parse(line)];
@@ -82,7 +72,19 @@ function parsed(line: string): unknown[] {
   }
 }
 
-/** Prints the last lines of the history, then release.json of each release: which environment they are of. */
+/**
+ * Ids of the droplets of the last successful deploy or rollback, and of all adopts and heals since: those leave out
+ * droplets that are not behind the balancer at the time.
+ * @param history newest first
+ */
+export function lastFleet(history: readonly HistoryEntry[]): Set<number> {
+  const succeeded = history.filter(({ outcome }) => outcome === 'succeeded');
+  const whole = succeeded.findIndex(({ command }) => command === 'deploy' || command === 'rollback');
+  const since = whole < 0 ? succeeded : succeeded.slice(0, whole + 1);
+  return new Set(since.flatMap(({ droplets }) => droplets ?? []));
+}
+
+/** Prints the last 500 lines of the history, then every release.json, which names the release's environment. */
 export function historyCommand(app: string): RemoteCommand {
   return command('history', { app }, [
     `cd ${appFolder(app)} 2>/dev/null || exit 0`,

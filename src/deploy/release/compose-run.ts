@@ -1,8 +1,9 @@
+/** What start-up.sh and compose are run with on a droplet. */
 import { quote } from '../core/shell.js';
-/** While it is staged a release's folder has this ending: never mistaken for a whole one. */
+
+/** Ends the name of a release's folder while it is being staged, so that it never passes for a complete one. */
 export const PARTIAL = '.partial';
 
-/** What start-up.sh and compose need to know; the only variables that are set for them. */
 export interface ComposeRun {
   app: string;
   environment: string;
@@ -11,6 +12,10 @@ export interface ComposeRun {
   envFiles: readonly string[];
 }
 
+/**
+ * Assignments for start-up.sh, which gets no other variables of do-deploy.
+ * @param pinned run the images that images.yml pins
+ */
 export function variables(run: ComposeRun, pinned: boolean): string {
   const files = pinned ? [...run.composeFiles, 'images.yml'] : run.composeFiles;
   return [

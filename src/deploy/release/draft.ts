@@ -1,44 +1,50 @@
 /**
- * A release: a set of files plus image digests, with an id. Built here from local files; on a droplet it is a folder
- * with these files, SHA256SUMS, images.yml (a compose override that pins the digests) and release.json.
+ * A release before its images are known, made from local files. On a droplet it becomes a folder with these files,
+ * SHA256SUMS, images.yml and release.json.
  */
-import type { SourceFile } from '../../config/settings.js';
+import type { Settings, SourceFile } from '../../config/settings.js';
 import type { LocalFiles } from '../../ports.js';
 import type { ServiceSpec } from '../../rollout/health.js';
+import type { ReleaseInfo } from '../../rollout/model.js';
 import { sha256 } from './digests.js';
-import type { StoredRelease } from './stored-release.js';
+import type { ReleaseImages, StoredRelease } from './stored-release.js';
+
 export interface ReleaseFile {
   path: string;
   mode: number;
   sha256: string;
-  /** Its content, only when a droplet lacks it: a release may be large, and mostly has not changed. */
+  /** Reads the content. Only called when a droplet lacks the file: releases may be large and mostly stay the same. */
   read(): Promise<Buffer>;
 }
 
-/** The part of a release that is known before its images are. */
-export interface ReleaseDraft {
-  id: string;
-  app: string;
-  environment: string;
-  imageTag: string;
-  createdAt: string;
-  createdBy: string;
-  commit?: string | undefined;
-  dirty?: boolean | undefined;
-  composeFiles: string[];
-  envFiles: string[];
-  prepare?: string | undefined;
+export interface ReleaseDraft extends Omit<StoredRelease, 'identity' | 'images' | 'services'> {
   files: ReleaseFile[];
-  content: string;
 }
 
-/** e.g. 20261121T074500Z-v1.4.2: UTC to the second, then what of the reference may stand in a path. */
+/** e.g. 20261121T074500Z-v1.4.2: UTC to the second, then the reference without what must not be in a path. */
 export function releaseId(now: number, reference: string): string {
   const time = new Date(now).toISOString().replace(/[-:]|\.\d+/g, '');
   const short = reference.replace(/[^A-Za-z0-9._-]+/g, '-').slice(0, 40);
   return `${time}-${short}`;
 }
 
+/**
+ * Makes the draft of the project's files. Throws DeployError local-file.
+ * @param origin.createdAt ISO 8601
+ */
+export async function draftRelease(
+  release: ReleaseInfo,
+  origin: { createdAt: string; createdBy: string },
+  settings: Settings,
+  files: LocalFiles,
+): Promise<ReleaseDraft> {
+  const { app, environment, composeFiles, envFiles, prepare } = settings;
+  const sources = await readFiles(settings.files, files);
+  const known = { ...release, app, environment, composeFiles, envFiles, prepare, files: sources };
+  return { ...known, ...origin, content: contentHash(known) };
+}
+
+/** Hashes the files; sorted by path. */
 export async function readFiles(sources: readonly SourceFile[], files: LocalFiles): Promise<ReleaseFile[]> {
   const hashed = await Promise.all(
     sources.map(async ({ localPath, path, mode, content }): Promise<ReleaseFile> => {
@@ -52,28 +58,13 @@ export async function readFiles(sources: readonly SourceFile[], files: LocalFile
 export function contentHash(draft: Omit<ReleaseDraft, 'id' | 'content' | 'createdAt' | 'createdBy'>): string {
   const files = draft.files.map(({ path, mode, sha256 }) => [path, mode, sha256]);
   const { app, environment, imageTag, composeFiles, envFiles, prepare } = draft;
-  const parts = [
-    app,
-    environment,
-    imageTag,
-    composeFiles,
-    envFiles,
-    files,
-    ...(prepare === undefined ? [] : [prepare]),
-  ];
-  return sha256(JSON.stringify(parts));
+  const parts = [app, environment, imageTag, composeFiles, envFiles, files];
+  // A release without the script hashes as it did before there was one.
+  return sha256(JSON.stringify(prepare === undefined ? parts : [...parts, prepare]));
 }
 
-export function identityHash(content: string, images: StoredRelease['images']): string {
-  const pinned = Object.entries(images).map(([service, image]) => [service, image.imageId]);
-  return sha256(JSON.stringify([content, pinned.sort()]));
-}
-
-export function storedReleaseOf(
-  draft: ReleaseDraft,
-  services: ServiceSpec[],
-  images: StoredRelease['images'],
-): StoredRelease {
+export function storedReleaseOf(draft: ReleaseDraft, services: ServiceSpec[], images: ReleaseImages): StoredRelease {
   const { files: _, ...known } = draft;
-  return { ...known, services, images, identity: identityHash(draft.content, images) };
+  const ids = Object.entries(images).map(([service, { imageId }]) => [service, imageId]);
+  return { ...known, services, images, identity: sha256(JSON.stringify([draft.content, ids.sort()])) };
 }

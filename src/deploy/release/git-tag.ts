@@ -1,40 +1,40 @@
-/** `do-deploy tag NAME`: what it would do, as a value, and the doing. */
+/** `do-deploy tag NAME`: plans the commit and the tag, then makes them. */
 
 import { DeployError } from '../../errors.js';
 import type { Repository } from '../../ports.js';
 import { shortHash } from '../../rollout/commit.js';
 import { listPaths } from './version.js';
 
-/** It becomes IMAGE_TAG when it is deployed, so an image must be able to have it, besides git: git-check-ref-format(1). */
+/** Valid as an image tag, which it becomes when deployed, and as a git tag: git-check-ref-format(1). */
 const NAME = /^(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}(?<!\.|\.lock)$/;
 
-/** HEAD, ORIG_HEAD and the like: git means a commit of its own by them, and a tag of that name would be passed over. */
-const OF_GIT = /^([A-Z]+_)?HEAD$/i;
+/** HEAD, ORIG_HEAD and the like name commits in git, which would ignore a tag of that name. */
+const RESERVED = /^([A-Z]+_)?HEAD$/i;
 
 export interface TagOptions {
-  /** Commit also what is not staged, new files included. */
+  /** Also commits what is not staged, new files included. */
   all: boolean;
-  /** With nothing to commit: an empty commit. */
+  /** Makes an empty commit when there is nothing to commit. */
   allowEmpty: boolean;
 }
 
 export interface TagPlan {
   name: string;
-  /** Paths that are committed before; none: HEAD is tagged. */
+  /** Paths to commit before tagging; HEAD is tagged when there are none. */
   commits: string[];
-  /** Whether they have to be staged. */
+  /** The paths have to be staged first. */
   stage: boolean;
-  /** There is nothing to commit, and a commit is wanted all the same. */
+  /** The commit will be empty. */
   empty: boolean;
 }
 
 export interface Tagged {
   name: string;
-  /** The whole hash. */
+  /** The full hash. */
   commit: string;
 }
 
-/** Throws DeployError `bad-tag-name`, `tag-exists`, `unstaged-changes`, `merge-conflict`, `detached-head` or `no-commit`. */
+/** Throws DeployError bad-tag-name, tag-exists, unstaged-changes, merge-conflict, detached-head or no-commit. */
 export function planTag(repository: Repository, name: string, { all, allowEmpty }: TagOptions): TagPlan {
   refuseName(repository, name);
   const changes = repository.changes();
@@ -43,17 +43,19 @@ export function planTag(repository: Repository, name: string, { all, allowEmpty 
   const commits = changes.map(({ path }) => path);
   const empty = commits.length === 0 && allowEmpty;
   if (branch === undefined && (commits.length > 0 || empty)) {
-    throw refusal('detached-head', 'HEAD is detached: what is committed here would be on no branch.', {
-      hint: 'git switch to the branch that it belongs to, or commit nothing',
+    throw refusal('detached-head', 'HEAD is detached: a commit made here would be on no branch.', {
+      hint: 'Switch to a branch first: git switch BRANCH',
     });
   }
   if (commit === undefined && commits.length === 0 && !empty) {
-    throw refusal('no-commit', 'There is no commit to tag yet.', { hint: 'git add what belongs to it, and try again' });
+    throw refusal('no-commit', 'There is no commit to tag yet.', {
+      hint: 'Stage the files with git add, then tag again',
+    });
   }
   return { name, commits, stage: all && commits.length > 0, empty };
 }
 
-/** Throws DeployError `git-failed`. */
+/** Throws DeployError git-failed. */
 export function performTag(repository: Repository, plan: TagPlan): Tagged {
   const message = `version ${plan.name}`;
   if (plan.stage) repository.stageEverything();
@@ -65,18 +67,18 @@ export function performTag(repository: Repository, plan: TagPlan): Tagged {
 
 function refuseName(repository: Repository, name: string): void {
   if (!NAME.test(name)) {
-    const hint = 'Letters, digits and . _ - as in v1.4.2: it is the tag of the images too';
-    throw refusal('bad-tag-name', `"${name}" can't be the name of a version.`, { hint });
+    const hint = 'Use letters, digits and . _ - as in v1.4.2: the name is also the tag of the images';
+    throw refusal('bad-tag-name', `"${name}" is not a valid name for a version.`, { hint });
   }
-  if (OF_GIT.test(name)) {
-    throw refusal('bad-tag-name', `"${name}" can't be the name of a version: git has another meaning for it.`, {
-      hint: 'Give it a name of its own, as v1.4.2',
+  if (RESERVED.test(name)) {
+    throw refusal('bad-tag-name', `"${name}" is not a valid name for a version: git reserves it.`, {
+      hint: 'Choose another name, such as v1.4.2',
     });
   }
   if (!repository.hasTag(name)) return;
   const commit = repository.commitOfTag(name) ?? '';
-  throw refusal('tag-exists', `There is a tag ${name} already: commit ${shortHash(commit)}.`, {
-    hint: `Choose another name, or deploy that one: do-deploy ENVIRONMENT ${name}`,
+  throw refusal('tag-exists', `The tag ${name} already exists, at commit ${shortHash(commit)}.`, {
+    hint: `Choose another name, or deploy the existing tag: do-deploy ENVIRONMENT ${name}`,
   });
 }
 
@@ -84,12 +86,14 @@ function refuseChanges(name: string, changes: ReturnType<Repository['changes']>,
   const pathsOf = (...kinds: string[]) => changes.filter(({ kind }) => kinds.includes(kind)).map(({ path }) => path);
   const conflicts = pathsOf('conflict');
   if (conflicts.length > 0) {
-    throw refusal('merge-conflict', `A merge is not finished: ${listPaths(conflicts)}.`, { hint: 'Finish it first' });
+    throw refusal('merge-conflict', `A merge has unresolved conflicts: ${listPaths(conflicts)}.`, {
+      hint: 'Finish the merge first',
+    });
   }
   const surprises = pathsOf('unstaged', 'untracked');
   if (all || surprises.length === 0) return;
-  throw refusal('unstaged-changes', `There are changes that are not staged: ${listPaths(surprises)}.`, {
-    hint: `git add what belongs to ${name}, and git stash or ignore the rest; do-deploy tag ${name} --all commits everything`,
+  throw refusal('unstaged-changes', `Some changes are not staged: ${listPaths(surprises)}.`, {
+    hint: `Stage what belongs to ${name} with git add and stash the rest, or commit everything: do-deploy tag ${name} --all`,
   });
 }
 

@@ -1,6 +1,8 @@
+/** What a droplet stores about a release besides its files: release.json and images.yml. */
 import { z } from 'zod';
 import type { ReleaseInfo } from '../../rollout/model.js';
-/** What a droplet keeps about a release, in release.json: one line of JSON. */
+
+/** release.json: one line of JSON. */
 export const storedRelease = z.object({
   id: z.string(),
   app: z.string(),
@@ -8,25 +10,25 @@ export const storedRelease = z.object({
   imageTag: z.string(),
   /** Hash of the files, their modes, the tag and the environment. */
   content: z.string(),
-  /** Hash of `content` and the pinned images: the same identity means the same bytes run. */
+  /** Hash of `content` and the pinned images: the same identity means that the same bytes run. */
   identity: z.string(),
   createdAt: z.string(),
   createdBy: z.string(),
-  /** The commit of the files, as in a CommitInfo; not part of the identity: the same bytes may be in many commits. */
+  /** The commit of the files, as in a CommitInfo. Not part of the identity: many commits can hold the same bytes. */
   commit: z.string().optional(),
   dirty: z.boolean().optional(),
   composeFiles: z.array(z.string()),
   envFiles: z.array(z.string()),
-  /** The script that prepares it on a droplet, one of its files. */
+  /** The project's own script, one of the files, that runs on each droplet before images are pulled or built. */
   prepare: z.string().optional(),
-  /** By service: the pinned reference that compose runs and the image's id (its config digest, the same everywhere). */
+  /** By service: the reference that compose runs, and the image's id (its config digest, the same on every droplet). */
   images: z.record(
     z.string(),
     z.object({
       reference: z.string(),
       pinned: z.string(),
       imageId: z.string(),
-      /** Built on this droplet: `pinned` is the image's id, and another one on each. */
+      /** Built on this droplet: `pinned` is the image's id and differs from droplet to droplet. */
       built: z.boolean().optional(),
     }),
   ),
@@ -43,7 +45,17 @@ export const storedRelease = z.object({
 
 export type StoredRelease = z.infer<typeof storedRelease>;
 
-/** The release as events tell it. */
+export type ReleaseImages = StoredRelease['images'];
+
+/** The release as events report it. */
 export function infoOf({ id, imageTag, commit, dirty }: StoredRelease): ReleaseInfo {
-  return { id, imageTag, commit, ...(dirty && { dirty }) };
+  return { id, imageTag, commit, dirty };
+}
+
+/** images.yml: a compose override that pins every service to its image. */
+export function imagesOverride(images: ReleaseImages): string {
+  const services = Object.entries(images).map(
+    ([name, { pinned }]) => `  ${JSON.stringify(name)}: { image: ${JSON.stringify(pinned)} }`,
+  );
+  return ['# Written by do-deploy: the images of this release, by digest.', 'services:', ...services, ''].join('\n');
 }

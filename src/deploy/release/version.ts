@@ -1,26 +1,28 @@
-/** Where the files of a release come from: a commit, the working tree, or a folder that git knows nothing of. */
+/** Where the files of a release come from: a commit, the working tree, or a folder outside git. */
 
 import type { SourceFile } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { Repository } from '../../ports.js';
 import { describeCommit, shortHash } from '../../rollout/commit.js';
 import type { CommitInfo } from '../../rollout/model.js';
+
 export type Version =
-  /** RELEASE names a tag or commit. `name` is what the user called it. */
+  /** RELEASE names a tag or a commit; `name` is RELEASE as typed. */
   | { from: 'commit'; commit: string; name: string }
-  /** `commit` is HEAD's; absent before the first one. */
+  /** `commit` is HEAD; absent before the first commit. */
   | { from: 'working-tree'; commit?: string }
-  /** Outside of a repository, or in a folder of which git has nothing. */
+  /** Outside a repository, or in a folder without tracked files. */
   | { from: 'folder' };
 
-/** Shorter ones are no more likely a hash than a number or a word. */
+/** Anything shorter is as likely a number or a word. */
 const HASH = /^[0-9a-f]{7,64}$/i;
 
+/** Paths that `listPaths` names. */
 const SHOWN = 5;
 
 /**
- * @param release RELEASE of the command line, if there is one and git is to be asked for it
- * @throws DeployError `ambiguous-commit`, `not-in-version`, or `git-failed`
+ * Finds the version that RELEASE names. Throws DeployError ambiguous-commit, not-in-version or git-failed.
+ * @param release RELEASE from the command line; undefined when it is absent or must not be looked up in git
  */
 export function findVersion(repository: Repository | undefined, release: string | undefined): Version {
   if (repository === undefined) return { from: 'folder' };
@@ -35,25 +37,25 @@ export function findVersion(repository: Repository | undefined, release: string 
 
 function notInVersion(release: string, commit: string): DeployError {
   const which = commit.startsWith(release.toLowerCase()) ? '' : ` (commit ${shortHash(commit)})`;
-  return new DeployError('not-in-version', `${release}${which} has nothing of this project's folder.`, {
+  return new DeployError('not-in-version', `${release}${which} does not contain this project's folder.`, {
     source: 'user',
-    hint: 'Choose a version that has it; or --working-tree deploys the files that are here.',
+    hint: 'Choose a version that contains it, or deploy the local files with --working-tree.',
   });
 }
 
-/** A tag of this name, else the one commit whose hash begins so. */
+/** The commit of the tag with this name, or else the only commit whose hash starts with it. */
 function findCommit(repository: Repository, name: string): string | undefined {
   const tagged = repository.commitOfTag(name);
   if (tagged !== undefined || !HASH.test(name)) return tagged;
   const [commit, ...others] = repository.commitsLike(name);
   if (others.length === 0) return commit;
-  throw new DeployError('ambiguous-commit', `${others.length + 1} commits begin with ${name}.`, {
+  throw new DeployError('ambiguous-commit', `${name} is ambiguous: ${others.length + 1} commits start with it.`, {
     source: 'user',
-    hint: 'Write more of its hash: git log --oneline --no-abbrev-commit.',
+    hint: 'Type more of the hash; list hashes with: git log --oneline --no-abbrev-commit',
   });
 }
 
-/** The commit as events and the droplets tell it, and what the user should know about the files. */
+/** The commit, for events and release.json, and what the user should know about where the files come from. */
 export function describeVersion(
   version: Version,
   repository: Repository | undefined,
@@ -62,21 +64,21 @@ export function describeVersion(
 ): { commit?: CommitInfo; notice?: string } {
   if (version.from === 'folder' || repository === undefined) {
     if (release === undefined) return {};
-    const why = repository === undefined ? 'this is no git repository' : 'git has nothing of this folder';
-    return { notice: `${release} is IMAGE_TAG only; the files are those that are here: ${why}.` };
+    const why = repository === undefined ? 'this is not a git repository' : 'git tracks nothing in this folder';
+    return { notice: `${release} only sets IMAGE_TAG; the files are the local ones: ${why}.` };
   }
   const newFiles = repository.untrackedPaths();
   const sent = files.flatMap(({ path, localPath }) => (localPath === undefined ? [] : [path]));
   const strangers = newFiles.filter((path) => sent.includes(path));
   if (version.from === 'commit') {
-    const told = strangers.length === 0 ? '' : ` Not in git, and sent as they are here: ${listPaths(strangers)}.`;
-    const notice = `The files come from ${version.name} (commit ${shortHash(version.commit)}); those that git ignores, from the working tree.${told}`;
+    const told = strangers.length === 0 ? '' : ` Not in git, taken from the working tree: ${listPaths(strangers)}.`;
+    const notice = `The files come from ${version.name} (commit ${shortHash(version.commit)}); ignored files come from the working tree.${told}`;
     return { commit: { commit: version.commit, ...(strangers.length > 0 && { dirty: true }) }, notice };
   }
   const dirty = strangers.length > 0 || repository.changes().some(({ kind }) => kind !== 'untracked');
   const commit = version.commit === undefined ? undefined : { commit: version.commit, ...(dirty && { dirty }) };
   const of = commit === undefined ? '' : ` (${describeCommit(commit)})`;
-  const notice = `${release} is IMAGE_TAG only; the files are the working tree's${of}.`;
+  const notice = `${release} only sets IMAGE_TAG; the files come from the working tree${of}.`;
   return { ...(commit && { commit }), ...(release !== undefined && { notice }) };
 }
 

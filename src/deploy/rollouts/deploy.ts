@@ -1,91 +1,63 @@
 /**
- * One deploy from beginning to end: look, connect, lease, stage, roll, finish. Everything up to rolling can fail without
- * having changed what serves; from there on the planner brings every droplet to a safe end.
+ * `do-deploy ENVIRONMENT`: rolls the fleet to a release made of the project's files. It is staged on every droplet first,
+ * which can fail without having changed what serves.
  */
 
 import { batchSize } from '../../rollout/batches.js';
-import type { CommitInfo, DeployResult, ReleaseInfo } from '../../rollout/model.js';
+import type { CommitInfo, DeployResult } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
-import { reportTo } from '../core/report.js';
-import { listenAll, whileListening } from '../drain/watch-traffic.js';
+import { inform, reportTo } from '../core/report.js';
+import { whileListening } from '../drain/watch-traffic.js';
+import { runsUnchanged } from '../droplet/member.js';
 import { surveyAll } from '../droplet/survey.js';
-import { findFleet } from '../fleet/find-fleet.js';
-import { policyOf, refuseImpossible } from '../fleet/policy.js';
-import { contentHash, type ReleaseDraft, readFiles, releaseId } from '../release/draft.js';
-import { observeFleet } from '../session/observe-fleet.js';
-import { announce, reachAll, takeLease } from '../session/open-session.js';
-import { rollTo } from '../session/roll.js';
-import { inSession, type SessionOptions } from '../session/session.js';
-import { previousReleases, startRollout } from '../session/start-rollout.js';
+import { refuseImpossible } from '../fleet/policy.js';
+import { draftRelease, releaseId } from '../release/draft.js';
+import { performRollout } from '../session/rollout.js';
+import { runSession, type SessionOptions } from '../session/session.js';
 import { checkDroplet } from '../staging/check-droplet.js';
-import { stageAll } from '../staging/stage-release.js';
+import { stageDraft } from '../staging/stage-release.js';
+
 export interface DeployOptions extends SessionOptions {
   /** IMAGE_TAG. */
   imageTag: string;
-  /** What the release's id ends with; default: the tag. */
+  /** The end of the release's id; default: the tag. */
   releaseRef?: string;
-  /** The commit of the files, where they are in git. */
+  /** The commit of the files, when they are in git. */
   commit?: CommitInfo;
-  /** Deploy also where the same bytes already run. */
+  /** Deploys also where the same bytes run already. */
   force: boolean;
 }
 
-/** Droplets that are listened to for comparison with those that go first. */
-const OTHERS = 3;
+/** Droplets beyond the first batch whose traffic is watched for comparison with it. */
+const COMPARED_DROPLETS = 3;
 
 /** Never throws: every end is a result. */
 export async function deploy(ports: DeployPorts, options: DeployOptions): Promise<DeployResult> {
-  const id = releaseId(ports.clock.now(), options.releaseRef ?? options.imageTag);
-  const release = { id, imageTag: options.imageTag, ...options.commit };
-  return await inSession('deploy', ports, options, release, async (session) => {
-    const { settings } = options;
-    const report = reportTo(ports);
-    const draft = await draftRelease(ports, options, session.release);
-
-    report({ type: 'phase-started', phase: 'discover' });
-    const fleet = await findFleet(ports, settings);
-    const policy = policyOf(settings, fleet.target, options.allowDowntime);
-    refuseImpossible(fleet, policy);
-    announce(session, fleet);
-
-    await reachAll(session, fleet);
-    const { members } = session;
-    const run = await takeLease(session, fleet);
-    report({ type: 'phase-started', phase: 'stage' });
-    // Meanwhile those that go first are listened to, and some more to compare them with: by the time they leave it is known
-    // what comes to them, and how.
-    const first = policy.balanced ? members.slice(0, batchSize(policy.batch, 0, members.length) + OTHERS) : [];
-    const { record, upToDate } = await whileListening(run, first, async () => {
-      await surveyAll(ports, settings, members, { prepare: true, each: checkDroplet });
-      return await stageAll(ports, settings, draft, members);
+  const { settings, imageTag, deployer, force } = options;
+  const now = ports.clock.now();
+  const release = { id: releaseId(now, options.releaseRef ?? imageTag), imageTag, ...options.commit };
+  return await runSession('deploy', ports, options, release, async (session) => {
+    const origin = { createdAt: new Date(now).toISOString(), createdBy: deployer.who };
+    const draft = await draftRelease(release, origin, settings, ports.files);
+    return await performRollout(session, {
+      refuse: refuseImpossible,
+      reach: 'all',
+      async choose(run, members, policy) {
+        reportTo(ports)({ type: 'phase-started', phase: 'stage' });
+        // Watched while staging, so that the traffic of the first batch is known when it leaves.
+        const watched = batchSize(policy.batch, 0, members.length) + COMPARED_DROPLETS;
+        const staged = await whileListening(run, policy.balanced ? members.slice(0, watched) : [], async () => {
+          await surveyAll(ports, settings, members, { prepare: true, check: checkDroplet });
+          return await stageDraft(ports, settings, draft, members);
+        });
+        // The droplets may hold the same bytes under another id, from another commit.
+        session.release = { ...release, id: staged.id };
+        if (staged.id !== release.id) {
+          inform(ports, `The droplets already hold these files and images as release ${staged.id}, which is used.`);
+        }
+        return { release: staged };
+      },
+      isUpToDate: (member, staged) => !force && runsUnchanged(member, staged),
     });
-    // The bytes may have come here before, and from another commit.
-    session.release = { ...session.release, id: record.id };
-    if (record.id !== id) {
-      const message = `The droplets hold these files and images already, as release ${record.id}: that is the one.`;
-      report({ type: 'notice', level: 'info', message });
-    }
-    if (policy.balanced) await listenAll(members, fleet.target, ports.clock);
-
-    const seen = await observeFleet(run, members);
-    const previous = previousReleases(members, record);
-    const start = startRollout(seen, policy, options.force ? new Set() : upToDate, previous);
-    return await rollTo(session, run, start, record, previous);
   });
-}
-
-async function draftRelease(ports: DeployPorts, options: DeployOptions, info: ReleaseInfo): Promise<ReleaseDraft> {
-  const { settings, deployer } = options;
-  const known = {
-    app: settings.app,
-    environment: settings.environment,
-    imageTag: options.imageTag,
-    composeFiles: settings.composeFiles,
-    envFiles: settings.envFiles,
-    prepare: settings.prepare,
-    files: await readFiles(settings.files, ports.files),
-  };
-  const createdAt = new Date(ports.clock.now()).toISOString();
-  const origin = { createdAt, createdBy: deployer.who, ...options.commit };
-  return { ...known, ...origin, id: info.id, content: contentHash(known) };
 }

@@ -1,26 +1,26 @@
-/** Whether the public address answered throughout a rollout: the proof that nobody outside has noticed. */
+/** Probes the public address throughout a rollout, to show that it kept answering. */
 
 import type { Probes } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 
-const EVERY_MS = 1_000;
+const PROBE_INTERVAL_MS = 1_000;
 
-/** A request is failed when it is not answered within this. */
+/** A probe that is not answered within this time has failed. */
 const ANSWER_WITHIN_MS = 5_000;
 
 /**
- * Asks once a second until it is stopped, whether or not earlier requests were answered.
- * @returns ends it; gives what was counted once the requests under way have ended
+ * Probes the address once a second until stopped, whether or not earlier probes have been answered.
+ * @returns a function that stops it and returns the counts once pending probes have ended
  */
 export function watchAvailability(
   { web, clock }: Pick<DeployPorts, 'web' | 'clock'>,
   url: string,
 ): () => Promise<Probes> {
   const stopped = new AbortController();
-  const underWay = new Set<Promise<void>>();
+  const pending = new Set<Promise<void>>();
   const probes: Probes = { url, total: 0, failed: 0, slowestMs: 0 };
 
-  async function ask(): Promise<void> {
+  async function probe(): Promise<void> {
     const began = clock.now();
     const { ok, detail } = await web.get(url, ANSWER_WITHIN_MS);
     probes.total += 1;
@@ -32,9 +32,9 @@ export function watchAvailability(
 
   async function watch(): Promise<void> {
     while (!stopped.signal.aborted) {
-      const request = ask().finally(() => underWay.delete(request));
-      underWay.add(request);
-      await clock.sleep(EVERY_MS, stopped.signal);
+      const request = probe().finally(() => pending.delete(request));
+      pending.add(request);
+      await clock.sleep(PROBE_INTERVAL_MS, stopped.signal);
     }
   }
 
@@ -42,7 +42,7 @@ export function watchAvailability(
   return async () => {
     stopped.abort();
     await watching;
-    await Promise.all(underWay);
+    await Promise.all(pending);
     return probes;
   };
 }

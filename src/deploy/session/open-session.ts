@@ -1,118 +1,112 @@
-import { reportTo } from '../core/report.js';
-import { connectAll } from '../droplet/connect.js';
-import { addressOf } from '../droplet/member.js';
+/** The steps from a fleet that was found to the lease on it. */
+import { DeployError } from '../../errors.js';
+import { inform, reportTo, warn } from '../core/report.js';
+import { closeAll, connectAll } from '../droplet/connect.js';
 import type { Fleet } from '../fleet/find-fleet.js';
 import { Lease } from '../lease/lease.js';
 import type { Run } from '../steps/run.js';
+import { rowsAtStart } from './rollout-rows.js';
 import { type Session, stopIfInterrupted } from './session.js';
 
-/** The session may have ended while the connections were being made: nobody else would close them. */
-async function closeIfInterrupted(session: Session): Promise<void> {
-  if (!session.options.interrupted.aborted) return;
-  await Promise.allSettled(session.members.map((member) => member.connection.close()));
-  stopIfInterrupted(session);
+/** Reports what is about to be rolled out, and to which droplets. */
+export function announce(session: Session, { membership, target }: Fleet): void {
+  const { ports, command, release } = session;
+  const { app, environment, ssh } = session.options.settings;
+  session.fleetAtStart = new Set(membership.droplets.map(({ droplet }) => droplet.id));
+  session.rows = rowsAtStart(membership, ssh.address);
+  const { description, notices } = target;
+  const { rows } = session;
+  reportTo(ports)({ type: 'rollout-started', command, app, environment, release, target: description, rows });
+  for (const message of notices) warn(ports, message);
 }
 
-/** Connects to the droplets that run, for a command that leaves those as they are that cannot be reached, and says so. */
-export async function connectRunning(session: Session, fleet: Fleet): ReturnType<typeof connectAll> {
-  const { ports, options } = session;
-  const running = fleet.membership.droplets.filter(({ droplet }) => droplet.status === 'active');
-  const connected = await connectAll(
-    ports,
-    options.settings,
-    running.map(({ droplet }) => droplet),
-  );
-  session.members = connected.members;
-  await closeIfInterrupted(session);
-  for (const { droplet, error } of connected.unreachable) {
-    const message = `${droplet.name} cannot be reached and stays as it is: ${error.message}`;
-    reportTo(ports)({ type: 'notice', level: 'warning', message, droplet: droplet.name });
-  }
-  return connected;
-}
-
-/** Tells what is about to be rolled out, and to whom. */
-export function announce(session: Session, fleet: Fleet): void {
-  const { settings } = session.options;
-  const report = reportTo(session.ports);
-  session.found = new Set(fleet.membership.droplets.map(({ droplet }) => droplet.id));
-  session.rows = fleet.membership.droplets.map(({ droplet, rotation }) => ({
-    id: droplet.id,
-    name: droplet.name,
-    address: addressOf(droplet, settings.ssh.address) ?? '',
-    rotation,
-    release: '',
-    health: '',
-    outcome: 'not deployed',
-  }));
-  report({
-    type: 'rollout-started',
-    command: session.command,
-    app: settings.app,
-    environment: settings.environment,
-    release: session.release,
-    target: fleet.target.description,
-    rows: session.rows,
-  });
-  for (const message of fleet.target.notices) report({ type: 'notice', level: 'warning', message });
-}
-
-/** All droplets or an error: a deploy that leaves one out would leave the fleet on two releases. */
-export async function reachAll(session: Session, fleet: Fleet): Promise<void> {
-  const droplets = fleet.membership.droplets.map(({ droplet }) => droplet);
-  const { members, unreachable } = await connectAll(session.ports, session.options.settings, droplets);
-  session.members = members;
-  await closeIfInterrupted(session);
-  const [first] = unreachable;
+/** Connects to every droplet, or throws: a rollout that left one out would leave the fleet on two releases. */
+export async function connectToAll(session: Session, fleet: Fleet): Promise<undefined> {
+  const [first] = await connect(session, fleet.membership.droplets);
   if (first) throw first.error;
 }
 
-/** Takes the lease on every droplet, and proves that the ledger can be written. Throws DeployError lease-held or ledger-forbidden. */
+/**
+ * Connects to the droplets that can be reached; the others stay as they are, with a warning for each. Throws when no
+ * droplet can be reached.
+ * @returns the first failure
+ */
+export async function connectToReachable(session: Session, fleet: Fleet): Promise<DeployError | undefined> {
+  const { ports } = session;
+  const { droplets } = fleet.membership;
+  for (const { droplet } of droplets) {
+    if (droplet.status !== 'active')
+      warn(ports, `${droplet.name} is ${droplet.status} and stays as it is.`, droplet.name);
+  }
+  const unreachable = await connect(
+    session,
+    droplets.filter(({ droplet }) => droplet.status === 'active'),
+  );
+  for (const { droplet, error } of unreachable) {
+    warn(ports, `${droplet.name} cannot be reached and stays as it is: ${error.message}`, droplet.name);
+  }
+  const [first] = unreachable;
+  if (session.members.length > 0) return first?.error;
+  throw first?.error ?? new DeployError('droplet-off', 'No droplet is running.');
+}
+
+async function connect(session: Session, found: Fleet['membership']['droplets']) {
+  const droplets = found.map(({ droplet }) => droplet);
+  const { members, unreachable } = await connectAll(session.ports, session.options.settings, droplets);
+  session.members = members;
+  // The session may have ended in the meantime; then nothing else closes these connections.
+  if (session.options.interrupted.aborted) await closeAll(members);
+  stopIfInterrupted(session);
+  return unreachable;
+}
+
+/**
+ * Takes the lease on every droplet and checks that the ledger can be written. Throws DeployError lease-held or
+ * ledger-forbidden.
+ */
 export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
-  const { ports, release } = session;
+  const { ports, release, command } = session;
   const { settings, deployer, waitLockMs, interrupted } = session.options;
+  const { target, ledger } = fleet;
   const report = reportTo(ports);
   stopIfInterrupted(session);
   report({ type: 'phase-started', phase: 'lease' });
   const since = new Date(ports.clock.now()).toISOString();
-  const id = [session.command, release.id, since, deployer.who].filter(Boolean).join(' ');
-  const holder = { run: id, who: deployer.who, release: release.id, since, ...(deployer.url && { url: deployer.url }) };
+  const id = [command, release.id, since, deployer.who].filter(Boolean).join(' ');
+  const holder = { run: id, who: deployer.who, release: release.id, since, url: deployer.url };
   const lease = await Lease.acquire(session.members, settings.app, holder, {
     clock: ports.clock,
     waitMs: waitLockMs,
-    rotation: fleet.target.healthCheck !== undefined,
+    rotation: target.healthCheck !== undefined,
     signal: interrupted,
-    onWait: (other) => {
-      const whose = other === undefined ? '' : ` by ${other.who}`;
-      report({ type: 'notice', level: 'info', message: `Waiting for another deploy${whose} to end.` });
-    },
+    onWait: (other) =>
+      inform(ports, `Waiting for another deploy${other === undefined ? '' : ` by ${other.who}`} to end.`),
   });
   if (interrupted.aborted) await lease.release();
   stopIfInterrupted(session);
-  const { target, ledger } = fleet;
-  session.run = { ports, settings, id, deployer, target, ledger, lease, away: membersAway(session, fleet) };
+  session.run = { ports, settings, id, deployer, target, ledger, lease, away: idsAway(session, fleet) };
   if (target.healthCheck !== undefined) {
-    // Under the lease: the proof takes the tag from a droplet without it, which another run might be about to tag.
+    // Under the lease: the check untags a droplet that is not marked out, and another run might be about to mark it.
     const { droplets } = await target.readMembership();
-    await ledger.prove(droplets.map(({ droplet }) => droplet));
-    tellLeftOut(session, droplets);
+    await ledger.checkWritable(droplets.map(({ droplet }) => droplet));
+    reportLeftOut(session, droplets);
   }
   return session.run;
 }
 
-/** Only under the lease: until then they may be in the hands of a run that is under way, as may one that was not reached. */
-function tellLeftOut(session: Session, droplets: Fleet['membership']['droplets']): void {
+/** Only under the lease: before, droplets that are marked out may be in the hands of another run. */
+function reportLeftOut({ ports, members }: Session, droplets: Fleet['membership']['droplets']): void {
   for (const { droplet, rotation } of droplets.filter(({ inLedger }) => inLedger)) {
-    const reached = session.members.some((member) => member.droplet.id === droplet.id);
+    const isReached = members.some((member) => member.droplet.id === droplet.id);
     const left = 'was left out of rotation by an earlier run; it goes first';
     const known = rotation === 'in' ? 'is still recorded as out by an earlier run' : left;
-    const message = `${droplet.name} ${reached ? known : 'is recorded as out of rotation, and was not reached'}.`;
-    reportTo(session.ports)({ type: 'notice', level: 'warning', message, droplet: droplet.name });
+    const state = isReached ? known : 'is recorded as out of rotation, and was not reached';
+    warn(ports, `${droplet.name} ${state}.`, droplet.name);
   }
 }
 
-/** Those in rotation or in the ledger that were not connected to. */
-function membersAway({ members }: Session, { membership }: Fleet): number[] {
+/** Ids of droplets in rotation or in the ledger that this run is not connected to. */
+function idsAway({ members }: Session, { membership }: Fleet): number[] {
   const reached = new Set(members.map((member) => member.droplet.id));
   const fleetMembers = membership.droplets.filter(({ rotation, inLedger }) => rotation === 'in' || inLedger);
   return fleetMembers.map(({ droplet }) => droplet.id).filter((id) => !reached.has(id));

@@ -1,8 +1,7 @@
 /**
- * Walks a fleet through a rollout: decide → perform → record → report, until nothing is left to decide.
- *
- * What happens next is the planner's business (rollout/planner.ts); how it is done is a step's (steps/). This loop only
- * carries decisions to steps and outcomes back, and stops carrying when it is told to.
+ * Rolls a fleet: decide → perform → record → report, until there is nothing left to decide. The planner
+ * (rollout/planner.ts) decides what happens next and the steps (steps/) do it; this loop passes decisions to steps and
+ * their outcomes back.
  */
 
 import { asDeployError, DeployError } from '../../errors.js';
@@ -17,7 +16,8 @@ import {
   record,
   upNext,
 } from '../../rollout/planner.js';
-import { reportTo } from '../core/report.js';
+import { onAbort } from '../core/on-abort.js';
+import { reportStep, reportTo } from '../core/report.js';
 import { listenAhead } from '../drain/watch-traffic.js';
 import type { Member } from '../droplet/member.js';
 import type { StoredRelease } from '../release/stored-release.js';
@@ -47,8 +47,8 @@ const STEPS = {
 } as const;
 
 /**
- * Steps that change something: each asks for the lease first. So does the probe: to another run that listens at the door
- * by then it would look like the balancer.
+ * Steps that first make sure that the lease is held: all that change something, and the balancer check, which another run
+ * that watches the traffic would take for the balancer's own.
  */
 const UNDER_LEASE: ReadonlySet<PlannedStep> = new Set([
   'mark-out',
@@ -59,10 +59,10 @@ const UNDER_LEASE: ReadonlySet<PlannedStep> = new Set([
   'clear',
 ]);
 
-/** After so long it is told again that a step waits for the same, in ms. */
-const STILL_WAITING_MS = 2_000;
+/** Interval for repeating unchanged progress, in ms. */
+const REPEAT_PROGRESS_MS = 2_000;
 
-/** Failures that the release is to blame for: there going back helps. (The balancer was heard before; now it is silent.) */
+/** Codes of failures that the release caused, so that reverting helps. `balancer-silent`: the balancer did connect before. */
 export const RELEASE_FAULTS: ReadonlySet<string> = new Set([
   'start-failed',
   'unhealthy',
@@ -80,13 +80,13 @@ export interface Rolled {
 
 export interface RollOptions {
   release: StoredRelease;
-  /** By droplet: the release to go back to. */
+  /** By droplet id: the release to revert to. */
   previous: ReadonlyMap<number, StoredRelease>;
-  /** The first signal: bring the droplet in hand to a safe end. */
+  /** Brings the droplets in hand to a safe end. */
   interrupted: AbortSignal;
-  /** The second, or the end of the grace: stop where you are. */
+  /** Stops immediately. */
   aborted: AbortSignal;
-  /** Told after every change of the state, for the table. */
+  /** Called after every change of the state, for the status table. */
   onState?: (state: RolloutState) => void;
 }
 
@@ -99,7 +99,7 @@ export async function roll(
   return await new Orchestrator(run, members, start, options).run();
 }
 
-/** Compose says only that a container is not healthy; the containers say why. */
+/** Compose only reports that a container is not healthy; the evidence says why. */
 function explained(error: DeployError, evidence: Evidence): DeployError {
   if (error.code !== 'start-failed') return error;
   const cause = evidence.cause.charAt(0).toUpperCase() + evidence.cause.slice(1);
@@ -136,13 +136,13 @@ class Orchestrator {
   async run(): Promise<Rolled> {
     const { interrupted, aborted } = this.#options;
     const stopWatching = new AbortController();
-    this.#onAbort(interrupted, () => this.#interrupt(), stopWatching.signal);
-    this.#onAbort(aborted, () => this.#post({ kind: 'halted', code: 'aborted' }), stopWatching.signal);
+    onAbort(interrupted, () => this.#post({ kind: 'interrupted' }), stopWatching.signal);
+    onAbort(aborted, () => this.#post({ kind: 'halted', code: 'aborted' }), stopWatching.signal);
     try {
       for (;;) {
         for (const action of decide(this.#state)) this.#begin(action);
         if (this.#inbox.length === 0 && (this.#performing === 0 || aborted.aborted)) {
-          // A batch that was just started has steps to decide on.
+          // A batch that has just started has steps to decide on.
           if (aborted.aborted || decide(this.#state).length === 0) break;
           continue;
         }
@@ -152,12 +152,7 @@ class Orchestrator {
       stopWatching.abort();
       this.#listening?.stop.abort();
     }
-    return { state: this.#state, evidence: this.#evidence, ...(this.#error && { error: this.#error }) };
-  }
-
-  #onAbort(signal: AbortSignal, act: () => void, until: AbortSignal): void {
-    if (signal.aborted) act();
-    else signal.addEventListener('abort', act, { once: true, signal: until });
+    return { state: this.#state, evidence: this.#evidence, error: this.#error };
   }
 
   #post(occurrence: Occurrence): void {
@@ -165,7 +160,7 @@ class Orchestrator {
     this.#wake();
   }
 
-  /** Waits until something has happened, and records all that has. */
+  /** Waits for the next occurrence, and records all that have come. */
   async #next(): Promise<void> {
     if (this.#inbox.length === 0) {
       await new Promise<void>((resolve) => {
@@ -179,11 +174,7 @@ class Orchestrator {
     this.#options.onState?.(this.#state);
   }
 
-  #interrupt(): void {
-    this.#post({ kind: 'interrupted' });
-  }
-
-  /** A droplet that goes back as it is need not be drained to the end. */
+  /** A droplet that returns unchanged need not be drained to the end. */
   #endLostWaits(): void {
     for (const droplet of this.#state.droplets) {
       if (droplet.course === 'return' && !droplet.touched) this.#waits.get(droplet.id)?.abort();
@@ -237,55 +228,52 @@ class Orchestrator {
   }
 
   async #perform(action: Extract<Action, { kind: 'step' }>): Promise<Occurrence> {
-    const { step } = action;
-    const member = this.#member(action.droplet);
+    const { step, droplet: id } = action;
+    const member = this.#member(id);
     const droplet = member.host.name;
-    const { clock } = this.#run.ports;
-    const started = clock.now();
     const context = this.#contextOf(action, droplet);
-    this.#report({ type: 'step-started', droplet, step, ...(context.release && { release: context.release.id }) });
     try {
-      if (UNDER_LEASE.has(step)) await this.#run.lease.ensure(action.droplet);
-      const detail = step === 'evidence' ? await this.#examine(member, context) : await STEPS[step](member, context);
-      this.#report({ type: 'step-finished', droplet, step, ms: clock.now() - started, ...(detail && { detail }) });
-      return { kind: 'done', droplet: action.droplet };
+      await reportStep(this.#run.ports, { droplet, step, release: context.release?.id }, async () => {
+        if (UNDER_LEASE.has(step)) await this.#run.lease.ensure(id);
+        return step === 'evidence' ? await this.#examine(member, context) : await STEPS[step](member, context);
+      });
+      return { kind: 'done', droplet: id };
     } catch (error) {
-      const failure = this.#keep(asDeployError(error).at({ droplet, step }));
-      this.#report({ type: 'step-failed', droplet, step, ms: clock.now() - started, error: failure.info() });
-      if (failure.code === 'lease-lost') return { kind: 'halted', code: failure.code };
-      const blame = RELEASE_FAULTS.has(failure.code) ? 'release' : 'external';
-      return {
-        kind: 'failed',
-        droplet: action.droplet,
-        failure: { step, code: failure.code, message: failure.message, blame },
-      };
+      const { code, message } = this.#keep(error);
+      if (code === 'lease-lost') return { kind: 'halted', code };
+      const blame = RELEASE_FAULTS.has(code) ? 'release' : 'external';
+      return { kind: 'failed', droplet: id, failure: { step, code, message, blame } };
     } finally {
-      this.#waits.delete(action.droplet);
+      this.#waits.delete(id);
     }
   }
 
   #contextOf(action: Extract<Action, { kind: 'step' }>, droplet: string): StepContext {
-    const { release, previous } = this.#options;
     const wait = new AbortController();
     this.#waits.set(action.droplet, wait);
     return {
       ...this.#run,
-      release:
-        action.towards === 'new' ? release : action.towards === 'previous' ? previous.get(action.droplet) : undefined,
+      release: this.#releaseFor(action),
       signal: wait.signal,
       progress: this.#progressOf(droplet, action.step),
       others: () => this.#upNext(),
     };
   }
 
-  /** Tells what is new at once, and from time to time what is not: that it is still waiting. */
+  /** Undefined when the containers stay as they are. */
+  #releaseFor({ towards, droplet }: Extract<Action, { kind: 'step' }>): StoredRelease | undefined {
+    const { release, previous } = this.#options;
+    return { new: release, previous: previous.get(droplet), same: undefined }[towards];
+  }
+
+  /** Reports new progress immediately, and unchanged progress at intervals. */
   #progressOf(droplet: string, step: PlannedStep): (detail: string) => void {
     const { clock } = this.#run.ports;
-    let told: { detail: string; at: number } | undefined;
+    let reported: { detail: string; at: number } | undefined;
     return (detail) => {
       const now = clock.now();
-      if (told?.detail === detail && now - told.at < STILL_WAITING_MS) return;
-      told = { detail, at: now };
+      if (reported?.detail === detail && now - reported.at < REPEAT_PROGRESS_MS) return;
+      reported = { detail, at: now };
       this.#report({ type: 'step-progress', droplet, step, detail });
     };
   }
@@ -297,7 +285,7 @@ class Orchestrator {
     this.#report({ type: 'evidence-collected', droplet: member.host.name, evidence });
   }
 
-  /** Keeps the first error: what followed from it explains nothing. */
+  /** Keeps the first error: later ones follow from it and explain nothing. */
   #keep(error: unknown): DeployError {
     const failure = asDeployError(error);
     this.#error ??= failure;

@@ -1,55 +1,57 @@
-/**
- * What every rollout shares, whatever it rolls out: opening and closing, the lease, rolling with a grace after an
- * interruption, and the one result at the end.
- */
+/** A session: one run of a command that rolls, from its options to its one result. */
 import type { Settings } from '../../config/settings.js';
 import { asDeployError, DeployError } from '../../errors.js';
 import type { DeployEventBody, DeployResult, ReleaseInfo, StatusRow } from '../../rollout/model.js';
 import type { Deployer, DeployPorts } from '../core/deploy-ports.js';
+import { onAbort } from '../core/on-abort.js';
 import { reportTo } from '../core/report.js';
 import { quote } from '../core/shell.js';
-import { type Member, NOTHING_KNOWN } from '../droplet/member.js';
-import { surveyed } from '../inspect/read-status.js';
+import { closeAll } from '../droplet/connect.js';
+import type { Member } from '../droplet/member.js';
 import type { Run } from '../steps/run.js';
-import { note } from './finish.js';
-/** What every command that rolls is told. */
+import { rowsSurveyed } from './rollout-rows.js';
+import { writeHistory } from './write-history.js';
+
+/** Options of every command that rolls. */
 export interface SessionOptions {
   settings: Settings;
-  /** The floor may be broken. */
+  /** Fewer droplets may serve than the capacity floor requires. */
   allowDowntime: boolean;
   deployer: Deployer;
-  /** How long to wait for another run's lease; 0: not at all. */
+  /** How long to wait for another run's lease, in ms; 0: not at all. */
   waitLockMs: number;
-  /** The first signal: the droplet in hand is brought to a safe end. */
+  /** The first signal: bring the droplets in hand to a safe end. */
   interrupted: AbortSignal;
-  /** The second one: stop at once. */
+  /** The second signal: stop immediately. */
   aborted: AbortSignal;
-  /** Arguments that the command to type next needs, too: the configuration file that this one was given. */
+  /** Arguments that the next command needs as well: the configuration file that this one was given. */
   alsoNext?: readonly string[];
 }
 
-type DeployCommand = Extract<DeployEventBody, { type: 'rollout-started' }>['command'];
+type RollingCommand = Extract<DeployEventBody, { type: 'rollout-started' }>['command'];
 
-/** What has to be closed at the end, and what is known when it fails. */
+/** What has to be closed at the end, and what the result needs when the run fails. */
 export interface Session {
-  readonly command: DeployCommand;
+  readonly command: RollingCommand;
   readonly ports: DeployPorts;
   readonly options: SessionOptions;
   readonly startedAt: number;
   release: ReleaseInfo;
-  /** The fleet at the first look, by id. */
-  found: ReadonlySet<number>;
+  /** Ids of the fleet's droplets at the start. */
+  fleetAtStart: ReadonlySet<number>;
   members: Member[];
   rows: StatusRow[];
-  /** Ids of droplets that run the app for another environment. */
-  others?: ReadonlySet<number>;
-  /** Once it has the lease. */
+  /** Present once the lease is held. */
   run?: Run;
+  /** Droplets have begun to change. */
   rolling: boolean;
 }
 
-/** Runs a command to its one result. Never throws: every end is a result, told as rollout-finished. */
-export async function inSession(
+/** Before a command has chosen its release. */
+export const NO_RELEASE_YET: ReleaseInfo = { id: '', imageTag: '' };
+
+/** Runs `attempt` and reports its result as rollout-finished. Never throws: an error becomes a failed result. */
+export async function runSession(
   command: Session['command'],
   ports: DeployPorts,
   options: SessionOptions,
@@ -57,48 +59,31 @@ export async function inSession(
   attempt: (session: Session) => Promise<DeployResult>,
 ): Promise<DeployResult> {
   const startedAt = ports.clock.now();
-  const nothing = { found: new Set<number>(), members: [], rows: [], rolling: false };
+  const nothing = { fleetAtStart: new Set<number>(), members: [], rows: [], rolling: false };
   const session: Session = { command, ports, options, startedAt, release, ...nothing };
   let result: DeployResult;
   try {
     result = await unlessInterrupted(session, () => attempt(session));
   } catch (error) {
     result = failed(session, asDeployError(error));
-    await noteFailure(session, result);
+    await writeFailure(session, result);
   }
   await session.run?.lease.release();
-  await Promise.allSettled(session.members.map((member) => member.connection.close()));
-  result = { ...result, ...nextOf(result, options), durationMs: ports.clock.now() - startedAt };
+  await closeAll(session.members);
+  const next = result.next && [result.next, ...(options.alsoNext ?? []).map(quote)].join(' ');
+  result = { ...result, next, durationMs: ports.clock.now() - startedAt };
   reportTo(ports)({ type: 'rollout-finished', result });
   return result;
 }
 
-/** That it has failed is history; but not what was wrong with the request itself. */
-async function noteFailure(
-  { command, ports, run, members, release, rolling, startedAt }: Session,
-  result: DeployResult,
-) {
-  if (run === undefined || rolling || result.outcome !== 'failed' || result.error?.source === 'user') return;
-  if (release.id === '') return;
-  const durationMs = ports.clock.now() - startedAt;
-  await note(run, members, command, release, { ...result, durationMs });
-}
-
-function nextOf({ next }: DeployResult, { alsoNext = [] }: SessionOptions): { next?: string } {
-  return next === undefined ? {} : { next: [next, ...alsoNext.map(quote)].join(' ') };
-}
-
-/** Before anything rolls an interruption ends the run at once: the connections are closed under whatever waits. */
+/** Before anything rolls, an interruption ends the run immediately: the connections are closed under pending tasks. */
 async function unlessInterrupted<T>(session: Session, task: () => Promise<T>): Promise<T> {
-  const signal = session.options.interrupted;
   const done = new AbortController();
   const interrupted = new Promise<never>((_, reject) => {
     const stop = () => {
-      if (session.rolling) return;
-      reject(interruption());
+      if (!session.rolling) reject(interruption());
     };
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true, signal: done.signal });
+    onAbort(session.options.interrupted, stop, done.signal);
   });
   try {
     return await Promise.race([task(), interrupted]);
@@ -107,7 +92,7 @@ async function unlessInterrupted<T>(session: Session, task: () => Promise<T>): P
   }
 }
 
-/** To be asked between phases: a task that an interruption has overtaken must not go on behind its back. */
+/** To be called between phases: a task must not continue after an interruption has ended its run. */
 export function stopIfInterrupted(session: Session): void {
   if (session.options.interrupted.aborted) throw interruption();
 }
@@ -117,21 +102,19 @@ function interruption(): DeployError {
 }
 
 function failed(session: Session, error: DeployError): DeployResult {
-  const { release, rolling } = session;
-  const base = { release, rows: rolling ? session.rows : rowsSurveyed(session), durationMs: 0 };
-  const summary = rolling ? 'The state of the fleet is not known.' : 'Nothing was changed in rotation.';
+  const { release, rolling, rows, members } = session;
+  const base = { release, rows: rolling ? rows : rowsSurveyed(rows, members), durationMs: 0 };
+  const summary = rolling ? 'The state of the fleet is unknown.' : 'Nothing was changed in rotation.';
   if (error.code === 'interrupted') return { ...base, outcome: 'interrupted', summary };
   const next = rolling ? `do-deploy status ${session.options.settings.environment}` : undefined;
-  return { ...base, outcome: 'failed', summary, error: error.info(), ...(next && { next }) };
+  return { ...base, outcome: 'failed', summary, error: error.info(), next };
 }
 
-/** Nothing was changed: the droplets are as their surveys told, as far as those came. */
-function rowsSurveyed({ rows, members }: Session): StatusRow[] {
-  const known = new Map(
-    members.filter(({ survey }) => survey !== NOTHING_KNOWN).map((member) => [member.droplet.id, member]),
-  );
-  return rows.map((row) => {
-    const member = known.get(row.id);
-    return member === undefined ? row : { ...row, ...surveyed(member) };
-  });
+/** Writes a failure before rolling into the history, unless the request itself was wrong. */
+async function writeFailure(session: Session, result: DeployResult): Promise<void> {
+  const { command, ports, run, members, release, rolling, startedAt } = session;
+  if (run === undefined || rolling || result.outcome !== 'failed' || result.error?.source === 'user') return;
+  if (release.id === '') return;
+  const durationMs = ports.clock.now() - startedAt;
+  await writeHistory(run, members, command, release, { ...result, durationMs });
 }

@@ -1,38 +1,41 @@
 import { type Observed, type Policy, type RolloutState, record, type Starter, start } from '../../rollout/planner.js';
-import { beforeCurrent, currentRelease, type Member } from '../droplet/member.js';
+import { beforeCurrent, currentRelease, heldRelease, type Member } from '../droplet/member.js';
 import type { StoredRelease } from '../release/stored-release.js';
-/** The planner's start: what each droplet is now, under the lease, and whether it needs anything. */
+
+/**
+ * The planner's state at the start. The sets and keys are droplet ids.
+ * @param upToDate droplets that run the release, verified
+ * @param exempt droplets that are never taken out
+ */
 export function startRollout(
-  seen: readonly Observed[],
+  observed: readonly Observed[],
   policy: Policy,
   upToDate: ReadonlySet<number>,
   previous: ReadonlyMap<number, StoredRelease>,
   exempt: ReadonlySet<number> = new Set(),
 ): RolloutState {
-  const starters = seen.map(({ id, rotation, healthy, inLedger, halfDone, away }): Starter => {
-    const back = previous.get(id);
-    return {
+  const starters = observed.map(
+    ({ id, rotation, healthy, inLedger, halfDone, away }): Starter => ({
       id,
       rotation,
       healthy,
       inLedger,
-      ...(inLedger && halfDone && { halfDone }),
+      halfDone: inLedger && halfDone,
       upToDate: upToDate.has(id),
-      ...(back !== undefined && { previous: back.id }),
-      ...((away || exempt.has(id)) && { exempt: true }),
-    };
-  });
-  // The first batch starts from this very look.
-  return record(start(policy, starters), { kind: 'observed', droplets: [...seen] });
+      previous: previous.get(id)?.id,
+      exempt: away || exempt.has(id),
+    }),
+  );
+  // The first batch starts from this observation.
+  return record(start(policy, starters), { kind: 'observed', droplets: [...observed] });
 }
 
-/** The release to go back to, by droplet: the last verified one, unless it is the one being deployed. */
+/** By droplet id: the release to revert to, which is the last verified one other than the target. */
 export function previousReleases(members: readonly Member[], target: StoredRelease): Map<number, StoredRelease> {
   const previous = new Map<number, StoredRelease>();
   for (const member of members) {
     const current = currentRelease(member);
-    const before = member.survey.releases.find((release) => release.id === beforeCurrent(member));
-    const back = current?.id === target.id ? before : current;
+    const back = current?.id === target.id ? heldRelease(member, beforeCurrent(member)) : current;
     if (back !== undefined && back.id !== target.id) previous.set(member.droplet.id, back);
   }
   return previous;

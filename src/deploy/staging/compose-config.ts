@@ -1,4 +1,4 @@
-/** Reads `docker compose config --format json`. Its text holds the environment of every service: never show it. */
+/** Parses `docker compose config --format json`. Its text holds the environment of every service: never show it. */
 import { z } from 'zod';
 import { DeployError } from '../../errors.js';
 import type { ServiceSpec } from '../../rollout/health.js';
@@ -19,13 +19,16 @@ const service = z.object({
 const config = z.object({ services: z.record(z.string(), service) });
 
 export interface ComposeService extends ServiceSpec {
-  /** Its image is built on the droplet. */
+  /** The image is built on the droplet. */
   built: boolean;
-  /** Its tcp ports on the droplet, as far as they are single numbers. */
+  /** Published tcp ports; ranges are left out. */
   published: number[];
 }
 
-/** @param project `build`: services with a build context are built, and need no image */
+/**
+ * Throws DeployError compose-config or compose-no-image.
+ * @param project.build services with a build context are built, and need no `image:`
+ */
 export function readComposeConfig(stdout: string, project: { app: string; build: boolean }): ComposeService[] {
   const services = parse(stdout);
   const awaited = new Set(
@@ -37,12 +40,12 @@ export function readComposeConfig(stdout: string, project: { app: string; build:
   );
   return Object.entries(services).map(([name, one]) => {
     const built = project.build && one.build != null;
-    // What compose calls an image that it builds and that has no name of its own.
+    // Compose's default name for an image that it builds.
     const image = one.image ?? (built ? `${project.app}-${name}` : undefined);
     if (image === undefined) {
-      throw new DeployError('compose-no-image', `Service ${name} has no image, and images are not built.`, {
+      throw new DeployError('compose-no-image', `The service ${name} has no image, and builds are off.`, {
         source: 'user',
-        hint: 'Give it an `image:` that your CI has built and pushed, or write `build: true` below compose: in config/deploy.yml.',
+        hint: 'Add an `image:` that your CI builds and pushes, or set `build: true` below compose: in config/deploy.yml.',
       });
     }
     const { healthcheck } = one;
@@ -66,13 +69,10 @@ function parse(stdout: string): z.infer<typeof config>['services'] {
   try {
     return config.parse(JSON.parse(stdout)).services;
   } catch {
-    // Without the cause: a JSON error quotes the text, and the text holds secrets.
-    throw new DeployError(
-      'compose-config',
-      'docker compose on the droplet gave a configuration that do-deploy does not understand.',
-      {
-        hint: 'Update the package docker-compose-plugin on the droplet.',
-      },
-    );
+    // No cause: a JSON error quotes the text, which holds secrets.
+    const message = 'docker compose config on the droplet printed a format that do-deploy does not support.';
+    throw new DeployError('compose-config', message, {
+      hint: 'Update the package docker-compose-plugin on the droplet.',
+    });
   }
 }

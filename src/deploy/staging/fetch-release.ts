@@ -1,83 +1,82 @@
-/** Staging a release that some droplet holds: its files come from there, its images by digest from the registry. */
+/** Stages a release from the droplets that hold it: its files come from them, its images by digest from the registry. */
 
 import type { Settings } from '../../config/settings.js';
 import { DeployError, ShellError } from '../../errors.js';
 import type { RemoteCommand } from '../../ports.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { command, releaseFolder, SECOND } from '../core/shell.js';
-import type { Member } from '../droplet/member.js';
+import { heldRelease, type Member } from '../droplet/member.js';
 import { assemble, type FilesOnDroplet, readArchive } from '../release/archive.js';
-import type { ReleaseFile } from '../release/draft.js';
+import type { ReleaseDraft, ReleaseFile } from '../release/draft.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { stagePinned } from './stage-release.js';
 
-/** Parts of an archive at most: a release is files, not data. */
-const MOST_PARTS = 100;
+/** A release holds files, not data: an archive may have this many parts. */
+const MAX_PARTS = 100;
 
-/** Throws DeployError release-damaged when the droplets waitForAll do not have the files as they were deployed. */
-export async function stageExisting(
+/** Bytes of an archive that one command prints: in base64 they stay below the limit for a command's output. */
+const PART_BYTES = 2 * 1024 * 1024;
+
+/** Throws DeployError release-damaged when the donors together lack files as they were deployed. */
+export async function stageFromDonors(
   ports: DeployPorts,
   settings: Settings,
-  record: StoredRelease,
+  release: StoredRelease,
   { donors, to }: { donors: readonly Member[]; to: readonly Member[] },
 ): Promise<void> {
-  const held: FilesOnDroplet[] = [];
+  const draft = await fetchDraft(release, donors);
+  await stagePinned({ ports, settings, draft }, release, to);
+}
+
+async function fetchDraft(release: StoredRelease, donors: readonly Member[]): Promise<ReleaseDraft> {
+  const found: FilesOnDroplet[] = [];
   for (const donor of donors) {
-    if (!donor.survey.releases.some((release) => release.id === record.id)) continue;
-    const files = await fetchFiles(donor, record);
+    const { survey } = donor;
+    const files = heldRelease(donor, release.id) && (await fetchFiles(donor, release));
     if (files === undefined) continue;
-    held.push({ files, ...(donor.survey.current === record.id && { sums: donor.survey.checksums }) });
-    const draft = assemble(record, held);
-    if (draft !== undefined) return await stagePinned(ports, settings, draft, record, to);
+    found.push({ files, sums: survey.current === release.id ? survey.checksums : undefined });
+    const draft = assemble(release, found);
+    if (draft !== undefined) return draft;
   }
-  throw new DeployError(
-    'release-damaged',
-    `The droplets no longer have every file of release ${record.id} as it was deployed.`,
-    {
-      hint: `Deploy that version again: do-deploy ${record.environment} ${record.imageTag}`,
-    },
-  );
+  const message = `No droplet has every file of release ${release.id} as it was deployed, nor do they together.`;
+  throw new DeployError('release-damaged', message, {
+    hint: `Deploy that version again: do-deploy ${release.environment} ${release.imageTag}`,
+  });
 }
 
-/** What the droplet has of the release's files; undefined when it is cut off. They may hold secrets: they stay in memory. */
-async function fetchFiles(donor: Member, record: StoredRelease): Promise<ReleaseFile[] | undefined> {
-  try {
-    return await readParts(donor, record);
-  } catch (error) {
-    // Another droplet may have them.
-    if (error instanceof ShellError) return undefined;
-    throw error;
-  }
-}
-
-async function readParts(donor: Member, record: StoredRelease): Promise<ReleaseFile[] | undefined> {
+/**
+ * The release's files as they are on the droplet; undefined when they cannot be read: another droplet may have them. Only
+ * in memory, because they may hold secrets.
+ */
+async function fetchFiles(donor: Member, { app, id }: StoredRelease): Promise<ReleaseFile[] | undefined> {
   const parts: Buffer[] = [];
-  for (let part = 0; part < MOST_PARTS; part += 1) {
-    const { code, stdout } = await donor.connection.run(fetchCommand(record.app, record.id, part));
-    if (code !== 0) return undefined;
-    const bytes = Buffer.from(stdout, 'base64');
-    parts.push(bytes);
-    if (bytes.length < ARCHIVE_PART_BYTES) return await readArchive(Buffer.concat(parts));
+  try {
+    while (parts.length < MAX_PARTS) {
+      const { code, stdout } = await donor.connection.run(fetchCommand(app, id, parts.length));
+      if (code !== 0) return undefined;
+      const part = Buffer.from(stdout, 'base64');
+      parts.push(part);
+      if (part.length < PART_BYTES) return await readArchive(Buffer.concat(parts));
+    }
+  } catch (error) {
+    if (!(error instanceof ShellError)) throw error;
   }
   return undefined;
 }
 
-/** Bytes of an archive that are read with one command: in base64 they stay below what a command's answer may hold. */
-export const ARCHIVE_PART_BYTES = 2 * 1024 * 1024;
-
 /**
- * Prints a part of the archive of a release's files, in base64; '' past its end. Secrets in them stay in memory on the
- * way. The archive is made anew each time, and is the same as long as the files are.
+ * Prints one part of the archive of a release's files in base64; nothing past its end. Every call packs the archive
+ * again: it stays the same as long as the files do.
  */
-export function fetchCommand(app: string, release: string, part: number): RemoteCommand {
-  const first = part * ARCHIVE_PART_BYTES + 1;
+function fetchCommand(app: string, release: string, part: number): RemoteCommand {
+  const first = part * PART_BYTES + 1;
   return command(
     'fetch',
     { app, release, part },
     [
       'set -eu',
       `cd ${releaseFolder(app, release)}`,
-      `sed 's/^[0-9a-f]* [ *]//' SHA256SUMS | tar -cf - -T - | gzip -1n | tail -c +${first} | head -c ${ARCHIVE_PART_BYTES} | base64`,
+      `sed 's/^[0-9a-f]* [ *]//' SHA256SUMS | tar -cf - -T - | gzip -1n | tail -c +${first} | head -c ${PART_BYTES} | base64`,
     ],
     { timeoutMs: 120 * SECOND },
   );

@@ -2,28 +2,40 @@ import type { RemoteCommand } from '../../ports.js';
 import { command, quote, releaseFolder } from '../core/shell.js';
 import { PARTIAL, variables } from '../release/compose-run.js';
 import type { ReleaseDraft } from '../release/draft.js';
+
+export interface RegistryLogin {
+  server: string;
+  username: string;
+  password: string;
+}
+
+/** Exit code of start-up.sh when the registry refuses the login. */
+export const LOGIN_REFUSED = 77;
+
 /**
- * Pulls the release's images and prints `docker image inspect` of them. With `pinned`, images.yml is written first and
- * exactly those digests are pulled. Exit code 77: the registry refused the login.
+ * Pulls the release's images and prints `docker image inspect` of them. Exit code 77: the registry refused the login.
+ * @param options.override written to images.yml first: exactly the images that it pins are pulled
+ * @param options.unbuilt pulls only services without a build context
  */
 export function pullCommand(
   draft: ReleaseDraft,
   images: readonly string[],
   options: { override?: string; unbuilt?: boolean; registry?: RegistryLogin; timeoutMs: number },
 ): RemoteCommand {
-  const { registry, override, unbuilt } = options;
+  const { registry, override, unbuilt, timeoutMs } = options;
+  const pinned = override !== undefined;
   return command(
     'pull',
-    { app: draft.app, release: draft.id, images, pinned: override !== undefined },
+    { app: draft.app, release: draft.id, images, pinned },
     [
       'set -eu',
       `cd ${releaseFolder(draft.app, draft.id + PARTIAL)}`,
-      override === undefined ? undefined : `printf '%s' ${quote(override)} >images.yml`,
-      // Its progress would be taken for the answer.
-      `${variables(draft, override !== undefined)} ${loginVariables(registry)}sh scripts/start-up.sh pull${unbuilt ? ' unbuilt' : ''} >&2`,
+      pinned ? `printf '%s' ${quote(override)} >images.yml` : undefined,
+      // Standard output is for the inspected images only.
+      `${variables(draft, pinned)} ${loginVariables(registry)}sh scripts/start-up.sh pull${unbuilt ? ' unbuilt' : ''} >&2`,
       inspectImages(images),
     ],
-    { timeoutMs: options.timeoutMs, ...(registry && { stdin: `${registry.password}\n` }) },
+    { timeoutMs, stdin: registry && `${registry.password}\n` },
   );
 }
 
@@ -31,9 +43,8 @@ export function pullCommand(
 export function buildCommand(
   draft: ReleaseDraft,
   images: readonly string[],
-  options: { registry?: RegistryLogin; timeoutMs: number },
+  { registry, timeoutMs }: { registry?: RegistryLogin; timeoutMs: number },
 ): RemoteCommand {
-  const { registry, timeoutMs } = options;
   return command(
     'build',
     { app: draft.app, release: draft.id, images },
@@ -43,14 +54,8 @@ export function buildCommand(
       `${variables(draft, false)} ${loginVariables(registry)}sh scripts/start-up.sh build >&2`,
       inspectImages(images),
     ],
-    { timeoutMs, ...(registry && { stdin: `${registry.password}\n` }) },
+    { timeoutMs, stdin: registry && `${registry.password}\n` },
   );
-}
-
-export interface RegistryLogin {
-  server: string;
-  username: string;
-  password: string;
 }
 
 function loginVariables(registry: RegistryLogin | undefined): string {

@@ -1,4 +1,4 @@
-/** A pull that failed, with what to do about it: the registry's or Docker's words tell which of several things it is. */
+/** Errors for failed pulls. The hint depends on what Docker or the registry printed. */
 import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { Member } from '../droplet/member.js';
@@ -8,7 +8,7 @@ type Registry = Settings['registry'];
 export function pullFailed(member: Member, reason: string, registry?: Registry): DeployError {
   const droplet = member.host.name;
   if (/no space left/i.test(reason)) {
-    return new DeployError('disk-full', `Docker’s disk on ${droplet} became full during the pull: ${reason}`, {
+    return new DeployError('disk-full', `Docker's disk on ${droplet} filled up during the pull: ${reason}`, {
       droplet,
       hint: 'Free space there, for instance with `docker image prune`, then deploy again.',
     });
@@ -22,33 +22,33 @@ export function pullFailed(member: Member, reason: string, registry?: Registry):
 
 const TOO_MANY = /toomanyrequests|too many requests|rate limit/i;
 
-const NO_WAY =
+const UNREACHABLE =
   /\bdial (tcp|udp)\b|i\/o timeout|TLS handshake|no such host|server misbehaving|connection (refused|reset)|no route to host|network is unreachable|Client\.Timeout|deadline exceeded|x509:|proxyconnect|unexpected EOF/i;
 
 const NO_ACCESS = /\bdenied\b|unauthorized|authentication required|no basic auth credentials|\b40[13]\b/i;
 
 const NOT_THERE = /manifest unknown|not found|name unknown/i;
 
-/** Nothing where the words are of another kind: a wrong hint costs more time than none. */
+/** Undefined for an unknown cause: a wrong hint costs more time than none. */
 function pullHint(reason: string, droplet: string, registry: Registry): string | undefined {
   if (TOO_MANY.test(reason)) {
     return registry === undefined
-      ? `The registry's limit for pulls without a login is reached: wait, or log in: ${LOGIN}.`
-      : `The registry's limit for pulls by ${registry.username} is reached: wait, then deploy again.`;
+      ? `The registry limits pulls without a login: wait, or log in: ${LOGIN}.`
+      : `The registry limits pulls by ${registry.username}: wait, then deploy again.`;
   }
-  if (NO_WAY.test(reason)) {
-    return `${droplet} does not reach ${hostIn(reason)}: check its DNS, its firewall (outbound TCP 443) and the proxy of its Docker.`;
+  if (UNREACHABLE.test(reason)) {
+    return `${droplet} cannot reach ${hostIn(reason)}: check its DNS, firewall (outbound TCP 443) and Docker proxy.`;
   }
   if (NO_ACCESS.test(reason)) {
     return registry === undefined
-      ? `If the image is private, log in to its registry: ${LOGIN}. If not, check its name.`
-      : `Check the image’s name, and that ${registry.username} may pull it from ${registry.server}: registry: in config/deploy.yml and the variables it names.`;
+      ? `If the image is private, log in to its registry: ${LOGIN}. Otherwise check the image's name.`
+      : `Check the image's name, and that ${registry.username} may pull it from ${registry.server}: registry: in config/deploy.yml and the variables that it names.`;
   }
-  return NOT_THERE.test(reason) ? 'Check the image’s name and tag, and that it was pushed.' : undefined;
+  return NOT_THERE.test(reason) ? "Check the image's name and tag, and that it was pushed." : undefined;
 }
 
 const LOGIN =
-  '`registry: { username: $DOCKER_USERNAME, password: $DOCKER_PASSWORD }` in config/deploy.yml (with `server:` if it is not Docker Hub), and the two variables';
+  '`registry: { username: $DOCKER_USERNAME, password: $DOCKER_PASSWORD }` in config/deploy.yml (with `server:` unless it is Docker Hub), and set both variables';
 
 function hostIn(reason: string): string {
   const host = /https?:\/\/([^/\s"]+)/.exec(reason)?.[1] ?? /\blookup (\S+?):? /.exec(reason)?.[1];

@@ -1,216 +1,111 @@
 /**
- * Staging: everything that can be done while all droplets still serve. Connect, check, upload, pull, on all droplets in
- * parallel; a failure here has cost nothing, because nothing has left rotation and no container was touched.
+ * Staging: all that can be done while every droplet still serves. Upload, prepare, pull and build run on all droplets in
+ * parallel. A failure here leaves rotation and containers as they were.
  */
 
 import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
-import { firstLines, lastLine } from '../core/output-lines.js';
 import { inParallel } from '../core/parallel.js';
-import { staged } from '../core/report.js';
-import { changedFiles, loginTo, type Member, runsAlready } from '../droplet/member.js';
-import { packFor } from '../release/archive.js';
-import { imagesOverride } from '../release/digests.js';
+import { reportStep } from '../core/report.js';
+import { heldRelease, type Member } from '../droplet/member.js';
 import { type ReleaseDraft, storedReleaseOf } from '../release/draft.js';
-import type { StoredRelease } from '../release/stored-release.js';
-import { refuseTakenPorts } from './check-droplet.js';
-import { type ComposeService, readComposeConfig } from './compose-config.js';
-import { areThose, buildImages, pullByName, pullPinned } from './images.js';
+import type { ReleaseImages, StoredRelease } from '../release/stored-release.js';
+import type { ComposeService } from './compose-config.js';
 import { prepareRelease } from './prepare-release.js';
-import { discardCommand, incomingPath, sealCommand, unpackCommand } from './unpack-command.js';
-
-const UPLOAD_WITHIN_MS = 10 * 60_000;
-
-export interface Staged {
-  record: StoredRelease;
-  /** By droplet: it already runs these bytes, verified. */
-  upToDate: Set<number>;
-}
+import { buildImages, isPulled, pullByName, pullPinned } from './release-images.js';
+import { discard, seal } from './seal.js';
+import type { Staging } from './staging.js';
+import { uploadAll } from './upload.js';
 
 /**
- * Brings the release to every droplet. All pull at once; what the first one got is the release, and whoever got something
- * else, because a tag moved meanwhile, pulls exactly that.
- * Throws the first droplet's error, after having removed what was staged.
+ * Brings the draft to every droplet and returns the release that it became. All droplets pull simultaneously. The images
+ * that the first one got are the release's; a droplet that got others, because a tag moved meanwhile, pulls those.
+ * Throws the first droplet's error after removing what was staged.
  */
-export async function stageAll(
+export async function stageDraft(
   ports: DeployPorts,
   settings: Settings,
   draft: ReleaseDraft,
   members: readonly Member[],
-): Promise<Staged> {
+): Promise<StoredRelease> {
   if (members.length === 0) throw new DeployError('no-droplets', 'There is no droplet to deploy to.');
-  try {
-    const services = await uploadAll(ports, settings, draft, members);
+  const staging = { ports, settings, draft };
+  return await orDiscard(staging, members, async () => {
+    const services = await uploadAll(staging, members);
     const brought = await inParallel(members, async (member) => {
-      await prepareOn(ports, draft, member);
-      const pulled = await staged(ports, member.host.name, 'pull', () => pullByName(settings, draft, member, services));
-      return { pulled, built: await buildOn(ports, settings, draft, member, services) };
+      await prepare(staging, member);
+      const pulled = await pull(staging, member, () => pullByName(staging, member, services));
+      return { member, pulled, built: await build(staging, member, services) };
     });
-    const builtBy = new Map(members.map((member, index) => [member, brought[index]?.built ?? {}]));
-    let record = storedAs(draft, services, { ...brought[0]?.pulled, ...brought[0]?.built }, members);
-    await inParallel(members, async (member) => {
-      if (areThose(brought[members.indexOf(member)]?.pulled ?? {}, record)) return;
-      await staged(ports, member.host.name, 'pull', () => pullPinned(settings, draft, member, record));
+    const known = knownRelease(draft, services, { ...brought[0]?.pulled, ...brought[0]?.built }, members);
+    await inParallel(brought, async ({ member, pulled }) => {
+      if (!isPulled(known, pulled)) await pull(staging, member, () => pullPinned(staging, member, known));
     });
-    if (isOutdated(record, builtBy)) record = storedReleaseOf(draft, record.services, record.images);
-    await inParallel(members, (member) => seal(draft, record, builtBy.get(member) ?? {}, member));
-    return {
-      record,
-      // A file that somebody has edited was put right just now: its containers have yet to take it up.
-      upToDate: new Set(
-        members
-          .filter((member) => runsAlready(member, record) && changedFiles(member).length === 0)
-          .map((member) => member.droplet.id),
-      ),
-    };
-  } catch (error) {
-    await discardAll(draft, members);
-    throw error;
-  }
+    const release = isOutdated(known, brought) ? storedReleaseOf(draft, known.services, known.images) : known;
+    await inParallel(brought, ({ member, built }) => seal(draft, release, built, member));
+    return release;
+  });
 }
 
 /** Brings a release whose images are known to droplets that lack it. Removes what was staged when it fails. */
-export async function stagePinned(
-  ports: DeployPorts,
-  settings: Settings,
-  draft: ReleaseDraft,
-  record: StoredRelease,
-  members: readonly Member[],
-): Promise<void> {
+export async function stagePinned(staging: Staging, release: StoredRelease, members: readonly Member[]): Promise<void> {
+  await orDiscard(staging, members, async () => {
+    const services = await uploadAll(staging, members);
+    const brought = await inParallel(members, async (member) => {
+      await prepare(staging, member);
+      await pull(staging, member, () => pullPinned(staging, member, release));
+      return { member, built: await build(staging, member, services) };
+    });
+    await inParallel(brought, ({ member, built }) => seal(staging.draft, release, built, member));
+  });
+}
+
+async function orDiscard<T>({ draft }: Staging, members: readonly Member[], task: () => Promise<T>): Promise<T> {
   try {
-    const services = await uploadAll(ports, settings, draft, members);
-    const builtBy = await pullAndBuild(ports, settings, draft, record, services, members);
-    await inParallel(members, (member) => seal(draft, record, builtBy.get(member) ?? {}, member));
+    return await task();
   } catch (error) {
-    await discardAll(draft, members);
+    await discard(draft, members);
     throw error;
   }
 }
 
-/** @returns what was built, by droplet */
-async function pullAndBuild(
-  ports: DeployPorts,
-  settings: Settings,
-  draft: ReleaseDraft,
-  record: StoredRelease,
-  services: readonly ComposeService[],
-  members: readonly Member[],
-): Promise<Map<Member, StoredRelease['images']>> {
-  const built = await inParallel(members, async (member) => {
-    await prepareOn(ports, draft, member);
-    await staged(ports, member.host.name, 'pull', () => pullPinned(settings, draft, member, record));
-    return [member, await buildOn(ports, settings, draft, member, services)] as const;
-  });
-  return new Map(built);
+async function prepare({ ports, draft }: Staging, member: Member): Promise<void> {
+  const { prepare: script } = draft;
+  if (script === undefined) return;
+  await reportStep(ports, { droplet: member.host.name, step: 'prepare' }, () => prepareRelease(draft, script, member));
 }
 
-async function discardAll({ app, id }: ReleaseDraft, members: readonly Member[]): Promise<void> {
-  await Promise.allSettled(members.map((member) => member.connection.run(discardCommand(app, id))));
+async function pull<T>({ ports }: Staging, member: Member, task: () => Promise<T>): Promise<T> {
+  return await reportStep(ports, { droplet: member.host.name, step: 'pull' }, task);
 }
 
-/** Runs the release's own script, where it has one. */
-async function prepareOn(ports: DeployPorts, draft: ReleaseDraft, member: Member): Promise<void> {
-  const { prepare } = draft;
-  if (prepare !== undefined) {
-    await staged(ports, member.host.name, 'prepare', () => prepareRelease(draft, prepare, member));
-  }
-}
-
-/** Builds what is to be built; every droplet has images of its own. */
-async function buildOn(
-  ports: DeployPorts,
-  settings: Settings,
-  draft: ReleaseDraft,
-  member: Member,
-  services: readonly ComposeService[],
-): Promise<StoredRelease['images']> {
+/** Returns the images that were built on the droplet: every droplet has its own. */
+async function build(staging: Staging, member: Member, services: readonly ComposeService[]): Promise<ReleaseImages> {
   if (!services.some((service) => service.built)) return {};
-  return await staged(ports, member.host.name, 'build', () => buildImages(settings, draft, member, services));
+  const step = { droplet: member.host.name, step: 'build' } as const;
+  return await reportStep(staging.ports, step, () => buildImages(staging, member, services));
 }
 
-/** Makes what was staged a release of the droplet, with the images that were built there. */
-async function seal(
-  draft: ReleaseDraft,
-  record: StoredRelease,
-  built: StoredRelease['images'],
-  member: Member,
-): Promise<void> {
-  const own = { ...record, images: { ...record.images, ...built } };
-  await must(member, sealCommand(draft, own, imagesOverride(own.images)), 'seal-failed');
-  // One that was there before stays as it was.
-  if (member.survey.releases.some((release) => release.id === own.id)) return;
-  member.survey = { ...member.survey, releases: [...member.survey.releases, own] };
-}
-
-/** The bytes may be there under another id, from an earlier run: then that is their id. */
-function storedAs(
+/** The staged release, under the id that a droplet already holds the same bytes by, if any does. */
+function knownRelease(
   draft: ReleaseDraft,
   services: ComposeService[],
-  images: StoredRelease['images'],
+  images: ReleaseImages,
   members: readonly Member[],
 ): StoredRelease {
   const specs = services.map(({ built: _built, published: _published, ...spec }) => spec);
-  const record = storedReleaseOf(draft, specs, images);
-  const same = members
-    .flatMap((member) => member.survey.releases)
-    .filter((known) => known.identity === record.identity);
-  return same.sort((a, b) => (a.id < b.id ? 1 : -1))[0] ?? record;
+  const release = storedReleaseOf(draft, specs, images);
+  const held = members.flatMap((member) => member.survey.releases);
+  const same = held.filter(({ identity }) => identity === release.identity);
+  return same.sort((a, b) => (a.id < b.id ? 1 : -1))[0] ?? release;
 }
 
-/** Whether a droplet holds the release with other images, which were built earlier and may be gone: then it is another one. */
-function isOutdated(record: StoredRelease, builtBy: ReadonlyMap<Member, StoredRelease['images']>): boolean {
-  return [...builtBy].some(([member, built]) =>
-    Object.entries(built).some(([service, { imageId }]) => {
-      const held = member.survey.releases.find((release) => release.id === record.id);
-      return held !== undefined && held.images[service]?.imageId !== imageId;
-    }),
-  );
-}
-
-async function uploadAll(
-  ports: DeployPorts,
-  settings: Settings,
-  draft: ReleaseDraft,
-  members: readonly Member[],
-): Promise<ComposeService[]> {
-  // Droplets of a fleet mostly lack the same files: one archive serves them all.
-  const archives = new Map<string, ReturnType<typeof packFor>>();
-  const configs = await inParallel(members, (member) =>
-    staged(ports, member.host.name, 'upload', async () => {
-      const { found, current } = member.survey;
-      const key = JSON.stringify([...found]);
-      const packed = archives.get(key) ?? packFor(draft, found);
-      archives.set(key, packed);
-      const { archive, reused } = await packed;
-      const path = incomingPath(draft.app, draft.id);
-      await member.connection.upload({ path, content: archive, mode: 0o600, timeoutMs: UPLOAD_WITHIN_MS });
-      const { stdout } = await must(member, unpackCommand(draft, current, reused), 'compose-config');
-      const services = readComposeConfig(stdout, { app: draft.app, build: settings.build === true });
-      // Later on the ports are this app's own.
-      if (member.survey.current === undefined) await refuseTakenPorts(member, draft.app, services);
-      return services;
-    }),
-  );
-  return configs[0] ?? [];
-}
-
-async function must(member: Member, command: Parameters<Member['connection']['run']>[0], code: string) {
-  const result = await member.connection.run(command);
-  if (result.code !== 0) throw notStored(member, code, result.stderr);
-  return result;
-}
-
-function notStored(member: Member, code: string, stderr: string): DeployError {
-  const droplet = member.host.name;
-  if (code === 'compose-config' && !/no space left/i.test(stderr)) {
-    return new DeployError(code, `The release is not accepted on ${droplet}: ${firstLines(stderr)}`, {
-      droplet,
-      hint: 'Check the compose files: `docker compose config` says the same of them here.',
-    });
-  }
-  return new DeployError(code, `The release cannot be stored on ${droplet}: ${lastLine(stderr)}`, {
-    droplet,
-    hint: `Check the disk of the droplet: ${loginTo(member)} df -h`,
+/** Whether a droplet holds the release with images that it built earlier, which may be gone: then this is a new release. */
+function isOutdated(release: StoredRelease, brought: readonly { member: Member; built: ReleaseImages }[]): boolean {
+  return brought.some(({ member, built }) => {
+    const held = heldRelease(member, release.id);
+    if (held === undefined) return false;
+    return Object.entries(built).some(([service, { imageId }]) => held.images[service]?.imageId !== imageId);
   });
 }

@@ -1,25 +1,17 @@
-/** Commands that put a release on a droplet, start it and confirm it. Pure builders; secrets only by standard input. */
-
 import type { RemoteCommand } from '../../ports.js';
 import { appFolder, command, quote, SECOND } from '../core/shell.js';
 import { type ComposeRun, PARTIAL } from '../release/compose-run.js';
 import type { ReleaseDraft, ReleaseFile } from '../release/draft.js';
-import type { StoredRelease } from '../release/stored-release.js';
+
+/** Where the archive is uploaded to. */
 export function incomingPath(app: string, id: string): string {
   return `~/do-deploy/${app}/incoming-${id}.tgz`;
 }
 
-function composeConfig(run: ComposeRun): string {
-  const files = run.composeFiles.map((file) => `-f ${quote(file)}`);
-  const envFiles = run.envFiles.map((file) => `--env-file ${quote(file)}`);
-  const exported = `DEPLOY_ENV=${quote(run.environment)} IMAGE_TAG=${quote(run.imageTag)}`;
-  return `${exported} docker compose --project-name ${quote(run.app)} ${[...files, ...envFiles].join(' ')} config --format json`;
-}
-
 /**
- * Unpacks the uploaded archive beside the other releases, verifies by SHA-256 what came in it, copies what did not change
- * from `base`, whose hashes the survey has taken, and prints `docker compose config` (which holds secrets: it is read and
- * never shown). compose takes as long as all the rest; so it reads meanwhile, where files are still missing by links.
+ * Unpacks the uploaded archive beside the other releases, verifies its files by SHA-256, copies unchanged files from the
+ * release `base`, whose hashes come from the survey, and prints `docker compose config`, which holds secrets and is never
+ * shown. compose takes as long as everything else, so it runs simultaneously, on hard links where files are not copied yet.
  */
 export function unpackCommand(
   draft: ReleaseDraft,
@@ -42,9 +34,9 @@ export function unpackCommand(
       `part=$PWD/releases/${quote(id + PARTIAL)}`,
       `base=$PWD/releases/${quote(base ?? id)}`,
       'rm -rf "$part"',
-      // Not in the middle of another app's clean-up: from here on it sees that images are being brought here.
+      // Waits for another app's prune to end; from here on, prune sees the folder and keeps all images.
       'flock "$HOME"/do-deploy/images.lock mkdir -p "$part"',
-      // After a dropped connection the command is run again: the archive stays until all is well.
+      // After a dropped connection the command runs again, so the archive stays until everything has succeeded.
       `tar --no-same-owner -xpzf ${quote(incoming)} -C "$part"`,
       'complete() (',
       ...COPY_REUSED,
@@ -73,8 +65,8 @@ export function unpackCommand(
 }
 
 /**
- * Copies, where the file system can by sharing blocks: links would let an edit of one release change the other. Where cp
- * or xargs are not GNU's, tar does it.
+ * Copies, sharing blocks on file systems that can. Not hard links: an edit of one release would change the other. Uses
+ * tar where cp or xargs are not GNU's.
  */
 const COPY_REUSED = [
   '  if [ -s "$part/.reuse" ]; then',
@@ -83,7 +75,7 @@ const COPY_REUSED = [
   '  fi',
 ];
 
-/** The whole release by hard links, for reading; fails where cp or xargs are not GNU's. */
+/** Links the whole release into .view, for reading. Fails where cp or xargs are not GNU's. */
 const LINK_VIEW = [
   'view() {',
   '  mkdir "$part/.view" &&',
@@ -92,37 +84,9 @@ const LINK_VIEW = [
   '}',
 ];
 
-/**
- * Makes the staged folder a release, under `record.id`. When that one is there already the staged one goes, after a file
- * that somebody has edited or removed was replaced from it.
- */
-export function sealCommand(draft: ReleaseDraft, record: StoredRelease, override: string): RemoteCommand {
-  const part = quote(draft.id + PARTIAL);
-  const final = quote(record.id);
-  return command('seal', { app: draft.app, staged: draft.id, release: record.id }, [
-    'set -eu',
-    `cd ${appFolder(draft.app)}/releases`,
-    `printf '%s' ${quote(override)} >${part}/images.yml`,
-    `if [ -f ${final}/release.json ]; then`,
-    `  if ! { cmp -s ${part}/SHA256SUMS ${final}/SHA256SUMS && cmp -s ${part}/images.yml ${final}/images.yml && (cd ${final} && sha256sum -c SHA256SUMS >/dev/null 2>&1); }; then`,
-    // One by one: a folder that is mounted into a running container stays the same one.
-    `    (cd ${part} && find . -type f) | while read -r file; do`,
-    `      if cmp -s ${part}/"$file" ${final}/"$file"; then continue; fi`,
-    `      mkdir -p "$(dirname ${final}/"$file")"`,
-    `      mv -f ${part}/"$file" ${final}/"$file"`,
-    '    done',
-    '  fi',
-    `  rm -rf ${part}`,
-    '  exit 0',
-    'fi',
-    `printf '%s\\n' ${quote(JSON.stringify(record))} >${part}/release.json`,
-    `mv ${part} ${final}`,
-  ]);
-}
-
-/** Removes what a run staged and will not use. */
-export function discardCommand(app: string, id: string): RemoteCommand {
-  return command('discard', { app, release: id }, [
-    `cd ${appFolder(app)} && rm -rf releases/${quote(id + PARTIAL)} incoming-${quote(id)}.tgz`,
-  ]);
+function composeConfig(run: ComposeRun): string {
+  const files = run.composeFiles.map((file) => `-f ${quote(file)}`);
+  const envFiles = run.envFiles.map((file) => `--env-file ${quote(file)}`);
+  const exported = `DEPLOY_ENV=${quote(run.environment)} IMAGE_TAG=${quote(run.imageTag)}`;
+  return `${exported} docker compose --project-name ${quote(run.app)} ${[...files, ...envFiles].join(' ')} config --format json`;
 }

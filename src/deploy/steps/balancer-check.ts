@@ -3,7 +3,7 @@
 import { DeployError } from '../../errors.js';
 import type { HealthResponse } from '../../ports.js';
 import type { Target } from '../../targets/target.js';
-import { makeBalancerCheck } from '../droplet/balancer-probe.js';
+import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
 import type { Member } from '../droplet/member.js';
 import type { Run, StepContext } from './run.js';
 

@@ -20,7 +20,7 @@ describe('the rotation ledger', () => {
     expect(tagsOf(1)).toEqual([]);
   });
 
-  it('makes the tag again when somebody has deleted it', async () => {
+  it('creates the tag when it was deleted', async () => {
     const { ledger, tagsOf } = ledgerOn();
     await ledger.write(1);
     expect(tagsOf(1)).toEqual([TAG]);
@@ -34,30 +34,30 @@ describe('the rotation ledger', () => {
     expect(tagsOf(1)).toEqual([TAG]);
   });
 
-  it('fails rather than guess when the answer is lost every time', async () => {
+  it('fails when the answer is lost every time', async () => {
     const { ledger, cloud } = ledgerOn();
     cloud.tags.add(TAG);
     cloud.fail('tagDroplets', lost(false), lost(false), lost(false), lost(false));
     await expect(ledger.write(1)).rejects.toMatchObject({ code: 'cloud-timeout' });
   });
 
-  it('proves that it may be written, without changing a droplet', async () => {
+  it('checks that it can be written without changing a droplet', async () => {
     const { ledger, tagsOf, cloud } = ledgerOn([aDroplet(1, { tags: [TAG] }), aDroplet(2)]);
-    await ledger.prove(cloud.droplets);
+    await ledger.checkWritable(cloud.droplets);
     expect([tagsOf(1), tagsOf(2)]).toEqual([[TAG], []]);
   });
 
   it.each(['createTag', 'untagDroplets'] as const)('names the scopes when %s is forbidden', async (call) => {
     const { ledger, cloud } = ledgerOn();
     cloud.fail(call, refused('forbidden'));
-    await expect(ledger.prove(cloud.droplets)).rejects.toMatchObject({
+    await expect(ledger.checkWritable(cloud.droplets)).rejects.toMatchObject({
       code: 'ledger-forbidden',
       source: 'user',
       hint: expect.stringContaining('tag:create, tag:delete, tag:read and droplet:update'),
     });
   });
 
-  it('names the scopes when tags cannot be read, and droplets only seem to have none', async () => {
+  it('names the scopes when the token may not read tags', async () => {
     const { ledger, cloud } = ledgerOn();
     cloud.fail('listDroplets', refused('forbidden'));
     await expect(ledger.checkReadable()).rejects.toMatchObject({
@@ -68,7 +68,7 @@ describe('the rotation ledger', () => {
     });
   });
 
-  it('is readable where nobody has made its tag yet', async () => {
+  it('is readable before its tag exists', async () => {
     const { ledger, cloud } = ledgerOn();
     cloud.fail('listDroplets', refused('not-found'));
     await ledger.checkReadable();

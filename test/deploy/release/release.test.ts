@@ -2,16 +2,16 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { describe, expect, it } from 'vitest';
 import { assemble, packFor, readArchive } from '../../../src/deploy/release/archive.js';
-import { checksums, imagesOverride, readChecksums, sha256 } from '../../../src/deploy/release/digests.js';
+import { checksums, readChecksums, sha256 } from '../../../src/deploy/release/digests.js';
 import {
   contentHash,
-  identityHash,
   type ReleaseDraft,
   type ReleaseFile,
   readFiles,
   releaseId,
   storedReleaseOf,
 } from '../../../src/deploy/release/draft.js';
+import { imagesOverride } from '../../../src/deploy/release/stored-release.js';
 
 const read = async (path: string) => Buffer.from(`content of ${path}`);
 const files = { read, sha256: async (path: string) => sha256(await read(path)) };
@@ -35,11 +35,11 @@ async function aDraft(overrides: Partial<ReleaseDraft> = {}): Promise<ReleaseDra
   return { ...draft, content: contentHash(draft) };
 }
 
-it('an id sorts by time and holds nothing that a path may not', () => {
+it('an id sorts by time and is valid in a path', () => {
   expect(releaseId(Date.UTC(2026, 10, 21, 7, 45), 'feature/x y')).toBe('20261121T074500Z-feature-x-y');
 });
 
-it('the content depends on what is deployed, not on when or by whom', async () => {
+it('the content hash depends on what is deployed, not on when or by whom', async () => {
   const one = await aDraft();
   expect((await aDraft({ id: 'r2', createdAt: 'later', createdBy: 'ann' })).content).toBe(one.content);
   const changed = one.files.map((file, index): ReleaseFile => (index === 0 ? { ...file, mode: 0o755 } : file));
@@ -48,19 +48,21 @@ it('the content depends on what is deployed, not on when or by whom', async () =
   expect(new Set([one.content, ...contents]).size).toBe(5);
 });
 
-it('the identity depends on the images too: a tag that has moved is another release', () => {
+it('the identity also depends on the images: a tag that has moved makes another release', async () => {
+  const draft = await aDraft();
   const images = (imageId: string) => ({ app: { reference: 'shop:latest', pinned: 'shop@sha256:1', imageId } });
-  expect(identityHash('c', images('sha256:a'))).toBe(identityHash('c', images('sha256:a')));
-  expect(identityHash('c', images('sha256:a'))).not.toBe(identityHash('c', images('sha256:b')));
+  const identity = (imageId: string) => storedReleaseOf(draft, [], images(imageId)).identity;
+  expect(identity('sha256:a')).toBe(identity('sha256:a'));
+  expect(identity('sha256:a')).not.toBe(identity('sha256:b'));
 });
 
-it('checksums are what sha256sum reads, and are read back', async () => {
+it('checksums have the format of sha256sum and can be read back', async () => {
   const { files: own } = await aDraft();
   expect(checksums(own)).toMatch(/^[0-9a-f]{64} {2}a\n[0-9a-f]{64} {2}b\n$/);
   expect(readChecksums(checksums(own)).get('b')).toBe(own[1]?.sha256);
 });
 
-it('an archive holds only what the droplet lacks, and names what it copies', async () => {
+it('an archive holds only what the droplet lacks, and names the files to copy', async () => {
   const draft = await aDraft();
   const [a] = draft.files;
   const { archive, sent, reused } = await packFor(draft, new Map([['a', a?.sha256 ?? '']]));
@@ -70,7 +72,7 @@ it('an archive holds only what the droplet lacks, and names what it copies', asy
   expect(tar).not.toContain('content of /p/a');
 });
 
-it('a file that changes between its hash and its sending stops the deploy', async () => {
+it('a file that changes after it was hashed stops the deploy', async () => {
   const draft = await aDraft();
   const changing = draft.files.map((file) => ({ ...file, read: async () => Buffer.from('new') }));
   await expect(packFor({ ...draft, files: changing }, new Map())).rejects.toMatchObject({
@@ -79,8 +81,8 @@ it('a file that changes between its hash and its sending stops the deploy', asyn
   });
 });
 
-describe('a release that comes from a droplet', () => {
-  const record = async () => storedReleaseOf(await aDraft(), [], {});
+describe('a release read from droplets', () => {
+  const stored = async () => storedReleaseOf(await aDraft(), [], {});
   const archiveOf = async (change: (file: ReleaseFile) => ReleaseFile = (file) => file) => {
     const tar = pack();
     for (const file of (await aDraft()).files.map(change)) {
@@ -94,10 +96,10 @@ describe('a release that comes from a droplet', () => {
 
   const fromOne = async (change?: (file: ReleaseFile) => ReleaseFile) => {
     const files = await readArchive(await archiveOf(change));
-    return assemble(await record(), files === undefined ? [] : [{ files }]);
+    return assemble(await stored(), files === undefined ? [] : [{ files }]);
   };
 
-  it('is the same as was deployed', async () => {
+  it('is the same as the deployed one', async () => {
     const draft = await fromOne();
     const contents = draft?.files.map(async (file) => String(await file.read()));
     expect(await Promise.all(contents ?? [])).toEqual(['content of /p/a', 'content of /p/b']);
@@ -109,18 +111,18 @@ describe('a release that comes from a droplet', () => {
     ['a byte', (file) => ({ ...file, read: async () => Buffer.from(`${await file.read()} `) })],
     ['a mode', (file) => ({ ...file, mode: 0o666 })],
     ['a name', (file) => ({ ...file, path: `${file.path}2` })],
-  ])('is refused when %s is another one', async (_, change) => {
+  ])('is refused when %s differs', async (_, change) => {
     expect(await fromOne(change)).toBeUndefined();
   });
 
-  it('is refused when it is cut off, or no archive', async () => {
+  it('is refused when the archive is truncated or invalid', async () => {
     const whole = await archiveOf();
     for (const archive of [whole.subarray(0, whole.length / 2), Buffer.from('tar: error'), Buffer.alloc(0)]) {
       expect(await readArchive(archive)).toBeUndefined();
     }
   });
 
-  it('is collected from droplets that each have another file edited, or lack one', async () => {
+  it('is assembled from droplets that have different files edited or missing', async () => {
     const edited = async (path: string) => {
       const change = (file: ReleaseFile): ReleaseFile =>
         file.path === path ? { ...file, mode: 0o666, read: async () => Buffer.from('by hand') } : file;
@@ -128,18 +130,18 @@ describe('a release that comes from a droplet', () => {
     };
     const sums = readChecksums(checksums((await aDraft()).files));
     const [a, b] = [await edited('a'), await edited('b')];
-    const draft = assemble(await record(), [{ files: a, sums }, { files: b }]);
+    const draft = assemble(await stored(), [{ files: a, sums }, { files: b }]);
     const contents = draft?.files.map(async (file) => String(await file.read()));
     expect(await Promise.all(contents ?? [])).toEqual(['content of /p/a', 'content of /p/b']);
     expect(draft?.files.map(({ mode }) => mode)).toEqual([0o644, 0o600]);
 
     const lacking = (files: ReleaseFile[], path: string) => files.filter((file) => file.path !== path);
-    expect(assemble(await record(), [{ files: lacking(a, 'b'), sums }, { files: b }])).toBeUndefined();
-    expect(assemble(await record(), [{ files: lacking(b, 'b'), sums }, { files: a }])).toBeDefined();
+    expect(assemble(await stored(), [{ files: lacking(a, 'b'), sums }, { files: b }])).toBeUndefined();
+    expect(assemble(await stored(), [{ files: lacking(b, 'b'), sums }, { files: a }])).toBeDefined();
   });
 });
 
-it('the override pins every service', () => {
+it('images.yml pins every service', () => {
   const text = imagesOverride({ app: { reference: 'shop:v1', pinned: 'shop@sha256:1', imageId: 'sha256:2' } });
   expect(text).toContain('"app": { image: "shop@sha256:1" }');
 });

@@ -1,4 +1,4 @@
-/** Which version is deployed, what may be, and tagging it: on real repositories. */
+/** Finding, checking and tagging versions, on real repositories. */
 import { describe, expect, it } from 'vitest';
 import type { SourceFile } from '../../../src/config/settings.js';
 import { performTag, planTag } from '../../../src/deploy/release/git-tag.js';
@@ -10,11 +10,11 @@ const filesOf = (project: GitProject, ...paths: string[]): SourceFile[] =>
   paths.map((path) => ({ path, mode: 0o644, localPath: `${project.root}/${path}` }));
 
 describe('the version', () => {
-  it('is the tag that RELEASE names, else the commit; anything else is an image tag with the files that are here', () => {
+  it('is the tag or commit that RELEASE names; any other RELEASE is an image tag with the local files', () => {
     const project = new GitProject({ a: '1' });
     const first = project.commit('v1');
     const second = project.write({ a: '2' }).commit();
-    // A tag goes before a commit that looks the same.
+    // A tag takes precedence over a commit of the same name.
     project.git('tag', second.slice(0, 7), first);
     const { repository } = project;
     const find = (release?: string) => findVersion(repository, release);
@@ -27,23 +27,23 @@ describe('the version', () => {
     }
   });
 
-  it('of a hash that begins several commits is refused', () => {
+  it('is refused when several commits start with the hash', () => {
     const { repository } = new GitProject({ a: '' });
     const two = Object.assign(Object.create(repository) as typeof repository, {
       commitOfTag: () => undefined,
       commitsLike: () => ['abcdef01', 'abcdef02'],
     });
-    expect(() => findVersion(two, 'abcdef0')).toThrow('2 commits begin with abcdef0.');
+    expect(() => findVersion(two, 'abcdef0')).toThrow('abcdef0 is ambiguous: 2 commits start with it.');
   });
 
-  it('is a plain folder outside of git, and where git has nothing of it', () => {
+  it('is a plain folder outside git, and where git tracks nothing', () => {
     expect(findVersion(undefined, 'v1')).toEqual({ from: 'folder' });
     const project = new GitProject({ '.gitignore': 'sandbox/\n', 'sandbox/a': '' });
     project.commit('v1');
     expect(findVersion(project.repositoryAt('sandbox'), 'v1')).toEqual({ from: 'folder' });
   });
 
-  it('that git has, and that lacks the folder, is refused: what is here is another version', () => {
+  it('is refused when the commit does not contain the folder: the local files are another version', () => {
     const project = new GitProject({ 'other/a': '' });
     const first = project.commit('v1');
     project.write({ 'shop/a': '' }).commit('v2');
@@ -53,13 +53,13 @@ describe('the version', () => {
       expect(() => findVersion(shop, name)).toThrow(expect.objectContaining({ code: 'not-in-version', hint }));
     }
     expect(() => findVersion(shop, 'v1')).toThrow(
-      `v1 (commit ${first.slice(0, 7)}) has nothing of this project's folder.`,
+      `v1 (commit ${first.slice(0, 7)}) does not contain this project's folder.`,
     );
     expect(findVersion(shop, undefined)).toMatchObject({ from: 'working-tree' });
     expect(findVersion(shop, 'v2')).toMatchObject({ from: 'commit' });
   });
 
-  it('tells its commit, and whether what is sent differs from it', () => {
+  it('reports its commit, and whether the files sent differ from it', () => {
     const project = new GitProject({ '.gitignore': '.env\n', a: '1', '.env': 'S=1', new: '' });
     project.git('add', '.gitignore', 'a');
     project.git('commit', '--quiet', '--message', 'x');
@@ -70,25 +70,25 @@ describe('the version', () => {
     };
     const short = commit.slice(0, 7);
     expect(here(undefined, 'a', '.env')).toEqual({ commit: { commit } });
-    expect(here(undefined, 'a', 'new'), 'a file that git has not').toEqual({ commit: { commit, dirty: true } });
+    expect(here(undefined, 'a', 'new'), 'an untracked file').toEqual({ commit: { commit, dirty: true } });
     expect(here('v9', 'a')).toEqual({
       commit: { commit },
-      notice: `v9 is IMAGE_TAG only; the files are the working tree's (commit ${short}).`,
+      notice: `v9 only sets IMAGE_TAG; the files come from the working tree (commit ${short}).`,
     });
     project.git('tag', 'v1');
     expect(here('v1', '.env')).toEqual({
       commit: { commit },
-      notice: `The files come from v1 (commit ${short}); those that git ignores, from the working tree.`,
+      notice: `The files come from v1 (commit ${short}); ignored files come from the working tree.`,
     });
     expect(here('v1', '.env', 'new')).toEqual({
       commit: { commit, dirty: true },
-      notice: `The files come from v1 (commit ${short}); those that git ignores, from the working tree. Not in git, and sent as they are here: new.`,
+      notice: `The files come from v1 (commit ${short}); ignored files come from the working tree. Not in git, taken from the working tree: new.`,
     });
     project.write({ a: '2' });
     expect(here('v1', '.env'), 'the working tree is not sent').toMatchObject({ commit: { commit } });
     expect(here('v9', 'a')).toEqual({
       commit: { commit, dirty: true },
-      notice: `v9 is IMAGE_TAG only; the files are the working tree's (commit ${short}, with uncommitted changes).`,
+      notice: `v9 only sets IMAGE_TAG; the files come from the working tree (commit ${short}, with uncommitted changes).`,
     });
   });
 });
@@ -98,20 +98,20 @@ describe('require_clean', () => {
   const check = (project: GitProject, release?: string) =>
     checkPolicy(policy, project.repository, findVersion(project.repository, release));
 
-  it('lets a clean working tree pass, ignored files or not, and refuses any change', () => {
+  it('allows a clean working tree, with or without ignored files, and refuses any change', () => {
     const project = new GitProject({ '.gitignore': '.env\n', '.env': '', a: '1' });
     project.commit('v1');
     check(project);
     check(project, 'v1');
     project.write({ new: '' });
     expect(() => check(project)).toThrow(
-      'production is deployed from a clean working tree only, and there are changes in it: new.',
+      'production may only be deployed from a clean working tree. Uncommitted: new.',
     );
     project.remove('new').write({ a: '2' });
     expect(() => check(project, 'v1')).toThrow(expect.objectContaining({ code: 'not-clean', source: 'user' }));
   });
 
-  it('needs a repository, and nothing does without it', () => {
+  it('requires a repository; without the setting none is required', () => {
     expect(() => checkPolicy(policy, undefined, { from: 'folder' })).toThrow(
       'production has require_clean, but the project is not in a git repository.',
     );
@@ -132,12 +132,12 @@ describe('deploy_from: main', () => {
     return project;
   };
 
-  it('lets main pass, and refuses another branch by its name', () => {
+  it('allows main, and names the branch that it refuses', () => {
     const project = branched();
     expect(() => check(project)).toThrow(
       expect.objectContaining({
         code: 'wrong-branch',
-        message: 'production is deployed from main only, and this is feature.',
+        message: 'production may only be deployed from main, and this is feature.',
         hint: 'git switch main',
       }),
     );
@@ -145,11 +145,11 @@ describe('deploy_from: main', () => {
     check(project);
   });
 
-  it('asks of a RELEASE that is in git whether main contains it, whatever is checked out', () => {
+  it('checks whether main contains a RELEASE that is in git, whatever is checked out', () => {
     const project = branched();
     check(project, 'v1');
     const commit = project.git('rev-parse', '--short=7', 'v2^{commit}');
-    const refused = `production is deployed from main only, and v2 (commit ${commit}) is not in it.`;
+    const refused = `production may only be deployed from main, and v2 (commit ${commit}) is not on it.`;
     expect(() => check(project, 'v2')).toThrow(refused);
     project.git('switch', '--quiet', 'main');
     expect(() => check(project, 'v2')).toThrow(refused);
@@ -157,7 +157,7 @@ describe('deploy_from: main', () => {
     check(project, 'v2');
   });
 
-  it('asks the same of a detached HEAD, as in CI, where main may be at the remote only', () => {
+  it('checks a detached HEAD too, as in CI, where only the remote may have main', () => {
     const project = branched();
     project.git('update-ref', 'refs/remotes/origin/main', 'main');
     project.git('checkout', '--quiet', '--detach', 'v1');
@@ -165,19 +165,19 @@ describe('deploy_from: main', () => {
     check(project);
     check(project, 'v1');
     check(project, 'latest');
-    expect(() => check(project, 'v2')).toThrow(/is not in it\.$/);
+    expect(() => check(project, 'v2')).toThrow(/is not on it\.$/);
     project.git('checkout', '--quiet', 'v2');
-    expect(() => check(project)).toThrow(/and commit [0-9a-f]{7} is not in it\.$/);
+    expect(() => check(project)).toThrow(/and commit [0-9a-f]{7} is not on it\.$/);
     project.git('update-ref', '-d', 'refs/remotes/origin/main');
     expect(() => check(project)).toThrow(
       expect.objectContaining({
-        message: 'production is deployed from main only, and there is no branch main here.',
+        message: 'production may only be deployed from main, and this clone has no branch main.',
         hint: expect.stringContaining('git fetch origin main:refs/remotes/origin/main'),
       }),
     );
   });
 
-  it('says of a shallow clone that it may be in what was cut off', () => {
+  it('hints that a shallow clone may lack the commit', () => {
     const project = branched();
     project.git('switch', '--quiet', 'main');
     project.write({ b: '1' }).commit('v3');
@@ -201,7 +201,7 @@ describe('a tag', () => {
   };
   const log = (project: GitProject) => project.git('log', '--format=%s', '--name-only').split('\n').filter(Boolean);
 
-  it('is annotated, and of HEAD when there is nothing to commit', () => {
+  it('is annotated, and points to HEAD when there is nothing to commit', () => {
     const project = new GitProject({ '.gitignore': 'x\n', x: '' });
     const commit = project.commit();
     expect(tagIt(project)).toEqual({
@@ -212,7 +212,7 @@ describe('a tag', () => {
     expect(project.git('tag', '--list', '--format=%(contents)')).toBe('version v1');
   });
 
-  it('is of a commit of what is staged, and of nothing else', () => {
+  it('commits what is staged, and nothing else', () => {
     const project = new GitProject({ a: '1', b: '1' });
     project.commit();
     project.write({ a: '2' });
@@ -223,15 +223,15 @@ describe('a tag', () => {
     expect(tagged.commit).toBe(project.git('rev-parse', 'HEAD'));
   });
 
-  it('is refused while something is not staged, and commits it when told so', () => {
+  it('is refused while changes are not staged, and commits them with --all', () => {
     const project = new GitProject({ a: '1' });
     project.commit();
     project.write({ a: '2', new: '' });
     expect(() => planTag(project.repository, 'v1', NOTHING)).toThrow(
       expect.objectContaining({
         code: 'unstaged-changes',
-        message: 'There are changes that are not staged: a, new.',
-        hint: 'git add what belongs to v1, and git stash or ignore the rest; do-deploy tag v1 --all commits everything',
+        message: 'Some changes are not staged: a, new.',
+        hint: 'Stage what belongs to v1 with git add and stash the rest, or commit everything: do-deploy tag v1 --all',
       }),
     );
     expect(tagIt(project, { all: true, allowEmpty: true }).plan).toMatchObject({ commits: ['a', 'new'], empty: false });
@@ -239,7 +239,7 @@ describe('a tag', () => {
     expect(project.git('status', '--porcelain')).toBe('');
   });
 
-  it('is of an empty commit when there is nothing and one is wanted', () => {
+  it('makes an empty commit when there is nothing to commit and --allow-empty is given', () => {
     const project = new GitProject({ a: '1' });
     const before = project.commit();
     const { tagged } = tagIt(project, { all: false, allowEmpty: true });
@@ -247,12 +247,12 @@ describe('a tag', () => {
     expect(log(project)[0]).toBe('version v1');
   });
 
-  it('is refused when it exists, when git or an image could not have its name, and when there is no commit', () => {
+  it('is refused when it exists, when its name is invalid in git or for an image, and when there is no commit', () => {
     const project = new GitProject({});
     const plan = (name: string) => planTag(project.repository, name, NOTHING);
     expect(() => plan('v1')).toThrow('There is no commit to tag yet.');
     const commit = project.write({ a: '' }).commit('v1');
-    expect(() => plan('v1')).toThrow(`There is a tag v1 already: commit ${commit.slice(0, 7)}.`);
+    expect(() => plan('v1')).toThrow(`The tag v1 already exists, at commit ${commit.slice(0, 7)}.`);
     for (const name of [
       '-d',
       '--delete',
@@ -268,33 +268,33 @@ describe('a tag', () => {
       '',
       '@{u}',
     ]) {
-      expect(() => plan(name), name).toThrow(`"${name}" can't be the name of a version.`);
+      expect(() => plan(name), name).toThrow(`"${name}" is not a valid name for a version.`);
     }
     for (const name of ['HEAD', 'head', 'FETCH_HEAD', 'ORIG_HEAD']) {
-      expect(() => plan(name), name).toThrow(`"${name}" can't be the name of a version: git has another meaning`);
+      expect(() => plan(name), name).toThrow(`"${name}" is not a valid name for a version: git reserves it.`);
     }
     expect(plan('v1-HEAD').name).toBe('v1-HEAD');
   });
 
-  it('does not commit onto a detached HEAD, nor into a merge', () => {
+  it('does not commit onto a detached HEAD or during a merge', () => {
     const project = new GitProject({ a: '1' });
     project.commit();
     project.git('checkout', '--quiet', '--detach');
     project.write({ a: '2' });
     expect(() => planTag(project.repository, 'v1', { all: true, allowEmpty: false })).toThrow(/^HEAD is detached/);
     project.git('checkout', '--quiet', 'a');
-    expect(tagIt(project).plan.commits, 'a tag alone is well').toEqual([]);
+    expect(tagIt(project).plan.commits, 'tagging alone is allowed').toEqual([]);
     project.git('switch', '--quiet', '--create', 'other', 'main');
     project.write({ a: '3' }).commit();
     project.git('switch', '--quiet', 'main');
     project.write({ a: '4' }).commit();
     expect(() => project.git('merge', 'other')).toThrow();
     expect(() => planTag(project.repository, 'v2', { all: true, allowEmpty: false })).toThrow(
-      'A merge is not finished: a.',
+      'A merge has unresolved conflicts: a.',
     );
   });
 
-  it('tells what git says when it can not commit', () => {
+  it('reports what git prints when it cannot commit', () => {
     const project = new GitProject({ a: '1' });
     project.write({ '.git/hooks/pre-commit*': '#!/bin/sh\necho the tests fail >&2\nexit 1\n' });
     project.git('add', '--all');

@@ -1,4 +1,4 @@
-/** Whole runs of adopt in virtual time. */
+/** Complete runs of adopt in virtual time. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { removeCopies, smallFleets } from '../../simulation/transpiled.js';
 
@@ -8,7 +8,7 @@ beforeAll(async () => {
 });
 afterAll(removeCopies);
 
-it('tells the commit of the release that it brings droplets to', async () => {
+it('reports the commit of the release that it brings droplets to', async () => {
   const { world, run } = fleetOf();
   for (const { disk } of world.droplets.values()) {
     for (const held of disk.releases.values()) {

@@ -1,15 +1,15 @@
-/** Whole runs in virtual time: what the droplets remember of the releases that they ran before. */
+/** Complete runs in virtual time: which release a rollback goes to. */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { removeCopies, smallFleets } from '../../simulation/transpiled.js';
 
 let fleetOf: Awaited<ReturnType<typeof smallFleets>>;
 beforeAll(async () => {
-  fleetOf = await smallFleets('going-back');
+  fleetOf = await smallFleets('rollback');
 });
 afterAll(removeCopies);
 
-it('after a failed deploy that was reverted, rollback goes to the release before the one that runs', async () => {
+it('after a failed deploy that was reverted, rollback goes to the release before the current one', async () => {
   const { run, runs } = fleetOf();
   expect(await run('deploy', 'v3')).toMatchObject({ outcome: 'succeeded' });
   expect(await run('deploy', 'v2')).toMatchObject({ outcome: 'failed' });
@@ -18,7 +18,7 @@ it('after a failed deploy that was reverted, rollback goes to the release before
   expect(runs()).toEqual(['v1', 'v1']);
 });
 
-it('so it does after a run that was killed while it switched the only droplet, and after its heal', async () => {
+it('after a run that was killed during the switch of the only droplet, and its heal, it does too', async () => {
   const { run, runs } = fleetOf({ fleet: 1, target: 'droplet' });
   expect(await run('deploy', 'v3')).toMatchObject({ outcome: 'succeeded' });
   const crash = { call: 'switch', nth: 0, applied: true, power: false };
@@ -28,7 +28,7 @@ it('so it does after a run that was killed while it switched the only droplet, a
   expect(runs()).toEqual(['v1']);
 });
 
-it('a refusal offers only releases that have passed their gates', async () => {
+it('a refusal offers only releases that passed their gates', async () => {
   const { world, run } = fleetOf();
   expect(await run('deploy', 'v2')).toMatchObject({ outcome: 'failed' });
   for (const { disk } of world.droplets.values()) {
@@ -45,7 +45,7 @@ it('a refusal offers only releases that have passed their gates', async () => {
   expect(error?.hint).toMatch(/^The fleet can go back to: \S+-v0\.$/);
 });
 
-it('releases that have failed take no place of those to go back to', async () => {
+it('failed releases do not count for keep_releases', async () => {
   const { world, run } = fleetOf({}, 3);
   expect(await run('deploy', 'v2')).toMatchObject({ outcome: 'failed' });
   expect(await run('deploy', 'v3')).toMatchObject({ outcome: 'succeeded' });
@@ -57,7 +57,7 @@ it('releases that have failed take no place of those to go back to', async () =>
 const image = (tag: string) =>
   `sha256:${createHash('sha256').update(`registry.example.com/shop:${tag}`).digest('hex')}`;
 
-it('a refusal offers no release whose images somebody has removed, and advises no pull of what a tag no longer names', async () => {
+it('a refusal offers no release whose images were removed', async () => {
   const { world, run, runs } = fleetOf();
   for (const tag of ['v3', 'v9']) expect(await run('deploy', tag)).toMatchObject({ outcome: 'succeeded' });
   const [, second] = [...world.droplets.values()];

@@ -17,13 +17,13 @@ function watchOn(answer: (request: number) => { afterMs: number; ok: boolean; de
   return { clock, stop: watchAvailability({ web, clock }, URL) };
 }
 
-it('asks once a second, and tells the slowest answer', async () => {
+it('probes once a second and reports the slowest answer', async () => {
   const { clock, stop } = watchOn((request) => ({ afterMs: 20 + request, ok: true, detail: 'HTTP 200' }));
   await clock.advance(9_500);
   expect(await clock.run(stop())).toEqual({ url: URL, total: 10, failed: 0, slowestMs: 29 });
 });
 
-it('counts what failed, with the first, also while earlier requests hang; those under way are waited for', async () => {
+it('counts failed probes, reports the first, and waits for pending ones', async () => {
   const { clock, stop } = watchOn((request) =>
     request < 3 ? { afterMs: 5_000, ok: false, detail: `hung ${request}` } : { afterMs: 10, ok: true, detail: '' },
   );

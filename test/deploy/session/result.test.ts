@@ -1,24 +1,25 @@
-/** What a rollout is said to have come to. */
+/** The result and the rows of a rollout. */
 import { describe, expect, it } from 'vitest';
 import type { Member } from '../../../src/deploy/droplet/member.js';
 import type { StoredRelease } from '../../../src/deploy/release/stored-release.js';
-import { resultOf, rowsOf } from '../../../src/deploy/session/result.js';
+import { resultOf } from '../../../src/deploy/session/result.js';
+import { rowsOf } from '../../../src/deploy/session/rollout-rows.js';
 import type { RolloutState } from '../../../src/rollout/planner.js';
 import { aStarter, fleetOf, once, released, walk } from '../../rollout/walk.js';
 
 const RELEASE = { id: 'new', imageTag: 'v2' };
 
-function aSite(id: number, survey: Partial<Member['survey']> = {}): Member {
+function aMember(id: number, survey: Partial<Member['survey']> = {}): Member {
   const host = { name: `web-${id}`, address: `10.0.0.${id}` };
   return { droplet: { id, name: host.name }, host, survey: { current: 'old', ...survey } } as unknown as Member;
 }
 
-function ended(state: RolloutState, members = state.droplets.map(({ id }) => aSite(id))) {
+function ended(state: RolloutState, members = state.droplets.map(({ id }) => aMember(id))) {
   const rows = rowsOf(state, members, RELEASE as StoredRelease);
   return resultOf({ state, rows, release: RELEASE, environment: 'production', durationMs: 1, evidence: [] });
 }
 
-describe('a fleet that was to be taken back', () => {
+describe('a fleet that should have been reverted', () => {
   const failing = once('3 health', { fail: released('health') });
   const interrupting = once('1 mark-out previous', { interrupt: true as const });
   const { state } = walk(
@@ -27,7 +28,7 @@ describe('a fleet that was to be taken back', () => {
     (action) => failing(action) ?? interrupting(action),
   );
 
-  it('says who still runs the release when it had to stop before', () => {
+  it('names the droplets that still run the release when it had to stop', () => {
     const { rows, summary, next } = ended(state);
     expect(rows.map(({ outcome, release }) => `${outcome} ${release}`)).toEqual([
       'reverted old',
@@ -40,11 +41,11 @@ describe('a fleet that was to be taken back', () => {
   });
 });
 
-it('of a droplet that an earlier run left half-done the release is told that it was brought to', () => {
+it('a droplet that an earlier run left half-done shows the release that it was being switched to', () => {
   const starters = fleetOf(2).map((starter) => ({ ...starter, inLedger: true, halfDone: starter.id === 1 }));
   const { state } = walk({}, starters, once('1 drain', { interrupt: true as const }));
   const halfDone = { release: 'between', phase: 'switching' as const, run: 'one', since: '' };
-  const { rows, next } = ended(state, [aSite(1, { state: halfDone }), aSite(2)]);
+  const { rows, next } = ended(state, [aMember(1, { state: halfDone }), aMember(2)]);
   expect(rows.map(({ outcome, release }) => `${outcome} ${release}`)).toEqual([
     'deploy failed between',
     'not deployed old',
@@ -52,13 +53,13 @@ it('of a droplet that an earlier run left half-done the release is told that it 
   expect(next).toBe('do-deploy heal production');
 });
 
-describe('the fleet', () => {
+describe('the summary', () => {
   const recorded = { upToDate: true, inLedger: true };
   const failing = () => once('1 settle', { fail: released('settle') });
 
-  it('a droplet in rotation that is still recorded as out is not said to be out', () => {
+  it('does not count a droplet in rotation as out when it is only recorded as out', () => {
     const alone = walk({}, [aStarter(1, recorded)], failing());
-    expect(ended(alone.state).summary).toBe('The droplet is in rotation, and still recorded as out.');
+    expect(ended(alone.state).summary).toBe('The droplet is in rotation, but still recorded as out.');
     const one = walk({}, [aStarter(1, recorded), aStarter(2)], failing());
     expect(ended(one.state)).toMatchObject({
       summary: 'All 2 droplets are in rotation, 1 of them still recorded as out.',
@@ -67,7 +68,7 @@ describe('the fleet', () => {
   });
 });
 
-it('no deploy fails without a reason', () => {
+it('a failed deploy always has an error', () => {
   const { state } = walk({}, fleetOf(2), undefined, (seen) => ({ ...seen, gone: true }));
   expect(ended(state)).toMatchObject({ outcome: 'failed', error: { code: 'not-everywhere' } });
 });

@@ -1,8 +1,8 @@
-/** What every rollout's end tells. */
+/** The end of a session. */
 import { describe, expect, it } from 'vitest';
 import type { DeployPorts } from '../../../src/deploy/core/deploy-ports.js';
 import type { Member } from '../../../src/deploy/droplet/member.js';
-import { inSession, type SessionOptions } from '../../../src/deploy/session/session.js';
+import { runSession, type SessionOptions } from '../../../src/deploy/session/session.js';
 import type { Run } from '../../../src/deploy/steps/run.js';
 import { DeployError } from '../../../src/errors.js';
 import type { RemoteCommand } from '../../../src/ports.js';
@@ -13,13 +13,13 @@ async function endOf(next: string | undefined, alsoNext?: string[]): Promise<Dep
   const clock = new VirtualClock({ start: 0 });
   const ports = { clock, reporter: { report: () => {} } } as unknown as DeployPorts;
   const release = { id: 'v2', imageTag: 'v2' };
-  const options = { interrupted: new AbortController().signal, ...(alsoNext && { alsoNext }) };
-  return await inSession('deploy', ports, options as unknown as SessionOptions, release, async () => {
+  const options = { interrupted: new AbortController().signal, alsoNext };
+  return await runSession('deploy', ports, options as unknown as SessionOptions, release, async () => {
     return { outcome: 'failed', release, rows: [], durationMs: 0, summary: '', next };
   });
 }
 
-it('the command to type next has the configuration file that this one was given', async () => {
+it('the next command gets the same --config', async () => {
   expect(await endOf('do-deploy heal production')).toMatchObject({ next: 'do-deploy heal production' });
   const config = ['--config', 'config/eu shop.yml'];
   expect(await endOf('do-deploy heal eu', config)).toMatchObject({
@@ -28,8 +28,8 @@ it('the command to type next has the configuration file that this one was given'
   expect((await endOf(undefined, config)).next).toBeUndefined();
 });
 
-describe('a run that fails under its lock before anything is rolled', () => {
-  /** What it writes on its droplet, and how long its end takes, in ms. */
+describe('a run that fails under the lease before anything rolls', () => {
+  /** The commands that it runs on its droplet, and the time at its end in ms. */
   async function failing(error: DeployError, { release = 'v2', rolling = false, hangs = false } = {}) {
     const clock = new VirtualClock({ start: 0 });
     const ports = { clock, reporter: { report: () => {} } } as unknown as DeployPorts;
@@ -42,7 +42,7 @@ describe('a run that fails under its lock before anything is rolled', () => {
     const lease = { ensure: async () => {}, release: async () => {} };
     const settings = { app: 'shop', environment: 'production' };
     const options = { settings, interrupted: new AbortController().signal } as unknown as SessionOptions;
-    const end = inSession('deploy', ports, options, { id: release, imageTag: 'v2' }, async (session) => {
+    const end = runSession('deploy', ports, options, { id: release, imageTag: 'v2' }, async (session) => {
       const known = { ports, settings, id: 'run', deployer: { who: 'ann@desk' }, lease } as unknown as Run;
       Object.assign(session, { run: known, members: [member], rolling });
       await clock.sleep(2_000);
@@ -55,7 +55,7 @@ describe('a run that fails under its lock before anything is rolled', () => {
 
   it('is written into the history', async () => {
     const { commands } = await failing(failed);
-    expect(commands.map(({ name }) => name)).toEqual(['note']);
+    expect(commands.map(({ name }) => name)).toEqual(['write-history']);
     const [line = '{}'] = /\{"at".*\}/.exec(commands[0]?.script ?? '') ?? [];
     expect(JSON.parse(line)).toEqual({
       at: '1970-01-01T00:00:02.000Z',
@@ -70,14 +70,14 @@ describe('a run that fails under its lock before anything is rolled', () => {
     });
   });
 
-  it('is not, where the request was wrong, its release is not known, or droplets were rolled', async () => {
+  it('is not written when the request was wrong, its release is unknown, or droplets were rolled', async () => {
     const wrong = new DeployError('no-such-release', 'No droplet holds it.', { source: 'user' });
     expect(await failing(wrong)).toMatchObject({ commands: [] });
     expect(await failing(failed, { release: '' })).toMatchObject({ commands: [] });
     expect(await failing(failed, { rolling: true })).toMatchObject({ commands: [] });
   });
 
-  it('does not wait long for a droplet that hangs', async () => {
+  it('waits at most 5 s for a droplet that hangs', async () => {
     expect((await failing(failed, { hangs: true })).ms).toBe(7_000);
   });
 });

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../../src/config/secret.js';
-import { firstLines, lastLine } from '../../../src/deploy/core/output-lines.js';
 import type { Member } from '../../../src/deploy/droplet/member.js';
 import { pullFailed } from '../../../src/deploy/staging/pull-failure.js';
 
@@ -20,39 +19,19 @@ const UNKNOWN = 'Error response from daemon: manifest for me/shop:v9 not found: 
 
 describe('a pull that failed', () => {
   it.each([
-    ['asks for a login where there is none', DENIED, undefined, /^If the image is private, log in .*`registry: \{/],
-    [
-      'asks for a login where there is none',
-      UNAUTHORIZED,
-      undefined,
-      /^If the image is private, log in .*`registry: \{/,
-    ],
-    ['asks to check the login that there is', UNAUTHORIZED, registry, /that ann may pull it from ghcr\.io: registry:/],
-    ['asks to log in or wait at the limit', TOO_MANY, undefined, /limit .* wait, or log in: `registry: \{/],
-    ['asks to wait at the limit of a login', TOO_MANY, registry, /limit for pulls by ann is reached: wait/],
-    ['names what the droplet does not reach', DIAL, registry, /^web-1 does not reach registry\.example\.com: /],
-    ['names what the droplet does not reach', TLS, undefined, /^web-1 does not reach ghcr\.io: /],
-    ['asks for name and tag of what is not there', UNKNOWN, registry, /^Check the image’s name and tag/],
+    ['asks for a login without one', DENIED, undefined, /^If the image is private, log in .*`registry: \{/],
+    ['asks for a login without one', UNAUTHORIZED, undefined, /^If the image is private, log in .*`registry: \{/],
+    ['asks to check the login', UNAUTHORIZED, registry, /that ann may pull it from ghcr\.io: registry:/],
+    ['asks to log in or wait at the limit', TOO_MANY, undefined, /limits pulls .* wait, or log in: `registry: \{/],
+    ['asks to wait at the limit of the login', TOO_MANY, registry, /limits pulls by ann: wait/],
+    ['names what the droplet cannot reach', DIAL, registry, /^web-1 cannot reach registry\.example\.com: /],
+    ['names what the droplet cannot reach', TLS, undefined, /^web-1 cannot reach ghcr\.io: /],
+    ['asks to check name and tag of a missing image', UNKNOWN, registry, /^Check the image's name and tag/],
   ])('%s: %s', (_what, reason, login, hint) => {
     expect(pullFailed(member, reason, login)).toMatchObject({ code: 'pull-failed', hint: expect.stringMatching(hint) });
   });
 
-  it('hints at nothing when its words are of another kind', () => {
-    expect(pullFailed(member, 'me/shop is not the same image as on the first droplet').hint).toBeUndefined();
-  });
-});
-
-describe('what is told of many lines', () => {
-  it('has letters', () => {
-    expect(lastLine('services:\n  app: [\n       ^\n}\n')).toBe('app: [');
-    expect(lastLine('---\n')).toBe('no reason given');
-  });
-
-  it('are the first three of compose, without its warnings', () => {
-    const warning = 'time="2026-11-25T07:00:00Z" level=warning msg="the attribute `version` is obsolete"';
-    expect(
-      firstLines(`${warning}\nvalidating compose.yml:\n\n  ^^^\nservices.app\nimage must be a string\nmore\n`),
-    ).toBe('validating compose.yml: services.app image must be a string');
-    expect(firstLines(`${warning}\n`)).toBe(warning);
+  it('has no hint for an unknown cause', () => {
+    expect(pullFailed(member, 'me/shop is not the image that the first droplet has').hint).toBeUndefined();
   });
 });

@@ -1,4 +1,4 @@
-/** What a droplet's shell makes of an uploaded archive. */
+/** Unpacking an uploaded archive, run by a real shell. */
 import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { checksums, sha256 } from '../../../src/deploy/release/digests.js';
 import type { ReleaseDraft } from '../../../src/deploy/release/draft.js';
 import { unpackCommand } from '../../../src/deploy/staging/unpack-command.js';
 
-/** compose: tells what it finds in its folder, and fails when the test wants it. */
+/** compose: prints the files in its folder, and fails when the file ~/refuse exists. */
 const DOCKER = `#!/bin/sh
 find . -type f -exec cat {} +
 [ ! -e "$HOME/refuse" ] || exit 14
@@ -74,7 +74,7 @@ async function filesOf(folder: string): Promise<Record<string, string>> {
   return Object.fromEntries(texts.sort(([a = ''], [b = '']) => (a < b ? -1 : 1)));
 }
 
-/** The release that the droplet has. */
+/** Puts the old release on the droplet. */
 async function have(id: string): Promise<ReleaseDraft> {
   const draft = draftOf(id, OLD);
   for (const [path, text] of Object.entries(OLD)) {
@@ -86,7 +86,7 @@ async function have(id: string): Promise<ReleaseDraft> {
 }
 
 describe('unpacking a release', () => {
-  it('makes it whole from what was sent and what the droplet has, and lets compose read all of it', async () => {
+  it('combines the files sent with those on the droplet, and compose reads all of them', async () => {
     const end = await unpack(draftOf('v2', NEW), await have('v1'));
     expect(end).toMatchObject({ code: 0, stderr: '' });
     for (const text of Object.values(NEW)) expect(end.stdout).toContain(text);
@@ -95,7 +95,7 @@ describe('unpacking a release', () => {
     expect((await readdir(app())).sort()).toEqual(['releases']);
   });
 
-  it('copies: an edit of one release is none of the other, and modes are those of the new one', async () => {
+  it('copies files instead of linking them, with the modes of the new release', async () => {
     await unpack(draftOf('v2', NEW), await have('v1'));
     const [old, own] = await Promise.all(
       [join(app(), 'releases/v1'), partOf('v2')].map((folder) => stat(join(folder, 'config/.env'))),
@@ -110,12 +110,12 @@ describe('unpacking a release', () => {
     expect(await filesOf(partOf('v1'))).toEqual({ SHA256SUMS: checksums(draftOf('v1', OLD).files), ...OLD });
   });
 
-  it('where nothing has changed, too', async () => {
+  it('works when no file has changed', async () => {
     expect(await unpack(draftOf('v2', OLD), await have('v1'))).toMatchObject({ code: 0, stderr: '' });
     expect(await filesOf(partOf('v2'))).toEqual({ SHA256SUMS: checksums(draftOf('v2', OLD).files), ...OLD });
   });
 
-  it('fails with compose, after all of it has ended', async () => {
+  it('fails with the exit code of compose', async () => {
     await writeFile(join(home, 'refuse'), '');
     expect((await unpack(draftOf('v2', NEW), await have('v1'))).code).toBe(14);
   });

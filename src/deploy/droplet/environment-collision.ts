@@ -1,8 +1,12 @@
 import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import { loginTo, type Member } from './member.js';
-/** Two environments of one app on a droplet would share folder and compose project, and replace each other's containers. */
-export function otherEnvironment(
+
+/**
+ * An error when the droplet runs the app for another environment. Two environments would share the folder and the compose
+ * project there, and replace each other's containers.
+ */
+export function environmentCollision(
   member: Member,
   { app, environment }: Pick<Settings, 'app' | 'environment'>,
 ): DeployError | undefined {
@@ -12,6 +16,6 @@ export function otherEnvironment(
   return new DeployError('environment-collision', message, {
     source: 'user',
     droplet: member.host.name,
-    hint: `Give ${environment} an app of its own in config/deploy.yml, for example \`app: ${app}-${environment}\` below environments.${environment}. If the droplet serves ${other} no longer: ${loginTo(member)} rm -rf do-deploy/${app}`,
+    hint: `Give ${environment} an app name of its own in config/deploy.yml, for example \`app: ${app}-${environment}\` below environments.${environment}. If the droplet no longer serves ${other}: ${loginTo(member)} rm -rf do-deploy/${app}`,
   });
 }

@@ -1,9 +1,11 @@
 import type { HealthResponse } from '../../ports.js';
 import type { Target } from '../../targets/target.js';
 import type { Member } from './member.js';
+
 /**
- * Undefined where no balancer stands in front. At the address that the balancer connects to, never at 127.0.0.1: there
- * answers what the balancer does not reach, and Docker's own proxy for containers that do not.
+ * Makes the balancer's health check from the droplet; undefined without a balancer. It goes to the address that the
+ * balancer uses, never to 127.0.0.1: there, services answer that the balancer cannot reach, and Docker's proxy answers
+ * for containers that do not. Throws ShellError.
  */
 export async function makeBalancerCheck(member: Member, target: Target): Promise<HealthResponse | undefined> {
   const { healthCheck } = target;

@@ -1,0 +1,99 @@
+import type { DeployResult, Probes } from '../../rollout/model.js';
+import type { RolloutState } from '../../rollout/planner.js';
+import { onAbort } from '../core/on-abort.js';
+import { reportTo } from '../core/report.js';
+import type { StoredRelease } from '../release/stored-release.js';
+import type { Run } from '../steps/run.js';
+import { watchAvailability } from './availability.js';
+import { reportNewcomers } from './newcomers.js';
+import { type Rolled, roll } from './orchestrator.js';
+import { resultOf } from './result.js';
+import { isSameRow, rowsOf } from './rollout-rows.js';
+import { type Session, stopIfInterrupted } from './session.js';
+import { writeHistoryAndPrune } from './write-history.js';
+
+/**
+ * Rolls the fleet to the release and finishes; or skips when every droplet already runs it.
+ * @param previous by droplet id: the release to revert to
+ */
+export async function rollToRelease(
+  session: Session,
+  run: Run,
+  start: RolloutState,
+  stored: StoredRelease,
+  previous: ReadonlyMap<number, StoredRelease>,
+): Promise<DeployResult> {
+  const { ports, members, release } = session;
+  const report = reportTo(ports);
+  session.rows = rowsOf(start, members, stored);
+  for (const row of session.rows) report({ type: 'row-changed', row });
+  if (start.droplets.every((droplet) => droplet.course === 'done')) {
+    const summary = nothingToDo(session, run, stored);
+    return { outcome: 'skipped', release, rows: session.rows, durationMs: 0, summary };
+  }
+  stopIfInterrupted(session);
+  report({ type: 'phase-started', phase: 'roll' });
+  session.rolling = true;
+  const { probeUrl } = run.settings.rollout;
+  const stopProbing = probeUrl === undefined ? undefined : watchAvailability(ports, probeUrl);
+  let probes: Probes | undefined;
+  const rolled = await rollWithGrace(session, run, start, stored, previous).finally(async () => {
+    probes = await stopProbing?.();
+  });
+  const { environment } = run.settings;
+  const durationMs = ports.clock.now() - session.startedAt;
+  const rows = rowsOf(rolled.state, members, stored);
+  const result = { ...resultOf({ ...rolled, rows, release, environment, durationMs }), probes };
+  if (rolled.state.halted) return result;
+  report({ type: 'phase-started', phase: 'finish' });
+  await writeHistoryAndPrune(run, members, session.command, stored, result);
+  const joined = await reportNewcomers(run, session.fleetAtStart, rolled.state);
+  return joined ? { ...result, next: result.next ?? `do-deploy adopt ${environment}` } : result;
+}
+
+function nothingToDo({ command, members }: Session, run: Run, release: StoredRelease): string {
+  const some = run.away !== undefined && run.away.length > 0;
+  const all = members.length === 1 ? 'The droplet runs' : `All ${members.length} droplets run`;
+  if (command === 'adopt') return `${some ? 'Every droplet that was reached runs' : all} release ${release.id}.`;
+  return `Every droplet${some ? ' that was reached' : ''} already runs this release, healthy and in rotation.`;
+}
+
+/** After an interruption, stops at the second signal or at the end of the grace period. */
+async function rollWithGrace(
+  session: Session,
+  run: Run,
+  start: RolloutState,
+  release: StoredRelease,
+  previous: ReadonlyMap<number, StoredRelease>,
+): Promise<Rolled> {
+  const { clock } = run.ports;
+  const { interrupted, aborted } = session.options;
+  const ended = new AbortController();
+  const stop = new AbortController();
+  const startGrace = async () => {
+    await clock.sleep(run.settings.rollout.interruptGraceMs, ended.signal);
+    if (!ended.signal.aborted) stop.abort();
+  };
+  onAbort(interrupted, () => void startGrace(), ended.signal);
+  onAbort(aborted, () => stop.abort(), ended.signal);
+  try {
+    return await roll(run, session.members, start, {
+      release,
+      previous,
+      interrupted,
+      aborted: stop.signal,
+      onState: (state) => reportChangedRows(session, state, release),
+    });
+  } finally {
+    ended.abort();
+  }
+}
+
+function reportChangedRows(session: Session, state: RolloutState, release: StoredRelease): void {
+  const before = session.rows;
+  session.rows = rowsOf(state, session.members, release);
+  const report = reportTo(session.ports);
+  for (const [index, row] of session.rows.entries()) {
+    if (!isSameRow(row, before[index])) report({ type: 'row-changed', row });
+  }
+}

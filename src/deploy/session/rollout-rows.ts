@@ -1,0 +1,74 @@
+/** The status table's rows, from the fleet at the start to its end. */
+
+import type { Course } from '../../rollout/courses.js';
+import type { DropletOutcome, StatusRow } from '../../rollout/model.js';
+import { type DropletState, isDeployed, type RolloutState } from '../../rollout/planner.js';
+import type { FleetMembership } from '../../targets/target.js';
+import { addressOf, type Member, NOTHING_KNOWN, runningRelease } from '../droplet/member.js';
+import { surveyed } from '../inspect/read-status.js';
+import type { StoredRelease } from '../release/stored-release.js';
+
+/** Before any droplet is connected. */
+export function rowsAtStart({ droplets }: FleetMembership, address: 'public' | 'private'): StatusRow[] {
+  return droplets.map(({ droplet, rotation }) => ({
+    id: droplet.id,
+    name: droplet.name,
+    address: addressOf(droplet, address) ?? '',
+    rotation,
+    release: '',
+    health: '',
+    outcome: 'not deployed',
+  }));
+}
+
+/** For a run that ends before it changes anything: the rows with what the surveys have shown. */
+export function rowsSurveyed(rows: readonly StatusRow[], members: readonly Member[]): StatusRow[] {
+  return rows.map((row) => {
+    const member = members.find(({ droplet }) => droplet.id === row.id);
+    return member === undefined || member.survey === NOTHING_KNOWN ? row : { ...row, ...surveyed(member) };
+  });
+}
+
+/** A row for each droplet from the planner's state. */
+export function rowsOf(state: RolloutState, members: readonly Member[], release: StoredRelease): StatusRow[] {
+  const states = new Map(state.droplets.map((droplet) => [droplet.id, droplet]));
+  return members.map((member) => {
+    const droplet = states.get(member.droplet.id);
+    const deployed = droplet !== undefined && isDeployed(droplet);
+    return {
+      id: member.droplet.id,
+      name: member.host.name,
+      address: member.host.address,
+      rotation: droplet?.rotation ?? 'unknown',
+      release: deployed ? release.id : runningRelease(member),
+      health: droplet === undefined ? '' : droplet.healthy ? 'healthy' : 'not healthy',
+      outcome: droplet === undefined ? 'not deployed' : outcomeOf(droplet),
+      step: droplet?.running ?? droplet?.failure?.step,
+      detail: droplet?.failure?.message ?? (droplet?.gone ? 'no longer in the fleet' : undefined),
+    };
+  });
+}
+
+const OUTCOMES: Record<Course, DropletOutcome> = {
+  waiting: 'not deployed',
+  kept: 'not deployed',
+  returned: 'not deployed',
+  forward: 'in progress',
+  confirm: 'in progress',
+  return: 'in progress',
+  back: 'in progress',
+  abandon: 'in progress',
+  done: 'deployed',
+  reverted: 'reverted',
+  'given-up': 'deploy failed',
+};
+
+function outcomeOf(droplet: DropletState): DropletOutcome {
+  if (droplet.course === 'done' && !droplet.touched) return 'up to date';
+  if (isDeployed(droplet)) return 'deployed';
+  return OUTCOMES[droplet.course];
+}
+
+export function isSameRow(one: StatusRow, other: StatusRow | undefined): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}

@@ -1,0 +1,70 @@
+import type { DeployResult } from '../../rollout/model.js';
+import type { Policy } from '../../rollout/planner.js';
+import { reportTo } from '../core/report.js';
+import { listenAll } from '../drain/watch-traffic.js';
+import type { Member } from '../droplet/member.js';
+import { type Fleet, findFleet } from '../fleet/find-fleet.js';
+import { policyOf } from '../fleet/policy.js';
+import type { StoredRelease } from '../release/stored-release.js';
+import type { Run } from '../steps/run.js';
+import { observeFleet } from './observe-fleet.js';
+import { announce, connectToAll, connectToReachable, takeLease } from './open-session.js';
+import { rollToRelease } from './roll-to-release.js';
+import { type Session, stopIfInterrupted } from './session.js';
+import { previousReleases, startRollout } from './start-rollout.js';
+
+/** What distinguishes one kind of rollout from the others. */
+export interface Rollout {
+  /** Includes droplets of the autoscale pool that are not behind the balancer yet. */
+  newcomers?: boolean;
+  /** Overrides the settings. */
+  policy?: Partial<Policy>;
+  /** Throws DeployError before any droplet is connected. */
+  refuse?(fleet: Fleet, policy: Policy): void;
+  /**
+   * `all`: a droplet that cannot be reached fails the rollout. `reachable`: it stays as it is, and the rollout ends as
+   * failed after it has rolled the others.
+   */
+  reach: 'all' | 'reachable';
+  /** Removes members from the session before the lease is taken. */
+  leaveOut?(session: Session): Promise<void>;
+  /** Surveys the droplets and chooses the release, or stages it; sets `session.release`. */
+  choose(run: Run, members: readonly Member[], policy: Policy): Promise<Choice>;
+  /** Whether the droplet needs nothing, as far as its release goes. */
+  isUpToDate(member: Member, release: StoredRelease): boolean;
+}
+
+export interface Choice {
+  release: StoredRelease;
+  /** Ids of droplets that count for the capacity floor but are never taken out. */
+  exempt?: ReadonlySet<number>;
+}
+
+/** Finds the fleet, takes the lease, chooses the release and rolls to it. Throws DeployError before anything rolls. */
+export async function performRollout(session: Session, rollout: Rollout): Promise<DeployResult> {
+  const { ports } = session;
+  const { settings, allowDowntime } = session.options;
+  reportTo(ports)({ type: 'phase-started', phase: 'discover' });
+  const fleet = await findFleet(ports, settings, { newcomers: rollout.newcomers });
+  const { target } = fleet;
+  const policy = { ...policyOf(settings, target, allowDowntime), ...rollout.policy };
+  rollout.refuse?.(fleet, policy);
+  announce(session, fleet);
+  const unreached = await (rollout.reach === 'all' ? connectToAll(session, fleet) : connectToReachable(session, fleet));
+  await rollout.leaveOut?.(session);
+
+  const run = await takeLease(session, fleet);
+  const { members } = session;
+  const { release, exempt = new Set<number>() } = await rollout.choose(run, members, policy);
+  stopIfInterrupted(session);
+  const participants = members.filter((member) => !exempt.has(member.droplet.id));
+  if (policy.balanced && participants.length > 0) await listenAll(members, target, ports.clock);
+
+  const observed = await observeFleet(run, members);
+  const upToDate = members.filter((member) => rollout.isUpToDate(member, release)).map(({ droplet }) => droplet.id);
+  const previous = previousReleases(participants, release);
+  const start = startRollout(observed, policy, new Set(upToDate), previous, exempt);
+  const result = await rollToRelease(session, run, start, release, previous);
+  if (unreached === undefined) return result;
+  return { ...result, outcome: 'failed', error: result.error ?? unreached.info() };
+}

@@ -1,0 +1,148 @@
+/** The end of a run on each droplet: its line in history.jsonl and, after a success, the pruning of old releases. */
+
+import { DeployError } from '../../errors.js';
+import type { RemoteCommand } from '../../ports.js';
+import { releasesToRemove } from '../../rollout/keep-releases.js';
+import type { DeployResult, HistoryEntry, ReleaseInfo } from '../../rollout/model.js';
+import { errorLine } from '../core/output-lines.js';
+import { warn } from '../core/report.js';
+import { appFolder, command, quote, SECOND } from '../core/shell.js';
+import { type Member, provenOn } from '../droplet/member.js';
+import { changeDroplet } from '../lease/change-droplet.js';
+import { asHolder } from '../lease/lease-commands.js';
+import { variables } from '../release/compose-run.js';
+import type { StoredRelease } from '../release/stored-release.js';
+import type { Run } from '../steps/run.js';
+
+/** Releases and images (by id) to remove from a droplet. */
+type Removal = ReturnType<typeof releasesToRemove>;
+
+const NOTHING: Removal = { releases: [], images: [] };
+
+/** Bounds how much later a failed run ends because of its line in the history. */
+const HISTORY_WITHIN_MS = 5_000;
+
+/** After rolling: never throws, because the deploy itself is done. What is not removed, the next deploy removes. */
+export async function writeHistoryAndPrune(
+  run: Run,
+  members: readonly Member[],
+  command: string,
+  release: StoredRelease,
+  result: DeployResult,
+): Promise<void> {
+  const line = historyLine(run, command, release, result, members);
+  const prune = async (member: Member) => {
+    const remove = result.outcome === 'succeeded' ? outdated(member, release, run.settings.keepReleases) : NOTHING;
+    await run.lease.ensure(member.droplet.id);
+    const { code, stderr } = await changeDroplet(member, finishCommand(release, run.id, line, remove));
+    if (code === STAGING_ELSEWHERE) throw new DeployError('pulling', 'another deploy is bringing images there');
+    if (code !== 0) throw new DeployError('finish-failed', errorLine(stderr, `exit code ${code}`));
+  };
+  await Promise.all(
+    members.map((member) =>
+      prune(member).catch((error: unknown) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        const droplet = member.host.name;
+        warn(
+          run.ports,
+          `Old releases stay on ${droplet} until the next deploy: ${reason.replace(/\.$/, '')}.`,
+          droplet,
+        );
+      }),
+    ),
+  );
+}
+
+/** For a run that has rolled nothing. Never throws: a line that cannot be written is only missing. */
+export async function writeHistory(
+  run: Run,
+  members: readonly Member[],
+  command: string,
+  release: ReleaseInfo,
+  result: DeployResult,
+): Promise<void> {
+  const line = historyLine(run, command, release, result);
+  const written = members.map(async (member) => {
+    await run.lease.ensure(member.droplet.id);
+    await changeDroplet(member, writeHistoryCommand(run.settings.app, run.id, line));
+  });
+  const done = new AbortController();
+  await Promise.race([Promise.allSettled(written), run.ports.clock.sleep(HISTORY_WITHIN_MS, done.signal)]);
+  done.abort();
+}
+
+/** @param rolled the droplets that took part in the rollout */
+function historyLine(
+  { ports, id: run, settings, deployer }: Run,
+  command: string,
+  { id, imageTag }: Pick<ReleaseInfo, 'id' | 'imageTag'>,
+  { release: { commit, dirty }, outcome, durationMs, probes }: DeployResult,
+  rolled?: readonly Member[],
+): string {
+  const entry: HistoryEntry = {
+    at: new Date(ports.clock.now()).toISOString(),
+    run,
+    environment: settings.environment,
+    command,
+    who: deployer.who,
+    url: deployer.url,
+    release: id,
+    imageTag,
+    commit,
+    dirty,
+    outcome,
+    durationMs,
+    probes: probes && { total: probes.total, failed: probes.failed },
+    droplets: rolled?.map((member) => member.droplet.id),
+  };
+  return JSON.stringify(entry);
+}
+
+/** What the droplet no longer keeps. */
+function outdated(member: Member, release: StoredRelease, keep: number): Removal {
+  const { releases, state, current } = member.survey;
+  // A reverted droplet runs another release than the one that was rolled out.
+  const running = [release.id, current, state?.release];
+  return releasesToRemove(
+    releases.map(({ id, images }) => ({ id, images: Object.values(images).map(({ imageId }) => imageId) })),
+    {
+      keep,
+      needed: [...running, state?.previous, state?.earlier].flatMap((id) => id ?? []),
+      proven: provenOn(member),
+    },
+  );
+}
+
+/** Exit code of start-up.sh prune while another app is being staged on the droplet. */
+const STAGING_ELSEWHERE = 75;
+
+/** Writes the history line, then removes. Exit code 75: nothing was removed, because another app is being staged. */
+function finishCommand(release: StoredRelease, run: string, historyLine: string, remove: Removal): RemoteCommand {
+  const { app, id } = release;
+  const prune = [...remove.releases, ...remove.images].map(quote).join(' ');
+  return command(
+    'finish',
+    { app, run, release: id, remove },
+    [
+      ...appendHistory(app, run, historyLine),
+      // Left behind by runs that died while staging, at least a day ago.
+      "find . releases -maxdepth 1 \\( -name 'incoming-*.tgz' -o -name '*.partial' \\) -mtime +0 -exec rm -rf {} + 2>/dev/null || :",
+      prune ? `${variables(release, true)} sh releases/${quote(id)}/scripts/start-up.sh prune ${prune}` : undefined,
+    ],
+    { timeoutMs: 120 * SECOND, repeatable: false },
+  );
+}
+
+/** Fails where the app was never deployed. */
+function writeHistoryCommand(app: string, run: string, historyLine: string): RemoteCommand {
+  return command('write-history', { app, run }, appendHistory(app, run, historyLine), { repeatable: false });
+}
+
+function appendHistory(app: string, run: string, historyLine: string): string[] {
+  return [
+    'set -eu',
+    `cd ${appFolder(app)}`,
+    asHolder(app, run),
+    `printf '%s\\n' ${quote(historyLine)} >>history.jsonl`,
+  ];
+}

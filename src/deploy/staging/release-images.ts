@@ -1,0 +1,127 @@
+/** Brings the images of a release to a droplet: pulled by digest, the same everywhere, or built there. */
+
+import { z } from 'zod';
+import type { Settings } from '../../config/settings.js';
+import { DeployError } from '../../errors.js';
+import type { RemoteCommand } from '../../ports.js';
+import { errorLine } from '../core/output-lines.js';
+import type { Member } from '../droplet/member.js';
+import { imagesOverride, type ReleaseImages, type StoredRelease } from '../release/stored-release.js';
+import type { ComposeService } from './compose-config.js';
+import { buildCommand, LOGIN_REFUSED, pullCommand, type RegistryLogin } from './image-commands.js';
+import { pullFailed } from './pull-failure.js';
+import type { Staging } from './staging.js';
+
+const PULL_WITHIN_MS = 15 * 60_000;
+
+const BUILD_WITHIN_MS = 30 * 60_000;
+
+/** Pulls by the names in the compose files. Returns the images that they name at the moment. Throws as `pullPinned` does. */
+export async function pullByName(
+  staging: Staging,
+  member: Member,
+  services: readonly ComposeService[],
+): Promise<ReleaseImages> {
+  const pulled = services.filter((service) => !service.built);
+  const references = [...new Set(pulled.map((service) => service.image))];
+  const inspected = await pull(staging, member, references, { unbuilt: pulled.length < services.length });
+  const images: ReleaseImages = {};
+  for (const { name, image: reference } of pulled) {
+    const image = inspected[references.indexOf(reference)];
+    if (image === undefined) throw pullFailed(member, `${reference} is missing after the pull`);
+    images[name] = { reference, pinned: pinnedReference(reference, image), imageId: image.Id };
+  }
+  return images;
+}
+
+/** Whether these are the release's images. A tag may have moved between two pulls by name. */
+export function isPulled({ images }: StoredRelease, pulled: ReleaseImages): boolean {
+  return Object.entries(images).every(
+    ([service, { built, imageId, pinned }]) =>
+      built || (pulled[service]?.imageId === imageId && pulled[service]?.pinned === pinned),
+  );
+}
+
+/** Pulls exactly the release's images. Throws DeployError pull-failed, disk-full or registry-login. */
+export async function pullPinned(staging: Staging, member: Member, release: StoredRelease): Promise<void> {
+  const pulled = Object.fromEntries(Object.entries(release.images).filter(([, image]) => !image.built));
+  const images = Object.values(pulled);
+  const pinned = images.map((image) => image.pinned);
+  const unbuilt = images.length < Object.keys(release.images).length;
+  const inspected = await pull(staging, member, pinned, { unbuilt, override: imagesOverride(pulled) });
+  for (const [index, image] of images.entries()) {
+    if (inspected[index]?.Id === image.imageId) continue;
+    throw pullFailed(member, `${image.reference} is not the image that the first droplet has`);
+  }
+}
+
+/** Builds the services that have a build context. Throws DeployError build-failed or registry-login. */
+export async function buildImages(
+  { settings, draft }: Staging,
+  member: Member,
+  services: readonly ComposeService[],
+): Promise<ReleaseImages> {
+  const built = services.filter((service) => service.built);
+  const names = built.map((service) => service.image);
+  const command = buildCommand(draft, names, { timeoutMs: BUILD_WITHIN_MS, registry: loginOf(settings) });
+  const failed = (reason: string) => buildFailed(member, reason);
+  const inspected = await runAndInspect(settings, member, command, failed);
+  return Object.fromEntries(
+    built.map(({ name, image }, index) => {
+      const id = inspected[index]?.Id;
+      if (id === undefined) throw failed(`${image} is missing after the build`);
+      return [name, { reference: image, pinned: id, imageId: id, built: true }];
+    }),
+  );
+}
+
+const imageInspect = z.array(z.object({ Id: z.string(), RepoDigests: z.array(z.string()).nullish() }));
+
+type InspectedImage = z.infer<typeof imageInspect>[number];
+
+async function pull(
+  { settings, draft }: Staging,
+  member: Member,
+  images: string[],
+  how: { unbuilt: boolean; override?: string },
+): Promise<InspectedImage[]> {
+  const command = pullCommand(draft, images, { ...how, timeoutMs: PULL_WITHIN_MS, registry: loginOf(settings) });
+  return await runAndInspect(settings, member, command, (reason) => pullFailed(member, reason, settings.registry));
+}
+
+async function runAndInspect(
+  { registry }: Settings,
+  member: Member,
+  command: RemoteCommand,
+  failed: (reason: string) => DeployError,
+): Promise<InspectedImage[]> {
+  const { code, stdout, stderr } = await member.connection.run(command);
+  if (code === 0) return imageInspect.parse(JSON.parse(stdout));
+  const reason = errorLine(stderr);
+  if (code !== LOGIN_REFUSED) throw failed(reason);
+  const message = `The registry ${registry?.server} refused the login as ${registry?.username}: ${reason}`;
+  throw new DeployError('registry-login', message, {
+    source: 'user',
+    droplet: member.host.name,
+    hint: 'Check registry: in config/deploy.yml and the variables that it names.',
+  });
+}
+
+function loginOf({ registry }: Settings): RegistryLogin | undefined {
+  return registry && { server: registry.server, username: registry.username, password: registry.password.reveal() };
+}
+
+/** `repo@sha256:…`; an image that was never in a registry is pinned by its id. */
+function pinnedReference(reference: string, image: InspectedImage): string {
+  const repository = reference.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
+  const digests = image.RepoDigests ?? [];
+  const short = repository.replace(/^docker\.io\/(library\/)?/, '');
+  return digests.find((digest) => [repository, short].includes(digest.split('@')[0] ?? '')) ?? digests[0] ?? image.Id;
+}
+
+function buildFailed(member: Member, reason: string): DeployError {
+  return new DeployError('build-failed', `The images cannot be built on ${member.host.name}: ${reason}`, {
+    droplet: member.host.name,
+    hint: 'Check the Dockerfile, and that files: in config/deploy.yml includes everything that it copies.',
+  });
+}

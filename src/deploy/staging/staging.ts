@@ -1,0 +1,10 @@
+import type { Settings } from '../../config/settings.js';
+import type { DeployPorts } from '../core/deploy-ports.js';
+import type { ReleaseDraft } from '../release/draft.js';
+
+/** What every part of staging needs, whatever the droplet. */
+export interface Staging {
+  readonly ports: DeployPorts;
+  readonly settings: Settings;
+  readonly draft: ReleaseDraft;
+}

@@ -1,0 +1,52 @@
+import { DeployError } from '../../errors.js';
+import { firstLines } from '../core/output-lines.js';
+import { inParallel } from '../core/parallel.js';
+import { reportStep } from '../core/report.js';
+import type { Member } from '../droplet/member.js';
+import { packFor } from '../release/archive.js';
+import { refuseTakenPorts } from './check-ports.js';
+import { type ComposeService, readComposeConfig } from './compose-config.js';
+import type { Staging } from './staging.js';
+import { storeFailed } from './store-failure.js';
+import { incomingPath, unpackCommand } from './unpack-command.js';
+
+const UPLOAD_WITHIN_MS = 10 * 60_000;
+
+/**
+ * Uploads the files to every droplet and unpacks them there. Returns the services as `docker compose config` shows them.
+ * Throws DeployError compose-config, compose-no-image or port-taken, or ShellError.
+ */
+export async function uploadAll(
+  { ports, settings, draft }: Staging,
+  members: readonly Member[],
+): Promise<ComposeService[]> {
+  // Most droplets of a fleet lack the same files and share one archive.
+  const archives = new Map<string, ReturnType<typeof packFor>>();
+  const configs = await inParallel(members, (member) =>
+    reportStep(ports, { droplet: member.host.name, step: 'upload' }, async () => {
+      const { found, current } = member.survey;
+      const key = JSON.stringify([...found]);
+      const packed = archives.get(key) ?? packFor(draft, found);
+      archives.set(key, packed);
+      const { archive, reused } = await packed;
+      const path = incomingPath(draft.app, draft.id);
+      await member.connection.upload({ path, content: archive, mode: 0o600, timeoutMs: UPLOAD_WITHIN_MS });
+      const { code, stdout, stderr } = await member.connection.run(unpackCommand(draft, current, reused));
+      if (code !== 0) throw unpackFailed(member, stderr);
+      const services = readComposeConfig(stdout, { app: draft.app, build: settings.build === true });
+      // After its first release, the ports are the app's own.
+      if (current === undefined) await refuseTakenPorts(member, draft.app, services);
+      return services;
+    }),
+  );
+  return configs[0] ?? [];
+}
+
+function unpackFailed(member: Member, stderr: string): DeployError {
+  if (/no space left/i.test(stderr)) return storeFailed(member, 'compose-config', stderr);
+  const droplet = member.host.name;
+  return new DeployError('compose-config', `The compose files are not valid on ${droplet}: ${firstLines(stderr)}`, {
+    droplet,
+    hint: 'Fix the compose files; `docker compose config` in the project reports the same.',
+  });
+}
