@@ -29,7 +29,7 @@ export const login: Command = (engine, call, args, output) => {
   output.out('Login Succeeded');
 };
 
-/** What an earlier login left for a registry. */
+/** The credentials that an earlier login has stored for a registry. */
 export function credentialsFor(call: Call): (domain: string) => Credentials | undefined {
   const { auths = {} } = readConfig(call);
   return (domain) => {
