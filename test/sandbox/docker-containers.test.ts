@@ -88,21 +88,6 @@ describe('a container', () => {
     expect(seen).toEqual(new Set(['healthy']));
   });
 
-  it('uses start_interval at first, which requires Docker 25', async () => {
-    const compose = `services:
-  app:
-    image: example/shop:v1
-    healthcheck: { test: [CMD, curl, 'http://localhost:3000/'], interval: 1h, start_period: 1h, start_interval: 50ms }
-`;
-    const lab = new DockerLab({ version: '28.2.2' });
-    await lab.up(compose);
-    await lab.until('app', ({ health }) => health?.status === 'healthy');
-    expect(await new DockerLab({ version: '24.0.9' }).up(compose)).toMatchObject({
-      code: 1,
-      stderr: "can't set healthcheck.start_interval as feature require Docker Engine v25 or later\n",
-    });
-  });
-
   it.each([
     ['[CMD, curl, -f, "http://localhost:3000/healthz"]', 22, 'curl: (22) The requested URL returned error: 503\n'],
     ['"curl -fsS \'http://localhost:4000/\'"', 7, /^curl: \(7\) Failed to connect to localhost port 4000 /],

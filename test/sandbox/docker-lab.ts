@@ -19,13 +19,12 @@ export class DockerLab {
   readonly engine: Engine;
   readonly unimplemented: string[] = [];
 
-  constructor(options: { registry?: Registry; version?: string } = {}) {
+  constructor(options: { registry?: Registry } = {}) {
     this.registry = options.registry ?? exampleRegistry();
     this.engine = new Engine({
       registry: this.registry,
       folder: join(this.folder, 'docker'),
       boundary: this.folder,
-      version: options.version ?? '24.0.9',
       faults: this.faults,
       notImplemented: (what) => this.unimplemented.push(what),
     });

@@ -28,11 +28,12 @@ export interface EngineOptions {
   folder: string;
   /** Bind mounts must be below this folder. */
   boundary: string;
-  /** Server version. Before 25, healthchecks have no start_interval. */
-  version: string;
   faults: Readonly<DockerFaults>;
   notImplemented(what: string): void;
 }
+
+/** The server version that the stand-in reports and follows. */
+export const DOCKER_VERSION = '24.0.9';
 
 /** The Docker daemon of one droplet: its images, containers, published ports and volumes. */
 export class Engine implements ContainerHost {
@@ -41,7 +42,6 @@ export class Engine implements ContainerHost {
   readonly registry: Registry;
   readonly folder: string;
   readonly boundary: string;
-  readonly version: string;
   readonly faults: Readonly<DockerFaults>;
   /** Built images, by a hash of their input. */
   readonly buildCache = new Map<string, Image>();
@@ -54,14 +54,9 @@ export class Engine implements ContainerHost {
     this.registry = options.registry;
     this.folder = options.folder;
     this.boundary = options.boundary;
-    this.version = options.version;
     this.faults = options.faults;
     this.notImplemented = options.notImplemented;
     mkdirSync(join(this.folder, 'volumes'), { recursive: true });
-  }
-
-  get hasStartInterval(): boolean {
-    return Number.parseInt(this.version, 10) >= 25;
   }
 
   /** First call of every command that needs the daemon. */

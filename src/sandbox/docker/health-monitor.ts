@@ -6,8 +6,6 @@ export interface HealthSettings {
   timeoutMs: number;
   retries: number;
   startPeriodMs: number;
-  /** Between checks during the start period, until one has passed. */
-  startIntervalMs: number;
 }
 
 export interface HealthLogEntry extends HealthResult {
@@ -48,9 +46,7 @@ export class HealthMonitor {
   }
 
   #schedule(): void {
-    const { intervalMs, startIntervalMs } = this.#settings;
-    const wait = this.#isExcused(Date.now()) ? startIntervalMs : intervalMs;
-    this.#timer = setTimeout(() => void this.#check(), wait);
+    this.#timer = setTimeout(() => void this.#check(), this.#settings.intervalMs);
   }
 
   #isExcused(at: number): boolean {

@@ -1,23 +1,23 @@
 import type { DockerFaults } from '../docker/engine.js';
 
-/** What can go wrong with one droplet. All can be changed at any time. */
+/** What can go wrong with one droplet. Can be changed at any time. */
 export interface DropletFaults extends DockerFaults {
   /**
-   * `refuse`: nothing listens, live connections go on. `black-hole`: connections are accepted and never answered, live
-   * ones fall silent in both directions, and go on where they were when it is over.
+   * `refuse`: nothing listens; open connections continue. `black-hole`: new connections are accepted and never answered,
+   * open ones fall silent in both directions and resume when the fault is cleared.
    */
   ssh: 'up' | 'refuse' | 'black-hole';
-  /** Added to every round trip. */
+  /** Added to every round trip, in ms. */
   sshLatencyMs: number;
-  /** No key is accepted. */
+  /** Rejects every key. */
   authRefused: boolean;
-  /** Shows a host key that is not the droplet's. */
+  /** Presents another host key. */
   hostKeyChanged: boolean;
-  /** Every command starts this much later. */
+  /** Delay before every command, in ms. */
   execDelayMs: number;
   /**
-   * A lost connection sends SIGHUP to the commands it ran. sshd does so only for a terminal: without one, commands run
-   * on and notice the loss when they read or write.
+   * A lost connection sends SIGHUP to its commands. sshd does so only for a terminal: without one, commands continue and
+   * notice the loss when they read or write.
    */
   hangUpOnDisconnect: boolean;
 }
@@ -40,7 +40,7 @@ const CHOICES: Record<string, readonly string[]> = {
   pull: ['ok', 'missing', 'denied'],
 };
 
-/** Faults as they come from outside. Throws an Error that names what is wrong. */
+/** Validates faults from the control endpoint. Throws an Error that names the invalid one. */
 export function parseDropletFaults(values: Record<string, unknown>): Partial<DropletFaults> {
   for (const [name, value] of Object.entries(values)) {
     if (!(name in NO_FAULTS)) throw new Error(`${name}: a droplet's faults are ${Object.keys(NO_FAULTS).join(', ')}`);

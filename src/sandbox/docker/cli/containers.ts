@@ -1,5 +1,5 @@
 import type { LogLine } from '../container.js';
-import type { Engine } from '../engine.js';
+import { DOCKER_VERSION, type Engine } from '../engine.js';
 import { DockerFailure, NotImplemented } from '../failure.js';
 import { inspectContainer } from '../inspect.js';
 import type { Command, Output } from './call.js';
@@ -7,7 +7,7 @@ import { readFlags } from './flags.js';
 
 /** `docker version --format '{{.Server.Version}}'` */
 export const version: Command = (engine, _call, args, output) => {
-  answerTemplate(engine, 'docker version', args, '{{.Server.Version}}', engine.version, output);
+  answerTemplate(engine, 'docker version', args, '{{.Server.Version}}', DOCKER_VERSION, output);
 };
 
 /** `docker info --format '{{.DockerRootDir}}'` */

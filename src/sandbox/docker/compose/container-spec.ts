@@ -4,7 +4,7 @@ import { relative } from 'node:path';
 import type { ContainerSpec, Mount, RestartPolicy } from '../container.js';
 import { parseDuration } from '../duration.js';
 import type { Engine } from '../engine.js';
-import { DockerFailure, daemonError, NotImplemented } from '../failure.js';
+import { daemonError, NotImplemented } from '../failure.js';
 import { readHealthCommand } from '../health-command.js';
 import type { HealthSettings } from '../health-monitor.js';
 import type { Image } from '../image.js';
@@ -14,7 +14,6 @@ import type { ComposeProject, ServiceModel } from './model.js';
 const INTERVAL = '30s';
 const TIMEOUT = '30s';
 const RETRIES = 3;
-const START_INTERVAL = '5s';
 
 /** The container that a service needs, and whether an existing one matches. */
 export class ServicePlan {
@@ -57,7 +56,7 @@ export class ServicePlan {
       })),
       mounts: readMounts(engine, this.#project, service),
       restart: readRestart(service.restart ?? 'no'),
-      health: readHealth(engine, service),
+      health: readHealth(service),
       network: `${this.#project.name}_default`,
     };
   }
@@ -111,20 +110,15 @@ function readRestart(policy: string): RestartPolicy {
   );
 }
 
-function readHealth(engine: Engine, { healthcheck }: ServiceModel): HealthSettings | undefined {
-  const { test = ['NONE'], disable, start_interval: startInterval } = healthcheck ?? {};
+function readHealth({ healthcheck }: ServiceModel): HealthSettings | undefined {
+  const { test = ['NONE'], disable } = healthcheck ?? {};
   if (test[0] === 'NONE' || disable) return undefined;
-  if (startInterval !== undefined && !engine.hasStartInterval) {
-    throw new DockerFailure("can't set healthcheck.start_interval as feature require Docker Engine v25 or later");
-  }
   const ms = (given: string | undefined, otherwise: string) => parseDuration(given ?? otherwise) ?? 0;
-  const intervalMs = ms(healthcheck?.interval, INTERVAL);
   return {
     command: readHealthCommand(test),
-    intervalMs,
+    intervalMs: ms(healthcheck?.interval, INTERVAL),
     timeoutMs: ms(healthcheck?.timeout, TIMEOUT),
     retries: healthcheck?.retries ?? RETRIES,
     startPeriodMs: ms(healthcheck?.start_period, '0s'),
-    startIntervalMs: engine.hasStartInterval ? ms(startInterval, START_INTERVAL) : intervalMs,
   };
 }

@@ -66,7 +66,6 @@ const healthcheck = z.strictObject({
   timeout: duration.optional(),
   retries: z.int().optional(),
   start_period: duration.optional(),
-  start_interval: duration.optional(),
   disable: z.boolean().optional(),
 });
 
