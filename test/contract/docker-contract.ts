@@ -372,15 +372,15 @@ volumes:
       const refused = await host.run(`docker image rm ${id}`);
       expect(refused.code).toBe(1);
       expect(refused.stderr).toContain('conflict: unable to delete');
-      expect(await sh("docker image ls --no-trunc --format '{{.ID}}'")).toContain(id);
+      expect(await sh(`docker image inspect ${id}`)).toContain(id);
     });
 
     it('does not remove an image with two names by its id, even in one repository, but by its names', async () => {
       const { label, compose, write } = project();
       await write('Dockerfile', `FROM ${host.images.web}\nLABEL contract="two names"`);
-      await write('compose.yml', 'services: { app: { build: . } }');
+      const service = (tag: string) => `{ build: ., image: '${label}-app:${tag}' }`;
+      await write('compose.yml', `services: { app: ${service('latest')}, other: ${service('second')} }`);
       await sh(compose('build'));
-      await sh(`docker image tag ${label}-app ${label}-app:second`);
       const [{ Id: id }] = JSON.parse(await sh(`docker image inspect ${label}-app`));
       const refused = await host.run(`docker image rm ${id}`);
       expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('must be forced') });

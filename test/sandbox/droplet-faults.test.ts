@@ -130,11 +130,11 @@ describe('a droplet with a fault', () => {
 
 describe('faults from the control endpoint', () => {
   it.each([
-    [{ shh: 'up' }, 'shh: a droplet'],
-    [{ ssh: 'down' }, 'ssh must be one of up, refuse, black-hole'],
-    [{ pull: 3 }, 'pull must be one of ok, missing, denied'],
-    [{ diskFull: 'yes' }, 'diskFull must be a boolean'],
-    [{ sshLatencyMs: -1 }, 'sshLatencyMs must be at least 0'],
+    [{ shh: 'up' }, '"shh"'],
+    [{ ssh: 'down' }, 'at ssh'],
+    [{ pull: 3 }, 'expected one of "ok"|"missing"|"denied"'],
+    [{ diskFull: 'yes' }, 'expected boolean'],
+    [{ sshLatencyMs: -1 }, 'at sshLatencyMs'],
   ])('%j is refused', (fault, said) => {
     expect(() => parseDropletFaults(fault)).toThrow(said);
   });

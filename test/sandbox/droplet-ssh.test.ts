@@ -178,7 +178,7 @@ describe('the stand-in commands on a droplet', () => {
     expect((await run(client, `${compose} pull -q`)).code).toBe(0);
     const channel = await open(
       client,
-      `${compose} up -d --no-build --pull never & read -r line; kill $!; wait $!; echo "ended $?"`,
+      `${compose} up -d --no-build --pull never --remove-orphans & read -r line; kill $!; wait $!; echo "ended $?"`,
     );
     const ended = ending(channel);
     const started = () => droplet.engine.containers().find(({ service }) => service === 'app');

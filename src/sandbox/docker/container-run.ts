@@ -21,6 +21,9 @@ export interface RunContext {
  */
 export class ContainerRun implements ContainerProcess {
   readonly env: Readonly<Record<string, string>>;
+  readonly locate: RunContext['locate'];
+  readonly resolves: RunContext['resolves'];
+  readonly notImplemented: RunContext['notImplemented'];
   readonly startedAt = Date.now();
   readonly #context: RunContext;
   readonly #servers = new Map<number, Server>();
@@ -30,6 +33,9 @@ export class ContainerRun implements ContainerProcess {
   constructor(context: RunContext) {
     this.#context = context;
     this.env = context.env;
+    this.locate = context.locate;
+    this.resolves = context.resolves;
+    this.notImplemented = context.notImplemented;
   }
 
   async execute(image: Image): Promise<void> {
@@ -62,14 +68,6 @@ export class ContainerRun implements ContainerProcess {
     else this.#servers.set(containerPort, server);
   }
 
-  locate(service: string, containerPort: number): { host: string; port: number } | undefined {
-    return this.#context.locate(service, containerPort);
-  }
-
-  resolves(service: string): boolean {
-    return this.#context.resolves(service);
-  }
-
   readMounted(path: string): string | undefined {
     const source = this.#context.mounts.get(path);
     return source === undefined ? undefined : readFileSync(source, 'utf8');
@@ -82,10 +80,6 @@ export class ContainerRun implements ContainerProcess {
       task();
     }, ms);
     this.#timers.add(timer);
-  }
-
-  notImplemented(what: string): void {
-    this.#context.notImplemented(what);
   }
 
   exit(code: number, how: { oomKilled?: boolean } = {}): void {

@@ -8,7 +8,7 @@ const NEVER = '0001-01-01T00:00:00Z';
 
 /**
  * `docker inspect` of a container, as far as do-deploy and its tests read it. One deviation: NetworkSettings.Ports names
- * a served port by the port on 127.0.0.1 that serves it ("43211/tcp"), because the container has no network of its own.
+ * a served port by the port on 127.0.0.1 that serves it ("43211/tcp"), because the container shares the host's network.
  * That is the port to look for in /proc/PID/net/tcp.
  * @param dataRoot DockerRootDir
  */

@@ -31,7 +31,7 @@ export function familiarName(repository: string): string {
   return repository.replace(/^docker\.io\/(?:library\/)?/, '');
 }
 
-/** A registry's key in config.json: docker.io has one of its own. */
+/** A registry's key in config.json. */
 export function credentialKey(domain: string): string {
   return domain === 'docker.io' ? 'https://index.docker.io/v1/' : domain;
 }

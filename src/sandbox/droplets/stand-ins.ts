@@ -5,7 +5,7 @@ import { DeployError } from '../../errors.js';
 /** Where a droplet finds the commands of this machine. */
 export const SYSTEM_PATH = '/usr/local/bin:/usr/bin:/bin';
 
-/** Tells the client scripts where their droplet's server is: `PORT:TOKEN`. */
+/** Address of the droplet's stand-in server, for the client scripts: `PORT:TOKEN`. */
 export const STAND_INS_VARIABLE = 'DO_SANDBOX_STAND_INS';
 
 /**

@@ -44,7 +44,9 @@ const VERBS: Record<string, Verb> = {
   up: {
     switches: ['-d|--detach', '--no-build', '--remove-orphans', '--force-recreate'],
     options: ['--pull'],
-    supports: (flags) => flags.has('--detach') && flags.has('--no-build') && flags.value('--pull') === 'never',
+    supports: (flags) =>
+      ['--detach', '--no-build', '--remove-orphans'].every((flag) => flags.has(flag)) &&
+      flags.value('--pull') === 'never',
     run: upAll,
   },
 };
@@ -118,7 +120,6 @@ async function upAll({ engine, call, load, files, flags, output }: Context): Pro
       'com.docker.compose.project.config_files': files.join(','),
       'com.docker.compose.project.working_dir': dirname(files[0] ?? ''),
     },
-    removeOrphans: flags.has('--remove-orphans'),
     forceRecreate: flags.has('--force-recreate'),
     signal: call.signal,
     print: (line) => output.err(line),

@@ -3,10 +3,10 @@ import { inspectImage } from '../inspect.js';
 import type { Command } from './call.js';
 import { readFlags } from './flags.js';
 
-/** `docker image inspect|ls|rm|tag` */
+/** `docker image inspect|rm` */
 export const image: Command = (engine, call, args, output) => {
   const [verb = '', ...rest] = args;
-  const command = { inspect, ls, rm, tag }[verb];
+  const command = { inspect, rm }[verb];
   if (command === undefined) throw new NotImplemented(`docker image ${args.join(' ')}`);
   return command(engine, call, rest, output);
 };
@@ -24,22 +24,6 @@ const inspect: Command = (engine, _call, args, output) => {
   if (template === undefined) output.out(JSON.stringify(found.map(inspectImage), undefined, 4));
   else for (const { tags, digests } of found) output.out([...tags, ...digests, ''].join('\n'));
   if (failures.length > 0) throw new DockerFailure(failures.join('\n'));
-};
-
-const tag: Command = (engine, _call, args) => {
-  const [source = '', name = '', ...more] = readFlags('docker image tag', args, {}).words;
-  if (name === '' || more.length > 0) throw new NotImplemented(`docker image tag ${args.join(' ')}`);
-  engine.mustAnswer();
-  engine.images.tag(name, engine.images.mustFind(source).image);
-};
-
-/** `docker image ls --no-trunc --format '{{.ID}}'`: one line per name; an image without a name has one too. */
-const ls: Command = (engine, _call, args, output) => {
-  if (args.join(' ') !== '--no-trunc --format {{.ID}}') throw new NotImplemented(`docker image ls ${args.join(' ')}`);
-  engine.mustAnswer();
-  for (const { image, tags } of engine.images.list()) {
-    for (let i = 0; i < Math.max(tags.size, 1); i += 1) output.out(image.id);
-  }
 };
 
 const rm: Command = (engine, _call, args, output) => {

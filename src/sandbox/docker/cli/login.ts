@@ -22,10 +22,6 @@ export const login: Command = (engine, call, args, output) => {
   const config = readConfig(call);
   const auth = Buffer.from(`${username}:${password}`).toString('base64');
   writeConfig(call, { ...config, auths: { ...config.auths, [credentialKey(domain)]: { auth } } });
-  output.err(`WARNING! Your password will be stored unencrypted in ${configPath(call)}.`);
-  output.err(
-    'Configure a credential helper to remove this warning. See\nhttps://docs.docker.com/go/credential-store/\n',
-  );
   output.out('Login Succeeded');
 };
 

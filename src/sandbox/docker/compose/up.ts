@@ -9,7 +9,6 @@ import { inDependencyOrder } from './order.js';
 export interface UpOptions {
   /** Added to every container: where the project comes from. */
   labels: Record<string, string>;
-  removeOrphans: boolean;
   /** Also recreates unchanged containers. */
   forceRecreate: boolean;
   /** Aborts when the client is gone: compose then stops between two steps. */
@@ -19,7 +18,7 @@ export interface UpOptions {
 }
 
 /**
- * `docker compose up --detach --pull never`: creates every service's containers, or recreates changed ones, then starts
+ * `docker compose up --detach --pull never --remove-orphans`: creates every service's containers, or recreates changed ones, then starts
  * them in the order of `depends_on`.
  */
 export async function up(engine: Engine, project: ComposeProject, options: UpOptions): Promise<void> {
@@ -27,7 +26,7 @@ export async function up(engine: Engine, project: ComposeProject, options: UpOpt
     ([name, service]) => new ServicePlan(project, name, service, engine.images.mustFind(service.image).image),
   );
   if (plans.length === 0) throw new DockerFailure('no service selected');
-  handleOrphans(engine, project, options);
+  removeOrphans(engine, project, options);
   for (const plan of plans) converge(engine, project, plan, options);
   await startAll(engine, project, plans, options);
 }
@@ -47,13 +46,8 @@ function numberOf({ spec }: Container): number {
   return Number(spec.labels['com.docker.compose.container-number']);
 }
 
-function handleOrphans(engine: Engine, project: ComposeProject, options: UpOptions): void {
+function removeOrphans(engine: Engine, project: ComposeProject, options: UpOptions): void {
   const orphans = containersOf(engine, project.name).filter(({ service }) => project.services[service] === undefined);
-  if (orphans.length > 0 && !options.removeOrphans) {
-    const names = orphans.map(({ name }) => name).join(' ');
-    options.print(`Found orphan containers ([${names}]) for this project.`);
-    return;
-  }
   for (const orphan of orphans) remove(engine, orphan, options);
 }
 
