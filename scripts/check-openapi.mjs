@@ -1,8 +1,8 @@
 // npm run check:openapi -- FILE
 //
-// Holds the sandbox's API to DigitalOcean's official description, given as FILE (the bundled YAML; not part of this
-// project): every kind of request it takes and every kind of answer it gives. Prints a line per kind and a count; exits
-// with 1 on any mismatch. Needs a build (dist/).
+// Checks every kind of request and answer of the sandbox's API against DigitalOcean's official description, given as FILE
+// (the bundled YAML, which is not part of this project). Prints a line per kind and a count; exits with 1 on a mismatch.
+// Needs a build (dist/).
 import { Description } from './openapi/description.mjs';
 import { exchanges } from './openapi/exchanges.mjs';
 
@@ -15,7 +15,7 @@ if (!file) {
   process.exit(2);
 }
 const description = new Description(file);
-/** Statuses that each operation has answered. */
+/** The statuses that each operation has answered. */
 const shown = new Map(ROUTES.map(({ operation }) => [operation, new Set()]));
 let checked = 0;
 let failed = 0;
@@ -24,11 +24,11 @@ for (const route of ROUTES)
   report(`${route.operation} is described as ${route.method} ${route.path}`, routeProblems(route));
 for (const exchange of exchanges(await startRegion())) await check(exchange);
 for (const route of ROUTES) await checkCommonAnswers(route);
-for (const route of ROUTES) report(`${route.operation} has given every answer described`, missingAnswers(route));
+for (const route of ROUTES) report(`${route.operation} has returned every described status`, missingAnswers(route));
 process.stdout.write(`${checked} kinds checked, ${failed} mismatched\n`);
 process.exit(failed === 0 ? 0 : 1);
 
-/** Path, method and scopes. */
+/** Checks path, method and scopes. */
 function routeProblems(route) {
   const operation = description.operation(route.operation);
   if (!operation) return ['there is no such operation'];
@@ -37,7 +37,7 @@ function routeProblems(route) {
     problems.push(`it is ${operation.method} ${operation.path}`);
   }
   const [{ bearer_auth: scopes }] = operation.security;
-  for (const scope of scopes) if (!route.scopes.includes(scope)) problems.push(`it needs the scope ${scope}`);
+  for (const scope of scopes) if (!route.scopes.includes(scope)) problems.push(`it requires the scope ${scope}`);
   const further = route.scopes.filter((scope) => !scopes.includes(scope));
   for (const scope of further) if (!operation.description.includes(scope)) problems.push(`${scope} is not described`);
   return problems;
@@ -46,10 +46,10 @@ function routeProblems(route) {
 function missingAnswers({ operation }) {
   const described = Object.keys(description.operation(operation).responses).filter((status) => status !== 'default');
   const missing = described.map(Number).filter((status) => !shown.get(operation).has(status));
-  return missing.map((status) => `${status} is described, but was not shown`);
+  return missing.map((status) => `${status} is described, but was not returned`);
 }
 
-/** A region of its own for each exchange, so that none stands in another's way. */
+/** Starts a separate region for each exchange, so that exchanges do not affect each other. */
 async function startRegion({ limits, faults = [], scopes, busy = false } = {}) {
   const world = new World({ timing: { busyMs: busy ? 60_000 : 0 } });
   const droplets = ['web-1', 'web-2', 'web-3'].map((name) => world.addDroplet({ name, tags: ['shared'] }).id);
@@ -82,12 +82,12 @@ async function check(exchange, settings = {}, label = '') {
   report(`${exchange.operation} ${exchange.status} ${label || input}`.trim(), problems);
 }
 
-/** What every operation may answer: no token, no scope, too many requests (two kinds), a server error. */
+/** Checks what every operation can answer: wrong token, missing scope, both rate limits, server errors. */
 async function checkCommonAnswers({ operation }) {
   const region = await startRegion();
   await region.api.stop();
   const good = exchanges(region).find((one) => one.operation === operation && !one.refused && one.status < 300);
-  if (!good) report(`${operation} has a good answer`, ['none is among the exchanges']);
+  if (!good) report(`${operation} has a successful answer`, ['none is among the exchanges']);
   const request = good ?? exchanges(region).find((one) => one.operation === operation);
   await check({ ...request, token: 'bad', status: 401 }, {}, 'wrong token');
   await check({ ...request, status: 403 }, { scopes: [] }, 'missing scope');

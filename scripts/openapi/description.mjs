@@ -1,11 +1,11 @@
-// DigitalOcean's official API description (bundled YAML), as questions about one operation at a time.
+// DigitalOcean's official API description (bundled YAML), queried one operation at a time.
 import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import addFormats from 'ajv-formats';
 import { parse } from 'yaml';
 
 const ROOT = 'description';
-/** Its patterns escape more than a Unicode regular expression takes. */
+/** Its patterns have escapes that Unicode regular expressions refuse. */
 const OPTIONS = { strict: false, allErrors: true, unicodeRegExp: false };
 
 export class Description {
@@ -14,7 +14,7 @@ export class Description {
   #coercing = new Ajv({ ...OPTIONS, coerceTypes: true });
 
   constructor(file) {
-    // It has more aliases than the parser takes from a stranger.
+    // It has more aliases than the parser accepts by default.
     this.#document = parse(readFileSync(file, 'utf8'), { maxAliasCount: -1 });
     for (const ajv of [this.#ajv, this.#coercing]) {
       addFormats.default(ajv);
@@ -34,7 +34,7 @@ export class Description {
     return undefined;
   }
 
-  /** What is wrong with a request's path parameters, query and body: a list of sentences, empty when nothing is. */
+  /** Problems with a request's path parameters, query and body: a list of sentences. */
   requestProblems(operation, { params = {}, query = {}, body }) {
     const problems = [];
     const given = { path: params, query };
@@ -43,7 +43,7 @@ export class Description {
       for (const [name, value] of Object.entries(given[place])) {
         const parameter = declared.find((one) => one.in === place && one.name === name);
         if (!parameter) problems.push(`${place} parameter ${name} is not described`);
-        // They travel as text, so they count by what they can be read as.
+        // They are sent as text, so they are valid if they can be converted.
         else problems.push(...this.#problems(this.#coercing, { properties: { value: parameter.schema } }, { value }));
       }
     }
@@ -55,7 +55,7 @@ export class Description {
     return problems;
   }
 
-  /** The same for an answer. Properties that the description does not know are problems too. */
+  /** Problems with an answer, including properties that are not described. */
   answerProblems(operation, { status, headers, body }) {
     const key = operation.responses[status] ? String(status) : 'default';
     const described = this.#resolve(operation.responses[key]);
@@ -84,14 +84,14 @@ export class Description {
     return validate(structuredClone(value)) ? [] : validate.errors.map((e) => `${e.instancePath || 'it'} ${e.message}`);
   }
 
-  /** The schema of the JSON content at a pointer which may itself be a reference. */
+  /** The schema of the JSON content at a pointer, which may be a reference. */
   #jsonSchema(pointer) {
     const target = this.#at(pointer);
     const base = target.$ref ? target.$ref.slice(1) : pointer;
     return { $ref: `#${base}/content/application~1json/schema` };
   }
 
-  /** Names of properties in the value that no part of the schema mentions: a misspelt optional field validates. */
+  /** Properties of the value that the schema does not mention: a misspelt optional field would validate. */
   #undescribed(schema, value, place) {
     if (Array.isArray(value)) {
       const items = this.#parts(schema).flatMap((part) => part.items ?? []);
@@ -107,7 +107,7 @@ export class Description {
     });
   }
 
-  /** The schema and everything it is combined of. */
+  /** The schema and all schemas that it combines. */
   #parts(schema) {
     const resolved = this.#resolve(schema);
     const combined = [...(resolved.allOf ?? []), ...(resolved.anyOf ?? []), ...(resolved.oneOf ?? [])];

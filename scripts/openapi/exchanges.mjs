@@ -1,8 +1,8 @@
-// Every kind of call that the sandbox's API answers, as data: an operation, a request, the status it must get.
-// `refused` marks requests that the description forbids too; the check holds the two to the same opinion.
+// Every kind of call that the sandbox's API supports, as data: an operation, a request and the expected status.
+// `refused` marks requests that the description forbids too; the check requires that both agree.
 
 /**
- * @param balancer, `tagged` and `pool`: ids; `droplet`: an id that is a member; `spare`: one that is not.
+ * @param balancer, `tagged` and `pool`: ids; `droplet`: the id of a member; `spare`: the id of another droplet.
  */
 export function exchanges({ balancer, tagged, droplet, spare, pool }) {
   const member = (ids) => ({ droplet_ids: ids });
@@ -42,16 +42,12 @@ export function exchanges({ balancer, tagged, droplet, spare, pool }) {
     ...membership('loadBalancers_remove_droplets', droplet),
     ...list('droplets_list'),
     { operation: 'droplets_list', query: { tag_name: 'shared' }, status: 200 },
-    { operation: 'droplets_list', query: { name: 'web-1' }, status: 200 },
-    { operation: 'droplets_list', query: { tag_name: 'shared', name: 'web-1' }, status: 422 },
     { operation: 'droplets_get', params: { droplet_id: String(droplet) }, status: 200 },
     { operation: 'droplets_get', params: { droplet_id: '999' }, status: 404 },
     { operation: 'droplets_get', params: { droplet_id: 'web-1' }, status: 404, refused: true },
     ...list('autoscalepools_list'),
-    { operation: 'autoscalepools_list', query: { name: 'pool' }, status: 200 },
     { operation: 'autoscalepools_list_members', params: { autoscale_pool_id: pool }, status: 200 },
     { operation: 'autoscalepools_list_members', params: { autoscale_pool_id: 'nope' }, status: 404 },
-    ...list('tags_list'),
     { operation: 'tags_create', body: { name: 'do-deploy:out:prod' }, status: 201 },
     { operation: 'tags_create', body: { name: 'not allowed' }, status: 400, refused: true },
     { operation: 'tags_create', body: { name: 7 }, status: 422, refused: true },
@@ -60,8 +56,6 @@ export function exchanges({ balancer, tagged, droplet, spare, pool }) {
     { operation: 'tags_get', params: { tag_id: 'unknown' }, status: 404 },
     ...tagging('tags_assign_resources'),
     ...tagging('tags_unassign_resources'),
-    { operation: 'tags_delete', params: { tag_id: 'do-deploy:out:prod' }, status: 204 },
-    { operation: 'tags_delete', params: { tag_id: 'unknown' }, status: 404 },
     ...list('firewalls_list'),
   ];
 }

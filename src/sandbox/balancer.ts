@@ -1,17 +1,17 @@
 /**
- * The data plane of one load balancer: takes real connections on loopback, one port per forwarding rule, and relays
- * them to the droplets that the world says it serves and its own health checks say are well.
+ * The data plane of one load balancer: accepts connections on a loopback port and relays them to its members whose health
+ * checks pass.
  */
 import { Backend, type BackendState } from './balancing/backend.js';
 import type { Connect } from './balancing/connect.js';
 import { passesHealthCheck } from './balancing/health-check.js';
-import { type Relay, startRelay } from './balancing/relays.js';
+import { type Relay, startRelay } from './balancing/relay.js';
 import type { BalancerRecord } from './records.js';
 import type { World } from './world.js';
 
-/** A request that reached a client as 502 or as a cut connection. */
+/** A request that ended in a 502 or a cut connection for the client. */
 export interface BackendFailure {
-  /** ms since the epoch */
+  /** In ms since the epoch. */
   at: number;
   dropletId: number;
   reason: string;
@@ -21,24 +21,26 @@ export interface BalancerOptions {
   world: World;
   record: BalancerRecord;
   connect: Connect;
-  /** For the first forwarding rule. Default: a free one. */
+  /** Default: a free port. */
   port?: number;
 }
 
 const KEPT_FAILURES = 200;
+/** Of the only forwarding rule. */
+const TARGET_PORT = 80;
 
 export class Balancer {
-  /** The latest, oldest first. */
+  /** The latest 200, oldest first. */
   readonly failures: BackendFailure[] = [];
 
   readonly #options: BalancerOptions;
   readonly #members = new Map<number, Backend>();
-  /** Out of rotation with requests still under way. */
+  /** Out of rotation, with requests in progress. */
   readonly #leaving = new Set<Backend>();
-  readonly #relays: Relay[] = [];
+  #relay: Relay | undefined;
   readonly #watchers = new Set<() => void>();
   #unsubscribe: () => void = () => {};
-  /** As many members as it began with: from when on `fewestServing` counts. */
+  /** Number of members at the start: `fewestServing` counts from when all of them serve. */
   readonly #complete: number;
   #turn = 0;
   #fewestServing: number | undefined;
@@ -51,18 +53,14 @@ export class Balancer {
   static async start(options: BalancerOptions): Promise<Balancer> {
     const balancer = new Balancer(options);
     const { world, record } = options;
-    for (const [index, rule] of record.forwardingRules.entries()) {
-      const relay = await startRelay({
-        rule,
-        pick: () => balancer.#pick(),
-        connect: options.connect,
-        proxyProtocol: record.proxyProtocol,
-        idleTimeoutSeconds: record.idleTimeoutSeconds,
-        onFailure: (dropletId, reason) => balancer.#keepFailure(dropletId, reason),
-        ...(index === 0 && options.port !== undefined && { port: options.port }),
-      });
-      balancer.#relays.push(relay);
-    }
+    balancer.#relay = await startRelay({
+      targetPort: TARGET_PORT,
+      pick: () => balancer.#pick(),
+      connect: options.connect,
+      idleTimeoutSeconds: record.idleTimeoutSeconds,
+      onFailure: (dropletId, reason) => balancer.#keepFailure(dropletId, reason),
+      port: options.port,
+    });
     balancer.#follow();
     balancer.#unsubscribe = world.onServing((changed) => {
       if (changed === record) balancer.#follow();
@@ -70,20 +68,11 @@ export class Balancer {
     return balancer;
   }
 
-  /** Of its first forwarding rule. */
   get url(): string {
-    return `http://127.0.0.1:${this.portOf(this.#options.record.forwardingRules[0]?.entryPort ?? 80)}`;
+    return `http://127.0.0.1:${this.#relay?.port}`;
   }
 
-  /** The port on 127.0.0.1 that stands for the balancer's entry port. */
-  portOf(entryPort: number): number {
-    const index = this.#options.record.forwardingRules.findIndex((rule) => rule.entryPort === entryPort);
-    const relay = this.#relays[index];
-    if (relay === undefined) throw new Error(`the balancer has no rule for port ${entryPort}`);
-    return relay.port;
-  }
-
-  /** For `GET /state`: what the API accepted, shows, and what traffic does. */
+  /** For `GET /state`: the membership that the API accepted and shows, and that traffic follows. */
   state() {
     const { id, name, status, tag, accepted, shown } = this.#options.record;
     const { serving, fewestServing, failures } = this;
@@ -91,17 +80,17 @@ export class Balancer {
     return { id, name, status, tag, ...membership, serving, fewestServing, failures };
   }
 
-  /** Members in the order in which they joined, then those that still finish requests. */
+  /** Members in the order in which they joined, then former members with requests in progress. */
   backends(): BackendState[] {
     return [...this.#members.values(), ...this.#leaving].map((backend) => backend.state());
   }
 
-  /** Members that get new requests. */
+  /** Number of members that get new requests. */
   get serving(): number {
     return this.#up().length;
   }
 
-  /** The least of `serving` since it was complete for the first time, or since `watchServing`; 0 before. */
+  /** The minimum of `serving` since all members served for the first time, or since `watchServing`; 0 before. */
   get fewestServing(): number {
     return this.#fewestServing ?? 0;
   }
@@ -110,33 +99,33 @@ export class Balancer {
     this.#fewestServing = this.serving;
   }
 
-  /** Resolves when the condition holds; looks again at every change. Rejects, with the states, after `timeoutMs`. */
+  /** Resolves when the condition holds. Rejects with the backends' states after `timeoutMs`. */
   async until(condition: (backends: BackendState[]) => boolean, timeoutMs: number): Promise<void> {
     if (condition(this.backends())) return;
     await new Promise<void>((resolve, reject) => {
       const settle = (end: () => void) => {
         clearTimeout(timer);
-        this.#watchers.delete(look);
+        this.#watchers.delete(check);
         end();
       };
-      const look = () => {
+      const check = () => {
         if (condition(this.backends())) settle(resolve);
       };
       const timer = setTimeout(() => {
         const states = JSON.stringify(this.backends());
-        settle(() => reject(new Error(`the balancer did not come so far within ${timeoutMs} ms: ${states}`)));
+        settle(() => reject(new Error(`the balancer did not get there within ${timeoutMs} ms: ${states}`)));
       }, timeoutMs);
-      this.#watchers.add(look);
+      this.#watchers.add(check);
     });
   }
 
   async stop(): Promise<void> {
     this.#unsubscribe();
     for (const backend of this.#members.values()) backend.leave();
-    await Promise.all(this.#relays.map((relay) => relay.stop()));
+    await this.#relay?.stop();
   }
 
-  /** Brings the members in line with what the world says is served. */
+  /** Adjusts the members to the served membership. */
   #follow(): void {
     const { record } = this.#options;
     for (const [dropletId, backend] of this.#members) {
@@ -157,7 +146,7 @@ export class Balancer {
       dropletId,
       clock: world.clock,
       healthCheck: record.healthCheck,
-      check: () => passesHealthCheck(connect, dropletId, record.healthCheck, record.proxyProtocol),
+      check: () => passesHealthCheck(connect, dropletId, record.healthCheck),
       onChange: () => this.#changed(),
     });
     this.#members.set(dropletId, backend);
@@ -169,7 +158,7 @@ export class Balancer {
     const { serving } = this;
     if (this.#fewestServing !== undefined) this.#fewestServing = Math.min(this.#fewestServing, serving);
     else if (serving > 0 && serving >= this.#complete) this.#fewestServing = serving;
-    for (const look of [...this.#watchers]) look();
+    for (const check of [...this.#watchers]) check();
   }
 
   #up(): Backend[] {

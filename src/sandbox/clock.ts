@@ -1,8 +1,8 @@
-/** Time in the sandbox. Tests inject one that they turn by hand. */
+/** Time in the sandbox. Tests inject a manual clock. */
 export interface SandboxClock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Runs `action` once, `ms` from now; at once and synchronously when `ms` is 0. Returns how to call it off. */
+  /** Runs `action` once after `ms`; synchronously if `ms` is 0. Returns how to cancel it. */
   after(ms: number, action: () => void): () => void;
 }
 
@@ -14,7 +14,7 @@ export const realTime: SandboxClock = {
       return () => {};
     }
     const timer = setTimeout(action, ms);
-    // A change that is still under way must not keep a finished process alive.
+    // A pending change must not keep the process alive.
     timer.unref();
     return () => clearTimeout(timer);
   },

@@ -1,6 +1,6 @@
 /**
- * The sandbox's own endpoint, on a loopback port of its own: faults, and what "somebody else" does to the region in the
- * middle of a deploy. README.md in this folder lists the requests.
+ * The sandbox's control endpoint, on a loopback port: faults, and changes that someone else makes to the region during a
+ * deploy. README.md in this folder lists the requests.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { RateLimits } from './api/rate-limit.js';
@@ -16,7 +16,7 @@ import { Refusal, type World } from './world.js';
 export interface NewDroplet {
   name?: string;
   tags?: string[];
-  /** The autoscale pool that makes it. */
+  /** The autoscale pool that creates it. */
   pool?: string;
 }
 
@@ -26,18 +26,17 @@ export interface ControlOptions {
   balancers: readonly Balancer[];
   registry: Registry;
   dropletFaults: DropletFaultSwitch;
-  /** A droplet with its machine behind it; not in any balancer yet, except by its tags. */
+  /** Creates a droplet with its machine. It joins balancers only by its tags. */
   addDroplet: (wish: NewDroplet) => Promise<DropletRecord>;
-  /** Takes the machine away too. */
+  /** Destroys the machine too. */
   destroyDroplet: (id: number) => Promise<void>;
+  /** Default: a free port. */
   port?: number;
 }
 
-interface Command {
-  method: string;
-  path: RegExp;
-  run(match: RegExpExecArray, body: Record<string, unknown>): unknown;
-}
+type Body = Record<string, unknown>;
+/** @param words what the groups of the path's pattern matched */
+type Run = (words: string[], body: Body) => unknown;
 
 export class ControlServer {
   readonly #options: ControlOptions;
@@ -68,89 +67,68 @@ export class ControlServer {
     try {
       const text = await readBody(request);
       const body = text === '' ? {} : asObject(JSON.parse(text), 'the body');
-      const { pathname } = new URL(request.url ?? '/', this.url);
-      for (const command of this.#commands) {
-        const match = command.method === request.method ? command.path.exec(pathname) : null;
-        if (match) return sendJson(response, 200, (await command.run(match, body)) ?? { done: true });
+      const asked = `${request.method} ${new URL(request.url ?? '/', this.url).pathname}`;
+      for (const [pattern, run] of this.#commands) {
+        const match = new RegExp(`^${pattern}$`).exec(asked);
+        if (match) return sendJson(response, 200, (await run(match.slice(1), body)) ?? { done: true });
       }
-      const known = this.#commands.map(({ method, path }) => `${method} ${path.source}`);
-      sendJson(response, 404, { error: `no such command: ${request.method} ${pathname}`, known });
+      const known = this.#commands.map(([pattern]) => pattern);
+      sendJson(response, 404, { error: `no such command: ${asked}`, known });
     } catch (error) {
       sendJson(response, 422, { error: (error as Error).message });
     }
   }
 
-  readonly #commands: Command[] = [
-    { method: 'GET', path: /^\/state$/, run: () => this.#state() },
-    { method: 'GET', path: /^\/log$/, run: () => this.#options.api.log },
-    { method: 'GET', path: /^\/faults$/, run: () => this.#faults() },
-    { method: 'POST', path: /^\/faults$/, run: (_match, body) => this.#addFault(body) },
-    { method: 'DELETE', path: /^\/faults$/, run: () => this.#clearFaults() },
-    {
-      method: 'DELETE',
-      path: /^\/faults\/(\d+)$/,
-      run: ([, id]) => this.#options.api.faults.remove(Number(id)),
-    },
-    {
-      method: 'POST',
-      path: /^\/droplets$/,
-      run: async (_match, body) => dropletState(await this.#options.addDroplet(parseNewDroplet(body))),
-    },
-    {
-      method: 'PATCH',
-      path: /^\/droplets\/([^/]+)$/,
-      run: ([, key], { status }) => {
-        const droplet = this.#droplet(key);
-        droplet.status = oneOf(['active', 'off'] as const, status, 'status');
+  readonly #commands: [pattern: string, run: Run][] = [
+    ['GET /state', () => this.#state()],
+    ['GET /log', () => this.#options.api.log],
+    ['GET /faults', () => this.#faults()],
+    ['POST /faults', (_, body) => this.#addFault(body)],
+    ['DELETE /faults', () => this.#clearFaults()],
+    ['DELETE /faults/(\\d+)', ([id]) => this.#options.api.faults.remove(Number(id))],
+    ['POST /droplets', async (_, body) => dropletState(await this.#options.addDroplet(parseNewDroplet(body)))],
+    [
+      'PATCH /droplets/([^/]+)',
+      ([key], { status }) => {
+        this.#droplet(key).status = oneOf(['active', 'off'] as const, status, 'status');
       },
-    },
-    {
-      method: 'DELETE',
-      path: /^\/droplets\/([^/]+)$/,
-      run: ([, key]) => this.#options.destroyDroplet(this.#droplet(key).id),
-    },
-    {
-      method: 'PATCH',
-      path: /^\/balancers\/([^/]+)$/,
-      run: ([, id = ''], { status }) => {
+    ],
+    ['DELETE /droplets/([^/]+)', ([key]) => this.#options.destroyDroplet(this.#droplet(key).id)],
+    [
+      'PATCH /balancers/([^/]+)',
+      ([id = ''], { status }) => {
         this.#options.world.balancer(id).status = oneOf(['new', 'active', 'errored'] as const, status, 'status');
       },
-    },
-    {
-      method: 'POST',
-      path: /^\/balancers\/([^/]+)\/(add|remove)$/,
-      run: ([, id = '', verb], { droplets }) => {
+    ],
+    [
+      'POST /balancers/([^/]+)/(add|remove)',
+      ([id = '', verb], body) => {
         const { world } = this.#options;
-        const ids = asList(droplets, 'droplets').map((key) => this.#droplet(String(key)).id);
-        if (verb === 'add') world.addToBalancer(id, ids);
-        else world.removeFromBalancer(id, ids);
+        if (verb === 'add') world.addToBalancer(id, this.#dropletIds(body));
+        else world.removeFromBalancer(id, this.#dropletIds(body));
       },
-    },
-    {
-      method: 'POST',
-      path: /^\/tags\/([^/]+)\/(add|remove)$/,
-      run: ([, tag = '', verb], { droplets }) => {
+    ],
+    [
+      'POST /tags/([^/]+)/(add|remove)',
+      ([tag = '', verb], body) => {
         const { world } = this.#options;
-        const ids = asList(droplets, 'droplets').map((key) => this.#droplet(String(key)).id);
         world.createTag(tag);
-        if (verb === 'add') world.tagDroplets(tag, ids);
-        else world.untagDroplets(tag, ids);
+        if (verb === 'add') world.tagDroplets(tag, this.#dropletIds(body));
+        else world.untagDroplets(tag, this.#dropletIds(body));
       },
-    },
-    {
-      method: 'PATCH',
-      path: /^\/registry$/,
-      run: (_match, { running }) => {
+    ],
+    [
+      'PATCH /registry',
+      (_, { running }) => {
         const { registry } = this.#options;
         if (oneOf([true, false] as const, running, 'running')) registry.start();
         else registry.stop();
       },
-    },
-    {
-      method: 'PUT',
-      path: /^\/registry\/tags\/([\w.-]+)$/,
-      run: ([, tag = ''], { image }) => this.#options.registry.moveTag(SHOP, tag, String(image)),
-    },
+    ],
+    [
+      'PUT /registry/tags/([\\w.-]+)',
+      ([tag = ''], { image }) => this.#options.registry.moveTag(SHOP, tag, String(image)),
+    ],
   ];
 
   #state(): unknown {
@@ -171,25 +149,23 @@ export class ControlServer {
   }
 
   /** Three forms: `{ on, do }` for the API, `{ droplet, … }` for a droplet, `{ region: { … } }` for delays and limits. */
-  #addFault(body: Record<string, unknown>): unknown {
+  #addFault(body: Body): unknown {
     const { api, dropletFaults } = this.#options;
-    if (typeof body.droplet === 'string') {
-      const { droplet, ...fault } = body;
-      return dropletFaults.set(droplet as string, fault);
-    }
+    const { droplet, ...fault } = body;
+    if (typeof droplet === 'string') return dropletFaults.set(droplet, fault);
     if (body.region !== undefined) return this.#setRegion(asObject(body.region, 'region'));
     return api.faults.add(parseFaultRule(body));
   }
 
-  #setRegion(settings: Record<string, unknown>): void {
+  #setRegion(settings: Body): void {
     for (const [name, value] of Object.entries(settings)) {
       if (!(name in this.#initial)) throw new Error(`region.${name}: use ${Object.keys(this.#initial).join(', ')}`);
       if (typeof value !== 'number' || value < 0) throw new Error(`region.${name} must be a number, at least 0`);
     }
     const { world, api } = this.#options;
     for (const target of [world.timing, api.limits]) {
-      const mine = Object.entries(settings).filter(([name]) => name in target);
-      Object.assign(target, Object.fromEntries(mine));
+      const own = Object.entries(settings).filter(([name]) => name in target);
+      Object.assign(target, Object.fromEntries(own));
     }
   }
 
@@ -206,19 +182,22 @@ export class ControlServer {
     if (found === undefined) throw new Refusal('not-found', `no droplet "${key}"`);
     return found;
   }
+
+  #dropletIds({ droplets }: Body): number[] {
+    return asList(droplets, 'droplets').map((key) => this.#droplet(String(key)).id);
+  }
 }
 
-function dropletState(droplet: DropletRecord) {
-  const { id, name, status, publicAddress, privateAddress, pool } = droplet;
-  return { id, name, status, tags: [...droplet.tags], publicAddress, privateAddress, ...(pool && { pool }) };
+function dropletState({ tags, createdAt: _, ...droplet }: DropletRecord) {
+  return { ...droplet, tags: [...tags] };
 }
 
-function parseNewDroplet({ name, tags, pool }: Record<string, unknown>): NewDroplet {
+function parseNewDroplet({ name, tags, pool }: Body): NewDroplet {
   return {
-    // It becomes a folder's name.
-    ...(name !== undefined && { name: hostName(name, 'name') }),
-    ...(tags !== undefined && { tags: asList(tags, 'tags').map(String) }),
-    ...(pool !== undefined && { pool: hostName(pool, 'pool') }),
+    // The name becomes the name of a folder.
+    name: name === undefined ? undefined : hostName(name, 'name'),
+    tags: tags === undefined ? undefined : asList(tags, 'tags').map(String),
+    pool: pool === undefined ? undefined : hostName(pool, 'pool'),
   };
 }
 

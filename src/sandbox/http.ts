@@ -1,10 +1,10 @@
-/** The bits of plain HTTP that the sandbox's servers share. */
+/** HTTP helpers that the sandbox's servers share. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Server as NetServer } from 'node:net';
 
 const MAX_BODY_BYTES = 1_000_000;
 
-/** Listens on 127.0.0.1; port 0 picks a free one. Resolves to the port. */
+/** Listens on 127.0.0.1; port 0: any free port. Resolves to the port. */
 export function listen(server: NetServer, port = 0): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -15,7 +15,7 @@ export function listen(server: NetServer, port = 0): Promise<number> {
   });
 }
 
-/** Stops listening and cuts the connections that are left. */
+/** Stops listening and cuts open connections. */
 export function shutDown(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
@@ -23,7 +23,7 @@ export function shutDown(server: Server): Promise<void> {
   });
 }
 
-/** The whole body, as text. Rejects when the client goes away or sends more than a megabyte. */
+/** The whole body as text. Rejects if the client disconnects or sends more than a megabyte. */
 export async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;

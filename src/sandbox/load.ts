@@ -1,6 +1,6 @@
 /**
- * Steady traffic on the balancer, open loop: requests start by the clock whether or not earlier ones were answered, so
- * a slow fleet cannot hide behind a slow client. Three kinds: on new connections, on kept-alive ones, and slow ones.
+ * Open-loop load: requests start on schedule whether or not earlier ones were answered, so a slow fleet does not slow down
+ * the load. Three kinds of requests: on new connections, on kept-alive connections, and slow ones.
  */
 import http from 'node:http';
 import { performance } from 'node:perf_hooks';
@@ -12,43 +12,43 @@ export interface LoadOptions {
   requestsPerSecond?: number;
   /** Default `/`. */
   path?: string;
-  /** Every so many requests one is slow (default 25; 0: none), */
+  /** Every n-th request is slow (default 25; 0: none). */
   slowEvery?: number;
-  /** by asking `/slow?ms=…` for this long (default 1500 ms). */
+  /** Duration of a slow request, `/slow?ms=…` (default 1500 ms). */
   slowMs?: number;
-  /** An answer later than this is a failure (default 30 s). */
+  /** A later answer counts as a failure (default 30 s). */
   timeoutMs?: number;
-  /** It ends by itself after so many requests (default 200,000) */
+  /** Ends after this number of requests (default 200,000). */
   maxRequests?: number;
-  /** or after this time (default 15 minutes). */
+  /** Ends after this time (default 15 minutes). */
   maxMs?: number;
-  /** With more under way, requests are not started but counted as `skipped` (default 500). */
-  maxUnderWay?: number;
+  /** With more requests in progress, new ones count as `skipped` (default 500). */
+  maxInProgress?: number;
 }
 
 export type RequestKind = 'new connection' | 'kept alive' | 'slow';
 
 export interface LoadFailure {
-  /** ms since the epoch, when the request began */
+  /** When the request started, in ms since the epoch. */
   at: number;
   kind: RequestKind;
-  /** `HTTP 502`, `ECONNRESET`, `no answer within 30000 ms`, … */
+  /** `HTTP 502`, `ECONNRESET`, `no response within 30000 ms`, … */
   reason: string;
   afterMs: number;
 }
 
 export interface LoadReport {
   total: number;
-  /** Network errors, answers other than 2xx, answers cut short or too late. */
+  /** Network errors, statuses other than 2xx, incomplete or late answers. */
   failed: number;
-  /** Requests that were due but not started: this machine or the fleet was too slow. Not in `total`. */
+  /** Requests that were due but not started, because this machine or the fleet was too slow. Not in `total`. */
   skipped: number;
   byKind: Record<RequestKind, number>;
-  /** Good answers by their `x-version` header ('' without one). */
+  /** Successful requests by their `x-version` header ('' without one). */
   byVersion: Record<string, number>;
-  /** The first hundred. */
+  /** The first 100. */
   failures: LoadFailure[];
-  /** Of good answers, slow ones (by wish) left out. */
+  /** Of successful requests, without slow ones. */
   latencyMs: { p50: number; p95: number; p99: number; slowest: number };
   durationMs: number;
 }
@@ -60,14 +60,14 @@ export class Load {
   readonly #options: Required<LoadOptions>;
   readonly #keepAlive = new http.Agent({ keepAlive: true, maxFreeSockets: 16, scheduling: 'fifo' });
   readonly #startedAt = performance.now();
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #inProgress = new Set<Promise<void>>();
   readonly #latencies: number[] = [];
   readonly #failures: LoadFailure[] = [];
   readonly #byVersion: Record<string, number> = {};
   readonly #byKind: Record<RequestKind, number> = { 'new connection': 0, 'kept alive': 0, slow: 0 };
   #timer: NodeJS.Timeout | undefined;
   #resolveEnded: () => void = () => {};
-  /** Settles when no more requests are started: after `stop`, `maxRequests` or `maxMs`. */
+  /** Resolves when no more requests are started: after `stop`, `maxRequests` or `maxMs`. */
   readonly ended = new Promise<void>((resolve) => {
     this.#resolveEnded = resolve;
   });
@@ -86,7 +86,7 @@ export class Load {
       timeoutMs: 30_000,
       maxRequests: 200_000,
       maxMs: 15 * 60_000,
-      maxUnderWay: 500,
+      maxInProgress: 500,
       ...options,
     };
   }
@@ -97,15 +97,15 @@ export class Load {
     return load;
   }
 
-  /** Starts no more requests, waits for the answers that are still out (bounded by `timeoutMs`), and reports. */
+  /** Starts no more requests, waits for those in progress (bounded by `timeoutMs`), and reports. */
   async stop(): Promise<LoadReport> {
     this.#end();
-    await Promise.all(this.#underWay);
+    await Promise.all(this.#inProgress);
     this.#keepAlive.destroy();
     return this.report();
   }
 
-  /** So far. */
+  /** The report so far. */
   report(): LoadReport {
     const sorted = this.#latencies.toSorted((a, b) => a - b);
     const at = (share: number) => Math.round(sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0);
@@ -127,13 +127,13 @@ export class Load {
     this.#resolveEnded();
   }
 
-  /** After a pause of the whole process it makes up for what it missed: the count follows the clock, not the ticks. */
+  /** Follows the clock, not the ticks: after a pause of the process it catches up. */
   #startDue(): void {
-    const { requestsPerSecond, maxMs, maxRequests, maxUnderWay } = this.#options;
+    const { requestsPerSecond, maxMs, maxRequests, maxInProgress } = this.#options;
     const elapsed = performance.now() - this.#startedAt;
     const dueNow = Math.floor((Math.min(elapsed, maxMs) / 1000) * requestsPerSecond);
     for (; this.#due < dueNow && this.#total < maxRequests; this.#due++) {
-      if (this.#underWay.size >= maxUnderWay) this.#skipped += 1;
+      if (this.#inProgress.size >= maxInProgress) this.#skipped += 1;
       else this.#start(this.#kindOf(this.#due));
     }
     if (elapsed >= maxMs || this.#total >= maxRequests) this.#end();
@@ -162,17 +162,17 @@ export class Load {
         if (this.#failures.length < KEPT_FAILURES) this.#failures.push(failure);
       },
     );
-    const ended = answer.finally(() => this.#underWay.delete(ended));
-    this.#underWay.add(ended);
+    const ended = answer.finally(() => this.#inProgress.delete(ended));
+    this.#inProgress.add(ended);
   }
 
-  /** Resolves to the answering version; rejects for everything but a whole 2xx answer. */
+  /** Resolves to the version that answered; rejects without a complete 2xx answer. */
   #request(kind: RequestKind): Promise<string> {
     const { url, path, slowMs, timeoutMs } = this.#options;
     const target = new URL(kind === 'slow' ? `/slow?ms=${slowMs}` : path, url);
     return new Promise((resolve, reject) => {
       const request = http.get(target, { agent: kind === 'kept alive' ? this.#keepAlive : false });
-      const lateError = new Error(`no answer within ${timeoutMs} ms`);
+      const lateError = new Error(`no response within ${timeoutMs} ms`);
       const deadline = setTimeout(() => request.destroy(lateError), timeoutMs);
       let answering = false;
       request.on('response', (response) => {
@@ -180,7 +180,7 @@ export class Load {
         const status = response.statusCode ?? 0;
         response.resume();
         response.on('error', reject);
-        response.on('close', () => reject(new Error('the answer was cut off')));
+        response.on('close', () => reject(new Error('the response was cut off')));
         response.on('end', () => {
           if (status < 200 || status > 299) reject(new Error(`HTTP ${status}`));
           else resolve(String(response.headers['x-version'] ?? ''));
@@ -189,7 +189,7 @@ export class Load {
       request.on('error', reject);
       request.on('close', () => {
         clearTimeout(deadline);
-        // With an answer under way, that one knows better how it ended.
+        // If a response has begun, its own events decide.
         if (!answering) reject(new Error('the connection was closed'));
       });
     });

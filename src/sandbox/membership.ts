@@ -1,4 +1,4 @@
-/** One droplet joining or leaving a balancer. `sequence` grows with every request. */
+/** A droplet that joins or leaves a balancer. `sequence` increases with every request. */
 export interface MembershipChange {
   sequence: number;
   dropletId: number;
@@ -6,9 +6,8 @@ export interface MembershipChange {
 }
 
 /**
- * One opinion of who belongs to a balancer: what was asked for, what GET shows, or what traffic follows. The opinions
- * learn of a change at different times; when delays are changed meanwhile even in another order. Per droplet, the
- * latest request wins.
+ * One view of a balancer's members: what was accepted, what GET shows, or what traffic follows. The views learn of
+ * changes at different times and, if the delays are changed, in a different order. Per droplet, the latest request wins.
  */
 export class MembershipView {
   readonly #members: Set<number>;
@@ -18,7 +17,7 @@ export class MembershipView {
     this.#members = new Set(dropletIds);
   }
 
-  /** Returns whether the view is another one now. */
+  /** Returns whether the view has changed. */
   apply(change: MembershipChange): boolean {
     if ((this.#latest.get(change.dropletId) ?? -1) > change.sequence) return false;
     this.#latest.set(change.dropletId, change.sequence);

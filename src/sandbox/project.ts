@@ -1,4 +1,4 @@
-/** The project that is deployed to the sandbox: the example of this repository, with settings for the region. */
+/** The project that the sandbox deploys: this repository's example, with settings for the region. */
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,13 +6,13 @@ import { stringify } from 'yaml';
 import type { Region } from './region.js';
 
 export interface SandboxProject {
-  /** An ordinary project: `do-deploy` run here finds everything. */
+  /** Where to run do-deploy. */
   folder: string;
-  /** The same settings, but all droplets in one batch: for the first deploy, when nothing serves yet. */
+  /** Settings for the first deploy, when nothing serves yet: all droplets in one batch. */
   firstConfig: string;
 }
 
-/** Writes the project into the region's folder. What is there of an earlier region is replaced. */
+/** Writes the project into the region's folder. Replaces the project of an earlier region. */
 export async function openProject(region: Region): Promise<SandboxProject> {
   const folder = join(region.folder, 'project');
   const packageRoot = fileURLToPath(new URL('../../', import.meta.url));
@@ -24,7 +24,7 @@ export async function openProject(region: Region): Promise<SandboxProject> {
   await cp(join(packageRoot, 'scripts/start-up.sh'), join(folder, 'scripts/start-up.sh'));
 
   const write = (path: string, text: string, mode = 0o644) => writeFile(join(folder, path), text, { mode });
-  // Checks twice a second apart would be a nuisance on a real droplet; here they make a deploy quick.
+  // Healthchecks every 500 ms: too many for a real droplet, but they make the sandbox's deploys fast.
   await write('compose/docker-compose.sandbox.yml', QUICK_CHECKS);
   await write('compose/docker-compose.staging.yml', QUICK_CHECKS);
   await write('config/.env.common', 'APP_NAME=shop\n', 0o600);
@@ -33,10 +33,7 @@ export async function openProject(region: Region): Promise<SandboxProject> {
   await write('config/.env', `DO_TOKEN=${region.api.token}\n`, 0o600);
   await write('config/deploy.yml', `# Written by do-deploy sandbox.\n${stringify(settings(region))}`);
   const first = { ...settings(region), rollout: { batch: 'all' } };
-  await write(
-    'config/deploy.first.yml',
-    `# For the sandbox's first deploy: all droplets at once.\n${stringify(first)}`,
-  );
+  await write('config/deploy.first.yml', `# For the first deploy: all droplets in one batch.\n${stringify(first)}`);
   return { folder, firstConfig: join(folder, 'config/deploy.first.yml') };
 }
 

@@ -1,6 +1,6 @@
 import type { MembershipView } from './membership.js';
 
-/** What the sandbox knows of a droplet; api/wire.ts tells it as DigitalOcean would. */
+/** A droplet in the sandbox; api/wire.ts converts it to DigitalOcean's format. */
 export interface DropletRecord {
   readonly id: number;
   readonly name: string;
@@ -9,20 +9,12 @@ export interface DropletRecord {
   readonly publicAddress: string;
   readonly privateAddress: string;
   readonly createdAt: number;
-  /** Name of the autoscale pool that made it. */
+  /** Name of the autoscale pool that created it. */
   readonly pool?: string;
 }
 
-export interface ForwardingRule {
-  entryProtocol: 'http' | 'tcp';
-  entryPort: number;
-  targetProtocol: 'http' | 'tcp';
-  targetPort: number;
-}
-
-/** Durations in seconds. The sandbox takes fractions too; DigitalOcean knows whole seconds only. */
+/** HTTP. Unlike DigitalOcean, the sandbox also accepts fractions of a second. */
 export interface HealthCheckRecord {
-  protocol: 'http' | 'https' | 'tcp';
   port: number;
   path: string;
   intervalSeconds: number;
@@ -37,20 +29,17 @@ export interface BalancerRecord {
   readonly ip: string;
   readonly createdAt: number;
   status: 'new' | 'active' | 'errored';
-  /** Present when the tag decides who belongs to it. */
+  /** Droplets with this tag are its members. */
   readonly tag?: string;
-  type: 'REGIONAL' | 'REGIONAL_NETWORK' | 'GLOBAL';
-  readonly forwardingRules: ForwardingRule[];
   readonly healthCheck: HealthCheckRecord;
-  readonly proxyProtocol: boolean;
   readonly idleTimeoutSeconds: number;
-  /** Everything that was accepted. */
+  /** All accepted changes. */
   readonly accepted: MembershipView;
-  /** What GET answers: `apiDelayMs` behind. */
+  /** What GET shows: `apiDelayMs` behind. */
   readonly shown: MembershipView;
   /** What traffic follows: `effectDelayMs` behind. */
   readonly serving: MembershipView;
-  /** Until then (ms since the epoch) it "processes previous actions". */
+  /** It "processes previous actions" until then, in ms since the epoch. */
   busyUntil: number;
 }
 
@@ -69,12 +58,12 @@ export interface FirewallRecord {
   readonly ports: string;
 }
 
-/** How long after its acceptance a change of membership arrives, in ms. */
+/** Delays after a change of membership is accepted, in ms. */
 export interface Timing {
   /** Until GET shows it. */
   apiDelayMs: number;
   /** Until traffic follows it. */
   effectDelayMs: number;
-  /** For how long the balancer refuses further changes with 403. */
+  /** How long the balancer refuses further changes with 403. */
   busyMs: number;
 }

@@ -1,11 +1,11 @@
-/** What a region writes into its folder, for `do-deploy` and people to find it: all that an ordinary environment has. */
+/** The files in a region's folder: what do-deploy and people need to use it like a real environment. */
 import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeployError } from '../errors.js';
 import { makeKeyPair } from './droplets/keys.js';
 import type { DropletRecord } from './records.js';
 
-/** A droplet as ssh has to know it. */
+/** What ssh needs to know about a droplet. */
 export interface SshTarget {
   record: DropletRecord;
   user: string;
@@ -13,13 +13,13 @@ export interface SshTarget {
   hostKey: string;
 }
 
-/** What sandbox.json says of a region, as far as another one asks. */
+/** The fields of sandbox.json that another region reads. */
 interface RegionInfo {
   pid?: number;
   control?: string;
 }
 
-/** Of a region on this machine; a busy one may need a moment. */
+/** Bounds the wait for the control endpoint of another region on this machine. */
 const ANSWERS_WITHIN_MS = 2_000;
 
 export class RegionFiles {
@@ -38,16 +38,16 @@ export class RegionFiles {
   }
 
   /**
-   * Makes the folder, or clears away the droplets of an earlier region in it. Refuses a folder that a running region
-   * uses, or that has droplets of something else.
+   * Creates the folder, or removes the droplets of an earlier region in it. Throws DeployError sandbox-folder if a running
+   * region uses the folder, or if its `droplets` were not written by a region.
    */
   static async open(folder: string): Promise<RegionFiles> {
     const files = new RegionFiles(folder);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const pid = await runningRegion(await files.#readInfo());
     if (pid !== undefined) {
-      const hint = `End it (Ctrl-C there, or kill ${pid}), or choose another folder: --folder FOLDER`;
-      throw refusal(`A sandbox is running in ${folder} (process ${pid}).`, hint);
+      const hint = `Stop it with Ctrl-C or \`kill ${pid}\`, or choose another folder: --folder FOLDER`;
+      throw refusal(`A sandbox is already running in ${folder} (process ${pid}).`, hint);
     }
     const droplets = files.dropletFolder('');
     if ((await exists(droplets)) && !(await exists(files.#info))) {
@@ -62,7 +62,7 @@ export class RegionFiles {
     return join(this.folder, 'droplets', name);
   }
 
-  /** A new key to log in to the droplets. Returns the public one, as a line of authorized_keys. */
+  /** Writes a new key to log in to the droplets. Returns the public key as a line of authorized_keys. */
   async makeClientKey(): Promise<string> {
     const pair = makeKeyPair('sandbox');
     await writeFile(this.clientKey, pair.private, { mode: 0o600 });
@@ -70,7 +70,7 @@ export class RegionFiles {
     return pair.public;
   }
 
-  /** Both files anew, for all the droplets that there are. */
+  /** Writes ssh_config and known_hosts for all droplets. */
   async writeSshFiles(targets: SshTarget[]): Promise<void> {
     const hosts = targets.map(({ record, user, port }) =>
       [
@@ -89,13 +89,13 @@ export class RegionFiles {
     await writeFile(this.knownHosts, keys.join(''));
   }
 
-  /** `sandbox.json`. With the token, so for the owner alone. */
+  /** Writes sandbox.json, readable by the owner only because it contains the token. */
   async writeInfo(info: Record<string, unknown>): Promise<void> {
     await writeFile(this.#info, `${JSON.stringify({ pid: process.pid, ...info }, null, 2)}\n`, { mode: 0o600 });
     await chmod(this.#info, 0o600);
   }
 
-  /** The folder stays, to be looked at; a later region may use it. */
+  /** Marks the region as ended. The folder is kept; a later region may reuse it. */
   async close(): Promise<void> {
     await writeFile(this.#info, `${JSON.stringify({ ended: new Date().toISOString() })}\n`);
   }
@@ -110,8 +110,8 @@ export class RegionFiles {
 }
 
 /**
- * The process of the region that wrote this, if it still answers. Its number alone proves nothing: another process may
- * have it by now, as its port.
+ * The process id of the region that wrote this, if it still answers. The id or the port alone proves nothing: another
+ * process may have it now.
  */
 async function runningRegion(info: RegionInfo | undefined): Promise<number | undefined> {
   if (info?.pid === undefined || info.control === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** A DigitalOcean region in a box: API, droplets, balancer and control endpoint in this process, files in one folder. */
+/** A DigitalOcean region on this machine: API, droplets, balancer and control endpoint in one process and one folder. */
 import type { Socket } from 'node:net';
 import { resolve } from 'node:path';
 import { OFFICIAL_LIMITS, type RateLimits } from './api/rate-limit.js';
@@ -15,27 +15,20 @@ import { RegionFiles } from './region-files.js';
 import { MAX_DROPLETS_BY_ID, World } from './world.js';
 
 export interface RegionOptions extends Partial<Timing> {
-  /** Everything the region writes lies below. Made when it is missing. */
+  /** Holds all files of the region. Created if it is missing. */
   folder: string;
-  /** How many droplets are behind the balancer (default 3, up to 253); one more, `staging`, is not. */
+  /** Number of droplets behind the balancer (default 3, up to 253). Another one, `staging`, is not behind it. */
   droplets?: number;
-  /** Default: with more than ten droplets, where DigitalOcean takes nothing else. */
+  /** Whether a tag manages the balancer. Default: with more than ten droplets, DigitalOcean's limit by id. */
   tagManaged?: boolean;
   token?: string;
-  /** Scopes of the token; default: all. */
+  /** Scopes of the token. Default: all. */
   scopes?: string[];
   limits?: Partial<RateLimits>;
-  /** Default: http on port 80, /healthz, every second, two passes, three failures. */
+  /** Default: port 80, /healthz, every second, healthy after two passes, unhealthy after three failures. */
   healthCheck?: Partial<HealthCheckRecord>;
-  proxyProtocol?: boolean;
-  /** With them, the registry's images other than the official ones are private. */
+  /** With credentials, every image except the official ones is private. */
   registryCredentials?: Credentials;
-  /** Version that the droplets' Docker claims. */
-  dockerVersion?: string;
-  /** Ports; default: free ones. */
-  apiPort?: number;
-  balancerPort?: number;
-  controlPort?: number;
 }
 
 const BALANCER = 'web';
@@ -53,31 +46,29 @@ const QUICK_CHECK: Partial<HealthCheckRecord> = {
 export class Region {
   readonly folder: string;
   readonly world: World;
-  /** The droplets' machines, by name. */
+  /** The droplets' machines by name. */
   readonly droplets = new Map<string, SandboxDroplet>();
   readonly registry: Registry;
   readonly balancerName = BALANCER;
 
   readonly #options: RegionOptions;
   readonly #files: RegionFiles;
-  readonly #token: string;
   #authorizedKey = '';
   #record: BalancerRecord | undefined;
   #parts: { api: ApiServer; balancer: Balancer; control: ControlServer } | undefined;
-  /** How to release what was started, in the order of starting. */
+  /** How to stop what was started, in the order of starting. */
   readonly #releases: (() => Promise<void>)[] = [];
 
   private constructor(options: RegionOptions, files: RegionFiles) {
     const { apiDelayMs = 0, effectDelayMs = 0, busyMs = 0 } = options;
     this.#options = options;
     this.#files = files;
-    this.#token = options.token ?? TOKEN;
     this.folder = files.folder;
     this.world = new World({ timing: { apiDelayMs, effectDelayMs, busyMs } });
-    this.registry = exampleRegistry(options.registryCredentials && { credentials: options.registryCredentials });
+    this.registry = exampleRegistry({ credentials: options.registryCredentials });
   }
 
-  /** The droplets run nothing yet: the balancer answers 503 until something is deployed to them. */
+  /** The droplets run nothing yet: the balancer answers 503 until the first deploy. */
   static async start(options: RegionOptions): Promise<Region> {
     const region = new Region(options, await RegionFiles.open(resolve(options.folder)));
     try {
@@ -90,15 +81,15 @@ export class Region {
   }
 
   get api(): { url: string; token: string } {
-    return { url: this.#running.api.url, token: this.#token };
+    return { url: this.#running.api.url, token: this.#options.token ?? TOKEN };
   }
 
-  /** Calls of the API so far. */
+  /** All calls of the API so far. */
   get apiLog(): ApiServer['log'] {
     return this.#running.api.log;
   }
 
-  /** Faults of the API; `droplets` have their own. */
+  /** Faults of the API. Droplets have their own. */
   get faults(): Faults {
     return this.#running.api.faults;
   }
@@ -135,7 +126,7 @@ export class Region {
     return this.droplet(STAGING).id;
   }
 
-  /** The least number of droplets that served at once since all of them did, or since `watchServing`. */
+  /** The minimum number of serving droplets since all of them served, or since `watchServing`. */
   fewestServing(): number {
     return this.balancer.fewestServing;
   }
@@ -144,21 +135,21 @@ export class Region {
     this.balancer.watchServing();
   }
 
-  /** The machine with this name or id. Throws when there is none. */
+  /** The machine with this name or id. Throws if there is none. */
   droplet(key: string | number): SandboxDroplet {
     const found = [...this.droplets.values()].find(({ id, name }) => name === key || id === Number(key));
     if (found === undefined) throw new Error(`no droplet "${key}"; there are ${[...this.droplets.keys()].join(', ')}`);
     return found;
   }
 
-  /** A new machine, in no balancer yet except by its tags. */
+  /** Creates a machine. It joins balancers only by its tags. */
   async addDroplet(wish: NewDroplet = {}): Promise<DropletRecord> {
     const [record] = await this.#addDroplets([wish]);
     if (record === undefined) throw new Error('no droplet was added');
     return record;
   }
 
-  /** Somebody destroys it: gone from the API, the balancer and the network. */
+  /** Removes a droplet from the API, the balancer and the network. */
   async destroyDroplet(id: number): Promise<void> {
     const droplet = this.droplet(id);
     this.world.destroyDroplet(id);
@@ -167,7 +158,7 @@ export class Region {
     await this.#writeFiles();
   }
 
-  /** Releases every port and process. The folder stays. */
+  /** Releases all ports and processes. The folder is kept. */
   async stop(): Promise<void> {
     for (const release of this.#releases.splice(0).reverse()) await release();
     await Promise.all([...this.droplets.values()].map((droplet) => droplet.stop()));
@@ -196,24 +187,21 @@ export class Region {
 
     const record = world.addBalancer({
       name: BALANCER,
-      ...(tagManaged ? { tag: BALANCER_TAG } : { dropletIds: behind.map(({ id }) => id) }),
+      tag: tagManaged ? BALANCER_TAG : undefined,
+      dropletIds: behind.map(({ id }) => id),
       healthCheck: { ...QUICK_CHECK, ...options.healthCheck },
-      proxyProtocol: options.proxyProtocol ?? false,
     });
     this.#record = record;
-    const { scopes, apiPort, balancerPort, controlPort } = options;
     const api = await ApiServer.start({
       world,
-      tokens: [{ token: this.#token, ...(scopes && { scopes }) }],
+      tokens: [{ token: options.token ?? TOKEN, scopes: options.scopes }],
       limits: { ...OFFICIAL_LIMITS, ...options.limits },
-      port: apiPort,
     });
     this.#releases.push(() => api.stop());
     const balancer = await Balancer.start({
       world,
       record,
       connect: (dropletId, port) => this.#connect(dropletId, port),
-      port: balancerPort,
     });
     this.#releases.push(() => balancer.stop());
     const control = await ControlServer.start({
@@ -224,7 +212,6 @@ export class Region {
       dropletFaults: this.#dropletFaults(),
       addDroplet: (wish) => this.addDroplet(wish),
       destroyDroplet: (id) => this.destroyDroplet(id),
-      port: controlPort,
     });
     this.#releases.push(() => control.stop());
     this.#parts = { api, balancer, control };
@@ -234,7 +221,7 @@ export class Region {
   async #addDroplets(wishes: NewDroplet[]): Promise<DropletRecord[]> {
     const added = await Promise.all(
       wishes.map(async (wish) => {
-        if (wish.name !== undefined && this.droplets.has(wish.name)) throw new Error(`there is a ${wish.name} already`);
+        if (wish.name !== undefined && this.droplets.has(wish.name)) throw new Error(`droplet ${wish.name} exists`);
         const record = this.world.addDroplet(wish);
         const machine = await SandboxDroplet.start({
           id: record.id,
@@ -244,7 +231,6 @@ export class Region {
           authorizedKey: this.#authorizedKey,
           user: SSH_USER,
           registry: this.registry,
-          dockerVersion: this.#options.dockerVersion,
         });
         this.droplets.set(record.name, machine);
         return record;
@@ -254,7 +240,7 @@ export class Region {
     return added;
   }
 
-  /** From the balancer, over the VPC. */
+  /** Connects from the balancer over the VPC. */
   async #connect(dropletId: number, port: number): Promise<Socket> {
     const record = this.world.droplets.get(dropletId);
     const machine = record && this.droplets.get(record.name);
@@ -262,7 +248,7 @@ export class Region {
     return await machine.connect(port);
   }
 
-  /** `{ "resetConnections": true }` cuts live SSH connections; everything else is a lasting fault. */
+  /** `{ "resetConnections": true }` cuts open SSH connections once; every other fault lasts until it is cleared. */
   #dropletFaults(): DropletFaultSwitch {
     return {
       set: async (name, { resetConnections, ...faults }) => {

@@ -1,6 +1,6 @@
 /**
- * The region's state: droplets, balancers, tags, firewalls. It knows nothing of HTTP: api/ answers from it, balancer.ts
- * sends traffic by it. A change of membership is accepted at once, shown and followed later (`Timing`).
+ * The region's state: droplets, balancers, tags, firewalls. api/ serves it over HTTP, balancer.ts routes traffic by it. A
+ * change of membership is accepted immediately, and shown and followed after the delays in `Timing`.
  */
 import { realTime, type SandboxClock } from './clock.js';
 import { MembershipView } from './membership.js';
@@ -8,13 +8,12 @@ import type {
   BalancerRecord,
   DropletRecord,
   FirewallRecord,
-  ForwardingRule,
   HealthCheckRecord,
   PoolRecord,
   Timing,
 } from './records.js';
 
-/** A wish that DigitalOcean would refuse. Nothing was changed. */
+/** A request that DigitalOcean would refuse. Nothing was changed. */
 export class Refusal extends Error {
   readonly kind: 'not-found' | 'unprocessable' | 'busy';
 
@@ -24,9 +23,9 @@ export class Refusal extends Error {
   }
 }
 
-/** Droplets that a balancer takes by id; a tag has no limit. Source: the product's page on limits. */
+/** Maximum number of droplets by id; a tag has no limit. Source: the product's page on limits. */
 export const MAX_DROPLETS_BY_ID = 10;
-/** As many as 203.0.113.0/24 has addresses for. */
+/** The number of addresses in 203.0.113.0/24. */
 const MAX_DROPLETS = 254;
 const FIRST_DROPLET_ID = 410_000_001;
 
@@ -35,7 +34,6 @@ export const PROJECT_ID = '9cc10173-e9ea-4176-9dbc-a4cee4c4ff30';
 
 /** Defaults of the official description. */
 const HEALTH_CHECK: HealthCheckRecord = {
-  protocol: 'http',
   port: 80,
   path: '/',
   intervalSeconds: 10,
@@ -46,27 +44,23 @@ const HEALTH_CHECK: HealthCheckRecord = {
 
 export interface NewBalancer {
   name: string;
-  /** Either a tag, which must be given droplets separately, or ids. */
+  /** Either a tag or ids. */
   tag?: string;
   dropletIds?: number[];
-  forwardingRules?: ForwardingRule[];
   healthCheck?: Partial<HealthCheckRecord>;
-  proxyProtocol?: boolean;
   idleTimeoutSeconds?: number;
-  status?: BalancerRecord['status'];
-  type?: BalancerRecord['type'];
 }
 
 export class World {
   readonly clock: SandboxClock;
-  /** May be changed at any time; changes already accepted keep the delay they had. */
+  /** Can be changed at any time; accepted changes keep their delay. */
   readonly timing: Timing;
   readonly droplets = new Map<number, DropletRecord>();
   readonly balancers = new Map<string, BalancerRecord>();
   readonly tags = new Set<string>();
   readonly pools: PoolRecord[] = [];
   readonly firewalls: FirewallRecord[] = [];
-  /** Calls that the API simulator does not know (`METHOD /path`): a test asserts that there were none. */
+  /** Calls that the API does not support (`METHOD /path`): tests assert that there were none. */
   readonly unknownRequests: string[] = [];
 
   #nextDroplet = 0;
@@ -79,13 +73,13 @@ export class World {
     this.timing = { apiDelayMs: 0, effectDelayMs: 0, busyMs: 0, ...options.timing };
   }
 
-  /** Calls back whenever traffic of a balancer has to follow another membership. Returns how to stop that. */
+  /** Calls `listener` when a balancer's traffic must follow another membership. Returns how to unsubscribe. */
   onServing(listener: (balancer: BalancerRecord) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** @param wish.pool name of the autoscale pool that makes it; there is one with this name afterwards */
+  /** @param wish.pool name of the autoscale pool that creates it; the pool is created if it is new */
   addDroplet(
     wish: { name?: string; status?: DropletRecord['status']; tags?: string[]; pool?: string } = {},
   ): DropletRecord {
@@ -100,7 +94,7 @@ export class World {
       publicAddress: `203.0.113.${number}`,
       privateAddress: `10.10.0.${number}`,
       createdAt: this.clock.now(),
-      ...(wish.pool !== undefined && { pool: this.#pool(wish.pool).name }),
+      pool: wish.pool && this.#pool(wish.pool).name,
     };
     this.droplets.set(droplet.id, droplet);
     for (const tag of wish.tags ?? []) {
@@ -114,7 +108,7 @@ export class World {
     return [...this.droplets.values()].filter(({ pool }) => pool === name);
   }
 
-  /** Gone at once, from balancers too: nothing answers there any more. */
+  /** Takes effect immediately, also in balancers. */
   destroyDroplet(id: number): void {
     if (!this.droplets.delete(id)) throw new Refusal('not-found', `no droplet ${id}`);
     for (const balancer of this.balancers.values()) {
@@ -125,7 +119,7 @@ export class World {
     }
   }
 
-  /** Its first members are shown and served at once. */
+  /** Its first members are shown and served immediately. */
   addBalancer(wish: NewBalancer): BalancerRecord {
     const ids = wish.tag === undefined ? (wish.dropletIds ?? []) : this.dropletsWithTag(wish.tag).map(({ id }) => id);
     if (wish.tag === undefined) this.#requireRoom(ids.length);
@@ -134,14 +128,9 @@ export class World {
       name: wish.name,
       ip: `198.51.100.${this.balancers.size + 1}`,
       createdAt: this.clock.now(),
-      status: wish.status ?? 'active',
+      status: 'active',
       tag: wish.tag,
-      type: wish.type ?? 'REGIONAL',
-      forwardingRules: wish.forwardingRules ?? [
-        { entryProtocol: 'http', entryPort: 80, targetProtocol: 'http', targetPort: 80 },
-      ],
       healthCheck: { ...HEALTH_CHECK, ...wish.healthCheck },
-      proxyProtocol: wish.proxyProtocol ?? false,
       idleTimeoutSeconds: wish.idleTimeoutSeconds ?? 60,
       accepted: new MembershipView(ids),
       shown: new MembershipView(ids),
@@ -176,15 +165,6 @@ export class World {
     this.tags.add(tag);
   }
 
-  deleteTag(tag: string): void {
-    this.#requireTag(tag);
-    this.untagDroplets(
-      tag,
-      this.dropletsWithTag(tag).map(({ id }) => id),
-    );
-    this.tags.delete(tag);
-  }
-
   dropletsWithTag(tag: string): DropletRecord[] {
     return [...this.droplets.values()].filter((droplet) => droplet.tags.has(tag));
   }
@@ -207,7 +187,7 @@ export class World {
     return firewall;
   }
 
-  /** The membership follows after `timing`; droplets already as wished make no change and no busy time. */
+  /** The membership follows after the delays; if nothing changes, the balancer does not get busy. */
   #change(balancer: BalancerRecord, dropletIds: number[], member: boolean): void {
     const { apiDelayMs, effectDelayMs, busyMs } = this.timing;
     const changes = dropletIds

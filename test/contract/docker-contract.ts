@@ -1,27 +1,27 @@
 /**
- * What do-deploy relies on in `docker`, as tests that run on the sandbox's stand-in and on a real Docker alike. They
- * speak only through a shell, as do-deploy does.
+ * What do-deploy requires of `docker`, as tests for the sandbox's stand-in and for a real Docker. Like do-deploy, they use
+ * only a shell.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 export interface DockerHost {
-  /** Runs POSIX sh, always in the same folder of its own, with this Docker first in PATH. */
+  /** Runs a POSIX sh script, always in the same folder, with this Docker first in PATH. */
   run(script: string): Promise<{ code: number; stdout: string; stderr: string }>;
-  /** Images that this Docker can pull. All but `absent` exist. */
+  /** Images that this Docker can pull; only `absent` does not exist. */
   images: {
     /** Serves HTTP on port 3000; /healthz answers 200. */
     web: string;
-    /** The same, another version. */
+    /** Another version of `web`. */
     webNext: string;
-    /** Serves, but /healthz never answers 200. */
+    /** Runs, but /healthz never answers 200. */
     sick: string;
-    /** Says something on standard error and exits with code 3, soon. */
+    /** Writes to standard error and exits with code 3. */
     exits: string;
-    /** Says something and exits with code 0, soon. */
+    /** Writes a line and exits with code 0. */
     oneShot: string;
     absent: string;
   };
-  /** Removes what the tests left. */
+  /** Removes everything that the tests created. */
   dispose(): Promise<void>;
 }
 
@@ -50,7 +50,7 @@ interface Inspected {
 const CHECK =
   "healthcheck: { test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:3000/healthz'], interval: 500ms, timeout: 5s, retries: 2 }";
 const UP = 'up --detach --no-build --pull never --remove-orphans';
-/** A real Docker takes its time to stop and start containers. */
+/** A real Docker needs time to stop and start containers. */
 const SOON = { timeout: 60_000, interval: 200 };
 
 export function dockerContract(name: string, makeHost: () => Promise<DockerHost>): void {
@@ -61,7 +61,7 @@ export function dockerContract(name: string, makeHost: () => Promise<DockerHost>
     });
     afterAll(() => host.dispose());
 
-    /** Runs, and expects success. */
+    /** Runs a script and expects exit code 0. */
     const sh = async (script: string): Promise<string> => {
       const { code, stdout, stderr } = await host.run(script);
       expect(code, `${script}\n${stderr}`).toBe(0);
@@ -69,7 +69,7 @@ export function dockerContract(name: string, makeHost: () => Promise<DockerHost>
     };
 
     let projects = 0;
-    /** A compose project in a folder of its own, with its images pulled. */
+    /** A compose project in its own folder. */
     const project = () => {
       projects += 1;
       const label = `contract${projects}`;
@@ -102,16 +102,16 @@ export function dockerContract(name: string, makeHost: () => Promise<DockerHost>
       };
     };
 
-    it('tells the versions of its server and of compose', async () => {
+    it('prints the versions of the server and of compose', async () => {
       expect(await sh("docker version --format '{{.Server.Version}}'")).toMatch(/^\d+\.\d+/);
       expect(await sh('docker compose version --short')).toMatch(/^v?\d+\.\d+/);
     });
 
-    it('tells where it keeps its data', async () => {
+    it('prints its data folder', async () => {
       expect(await sh('test -d "$(docker info --format \'{{.DockerRootDir}}\')" && echo there')).toBe('there\n');
     });
 
-    it('keeps what belongs to a container below that', async () => {
+    it('keeps the files of a container below its data folder', async () => {
       const { up, inspect } = project();
       await up(`services: { web: { image: "${host.images.web}" } }`);
       const [container] = await inspect('web');
@@ -143,7 +143,7 @@ export function dockerContract(name: string, makeHost: () => Promise<DockerHost>
       expect(JSON.parse(await sh(`TAG=from-process ${over}`)).services.app.image).toBe('shop:from-process');
     });
 
-    it('refuses compose files that lack a variable or a file', async () => {
+    it('refuses compose files with a missing variable or file', async () => {
       const { write, compose, label } = project();
       await write('compose.yml', `services:\n  app:\n    image: shop:\${TAG:?is missing}\n    env_file: app.env`);
       const unset = await host.run(compose('config --quiet'));
@@ -155,7 +155,7 @@ export function dockerContract(name: string, makeHost: () => Promise<DockerHost>
       expect((await host.run(compose(`--env-file ${label}/none.env config --quiet`))).code).not.toBe(0);
     });
 
-    it('says that an image does not exist', async () => {
+    it('reports an image that does not exist', async () => {
       const { write, compose } = project();
       await write('compose.yml', `services:\n  app: { image: '${host.images.absent}' }`);
       const pull = await host.run(compose('pull --quiet'));
@@ -167,7 +167,7 @@ export function dockerContract(name: string, makeHost: () => Promise<DockerHost>
       expect(await host.run(`docker image inspect ${host.images.absent}`)).toMatchObject({ code: 1, stdout: '[]\n' });
     });
 
-    it('starts a service and tells all about its container', async () => {
+    it('starts a service and shows its container', async () => {
       const { up, one, label } = project();
       expect(
         await up(`services:
@@ -211,22 +211,7 @@ volumes:
       expect(shown.Image).toBe(image.Id);
     });
 
-    it('lists a project’s containers as JSON', async () => {
-      const { up, compose } = project();
-      await up(`services:\n  app: { image: '${host.images.web}' }\n  job: { image: '${host.images.oneShot}' }`);
-      const list = async () => {
-        const text = (await sh(compose('ps -a --format json'))).trim();
-        // An array before compose 2.21, a line each since.
-        const lines = text.startsWith('[') ? JSON.parse(text) : text.split('\n').map((line) => JSON.parse(line));
-        return lines.map((line: Record<string, unknown>) => [line.Service, line.State, line.ExitCode]).sort();
-      };
-      await expect.poll(list, SOON).toEqual([
-        ['app', 'running', 0],
-        ['job', 'exited', 0],
-      ]);
-    });
-
-    it('leaves alone what did not change', async () => {
+    it('keeps unchanged containers', async () => {
       const { up, one } = project();
       const text = (mode: string) =>
         `services:\n  app: { image: '${host.images.web}', environment: { MODE: ${mode} } }\n  other: { image: '${host.images.web}' }`;
@@ -240,7 +225,7 @@ volumes:
       expect((await one('other')).State.StartedAt).toBe(other.State.StartedAt);
     });
 
-    it('replaces the container of a new image, and removes that of a service that is gone', async () => {
+    it('replaces the container of a new image, and removes the container of a removed service', async () => {
       const { up, inspect, one } = project();
       await up(`services:\n  app: { image: '${host.images.web}' }\n  gone: { image: '${host.images.web}' }`);
       const before = await one('app');
@@ -265,7 +250,7 @@ volumes:
       expect((await one('app')).Config.Image).toBe(image.Id);
     });
 
-    it('builds on this droplet, without a name in the compose file, and runs it by its id after another build', async () => {
+    it('builds an image without a name in the compose file, and runs it by its id after another build', async () => {
       const { label, compose, write, inspect } = project();
       const dockerfile = (version: string) => write('Dockerfile', `FROM ${host.images.web}\nLABEL version=${version}`);
       await write('compose.yml', 'services: { app: { build: . } }');
@@ -301,7 +286,7 @@ volumes:
       expect(await inspect('app')).toHaveLength(1);
     });
 
-    it('waits for health before it starts what depends on it', async () => {
+    it('waits until a service is healthy before it starts dependent services', async () => {
       const { up, one } = project();
       const { code } = await up(`services:
   app: { image: '${host.images.web}', ${CHECK} }
@@ -310,7 +295,7 @@ volumes:
       expect((await one('app')).State.Health?.Status).toBe('healthy');
     });
 
-    it('does not start what depends on a sick service, and shows what its check said', async () => {
+    it('does not start services that depend on an unhealthy one, and shows the output of its check', async () => {
       const { up, one, label } = project();
       const { code, stderr } = await up(`services:
   app: { image: '${host.images.sick}', ${CHECK} }
@@ -324,7 +309,7 @@ volumes:
       expect(state.Health?.Log.at(-1)?.ExitCode).toBe(1);
     });
 
-    it('waits for a one-shot, and stops when it fails', async () => {
+    it('waits for a one-shot service, and stops if it fails', async () => {
       const { up, one } = project();
       const text = (image: string) => `services:
   job: { image: '${image}' }
@@ -336,7 +321,7 @@ volumes:
       expect(failed.stderr).toContain(`service "job" didn't complete successfully: exit 3`);
     });
 
-    it('restarts what exits, and counts', async () => {
+    it('restarts containers that exit, and counts the restarts', async () => {
       const { up, one } = project();
       await up(`services:
   loops: { image: '${host.images.exits}', restart: unless-stopped }
@@ -358,7 +343,7 @@ volumes:
       await expect.poll(async () => (await one('job')).State.Status, SOON).toBe('exited');
       const said = await host.run(`docker logs --tail 1 ${(await one('job')).Id}`);
       expect(said.stdout.trim()).not.toBe('');
-      // Which of two streams' last lines came last, two pipes do not tell.
+      // The order of the two streams is not known.
       const { code, stdout, stderr } = await host.run(`docker logs --timestamps ${(await one('bad')).Id}`);
       expect(code).toBe(0);
       expect(stderr).toMatch(/^\d{4}-\d\d-\d\dT\S+Z \S/);
@@ -367,10 +352,10 @@ volumes:
       expect((out + err).trim().split('\n')).toHaveLength(1);
     });
 
-    it('gives a port to one container only', async () => {
+    it('refuses a port that another container publishes', async () => {
       const { up, one } = project();
       await up(`services:\n  one: { image: '${host.images.web}', ports: ['18182:3000'] }`);
-      // Of whatever project: whoever wants the port finds its holder so.
+      // Port holders are found in all projects.
       expect((await sh('docker ps -q --no-trunc')).split('\n')).toContain((await one('one')).Id);
       const { code, stderr } = await up(
         `services:\n  one: { image: '${host.images.web}', ports: ['18182:3000'] }\n  two: { image: '${host.images.web}', ports: ['18182:3000'] }`,
@@ -380,22 +365,22 @@ volumes:
       expect((await one('one')).State.Status).toBe('running');
     });
 
-    it('removes no image that a container uses', async () => {
+    it('does not remove an image that a container uses', async () => {
       const { up } = project();
       await up(`services:\n  app: { image: '${host.images.webNext}' }`);
       const [{ Id: id }] = JSON.parse(await sh(`docker image inspect ${host.images.webNext}`));
       const refused = await host.run(`docker image rm ${id}`);
       expect(refused.code).toBe(1);
       expect(refused.stderr).toContain('conflict: unable to delete');
-      expect(await sh("docker image ls --no-trunc --format '{{.ID}}'")).toContain(id);
+      expect(await sh(`docker image inspect ${id}`)).toContain(id);
     });
 
-    it('removes no image by its id that has two names, though of one repository; by its names it goes', async () => {
+    it('does not remove an image with two names by its id, even in one repository, but by its names', async () => {
       const { label, compose, write } = project();
       await write('Dockerfile', `FROM ${host.images.web}\nLABEL contract="two names"`);
-      await write('compose.yml', 'services: { app: { build: . } }');
+      const service = (tag: string) => `{ build: ., image: '${label}-app:${tag}' }`;
+      await write('compose.yml', `services: { app: ${service('latest')}, other: ${service('second')} }`);
       await sh(compose('build'));
-      await sh(`docker image tag ${label}-app ${label}-app:second`);
       const [{ Id: id }] = JSON.parse(await sh(`docker image inspect ${label}-app`));
       const refused = await host.run(`docker image rm ${id}`);
       expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('must be forced') });
@@ -406,25 +391,25 @@ volumes:
       const tags = [`${label}-app:latest`, `${label}-app:second`];
       expect(told.filter((name) => !name.includes('@')).sort()).toEqual(tags);
       for (const tag of tags) await sh(`docker image rm ${tag}`);
-      expect((await host.run(`docker image inspect ${id}`)).code, 'it goes with its last name').toBe(1);
+      expect((await host.run(`docker image inspect ${id}`)).code, 'removed with its last name').toBe(1);
       expect((await host.run(`docker image rm ${id}`)).code).toBe(1);
     });
 
-    it('tells the containers of an image', async () => {
+    it('lists the containers of an image', async () => {
       const { one, up } = project();
       await up(`services:\n  app: { image: '${host.images.sick}' }`);
       const { Id: id, Image: image } = await one('app');
       expect((await sh(`docker ps -aq --no-trunc --filter ancestor=${image}`)).split('\n')).toContain(id);
     });
 
-    it('keeps a named volume when its service is gone', async () => {
+    it('keeps a named volume of a removed service', async () => {
       const { up, label } = project();
       await up(`services:\n  app: { image: '${host.images.web}', volumes: ['data:/data'] }\nvolumes:\n  data:`);
       await up(`services:\n  other: { image: '${host.images.web}' }`);
       expect((await sh('docker volume ls -q')).split('\n')).toContain(`${label}_data`);
     });
 
-    it('does not find what is not there', async () => {
+    it('fails for containers that do not exist', async () => {
       expect(await host.run('docker inspect no-such-container')).toMatchObject({ code: 1, stdout: '[]\n' });
       expect((await host.run('docker logs no-such-container')).code).toBe(1);
       expect(await sh('docker ps -aq --no-trunc --filter label=com.docker.compose.project=nowhere')).toBe('');

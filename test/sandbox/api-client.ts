@@ -7,7 +7,7 @@ export const TOKEN = 'dop_v1_sandbox';
 export interface Reply {
   status: number;
   headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects of a JSON answer
+  // biome-ignore lint/suspicious/noExplicitAny: tests know the shape of the JSON that they expect
   body: any;
 }
 
@@ -15,11 +15,11 @@ export interface Bench {
   clock: ManualClock;
   world: World;
   api: ApiServer;
-  /** A call with the good token; `path` without `/v2`. */
+  /** Calls the API with the valid token; `path` without `/v2`. */
   call(method: string, path: string, body?: unknown, token?: string): Promise<Reply>;
 }
 
-/** An API on a world whose time stands still. Stop `api` afterwards. */
+/** An API with a manual clock. Stop `api` afterwards. */
 export async function startBench(options: Partial<ApiServerOptions> = {}): Promise<Bench> {
   const clock = new ManualClock();
   const world = new World({ clock });

@@ -45,7 +45,7 @@ afterEach(async () => {
   await bench.api.stop();
 });
 
-// biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects of a JSON answer
+// biome-ignore lint/suspicious/noExplicitAny: tests know the shape of the JSON that they expect
 async function ask(method: string, path: string, body?: unknown): Promise<{ status: number; body: any }> {
   const response = await fetch(control.url + path, {
     method,
@@ -55,17 +55,17 @@ async function ask(method: string, path: string, body?: unknown): Promise<{ stat
 }
 
 describe('the control endpoint', () => {
-  it('switches faults of the API on and off', async () => {
-    const fault = { on: { method: 'GET', path: '/tags' }, do: { status: 503 } };
+  it('adds and removes faults of the API', async () => {
+    const fault = { on: { method: 'GET', path: '/droplets' }, do: { status: 503 } };
     const added = await ask('POST', '/faults', fault);
     expect(added).toMatchObject({ status: 200, body: { id: 1, ...fault } });
-    expect((await bench.call('GET', '/tags')).status).toBe(503);
+    expect((await bench.call('GET', '/droplets')).status).toBe(503);
     expect((await ask('GET', '/faults')).body.api).toMatchObject([{ id: 1, seen: 1, met: 1 }]);
     await ask('DELETE', '/faults/1');
-    expect((await bench.call('GET', '/tags')).status).toBe(200);
+    expect((await bench.call('GET', '/droplets')).status).toBe(200);
   });
 
-  it('sets delays and rate limits, and puts everything back', async () => {
+  it('sets delays and rate limits, and resets everything', async () => {
     expect((await ask('POST', '/faults', { region: { effectDelayMs: 5000, perMinute: 0 } })).status).toBe(200);
     await ask('POST', '/faults', { on: {}, do: 'drop' });
     await ask('POST', '/faults', { droplet: 'web-1', ssh: 'refuse' });
@@ -76,17 +76,17 @@ describe('the control endpoint', () => {
       droplets: [],
       region: { apiDelayMs: 0, effectDelayMs: 0, busyMs: 0, perHour: 5000, perMinute: 250 },
     });
-    expect((await bench.call('GET', '/tags')).status).toBe(200);
+    expect((await bench.call('GET', '/droplets')).status).toBe(200);
   });
 
-  it("hands a droplet's fault to the droplets", async () => {
+  it('passes faults of droplets on', async () => {
     await ask('POST', '/faults', { droplet: 'web-1', ssh: 'refuse' });
     expect(dropletFaults).toEqual([{ droplet: 'web-1', fault: { ssh: 'refuse' } }]);
     const wrong = await ask('POST', '/faults', { droplet: 'db-1', ssh: 'refuse' });
     expect(wrong).toEqual({ status: 422, body: { error: 'no droplet "db-1"' } });
   });
 
-  it('changes the membership as somebody else would', async () => {
+  it('changes the membership', async () => {
     await ask('POST', `/balancers/${record.id}/remove`, { droplets: ['web-1'] });
     expect(record.shown.ids).toEqual([410_000_002]);
     const added = await ask('POST', '/droplets', { name: 'web-3' });
@@ -97,7 +97,7 @@ describe('the control endpoint', () => {
     expect(record.shown.ids).toEqual([410_000_003, 410_000_001]);
   });
 
-  it('tags and untags, switches droplets off and balancers to errored', async () => {
+  it('tags and untags droplets, and changes the status of droplets and balancers', async () => {
     await ask('POST', '/tags/a/add', { droplets: ['web-1'] });
     await ask('PATCH', '/droplets/web-1', { status: 'off' });
     await ask('PATCH', `/balancers/${record.id}`, { status: 'errored' });
@@ -109,7 +109,7 @@ describe('the control endpoint', () => {
     expect([...(bench.world.droplets.get(410_000_001)?.tags ?? [])]).toEqual([]);
   });
 
-  it('moves a tag in the registry, and stops it', async () => {
+  it('moves a tag in the registry, and stops the registry', async () => {
     const pulled = (tag: string) => registry.fetch(parseReference(`${SHOP}:${tag}`), undefined);
     await ask('PUT', '/registry/tags/latest', { image: 'v2' });
     expect(pulled('latest')).toBe(pulled('v2'));
@@ -124,18 +124,18 @@ describe('the control endpoint', () => {
   });
 
   it('shows the log of calls', async () => {
-    await bench.call('GET', '/tags');
-    expect((await ask('GET', '/log')).body).toMatchObject([{ method: 'GET', path: '/v2/tags', outcome: 200 }]);
+    await bench.call('GET', '/droplets');
+    expect((await ask('GET', '/log')).body).toMatchObject([{ method: 'GET', path: '/v2/droplets', outcome: 200 }]);
   });
 
   it.each([
-    ['POST', '/faults', { do: 'explode' }, 422, /do: use/],
+    ['POST', '/faults', { do: 'explode' }, 422, /^invalid fault: .*do/s],
     ['POST', '/faults', { region: { effectDelay: 1 } }, 422, /region.effectDelay: use apiDelayMs, effectDelayMs/],
     ['POST', '/faults', { region: { effectDelayMs: 'soon' } }, 422, /must be a number/],
     ['PATCH', '/droplets/web-9', { status: 'off' }, 422, /no droplet "web-9"/],
     ['PATCH', '/droplets/web-1', { status: 'asleep' }, 422, /status must be one of active, off/],
     ['GET', '/nothing', undefined, 404, /no such command: GET \/nothing/],
-  ])('says what is wrong with %s %s %j', async (method, path, body, status, message) => {
+  ])('explains what is wrong with %s %s %j', async (method, path, body, status, message) => {
     const answer = await ask(method, path, body);
     expect(answer.status).toBe(status);
     expect(answer.body.error).toMatch(message);

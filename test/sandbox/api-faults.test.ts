@@ -17,14 +17,14 @@ afterEach(() => bench.api.stop());
 const leave = () => bench.call('DELETE', `/load_balancers/${balancer.id}/droplets`, { droplet_ids: [id] });
 
 describe('a fault', () => {
-  it('answers a status of its own, and nothing is applied', async () => {
+  it('answers a status without applying the call', async () => {
     bench.api.faults.add({ on: { method: 'delete' }, do: { status: 500 } });
     const answer = await leave();
     expect([answer.status, answer.body.id]).toEqual([500, 'server_error']);
     expect(balancer.accepted.has(id)).toBe(true);
   });
 
-  it('answers an error after applying the change', async () => {
+  it('answers an error after applying the call', async () => {
     const body = { id: 'unprocessable_entity', message: 'odd' };
     bench.api.faults.add({ on: {}, do: { status: 422, body, headers: { 'x-odd': '1' }, applied: true } });
     const answer = await leave();
@@ -34,26 +34,26 @@ describe('a fault', () => {
     expect(balancer.accepted.has(id)).toBe(false);
   });
 
-  it('drops the connection before anything is applied', async () => {
+  it('drops the connection without applying the call', async () => {
     bench.api.faults.add({ on: { method: 'DELETE' }, do: 'drop' });
     await expect(leave()).rejects.toThrow();
     expect(balancer.accepted.has(id)).toBe(true);
   });
 
-  it('loses the reply after the change was applied', async () => {
+  it('loses the reply after applying the call', async () => {
     bench.api.faults.add({ on: { method: 'DELETE' }, do: 'lose-reply' });
     await expect(leave()).rejects.toThrow();
     expect(balancer.accepted.has(id)).toBe(false);
   });
 
-  it('answers a page of a proxy with status 200', async () => {
+  it('answers like a proxy: a page with status 200', async () => {
     bench.api.faults.add({ on: {}, do: 'html' });
     const answer = await bench.call('GET', '/droplets');
     expect(answer.status).toBe(200);
     expect(answer.body).toContain('<html>');
   });
 
-  it('applies the change and never answers', async () => {
+  it('applies the call and never answers', async () => {
     bench.api.faults.add({ on: { method: 'DELETE' }, do: 'withhold-reply' });
     let answered = false;
     const settle = () => {
@@ -65,7 +65,7 @@ describe('a fault', () => {
     expect([answered, balancer.accepted.has(id)]).toEqual([false, false]);
   });
 
-  it('hangs until the client gives up', async () => {
+  it('hangs until the client disconnects', async () => {
     bench.api.faults.add({ on: {}, do: 'hang' });
     const client = new AbortController();
     const request = expect(fetch(`${bench.api.url}/droplets`, { signal: client.signal })).rejects.toMatchObject({
@@ -77,14 +77,14 @@ describe('a fault', () => {
     await vi.waitFor(() => expect(bench.api.log).toMatchObject([{ outcome: 'hung' }]), { timeout: 10_000 });
   });
 
-  it('delays a call, which is applied afterwards', async () => {
+  it('delays a call and then applies it', async () => {
     bench.api.faults.add({ on: {}, do: { delayMs: 3000 } });
     const started = bench.clock.now();
     let done = false;
     const answer = leave().finally(() => {
       done = true;
     });
-    // Time stands still, so it waits until time is turned.
+    // The clock stands still until it is turned.
     while (bench.api.faults.list()[0]?.met === 0) await new Promise((resolve) => setImmediate(resolve));
     expect([done, balancer.accepted.has(id)]).toEqual([false, true]);
     bench.clock.turn(3000);
@@ -92,7 +92,7 @@ describe('a fault', () => {
     expect(bench.api.log).toMatchObject([{ at: started, ms: 3000, outcome: 204 }]);
   });
 
-  it('meets the calls it names: by method, path, order and number', async () => {
+  it('applies to the calls that it names: by method, path, order and number', async () => {
     bench.api.faults.add({ on: { path: '/droplets$', method: 'GET', nth: 2, count: 2 }, do: { status: 503 } });
     const statuses = [];
     for (let call = 0; call < 5; call++) statuses.push((await bench.call('GET', '/droplets')).status);
@@ -100,7 +100,7 @@ describe('a fault', () => {
     expect((await leave()).status).toBe(204);
   });
 
-  it('with a number in order meets that call alone, and without one all until it is removed', async () => {
+  it('applies to the nth call only, and without nth to all until it is removed', async () => {
     const { faults } = bench.api;
     faults.add({ on: { nth: 2 }, do: { status: 503 } });
     const verdicts = () => [1, 2, 3].map(() => faults.judge('GET', '/v2/tags').effect !== undefined);
@@ -112,18 +112,18 @@ describe('a fault', () => {
   });
 
   it.each([
-    [{ do: 'explode' }, /do: use drop/],
-    [{ on: { methd: 'GET' }, do: 'drop' }, /on\.methd/],
-    [{ on: { nth: 0 }, do: 'drop' }, /on\.nth/],
+    [{ do: 'explode' }, /at do/],
+    [{ on: { methd: 'GET' }, do: 'drop' }, /methd/],
+    [{ on: { nth: 0 }, do: 'drop' }, /at on\.nth/],
     [{ on: { path: '(' }, do: 'drop' }, /regular expression/],
     ['drop', /object/],
-  ])('that is misspelled is refused: %j', (rule, message) => {
+  ])('is refused if it is invalid: %j', (rule, message) => {
     expect(() => parseFaultRule(rule)).toThrow(message);
   });
 });
 
 describe('the log', () => {
-  it('has every call with its body and outcome, and never the token', async () => {
+  it('contains every call with its body and outcome, and never the token', async () => {
     await leave();
     await bench.call('GET', '/tags?page=1', undefined, 'dop_v1_wrong');
     expect(bench.api.log).toMatchObject([

@@ -11,7 +11,7 @@ import type { Registry } from '../../src/sandbox/docker/registry.js';
 import { type DropletFaults, NO_FAULTS } from '../../src/sandbox/droplets/faults.js';
 import { eventually } from './eventually.js';
 
-/** A stand-in Docker in a folder of its own, without a droplet around it; gone when the test is over. */
+/** A stand-in Docker in a temporary folder, without a droplet; removed after the test. */
 export class DockerLab {
   readonly folder = mkdtempSync(join(tmpdir(), 'docker-lab-'));
   readonly registry: Registry;
@@ -19,13 +19,12 @@ export class DockerLab {
   readonly engine: Engine;
   readonly unimplemented: string[] = [];
 
-  constructor(options: { registry?: Registry; version?: string } = {}) {
+  constructor(options: { registry?: Registry } = {}) {
     this.registry = options.registry ?? exampleRegistry();
     this.engine = new Engine({
       registry: this.registry,
       folder: join(this.folder, 'docker'),
       boundary: this.folder,
-      version: options.version ?? '24.0.9',
       faults: this.faults,
       notImplemented: (what) => this.unimplemented.push(what),
     });
@@ -86,18 +85,18 @@ export class DockerLab {
     return found;
   }
 
-  /** Resolves when the container is so. Bounded by the test's own limit. */
+  /** Resolves when the condition holds for the service's container. */
   until(service: string, condition: (container: Container) => boolean): Promise<void> {
     return this.container(service).until(condition, AbortSignal.timeout(30_000));
   }
 
-  /** Asks the container itself, past any published port. */
+  /** Sends a request to the container itself, not to a published port. */
   async get(
     service: string,
     containerPort: number,
     path: string,
   ): Promise<{ status: number; body: string; headers: Headers }> {
-    // A container has started before its program listens.
+    // A container is running before its program listens.
     await eventually(() => this.container(service).portOf(containerPort)).toBeDefined();
     const port = this.container(service).portOf(containerPort);
     const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: 'close' } });
@@ -107,7 +106,7 @@ export class DockerLab {
 
 export const UP = ['up', '--detach', '--no-build', '--pull', 'never', '--remove-orphans'];
 
-/** A healthcheck that is quick enough for a test. */
+/** A healthcheck with a short interval. */
 export function checked(test: string, more = ''): string {
   return `healthcheck: { test: ${test}, interval: 50ms, timeout: 5s${more} }`;
 }

@@ -4,8 +4,8 @@ import { parseDropletFaults } from '../../src/sandbox/droplets/faults.js';
 import { connectTo, ending, endOf, open, run, startDroplet } from './droplet-lab.js';
 import { eventually } from './eventually.js';
 
-describe('a droplet in trouble', () => {
-  it('refuses connections, keeps live ones, and listens on the same port again', async () => {
+describe('a droplet with a fault', () => {
+  it('refuses connections, keeps open ones, and listens on the same port afterwards', async () => {
     const droplet = await startDroplet();
     const client = await connectTo(droplet);
     const port = droplet.sshPort;
@@ -17,7 +17,7 @@ describe('a droplet in trouble', () => {
     await connectTo(droplet);
   });
 
-  it('resets live connections', async () => {
+  it('resets open connections', async () => {
     const droplet = await startDroplet();
     const client = await connectTo(droplet);
     const error = new Promise((resolve) => client.on('error', resolve));
@@ -28,7 +28,7 @@ describe('a droplet in trouble', () => {
     await connectTo(droplet);
   });
 
-  it('falls silent, and goes on where it was', async () => {
+  it('falls silent, and resumes afterwards', async () => {
     const droplet = await startDroplet();
     const client = await connectTo(droplet);
     const channel = await open(client, 'read -r line; echo "heard $line"');
@@ -40,7 +40,7 @@ describe('a droplet in trouble', () => {
     expect((await ended).stdout).toBe('heard hello\n');
   });
 
-  it('does not even notice an end that it cannot hear', async () => {
+  it('does not notice a disconnect while it is silent', async () => {
     const droplet = await startDroplet();
     const client = await connectTo(droplet);
     const channel = await open(client, 'echo ready; cat >/dev/null; touch ended');
@@ -58,7 +58,7 @@ describe('a droplet in trouble', () => {
     await droplet.setFaults({ sshLatencyMs: 150 });
     const started = Date.now();
     await run(client, 'true');
-    // To open a channel and to run the command are a round trip each.
+    // Opening a channel and running the command take a round trip each.
     expect(Date.now() - started).toBeGreaterThanOrEqual(290);
   });
 
@@ -77,7 +77,7 @@ describe('a droplet in trouble', () => {
     await expect(connectTo(droplet)).rejects.toMatchObject({ level: 'client-authentication' });
   });
 
-  it('shows another host key, and then its own again', async () => {
+  it('presents another host key, and its own again afterwards', async () => {
     const droplet = await startDroplet();
     const shown = async () => {
       let seen = '';
@@ -97,7 +97,7 @@ describe('a droplet in trouble', () => {
     expect(await shown()).toBe(droplet.hostKey);
   });
 
-  it('has a full disk, and df tells', async () => {
+  it('has a full disk, which df reports', async () => {
     const droplet = await startDroplet();
     const client = await connectTo(droplet);
     await droplet.setFaults({ diskFull: true });
@@ -110,7 +110,7 @@ describe('a droplet in trouble', () => {
     expect((await run(client, 'echo text >file && df -Pk .')).stdout).not.toContain('100%');
   });
 
-  it('survives clients that vanish at any moment', async () => {
+  it('survives clients that disconnect at any moment', async () => {
     const droplet = await startDroplet();
     for (const words of ['', 'SSH-2.0-x\r\n', 'nonsense\r\n']) {
       const socket = connect(droplet.sshPort, '127.0.0.1', () =>
@@ -128,18 +128,18 @@ describe('a droplet in trouble', () => {
   });
 });
 
-describe('faults from outside', () => {
+describe('faults from the control endpoint', () => {
   it.each([
-    [{ shh: 'up' }, 'shh: a droplet'],
-    [{ ssh: 'down' }, 'ssh must be one of up, refuse, black-hole'],
-    [{ pull: 3 }, 'pull must be one of ok, missing, denied'],
-    [{ diskFull: 'yes' }, 'diskFull must be a boolean'],
-    [{ sshLatencyMs: -1 }, 'sshLatencyMs must be at least 0'],
-  ])('%j are refused', (fault, said) => {
+    [{ shh: 'up' }, '"shh"'],
+    [{ ssh: 'down' }, 'at ssh'],
+    [{ pull: 3 }, 'expected one of "ok"|"missing"|"denied"'],
+    [{ diskFull: 'yes' }, 'expected boolean'],
+    [{ sshLatencyMs: -1 }, 'at sshLatencyMs'],
+  ])('%j is refused', (fault, said) => {
     expect(() => parseDropletFaults(fault)).toThrow(said);
   });
 
-  it('are taken as they are', () => {
+  it('are returned unchanged', () => {
     expect(parseDropletFaults({ ssh: 'refuse', pullDelayMs: 5 })).toEqual({ ssh: 'refuse', pullDelayMs: 5 });
   });
 });

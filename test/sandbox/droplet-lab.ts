@@ -10,7 +10,7 @@ import { makeKeyPair } from '../../src/sandbox/droplets/keys.js';
 
 export const KEY = makeKeyPair();
 
-/** A droplet that is gone when the test is over. */
+/** A droplet that is removed after the test. */
 export async function startDroplet(options: Partial<SandboxDropletOptions> = {}): Promise<SandboxDroplet> {
   const folder = mkdtempSync(join(tmpdir(), 'droplet-'));
   const droplet = await SandboxDroplet.start({
@@ -30,7 +30,7 @@ export async function startDroplet(options: Partial<SandboxDropletOptions> = {})
   return droplet;
 }
 
-/** A client, connected, until the test is over; rejects with ssh2's error. */
+/** A connected client, closed after the test. Rejects with ssh2's error. */
 export async function connectTo(droplet: SandboxDroplet, config: Partial<ConnectConfig> = {}): Promise<Client> {
   const client = await clientOf(droplet, config);
   onTestFinished(() => {
@@ -39,7 +39,7 @@ export async function connectTo(droplet: SandboxDroplet, config: Partial<Connect
   return client;
 }
 
-/** The same, for the caller to end. */
+/** Like `connectTo`, but the caller closes it. */
 export function clientOf(droplet: SandboxDroplet, config: Partial<ConnectConfig> = {}): Promise<Client> {
   const client = new ssh2.Client();
   return new Promise((resolve, reject) => {
@@ -74,7 +74,7 @@ export function ending(channel: ClientChannel): Promise<Ended> {
   return new Promise((resolve) => channel.on('close', () => resolve(ended)));
 }
 
-/** Runs a command to its end. */
+/** Runs a command until it ends. */
 export async function run(client: Client, command: string, stdin: string | Buffer = ''): Promise<Ended> {
   const channel = await open(client, command);
   const ended = ending(channel);
@@ -95,7 +95,7 @@ export async function openSftp(client: Client) {
   return { sftp, call };
 }
 
-/** Sends a request over an open socket and gives all that comes back. */
+/** Sends a request over an open socket and returns the whole response. */
 export function request(socket: NodeJS.ReadWriteStream, path = '/'): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';

@@ -2,13 +2,12 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { makeKeyPair } from '../../src/sandbox/droplets/keys.js';
-import { writeStandIns } from '../../src/sandbox/droplets/stand-ins.js';
-import { connectTo, ending, open, run, startDroplet as startAnyDroplet } from './droplet-lab.js';
+import { connectTo, ending, open, run, startDroplet } from './droplet-lab.js';
 import { eventually } from './eventually.js';
 
 describe('logging in to a droplet', () => {
-  it('needs the right key and the right user', async () => {
-    const droplet = await startAnyDroplet();
+  it('requires the right key and the right user', async () => {
+    const droplet = await startDroplet();
     const stranger = makeKeyPair().private;
     await expect(connectTo(droplet, { privateKey: stranger })).rejects.toMatchObject({
       level: 'client-authentication',
@@ -20,8 +19,8 @@ describe('logging in to a droplet', () => {
     await connectTo(droplet);
   });
 
-  it('shows its own host key', async () => {
-    const [one, other] = [await startAnyDroplet(), await startAnyDroplet()];
+  it("presents the droplet's own host key", async () => {
+    const [one, other] = [await startDroplet(), await startDroplet()];
     let shown = '';
     await connectTo(one, {
       hostVerifier: (key: Buffer) => {
@@ -35,8 +34,8 @@ describe('logging in to a droplet', () => {
 });
 
 describe('a command on a droplet', () => {
-  it('runs in the user’s home with an environment of its own', async () => {
-    const droplet = await startAnyDroplet();
+  it("runs in the user's home with its own environment", async () => {
+    const droplet = await startDroplet();
     const client = await connectTo(droplet);
     const { stdout } = await run(client, 'pwd; echo "$HOME"; echo "$PATH"; env | cut -d = -f 1 | sort | xargs');
     expect(stdout.split('\n')).toEqual([
@@ -48,8 +47,8 @@ describe('a command on a droplet', () => {
     ]);
   });
 
-  it('gives back its output, its complaints and its exit code', async () => {
-    const client = await connectTo(await startAnyDroplet());
+  it('returns its output, errors and exit code', async () => {
+    const client = await connectTo(await startDroplet());
     expect(await run(client, 'echo out; echo err >&2; exit 3')).toEqual({
       code: 3,
       signal: undefined,
@@ -58,43 +57,43 @@ describe('a command on a droplet', () => {
     });
   });
 
-  it('tells the signal that killed it', async () => {
-    const client = await connectTo(await startAnyDroplet());
+  it('reports the signal that killed it', async () => {
+    const client = await connectTo(await startDroplet());
     expect(await run(client, 'kill -TERM $$')).toMatchObject({ code: null, signal: 'SIGTERM' });
   });
 
-  it('gets signals from its client', async () => {
-    const client = await connectTo(await startAnyDroplet());
+  it('receives signals from its client', async () => {
+    const client = await connectTo(await startDroplet());
     const channel = await open(client, "trap 'echo caught; exit 4' INT; echo ready; while :; do sleep 0.05; done");
     const ended = ending(channel);
     channel.once('data', () => channel.signal('INT'));
     expect(await ended).toMatchObject({ code: 4, stdout: 'ready\ncaught\n' });
   });
 
-  it('reads its input to the end, however long', async () => {
-    const droplet = await startAnyDroplet();
+  it('reads long input to the end', async () => {
+    const droplet = await startDroplet();
     const client = await connectTo(droplet);
     const megabytes = Buffer.alloc(5_000_000, 'x');
     expect((await run(client, 'cat >big; wc -c <big', megabytes)).stdout.trim()).toBe('5000000');
     expect((await run(client, 'cat big')).stdout).toHaveLength(5_000_000);
   });
 
-  it('runs beside others on the same connection', async () => {
-    const client = await connectTo(await startAnyDroplet());
+  it('runs in parallel with others on the same connection', async () => {
+    const client = await connectTo(await startDroplet());
     const all = await Promise.all(Array.from({ length: 8 }, (_, i) => run(client, `echo ${i}`)));
     expect(all.map(({ stdout }) => stdout)).toEqual(Array.from({ length: 8 }, (_, i) => `${i}\n`));
   });
 
-  it('keeps the channel open for a child that still holds its output', async () => {
-    const client = await connectTo(await startAnyDroplet());
+  it('keeps the channel open while a child holds its output', async () => {
+    const client = await connectTo(await startDroplet());
     expect(await run(client, '(sleep 0.3; echo late) & echo early')).toMatchObject({
       stdout: 'early\nlate\n',
       code: 0,
     });
   });
 
-  it('runs on when the connection is lost, and reads the end of its input', async () => {
-    const droplet = await startAnyDroplet();
+  it('continues when the connection is lost, and reads the end of its input', async () => {
+    const droplet = await startDroplet();
     const client = await connectTo(droplet);
     const channel = await open(client, 'echo ready; cat >/dev/null; echo gone >noticed');
     await new Promise((resolve) => channel.once('data', resolve));
@@ -102,11 +101,11 @@ describe('a command on a droplet', () => {
     await eventually(() => existsSync(join(droplet.home, 'noticed'))).toBe(true);
   });
 
-  it('gets a SIGHUP at the loss, when that is switched on', async () => {
-    const droplet = await startAnyDroplet();
+  it('receives SIGHUP when the connection is lost, if that fault is on', async () => {
+    const droplet = await startDroplet();
     await droplet.setFaults({ hangUpOnDisconnect: true });
     const client = await connectTo(droplet);
-    // The shell would die of telling nobody that `sleep` was hung up.
+    // Without this, the shell would die reporting that `sleep` was hung up.
     const script = "exec 2>/dev/null; trap 'touch hung-up; exit' HUP; echo ready; while :; do sleep 0.05; done";
     const channel = await open(client, script);
     await new Promise((resolve) => channel.once('data', resolve));
@@ -115,7 +114,7 @@ describe('a command on a droplet', () => {
   });
 
   it('ends with its droplet', async () => {
-    const droplet = await startAnyDroplet();
+    const droplet = await startDroplet();
     const client = await connectTo(droplet);
     const channel = await open(client, 'echo $$; sleep 1000');
     const pid = await new Promise<number>((resolve) => channel.once('data', (chunk: Buffer) => resolve(Number(chunk))));
@@ -124,21 +123,15 @@ describe('a command on a droplet', () => {
   });
 });
 
-describe.each(['bash', 'Node'])('the stand-ins on a droplet, which speak %s,', (language) => {
-  const startDroplet = async () => {
-    const droplet = await startAnyDroplet();
-    if (language === 'Node') writeStandIns(join(droplet.folder, 'bin'), join(droplet.folder, 'run', 'disk-full'), null);
-    return droplet;
-  };
-
-  it('come before the machine’s own commands', async () => {
+describe('the stand-in commands on a droplet', () => {
+  it("come before this machine's commands", async () => {
     const droplet = await startDroplet();
     const client = await connectTo(droplet);
     const { stdout } = await run(client, "command -v docker; docker version --format '{{.Server.Version}}'");
     expect(stdout).toBe(`${droplet.folder}/bin/docker\n24.0.9\n`);
   });
 
-  it('pass on arguments, variables, folder and exit code as they are', async () => {
+  it('pass on arguments, variables, folder and exit code unchanged', async () => {
     const droplet = await startDroplet();
     const client = await connectTo(droplet);
     writeFileSync(
@@ -169,7 +162,7 @@ describe.each(['bash', 'Node'])('the stand-ins on a droplet, which speak %s,', (
     );
   });
 
-  it('end with their client', async () => {
+  it('stop when their client is killed', async () => {
     const droplet = await startDroplet();
     const client = await connectTo(droplet);
     const check =
@@ -185,19 +178,19 @@ describe.each(['bash', 'Node'])('the stand-ins on a droplet, which speak %s,', (
     expect((await run(client, `${compose} pull -q`)).code).toBe(0);
     const channel = await open(
       client,
-      `${compose} up -d --no-build --pull never & read -r line; kill $!; wait $!; echo "ended $?"`,
+      `${compose} up -d --no-build --pull never --remove-orphans & read -r line; kill $!; wait $!; echo "ended $?"`,
     );
     const ended = ending(channel);
     const started = () => droplet.engine.containers().find(({ service }) => service === 'app');
     await eventually(() => started()?.status).toBe('running');
-    // A client that was killed does not go on when what it waited for has come.
+    // A killed client does not continue when its dependency is healthy.
     channel.write('kill it\n');
     expect((await ended).stdout).toBe('ended 143\n');
     await started()?.until(({ health }) => health?.status === 'healthy', AbortSignal.timeout(30_000));
     expect(droplet.engine.containers().find(({ service }) => service === 'web')?.status).toBe('created');
   });
 
-  it('give sudo without a password', async () => {
+  it('include sudo without a password', async () => {
     const client = await connectTo(await startDroplet());
     expect((await run(client, 'sudo -n echo "a  b"')).stdout).toBe('a  b\n');
   });

@@ -44,19 +44,19 @@ async function packets(client: Client): Promise<number[]> {
   return [...stdout.matchAll(/^ *(\d+) +\d+ DNAT /gm)].map(([, count]) => Number(count));
 }
 
-describe('the balancer’s connections to a droplet', () => {
+describe("the balancer's connections to a droplet", () => {
   it('reach the container that publishes the port', async () => {
     const { droplet } = await serving('v2');
     expect(await request(await droplet.connect(80))).toContain('shop v2');
   });
 
-  it('are refused where nothing is published, or only on loopback', async () => {
+  it('are refused if nothing is published, or only on loopback', async () => {
     const { droplet } = await serving('v1', '127.0.0.1:80:3000');
     await expect(droplet.connect(81)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     await expect(droplet.connect(80)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 
-  it('are cut when the container is replaced, and reach the new one then', async () => {
+  it('are cut when the container is replaced, and then reach the new one', async () => {
     const { droplet, client } = await serving('v1');
     const ended = endOf(await droplet.connect(80));
     await deploy(droplet, client, 'v2');
@@ -64,7 +64,7 @@ describe('the balancer’s connections to a droplet', () => {
     expect(await request(await droplet.connect(80))).toContain('shop v2');
   });
 
-  it('are counted by the DNAT rule, which a new container starts at zero', async () => {
+  it('are counted by the DNAT rule, from zero for a new container', async () => {
     const { droplet, client } = await serving();
     expect(await packets(client)).toEqual([0]);
     for (let i = 0; i < 3; i += 1) await request(await droplet.connect(80));
@@ -73,7 +73,7 @@ describe('the balancer’s connections to a droplet', () => {
     expect(await packets(client)).toEqual([0]);
   });
 
-  it('show as a rule in the form of iptables', async () => {
+  it('appear in a rule in the format of iptables', async () => {
     const { droplet, client } = await serving();
     const [container] = droplet.engine.containers();
     const lines = (await run(client, 'iptables -t nat -L DOCKER -vnx')).stdout.split('\n');
@@ -96,27 +96,30 @@ describe('the balancer’s connections to a droplet', () => {
     );
   });
 
-  it.skipIf(process.platform !== 'linux')('can be told from in-container checks in /proc/net/tcp', async () => {
-    const { droplet } = await serving();
-    const [container] = droplet.engine.containers();
-    const socket = await droplet.connect(80);
-    const established = () => {
-      const port = (container?.portOf(3000) ?? 0).toString(16).toUpperCase().padStart(4, '0');
-      const rows = readFileSync(`/proc/${process.pid}/net/tcp`, 'utf8')
-        .split('\n')
-        .map((row) => row.trim().split(/ +/));
-      return rows.filter(
-        ([, local, remote, state]) => local?.endsWith(`:${port}`) && state === '01' && remote?.startsWith('0200007F'),
-      );
-    };
-    expect(established()).toHaveLength(1);
-    socket.destroy();
-    await eventually(() => established().length).toBe(0);
-  });
+  it.skipIf(process.platform !== 'linux')(
+    'can be distinguished from in-container checks in /proc/net/tcp',
+    async () => {
+      const { droplet } = await serving();
+      const [container] = droplet.engine.containers();
+      const socket = await droplet.connect(80);
+      const established = () => {
+        const port = (container?.portOf(3000) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+        const rows = readFileSync(`/proc/${process.pid}/net/tcp`, 'utf8')
+          .split('\n')
+          .map((row) => row.trim().split(/ +/));
+        return rows.filter(
+          ([, local, remote, state]) => local?.endsWith(`:${port}`) && state === '01' && remote?.startsWith('0200007F'),
+        );
+      };
+      expect(established()).toHaveLength(1);
+      socket.destroy();
+      await eventually(() => established().length).toBe(0);
+    },
+  );
 });
 
-describe('forwarding through a droplet’s SSH', () => {
-  it('reaches published ports by the private address, by loopback and by name', async () => {
+describe("forwarding through a droplet's SSH", () => {
+  it('reaches published ports by private address, loopback and name', async () => {
     const { droplet, client } = await serving('v3');
     for (const host of [droplet.privateAddress, '127.0.0.1', 'localhost']) {
       expect(await request(await forward(client, host, 80))).toContain('shop v3');
@@ -129,7 +132,7 @@ describe('forwarding through a droplet’s SSH', () => {
     await expect(forward(client, '10.10.0.99', 80)).rejects.toThrow('Channel open failure');
   });
 
-  it('counts in the DNAT rule by the private address, and not by loopback, which docker-proxy serves', async () => {
+  it('counts in the DNAT rule by private address, not by loopback, which docker-proxy serves', async () => {
     const { droplet, client } = await serving();
     await request(await forward(client, '127.0.0.1', 80));
     expect(await packets(client)).toEqual([0]);

@@ -5,7 +5,7 @@ import { Load, type LoadReport } from '../../src/sandbox/load.js';
 
 let server: http.Server;
 let url: string;
-/** Decides what becomes of the nth request. */
+/** Handles the nth request. */
 let behave: (response: http.ServerResponse, nth: number, request: http.IncomingMessage) => void;
 
 beforeEach(async () => {
@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => shutDown(server));
 
-/** Runs until the load has ended by its own bound. */
+/** Runs until the load ends by its own bound. */
 async function run(options: Partial<Parameters<typeof Load.start>[0]> = {}): Promise<LoadReport> {
   const load = Load.start({ url, requestsPerSecond: 400, maxRequests: 40, slowEvery: 10, slowMs: 5, ...options });
   await load.ended;
@@ -24,7 +24,7 @@ async function run(options: Partial<Parameters<typeof Load.start>[0]> = {}): Pro
 }
 
 describe('the load', () => {
-  it('mixes new connections, kept ones and slow requests, and counts versions', async () => {
+  it('mixes new connections, kept-alive ones and slow requests, and counts versions', async () => {
     const asked: string[] = [];
     behave = (response, nth, request) => {
       asked.push(`${request.url} ${request.headers.connection}`);
@@ -39,7 +39,7 @@ describe('the load', () => {
     expect(report.latencyMs.slowest).toBeGreaterThanOrEqual(report.latencyMs.p50);
   });
 
-  it('counts as failed what is not a whole 2xx answer, with time and reason', async () => {
+  it('counts everything but a complete 2xx answer as failed, with time and reason', async () => {
     behave = (response, nth) => {
       if (nth === 3) response.writeHead(502).end();
       else if (nth === 5) response.destroy();
@@ -53,19 +53,19 @@ describe('the load', () => {
     for (const { at } of report.failures) expect(at).toBeGreaterThanOrEqual(before);
   });
 
-  it('counts an answer that comes too late', async () => {
+  it('counts a late answer as failed', async () => {
     behave = (response, nth) => {
       if (nth > 0) response.end('hello');
     };
     const report = await run({ maxRequests: 5, timeoutMs: 200, slowEvery: 0 });
-    expect(report).toMatchObject({ total: 5, failed: 1, failures: [{ reason: 'no answer within 200 ms' }] });
+    expect(report).toMatchObject({ total: 5, failed: 1, failures: [{ reason: 'no response within 200 ms' }] });
     expect(report.failures[0]?.afterMs).toBeGreaterThanOrEqual(199);
   });
 
-  it('starts requests whether or not earlier ones were answered, up to a bound', async () => {
+  it('starts requests on schedule, up to a bound in progress', async () => {
     const waiting: http.ServerResponse[] = [];
     behave = (response) => waiting.push(response);
-    const load = Load.start({ url, requestsPerSecond: 500, maxMs: 60, maxUnderWay: 10 });
+    const load = Load.start({ url, requestsPerSecond: 500, maxMs: 60, maxInProgress: 10 });
     await load.ended;
     for (let answered = 0; answered < 10; answered++) {
       while (waiting.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -74,7 +74,7 @@ describe('the load', () => {
     expect(await load.stop()).toMatchObject({ total: 10, failed: 0, skipped: 20 });
   });
 
-  it('waits for the last answers when it is stopped', async () => {
+  it('waits for requests in progress when it is stopped', async () => {
     const load = Load.start({ url, requestsPerSecond: 1000, slowEvery: 1 });
     const asked = new Promise<void>((resolve) => {
       behave = (response) => {
@@ -89,7 +89,7 @@ describe('the load', () => {
     expect(load.report()).toEqual(report);
   });
 
-  it('counts a region that is gone as failures', async () => {
+  it('counts refused connections as failed', async () => {
     await shutDown(server);
     const report = await run({ maxRequests: 5 });
     expect(report).toMatchObject({ total: 5, failed: 5 });

@@ -1,6 +1,6 @@
 import type { SandboxClock } from '../../src/sandbox/clock.js';
 
-/** Time that stands still until it is turned. */
+/** A clock that stands still until it is turned. */
 export class ManualClock implements SandboxClock {
   #now = Date.UTC(2026, 10, 21, 7, 45);
   readonly #waiting: { at: number; action: () => void }[] = [];
@@ -19,7 +19,7 @@ export class ManualClock implements SandboxClock {
     };
   }
 
-  /** Turns time forward and runs what becomes due, in order. */
+  /** Advances the clock and runs the actions that become due, in order. */
   turn(ms: number): void {
     const end = this.#now + ms;
     for (;;) {

@@ -28,7 +28,7 @@ async function control(region: Region, method: string, path: string, body?: unkn
   return (await fetch(region.controlUrl + path, init)).status;
 }
 
-/** Logs in with nothing but the files that the region wrote, and runs a command. */
+/** Logs in with only the files that the region wrote, and runs a command. */
 async function runOn(region: Region, name: string, command: string): Promise<string> {
   const { droplets } = JSON.parse(await readFile(join(region.folder, 'sandbox.json'), 'utf8'));
   const { sshPort } = droplets.find((droplet: { name: string }) => droplet.name === name);
@@ -72,10 +72,10 @@ const isOpen = (port: number) =>
 const portOf = (url: string) => Number(new URL(url).port);
 
 describe('a region', () => {
-  it('has droplets behind a balancer and one for staging that is not', async () => {
+  it('has droplets behind a balancer, and one for staging that is not', async () => {
     const region = await start();
     const headers = { authorization: `Bearer ${region.api.token}` };
-    // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects of a JSON answer
+    // biome-ignore lint/suspicious/noExplicitAny: tests know the shape of the JSON that they expect
     const get = async (path: string): Promise<any> => (await fetch(region.api.url + path, { headers })).json();
     const { droplets } = await get('/droplets');
     expect(droplets.map(({ name }: { name: string }) => name)).toEqual(['web-1', 'web-2', 'staging']);
@@ -86,13 +86,13 @@ describe('a region', () => {
     expect(region.stagingDropletId).toBe(droplets[2].id);
   });
 
-  it('answers 503 at the balancer as long as nothing is deployed', async () => {
+  it('answers 503 at the balancer until something is deployed', async () => {
     const region = await start();
     expect((await fetch(region.balancerUrl)).status).toBe(503);
     expect(region.fewestServing()).toBe(0);
   });
 
-  it('can be logged in to with the files it wrote, which others can not read', async () => {
+  it('writes files to log in with, which only the owner can read', async () => {
     const region = await start();
     expect(await runOn(region, 'web-2', 'echo $((40 + 2)) > answer; cat answer; pwd')).toBe(
       `42\n${region.droplet('web-2').home}\n`,
@@ -105,7 +105,7 @@ describe('a region', () => {
     expect(config.match(/^Host /gm)).toHaveLength(3);
   });
 
-  it('gets and loses droplets while it runs', async () => {
+  it('adds and removes droplets while it runs', async () => {
     const region = await start();
     expect(await control(region, 'POST', '/droplets', { name: 'web-3' })).toBe(200);
     expect(await runOn(region, 'web-3', 'hostname -s >/dev/null; echo here')).toBe('here\n');
@@ -117,7 +117,7 @@ describe('a region', () => {
     expect(await readFile(region.sshConfigPath, 'utf8')).not.toContain('web-3');
   });
 
-  it("hands a droplet's faults on, and takes them back", async () => {
+  it('sets and clears faults of droplets', async () => {
     const region = await start();
     expect(await control(region, 'POST', '/faults', { droplet: 'web-1', ssh: 'refuse' })).toBe(200);
     await expect(runOn(region, 'web-1', 'true')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
@@ -128,7 +128,7 @@ describe('a region', () => {
     expect(await control(region, 'POST', '/faults', { droplet: 'web-9', ssh: 'refuse' })).toBe(422);
   });
 
-  it('frees every port when it stops, and leaves its folder for another', async () => {
+  it('releases all ports when it stops, and its folder can be reused', async () => {
     const region = await start();
     const ports = [region.api.url, region.balancerUrl, region.controlUrl].map(portOf);
     ports.push(...[...region.droplets.values()].map(({ sshPort }) => sshPort));
@@ -145,12 +145,12 @@ describe('a region', () => {
     await expect(start()).rejects.toMatchObject({
       code: 'sandbox-folder',
       source: 'user',
-      message: expect.stringMatching(/^A sandbox is running in .*process \d+/),
-      hint: expect.stringMatching(/kill \d+\), or choose another folder: --folder/),
+      message: expect.stringMatching(/^A sandbox is already running in .*process \d+/),
+      hint: expect.stringMatching(/kill \d+`, or choose another folder: --folder/),
     });
   });
 
-  it('takes over the folder of one that was killed, though its process number or port lives on in another', async () => {
+  it('reuses the folder of a killed region, even if another process has its id or port', async () => {
     const other = await start({ folder: join(folder, 'other') });
     for (const left of [
       { pid: process.pid, control: 'http://127.0.0.1:1' },
@@ -162,7 +162,7 @@ describe('a region', () => {
     }
   });
 
-  it('clears away no droplets that are not its own', async () => {
+  it('does not remove droplets that are not its own', async () => {
     await mkdir(join(folder, 'droplets'));
     await expect(start()).rejects.toMatchObject({
       source: 'user',
@@ -178,7 +178,7 @@ describe('a region', () => {
     expect(await runOn(region, 'web-200', 'echo here')).toBe('here\n');
   });
 
-  it('may not have more than ten by id', async () => {
+  it('refuses more than ten droplets by id', async () => {
     await expect(start({ droplets: 11, tagManaged: false })).rejects.toThrow(/at most 10 droplets by id/);
   });
 });

@@ -7,7 +7,7 @@ export interface Answer {
   headers?: Record<string, string>;
 }
 
-/** Identifiers that DigitalOcean gives its errors. */
+/** DigitalOcean's error ids by status. */
 const ERROR_IDS: Record<number, string> = {
   400: 'bad_request',
   401: 'unauthorized',
@@ -26,12 +26,12 @@ export function problem(status: number, message: string, headers: Record<string,
 }
 
 export const notFound = problem(404, 'The resource you requested could not be found.');
-/** The full stop is in the official description's example; what the real API answers has none. */
+/** The example in the official description ends with a full stop; the real API's message does not. */
 export const unauthorized = problem(401, 'Unable to authenticate you');
 export const missingScope = problem(403, 'You are not authorized to perform this operation');
 
 export function refusal({ kind, message }: Refusal): Answer {
   if (kind === 'not-found') return problem(404, message);
-  // A busy balancer answers like a missing permission; only the text tells them apart.
+  // A busy balancer has the status of a missing permission; only the message differs.
   return problem(kind === 'busy' ? 403 : 422, message);
 }

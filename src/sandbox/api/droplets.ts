@@ -1,4 +1,4 @@
-import { missingScope, notFound, ok, problem } from './answers.js';
+import { missingScope, notFound, ok } from './answers.js';
 import { page } from './paging.js';
 import type { Route } from './route.js';
 import { dropletWire, poolMemberWire, poolWire } from './wire.js';
@@ -11,33 +11,21 @@ export const dropletRoutes: Route[] = [
     scopes: ['droplet:read'],
     handle: (world, { url, can }) => {
       const tag = url.searchParams.get('tag_name');
-      const name = url.searchParams.get('name')?.toLowerCase();
-      if (tag !== null && name !== undefined) return problem(422, 'tag_name can not be combined with name');
       if (tag !== null && !can('tag:read')) return missingScope;
-      const droplets = [...world.droplets.values()]
-        .filter((droplet) => tag === null || droplet.tags.has(tag))
-        .filter((droplet) => name === undefined || droplet.name.toLowerCase() === name);
-      return page(
-        'droplets',
-        droplets.map((droplet) => dropletWire(droplet, can)),
-        url,
-      );
+      const droplets = tag === null ? [...world.droplets.values()] : world.dropletsWithTag(tag);
+      const items = droplets.map((droplet) => dropletWire(droplet, can));
+      return page('droplets', items, url);
     },
   },
-  // Their path has the form of a droplet's, so it must come first.
+  // Before droplets_get: its path would match too.
   {
     operation: 'autoscalepools_list',
     method: 'GET',
     path: '/v2/droplets/autoscale',
     scopes: ['droplet:read'],
     handle: (world, { url, can }) => {
-      const name = url.searchParams.get('name');
-      const pools = world.pools.filter((pool) => name === null || pool.name === name);
-      return page(
-        'autoscale_pools',
-        pools.map((pool) => poolWire(pool, world, can)),
-        url,
-      );
+      const items = world.pools.map((pool) => poolWire(pool, world, can));
+      return page('autoscale_pools', items, url);
     },
   },
   {

@@ -4,8 +4,8 @@ const DEFAULT_PER_PAGE = 20;
 const MAX_PER_PAGE = 200;
 
 /**
- * One page of a list: `{ [key]: items, links, meta: { total } }`. `links` is empty when all fit on one page, else it has
- * the relations that make sense, as absolute addresses with the other query parameters kept.
+ * One page of a list: `{ [key]: items, links, meta: { total } }`. `links` is empty if everything fits on one page, else it
+ * has the relations that exist, as absolute URLs that keep the other query parameters.
  */
 export function page(key: string, items: unknown[], url: URL): Answer {
   const number = positive(url.searchParams.get('page'), 1);

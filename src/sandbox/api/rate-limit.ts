@@ -5,24 +5,24 @@ export interface RateLimits {
   perMinute: number;
 }
 
-/** DigitalOcean's, per token. */
+/** DigitalOcean's limits per token. */
 export const OFFICIAL_LIMITS: RateLimits = { perHour: 5000, perMinute: 250 };
 
 const MINUTE = 60_000;
 const HOUR = 3_600_000;
 
-/** Sliding windows: each request has its own timer of an hour, and one of a minute. Refused requests do not count. */
+/** Sliding windows of a minute and an hour. Refused requests do not count. */
 export class RateLimiter {
   readonly #limits: RateLimits;
-  /** When the requests of the last hour came, oldest first. */
+  /** Times of the requests of the last hour, oldest first. */
   readonly #times: number[] = [];
 
-  /** `limits` is read at each request, so it may be changed in place. */
+  /** `limits` is read at each request, so it can be changed in place. */
   constructor(limits: RateLimits) {
     this.#limits = limits;
   }
 
-  /** Counts a request, or says how it is refused. */
+  /** Counts a request, or returns its refusal. */
   admit(now: number): Answer | undefined {
     this.#forget(now);
     const { perHour, perMinute } = this.#limits;
@@ -38,7 +38,7 @@ export class RateLimiter {
     return undefined;
   }
 
-  /** `ratelimit-reset` is when the oldest request expires, in seconds since the epoch. */
+  /** `ratelimit-reset`: when the oldest request expires, in seconds since the epoch. */
   headers(now: number): Record<string, string> {
     this.#forget(now);
     return {

@@ -3,9 +3,9 @@ import type { Answer } from './answers.js';
 
 export interface ApiRequest {
   url: URL;
-  /** Decoded values of the path's parameters, by name. */
+  /** The decoded path parameters by name. */
   params: Record<string, string>;
-  /** The parsed JSON body; undefined when there was none. */
+  /** The parsed JSON body; undefined without a body. */
   body: unknown;
   /** Whether the token has the scope. */
   can(scope: string): boolean;
@@ -18,12 +18,12 @@ export interface Route {
   method: 'GET' | 'POST' | 'DELETE';
   /** Its path there, with `{names}`. */
   path: string;
-  /** All of them are needed. */
+  /** All are required. */
   scopes: string[];
   handle(world: World, request: ApiRequest): Answer;
 }
 
-/** The parameters when `path` has the route's form, each segment decoded on its own. */
+/** The decoded parameters if `path` matches the route, else undefined. */
 export function matchPath(route: Route, path: string): Record<string, string> | undefined {
   const wanted = route.path.split('/');
   const given = path.split('/');

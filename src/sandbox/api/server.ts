@@ -12,25 +12,25 @@ import { OFFICIAL_LIMITS, RateLimiter, type RateLimits } from './rate-limit.js';
 import { matchPath, type Route } from './route.js';
 import { tagRoutes } from './tags.js';
 
-/** Everything that the simulator answers. */
+/** All supported operations. */
 export const ROUTES: readonly Route[] = [...loadBalancerRoutes, ...dropletRoutes, ...tagRoutes, ...firewallRoutes];
 
-/** A call and what became of it. Never holds the token. */
+/** A call and its outcome. Never contains the token. */
 export interface ApiCall {
-  /** When it came, ms since the epoch. */
+  /** When it arrived, in ms since the epoch. */
   at: number;
   method: string;
   /** With the query. */
   path: string;
   body?: unknown;
-  /** The status, or how it went unanswered. */
+  /** The status, or why there was none. */
   outcome: number | 'dropped' | 'hung' | 'reply lost';
   ms: number;
 }
 
 export interface ApiToken {
   token: string;
-  /** Absent: all. */
+  /** Default: all. */
   scopes?: string[];
 }
 
@@ -38,9 +38,9 @@ export interface ApiServerOptions {
   world: World;
   tokens: ApiToken[];
   faults?: Faults;
-  /** May be changed in place while the server runs. */
+  /** Can be changed in place while the server runs. */
   limits?: RateLimits;
-  /** Default: a free one. */
+  /** Default: a free port. */
   port?: number;
 }
 
@@ -57,7 +57,7 @@ export class ApiServer {
   readonly #tokens: Map<string, ApiToken>;
   readonly #limiters = new Map<string, RateLimiter>();
   readonly #server = createServer((request, response) => {
-    // A client that goes away in the middle of its request is no concern of the simulator's.
+    // The client disconnected during its request.
     this.#serve(request, response).catch(() => response.destroy());
   });
   #port = 0;
@@ -75,7 +75,7 @@ export class ApiServer {
     return api;
   }
 
-  /** With `/v2`, as `DIGITALOCEAN_API_URL` takes it. */
+  /** With `/v2`, like DIGITALOCEAN_API_URL. */
   get url(): string {
     return `${this.#origin}/v2`;
   }
@@ -100,7 +100,7 @@ export class ApiServer {
         at,
         method,
         path: url.pathname + url.search,
-        ...(text !== '' && { body: body === MALFORMED ? text : body }),
+        body: body === MALFORMED ? text : body,
         outcome,
         ms,
       });
@@ -194,7 +194,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Errors of the usual form carry the id that the header has. */
+/** Errors of the usual format repeat the id of the header. */
 function withRequestId({ status, body }: Answer, requestId: string): unknown {
   const isError = status >= 400 && typeof body === 'object' && body !== null && 'id' in body;
   return isError ? { ...body, request_id: requestId } : body;

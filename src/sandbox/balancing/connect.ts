@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
 
 /**
- * A new connection from the balancer to a droplet's port. Rejects with ECONNREFUSED when nothing listens there; may stay
- * pending for ever, as into a black hole.
+ * Opens a connection from the balancer to a droplet's port. Rejects with ECONNREFUSED if nothing listens; may stay pending
+ * forever if packets are dropped.
  */
 export type Connect = (dropletId: number, port: number) => Promise<Socket>;
 
-/** The same, but rejects after `timeoutMs`; a connection that comes later is closed. */
+/** Like `connect`, but rejects after `timeoutMs`; a connection that opens later is closed. */
 export async function connectWithin(
   connect: Connect,
   dropletId: number,
@@ -30,6 +30,3 @@ export async function connectWithin(
     clearTimeout(timer);
   }
 }
-
-/** The line that tells a backend who the client is. The sandbox's clients are all on this machine. */
-export const PROXY_PROTOCOL_LINE = 'PROXY TCP4 127.0.0.1 127.0.0.1 40000 80\r\n';

@@ -1,11 +1,11 @@
 /**
- * Builds an image out of a Dockerfile, as far as a stand-in can: the image runs what its base runs. It knows FROM (one
- * stage, no variables), COPY, ENV, LABEL, and of RUN `true`, `false` and `exit N`.
+ * Builds an image from a Dockerfile as far as a stand-in can: the image runs the program of its base. Supports FROM (one
+ * stage, no variables), COPY, ENV, LABEL, and `RUN true`, `RUN false` and `RUN exit N`.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BuildModel } from './compose/model.js';
+import type { Service } from './compose/read-service.js';
 import type { Engine } from './engine.js';
 import { DockerFailure, NotImplemented } from './failure.js';
 import type { Image } from './image.js';
@@ -14,14 +14,18 @@ import type { LocalImage } from './image-store.js';
 /** Compose's exit code for a failed build (compose v2, BuildFailure). */
 const BUILD_FAILURE = 17;
 
-/** What a build needs besides: how it pulls a base image that is not here. */
+/** Pulls a base image that is not local. */
 export type PullBase = (name: string) => Promise<LocalImage>;
 
 /**
- * The same input gives the same image while the engine's cache holds it. Otherwise it is another one, with another id:
- * it was built at another time.
+ * The same input returns the same image while it is in the engine's cache. Otherwise the image gets a new id, as if
+ * built at another time.
  */
-export async function build(engine: Engine, { context, dockerfile }: BuildModel, pull: PullBase): Promise<Image> {
+export async function build(
+  engine: Engine,
+  { context, dockerfile }: NonNullable<Service['build']>,
+  pull: PullBase,
+): Promise<Image> {
   const file = join(context, dockerfile);
   if (!existsSync(file)) throw failed(`failed to read dockerfile: open ${dockerfile}: no such file or directory`);
   const [first, ...steps] = readInstructions(readFileSync(file, 'utf8'));
@@ -69,7 +73,7 @@ function run(command: string): void {
   }
 }
 
-/** Paths and contents of everything that is copied. */
+/** Paths and contents of all copied files. */
 function copied(context: string, words: string): (string | Buffer)[] {
   return words
     .split(/\s+/)

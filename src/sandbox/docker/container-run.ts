@@ -1,13 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { ContainerProcess, Image } from './image.js';
-import { withProxyProtocol } from './proxy-protocol.js';
 
-/** What a run needs of its surroundings. */
+/** What a run needs from its container and engine. */
 export interface RunContext {
   env: Record<string, string>;
-  command: readonly string[] | undefined;
   /** Container path → path on this machine. */
   mounts: ReadonlyMap<string, string>;
   log(line: string, stream: 'stdout' | 'stderr'): void;
@@ -18,22 +16,26 @@ export interface RunContext {
 }
 
 /**
- * One start of a container: its program, its listening ports, its timers. Runs inside the sandbox's own process. When
- * it ends, open connections are cut, as they are when an app without a graceful stop is killed.
+ * One start of a container: its program, listening ports and timers, in the sandbox's own process. When it ends, it cuts
+ * open connections, like an app that is killed without a graceful stop.
  */
 export class ContainerRun implements ContainerProcess {
   readonly env: Readonly<Record<string, string>>;
-  readonly command: readonly string[] | undefined;
+  readonly locate: RunContext['locate'];
+  readonly resolves: RunContext['resolves'];
+  readonly notImplemented: RunContext['notImplemented'];
   readonly startedAt = Date.now();
   readonly #context: RunContext;
-  readonly #servers = new Map<number, { port: number; cut: () => void }>();
+  readonly #servers = new Map<number, Server>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #ended = false;
 
   constructor(context: RunContext) {
     this.#context = context;
     this.env = context.env;
-    this.command = context.command;
+    this.locate = context.locate;
+    this.resolves = context.resolves;
+    this.notImplemented = context.notImplemented;
   }
 
   async execute(image: Image): Promise<void> {
@@ -45,51 +47,25 @@ export class ContainerRun implements ContainerProcess {
     }
   }
 
-  /** Where the container's port really is on 127.0.0.1; undefined when nothing listens. */
+  /** The port on 127.0.0.1 that serves the container's port; undefined if nothing listens. */
   portOf(containerPort: number): number | undefined {
-    return this.#servers.get(containerPort)?.port;
+    return (this.#servers.get(containerPort)?.address() as AddressInfo | undefined)?.port;
   }
 
   log(line: string, stream: 'stdout' | 'stderr' = 'stdout'): void {
     this.#context.log(line, stream);
   }
 
-  async listen(
-    containerPort: number,
-    handler: RequestListener,
-    options: { proxyProtocol?: boolean } = {},
-  ): Promise<void> {
-    const http = createServer(handler);
-    // A client that goes away is no news to a server.
-    http.on('clientError', (_error, socket) => socket.destroy());
-    const server = options.proxyProtocol ? withProxyProtocol(http) : http;
-    const sockets = new Set<Socket>();
-    server.on('connection', (socket: Socket) => {
-      sockets.add(socket);
-      socket.on('close', () => sockets.delete(socket));
-    });
+  async listen(containerPort: number, handler: RequestListener): Promise<void> {
+    const server = createServer(handler);
+    server.on('clientError', (_error, socket) => socket.destroy());
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen({ port: 0, host: '127.0.0.1' }, resolve);
     });
     server.on('error', (error) => this.log(error.message, 'stderr'));
-    if (this.#ended) {
-      server.close();
-      return;
-    }
-    const cut = () => {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-    };
-    this.#servers.set(containerPort, { port: (server.address() as AddressInfo).port, cut });
-  }
-
-  locate(service: string, containerPort: number): { host: string; port: number } | undefined {
-    return this.#context.locate(service, containerPort);
-  }
-
-  resolves(service: string): boolean {
-    return this.#context.resolves(service);
+    if (this.#ended) server.close();
+    else this.#servers.set(containerPort, server);
   }
 
   readMounted(path: string): string | undefined {
@@ -106,16 +82,15 @@ export class ContainerRun implements ContainerProcess {
     this.#timers.add(timer);
   }
 
-  notImplemented(what: string): void {
-    this.#context.notImplemented(what);
-  }
-
   exit(code: number, how: { oomKilled?: boolean } = {}): void {
     if (this.#ended) return;
     this.#ended = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
-    for (const { cut } of this.#servers.values()) cut();
+    for (const server of this.#servers.values()) {
+      server.close();
+      server.closeAllConnections();
+    }
     this.#servers.clear();
     this.#context.exited(code, how.oomKilled ?? false);
   }

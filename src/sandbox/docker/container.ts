@@ -7,14 +7,14 @@ import type { Image } from './image.js';
 
 export interface RestartPolicy {
   name: 'no' | 'always' | 'unless-stopped' | 'on-failure';
-  /** For on-failure; 0 is without end. */
+  /** For on-failure; 0: no limit. */
   maximumRetryCount: number;
 }
 
 export interface PublishedPort {
   containerPort: number;
   hostPort: number;
-  /** '' is every address. */
+  /** '': every address. */
   hostIp: string;
 }
 
@@ -22,61 +22,57 @@ export interface Mount {
   type: 'bind' | 'volume';
   /** The volume's name. */
   name?: string;
-  /** On this machine. */
+  /** Path on this machine. */
   source: string;
   target: string;
   readOnly: boolean;
 }
 
-/** What a container is made of; never changes during its life. */
+/** A container's configuration: fixed for its whole life. */
 export interface ContainerSpec {
   image: Image;
   /** As written in the compose file: Config.Image. */
   imageName: string;
   env: Record<string, string>;
-  command: readonly string[] | undefined;
-  entrypoint: readonly string[] | undefined;
   labels: Record<string, string>;
   ports: PublishedPort[];
   mounts: Mount[];
   restart: RestartPolicy;
   health: HealthSettings | undefined;
-  /** As compose wrote it, for Config.Healthcheck. */
-  healthTest: readonly string[] | undefined;
   network: string;
 }
 
 export type ContainerStatus = 'created' | 'running' | 'restarting' | 'exited';
 
-/** What a container needs of its engine. */
+/** What a container needs from its engine. */
 export interface ContainerHost {
   locate(container: Container, service: string, containerPort: number): { host: string; port: number } | undefined;
   resolves(container: Container, service: string): boolean;
-  /** Opens the published ports; throws when one is taken. */
+  /** Opens the published ports; throws if one is taken. */
   publish(container: Container): void;
   unpublish(container: Container): void;
   notImplemented(what: string): void;
 }
 
 export interface LogLine {
+  /** Milliseconds since the epoch. */
   at: number;
   stream: 'stdout' | 'stderr';
   text: string;
 }
 
-/** Docker's: 100 ms, doubled each time, at most a minute; starts over after a run of ten seconds. */
+/** Docker's restart delay: 100 ms, doubled each time up to a minute, reset after a run of ten seconds. */
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 60_000;
 const LONG_RUN_MS = 10_000;
 const MAX_LOG_LINES = 5_000;
 
-/** A container with Docker's states and restart policy. Emits `change` whenever its status or health changes. */
+/** A container with Docker's states and restart policy. Emits `change` when its status or health changes. */
 export class Container extends EventEmitter<{ change: [] }> {
   readonly id: string;
   name: string;
   readonly spec: ContainerSpec;
   readonly address: string;
-  readonly created = Date.now();
   readonly log: LogLine[] = [];
   status: ContainerStatus = 'created';
   exitCode = 0;
@@ -110,17 +106,17 @@ export class Container extends EventEmitter<{ change: [] }> {
     return this.spec.labels['com.docker.compose.project'] ?? '';
   }
 
-  /** Docker counts a container between two restarts as running. */
+  /** Docker counts a container that waits for its restart as running. */
   get running(): boolean {
     return this.status === 'running' || this.status === 'restarting';
   }
 
-  /** Where the container's port really is on 127.0.0.1; undefined when nothing listens there. */
+  /** The port on 127.0.0.1 that serves the container's port; undefined if nothing listens. */
   portOf(containerPort: number): number | undefined {
     return this.#run?.portOf(containerPort);
   }
 
-  /** Throws when a published port is taken; the container then stays as it is, with the error noted. */
+  /** Throws if a published port is taken or a mount is impossible; the reason is kept in `error`. */
   start(): void {
     if (this.running) return;
     this.restartCount = 0;
@@ -129,7 +125,7 @@ export class Container extends EventEmitter<{ change: [] }> {
     this.#launch();
   }
 
-  /** Ends it at once: the stand-in's programs do not handle SIGTERM. */
+  /** Takes effect immediately: the stand-in's programs do not handle SIGTERM. */
   stop(): void {
     this.#stopping = true;
     clearTimeout(this.#restartTimer);
@@ -181,7 +177,6 @@ export class Container extends EventEmitter<{ change: [] }> {
   #contextOf(): RunContext {
     return {
       env: this.spec.env,
-      command: this.spec.command,
       mounts: new Map(this.spec.mounts.map(({ target, source }) => [target, source])),
       log: (text, stream) => {
         this.log.push({ at: Date.now(), stream, text });
@@ -218,7 +213,7 @@ export class Container extends EventEmitter<{ change: [] }> {
     try {
       this.#launch();
     } catch {
-      // The port was taken meanwhile. Docker gives up, with the reason in State.Error.
+      // The port was taken in the meantime. Docker gives up and keeps the reason in State.Error.
       this.#become('exited');
     }
   }

@@ -10,15 +10,15 @@ import { PublishedPorts } from './published-ports.js';
 import { parseReference } from './reference.js';
 import { type Credentials, manifestUnknown, pullDenied, type Registry } from './registry.js';
 
-/** What can go wrong with Docker on one droplet; read at every use, so it may be changed at any time. */
+/** What can go wrong with Docker on one droplet. Read at every use, so changes take effect immediately. */
 export interface DockerFaults {
-  /** The client can't reach the daemon. Containers run on, as with live-restore. */
+  /** The client cannot reach the daemon. Containers keep running, as with live-restore. */
   daemonDown: boolean;
-  /** What the registry says to this droplet: `missing` has no manifest, `denied` asks to log in. */
+  /** The registry's answer to this droplet: `missing` knows no manifest, `denied` requires a login. */
   pull: 'ok' | 'missing' | 'denied';
-  /** Pulls fail for want of space. */
+  /** Pulls fail with "no space left on device". */
   diskFull: boolean;
-  /** Every image takes this much longer to pull. */
+  /** Delay of every image pull, in ms. */
   pullDelayMs: number;
 }
 
@@ -26,45 +26,40 @@ export interface EngineOptions {
   registry: Registry;
   /** DockerRootDir: holds the volumes. */
   folder: string;
-  /** Bind mounts may not lead out of here. */
+  /** Bind mounts must be below this folder. */
   boundary: string;
-  /** Server version. Before 25, healthchecks have no start_interval. */
-  version: string;
   faults: Readonly<DockerFaults>;
   notImplemented(what: string): void;
 }
 
-/** One droplet's Docker daemon: its images, containers, published ports and volumes. */
+/** The server version that the stand-in reports and follows. */
+export const DOCKER_VERSION = '24.0.9';
+
+/** The Docker daemon of one droplet: its images, containers, published ports and volumes. */
 export class Engine implements ContainerHost {
   readonly images = new ImageStore();
   readonly ports = new PublishedPorts();
   readonly registry: Registry;
   readonly folder: string;
   readonly boundary: string;
-  readonly version: string;
   readonly faults: Readonly<DockerFaults>;
-  /** What was built here, by what it was built from. */
+  /** Built images, by a hash of their input. */
   readonly buildCache = new Map<string, Image>();
+  readonly notImplemented: (what: string) => void;
   readonly #containers = new Map<string, Container>();
   readonly #networks: string[] = [];
-  readonly #notImplemented: (what: string) => void;
   #turn = 0;
 
   constructor(options: EngineOptions) {
     this.registry = options.registry;
     this.folder = options.folder;
     this.boundary = options.boundary;
-    this.version = options.version;
     this.faults = options.faults;
-    this.#notImplemented = options.notImplemented;
+    this.notImplemented = options.notImplemented;
     mkdirSync(join(this.folder, 'volumes'), { recursive: true });
   }
 
-  get hasStartInterval(): boolean {
-    return Number.parseInt(this.version, 10) >= 25;
-  }
-
-  /** Every command that needs the daemon begins here. */
+  /** First call of every command that needs the daemon. */
   mustAnswer(): void {
     if (!this.faults.daemonDown) return;
     throw new DockerFailure(
@@ -83,7 +78,7 @@ export class Engine implements ContainerHost {
     if (this.faults.pull === 'denied') throw pullDenied(reference.repository);
     const image = this.registry.fetch(reference, credentials(reference.domain));
     if (this.faults.diskFull && this.images.find(image.id) === undefined) {
-      throw new DockerFailure(`failed to register layer: write /etc/passwd: no space left on device`);
+      throw new DockerFailure('failed to register layer: write /etc/passwd: no space left on device');
     }
     return this.images.add(reference, image);
   }
@@ -94,7 +89,7 @@ export class Engine implements ContainerHost {
     return [...this.#containers.values()].filter(matches).reverse();
   }
 
-  /** By id, the beginning of one, or name. */
+  /** By name, by id or by the beginning of the id. */
   findContainer(text: string): Container | undefined {
     return this.containers().find(({ id, name }) => name === text || (text.length > 0 && id.startsWith(text)));
   }
@@ -120,26 +115,18 @@ export class Engine implements ContainerHost {
     return this.containers().map(({ id, spec, running }) => ({ id, imageId: spec.image.id, running }));
   }
 
-  /** The folder of a named volume, made when it is new. Nothing ever removes one. */
+  /** The folder of a named volume, created if it is new. Volumes are never removed. */
   volumeFolder(name: string): string {
     const folder = join(this.folder, 'volumes', name, '_data');
     mkdirSync(folder, { recursive: true });
     return folder;
   }
 
-  /** For a port published without a number. */
-  freeHostPort(): number {
-    const taken = new Set(this.containers().flatMap(({ spec }) => spec.ports.map(({ hostPort }) => hostPort)));
-    let port = 32_768;
-    while (taken.has(port)) port += 1;
-    return port;
-  }
-
   volumeNames(): string[] {
     return readdirSync(join(this.folder, 'volumes')).sort();
   }
 
-  /** Ends every container, as a power cut would. */
+  /** Ends every container, like a power cut. */
   stop(): void {
     for (const container of this.containers()) this.removeContainer(container);
   }
@@ -147,9 +134,7 @@ export class Engine implements ContainerHost {
   // --- ContainerHost ---
 
   locate(container: Container, service: string, containerPort: number): { host: string; port: number } | undefined {
-    const ports = this.#peers(container, service)
-      .map((peer) => peer.portOf(containerPort))
-      .filter((port) => port !== undefined);
+    const ports = this.#peers(container, service).flatMap((peer) => peer.portOf(containerPort) ?? []);
     this.#turn += 1;
     const port = ports[this.#turn % Math.max(ports.length, 1)];
     return port === undefined ? undefined : { host: '127.0.0.1', port };
@@ -165,10 +150,6 @@ export class Engine implements ContainerHost {
 
   unpublish(container: Container): void {
     this.ports.close(container);
-  }
-
-  notImplemented(what: string): void {
-    this.#notImplemented(what);
   }
 
   #peers(container: Container, service: string): Container[] {

@@ -1,4 +1,4 @@
-/** A failure that Docker itself would report: `message` goes to standard error as it is, `exitCode` to the shell. */
+/** A failure that Docker itself would report: `message` goes to standard error unchanged. */
 export class DockerFailure extends Error {
   override readonly name = 'DockerFailure';
   readonly exitCode: number;
@@ -9,12 +9,12 @@ export class DockerFailure extends Error {
   }
 }
 
-/** Something that real Docker (or nginx, or wget) may know and the stand-in does not: it says so instead of guessing. */
+/** Something that real Docker (or nginx, or wget) may support and the stand-in does not: it fails instead of guessing. */
 export class NotImplemented extends Error {
   override readonly name = 'NotImplemented';
 }
 
-/** Docker's own words for an answer of the daemon. */
+/** A failure reported by the daemon, in Docker's words. */
 export function daemonError(text: string, exitCode = 1): DockerFailure {
   return new DockerFailure(`Error response from daemon: ${text}`, exitCode);
 }

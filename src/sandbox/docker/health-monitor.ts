@@ -6,8 +6,6 @@ export interface HealthSettings {
   timeoutMs: number;
   retries: number;
   startPeriodMs: number;
-  /** Between checks while the start period lasts and nothing has passed yet. */
-  startIntervalMs: number;
 }
 
 export interface HealthLogEntry extends HealthResult {
@@ -18,13 +16,13 @@ export interface HealthLogEntry extends HealthResult {
 export type HealthStatus = 'starting' | 'healthy' | 'unhealthy';
 
 /**
- * Docker's health rules (moby, daemon/health.go): a first check one interval after the start; one success is healthy;
- * `retries` failures in a row are unhealthy; failures within the start period don't count until something has passed.
+ * Docker's health rules (moby, daemon/health.go): first check one interval after the start; one success is healthy;
+ * `retries` failures in a row are unhealthy; failures during the start period do not count until a check has passed.
  */
 export class HealthMonitor {
   status: HealthStatus = 'starting';
   failingStreak = 0;
-  /** The last five, oldest first. */
+  /** The last five checks, oldest first. */
   readonly log: HealthLogEntry[] = [];
   readonly #settings: HealthSettings;
   readonly #startedAt = Date.now();
@@ -40,7 +38,7 @@ export class HealthMonitor {
     this.#schedule();
   }
 
-  /** Like Docker, which calls a container without monitor unhealthy "for compatibility reasons". */
+  /** Docker reports a container whose monitor has stopped as unhealthy, "for compatibility reasons". */
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -48,9 +46,7 @@ export class HealthMonitor {
   }
 
   #schedule(): void {
-    const { intervalMs, startIntervalMs } = this.#settings;
-    const wait = this.#isExcused(Date.now()) ? startIntervalMs : intervalMs;
-    this.#timer = setTimeout(() => void this.#check(), wait);
+    this.#timer = setTimeout(() => void this.#check(), this.#settings.intervalMs);
   }
 
   #isExcused(at: number): boolean {
@@ -60,7 +56,7 @@ export class HealthMonitor {
   async #check(): Promise<void> {
     const start = Date.now();
     const result = await this.#settings.command(this.#ports, this.#settings.timeoutMs);
-    // A container that stopped meanwhile has no health any more.
+    // The container stopped in the meantime.
     if (this.#stopped) return;
     this.#record({ ...result, start, end: Date.now() });
     this.#schedule();

@@ -2,16 +2,16 @@ import { daemonError } from './failure.js';
 import type { Image } from './image.js';
 import { familiarName, parseReference, type Reference } from './reference.js';
 
-/** An image on one droplet, with the names it goes by there. */
+/** An image on one droplet, with its local names. */
 export interface LocalImage {
   image: Image;
-  /** Familiar names with tags, `example/shop:v2`: RepoTags. */
+  /** RepoTags: familiar names with tags, `example/shop:v2`. */
   tags: Set<string>;
-  /** Familiar names with digests: RepoDigests. */
+  /** RepoDigests: familiar names with digests. */
   digests: Set<string>;
 }
 
-/** A container that keeps an image from being removed. */
+/** A container that prevents an image from being removed. */
 export interface ImageUser {
   id: string;
   imageId: string;
@@ -22,35 +22,25 @@ export interface ImageUser {
 export class ImageStore {
   readonly #images = new Map<string, LocalImage>();
 
-  /** Newest first, as `docker image ls` shows them. */
+  /** Newest first, like `docker image ls`. */
   list(): LocalImage[] {
     return [...this.#images.values()].reverse();
   }
 
-  /** Stores what a pull brought. A tag that named another image leaves it. */
-  add(reference: Reference, image: Image): LocalImage {
-    const local = this.#images.get(image.id) ?? { image, tags: new Set<string>(), digests: new Set<string>() };
-    this.#images.set(image.id, local);
-    const name = familiarName(reference.repository);
+  /** Stores a pulled image. If the tag named another image, it is moved. */
+  add({ repository, tag, digest }: Reference, image: Image): LocalImage {
+    const name = familiarName(repository);
+    const local = this.#store(image, digest === undefined ? `${name}:${tag}` : undefined);
     local.digests.add(`${name}@${image.digest}`);
-    if (reference.digest === undefined) {
-      const tag = `${name}:${reference.tag}`;
-      for (const other of this.#images.values()) other.tags.delete(tag);
-      local.tags.add(tag);
-    }
     return local;
   }
 
-  /** Stores what was built here: it has no digest. A tag that named another image leaves it. */
+  /** Stores a built image, which has no digest. If the tag named another image, it is moved. */
   tag(name: string, image: Image): void {
-    const local = this.#images.get(image.id) ?? { image, tags: new Set<string>(), digests: new Set<string>() };
-    this.#images.set(image.id, local);
-    const tag = nameOf(name);
-    for (const other of this.#images.values()) other.tags.delete(tag);
-    local.tags.add(tag);
+    this.#store(image, nameOf(name));
   }
 
-  /** By id (whole or its beginning), by tag or by digest. */
+  /** By id (whole or its beginning), tag or digest. */
   find(text: string): LocalImage | undefined {
     const id = text.replace(/^sha256:/, '');
     if (/^[0-9a-f]{12,64}$/.test(id)) {
@@ -68,31 +58,32 @@ export class ImageStore {
     return found;
   }
 
-  /** `docker image rm` without --force; gives the lines it prints. */
+  /** `docker image rm` without --force. Returns the lines that it prints. */
   remove(text: string, users: ImageUser[]): string[] {
     const local = this.mustFind(text);
     const user = users.find(({ imageId }) => imageId === local.image.id);
     const byId = local.image.id.startsWith(`sha256:${text.replace(/^sha256:/, '')}`);
-    if (byId) return this.#removeById(local, user);
-    return this.#removeByName(local, nameOf(text), user);
+    return byId ? this.#removeById(local, user) : this.#removeByName(local, nameOf(text), user);
+  }
+
+  #store(image: Image, tag: string | undefined): LocalImage {
+    const local = this.#images.get(image.id) ?? { image, tags: new Set<string>(), digests: new Set<string>() };
+    this.#images.set(image.id, local);
+    if (tag !== undefined) {
+      for (const other of this.#images.values()) other.tags.delete(tag);
+      local.tags.add(tag);
+    }
+    return local;
   }
 
   #removeById(local: LocalImage, user: ImageUser | undefined): string[] {
-    const short = local.image.id.slice(7, 19);
+    const refuse = (how: string, why: string) =>
+      daemonError(`conflict: unable to delete ${local.image.id.slice(7, 19)} (${how}) - image is ${why}`);
     if (user !== undefined) {
-      const force = user.running ? 'cannot be forced' : 'must be forced';
-      const state = user.running ? 'running' : 'stopped';
-      throw daemonError(
-        `conflict: unable to delete ${short} (${force}) - image is being used by ${state} container ${user.id.slice(0, 12)}`,
-        1,
-      );
+      const [how, state] = user.running ? ['cannot be forced', 'running'] : ['must be forced', 'stopped'];
+      throw refuse(how, `being used by ${state} container ${user.id.slice(0, 12)}`);
     }
-    if (!isSingleReference(local)) {
-      throw daemonError(
-        `conflict: unable to delete ${short} (must be forced) - image is referenced in multiple repositories`,
-        1,
-      );
-    }
+    if (!isSingleReference(local)) throw refuse('must be forced', 'referenced in multiple repositories');
     return this.#delete(local);
   }
 
@@ -103,13 +94,13 @@ export class ImageStore {
       );
     }
     const untagged = [name];
-    // With the last tag of a repository go the digests of that repository.
+    // The last tag of a repository takes that repository's digests along.
     if (local.tags.delete(name) && ![...local.tags].some((tag) => repositoryOf(tag) === repositoryOf(name))) {
       untagged.push(...[...local.digests].filter((digest) => repositoryOf(digest) === repositoryOf(name)));
     }
     for (const one of untagged) local.digests.delete(one);
-    const said = untagged.map((one) => `Untagged: ${one}`);
-    return local.tags.size + local.digests.size > 0 ? said : [...said, ...this.#delete(local)];
+    const lines = untagged.map((one) => `Untagged: ${one}`);
+    return local.tags.size + local.digests.size > 0 ? lines : [...lines, ...this.#delete(local)];
   }
 
   #delete(local: LocalImage): string[] {
@@ -124,12 +115,12 @@ function nameOf(text: string): string {
   return digest === undefined ? `${name}:${tag}` : `${name}@${digest}`;
 }
 
-/** At most one tag, and every name in one repository. Source: isSingleReference in moby's daemon/images/image_delete.go. */
+/** At most one tag, and all names in one repository. Source: isSingleReference in moby's daemon/images/image_delete.go. */
 function isSingleReference({ tags, digests }: LocalImage): boolean {
   return tags.size < 2 && new Set([...tags, ...digests].map(repositoryOf)).size < 2;
 }
 
-/** Of `example/shop:v2` and of `example/shop@sha256:…`. */
+/** Of `example/shop:v2` or `example/shop@sha256:…`. */
 function repositoryOf(name: string): string {
   return name.replace(/@.*$|:[^:/]*$/, '');
 }

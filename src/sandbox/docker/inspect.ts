@@ -7,9 +7,9 @@ import type { LocalImage } from './image-store.js';
 const NEVER = '0001-01-01T00:00:00Z';
 
 /**
- * `docker inspect` of a container. One deviation: in NetworkSettings.Ports, a port that is served is named by the
- * loopback port where it really is ("43211/tcp"), because the container has no network of its own: that is the port
- * to look for in /proc/PID/net/tcp.
+ * `docker inspect` of a container, as far as do-deploy and its tests read it. One deviation: NetworkSettings.Ports names
+ * a served port by the port on 127.0.0.1 that serves it ("43211/tcp"), because the container shares the host's network.
+ * That is the port to look for in /proc/PID/net/tcp.
  * @param dataRoot DockerRootDir
  */
 export function inspectContainer(container: Container, dataRoot: string): unknown {
@@ -17,22 +17,16 @@ export function inspectContainer(container: Container, dataRoot: string): unknow
   const launched = container.status === 'running';
   return {
     Id: container.id,
-    Created: time(container.created),
-    Path: (spec.entrypoint ?? spec.image.entrypoint)[0] ?? '',
-    Args: [...(spec.entrypoint ?? spec.image.entrypoint).slice(1), ...(spec.command ?? spec.image.command)],
     State: {
       Status: container.status,
       Running: container.running,
-      Paused: false,
       Restarting: container.status === 'restarting',
       OOMKilled: container.oomKilled,
-      Dead: false,
       Pid: launched ? process.pid : 0,
       ExitCode: container.exitCode,
       Error: container.error,
       StartedAt: time(container.startedAt),
-      FinishedAt: time(container.finishedAt),
-      ...(container.health !== undefined && { Health: health(container.health) }),
+      Health: container.health && health(container.health),
     },
     Image: spec.image.id,
     ResolvConfPath: `${dataRoot}/containers/${container.id}/resolv.conf`,
@@ -40,12 +34,6 @@ export function inspectContainer(container: Container, dataRoot: string): unknow
     RestartCount: container.restartCount,
     HostConfig: {
       NetworkMode: spec.network,
-      PortBindings: Object.fromEntries(
-        spec.ports.map(({ containerPort, hostIp, hostPort }) => [
-          `${containerPort}/tcp`,
-          [{ HostIp: hostIp, HostPort: `${hostPort}` }],
-        ]),
-      ),
       RestartPolicy: { Name: spec.restart.name, MaximumRetryCount: spec.restart.maximumRetryCount },
     },
     Mounts: spec.mounts.map((mount) => ({
@@ -53,60 +41,24 @@ export function inspectContainer(container: Container, dataRoot: string): unknow
       Name: mount.name,
       Source: mount.source,
       Destination: mount.target,
-      ...(mount.type === 'volume' && { Driver: 'local' }),
-      Mode: mount.type === 'volume' ? 'z' : mount.readOnly ? 'ro' : 'rw',
       RW: !mount.readOnly,
-      Propagation: mount.type === 'bind' ? 'rprivate' : '',
     })),
     Config: {
-      Hostname: container.id.slice(0, 12),
       Env: Object.entries(spec.env).map(([key, value]) => `${key}=${value}`),
-      Cmd: spec.command ?? spec.image.command,
-      Entrypoint: spec.entrypoint ?? spec.image.entrypoint,
       Image: spec.imageName,
-      ExposedPorts: Object.fromEntries(spec.image.exposedPorts.map((port) => [`${port}/tcp`, {}])),
       Labels: spec.labels,
-      ...(spec.healthTest !== undefined && { Healthcheck: { Test: spec.healthTest } }),
     },
-    NetworkSettings: {
-      Ports: launched ? ports(container) : {},
-      // With user-defined networks this one is always empty.
-      IPAddress: '',
-      Networks: {
-        [spec.network]: {
-          NetworkID: networkId(spec.network),
-          IPAddress: launched ? container.address : '',
-          Gateway: launched ? container.address.replace(/\d+$/, '1') : '',
-        },
-      },
-    },
+    NetworkSettings: { Ports: launched ? ports(container) : {} },
   };
 }
 
 export function inspectImage({ image, tags, digests }: LocalImage): unknown {
-  return {
-    Id: image.id,
-    RepoTags: [...tags],
-    RepoDigests: [...digests],
-    Created: image.created,
-    Architecture: 'amd64',
-    Os: 'linux',
-    Config: {
-      Env: image.env,
-      Cmd: image.command,
-      Entrypoint: image.entrypoint,
-      ExposedPorts: Object.fromEntries(image.exposedPorts.map((port) => [`${port}/tcp`, {}])),
-    },
-  };
+  return { Id: image.id, RepoTags: [...tags], RepoDigests: [...digests], Architecture: 'amd64', Os: 'linux' };
 }
 
 /** The bridge's name on the host: `br-` and the beginning of the network's id. */
 export function bridgeName(network: string): string {
-  return `br-${networkId(network).slice(0, 12)}`;
-}
-
-function networkId(network: string): string {
-  return createHash('sha256').update(`network ${network}`).digest('hex');
+  return `br-${createHash('sha256').update(`network ${network}`).digest('hex').slice(0, 12)}`;
 }
 
 function health({ status, failingStreak, log }: HealthMonitor): unknown {
@@ -129,11 +81,10 @@ function ports(container: Container): Record<string, { HostIp: string; HostPort:
     [...known].map((containerPort) => {
       const bindings = published
         .filter((port) => port.containerPort === containerPort)
-        // Without an address it is published on IPv6 too.
+        // Without an address, Docker publishes on IPv4 and IPv6.
         .flatMap(({ hostIp, hostPort }) =>
-          (hostIp === '' ? ['0.0.0.0', '::'] : [hostIp]).map((ip) => [ip, hostPort] as const),
-        )
-        .map(([HostIp, hostPort]) => ({ HostIp, HostPort: `${hostPort}` }));
+          (hostIp === '' ? ['0.0.0.0', '::'] : [hostIp]).map((HostIp) => ({ HostIp, HostPort: `${hostPort}` })),
+        );
       return [`${container.portOf(containerPort) ?? containerPort}/tcp`, bindings.length > 0 ? bindings : null];
     }),
   );

@@ -2,19 +2,17 @@ import type { Engine } from './engine.js';
 import { NotImplemented } from './failure.js';
 import { bridgeName } from './inspect.js';
 
-/** A SYN on the loopback or in a VPC: 20 bytes IP, 40 bytes TCP with options. */
+/** A SYN on the loopback or in a VPC: 20 bytes of IP, 40 bytes of TCP with options. */
 const SYN_BYTES = 60;
 
 /**
  * `iptables -t nat -L DOCKER -vnx`: Docker's DNAT rules. The nat table sees only the first packet of a connection, so
- * `pkts` counts connections since the container's port was published. As in NetworkSettings.Ports, the container's
- * port is the one where it really is. Protocols are named, as by most versions of iptables; 1.8.9 (Debian 12) numbers them.
+ * `pkts` counts connections since the port was published. As in NetworkSettings.Ports, the container's port is the one
+ * on 127.0.0.1 that serves it. Protocols are named, as by most versions of iptables; 1.8.9 (Debian 12) numbers them.
  */
 export function listNatRules(engine: Engine, args: readonly string[]): string {
-  const known =
-    /^-t nat -L DOCKER -vnx(?: -w(?: \d+)?)?$/.test(args.join(' ')) ||
-    /^-w(?: \d+)? -t nat -L DOCKER -vnx$/.test(args.join(' '));
-  if (!known) throw new NotImplemented(`iptables ${args.join(' ')}`);
+  const listing = args.join(' ').replace(/^-w(?: \d+)? | -w(?: \d+)?$/, '');
+  if (listing !== '-t nat -L DOCKER -vnx') throw new NotImplemented(`iptables ${args.join(' ')}`);
 
   const rules = engine.ports.list();
   const bridges = [...new Set(rules.map(({ container }) => bridgeName(container.spec.network)))];

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import type { Container, PublishedPort } from './container.js';
 import { daemonError } from './failure.js';
 
-/** A published port of a running container, and the DNAT rule that Docker makes for it. */
+/** A published port of a running container and Docker's DNAT rule for it. */
 export interface PortRule extends PublishedPort {
   container: Container;
-  /** Outside connections since the rule was made, as the kernel counts them. */
+  /** Connections from outside since the rule was created, as the kernel counts them. */
   packets: number;
 }
 
-/** Which container answers on which port of the droplet. The host ports are virtual: nothing listens on them. */
+/** Which container serves which port of the droplet. Host ports are virtual: nothing listens on them. */
 export class PublishedPorts {
   readonly #rules: PortRule[] = [];
 
@@ -36,7 +36,7 @@ export class PublishedPorts {
     }
   }
 
-  /** The rule for a connection to `address:port`; a port published on one address is not on the others. */
+  /** The rule for a connection to `address:port`; a port may be published on one address only. */
   find(address: string, port: number): PortRule | undefined {
     return this.#rules.find(
       (rule) => rule.hostPort === port && (isEveryAddress(rule.hostIp) || rule.hostIp === address),

@@ -8,19 +8,19 @@ export interface Credentials {
 }
 
 /**
- * The registries that a region's droplets can reach. With credentials, every repository but the official ones
- * (docker.io/library/…) is private. Immutable images, movable tags.
+ * The registries that the region's droplets can reach. With credentials, every repository except the official ones
+ * (docker.io/library/…) is private. Images are immutable, tags can move.
  */
 export class Registry {
   readonly #repositories = new Map<string, { tags: Map<string, string>; manifests: Map<string, Image> }>();
-  #credentials: Credentials | undefined;
+  readonly #credentials: Credentials | undefined;
   #running = true;
 
   constructor(options: { credentials?: Credentials } = {}) {
     this.#credentials = options.credentials;
   }
 
-  /** Adds the image under the tag, or moves the tag to it. */
+  /** Adds the image under the tag; an existing tag is moved. */
   push(repository: string, tag: string, image: Image): void {
     const found = this.#repositories.get(repository) ?? { tags: new Map(), manifests: new Map() };
     found.tags.set(tag, image.digest);
@@ -28,20 +28,11 @@ export class Registry {
     this.#repositories.set(repository, found);
   }
 
-  /** Lets `tag` name what `existing` names now. */
+  /** Points `tag` to the image that `existing` names now. */
   moveTag(repository: string, tag: string, existing: string): void {
     const image = this.#lookUp(repository, existing);
     if (image === undefined) throw new Error(`the registry has no ${repository}:${existing}`);
     this.push(repository, tag, image);
-  }
-
-  removeTag(repository: string, tag: string): void {
-    this.#repositories.get(repository)?.tags.delete(tag);
-  }
-
-  /** undefined makes every repository public. */
-  setCredentials(credentials: Credentials | undefined): void {
-    this.#credentials = credentials;
   }
 
   /** A stopped registry refuses connections. */
@@ -53,7 +44,7 @@ export class Registry {
     this.#running = true;
   }
 
-  /** Throws in the words of `docker login`. */
+  /** Throws with the message of `docker login`. */
   logIn(domain: string, given: Credentials): void {
     this.#mustAnswer(domain);
     if (this.#credentials !== undefined && !this.#accepts(given)) {
@@ -61,7 +52,7 @@ export class Registry {
     }
   }
 
-  /** The image that a reference names now. Throws in the words of `docker pull`. */
+  /** The image that a reference names now. Throws with the message of `docker pull`. */
   fetch(reference: Reference, given: Credentials | undefined): Image {
     this.#mustAnswer(reference.domain);
     const { repository } = reference;

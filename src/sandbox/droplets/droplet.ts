@@ -14,26 +14,23 @@ import { STAND_INS_VARIABLE, SYSTEM_PATH, writeStandIns } from './stand-ins.js';
 export interface SandboxDropletOptions {
   id: number;
   name: string;
-  /** Its address in the VPC: virtual, but forwarding knows it. */
+  /** Its address in the VPC: virtual, but SSH forwarding accepts it. */
   privateAddress: string;
-  /** Everything the droplet has lies below; made when it is missing. */
+  /** Holds all of the droplet's files. Created if it is missing. */
   folder: string;
   /** Public key line. */
   authorizedKey: string;
   user: string;
   registry: Registry;
-  /** Server version that its Docker claims, and whose rules it follows. Before 25, no start_interval. */
-  dockerVersion?: string;
-  log?(line: string): void;
 }
 
-/** Sources of connections, to be told apart in /proc/net/tcp; in-container checks come from 127.0.0.1. */
+/** Source addresses, to distinguish connections in /proc/net/tcp. Checks inside containers come from 127.0.0.1. */
 const FROM_BALANCER = '127.0.0.2';
 const FROM_HOST = '127.0.0.3';
 
 /**
- * A droplet in the sandbox: a folder with `home/`, `bin/` and `run/`, an SSH server that runs commands for real in it,
- * and a stand-in Docker whose containers are servers of this process.
+ * A droplet in the sandbox: a folder with `home/`, `bin/` and `run/`, an SSH server that really runs commands there, and a
+ * stand-in Docker whose containers are servers in this process.
  */
 export class SandboxDroplet {
   readonly id: number;
@@ -44,7 +41,7 @@ export class SandboxDroplet {
   /** $HOME of the SSH user. */
   readonly home: string;
   readonly engine: Engine;
-  /** What was asked of the stand-ins and they do not know: a test asserts that there was nothing. */
+  /** Requests that the stand-ins do not support: tests assert that there were none. */
   readonly unimplemented: string[] = [];
   readonly #faults: DropletFaults = { ...NO_FAULTS };
   readonly #diskFullMark: string;
@@ -65,12 +62,8 @@ export class SandboxDroplet {
       registry: options.registry,
       folder: join(this.folder, 'docker'),
       boundary: this.folder,
-      version: options.dockerVersion ?? '24.0.9',
       faults: this.#faults,
-      notImplemented: (what) => {
-        this.unimplemented.push(what);
-        options.log?.(`${this.name}: not implemented: ${what}`);
-      },
+      notImplemented: (what) => this.unimplemented.push(what),
     });
   }
 
@@ -80,7 +73,7 @@ export class SandboxDroplet {
     return droplet;
   }
 
-  /** Where its sshd listens on 127.0.0.1. */
+  /** Port of its sshd on 127.0.0.1. */
   get sshPort(): number {
     return this.#running.ssh.port;
   }
@@ -94,7 +87,7 @@ export class SandboxDroplet {
     return this.#faults;
   }
 
-  /** Changes what is given and leaves the rest. Resolves when it is in effect. */
+  /** Changes the given faults and keeps the others. Resolves when they are in effect. */
   async setFaults(faults: Partial<DropletFaults>): Promise<void> {
     Object.assign(this.#faults, faults);
     if (this.#faults.diskFull) writeFileSync(this.#diskFullMark, '');
@@ -106,24 +99,25 @@ export class SandboxDroplet {
     return this.setFaults(NO_FAULTS);
   }
 
-  /** Every live SSH connection gets an RST, as after a reboot. */
+  /** Resets every open SSH connection, like a reboot. */
   resetConnections(): void {
     this.#running.ssh.resetConnections();
   }
 
   /**
-   * A connection from the balancer over the VPC to the container that publishes the port; counted in its DNAT rule.
-   * Rejects with ECONNREFUSED when nothing is published or listens there.
+   * Connects from the balancer over the VPC to the container that publishes the port, and counts in its DNAT rule.
+   * Rejects with ECONNREFUSED if nothing is published or nothing listens.
    */
   connect(port: number): Promise<Socket> {
     return this.#open(this.privateAddress, port, FROM_BALANCER);
   }
 
-  /** Ends containers, connections and commands. The folder stays. */
+  /** Ends containers, connections and commands. The folder is kept. */
   async stop(): Promise<void> {
     const { ssh, standIns, executor } = this.#running;
     standIns.stop();
-    await Promise.all([ssh.stop(), executor.stop()]);
+    ssh.stop();
+    await executor.stop();
     this.engine.stop();
   }
 
@@ -154,7 +148,7 @@ export class SandboxDroplet {
       LOGNAME: this.user,
       SHELL: '/bin/sh',
       LANG: 'C.UTF-8',
-      // So that mktemp stays inside the folder too.
+      // Keeps mktemp inside the folder.
       TMPDIR: join(this.folder, 'tmp'),
       [STAND_INS_VARIABLE]: standIns,
     };
@@ -172,15 +166,15 @@ export class SandboxDroplet {
 }
 
 /**
- * Docker's DNAT rule sees what arrives at the droplet's own address, also from the droplet itself (OUTPUT leads to the
- * DOCKER chain for every address but 127.0.0.0/8, which docker-proxy serves).
+ * Docker's DNAT rule sees connections to the droplet's own address, also from the droplet itself (OUTPUT leads to the
+ * DOCKER chain for every address except 127.0.0.0/8, which docker-proxy serves).
  */
 function count(rule: PortRule, address: string): void {
   if (!address.startsWith('127.')) rule.packets += 1;
 }
 
 function connected(port: number, source: string): Promise<Socket> {
-  // Other systems than Linux answer on 127.0.0.1 only.
+  // Only Linux accepts every address of 127.0.0.0/8.
   const localAddress = process.platform === 'linux' ? source : '127.0.0.1';
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port, localAddress });

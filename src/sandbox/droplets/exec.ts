@@ -5,19 +5,19 @@ import type { ServerChannel, Session } from 'ssh2';
 export interface ExecSettings {
   cwd: string;
   env: Record<string, string>;
-  /** Read when a command starts, or loses its connection. */
+  /** Read when a command starts or loses its connection. */
   faults: { readonly execDelayMs: number; readonly diskFull: boolean; readonly hangUpOnDisconnect: boolean };
 }
 
 /**
- * Lets every file stop growing, as on a full disk: SIGXFSZ ignored, a write fails with "File too large". The kernel
- * offers nothing nearer to ENOSPC to an ordinary user.
+ * Imitates a full disk: no file can grow. With SIGXFSZ ignored, a write fails with "File too large", the closest to
+ * ENOSPC that an ordinary user can get.
  */
 const FULL_DISK = "trap '' XFSZ; ulimit -f 0\n";
 
 /**
- * Runs the commands of SSH sessions for real, with `sh -c`, each in a process group of its own, and ends what is left
- * when the droplet stops.
+ * Runs the commands of SSH sessions with `sh -c`, each in its own process group, and ends those that are left when the
+ * droplet stops.
  */
 export class Executor {
   readonly #settings: ExecSettings;
@@ -27,12 +27,9 @@ export class Executor {
     this.#settings = settings;
   }
 
-  /** Serves `exec`, and `shell` without a terminal; there are no terminals. `lost` aborts with the connection. */
+  /** Serves `exec`, without terminals. `lost` aborts with the connection. */
   serve(session: Session, lost: AbortSignal): void {
-    session.on('exec', (accept, _reject, { command }) =>
-      this.#start(session, lost, accept(), ['-c', this.#onThisDisk(command)]),
-    );
-    session.on('shell', (accept) => this.#start(session, lost, accept(), []));
+    session.on('exec', (accept, _reject, { command }) => this.#start(session, lost, accept(), command));
   }
 
   /** Resolves when all processes are gone. */
@@ -47,21 +44,18 @@ export class Executor {
     await Promise.all(ends);
   }
 
-  #onThisDisk(command: string): string {
-    return this.#settings.faults.diskFull ? `${FULL_DISK}${command}` : command;
-  }
-
-  #start(session: Session, lost: AbortSignal, channel: ServerChannel, args: string[]): void {
+  #start(session: Session, lost: AbortSignal, channel: ServerChannel, command: string): void {
     channel.on('error', () => {});
     channel.stderr.on('error', () => {});
     setTimeout(() => {
-      if (!lost.aborted) this.#run(session, lost, channel, args);
+      if (!lost.aborted) this.#run(session, lost, channel, command);
     }, this.#settings.faults.execDelayMs);
   }
 
-  #run(session: Session, lost: AbortSignal, channel: ServerChannel, args: string[]): void {
-    const { cwd, env } = this.#settings;
-    const child = spawn('/bin/sh', args, { cwd, env, detached: true, stdio: 'pipe' });
+  #run(session: Session, lost: AbortSignal, channel: ServerChannel, command: string): void {
+    const { cwd, env, faults } = this.#settings;
+    const script = faults.diskFull ? `${FULL_DISK}${command}` : command;
+    const child = spawn('/bin/sh', ['-c', script], { cwd, env, detached: true, stdio: 'pipe' });
     this.#running.add(child);
     for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.on('error', () => {});
 
@@ -85,7 +79,7 @@ export class Executor {
       channel.exit(255);
       channel.end();
     });
-    // `close` and not `exit`: like sshd, wait for whoever still holds the command's output.
+    // Like sshd, wait for `close`: background processes may still hold the command's output.
     child.on('close', (code, signal) => {
       this.#running.delete(child);
       lost.removeEventListener('abort', abandon);
@@ -96,7 +90,7 @@ export class Executor {
     });
   }
 
-  /** The connection is gone: the command reads the end of its input, and writes to nobody. */
+  /** The connection is lost: the command reads the end of its input, and its output is discarded. */
   #abandon(child: ChildProcess): void {
     if (!this.#running.has(child)) return;
     if (this.#settings.faults.hangUpOnDisconnect) signalGroup(child, 'SIGHUP');
@@ -111,6 +105,6 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
     process.kill(-child.pid, signal);
   } catch {
-    // Gone already, or a signal that this system does not have.
+    // It has ended, or this system lacks the signal.
   }
 }

@@ -1,26 +1,32 @@
-import type { DockerFaults } from '../docker/engine.js';
+import { z } from 'zod';
 
-/** What can go wrong with one droplet. All can be changed at any time. */
-export interface DropletFaults extends DockerFaults {
+/** What can go wrong with one droplet. Can be changed at any time; docker/engine.ts explains the faults of Docker. */
+const dropletFaults = z.strictObject({
   /**
-   * `refuse`: nothing listens, live connections go on. `black-hole`: connections are accepted and never answered, live
-   * ones fall silent in both directions, and go on where they were when it is over.
+   * `refuse`: nothing listens; open connections continue. `black-hole`: new connections are accepted and never answered,
+   * open ones fall silent in both directions and resume when the fault is cleared.
    */
-  ssh: 'up' | 'refuse' | 'black-hole';
-  /** Added to every round trip. */
-  sshLatencyMs: number;
-  /** No key is accepted. */
-  authRefused: boolean;
-  /** Shows a host key that is not the droplet's. */
-  hostKeyChanged: boolean;
-  /** Every command starts this much later. */
-  execDelayMs: number;
+  ssh: z.enum(['up', 'refuse', 'black-hole']),
+  /** Added to every round trip, in ms. */
+  sshLatencyMs: z.number().min(0),
+  /** Rejects every key. */
+  authRefused: z.boolean(),
+  /** Presents another host key. */
+  hostKeyChanged: z.boolean(),
+  /** Delay before every command, in ms. */
+  execDelayMs: z.number().min(0),
   /**
-   * A lost connection sends SIGHUP to the commands it ran. sshd does so only for a terminal: without one, commands run
-   * on and notice the loss when they read or write.
+   * A lost connection sends SIGHUP to its commands. sshd does so only for a terminal: without one, commands continue and
+   * notice the loss when they read or write.
    */
-  hangUpOnDisconnect: boolean;
-}
+  hangUpOnDisconnect: z.boolean(),
+  daemonDown: z.boolean(),
+  diskFull: z.boolean(),
+  pull: z.enum(['ok', 'missing', 'denied']),
+  pullDelayMs: z.number().min(0),
+});
+
+export type DropletFaults = z.infer<typeof dropletFaults>;
 
 export const NO_FAULTS: Readonly<DropletFaults> = {
   ssh: 'up',
@@ -35,22 +41,9 @@ export const NO_FAULTS: Readonly<DropletFaults> = {
   pullDelayMs: 0,
 };
 
-const CHOICES: Record<string, readonly string[]> = {
-  ssh: ['up', 'refuse', 'black-hole'],
-  pull: ['ok', 'missing', 'denied'],
-};
-
-/** Faults as they come from outside. Throws an Error that names what is wrong. */
+/** Validates faults from the control endpoint. Throws an Error that lists the invalid ones. */
 export function parseDropletFaults(values: Record<string, unknown>): Partial<DropletFaults> {
-  for (const [name, value] of Object.entries(values)) {
-    if (!(name in NO_FAULTS)) throw new Error(`${name}: a droplet's faults are ${Object.keys(NO_FAULTS).join(', ')}`);
-    const standard = NO_FAULTS[name as keyof DropletFaults];
-    const choices = CHOICES[name];
-    if (choices !== undefined && !choices.includes(String(value))) {
-      throw new Error(`${name} must be one of ${choices.join(', ')}`);
-    }
-    if (typeof value !== typeof standard) throw new Error(`${name} must be a ${typeof standard}`);
-    if (typeof value === 'number' && !(value >= 0)) throw new Error(`${name} must be at least 0`);
-  }
-  return values;
+  const parsed = dropletFaults.partial().safeParse(values);
+  if (!parsed.success) throw new Error(`invalid droplet fault: ${z.prettifyError(parsed.error)}`);
+  return parsed.data;
 }

@@ -8,8 +8,8 @@ export interface KeyPair {
 }
 
 /**
- * A new ed25519 key pair. One in 256 that ssh2 1.17 makes is malformed (it drops a public key's leading zero byte), so
- * each is read back before it is given out.
+ * A new ed25519 key pair. One in 256 pairs of ssh2 1.17 is malformed (it drops the public key's leading zero byte), so each
+ * is parsed again before it is used.
  */
 export function makeKeyPair(comment = ''): KeyPair {
   for (;;) {

@@ -1,23 +1,24 @@
 import { setMaxListeners } from 'node:events';
-import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import ssh2, { type AuthContext, type Connection, type ParsedKey, type ServerChannel } from 'ssh2';
+import { listen } from '../http.js';
 import type { Executor } from './exec.js';
 import type { DropletFaults } from './faults.js';
 import { type KeyPair, makeKeyPair } from './keys.js';
 import { type SftpSettings, serveSftp } from './sftp.js';
 import { Wire, type WireConditions } from './wire.js';
 
-/** sshd does not ask whether a silent client is alive (ClientAliveInterval 0); ssh2 would, by default. */
+/** By default sshd sends no keepalives (ClientAliveInterval 0), but ssh2 does. */
 const NEVER_MS = 2 ** 31 - 1;
 
 export interface SshServerOptions {
   user: string;
-  /** The public key that may log in, as in authorized_keys. */
+  /** The public key that may log in, as a line of authorized_keys. */
   authorizedKey: string;
   executor: Executor;
   sftp: SftpSettings;
   faults: Readonly<DropletFaults>;
-  /** What answers on the droplet at an address and port, for direct-tcpip forwarding; rejects when nothing does. */
+  /** Connects to an address and port on the droplet, for direct-tcpip forwarding; rejects if nothing listens. */
   forward(address: string, port: number): Promise<Socket>;
 }
 
@@ -48,16 +49,16 @@ export class SshServer {
     return this.#port;
   }
 
-  /** The droplet's true host key. */
+  /** The droplet's own host key. */
   get hostKey(): string {
     return this.#hostKey.public;
   }
 
-  /** To be called when the faults have changed. */
+  /** Applies changed faults. */
   async resettle(): Promise<void> {
     const { ssh } = this.#options.faults;
     for (const wire of this.#wires) wire.resettle();
-    if (ssh === 'refuse') await this.#stopListening();
+    if (ssh === 'refuse') this.#stopListening();
     else if (this.#listener === undefined) await this.#listen();
   }
 
@@ -65,29 +66,22 @@ export class SshServer {
     for (const wire of this.#wires) wire.reset();
   }
 
-  async stop(): Promise<void> {
-    const stopped = this.#stopListening();
+  stop(): void {
+    this.#stopListening();
     for (const wire of this.#wires) wire.destroy();
-    await stopped;
   }
 
   async #listen(): Promise<void> {
     const listener = createServer((socket) => this.#welcome(socket));
-    await new Promise<void>((resolve, reject) => {
-      listener.once('error', reject);
-      listener.listen({ host: '127.0.0.1', port: this.#port }, resolve);
-    });
+    this.#port = await listen(listener, this.#port);
     listener.on('error', () => {});
-    this.#port = (listener.address() as AddressInfo).port;
     this.#listener = listener;
   }
 
-  /** Live connections go on. */
-  async #stopListening(): Promise<void> {
-    const listener = this.#listener;
+  /** Open connections continue. */
+  #stopListening(): void {
+    this.#listener?.close();
     this.#listener = undefined;
-    // Not awaited to its end: `close` waits for live connections.
-    listener?.close();
   }
 
   #welcome(socket: Socket): void {
@@ -104,7 +98,7 @@ export class SshServer {
     this.#wires.add(wire);
     wire.on('close', () => this.#wires.delete(wire));
     wire.on('error', () => {});
-    // A server of its own for each connection: each may show another host key.
+    // One server per connection: each may present another host key.
     const server = new ssh2.Server(
       { hostKeys: [this.#currentHostKey().private], keepaliveInterval: NEVER_MS },
       (connection) => this.#serve(connection),
@@ -120,10 +114,10 @@ export class SshServer {
   }
 
   #serve(connection: Connection): void {
-    // Without a listener, an RST from a client would end the whole sandbox.
+    // Without a listener, an RST from a client would end the sandbox.
     connection.on('error', () => {});
     const lost = new AbortController();
-    // One for every command that runs.
+    // Every running command adds a listener.
     setMaxListeners(0, lost.signal);
     connection.on('close', () => lost.abort());
     connection.on('authentication', (context) => {
@@ -145,13 +139,13 @@ export class SshServer {
     const { faults, user } = this.#options;
     if (faults.authRefused || context.method !== 'publickey' || context.username !== user) return false;
     if (!context.key.data.equals(this.#authorized.getPublicSSH())) return false;
-    // Without a signature the client only asks whether it may try this key.
+    // Without a signature, the client only asks whether this key would be accepted.
     if (context.signature === undefined || context.blob === undefined) return true;
     return this.#authorized.verify(context.blob, context.signature, context.hashAlgo) === true;
   }
 }
 
-/** Passes bytes both ways until either end is gone. */
+/** Connects both until either end closes. */
 function join(channel: ServerChannel | undefined, socket: Socket): void {
   socket.on('error', () => {});
   if (channel === undefined) {

@@ -1,20 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { Call, CallResult } from '../docker/cli/call.js';
+import { listen } from '../http.js';
 
 /**
- * Answers the client scripts in a droplet's `bin/`. Protocol: every field ends with a NUL. From the client: token,
- * command, working directory, standard input, number of arguments, arguments, number of variables, variables
- * (NAME=value). To the client: exit code, standard error, size of standard output in bytes, then standard output up to
- * the end. A client that goes away
- * aborts its call.
+ * Serves the client scripts in a droplet's `bin/`. Every field ends with a NUL. Request: token, command, working
+ * directory, standard input, number of arguments, arguments, number of variables, variables (NAME=value). Response: exit
+ * code, standard error, size of standard output in bytes, then standard output to the end of the connection. A client
+ * that disconnects aborts its call.
  */
 export class StandInServer {
   readonly #run: (call: Call) => Promise<CallResult>;
   readonly #token = randomBytes(16).toString('hex');
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #port = 0;
 
   private constructor(run: (call: Call) => Promise<CallResult>) {
     this.#run = run;
@@ -23,17 +24,14 @@ export class StandInServer {
 
   static async start(run: (call: Call) => Promise<CallResult>): Promise<StandInServer> {
     const server = new StandInServer(run);
-    await new Promise<void>((resolve, reject) => {
-      server.#server.once('error', reject);
-      server.#server.listen({ host: '127.0.0.1', port: 0 }, resolve);
-    });
+    server.#port = await listen(server.#server);
     server.#server.on('error', () => {});
     return server;
   }
 
-  /** `PORT:TOKEN`. The token keeps other users of the machine out. */
+  /** `PORT:TOKEN`. The token keeps out other users of the machine. */
   get address(): string {
-    return `${(this.#server.address() as AddressInfo).port}:${this.#token}`;
+    return `${this.#port}:${this.#token}`;
   }
 
   stop(): void {
@@ -44,7 +42,7 @@ export class StandInServer {
   #serve(socket: Socket): void {
     this.#sockets.add(socket);
     const gone = new AbortController();
-    // One for every image that is pulled.
+    // Every image that is pulled adds a listener.
     setMaxListeners(0, gone.signal);
     socket.on('error', () => {});
     socket.on('close', () => {
@@ -75,10 +73,10 @@ export class StandInServer {
 
 type Request = Omit<Call, 'signal'> & { token: string };
 
-/** undefined until all of it is there. */
+/** Undefined until the request is complete. */
 function readRequest(bytes: Buffer): Request | undefined {
   const fields = bytes.toString('utf8').split('\0');
-  // What follows the last NUL is not complete.
+  // The part after the last NUL is incomplete.
   fields.pop();
   const [token, tool, cwd, stdin, argCount] = fields;
   if (token === undefined || tool === undefined || cwd === undefined || stdin === undefined) return undefined;

@@ -1,25 +1,26 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DeployError } from '../../errors.js';
 
-/** Where a droplet finds the machine's own commands. */
+/** Where a droplet finds the commands of this machine. */
 export const SYSTEM_PATH = '/usr/local/bin:/usr/bin:/bin';
 
-/** What the client scripts need to find their droplet: `PORT:TOKEN`. */
+/** Address of the droplet's stand-in server, for the client scripts: `PORT:TOKEN`. */
 export const STAND_INS_VARIABLE = 'DO_SANDBOX_STAND_INS';
 
 /**
- * Hands one call over to the sandbox's process and passes on what comes back. bash, because it can speak TCP itself
- * and starts in 2 ms; a Node client takes 60. Where it can, it starts no further process: a deploy makes hundreds of
- * calls, and a process is what they cost. The protocol is told in stand-in-server.ts.
+ * Sends one call to the sandbox's process and prints the answer; stand-in-server.ts describes the protocol. bash, because
+ * it speaks TCP by itself and starts in 2 ms (Node takes 60). It starts no other process: a deploy makes hundreds of
+ * calls, and processes are what they cost.
  */
-const BASH_CLIENT = `
+const CLIENT = `
 LC_ALL=C
-# Not exec's own complaint: without the sandbox there is nobody to call.
+# Without the sandbox there is no server: print that instead of the error of exec.
 { exec 3<>"/dev/tcp/127.0.0.1/\${${STAND_INS_VARIABLE}%:*}"; } 2>/dev/null || { echo "the sandbox has ended" >&2; exit 125; }
 stdin=
 for word; do [ "$word" = --password-stdin ] && IFS= read -r -d '' stdin; done
 env=()
-# Linux, and bash 4.4 or newer: what is not there is macOS's.
+# Linux with bash 4.4 or newer; else (macOS) one variable at a time.
 if ! { mapfile -d '' env </proc/self/environ; } 2>/dev/null; then
   for name in $(compgen -e); do env+=("$name=\${!name}"); done
 fi
@@ -37,28 +38,7 @@ fi
 exit "$code"
 `;
 
-/** The same for machines without bash. */
-const NODE_CLIENT = `
-const { connect } = require('node:net');
-const [port, token] = process.env.${STAND_INS_VARIABLE}.split(':');
-const [, script, ...args] = process.argv;
-const stdin = args.includes('--password-stdin') ? require('node:fs').readFileSync(0, 'utf8') : '';
-const env = Object.entries(process.env).map(([name, value]) => name + '=' + value);
-const name = script.split('/').pop().replace(/\\.cjs$/, '');
-const fields = [token, name, process.cwd(), stdin, args.length, ...args, env.length, ...env];
-const chunks = [];
-const socket = connect(Number(port), '127.0.0.1', () => socket.write(fields.map((field) => field + '\\0').join('')));
-socket.on('data', (chunk) => chunks.push(chunk));
-socket.on('error', () => {});
-socket.on('close', () => {
-  const [code = '', stderr = 'the sandbox has ended\\n', _size, ...stdout] = Buffer.concat(chunks).toString('utf8').split('\\0');
-  process.stderr.write(stderr);
-  process.stdout.write(stdout.join('\\0'));
-  process.exitCode = code === '' ? 125 : Number(code);
-});
-`;
-
-/** For machines that lack them (macOS). */
+/** Replacements for commands that macOS lacks. */
 const SUBSTITUTES: Record<string, string> = {
   sha256sum: '#!/bin/sh\nexec shasum -a 256 "$@"\n',
   timeout: '#!/bin/sh\nexec perl -e \'alarm shift; exec @ARGV\' "$@"\n',
@@ -67,7 +47,7 @@ use Fcntl ':flock';
 my $how = LOCK_EX;
 if ($ARGV[0] eq '-n') { shift; $how |= LOCK_NB; }
 my $what = shift;
-# A number is a descriptor of the caller's, which keeps the lock when this process is gone.
+# A number is a descriptor of the caller, which keeps the lock after this process has ended.
 open(my $file, $what =~ /^\\d+$/ ? '>>&=' : '>>', $what) or exit 66;
 flock($file, $how) or exit 1;
 exit(@ARGV ? system(@ARGV) >> 8 : 0);
@@ -75,20 +55,18 @@ exit(@ARGV ? system(@ARGV) >> 8 : 0);
 };
 
 /**
- * Writes the stand-in commands of a droplet. Those for `docker` and `iptables` call the sandbox; `sudo` needs no
- * password, as for root; `df` tells of a full disk while the file `diskFullMark` exists.
+ * Writes the stand-in commands of a droplet. `docker` and `iptables` call the sandbox; `sudo` needs no password, like for
+ * root; `df` reports a full disk while the file `diskFullMark` exists. Throws DeployError sandbox-bash.
  */
-export function writeStandIns(folder: string, diskFullMark: string, bash: string | null = findBash()): void {
+export function writeStandIns(folder: string, diskFullMark: string): void {
+  const bash = ['/bin/bash', '/usr/bin/bash', '/usr/local/bin/bash'].find((path) => existsSync(path));
+  if (bash === undefined) {
+    const hint = 'Install it, for instance with `apk add bash` on Alpine.';
+    throw new DeployError('sandbox-bash', 'The sandbox needs bash on this machine.', { source: 'user', hint });
+  }
   mkdirSync(folder, { recursive: true });
   const add = (name: string, text: string) => writeFileSync(join(folder, name), text, { mode: 0o755 });
-  for (const name of ['docker', 'iptables']) {
-    if (bash !== null) {
-      add(name, `#!${bash} -p${BASH_CLIENT}`);
-    } else {
-      add(`${name}.cjs`, NODE_CLIENT);
-      add(name, `#!/bin/sh\nexec ${quote(process.execPath)} "$0.cjs" "$@"\n`);
-    }
-  }
+  for (const name of ['docker', 'iptables']) add(name, `#!${bash} -p${CLIENT}`);
   add('sudo', '#!/bin/sh\n[ "$1" = -n ] && shift\nexec "$@"\n');
   add(
     'df',
@@ -101,12 +79,7 @@ df "$@" | awk 'NR > 1 { $3 = $2; $4 = 0; $5 = "100%" } 1'
   for (const [name, text] of Object.entries(SUBSTITUTES)) if (!isInstalled(name)) add(name, text);
 }
 
-function findBash(): string | null {
-  const places = ['/bin/bash', '/usr/bin/bash', '/usr/local/bin/bash', '/opt/homebrew/bin/bash'];
-  return places.find((path) => existsSync(path)) ?? null;
-}
-
-/** A word for the shell, whatever folder the user chose. */
+/** Quotes a path for the shell: the user may have chosen any folder. */
 function quote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,23 +1,23 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 
-/** How a droplet's network behaves; read whenever something passes. */
+/** How a droplet's network behaves. Read at every transmission. */
 export interface WireConditions {
   readonly latencyMs: number;
   readonly silent: boolean;
 }
 
 /**
- * A connection as the droplet's sshd sees it, with the network's troubles in between: what the client sends arrives
- * late, or, while the network is silent, not at all, and neither does what sshd sends. Nothing is lost: it passes when
- * the silence is over, as TCP would send it again.
+ * A connection as the droplet's sshd sees it, over a network with faults: data from the client arrives late or, while the
+ * network is silent, not at all in both directions. Nothing is lost: like with TCP's retransmissions, it arrives when the
+ * silence ends.
  */
 export class Wire extends Duplex {
   readonly #socket: Socket;
   readonly #conditions: WireConditions;
-  /** What has come from the client and waits for its time. */
+  /** Received from the client, not yet due. */
   readonly #incoming: { due: number; deliver: () => void }[] = [];
-  /** What sshd said while the network was silent. */
+  /** Sent by sshd while the network was silent. */
   readonly #outgoing: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
 
@@ -32,17 +32,17 @@ export class Wire extends Duplex {
       });
     });
     socket.on('end', () => this.#receive(() => this.push(null)));
-    // A reset is for sshd just the end of the connection.
+    // For sshd, a reset is the end of the connection.
     socket.on('error', () => {});
     socket.on('close', () => this.#receive(() => this.destroy()));
   }
 
-  /** Ends the connection as a machine does that has forgotten it: the client gets an RST. */
+  /** Resets the connection: the client gets an RST. */
   reset(): void {
     this.#socket.resetAndDestroy();
   }
 
-  /** To be called when the conditions have changed. */
+  /** Applies changed conditions. */
   resettle(): void {
     if (this.#conditions.silent) return;
     for (const send of this.#outgoing.splice(0)) send();
@@ -84,7 +84,7 @@ export class Wire extends Duplex {
     this.#deliver();
   }
 
-  /** In order, each not before its time. */
+  /** Delivers in order, each when it is due. */
   #deliver(): void {
     clearTimeout(this.#timer);
     for (let next = this.#incoming[0]; next !== undefined; next = this.#incoming[0]) {

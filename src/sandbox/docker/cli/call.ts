@@ -1,14 +1,14 @@
 import type { Engine } from '../engine.js';
 
-/** One run of a stand-in command on a droplet. */
+/** One call of a stand-in command on a droplet. */
 export interface Call {
   tool: string;
   args: string[];
   cwd: string;
   env: Readonly<Record<string, string>>;
-  /** Its standard input; empty unless the command reads it. */
+  /** Standard input; empty unless the command reads it. */
   stdin: string;
-  /** Aborted when the client process is gone. */
+  /** Aborts when the client process is gone. */
   signal: AbortSignal;
 }
 
@@ -18,7 +18,7 @@ export interface CallResult {
   stderr: string;
 }
 
-/** What a command writes while it runs. */
+/** The output of a command. */
 export class Output {
   stdout = '';
   stderr = '';

@@ -1,13 +1,13 @@
 import type { LogLine } from '../container.js';
-import type { Engine } from '../engine.js';
+import { DOCKER_VERSION, type Engine } from '../engine.js';
 import { DockerFailure, NotImplemented } from '../failure.js';
 import { inspectContainer } from '../inspect.js';
-import type { Command } from './call.js';
+import type { Command, Output } from './call.js';
 import { readFlags } from './flags.js';
 
 /** `docker version --format '{{.Server.Version}}'` */
 export const version: Command = (engine, _call, args, output) => {
-  answerTemplate(engine, 'docker version', args, '{{.Server.Version}}', engine.version, output);
+  answerTemplate(engine, 'docker version', args, '{{.Server.Version}}', DOCKER_VERSION, output);
 };
 
 /** `docker info --format '{{.DockerRootDir}}'` */
@@ -21,12 +21,12 @@ function answerTemplate(
   args: readonly string[],
   template: string,
   value: string,
-  output: { out(line: string): void },
+  output: Output,
 ): void {
   const flags = readFlags(command, args, { options: ['-f|--format'] });
   if (flags.value('--format') !== template || flags.words.length > 0)
     throw new NotImplemented(`${command} ${args.join(' ')}`);
-  // Without a daemon, Docker prints the template's empty result before it complains.
+  // Without a daemon, Docker prints the template's empty result before the error.
   output.out(engine.faults.daemonDown ? '' : value);
   engine.mustAnswer();
 }
@@ -39,16 +39,15 @@ export const ps: Command = (engine, _call, args, output) => {
   });
   if (!flags.has('--quiet') || flags.words.length > 0) throw new NotImplemented(`docker ps ${args.join(' ')}`);
   engine.mustAnswer();
-  const ancestors = flags.values('--filter').flatMap((filter) => /^ancestor=(.+)$/.exec(filter)?.[1] ?? []);
-  const images = ancestors.map((name) => engine.images.find(name)?.image.id);
-  const filters = flags.values('--filter').filter((filter) => !filter.startsWith('ancestor='));
-  const labels = Object.fromEntries(
-    filters.map((filter) => {
-      const [, key, value] = /^label=([^=]+)=(.*)$/.exec(filter) ?? [];
-      if (key === undefined || value === undefined) throw new NotImplemented(`docker ps --filter ${filter}`);
-      return [key, value];
-    }),
-  );
+  const labels: Record<string, string> = {};
+  const images: (string | undefined)[] = [];
+  for (const filter of flags.values('--filter')) {
+    const { key, value, ancestor } =
+      /^(?:label=(?<key>[^=]+)=(?<value>.*)|ancestor=(?<ancestor>.+))$/.exec(filter)?.groups ?? {};
+    if (ancestor !== undefined) images.push(engine.images.find(ancestor)?.image.id);
+    else if (key !== undefined) labels[key] = value ?? '';
+    else throw new NotImplemented(`docker ps --filter ${filter}`);
+  }
   for (const container of engine.containers(labels)) {
     if (!container.running && !flags.has('--all')) continue;
     if (images.length > 0 && !images.includes(container.spec.image.id)) continue;
@@ -61,31 +60,25 @@ export const inspect: Command = (engine, _call, args, output) => {
   const { words } = readFlags('docker inspect', args, {});
   if (engine.faults.daemonDown) output.out('[]');
   engine.mustAnswer();
-  const found = words.map((word) => engine.findContainer(word)).filter((container) => container !== undefined);
+  const found = words.flatMap((word) => engine.findContainer(word) ?? []);
   const missing = words.filter((word) => engine.findContainer(word) === undefined);
-  output.out(
-    JSON.stringify(
-      found.map((container) => inspectContainer(container, engine.folder)),
-      undefined,
-      4,
-    ),
-  );
+  const shown = found.map((container) => inspectContainer(container, engine.folder));
+  output.out(JSON.stringify(shown, undefined, 4));
   if (missing.length > 0) throw new DockerFailure(missing.map((word) => `Error: No such object: ${word}`).join('\n'));
 };
 
 /** `docker logs [--tail N] [--timestamps] CONTAINER` */
 export const logs: Command = (engine, _call, args, output) => {
   const flags = readFlags('docker logs', args, { switches: ['-t|--timestamps'], options: ['-n|--tail'] });
-  const tail = flags.value('--tail') ?? 'all';
+  const tail = flags.value('--tail') ?? `${Number.MAX_SAFE_INTEGER}`;
   const [word = '', ...more] = flags.words;
-  if (more.length > 0 || !/^(?:all|\d+)$/.test(tail)) throw new NotImplemented(`docker logs ${args.join(' ')}`);
+  if (more.length > 0 || !/^[1-9]\d*$/.test(tail)) throw new NotImplemented(`docker logs ${args.join(' ')}`);
   engine.mustAnswer();
   const container = engine.findContainer(word);
   if (container === undefined) throw new DockerFailure(`Error response from daemon: No such container: ${word}`);
 
-  const lines = tail === 'all' ? container.log : container.log.slice(Math.max(container.log.length - Number(tail), 0));
   const show = ({ at, text }: LogLine) => (flags.has('--timestamps') ? `${new Date(at).toISOString()} ${text}` : text);
-  for (const line of lines) {
+  for (const line of container.log.slice(-Number(tail))) {
     if (line.stream === 'stdout') output.out(show(line));
     else output.err(show(line));
   }
@@ -93,10 +86,7 @@ export const logs: Command = (engine, _call, args, output) => {
 
 /** `docker volume ls -q` */
 export const volume: Command = (engine, _call, args, output) => {
-  const [verb, ...rest] = args;
-  const flags = readFlags('docker volume', rest, { switches: ['-q|--quiet'] });
-  if (verb !== 'ls' || !flags.has('--quiet') || flags.words.length > 0)
-    throw new NotImplemented(`docker volume ${args.join(' ')}`);
+  if (args.join(' ') !== 'ls -q') throw new NotImplemented(`docker volume ${args.join(' ')}`);
   engine.mustAnswer();
   for (const name of engine.volumeNames()) output.out(name);
 };

@@ -1,13 +1,13 @@
 import { NotImplemented } from '../failure.js';
 
 export interface FlagSpec {
-  /** Flags without value. */
+  /** Flags without a value. Spellings of the same flag are separated by `|`: `-q|--quiet`. */
   switches?: readonly string[];
-  /** Flags with one. Several spellings of the same flag are separated by `|`: `-f|--file`. */
+  /** Flags with a value. */
   options?: readonly string[];
 }
 
-/** What was given, each flag by the last of its spellings. */
+/** The given flags, each by the last of its spellings. */
 export interface Flags {
   has(flag: string): boolean;
   value(flag: string): string | undefined;
@@ -16,13 +16,13 @@ export interface Flags {
 }
 
 /**
- * Reads a command's arguments. A flag that the specification lacks is not implemented. `--x=y`, `-x y` and joined
- * short switches (`-aq`) are understood. With `untilWord`, reading stops at the first word; the rest is `words`.
+ * Reads a command's arguments: `--x=y`, `-x y` and joined short switches (`-aq`). With `untilWord`, reading stops at the
+ * first word; the rest is `words`. Throws NotImplemented for a flag that the specification lacks.
  */
 export function readFlags(command: string, args: readonly string[], spec: FlagSpec, untilWord = false): Flags {
   const given = new Map<string, string[]>();
   const words: string[] = [];
-  const canonical = (flag: string, among: readonly string[] = []) =>
+  const nameOf = (flag: string, among: readonly string[] = []) =>
     among
       .map((spellings) => spellings.split('|'))
       .find((spellings) => spellings.includes(flag))
@@ -30,23 +30,22 @@ export function readFlags(command: string, args: readonly string[], spec: FlagSp
 
   const left = [...args];
   for (let arg = left.shift(); arg !== undefined; arg = left.shift()) {
-    if (!arg.startsWith('-') || arg === '-') {
-      words.push(arg, ...(untilWord ? left : []));
-      if (untilWord) break;
+    if (!arg.startsWith('-')) {
+      words.push(arg);
+      if (untilWord) words.push(...left.splice(0));
       continue;
     }
-    const equals = arg.startsWith('--') ? arg.indexOf('=') : -1;
-    const flag = equals < 0 ? arg : arg.slice(0, equals);
-    const option = canonical(flag, spec.options);
+    const [, flag = arg, inline] = /^(--[^=]+)=(.*)$/s.exec(arg) ?? [];
+    const option = nameOf(flag, spec.options);
     if (option !== undefined) {
-      const value = equals < 0 ? left.shift() : arg.slice(equals + 1);
+      const value = inline ?? left.shift();
       if (value === undefined) throw new NotImplemented(`${command}: ${flag} without a value`);
       given.set(option, [...(given.get(option) ?? []), value]);
       continue;
     }
     const letters = /^-\w{2,}$/.test(arg) ? [...arg.slice(1)].map((letter) => `-${letter}`) : [arg];
     for (const letter of letters) {
-      const name = canonical(letter, spec.switches);
+      const name = nameOf(letter, spec.switches);
       if (name === undefined) throw new NotImplemented(`${command} ${arg}`);
       given.set(name, []);
     }

@@ -22,14 +22,10 @@ export const login: Command = (engine, call, args, output) => {
   const config = readConfig(call);
   const auth = Buffer.from(`${username}:${password}`).toString('base64');
   writeConfig(call, { ...config, auths: { ...config.auths, [credentialKey(domain)]: { auth } } });
-  output.err(`WARNING! Your password will be stored unencrypted in ${configPath(call)}.`);
-  output.err(
-    'Configure a credential helper to remove this warning. See\nhttps://docs.docker.com/go/credential-store/\n',
-  );
   output.out('Login Succeeded');
 };
 
-/** What an earlier login left for a registry. */
+/** The credentials that an earlier login has stored for a registry. */
 export function credentialsFor(call: Call): (domain: string) => Credentials | undefined {
   const { auths = {} } = readConfig(call);
   return (domain) => {

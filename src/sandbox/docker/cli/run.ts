@@ -7,7 +7,7 @@ import { info, inspect, logs, ps, version, volume } from './containers.js';
 import { image } from './images.js';
 import { login } from './login.js';
 
-/** Docker's own exit code for a command line it can't run. */
+/** Docker's exit code for a command line that it cannot run. */
 const NOT_IMPLEMENTED = 125;
 
 const DOCKER_COMMANDS = new Map<string, Command>([
@@ -22,7 +22,7 @@ const DOCKER_COMMANDS = new Map<string, Command>([
   ['volume', volume],
 ]);
 
-/** Runs one call of `docker` or `iptables`. What they do not know, they refuse loudly and record. */
+/** Runs one call of `docker` or `iptables`. What the stand-in does not support fails with a message and is recorded. */
 export async function runStandIn(engine: Engine, call: Call): Promise<CallResult> {
   const output = new Output();
   try {
@@ -45,7 +45,7 @@ function failed(engine: Engine, call: Call, error: unknown, output: Output): { c
     output.err(error.message);
     return { code: error.exitCode };
   }
-  // Nobody is left to read it.
+  // The client is gone.
   if (call.signal.aborted) return { code: 130 };
   const message = error instanceof Error ? error.message : String(error);
   if (!(error instanceof NotImplemented)) {

@@ -1,58 +1,39 @@
 import { interpolate, type Lookup } from './interpolate.js';
 
-const ASSIGNMENT = /^\s*(?:export\s+)?([\w.-]+)[ \t]*(?:[=:][ \t]*)?/;
+const BLANK_LINES = /(?:[ \t]*(?:#[^\n]*)?(?:\n|$))*/y;
+const NAME = /[ \t]*(?:export[ \t]+)?([\w.-]+)[ \t]*([=:][ \t]*)?/y;
+/** A value in single or double quotes, else up to the end of the line or a comment. */
+const VALUE = /(?:'([^']*)'|"((?:\\[\s\S]|[^"\\])*)"|((?:(?!\s#)[^\n])*))[^\n]*\n?/y;
+const ESCAPES: Record<string, string> = { n: '\n', r: '\r', t: '\t', '"': '"', '\\': '\\' };
 
 /**
- * An env file as compose reads it: `#` comments, `export`, single quotes as they are, double quotes with escapes, both
- * over several lines; all but single-quoted values are interpolated, so a password with a `$` in it must be quoted.
- * A name without `=` takes its value from `lookup`, and is left out when there is none.
+ * An env file as compose reads it: `#` comments, `export`, single quotes literally, double quotes with escapes, both over
+ * several lines. Everything but single-quoted values is interpolated. A name without `=` takes its value from `lookup`
+ * and is left out without one.
  */
-export function readEnvFile(text: string, lookup: Lookup, unset: (name: string) => void): Record<string, string> {
+export function readEnvFile(content: string, lookup: Lookup, unset: (name: string) => void): Record<string, string> {
+  const text = content.replace(/^\uFEFF/, '').replace(/\r\n/g, '\n');
   const values: Record<string, string> = {};
   const find: Lookup = (name) => lookup(name) ?? values[name];
-  let rest = text.replace(/^\uFEFF/, '').replace(/\r\n/g, '\n');
-  while (rest !== '') {
-    const line = /^[^\n]*/.exec(rest)?.[0] ?? '';
-    if (/^\s*(?:#.*)?$/.test(line)) {
-      rest = rest.slice(line.length + 1);
-      continue;
+  let at = 0;
+  const read = (pattern: RegExp): (string | undefined)[] => {
+    pattern.lastIndex = at;
+    const match = pattern.exec(text) ?? [];
+    if (pattern.lastIndex > at) at = pattern.lastIndex;
+    return [...match];
+  };
+  for (read(BLANK_LINES); at < text.length; read(BLANK_LINES)) {
+    const [, name, assigned] = read(NAME);
+    if (name === undefined) {
+      throw new Error(`unexpected character in variable name: ${JSON.stringify(text.slice(at).split('\n')[0])}`);
     }
-    const match = ASSIGNMENT.exec(line);
-    const name = match?.[1];
-    if (match === null || name === undefined)
-      throw new Error(`unexpected character in variable name: ${JSON.stringify(line)}`);
-    rest = rest.slice(match[0].length);
-
-    const inherited = !/[=:]/.test(match[0]);
-    const { raw, quote, length } = readValue(rest);
-    rest = rest.slice(length);
-    if (inherited) {
-      const value = find(name);
-      if (value !== undefined) values[name] = value;
-    } else {
-      values[name] = quote === "'" ? raw : interpolate(raw, find, unset);
-    }
+    const [, single, double, plain = ''] = read(VALUE);
+    const raw = double?.replace(/\\([\s\S])/g, (whole, char: string) => ESCAPES[char] ?? whole);
+    const value =
+      assigned === undefined
+        ? find(name)
+        : (single ?? interpolate(raw ?? plain.replace(/^#.*/, '').trim(), find, unset));
+    if (value !== undefined) values[name] = value;
   }
   return values;
-}
-
-/** The value at the beginning of `text`, to the end of its line. */
-function readValue(text: string): { raw: string; quote: string; length: number } {
-  const quoted = /^'([^']*)'[^\n]*\n?/.exec(text) ?? /^"((?:\\[\s\S]|[^"\\])*)"[^\n]*\n?/.exec(text);
-  if (quoted !== null) {
-    const quote = text.charAt(0);
-    const raw = quoted[1] ?? '';
-    return { raw: quote === '"' ? unescaped(raw) : raw, quote, length: quoted[0].length };
-  }
-  const line = /^[^\n]*\n?/.exec(text)?.[0] ?? '';
-  const raw = line
-    .replace(/\n$/, '')
-    .replace(/(?:^|\s+)#.*$/, '')
-    .trim();
-  return { raw, quote: '', length: line.length };
-}
-
-function unescaped(text: string): string {
-  const named: Record<string, string> = { n: '\n', r: '\r', t: '\t' };
-  return text.replace(/\\([\s\S])/g, (whole, char: string) => named[char] ?? (/["\\]/.test(char) ? char : whole));
 }

@@ -1,70 +1,53 @@
-/** Gives a variable's value; undefined when it is not set. */
+/** A variable's value; undefined if it is not set. */
 export type Lookup = (name: string) => string | undefined;
 
-/** A `${NAME:?message}` without value, or a `${` that does not name a variable. */
+/** A `${NAME:?message}` without a value, or a `${` that names no variable. */
 export class InterpolationError extends Error {
-  /** Compose's own words; `at` is the value's place: services.app.image. */
-  readonly tell: (at: string) => string;
-
-  constructor(tell: (at: string) => string) {
-    super(tell('a value'));
-    this.tell = tell;
+  /** @param messageAt compose's message for a value at a place such as `services.app.image` */
+  constructor(readonly messageAt: (place: string) => string) {
+    super(messageAt('a value'));
   }
 }
 
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*/;
+/** `$$`, `$NAME`, or the beginning of `${`. */
+const DOLLAR = /\$(?:(\$)|([A-Za-z_]\w*)|(\{))/;
 
 /**
  * Compose's interpolation: $NAME, ${NAME}, ${NAME:-default}, ${NAME-default}, ${NAME:?error}, ${NAME?error},
- * ${NAME:+other}, ${NAME+other}, nested, and $$ for a dollar. A
- * dollar before anything else stays. `unset` hears of names without value and default.
+ * ${NAME:+other}, ${NAME+other}, nested; $$ is a dollar, and a dollar before anything else stays. `unset` is called for
+ * names without value and default.
  */
 export function interpolate(text: string, lookup: Lookup, unset: (name: string) => void): string {
-  let result = '';
-  let rest = text;
-  while (rest !== '') {
-    const dollar = rest.indexOf('$');
-    if (dollar < 0) return result + rest;
-    result += rest.slice(0, dollar);
-    rest = rest.slice(dollar + 1);
-
-    const name = NAME.exec(rest)?.[0];
-    if (rest.startsWith('$')) {
-      result += '$';
-      rest = rest.slice(1);
-    } else if (name !== undefined) {
-      result += valueFor(name, lookup, unset);
-      rest = rest.slice(name.length);
-    } else if (!rest.startsWith('{')) {
-      result += '$';
-    } else {
-      const end = closingBrace(rest);
-      if (end < 0) throw invalid(text);
-      result += expand(rest.slice(1, end), text, lookup, unset);
-      rest = rest.slice(end + 1);
-    }
-  }
-  return result;
+  const match = DOLLAR.exec(text);
+  if (match === null) return text;
+  const [whole, dollar, name] = match;
+  const before = text.slice(0, match.index);
+  const after = text.slice(match.index + whole.length);
+  const rest = (from: number) => interpolate(after.slice(from), lookup, unset);
+  if (dollar !== undefined) return `${before}$${rest(0)}`;
+  if (name !== undefined) return before + valueFor(name, lookup, unset) + rest(0);
+  const end = closingBrace(after);
+  return before + expand(after.slice(0, end), text, lookup, unset) + rest(end + 1);
 }
 
-function expand(inside: string, text: string, lookup: Lookup, unset: (name: string) => void): string {
-  const name = NAME.exec(inside)?.[0];
-  if (name === undefined) throw invalid(text);
-  const match = /^(:?[-?+])(.*)$/s.exec(inside.slice(name.length));
-  if (match === null) {
-    if (inside !== name) throw invalid(text);
-    return valueFor(name, lookup, unset);
+/** @param inside what is between the braces; @param whole the value that is interpolated, for messages */
+function expand(inside: string, whole: string, lookup: Lookup, unset: (name: string) => void): string {
+  const [, name, operator, word = ''] = /^([A-Za-z_]\w*)(?:(:?[-?+])(.*))?$/s.exec(inside) ?? [];
+  if (name === undefined) {
+    throw new InterpolationError(
+      (place) => `invalid interpolation format for ${place}.\nYou may need to escape any $ with another $.\n${whole}`,
+    );
   }
-  const [, operator = '', word = ''] = match;
+  if (operator === undefined) return valueFor(name, lookup, unset);
   const value = lookup(name);
-  const given = operator.startsWith(':') ? value !== undefined && value !== '' : value !== undefined;
+  const given = value !== undefined && (value !== '' || !operator.startsWith(':'));
   const alternative = () => interpolate(word, lookup, unset);
   if (operator.endsWith('+')) return given ? alternative() : '';
-  if (given) return value ?? '';
+  if (given) return value;
   if (operator.endsWith('-')) return alternative();
   const message = alternative();
   throw new InterpolationError(
-    (at) => `error while interpolating ${at}: required variable ${name} is missing a value: ${message}`,
+    (place) => `error while interpolating ${place}: required variable ${name} is missing a value: ${message}`,
   );
 }
 
@@ -74,18 +57,13 @@ function valueFor(name: string, lookup: Lookup, unset: (name: string) => void): 
   return value ?? '';
 }
 
+/** Index of the brace that closes the one before `text`; the end of `text` if there is none. */
 function closingBrace(text: string): number {
-  let depth = 0;
+  let depth = 1;
   for (let i = 0; i < text.length; i += 1) {
-    if (text.charAt(i) === '{' && (i === 0 || text.charAt(i - 1) === '$')) depth += 1;
+    if (text.startsWith('${', i)) depth += 1;
     if (text.charAt(i) === '}') depth -= 1;
     if (depth === 0) return i;
   }
-  return -1;
-}
-
-function invalid(text: string): InterpolationError {
-  return new InterpolationError(
-    (at) => `invalid interpolation format for ${at}.\nYou may need to escape any $ with another $.\n${text}`,
-  );
+  return text.length;
 }

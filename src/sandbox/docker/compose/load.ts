@@ -4,75 +4,71 @@ import { parseDocument, visit } from 'yaml';
 import { DockerFailure, NotImplemented } from '../failure.js';
 import { readEnvFile } from './env-file.js';
 import { InterpolationError, interpolate, type Lookup } from './interpolate.js';
-import { FILE_NOT_FOUND, invalidProject, PARSE_FAILURE } from './invalid.js';
-import { mergeMaps, mergeServices } from './merge.js';
-import type { ComposeProject, PartialService, ServiceModel } from './model.js';
+import { FILE_NOT_FOUND, invalidProject } from './invalid.js';
+import { mergeMaps } from './merge.js';
+import type { ComposeProject, ServiceModel } from './model.js';
 import { inDependencyOrder } from './order.js';
-import { asMap, readService } from './read-service.js';
+import { asMap, readService, type Service } from './read-service.js';
 
 export interface ComposeOptions {
   projectName: string;
-  /** In order; relative paths inside start at the first one's folder. */
+  /** In order, absolute; relative paths in them start at the first file's folder. */
   files: string[];
-  /** For interpolation; later ones win, the process environment wins over all. */
+  /** For interpolation: later files override earlier ones, the process environment overrides all. */
   envFiles: string[];
   cwd: string;
   env: Readonly<Record<string, string>>;
   warn(message: string): void;
 }
 
-/** Loads, interpolates, merges and resolves compose files, with compose's own words and exit codes when they are wrong. */
+/** Where variables come from, and what to do about one that is not set. */
+interface Variables {
+  lookup: Lookup;
+  unset: (name: string) => void;
+}
+
+/** Reads, interpolates, merges and resolves compose files, with compose's own messages and exit codes for invalid ones. */
 export function loadProject(options: ComposeOptions): ComposeProject {
   const [first] = options.files;
   if (first === undefined) throw new DockerFailure('no configuration file provided: not found', FILE_NOT_FOUND);
-  const folder = resolve(options.cwd, dirname(first));
+  const folder = dirname(first);
+  const variables = readVariables(options, folder);
 
-  const unset = onceFor((name) => options.warn(`The "${name}" variable is not set. Defaulting to a blank string.`));
-  const environment = readEnvironment(options, folder, unset);
-  const lookup: Lookup = (name) => environment[name];
-
-  let services: Record<string, PartialService> = {};
-  const top: Record<'networks' | 'volumes', Record<string, unknown>> = { networks: {}, volumes: {} };
+  let services: Record<string, Service> = {};
+  let volumes: Record<string, unknown> = {};
   for (const file of options.files) {
-    const raw = asMap(interpolateTree(readYaml(resolve(options.cwd, file)), '', lookup, unset), file);
-    if (raw.version !== undefined) {
-      const advice = 'it will be ignored, please remove it to avoid potential confusion';
-      options.warn(`${resolve(options.cwd, file)}: the attribute \`version\` is obsolete, ${advice}`);
-    }
-    services = mergeFile(services, raw, folder);
-    for (const key of ['networks', 'volumes'] as const) top[key] = mergeMaps(top[key], asMap(raw[key] ?? {}, key), '');
+    const raw = asMap(interpolateTree(readYaml(file), '', variables), file);
+    const unknown = Object.keys(raw).find((key) => !/^(?:name|version|services|volumes|x-.*)$/.test(key));
+    if (unknown !== undefined) throw new NotImplemented(`compose key ${unknown}`);
+    const read = Object.entries(asMap(raw.services ?? {}, 'services')).map(
+      ([name, service]) => [name, readService(service, `services.${name}`, folder)] as const,
+    );
+    services = mergeMaps(services, Object.fromEntries(read), 'services') as Record<string, Service>;
+    volumes = mergeMaps(volumes, asMap(raw.volumes ?? {}, 'volumes'), 'volumes');
   }
-  const finished = Object.entries(services)
-    .sort(([one], [other]) => (one < other ? -1 : 1))
-    .filter(([, service]) => (service.profiles ?? []).length === 0)
-    .map(([name, service]): [string, ServiceModel] => [
-      name,
-      finish(options.projectName, name, service, lookup, unset),
-    ]);
-  return checked({
-    name: options.projectName,
-    services: Object.fromEntries(finished),
-    ...named(options.projectName, top, Object.fromEntries(finished)),
-  });
+  const enabled = Object.entries(services)
+    .filter(([, { profiles = [] }]) => profiles.length === 0)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, service]) => [name, finish(options.projectName, name, service, variables)] as const);
+  return checked(options.projectName, Object.fromEntries(enabled), volumes);
 }
 
-function readEnvironment(
-  options: ComposeOptions,
-  folder: string,
-  unset: (name: string) => void,
-): Record<string, string> {
+function readVariables({ envFiles, cwd, env, warn }: ComposeOptions, folder: string): Variables {
   const standard = join(folder, '.env');
-  const files = options.envFiles.length > 0 ? options.envFiles : existsSync(standard) ? [standard] : [];
+  const files = envFiles.length > 0 ? envFiles : existsSync(standard) ? [standard] : [];
   const values: Record<string, string> = {};
+  const warned = new Set<string>();
+  const unset = (name: string) => {
+    if (!warned.has(name)) warn(`The "${name}" variable is not set. Defaulting to a blank string.`);
+    warned.add(name);
+  };
   for (const file of files) {
-    const path = resolve(options.cwd, file);
+    const path = resolve(cwd, file);
     if (!existsSync(path)) throw new DockerFailure(`Couldn't find env file: ${path}`);
-    Object.assign(
-      values,
-      readEnvFile(readFileSync(path, 'utf8'), (name) => options.env[name] ?? values[name], unset),
-    );
+    const lookup: Lookup = (name) => env[name] ?? values[name];
+    Object.assign(values, readEnvFile(readFileSync(path, 'utf8'), lookup, unset));
   }
-  return { ...values, ...options.env };
+  return { lookup: (name) => env[name] ?? values[name], unset };
 }
 
 function readYaml(path: string): unknown {
@@ -80,142 +76,76 @@ function readYaml(path: string): unknown {
   const document = parseDocument(readFileSync(path, 'utf8'), { merge: true, version: '1.2' });
   const [error] = document.errors;
   if (error !== undefined) throw invalidProject(`yaml: ${error.message}`);
-  visit(document, (_key, node) => {
-    // `!reset`, `!override`
-    if (
-      node !== null &&
-      typeof node === 'object' &&
-      'tag' in node &&
-      typeof node.tag === 'string' &&
-      node.tag.startsWith('!')
-    ) {
-      throw new NotImplemented(`compose tag ${node.tag}`);
-    }
+  visit(document, {
+    Node: (_key, { tag }) => {
+      if (tag?.startsWith('!')) throw new NotImplemented(`compose tag ${tag}`);
+    },
   });
   return document.toJS() ?? {};
 }
 
-/** Every text value, at any depth; keys stay as they are. */
-function interpolateTree(value: unknown, at: string, lookup: Lookup, unset: (name: string) => void): unknown {
+/** Interpolates every text value, at any depth; keys stay as they are. */
+function interpolateTree(value: unknown, place: string, variables: Variables): unknown {
   if (typeof value === 'string') {
     try {
-      return interpolate(value, lookup, unset);
+      return interpolate(value, variables.lookup, variables.unset);
     } catch (error) {
       if (!(error instanceof InterpolationError)) throw error;
-      throw new DockerFailure(error.tell(at), PARSE_FAILURE);
+      throw invalidProject(error.messageAt(place));
     }
   }
-  if (Array.isArray(value)) return value.map((entry) => interpolateTree(entry, `${at}.[]`, lookup, unset));
+  if (Array.isArray(value)) return value.map((entry) => interpolateTree(entry, `${place}.[]`, variables));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, entry]) => [
-      key,
-      interpolateTree(entry, at === '' ? key : `${at}.${key}`, lookup, unset),
-    ]),
-  );
+  const entries = Object.entries(value).map(([key, entry]) => [
+    key,
+    interpolateTree(entry, place === '' ? key : `${place}.${key}`, variables),
+  ]);
+  return Object.fromEntries(entries);
 }
 
-function mergeFile(services: Record<string, PartialService>, raw: Record<string, unknown>, folder: string) {
-  for (const key of Object.keys(raw)) {
-    const known = ['name', 'version', 'services', 'networks', 'volumes'].includes(key) || key.startsWith('x-');
-    if (!known) throw new NotImplemented(`compose key ${key}`);
-  }
-  const merged = { ...services };
-  for (const [name, service] of Object.entries(asMap(raw.services ?? {}, 'services'))) {
-    merged[name] = mergeServices(merged[name] ?? {}, readService(service, `services.${name}`, folder));
-  }
-  return merged;
-}
-
-/** Defaults, and the environment out of env_file and environment, which wins. */
-function finish(
-  project: string,
-  name: string,
-  partial: PartialService,
-  lookup: Lookup,
-  unset: (name: string) => void,
-): ServiceModel {
-  const { env_file: envFiles = [], image, environment: own, ...rest } = partial;
-  if (image === undefined && partial.build === undefined)
+/** Adds the image's name and the environment: env_file first, overridden by `environment`. */
+function finish(project: string, name: string, service: Service, { lookup, unset }: Variables): ServiceModel {
+  const { env_file: envFiles = [], image, environment: own, ...rest } = service;
+  if (image === undefined && rest.build === undefined) {
     throw invalidProject(
       `service "${name}" has neither an image nor a build context specified: invalid compose project`,
     );
-
+  }
   const environment: Record<string, string | null> = {};
   for (const { path, required } of envFiles) {
     if (!existsSync(path)) {
       if (!required) continue;
       throw new DockerFailure(`env file ${path} not found: stat ${path}: no such file or directory`, FILE_NOT_FOUND);
     }
-    Object.assign(
-      environment,
-      readEnvFile(readFileSync(path, 'utf8'), (key) => environment[key] ?? lookup(key), unset),
-    );
+    const find: Lookup = (key) => environment[key] ?? lookup(key);
+    Object.assign(environment, readEnvFile(readFileSync(path, 'utf8'), find, unset));
   }
   for (const [key, value] of Object.entries(own ?? {})) environment[key] = value ?? lookup(key) ?? null;
   return {
-    command: null,
-    entrypoint: null,
-    networks: { default: null },
     ...rest,
     image: image ?? `${project}-${name}`,
-    ...(image === undefined && { unnamed: true }),
-    ...((envFiles.length > 0 || own !== undefined) && { environment }),
+    unnamed: image === undefined || undefined,
+    environment: envFiles.length > 0 || own !== undefined ? environment : undefined,
   };
 }
 
-function named(
-  project: string,
-  top: Record<'networks' | 'volumes', Record<string, unknown>>,
-  services: Record<string, ServiceModel>,
-) {
-  const name = (key: string, value: unknown) => ({
-    name: `${project}_${key}`,
-    ...(value === null ? {} : asMap(value, key)),
-  });
-  const used = Object.values(services);
-  const networks = new Set(used.flatMap((service) => Object.keys(service.networks)));
-  const volumes = new Set(used.flatMap((service) => (service.volumes ?? []).map(({ source }) => source)));
-  return {
-    networks: Object.fromEntries(
-      Object.entries({ ...(networks.has('default') && { default: null }), ...top.networks })
-        .filter(([key]) => networks.has(key))
-        .map(([key, value]) => [key, { ipam: {}, ...name(key, value) }]),
-    ),
-    volumes: Object.fromEntries(
-      Object.entries(top.volumes)
-        .filter(([key]) => volumes.has(key))
-        .map(([key, value]) => [key, name(key, value)]),
-    ),
-  };
-}
-
-/** Refuses references to what the project does not have, and circles. */
-function checked(project: ComposeProject): ComposeProject {
-  for (const [name, service] of Object.entries(project.services)) {
-    for (const [other, { required }] of Object.entries(service.depends_on ?? {})) {
-      if (project.services[other] !== undefined || !required) continue;
+/** Names the network and the volumes. Throws for references to something undefined, and for cycles. */
+function checked(name: string, services: Record<string, ServiceModel>, top: Record<string, unknown>): ComposeProject {
+  const volumes: ComposeProject['volumes'] = {};
+  for (const [service, { depends_on = {}, volumes: mounts = [] }] of Object.entries(services)) {
+    for (const [other, { required }] of Object.entries(depends_on)) {
+      if (services[other] !== undefined || !required) continue;
       throw invalidProject(
-        `service "${name}" depends on undefined service ${JSON.stringify(other)}: invalid compose project`,
+        `service "${service}" depends on undefined service ${JSON.stringify(other)}: invalid compose project`,
       );
     }
-    for (const network of Object.keys(service.networks)) {
-      if (project.networks[network] !== undefined) continue;
-      throw invalidProject(`service "${name}" refers to undefined network ${network}: invalid compose project`);
-    }
-    for (const { type, source } of service.volumes ?? []) {
-      if (type === 'bind' || source === undefined || project.volumes[source] !== undefined) continue;
-      throw invalidProject(`service "${name}" refers to undefined volume ${source}: invalid compose project`);
+    for (const { source } of mounts.filter(({ type }) => type === 'volume')) {
+      if (!(source in top)) {
+        throw invalidProject(`service "${service}" refers to undefined volume ${source}: invalid compose project`);
+      }
+      volumes[source] = { name: `${name}_${source}`, ...asMap(top[source] ?? {}, source) };
     }
   }
-  inDependencyOrder(project.services);
-  return project;
-}
-
-function onceFor(report: (name: string) => void): (name: string) => void {
-  const seen = new Set<string>();
-  return (name) => {
-    if (!seen.has(name)) report(name);
-    seen.add(name);
-  };
+  inDependencyOrder(services);
+  return { name, services, networks: { default: { name: `${name}_default`, ipam: {} } }, volumes };
 }

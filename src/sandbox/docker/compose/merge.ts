@@ -1,45 +1,31 @@
-import type { PartialService } from './model.js';
-
 type Raw = Record<string, unknown>;
 
-/** Values that a later file replaces as a whole. */
-const REPLACED = new Set(['command', 'entrypoint', 'healthcheck.test']);
-
 /**
- * Puts a later compose file's service over an earlier one's: mappings are merged, lists appended (what names the same
- * port or the same mount point is replaced), all else replaced.
+ * Merges a later compose file's mapping into an earlier one's: mappings are merged, lists appended (an entry for the
+ * same port or mount point replaces the earlier one), everything else is replaced, and so are healthcheck commands.
  */
-export function mergeServices(base: PartialService, over: PartialService): PartialService {
-  return mergeMaps(base as Raw, over as Raw, '') as PartialService;
-}
-
-export function mergeMaps(base: Raw, over: Raw, at: string): Raw {
+export function mergeMaps(base: Raw, over: Raw, place: string): Raw {
   const merged = { ...base };
   for (const [key, value] of Object.entries(over)) {
-    merged[key] = key in base ? mergeValues(base[key], value, at === '' ? key : `${at}.${key}`) : value;
+    merged[key] = key in base ? mergeValues(base[key], value, `${place}.${key}`) : value;
   }
   return merged;
 }
 
-function mergeValues(base: unknown, over: unknown, at: string): unknown {
-  if (REPLACED.has(at)) return over;
-  if (Array.isArray(base) && Array.isArray(over)) return appendTo(base, over);
-  if (isMap(base) && isMap(over)) return mergeMaps(base, over, at);
-  return over;
-}
-
-function appendTo(base: unknown[], over: unknown[]): unknown[] {
-  const byIdentity = new Map<string, unknown>();
-  for (const entry of [...base, ...over]) byIdentity.set(identity(entry), entry);
-  return [...byIdentity.values()];
+function mergeValues(base: unknown, over: unknown, place: string): unknown {
+  if (place.endsWith('.healthcheck.test')) return over;
+  if (Array.isArray(base) && Array.isArray(over)) {
+    return [...new Map([...base, ...over].map((entry) => [identity(entry), entry])).values()];
+  }
+  return isMap(base) && isMap(over) ? mergeMaps(base, over, place) : over;
 }
 
 /** What makes two list entries the same: a mount point, a port, else the whole entry. */
 function identity(entry: unknown): string {
   if (!isMap(entry)) return JSON.stringify(entry);
-  const { type, target, published, host_ip, protocol } = entry;
+  const { type, target, published, host_ip } = entry;
   if (type !== undefined) return JSON.stringify(target);
-  return target !== undefined ? JSON.stringify([target, published, host_ip, protocol]) : JSON.stringify(entry);
+  return target !== undefined ? JSON.stringify([target, published, host_ip]) : JSON.stringify(entry);
 }
 
 function isMap(value: unknown): value is Raw {

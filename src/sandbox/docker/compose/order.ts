@@ -1,7 +1,7 @@
 import { invalidProject } from './invalid.js';
 import type { ServiceModel } from './model.js';
 
-/** Services with those that they depend on before them. Refuses circles. */
+/** The services, each after those that it depends on. Throws for cycles. */
 export function inDependencyOrder(services: Record<string, ServiceModel>): [name: string, service: ServiceModel][] {
   const ordered = new Map<string, ServiceModel>();
   const visit = (name: string, path: string[]): void => {

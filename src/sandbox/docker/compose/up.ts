@@ -3,36 +3,35 @@ import type { Container } from '../container.js';
 import type { Engine } from '../engine.js';
 import { DockerFailure } from '../failure.js';
 import { ServicePlan } from './container-spec.js';
-import { type ComposeProject, type Dependency, replicasOf } from './model.js';
+import { type ComposeProject, replicasOf, type ServiceModel } from './model.js';
 import { inDependencyOrder } from './order.js';
 
 export interface UpOptions {
-  /** On every container: where the project comes from. */
+  /** Added to every container: where the project comes from. */
   labels: Record<string, string>;
-  removeOrphans: boolean;
-  /** Also what has not changed. */
+  /** Also recreates unchanged containers. */
   forceRecreate: boolean;
-  /** The client went away: compose stops between two steps. */
+  /** Aborts when the client is gone: compose then stops between two steps. */
   signal: AbortSignal;
-  /** A line of progress. */
-  say(line: string): void;
+  /** Prints a line of progress. */
+  print(line: string): void;
 }
 
 /**
- * `docker compose up --detach --pull never`: first every service's containers are made or recreated where they
- * changed, then they are started in the order of `depends_on`.
+ * `docker compose up --detach --pull never --remove-orphans`: creates every service's containers, or recreates changed ones, then starts
+ * them in the order of `depends_on`.
  */
 export async function up(engine: Engine, project: ComposeProject, options: UpOptions): Promise<void> {
   const plans = inDependencyOrder(project.services).map(
     ([name, service]) => new ServicePlan(project, name, service, engine.images.mustFind(service.image).image),
   );
   if (plans.length === 0) throw new DockerFailure('no service selected');
-  handleOrphans(engine, project, options);
+  removeOrphans(engine, project, options);
   for (const plan of plans) converge(engine, project, plan, options);
   await startAll(engine, project, plans, options);
 }
 
-/** Containers of the project, as compose finds them: by label. */
+/** Containers of the project, found by label like compose does. */
 export function containersOf(engine: Engine, project: string, service?: string): Container[] {
   return engine
     .containers({
@@ -47,13 +46,8 @@ function numberOf({ spec }: Container): number {
   return Number(spec.labels['com.docker.compose.container-number']);
 }
 
-function handleOrphans(engine: Engine, project: ComposeProject, options: UpOptions): void {
+function removeOrphans(engine: Engine, project: ComposeProject, options: UpOptions): void {
   const orphans = containersOf(engine, project.name).filter(({ service }) => project.services[service] === undefined);
-  if (orphans.length > 0 && !options.removeOrphans) {
-    const names = orphans.map(({ name }) => name).join(' ');
-    options.say(`Found orphan containers ([${names}]) for this project.`);
-    return;
-  }
   for (const orphan of orphans) remove(engine, orphan, options);
 }
 
@@ -64,7 +58,7 @@ function converge(engine: Engine, project: ComposeProject, plan: ServicePlan, op
   const kept = existing.slice(0, wanted);
   for (const container of kept) {
     if (plan.isMetBy(container.spec.labels) && !options.forceRecreate)
-      options.say(` Container ${container.name}  Running`);
+      options.print(` Container ${container.name}  Running`);
     else recreate(engine, container, plan, options);
   }
   const taken = new Set(kept.map(numberOf));
@@ -74,11 +68,11 @@ function converge(engine: Engine, project: ComposeProject, plan: ServicePlan, op
     options.signal.throwIfAborted();
     const name = `${project.name}-${plan.name}-${number}`;
     engine.createContainer(name, plan.containerSpec(engine, number, options.labels));
-    options.say(` Container ${name}  Created`);
+    options.print(` Container ${name}  Created`);
   }
 }
 
-/** Makes the new one first, so that a container that can't be made leaves the old one running. */
+/** Creates the new container first: if that fails, the old one keeps running. */
 function recreate(engine: Engine, old: Container, plan: ServicePlan, options: UpOptions): void {
   options.signal.throwIfAborted();
   const { name } = old;
@@ -88,16 +82,16 @@ function recreate(engine: Engine, old: Container, plan: ServicePlan, options: Up
   );
   engine.removeContainer(old);
   fresh.name = name;
-  options.say(` Container ${name}  Recreated`);
+  options.print(` Container ${name}  Recreated`);
 }
 
 function remove(engine: Engine, container: Container, options: UpOptions): void {
   options.signal.throwIfAborted();
   engine.removeContainer(container);
-  options.say(` Container ${container.name}  Removed`);
+  options.print(` Container ${container.name}  Removed`);
 }
 
-/** Each service waits for those it depends on; the first failure ends the waiting of all. */
+/** Each service waits for those that it depends on; the first failure ends all waits. */
 async function startAll(
   engine: Engine,
   project: ComposeProject,
@@ -106,7 +100,7 @@ async function startAll(
 ): Promise<void> {
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
-  // One for every container that is waited for.
+  // Every container that is waited for adds a listener.
   setMaxListeners(0, signal);
   const begun = new Map<string, Promise<void>>();
 
@@ -119,7 +113,7 @@ async function startAll(
       signal.throwIfAborted();
       if (container.running) continue;
       container.start();
-      options.say(` Container ${container.name}  Started`);
+      options.print(` Container ${container.name}  Started`);
     }
   };
   for (const plan of plans) {
@@ -135,7 +129,7 @@ async function waitFor(
   engine: Engine,
   project: ComposeProject,
   name: string,
-  { condition, required }: Dependency,
+  { condition, required }: NonNullable<ServiceModel['depends_on']>[string],
   signal: AbortSignal,
 ): Promise<void> {
   if (condition === 'service_started' || project.services[name] === undefined) return;
@@ -147,7 +141,7 @@ async function waitFor(
   }
 }
 
-/** compose's isServiceHealthy. A container between two restarts counts as unhealthy. */
+/** compose's isServiceHealthy. Throws DockerFailure once the container can no longer become healthy. */
 function isHealthy(container: Container): boolean {
   const problem = (text: string) =>
     new DockerFailure(`dependency failed to start: container ${container.name} ${text}`);

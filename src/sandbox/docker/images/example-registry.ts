@@ -5,8 +5,8 @@ import { crashingShopImage, migrationImage, shopImage } from './shop.js';
 export const SHOP = 'docker.io/example/shop';
 
 /**
- * What the example project needs: nginx, and a shop in good and bad versions. A tag's name says what is wrong with it;
- * `latest` is v1 until it is moved.
+ * The images of the example project: nginx, and a shop in working and broken versions, named after what is wrong with
+ * them. `latest` is v1 until the tag is moved.
  */
 export function exampleRegistry(options: { credentials?: Credentials } = {}): Registry {
   const registry = new Registry(options);
@@ -23,7 +23,7 @@ export function exampleRegistry(options: { credentials?: Credentials } = {}): Re
     // Runs, but never becomes healthy.
     broken: shopImage('broken', () => false),
     'slow-start': shopImage('slow-start', (ageMs) => ageMs >= 3000),
-    // Healthy at first.
+    // Healthy for two seconds.
     flaky: shopImage('flaky', (ageMs) => ageMs < 2000),
     crash: crashingShopImage('crash', crash(1, 300, 'Error: cannot reach the database')),
     exits: crashingShopImage('exits', crash(3, 0, 'Error: SECRET_KEY has the wrong length')),

@@ -4,12 +4,12 @@ import { buildImage, type ContainerProcess, type Image, type Program } from '../
 /** The app's port inside its container. */
 const PORT = 3000;
 
-/** How well a version of the shop works; `ageMs` is how long it has run. */
+/** Whether a version of the shop works after running for `ageMs`. */
 type Fitness = (ageMs: number) => boolean;
 
 /**
- * The example shop: `/` tells its version, `/healthz` its health, `/slow?ms=5000` answers late, `/env?name=APP_NAME`
- * shows a variable. A sick shop answers 503 to everything.
+ * The example shop: `/` answers with the version, `/healthz` with its health, `/slow?ms=5000` after a delay,
+ * `/env?name=APP_NAME` with a variable. A broken shop answers 503 to every request.
  */
 export function shopImage(version: string, isFit: Fitness = () => true): Image {
   return shop(version, async (container) => {
@@ -27,7 +27,7 @@ export function shopImage(version: string, isFit: Fitness = () => true): Image {
   });
 }
 
-/** Starts, says why it cannot go on, and exits. */
+/** Starts, logs an error and exits. */
 export function crashingShopImage(
   version: string,
   exit: { afterMs: number; code: number; oomKilled?: boolean; lastWords: string },
@@ -36,12 +36,12 @@ export function crashingShopImage(
     container.log(`shop ${version} starts`);
     container.after(exit.afterMs, () => {
       container.log(exit.lastWords, 'stderr');
-      container.exit(exit.code, exit.oomKilled ? { oomKilled: true } : {});
+      container.exit(exit.code, { oomKilled: exit.oomKilled });
     });
   });
 }
 
-/** A one-shot: runs once and ends. */
+/** A one-shot service. */
 export function migrationImage(name: string, code: number): Image {
   return shop(name, (container) => {
     const words = code === 0 ? 'migrated the database' : 'migration failed: relation "orders" is locked';
@@ -57,14 +57,7 @@ function shop(version: string, program: Program): Image {
     content: `shop ${version}`,
     env: [`SHOP_VERSION=${version}`],
     exposedPorts: [PORT],
-    entrypoint: ['/shop'],
-    program: (container) => {
-      if (container.command !== undefined) {
-        container.notImplemented(`command of the shop image: ${container.command.join(' ')}`);
-        return container.exit(127);
-      }
-      return program(container);
-    },
+    program,
   });
 }
 
