@@ -1,14 +1,15 @@
-// A region, a project and the command, for measuring. Uses dist/: run `npm run build` before, as `npm run bench` does.
+// A sandbox region from src/, its project, and the built command in dist/ (`npm run bench` builds it).
+// Needs `--import ./bench/typescript.mjs`.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openProject } from '../dist/sandbox/project.js';
-import { Region } from '../dist/sandbox/region.js';
+import { openProject } from '../src/sandbox/project.ts';
+import { Region } from '../src/sandbox/region.ts';
 
-export const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
 /** Checks ten times a second and no delay: what is left of a deploy's time is do-deploy's own. */
 export const INSTANT = { intervalSeconds: 0.1, healthyThreshold: 1, unhealthyThreshold: 2, timeoutSeconds: 1 };

@@ -2,12 +2,11 @@
 //
 // Holds the sandbox's API to DigitalOcean's official description, given as FILE (the bundled YAML; not part of this
 // project): every kind of request it takes and every kind of answer it gives. Prints a line per kind and a count; exits
-// with 1 on any mismatch. Needs a build (dist/).
+// with 1 on any mismatch. Needs `--import ./bench/typescript.mjs`.
+import { ApiServer, ROUTES } from '../src/sandbox/api/server.ts';
+import { World } from '../src/sandbox/world.ts';
 import { Description } from './openapi/description.mjs';
 import { exchanges } from './openapi/exchanges.mjs';
-
-const { ApiServer, ROUTES } = await import('../dist/sandbox/api/server.js');
-const { World } = await import('../dist/sandbox/world.js');
 
 const file = process.argv[2];
 if (!file) {

@@ -13,7 +13,6 @@ import {
   readFileSync,
   rmdirSync,
   rmSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -91,10 +90,11 @@ export function ownFolder() {
   return folder;
 }
 
-/** What npm would install, as a copy: a build meanwhile changes nothing under a run. */
+/** Copies what npm would install, so that a build during the run changes nothing. */
 export function installInto(folder) {
-  for (const part of ['dist', 'package.json']) cpSync(join(PROJECT, part), join(folder, part), { recursive: true });
-  symlinkSync(join(PROJECT, 'node_modules'), join(folder, 'node_modules'));
+  for (const part of ['dist', 'package.json', 'scripts/start-up.sh']) {
+    cpSync(join(PROJECT, part), join(folder, part), { recursive: true });
+  }
 }
 
 /**
@@ -114,7 +114,7 @@ export function startInWorld(folder, installed, args, environment = {}) {
         ...process.env,
         PATH: `${process.env.PATH}:/usr/sbin:/sbin`,
         DO_DEPLOY_E2E_ROOT: folder,
-        DO_DEPLOY_E2E_MAIN: join(installed, 'dist/cli/main.js'),
+        DO_DEPLOY_E2E_MAIN: join(installed, 'dist/main.js'),
         DO_DEPLOY_E2E_CACHE: CACHE,
         DO_DEPLOY_E2E_COMPOSE: join(CACHE, 'docker-compose'),
         DO_DEPLOY_E2E_CGROUP: basename(folder),

@@ -32,7 +32,7 @@ export function doDeploy(fleet: Fleet): Contestant {
   };
 }
 
-/** Seconds of each phase, and of each step, the droplets' taken waitForAll. */
+/** Seconds of each phase, and of each step, summed over the droplets. */
 function breakdown(events: readonly DeployEvent[]): string {
   const seconds = new Map<string, number>();
   const phases = events.flatMap((event) =>

@@ -19,7 +19,7 @@ describe('the two commands', () => {
   it('are scripts of package.json, after npm ci', () => {
     const named = Object.fromEntries(blocks.flatMap(({ name, code }) => (name ? [[name, code.trim()]] : [])));
     expect(named).toEqual({ demo: 'npm ci && npm run demo', test: 'npm test' });
-    expect(scripts).toMatchObject({ demo: 'node dist/cli/main.js sandbox demo', test: 'npm run check' });
+    expect(scripts).toMatchObject({ demo: 'node dist/main.js sandbox demo', test: 'npm run check' });
   });
 
   it('and every other npm script that is named exists', () => {
