@@ -1,8 +1,8 @@
 // npm run check:openapi -- FILE
 //
-// Holds the sandbox's API to DigitalOcean's official description, given as FILE (the bundled YAML; not part of this
-// project): every kind of request it takes and every kind of answer it gives. Prints a line per kind and a count; exits
-// with 1 on any mismatch. Needs `--import ./bench/typescript.mjs`.
+// Checks the sandbox's API against DigitalOcean's official description, given as FILE (the bundled YAML; not part of this
+// project): every kind of request and every kind of answer. Prints a line per kind and a count; exits with 1 on any
+// mismatch. Needs `--import ./bench/typescript.mjs`.
 import { ApiServer, ROUTES } from '../src/sandbox/api/server.ts';
 import { World } from '../src/sandbox/world.ts';
 import { Description } from './openapi/description.mjs';
@@ -14,7 +14,7 @@ if (!file) {
   process.exit(2);
 }
 const description = new Description(file);
-/** Statuses that each operation has answered. */
+/** The statuses with which each operation has answered. */
 const shown = new Map(ROUTES.map(({ operation }) => [operation, new Set()]));
 let checked = 0;
 let failed = 0;
@@ -23,32 +23,34 @@ for (const route of ROUTES)
   report(`${route.operation} is described as ${route.method} ${route.path}`, routeProblems(route));
 for (const exchange of exchanges(await startRegion())) await check(exchange);
 for (const route of ROUTES) await checkCommonAnswers(route);
-for (const route of ROUTES) report(`${route.operation} has given every answer described`, missingAnswers(route));
+for (const route of ROUTES)
+  report(`${route.operation} has answered in every way that is described`, missingAnswers(route));
 process.stdout.write(`${checked} kinds checked, ${failed} mismatched\n`);
 process.exit(failed === 0 ? 0 : 1);
 
 /** Path, method and scopes. */
 function routeProblems(route) {
   const operation = description.operation(route.operation);
-  if (!operation) return ['there is no such operation'];
+  if (!operation) return ['no such operation is described'];
   const problems = [];
   if (operation.path !== route.path || operation.method !== route.method) {
-    problems.push(`it is ${operation.method} ${operation.path}`);
+    problems.push(`described as ${operation.method} ${operation.path}`);
   }
   const [{ bearer_auth: scopes }] = operation.security;
-  for (const scope of scopes) if (!route.scopes.includes(scope)) problems.push(`it needs the scope ${scope}`);
+  for (const scope of scopes) if (!route.scopes.includes(scope)) problems.push(`the scope ${scope} is missing`);
   const further = route.scopes.filter((scope) => !scopes.includes(scope));
-  for (const scope of further) if (!operation.description.includes(scope)) problems.push(`${scope} is not described`);
+  for (const scope of further)
+    if (!operation.description.includes(scope)) problems.push(`the scope ${scope} is not described`);
   return problems;
 }
 
 function missingAnswers({ operation }) {
   const described = Object.keys(description.operation(operation).responses).filter((status) => status !== 'default');
   const missing = described.map(Number).filter((status) => !shown.get(operation).has(status));
-  return missing.map((status) => `${status} is described, but was not shown`);
+  return missing.map((status) => `${status} is described but never occurred`);
 }
 
-/** A region of its own for each exchange, so that none stands in another's way. */
+/** Each exchange gets a region of its own, so that none affects another. */
 async function startRegion({ limits, faults = [], scopes, busy = false } = {}) {
   const world = new World({ timing: { busyMs: busy ? 60_000 : 0 } });
   const droplets = ['web-1', 'web-2', 'web-3'].map((name) => world.addDroplet({ name, tags: ['shared'] }).id);
@@ -70,7 +72,7 @@ async function check(exchange, settings = {}, label = '') {
   const problems = [];
   const wrong = description.requestProblems(operation, exchange);
   if (exchange.refused && wrong.length === 0)
-    problems.push('the request is refused here, but the description allows it');
+    problems.push('the sandbox refuses this request, but the description allows it');
   if (!exchange.refused) problems.push(...wrong.map((problem) => `request: ${problem}`));
   const answer = await send(region.api, operation, exchange);
   shown.get(exchange.operation).add(answer.status);
@@ -81,12 +83,12 @@ async function check(exchange, settings = {}, label = '') {
   report(`${exchange.operation} ${exchange.status} ${label || input}`.trim(), problems);
 }
 
-/** What every operation may answer: no token, no scope, too many requests (two kinds), a server error. */
+/** Answers that every operation may give: wrong token, missing scope, too many requests (two kinds), server error. */
 async function checkCommonAnswers({ operation }) {
   const region = await startRegion();
   await region.api.stop();
   const good = exchanges(region).find((one) => one.operation === operation && !one.refused && one.status < 300);
-  if (!good) report(`${operation} has a good answer`, ['none is among the exchanges']);
+  if (!good) report(`${operation} succeeds`, ['no exchange shows it']);
   const request = good ?? exchanges(region).find((one) => one.operation === operation);
   await check({ ...request, token: 'bad', status: 401 }, {}, 'wrong token');
   await check({ ...request, status: 403 }, { scopes: [] }, 'missing scope');

@@ -1,5 +1,5 @@
-// Writes config/deploy.schema.json, the JSON Schema that editors check config/deploy.yml with, from the code in src/. Needs
-// `--import ./bench/typescript.mjs`.
+// Writes config/deploy.schema.json, the JSON Schema with which editors check config/deploy.yml, from the code in src/.
+// Needs `--import ./bench/typescript.mjs`.
 import { writeFileSync } from 'node:fs';
 import { editorSchema } from '../src/config/json-schema.ts';
 

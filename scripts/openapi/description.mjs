@@ -1,11 +1,11 @@
-// DigitalOcean's official API description (bundled YAML), as questions about one operation at a time.
+// Answers questions about single operations of DigitalOcean's official API description (bundled YAML).
 import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import addFormats from 'ajv-formats';
 import { parse } from 'yaml';
 
 const ROOT = 'description';
-/** Its patterns escape more than a Unicode regular expression takes. */
+/** Its patterns contain escapes that Unicode regular expressions reject. */
 const OPTIONS = { strict: false, allErrors: true, unicodeRegExp: false };
 
 export class Description {
@@ -14,7 +14,7 @@ export class Description {
   #coercing = new Ajv({ ...OPTIONS, coerceTypes: true });
 
   constructor(file) {
-    // It has more aliases than the parser takes from a stranger.
+    // It has more aliases than the parser accepts by default.
     this.#document = parse(readFileSync(file, 'utf8'), { maxAliasCount: -1 });
     for (const ajv of [this.#ajv, this.#coercing]) {
       addFormats.default(ajv);
@@ -34,7 +34,7 @@ export class Description {
     return undefined;
   }
 
-  /** What is wrong with a request's path parameters, query and body: a list of sentences, empty when nothing is. */
+  /** Problems of a request's path parameters, query and body, as sentences. */
   requestProblems(operation, { params = {}, query = {}, body }) {
     const problems = [];
     const given = { path: params, query };
@@ -43,7 +43,7 @@ export class Description {
       for (const [name, value] of Object.entries(given[place])) {
         const parameter = declared.find((one) => one.in === place && one.name === name);
         if (!parameter) problems.push(`${place} parameter ${name} is not described`);
-        // They travel as text, so they count by what they can be read as.
+        // They arrive as text, so what counts is what they can be parsed as.
         else problems.push(...this.#problems(this.#coercing, { properties: { value: parameter.schema } }, { value }));
       }
     }
@@ -55,7 +55,7 @@ export class Description {
     return problems;
   }
 
-  /** The same for an answer. Properties that the description does not know are problems too. */
+  /** The same for an answer. Properties that the description does not know are problems, too. */
   answerProblems(operation, { status, headers, body }) {
     const key = operation.responses[status] ? String(status) : 'default';
     const described = this.#resolve(operation.responses[key]);
@@ -84,7 +84,7 @@ export class Description {
     return validate(structuredClone(value)) ? [] : validate.errors.map((e) => `${e.instancePath || 'it'} ${e.message}`);
   }
 
-  /** The schema of the JSON content at a pointer which may itself be a reference. */
+  /** The schema of the JSON content at a pointer, which may itself be a reference. */
   #jsonSchema(pointer) {
     const target = this.#at(pointer);
     const base = target.$ref ? target.$ref.slice(1) : pointer;
@@ -107,7 +107,7 @@ export class Description {
     });
   }
 
-  /** The schema and everything it is combined of. */
+  /** The schema and all schemas that it combines. */
   #parts(schema) {
     const resolved = this.#resolve(schema);
     const combined = [...(resolved.allOf ?? []), ...(resolved.anyOf ?? []), ...(resolved.oneOf ?? [])];

@@ -1,5 +1,5 @@
-// Every kind of call that the sandbox's API answers, as data: an operation, a request, the status it must get.
-// `refused` marks requests that the description forbids too; the check holds the two to the same opinion.
+// Every kind of call that the sandbox's API answers, as data: an operation, a request, and the expected status.
+// `refused` marks requests that the description forbids, too: the check compares both.
 
 /**
  * @param balancer, `tagged` and `pool`: ids; `droplet`: an id that is a member; `spare`: one that is not.

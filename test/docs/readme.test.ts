@@ -8,7 +8,6 @@ import { TOKEN_SCOPES } from '../../src/adapters/digitalocean/call.js';
 import { parseArguments } from '../../src/cli/commands.js';
 import { EXIT } from '../../src/cli/exit-codes.js';
 import { loadSettings } from '../../src/config/load.js';
-import { configurationReference } from '../../src/config/reference.js';
 import { codeBlocks, firstColumns, readRoot, section } from './markdown.js';
 
 const README = readRoot('README.md');
@@ -41,7 +40,7 @@ describe('the two commands', () => {
     expect(scripts).toMatchObject({ demo: 'node dist/main.js sandbox demo', test: 'npm run check' });
   });
 
-  it('and every other npm script that is named exists', () => {
+  it('and every other npm script that a page names exists', () => {
     const named = [...PAGES.values()].flatMap((text) =>
       [...text.matchAll(/npm run ([\w:]+)/g)].map(([, name = '']) => name),
     );
@@ -62,21 +61,21 @@ describe('the first deploy', () => {
     writeFileSync(join(root, path), text);
   };
 
-  it('loads, with the variables and the files that it names and nothing else', () => {
+  it('loads with only the variables and files that it names', async () => {
     write('config/deploy.yml', deployYml);
     write('config/.env', variables?.replaceAll('…', '0123'));
     write('compose/docker-compose.yml');
     write('config/nginx/nginx.conf');
     for (const name of ['common', 'staging', 'production']) write(`config/.env.${name}`);
     const load = (environment: string) => loadSettings({ cwd: root, env: { HOME: root }, environment });
-    expect(load('staging').registry).toMatchObject({ server: 'docker.io', username: 'ann' });
-    expect(load('staging')).toMatchObject({ app: 'shop', target: { kind: 'droplet', id: 412345678 } });
-    expect(load('production')).toMatchObject({ app: 'shop', target: { kind: 'load_balancer', ref: 'web' } });
+    expect((await load('staging')).registry).toMatchObject({ server: 'docker.io', username: 'ann' });
+    expect(await load('staging')).toMatchObject({ app: 'shop', target: { kind: 'droplet', id: 412345678 } });
+    expect(await load('production')).toMatchObject({ app: 'shop', target: { kind: 'load_balancer', ref: 'web' } });
   });
 
-  it('names the scopes that a refused token is told to have', () => {
+  it('names the scopes that the error about a refused token names', () => {
     const text = section(README, 'First deploy on a real account').replaceAll(/\s+/g, ' ');
-    // `tag:create`, `read` and `delete` stand for three.
+    // `tag:create`, `read` and `delete` name three scopes.
     for (const [resource = '', verb] of TOKEN_SCOPES.map((scope) => scope.split(':'))) {
       expect(text, `${resource}:${verb}`).toMatch(new RegExp(`\`${resource}:[^;.(]*\\b${verb}\``));
     }
@@ -93,15 +92,15 @@ describe('commands and options', () => {
   );
   const text = section(README, 'Every day');
 
-  it('of the table are those of --help', () => {
+  it('in the table are those of --help', () => {
     const named = firstColumns(text)
       .flatMap((code) => /^do-deploy (\S+)/.exec(code)?.[1] ?? [])
-      // What has no name of its own is the deploy.
+      // A deploy needs no command name.
       .map((word) => (word === 'ENVIRONMENT' ? 'deploy' : word));
     expect([...new Set(named)].sort()).toEqual(commands.sort());
   });
 
-  it('every command line that is shown can be parsed', () => {
+  it('every command line on the pages can be parsed', () => {
     const lines = [...PAGES.values()]
       .flatMap((page) => [...page.matchAll(/do-deploy ((?:[a-zA-Z][\w.-]*|--[a-z-]+)(?: (?:[\w.-]+|\[\w+\]))*)/g)])
       .map(([, words = '']) => words.replaceAll(/[[\].]+( |$)/g, '$1').replaceAll('[', ''))
@@ -120,21 +119,9 @@ describe('commands and options', () => {
     expect(failures).toEqual([]);
   });
 
-  it('exit codes are those of the command', () => {
+  it('the exit codes are those of the command', () => {
     const codes = [...text.matchAll(/(\d+) [a-z]/g)].map(([, code]) => Number(code));
     expect(codes).toEqual([EXIT.ok, EXIT.failed, EXIT.usage, EXIT.leaseHeld, EXIT.drift, EXIT.interrupted]);
-  });
-});
-
-describe('the configuration reference', () => {
-  it('is made from the schema (vitest -u puts it there)', async () => {
-    const page = readRoot('docs/configuration.md');
-    const current = page.replace(
-      /(<!-- reference: begin -->\n)[\s\S]*(<!-- reference: end -->)/,
-      (_, begin, end) => `${begin}${configurationReference()}${end}`,
-    );
-    expect(current).toContain('| `rollout.batch` |');
-    await expect(current).toMatchFileSnapshot(new URL('../../docs/configuration.md', import.meta.url).pathname);
   });
 });
 
