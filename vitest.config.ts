@@ -2,13 +2,13 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const report = process.env.DO_DEPLOY_TEST_REPORT;
-/** They stand in for the network of the process they are in: it is not shared with others. */
+/** These replace the network of their process, so they do not share it with other tests. */
 const ADAPTERS = ['test/adapters/**/*.test.ts'];
-// The long ones have a command of their own: npm run test:matrix.
+// The long tests have a command of their own: npm run test:matrix.
 const MATRIX = process.env.TEST_MATRIX === 'all';
 const LONG = MATRIX ? [] : ['test/**/*.long.test.ts'];
 
-/** The simulation and whole rollouts take longest, some of them minutes. */
+/** The simulation and whole rollouts take longest, some of them several minutes. */
 const LONGEST = ['simulation/simulation', 'crash-matrix', 'lost-connection', 'api-faults', 'integration/'];
 
 class LongestFirst extends BaseSequencer {
@@ -24,14 +24,14 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     globalSetup: ['test/support/build-once.ts'],
-    // Bounds against hanging only: a slow, shared machine must not fail a test.
+    // Only against hanging: a slow, shared machine must not fail a test.
     testTimeout: 180_000,
     hookTimeout: 180_000,
     sequence: { shuffle: { files: false, tests: true }, sequencer: LongestFirst },
-    // For two cores: tests mostly wait. The long ones each play several deploys at once, and start processes of their own.
+    // For two cores: tests mostly wait. The long ones run several deploys in parallel and start processes of their own.
     maxWorkers: MATRIX ? 3 : 4,
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
-    // Files share a process and what it has loaded: that saves a third of their time. The long ones are few.
+    // Files share a process and its loaded modules, which saves a third of the time. There are few long files.
     isolate: MATRIX,
     projects: [
       { extends: true, test: { name: 'adapters', include: ADAPTERS } },

@@ -8,7 +8,7 @@ export default defineConfig({
     globalSetup: ['test/e2e/lab/region-setup.ts'],
     testTimeout: 180_000,
     hookTimeout: 180_000,
-    // One fleet at a time: the droplets' addresses are the same in each, and two cores are to be enough.
+    // One fleet at a time: all fleets use the same addresses, and two cores must be enough.
     fileParallelism: false,
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
   },

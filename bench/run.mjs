@@ -1,8 +1,9 @@
 /**
- * `npm run bench [-- PART...] [--rounds N] [--delays S,S] [--sizes N,N]`: prints what docs/performance.md holds. Nothing here is a
- * test; run it on a quiet machine. Parts: rolling and upload (real droplets: Linux, root), overhead, scale and start-up.
+ * `npm run bench [-- PART...] [--rounds N] [--delays S,S] [--sizes N,N] [--write]`: prints the tables of docs/performance.md;
+ * with --write it puts them there. Nothing here is a test; run it on a quiet machine. Parts: rolling and upload (real
+ * droplets: Linux, root), overhead, scale and start-up.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -11,13 +12,20 @@ import { measureOverhead } from './overhead.mjs';
 import { measureScale } from './scale.mjs';
 import { measureStartUp, measureStatus } from './start-up.mjs';
 
+/** Each command's help, in the order of the table. */
+const COMMANDS = [
+  ['--version'],
+  ['--help'],
+  ...['status', 'deploy', 'heal', 'rollback', 'lock', 'sandbox'].map((name) => [name, '--help']),
+];
+
 const PARTS = {
   rolling: {
     title: 'Rolling deploy: 3 real droplets, checks every 2 s, two passes',
     measure: ({ rounds = 1, delays = [0, 1, 5] }) => onRealDroplets('rolling', { rounds, delays }),
   },
   overhead: {
-    title: 'Overhead: 3 sandbox droplets, what is do-deploy’s own',
+    title: "Overhead: do-deploy's own share, 3 sandbox droplets",
     measure: () => measureOverhead(),
   },
   scale: {
@@ -26,7 +34,7 @@ const PARTS = {
   },
   'start-up': {
     title: 'Start-up',
-    measure: async ({ rounds }) => [measureStartUp(rounds), await measureStatus(rounds)],
+    measure: async ({ rounds }) => [measureStartUp(COMMANDS, rounds), await measureStatus(rounds)],
   },
   upload: {
     title: 'Upload to one real droplet',
@@ -34,9 +42,10 @@ const PARTS = {
   },
 };
 
+const DOCUMENT = 'docs/performance.md';
 const out = (text) => process.stdout.write(`${text}\n`);
 
-/** A benchmark of real/, in a world of its own. Gives its rows, or says why there are none. */
+/** A benchmark of real/, in namespaces of its own. Returns its rows, or a text that says why there are none. */
 async function onRealDroplets(part, options) {
   const why = obstacle(['rsync=rsync', 'ansible-playbook=ansible-core', 'curl=curl', 'awk=mawk']);
   if (why !== undefined) return `Not measured: benchmarks on real droplets cannot run here; ${why}.`;
@@ -58,19 +67,32 @@ async function onRealDroplets(part, options) {
   }
 }
 
-function print(rows) {
-  if (typeof rows === 'string') return out(rows);
-  if (Array.isArray(rows[0])) return rows.forEach(print);
+/** @returns {string} one Markdown table, or several */
+function tableOf(rows) {
+  if (typeof rows === 'string') return `${rows}\n`;
+  if (Array.isArray(rows[0])) return rows.map(tableOf).join('\n');
   const columns = Object.keys(rows[0] ?? {});
-  out(`| ${columns.join(' | ')} |\n|${columns.map(() => '---').join('|')}|`);
-  for (const row of rows) out(`| ${columns.map((column) => row[column]).join(' | ')} |`);
-  out('');
+  const line = (cells) => `| ${cells.join(' | ')} |\n`;
+  const body = rows.map((row) => line(columns.map((column) => row[column])));
+  return `${line(columns)}|${columns.map(() => '---').join('|')}|\n${body.join('')}`;
+}
+
+function writeInto(part, text) {
+  const page = readFileSync(DOCUMENT, 'utf8');
+  const [begin, end] = ['begin', 'end'].map((edge) => `<!-- ${part}: ${edge} -->\n`);
+  const [before, after] = [page.indexOf(begin) + begin.length, page.indexOf(end)];
+  writeFileSync(DOCUMENT, `${page.slice(0, before)}${text}${page.slice(after)}`);
 }
 
 const numbers = (text) => text?.split(',').map(Number);
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string' }, delays: { type: 'string' }, sizes: { type: 'string' } },
+  options: {
+    rounds: { type: 'string' },
+    delays: { type: 'string' },
+    sizes: { type: 'string' },
+    write: { type: 'boolean', default: false },
+  },
 });
 const options = {
   ...(values.rounds && { rounds: Number(values.rounds) }),
@@ -86,7 +108,7 @@ for (const name of positionals.length > 0 ? positionals : Object.keys(PARTS)) {
   const { title, measure } = PARTS[name];
   const before = loadavg()[0].toFixed(1);
   const rows = await measure(options);
-  out(`\n## ${title}\n`);
-  print(rows);
-  out(`Load average before and after: ${before}, ${loadavg()[0].toFixed(1)}.`);
+  const text = `${tableOf(rows)}\nLoad average before and after: ${before} and ${loadavg()[0].toFixed(1)}.\n`;
+  out(`\n## ${title}\n\n${text}`);
+  if (values.write && typeof rows !== 'string') writeInto(name, text);
 }

@@ -3,17 +3,17 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { endOf, openFleet } from './fleet.mjs';
 
-/** Seldom enough for this one process, which is all droplets and the balancer, to answer the checks of 200 in time. */
-const SELDOM = { intervalSeconds: 2, healthyThreshold: 1, unhealthyThreshold: 5, timeoutSeconds: 10 };
+/** One process runs all droplets and the balancer: at this interval it answers the checks of 200 droplets in time. */
+const SLOW_CHECKS = { intervalSeconds: 2, healthyThreshold: 1, unhealthyThreshold: 5, timeoutSeconds: 10 };
 
 export async function measureScale(sizes = [10, 50, 200]) {
   const rows = [];
   for (const droplets of sizes) {
-    const fleet = await openFleet({ droplets, tagManaged: true, healthCheck: SELDOM, firstBatch: '10%' });
+    const fleet = await openFleet({ droplets, tagManaged: true, healthCheck: SLOW_CHECKS, firstBatch: '10%' });
     try {
       const config = join(fleet.folder, 'config/deploy.yml');
       await writeFile(config, `${await readFile(config, 'utf8')}rollout:\n  batch: 10%\n`);
-      // The calls of the first deploy count for a minute.
+      // The rate limit counts the calls of the first deploy for a minute.
       await new Promise((resolve) => setTimeout(resolve, 61_000));
       const calls = fleet.region.apiLog.length;
       const end = await fleet.run(['deploy', 'sandbox', 'v2', '--yes', '--json'], { sample: true });

@@ -1,43 +1,53 @@
-// Start-up: the command's own time before it does anything, against a bare Node process in the same run.
+// Start-up: how long a command takes by itself, against a bare Node process. Commands and bare runs take turns, so that a
+// machine that changes its speed changes both.
 import { execFileSync } from 'node:child_process';
 import { MAIN, median, openFleet } from './fleet.mjs';
 import { traces, underWay } from './traces.mjs';
 
-export function measureStartUp(rounds = 15) {
-  const cases = { 'node -e 0': ['-e', '0'], '--help': [MAIN, '--help'], 'heal --help': [MAIN, 'heal', '--help'] };
-  const times = Object.fromEntries(Object.keys(cases).map((name) => [name, []]));
-  // In turn, so that a machine that changes its speed changes it for all.
+/** Milliseconds that Node takes with these arguments. */
+function time(args) {
+  const started = performance.now();
+  execFileSync(process.execPath, args);
+  return performance.now() - started;
+}
+
+const BARE = ['-e', '0'];
+
+/** @param {string[][]} commands words after `do-deploy` */
+export function measureStartUp(commands, rounds = 15) {
+  const cases = [['node -e 0', BARE], ...commands.map((words) => [words.join(' '), [MAIN, ...words]])];
+  const times = cases.map(() => []);
   for (let round = 0; round < rounds; round += 1) {
-    for (const [name, args] of Object.entries(cases)) {
-      const started = performance.now();
-      execFileSync(process.execPath, args);
-      times[name].push(performance.now() - started);
-    }
+    for (const [index, [, args]] of cases.entries()) times[index].push(time(args));
   }
-  const base = median(times['node -e 0']);
-  return Object.entries(times).map(([name, values]) => ({
-    command: name,
-    'median ms': Math.round(median(values)),
-    'times bare node': (median(values) / base).toFixed(2),
+  const bare = median(times[0]);
+  return cases.map(([command], index) => ({
+    command,
+    'median ms': Math.round(median(times[index])),
+    'times bare node': (median(times[index]) / bare).toFixed(2),
   }));
 }
 
-/** `status` of three sandbox droplets: how much of its time no API call and no SSH command was under way. */
-export async function measureStatus(rounds = 5) {
+/** `status` of three sandbox droplets: the time in which neither an API call nor an SSH command was under way. */
+export async function measureStatus(rounds = 9) {
   const fleet = await openFleet();
   try {
     const runs = [];
     for (let round = 0; round < rounds; round += 1) {
+      const bare = time(BARE);
       const end = await fleet.run(['status', 'sandbox', '--json', '--verbose']);
       if (end.code !== 0) throw new Error(`status failed: ${end.stdout.slice(-1500)} ${end.stderr}`);
-      runs.push({ ms: end.ms, network: underWay(traces(end.events)) });
+      const waiting = underWay(traces(end.events));
+      runs.push({ bare, ms: end.ms, waiting, own: end.ms - waiting });
     }
+    const medianOf = (field) => median(runs.map((run) => run[field]));
     return [
       {
         command: 'status, 3 droplets',
-        'median ms': Math.round(median(runs.map(({ ms }) => ms))),
-        'of it waiting for API and SSH': Math.round(median(runs.map(({ network }) => network))),
-        'its own': Math.round(median(runs.map(({ ms, network }) => ms - network))),
+        'median ms': Math.round(medianOf('ms')),
+        'waiting for API and SSH': Math.round(medianOf('waiting')),
+        'its own': Math.round(medianOf('own')),
+        'own, times bare node': (medianOf('own') / medianOf('bare')).toFixed(2),
       },
     ];
   } finally {

@@ -1,17 +1,17 @@
-// What `--verbose --json` tells of API calls and SSH commands.
+// Reads the traces of API calls and SSH commands from `--verbose --json`.
 
-/** @param events of the command; each trace is told at its end */
+/** @param events of the command; each trace is written when its call ends */
 export function traces(events) {
   return events
     .filter((event) => event.type === 'trace')
     .map(({ what, ms, at }) => {
       const ended = Date.parse(at);
-      const [, droplet, deed] = /^ssh ([^:]+): (.*)$/.exec(what) ?? [];
-      return { what, droplet, deed, began: ended - ms, ended };
+      const [, droplet, action] = /^ssh ([^:]+): (.*)$/.exec(what) ?? [];
+      return { what, droplet, action, began: ended - ms, ended };
     });
 }
 
-/** How long at least one of them was under way, in ms. */
+/** Milliseconds during which at least one of them was under way. */
 export function underWay(spans) {
   let total = 0;
   let until = Number.NEGATIVE_INFINITY;

@@ -1,22 +1,100 @@
-// Compiles src/ to dist/ and marks the command executable. Runs on `npm ci` (prepare), so `npx do-deploy` works at once.
+// Bundles the command into dist/, split by what a command loads, with source maps, types and the licences of what is
+// bundled. `npm ci` and `npm pack` run it (prepare). A tarball holds the result, so installing one builds nothing.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { RolldownMagicString, rolldown } from 'rolldown';
+import { notices } from './third-party-notices.mjs';
 
-const tsc = join(createRequire(import.meta.url).resolve('typescript/package.json'), '../bin/tsc');
-// Compiled beside and then swapped, so that a failed build leaves the last good one.
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const SOURCES = join(ROOT, 'src');
+const { devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+
+/**
+ * All chunks lie in dist/ itself, wherever their modules come from. `import.meta.url` keeps the meaning that it has in
+ * src/: the module's own place, with dist/ for src/. So `../../package.json` is the same file in both.
+ */
+const moduleUrls = {
+  name: 'module-urls',
+  transform: {
+    filter: { id: /\/src\/.*\.ts$/, code: 'import.meta.url' },
+    handler(code, id) {
+      const place = relative(SOURCES, id).replace(/\.ts$/, '.js');
+      return replaced(code, 'import.meta.url', `new URL(${JSON.stringify(`./${place}`)}, import.meta.url).href`);
+    },
+  },
+};
+
+/** yargs looks for translations two folders above itself; from dist/ that would be outside this package. */
+const yargsLocales = {
+  name: 'yargs-locales',
+  transform: {
+    filter: { id: /\/yargs\/lib\/platform-shims\/esm\.mjs$/ },
+    handler: (code) => replaced(code, "'../../../locales'", "'../locales'"),
+  },
+};
+
+/**
+ * Packages ask for these, and do without them where they are not installed: ssh2 then uses Node's own crypto, debug two
+ * colours. Left out everywhere, so that do-deploy is the same program wherever it runs.
+ */
+const withoutOptionalParts = {
+  name: 'without-optional-parts',
+  resolveId: { filter: { id: /^(cpu-features|supports-color)$|sshcrypto\.node$/ }, handler: () => '\0absent' },
+  load: { filter: { id: /^\0absent$/ }, handler: () => "throw new Error('left out of the bundle');" },
+};
+
+function replaced(code, from, to) {
+  if (!code.includes(from)) throw new Error(`${from} is no longer there to be replaced`);
+  const edited = new RolldownMagicString(code).replaceAll(from, to);
+  return { code: edited.toString(), map: edited.generateMap({ hires: true }).toString() };
+}
+
+/** Chunks that hold only packages are named after the main one, so that a stack trace says where it leads. */
+function chunkName({ moduleIds }) {
+  const packages = moduleIds.map((id) => /.*\/node_modules\/(?:@[^/]+\/)?([^/]+)\//.exec(id)?.[1]);
+  if (packages.length === 0 || packages.includes(undefined)) return '[name]-[hash].js';
+  const weight = (name) => packages.filter((one) => one === name).length + (devDependencies[name] ? 1_000 : 0);
+  const [name] = packages.toSorted((a, b) => weight(b) - weight(a));
+  return `${name}-[hash].js`;
+}
+
+async function bundleInto(folder) {
+  const bundle = await rolldown({
+    cwd: ROOT,
+    input: { main: 'src/cli/main.ts', index: 'src/index.ts' },
+    platform: 'node',
+    // Some CommonJS packages name files beside themselves that do-deploy never uses.
+    transform: { define: { __dirname: 'import.meta.dirname' } },
+    plugins: [moduleUrls, yargsLocales, withoutOptionalParts],
+  });
+  const { output } = await bundle.write({
+    dir: folder,
+    format: 'esm',
+    sourcemap: true,
+    comments: false,
+    entryFileNames: '[name].js',
+    chunkFileNames: chunkName,
+  });
+  await bundle.close();
+  return output.flatMap((chunk) => (chunk.type === 'chunk' ? Object.keys(chunk.modules) : []));
+}
+
+// Built beside and then swapped, so that a failed build leaves the last good one.
 const fresh = `dist.${process.pid}`;
 try {
+  const modules = await bundleInto(fresh);
+  const tsc = join(createRequire(import.meta.url).resolve('typescript/package.json'), '../bin/tsc');
   execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', fresh], { stdio: 'inherit' });
-  chmodSync(`${fresh}/cli/main.js`, 0o755);
-  // Rendered once, so that --help need not load what parses arguments: it takes half the time.
-  writeFileSync(`${fresh}/cli/help.txt`, execFileSync(process.execPath, [`${fresh}/cli/main.js`, '--help']));
+  writeFileSync(join(fresh, 'THIRD-PARTY-NOTICES.txt'), notices(modules));
+  chmodSync(join(fresh, 'main.js'), 0o755);
   rmSync('dist', { recursive: true, force: true });
   renameSync(fresh, 'dist');
 } catch (error) {
   rmSync(fresh, { recursive: true, force: true });
-  // The compiler has said what is wrong.
+  // The compiler has printed what is wrong.
   process.exitCode = typeof error.status === 'number' ? error.status : 1;
   if (typeof error.status !== 'number') throw error;
 }

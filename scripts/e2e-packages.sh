@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the end-to-end tests need, from Debian's packages, and nothing that is there already. As root.
-# Usage: e2e-packages.sh CACHE [PROGRAM=PACKAGE...]; the latter are wanted besides.
-# Debian 12 has no compose v2: Debian 13's package is kept in CACHE and installed nowhere.
+# Installs the Debian packages that the end-to-end tests need and that are missing. Run it as root.
+# Usage: e2e-packages.sh CACHE [PROGRAM=PACKAGE...], where the pairs name further programs that are needed.
+# Debian 12 has no compose v2, so Debian 13's package is unpacked into CACHE, not installed.
 set -euo pipefail
 cache=${1:?'usage: e2e-packages.sh CACHE [PROGRAM=PACKAGE...]'}
 shift
@@ -27,7 +27,7 @@ if ! [ -x /bin/busybox ] || ldd /bin/busybox >/dev/null 2>&1; then missing+=(bus
 if [ ${#missing[@]} -gt 0 ]; then
   echo "installing ${missing[*]}" >&2
   apt-get update -qq
-  # Of services that a package brings none is to start here: policy-rc.d says so, for this installation only.
+  # policy-rc.d keeps the packages' services from starting, for this installation only.
   policy=/usr/sbin/policy-rc.d
   if ! [ -e $policy ]; then
     printf '#!/bin/sh\nexit 101\n' >$policy
@@ -40,12 +40,12 @@ fi
 if ! [ -x "$compose" ]; then
   apt=$cache/apt
   mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/sources"
-  # Where this machine gets its own packages from. apt-get fills in what stands in $(…).
+  # The mirror that this machine uses itself. apt-get fills in what is in $(…).
   # shellcheck disable=SC2016
   mirror=$(apt-get indextargets --format '$(REPO_URI) $(SUITE)' 'Origin: Debian' 'Created-By: Packages' |
     sed -n '/security/d; s/ .*//; p; q')
   if [ -z "$mirror" ]; then
-    echo "no Debian mirror is known here; run apt-get update" >&2
+    echo "no Debian mirror is known here: run apt-get update" >&2
     exit 1
   fi
   echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" \

@@ -4,8 +4,8 @@
  *
  *   npm run test:e2e [-- part of a file's name ...]
  *
- * Each file runs in a world of its own (namespaces.mjs). Where the tests cannot run, this says why and exits with 77,
- * which means skipped.
+ * Each file runs in namespaces of its own (namespaces.mjs). If the tests cannot run on this machine, the command says why
+ * and exits with 77, which means skipped.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, constants } from 'node:os';
@@ -14,9 +14,9 @@ import { fileURLToPath } from 'node:url';
 import { cleanUp, installInto, obstacle, ownFolder, removeForgotten, startInWorld } from './namespaces.mjs';
 
 const SKIPPED = 77;
-/** Files that run side by side, each in a world of its own: a fleet of real droplets mostly waits, but takes memory. */
+/** Files that run in parallel. A fleet of real droplets mostly waits, but needs memory. */
 const AT_ONCE = Math.min(4, availableParallelism());
-/** The others are shorter. */
+/** Files that start first; the others are shorter. */
 const LONGEST_FIRST = ['interruptions', 'failures', 'releases', 'rollout'];
 const TESTS = 'test/e2e';
 const PROJECT = fileURLToPath(new URL('..', import.meta.url));
@@ -29,7 +29,7 @@ function skip(reason) {
   process.exit(SKIPPED);
 }
 
-/** @param wanted parts of names; none: all files */
+/** @param wanted parts of file names; an empty list means all files */
 function chosenFiles(wanted) {
   const all = readdirSync(join(PROJECT, TESTS)).filter((name) => name.endsWith('.test.ts'));
   const place = (name) => [...LONGEST_FIRST, name.replace('.test.ts', '')].indexOf(name.replace('.test.ts', ''));
@@ -39,7 +39,7 @@ function chosenFiles(wanted) {
     .map((name) => join(TESTS, name));
 }
 
-/** Runs a file of tests in a world of its own. Settles with the exit code and vitest's report. */
+/** Runs a test file in namespaces of its own. Resolves to the exit code and vitest's report. */
 function runTests(file, installed, children) {
   const folder = ownFolder();
   const report = join(folder, 'report.json');
@@ -56,7 +56,7 @@ function runTests(file, installed, children) {
   });
 }
 
-/** One report of all; a part that failed without a failed test counts as one. */
+/** Merges the reports. A run that failed without a failed test counts as one failed test. */
 function merge(ends) {
   const sum = (field) => ends.reduce((total, { results }) => total + (results?.[field] ?? 0), 0);
   const lost = ends.filter(({ code, results }) => code !== 0 && !results?.numFailedTests).length;
@@ -76,7 +76,7 @@ removeForgotten();
 
 const files = chosenFiles(process.argv.slice(2));
 if (files.length === 0) {
-  console.error(`No file in ${TESTS} is named like ${process.argv.slice(2).join(' or ')}.`);
+  console.error(`No test file in ${TESTS} matches ${process.argv.slice(2).join(' or ')}.`);
   process.exit(2);
 }
 const installed = ownFolder();

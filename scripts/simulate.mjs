@@ -1,7 +1,7 @@
-// Plays random rollouts against the real planner, orchestrator and steps on a simulated world, and looks for a broken
-// promise. Options: --runs N (rollouts, default 10000), --seed N (the first story's, default by the clock), --workers N,
-// --largest N (only fleets of up to N droplets), --tally (what has happened, and how often).
-// `--replay SEED` plays one story and prints all that was said and done.
+// Plays random rollouts with the real planner, orchestrator and steps in a simulated world, and looks for broken promises.
+// Options: --runs N (rollouts, default 10000), --seed N (of the first story, default from the clock), --workers N,
+// --largest N (only fleets of up to N droplets), --tally (counts what happened).
+// `--replay SEED` plays one story and prints everything that happened in it.
 import { fork } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -27,7 +27,7 @@ async function replay(seed) {
   await import(`${folder}/sync-gzip.js`);
   const { runSeed } = await import(`${folder}/run.js`);
   const { story, trace, violations } = await runSeed(seed, { trace: true });
-  console.log([JSON.stringify(story, null, 2), ...trace, ...violations.map(told)].join('\n'));
+  console.log([JSON.stringify(story, null, 2), ...trace, ...violations.map(lineOf)].join('\n'));
   return violations.length > 0 ? 1 : 0;
 }
 
@@ -38,7 +38,7 @@ async function simulate() {
   const began = performance.now();
   const sum = { rollouts: 0, stories: 0, failures: 0 };
   const happened = new Map();
-  let toldAt = began;
+  let printedAt = began;
   const rate = () => Math.round(sum.rollouts / ((performance.now() - began) / 1_000));
   console.log(`Playing ${values.runs} rollouts on ${workers} processes, from seed ${first}.`);
 
@@ -52,10 +52,10 @@ async function simulate() {
       done ||= progress.done;
       for (const [what, count] of progress.happened) happened.set(what, (happened.get(what) ?? 0) + count);
       for (const { seed, violations } of progress.failures) {
-        console.log(`FAILED seed ${seed}\n${violations.slice(0, 3).map(told).join('\n')}`);
+        console.log(`FAILED seed ${seed}\n${violations.slice(0, 3).map(lineOf).join('\n')}`);
       }
-      if (performance.now() - toldAt < 10_000) return;
-      toldAt = performance.now();
+      if (performance.now() - printedAt < 10_000) return;
+      printedAt = performance.now();
       console.log(`${sum.rollouts} rollouts, ${rate()} a second, ${sum.failures} stories failed`);
     });
     return new Promise((resolve) => worker.on('exit', () => resolve(done)));
@@ -67,11 +67,11 @@ async function simulate() {
   console.log(
     `${sum.rollouts} rollouts in ${sum.stories} stories, ${rate()} a second on ${workers} processes: ${sum.failures} stories failed.`,
   );
-  if (sum.failures > 0) console.log('See one: npm run simulate -- --replay SEED');
-  if (!whole) console.log('A process ended before its work was done.');
+  if (sum.failures > 0) console.log('To see one: npm run simulate -- --replay SEED');
+  if (!whole) console.log('A worker process ended before its work was done.');
   return whole && sum.failures === 0 ? 0 : 1;
 }
 
-function told({ rule, text, at }) {
+function lineOf({ rule, text, at }) {
   return `  [${rule}] at ${(at / 1_000).toFixed(3)} s: ${text}`;
 }

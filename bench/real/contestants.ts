@@ -1,4 +1,4 @@
-/** Ways to bring a release to the same fleet: do-deploy, and what it is measured against. */
+/** The tools that are compared: do-deploy and others, on the same fleet. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -11,28 +11,28 @@ import { must } from '../../test/e2e/lab/processes.js';
 
 export interface Contestant {
   name: string;
-  /** Brings the release to all droplets, as its users would. Settles with the exit code. */
+  /** Deploys the release to all droplets, as its users would. Resolves to the exit code. */
   deploy(release: string): Promise<number | null>;
-  /** Where the time of the last deploy went, if it tells. */
+  /** How the last deploy's time was spent, if known. */
   breakdown?: () => string;
 }
 
 const SCRIPTS = join(import.meta.dirname, 'contestants');
 
 export function doDeploy(fleet: Fleet): Contestant {
-  let told = '';
+  let last = '';
   return {
     name: 'do-deploy',
     async deploy(release) {
       const { code, events } = await fleet.deploy(release);
-      told = breakdown(events);
+      last = breakdown(events);
       return code;
     },
-    breakdown: () => told,
+    breakdown: () => last,
   };
 }
 
-/** Seconds of each phase, and of each step, the droplets' taken waitForAll. */
+/** Seconds of each phase, and of each step, summed over the droplets. */
 function breakdown(events: readonly DeployEvent[]): string {
   const seconds = new Map<string, number>();
   const phases = events.flatMap((event) =>
@@ -49,7 +49,7 @@ function breakdown(events: readonly DeployEvent[]): string {
   return [...seconds].map(([name, sum]) => `${name} ${sum.toFixed(1)}`).join(', ');
 }
 
-/** The others: they find the project in ~/shop on the droplets. */
+/** The other tools. They find the project in ~/shop on the droplets. */
 export async function scripts(fleet: Fleet): Promise<Record<'floor' | 'classic' | 'ansible', Contestant>> {
   const ssh = await writeSshConfig(fleet);
   await Promise.all(fleet.machines.map(({ name }) => copyProject(fleet, ssh, name)));
@@ -97,7 +97,7 @@ export function compose(release: string, folder = '~/shop'): string {
   return `cd ${folder} && ${variables} docker compose --project-name shop ${[...files, ...envFiles].join(' ')}`;
 }
 
-/** One connection per droplet, kept open: no script is slow for its handshakes. */
+/** Keeps one connection per droplet open, so that handshakes do not slow the scripts down. */
 async function writeSshConfig(fleet: Fleet): Promise<string> {
   const path = join(fleet.folder, 'ssh_config.scripts');
   const hosts = fleet.machines.map(({ name, publicAddress }) => `Host ${name}\n  HostName ${publicAddress}\n`);
@@ -130,7 +130,7 @@ async function writeInventory(fleet: Fleet, ssh: string): Promise<string> {
   return path;
 }
 
-/** Its output goes to a file, shown when it fails. */
+/** Writes its output to a file, which is shown if it fails. */
 async function run(
   fleet: Fleet,
   program: string,

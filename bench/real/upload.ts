@@ -1,10 +1,9 @@
 /**
  * Benchmark 5: a release of 1,000 files, 50 MB, to one real droplet, over the same sshd: against `rsync -az` and `scp -r`.
- * do-deploy's time is that of hashing the files here, connecting, and the upload step, which also makes the new release's
- * folder a whole copy and verifies what was sent by SHA-256. That step ends with compose's opinion of the release, which the others do
- * not ask for: what `docker compose config` takes on the droplet by itself is told apart, and left out of the ratios. The
- * deploy is killed there: ext4 makes new files slowly for a minute after it has removed many, which must not be counted
- * for the next one.
+ * do-deploy's time covers hashing the files, connecting and the upload step, which also completes the new release's folder
+ * and verifies what was sent by SHA-256. That step ends with `docker compose config`, which the others do not run: its time
+ * is measured separately and left out of the ratios. The deploy is killed afterwards. After removing many files, ext4 creates
+ * new ones slowly for a minute, which must not count for the next run.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
@@ -21,12 +20,12 @@ import { median } from './median.js';
 const FILES = 1_000;
 const BYTES = 50_000;
 const NEXT = 'v2';
-/** By then ext4 has forgotten what was removed. */
+/** By then ext4 creates files at full speed again. */
 const FORGOTTEN_MS = 65_000;
 
 const COMPOSE = 'compose config';
 
-/** A change to the release, and how many of its files it changes. */
+/** A change to the release, and the number of files that it changes. */
 const CHANGES = [
   { name: 'unchanged', files: 0 },
   { name: 'one file changed', files: 1 },
@@ -34,18 +33,17 @@ const CHANGES = [
 ];
 
 export async function measureUpload({ rounds }: { rounds: number }): Promise<Record<string, string>[]> {
-  const files = ['config/.env.common', 'config/.env.{environment}', 'config/nginx/', 'member/'];
+  const files = ['config/.env.common', 'config/.env.{environment}', 'config/nginx/', 'site/'];
   const fleet = await Fleet.start({ droplets: 1, settings: { files } });
   try {
-    const member = new Member(join(fleet.project.folder, 'member'));
-    await member.write();
+    const site = new StaticSite(join(fleet.project.folder, 'site'));
+    await site.write();
     await fleet.deployFirst('v1');
     const ssh = await writeSshConfig(fleet);
     const programs = {
-      'do-deploy': () => ours(fleet, member),
-      'rsync -az': () =>
-        theirs('rsync', ['-az', '--delete', '-e', `ssh -F ${ssh}`, `${member.folder}/`, 'web-1:rsync/']),
-      'scp -r': () => theirs('scp', ['-q', '-r', '-F', ssh, member.folder, 'web-1:scp/']),
+      'do-deploy': () => ours(fleet, site),
+      'rsync -az': () => theirs('rsync', ['-az', '--delete', '-e', `ssh -F ${ssh}`, `${site.folder}/`, 'web-1:rsync/']),
+      'scp -r': () => theirs('scp', ['-q', '-r', '-F', ssh, site.folder, 'web-1:scp/']),
     };
     await must('ssh', ['-F', ssh, 'web-1', 'mkdir rsync scp']);
     const rows: Record<string, string>[] = [];
@@ -53,12 +51,12 @@ export async function measureUpload({ rounds }: { rounds: number }): Promise<Rec
       const times = new Map([...Object.keys(programs), COMPOSE].map((name) => [name, [] as number[]]));
       for (let round = 0; round < rounds; round += 1) {
         await programs['rsync -az']();
-        await member.change(change.files);
+        await site.change(change.files);
         await must('sync', []);
         if (change.files > 1) await setTimeout(FORGOTTEN_MS);
         for (const [name, upload] of Object.entries(programs)) times.get(name)?.push(await upload());
         times.get(COMPOSE)?.push(await composeAlone(ssh));
-        await member.restore();
+        await site.restore();
       }
       rows.push(rowOf(change.name, times));
     }
@@ -68,7 +66,7 @@ export async function measureUpload({ rounds }: { rounds: number }): Promise<Rec
   }
 }
 
-class Member {
+class StaticSite {
   readonly #contents = new Map<string, string>();
 
   constructor(readonly folder: string) {}
@@ -77,7 +75,7 @@ class Member {
     return [...this.#contents.keys()];
   }
 
-  /** Text of random letters: gzip saves a quarter of it. */
+  /** Random letters, which gzip shrinks by a quarter. */
   async write(): Promise<void> {
     for (let index = 0; index < FILES; index += 1) {
       const path = join(this.folder, `part-${index % 20}`, `page-${index}.html`);
@@ -91,7 +89,7 @@ class Member {
     for (const path of this.paths.slice(0, count)) await writeFile(path, letters());
   }
 
-  /** With the times that it had: to rsync these are the same files. */
+  /** Keeps the modification times, so that rsync takes these for the same files. */
   async restore(): Promise<void> {
     const time = new Date('2026-01-01T00:00:00Z');
     for (const [path, content] of this.#contents) {
@@ -105,10 +103,10 @@ function letters(): string {
   return randomBytes((BYTES / 4) * 3).toString('base64');
 }
 
-async function ours(fleet: Fleet, member: Member): Promise<number> {
+async function ours(fleet: Fleet, site: StaticSite): Promise<number> {
   const began = performance.now();
   await readFiles(
-    member.paths.map((path) => ({ localPath: path, path, mode: 0o644 })),
+    site.paths.map((path) => ({ localPath: path, path, mode: 0o644 })),
     localFiles,
   );
   const reading = performance.now() - began;
@@ -130,7 +128,7 @@ async function ours(fleet: Fleet, member: Member): Promise<number> {
   return reading + connect + upload;
 }
 
-/** What compose takes to read the release that runs, with nothing beside it. */
+/** How long compose alone takes to read the running release. */
 async function composeAlone(ssh: string): Promise<number> {
   const config = `${compose('v1', '~/do-deploy/shop/current')} config --format json >/dev/null`;
   const script = `began=$(date +%s%N) && ${config} && echo $(( ($(date +%s%N) - began) / 1000000 ))`;
@@ -143,7 +141,7 @@ async function theirs(program: string, args: string[]): Promise<number> {
   return performance.now() - began;
 }
 
-/** A new connection each time, as do-deploy's. */
+/** Opens a new connection each time, as do-deploy does. */
 async function writeSshConfig(fleet: Fleet): Promise<string> {
   const path = join(fleet.folder, 'ssh_config.upload');
   const lines = [

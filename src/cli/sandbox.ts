@@ -17,7 +17,7 @@ import { listenForSignals, type Signals } from './signals.js';
 
 const FOLDER = '.do-deploy/sandbox';
 const PACKAGE = fileURLToPath(new URL('../../', import.meta.url));
-const MAIN = join(PACKAGE, 'dist/cli/main.js');
+const MAIN = join(PACKAGE, 'dist/main.js');
 const REQUESTS_PER_SECOND = 50;
 
 /** Gives the exit code. Ctrl-C ends the region and removes its sockets; the folder stays to be looked at. */

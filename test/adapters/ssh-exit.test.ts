@@ -1,4 +1,4 @@
-/** What only a process of its own can show: that it ends by itself, and what it has loaded. */
+/** What only a separate process can show: that it ends by itself, and what it has loaded. */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,16 +7,15 @@ import { expect, it } from 'vitest';
 import { makeKey, writeKey } from '../support/ssh-server.js';
 import { clientKey, startServer, temporaryFolder } from './ssh-fixture.js';
 
-/** The adapter in JavaScript: Node 20 runs no TypeScript. */
-const dist = new URL('../../dist', import.meta.url).href;
+const root = new URL('../..', import.meta.url).href;
 
 const program = `
 import { createRequire } from 'node:module';
-import { createNodeSshShell } from '${dist}/adapters/node-ssh-shell.js';
-import { systemClock } from '${dist}/adapters/system-clock.js';
+import { createNodeSshShell } from '${root}src/adapters/node-ssh-shell.ts';
+import { systemClock } from '${root}src/adapters/system-clock.ts';
 
 const { good, stranger, port, closedPort, home } = JSON.parse(process.argv[2]);
-const loaded = () => Object.keys(createRequire('${dist}/').cache).some((path) => path.includes('/ssh2/'));
+const loaded = () => Object.keys(createRequire('${root}').cache).some((path) => path.includes('/ssh2/'));
 const shell = (keyPath, port) => createNodeSshShell({
   settings: { user: 'root', port, keyPath, knownHostsPath: home + '/known_hosts', hostKeys: 'accept-new', address: 'public' },
   clock: systemClock,
@@ -56,7 +55,8 @@ it('leaves nothing behind that keeps the process running, and loads ssh2 only to
     closedPort: closed.port,
     home: folder,
   };
-  const child = spawn(process.execPath, [join(folder, 'program.mjs'), JSON.stringify(given)], {
+  const hook = `${root}bench/typescript.mjs`;
+  const child = spawn(process.execPath, ['--import', hook, join(folder, 'program.mjs'), JSON.stringify(given)], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = new Promise((done) => child.on('close', (code, signal) => done(signal ?? code)));

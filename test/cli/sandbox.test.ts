@@ -13,6 +13,6 @@ it('names npx where it finds do-deploy, and else the command itself', () => {
   });
   expect(commandIn(resolve('.do-deploy/sandbox/project'))).toBe('npx do-deploy');
   expect(commandIn(join(root, 'user/sandbox'))).toBe('npx do-deploy');
-  const itself = `node ${resolve('dist/cli/main.js')}`;
+  const itself = `node ${resolve('dist/main.js')}`;
   expect([join(root, 'user/other/sandbox'), join(root, 'alone')].map(commandIn)).toEqual([itself, itself]);
 });

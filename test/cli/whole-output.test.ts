@@ -8,7 +8,7 @@ import { createProject, deployYml } from '../config/project-folder.js';
 function start() {
   const wrong = Array.from({ length: 1_000 }, (_, index) => `wrong_${'x'.repeat(900)}_${index}: 1`);
   const root = createProject({ 'config/deploy.yml': deployYml(...wrong) });
-  const child = spawn(process.execPath, [resolve('dist/cli/main.js'), 'status'], {
+  const child = spawn(process.execPath, [resolve('dist/main.js'), 'status'], {
     cwd: root,
     env: { PATH: process.env.PATH ?? '', HOME: root, NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],

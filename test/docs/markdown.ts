@@ -1,4 +1,4 @@
-/** Reads the parts of a Markdown file that are held to the truth. */
+/** Reads the parts of a Markdown file that tests compare. */
 import { readFileSync } from 'node:fs';
 
 export function readRoot(path: string): string {
@@ -7,9 +7,9 @@ export function readRoot(path: string): string {
 
 export interface Block {
   language: string;
-  /** What `<!-- block: NAME -->` before it says. */
+  /** NAME of a preceding `<!-- block: NAME -->`. */
   name?: string;
-  /** Without the indent of a list it may stand in. */
+  /** Without the indentation of a surrounding list. */
   code: string;
 }
 
@@ -22,7 +22,7 @@ export function codeBlocks(markdown: string): Block[] {
   }));
 }
 
-/** The first column of every table, with what stands in backticks there. */
+/** The texts in backticks in the first column of every table. */
 export function firstColumns(markdown: string): string[] {
   const cells = [...markdown.matchAll(/^\| (.*?) \| /gm)].map(([, cell = '']) => cell);
   return cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code));
@@ -31,6 +31,6 @@ export function firstColumns(markdown: string): string[] {
 export function section(markdown: string, heading: string): string {
   const [, rest = ''] = markdown.split(`\n## ${heading}\n`);
   const [text = ''] = rest.split('\n## ');
-  if (text === '') throw new Error(`there is no section "${heading}"`);
+  if (text === '') throw new Error(`no section "${heading}"`);
   return text;
 }

@@ -1,5 +1,5 @@
-/** What the README says is what there is. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+/** What the README and the pages it links to say is true. */
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -8,30 +8,49 @@ import { TOKEN_SCOPES } from '../../src/adapters/digitalocean/call.js';
 import { parseArguments } from '../../src/cli/commands.js';
 import { EXIT } from '../../src/cli/exit-codes.js';
 import { loadSettings } from '../../src/config/load.js';
-import { configurationReference } from '../../src/config/reference.js';
 import { codeBlocks, firstColumns, readRoot, section } from './markdown.js';
 
 const README = readRoot('README.md');
+const PAGES = new Map(
+  ['README.md', 'CONTRIBUTING.md', ...readdirSync('docs').map((name) => `docs/${name}`)].map((path) => [
+    path,
+    readRoot(path),
+  ]),
+);
 const { scripts } = JSON.parse(readRoot('package.json')) as { scripts: Record<string, string> };
 const blocks = codeBlocks(README);
+
+it('fits on three screens: 180 lines', () => {
+  expect(README.split('\n').length).toBeLessThanOrEqual(180);
+});
+
+it('shows only shell lines that another test runs or parses', () => {
+  const lines = blocks.flatMap(({ language, code }) =>
+    language === 'sh' || language === 'console' ? code.trim().split('\n') : [],
+  );
+  const known = /^((\$ |npx )?do-deploy [^&|;]+|npm ci && npm run demo|npm test|cd \.do-deploy\/sandbox\/project)$/;
+  expect(lines.length).toBeGreaterThan(8);
+  expect(lines.filter((line) => !known.test(line))).toEqual([]);
+});
 
 describe('the two commands', () => {
   it('are scripts of package.json, after npm ci', () => {
     const named = Object.fromEntries(blocks.flatMap(({ name, code }) => (name ? [[name, code.trim()]] : [])));
     expect(named).toEqual({ demo: 'npm ci && npm run demo', test: 'npm test' });
-    expect(scripts).toMatchObject({ demo: 'node dist/cli/main.js sandbox demo', test: 'npm run check' });
+    expect(scripts).toMatchObject({ demo: 'node dist/main.js sandbox demo', test: 'npm run check' });
   });
 
-  it('and every other npm script that is named exists', () => {
-    const pages = [README, ...['CONTRIBUTING.md', 'docs/safety.md', 'docs/performance.md'].map(readRoot)];
-    const named = pages.flatMap((text) => [...text.matchAll(/npm run ([\w:]+)/g)].map(([, name = '']) => name));
+  it('and every other npm script that a page names exists', () => {
+    const named = [...PAGES.values()].flatMap((text) =>
+      [...text.matchAll(/npm run ([\w:]+)/g)].map(([, name = '']) => name),
+    );
     expect(named.length).toBeGreaterThan(4);
     expect(named.filter((name) => !Object.hasOwn(scripts, name))).toEqual([]);
   });
 });
 
-describe('the set-up', () => {
-  const setUp = codeBlocks(section(README, 'Set-up for a real account, in five minutes'));
+describe('the first deploy', () => {
+  const setUp = codeBlocks(section(README, 'First deploy on a real account'));
   const [deployYml, variables] = ['yaml', 'ini'].map(
     (language) => setUp.find((block) => block.language === language)?.code ?? '',
   );
@@ -42,21 +61,21 @@ describe('the set-up', () => {
     writeFileSync(join(root, path), text);
   };
 
-  it('loads, with the variables and the files that it names and nothing else', () => {
+  it('loads with only the variables and files that it names', async () => {
     write('config/deploy.yml', deployYml);
     write('config/.env', variables?.replaceAll('…', '0123'));
     write('compose/docker-compose.yml');
     write('config/nginx/nginx.conf');
     for (const name of ['common', 'staging', 'production']) write(`config/.env.${name}`);
     const load = (environment: string) => loadSettings({ cwd: root, env: { HOME: root }, environment });
-    expect(load('staging').registry).toMatchObject({ server: 'docker.io', username: 'ann' });
-    expect(load('staging')).toMatchObject({ app: 'shop', target: { kind: 'droplet', id: 412345678 } });
-    expect(load('production')).toMatchObject({ app: 'shop', target: { kind: 'load_balancer', ref: 'web' } });
+    expect((await load('staging')).registry).toMatchObject({ server: 'docker.io', username: 'ann' });
+    expect(await load('staging')).toMatchObject({ app: 'shop', target: { kind: 'droplet', id: 412345678 } });
+    expect(await load('production')).toMatchObject({ app: 'shop', target: { kind: 'load_balancer', ref: 'web' } });
   });
 
-  it('names the scopes that a refused token is told to have', () => {
-    const text = section(README, 'Set-up for a real account, in five minutes').replaceAll(/\s+/g, ' ');
-    // `tag:create`, `read` and `delete` stand for three.
+  it('names the scopes that the error about a refused token names', () => {
+    const text = section(README, 'First deploy on a real account').replaceAll(/\s+/g, ' ');
+    // `tag:create`, `read` and `delete` name three scopes.
     for (const [resource = '', verb] of TOKEN_SCOPES.map((scope) => scope.split(':'))) {
       expect(text, `${resource}:${verb}`).toMatch(new RegExp(`\`${resource}:[^;.(]*\\b${verb}\``));
     }
@@ -71,32 +90,18 @@ describe('commands and options', () => {
   const commands = [...(help().split('Positionals:')[0] ?? '').matchAll(/^ {2}do-deploy (\w+)/gm)].map(
     ([, name = '']) => name,
   );
-  const text = section(README, 'Commands');
+  const text = section(README, 'Every day');
 
-  it('of the table are those of --help', () => {
+  it('in the table are those of --help', () => {
     const named = firstColumns(text)
       .flatMap((code) => /^do-deploy (\S+)/.exec(code)?.[1] ?? [])
-      // What has no name of its own is the deploy.
+      // A deploy needs no command name.
       .map((word) => (word === 'ENVIRONMENT' ? 'deploy' : word));
     expect([...new Set(named)].sort()).toEqual(commands.sort());
   });
 
-  it('and so are the options', () => {
-    const optionsIn = (help: string) => [...help.matchAll(/(?:^| )(--?[a-z][\w-]*)/gm)].map(([, option]) => option);
-    const known = [help(), ...commands.map((command) => help(command))].flatMap((one) =>
-      optionsIn(
-        one
-          .split('Options:')[1]
-          ?.split(/\n\n/)[0]
-          ?.replaceAll(/ {2,}[A-Z].*$/gm, '') ?? '',
-      ),
-    );
-    const named = firstColumns(text).flatMap((code) => (code.startsWith('-') ? optionsIn(code) : []));
-    expect([...new Set(named)].sort()).toEqual([...new Set(known)].sort());
-  });
-
-  it('every command line that is shown can be parsed', () => {
-    const lines = [README, readRoot('docs/safety.md'), readRoot('docs/events.md')]
+  it('every command line on the pages can be parsed', () => {
+    const lines = [...PAGES.values()]
       .flatMap((page) => [...page.matchAll(/do-deploy ((?:[a-zA-Z][\w.-]*|--[a-z-]+)(?: (?:[\w.-]+|\[\w+\]))*)/g)])
       .map(([, words = '']) => words.replaceAll(/[[\].]+( |$)/g, '$1').replaceAll('[', ''))
       .filter((words) =>
@@ -114,42 +119,56 @@ describe('commands and options', () => {
     expect(failures).toEqual([]);
   });
 
-  it('exit codes are those of the command', () => {
+  it('the exit codes are those of the command', () => {
     const codes = [...text.matchAll(/(\d+) [a-z]/g)].map(([, code]) => Number(code));
     expect(codes).toEqual([EXIT.ok, EXIT.failed, EXIT.usage, EXIT.leaseHeld, EXIT.drift, EXIT.interrupted]);
   });
 });
 
-describe('the configuration reference', () => {
-  it('is made from the schema (vitest -u puts it there)', async () => {
-    const current = README.replace(
-      /(<!-- reference: begin -->\n)[\s\S]*(<!-- reference: end -->)/,
-      (_, begin, end) => `${begin}${configurationReference()}${end}`,
-    );
-    expect(current).toContain('| `rollout.batch` |');
-    await expect(current).toMatchFileSnapshot(new URL('../../README.md', import.meta.url).pathname);
-  });
-});
-
 describe('the CI examples', () => {
-  const ci = codeBlocks(section(README, 'In CI')).map(({ code }) => code);
-  const files = ['.github/workflows/ci.yml', '.github/workflows/nightly.yml.example'].map(readRoot);
+  const [deploy = '', gitlab = ''] = codeBlocks(readRoot('docs/ci.md')).map(({ code }) => code);
+  const workflows = readdirSync('.github/workflows').map((name) => readRoot(`.github/workflows/${name}`));
+  const nightly = workflows.find((text) => text.includes('name: Nightly check')) ?? '';
+  interface Step {
+    run?: string;
+    uses?: string;
+    env?: Record<string, string>;
+  }
+  const jobsOf = (text: string) => Object.values(parse(text).jobs) as { steps: Step[]; env?: object }[];
+  const stepsOf = (text: string) => jobsOf(text).flatMap(({ steps }) => steps);
 
   it('are YAML', () => {
-    expect(ci).toHaveLength(2);
-    for (const text of [...ci, ...files]) {
+    expect(gitlab).toContain('resource_group');
+    for (const text of [deploy, gitlab, ...workflows]) {
       expect(parseAllDocuments(text).flatMap(({ errors }) => errors)).toEqual([]);
     }
   });
 
-  it('install before they deploy, and each job has the token and the key', () => {
-    const nightly = [ci[0], files[1]].map((text) => parse(text ?? '').jobs.deploy);
-    for (const job of nightly) {
-      const steps = (job.steps as { run?: string }[]).flatMap(({ run }) => run ?? []);
-      expect(steps.indexOf('npm ci')).toBeLessThan(steps.findIndex((run) => run.includes('npx do-deploy')));
-      expect(steps).toContain('npm ci');
-      expect(Object.keys(job.env)).toEqual(expect.arrayContaining(['DO_TOKEN', 'SSH_PRIVATE_KEY', 'LOAD_BALANCER']));
+  it.each([
+    ['docs/ci.md', deploy],
+    ['nightly.yml.example', nightly],
+  ])('%s installs first, and gives the token and the key only to the steps that need them', (_, text) => {
+    const steps = stepsOf(text);
+    const runs = steps.map(({ run = '' }) => run);
+    expect(runs.indexOf('npm ci')).toBeLessThan(runs.findIndex((run) => run.includes('npx do-deploy')));
+    expect(runs).toContain('npm ci');
+    expect(jobsOf(text).flatMap(({ env }) => env ?? [])).toEqual([]);
+    for (const { run = '', env = {} } of steps) {
+      const needed = run.includes('do-deploy') ? ['DO_TOKEN', 'SSH_PRIVATE_KEY', 'LOAD_BALANCER'] : [];
+      expect(Object.keys(env)).toEqual(expect.arrayContaining(needed));
+      if (!run.includes('do-deploy')) expect(Object.keys(env)).not.toContain('DO_TOKEN');
     }
-    expect(parse(ci[1] ?? '').deploy.script[0]).toBe('npm ci');
+  });
+
+  it('let no text from outside into a script, and pin every action by its commit', () => {
+    for (const step of [deploy, ...workflows].flatMap(stepsOf)) {
+      if (step.run !== undefined) expect(step.run).not.toContain('${{');
+      if (step.uses !== undefined) expect(step.uses).toMatch(/^[\w/-]+@[0-9a-f]{40}$/);
+    }
+  });
+
+  it('GitLab installs first, too, and quotes the tag', () => {
+    for (const job of Object.values(parse(gitlab)) as { script: string[] }[]) expect(job.script[0]).toBe('npm ci');
+    expect(gitlab).toContain('npx do-deploy production "$CI_COMMIT_TAG"');
   });
 });

@@ -1,4 +1,4 @@
-// shellcheck on every shell script of the repository, where it is installed.
+// Runs shellcheck, if it is installed, on every shell script of the repository.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ const scripts = [
 const installed = spawnSync('shellcheck', ['--version']).error === undefined;
 
 describe('the shell scripts', () => {
-  it.skipIf(!installed)('have nothing that shellcheck complains about', { timeout: 120_000 }, () => {
+  it.skipIf(!installed)('pass shellcheck', { timeout: 120_000 }, () => {
     expect(scripts).toEqual(expect.arrayContaining(['scripts/start-up.sh', 'scripts/e2e-packages.sh']));
     const { status, stdout } = spawnSync('shellcheck', scripts, { encoding: 'utf8' });
     expect({ status, stdout }).toEqual({ status: 0, stdout: '' });

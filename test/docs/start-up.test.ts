@@ -1,4 +1,4 @@
-/** scripts/start-up.sh, run as it runs on a droplet, with a `docker` that writes down what it was asked. */
+/** Runs scripts/start-up.sh as on a droplet, with a `docker` that records its calls. */
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -28,7 +28,7 @@ const VARIABLES = {
 const COMPOSE =
   'compose --project-name shop -f compose/docker-compose.yml -f images.yml --env-file config/.env.common --env-file config/.env.production';
 
-/** Appends its words to calls, its environment to env, and standard input of a login to stdin; fails where it is told to. */
+/** Appends its arguments to calls, its environment to env, and a login's standard input to stdin; fails on request. */
 const DOCKER = `#!/bin/sh
 printf '%s\\n' "$*" >>"$LAB/calls"
 env >>"$LAB/env"
@@ -46,7 +46,7 @@ exit 0
 `;
 
 let lab: string;
-/** Where a droplet keeps the app's releases; one is in use. */
+/** The app's releases on the droplet; one is in use. */
 let releases: string;
 const CURRENT = '20261121T074500Z-v2';
 beforeEach(() => {
@@ -82,7 +82,7 @@ const lines = (name: string) =>
 const REGISTRY = { REGISTRY_SERVER: 'ghcr.io', REGISTRY_USERNAME: 'me' };
 
 describe('start-up.sh pull', () => {
-  it('pulls the images of all compose files; without a registry there is no login', () => {
+  it('pulls the images of all compose files, without a login if there is no registry', () => {
     expect(run(['pull'])).toEqual({ status: 0, stdout: '', stderr: '' });
     expect(lines('calls')).toEqual([`${COMPOSE} pull --quiet`]);
   });
@@ -94,28 +94,28 @@ describe('start-up.sh pull', () => {
     ]);
   });
 
-  it('logs in with the password from standard input, in a configuration of its own that is gone afterwards', () => {
+  it('logs in with the password from standard input, in a Docker configuration that it removes afterwards', () => {
     expect(run(['pull'], { input: `${PASSWORD}\n`, env: REGISTRY })).toEqual({ status: 0, stdout: '', stderr: '' });
     expect(lines('calls')).toEqual(['login --username me --password-stdin ghcr.io', `${COMPOSE} pull --quiet`]);
     expect(lines('stdin')).toEqual([PASSWORD]);
     for (const name of ['calls', 'env']) expect(lines(name).join('\n')).not.toContain(PASSWORD);
     const used = new Set(lines('env').filter((line) => line.startsWith('DOCKER_CONFIG=')));
-    expect([...used], 'the same one for both').toHaveLength(1);
+    expect([...used], 'one for both calls').toHaveLength(1);
     expect(readdirSync(join(lab, 'tmp'))).toEqual([]);
-    expect(readdirSync(join(lab, 'home')), 'and the own one is untouched').toEqual(['do-deploy']);
+    expect(readdirSync(join(lab, 'home')), 'the own configuration is untouched').toEqual(['do-deploy']);
   });
 
-  it('finds the plugins beside the usual configuration', () => {
+  it('finds the plugins of the usual configuration', () => {
     mkdirSync(join(lab, 'home/.docker/cli-plugins'), { recursive: true });
     expect(run(['pull'], { env: REGISTRY }).status).toBe(0);
     expect(lines('docker-config')).toContain('cli-plugins');
-    expect(existsSync(join(lab, 'home/.docker/cli-plugins')), 'only the link to them is removed').toBe(true);
+    expect(existsSync(join(lab, 'home/.docker/cli-plugins')), 'removes only the link to them').toBe(true);
   });
 
   it.each([
     ['refuse-login', 77, 'unauthorized: incorrect username or password\n'],
     ['fail', 18, 'no space left on device\n'],
-  ])('passes a failure on (%s), and leaves no credential either', (fault, status, stderr) => {
+  ])('passes on a failure (%s) and leaves no credential', (fault, status, stderr) => {
     writeFileSync(join(lab, fault), '');
     expect(run(['pull'], { input: PASSWORD, env: REGISTRY })).toEqual({ status, stdout: '', stderr });
     expect(readdirSync(join(lab, 'tmp'))).toEqual([]);
@@ -123,34 +123,34 @@ describe('start-up.sh pull', () => {
 });
 
 describe('start-up.sh build', () => {
-  it('builds what has a build context, and pull unbuilt pulls the rest', () => {
+  it('builds what has a build context; `pull unbuilt` pulls the rest', () => {
     expect(run(['pull', 'unbuilt'])).toEqual({ status: 0, stdout: '', stderr: '' });
     expect(run(['build'])).toEqual({ status: 0, stdout: '', stderr: '' });
     expect(lines('calls')).toEqual([`${COMPOSE} pull --quiet --ignore-buildable`, `${COMPOSE} build`]);
     expect(run(['pull', '--all'])).toMatchObject({ status: 64, stderr: expect.stringContaining("'--all' (unbuilt)") });
   });
 
-  it('logs in as pull does, for private base images', () => {
+  it('logs in like pull, for private base images', () => {
     expect(run(['build'], { input: `${PASSWORD}\n`, env: REGISTRY }).status).toBe(0);
     expect(lines('calls')).toEqual(['login --username me --password-stdin ghcr.io', `${COMPOSE} build`]);
     expect(lines('stdin')).toEqual([PASSWORD]);
     expect(readdirSync(join(lab, 'tmp'))).toEqual([]);
   });
 
-  it('passes a failure on', () => {
+  it('passes on a failure', () => {
     writeFileSync(join(lab, 'fail'), '');
     expect(run(['build'])).toMatchObject({ status: 18, stderr: 'no space left on device\n' });
   });
 });
 
 describe('start-up.sh up', () => {
-  it('starts what is here and builds, pulls and keeps nothing else', () => {
+  it('starts the release and neither builds nor pulls nor keeps anything else', () => {
     expect(run(['up'])).toEqual({ status: 0, stdout: '', stderr: '' });
     expect(lines('calls')).toEqual([`${COMPOSE} up --detach --no-build --pull never --remove-orphans`]);
     expect(lines('env')).toEqual(expect.arrayContaining(['DEPLOY_ENV=production', 'IMAGE_TAG=v2']));
   });
 
-  it('again replaces also what has not changed', () => {
+  it('with `again` also replaces what has not changed', () => {
     expect(run(['up', 'again']).status).toBe(0);
     expect(lines('calls')).toEqual([
       `${COMPOSE} up --detach --no-build --pull never --remove-orphans --force-recreate`,
@@ -161,7 +161,7 @@ describe('start-up.sh up', () => {
     });
   });
 
-  it('passes the exit code on', () => {
+  it('passes on the exit code', () => {
     writeFileSync(join(lab, 'fail'), '');
     expect(run(['up']).status).toBe(18);
   });
@@ -174,13 +174,13 @@ describe('start-up.sh prune', () => {
   const removed = () =>
     lines('calls').flatMap((call) => (call.startsWith('image rm ') ? call.slice('image rm '.length) : []));
 
-  it('removes the folders and images that it is given, and nothing by force', () => {
+  it('removes the given folders and images, and forces nothing', () => {
     expect(run(['prune', OLD, IMAGE])).toEqual({ status: 0, stdout: '', stderr: '' });
     expect(readdirSync(releases)).toEqual([CURRENT]);
     expect(removed()).toEqual([IMAGE]);
   });
 
-  it('leaves an image that a release of another app still needs', () => {
+  it('keeps an image that a release of another app needs', () => {
     const other = join(lab, 'home/do-deploy/blog/releases/20261101T000000Z-v7');
     mkdirSync(other, { recursive: true });
     writeFileSync(join(other, 'release.json'), JSON.stringify({ images: { app: { imageId: IMAGE } } }));
@@ -188,7 +188,7 @@ describe('start-up.sh prune', () => {
     expect(lines('calls')).toEqual([]);
   });
 
-  it('removes nothing while another app is being staged, and does not wait for one that died a day ago', () => {
+  it('removes nothing while another app is staged, and ignores a staging that died a day ago', () => {
     const staging = join(lab, 'home/do-deploy/blog/releases/20261124T000000Z-v8.partial');
     mkdirSync(staging, { recursive: true });
     mkdirSync(join(releases, '20261124T000000Z-own.partial'));
@@ -197,11 +197,11 @@ describe('start-up.sh prune', () => {
     expect(lines('calls')).toEqual([]);
     const longAgo = new Date(Date.now() - 2 * 86_400_000);
     utimesSync(staging, longAgo, longAgo);
-    expect(run(['prune', OLD, IMAGE]).status, 'its own staging is over').toBe(0);
+    expect(run(['prune', OLD, IMAGE]).status, 'its own staging has ended').toBe(0);
     expect(removed()).toEqual([IMAGE]);
   });
 
-  it('takes every name from an image that has several, and asks nothing but its names of it', () => {
+  it('removes every name of an image, and queries only its names', () => {
     writeFileSync(join(lab, 'names'), `shop:v1\nshop:latest\nshop@sha256:1\n\n`);
     expect(run(['prune', IMAGE])).toEqual({ status: 0, stdout: '', stderr: '' });
     expect(removed()).toEqual(['shop:v1', 'shop:latest', 'shop@sha256:1', IMAGE]);
@@ -211,7 +211,7 @@ describe('start-up.sh prune', () => {
     ]);
   });
 
-  it('leaves an image that a container uses, with all its names', () => {
+  it('keeps an image that a container uses, with all its names', () => {
     writeFileSync(join(lab, 'in-use'), '');
     writeFileSync(join(lab, 'names'), 'shop:v1\nshop:latest\n');
     expect(run(['prune', IMAGE, OLD])).toEqual({ status: 0, stdout: '', stderr: '' });
@@ -219,7 +219,7 @@ describe('start-up.sh prune', () => {
     expect(removed()).toEqual([]);
   });
 
-  it('goes on where Docker refuses', () => {
+  it('continues if Docker refuses', () => {
     writeFileSync(join(lab, 'refuse-rm'), '');
     expect(run(['prune', IMAGE, OLD])).toEqual({ status: 0, stdout: '', stderr: '' });
     expect(readdirSync(releases)).toEqual([CURRENT]);
@@ -233,14 +233,14 @@ describe('start-up.sh prune', () => {
 });
 
 describe('start-up.sh', () => {
-  it.each([[[]], [['down']], [['--help']]])('with %j says which verbs there are, and does nothing', (args) => {
+  it.each([[[]], [['down']], [['--help']]])('with %j lists the verbs and does nothing', (args) => {
     const { status, stderr } = run(args);
     expect(status).toBeGreaterThan(0);
     expect(stderr).toMatch(/pull.*up.*prune/);
     expect(lines('calls')).toEqual([]);
   });
 
-  it('reads no other variables than the documented ones', () => {
+  it('reads only the documented variables', () => {
     const text = readRoot(SCRIPT);
     const documented = [...text.matchAll(/^# {3}([A-Z_]+(?:, [A-Z_]+)*) /gm)].flatMap(([, names = '']) =>
       names.split(', '),
@@ -250,17 +250,17 @@ describe('start-up.sh', () => {
     expect(new Set(read.filter((name) => !standard.includes(name ?? '')))).toEqual(
       new Set(documented.filter((name) => !['DEPLOY_ENV', 'IMAGE_TAG'].includes(name))),
     );
-    expect(text, 'those two are compose’s').toContain('export DEPLOY_ENV IMAGE_TAG');
+    expect(text, 'compose uses these two').toContain('export DEPLOY_ENV IMAGE_TAG');
   });
 });
 
-describe('nowhere in what runs on droplets', () => {
+describe('whatever runs on droplets', () => {
   const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.ts') && !path.startsWith('sandbox'))
     .map((path) => join('src', path));
 
   it.each([SCRIPT, ...sources.filter((path) => /docker|compose/.test(readRoot(path)))])(
-    '%s: no prune, no volume',
+    'never prunes the system or removes a volume: %s',
     (path) => {
       const code = readRoot(path).replaceAll(/^ *(#|\/\/|\*|\/\*).*$/gm, '');
       expect(code).not.toMatch(

@@ -1,5 +1,4 @@
 /** dots-wrapper's client, which an endpoint on this machine gets without the environment's proxy. */
-import { createRequire } from 'node:module';
 import type { createApiClient } from 'dots-wrapper';
 
 export type Client = ReturnType<typeof createApiClient>;
@@ -10,8 +9,8 @@ type Options = Parameters<typeof createApiClient>[0] & { endpoint: string };
 export async function createClient(options: Options): Promise<Client> {
   const library = await import('dots-wrapper');
   if (!isLoopback(options.endpoint)) return library.createApiClient(options);
-  // It takes no such option, but axios' defaults at this moment; its axios need not be the one that is imported here.
-  const { defaults } = axiosOfDotsWrapper();
+  // It takes no such option, but copies axios' defaults now.
+  const { defaults } = await loadAxios();
   const { proxy } = defaults;
   defaults.proxy = false;
   try {
@@ -27,7 +26,7 @@ export function isLoopback(url: string): boolean {
   return /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(url).hostname);
 }
 
-function axiosOfDotsWrapper(): typeof import('axios').default {
-  const require = createRequire(import.meta.url);
-  return createRequire(require.resolve('dots-wrapper'))('axios');
+/** The build of axios that dots-wrapper requires. `import('axios')` would be another one, with defaults of its own. */
+export async function loadAxios(): Promise<typeof import('axios').default> {
+  return (await import('axios/dist/node/axios.cjs')).default;
 }

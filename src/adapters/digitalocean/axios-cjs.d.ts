@@ -1,0 +1,5 @@
+declare module 'axios/dist/node/axios.cjs' {
+  import axios from 'axios';
+
+  export default axios;
+}

@@ -1,0 +1,47 @@
+/** docs/troubleshooting.md has an entry for every error code, and no other. */
+import { readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { firstColumns, readRoot } from './markdown.js';
+
+/** Where a code is written: as the first argument of an error or of a helper that makes one, or as a field. */
+const CODES = [
+  /new DeployError\(\s*'([a-z][a-z-]*)'/g,
+  /super\(\s*'([a-z][a-z-]*)'/g,
+  /\brefusal\(\s*'([a-z][a-z-]*)'/g,
+  /\bmust\(.*, '([a-z][a-z-]*)'\)/g,
+  /\bcode: '([a-z][a-z-]*)'/g,
+];
+/** Fields of that name in the answers of libraries. */
+const NO_ERROR = /^(src\/config\/document|src\/config\/check-document)\.ts$/;
+
+function codesIn(path: string): string[] {
+  const text = readRoot(path);
+  const plain = CODES.flatMap((pattern) => [...text.matchAll(pattern)].map(([, code = '']) => code));
+  // `readonly kind: | 'unauthorized' // … | …` of CloudError and ShellError, whose codes have a prefix.
+  const kinds = [...text.matchAll(/class (Cloud|Shell)Error[\s\S]*?readonly kind:([\s\S]*?);/g)];
+  const prefixed = kinds.flatMap(([, of = '', list = '']) =>
+    [...list.matchAll(/^\s*\| '([a-z-]+)'/gm)].map(([, kind]) => `${of === 'Cloud' ? 'cloud' : 'ssh'}-${kind}`),
+  );
+  return [...plain, ...prefixed];
+}
+
+const raised = new Set(
+  readdirSync('src', { recursive: true, encoding: 'utf8' })
+    .map((name) => `src/${name}`)
+    .filter((path) => path.endsWith('.ts') && !NO_ERROR.test(path))
+    .flatMap(codesIn),
+);
+const page = readRoot('docs/troubleshooting.md');
+const explained = firstColumns(page.slice(page.indexOf('## Command line'))).filter((code) => /^[a-z-]+$/.test(code));
+
+describe('docs/troubleshooting.md', () => {
+  it('explains every error code', () => {
+    expect(raised.size).toBeGreaterThan(70);
+    expect([...raised].filter((code) => !explained.includes(code)).sort()).toEqual([]);
+  });
+
+  it('explains no code that is gone, and none twice', () => {
+    expect(explained.filter((code) => !raised.has(code))).toEqual([]);
+    expect(explained).toEqual([...new Set(explained)]);
+  });
+});
