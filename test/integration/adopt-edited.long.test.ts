@@ -1,4 +1,4 @@
-/** Every droplet has a file that somebody has edited, each another one: waitForAll they still have the release. */
+/** On every droplet, another file of the release was edited: together they still have all of it. */
 import { appendFile, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { currentFile } from './on-droplet.js';
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => fleet.stop());
 
-it('adopt mends them, and is refused only where a file is intact on none', async () => {
+it('adopt restores the files, and is refused only if no droplet has a file intact', async () => {
   await appendFile(currentFile(fleet, 'web-1', 'config/nginx/nginx.conf'), '# by hand\n');
   await appendFile(currentFile(fleet, 'web-2', 'config/.env.sandbox'), 'PASSWORD=by-hand\n');
   await rm(currentFile(fleet, 'web-3', 'config/.env.common'));

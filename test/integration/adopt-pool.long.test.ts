@@ -1,4 +1,4 @@
-/** `do-deploy adopt` where an autoscale pool makes droplets, and the balancer takes them by id. */
+/** `do-deploy adopt` with an autoscale pool, behind a balancer with droplets by id. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => fleet.stop());
 
-it('a droplet of the pool waits through a deploy, is told, and comes behind the balancer once it is verified; what does not fit is refused', async () => {
+it('a new droplet of the pool is reported by a deploy and joins the balancer once verified; more than the balancer takes is refused', async () => {
   const deployed = await fleet.run(['deploy', 'sandbox', 'v2', '--yes', '--json']);
   expect(deployed).toMatchObject({ code: 0, result: { next: 'do-deploy adopt sandbox' } });
   expect(deployed.result?.rows.map(({ name }) => name)).toEqual(['web-1', 'web-2']);
@@ -63,7 +63,7 @@ it('a droplet of the pool waits through a deploy, is told, and comes behind the 
   expect(expectWhole(fleet)).toBe('v2');
   expect(await fleet.run(['status', 'sandbox', '--check'])).toMatchObject({ code: 0 });
 
-  // More than the balancer takes by id: none is begun.
+  // More than the balancer takes by id: nothing is changed.
   const names = Array.from({ length: 8 }, (_, index) => `web-${index + 4}`);
   for (const name of names) await fleet.region.addDroplet({ name, pool: 'web-pool' });
   const refused = await fleet.run(['adopt', 'sandbox', '--json']);

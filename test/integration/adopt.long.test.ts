@@ -1,4 +1,4 @@
-/** `do-deploy adopt` where a tag makes a droplet a member, and the images are private. */
+/** `do-deploy adopt` behind a tag-managed balancer, with private images. */
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -21,11 +21,11 @@ beforeAll(async () => {
 });
 afterAll(() => fleet.stop());
 
-it('droplets with the tag that run nothing, or another release, are brought to the fleet’s; one out of reach is told', async () => {
+it("brings droplets that run nothing or another release to the fleet's release, and reports an unreachable one", async () => {
   const { region } = fleet;
   region.world.untagDroplets('web', [region.droplet('web-3').id]);
   expect(await fleet.run(['deploy', 'sandbox', 'v2', '--yes', '--json'])).toMatchObject({ code: 0 });
-  // It comes back, serving what it ran; two new ones come with the tag.
+  // It returns with its old release; two new droplets join by the tag.
   region.world.tagDroplets('web', [region.droplet('web-3').id]);
   for (const name of ['web-4', 'web-5']) await region.addDroplet({ name, tags: ['web'] });
   await region.droplet('web-5').setFaults({ ssh: 'refuse' });

@@ -1,4 +1,4 @@
-/** Somebody else changes the balancer's droplets, or the balancer itself, in the middle of a deploy under load. */
+/** The balancer or its droplets are changed by someone else during a deploy under load. */
 import { describe, it } from 'vitest';
 import { deployThrough, type FaultCase, titleOf } from './fault-case.js';
 import { fleetPool } from './fleet-pool.js';
@@ -10,7 +10,7 @@ function balancerIs(status: 'active' | 'errored', fleet: SandboxFleet): void {
   fleet.region.world.balancer(fleet.region.balancerId).status = status;
 }
 
-/** Requests that are under way there are finished first: whoever scales in waits for that. */
+/** Removes a droplet like a scale-in: waits until its requests are finished. */
 async function destroyWhenIdle(fleet: SandboxFleet, name: string): Promise<void> {
   const id = idOf(fleet, name);
   await fleet.region.balancer.until((backends) => backends.every(({ dropletId }) => dropletId !== id), 60_000);
@@ -22,33 +22,33 @@ const CASES: FaultCase[] = [
     fault: 'a droplet is added to the balancer',
     at: { step: 'drain', droplet: 'web-1' },
     make: ({ region }) => region.world.addToBalancer(region.balancerId, [region.stagingDropletId]),
-    told: /staging joined .* was not deployed to; run do-deploy adopt sandbox/,
+    notice: /staging joined .* was not deployed to; run do-deploy adopt sandbox/,
     fix: ({ region }) => region.world.removeFromBalancer(region.balancerId, [region.stagingDropletId]),
   },
   {
-    fault: 'a droplet that waits for its turn is taken from the balancer',
+    fault: 'a waiting droplet is removed from the balancer',
     at: { step: 'clear', droplet: 'web-1' },
     make: (fleet) => fleet.region.world.removeFromBalancer(fleet.region.balancerId, [idOf(fleet, 'web-2')]),
-    // Whoever took it had a reason: it is not put back.
+    // It was removed on purpose, so it is not put back.
     fix: (fleet) => destroyWhenIdle(fleet, 'web-2'),
     spoils: true,
   },
   {
-    fault: 'a droplet that waits for its turn is destroyed',
+    fault: 'a waiting droplet is destroyed',
     at: { step: 'clear', droplet: 'web-1' },
     make: (fleet) => fleet.region.destroyDroplet(idOf(fleet, 'web-2')),
     spoils: true,
     cuts: 'web-2',
   },
   {
-    fault: 'the droplet in hand is destroyed',
+    fault: 'the current droplet is destroyed',
     at: { step: 'switch', droplet: 'web-1' },
     make: (fleet) => fleet.region.destroyDroplet(idOf(fleet, 'web-1')),
     fails: { code: 'ssh-lost', says: /web-1/ },
     spoils: true,
   },
   {
-    fault: 'the balancer is errored for some seconds',
+    fault: 'the balancer is errored for a few seconds',
     at: { step: 'leave', droplet: 'web-1' },
     make: (fleet) => {
       balancerIs('errored', fleet);
@@ -56,14 +56,14 @@ const CASES: FaultCase[] = [
     },
   },
   {
-    fault: 'the balancer is errored and stays so',
+    fault: 'the balancer stays errored',
     at: { step: 'drain', droplet: 'web-1' },
     make: (fleet) => balancerIs('errored', fleet),
     fails: { code: 'change-not-shown', says: /load balancer is errored/ },
   },
 ];
 
-describe('a balancer that somebody else changes', () => {
+describe('a balancer that someone else changes', () => {
   const withFleet = fleetPool();
   for (const one of CASES) {
     it.concurrent(titleOf(one), () => withFleet((borrowed) => deployThrough(one, borrowed)));

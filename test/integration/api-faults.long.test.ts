@@ -1,7 +1,4 @@
-/**
- * DigitalOcean's API fails in every way that the sandbox knows, or somebody else changes the balancer, in the middle of
- * a deploy under load.
- */
+/** DigitalOcean's API fails in every way that the sandbox supports during a deploy under load. */
 import { describe, expect, it } from 'vitest';
 import type { FaultEffect, FaultRule } from '../../src/sandbox/faults.js';
 import type { Timing } from '../../src/sandbox/records.js';
@@ -12,12 +9,12 @@ import { SandboxFleet } from './sandbox-fleet.js';
 const MEMBERS = '/load_balancers/[^/]+/droplets$';
 const TAGGED = '/tags/[^/]+/resources$';
 
-/** The changes that a deploy makes at the API, with the step that makes them. */
+/** The changes that a deploy makes through the API, and their steps. */
 const CHANGES = {
   'mark-out': { method: 'POST', path: TAGGED, nth: 1 },
   leave: { method: 'DELETE', path: MEMBERS, nth: 1 },
   rejoin: { method: 'POST', path: MEMBERS, nth: 1 },
-  // The first one proves that the token may do it.
+  // The first call proves that the token is allowed to.
   clear: { method: 'DELETE', path: TAGGED, nth: 2 },
 };
 
@@ -27,7 +24,7 @@ function faults(...rules: FaultRule[]): FaultCase['make'] {
   };
 }
 
-/** How late DigitalOcean follows what it has answered 204 to. */
+/** Delays of DigitalOcean after a 204. */
 function late(timing: Partial<Timing>): FaultCase['make'] {
   return ({ region }) => Object.assign(region.world.timing, timing);
 }
@@ -38,7 +35,7 @@ function all(...makes: FaultCase['make'][]): FaultCase['make'] {
   };
 }
 
-/** Each change meets it once. */
+/** Applies to each change once. */
 function onEveryChange(effect: FaultEffect): FaultCase['make'] {
   return faults(...Object.values(CHANGES).map((on) => ({ on, do: effect })));
 }
@@ -73,28 +70,28 @@ const TRANSIENT: FaultCase[] = [
   },
   { fault: 'every change is answered with 500 and not applied', make: onEveryChange({ status: 500 }) },
   { fault: 'every change is answered with 500 and applied', make: onEveryChange({ status: 500, applied: true }) },
-  { fault: 'the connection drops under every change', make: onEveryChange('drop') },
+  { fault: 'the connection drops at every change', make: onEveryChange('drop') },
   { fault: 'the answer to every change is lost', make: onEveryChange('lose-reply') },
   { fault: 'a proxy answers every change', make: onEveryChange('html') },
   {
-    fault: 'a change is never answered, though applied',
+    fault: 'a change is applied and never answered',
     make: faults({ on: CHANGES.leave, do: 'withhold-reply' }),
   },
-  { fault: 'a change is never answered, and not applied', make: faults({ on: CHANGES.rejoin, do: 'hang' }) },
-  { fault: 'a look is never answered', make: faults({ on: { method: 'GET', nth: 6 }, do: 'hang' }) },
-  { fault: 'every fifth look fails', make: ({ region }) => everyFifthLook(region.faults.add.bind(region.faults)) },
-  { fault: 'the limit is reached, with retry-after', make: onEveryChange(tooMany({ 'retry-after': '1' })) },
+  { fault: 'a change is not applied and never answered', make: faults({ on: CHANGES.rejoin, do: 'hang' }) },
+  { fault: 'a read is never answered', make: faults({ on: { method: 'GET', nth: 6 }, do: 'hang' }) },
+  { fault: 'every fifth read fails', make: ({ region }) => everyFifthRead(region.faults.add.bind(region.faults)) },
+  { fault: 'the rate limit is reached, with retry-after', make: onEveryChange(tooMany({ 'retry-after': '1' })) },
   {
-    fault: 'the limit is reached, with the time of its reset',
+    fault: 'the rate limit is reached, with its reset time',
     make: ({ region }) => region.faults.add({ on: CHANGES.leave, do: tooMany({ 'ratelimit-reset': later(3) }) }),
   },
-  { fault: 'the limit is reached, with no word on how long', make: onEveryChange(tooMany({ 'ratelimit-reset': '' })) },
+  { fault: 'the rate limit is reached, without a reset time', make: onEveryChange(tooMany({ 'ratelimit-reset': '' })) },
   {
     fault: 'the balancer is busy after every change',
     make: late({ busyMs: 2_000 }),
   },
   { fault: 'every call takes a second', make: faults({ on: {}, do: { delayMs: 1_000 } }) },
-  { fault: 'traffic follows at once', make: late({ effectDelayMs: 0 }) },
+  { fault: 'traffic follows immediately', make: late({ effectDelayMs: 0 }) },
   {
     fault: 'traffic follows after a second',
     make: late({ effectDelayMs: 1_000 }),
@@ -105,7 +102,7 @@ const TRANSIENT: FaultCase[] = [
   },
 ];
 
-function everyFifthLook(add: (rule: FaultRule) => unknown): void {
+function everyFifthRead(add: (rule: FaultRule) => unknown): void {
   for (let nth = 5; nth <= 100; nth += 5) add({ on: { method: 'GET', nth }, do: { status: 500 } });
 }
 
@@ -117,19 +114,19 @@ const LASTING: FaultCase[] = [
     fails: { code: 'cloud-server', says: /503/ },
   },
   {
-    fault: 'the network to the API goes away while a droplet is out',
+    fault: 'the network to the API fails while a droplet is out',
     at: { step: 'switch', droplet: 'web-2' },
     make: faults({ on: {}, do: 'drop' }),
     fails: { code: 'cloud-network', says: /connection/ },
   },
   {
-    fault: 'the hour’s limit is used up while a droplet is out',
+    fault: 'the hourly limit is used up while a droplet is out',
     at: { step: 'switch', droplet: 'web-1' },
     make: ({ region }) => region.faults.add({ on: {}, do: tooMany({ 'ratelimit-reset': later(3_000) }) }),
     fails: { code: 'cloud-rate-limited', says: /until/ },
   },
   {
-    fault: 'a proxy stands before the API from the beginning',
+    fault: 'a proxy answers instead of the API from the beginning',
     make: faults({ on: {}, do: 'html' }),
     fails: { code: 'cloud-invalid-answer', says: /proxy/, untouched: true },
   },
@@ -140,7 +137,7 @@ const LASTING: FaultCase[] = [
     fails: { code: 'cloud-unauthorized', says: /token/ },
   },
   {
-    fault: 'the token may not change the balancer',
+    fault: 'the token lacks the scope to change the balancer',
     make: faults({
       on: CHANGES.leave,
       do: problem(403, 'forbidden', 'You are not authorized to perform this operation'),
@@ -149,13 +146,13 @@ const LASTING: FaultCase[] = [
   },
 ];
 
-describe('DigitalOcean’s API', () => {
+describe("DigitalOcean's API", () => {
   const withFleet = fleetPool();
   for (const one of [...TRANSIENT, ...LASTING]) {
     it.concurrent(titleOf(one), () => withFleet((borrowed) => deployThrough(one, borrowed)));
   }
 
-  it.concurrent('refuses a token that may not tag before anything is changed, and the scopes are named', async () => {
+  it.concurrent('a token without the scopes to tag is refused before any change, and the scopes are named', async () => {
     const scopes = ['load_balancer:read', 'load_balancer:update', 'droplet:read', 'tag:read', 'firewall:read'];
     const fleet = await SandboxFleet.start({ droplets: 2, scopes });
     try {

@@ -1,4 +1,4 @@
-/** compose.build: images are built on each droplet, before any leaves rotation, and stay there for going back. */
+/** compose.build: images are built on each droplet before any leaves rotation, and kept for a rollback. */
 import { readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => fleet.stop());
 
-it('builds before rotation, fails without touching anything, and goes back without building or pulling', async () => {
+it('builds before rotation, fails without changing anything, and rolls back without building or pulling', async () => {
   await dockerfile('FROM example/shop:v1', 'COPY Dockerfile /');
   await fleet.deployFirst('1');
   const first = running();
@@ -49,7 +49,7 @@ it('builds before rotation, fails without touching anything, and goes back witho
   expect(await page()).toContain('shop v2');
   expect(await deploy('2'), 'built from the same, it is the same').toMatchObject({ result: { outcome: 'skipped' } });
   expect(await check(), 'each droplet runs what it has built').toMatchObject({ code: 0 });
-  // Built anew on one of them, it is another release: the image of the old one may be gone there.
+  // Rebuilt on one droplet, it is another release: the old image may be gone there.
   fleet.region.droplet('web-2').engine.buildCache.clear();
   expect(await deploy('2')).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
   expect(records().map(({ images }) => images.app?.imageId)).toEqual(running());
@@ -68,7 +68,7 @@ const dockerfile = (...lines: string[]) => writeFile(join(fleet.folder, 'app/Doc
 
 const check = () => fleet.run(['status', 'sandbox', '--check']);
 
-/** The app's image on each droplet. */
+/** The app's image id on each droplet. */
 function running(): string[] {
   const app = { 'com.docker.compose.service': 'app' };
   return droplets().flatMap(({ engine }) => engine.containers(app).map(({ spec }) => spec.image.id));

@@ -1,4 +1,4 @@
-/** The real command as a process, without a fleet around it. */
+/** The real command as a process, without a fleet. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import type { TestContext } from 'vitest';
@@ -11,7 +11,7 @@ export class Command {
   stdout = '';
   stderr = '';
 
-  /** Nothing of this environment but PATH; killed with its test, should it still run. */
+  /** Of this environment, only PATH is passed on. Killed after the test if it still runs. */
   constructor({ onTestFinished }: TestContext, args: string[], options: { cwd: string; env?: Record<string, string> }) {
     this.child = spawn(process.execPath, [MAIN, ...args], {
       cwd: options.cwd,
@@ -30,7 +30,7 @@ export class Command {
     });
   }
 
-  /** Resolves when it has said this; rejects when it ends before. */
+  /** Resolves when it has printed `text`; rejects if it ends before. */
   async until(text: string): Promise<void> {
     const said = new Promise<void>((settle) => {
       const look = () => {

@@ -1,6 +1,6 @@
 /**
- * The deployer dies at every step, under load, and `heal` from a fresh checkout makes the fleet whole. Ctrl-C at every
- * step needs no heal. What is found is the table in docs/safety.md.
+ * The deployer is killed at every step under load, and `heal` from a fresh checkout restores the fleet. After Ctrl-C at
+ * every step, no heal is needed. The results are the table in docs/safety.md.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { CRASH_POINTS, type CrashPoint, DROPLETS, killAt, type Place } from './crash-points.js';
@@ -33,23 +33,23 @@ interface Case {
 const cases = CRASH_POINTS.flatMap((point) =>
   (point.once ? (['second'] as const) : PLACES).map((place): Case => ({ point, place })),
 );
-/** One for each step; what a signal meets in the middle of a call is the same. */
+/** One per step: in the middle of a call, a signal has the same effect. */
 const interrupted = cases.filter(({ point }) => point.name === point.step);
 let played = 0;
 const title = ({ point, place }: Case) => `${point.name}, at the ${place} droplet`;
 
 describe('a deploy', () => {
   const withFleet = fleetPool();
-  // Some of them only, with -t: then the table's other cells stay.
+  // With -t only some cases run: the other cells of the table are kept.
   afterAll(() => table.compareOrUpdate(played === cases.length + interrupted.length));
 
   for (const one of cases) {
-    it.concurrent(`that is killed at ${title(one)}, is healed without a failed request`, () =>
+    it.concurrent(`killed at ${title(one)} is healed without a failed request`, () =>
       withFleet((borrowed) => killAndHeal(one, borrowed)));
   }
 
   for (const one of interrupted) {
-    it.concurrent(`that is interrupted at ${title(one)}, leaves the fleet whole by itself`, () =>
+    it.concurrent(`interrupted at ${title(one)} leaves the fleet whole by itself`, () =>
       withFleet((borrowed) => interrupt(one, borrowed)));
   }
 });
@@ -81,7 +81,7 @@ async function interrupt({ point, place }: Case, { fleet, old, next }: Borrowed)
   expectInRotation(fleet, [old, next]);
   const { version } = dropletState(fleet, droplet);
   const complete = stateOf(fleet).every((one) => one.version === next);
-  // A signal that comes when the last droplet can only be finished changes nothing.
+  // A signal while the last droplet is being finished changes nothing.
   expect(end).toMatchObject({ code: complete ? 0 : 130, result: { outcome: complete ? 'succeeded' : 'interrupted' } });
   expect(end.events.filter(({ type }) => type === 'deploy-interrupted')).toHaveLength(1);
 
@@ -94,7 +94,7 @@ async function interrupt({ point, place }: Case, { fleet, old, next }: Borrowed)
   table.set(point.name, column, begun ? became : 'nothing was begun');
 }
 
-/** As a fresh CI runner would. Returns the version that all droplets run. */
+/** Heals from a fresh checkout, like a new CI runner. Returns the version that all droplets run. */
 async function heal(fleet: SandboxFleet): Promise<string> {
   const healed = await fleet.run(['heal', 'sandbox', '--json'], { cwd: await fleet.freshCheckout() });
   expect(healed.result?.outcome, healed.stdout + healed.stderr).toMatch(/^(succeeded|skipped)$/);

@@ -1,6 +1,6 @@
 /**
- * Where a deployer can die, to the call: before its request is applied, after it without an answer, half-way through.
- * The end of a step is the beginning of the next one: `heal` remembers nothing, and finds the same.
+ * Where a deployer can be killed, down to the call: before a request is applied, after it without an answer, in the middle.
+ * The end of a step equals the beginning of the next one, because `heal` has no memory.
  */
 import { vi } from 'vitest';
 import type { FaultRule } from '../../src/sandbox/faults.js';
@@ -19,18 +19,18 @@ export interface Scene {
 }
 
 export interface CrashPoint {
-  /** As the table names it. */
+  /** Its name in the table. */
   name: string;
   step: string;
   /**
-   * A fault that keeps the step from going further than this point. The deployer is killed when a call meets it, or,
-   * with `at: 'begins'`, as soon as the step begins.
+   * A fault that holds the step at this point. The deployer is killed when the fault applies to a call or, with
+   * `at: 'begins'`, when the step begins.
    */
   hold?: (place: Place) => FaultRule;
   at: 'begins' | 'held' | ((scene: Scene) => Promise<void>);
-  /** To be done before the run. */
+  /** Done before the run. */
   prepare?: (scene: Omit<Scene, 'run'>, run: RunningCommand) => void;
-  /** At the second droplet it is the same as at the first. */
+  /** At the second droplet the result is the same as at the first. */
   once?: boolean;
 }
 
@@ -39,7 +39,7 @@ const TAGGED = '/tags/[^/]+/resources$';
 
 type NamedEffect = Extract<FaultRule['do'], string>;
 
-/** The call that the step makes for this droplet. `before`: calls of the kind that come earlier. */
+/** The call that the step makes for this droplet. `before`: number of earlier calls of this kind. */
 function call(method: string, path: string, effect: NamedEffect, before = 0): (place: Place) => FaultRule {
   return (place) => ({ on: { method, path, nth: before + (place === 'first' ? 1 : 2) }, do: effect });
 }
@@ -80,13 +80,13 @@ export const CRASH_POINTS: CrashPoint[] = [
     name: 'clear, release confirmed',
     step: 'clear',
     at: 'held',
-    // One such call comes before: the proof that the token may do it.
+    // One such call comes first: it proves that the token is allowed to.
     hold: call('DELETE', TAGGED, 'hang', 1),
   },
   { name: 'finish', step: 'finish', at: 'begins', once: true },
 ];
 
-/** Kills the deployer at the point; resolves when it is dead. */
+/** Kills the deployer at the point; resolves when it has ended. */
 export async function killAt(point: CrashPoint, place: Place, scene: Scene): Promise<void> {
   const { fleet, run, droplet } = scene;
   point.prepare?.(scene, run);
@@ -106,7 +106,7 @@ export async function killAt(point: CrashPoint, place: Place, scene: Scene): Pro
   await fleet.region.droplet(droplet).clearFaults();
 }
 
-/** The new app runs, the proxy before it has not been looked at yet: compose goes on by itself, with nobody to tell. */
+/** The new app runs, its proxy has not been checked yet: compose continues by itself on the droplet. */
 async function newContainerRuns({ fleet, droplet, next }: Scene): Promise<void> {
   const { engine } = fleet.region.droplet(droplet);
   const runs = () =>
@@ -114,11 +114,11 @@ async function newContainerRuns({ fleet, droplet, next }: Scene): Promise<void> 
   await vi.waitUntil(runs, { timeout: 60_000, interval: 5 });
 }
 
-/** So slow that nothing of the next step is done before the deployer is dead. */
+/** Slow enough that the next step does nothing before the deployer has ended. */
 function slowCommandsFrom(step: string): (scene: Omit<Scene, 'run'>, run: RunningCommand) => void {
   return ({ fleet, droplet }, run) => {
     const slow = () => void fleet.region.droplet(droplet).setFaults({ execDelayMs: 500 });
-    // A run that ends before is noticed by who waits for the kill.
+    // A run that ends first makes the wait for the kill fail.
     when(run, begins(step, droplet), slow).catch(() => {});
   };
 }

@@ -1,4 +1,4 @@
-/** The main job, and `status`, `staging`, `history` and `lock` as a newcomer meets them on a running sandbox. */
+/** A deploy, and `status`, `staging`, `history` and `lock` on a running sandbox. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -7,7 +7,7 @@ import { SandboxFleet } from './sandbox-fleet.js';
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
-// One after the other, on one fleet: what it was brought to is what is shown.
+// In order, on one fleet: each test sees what the earlier ones did.
 describe('a deploy of three droplets under load', { shuffle: false }, () => {
   let fleet: SandboxFleet;
   beforeAll(async () => {
@@ -118,7 +118,7 @@ describe('a deploy of three droplets under load', { shuffle: false }, () => {
     expect(line).toMatchObject({ probes: { failed: 0 } });
     expect(line).toMatchObject({ type: 'history', command: 'deploy', imageTag: 'v2', outcome: 'succeeded' });
 
-    // It goes on for as long as it takes to ask.
+    // It runs long enough to be asked about.
     const staging = fleet.region.droplet('staging');
     await staging.setFaults({ pullDelayMs: 600_000 });
     const deploy = fleet.start(['staging', 'v3', '--json']);

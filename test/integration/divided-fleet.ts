@@ -1,6 +1,6 @@
 /**
- * One region for many tests: its droplets are divided among environments, each with a balancer and traffic of its own,
- * so that tests run at the same time and share one first deploy.
+ * One region for many tests: its droplets are divided among environments, each with its own balancer and traffic, so that
+ * tests run in parallel and share one first deploy.
  */
 import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,24 +14,24 @@ import type { BalancerRecord } from '../../src/sandbox/records.js';
 import type { RegionOptions } from '../../src/sandbox/region.js';
 import { type CommandEnd, type RunningCommand, type RunOptions, SandboxFleet } from './sandbox-fleet.js';
 
-/** What an environment is given. */
+/** An environment's share of the region. */
 export interface Share {
   /** Default 2. */
   droplets?: number;
-  /** The balancer takes its droplets by this tag. */
+  /** The tag that manages the balancer. */
   tag?: string;
   /** Nothing was ever deployed to it. */
   fresh?: boolean;
-  /** Its section in config/deploy.yml, beside the balancer. */
+  /** Its settings in config/deploy.yml, in addition to the balancer. */
   settings?: Record<string, unknown>;
-  /** Of its balancer; default: five a second. */
+  /** Of its balancer. Default: five checks a second. */
   checkEverySeconds?: number;
 }
 
 const NO_LIMITS = { perMinute: 1_000_000, perHour: 1_000_000 };
-/** Five a second; never failed because this machine is busy. */
+/** Five checks a second, with a timeout that a busy machine does not reach. */
 const CHECKS = { intervalSeconds: 0.2, healthyThreshold: 2, unhealthyThreshold: 2, timeoutSeconds: 10 };
-/** Sick containers are told soon. */
+/** Healthchecks that detect unhealthy containers quickly. */
 const CONTAINER_CHECKS = `services:
   app:
     healthcheck: { interval: 300ms, timeout: 10s, start_period: 300ms, retries: 3 }
@@ -39,11 +39,11 @@ const CONTAINER_CHECKS = `services:
     healthcheck: { interval: 300ms, timeout: 10s, start_period: 300ms, retries: 3 }
 `;
 
-/** A deploy mostly waits, so several run at once; on a machine that has other things to do it waits for long. */
+/** A deploy mostly waits, so several run in parallel; on a busy machine they take long. */
 const AT_ONCE = 4;
 const PATIENCE_MS = 300_000;
 
-/** For the top of a test file: the region starts before its tests and ends after them. */
+/** Call at the top of a test file: the region starts before its tests and stops after them. */
 export function dividedFleet(
   shares: Record<string, Share>,
   options: Partial<RegionOptions> = {},
@@ -74,7 +74,7 @@ class DividedFleet {
     this.fleet = fleet;
   }
 
-  /** Every environment that is not `fresh` runs v1 and serves. */
+  /** Resolves when every environment that is not `fresh` serves v1. */
   static async start(shares: Record<string, Share>, options: Partial<RegionOptions> = {}): Promise<DividedFleet> {
     const droplets = sum(Object.values(shares).map((share) => (share.fresh ? 0 : sizeOf(share))));
     const fleet = await SandboxFleet.start({ droplets, limits: NO_LIMITS, healthCheck: CHECKS, ...options });
@@ -96,7 +96,7 @@ class DividedFleet {
     return part;
   }
 
-  /** Rejects when the sandbox was asked for what it does not imitate: then the tests have proven little. */
+  /** Rejects if the sandbox was asked for something that it does not imitate: the tests then prove little. */
   async stop(): Promise<void> {
     const { world, droplets } = this.fleet.region;
     const unknown = [...world.unknownRequests, ...[...droplets.values()].flatMap(({ unimplemented }) => unimplemented)];
@@ -112,7 +112,7 @@ class DividedFleet {
   async #divide(shares: Record<string, Share>): Promise<void> {
     const { region, folder } = this.fleet;
     const { world } = region;
-    // The balancer of the first deploy lets go of them.
+    // Removes them from the balancer of the first deploy.
     const { id: main, tag, accepted } = world.balancer(region.balancerId);
     const ids = accepted.ids;
     if (tag === undefined) world.removeFromBalancer(main, ids);
@@ -143,14 +143,14 @@ class DividedFleet {
   }
 }
 
-/** As if the first deploy had been this environment's: two of them on one droplet would be refused. */
+/** Makes the first deploy look like this environment's: two environments on one droplet would be refused. */
 async function renameEnvironment(home: string, name: string): Promise<void> {
   const releases = join(home, 'do-deploy/shop/releases');
   for (const id of await readdir(releases)) {
     const file = join(releases, id, 'release.json');
     const record = JSON.parse(await readFile(file, 'utf8')) as object;
     await writeFile(file, `${JSON.stringify({ ...record, environment: name })}\n`);
-    // Its compose file names this one by the environment.
+    // The compose file contains this environment's name.
     await copyFile(join(releases, id, 'config/.env.sandbox'), join(releases, id, `config/.env.${name}`));
   }
 }
@@ -171,7 +171,7 @@ async function newDroplets({ region }: SandboxFleet, name: string, count: number
   return ids;
 }
 
-/** An environment with its droplets, in the order in which they are deployed. */
+/** An environment with its droplets, in deploy order. */
 export class Part {
   readonly name: string;
   readonly droplets: SandboxDroplet[];
@@ -196,7 +196,7 @@ export class Part {
     this.#isFresh = isFresh;
   }
 
-  /** `do-deploy ENVIRONMENT RELEASE --json`, as a person would type it. */
+  /** Runs `do-deploy ENVIRONMENT RELEASE --json`. */
   deploy(release: string, flags: string[] = [], options: RunOptions = {}): Promise<CommandEnd> {
     return this.startDeploy(release, flags, options).ended;
   }
@@ -209,7 +209,7 @@ export class Part {
     return this.#fleet.run(args, options);
   }
 
-  /** Runs the task with traffic on the balancer, and gives what became of that. */
+  /** Runs the task with traffic on the balancer. Returns the task's result and the load's report. */
   async underLoad<T>(task: () => Promise<T>): Promise<{ end: T; report: LoadReport }> {
     const load = Load.start({ url: this.balancer.url, requestsPerSecond: 20, slowEvery: 20, slowMs: 500 });
     try {
@@ -220,13 +220,13 @@ export class Part {
     }
   }
 
-  /** Resolves when every droplet that should get traffic does. */
+  /** Resolves when every member gets traffic. */
   async serves(): Promise<void> {
     const wanted = this.#isFresh ? 0 : this.droplets.length;
     await this.balancer.until((backends) => backends.filter(({ up }) => up).length >= wanted, 60_000);
   }
 
-  /** Rotation, ledger and containers, asked of the region itself. What equals an earlier one was not changed. */
+  /** Rotation, ledger and containers, read from the region. Equal to an earlier state if nothing was changed. */
   state() {
     const { world } = this.#fleet.region;
     return this.droplets.map(({ id, name, engine }) => ({
@@ -240,7 +240,7 @@ export class Part {
     }));
   }
 
-  /** Of each droplet, in short: `in v1`, `out broken`; with its tags, if it has any. */
+  /** A summary per droplet: `in v1`, `out broken`, with its tags. */
   summary(): string[] {
     return this.state().map(({ rotation, tags }, index) => {
       const app = this.droplets[index]?.engine.containers({ 'com.docker.compose.service': 'app' })[0];
@@ -249,7 +249,7 @@ export class Part {
     });
   }
 
-  /** Calls so far that took a droplet in or out. */
+  /** Calls so far that changed the rotation. */
   rotationCalls(): ApiCall[] {
     const path = `/load_balancers/${this.record.id}/droplets`;
     return this.#fleet.region.apiLog.filter((call) => call.method !== 'GET' && call.path.endsWith(path));

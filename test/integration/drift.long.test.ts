@@ -1,4 +1,4 @@
-/** What somebody did to the droplets since: `status --check` finds it, `heal` and `adopt` put it right. */
+/** Manual changes on the droplets: `status --check` finds them, `heal` and `adopt` correct them. */
 import { appendFile, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -20,9 +20,9 @@ export APP=shop DEPLOY_ENV=sandbox IMAGE_TAG=v2 ENV_FILES='config/.env.common co
 export COMPOSE_FILES='compose/docker-compose.yml compose/docker-compose.sandbox.yml'
 sh scripts/start-up.sh pull && sh scripts/start-up.sh up`;
 
-// The second one goes on from where the first one ends.
-describe('a fleet that has drifted', { shuffle: false }, () => {
-  it('an edited file, a stopped container, another image and a droplet missing from the balancer are found and mended', async () => {
+// The second test continues from the end of the first.
+describe('a fleet with drift', { shuffle: false }, () => {
+  it('an edited file, a stopped container, another image and a droplet missing from the balancer are found and corrected', async () => {
     const { region } = fleet;
     const id = (name: string) => region.droplet(name).id;
     const check = async () => {
@@ -51,7 +51,7 @@ describe('a fleet that has drifted', { shuffle: false }, () => {
 
     const drift = await check();
     expect({ code: drift.code, stderr: drift.stderr }).toEqual({ code: 4, stderr: '' });
-    // Its nginx, which nobody answers any more, falls sick a little later.
+    // Its nginx becomes unhealthy a little later, because nothing answers it.
     const told = lines(drift.stdout).filter((line) => !line.startsWith('web-2: nginx is unhealthy'));
     expect(told).toEqual([
       'shop: sandbox, release TIME-v1',
@@ -94,7 +94,7 @@ describe('a fleet that has drifted', { shuffle: false }, () => {
     expect(expectWhole(fleet)).toBe('v1');
   });
 
-  it('a droplet that joins during a deploy is reported, and adopted by a machine that has neither files nor git', async () => {
+  it('a droplet that joins during a deploy is reported, and adopted from a machine without files and git', async () => {
     const { region } = fleet;
     const deploy = fleet.start(['deploy', 'sandbox', 'v2', '--yes', '--json']);
     let joining: Promise<void> | undefined;
@@ -150,7 +150,7 @@ describe('a fleet that has drifted', { shuffle: false }, () => {
   });
 });
 
-/** The settings and the token, and nothing of the release. */
+/** The settings and the token, without the release's files. */
 async function elsewhere(): Promise<RunOptions> {
   const cwd = await fleet.freshCheckout();
   const gone = ['compose', 'scripts', 'config/nginx', 'config/.env.common', 'config/.env.sandbox'];

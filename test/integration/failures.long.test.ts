@@ -1,4 +1,4 @@
-/** A release that fails on a droplet costs no request, and leaves the fleet as the policy says. */
+/** A release that fails on a droplet fails no request and leaves the fleet as `on_failure` says. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { SHOP } from '../../src/sandbox/docker/images/example-registry.js';
 import { shopImage } from '../../src/sandbox/docker/images/shop.js';
@@ -9,7 +9,7 @@ const divided = dividedFleet({
   crash: {},
   oom: {},
   exits: {},
-  // It is sick before the balancer has seen it well twice.
+  // It is unhealthy before the balancer has seen it healthy twice.
   flaky: { checkEverySeconds: 2 },
   stop: { settings: { rollout: { on_failure: 'stop' } } },
   'whole-fleet': { settings: { rollout: { on_failure: 'revert-fleet' } } },
@@ -56,7 +56,7 @@ describe('a release that', () => {
     expect(report).toMatchObject({ failed: 0, failures: [], byVersion: { v1: report.total } });
   });
 
-  it.concurrent('is healthy at first (flaky) does not pass the watch after rejoining', async () => {
+  it.concurrent('is healthy at first (flaky) does not pass the settle step', async () => {
     const part = divided.part('flaky');
     const { end, report } = await part.underLoad(() => part.deploy('flaky'));
     expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', error: { droplet: part.droplets[0]?.name } } });
@@ -66,12 +66,12 @@ describe('a release that', () => {
       ['not deployed', 'in'],
     ]);
     expect(part.summary()).toEqual(['in v1', 'in v1']);
-    // It was in rotation when it fell sick: what it answered until the balancer noticed is its own.
+    // It was in rotation when it became unhealthy: its answers until the balancer noticed do not count.
     expect(report.failures.filter(({ reason }) => reason !== 'HTTP 503')).toEqual([]);
   });
 });
 
-it.concurrent('on_failure: stop leaves the droplet out, recorded, until heal brings it back', async () => {
+it.concurrent('on_failure: stop leaves the droplet out and in the ledger until heal restores it', async () => {
   const part = divided.part('stop');
   const [first] = part.droplets;
   const { report } = await part.underLoad(async () => {
@@ -102,7 +102,7 @@ it.concurrent('on_failure: stop leaves the droplet out, recorded, until heal bri
   expect(report).toMatchObject({ failed: 0, failures: [] });
 });
 
-it.concurrent('on_failure: revert-fleet takes back the droplets that were done', async () => {
+it.concurrent('on_failure: revert-fleet also reverts the droplets that were done', async () => {
   const part = divided.part('whole-fleet');
   const { end, report } = await part.underLoad(() => part.deploy('second-is-sick'));
   expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', error: { droplet: part.droplets[1]?.name } } });
@@ -115,7 +115,7 @@ it.concurrent('on_failure: revert-fleet takes back the droplets that were done',
   expect(part.balancer.fewestServing).toBe(1);
 });
 
-it.concurrent('the first deploy ever has nothing to go back to: the droplet stays out, and the next deploy mends it', async () => {
+it.concurrent('a failed first deploy has nothing to revert to: the droplet stays out, and the next deploy fixes it', async () => {
   const part = divided.part('new');
   const failed = await part.deploy('broken');
   expect(failed).toMatchObject({ code: 1, result: { outcome: 'failed', error: { code: 'start-failed' } } });
@@ -129,7 +129,7 @@ it.concurrent('the first deploy ever has nothing to go back to: the droplet stay
   expect(part.summary()).toEqual(['in v1', 'in v1']);
 });
 
-/** Well once, sick from then on: as a release that only some droplets bear. */
+/** Healthy in its first container, broken in all others: like a release that fails on some droplets only. */
 function sickFromSecondOn() {
   const image = shopImage('second-is-sick');
   const sick = shopImage('second-is-sick', () => false);

@@ -1,6 +1,6 @@
 /**
- * A deploy under load while something goes wrong. It either succeeds, or fails with the cause's name and leaves what
- * `heal` makes whole once the fault is gone. Either way no request fails.
+ * A deploy under load while something goes wrong. It either succeeds, or fails with the cause and leaves a fleet that
+ * `heal` restores once the fault is gone. In both cases no request fails.
  */
 import { expect } from 'vitest';
 import type { Borrowed } from './fleet-pool.js';
@@ -11,24 +11,24 @@ import type { CommandEnd, SandboxFleet } from './sandbox-fleet.js';
 export interface FaultCase {
   /** Completes "when …, a deploy …". */
   fault: string;
-  /** When it is switched on: as a step begins on a droplet; absent: before the run. */
+  /** When it is added: when a step begins on a droplet. Absent: before the run. */
   at?: { step: string; droplet: string };
-  /** Switches it on. */
+  /** Adds the fault. */
   make(fleet: SandboxFleet): unknown;
-  /** Absent: the deploy succeeds all the same. */
+  /** Absent: the deploy succeeds. */
   fails?: { code: string; says: RegExp; exit?: number /** Nothing had left rotation. */; untouched?: true };
-  /** A notice that it is told with. */
-  told?: RegExp;
+  /** A notice that reports it. */
+  notice?: RegExp;
   /** Undoes what `calm` does not. */
   fix?(fleet: SandboxFleet): unknown;
-  /** Nobody should use the fleet after this. */
+  /** The fleet cannot be used afterwards. */
   spoils?: true;
-  /** This droplet goes away with requests under way: they cannot be saved. */
+  /** This droplet disappears with requests in progress, which fail. */
   cuts?: string;
 }
 
 export function titleOf({ fault, fails }: FaultCase): string {
-  return `when ${fault}, a deploy ${fails === undefined ? 'succeeds' : `fails with ${fails.code}, and heal mends it`}`;
+  return `when ${fault}, a deploy ${fails === undefined ? 'succeeds' : `fails with ${fails.code}, and heal restores the fleet`}`;
 }
 
 export async function deployThrough(one: FaultCase, { fleet, old, next, discard }: Borrowed): Promise<void> {
@@ -44,7 +44,7 @@ export async function deployThrough(one: FaultCase, { fleet, old, next, discard 
     expect(JSON.stringify(end.result?.error)).toMatch(says);
     if (untouched) expect(end.events.some(({ type }) => type === 'batch-started')).toBe(false);
   }
-  if (one.told) expect(noticesOf(end)).toMatch(one.told);
+  if (one.notice) expect(noticesOf(end)).toMatch(one.notice);
   await calm(fleet);
   await one.fix?.(fleet);
   if (one.fails !== undefined) {
@@ -64,7 +64,7 @@ async function deployUnder({ at, make }: FaultCase, fleet: SandboxFleet, next: s
   return await run.ended;
 }
 
-/** Faults are over. */
+/** Removes all faults. */
 export async function calm({ region }: SandboxFleet): Promise<void> {
   region.faults.remove();
   Object.assign(region.world.timing, { apiDelayMs: 0, effectDelayMs: 200, busyMs: 0 });
@@ -72,7 +72,7 @@ export async function calm({ region }: SandboxFleet): Promise<void> {
   await Promise.all([...region.droplets.values()].map((droplet) => droplet.clearFaults()));
 }
 
-/** Requests that broke on this droplet. */
+/** Number of requests that failed at this droplet. */
 function cutOff({ region }: SandboxFleet, dropletId: number): number {
   return region.balancer.failures.filter((failure) => failure.dropletId === dropletId).length;
 }
@@ -81,8 +81,8 @@ function noticesOf({ events }: CommandEnd): string {
   return events.flatMap((event) => (event.type === 'notice' ? [event.message] : [])).join('\n');
 }
 
-/** What the command told, without the rows. */
+/** The command's result without the rows. */
 function explained({ events, stderr }: CommandEnd): string {
-  const told = events.filter(({ type }) => type === 'step-failed' || type === 'notice' || type === 'rollout-finished');
-  return `${told.map((event) => JSON.stringify(event)).join('\n')}\n${stderr}`;
+  const shown = events.filter(({ type }) => type === 'step-failed' || type === 'notice' || type === 'rollout-finished');
+  return `${shown.map((event) => JSON.stringify(event)).join('\n')}\n${stderr}`;
 }

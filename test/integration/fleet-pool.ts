@@ -1,7 +1,6 @@
 /**
- * Some fleets that many tests share: a test borrows one, does what it likes, and gives it back whole, on whichever
- * release. A deploy mostly waits, so two run at once in a file; with vitest's three workers that is what two cores bear
- * without making checks late.
+ * Fleets that many tests share: a test borrows one and returns it whole, on any release. A deploy mostly waits, so two run
+ * in parallel per file; with vitest's three workers, that is what two cores can do without late checks.
  */
 import { afterAll, vi } from 'vitest';
 import type { RegionOptions } from '../../src/sandbox/region.js';
@@ -10,26 +9,26 @@ import { SandboxFleet } from './sandbox-fleet.js';
 
 export interface Borrowed {
   fleet: SandboxFleet;
-  /** The version that all droplets run, */
+  /** The version that all droplets run. */
   old: string;
-  /** and one that they do not. */
+  /** Another version. */
   next: string;
-  /** It is not given back. */
+  /** Call if the fleet cannot be reused. */
   discard(): void;
 }
 
 const AT_ONCE = 2;
 
-/** On a machine that has other things to do. */
+/** Allows for a busy machine. */
 const PATIENCE_MS = 300_000;
 const UNLIMITED = { perMinute: 1_000_000, perHour: 1_000_000 };
 /**
- * Five a second, but not failed for a busy machine. The balancer is slow to give a droplet up, so requests that a
- * deploy lets run into a sick one are seen, and not hidden by the balancer's own care.
+ * Five checks a second, with a timeout that a busy machine does not reach. The balancer is slow to take a droplet down, so
+ * requests that a deploy lets run into an unhealthy droplet fail visibly.
  */
 const PATIENT_CHECKS = { intervalSeconds: 0.2, healthyThreshold: 2, unhealthyThreshold: 10, timeoutSeconds: 10 };
 
-/** To be called in a describe block. A fleet on which a test failed is thrown away. */
+/** Call in a describe block. A fleet is discarded after a failed test. */
 export function fleetPool(
   options: Partial<RegionOptions> = {},
 ): <T>(task: (borrowed: Borrowed) => Promise<T>) => Promise<T> {

@@ -1,4 +1,4 @@
-/** What has become of a fleet, asked of the region itself: the command's own words prove nothing. */
+/** The state of a fleet, read from the region itself: the command's own report proves nothing. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,21 +10,21 @@ const LEDGER_TAG = 'do-deploy:out:shop:sandbox';
 
 export interface DropletState {
   name: string;
-  /** By the API. */
+  /** As the API shows it. */
   rotation: 'in' | 'out';
-  /** Whether the balancer sends requests there. */
+  /** The balancer sends requests to it. */
   served: boolean;
-  /** The ledger's tag is on it. */
+  /** It has the ledger's tag. */
   recorded: boolean;
-  /** The version of the shop whose container runs, '' when none or several do. */
+  /** The version of the running shop container; '' if none or several run. */
   version: string;
-  /** A process holds the lock. */
+  /** A process holds its lock. */
   locked: boolean;
-  /** Its own note of being out. */
+  /** It has an out.json. */
   marked: boolean;
 }
 
-/** The droplets of the balancer, and whatever else the ledger knows, by name. */
+/** The droplets of the balancer and of the ledger, by name. */
 export function stateOf({ region }: SandboxFleet): DropletState[] {
   const { world } = region;
   const { shown } = world.balancer(region.balancerId);
@@ -70,7 +70,7 @@ function isLocked(path: string): boolean {
   }
 }
 
-/** Every droplet serves, on a known release; nothing is recorded, marked or locked. */
+/** Every droplet serves a known release; none is in the ledger, marked out or locked. */
 export function expectInRotation(fleet: SandboxFleet, versions: readonly string[] = ['v1', 'v2']): void {
   const droplets = stateOf(fleet);
   const whole = { rotation: 'in', served: true, recorded: false, locked: false, marked: false };
@@ -78,7 +78,7 @@ export function expectInRotation(fleet: SandboxFleet, versions: readonly string[
   for (const { name, version } of droplets) expect(versions, `the release of ${name}`).toContain(version);
 }
 
-/** The same, and all on one release, which is returned. Whatever was asked for, the sandbox knew it. */
+/** Also checks that all droplets serve one release, which is returned, and that the sandbox supported every request. */
 export function expectWhole(fleet: SandboxFleet, versions?: readonly string[]): string {
   expectInRotation(fleet, versions);
   const [version = '', ...others] = new Set(stateOf(fleet).map((droplet) => droplet.version));
@@ -88,7 +88,7 @@ export function expectWhole(fleet: SandboxFleet, versions?: readonly string[]): 
   return version;
 }
 
-/** Nobody noticed. */
+/** No request failed. */
 export function expectNoFailures({ total, failed, failures }: LoadReport): void {
   expect({ failed, failures }).toEqual({ failed: 0, failures: [] });
   expect(total).toBeGreaterThan(0);

@@ -1,6 +1,4 @@
-/**
- * Signals other than one Ctrl-C, which the crash matrix has at every step. All under load.
- */
+/** Signals other than a single Ctrl-C, which the crash matrix tests at every step. All under load. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +8,7 @@ import { dropletState, expectInRotation, expectNoFailures, expectWhole } from '.
 import { begins, when } from './moments.js';
 import type { SandboxFleet } from './sandbox-fleet.js';
 
-/** A signal sooner than this after the first is taken for its echo (npm passes Ctrl-C on). */
+/** A second signal within this time counts as the same one: npm passes Ctrl-C on. */
 const ECHO_MS = 1_000;
 
 const deploy = (version: string, ...more: string[]) => ['deploy', 'sandbox', version, '--yes', '--json', ...more];
@@ -18,15 +16,15 @@ const deploy = (version: string, ...more: string[]) => ['deploy', 'sandbox', ver
 describe('a deploy', () => {
   const withFleet = fleetPool();
 
-  it.concurrent('that gets a second Ctrl-C stops at once, and heal mends what it left', () => withFleet(twoSignals));
-  it.concurrent('that gets the same Ctrl-C twice, as from npm, takes it for one', () => withFleet(anEcho));
+  it.concurrent('stops immediately after a second Ctrl-C, and heal restores the fleet', () => withFleet(twoSignals));
+  it.concurrent('counts the same Ctrl-C twice, as from npm, as one', () => withFleet(anEcho));
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
-    it.concurrent(`that gets a ${signal} brings the droplet in hand to a safe end`, () =>
+    it.concurrent(`finishes the current droplet safely after a ${signal}`, () =>
       withFleet((borrowed) => oneSignal(signal, borrowed)));
   }
-  it.concurrent('stops when the grace after an interruption is over, and heal mends what it left', () =>
+  it.concurrent('stops when the grace period after an interruption ends, and heal restores the fleet', () =>
     withFleet(graceOver));
-  it.concurrent('that waits for a lock ends at once', () => withFleet(waitingForALock));
+  it.concurrent('ends immediately while it waits for a lock', () => withFleet(waitingForALock));
 });
 
 async function oneSignal(signal: NodeJS.Signals, { fleet, old, next }: Borrowed): Promise<void> {
@@ -40,7 +38,7 @@ async function oneSignal(signal: NodeJS.Signals, { fleet, old, next }: Borrowed)
   expectNoFailures(await load.stop());
 }
 
-/** Long enough for a second signal to come while the containers are being switched. */
+/** Long enough for a second signal during the switch. */
 const SLOW = { execDelayMs: 6_000 };
 
 async function twoSignals({ fleet, next }: Borrowed): Promise<void> {
@@ -57,7 +55,7 @@ async function twoSignals({ fleet, next }: Borrowed): Promise<void> {
   expect(await run.ended).toMatchObject({ code: 130 });
   expect(Date.now() - since, 'it did not wait for the step').toBeLessThan(SLOW.execDelayMs);
   expect(run.events.filter(({ type }) => type === 'step-started').at(-1)).toMatchObject({ step: 'switch' });
-  await mendedByHeal(fleet);
+  await restoredByHeal(fleet);
   expectNoFailures(await load.stop());
 }
 
@@ -91,11 +89,11 @@ async function graceOver({ fleet, next }: Borrowed): Promise<void> {
   });
   expect((await run.ended).code).not.toBe(0);
   expect(run.events.filter(({ type }) => type === 'step-started').at(-1)).toMatchObject({ step: 'switch' });
-  await mendedByHeal(fleet);
+  await restoredByHeal(fleet);
   expectNoFailures(await load.stop());
 }
 
-async function mendedByHeal(fleet: SandboxFleet): Promise<void> {
+async function restoredByHeal(fleet: SandboxFleet): Promise<void> {
   const left = fleet.region.world.balancer(fleet.region.balancerId).shown.size;
   expect(left, 'droplets in rotation').toBe(1);
   for (const droplet of fleet.region.droplets.values()) await droplet.clearFaults();

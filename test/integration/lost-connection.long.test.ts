@@ -1,12 +1,10 @@
-/**
- * The way to a droplet, or the droplet itself, fails in the middle of a deploy under load: SSH, Docker, registry, disk.
- */
+/** A droplet or the connection to it fails during a deploy under load: SSH, Docker, registry, disk. */
 import { describe, it } from 'vitest';
 import type { DropletFaults } from '../../src/sandbox/droplets/faults.js';
 import { deployThrough, type FaultCase, titleOf } from './fault-case.js';
 import { fleetPool } from './fleet-pool.js';
 
-/** A lasting fault of a droplet; `reset` also cuts the connections it has, with an RST. */
+/** A lasting fault of a droplet; `reset` also resets its open connections. */
 function on(name: string, faults: Partial<DropletFaults>, reset?: 'reset'): FaultCase['make'] {
   return async ({ region }) => {
     const droplet = region.droplet(name);
@@ -15,7 +13,7 @@ function on(name: string, faults: Partial<DropletFaults>, reset?: 'reset'): Faul
   };
 }
 
-/** Falls silent for so long that keepalives give it up, then answers again. */
+/** Is silent until the keepalives time out, then answers again. */
 function silentFor(name: string, seconds: number): FaultCase['make'] {
   return async ({ region }) => {
     const droplet = region.droplet(name);
@@ -48,7 +46,7 @@ const LOST: FaultCase[] = [
     }),
   ),
   {
-    fault: 'the connection is reset at switch, and the command with it',
+    fault: 'the connection is reset at the switch, with its command',
     at: { step: 'switch', droplet: 'web-2' },
     make: on('web-2', { hangUpOnDisconnect: true }, 'reset'),
   },
@@ -62,7 +60,7 @@ const LOST: FaultCase[] = [
     at: { step: 'drain', droplet: 'web-2' },
     make: silentFor('web-2', 25),
   },
-  { fault: 'the way to a droplet is slow', make: on('web-1', { sshLatencyMs: 150 }) },
+  { fault: 'the connection to a droplet is slow', make: on('web-1', { sshLatencyMs: 150 }) },
   { fault: 'a droplet is slow to start commands', make: on('web-2', { execDelayMs: 400 }) },
   {
     fault: 'a droplet refuses connections from the beginning',
@@ -70,7 +68,7 @@ const LOST: FaultCase[] = [
     fails: { code: 'ssh-unreachable', says: /web-2/, untouched: true },
   },
   {
-    fault: 'a droplet answers nothing from the beginning',
+    fault: 'a droplet is silent from the beginning',
     make: on('web-2', { ssh: 'black-hole' }),
     fails: { code: 'ssh-unreachable', says: /web-2/, untouched: true },
   },
@@ -80,7 +78,7 @@ const LOST: FaultCase[] = [
     fails: { code: 'ssh-auth', says: /web-2/, untouched: true },
   },
   {
-    fault: 'a droplet shows another host key',
+    fault: 'a droplet presents another host key',
     make: on('web-1', { hostKeyChanged: true }),
     fails: { code: 'ssh-host-key', says: /web-1/, untouched: true },
   },
@@ -91,13 +89,13 @@ const LOST: FaultCase[] = [
     fails: { code: 'ssh-lost', says: /web-1/ },
   },
   {
-    fault: 'a droplet comes back with another host key',
+    fault: 'a droplet returns with another host key',
     at: { step: 'health', droplet: 'web-2' },
     make: on('web-2', { hostKeyChanged: true }, 'reset'),
     fails: { code: 'ssh-host-key', says: /web-2/ },
   },
   {
-    fault: 'a droplet that waits for its turn is lost',
+    fault: 'a waiting droplet is lost',
     at: { step: 'clear', droplet: 'web-1' },
     make: on('web-2', { ssh: 'refuse' }, 'reset'),
     fails: { code: 'ssh-unreachable', says: /web-2/ },

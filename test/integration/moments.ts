@@ -1,11 +1,8 @@
-/** Moments of a running command, told by its events. */
+/** Waits for events of a running command. */
 import type { DeployEvent } from '../../src/rollout/model.js';
 import type { RunningCommand } from './sandbox-fleet.js';
 
-/**
- * Resolves in the very moment in which the event is read: what the caller does in `act` comes before anything else.
- * Rejects when the command ends without it.
- */
+/** Calls `act` synchronously when the event is read, then resolves. Rejects if the command ends without the event. */
 export function when(
   run: RunningCommand,
   wanted: (event: DeployEvent) => boolean,
@@ -27,7 +24,7 @@ export function when(
   });
 }
 
-/** The step begins on the droplet; `finish` begins for all at once. */
+/** Matches the beginning of the step on the droplet; `finish` begins for all droplets together. */
 export function begins(step: string, droplet: string): (event: DeployEvent) => boolean {
   if (step === 'finish') return (event) => event.type === 'phase-started' && event.phase === 'finish';
   return (event) => event.type === 'step-started' && event.step === step && event.droplet === droplet;

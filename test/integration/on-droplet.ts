@@ -1,10 +1,10 @@
-/** What somebody does on a droplet by hand. */
+/** Manual changes on a droplet. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import type { SandboxFleet } from './sandbox-fleet.js';
 
-/** Runs the script there, as the client's key may. Rejects unless it ends with 0. */
+/** Runs a script on the droplet over SSH. Rejects unless it exits with 0. */
 export function onDroplet({ region }: SandboxFleet, name: string, script: string): Promise<void> {
   const client = new ssh2.Client();
   return new Promise<void>((resolve, reject) => {
@@ -24,12 +24,12 @@ export function onDroplet({ region }: SandboxFleet, name: string, script: string
   }).finally(() => client.end());
 }
 
-/** A file of the release that the droplet runs. */
+/** Path of a file of the droplet's current release. */
 export function currentFile({ region }: SandboxFleet, name: string, path: string): string {
   return join(region.droplet(name).home, 'do-deploy/shop/current', path);
 }
 
-/** Ids of the droplet's containers, oldest first. */
+/** Ids of the droplet's containers, newest first. */
 export function containerIds({ region }: SandboxFleet, name: string): string[] {
   return region
     .droplet(name)

@@ -1,4 +1,4 @@
-/** A droplet that was made from staging's image, behind the balancer of another environment; and two on one droplet. */
+/** A droplet created from staging's image behind another environment's balancer, and two environments on one droplet. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -22,7 +22,7 @@ const tagsOf = (stdout: string) =>
     .filter(Boolean)
     .map((line) => JSON.parse(line).imageTag);
 
-it('it is told of, is left alone, and decides nothing', async () => {
+it('is reported, not changed, and does not affect the other droplets', async () => {
   const { region } = fleet;
   region.world.addToBalancer(region.balancerId, [region.stagingDropletId]);
 
@@ -51,7 +51,7 @@ it('it is told of, is left alone, and decides nothing', async () => {
   }
 });
 
-it('an environment that shares the name and the droplet of another one sees nothing of it as its own', async () => {
+it("an environment that shares app name and droplet with another ignores that one's releases", async () => {
   const cwd = await fleet.freshCheckout();
   const file = join(cwd, 'config/deploy.yml');
   const settings = parse(await readFile(file, 'utf8'));

@@ -1,4 +1,4 @@
-/** `prepare:` runs the project's own script on each droplet, in the release's folder, before images come. */
+/** `prepare:` runs the project's script on each droplet, in the release's folder, before the images are pulled. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { appendFile, chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => fleet.stop());
 
-it('runs with the release’s variables; what it makes stays with the release; a failure has changed nothing', async () => {
+it("runs with the release's variables; its files stay with the release; a failure changes nothing", async () => {
   for (const name of NAMES) {
     expect(readFileSync(currentFile(fleet, name, 'made-by-prepare'), 'utf8')).toBe('shop sandbox v1\n');
   }
@@ -52,7 +52,7 @@ it('runs with the release’s variables; what it makes stays with the release; a
     ).toEqual([]);
   }
 
-  // By its first line, where it is executable.
+  // An executable script runs by its first line.
   await script('#!/bin/cat');
   await chmod(join(fleet.folder, 'deploy/prepare.sh'), 0o755);
   const load = fleet.load();

@@ -1,4 +1,4 @@
-/** A deploy that is refused, and what must not have changed. */
+/** A refused deploy, and checks that it changed nothing. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -12,7 +12,7 @@ import type { CommandEnd } from './sandbox-fleet.js';
 type Divided = ReturnType<typeof dividedFleet>;
 
 export function refusing(divided: Divided) {
-  /** Runs the task; afterwards the environment's rotation, ledger and containers are what they were. */
+  /** Runs the task, and expects that rotation, ledger and containers of the environment are unchanged. */
   async function refused(environment: string, task: (part: Part) => Promise<CommandEnd>): Promise<CommandEnd> {
     const part = divided.part(environment);
     const before = part.state();
@@ -22,7 +22,7 @@ export function refusing(divided: Divided) {
     return end;
   }
 
-  /** A deploy to droplets of which the second, which is not the one that pulls first, has a fault. */
+  /** Deploys to droplets of which the second, which does not pull first, has a fault. */
   async function refusedBySecond(faults: Partial<DropletFaults>): Promise<{ end: CommandEnd; sick: SandboxDroplet }> {
     const [, sick] = divided.part('sick').droplets;
     if (sick === undefined) throw new Error('there is no second droplet');

@@ -1,4 +1,4 @@
-/** What else is refused, with one message that says what to do; nothing that serves has changed. */
+/** More deploys that are refused with one message and its remedy, without any change. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ const divided = dividedFleet({ quiet: {}, sick: {}, one: { droplets: 1 }, off: {
 const { refused, refusedBySecond } = refusing(divided);
 beforeAll(async () => {
   const { world } = divided.fleet.region;
-  // Two that nobody can tell apart by their name.
+  // Two with the same name.
   for (const _ of [1, 2]) world.addBalancer({ name: 'twin', dropletIds: [] });
   await addEnvironments(divided, {
     greedy: { load_balancer: 'lb-quiet', rollout: { min_in_rotation: 2 } },
@@ -22,7 +22,7 @@ beforeAll(async () => {
   });
 });
 
-describe('what DigitalOcean says is told before any droplet is asked:', () => {
+describe('problems at DigitalOcean are reported before any droplet is contacted:', () => {
   it.concurrent.each([
     [
       'twins',
@@ -66,7 +66,7 @@ describe('what DigitalOcean says is told before any droplet is asked:', () => {
     });
   });
 
-  it.concurrent('a fleet of one; the outage has to be accepted', async () => {
+  it.concurrent('a fleet of one, unless --allow-downtime is given', async () => {
     const end = await refused('one', (part) => part.deploy('v2'));
     expectRefusal(end, 2, {
       code: 'fleet-of-one',
@@ -78,7 +78,7 @@ describe('what DigitalOcean says is told before any droplet is asked:', () => {
     expect(part.summary()).toEqual(['in v2']);
   });
 
-  it.concurrent('a token that may not read tags: it would see nobody in the ledger', async () => {
+  it.concurrent('a token without the scope to read tags, which cannot see the ledger', async () => {
     const scopes = ['load_balancer:read', 'load_balancer:update', 'droplet:read', 'droplet:update'];
     const fleet = await SandboxFleet.start({ droplets: 2, scopes });
     try {
@@ -92,7 +92,7 @@ describe('what DigitalOcean says is told before any droplet is asked:', () => {
     }
   });
 
-  it.concurrent('a token that may not tag', async () => {
+  it.concurrent('a token without the scopes to tag', async () => {
     const scopes = ['load_balancer:read', 'load_balancer:update', 'droplet:read', 'droplet:update', 'tag:read'];
     const fleet = await SandboxFleet.start({ droplets: 2, scopes });
     try {
@@ -109,8 +109,8 @@ describe('what DigitalOcean says is told before any droplet is asked:', () => {
   });
 });
 
-describe('what is wrong with a droplet is told before any leaves:', () => {
-  // One after the other: they share their droplets.
+describe('problems of a droplet are reported before any leaves rotation:', () => {
+  // In order: they share their droplets.
   it('Docker does not answer', async () => {
     const { end, sick } = await refusedBySecond({ daemonDown: true });
     expectRefusal(end, 1, {
@@ -136,7 +136,7 @@ describe('what is wrong with a droplet is told before any leaves:', () => {
     });
   });
 
-  it('nobody knows it, and host_keys is strict', async () => {
+  it('its host key is unknown, and host_keys is strict', async () => {
     const cwd = await strictCheckout();
     const end = await refused('quiet', (part) => part.deploy('v2', [], { cwd }));
     expectRefusal(end, 1, {
@@ -147,7 +147,7 @@ describe('what is wrong with a droplet is told before any leaves:', () => {
   });
 });
 
-/** A checkout that knows where the droplets are, and none of their keys. */
+/** A checkout with the droplets' addresses, but without their host keys. */
 async function strictCheckout(): Promise<string> {
   const cwd = await divided.fleet.freshCheckout();
   const sshConfig = await readFile(divided.fleet.region.sshConfigPath, 'utf8');
@@ -160,7 +160,7 @@ async function strictCheckout(): Promise<string> {
   return cwd;
 }
 
-it('a first deploy is refused where another compose project holds the ports', async () => {
+it('a first deploy is refused if another compose project holds the ports', async () => {
   const end = await refused('quiet', () => divided.fleet.run(['deploy', 'renamed', 'v2', '--json']));
   expectRefusal(end, 2, {
     code: 'port-taken',

@@ -1,4 +1,4 @@
-/** What can't be deployed is refused with one message that says what to do, and nothing that serves has changed. */
+/** Deploys that are refused with one message and its remedy, without any change. */
 import { readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ const divided = dividedFleet({ quiet: { droplets: 1 }, sick: {} });
 const { refused, refusedBySecond } = refusing(divided);
 beforeAll(() => addEnvironments(divided, { lost: { load_balancer: 'lb-quite' } }));
 
-describe('what is wrong with the project is told before anything is contacted:', () => {
+describe('problems of the project are reported before anything is contacted:', () => {
   it.concurrent('an environment that does not exist', async () => {
     const end = await refused('quiet', () => divided.fleet.run(['quite', 'v2']));
     expect(end.code).toBe(2);
@@ -18,7 +18,7 @@ describe('what is wrong with the project is told before anything is contacted:',
     expect(end.stderr).toMatch(/^ {2}try: did you mean quiet\? known: sandbox, staging, quiet, /m);
   });
 
-  it.concurrent('a file that is missing', async () => {
+  it.concurrent('a missing file', async () => {
     const cwd = await divided.fleet.freshCheckout();
     await rm(join(cwd, 'config/.env.common'));
     const end = await refused('quiet', (part) => part.deploy('v2', [], { cwd }));
@@ -33,7 +33,7 @@ describe('what is wrong with the project is told before anything is contacted:',
     );
   });
 
-  it.concurrent('a key that nobody knows, with its line and the one that was meant', async () => {
+  it.concurrent('an unknown setting, with its line and a suggestion', async () => {
     const cwd = await divided.fleet.freshCheckout();
     await edit(cwd, 'config/deploy.yml', (text) => text.replace('image_tag:', 'imagetag:'));
     const end = await refused('quiet', (part) => part.deploy('v2', [], { cwd }));
@@ -42,7 +42,7 @@ describe('what is wrong with the project is told before anything is contacted:',
   });
 });
 
-describe('what DigitalOcean says is told before any droplet is asked:', () => {
+describe('problems at DigitalOcean are reported before any droplet is contacted:', () => {
   it.concurrent('a wrong token', async () => {
     const end = await refused('quiet', (part) => part.deploy('v2', [], { env: { DO_TOKEN: 'dop_v1_wrong' } }));
     expectRefusal(end, 2, {
@@ -63,8 +63,8 @@ describe('what DigitalOcean says is told before any droplet is asked:', () => {
   });
 });
 
-describe('what is wrong with a droplet is told before any leaves:', () => {
-  // One after the other: they share their droplets.
+describe('problems of a droplet are reported before any leaves rotation:', () => {
+  // In order: they share their droplets.
   it('it cannot be reached', async () => {
     const { end, sick } = await refusedBySecond({ ssh: 'refuse' });
     expectRefusal(end, 1, {
@@ -75,7 +75,7 @@ describe('what is wrong with a droplet is told before any leaves:', () => {
     });
   });
 
-  it('it shows another host key than before', async () => {
+  it('its host key has changed', async () => {
     const { end, sick } = await refusedBySecond({ hostKeyChanged: true });
     expectRefusal(end, 1, {
       code: 'ssh-host-key',

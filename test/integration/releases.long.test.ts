@@ -1,4 +1,4 @@
-/** What makes a release, on droplets behind no balancer: files, images, and what a droplet is reached by. */
+/** Releases on droplets behind no balancer: files, images, and the droplet's address. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import http from 'node:http';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => fleet.stop());
 
-it.concurrent('the same release is deployed once, --force deploys it again, and a changed nginx.conf is another one', async () => {
+it.concurrent('the same release is deployed once, --force deploys it again, and a changed nginx.conf makes another release', async () => {
   const { droplet, cwd } = await alone('web-1');
   const deploy = (...flags: string[]) => fleet.run(['alone', 'v1', '--json', ...flags], { cwd });
   expect(await deploy()).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
@@ -40,7 +40,7 @@ it.concurrent('the same release is deployed once, --force deploys it again, and 
   expect(await deploy()).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
   expect(await get(droplet, '/robots.txt')).toBe('200 none');
 
-  // Somebody edits it on the droplet: the same deploy puts it right, and starts what reads it afresh.
+  // Edited on the droplet: the same deploy restores it and restarts the containers that read it.
   const there = join(droplet.home, 'do-deploy/shop/current/config/nginx/nginx.conf');
   const deployed = await readFile(there, 'utf8');
   await writeFile(there, deployed.replace('"none"', '"by hand"'));
@@ -51,7 +51,7 @@ it.concurrent('the same release is deployed once, --force deploys it again, and 
   expect(await get(droplet, '/robots.txt')).toBe('200 none');
 });
 
-it.concurrent('a thousand small files arrive, with their content', async () => {
+it.concurrent('a thousand small files arrive with their content', async () => {
   const { droplet, cwd } = await alone('web-2');
   await mkdir(join(cwd, 'config/pages/many'), { recursive: true });
   const names = Array.from({ length: 1000 }, (_, index) => `page-${index}.html`);
@@ -68,7 +68,7 @@ it.concurrent('a thousand small files arrive, with their content', async () => {
 
 it.concurrent('ssh.address: private connects to the address in the VPC', async () => {
   const { droplet, cwd } = await alone('web-3');
-  // Known by nothing but its private address.
+  // The ssh configuration knows only its private address.
   const sshConfig = await readFile(fleet.region.sshConfigPath, 'utf8');
   await writeFile(join(cwd, 'ssh_config'), sshConfig.replace(/^Host \S+ \S+ /gm, 'Host '));
   await edit(cwd, (settings) => ({ ...settings, ssh: { ...settings.ssh, config: 'ssh_config', address: 'private' } }));
@@ -101,7 +101,7 @@ function containersOf({ engine }: SandboxDroplet): string[] {
   return engine.containers().map(({ id }) => id);
 }
 
-/** `200 ok`: what port 80 of the droplet answers. */
+/** The answer of port 80 of the droplet: `200 ok`. */
 async function get(droplet: SandboxDroplet, path: string): Promise<string> {
   const socket = await droplet.connect(80);
   return await new Promise((resolve, reject) => {

@@ -6,8 +6,8 @@ import { rollbackCommand } from '../../src/cli/rollback.js';
 import { edit } from './refusal.js';
 import { SandboxFleet } from './sandbox-fleet.js';
 
-// The second one asks for what the first one has rolled.
-describe('going back', { shuffle: false }, () => {
+// The second test needs the history of the first.
+describe('rollback', { shuffle: false }, () => {
   let fleet: SandboxFleet;
   beforeAll(async () => {
     fleet = await SandboxFleet.start({ droplets: 2 });
@@ -15,7 +15,7 @@ describe('going back', { shuffle: false }, () => {
   });
   afterAll(() => fleet.stop());
 
-  it('rolls the fleet back from what the droplets keep, with the registry stopped, and keeps a history of it', async () => {
+  it('uses the releases on the droplets, with the registry stopped, and is recorded in the history', async () => {
     for (const release of ['v2', 'v3']) {
       const forward = await fleet.run(['deploy', 'sandbox', release, '--yes', '--json']);
       expect(forward.result?.outcome).toBe('succeeded');
@@ -47,7 +47,7 @@ describe('going back', { shuffle: false }, () => {
     expect(await history(await fleet.freshCheckout()), 'the same from another machine').toBe(`${told.join('\n')}\n`);
   });
 
-  it('asks somebody at a terminal by the name of the release, and takes a no for one', async () => {
+  it('asks for confirmation at a terminal with the name of the release, and accepts a no', async () => {
     const cwd = await fleet.freshCheckout();
     await edit(cwd, 'config/deploy.yml', (text) =>
       text.replace('    load_balancer: web', '    load_balancer: web\n    confirm: true'),

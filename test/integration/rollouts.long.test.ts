@@ -1,4 +1,4 @@
-/** Rollouts of other shapes than one droplet after the other, under load, and what goes with them. */
+/** Rollouts in batches and behind a tag-managed balancer, under load. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -14,7 +14,7 @@ const divided = dividedFleet({
 });
 
 describe('batches', () => {
-  it.concurrent('grow as their list says, and the data in volumes stays', async () => {
+  it.concurrent('grow as listed, and volumes keep their data', async () => {
     const part = divided.part('growing');
     const volumes = part.droplets.map(({ engine }) => join(engine.volumeFolder('shop_uploads'), 'picture.png'));
     for (const file of volumes) writeFileSync(file, 'of a cat');
@@ -27,7 +27,7 @@ describe('batches', () => {
     expect(volumes.map((file) => readFileSync(file, 'utf8'))).toEqual(volumes.map(() => 'of a cat'));
   });
 
-  it.concurrent('take as many as the floor allows', async () => {
+  it.concurrent('take as many droplets as the floor allows', async () => {
     const part = divided.part('floor');
     const { end, report } = await part.underLoad(() => part.deploy('v2'));
     const names = part.droplets.map(({ name }) => name);
@@ -38,12 +38,12 @@ describe('batches', () => {
   });
 });
 
-describe('a balancer that takes its droplets by a tag', () => {
+describe('a tag-managed balancer', () => {
   beforeAll(() => {
     divided.fleet.region.world.addFirewall({ name: 'allow-web', tags: ['pool'] });
   });
 
-  it.concurrent('is rolled by untagging, after saying what else goes by the tag', async () => {
+  it.concurrent('is rolled by untagging, after naming what else uses the tag', async () => {
     const part = divided.part('tagged');
     const { end, report } = await part.underLoad(() => part.deploy('v2'));
     expect(end).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
@@ -58,7 +58,7 @@ describe('a balancer that takes its droplets by a tag', () => {
     expect(report).toMatchObject({ failed: 0, failures: [] });
   });
 
-  it('may have more than ten: so was everything here deployed first', () => {
+  it('can have more than ten droplets, like in the first deploy here', () => {
     const { world, balancerId, apiLog } = divided.fleet.region;
     expect(world.balancer(balancerId).tag).toBe('web');
     const droplets = (method: string) =>
@@ -71,7 +71,7 @@ describe('a balancer that takes its droplets by a tag', () => {
   });
 });
 
-it.concurrent('when a tag moves in the registry meanwhile, all droplets run the image that the first one pulled', async () => {
+it.concurrent('if a tag moves in the registry during a deploy, all droplets run the image that the first one pulled', async () => {
   const part = divided.part('moving');
   const { registry } = divided.fleet.region;
   registry.moveTag(SHOP, 'latest', 'v2');
@@ -94,7 +94,7 @@ it.concurrent('when a tag moves in the registry meanwhile, all droplets run the 
   expect(part.summary()).toEqual(['in v3', 'in v3']);
 });
 
-/** Names of the droplets that left waitForAll. */
+/** Names of the droplets that left together. */
 function batchesOf({ events }: CommandEnd): string[][] {
   return events.flatMap((event) => (event.type === 'batch-started' ? [event.droplets] : []));
 }

@@ -37,7 +37,7 @@ function newFolder({ onTestFinished }: TestContext): string {
   return folder;
 }
 
-/** Processes that work in the folder or below, where the system tells. */
+/** Processes with a working directory in the folder or below, where /proc shows them. */
 function processesIn(folder: string): string[] {
   if (!existsSync('/proc/self/cwd')) return [];
   return readdirSync('/proc').filter((pid) => {

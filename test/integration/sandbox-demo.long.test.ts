@@ -1,4 +1,4 @@
-/** `do-deploy sandbox demo`: what a newcomer types first. */
+/** `do-deploy sandbox demo`: the first command of a new user. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

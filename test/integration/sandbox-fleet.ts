@@ -1,4 +1,4 @@
-/** A region with a project, the real command as a process, and load on the balancer: for tests of the whole. */
+/** A region with a project, the real command as a process, and load on the balancer. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { Region, type RegionOptions } from '../../src/sandbox/region.js';
 
 const MAIN = resolve('dist/main.js');
 
-/** Checks five times a second: everything that waits for the balancer is quick. */
+/** Five checks a second: everything that waits for the balancer is quick. */
 const QUICK = { intervalSeconds: 0.2, healthyThreshold: 2, unhealthyThreshold: 2, timeoutSeconds: 10 };
 
 export interface CommandEnd {
@@ -18,7 +18,7 @@ export interface CommandEnd {
   signal: NodeJS.Signals | null;
   stdout: string;
   stderr: string;
-  /** With --json: what it told. */
+  /** Its events, with --json. */
   events: DeployEvent[];
   result?: DeployResult;
 }
@@ -26,7 +26,7 @@ export interface CommandEnd {
 export interface RunningCommand {
   child: ChildProcess;
   events: DeployEvent[];
-  /** Called for each event as it comes, --json only. */
+  /** Calls `listener` for each event, with --json. */
   onEvent(listener: (event: DeployEvent) => void): void;
   ended: Promise<CommandEnd>;
 }
@@ -74,14 +74,14 @@ export class SandboxFleet {
     }
   }
 
-  /** A copy of the project with no state: what a fresh CI runner would have checked out. */
+  /** A copy of the project without state, like on a new CI runner. */
   async freshCheckout(): Promise<string> {
     const folder = await mkdtemp(join(this.#root, 'checkout-'));
     await cp(this.folder, folder, { recursive: true });
     return folder;
   }
 
-  /** Runs the command in the project's folder (or in `cwd`). Ctrl-C works on it as in a terminal. */
+  /** Runs the command in the project's folder (or in `cwd`). SIGINT works like Ctrl-C in a terminal. */
   start(args: string[], options: RunOptions = {}): RunningCommand {
     const child = spawn(process.execPath, [MAIN, ...args], {
       cwd: options.cwd ?? this.folder,
@@ -122,7 +122,7 @@ export class SandboxFleet {
     return this.start(args, options).ended;
   }
 
-  /** An answer that is late because this machine is busy is no failure, so the bound is far off. */
+  /** The timeout is long: answers that are late because this machine is busy are no failures. */
   load(requestsPerSecond = 40): Load {
     const { balancerUrl: url } = this.region;
     return Load.start({ url, requestsPerSecond, slowEvery: 20, slowMs: 800, timeoutMs: 120_000 });

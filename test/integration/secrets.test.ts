@@ -1,4 +1,4 @@
-/** Where secrets are found after a deploy, and during it: nowhere but in env files for their owner. */
+/** Secrets are found only in env files for their owner, during a deploy and afterwards. */
 import childProcess from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -14,17 +14,17 @@ import { type CommandEnd, SandboxFleet } from './sandbox-fleet.js';
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const TOKEN = 'dop_v1_0f1e2d3c4b5a69788796a5b4c3d2e1f0';
-/** With everything that a shell would stumble over. */
+/** Contains everything that a shell could misinterpret. */
 const REGISTRY = { username: 'deployer', password: `it's "$HOME" \\n; \`id\` & pässwörd` };
 const SECRET_KEY = 'zq-8417-the-shops-own-secret';
 const DATABASE_PASSWORD = 'db-0815-pass';
 const BASIC_AUTH = Buffer.from(`${REGISTRY.username}:${REGISTRY.password}`).toString('base64');
-/** A part without quotes, which it keeps however a shell writes it. */
+/** A part without quotes, which is unchanged however a shell quotes the value. */
 const PART = 'pässwörd';
 const OUTSIDE_ENV_FILES = [TOKEN, REGISTRY.password, PART, BASIC_AUTH];
 const ALL = [...OUTSIDE_ENV_FILES, SECRET_KEY, DATABASE_PASSWORD];
 
-/** Every command line that a droplet ran over SSH, this machine's own too. */
+/** Every command line that this process starts, and that the droplets run over SSH. */
 const commandLines: string[] = [];
 const { spawn } = childProcess;
 
@@ -44,7 +44,7 @@ afterAll(async () => {
   await fleet.stop();
 });
 
-it.concurrent('a login that works leaves no credential on the droplet, and none in a command line', async () => {
+it.concurrent('a registry login leaves no credential on the droplet or in a command line', async () => {
   const { droplet, cwd } = await alone('web-1');
   writeDownDockerCalls(droplet);
   const end = await deploy(cwd, 'v1', '--json', '--verbose');
@@ -67,7 +67,7 @@ it.concurrent('a login that works leaves no credential on the droplet, and none 
   expect(readFileSync(join(app, 'current/config/.env.alone'), 'utf8'), 'they did arrive').toContain(SECRET_KEY);
 });
 
-it.concurrent('what a failing container says is shown without secrets', async () => {
+it.concurrent('the logs of a failing container are shown without secrets', async () => {
   const { cwd } = await alone('web-2');
   for (const flags of [['--verbose'], ['--json', '--verbose']]) {
     const end = await deploy(cwd, 'talkative', ...flags);
@@ -77,7 +77,7 @@ it.concurrent('what a failing container says is shown without secrets', async ()
   }
 });
 
-it.concurrent('a login that the registry refuses is told, without the password', async () => {
+it.concurrent('a refused registry login is reported without the password', async () => {
   const { droplet, cwd } = await alone('web-3');
   const password = 'not-the-password';
   const end = await deploy(cwd, 'v1', '--json', { DOCKER_PASSWORD: password });
@@ -114,7 +114,7 @@ async function alone(name: string): Promise<{ droplet: SandboxDroplet; cwd: stri
   return { droplet, cwd };
 }
 
-/** From now on every call of docker on the droplet is in a file there, with its arguments and its environment. */
+/** Records every call of docker on the droplet in a file there, with arguments and environment. */
 function writeDownDockerCalls({ folder }: SandboxDroplet): void {
   const bin = join(folder, 'bin');
   mkdirSync(join(bin, 'real'));
@@ -130,13 +130,13 @@ function filesBelow(folder: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-/** On a failure the secret is not in the report either. */
+/** Does not print the secret if it fails. */
 function expectNone(secrets: readonly string[], text: string, where = 'the output'): void {
   const found = secrets.flatMap((secret, index) => (text.includes(secret) ? [index] : []));
   expect(found, `secrets found in ${where}, by their number`).toEqual([]);
 }
 
-/** Logs what it should not, and ends. */
+/** Logs secrets and exits. */
 function talkativeImage() {
   return buildImage({
     content: 'a talkative shop',

@@ -1,4 +1,4 @@
-/** Several apps, and several environments of one, on a single droplet: none sees the others. */
+/** Several apps, and several environments of one app, on a single droplet do not affect each other. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => fleet.stop());
 
-/** Each with a port of its own; `later` is deployed to the same droplet. */
+/** Each has its own port; `later` is deployed to the same droplet. */
 async function checkout(app: string, port: number, environments: Record<string, object>): Promise<string> {
   const cwd = await fleet.freshCheckout();
   const { id } = fleet.region.droplet('web-1');
@@ -30,7 +30,7 @@ async function checkout(app: string, port: number, environments: Record<string, 
   return cwd;
 }
 
-it('prune keeps exactly what it says; another app, another environment and every volume stay', async () => {
+it('prune keeps exactly `keep_releases`; other apps, other environments and all volumes stay', async () => {
   const droplet = fleet.region.droplet('web-1');
   const { engine } = droplet;
   const shop = await checkout('shop', 80, { alone: {}, later: {} });

@@ -1,6 +1,4 @@
-/**
- * Two people, or a person and a CI job, deploy the same fleet at the same moment.
- */
+/** Two people, or a person and a CI job, deploy to the same fleet at the same time. */
 import { describe, expect, it } from 'vitest';
 import type { Holder } from '../../src/deploy/lease/lease-commands.js';
 import { type Borrowed, fleetPool } from './fleet-pool.js';
@@ -20,15 +18,15 @@ const deploy = (version: string, ...more: string[]) => ['deploy', 'sandbox', ver
 describe('of two deployers', () => {
   const withFleet = fleetPool();
 
-  it.concurrent('that start at the same moment exactly one goes on, and the other names it', () =>
+  it.concurrent('that start at the same time, exactly one continues, and the other names it', () =>
     withFleet(bothAtOnce));
-  it.concurrent('the second one sees the first one’s lock, and can break it', () => withFleet(oneBreaks));
-  it.concurrent('the second one waits for the first, when told to', () => withFleet(oneWaits));
-  it.concurrent('the first one’s death frees the lock for the second', () => withFleet(oneDies));
+  it.concurrent('the second sees the lock of the first and can break it', () => withFleet(oneBreaks));
+  it.concurrent('the second waits for the first with --wait-lock', () => withFleet(oneWaits));
+  it.concurrent('the second gets the lock when the first is killed', () => withFleet(oneDies));
 });
 
 async function bothAtOnce({ fleet, next, discard }: Borrowed): Promise<void> {
-  // The others know of v1 and v2 only.
+  // The other tests know v1 and v2 only.
   discard();
   const load = fleet.load(20);
   const ends = await Promise.all([

@@ -1,4 +1,4 @@
-/** Without config/deploy.yml: a few environment variables and files with their usual names are enough. */
+/** Without config/deploy.yml, a few environment variables and files with the usual names are enough. */
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => fleet.stop());
 
-it('deploys staging by its id and production behind the only balancer; several have to be told apart', async () => {
+it('deploys staging by its id and production behind the only balancer; with several, one must be chosen', async () => {
   const staging = await run('staging', 'v1');
   expect(staging).toMatchObject({ code: 0, result: { outcome: 'succeeded', rows: [{ name: 'staging' }] } });
 
@@ -54,7 +54,7 @@ function run(...words: (string | Record<string, string>)[]) {
   return fleet.run([...args, '--json'], { cwd, env: Object.assign(env, ...more) });
 }
 
-/** The example's files; the SSH client's configuration knows how to reach the droplets, as on a person's machine. */
+/** The example's files; like on a person's machine, ~/.ssh/config knows the droplets. */
 async function projectWithoutSettings(): Promise<string> {
   const folder = await fleet.freshCheckout();
   for (const file of ['config/deploy.yml', 'config/deploy.first.yml', 'config/.env']) await rm(join(folder, file));

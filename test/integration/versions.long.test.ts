@@ -1,4 +1,4 @@
-/** A release out of git: the real command, a real repository, a droplet behind no balancer. */
+/** A release from git: the real command, a real repository, a droplet behind no balancer. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
@@ -16,11 +16,11 @@ beforeAll(async () => {
 });
 afterAll(() => fleet.stop());
 
-/** Nothing listens there: who asks DigitalOcean fails with exit code 1. */
+/** Nothing listens there: a command that contacts DigitalOcean fails with exit code 1. */
 const UNREACHABLE = { DIGITALOCEAN_API_URL: 'http://127.0.0.1:9/v2' };
 const CONF = 'config/nginx/nginx.conf';
 
-it('deploys the files of a tag with the secrets that are here, and tells which environment runs it', async () => {
+it('deploys the files of a tag with the local secrets, and reports which environment runs it', async () => {
   const cwd = await fleet.freshCheckout();
   const droplet = fleet.region.droplet('web-1');
   const git = (...args: string[]) => execFileSync('git', args, { cwd, env: GIT_ENV, encoding: 'utf8' }).trim();
@@ -45,7 +45,7 @@ it('deploys the files of a tag with the secrets that are here, and tells which e
   expect(JSON.parse(tagged.stdout).committed).toContain(CONF);
   const original = await readFile(join(cwd, CONF), 'utf8');
 
-  // What is here is not what the tag has: a changed file, a removed one, and one that git has only since.
+  // The working tree differs from the tag: a changed file, a removed one, and a newer one.
   await writeFile(join(cwd, CONF), `${original}# not in v1\n`);
   await rm(join(cwd, 'compose'), { recursive: true });
   await writeFile(join(cwd, 'config/nginx/later.conf'), '# not in v1\n');
@@ -73,7 +73,7 @@ it('deploys the files of a tag with the secrets that are here, and tells which e
   });
   expect((await run(['tags'])).stdout).toMatch(/^v1 .* alone +version v1\n +gone could not be asked: /m);
 
-  // The policy is asked before anything is contacted.
+  // The policy is checked before anything is contacted.
   await configure({ require_clean: true });
   const unclean = expect.stringContaining('config/deploy.yml');
   expect(await run(['alone', 'v1'], UNREACHABLE)).toMatchObject({ code: 2, stderr: unclean });
@@ -85,12 +85,12 @@ it('deploys the files of a tag with the secrets that are here, and tells which e
   await configure({});
   expect((await run(['alone', 'v1', '--create-tag'], UNREACHABLE)).stderr).toContain('The tag v1 already exists');
 
-  // The files that are here, though git has v1.
+  // The local files, although git has a tag v1.
   const here = await run(['alone', 'v1', '--working-tree', '--json']);
   expect(here).toMatchObject({ code: 0, result: { outcome: 'succeeded', release: { commit, dirty: true } } });
   expect(onDroplet(CONF)).toContain('# not in v1');
 
-  // What is staged is committed, tagged and deployed.
+  // Staged changes are committed, tagged and deployed.
   git('add', '--all');
   const both = await run(['alone', 'v2', '--create-tag', '--yes', '--json']);
   const second = git('rev-parse', 'v2^{commit}');
