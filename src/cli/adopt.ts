@@ -6,5 +6,5 @@ import { settingsFor } from './settings-for.js';
 
 /** `do-deploy adopt ENVIRONMENT`. Gives the exit code. */
 export async function adoptCommand(invocation: AdoptInvocation, context: CliContext): Promise<number> {
-  return runRollout(settingsFor(invocation, context, 'images'), invocation, context, adopt);
+  return runRollout(await settingsFor(invocation, context, 'images'), invocation, context, adopt);
 }

@@ -13,7 +13,7 @@ export async function deployCommand(invocation: DeployInvocation, context: CliCo
     context.stdout.write('Nothing was committed, tagged or deployed.\n');
     return EXIT.interrupted;
   }
-  const { settings, repository, version, commit, notice } = loadSource(invocation, context);
+  const { settings, repository, version, commit, notice } = await loadSource(invocation, context);
   checkPolicy(settings, repository, version);
   const imageTag = release ?? settings.imageTag;
   if (mustConfirm(settings, invocation, context)) {
@@ -39,7 +39,7 @@ export async function deployCommand(invocation: DeployInvocation, context: CliCo
 /** `--create-tag`: once it is known that the rest is in order. False: the answer was no. */
 async function tagFirst(name: string, invocation: DeployInvocation, context: CliContext): Promise<boolean> {
   const { release: _, ...here } = invocation;
-  const { settings, repository, version } = loadSource({ ...here, workingTree: true }, context);
+  const { settings, repository, version } = await loadSource({ ...here, workingTree: true }, context);
   checkBranch(settings, repository, version);
   const { makeTag, taggedLine } = await import('./tag.js');
   const options = { ...invocation, all: false };

@@ -6,5 +6,5 @@ import { settingsFor } from './settings-for.js';
 
 /** `do-deploy heal ENVIRONMENT`. Gives the exit code. */
 export async function healCommand(invocation: HealInvocation, context: CliContext): Promise<number> {
-  return runRollout(settingsFor(invocation, context, 'fleet'), invocation, context, heal);
+  return runRollout(await settingsFor(invocation, context, 'fleet'), invocation, context, heal);
 }

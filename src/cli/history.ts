@@ -9,7 +9,7 @@ import { wire } from './wire.js';
 /** `do-deploy history ENVIRONMENT`. Gives the exit code. */
 export async function historyCommand(invocation: HistoryInvocation, context: CliContext): Promise<number> {
   const { stderr } = context;
-  const settings = settingsFor(invocation, context, 'fleet');
+  const settings = await settingsFor(invocation, context, 'fleet');
   const reporter = createOutput(context, invocation, settings.secrets);
   const { entries, unreachable } = await readHistory(wire(settings, reporter, invocation), settings);
   reporter.printHistory(entries);

@@ -15,7 +15,7 @@ import { wire } from './wire.js';
 export async function lockCommand(invocation: LockInvocation, context: CliContext): Promise<number> {
   const { action, environment } = invocation;
   const { env, stdout } = context;
-  const settings = settingsFor(invocation, context, 'fleet');
+  const settings = await settingsFor(invocation, context, 'fleet');
   if (action === 'break' && mustConfirm({ confirm: true }, invocation, context)) {
     if (!(await confirm(`Stop whoever deploys to ${environment} at the moment?`, context))) return EXIT.interrupted;
   }

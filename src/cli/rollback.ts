@@ -13,7 +13,7 @@ import { wire } from './wire.js';
 
 /** `do-deploy rollback ENVIRONMENT [RELEASE]`. Gives the exit code. */
 export async function rollbackCommand(invocation: RollbackInvocation, context: CliContext): Promise<number> {
-  const settings = settingsFor(invocation, context, 'fleet');
+  const settings = await settingsFor(invocation, context, 'fleet');
   let wanted = invocation.release;
   if (mustConfirm(settings, invocation, context)) {
     const found = await findRelease(settings, invocation, context);

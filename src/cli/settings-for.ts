@@ -6,6 +6,6 @@ export function settingsFor(
   { environment, config }: { environment: string; config?: string | undefined },
   { cwd, env }: Pick<CliContext, 'cwd' | 'env'>,
   needs: LoadOptions['needs'] & string,
-): LoadedSettings {
+): Promise<LoadedSettings> {
   return loadSettings({ cwd, env, environment, needs, configPath: config });
 }

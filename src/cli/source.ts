@@ -21,10 +21,10 @@ export interface Source {
  * Loads an environment's settings, with the files of the version that RELEASE names in git; else, or with
  * `workingTree`, with those that are here.
  */
-export function loadSource(
+export async function loadSource(
   options: { environment: string; config?: string; release?: string; workingTree: boolean },
   { cwd, env }: Pick<CliContext, 'cwd' | 'env'>,
-): Source {
+): Promise<Source> {
   const { environment, config, release, workingTree } = options;
   let repository: Repository | undefined;
   let version: Version = { from: 'folder' };
@@ -42,7 +42,7 @@ export function loadSource(
     if (version.from !== 'commit' || repository === undefined) return undefined;
     return new VersionTree(root, repository, version);
   };
-  const settings = loadSettings({
+  const settings = await loadSettings({
     cwd,
     env,
     environment,

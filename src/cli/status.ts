@@ -11,7 +11,7 @@ import { createOutput } from './output.js';
  * release. Gives the exit code.
  */
 export async function statusCommand(invocation: StatusInvocation, context: CliContext): Promise<number> {
-  const { loaded, errors } = loadAll(invocation, context);
+  const { loaded, errors } = await loadAll(invocation, context);
   const secrets = loaded.flatMap((settings) => settings.secrets);
   const reporter = createOutput(context, invocation, secrets);
   let differs = false;
@@ -45,17 +45,17 @@ export async function statusCommand(invocation: StatusInvocation, context: CliCo
 }
 
 /** Settings of the environment that was named, or of all; what one of these lacks does not hide the others. */
-function loadAll(
+async function loadAll(
   { environment, config }: StatusInvocation,
   { cwd, env }: CliContext,
-): { loaded: LoadedSettings[]; errors: DeployError[] } {
+): Promise<{ loaded: LoadedSettings[]; errors: DeployError[] }> {
   const project = { cwd, env, needs: 'fleet' as const, configPath: config };
-  const names = environment === undefined ? listEnvironments(project) : [environment];
+  const names = environment === undefined ? await listEnvironments(project) : [environment];
   const loaded: LoadedSettings[] = [];
   const errors: DeployError[] = [];
   for (const name of names) {
     try {
-      loaded.push(loadSettings({ ...project, environment: name }));
+      loaded.push(await loadSettings({ ...project, environment: name }));
     } catch (error) {
       errors.push(asDeployError(error));
     }

@@ -17,12 +17,13 @@ export async function tagsCommand(invocation: TagsInvocation, context: CliContex
   const { cwd, env } = context;
   const project = { cwd, env, configPath: invocation.config };
   const secrets: Secret[] = [];
-  const load = (environment: string): LoadedSettings => {
-    const settings = loadSettings({ ...project, environment, needs: 'fleet' });
+  const load = async (environment: string): Promise<LoadedSettings> => {
+    const settings = await loadSettings({ ...project, environment, needs: 'fleet' });
     secrets.push(...settings.secrets);
     return settings;
   };
-  const loaded = listEnvironments(project).map((name) => ({ name, ...attempt(() => load(name)) }));
+  const names = await listEnvironments(project);
+  const loaded = await Promise.all(names.map(async (name) => ({ name, ...(await attempt(() => load(name))) })));
   const reporter = createOutput(context, invocation, secrets);
   const looks = await Promise.all(
     loaded.map(async ({ name, value, failure }): Promise<EnvironmentLook> => {
@@ -40,9 +41,9 @@ export async function tagsCommand(invocation: TagsInvocation, context: CliContex
   return EXIT.ok;
 }
 
-function attempt<T>(task: () => T): { value?: T; failure?: string } {
+async function attempt<T>(task: () => Promise<T>): Promise<{ value?: T; failure?: string }> {
   try {
-    return { value: task() };
+    return { value: await task() };
   } catch (error) {
     if (!(error instanceof ConfigError)) return { failure: asDeployError(error).message };
     return { failure: error.problems.map(({ place, message }) => `${place} ${message}`).join('; ') };

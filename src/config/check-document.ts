@@ -1,59 +1,51 @@
 import type { z } from 'zod';
 import { type ConfigDocument, isTreeMap, type Path, type Tree, valueAt } from './document.js';
+import { type DeployFile, fileSchema } from './file-schema.js';
 import { type JsonSchema, jsonSchema, pathsOfKey, schemaAt } from './json-schema.js';
 import { COMMAND_NAMES } from './names.js';
 import type { ProblemList } from './problems.js';
 import { asYaml } from './reference.js';
-import { type DeployFile, deployFile } from './schema.js';
+import type { Section } from './section.js';
 import { listWords, suggest } from './suggest.js';
 import { showPath } from './variables.js';
 
 const ENVIRONMENTS = { production: { load_balancer: '$LOAD_BALANCER' } };
 
 /**
- * Checks the file against the schema: every environment's part of it, as every run should tell of a slip. Gives what is
- * right about it, so that the checks after this one can run too.
- * @param tree the document with variables filled in, as far as they are known
+ * Checks the whole file against the schema: every run reports a slip in any environment.
+ * @param tree the document with variables replaced, as far as they are known
  * @param unknown paths of values that are missing only because a variable is
+ * @returns what is valid, so that later checks can run too
  */
 export function checkDocument(
   document: ConfigDocument,
-  tree: Tree,
-  unknown: readonly Path[],
+  sections: readonly Section[],
+  { tree, unknown }: { tree: Tree; unknown: readonly Path[] },
   problems: ProblemList,
-): Partial<DeployFile> {
-  const checked = deployFile.safeParse(tree);
+): DeployFile {
+  const schema = fileSchema(sections);
+  const checked = schema.safeParse(tree);
   if (checked.success) return checked.data;
 
-  const schema = jsonSchema();
+  const check = { document, schema: jsonSchema(sections), problems };
+  const reported = new Set(unknown.map(showPath));
   const pruned = structuredClone(tree);
   for (const issue of checked.error.issues.flatMap((one) => unfold(one, tree))) {
-    const path = issue.path.filter((step) => typeof step !== 'symbol');
+    const path = plainPath(issue);
     const wrong = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...path, key]) : [path];
     for (const place of wrong) removeAt(pruned, place);
-    // Missing only because a variable is: told already.
-    if (unknown.some((known) => showPath(known) === showPath(path))) continue;
+    if (reported.has(showPath(path))) continue;
     if (issue.code === 'unrecognized_keys') {
-      for (const key of issue.keys) tellUnknownKey(document, schema, path, key, problems);
+      for (const key of issue.keys) reportUnknownKey(check, path, key);
     } else {
-      tellWrongValue(document, schema, path, issue, problems);
+      reportWrongValue(check, path, issue);
     }
   }
-  const right = deployFile.partial().safeParse(pruned);
-  return right.success ? withoutUndefined(right.data) : {};
+  const right = schema.partial().safeParse(pruned);
+  return right.success ? right.data : {};
 }
 
-/** `compose` is a list or a map: of what is wrong with either, only that of the form that was written. */
-function unfold(issue: z.core.$ZodIssue, tree: Tree): z.core.$ZodIssue[] {
-  if (issue.code !== 'invalid_union' || issue.path.at(-1) !== 'compose') return [issue];
-  const path = issue.path.filter((step) => typeof step !== 'symbol');
-  const written = valueAt(tree, path);
-  const [ofList = [], ofMap = []] = issue.errors;
-  const own = Array.isArray(written) ? ofList : isTreeMap(written) ? ofMap : [];
-  return own.length === 0 ? [issue] : own.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
-}
-
-/** Names that the schema takes, but the command line could not. */
+/** Environments whose name the command line would take for a command. */
 export function checkNames(document: ConfigDocument, problems: ProblemList): void {
   const environments = valueAt(document.tree, ['environments']);
   if (!isTreeMap(environments)) return;
@@ -63,60 +55,43 @@ export function checkNames(document: ConfigDocument, problems: ProblemList): voi
   }
 }
 
-/**
- * Exactly one of load_balancer and droplet, and a pool only with the former; on the file as written, where a missing
- * variable is no matter.
- */
-export function checkTargets(document: ConfigDocument, problems: ProblemList): void {
-  const environments = valueAt(document.tree, ['environments']);
-  if (!isTreeMap(environments)) return;
-  for (const [name, section] of Object.entries(environments)) {
-    if (!isTreeMap(section)) continue;
-    const path = ['environments', name];
-    if ('load_balancer' in section && 'droplet' in section) {
-      const place = document.place([...path, 'droplet']);
-      problems.add(place, `${showPath(path)} has both load_balancer and droplet`, 'keep one of the two');
-    }
-    if ('autoscale_pool' in section && !('load_balancer' in section)) {
-      const place = document.place([...path, 'autoscale_pool']);
-      const remedy = 'write `load_balancer: NAME` beside it, or take it out';
-      problems.add(
-        place,
-        `${showPath(path)} has an autoscale_pool, but no load_balancer to put its droplets behind`,
-        remedy,
-      );
-    }
-    if (!('load_balancer' in section) && !('droplet' in section)) {
-      const remedy = 'write `load_balancer: NAME` or `droplet: ID` below it';
-      problems.add(document.place(path), `${showPath(path)} names neither load_balancer nor droplet`, remedy);
-    }
-  }
+interface Check {
+  document: ConfigDocument;
+  schema: JsonSchema;
+  problems: ProblemList;
 }
 
-function tellUnknownKey(
-  document: ConfigDocument,
-  schema: JsonSchema,
-  above: Path,
-  key: string,
-  problems: ProblemList,
-): void {
+function plainPath({ path }: z.core.$ZodIssue): (string | number)[] {
+  return path.filter((step) => typeof step !== 'symbol');
+}
+
+/** Where a value may be a list or a map: only the issues of the form that was written. */
+function unfold(issue: z.core.$ZodIssue, tree: Tree): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const written = valueAt(tree, plainPath(issue));
+  if (typeof written !== 'object' || written === null) return [issue];
+  const ofThatForm = issue.errors.filter(([first]) => first?.path.length !== 0 || !OTHER_FORM.has(first.code));
+  const [own, ...others] = ofThatForm;
+  if (own === undefined || others.length > 0) return [issue];
+  return own.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
+}
+
+/** What zod reports of a list where a map or a plain value was expected, and the like. */
+const OTHER_FORM = new Set<string>(['invalid_type', 'invalid_union']);
+
+function reportUnknownKey({ document, schema, problems }: Check, above: Path, key: string): void {
   const known = Object.keys(schemaAt(schema, above)?.properties ?? {});
   const similar = suggest(key, known);
   const elsewhere = pathsOfKey(schema, key).find((path) => path.length > 1);
+  const environment = schemaAt(schema, ['environments', 'NAME'])?.properties ?? {};
   let remedy = `known here: ${listWords(known)}`;
   if (similar !== undefined) remedy = `did you mean ${similar}?`;
   else if (elsewhere !== undefined) remedy = `it belongs under ${showPath(elsewhere.slice(0, -1))}`;
-  else if (['droplet', 'load_balancer', 'autoscale_pool'].includes(key)) remedy = 'it belongs under an environment';
+  else if (Object.hasOwn(environment, key)) remedy = 'it belongs under an environment';
   problems.add(document.place([...above, key]), `unknown key ${showPath([...above, key])}`, remedy);
 }
 
-function tellWrongValue(
-  document: ConfigDocument,
-  schema: JsonSchema,
-  path: Path,
-  issue: z.core.$ZodIssue,
-  problems: ProblemList,
-): void {
+function reportWrongValue({ document, schema, problems }: Check, path: Path, issue: z.core.$ZodIssue): void {
   const place = document.place(path);
   const name = path.length === 0 ? document.label : showPath(path);
   const written = valueAt(document.tree, path);
@@ -126,31 +101,26 @@ function tellWrongValue(
 
   if (written === undefined) problems.add(place, `${name} is missing`, forExample);
   else if (written === null) problems.add(place, `${name} is empty`, `${forExample}, or remove the line`);
-  else problems.add(place, `${name} ${reasonOf(issue)}`, remedyFor(written, issue.message) ?? forExample);
+  else problems.add(place, `${name} ${messageOf(issue)}`, remedyFor(written, issue.message) ?? forExample);
 }
 
-/** Our own words, also for a wrong name of an environment, where zod puts them one level down. */
-function reasonOf(issue: z.core.$ZodIssue): string {
+/** For a wrong name of an environment, zod puts our message one level down. */
+function messageOf(issue: z.core.$ZodIssue): string {
   return issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
 }
 
-/** The remedy for what the value itself gives away. */
-function remedyFor(written: Tree, reason: string): string | undefined {
-  if (typeof written === 'number' && reason.includes('duration')) return `write \`${written}s\``;
-  if (typeof written === 'number' && reason.includes('quotes')) return 'put quotes around it';
+/** A remedy that follows from the value itself. */
+function remedyFor(written: Tree, message: string): string | undefined {
+  if (typeof written === 'number' && message.includes('duration')) return `write \`${written}s\``;
+  if (typeof written === 'number' && message.includes('quotes')) return 'put quotes around it';
   return undefined;
 }
 
 function removeAt(tree: Tree, path: Path): void {
-  // From a list goes the whole list: what is left of it would be another setting.
+  // Of a list, all is removed: the rest of it would be another setting.
   const inList = path.findIndex((step) => typeof step === 'number');
   const target = inList === -1 ? path : path.slice(0, inList);
   const key = target.at(-1);
   const above = valueAt(tree, target.slice(0, -1));
   if (isTreeMap(above) && typeof key === 'string') delete above[key];
-}
-
-function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  const pairs = Object.entries(value).filter(([, item]) => item !== undefined);
-  return Object.fromEntries(pairs) as { [K in keyof T]: Exclude<T[K], undefined> };
 }

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import type { Path } from './document.js';
-import { deployFile } from './schema.js';
+import { fileSchema } from './file-schema.js';
+import type { Section } from './section.js';
+import { SECTIONS } from './sections/index.js';
 
-/** As much of JSON Schema as zod makes of our schema. */
+/** The subset of JSON Schema that zod generates for the configuration. */
 export interface JsonSchema {
   type?: string;
   description?: string;
@@ -15,25 +17,25 @@ export interface JsonSchema {
 }
 
 /** Of config/deploy.yml as it is written. */
-export function jsonSchema(): JsonSchema {
-  return z.toJSONSchema(deployFile, { io: 'input' }) as JsonSchema;
+export function jsonSchema(sections: readonly Section[] = SECTIONS): JsonSchema {
+  return z.toJSONSchema(fileSchema(sections), { io: 'input' }) as JsonSchema;
 }
 
-/** For editors: the same, but a value may also come from a `$NAME`. This is config/deploy.schema.json. */
-export function editorSchema(): JsonSchema {
-  return { title: 'do-deploy: config/deploy.yml', ...allowVariables(jsonSchema()) };
+/** For editors: the same, but any value may also come from a `$NAME`. This is config/deploy.schema.json. */
+export function editorSchema(sections: readonly Section[] = SECTIONS): JsonSchema {
+  return { title: 'do-deploy: config/deploy.yml', ...allowVariables(jsonSchema(sections)) };
 }
 
 function allowVariables(node: JsonSchema): JsonSchema {
   if (node.type === 'boolean') return node;
   if (node.type === 'array') return { ...node, items: allowVariables(node.items as JsonSchema) };
   if (node.type === 'object') {
-    const properties = Object.entries(node.properties ?? {}).map(([key, child]) => [key, allowVariables(child)]);
-    const others = node.additionalProperties;
+    const { properties, additionalProperties: others } = node;
+    const pairs = Object.entries(properties ?? {}).map(([key, child]) => [key, allowVariables(child)]);
     return {
       ...node,
-      ...(node.properties && { properties: Object.fromEntries(properties) }),
-      ...(typeof others === 'object' && { additionalProperties: allowVariables(others) }),
+      properties: properties && Object.fromEntries(pairs),
+      additionalProperties: typeof others === 'object' ? allowVariables(others) : others,
     };
   }
   const { description, default: fallback, examples, ...rules } = node;
@@ -45,7 +47,7 @@ function allowVariables(node: JsonSchema): JsonSchema {
   };
 }
 
-/** The part that describes the value at a path, or undefined when there is no such key. */
+/** The part that describes the value at a path; undefined when there is no such key. */
 export function schemaAt(schema: JsonSchema, path: Path): JsonSchema | undefined {
   let node: JsonSchema | undefined = schema;
   for (const step of path) {
@@ -56,7 +58,7 @@ export function schemaAt(schema: JsonSchema, path: Path): JsonSchema | undefined
   return node;
 }
 
-/** Paths of every key named `name` at the top level and below it. */
+/** Paths of every key named `name`, at the top level and below. */
 export function pathsOfKey(schema: JsonSchema, name: string, above: Path = []): Path[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, node]) => {
     const here = [...above, key];

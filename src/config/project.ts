@@ -3,7 +3,8 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { type ConfigDocument, isTreeMap, type Path, readDocument, type Tree, valueAt } from './document.js';
 import { findConfig } from './find-config.js';
 import { ConfigError, type ProblemList } from './problems.js';
-import { DEFAULTS } from './schema.js';
+import { DEFAULT_COMPOSE_FILES } from './sections/compose.js';
+import { DEFAULT_FILES } from './sections/files.js';
 import { type ProcessEnv, readVariables, type Variables } from './variables.js';
 
 /** Where a project's configuration comes from. */
@@ -46,7 +47,7 @@ export function environmentsOf(document: ConfigDocument): string[] {
 }
 
 /** Where a value that holds for the environment is written: in its own section, else at the top. */
-export function placeOf({ document }: Project, environment: string, path: (string | number)[]): string {
+export function placeOf({ document }: Project, environment: string, path: Path): string {
   const own = ['environments', environment, ...path];
   return document.place(valueAt(document.tree, own) === undefined ? path : own);
 }
@@ -71,7 +72,6 @@ function noConfigFile(place: string, message: string): ConfigError {
  * several balancers, LOAD_BALANCER. Files are looked for under their usual names, in compose/ and config/ first.
  */
 function documentFromVariables(root: string, variables: Variables, problems: ProblemList): ConfigDocument {
-  const isOptional = (path: string) => path.endsWith('?');
   // Some keep everything in one folder: without compose/ or config/, the same names are looked for at the root.
   const asFound = (path: string) => {
     const inRoot = path.replace(/^(compose|config)\//, '');
@@ -82,8 +82,8 @@ function documentFromVariables(root: string, variables: Variables, problems: Pro
 
   const tree: Tree = {
     app: appNameFrom(root),
-    compose: DEFAULTS.compose.map(asFound),
-    files: DEFAULTS.files.filter(isOptional).map(asFound),
+    compose: DEFAULT_COMPOSE_FILES.map(asFound),
+    files: DEFAULT_FILES.map(asFound),
     environments: {
       staging: { droplet: '$STAGING_DROPLET_ID' },
       production: variables.get('LOAD_BALANCER') ? { load_balancer: '$LOAD_BALANCER' } : {},

@@ -1,13 +1,15 @@
 import { type JsonSchema, jsonSchema } from './json-schema.js';
+import type { Section } from './section.js';
+import { SECTIONS } from './sections/index.js';
 
-/** The configuration reference: a Markdown table with a line for each key. The README holds it. */
-export function configurationReference(): string {
-  const schema = jsonSchema();
+/** A Markdown table with a row for each key; docs/configuration.md contains it. */
+export function configurationReference(sections: readonly Section[] = SECTIONS): string {
+  const schema = jsonSchema(sections);
   const environment = schema.properties?.environments?.additionalProperties as JsonSchema;
   const ofEnvironmentOnly = Object.entries(environment.properties ?? {}).filter(([key]) => !schema.properties?.[key]);
 
   const lines = [
-    '| key | meaning | for example | default |',
+    '| key | meaning | examples | default |',
     '|---|---|---|---|',
     ...Object.entries(schema.properties ?? {}).flatMap(([key, node]) => describe(key, node)),
     row('environments.NAME', environment),
@@ -18,7 +20,7 @@ export function configurationReference(): string {
 
 function describe(key: string, node: JsonSchema): string[] {
   const below = Object.entries(node.properties ?? {}).flatMap(([name, child]) => describe(`${key}.${name}`, child));
-  // A section without words of its own is told by its keys.
+  // A map without a description of its own is described by its keys.
   return node.description === undefined ? below : [row(key, node), ...below];
 }
 
@@ -36,7 +38,7 @@ function asCode(value: unknown): string {
   return `\`${asYaml(value)}\``;
 }
 
-/** As one would write it in the file, on one line. */
+/** A value as it is written in the file, on one line. */
 export function asYaml(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(asYaml).join(', ')}]`;
   if (typeof value === 'object' && value !== null) {

@@ -12,6 +12,14 @@ export interface FileEntry {
   place: string;
 }
 
+/** What the configuration names as files of a release. */
+export interface ReleaseEntries {
+  /** The base first. */
+  compose: FileEntry[];
+  files: FileEntry[];
+  prepare?: FileEntry;
+}
+
 export interface ReleaseFiles {
   composeFiles: string[];
   envFiles: string[];
@@ -29,7 +37,7 @@ const PACKAGED_START_UP = fileURLToPath(new URL(`../../${START_UP}`, import.meta
  */
 export function collectFiles(
   project: { root: string; environment: string; hasFile: boolean; tree?: FileTree },
-  entries: { compose: FileEntry[]; files: FileEntry[]; prepare?: FileEntry | undefined },
+  entries: ReleaseEntries,
   problems: ProblemList,
 ): ReleaseFiles {
   const collector = new Collector(project, problems);

@@ -26,15 +26,15 @@ export function deployYml(...lines: string[]): string {
   return ['app: shop', 'environments: { test: { load_balancer: web } }', ...lines, ''].join('\n');
 }
 
-export function load(root: string, options: Partial<LoadOptions> = {}): LoadedSettings {
+export async function load(root: string, options: Partial<LoadOptions> = {}): Promise<LoadedSettings> {
   const env = { DO_TOKEN: TOKEN, HOME: root, ...options.env };
   return loadSettings({ cwd: root, environment: 'test', ...options, env });
 }
 
 /** The problems as the user reads them: `place: message; remedy`. */
-export function problemsOf(root: string, options: Partial<LoadOptions> = {}): string[] {
+export async function problemsOf(root: string, options: Partial<LoadOptions> = {}): Promise<string[]> {
   try {
-    load(root, options);
+    await load(root, options);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return error.problems.map(({ place, message, remedy }) => `${place}: ${message}; ${remedy}`);
@@ -43,6 +43,6 @@ export function problemsOf(root: string, options: Partial<LoadOptions> = {}): st
 }
 
 /** Problems of a project that holds this deploy.yml and a compose file. */
-export function problemsIn(yaml: string, options: Partial<LoadOptions> = {}): string[] {
+export async function problemsIn(yaml: string, options: Partial<LoadOptions> = {}): Promise<string[]> {
   return problemsOf(createProject({ ...COMPOSE, 'config/deploy.yml': yaml }), options);
 }

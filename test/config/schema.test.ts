@@ -54,7 +54,7 @@ describe('the configuration reference', () => {
 
   it.each(leaves(jsonSchema()).filter(([path]) => path[0] !== 'environments' && path[0] !== 'app'))(
     '%j: its examples can be written, and its default changes nothing',
-    (path, node) => {
+    async (path, node) => {
       const project = (value?: unknown) => {
         const written = value === undefined ? [] : [nested(path, value)];
         const others = path[0] === 'registry' ? ['registry.username', 'registry.password'] : [];
@@ -75,13 +75,13 @@ describe('the configuration reference', () => {
       };
       const env = { DOCKER_USERNAME: 'me', DOCKER_PASSWORD: 'secret' };
       for (const example of node.examples ?? [])
-        expect(() => load(project(example), { env }), asYaml(example)).not.toThrow();
+        await expect(load(project(example), { env }), asYaml(example)).resolves.toBeDefined();
       if (node.default === undefined) return;
       const [without, explicit] = [project(), project(node.default)];
       // That it was written is known: then it wins over `Host *`.
       const known = (key: string, value: unknown) => (key === 'unwritten' ? undefined : value);
-      const withRoot = (root: string) => JSON.stringify(load(root, { env }), known).replaceAll(root, '');
-      expect(withRoot(explicit)).toEqual(withRoot(without));
+      const withRoot = async (root: string) => JSON.stringify(await load(root, { env }), known).replaceAll(root, '');
+      expect(await withRoot(explicit)).toEqual(await withRoot(without));
     },
   );
 });

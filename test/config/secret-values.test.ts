@@ -26,7 +26,7 @@ describe('secret values', () => {
     ).toEqual([]);
   });
 
-  it('of a project are its credentials and what its env files hold', () => {
+  it('of a project are its credentials and what its env files hold', async () => {
     const root = createProject({
       ...COMPOSE,
       'config/deploy.yml': deployYml(
@@ -36,7 +36,7 @@ describe('secret values', () => {
       'config/.env': 'DOCKER_PASSWORD=registry-word\nOTHER_TOKEN=other-word\n',
       'config/.env.test': 'SECRET_KEY="with spaces"\nLOG_LEVEL=verbose\n',
     });
-    const settings = load(root, { env: { SSH_PRIVATE_KEY: '-----BEGIN PRIVATE KEY-----\nabc\n' } });
+    const settings = await load(root, { env: { SSH_PRIVATE_KEY: '-----BEGIN PRIVATE KEY-----\nabc\n' } });
     const values = settings.secrets.map((secret) => secret.reveal());
     expect(values.sort()).toEqual(
       [TOKEN, 'registry-word', 'other-word', 'with spaces', '-----BEGIN PRIVATE KEY-----\nabc\n'].sort(),

@@ -11,20 +11,20 @@ describe('compose', () => {
   const inEnvironment = (text: string) =>
     `app: shop\ncompose: { files: [a.yml], build: true }\nenvironments:\n  test:\n    load_balancer: web\n    compose: ${text}\n`;
 
-  it('is a list of files, or a map with files and build; an environment changes either', () => {
-    const named = (yaml: string) => {
-      const { composeFiles, build } = settingsOf(yaml);
+  it('is a list of files, or a map with files and build; an environment changes either', async () => {
+    const named = async (yaml: string) => {
+      const { composeFiles, build } = await settingsOf(yaml);
       return { composeFiles, build };
     };
     const standard = ['compose/docker-compose.yml'];
-    expect(named(deployYml('compose: [a.yml]'))).toEqual({ composeFiles: ['a.yml'], build: undefined });
-    expect(named(deployYml('compose: { files: [a.yml], build: true }'))).toEqual({
+    expect(await named(deployYml('compose: [a.yml]'))).toEqual({ composeFiles: ['a.yml'], build: undefined });
+    expect(await named(deployYml('compose: { files: [a.yml], build: true }'))).toEqual({
       composeFiles: ['a.yml'],
       build: true,
     });
-    expect(named(deployYml('compose: { build: true }'))).toEqual({ composeFiles: standard, build: true });
-    expect(named(inEnvironment(`[${standard[0]}]`))).toEqual({ composeFiles: standard, build: true });
-    expect(named(inEnvironment('{ build: false }'))).toEqual({ composeFiles: ['a.yml'], build: undefined });
+    expect(await named(deployYml('compose: { build: true }'))).toEqual({ composeFiles: standard, build: true });
+    expect(await named(inEnvironment(`[${standard[0]}]`))).toEqual({ composeFiles: standard, build: true });
+    expect(await named(inEnvironment('{ build: false }'))).toEqual({ composeFiles: ['a.yml'], build: undefined });
   });
 
   it.each([
@@ -33,15 +33,15 @@ describe('compose', () => {
     ['compose: { build: maybe }', 'config/deploy.yml:3: compose.build must be true or false'],
     ['compose: { file: [a.yml] }', 'config/deploy.yml:3: unknown key compose.file'],
     ['compose: { files: [none.yml] }', 'config/deploy.yml:3: none.yml does not exist'],
-  ])('%s is a problem', (line, problem) => {
-    expect(problemsWith(deployYml(line)).map((one) => one.split(';')[0])).toEqual([problem]);
+  ])('%s is a problem', async (line, problem) => {
+    expect((await problemsWith(deployYml(line))).map((one) => one.split(';')[0])).toEqual([problem]);
   });
 });
 
 describe('settings', () => {
-  it('are complete with an app and an environment', () => {
+  it('are complete with an app and an environment', async () => {
     const root = createProject({ ...COMPOSE, 'config/deploy.yml': deployYml() });
-    const { token, files, secrets, ...settings } = load(root);
+    const { token, files, secrets, ...settings } = await load(root);
     expect(token.reveal()).toBe(TOKEN);
     expect(files.map(({ path }) => path)).toEqual(['compose/docker-compose.yml', 'scripts/start-up.sh']);
     expect(secrets.map((secret) => secret.reveal())).toEqual([TOKEN]);
@@ -75,7 +75,7 @@ describe('settings', () => {
     });
   });
 
-  it('take everything that the file can say', () => {
+  it('take everything that the file can say', async () => {
     const yaml = `
 app: shop
 image_tag: v1.4.2
@@ -113,7 +113,7 @@ environments:
       'keys/id': '',
       'client-config': '',
     });
-    const settings = load(root, { env: { SSH_AUTH_SOCK: '/run/agent' } });
+    const settings = await load(root, { env: { SSH_AUTH_SOCK: '/run/agent' } });
     expect(settings).toMatchObject({
       imageTag: 'v1.4.2',
       apiUrl: 'https://api.example.com/v2',
@@ -153,12 +153,12 @@ environments:
     ['all', ['all']],
     ['"3"', [3]],
     ['[1, "50%", all]', [1, '50%', 'all']],
-  ])('read a batch of %s', (written, batch) => {
+  ])('read a batch of %s', async (written, batch) => {
     const root = createProject({ ...COMPOSE, 'config/deploy.yml': deployYml(`rollout: { batch: ${written} }`) });
-    expect(load(root).rollout.batch).toEqual(batch);
+    expect((await load(root)).rollout.batch).toEqual(batch);
   });
 
-  it('of an environment override the top: maps are merged, lists and values replaced', () => {
+  it('of an environment override the top: maps are merged, lists and values replaced', async () => {
     const root = createProject({
       ...COMPOSE,
       'compose/b.yml': '',
@@ -178,7 +178,7 @@ environments:
     keep_releases: 2
 `,
     });
-    expect(load(root)).toMatchObject({
+    expect(await load(root)).toMatchObject({
       imageTag: 'edge',
       ssh: { user: 'deploy', port: 22 },
       composeFiles: ['compose/b.yml'],
@@ -187,74 +187,74 @@ environments:
     });
   });
 
-  it('come from the file that --config names; its project is the folder above a folder named config', () => {
+  it('come from the file that --config names; its project is the folder above a folder named config', async () => {
     const root = createProject({
       'sub/compose/docker-compose.yml': '',
       'sub/config/other.yml': deployYml(),
       'flat/compose/docker-compose.yml': '',
       'flat/deploy.yml': deployYml(),
     });
-    expect(load(root, { configPath: 'sub/config/other.yml' }).root).toBe(join(root, 'sub'));
-    expect(load(root, { configPath: join(root, 'flat/deploy.yml') }).root).toBe(join(root, 'flat'));
+    expect((await load(root, { configPath: 'sub/config/other.yml' })).root).toBe(join(root, 'sub'));
+    expect((await load(root, { configPath: join(root, 'flat/deploy.yml') })).root).toBe(join(root, 'flat'));
   });
 
-  it('come from the config/deploy.yml above, up to the home folder', () => {
+  it('come from the config/deploy.yml above, up to the home folder', async () => {
     const root = createProject({ ...COMPOSE, 'config/deploy.yml': deployYml(), 'src/deep/file': '' });
     const cwd = join(root, 'src/deep');
-    expect(load(root, { cwd })).toMatchObject({ root, app: 'shop' });
-    expect(problemsOf(root, { cwd, env: { DO_TOKEN: '' } })[0]).toMatch(/^DO_TOKEN: /);
-    expect(() => load(root, { cwd, env: { HOME: join(root, 'src') } })).toThrow('without a config/deploy.yml');
+    expect(await load(root, { cwd })).toMatchObject({ root, app: 'shop' });
+    expect((await problemsOf(root, { cwd, env: { DO_TOKEN: '' } }))[0]).toMatch(/^DO_TOKEN: /);
+    await expect(load(root, { cwd, env: { HOME: join(root, 'src') } })).rejects.toThrow('without a config/deploy.yml');
   });
 
-  it('ask before an environment named production, unless told otherwise', () => {
+  it('ask before an environment named production, unless told otherwise', async () => {
     const yaml = 'app: shop\nenvironments: { production: { load_balancer: web }, b: { droplet: 1, confirm: true } }\n';
     const root = createProject({ ...COMPOSE, 'config/deploy.yml': yaml });
-    expect(load(root, { environment: 'production' }).confirm).toBe(true);
-    expect(load(root, { environment: 'b' }).confirm).toBe(true);
+    expect((await load(root, { environment: 'production' })).confirm).toBe(true);
+    expect((await load(root, { environment: 'b' })).confirm).toBe(true);
     writeFileSync(join(root, 'config/deploy.yml'), yaml.replace('web', 'web, confirm: false'));
-    expect(load(root, { environment: 'production' }).confirm).toBe(false);
+    expect((await load(root, { environment: 'production' })).confirm).toBe(false);
   });
 
-  it('to look at a fleet need neither the files of a release nor the registry', () => {
+  it('to look at a fleet need neither the files of a release nor the registry', async () => {
     const yaml = deployYml(
       'files: [config/.env.test]',
       'registry: { username: $DOCKER_USERNAME, password: $DOCKER_PASSWORD }',
     );
     const root = createProject({ 'config/deploy.yml': yaml });
-    const { composeFiles, registry, target } = load(root, { needs: 'fleet' });
+    const { composeFiles, registry, target } = await load(root, { needs: 'fleet' });
     expect({ composeFiles, registry, target }).toEqual({
       composeFiles: [],
       registry: undefined,
       target: { kind: 'load_balancer', ref: 'web' },
     });
     const pool = 'app: shop\nenvironments: { test: { load_balancer: web, autoscale_pool: web-pool } }\n';
-    expect(load(createProject({ 'config/deploy.yml': pool }), { needs: 'fleet' }).target).toEqual({
+    expect((await load(createProject({ 'config/deploy.yml': pool }), { needs: 'fleet' })).target).toEqual({
       kind: 'load_balancer',
       ref: 'web',
       pool: 'web-pool',
     });
     // To adopt droplets takes the login besides.
     const env = { DOCKER_USERNAME: 'me', DOCKER_PASSWORD: 'secret' };
-    expect(load(root, { needs: 'images', env }).registry).toMatchObject({ username: 'me' });
-    expect(() => load(root, { needs: 'images' })).toThrow();
+    expect((await load(root, { needs: 'images', env })).registry).toMatchObject({ username: 'me' });
+    await expect(load(root, { needs: 'images' })).rejects.toThrow();
   });
 
-  it('know the token by either name, and the API by DIGITALOCEAN_API_URL', () => {
+  it('know the token by either name, and the API by DIGITALOCEAN_API_URL', async () => {
     const root = createProject({ ...COMPOSE, 'config/deploy.yml': deployYml('api_url: https://written.example') });
     const env = {
       HOME: root,
       DIGITALOCEAN_ACCESS_TOKEN: 'b'.repeat(20),
       DIGITALOCEAN_API_URL: 'http://127.0.0.1:9/v2',
     };
-    const settings = loadSettings({ cwd: root, environment: 'test', env });
+    const settings = await loadSettings({ cwd: root, environment: 'test', env });
     expect(settings.token.reveal()).toBe('b'.repeat(20));
     expect(settings.apiUrl).toBe('http://127.0.0.1:9/v2');
-    expect(load(root, { env }).token.reveal()).toBe(TOKEN);
+    expect((await load(root, { env })).token.reveal()).toBe(TOKEN);
   });
 
-  it('name the environments in the order in which they are written', () => {
+  it('name the environments in the order in which they are written', async () => {
     const yaml = 'app: shop\nenvironments: { zeta: { droplet: 1 }, alpha: { droplet: 2 } }\n';
     const root = createProject({ ...COMPOSE, 'config/deploy.yml': yaml });
-    expect(listEnvironments({ cwd: root, env: {} })).toEqual(['zeta', 'alpha']);
+    expect(await listEnvironments({ cwd: root, env: {} })).toEqual(['zeta', 'alpha']);
   });
 });

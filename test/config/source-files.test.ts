@@ -11,24 +11,25 @@ function projectWith(entries: string[], files: Files = {}): string {
 }
 
 /** `path mode`, without the compose file and the start-up script, which are always there. */
-function filesOf(root: string): string[] {
-  return load(root)
-    .files.filter(({ path }) => path !== 'compose/docker-compose.yml' && path !== 'scripts/start-up.sh')
+async function filesOf(root: string): Promise<string[]> {
+  const { files } = await load(root);
+  return files
+    .filter(({ path }) => path !== 'compose/docker-compose.yml' && path !== 'scripts/start-up.sh')
     .map(({ path, mode }) => `${path} ${mode.toString(8)}`);
 }
 
 describe('the files of a release', () => {
-  it('are files and whole folders, each once', () => {
+  it('are files and whole folders, each once', async () => {
     const root = projectWith(['./config/a.conf', 'config/nginx/', 'config/nginx/x/y'], {
       'config/a.conf': '',
       'config/nginx/nginx.conf': '',
       'config/nginx/x/y': '',
       'config/nginx/.git/HEAD': '',
     });
-    expect(filesOf(root)).toEqual(['config/a.conf 644', 'config/nginx/nginx.conf 644', 'config/nginx/x/y 644']);
+    expect(await filesOf(root)).toEqual(['config/a.conf 644', 'config/nginx/nginx.conf 644', 'config/nginx/x/y 644']);
   });
 
-  it('are private when they are env files or keys, and executable when they are here', () => {
+  it('are private when they are env files or keys, and executable when they are here', async () => {
     const root = projectWith(['config/'], {
       'config/.env.test': '',
       'config/app.env': '',
@@ -39,7 +40,7 @@ describe('the files of a release', () => {
       'config/script.sh*': '',
       'config/plain.txt': '',
     });
-    expect(filesOf(root).sort()).toEqual([
+    expect((await filesOf(root)).sort()).toEqual([
       'config/.env.example 644',
       'config/.env.test 600',
       'config/app.env 600',
@@ -52,33 +53,33 @@ describe('the files of a release', () => {
     ]);
   });
 
-  it('that are env files fill in compose variables when they are listed by name, in their order', () => {
+  it('that are env files fill in compose variables when they are listed by name, in their order', async () => {
     const root = projectWith(['config/.env.test', 'config/.env.common', 'config/more/'], {
       'config/.env.common': '',
       'config/.env.test': '',
       'config/more/.env': '',
     });
-    expect(load(root).envFiles).toEqual(['config/.env.test', 'config/.env.common']);
+    expect((await load(root)).envFiles).toEqual(['config/.env.test', 'config/.env.common']);
   });
 
-  it('may be optional, and may name the environment', () => {
+  it('may be optional, and may name the environment', async () => {
     const root = projectWith(['config/.env.{environment}', 'config/none?', 'config/nofolder/?'], {
       'config/.env.test': '',
     });
-    expect(filesOf(root)).toEqual(['config/.env.test 600']);
+    expect(await filesOf(root)).toEqual(['config/.env.test 600']);
   });
 
-  it("never hold do-deploy's own variables", () => {
+  it("never hold do-deploy's own variables", async () => {
     const files = { 'config/.env': 'DO_TOKEN=x\n', '.env': 'export DO_TOKEN=x\n', 'config/a': '' };
-    expect(filesOf(projectWith(['config/'], files))).toEqual(['config/a 644', 'config/deploy.yml 644']);
-    expect(problemsOf(projectWith(['config/.env', '.env'], files))).toEqual([
+    expect(await filesOf(projectWith(['config/'], files))).toEqual(['config/a 644', 'config/deploy.yml 644']);
+    expect(await problemsOf(projectWith(['config/.env', '.env'], files))).toEqual([
       "config/deploy.yml:3: config/.env holds do-deploy's own secrets and is never uploaded; move what the app needs to config/.env.test, and list that",
       "config/deploy.yml:3: .env holds do-deploy's own secrets and is never uploaded; move what the app needs to config/.env.test, and list that",
     ]);
-    expect(filesOf(projectWith(['.env'], { '.env': 'APP_NAME=shop\n' }))).toEqual(['.env 600']);
+    expect(await filesOf(projectWith(['.env'], { '.env': 'APP_NAME=shop\n' }))).toEqual(['.env 600']);
   });
 
-  it("never hold do-deploy's own variables under another name", () => {
+  it("never hold do-deploy's own variables under another name", async () => {
     const files = { 'config/.env': 'DO_TOKEN=x\n', '.env': 'DOCKER_PASSWORD=x\n', 'config/nginx/a': '' };
     const withLinks = (...entries: string[]) => {
       const root = projectWith(entries, files);
@@ -88,12 +89,15 @@ describe('the files of a release', () => {
       linkSync(join(root, 'config/.env'), join(root, 'config/nginx/twin.env'));
       return root;
     };
-    expect(filesOf(withLinks('config/nginx/'))).toEqual(['config/nginx/a 644', 'config/nginx/loop/deploy.yml 644']);
+    expect(await filesOf(withLinks('config/nginx/'))).toEqual([
+      'config/nginx/a 644',
+      'config/nginx/loop/deploy.yml 644',
+    ]);
     const listed = withLinks('config/.env.{environment}', 'config/nginx/loop/.env', 'config/nginx/app.env');
     const remedy = 'make a file of its own with what the app needs, for example config/.env.test';
     const problem = (path: string, own: string) =>
       `config/deploy.yml:3: ${path} is the same file as ${own}, which holds do-deploy's own secrets and is never uploaded; ${remedy}`;
-    expect(problemsOf(listed)).toEqual([
+    expect(await problemsOf(listed)).toEqual([
       problem('config/.env.test', 'config/.env'),
       problem('config/nginx/loop/.env', 'config/.env'),
       problem('config/nginx/app.env', '.env'),
@@ -102,34 +106,34 @@ describe('the files of a release', () => {
 
   it.each(['DO_TOKEN', 'DIGITALOCEAN_ACCESS_TOKEN', 'SSH_PRIVATE_KEY', 'DOCKER_PASSWORD'])(
     'hold no .env with %s in it',
-    (name) => {
+    async (name) => {
       const text = `APP_NAME=shop\nexport ${name} = "x"\n`;
-      expect(problemsOf(projectWith(['.env'], { '.env': text })).join()).toContain(
+      expect((await problemsOf(projectWith(['.env'], { '.env': text }))).join()).toContain(
         ".env holds do-deploy's own secrets",
       );
-      expect(filesOf(projectWith(['.env'], { '.env': `APP_${name}=x\n` }))).toEqual(['.env 600']);
+      expect(await filesOf(projectWith(['.env'], { '.env': `APP_${name}=x\n` }))).toEqual(['.env 600']);
     },
   );
 
-  it('follow links inside the project, and no others', () => {
+  it('follow links inside the project, and no others', async () => {
     const root = projectWith(['config/linked/'], { 'real/a': '', 'config/linked/own': '' });
     const outside = createProject({ secret: '' });
     symlinkSync(join(root, 'real'), join(root, 'config/linked/inside'));
     symlinkSync(join(outside, 'secret'), join(root, 'config/linked/outside'));
     symlinkSync('nowhere', join(root, 'config/linked/broken'));
     symlinkSync(join(root, 'config/linked'), join(root, 'real/round-and-round'));
-    expect(filesOf(root)).toEqual(['config/linked/inside/a 644', 'config/linked/own 644']);
+    expect(await filesOf(root)).toEqual(['config/linked/inside/a 644', 'config/linked/own 644']);
   });
 
-  it('hold the script that prepares a release, found like every other file', () => {
+  it('hold the script that prepares a release, found like every other file', async () => {
     const settings = (...lines: string[]) =>
       createProject({ ...COMPOSE, 'config/deploy.yml': deployYml(...lines), 'ops/p.sh*': '' });
-    expect(load(settings('files: []', 'prepare: ops/p.sh'))).toMatchObject({
+    expect(await load(settings('files: []', 'prepare: ops/p.sh'))).toMatchObject({
       prepare: 'ops/p.sh',
       files: expect.arrayContaining([expect.objectContaining({ path: 'ops/p.sh', mode: 0o755 })]),
     });
-    expect(load(settings('files: []', 'prepare: ops/none.sh?')).prepare).toBeUndefined();
-    expect(problemsOf(settings('files: []', 'prepare: ops/none.sh'))).toEqual([
+    expect((await load(settings('files: []', 'prepare: ops/none.sh?'))).prepare).toBeUndefined();
+    expect(await problemsOf(settings('files: []', 'prepare: ops/none.sh'))).toEqual([
       'config/deploy.yml:4: ops/none.sh does not exist; create it, or write ops/none.sh? if it is optional',
     ]);
   });
@@ -154,7 +158,7 @@ describe('the files of a release', () => {
     ],
     [['config/.env.locked'], 'config/.env.locked is encrypted by git-crypt; git-crypt unlock'],
     [['config/.env.sops'], 'config/.env.sops is encrypted by SOPS; sops decrypt --in-place config/.env.sops'],
-  ])('%j is a problem', (entries, problem) => {
+  ])('%j is a problem', async (entries, problem) => {
     const root = projectWith(entries, {
       'config/.env.test.example': '',
       'config/nginx/x': '',
@@ -163,37 +167,37 @@ describe('the files of a release', () => {
       'config/.env.locked': Buffer.from('\0GITCRYPT\0\x01\x02'),
       'config/.env.sops': 'A=ENC[AES256_GCM,data:x]\nsops_version=3.9.0\n',
     });
-    expect(problemsOf(root)).toEqual([`config/deploy.yml:3: ${problem}`]);
+    expect(await problemsOf(root)).toEqual([`config/deploy.yml:3: ${problem}`]);
   });
 
-  it('can not be a link to a place outside the project', () => {
+  it('can not be a link to a place outside the project', async () => {
     const root = projectWith(['config/link']);
     symlinkSync(join(createProject({ secret: '' }), 'secret'), join(root, 'config/link'));
-    expect(problemsOf(root)).toEqual([
+    expect(await problemsOf(root)).toEqual([
       'config/deploy.yml:3: config/link is a link to a place outside the project; put the file itself there',
     ]);
   });
 
-  it("hold do-deploy's start-up script, or the project's own", () => {
+  it("hold do-deploy's start-up script, or the project's own", async () => {
     const root = projectWith([]);
-    const startUp = () => load(root).files.find(({ path }) => path === 'scripts/start-up.sh');
+    const startUp = async () => (await load(root)).files.find(({ path }) => path === 'scripts/start-up.sh');
     const packaged = fileURLToPath(new URL('../../scripts/start-up.sh', import.meta.url));
-    expect(startUp()).toEqual({ path: 'scripts/start-up.sh', localPath: packaged, mode: 0o755 });
+    expect(await startUp()).toEqual({ path: 'scripts/start-up.sh', localPath: packaged, mode: 0o755 });
     mkdirSync(join(root, 'scripts'));
     writeFileSync(join(root, 'scripts/start-up.sh'), '#!/bin/sh\n');
     chmodSync(join(root, 'scripts/start-up.sh'), 0o644);
-    expect(startUp()).toEqual({
+    expect(await startUp()).toEqual({
       path: 'scripts/start-up.sh',
       localPath: join(root, 'scripts/start-up.sh'),
       mode: 0o755,
     });
   });
 
-  it('hold every compose file, and a compose file is no folder', () => {
+  it('hold every compose file, and a compose file is no folder', async () => {
     const root = createProject({
       'compose/a.yml': '',
       'config/deploy.yml': deployYml('compose: [compose/a.yml, compose/]'),
     });
-    expect(problemsOf(root)).toEqual(['config/deploy.yml:3: compose is a folder; name the compose file in it']);
+    expect(await problemsOf(root)).toEqual(['config/deploy.yml:3: compose is a folder; name the compose file in it']);
   });
 });

@@ -1,0 +1,28 @@
+import { BRANCH } from '../names.js';
+import { defineSection } from '../section.js';
+import { bool, text } from '../values.js';
+
+/** What must be true, or be confirmed, before anything is deployed. */
+export const gitPolicy = defineSection({
+  keys: {
+    confirm: bool().meta({
+      description: 'Ask before deploying, when run in a terminal. By default only for an environment named production.',
+      examples: [true, false],
+    }),
+    require_clean: bool().meta({
+      description: 'Deploy only when `git status` is clean: no uncommitted change, no new file.',
+      default: false,
+      examples: [true],
+    }),
+    deploy_from: text("must be a branch's name", BRANCH).meta({
+      description:
+        'Deploy only from this branch. A detached HEAD (as in CI) and a RELEASE that is in git must be contained in the branch, here or at a remote.',
+      examples: ['main'],
+    }),
+  },
+  resolve: (written, { environment }) => ({
+    confirm: written.confirm ?? environment === 'production',
+    requireClean: written.require_clean ?? false,
+    deployFrom: written.deploy_from,
+  }),
+});

@@ -1,0 +1,28 @@
+import { api } from './api.js';
+import { app } from './app.js';
+import { compose } from './compose.js';
+import { files } from './files.js';
+import { gitPolicy } from './git-policy.js';
+import { imageTag } from './image-tag.js';
+import { keepReleases } from './keep-releases.js';
+import { prepare } from './prepare.js';
+import { registry } from './registry.js';
+import { rollout } from './rollout.js';
+import { ssh } from './ssh.js';
+import { target } from './target.js';
+
+/** The sections of config/deploy.yml, in the order of the reference. */
+export const SECTIONS = [
+  app,
+  imageTag,
+  api,
+  gitPolicy,
+  ssh,
+  compose,
+  files,
+  prepare,
+  registry,
+  rollout,
+  keepReleases,
+  target,
+] as const;
