@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { openProject } from '../dist/sandbox/project.js';
 import { Region } from '../dist/sandbox/region.js';
 
-export const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
 /** Checks ten times a second and no delay: what is left of a deploy's time is do-deploy's own. */
 export const INSTANT = { intervalSeconds: 0.1, healthyThreshold: 1, unhealthyThreshold: 2, timeoutSeconds: 1 };

@@ -1,6 +1,6 @@
 // Compiles src/ to dist/ and marks the command executable. Runs on `npm ci` (prepare), so `npx do-deploy` works at once.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
@@ -9,9 +9,7 @@ const tsc = join(createRequire(import.meta.url).resolve('typescript/package.json
 const fresh = `dist.${process.pid}`;
 try {
   execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', fresh], { stdio: 'inherit' });
-  chmodSync(`${fresh}/cli/main.js`, 0o755);
-  // Rendered once, so that --help need not load what parses arguments: it takes half the time.
-  writeFileSync(`${fresh}/cli/help.txt`, execFileSync(process.execPath, [`${fresh}/cli/main.js`, '--help']));
+  chmodSync(`${fresh}/main.js`, 0o755);
   rmSync('dist', { recursive: true, force: true });
   renameSync(fresh, 'dist');
 } catch (error) {

@@ -114,7 +114,7 @@ export function startInWorld(folder, installed, args, environment = {}) {
         ...process.env,
         PATH: `${process.env.PATH}:/usr/sbin:/sbin`,
         DO_DEPLOY_E2E_ROOT: folder,
-        DO_DEPLOY_E2E_MAIN: join(installed, 'dist/cli/main.js'),
+        DO_DEPLOY_E2E_MAIN: join(installed, 'dist/main.js'),
         DO_DEPLOY_E2E_CACHE: CACHE,
         DO_DEPLOY_E2E_COMPOSE: join(CACHE, 'docker-compose'),
         DO_DEPLOY_E2E_CGROUP: basename(folder),

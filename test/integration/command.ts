@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import type { TestContext } from 'vitest';
 
-const MAIN = resolve('dist/cli/main.js');
+const MAIN = resolve('dist/main.js');
 
 export class Command {
   readonly child: ChildProcess;

@@ -8,7 +8,7 @@ import { Load } from '../../src/sandbox/load.js';
 import { openProject } from '../../src/sandbox/project.js';
 import { Region, type RegionOptions } from '../../src/sandbox/region.js';
 
-const MAIN = resolve('dist/cli/main.js');
+const MAIN = resolve('dist/main.js');
 
 /** Checks five times a second: everything that waits for the balancer is quick. */
 const QUICK = { intervalSeconds: 0.2, healthyThreshold: 2, unhealthyThreshold: 2, timeoutSeconds: 10 };

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 
 export default function buildIfStale(): void {
-  const built = existsSync('dist/cli/main.js') ? statSync('dist/cli/main.js').mtimeMs : 0;
+  const built = existsSync('dist/main.js') ? statSync('dist/main.js').mtimeMs : 0;
   const newest = readdirSync('src', { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => statSync(`${entry.parentPath}/${entry.name}`).mtimeMs)
