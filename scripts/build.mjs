@@ -64,7 +64,7 @@ function chunkName({ moduleIds }) {
 async function bundleInto(folder) {
   const bundle = await rolldown({
     cwd: ROOT,
-    input: { main: 'src/cli/main.ts', index: 'src/index.ts' },
+    input: { main: 'src/main.ts', index: 'src/index.ts' },
     platform: 'node',
     // Some CommonJS packages name files beside themselves that do-deploy never uses.
     transform: { define: { __dirname: 'import.meta.dirname' } },

@@ -1,6 +1,7 @@
 /** Settings with the version that they are loaded from, on real repositories. */
 import { describe, expect, it } from 'vitest';
 import { loadSource, requireRepository } from '../../src/cli/source.js';
+import { loadSettings } from '../../src/config/load.js';
 import { GIT_ENV, GitProject } from '../support/git-project.js';
 
 const deployYml = (more = '') =>
@@ -13,10 +14,18 @@ const FILES = {
   'nginx/nginx.conf': 'v1\n',
 };
 
-async function load(project: GitProject, release?: string, options: { workingTree?: boolean; env?: object } = {}) {
-  const env = { ...GIT_ENV, HOME: project.root, DO_TOKEN: 'dop_v1_0123456789abcdef', ...options.env };
+async function load(
+  { root: cwd }: GitProject,
+  release?: string,
+  options: { workingTree?: boolean; env?: Record<string, string> } = {},
+) {
+  const env = { ...GIT_ENV, HOME: cwd, DO_TOKEN: 'dop_v1_0123456789abcdef', ...options.env };
   const { workingTree = false } = options;
-  const source = await loadSource({ environment: 'test', workingTree, release }, { cwd: project.root, env });
+  const context = {
+    env,
+    load: async (what: Omit<Parameters<typeof loadSettings>[0], 'cwd' | 'env'>) => loadSettings({ cwd, env, ...what }),
+  };
+  const source = await loadSource(context, { environment: 'test', workingTree, release });
   const conf = source.settings.files.find(({ path }) => path === 'nginx/nginx.conf');
   return { ...source, conf: conf?.content?.toString() ?? 'from the folder' };
 }
@@ -34,21 +43,21 @@ describe('the source of a deploy', () => {
       commit: { commit, dirty: true },
     });
     expect((await load(project, 'v9')).notice?.message).toMatch(
-      /^v9 only sets IMAGE_TAG; the files come from the working tree/,
+      /^v9 is IMAGE_TAG only; the files are the working tree's/,
     );
-    expect(await load(project)).not.toHaveProperty('notice');
+    expect((await load(project)).notice).toBeUndefined();
   });
 
   it('is the folder outside of git, and where there is none', async () => {
     const plain = new GitProject(FILES, { init: false });
-    const message = 'v1 only sets IMAGE_TAG; the files are the local ones: this is not a git repository.';
+    const message = 'v1 is IMAGE_TAG only; the files are those that are here: this is no git repository.';
     const noGit = { env: { PATH: plain.root } };
     for (const options of [{}, noGit]) {
       const source = await load(plain, 'v1', options);
       expect(source).toMatchObject({ conf: 'from the folder', version: { from: 'folder' }, notice: { message } });
-      expect(source).not.toHaveProperty('commit');
+      expect(source.commit).toBeUndefined();
     }
-    expect(await load(plain)).not.toHaveProperty('notice');
+    expect((await load(plain)).notice).toBeUndefined();
     expect(() => requireRepository({ cwd: plain.root, env: GIT_ENV })).toThrow(/is not in a git repository\.$/);
   });
 
@@ -59,9 +68,8 @@ describe('the source of a deploy', () => {
     await expect(load(project, 'v1', noGit)).rejects.toThrow(
       / is a git repository, but there is no git on this machine\.$/,
     );
-    for (const loading of [load(project, 'v1', { ...noGit, workingTree: true }), load(project, undefined, noGit)]) {
-      const source = await loading;
-      expect(source).toMatchObject({ conf: 'from the folder', notice: { level: 'warning' } });
+    for (const source of [load(project, 'v1', { ...noGit, workingTree: true }), load(project, undefined, noGit)]) {
+      expect(await source).toMatchObject({ conf: 'from the folder', notice: { level: 'warning' } });
     }
   });
 
