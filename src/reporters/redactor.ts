@@ -53,7 +53,7 @@ function canonical(text: string): string {
 const BREAK = /\\?\r?\n[ \t│|]*/y;
 /** One character in a spelling of JSON, a shell, a URL or HTML. */
 const ESCAPE =
-  /\\+u([0-9a-f]{4})|\\+x([0-9a-f]{2})|((?:%[0-9a-f]{2})+)|&#x0*([0-9a-f]{1,6});|&#0*([0-9]{1,7});|&(amp|lt|gt|quot|apos);|'\\''|'"'"'|\\([nrtbf])|\\([^\n])/iy;
+  /\\+u([0-9a-f]{4})|\\+x([0-9a-f]{2})|((?:%[0-9a-f]{2})+)|&#x0*([0-9a-f]{1,6});|&#0*([0-9]{1,7});|&(amp|lt|gt|quot|apos);|'\\''|'"'"'|\\([nrtbf])|\\(?!%[0-9a-f]{2}|&#?\w+;)([^\n])/iy;
 const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 const SHORT: Readonly<Record<string, string>> = { n: '', r: '', t: '\t', b: '\b', f: '\f' };
 
@@ -98,8 +98,8 @@ function find(needle: string, view: View, found: Range[]): void {
   }
 }
 
-/** The beginning of any address tells nothing. */
-const SCHEME = /^[a-z][a-z0-9+.-]*:\/{0,2}$/i;
+/** The beginning of any address, or of any key. */
+const COMMONPLACE = /^[a-z][a-z0-9+.-]*:\/{0,2}$|^-+[A-Z+]*-*$/i;
 
 /** What programs cut is cut at an end of the text: there a piece of a secret is hidden, too, with its ellipsis. */
 function findCut(secret: string, view: View, found: Range[]): void {
@@ -107,12 +107,12 @@ function findCut(secret: string, view: View, found: Range[]): void {
   const end = text.length - (/(?:…|\.\.\.)$/.exec(text)?.[0].length ?? 0);
   const start = /^(?:…|\.\.\.)/.exec(text)?.[0].length ?? 0;
   for (let size = Math.min(secret.length - 1, end); size >= SHORTEST_PIECE; size -= 1) {
-    if (!text.endsWith(secret.slice(0, size), end) || SCHEME.test(secret.slice(0, size))) continue;
+    if (!text.endsWith(secret.slice(0, size), end) || COMMONPLACE.test(secret.slice(0, size))) continue;
     found.push(rangeOf(view, end - size, text.length));
     break;
   }
   for (let size = Math.min(secret.length - 1, text.length - start); size >= SHORTEST_PIECE; size -= 1) {
-    if (!text.startsWith(secret.slice(-size), start)) continue;
+    if (!text.startsWith(secret.slice(-size), start) || COMMONPLACE.test(secret.slice(-size))) continue;
     found.push(rangeOf(view, 0, start + size));
     break;
   }

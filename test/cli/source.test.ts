@@ -43,14 +43,14 @@ describe('the source of a deploy', () => {
       commit: { commit, dirty: true },
     });
     expect((await load(project, 'v9')).notice?.message).toMatch(
-      /^v9 is IMAGE_TAG only; the files are the working tree's/,
+      /^v9 only sets IMAGE_TAG; the files come from the working tree/,
     );
     expect((await load(project)).notice).toBeUndefined();
   });
 
   it('is the folder outside of git, and where there is none', async () => {
     const plain = new GitProject(FILES, { init: false });
-    const message = 'v1 is IMAGE_TAG only; the files are those that are here: this is no git repository.';
+    const message = 'v1 only sets IMAGE_TAG; the files are the local ones: this is not a git repository.';
     const noGit = { env: { PATH: plain.root } };
     for (const options of [{}, noGit]) {
       const source = await load(plain, 'v1', options);

@@ -85,7 +85,7 @@ describe('the first deploy', () => {
 it('every command line on the pages can be parsed', async () => {
   const names = ['ENVIRONMENT', 'production', 'staging', 'sandbox', ...Object.keys(COMMANDS)].join('|');
   const lines = [...PAGES.values()]
-    .flatMap((page) => [...page.matchAll(/do-deploy ((?:[a-zA-Z][\w.-]*|--[a-z-]+)(?: (?:[\w.-]+|\[\w+\]))*)/g)])
+    .flatMap((page) => [...page.matchAll(/do-deploy ((?:[a-zA-Z][\w.-]*|--[a-z-]+)(?: (?:[\w./-]+|\[\w+\]))*)/g)])
     .map(([, words = '']) =>
       words
         .replaceAll(/[[\].]+( |$)/g, '$1')

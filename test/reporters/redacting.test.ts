@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createRedactor, mapText, Redactor } from '../../src/reporters/redacting.js';
+import { mapText, Redactor } from '../../src/reporters/redacting.js';
+import { createRedactor } from '../../src/reporters/redactor.js';
 import { reporterOn } from '../support/reporter-on.js';
 import { SAMPLE_EVENTS } from '../support/sample-events.js';
 import { aRow, eventAt, OUT_OF_MEMORY, result } from '../support/scripted-events.js';
