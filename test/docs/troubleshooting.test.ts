@@ -6,7 +6,7 @@ import { firstColumns, readRoot } from './markdown.js';
 /** Where a code is written: as the first argument of an error or of a helper that makes one, or as a field. */
 const CODES = [
   /\b(?:new DeployError|super|refus\w+)\(\s*'([a-z][a-z-]*)'/g,
-  /\b(?:must|storeFailed)\([^']*, '([a-z][a-z-]*)'/g,
+  /\b(?:must|storeFailed)\([^']*, '([a-z]+-[a-z-]+)'/g,
   /\bcode: '([a-z][a-z-]*)'/g,
 ];
 /** Fields of that name in the answers of libraries. */
