@@ -93,8 +93,8 @@ process.on('uncaughtException', (error) => {
   void fail(error, argv).finally(() => end(1));
 });
 
-try {
-  await end(await run(await understand(argv)));
-} catch (error) {
-  await end(await fail(error, argv));
-}
+// No await at the top: the bundle is CommonJS, which Node loads faster.
+understand(argv)
+  .then(run)
+  .catch((error) => fail(error, argv))
+  .then(end);
