@@ -41,7 +41,7 @@ function chunkName({ moduleIds }) {
 async function bundleInto(folder) {
   const bundle = await rolldown({
     cwd: ROOT,
-    input: { main: 'src/cli/main.ts', index: 'src/index.ts' },
+    input: { main: 'src/main.ts', index: 'src/index.ts' },
     platform: 'node',
     plugins: [moduleUrls, leanPackages()],
   });

@@ -18,8 +18,21 @@ describe('the sources', () => {
   });
 
   it('load no package before the command is known', () => {
-    expect(packagesLoadedWith('cli/main.ts', sources)).toEqual([]);
+    expect(packagesLoadedWith('main.ts', sources)).toEqual([]);
   });
+
+  it('load the parser of arguments and no other package for the help of any command', () => {
+    const declarations = Object.keys(sources).filter((path) => path.startsWith('commands/') && isDeclaration(path));
+    expect(declarations.length).toBeGreaterThan(12);
+    const packages = [...declarations, 'cli/parse.ts', 'cli/help.ts'].flatMap((path) =>
+      packagesLoadedWith(path, sources),
+    );
+    expect([...new Set(packages)]).toEqual(['yargs']);
+  });
+
+  function isDeclaration(path: string): boolean {
+    return sources[path]?.includes('export default defineCommand(') === true;
+  }
 });
 
 describe('the check', () => {
@@ -53,9 +66,13 @@ describe('the check', () => {
     ['elsewhere/a.ts', "import { b } from '../deploy/b.js'", 'is in elsewhere, for which there is no rule'],
     ['deploy/a.ts', "import { b } from '../../test/b.js'", 'imports ../test/b.ts, which is outside of src/'],
 
-    ['cli/deploy.ts', "import { b } from '../sandbox/b.js'", 'imports sandbox/b.ts'],
-    ['cli/deploy.ts', "const b = await import('../sandbox/b.js')", 'imports sandbox/b.ts'],
-    ['cli/main.ts', "import { b } from './sandbox.js'", 'imports cli/sandbox.ts, but not lazily'],
+    ['cli/a.ts', "import { b } from '../sandbox/b.js'", 'imports sandbox/b.ts'],
+    ['cli/a.ts', "const b = await import('../commands/b.js')", 'imports commands/b.ts'],
+    ['deploy/core/a.ts', "import { b } from '../../cli/b.js'", 'imports cli/b.ts'],
+    ['commands/a.ts', "const b = await import('../sandbox/b.js')", 'imports sandbox/b.ts'],
+    ['commands/a.ts', "import { b } from '../adapters/b.js'", 'imports adapters/b.ts'],
+    ['commands/index.ts', "import { b } from './sandbox/up.js'", 'imports commands/sandbox/up.ts, but not lazily'],
+    ['main.ts', "import { b } from './deploy/b.js'", 'imports deploy/b.ts'],
 
     ['deploy/a.ts', "import { createApiClient } from 'dots-wrapper'", 'imports dots-wrapper'],
     ['deploy/a.ts', "import { NodeSSH } from 'node-ssh'", 'imports node-ssh'],
@@ -68,7 +85,19 @@ describe('the check', () => {
     ['deploy/a.ts', 'const home = process.env.HOME', 'uses process.env'],
     ['adapters/a.ts', 'const { env } = process', 'uses process.env'],
     ['reporters/a.ts', "const home = process['env'].HOME", 'uses process.env'],
-    ['cli/deploy.ts', 'process.exit(1)', 'uses process.exit'],
+    ['cli/a.ts', 'process.exit(1)', 'uses process.exit'],
+    ['commands/a.ts', 'process.stdout.write(text)', 'uses the screen'],
+    ['cli/a.ts', 'globalThis.process.stderr.write(text)', 'uses the screen'],
+    ['deploy/a.ts', 'const { stdout } = process', 'uses the screen'],
+    ['commands/a.ts', 'console.log(text)', 'uses the screen'],
+    ['config/a.ts', 'const { warn } = console', 'uses the screen'],
+    ['commands/a.ts', "import { stderr } from 'node:process'", 'uses the screen'],
+    ['commands/a.ts', "import console from 'node:console'", 'uses the screen'],
+    ['cli/a.ts', 'context.stdout.write(text)', 'uses the screen'],
+    ['reporters/a.ts', 'stderr.write(text)', 'uses the screen'],
+    ['adapters/a.ts', 'fs.writeSync(2, text)', 'uses the screen'],
+    ['commands/a.ts', "createWriteStream('/dev/stdout')", 'uses the screen'],
+    ['commands/a.ts', "spawn('less', [], { stdio: 'inherit' })", 'uses the screen'],
     ['deploy/a.ts', 'const { exit: leave } = globalThis.process', 'uses process.exit'],
     ['deploy/a.ts', 'const t = Date.now()', 'uses the clock'],
     ['deploy/a.ts', 'const t = new Date()', 'uses the clock'],
@@ -90,8 +119,14 @@ describe('the check', () => {
     ['adapters/a.ts', "import { NodeSSH } from 'node-ssh'; const s = AbortSignal.timeout(5)"],
     ['adapters/a.ts', 'socket.setTimeout(5); const options = { setTimeout: 5 }'],
     ['sandbox/a.ts', "import { Server } from 'ssh2'; setTimeout(() => {}, Date.now()); run(process.env.PATH)"],
-    ['cli/sandbox.ts', "import { b } from '../sandbox/b.js'"],
-    ['cli/main.ts', "const b = await import('./sandbox.js'); process.exit(0)"],
+    ['commands/sandbox/a.ts', "import { b } from '../../sandbox/b.js'"],
+    ['commands/index.ts', "export const COMMANDS = { up: () => import('./sandbox/up.js') }"],
+    ['main.ts', "import { COMMANDS } from './commands/index.js'; process.exit(0)"],
+    ['cli/screen.ts', 'process.stdout.write(text)'],
+    [
+      'deploy/a.ts',
+      'const { stdout, stderr } = await connection.run(command); file.write(stdout); writeSync(fd, stderr)',
+    ],
     ['deploy/a.ts', '// process.exit(1), Date.now()\nconst text = "setTimeout"; new Date(clock.now())'],
   ])('%s may: %s', (path, source) => {
     expect(violations({ [path]: source })).toEqual([]);
@@ -99,11 +134,11 @@ describe('the check', () => {
 
   it('follows static imports only to what is loaded at once', () => {
     const sources = {
-      'cli/main.ts': "import './a.js'; import type { Z } from 'zod'; const l = () => import('./heavy.js')",
-      'cli/a.ts': "import yargs from 'yargs'; import { readFileSync } from 'node:fs'; import './main.js'",
+      'main.ts': "import './cli/a.js'; import type { Z } from 'zod'; const l = () => import('./cli/heavy.js')",
+      'cli/a.ts': "import yargs from 'yargs'; import { readFileSync } from 'node:fs'; import '../main.js'",
       'cli/heavy.ts': "import { z } from 'zod'",
     };
-    expect(packagesLoadedWith('cli/main.ts', sources)).toEqual(['yargs']);
+    expect(packagesLoadedWith('main.ts', sources)).toEqual(['yargs']);
     expect(packagesLoadedWith('cli/heavy.ts', sources)).toEqual(['zod']);
   });
 });

@@ -1,18 +1,25 @@
 import type { DeployError, ErrorInfo } from '../errors.js';
 import type { DeployResult } from '../rollout/model.js';
 
-/** What the process tells its caller. */
 export const EXIT = {
   ok: 0,
   failed: 1,
-  /** A wrong argument or configuration: nothing was changed. */
+  /** Wrong arguments or configuration: nothing was changed. */
   usage: 2,
-  /** Somebody else is deploying. */
+  /** Another deploy is running. */
   leaseHeld: 3,
-  /** `status --check` found droplets that differ. */
+  /** `status --check` found droplets that differ from their release. */
   drift: 4,
+  /** A signal, or a question that was not answered with yes. */
   interrupted: 130,
 } as const;
+
+/** Exit codes that every command has. A command declares its other ones. */
+export const COMMON_EXITS: Readonly<Record<number, string>> = {
+  [EXIT.ok]: 'done, or nothing to do',
+  [EXIT.failed]: 'failed',
+  [EXIT.usage]: 'wrong arguments or configuration',
+};
 
 export function exitCodeOfError(error: DeployError | ErrorInfo): number {
   if (error.code === 'lease-held') return EXIT.leaseHeld;

@@ -1,31 +1,30 @@
-/** Settings waitForAll with the version that they are loaded from: what git knows of the project. */
+/** Settings together with the version that their files are from: what git knows of the project. */
 import { openRepository } from '../adapters/git/repository.js';
 import { VersionTree } from '../adapters/git/version-tree.js';
-import { type LoadedSettings, loadSettings } from '../config/load.js';
+import type { LoadedSettings } from '../config/load.js';
 import { describeVersion, findVersion, type Version } from '../deploy/release/version.js';
 import { asDeployError, DeployError } from '../errors.js';
 import type { Repository } from '../ports.js';
 import type { CommitInfo } from '../rollout/model.js';
-import type { CliContext } from './context.js';
+import type { CommandContext } from './define-command.js';
 
 export interface Source {
   settings: LoadedSettings;
   repository?: Repository;
   version: Version;
   commit?: CommitInfo;
-  /** What the user should know about where the files come from. */
+  /** Where the files come from, for the user. */
   notice?: { level: 'info' | 'warning'; message: string };
 }
 
 /**
- * Loads an environment's settings, with the files of the version that RELEASE names in git; else, or with
- * `workingTree`, with those that are here.
+ * Loads the settings of an environment, with the files of the version that `release` names in git. Without such a
+ * version, or with `workingTree`, the files are those of the working tree.
  */
-export function loadSource(
-  options: { environment: string; config?: string; release?: string; workingTree: boolean },
-  { cwd, env }: Pick<CliContext, 'cwd' | 'env'>,
-): Source {
-  const { environment, config, release, workingTree } = options;
+export async function loadSource(
+  { env, load }: Pick<CommandContext, 'env' | 'load'>,
+  { environment, release, workingTree }: { environment: string; release?: string; workingTree: boolean },
+): Promise<Source> {
   let repository: Repository | undefined;
   let version: Version = { from: 'folder' };
   let unusable: DeployError | undefined;
@@ -35,41 +34,35 @@ export function loadSource(
       repository = openRepository(root, env);
     } catch (error) {
       unusable = asDeployError(error);
-      // Whether RELEASE is in git can't be told: to guess would be to deploy the wrong files.
+      // Whether RELEASE is in git is not known, and a guess could deploy the wrong files.
       if (release !== undefined && !workingTree) throw unusable;
     }
     version = findVersion(repository, workingTree ? undefined : release);
     if (version.from !== 'commit' || repository === undefined) return undefined;
     return new VersionTree(root, repository, version);
   };
-  const settings = loadSettings({
-    cwd,
-    env,
-    environment,
-    openTree,
-    configPath: config,
-  });
+  const settings = await load({ environment, openTree });
   if (unusable !== undefined) {
     if (settings.requireClean || settings.deployFrom !== undefined) throw unusable;
-    const message = `Which commit this is can't be told: ${unusable.message}`;
+    const message = `The commit of the files is unknown: ${unusable.message}`;
     return { settings, version, notice: { level: 'warning', message } };
   }
   const { commit, notice } = describeVersion(version, repository, release, settings.files);
   return {
     settings,
     version,
-    ...(repository && { repository }),
-    ...(commit && { commit }),
-    ...(notice !== undefined && { notice: { level: 'info', message: notice } }),
+    repository,
+    commit,
+    notice: notice === undefined ? undefined : { level: 'info', message: notice },
   };
 }
 
 /** Throws DeployError `no-repository`. */
-export function requireRepository({ cwd, env }: Pick<CliContext, 'cwd' | 'env'>): Repository {
+export function requireRepository({ cwd, env }: Pick<CommandContext, 'cwd' | 'env'>): Repository {
   const repository = openRepository(cwd, env);
   if (repository !== undefined) return repository;
   throw new DeployError('no-repository', `${cwd} is not in a git repository.`, {
     source: 'user',
-    hint: 'Go to a clone of the project, with git installed.',
+    hint: 'Change to a clone of the project, and install git if it is missing.',
   });
 }

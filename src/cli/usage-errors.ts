@@ -1,57 +1,142 @@
-import { suggest } from '../config/suggest.js';
+/** Wrong command lines: what is wrong, and the command to type instead. */
+import { listWords, suggest } from '../config/suggest.js';
+import { quote } from '../deploy/core/shell.js';
 import { DeployError } from '../errors.js';
+import type { Arguments } from './arguments.js';
+import type { Command } from './define-command.js';
+import { membersOf, optionName } from './tokens.js';
 
-/** A wrong command line. `hint` says what to type instead. */
+/** @param hint the command to type instead */
 export function usage(message: string, hint: string): DeployError {
   return new DeployError('usage', message, { source: 'user', hint });
 }
 
-/** What yargs would take silently for something else. */
-export function rejectTraps(argv: readonly string[], flags: ReadonlySet<string>): void {
-  for (const word of argv) {
-    // --force=yes is false to yargs.
-    const [, flag] = /^--([a-z-]+)=/.exec(word) ?? [];
-    if (flag !== undefined && flags.has(flag)) throw usage(`--${flag} takes no value.`, `--${flag}, or leave it out`);
-  }
-  // What follows a bare -- is dropped without a word.
-  const end = argv.indexOf('--');
-  const [extra] = end === -1 ? [] : argv.slice(end + 1);
-  if (extra !== undefined) throw tooMany(extra);
+/** `do-deploy …`, to paste into a shell. */
+export function commandLine(words: readonly string[]): string {
+  return ['do-deploy', ...words.map(quote)].join(' ');
 }
 
-/** What yargs found wrong, in our words. `options` are all there are, whatever the command. */
-export function translateComplaint(
-  complaint: string,
+/** `do-deploy status [ENVIRONMENT]`. The default command is run without its name. */
+export function usageLine(
+  { name, positionals, rest }: Pick<Command, 'name' | 'positionals' | 'rest'>,
+  { isDefault }: { isDefault: boolean },
+): string {
+  const words = Object.entries(positionals).map(([key, { isRequired }]) => {
+    const label = optionName(key).toUpperCase();
+    return isRequired ? label : `[${label}]`;
+  });
+  const after = rest && (rest.isRequired ? `-- ${rest.value}` : `[-- ${rest.value}]`);
+  return ['do-deploy', ...(isDefault ? [] : [name]), ...words, ...(after ? [after] : [])].join(' ');
+}
+
+/** `-v` or `--verbose`. */
+export function optionLabel(name: string): string {
+  return name.length === 1 ? `-${name}` : `--${name}`;
+}
+
+export function unknownOption(
+  name: string,
+  known: readonly string[],
   argv: readonly string[],
-  options: readonly string[],
+  command: Pick<Command, 'name'>,
 ): DeployError {
-  const unknown = /^Unknown arguments?: (.*)$/.exec(complaint)?.[1]?.split(', ')[0];
-  if (unknown !== undefined) return unknownArgument(unknown, argv, options);
-  if (complaint.startsWith('Not enough non-option arguments')) return tooFew(argv);
-  const lacking = /^Not enough arguments following: (.*)$/.exec(complaint)?.[1];
-  if (lacking !== undefined) return usage(`--${lacking} needs a value.`, `--${lacking} VALUE`);
-  return usage(complaint, 'do-deploy --help');
+  const label = optionLabel(name);
+  const similar = suggest(name, known);
+  const meant = name.length === 1 ? known.filter((one) => one.startsWith(name)) : [similar ?? []].flat();
+  const instead = meant.map((option) => {
+    const words = argv.map((word) =>
+      word === label || word.startsWith(`${label}=`) ? optionLabel(option) + word.slice(label.length) : word,
+    );
+    return commandLine(words);
+  });
+  return usage(`Unknown option ${label}.`, listWords(instead, 'or') || `do-deploy ${command.name} --help`);
 }
 
-function tooFew(argv: readonly string[]): DeployError {
-  if (argv.includes('sandbox'))
-    return usage('Which sandbox command?', 'do-deploy sandbox up, or do-deploy sandbox demo');
-  if (argv.includes('lock')) return usage('Which lock, and which environment?', 'do-deploy lock status ENVIRONMENT');
-  if (argv[0] === 'tag') return usage('Which name?', 'do-deploy tag NAME, for example do-deploy tag v1.4.2');
-  const command = ['heal', 'adopt', 'rollback', 'history'].find((name) => argv.includes(name));
-  if (command !== undefined) return usage('Which environment?', `do-deploy ${command} ENVIRONMENT`);
-  return usage('Which environment?', 'do-deploy ENVIRONMENT [RELEASE], for example do-deploy staging');
+export function needlessValue(name: string, argv: readonly string[]): DeployError {
+  const label = optionLabel(name);
+  const instead = argv.map((word) => (word.startsWith(`${label}=`) ? label : word));
+  return usage(`${label} takes no value.`, commandLine(instead));
 }
 
-function tooMany(word: string): DeployError {
-  return usage(`"${word}" is one word too many.`, 'do-deploy ENVIRONMENT [RELEASE]');
+export function missingValue(name: string, argv: readonly string[], known: Arguments): DeployError {
+  const label = optionLabel(name);
+  const value = Object.entries(known).find(([key]) => optionName(key) === name)?.[1].value ?? 'VALUE';
+  return usage(`${label} needs a value.`, commandLine(replaceValue(argv, label, value)));
 }
 
-function unknownArgument(name: string, argv: readonly string[], options: readonly string[]): DeployError {
-  const dashes = ['--', '-'].find((dash) => argv.some((word) => word.split('=')[0] === dash + name));
-  if (dashes === undefined) return tooMany(name);
-  const message = `There is no option ${dashes}${name} here.`;
-  if (options.includes(name)) return usage(message, 'do-deploy COMMAND --help lists the options of a command');
-  const similar = suggest(name, options);
-  return usage(message, similar === undefined ? 'do-deploy --help lists the options' : `did you mean --${similar}?`);
+/** `argv` with a value for an option, in place of the one it has. */
+export function replaceValue(argv: readonly string[], label: string, value: string): string[] {
+  return argv.flatMap((word, index) => {
+    if (word === label || word.startsWith(`${label}=`)) return [label, value];
+    return argv[index - 1] === label && !word.startsWith('-') ? [] : [word];
+  });
+}
+
+type Found = { command: Command; isDefault: boolean };
+
+export function missingOperand(name: string, { command, isDefault }: Found): DeployError {
+  const [[example]] = command.examples;
+  const more = isDefault ? '; do-deploy --help lists the commands' : '';
+  const hint = `${usageLine(command, { isDefault })}, for example do-deploy ${example}${more}`;
+  return usage(`Missing argument ${name.toUpperCase()}.`, hint);
+}
+
+/**
+ * A word too many. It may follow what was meant for a command of a group: `lock brake production`.
+ * @param names of the commands, if the words name none
+ */
+export function unexpectedOperand(
+  extra: string,
+  words: readonly string[],
+  names: readonly string[],
+  { command, isDefault }: Found,
+): DeployError {
+  const [group = '', word = ''] = words;
+  const members = membersOf(group, names);
+  if (members.length === 0) return usage(`Unexpected argument "${extra}".`, usageLine(command, { isDefault }));
+  const meant = suggest(`${group} ${word}`, members);
+  const hint = meant === undefined ? linesOf(members) : commandLine([...meant.split(' '), ...words.slice(2)]);
+  return usage(`Unknown command "${group} ${word}".`, hint);
+}
+
+/** A group's word alone. */
+export function whichCommand(group: string, names: readonly string[]): DeployError {
+  return usage(`Missing command after "${group}".`, linesOf(membersOf(group, names)));
+}
+
+function linesOf(names: readonly string[]): string {
+  return listWords(
+    names.map((name) => `do-deploy ${name}`),
+    'or',
+  );
+}
+
+/**
+ * What may have been meant by an environment that does not exist.
+ * @param given `operands` are the environment and what follows it; `commands` the names that it may have been meant for
+ */
+export function explainUnknownEnvironment(
+  { code, message, source, cause }: DeployError,
+  given: Record<'argv' | 'operands' | 'commands' | 'environments', readonly string[]>,
+): DeployError {
+  const { argv, operands, commands, environments } = given;
+  const [name = '', release = ''] = operands;
+  const known = `environments: ${listWords(environments)}`;
+  const instead = (word: string) => commandLine(argv.map((one) => (one === name ? word : one)));
+  const similar = suggest(name, environments);
+  const words = [...commands.map((command) => command.split(' ')[0] ?? ''), ...(commands.length > 0 ? ['help'] : [])];
+  const meant = similar === undefined ? suggest(name, words) : undefined;
+  const members = membersOf(name, commands);
+  const hint = () => {
+    if (members.length > 0) return linesOf(members);
+    if (meant === 'help') return 'do-deploy --help';
+    if (meant !== undefined) return `did you mean the command ${meant}? ${instead(meant)}`;
+    if (environments.includes(release)) {
+      const swapped = argv.map((word) => (word === name ? release : word === release ? name : word));
+      return `ENVIRONMENT comes first: ${commandLine(swapped)}`;
+    }
+    if (similar !== undefined) return `did you mean ${similar}? ${instead(similar)}; ${known}`;
+    return `${known}; do-deploy --help lists the commands`;
+  };
+  return new DeployError(code, message, { source, hint: hint(), cause });
 }

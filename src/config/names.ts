@@ -6,5 +6,8 @@ export const IMAGE_TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 /** Names of branches, near enough: whether there is such a branch, git knows. */
 export const BRANCH = /^(?![-./])[^\s~^:?*[\\]+$/;
 
-/** Words that `do-deploy` takes for commands: an environment of that name could not be deployed by it. */
-export const COMMAND_NAMES = ['adopt', 'deploy', 'heal', 'history', 'lock', 'rollback', 'status', 'tag', 'tags'];
+/**
+ * Commands of one word: an environment of that name could not be deployed without the word `deploy`. A test compares
+ * them with src/commands/index.ts.
+ */
+export const COMMAND_NAMES = ['adopt', 'completion', 'deploy', 'heal', 'history', 'rollback', 'status', 'tag', 'tags'];

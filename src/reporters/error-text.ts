@@ -10,7 +10,7 @@ export function errorLines(
   error: PrintableError,
   { palette, verbose }: { palette: Palette; verbose: boolean },
 ): string[] {
-  const place = [error.droplet, error.step].filter((part) => part !== undefined).join(', ');
+  const place = tidy([error.droplet, error.step].filter((part) => part !== undefined).join(', '), '  ');
   const lines = [`${palette.bad('error:')} ${tidy(error.message, '  ')}${place === '' ? '' : ` (${place})`}`];
   for (const problem of error.problems ?? []) {
     const remedy = problem.remedy === '' ? '' : `; ${problem.remedy}`;

@@ -9,8 +9,6 @@ export interface NarrationOptions {
   palette: Palette;
   /** Also tells of traces, of each step's beginning and of bookkeeping. */
   verbose: boolean;
-  /** Only warnings, failures and the end. */
-  quiet: boolean;
   /** Whether to tell how a step gets on; the live table shows it already. */
   progress: boolean;
   /** Columns that the closing table may take. */
@@ -71,7 +69,6 @@ export class Narrator {
   }
 
   #isWanted({ level }: Remark): boolean {
-    if (this.#options.quiet) return level === 'warning' || level === 'failure';
     return level !== 'detail' || this.#options.verbose;
   }
 

@@ -1,10 +1,9 @@
-import type { Reporter } from '../ports.js';
-import type { DeployEvent } from '../rollout/model.js';
-
-/** Fixed words of the event schema. They hold no secret, and a password such as "pull" must not make them unreadable. */
+/** Properties that hold fixed words of the event schema: a password such as "pull" must not make them unreadable. */
 const VOCABULARY = new Set(['type', 'phase', 'step', 'level', 'command', 'rotation', 'outcome', 'source', 'at']);
+/** What such a word or time looks like. Anything else there was written by a droplet, and is treated as text. */
+const WORD_OR_TIME = /^[a-z]+([ -][a-z]+)*$|^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 
-/** Shorter ones would blot out ordinary text. */
+/** Shorter secrets would mask ordinary text. */
 const SHORTEST_SECRET = 4;
 const SHORTEST_FRAGMENT = 8;
 const SHORTEST_LINE = 16;
@@ -18,40 +17,35 @@ export function mapText<T>(value: T, change: (text: string) => string): T {
     return Object.fromEntries(
       Object.entries(item).map(([key, inner]) => [
         key,
-        VOCABULARY.has(key) && typeof inner === 'string' ? inner : walk(inner),
+        VOCABULARY.has(key) && typeof inner === 'string' && WORD_OR_TIME.test(inner) ? inner : walk(inner),
       ]),
     );
   };
   return walk(value) as T;
 }
 
-/** Passes events on with their texts changed. */
-export class MappingReporter implements Reporter {
-  readonly #inner: Reporter;
-  readonly #change: (text: string) => string;
+/** Masks the secrets that are known so far: settings bring more of them while a command runs. */
+export class Redactor {
+  readonly #secrets = new Set<string>();
+  #redact = (text: string): string => text;
 
-  constructor(inner: Reporter, change: (text: string) => string) {
-    this.#inner = inner;
-    this.#change = change;
+  constructor(secrets: Iterable<string> = []) {
+    this.add(secrets);
   }
 
-  report(event: DeployEvent): void {
-    this.#inner.report(mapText(event, this.#change));
+  add(secrets: Iterable<string>): void {
+    for (const secret of secrets) this.#secrets.add(secret);
+    this.#redact = createRedactor(this.#secrets);
   }
 
-  close(): Promise<void> | void {
-    return this.#inner.close?.();
+  redact(text: string): string {
+    return this.#redact(text);
   }
 }
 
-/** Passes events on with `[secret]` in place of each secret. */
-export function redacting(inner: Reporter, secrets: string[]): Reporter {
-  return new MappingReporter(inner, createRedactor(secrets));
-}
-
-/** Replaces each secret, also where it stands encoded as JSON, in a URL or as base64, alone or inside something longer. */
-export function createRedactor(secrets: string[]): (text: string) => string {
-  const forms = new Set(secrets.filter((secret) => secret.length >= SHORTEST_SECRET).flatMap(formsOf));
+/** Replaces each secret with `[secret]`, also where it is encoded as JSON, in a URL or as base64, even as part of a text. */
+export function createRedactor(secrets: Iterable<string>): (text: string) => string {
+  const forms = new Set([...secrets].filter((secret) => secret.length >= SHORTEST_SECRET).flatMap(formsOf));
   if (forms.size === 0) return (text) => text;
   const longestFirst = [...forms].sort((a, b) => b.length - a.length);
   const pattern = new RegExp(longestFirst.map((form) => form.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|'), 'g');

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
-import { commandIn } from '../../src/cli/sandbox.js';
+import { commandIn } from '../../src/commands/sandbox/sandbox.js';
 import { createProject } from '../config/project-folder.js';
 
 it('names npx where it finds do-deploy, and else the command itself', () => {

@@ -1,18 +1,7 @@
 /** The question before a commit. */
-import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import type { CliContext } from '../../src/cli/context.js';
-import { makeTag } from '../../src/cli/tag.js';
+import { runCommandLine } from '../support/command-line.js';
 import { GIT_ENV, GitProject } from '../support/git-project.js';
-
-const OPTIONS = { all: false, allowEmpty: false, yes: false, json: false };
-
-function contextOf(project: GitProject, isTTY: boolean) {
-  const stream = () => Object.assign(new PassThrough(), { isTTY });
-  const [stdin, stdout, stderr] = [stream(), stream(), stream()];
-  const context = { cwd: project.root, env: GIT_ENV, stdin, stdout, stderr } as unknown as CliContext;
-  return { context, stdin, said: () => String(stdout.read() ?? '') };
-}
 
 /** With one staged change. */
 function project(): GitProject {
@@ -23,54 +12,61 @@ function project(): GitProject {
   return made;
 }
 
+function tag(made: GitProject, words: string[], options: { isTerminal?: boolean; answer?: string } = {}) {
+  return runCommandLine(['tag', 'v1', '--no-color', ...words], { cwd: made.root, env: GIT_ENV, ...options });
+}
+
+const MADE = /v1 is commit [0-9a-f]{7}, here only\. To push it: git push --follow-tags\n$/;
+
 describe('a tag that takes a commit', () => {
   it.each([
-    ['y\n', 'version v1'],
-    ['\n', 'up to here'],
-  ])('is made after a yes at the terminal only: %j', async (typed, head) => {
+    ['y\n', 'version v1', 0],
+    ['\n', 'up to here', 130],
+  ])('is made after a yes at the terminal only: %j', async (answer, head, code) => {
     const made = project();
-    const { context, stdin, said } = contextOf(made, true);
-    const tagging = makeTag(made.repository, 'v1', OPTIONS, context);
-    stdin.write(typed);
-    const tagged = await tagging;
-    const text = said();
-    expect(text).toMatch(/^To be committed as "version v1":\n {2}a\n/);
-    expect(text).toContain('Commit that, and tag it v1? [y/N] ');
+    const { exit, stdout } = await tag(made, [], { isTerminal: true, answer });
+    expect(exit).toBe(code);
+    expect(stdout).toMatch(/^To be committed as "version v1":\n {2}a\n/);
+    expect(stdout).toContain('Commit this and tag it v1? [y/N] ');
+    expect(stdout).toMatch(code === 0 ? MADE : /Nothing was committed or tagged\.\n$/);
     expect(made.git('log', '--max-count=1', '--format=%s')).toBe(head);
-    expect(made.git('tag', '--list')).toBe(tagged === undefined ? '' : 'v1');
+    expect(made.git('tag', '--list')).toBe(code === 0 ? 'v1' : '');
   });
 
-  it('needs --yes where nobody can answer, and then tells what it commits', async () => {
+  it('needs --yes where no user can answer, and then shows what it commits', async () => {
     const made = project();
-    const { context, said } = contextOf(made, false);
-    await expect(makeTag(made.repository, 'v1', OPTIONS, context)).rejects.toMatchObject({
-      code: 'usage',
-      message: 'There are changes to commit first: a.',
-      hint: '--yes commits them as "version v1"',
+    expect(await tag(made, [])).toEqual({
+      exit: 2,
+      stdout: '',
+      stderr:
+        'error: There are changes to commit first: a.\n  try: do-deploy tag v1 --yes commits them as "version v1"\n',
     });
     expect(made.git('tag', '--list')).toBe('');
-    expect(await makeTag(made.repository, 'v1', { ...OPTIONS, yes: true }, context)).toMatchObject({
-      committed: ['a'],
-    });
-    expect(said()).toBe('To be committed as "version v1":\n  a\n');
+    const { exit, stdout } = await tag(made, ['--yes']);
+    expect(exit).toBe(0);
+    expect(stdout).toMatch(/^To be committed as "version v1":\n {2}a\nv1 is commit/);
   });
 
   it('asks nothing when there is nothing to commit', async () => {
     const made = project();
     made.commit();
-    const { context, said } = contextOf(made, true);
-    expect(await makeTag(made.repository, 'v1', OPTIONS, context)).toMatchObject({ name: 'v1', committed: [] });
-    expect(said()).toBe('');
+    const { exit, stdout } = await tag(made, [], { isTerminal: true });
+    expect([exit, stdout.split('\n').length]).toEqual([0, 2]);
+    expect(stdout).toMatch(MADE);
   });
 
-  it('tells of an empty commit, which it makes only when one is wanted', async () => {
+  it('says so when the commit is empty, and makes one only on request', async () => {
     const made = project();
     made.commit();
-    const { context, said } = contextOf(made, true);
-    expect(await makeTag(made.repository, 'v1', { ...OPTIONS, allowEmpty: true }, context)).toMatchObject({
-      committed: [],
-    });
-    expect(said()).toBe('There was nothing to commit: "version v1" is an empty commit.\n');
+    const { stdout } = await tag(made, ['--allow-empty']);
+    expect(stdout).toMatch(/^There was nothing to commit: "version v1" is an empty commit\.\n/);
     expect(made.git('log', '--max-count=1', '--format=%s')).toBe('version v1');
+  });
+
+  it('with --json is one object, and the words are on standard error', async () => {
+    const made = project();
+    const { stdout, stderr } = await tag(made, ['--yes', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ type: 'tagged', name: 'v1', committed: ['a'] });
+    expect(stderr).toBe('To be committed as "version v1":\n  a\n');
   });
 });

@@ -1,14 +1,17 @@
-/** All of the output arrives in a pipe before the process ends. */
-import { spawn } from 'node:child_process';
+/** Output as processes see it: whole, through a pipe whose reader may leave, or onto a disk that is full. */
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, openSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createProject, deployYml } from '../config/project-folder.js';
+
+const MAIN = resolve('dist/main.js');
 
 /** The command on a file with such long keys that no pipe holds what it says of them. */
 function start() {
   const wrong = Array.from({ length: 1_000 }, (_, index) => `wrong_${'x'.repeat(900)}_${index}: 1`);
   const root = createProject({ 'config/deploy.yml': deployYml(...wrong) });
-  const child = spawn(process.execPath, [resolve('dist/main.js'), 'status'], {
+  const child = spawn(process.execPath, [MAIN, 'status'], {
     cwd: root,
     env: { PATH: process.env.PATH ?? '', HOME: root, NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -34,4 +37,39 @@ it('ends also when its reader goes away', async () => {
   child.stderr.once('data', () => child.stderr.destroy());
   child.stdout.resume();
   expect(await ended).toBe(2);
+});
+
+describe('standard output', () => {
+  const run = (args: string[], stdout: 'pipe' | number) => {
+    const root = createProject({ 'config/deploy.yml': 'app: shop\n' });
+    execFileSync('git', ['init'], { cwd: root, stdio: 'pipe' });
+    const child = spawn(process.execPath, [MAIN, ...args], {
+      cwd: root,
+      env: { PATH: process.env.PATH ?? '', HOME: root, NO_COLOR: '1' },
+      stdio: ['ignore', stdout, 'pipe'],
+    });
+    let stderr = '';
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+      stderr += chunk;
+    });
+    const ended = new Promise<{ exit: number | null; stderr: string }>((settle) => {
+      child.on('close', (exit) => settle({ exit, stderr }));
+    });
+    return { child, ended };
+  };
+
+  it.runIf(existsSync('/dev/full')).each([[['--help']], [['--version']], [['tags']], [['tags', '--json']]])(
+    'on a full disk fails the command %j',
+    async (args) => {
+      const { exit, stderr } = await run(args, openSync('/dev/full', 'w')).ended;
+      expect(stderr).toContain('error: Standard output cannot be written: ENOSPC: no space left on device');
+      expect(exit).toBe(1);
+    },
+  );
+
+  it('whose reader is gone fails nothing', async () => {
+    const { child, ended } = run(['tags'], 'pipe');
+    child.stdout?.destroy();
+    expect(await ended).toEqual({ exit: 0, stderr: '' });
+  });
 });

@@ -1,8 +1,6 @@
-import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CliContext } from '../../src/cli/context.js';
 import { EXIT } from '../../src/cli/exit-codes.js';
-import { rollbackCommand } from '../../src/cli/rollback.js';
+import { runCommandLine } from '../support/command-line.js';
 import { edit } from './refusal.js';
 import { SandboxFleet } from './sandbox-fleet.js';
 
@@ -47,36 +45,21 @@ describe('going back', { shuffle: false }, () => {
     expect(await history(await fleet.freshCheckout()), 'the same from another machine').toBe(`${told.join('\n')}\n`);
   });
 
-  it('asks somebody at a terminal by the name of the release, and takes a no for one', async () => {
+  it('asks a user at a terminal by the name of the release, and accepts a no', async () => {
     const cwd = await fleet.freshCheckout();
     await edit(cwd, 'config/deploy.yml', (text) =>
       text.replace('    load_balancer: web', '    load_balancer: web\n    confirm: true'),
     );
-    const stream = () => Object.assign(new PassThrough(), { isTTY: true });
-    const [stdin, stdout, stderr] = [stream(), stream(), stream()];
-    const context = { cwd, env: { HOME: cwd }, stdin, stdout, stderr } as unknown as CliContext;
     const calls = fleet.region.apiLog.length;
-    const answered = rollbackCommand(
-      {
-        command: 'rollback',
-        environment: 'sandbox',
-        yes: false,
-        json: false,
-        verbose: false,
-        noColor: true,
-        allowDowntime: false,
-        waitLockMs: 0,
-      },
-      context,
-    );
-    let said = '';
-    stdout.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-      if (said.includes('[y/N]') && !stdin.writableEnded) stdin.end('n\n');
+    const { exit, stdout } = await runCommandLine(['rollback', 'sandbox', '--no-color'], {
+      cwd,
+      env: { HOME: cwd },
+      isTerminal: true,
+      answer: 'n\n',
     });
-    expect(await answered).toBe(EXIT.interrupted);
-    expect(said).toMatch(/Roll sandbox back to v3, release \d{8}T\d{6}Z-v3\? \[y\/N\] /);
-    expect(said).toContain('Nothing was changed.\n');
+    expect(exit).toBe(EXIT.interrupted);
+    expect(stdout).toMatch(/Roll sandbox back to v3, release \d{8}T\d{6}Z-v3\? \[y\/N\] /);
+    expect(stdout).toContain('Nothing was changed.\n');
     expect(fleet.region.apiLog.slice(calls).filter(({ method }) => method !== 'GET')).toEqual([]);
   });
 });

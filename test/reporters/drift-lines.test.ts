@@ -13,7 +13,7 @@ const usual: ShownDrift = {
 
 function shown(drift: Partial<ShownDrift>, mode: 'plain' | 'json' = 'plain'): string {
   const { reporter, stdout } = reporterOn({ mode, secrets: [PASSWORD] });
-  reporter.printDrift({ ...usual, ...drift });
+  reporter.print({ type: 'drift', ...usual, ...drift });
   return stdout.text;
 }
 

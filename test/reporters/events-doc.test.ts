@@ -10,8 +10,9 @@ const DOCUMENT = new URL('../../docs/events.md', import.meta.url);
 function jsonLines(): Map<string, string> {
   const { reporter, stdout } = reporterOn({ mode: 'json' });
   for (const event of SAMPLE_EVENTS) reporter.report(event);
-  reporter.printStatus([aRow(1)], 'shop: production');
-  reporter.printDrift({
+  reporter.print({ type: 'status', heading: 'shop: production', rows: [aRow(1)] });
+  reporter.print({
+    type: 'drift',
     app: 'shop',
     environment: 'production',
     release: { id: '20261121T074500Z-v2', imageTag: 'v2' },

@@ -115,20 +115,6 @@ Next: do-deploy heal production
     expect(told(progress, { verbose: true })).toHaveLength(26);
   });
 
-  it('keep to warnings, failures and the end when quiet', () => {
-    const lines = toldOf(scriptedRollout(3, 2), { quiet: true }).split('\n');
-    expect(lines.slice(0, 4)).toEqual([
-      expect.stringContaining('web-2  failed after'),
-      expect.stringContaining('web-2  deploy failed'),
-      '',
-      expect.stringMatching(/^DROPLET/),
-    ]);
-    expect(told([{ type: 'notice', level: 'warning', message: 'Disk is 92% full.' }], { quiet: true })).toEqual([
-      '07:45:00  Disk is 92% full.',
-    ]);
-    expect(told([{ type: 'notice', level: 'info', message: 'Fine.' }], { quiet: true })).toEqual(['']);
-  });
-
   it('keep the lines of a message waitForAll, under the droplet’s name', () => {
     const error = { code: 'x', message: 'compose said:\nno such service', source: 'external' } as const;
     expect(told([started([aRow(1)]), { type: 'step-failed', droplet: 'web-1', step: 'switch', ms: 0, error }])).toEqual(

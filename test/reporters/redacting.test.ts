@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createRedactor, redacting } from '../../src/reporters/redacting.js';
-import { CollectingReporter } from '../support/collecting-reporter.js';
+import { createRedactor, mapText, Redactor } from '../../src/reporters/redacting.js';
 import { reporterOn } from '../support/reporter-on.js';
 import { SAMPLE_EVENTS } from '../support/sample-events.js';
 import { aRow, eventAt, OUT_OF_MEMORY, result } from '../support/scripted-events.js';
@@ -56,7 +55,6 @@ describe('a redacted text', () => {
 
 describe('a redacted event', () => {
   it('has the secret nowhere, however deep', () => {
-    const inner = new CollectingReporter();
     const log = [`using ${PASSWORD}`];
     const evidence = { ...OUT_OF_MEMORY, containers: [{ service: 'app', state: 'exited', restarts: 0, log }] };
     const outcome = result('failed', {
@@ -64,27 +62,43 @@ describe('a redacted event', () => {
       error: { code: 'x', message: `login as ${PASSWORD} failed`, source: 'external' },
       evidence: [{ droplet: 'web-1', evidence }],
     });
-    redacting(inner, [PASSWORD]).report(eventAt(0, { type: 'rollout-finished', result: outcome }));
-    expect(JSON.stringify(inner.events)).not.toContain('w0rd');
-    expect(inner.of('rollout-finished')[0]?.result.error?.message).toBe('login as [secret] failed');
+    const event = eventAt(0, { type: 'rollout-finished', result: outcome } as const);
+    const masked = mapText(event, createRedactor([PASSWORD]));
+    expect(JSON.stringify(masked)).not.toContain('w0rd');
+    expect(masked).toMatchObject({ result: { error: { message: 'login as [secret] failed' } } });
     expect(outcome.rows[0]?.detail).toBe(PASSWORD);
   });
 
   it('keeps the words of the schema, even with a password that is one of them', () => {
-    const inner = new CollectingReporter();
-    const reporter = redacting(inner, ['step-failed', 'health', 'external', 'deploy failed', '2026']);
-    for (const event of SAMPLE_EVENTS) reporter.report(event);
-    expect(inner.events.map(({ type, at }) => [type, at])).toEqual(SAMPLE_EVENTS.map(({ type, at }) => [type, at]));
-    expect(inner.of('step-failed')[0]).toMatchObject({ step: 'health', error: { step: 'health', source: 'external' } });
-    expect(inner.of('row-changed')[0]?.row.outcome).toBe('deploy failed');
+    const redact = createRedactor(['step-failed', 'health', 'external', 'deploy failed', '2026']);
+    const masked = SAMPLE_EVENTS.map((event) => mapText(event, redact));
+    expect(masked.map(({ type, at }) => [type, at])).toEqual(SAMPLE_EVENTS.map(({ type, at }) => [type, at]));
+    expect(masked.find(({ type }) => type === 'step-failed')).toMatchObject({
+      step: 'health',
+      error: { step: 'health', source: 'external' },
+    });
+    expect(masked.find(({ type }) => type === 'row-changed')).toMatchObject({ row: { outcome: 'deploy failed' } });
   });
+
+  it('loses a secret that a droplet wrote where a word of the schema belongs', () => {
+    const entry = { type: 'history', command: 'hunter22', at: 'at hunter22', outcome: 'succeeded' };
+    const masked = { type: 'history', command: '[secret]', at: 'at [secret]', outcome: 'succeeded' };
+    expect(mapText(entry, createRedactor(['hunter22', 'succeeded']))).toEqual(masked);
+  });
+});
+
+it('secrets that become known later are masked from then on', () => {
+  const redactor = new Redactor(['first-secret']);
+  expect(redactor.redact('first-secret, second-secret')).toBe('[secret], second-secret');
+  redactor.add(['second-secret']);
+  expect(redactor.redact('first-secret, second-secret')).toBe('[secret], [secret]');
 });
 
 describe('what is written', () => {
   it.each(['plain', 'json'] as const)('has no secret in mode %s', (mode) => {
     const { reporter, stdout } = reporterOn({ mode, verbose: true, secrets: ['hunter22'] });
     reporter.report(eventAt(0, { type: 'notice', level: 'warning', message: 'hunter22' }));
-    reporter.printStatus([aRow(1, { detail: 'hunter22' })], 'hunter22');
+    reporter.print({ type: 'status', heading: 'hunter22', rows: [aRow(1, { detail: 'hunter22' })] });
     expect(stdout.text.match(/\[secret\]/g)).toHaveLength(3);
     expect(stdout.text).not.toContain('hunter22');
   });

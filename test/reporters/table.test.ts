@@ -47,8 +47,8 @@ describe('a status of its own', () => {
 
   it('has a heading, no result, and says who is out since when', () => {
     const { reporter, stdout } = reporterOn();
-    reporter.printStatus(rows, 'shop: production');
-    reporter.printStatus([aRow(3)], 'shop: staging');
+    reporter.print({ type: 'status', heading: 'shop: production', rows: rows });
+    reporter.print({ type: 'status', heading: 'shop: staging', rows: [aRow(3)] });
     expect(stdout.text).toBe(`shop: production
 DROPLET  ADDRESS      ROTATION  RELEASE              HEALTH
 web-1    203.0.113.1  in        ${V1}  healthy
@@ -63,7 +63,7 @@ web-3    203.0.113.3  in        ${V1}  healthy
 
   it('is as wide as the terminal', () => {
     const { reporter, stdout } = reporterOn({ mode: 'terminal', stdout: new FakeTerminal(50) });
-    reporter.printStatus([aRow(1)], 'shop');
+    reporter.print({ type: 'status', heading: 'shop', rows: [aRow(1)] });
     expect(stdout.lines).toEqual([
       'shop',
       'DROPLET  ROTATION  RELEASE              HEALTH',
@@ -73,7 +73,7 @@ web-3    203.0.113.3  in        ${V1}  healthy
 
   it('is one JSON line with --json', () => {
     const { reporter, stdout } = reporterOn({ mode: 'json' });
-    reporter.printStatus(rows, 'shop: production');
+    reporter.print({ type: 'status', heading: 'shop: production', rows: rows });
     expect(JSON.parse(stdout.text)).toEqual({ schema: 2, type: 'status', heading: 'shop: production', rows });
     expect(stdout.text.match(/\n/g)).toHaveLength(1);
   });

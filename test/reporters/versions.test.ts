@@ -34,17 +34,17 @@ describe('the commit of a release', () => {
   it('is told once for each release of a status', () => {
     const { reporter, stdout } = reporterOn();
     const rows = [aRow(1, { commit: COMMIT }), aRow(2, { commit: COMMIT }), aRow(3, { release: V2 })];
-    reporter.printStatus(rows, 'shop: production');
+    reporter.print({ type: 'status', heading: 'shop: production', rows: rows });
     expect(stdout.text.split('\n').slice(5)).toEqual([`  ${V1} is commit 1a2b3c4`, '']);
   });
 
   it('is a column of the history, whole in JSON', () => {
     const entries = [{ ...ENTRY, commit: COMMIT, dirty: true }, ENTRY];
     const plain = reporterOn();
-    plain.reporter.printHistory(entries);
+    plain.reporter.print({ type: 'history', entries: entries });
     expect(plain.stdout.text).toMatch(/-v2 +1a2b3c4 \+changes +succeeded .*\n.*-v2 +- +succeeded /);
     const json = reporterOn({ mode: 'json' });
-    json.reporter.printHistory(entries);
+    json.reporter.print({ type: 'history', entries: entries });
     expect(JSON.parse(json.stdout.text.split('\n')[0] ?? '')).toMatchObject({ commit: COMMIT, dirty: true });
   });
 });
@@ -69,7 +69,7 @@ describe('requests to the public address', () => {
 
   it('are a column of the history', () => {
     const { reporter, stdout } = reporterOn();
-    reporter.printHistory([{ ...ENTRY, probes: { total: 41, failed: 2 } }, ENTRY]);
+    reporter.print({ type: 'history', entries: [{ ...ENTRY, probes: { total: 41, failed: 2 } }, ENTRY] });
     expect(stdout.text).toMatch(/FAILED PROBES.*\n.* 2 of 41 .*\n.* 1 s +- /);
   });
 });
@@ -96,7 +96,7 @@ describe("git's tags", () => {
 
   it('are a table with what runs where, and what could not be asked below it', () => {
     const { reporter, stdout } = reporterOn();
-    reporter.printTags(tags, environments);
+    reporter.print({ type: 'tags', tags, environments });
     expect(stdout.text).toBe(`TAG  WHEN (UTC)        COMMIT   RUNS ON                       SUBJECT
 v2   2026-11-21 07:45  1a2b3c4  staging, production (1 of 3)  version v2
 v1   2026-11-20 07:45  1a2b3c4                                it was
@@ -108,15 +108,15 @@ v1   2026-11-20 07:45  1a2b3c4                                it was
 
   it('fit a narrow terminal, and say when there are none', () => {
     const narrow = reporterOn({ stdout: new FakeTerminal(40) });
-    narrow.reporter.printTags(tags, []);
+    narrow.reporter.print({ type: 'tags', tags, environments: [] });
     const none = reporterOn();
-    none.reporter.printTags([], []);
+    none.reporter.print({ type: 'tags', tags: [], environments: [] });
     expect(none.stdout.text).toBe('There are no tags yet: do-deploy tag NAME\n');
   });
 
   it('are one line of JSON', () => {
     const { reporter, stdout } = reporterOn({ mode: 'json' });
-    reporter.printTags(tags, environments);
+    reporter.print({ type: 'tags', tags, environments });
     expect(JSON.parse(stdout.text)).toEqual({ schema: 2, type: 'tags', tags, environments });
   });
 });

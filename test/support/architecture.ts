@@ -11,7 +11,7 @@ interface SourceFacts {
   uses: Set<Capability>;
 }
 
-type Capability = 'process.env' | 'process.exit' | 'the clock' | 'AbortSignal.timeout';
+type Capability = 'process.env' | 'process.exit' | 'the clock' | 'AbortSignal.timeout' | 'the screen';
 
 /** What each part may import; `:type` means types only. */
 const LAYERS: Record<string, readonly string[]> = {
@@ -25,7 +25,9 @@ const LAYERS: Record<string, readonly string[]> = {
   reporters: ['ports:type', 'errors', 'config:type', 'rollout'],
   layers: ['ports:type', 'errors', 'config:type', 'rollout'],
   sandbox: ['ports:type', 'errors'],
-  cli: ['deploy', 'adapters', 'reporters', 'config', 'rollout', 'targets', 'layers', 'ports', 'errors', 'sandbox'],
+  cli: ['deploy', 'adapters', 'reporters', 'config', 'rollout', 'targets', 'layers', 'ports', 'errors'],
+  commands: ['cli', 'deploy', 'reporters', 'config', 'rollout', 'ports:type', 'errors'],
+  main: ['cli', 'commands'],
   index: ['layers', 'ports', 'errors', 'rollout', 'config'],
 };
 
@@ -59,9 +61,11 @@ const PACKAGES: Record<string, readonly string[]> = {
 const CAPABILITIES: Record<Capability, readonly string[]> = {
   // The sandbox needs PATH to run its droplets' programs.
   'process.env': ['config/', 'cli/', 'sandbox/'],
-  'process.exit': ['cli/main.ts'],
+  'process.exit': ['main.ts'],
   'the clock': ['adapters/system-clock.ts', 'sandbox/'],
-  'AbortSignal.timeout': ['adapters/', 'sandbox/', 'cli/'],
+  'AbortSignal.timeout': ['adapters/', 'sandbox/', 'commands/sandbox/'],
+  // The programs of the sandbox's droplets have output of their own. `sandbox demo` shows that of a deploy.
+  'the screen': ['cli/screen.ts', 'sandbox/', 'commands/sandbox/sandbox.ts', 'commands/sandbox/deploy-under-load.ts'],
 };
 
 /** Whatever breaks a rule, in words. `sources` are the files of src/ by their path in it. */
@@ -105,10 +109,9 @@ function faultOfImport(path: string, specifier: string, kind: Kind): string | un
   const target = resolve(path, specifier);
   const other = layerOf(target);
   if (target.startsWith('..')) return `imports ${target}, which is outside of src/`;
-  if (/^cli\/sandbox/.test(target) && !/^cli\/sandbox/.test(path)) {
-    return kind === 'value' ? `imports ${target}, but not lazily` : undefined;
-  }
-  if (other === 'sandbox' && layer === 'cli' && !/^cli\/sandbox/.test(path)) return `imports ${target}`;
+  if (path === 'commands/index.ts' && other === 'commands' && kind === 'value')
+    return `imports ${target}, but not lazily`;
+  if (other === 'sandbox' && path.startsWith('commands/sandbox/')) return undefined;
   if (layer === 'deploy' && other === 'deploy') return faultOfRoom(path, target);
   if (layer === other) return undefined;
   const allowed = LAYERS[layer];
@@ -160,7 +163,8 @@ function factsOf(path: string, text: string): SourceFacts {
     if (found !== undefined) {
       facts.imports.push(found);
       if (TIME_MODULES.has(found.specifier)) facts.uses.add('the clock');
-      if (found.specifier === 'node:process') facts.uses.add('process.env').add('process.exit');
+      if (found.specifier === 'node:process') facts.uses.add('process.env').add('process.exit').add('the screen');
+      if (found.specifier === 'node:console') facts.uses.add('the screen');
     }
     for (const use of usesOf(node, parent, textOf)) facts.uses.add(use);
     for (const child of Object.values(node).flat()) if (isNode(child)) visit(child, node);
@@ -213,13 +217,28 @@ function usesOf(node: Node, parent: Node | undefined, textOf: (node: Node) => st
   if (type === 'NewExpression' && isNode(callee) && textOf(callee) === 'Date') {
     if ((node.arguments as Node[]).length === 0) found.push('the clock');
   }
+  if (isScreen(node, parent, textOf)) found.push('the screen');
   if (type === 'Identifier' && TIMERS.has(String(node.name)) && !isMemberName(node, parent)) found.push('the clock');
   return found.filter((use) => use !== undefined);
+}
+
+/** Writing to a standard stream by name, number or device, or handing them to another process. */
+function isScreen({ type, ...node }: Node, parent: Node | undefined, textOf: (node: Node) => string): boolean {
+  if (type === 'Literal') return /^(\/dev\/(stdout|stderr|tty)|inherit)$/.test(String(node.value));
+  if (type === 'Identifier') return node.name === 'console' && !isMemberName({ type, ...node }, parent);
+  if (type !== 'CallExpression' || !isNode(node.callee)) return false;
+  const callee = textOf(node.callee);
+  const [first] = node.arguments as Node[];
+  const toDescriptor = /(^|\.)(writeSync|write|writeFileSync|appendFileSync)$/.test(callee);
+  return (
+    /(^|\.)(stdout|stderr)\.(write|end)$/.test(callee) || (toDescriptor && (first?.value === 1 || first?.value === 2))
+  );
 }
 
 function useOfMember(object: string, member: string): Capability | undefined {
   const owner = object.replace(/^globalThis\./, '');
   if (owner === 'process' && (member === 'env' || member === 'exit')) return `process.${member}`;
+  if (owner === 'process' && (member === 'stdout' || member === 'stderr')) return 'the screen';
   if (owner === 'AbortSignal' && member === 'timeout') return 'AbortSignal.timeout';
   const isTime = (owner === 'Date' || owner === 'performance') && member === 'now';
   return isTime || (owner === 'globalThis' && TIMERS.has(member)) ? 'the clock' : undefined;

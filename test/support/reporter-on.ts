@@ -1,21 +1,29 @@
 import { createReporter, type ReporterOptions, type UserReporter } from '../../src/reporters/index.js';
-import { FakePipe, type FakeTerminal } from './fake-terminal.js';
+import { Redactor } from '../../src/reporters/redacting.js';
+import { FakePipe, FakeTerminal } from './fake-terminal.js';
 import { VirtualClock } from './virtual-clock.js';
+
+type Options<Out> = Partial<Omit<ReporterOptions, 'out' | 'err' | 'terminal' | 'redactor'>> & {
+  stdout?: Out;
+  /** Values that must never be shown. */
+  secrets?: string[];
+};
 
 /** A reporter that writes into pipes, or onto the terminal given as `stdout`. */
 export function reporterOn<Out extends FakePipe | FakeTerminal = FakePipe>(
-  options: Partial<Omit<ReporterOptions, 'stdout'>> & { stdout?: Out } = {},
+  options: Options<Out> = {},
 ): { reporter: UserReporter; stdout: Out; stderr: FakePipe; clock: VirtualClock } {
-  const { stdout = new FakePipe() as Out, ...others } = options;
+  const { stdout = new FakePipe() as Out, secrets, ...others } = options;
   const stderr = new FakePipe();
   const clock = new VirtualClock();
   const reporter = createReporter({
     mode: 'plain',
     color: false,
     verbose: false,
-    secrets: [],
-    stdout,
-    stderr,
+    out: (text) => void stdout.write(text),
+    err: (text) => void stderr.write(text),
+    terminal: stdout instanceof FakeTerminal ? stdout : undefined,
+    redactor: new Redactor(secrets),
     clock,
     ...others,
   });

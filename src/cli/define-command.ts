@@ -1,0 +1,94 @@
+/** How a command is declared: one file with its help, its typed arguments and what it does. */
+import type { LoadedSettings, LoadOptions } from '../config/load.js';
+import type { Settings } from '../config/settings.js';
+import type { ProcessEnv } from '../config/variables.js';
+import type { DeployPorts } from '../deploy/core/deploy-ports.js';
+import type { SessionOptions } from '../deploy/session/session.js';
+import type { DeployError } from '../errors.js';
+import type { Clock } from '../ports.js';
+import type { Output } from '../reporters/output.js';
+import type { DeployResult } from '../rollout/model.js';
+import type { Arguments, ValuesOf } from './arguments.js';
+import type { commonOptions } from './options.js';
+import type { Signals } from './signals.js';
+
+/** What the runner loads and checks before the command runs, for the environment that it names; see LoadOptions. */
+export type SettingsLevel = 'none' | 'fleet' | 'images' | 'release';
+
+/** Arguments after `do-deploy`, and what they do. */
+export type Example = readonly [line: string, does: string];
+
+export interface CommandEnd {
+  exit: number;
+  output?: Output | readonly Output[];
+  /** Lines for standard error. */
+  notes?: readonly string[];
+  /** What failed without ending the command. */
+  errors?: readonly DeployError[];
+}
+
+/** What a command gets from the runner. It has no other way to the user. */
+export interface CommandContext<A = ValuesOf<Arguments>, L extends SettingsLevel = SettingsLevel> {
+  /** Options and positionals by their declared names; `rest` holds the words after `--`. */
+  readonly args: A & ValuesOf<typeof commonOptions> & { readonly rest: readonly string[] };
+  readonly settings: L extends 'none' ? undefined : LoadedSettings;
+  readonly cwd: string;
+  readonly env: ProcessEnv;
+  readonly clock: Clock;
+  /** Loads the settings of an environment; its secrets are masked from then on. */
+  load(options: Pick<LoadOptions, 'environment' | 'needs' | 'openTree'>): Promise<LoadedSettings>;
+  /** The names of the project's environments. */
+  environments(): Promise<string[]>;
+  ports(settings: Settings): Promise<DeployPorts>;
+  /** Runs a rollout. Signals bring it to a safe end. */
+  roll(
+    settings: Settings,
+    args: { allowDowntime: boolean; waitLock: number },
+    rollout: (ports: DeployPorts, options: SessionOptions) => Promise<DeployResult>,
+  ): Promise<CommandEnd>;
+  /** Prints while the command runs. */
+  show(output: Output): void;
+  /** Whether a user at a terminal can answer a question. */
+  readonly canAsk: boolean;
+  /** Only a plain yes is a yes. */
+  ask(question: string): Promise<boolean>;
+  /** From now on SIGINT, SIGTERM and SIGHUP no longer end the process. */
+  signals(): Signals;
+  /** All commands, for completion. */
+  commands(): Promise<readonly Command[]>;
+}
+
+interface Declaration<P extends Arguments, O extends Arguments, L extends SettingsLevel> {
+  /** One word, or a group's word and one more: `lock status`. */
+  readonly name: string;
+  /** For lists of commands: one line, no full stop. */
+  readonly summary: string;
+  /** What the help of the command adds to the summary. */
+  readonly description?: string;
+  readonly examples: readonly [Example, Example, ...Example[]];
+  readonly positionals: P;
+  readonly options: O;
+  /** The command takes words after `--`: what help calls them. */
+  readonly rest?: { readonly value: string; readonly describe: string; readonly isRequired?: boolean };
+  readonly settings: L;
+  /** Exit codes other than 0, 1 and 2. */
+  readonly exits?: Readonly<Record<number, string>>;
+  run(context: CommandContext<ValuesOf<P> & ValuesOf<O>, L>): Promise<CommandEnd>;
+}
+
+export type Command = Omit<Declaration<Arguments, Arguments, SettingsLevel>, 'run'> & {
+  run(context: CommandContext): Promise<CommandEnd>;
+};
+
+/** Commands by name, in the order of help. The first one is also run when no command is named. */
+export type CommandList = Readonly<Record<string, () => Promise<{ default: Command }>>>;
+
+export function defineCommand<const P extends Arguments, const O extends Arguments, const L extends SettingsLevel>(
+  declaration: Declaration<P, O, L>,
+): Command {
+  return declaration as unknown as Command;
+}
+
+export async function loadCommands(commands: CommandList): Promise<Command[]> {
+  return await Promise.all(Object.values(commands).map(async (load) => (await load()).default));
+}

@@ -1,0 +1,86 @@
+/** The texts of --help. */
+import type { Arguments } from './arguments.js';
+import { type Command, type CommandList, loadCommands } from './define-command.js';
+import { COMMON_EXITS } from './exit-codes.js';
+import { commonOptions, informationOptions } from './options.js';
+import type { Invocation } from './parse.js';
+import { optionName } from './tokens.js';
+import { usageLine } from './usage-errors.js';
+
+type Row = readonly [left: string, right: string];
+
+const OPTIONS_OF_ALL = { ...commonOptions, ...informationOptions };
+
+/** Everything that is written about an argument: for help and for the documentation. */
+export function argumentRows(declared: Arguments, kind: 'positionals' | 'options'): Row[] {
+  return Object.entries(declared).map(([key, { describe, value, alias }]) => {
+    const name = optionName(key);
+    if (kind === 'positionals') return [name.toUpperCase(), describe];
+    const label = `${alias === undefined ? '' : `-${alias}, `}--${name}`;
+    return [value === undefined ? label : `${label} ${value}`, describe];
+  });
+}
+
+export function exitRows({ exits }: Pick<Command, 'exits'>): Row[] {
+  return Object.entries({ ...COMMON_EXITS, ...exits });
+}
+
+export async function helpText(
+  { command, group }: Extract<Invocation, { kind: 'help' }>,
+  commands: CommandList,
+): Promise<string> {
+  if (command !== undefined) return commandHelp(command, command.name === Object.keys(commands)[0]);
+  return overview(await loadCommands(commands), group);
+}
+
+/** @param isDefault the command can be run without its name */
+export function commandHelp(command: Command, isDefault: boolean): string {
+  const { name, summary, description, positionals, rest, options, examples } = command;
+  const usages = (isDefault ? [true, false] : [false]).map((short) => usageLine(command, { isDefault: short }));
+  return page(
+    [`Usage: ${usages.map((usage) => `${usage} [OPTIONS]`).join(`\n${' '.repeat('Usage: '.length)}`)}`],
+    [`${summary}.`, ...(description === undefined ? [] : [description])],
+    section('Arguments', [
+      ...argumentRows(positionals, 'positionals'),
+      ...(rest === undefined ? [] : [[rest.value, rest.describe] as const]),
+    ]),
+    section('Options', argumentRows(options, 'options')),
+    section('Common options', argumentRows(OPTIONS_OF_ALL, 'options')),
+    section(
+      'Examples',
+      examples.map(([line, does]) => [`do-deploy ${line}`, does]),
+    ),
+    section('Exit codes', exitRows({ exits: command.exits })),
+    isDefault ? [`do-deploy --help lists the other commands, do-deploy ${name} --help shows this.`] : [],
+  );
+}
+
+/** All commands, or those of a group; the first of all is the default one. */
+export function overview(commands: readonly Command[], group?: string): string {
+  const [main] = commands;
+  const shown = commands.filter(({ name }) => group === undefined || name.startsWith(`${group} `));
+  const rows = shown.map((command): Row => {
+    const line = usageLine(command, { isDefault: command === main });
+    return [line.slice('do-deploy '.length), command.summary];
+  });
+  const footer = 'do-deploy COMMAND --help shows the arguments, examples and exit codes of a command.';
+  if (group !== undefined || main === undefined) return page(section(`Commands of do-deploy ${group}`, rows), [footer]);
+  return page(
+    [`Usage: ${usageLine(main, { isDefault: true })} [OPTIONS]`, '       do-deploy COMMAND [OPTIONS]'],
+    ['Rolling deploys for DigitalOcean droplets behind a load balancer, with no failed request.'],
+    section('Commands', rows),
+    section('Options of a deploy', argumentRows(main.options, 'options')),
+    section('Options of every command', argumentRows(OPTIONS_OF_ALL, 'options')),
+    section('Exit codes', exitRows({ exits: Object.assign({}, ...commands.map(({ exits }) => exits)) })),
+    ['Configuration: config/deploy.yml. Variables: the environment, then config/.env.', footer],
+  );
+}
+
+function page(...blocks: readonly (readonly string[])[]): string {
+  return blocks.flatMap((lines) => (lines.length === 0 ? [] : [lines.join('\n')])).join('\n\n');
+}
+
+function section(title: string, rows: readonly Row[]): string[] {
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return rows.length === 0 ? [] : [`${title}:`, ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`)];
+}

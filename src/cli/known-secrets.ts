@@ -1,0 +1,21 @@
+/** Secrets that are known before any settings are: errors may quote them. */
+import { dirname, resolve } from 'node:path';
+import { findConfig } from '../config/find-config.js';
+import { ProblemList } from '../config/problems.js';
+import { secretValues } from '../config/secret-values.js';
+import { type ProcessEnv, readVariables } from '../config/variables.js';
+
+/** By the end of its name: PASSENGER_ENV holds no password. */
+const SECRET_NAME = /(?:TOKEN|PASS|PASSWORD|PASSWD|SECRET|KEY|CREDENTIALS?|DSN)$/i;
+
+/** From the environment, and from the project's env files for do-deploy itself. */
+export function knownSecrets(cwd: string, env: ProcessEnv, configPath: string | undefined): string[] {
+  const file = configPath === undefined ? findConfig(cwd, env)?.file : resolve(cwd, configPath);
+  const folders = file === undefined ? [cwd] : [dirname(file), dirname(dirname(file))];
+  const inEnvironment = Object.entries(env).flatMap(([name, value]): [string, string][] => {
+    if (value === undefined) return [];
+    return SECRET_NAME.test(name) || value.includes('://') ? [[name, value]] : [];
+  });
+  const inFiles = folders.flatMap((folder) => [...readVariables(folder, {}, new ProblemList()).fromFiles]);
+  return secretValues([...inEnvironment, ...inFiles]);
+}

@@ -1,0 +1,35 @@
+/** Arguments that several commands share. */
+import { duration, flag, required, text } from './arguments.js';
+import { EXIT } from './exit-codes.js';
+
+/** Every command has these. */
+export const commonOptions = {
+  config: text({
+    value: 'FILE',
+    describe: 'Configuration file (default: config/deploy.yml, here or in a folder above)',
+  }),
+  json: flag({ describe: 'Print one JSON object per line' }),
+  verbose: flag({ describe: 'Also print remote commands, API calls and the origin of errors' }),
+  noColor: flag({ describe: 'Print without colours, as with the variable NO_COLOR' }),
+};
+
+/** They end the parsing: nothing is run. */
+export const informationOptions = {
+  help: flag({ alias: 'h', describe: 'Print this help' }),
+  version: flag({ describe: 'Print the version' }),
+};
+
+export const environment = required(text({ describe: 'An environment of config/deploy.yml' }));
+
+export const rolloutOptions = {
+  allowDowntime: flag({ describe: 'Deploy even if too few droplets keep serving, as with a single droplet' }),
+  waitLock: duration({ describe: 'Wait this long for another deploy to end, for example 10m', example: '10m' }),
+};
+
+export const confirmOption = {
+  yes: flag({ alias: 'y', describe: 'Do not ask for confirmation' }),
+};
+
+export const confirmExits = { [EXIT.interrupted]: 'interrupted, or not confirmed' };
+
+export const rolloutExits = { [EXIT.leaseHeld]: 'another deploy holds the lock', ...confirmExits };

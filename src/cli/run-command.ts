@@ -1,0 +1,157 @@
+/**
+ * The runner: the only way from a command to the screen. It loads settings, listens to signals, masks and cleans every
+ * text, prints it, and turns the end into an exit code.
+ */
+import { systemClock } from '../adapters/system-clock.js';
+import { findConfig } from '../config/find-config.js';
+import type { LoadedSettings } from '../config/load.js';
+import type { ProcessEnv } from '../config/variables.js';
+import { asDeployError, DeployError } from '../errors.js';
+import { createReporter, type UserReporter } from '../reporters/index.js';
+import { Redactor } from '../reporters/redacting.js';
+import { type CommandContext, type CommandList, loadCommands } from './define-command.js';
+import { exitCodeOfError } from './exit-codes.js';
+import { knownSecrets } from './known-secrets.js';
+import { chooseOutputMode, isCi } from './output-mode.js';
+import type { Invocation } from './parse.js';
+import type { Screen } from './screen.js';
+import { listenForSignals, type Signals } from './signals.js';
+import { explainUnknownEnvironment } from './usage-errors.js';
+
+/** The process that a command runs in. */
+export interface Machine {
+  /** Absolute. */
+  cwd: string;
+  env: ProcessEnv;
+  screen: Screen;
+}
+
+type Run = Extract<Invocation, { kind: 'run' }>;
+
+export class Runner {
+  readonly #machine: Machine;
+  readonly #commands: CommandList;
+  readonly #argv: readonly string[];
+  readonly #args: CommandContext['args'];
+  readonly #redactor: Redactor;
+  readonly #reporter: UserReporter;
+  #signals: Signals | undefined;
+  #hasNamedProject = false;
+
+  /** @param args at least the common options */
+  constructor(machine: Machine, commands: CommandList, argv: readonly string[], args: Record<string, unknown>) {
+    this.#machine = machine;
+    this.#commands = commands;
+    this.#argv = argv;
+    this.#args = args as CommandContext['args'];
+    const { env, screen } = machine;
+    this.#redactor = new Redactor(knownSecrets(machine.cwd, env, this.#args.config));
+    this.#reporter = createReporter({
+      ...chooseOutputMode(this.#args, env, screen.terminal !== undefined),
+      verbose: this.#args.verbose,
+      out: (text) => screen.write(text),
+      err: (text) => screen.writeError(text),
+      terminal: screen.terminal,
+      redactor: this.#redactor,
+      clock: systemClock,
+      github: env.GITHUB_ACTIONS === 'true' ? { summaryPath: env.GITHUB_STEP_SUMMARY || undefined } : undefined,
+    });
+  }
+
+  /** Never throws. Resolves to the exit code. */
+  async run(invocation: Run): Promise<number> {
+    const { command, args } = invocation;
+    const reporter = this.#reporter;
+    try {
+      const settings =
+        command.settings === 'none'
+          ? undefined
+          : await this.#load(invocation, { environment: String(args.environment), needs: command.settings });
+      const { exit, output = [], notes = [], errors = [] } = await command.run(this.#contextOf(invocation, settings));
+      // The terminal is restored first: nothing may land in the middle of a live table.
+      await reporter.close();
+      for (const one of [output].flat()) reporter.print(one);
+      for (const note of notes) reporter.printNote(note);
+      for (const error of errors) reporter.printError(error);
+      return exit;
+    } catch (error) {
+      return await this.fail(error);
+    } finally {
+      this.#signals?.dispose();
+    }
+  }
+
+  /** Prints an error. Resolves to its exit code. */
+  async fail(thrown: unknown): Promise<number> {
+    const error = asDeployError(thrown);
+    await this.#reporter.close();
+    this.#reporter.printError(error);
+    return exitCodeOfError(error);
+  }
+
+  #contextOf(invocation: Run, settings: LoadedSettings | undefined): CommandContext {
+    const { cwd, env, screen } = this.#machine;
+    const reporter = this.#reporter;
+    const args = this.#args;
+    const ports: CommandContext['ports'] = async (of) => (await import('./wire.js')).wire(of, reporter, args);
+    const signals = () => {
+      this.#signals ??= listenForSignals(process, systemClock);
+      return this.#signals;
+    };
+    return {
+      args,
+      settings: settings as LoadedSettings,
+      cwd,
+      env,
+      clock: systemClock,
+      load: (options) => this.#load(invocation, options),
+      environments: async () => {
+        this.#nameProject();
+        return await (await import('../config/load.js')).listEnvironments(this.#project());
+      },
+      ports,
+      signals,
+      roll: async (of, options, rollout) => {
+        const { roll } = await import('./roll.js');
+        const { config } = args;
+        return await roll(await ports(of), of, { ...options, config }, signals(), env, rollout);
+      },
+      show: (output) => reporter.print(output),
+      canAsk: screen.isInteractive && !isCi(env) && !args.json,
+      ask: (question) => screen.ask(reporter.clean(question)),
+      commands: () => loadCommands(this.#commands),
+    };
+  }
+
+  async #load({ isDefault, operands }: Run, options: Parameters<CommandContext['load']>[0]): Promise<LoadedSettings> {
+    this.#nameProject();
+    const { listEnvironments, loadSettings } = await import('../config/load.js');
+    const project = this.#project();
+    try {
+      const settings = await loadSettings({ ...project, ...options });
+      this.#redactor.add(settings.secrets.map((secret) => secret.reveal()));
+      return settings;
+    } catch (error) {
+      if (!(error instanceof DeployError) || error.code !== 'unknown-environment') throw error;
+      throw explainUnknownEnvironment(error, {
+        argv: this.#argv,
+        operands,
+        commands: isDefault ? Object.keys(this.#commands) : [],
+        environments: await listEnvironments(project),
+      });
+    }
+  }
+
+  #project(): { cwd: string; env: ProcessEnv; configPath?: string } {
+    return { cwd: this.#machine.cwd, env: this.#machine.env, configPath: this.#args.config };
+  }
+
+  /** A project that is found above this folder is named: another one may be meant. */
+  #nameProject(): void {
+    const { cwd, env } = this.#machine;
+    if (this.#hasNamedProject || this.#args.config !== undefined) return;
+    this.#hasNamedProject = true;
+    const root = findConfig(cwd, env)?.root;
+    if (root !== undefined && root !== cwd) this.#reporter.printNote(`Using the project in ${root}`);
+  }
+}

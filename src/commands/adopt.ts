@@ -1,0 +1,21 @@
+import { defineCommand } from '../cli/define-command.js';
+import { environment, rolloutExits, rolloutOptions } from '../cli/options.js';
+
+export default defineCommand({
+  name: 'adopt',
+  summary: 'Deploy the current release to new droplets',
+  description:
+    'Droplets that joined the fleet since the last deploy, or run something else, get the release of the fleet.\nThe other droplets stay as they are. Needs no files of the project, so it can run nightly in CI.',
+  examples: [
+    ['adopt production', 'bring every droplet to the current release of the fleet'],
+    ['adopt production --wait-lock 10m', 'wait while another deploy is running'],
+  ],
+  positionals: { environment },
+  options: rolloutOptions,
+  settings: 'images',
+  exits: rolloutExits,
+  async run({ args, settings, roll }) {
+    const { adopt } = await import('../deploy/rollouts/adopt.js');
+    return await roll(settings, args, adopt);
+  },
+});

@@ -1,0 +1,95 @@
+import { flag, text } from '../cli/arguments.js';
+import { type CommandContext, type CommandEnd, defineCommand } from '../cli/define-command.js';
+import { EXIT } from '../cli/exit-codes.js';
+import { confirmOption, environment, rolloutExits, rolloutOptions } from '../cli/options.js';
+import { usage } from '../cli/usage-errors.js';
+import { IMAGE_TAG } from '../config/names.js';
+import { allowEmpty } from './shared/tag-options.js';
+
+export default defineCommand({
+  name: 'deploy',
+  summary: 'Deploy a release, one droplet at a time',
+  description:
+    'Every droplet gets the release while all of them serve. Then, one by one, they leave rotation, start it,\nbecome healthy and rejoin. The word deploy may be left out.',
+  examples: [
+    ['staging', 'deploy the working tree to staging, with the image tag of config/deploy.yml'],
+    ['production v1.4.2', 'deploy the images tagged v1.4.2, with the files of that version in git'],
+    ['production v1.4.3 --create-tag', 'tag the working tree v1.4.3 first'],
+  ],
+  positionals: {
+    environment,
+    release: text({
+      describe: 'Value of IMAGE_TAG. If git has a tag or commit of this name, also the version of the files',
+      pattern: { regexp: IMAGE_TAG, expected: 'an image tag: letters, digits and . _ -', example: 'v1.4.2' },
+    }),
+  },
+  options: {
+    ...confirmOption,
+    ...rolloutOptions,
+    force: flag({ describe: 'Deploy even if this release is already running' }),
+    createTag: flag({ describe: 'Tag the working tree as RELEASE first, as the command tag does' }),
+    allowEmpty,
+    workingTree: flag({ describe: 'Take the files of the working tree even if git has RELEASE' }),
+  },
+  settings: 'none',
+  exits: rolloutExits,
+  async run(context) {
+    const { args, canAsk, ask, roll } = context;
+    const { release, force } = args;
+    if (args.createTag && release === undefined) {
+      throw usage('--create-tag needs RELEASE.', `do-deploy ${args.environment} v1.4.2 --create-tag`);
+    }
+    if (args.allowEmpty && !args.createTag) {
+      const line = `do-deploy ${args.environment} ${release ?? 'v1.4.2'} --create-tag --allow-empty`;
+      throw usage('--allow-empty needs --create-tag.', line);
+    }
+    if (args.createTag && release !== undefined && !(await createTag(context, release, args))) {
+      return nothing('committed, tagged or deployed');
+    }
+    const [{ loadSource }, { checkPolicy }, { describeCommit }] = await Promise.all([
+      import('../cli/source.js'),
+      import('../deploy/release/version-policy.js'),
+      import('../rollout/commit.js'),
+    ]);
+    const { settings, repository, version, commit, notice } = await loadSource(context, args);
+    checkPolicy(settings, repository, version);
+    const imageTag = release ?? settings.imageTag;
+    if (settings.confirm && canAsk && !args.yes) {
+      const of = commit === undefined ? '' : ` (${describeCommit(commit)})`;
+      if (!(await ask(`Deploy ${settings.app} ${imageTag}${of} to ${args.environment}?`))) return nothing('deployed');
+    }
+    const [{ deploy }, { reportTo }] = await Promise.all([
+      import('../deploy/rollouts/deploy.js'),
+      import('../deploy/core/report.js'),
+    ]);
+    return await roll(settings, args, (ports, options) => {
+      if (notice !== undefined) reportTo(ports)({ type: 'notice', ...notice });
+      return deploy(ports, { ...options, releaseRef: release, commit, imageTag, force });
+    });
+  },
+});
+
+function nothing(done: string): CommandEnd {
+  return { exit: EXIT.interrupted, output: { type: 'text', lines: [`Nothing was ${done}.`] } };
+}
+
+/** `--create-tag`, once the rest is known to be in order. False: the answer was no. */
+async function createTag(
+  context: CommandContext,
+  release: string,
+  args: { environment: string; yes: boolean; allowEmpty: boolean },
+): Promise<boolean> {
+  const [{ loadSource, requireRepository }, { checkBranch }, { makeTag }] = await Promise.all([
+    import('../cli/source.js'),
+    import('../deploy/release/version-policy.js'),
+    import('./shared/make-tag.js'),
+  ]);
+  const { environment } = args;
+  const { settings, repository, version } = await loadSource(context, { environment, workingTree: true });
+  checkBranch(settings, repository, version);
+  const again = [environment, release, '--create-tag', '--yes'];
+  const options = { ...args, all: false };
+  const tagged = await makeTag(context, repository ?? requireRepository(context), release, options, again);
+  if (tagged !== undefined) context.show({ type: 'tagged', ...tagged });
+  return tagged !== undefined;
+}

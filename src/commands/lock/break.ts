@@ -1,0 +1,27 @@
+import { defineCommand } from '../../cli/define-command.js';
+import { EXIT } from '../../cli/exit-codes.js';
+import { confirmExits, confirmOption, environment } from '../../cli/options.js';
+import { locksEnd } from '../shared/locks-end.js';
+
+export default defineCommand({
+  name: 'lock break',
+  summary: 'Stop a running deploy by taking its lock',
+  description: 'The running deploy stops before its next change. A lock whose deploy was killed ends by itself.',
+  examples: [
+    ['lock break production', 'ask, then break the lock on every droplet'],
+    ['lock break production --yes', 'break it without asking'],
+  ],
+  positionals: { environment },
+  options: confirmOption,
+  settings: 'fleet',
+  exits: confirmExits,
+  async run({ args, settings, env, canAsk, ask, ports }) {
+    const question = `Break the deploy lock on ${args.environment}? The running deploy will stop.`;
+    if (canAsk && !args.yes && !(await ask(question))) return { exit: EXIT.interrupted };
+    const [{ breakLocks }, { whoDeploys }] = await Promise.all([
+      import('../../deploy/inspect/read-locks.js'),
+      import('../../cli/who.js'),
+    ]);
+    return locksEnd(args.environment, await breakLocks(await ports(settings), settings, whoDeploys(env)));
+  },
+});

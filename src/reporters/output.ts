@@ -1,0 +1,73 @@
+/** What commands print besides the events of a rollout: typed values, here turned into lines or JSON. */
+import { shortHash } from '../rollout/commit.js';
+import type { EnvironmentRow, TagRow } from '../rollout/match-tags.js';
+import type { HistoryEntry, StatusRow } from '../rollout/model.js';
+import { driftLines, type ShownDrift } from './drift-lines.js';
+import { commitLines, noteLines } from './ending.js';
+import type { Palette } from './palette.js';
+import { historyTable, statusTable } from './table.js';
+import { tagLines } from './tag-lines.js';
+
+/** `type` is also the type of the JSON object, where it is not `text`. docs/events.md describes them. */
+export type Output =
+  | { type: 'status'; heading: string; rows: StatusRow[] }
+  | ({ type: 'drift' } & ShownDrift)
+  /** Newest first. */
+  | { type: 'history'; entries: HistoryEntry[] }
+  | { type: 'tags'; tags: TagRow[]; environments: EnvironmentRow[] }
+  | { type: 'tagged'; name: string; commit: string; committed: string[] }
+  | { type: 'locks'; environment: string; rows: ShownLock[] }
+  /** For people only: with --json it goes to standard error. */
+  | { type: 'text'; lines: readonly string[] };
+
+export interface ShownLock {
+  droplet: string;
+  state: 'free' | 'held' | 'broken' | 'unknown';
+  holder?: { who: string; release: string; since: string; url?: string };
+  detail?: string;
+}
+
+/** A title and a body, with an empty line before the next one. */
+export function isBlock({ type }: Output): boolean {
+  return type === 'status' || type === 'drift';
+}
+
+export function outputLines(output: Output, options: { palette: Palette; width: number }): readonly string[] {
+  const { palette, width } = options;
+  switch (output.type) {
+    case 'status': {
+      const { heading, rows } = output;
+      const notes = [...rows.flatMap((row) => noteLines(row, palette)), ...commitLines(rows, palette)];
+      return [palette.strong(heading), ...statusTable(rows, { result: false, width, palette }), ...notes];
+    }
+    case 'drift':
+      return driftLines(output, palette);
+    case 'history':
+      return output.entries.length === 0 ? ['Nothing was deployed yet.'] : historyTable(output.entries, options);
+    case 'tags':
+      return tagLines(output.tags, output.environments, options);
+    case 'tagged':
+      return [`${output.name} is commit ${shortHash(output.commit)}, here only. To push it: git push --follow-tags`];
+    case 'locks':
+      return output.rows.map(lockLine);
+    case 'text':
+      return output.lines;
+  }
+}
+
+/** The objects for --json: a line each. */
+export function outputObjects(output: Exclude<Output, { type: 'text' }>): object[] {
+  if (output.type === 'history') return output.entries.map((entry) => ({ schema: 2, type: 'history', ...entry }));
+  return [{ schema: 2, ...output }];
+}
+
+/** `web-1: held: ann@laptop, release …, since …` */
+function lockLine({ droplet, state, holder, detail }: ShownLock): string {
+  const by = holder && [
+    holder.who,
+    ...(holder.release ? [`release ${holder.release}`] : []),
+    `since ${holder.since}`,
+    ...(holder.url ? [holder.url] : []),
+  ];
+  return [`${droplet}: ${state}`, ...(by ? [by.join(', ')] : []), ...(detail ? [detail] : [])].join(': ');
+}

@@ -1,0 +1,78 @@
+/** The process's standard streams: questions, and output that cannot be written. */
+import { PassThrough, Writable } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { Screen } from '../../src/cli/screen.js';
+
+function terminal(isTTY: { stdin: boolean; stdout: boolean } = { stdin: true, stdout: true }) {
+  const stdin = Object.assign(new PassThrough(), { isTTY: isTTY.stdin });
+  const stdout = Object.assign(new PassThrough(), { isTTY: isTTY.stdout });
+  return { stdin, stdout, screen: new Screen({ stdin, stdout, stderr: new PassThrough() }) };
+}
+
+describe('a question', () => {
+  it.each([
+    [true, true, true],
+    [false, true, false],
+    [true, false, false],
+  ])('can be answered when stdin is a terminal: %s, and stdout: %s', (stdin, stdout, isInteractive) => {
+    expect(terminal({ stdin, stdout }).screen.isInteractive).toBe(isInteractive);
+  });
+
+  it.each([
+    ['y\n', true],
+    ['YES\n', true],
+    [' y \n', true],
+    ['\n', false],
+    ['n\n', false],
+    ['yeah, no\n', false],
+  ])('answered %j is %s', async (typed, answer) => {
+    const { stdin, stdout, screen } = terminal();
+    const asked = screen.ask('Deploy shop v2 to production?');
+    stdin.write(typed);
+    expect(await asked).toBe(answer);
+    expect(String(stdout.read())).toContain('Deploy shop v2 to production? [y/N] ');
+  });
+
+  it.each([
+    ['Ctrl-D', (stdin: PassThrough) => stdin.end()],
+    ['Ctrl-C', (stdin: PassThrough) => stdin.write('\x03')],
+  ])('answered by %s is no', async (_, type) => {
+    const { stdin, screen } = terminal();
+    const asked = screen.ask('Deploy?');
+    type(stdin);
+    expect(await asked).toBe(false);
+  });
+});
+
+describe('output that cannot be written', () => {
+  const failing = (code: string) =>
+    new Writable({
+      write: (_chunk, _encoding, done) => done(Object.assign(new Error(`write ${code}`), { code })),
+    });
+  const screenOn = (stdout: Writable, stderr: Writable = new PassThrough()) =>
+    new Screen({ stdin: new PassThrough(), stdout, stderr });
+
+  it('is reported at the end, once everything has been tried', async () => {
+    const screen = screenOn(failing('ENOSPC'));
+    screen.write('a');
+    screen.write('b');
+    expect(await screen.finish()).toMatchObject({ code: 'ENOSPC' });
+  });
+
+  it('is no failure when its reader went away, before or while it is written', async () => {
+    const gone = new PassThrough();
+    const screens = [screenOn(failing('EPIPE')), screenOn(gone)];
+    gone.destroy(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
+    for (const screen of screens) {
+      screen.write('a');
+      screen.write('b');
+      expect(await screen.finish()).toBeUndefined();
+    }
+  });
+
+  it('on standard error is no failure: there is no place left to report it', async () => {
+    const screen = screenOn(new PassThrough().resume(), failing('ENOSPC'));
+    screen.writeError('a');
+    expect(await screen.finish()).toBeUndefined();
+  });
+});

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { reporterOn } from '../support/reporter-on.js';
+
+const HOLDER = { who: 'ann@laptop', release: '20261121T074500Z-v2', since: '2026-11-21T07:45:00Z' };
+
+function printed(...outputs: Parameters<ReturnType<typeof reporterOn>['reporter']['print']>[0][]): string {
+  const { reporter, stdout } = reporterOn();
+  for (const output of outputs) reporter.print(output);
+  return stdout.text;
+}
+
+describe('the line of a lock', () => {
+  it.each([
+    [{ droplet: 'web-1', state: 'free' as const }, 'web-1: free'],
+    [
+      { droplet: 'web-1', state: 'unknown' as const, detail: 'connection refused' },
+      'web-1: unknown: connection refused',
+    ],
+    [
+      { droplet: 'web-1', state: 'held' as const, holder: HOLDER },
+      'web-1: held: ann@laptop, release 20261121T074500Z-v2, since 2026-11-21T07:45:00Z',
+    ],
+    [
+      { droplet: 'web-1', state: 'broken' as const, holder: { ...HOLDER, release: '', url: 'https://ci.example/7' } },
+      'web-1: broken: ann@laptop, since 2026-11-21T07:45:00Z, https://ci.example/7',
+    ],
+  ])('of %j', (row, line) => {
+    expect(printed({ type: 'locks', environment: 'test', rows: [row] })).toBe(`${line}\n`);
+  });
+
+  it('shows the words of the holder in one line, and none that moves the cursor', () => {
+    const holder = { ...HOLDER, who: 'ann\u001b[2J\nweb-2: free' };
+    expect(printed({ type: 'locks', environment: 'test', rows: [{ droplet: 'web-1', state: 'held', holder }] })).toBe(
+      'web-1: held: ann web-2: free, release 20261121T074500Z-v2, since 2026-11-21T07:45:00Z\n',
+    );
+  });
+});
+
+it('text goes to standard error with --json, where standard output has objects only', () => {
+  const { reporter, stdout, stderr } = reporterOn({ mode: 'json' });
+  reporter.print({ type: 'text', lines: ['Nothing was deployed.'] });
+  reporter.print({ type: 'tagged', name: 'v1', commit: 'abc', committed: [] });
+  expect(stderr.text).toBe('Nothing was deployed.\n');
+  expect(stdout.text).toBe('{"schema":2,"type":"tagged","name":"v1","commit":"abc","committed":[]}\n');
+});
+
+it('without lines there is no empty line either', () => {
+  expect(printed({ type: 'text', lines: [] })).toBe('');
+});
+
+it('a JSON line holds no character that a terminal or the runner of GitHub obeys', () => {
+  const { reporter, stdout } = reporterOn({ mode: 'json' });
+  const name = 'v1\u009b31m\u007f##[add-mask]x\n::add-mask::x';
+  reporter.print({ type: 'tagged', name, commit: '', committed: [] });
+  expect(stdout.text.trimEnd()).toMatch(/^[\x20-\x7e]+$/);
+  expect(stdout.text).not.toContain('##[');
+  expect(JSON.parse(stdout.text)).toMatchObject({ name });
+});
