@@ -4,7 +4,7 @@ import type { BeforeChange, Clock } from '../../ports.js';
 import type { Page } from './answers.js';
 import { RequestBudget } from './budget.js';
 import type { Answer, Call } from './call.js';
-import { type Client, createClient, isLoopback, loadAxios } from './client.js';
+import { type Client, createClient, isLoopback } from './client.js';
 import { FailedAttempt, failedAttempt, invalidAnswer, pathOf } from './failures.js';
 import { property } from './headers.js';
 import { type RetryBounds, retryBounds, withRetries } from './retry.js';
@@ -77,7 +77,7 @@ export class DigitalOceanApi {
 
   /** A GET that dots-wrapper does not know, with the HTTP library that it uses: answers, errors and proxies are the same. */
   async get(path: string, params: Record<string, string | number>): Promise<Answer> {
-    const axios = await loadAxios();
+    const { default: axios } = await import('axios');
     return await axios.get(`${this.#base}${path}`, {
       params,
       headers: { Authorization: `Bearer ${this.#options.token.reveal()}` },

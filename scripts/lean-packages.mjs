@@ -1,0 +1,84 @@
+/**
+ * What the bundle leaves out of packages: parts that do-deploy never uses, but that cost a third of the start-up time.
+ * Each replacement fails the build if the package no longer has what is replaced.
+ */
+import { RolldownMagicString } from 'rolldown';
+
+/** Modules with a replacement. The pattern matches the module's path, or its name if it is resolved nowhere else. */
+const MODULES = [
+  // Packages ask for these and do without them if they are not installed. ssh2 then uses Node's own crypto, and debug fewer
+  // colours. Left out everywhere, so that do-deploy is the same program on every machine.
+  { name: /^cpu-features$/, code: "throw new Error('left out of the bundle');" },
+  { name: /^supports-color$/, code: "throw new Error('left out of the bundle');" },
+  { name: /sshcrypto\.node$/, code: "throw new Error('left out of the bundle');" },
+  // For platforms without FormData. It brings a table of all media types and a dozen small packages.
+  { name: /^form-data$/, code: 'export default undefined;' },
+  // Node has had it since version 10; the package brings semver to find that out.
+  {
+    name: /^make-dir$/,
+    code: "import { mkdir } from 'node:fs/promises';\nexport default (path) => mkdir(path, { recursive: true });",
+  },
+  // axios uses its http adapter first. Loading this one, and Node's http2, takes longer than a request.
+  {
+    name: /^\.\/fetch\.js$/,
+    from: /\/axios\/lib\/adapters\/adapters\.js$/,
+    code: 'export const getFetch = undefined;',
+  },
+  { name: /^http2$/, from: /\/axios\/lib\/adapters\/http\.js$/, code: 'export default undefined;' },
+];
+
+/** Texts within a module. */
+const TEXTS = [
+  // For configurations that extend others.
+  {
+    path: /\/yargs\/build\/lib\/utils\/apply-extends\.js$/,
+    from: 'import.meta.resolve(config.extends)',
+    to: 'require.resolve(config.extends)',
+  },
+  {
+    path: /\/axios\/lib\/utils\.js$/,
+    // Looking at the global FormData loads all of Node's fetch. The line below recognises FormData by its tag, too.
+    from: "const FormDataCtor = typeof G.FormData !== 'undefined' ? G.FormData : undefined;",
+    to: 'const FormDataCtor = undefined;',
+  },
+  {
+    path: /\/yargs\/lib\/platform-shims\/esm\.mjs$/,
+    // yargs looks for translations two folders above itself; from dist/ that would be outside this package.
+    from: "'../../../locales'",
+    to: "'../locales'",
+  },
+];
+
+/** @returns {import('rolldown').Plugin} */
+export function leanPackages() {
+  const unused = new Set([...MODULES, ...TEXTS]);
+  return {
+    name: 'lean-packages',
+    resolveId(name, importer = '') {
+      const index = MODULES.findIndex((one) => one.name.test(name) && (one.from?.test(importer) ?? true));
+      if (index < 0) return null;
+      unused.delete(MODULES[index]);
+      return `\0left-out-${index}`;
+    },
+    load(id) {
+      const [, index] = /^\0left-out-(\d+)$/.exec(id) ?? [];
+      return index === undefined ? null : MODULES[index].code;
+    },
+    transform(code, id) {
+      const text = TEXTS.find(({ path, from }) => path.test(id) && code.includes(from));
+      if (text === undefined) return null;
+      unused.delete(text);
+      return replaced(code, text.from, text.to);
+    },
+    buildEnd() {
+      const [first] = unused;
+      if (first) throw new Error(`scripts/lean-packages.mjs: nothing matches ${first.name ?? first.from}`);
+    },
+  };
+}
+
+/** @returns the code with its source map */
+export function replaced(code, from, to) {
+  const edited = new RolldownMagicString(code).replaceAll(from, to);
+  return { code: edited.toString(), map: edited.generateMap({ hires: true }).toString() };
+}
