@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type ConfigDocument, isTreeMap, type Path, type Tree, valueAt } from './document.js';
+import { type ConfigDocument, isTreeMap, type Path, showPath, type Tree, valueAt } from './document.js';
 import { type DeployFile, fileSchema } from './file-schema.js';
 import { type JsonSchema, jsonSchema, pathsOfKey, schemaAt } from './json-schema.js';
 import { COMMAND_NAMES } from './names.js';
@@ -7,7 +7,6 @@ import type { ProblemList } from './problems.js';
 import { asYaml } from './reference.js';
 import type { Section } from './section.js';
 import { listWords, suggest } from './suggest.js';
-import { showPath } from './variables.js';
 
 const ENVIRONMENTS = { production: { load_balancer: '$LOAD_BALANCER' } };
 
@@ -36,7 +35,9 @@ export function checkDocument(
     for (const place of wrong) removeAt(pruned, place);
     if (reported.has(showPath(path))) continue;
     if (issue.code === 'unrecognized_keys') {
-      for (const key of issue.keys) reportUnknownKey(check, path, key);
+      reportUnknownKeys(check, path, issue.keys);
+    } else if (problems.isFull) {
+      problems.addUnlisted(1);
     } else {
       reportWrongValue(check, path, issue);
     }
@@ -45,13 +46,16 @@ export function checkDocument(
   return right.success ? right.data : {};
 }
 
-/** Environments whose name the command line would take for a command. */
+/** Names of environments that the schema takes, and the command line could not. */
 export function checkNames(document: ConfigDocument, problems: ProblemList): void {
   const environments = valueAt(document.tree, ['environments']);
   if (!isTreeMap(environments)) return;
-  for (const name of Object.keys(environments).filter((one) => COMMAND_NAMES.includes(one))) {
+  for (const name of Object.keys(environments)) {
     const path = ['environments', name];
-    problems.add(document.place(path), `${showPath(path)} has the name of a command`, 'give it another name');
+    const tell = (message: string) => problems.add(document.place(path), message, 'give it another name');
+    if (COMMAND_NAMES.includes(name)) tell(`${showPath(path)} has the name of a command`);
+    // The schema passes over this one.
+    if (name === '__proto__') tell(`${showPath(path)} cannot be the name of an environment`);
   }
 }
 
@@ -78,6 +82,16 @@ function unfold(issue: z.core.$ZodIssue, tree: Tree): z.core.$ZodIssue[] {
 
 /** What zod reports of a list where a map or a plain value was expected, and the like. */
 const OTHER_FORM = new Set<string>(['invalid_type', 'invalid_union']);
+
+function reportUnknownKeys(check: Check, above: Path, keys: readonly string[]): void {
+  for (const [index, key] of keys.entries()) {
+    if (check.problems.isFull) {
+      check.problems.addUnlisted(keys.length - index);
+      return;
+    }
+    reportUnknownKey(check, above, key);
+  }
+}
 
 function reportUnknownKey({ document, schema, problems }: Check, above: Path, key: string): void {
   const known = Object.keys(schemaAt(schema, above)?.properties ?? {});

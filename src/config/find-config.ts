@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ProcessEnv } from './variables.js';
@@ -13,8 +13,18 @@ const CONFIG_FILES = ['config/deploy.yml', 'config/deploy.yaml'];
 export function findConfig(cwd: string, env: ProcessEnv): { root: string; file: string } | undefined {
   const home = env.HOME || homedir();
   for (let root = cwd; ; root = dirname(root)) {
-    const file = CONFIG_FILES.map((name) => join(root, name)).find((path) => existsSync(path));
+    const isThere = root === cwd ? mayExist : existsSync;
+    const file = CONFIG_FILES.map((name) => join(root, name)).find((path) => isThere(path));
     if (file !== undefined) return { root, file };
     if (root === home || root === dirname(root)) return undefined;
+  }
+}
+
+/** Also where it cannot be told, because the folder is closed to this user: reading it then says so. */
+function mayExist(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return true;
   }
 }

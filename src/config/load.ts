@@ -1,10 +1,12 @@
 import { DeployError } from '../errors.js';
 import { checkDocument, checkNames } from './check-document.js';
 import { isTreeMap, type Path, valueAt } from './document.js';
+import { expandVariables } from './expand.js';
 import type { DeployFile } from './file-schema.js';
 import type { FileTree } from './file-tree.js';
 import { ProblemList } from './problems.js';
 import { environmentsOf, openProject, type Project, placeOf } from './project.js';
+import { describeFileError, isFileError } from './read-file.js';
 import type { Secret } from './secret.js';
 import { collectSecrets } from './secret-values.js';
 import type { Section, SectionContext, SettingsOf } from './section.js';
@@ -12,7 +14,7 @@ import { SECTIONS } from './sections/index.js';
 import type { Settings } from './settings.js';
 import { collectFiles, type ReleaseEntries } from './source-files.js';
 import { listWords, suggest } from './suggest.js';
-import { expandVariables, type ProcessEnv } from './variables.js';
+import type { ProcessEnv } from './variables.js';
 
 export interface LoadOptions<Added extends readonly Section[] = readonly []> {
   /** Absolute. */
@@ -43,11 +45,16 @@ export interface LoadedSettings extends Settings {
 
 /**
  * Reads and checks everything that a run needs from this machine; contacts nothing.
- * @throws ConfigError with every problem; DeployError `unknown-environment`
+ * @throws ConfigError with every problem; DeployError `unknown-environment` or `local-file`
  */
 export async function loadSettings<const Added extends readonly Section[] = readonly []>(
   options: LoadOptions<Added>,
 ): Promise<LoadedSettings & SettingsOf<Added>> {
+  const settings = await withFileErrors(() => load(options));
+  return settings as LoadedSettings & SettingsOf<Added>;
+}
+
+async function load(options: LoadOptions<readonly Section[]>): Promise<LoadedSettings> {
   const sections: readonly Section[] = [...SECTIONS, ...(options.sections ?? [])];
   const problems = new ProblemList();
   const project = openProject(options, problems);
@@ -62,15 +69,29 @@ export async function loadSettings<const Added extends readonly Section[] = read
   const file = checkDocument(document, sections, expanded, problems);
   const settings = await resolveSettings(project, sections, file, options, problems);
   if (!problems.isEmpty) throw problems.toError(subjectOf(project));
-  return settings as LoadedSettings & SettingsOf<Added>;
+  return settings;
 }
 
-/** Names of the environments that can be deployed from here. Throws ConfigError. */
+/** Names of the environments that can be deployed from here. Throws ConfigError, or DeployError `local-file`. */
 export async function listEnvironments(options: Omit<LoadOptions, 'environment' | 'needs'>): Promise<string[]> {
-  const problems = new ProblemList();
-  const project = openProject(options, problems);
-  if (!problems.isEmpty) throw problems.toError(subjectOf(project));
-  return environmentsOf(project.document);
+  return await withFileErrors(async () => {
+    const problems = new ProblemList();
+    const project = openProject(options, problems);
+    if (!problems.isEmpty) throw problems.toError(subjectOf(project));
+    return environmentsOf(project.document);
+  });
+}
+
+/** Whatever the system says about a file is for the user to solve, also where no line of the configuration names it. */
+async function withFileErrors<T>(task: () => Promise<T>): Promise<T> {
+  try {
+    return await task();
+  } catch (error) {
+    if (!isFileError(error)) throw error;
+    const path = error.path ?? 'A file';
+    const { message, remedy } = describeFileError(error, path);
+    throw new DeployError('local-file', `${path} ${message}.`, { source: 'user', hint: remedy, cause: error });
+  }
 }
 
 function subjectOf({ hasFile, document, root }: Project): string {
@@ -106,7 +127,7 @@ async function resolveSettings(
   const { environment, env, needs = 'release', openTree } = options;
   const { root, variables, hasFile } = project;
   const merged = merge(file, file.environments?.[environment] ?? {});
-  const release: ReleaseEntries = { compose: [], files: [] };
+  const release: ReleaseEntries = { compose: [], files: [], ownKeys: [] };
   const secrets: Secret[] = [];
   const contextFor = (section: Section): SectionContext => ({
     environment,
@@ -129,13 +150,21 @@ async function resolveSettings(
     // In other runs they are read for the secrets in them.
     needs === 'release' ? problems : new ProblemList(),
   );
-  return {
+  const settings = {
     ...(Object.assign({}, ...resolved) as SettingsOf<typeof SECTIONS>),
     ...collected,
     environment,
     root,
-    secrets: collectSecrets(secrets, variables.fromFiles, collected.files),
   };
+  const all = collectSecrets(secrets, variables.fromFiles, collected.files, shownAnyway(settings));
+  return { ...settings, secrets: all };
+}
+
+/** Values of the output itself: masked because an env file has one of them too, it would be unreadable. */
+function shownAnyway({ app, environment, imageTag, ssh, target, registry }: Omit<LoadedSettings, 'secrets'>): string[] {
+  const ofTarget = target.kind === 'droplet' ? [String(target.id)] : [target.ref, target.pool];
+  const values = [app, environment, imageTag, ssh.user, registry?.server, registry?.username, ...ofTarget];
+  return values.filter((value) => value !== undefined);
 }
 
 /** Whether the file has something there: for the environment, or for all. */

@@ -10,47 +10,65 @@ export interface Problem {
   remedy: string;
 }
 
-/** Everything that is wrong with the configuration, at once: nobody should have to fix it one run at a time. */
+/** Problems that are listed; of further ones only the number. */
+const MAX_LISTED = 20;
+/** Problems that are kept, to list those of the first lines. */
+const MAX_KEPT = 500;
+
+/** Everything that is wrong with the configuration, so that it takes one run to find out. */
 export class ConfigError extends DeployError {
   override readonly name = 'ConfigError';
+  /** At most 20; where there are more, another one says how many. */
   readonly problems: Problem[];
   /** What has the problems: "config/deploy.yml". */
   readonly subject: string;
 
-  constructor(subject: string, problems: Problem[]) {
-    const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`;
-    super('config', `${subject} has ${count}.`, {
+  constructor(subject: string, problems: Problem[], total = problems.length) {
+    super('config', `${subject} has ${total === 1 ? 'a problem' : `${total} problems`}.`, {
       source: 'user',
-      hint: 'correct this and run it again; nothing was contacted or changed',
+      hint: 'fix this and run it again; nothing was contacted or changed',
     });
     this.subject = subject;
-    this.problems = problems;
+    this.problems = problems.slice(0, MAX_LISTED);
+    const more = total - this.problems.length;
+    if (more > 0) this.problems.push({ place: subject, message: `${more} more`, remedy: 'fix the ones above first' });
   }
 }
 
-/** Gathers problems, each once, in the order in which they were found. */
+/** Collects problems, each once. */
 export class ProblemList {
   readonly #problems = new Map<string, Problem>();
+  #more = 0;
 
   add(place: string, message: string, remedy: string): void {
     const key = `${place}\n${message}`;
-    if (!this.#problems.has(key)) this.#problems.set(key, { place, message, remedy });
+    if (this.#problems.has(key)) return;
+    if (this.isFull) this.#more += 1;
+    else this.#problems.set(key, { place, message, remedy });
+  }
+
+  /** Counts problems that nobody would read: those after `isFull`. */
+  addUnlisted(count: number): void {
+    this.#more += count;
+  }
+
+  get isFull(): boolean {
+    return this.#problems.size >= MAX_KEPT;
   }
 
   get isEmpty(): boolean {
     return this.#problems.size === 0;
   }
 
-  /** As an error about `subject`, "config/deploy.yml" for example; problems of the file come by line. */
+  /** As an error about `subject`, "config/deploy.yml" for example; problems of that file come first, by line. */
   toError(subject: string): ConfigError {
     const problems = [...this.#problems.values()];
-    const lineOf = ({ place }: Problem) => Number(/:(\d+)$/.exec(place)?.[1] ?? Number.POSITIVE_INFINITY);
-    return new ConfigError(
-      subject,
-      problems.sort((a, b) => {
-        const [first, second] = [lineOf(a), lineOf(b)];
-        return first === second ? 0 : first - second;
-      }),
-    );
+    const lineOf = ({ place }: Problem) =>
+      place.startsWith(`${subject}:`) ? Number(place.slice(subject.length + 1)) : Number.POSITIVE_INFINITY;
+    problems.sort((a, b) => {
+      const [first, second] = [lineOf(a), lineOf(b)];
+      return first === second ? 0 : first - second;
+    });
+    return new ConfigError(subject, problems, problems.length + this.#more);
   }
 }

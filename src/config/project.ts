@@ -1,8 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
+import { decodeText } from './decode-text.js';
 import { type ConfigDocument, isTreeMap, type Path, readDocument, type Tree, valueAt } from './document.js';
 import { findConfig } from './find-config.js';
 import { ConfigError, type ProblemList } from './problems.js';
+import { readSmallFile } from './read-file.js';
 import { DEFAULT_COMPOSE_FILES } from './sections/compose.js';
 import { DEFAULT_FILES } from './sections/files.js';
 import { type ProcessEnv, readVariables, type Variables } from './variables.js';
@@ -13,21 +15,21 @@ export interface Project {
   root: string;
   document: ConfigDocument;
   variables: Variables;
-  /** Without a file: DigitalOcean's account decides which balancer is meant, if it has only one. */
+  /** Without a file, the balancer is the account's only one. */
   hasFile: boolean;
 }
 
 /**
- * Reads config/deploy.yml, here or in a folder above (or the file given), or makes the same document from environment variables alone.
- * What is wrong with them is added to `problems`.
- * @throws ConfigError when the file that was asked for is not there
+ * Reads config/deploy.yml, here or in a folder above (or the file given), or makes the same document from environment
+ * variables alone. What is wrong with a part of it is added to `problems`.
+ * @throws ConfigError when the file cannot be read as a whole
  */
 export function openProject(
   options: { cwd: string; configPath?: string; env: ProcessEnv },
   problems: ProblemList,
 ): Project {
   const { cwd, configPath, env } = options;
-  if (configPath === '') throw noConfigFile('--config', 'is empty');
+  if (configPath === '') throw badConfigFile('--config', 'is empty');
   const file = configPath === undefined ? findConfig(cwd, env)?.file : resolve(cwd, configPath);
   if (file === undefined) {
     const variables = readVariables(cwd, env, problems);
@@ -53,26 +55,27 @@ export function placeOf({ document }: Project, environment: string, path: Path):
 }
 
 function readText(file: string, label: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const known = { ENOENT: 'does not exist', EISDIR: 'is a folder' }[code ?? ''];
-    throw noConfigFile(label, known ?? `can't be read: ${error}`);
-  }
+  const content = readSmallFile(file) ?? { message: 'does not exist', remedy: undefined };
+  if (!Buffer.isBuffer(content)) throw badConfigFile(label, content.message, content.remedy);
+  const text = decodeText(content);
+  if (typeof text === 'string') return text;
+  throw badConfigFile(`${label}:${text.line}`, text.message, text.remedy);
 }
 
-function noConfigFile(place: string, message: string): ConfigError {
-  const remedy = 'give --config the path of an existing file';
+function badConfigFile(
+  place: string,
+  message: string,
+  remedy = 'give --config the path of an existing file',
+): ConfigError {
   return new ConfigError('The configuration', [{ place, message, remedy }]);
 }
 
 /**
- * The same document from the variables STAGING_DROPLET_ID, DOCKER_USERNAME, DOCKER_PASSWORD and, for an account with
+ * The same document as a file's, from the variables STAGING_DROPLET_ID, DOCKER_USERNAME, DOCKER_PASSWORD and, for an account with
  * several balancers, LOAD_BALANCER. Files are looked for under their usual names, in compose/ and config/ first.
  */
 function documentFromVariables(root: string, variables: Variables, problems: ProblemList): ConfigDocument {
-  // Some keep everything in one folder: without compose/ or config/, the same names are looked for at the root.
+  // In a project without compose/ or config/, the same names are looked for at the root.
   const asFound = (path: string) => {
     const inRoot = path.replace(/^(compose|config)\//, '');
     const names = (written: string) => ['staging', 'production'].map((name) => written.replace('{environment}', name));

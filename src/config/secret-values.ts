@@ -1,39 +1,105 @@
-import { readFileSync } from 'node:fs';
 import { parse } from 'dotenv';
+import { decodeText } from './decode-text.js';
+import { type EnvVariable, parseEnvFile } from './env-file.js';
+import { isEnvFile, isKey } from './file-names.js';
+import { isHarmless } from './harmless.js';
+import { MAX_FILE_BYTES, readHead } from './read-file.js';
 import { Secret } from './secret.js';
+import { partsOf } from './secret-parts.js';
 import type { SourceFile } from './settings.js';
-import { isEnvFile } from './source-files.js';
 
-const SECRET_NAME = /SECRET|PASSWORD|PASS|TOKEN|KEY|CREDENTIAL|DSN/i;
-/** user:password@ in a URL; the group is the password. */
-const URL_PASSWORD = /^[a-z][a-z0-9+.-]*:\/\/[^/\s:@]*:([^/\s@]+)@/i;
-/** Shorter values turn up in innocent text, which would be masked too. */
-const SHORTEST = 6;
+/** Shorter values turn up in ordinary text, which would be masked too. */
+const SHORTEST = 4;
+/** Lines of an env file that cannot be read are masked whole, from this length. */
+const SHORTEST_LINE = 8;
+/** Larger than any private key. */
+const MAX_KEY_BYTES = 64 * 1024;
 
-/** Values that env files keep secret, by the look of their names: to be masked wherever text is shown. */
-export function secretValues(variables: Iterable<readonly [name: string, value: string]>): string[] {
+type Named = Pick<EnvVariable, 'name' | 'value'> & Partial<EnvVariable>;
+
+/**
+ * What of these variables must not be shown: every value that is not plainly harmless, as written and as read, and the
+ * parts of it that are secrets by themselves.
+ * @param known values that are shown anyway, such as the app's name
+ */
+export function secretValues(variables: Iterable<Named>, known: ReadonlySet<string> = new Set()): string[] {
   const values = new Set<string>();
-  for (const [name, value] of variables) {
-    const password = URL_PASSWORD.exec(value)?.[1];
-    if (password !== undefined) values.add(value).add(password);
-    else if (SECRET_NAME.test(name)) values.add(value);
+  const add = (name: string, value: string) => {
+    if (value.length < SHORTEST || known.has(value) || isHarmless(name, value)) return;
+    values.add(value);
+    for (const part of partsOf(name, value)) add(part.name, part.value);
+  };
+  for (const { name, value, raw = value } of variables) {
+    add(name, value);
+    add(name, raw);
   }
-  return [...values].filter((value) => value.length >= SHORTEST);
+  return [...values];
 }
 
-/** Everything that must never be shown: `given`, and what the uploaded env files hold. */
+/** Everything that must never be shown: `given`, do-deploy's own variables, and what the uploaded files hold. */
 export function collectSecrets(
-  given: readonly (Secret | undefined)[],
-  ownVariables: ReadonlyMap<string, string>,
+  given: readonly Secret[],
+  ownVariables: Iterable<Named>,
   files: readonly SourceFile[],
+  known: readonly string[] = [],
 ): Secret[] {
-  const fromFiles = files
-    .filter(({ path }) => isEnvFile(path))
-    .flatMap((file) => Object.entries(parse(file.content ?? readFileSync(file.localPath))));
+  const shown = new Set(known);
   const values = new Set([
-    ...given.flatMap((secret) => secret?.reveal() ?? []),
-    ...secretValues(ownVariables),
-    ...secretValues(fromFiles),
+    ...given.map((secret) => secret.reveal()).filter((value) => value !== ''),
+    ...secretValues(ownVariables, shown),
+    ...secretValues(readEnvFiles(files), shown),
+    ...files.flatMap((file) => keyIn(file) ?? []),
   ]);
   return [...values].map((value) => new Secret(value));
+}
+
+/** Every reading of every env file, in compose's order: a later file may use the variables of an earlier one. */
+function readEnvFiles(files: readonly SourceFile[]): Named[] {
+  const values = new Map<string, string>();
+  return files
+    .filter(({ path }) => isEnvFile(path))
+    .flatMap((file) => {
+      const content = beginningOf(file, MAX_FILE_BYTES);
+      const text = decodeText(content);
+      if (typeof text !== 'string') return linesOf(content.toString('latin1'));
+      const { variables, fault } = parseEnvFile(text, (name) => values.get(name));
+      for (const { name, value } of variables) values.set(name, value);
+      // The app may read it by dotenv, and where compose cannot read it, its message quotes the line.
+      const unread =
+        fault === undefined
+          ? []
+          : linesOf(
+              text
+                .split('\n')
+                .slice(fault.line - 1)
+                .join('\n'),
+            );
+      const byDotenv = fault === undefined ? Object.entries(parse(text)) : [];
+      return [...variables, ...byDotenv.map(([name, value]) => ({ name, value })), ...unread];
+    });
+}
+
+/** Each line, and what follows its first equals sign. */
+function linesOf(text: string): Named[] {
+  return text.split('\n').flatMap((line) => {
+    const whole = line.trim();
+    const [, name = '', value = ''] = /^(?:export\s+)?([^=\s]*)\s*=\s*["']?(.*?)["']?$/.exec(whole) ?? [];
+    return [...(whole.length < SHORTEST_LINE ? [] : [{ name: '', value: whole }]), { name, value }];
+  });
+}
+
+function keyIn(file: SourceFile): string | undefined {
+  if (isEnvFile(file.path) || (file.mode & 0o077) !== 0) return undefined;
+  const content = beginningOf(file, MAX_KEY_BYTES);
+  return isKey(content) ? content.toString('utf8') : undefined;
+}
+
+/** Of a file that cannot be read nothing: that is reported where files are collected. */
+function beginningOf(file: SourceFile, bytes: number): Buffer {
+  if (file.content !== undefined) return file.content.subarray(0, bytes);
+  try {
+    return readHead(file.localPath, bytes).content;
+  } catch {
+    return Buffer.alloc(0);
+  }
 }

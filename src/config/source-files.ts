@@ -1,10 +1,15 @@
+import { statSync } from 'node:fs';
 import { basename, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parse } from 'dotenv';
-import { type FileTree, WorkingTree } from './file-tree.js';
+import { decodeText } from './decode-text.js';
+import { encryptionOf } from './encryption.js';
+import { parseEnvFile } from './env-file.js';
+import { faultOfEntry, faultOfListedName, faultOfPath, isEnvFile, isKey, isTrap } from './file-names.js';
+import { type FileTree, type ReadContent, WorkingTree } from './file-tree.js';
+import { OwnFiles } from './own-files.js';
 import type { ProblemList } from './problems.js';
+import { describeFileError, MAX_FILE_BYTES } from './read-file.js';
 import type { SourceFile } from './settings.js';
-import { encryptionOf, OWN_ENV_FILES, OWN_SECRETS } from './variables.js';
 
 /** An entry of `compose:` or `files:`, and where it is written. */
 export interface FileEntry {
@@ -12,12 +17,14 @@ export interface FileEntry {
   place: string;
 }
 
-/** What the configuration names as files of a release. */
+/** Files that the configuration names. */
 export interface ReleaseEntries {
   /** The base first. */
   compose: FileEntry[];
   files: FileEntry[];
   prepare?: FileEntry;
+  /** Private keys that must stay on this machine; absolute paths. */
+  ownKeys: string[];
 }
 
 export interface ReleaseFiles {
@@ -31,150 +38,185 @@ const START_UP = 'scripts/start-up.sh';
 /** The one that comes with do-deploy: two folders up from here, in src/ as in dist/. */
 const PACKAGED_START_UP = fileURLToPath(new URL(`../../${START_UP}`, import.meta.url));
 
+/** More names in the listed folders are a mistake, or links that multiply. */
+const MAX_NAMES = 500_000;
+
+/** Owner's permissions stay, others may read and execute at most: `chmod go-w`, without set-uid bits. */
+const WIDEST_MODE = 0o755;
+
 /**
- * Finds the files of a release. What is missing, or can't go to a droplet, becomes a problem.
- * @param project.tree where to look; the project's folder as it is, if left out
+ * Finds the files of a release. What is missing, or cannot go to a droplet, becomes a problem.
+ * @param project.tree where to look; by default the project's folder as it is
  */
 export function collectFiles(
   project: { root: string; environment: string; hasFile: boolean; tree?: FileTree },
-  entries: ReleaseEntries,
+  entries: Pick<ReleaseEntries, 'compose' | 'files'> & Partial<ReleaseEntries>,
   problems: ProblemList,
 ): ReleaseFiles {
-  const collector = new Collector(project, problems);
+  const collector = new Collector(project, entries.ownKeys ?? [], problems);
   const composeFiles = entries.compose.flatMap((entry) => collector.add(entry, 'compose file'));
-  const listed = entries.files.flatMap((entry) => collector.add(entry, 'any'));
+  const listed = entries.files.flatMap((entry) => collector.add(entry, 'file'));
   const [prepare] = entries.prepare === undefined ? [] : collector.add(entries.prepare, 'script');
   if (composeFiles.length === 0 && entries.compose.every(({ entry }) => entry.endsWith('?'))) {
     const place = entries.compose[0]?.place ?? project.root;
     problems.add(place, 'none of the compose files exists', 'create one, and list it without a ?');
   }
-  return {
-    composeFiles: [...new Set(composeFiles)],
-    envFiles: [...new Set(listed.filter((path) => basename(path).startsWith('.env')))],
-    files: collector.files(),
-    prepare,
-  };
+  const envFiles = [...new Set(listed.filter((path) => basename(path).startsWith('.env')))];
+  return { composeFiles: [...new Set(composeFiles)], envFiles, files: collector.files(new Set(envFiles)), prepare };
 }
 
 class Collector {
-  /** Path, and the entry that brought it in. */
+  /** By path. */
   readonly #wanted = new Map<string, { place: string; executable: boolean }>();
   readonly #tree: FileTree;
-  readonly #root: string;
   readonly #environment: string;
   readonly #hasFile: boolean;
   readonly #problems: ProblemList;
-  #ownEnvFiles: { path: string; real: string }[] | undefined;
+  readonly #own: OwnFiles;
+  #names = 0;
 
   constructor(
     project: { root: string; environment: string; hasFile: boolean; tree?: FileTree },
+    ownKeys: readonly string[],
     problems: ProblemList,
   ) {
-    this.#root = project.root;
     this.#tree = project.tree ?? new WorkingTree(project.root);
     this.#environment = project.environment;
     this.#hasFile = project.hasFile;
     this.#problems = problems;
+    this.#own = new OwnFiles(project, this.#tree, ownKeys);
   }
 
-  /** What was added, read at once, and the start-up script: the project's own, or the one that comes with do-deploy. */
-  files(): SourceFile[] {
-    const own = this.#tree.find(START_UP)?.kind;
-    const hasOwn = own === 'file' || own === 'outside';
-    const wanted = new Map(this.#wanted).set(START_UP, { place: START_UP, executable: true });
-    if (!hasOwn) wanted.delete(START_UP);
-    const paths = [...wanted.keys()];
-    const found = this.#tree.read(paths).flatMap((read, index): SourceFile[] => {
+  /** What was added, and the start-up script: the project's own, or the one that comes with do-deploy. */
+  files(listedEnvFiles: ReadonlySet<string>): SourceFile[] {
+    const hasOwn = this.#tree.find(START_UP) !== undefined;
+    if (hasOwn && !this.#wanted.has(START_UP)) this.add({ entry: START_UP, place: START_UP }, 'script');
+    const paths = [...this.#wanted.keys()];
+    const files: SourceFile[] = [];
+    let index = 0;
+    for (const read of this.#tree.read(paths)) {
       const path = paths[index] ?? '';
-      const { place, executable } = wanted.get(path) ?? { place: path, executable: false };
-      if (read instanceof Error) {
-        this.#tellUnreadable(path, place, read);
-        return [];
-      }
-      this.#tellUnusable(path, place, read.content);
-      const mode = path === START_UP ? 0o755 : modeOf(path, read.content, executable);
-      const { localPath, content } = read;
-      return [localPath === undefined ? { path, mode, content } : { path, mode, localPath }];
-    });
-    return hasOwn ? found : [...found, { path: START_UP, mode: 0o755, localPath: PACKAGED_START_UP }];
+      index += 1;
+      const { place, executable } = this.#wanted.get(path) ?? { place: path, executable: false };
+      const file = this.#toSource(path, place, executable, read);
+      if (file === undefined || read instanceof Error) continue;
+      files.push(file);
+      this.#reportUnusable(path, place, read, listedEnvFiles.has(path));
+    }
+    return hasOwn ? files : [...files, { path: START_UP, mode: WIDEST_MODE, localPath: PACKAGED_START_UP }];
   }
 
-  /** Adds what an entry names. Gives the path of a file; nothing for a folder, or when it is missing. */
-  add({ entry, place }: FileEntry, kind: 'compose file' | 'script' | 'any'): string[] {
+  /** Adds what an entry names. Returns the path of a file; nothing for a folder, or when it cannot be sent. */
+  add({ entry, place }: FileEntry, kind: 'compose file' | 'script' | 'file'): string[] {
     const optional = entry.endsWith('?');
     const written = (optional ? entry.slice(0, -1) : entry).replaceAll('{environment}', this.#environment);
-    const fault = faultOfPath(written);
+    const path = posix.normalize(written).replace(/\/$/, '');
+    const isListed = kind === 'compose file' || (kind === 'file' && basename(path).startsWith('.env'));
+    const fault = faultOfEntry(written) ?? (isListed ? faultOfListedName(path) : undefined);
     if (fault !== undefined) {
-      this.#problems.add(place, `${entry}: ${fault.message}`, fault.remedy);
+      this.#problems.add(place, `${JSON.stringify(entry).slice(1, -1)} ${fault.message}`, fault.remedy);
       return [];
     }
 
-    const path = posix.normalize(written).replace(/\/$/, '');
     const found = this.#tree.find(path);
+    const tell = (message: string, remedy: string) => {
+      this.#problems.add(place, `${path} ${message}`, remedy);
+    };
     if (found === undefined) {
-      const message = `${path} does not exist${this.#tree.where}`;
-      if (!optional) this.#problems.add(place, message, this.#howToCreate(written));
+      this.#reportMissing(path, written, place, optional);
     } else if (found.kind === 'unfit') {
-      this.#problems.add(place, `${path} ${found.message}`, found.remedy);
+      tell(found.message, found.remedy);
     } else if (found.kind === 'outside') {
-      this.#problems.add(place, `${path} is a link to a place outside the project`, 'put the file itself there');
+      tell('is a link to a place outside the project', 'put the file itself there');
     } else if (found.kind === 'folder') {
-      if (kind !== 'any') this.#problems.add(place, `${path} is a folder`, `name the ${kind} in it`);
-      else if (!written.endsWith('/')) this.#problems.add(place, `${path} is a folder`, `write ${path}/`);
+      if (kind !== 'file') tell('is a folder', `name the ${kind} in it`);
+      else if (!written.endsWith('/')) tell('is a folder', `write ${path}/`);
       else this.#walk(path, found.real, place, new Set());
     } else if (written.endsWith('/')) {
-      this.#problems.add(place, `${path} is a file`, `write ${path}`);
-    } else if (this.#ownEnvFile(found.real) !== undefined) {
-      this.#tellOwnEnvFile(path, place, this.#ownEnvFile(found.real) ?? path);
+      tell('is a file', `write ${path}`);
     } else {
-      this.#addFile(path, place, found.executable);
-      return [path];
+      const own = this.#own.match(found.real);
+      if (own === undefined) {
+        this.#wanted.set(path, { place, executable: found.executable });
+        return [path];
+      }
+      this.#reportOwn(path, own, place);
     }
     return [];
   }
 
   #walk(folder: string, real: string, place: string, above: ReadonlySet<string>): void {
     // A link may lead back up: then this folder is already on the way.
-    if (above.has(real)) return;
+    if (above.has(real) || this.#names > MAX_NAMES) return;
+    const tell = (path: string, message: string, remedy: string) =>
+      this.#problems.add(place, `${path} ${message}`, remedy);
     for (const name of this.#namesIn(folder, place)) {
+      if (name === '.git') continue;
       const path = posix.join(folder, name);
-      const found = name === '.git' ? undefined : this.#tree.find(path);
-      if (found?.kind === 'folder') this.#walk(path, found.real, place, new Set([...above, real]));
-      else if (found?.kind === 'file') this.#addWalked(path, place, found);
-      else if (found?.kind === 'unfit') this.#problems.add(place, `${path} ${found.message}`, found.remedy);
-      // Else a broken link, or one that leads outside: not ours to send.
+      this.#names += 1;
+      if (this.#names > MAX_NAMES) {
+        tell(folder, `has more than ${MAX_NAMES} names below it`, 'list less of it');
+        return;
+      }
+      const fault = isTrap(name) ? { message: `contains the name "${name}"`, remedy: 'remove it' } : faultOfPath(path);
+      if (fault !== undefined) {
+        tell(isTrap(name) ? folder : JSON.stringify(path).slice(1, -1), fault.message, fault.remedy);
+        continue;
+      }
+      const found = this.#tree.find(path);
+      if (found?.kind === 'folder') {
+        const isOfGit = /(^|\/)\.git(\/|$)/.test(found.real);
+        if (isOfGit) tell(path, "is a link into git's own folder", 'remove it');
+        else this.#walk(path, found.real, place, new Set([...above, real]));
+      } else if (found?.kind === 'file') {
+        this.#addWalked(path, place, found);
+      } else if (found?.kind === 'unfit') {
+        tell(path, found.message, found.remedy);
+      } else if (found?.kind === 'outside') {
+        tell(path, 'is a link to a place outside the project', 'put the file itself there, or remove the link');
+      } else {
+        tell(path, `is a link that leads nowhere${this.#tree.where}`, 'remove it, or create what it points to');
+      }
     }
   }
 
+  /** What holds do-deploy's own secrets is left out: the folder was listed, not that file. */
   #addWalked(path: string, place: string, { real, executable }: { real: string; executable: boolean }): void {
-    if (this.#ownEnvFile(real) === undefined) this.#addFile(path, place, executable);
+    if (this.#wanted.has(path) || this.#own.match(real) !== undefined) return;
+    this.#wanted.set(path, { place, executable });
   }
 
   #namesIn(folder: string, place: string): string[] {
     try {
       return this.#tree.list(folder);
     } catch (error) {
-      this.#tellUnreadable(folder, place, error);
+      const { message, remedy } = describeFileError(error, folder);
+      this.#problems.add(place, `${folder} ${message}`, remedy);
       return [];
     }
   }
 
-  #tellUnreadable(path: string, place: string, error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
-    this.#problems.add(place, `${path} can't be read: ${reason}`, `look at its permissions: ls -ld ${path}`);
+  #toSource(path: string, place: string, executable: boolean, read: ReadContent | Error): SourceFile | undefined {
+    try {
+      if (read instanceof Error) throw read;
+      const { localPath, content } = read;
+      const here = localPath === undefined ? (executable ? 0o755 : 0o644) : statSync(localPath).mode;
+      const mode = path === START_UP ? WIDEST_MODE : modeOf(path, content, here);
+      return localPath === undefined ? { path, mode, content } : { path, mode, localPath };
+    } catch (error) {
+      const { message, remedy } = describeFileError(error, path);
+      this.#problems.add(place, `${path} ${message}`, remedy);
+      return undefined;
+    }
   }
 
-  #addFile(path: string, place: string, executable: boolean): void {
-    const fault = faultOfPath(path);
-    if (fault !== undefined) this.#problems.add(place, `${path}: ${fault.message}`, fault.remedy);
-    else if (!this.#wanted.has(path)) this.#wanted.set(path, { place, executable });
-  }
-
-  /** Files that stand for others, which a droplet could make nothing of. */
-  #tellUnusable(path: string, place: string, content: Buffer): void {
+  /** Files that a droplet could make nothing of. */
+  #reportUnusable(path: string, place: string, { content }: ReadContent, isListedEnvFile: boolean): void {
     const encryption = encryptionOf(content, { byText: isEnvFile(path) });
     if (encryption !== undefined) {
       this.#problems.add(place, `${path} is encrypted by ${encryption.by}`, encryption.remedy(path));
+    } else if (isEnvFile(path)) {
+      this.#reportEnvFile(path, place, content, isListedEnvFile);
     }
     if (isLfsPointer(content)) {
       const [message, remedy] =
@@ -185,36 +227,31 @@ class Collector {
     }
   }
 
-  #tellOwnEnvFile(path: string, place: string, own: string): void {
-    const environmentFile = `config/.env.${this.#environment}`;
-    if (path === own) {
-      const message = `${path} holds do-deploy's own secrets and is never uploaded`;
-      this.#problems.add(place, message, `move what the app needs to ${environmentFile}, and list that`);
-    } else {
-      const message = `${path} is the same file as ${own}, which holds do-deploy's own secrets and is never uploaded`;
-      this.#problems.add(
-        place,
-        message,
-        `make a file of its own with what the app needs, for example ${environmentFile}`,
-      );
+  /** @param isListed compose reads it; others may be for another program, with rules of its own */
+  #reportEnvFile(path: string, place: string, content: Buffer, isListed: boolean): void {
+    if (content.length >= MAX_FILE_BYTES) {
+      this.#problems.add(place, `${path} is larger than 1 MiB`, 'check that it is the right file');
+      return;
+    }
+    const text = decodeText(content);
+    // Whether a variable is set is for the droplet to say.
+    const fault = typeof text !== 'string' ? text : isListed ? parseEnvFile(text, () => 'set').fault : undefined;
+    if (fault !== undefined) this.#problems.add(`${path}:${fault.line}`, fault.message, fault.remedy);
+  }
+
+  #reportMissing(path: string, written: string, place: string, optional: boolean): void {
+    const placeholder = /\{[^}]*\}?/.exec(written)?.[0];
+    if (placeholder !== undefined) {
+      const message = `${path} does not exist: unknown placeholder ${placeholder}`;
+      this.#problems.add(place, message, 'the only placeholder is {environment}');
+    } else if (!optional) {
+      this.#problems.add(place, `${path} does not exist${this.#tree.where}`, this.#howToCreate(written));
     }
   }
 
-  /** The file of do-deploy's own variables that this is: by whatever link or name it was reached. */
-  #ownEnvFile(real: string): string | undefined {
-    this.#ownEnvFiles ??= OWN_ENV_FILES.flatMap((path) => {
-      const found = this.#tree.find(path);
-      return found?.kind === 'file' && this.#isOwn(path) ? [{ path, real: found.real }] : [];
-    });
-    return this.#ownEnvFiles.find((own) => own.real === real)?.path;
-  }
-
-  /** A .env at the root is often the app's own; with our secrets in it, it stays here. */
-  #isOwn(path: (typeof OWN_ENV_FILES)[number]): boolean {
-    if (path !== '.env') return true;
-    const [read] = this.#tree.read([path]);
-    const content = read === undefined || read instanceof Error ? '' : read.content;
-    return Object.keys(parse(content)).some((name) => OWN_SECRETS.includes(name));
+  #reportOwn(path: string, own: { path: string; what: string; remedy: string }, place: string): void {
+    const what = path === own.path ? own.what : `is the same file as ${own.path}, which ${own.what}`;
+    this.#problems.add(place, `${path} ${what} and is never uploaded`, own.remedy);
   }
 
   #howToCreate(path: string): string {
@@ -226,34 +263,14 @@ class Collector {
   }
 }
 
-/** Env files hold secrets; `.env.production`, `app.env`, but not an example of one. */
-export function isEnvFile(path: string): boolean {
-  const name = basename(path);
-  return (name.startsWith('.env') || name.endsWith('.env')) && !name.endsWith('.example');
-}
-
-function modeOf(path: string, content: Buffer, executable: boolean): number {
-  const isKey =
-    /\.(key|pem)$/.test(path) || /^-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(content.toString('latin1', 0, 64));
-  if (isEnvFile(path) || isKey) return 0o600;
-  return executable ? 0o755 : 0o644;
+/** As it is here, never wider; env files and keys for their owner only. */
+function modeOf(path: string, content: Buffer, here: number): number {
+  const isPrivate = isEnvFile(path) || /\.(key|pem)$/.test(path) || isKey(content);
+  // Without the owner's right to read, the droplet could not even verify it.
+  return (here & (isPrivate ? 0o600 : WIDEST_MODE)) | 0o400;
 }
 
 /** What Git LFS leaves in git in place of a file: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md */
 function isLfsPointer(content: Buffer): boolean {
   return content.length < 1024 && content.toString('latin1').startsWith('version https://git-lfs.github.com/spec/');
-}
-
-function faultOfPath(path: string): { message: string; remedy: string } | undefined {
-  const placeholder = /\{[^}]*\}?/.exec(path)?.[0];
-  if (placeholder !== undefined) {
-    return { message: `${placeholder} stands for nothing`, remedy: 'the only placeholder is {environment}' };
-  }
-  if (posix.isAbsolute(path) || posix.normalize(path).startsWith('..')) {
-    return { message: 'is outside the project', remedy: 'copy it into the project, and write its path from there' };
-  }
-  if (!/^[A-Za-z0-9._/@+-]+$/.test(path) || path.startsWith('-')) {
-    return { message: 'has a name that can not go to a droplet', remedy: 'rename it: letters, digits and . _ @ + -' };
-  }
-  return undefined;
 }

@@ -1,13 +1,20 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+/**
+ * do-deploy's own variables. dotenv reads their files; where docker compose would read another value in the same line, the
+ * line is refused: nobody should have to know which of the two programs a file is for.
+ */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'dotenv';
-import { type ConfigDocument, isTreeMap, type Path, type Tree, valueAt } from './document.js';
+import { decodeText } from './decode-text.js';
+import { encryptionOf } from './encryption.js';
+import { type EnvFault, type EnvVariable, parseEnvFile } from './env-file.js';
 import type { ProblemList } from './problems.js';
+import { readSmallFile } from './read-file.js';
 
-/** The files for do-deploy's own variables, first wins; relative to the project's root. They are never uploaded. */
+/** Files of do-deploy's own variables, relative to the project's root; the first wins. They are never uploaded. */
 export const OWN_ENV_FILES = ['config/.env', '.env'] as const;
 
-/** What of do-deploy's own variables must not leave this machine. */
+/** Variables that must not leave this machine. */
 export const OWN_SECRETS: readonly string[] = [
   'DO_TOKEN',
   'DIGITALOCEAN_ACCESS_TOKEN',
@@ -17,145 +24,136 @@ export const OWN_SECRETS: readonly string[] = [
 
 export type ProcessEnv = Readonly<Record<string, string | undefined>>;
 
-/** What `$NAME` stands for: the process environment first, then the project's own env files. */
+/** The values that `$NAME` may stand for: from the process environment, else from the project's own env files. */
 export interface Variables {
-  /** Undefined when it is not set, '' when it is set to nothing. */
+  /** Undefined when it is not set, '' when it is set to nothing. A line that cannot be relied on becomes a problem. */
   get(name: string): string | undefined;
+  /** `config/.env:3`, or the name itself when it comes from the process environment or is not set. */
+  placeOf(name: string): string;
   /** What to do to set it. */
   howToSet(name: string): string;
-  /** Everything that the env files hold. */
-  fromFiles: ReadonlyMap<string, string>;
+  /** Everything in the env files, in every reading. */
+  fromFiles: readonly EnvVariable[];
 }
 
-/** Reads the env files; those that are encrypted or can't be read become problems. */
+/** Reads the env files; what is wrong with them as a whole becomes a problem. */
 export function readVariables(root: string, env: ProcessEnv, problems: ProblemList): Variables {
-  const fromFiles = new Map<string, string>();
-  // The first file wins, so the last is read first.
-  for (const path of OWN_ENV_FILES.toReversed()) {
-    const content = readEnvFile(root, path, problems);
-    if (content === undefined) continue;
-    const encryption = encryptionOf(content);
-    if (encryption !== undefined) {
-      problems.add(path, `is encrypted by ${encryption.by}`, encryption.remedy(path));
-      continue;
-    }
-    // parse() only reads; config() would also change the process environment.
-    for (const [name, value] of Object.entries(parse(content))) fromFiles.set(name, value);
-  }
+  const files = OWN_ENV_FILES.flatMap((path) => readOwnFile(root, path, problems) ?? []);
+  const find = (name: string) => {
+    const having = files.filter(({ variables }) => variables.has(name));
+    const file = having.find(({ variables }) => variables.get(name)?.value) ?? having[0];
+    return file === undefined ? undefined : { path: file.path, ...(file.variables.get(name) as OwnVariable) };
+  };
   return {
-    get: (name) => (env[name] ? env[name] : (fromFiles.get(name) ?? env[name])),
-    howToSet(name) {
-      const example = existsSync(join(root, 'config/.env.example')) && !existsSync(join(root, 'config/.env'));
-      if (example) return `cp config/.env.example config/.env, and set ${name} there, or in the environment`;
-      return `set ${name} in the environment, or in config/.env (which is not uploaded)`;
+    get(name) {
+      if (env[name]) return env[name];
+      const found = find(name);
+      if (found === undefined) return env[name];
+      if (found.disagreement !== undefined) {
+        const message = `docker compose and dotenv read different values of ${name}`;
+        problems.add(`${found.path}:${found.line}`, message, found.disagreement);
+      }
+      return found.value;
     },
-    fromFiles,
+    placeOf(name) {
+      const found = env[name] ? undefined : find(name);
+      return found === undefined ? name : `${found.path}:${found.line}`;
+    },
+    howToSet(name) {
+      const found = find(name);
+      if (found !== undefined) return `write its value in ${found.path}:${found.line}`;
+      const hasExample = existsSync(join(root, 'config/.env.example')) && !existsSync(join(root, 'config/.env'));
+      if (hasExample) return `cp config/.env.example config/.env, and set ${name} there or in the environment`;
+      // It may stand after the line at which reading ended.
+      const cut = files.find(({ path, fault }) => path === '.env' && fault !== undefined)?.fault;
+      const remark = cut && `; .env is only read up to line ${cut.line}: ${cut.message}`;
+      return `set ${name} in the environment, or in config/.env (which is not uploaded)${remark ?? ''}`;
+    },
+    fromFiles: files.flatMap(({ readings }) => readings),
   };
 }
 
-/** Undefined when there is none: a folder of that name is somebody else's, Python's virtualenv for example. */
-function readEnvFile(root: string, path: string, problems: ProblemList): Buffer | undefined {
-  const file = join(root, path);
-  try {
-    const stat = statSync(file, { throwIfNoEntry: false });
-    return stat === undefined || stat.isDirectory() ? undefined : readFileSync(file);
-  } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    problems.add(path, `can't be read: ${reason}`, `look at its permissions: ls -ld ${file}`);
-    return undefined;
-  }
-}
-
-/**
- * How a file is encrypted, if it is: then it is useless as it stands.
- * @param options.byText also by words in it, which in a file other than an env file may be innocent; default true
- */
-export function encryptionOf(
-  content: Buffer,
-  options: { byText: boolean } = { byText: true },
-): { by: string; remedy: (path: string) => string } | undefined {
-  if (content.subarray(0, 9).equals(Buffer.from('\0GITCRYPT'))) {
-    return { by: 'git-crypt', remedy: () => 'git-crypt unlock' };
-  }
-  if (options.byText && /^sops_version=/m.test(content.toString('utf8'))) {
-    return { by: 'SOPS', remedy: (path) => `sops decrypt --in-place ${path}` };
-  }
-  return undefined;
-}
-
-/**
- * The tree with `$NAME` and `${NAME}` replaced (`$$` is a plain `$`). What cannot be replaced is left out, and its path
- * is among `unknown`: a variable that is not set (a problem, if this run needs it), and what this run does not need:
- * other environments, values that the environment replaces, and the keys in `without`.
- */
-export function expandVariables(
-  document: ConfigDocument,
-  { environment, without }: { environment: string; without: readonly string[] },
+/** A problem with a variable's value, at the place where it is set. */
+export function reportVariable(
   variables: Variables,
   problems: ProblemList,
-): { tree: Tree; unknown: Path[] } {
-  const unknown: Path[] = [];
-  const overrides = valueAt(document.tree, ['environments', environment]);
+  { name, message, remedy }: { name: string; message: string; remedy: string },
+): void {
+  const place = variables.placeOf(name);
+  problems.add(place, place === name ? message : `${name} ${message}`, remedy);
+}
 
-  function isNeeded(path: Path): boolean {
-    const isOwn = path[0] === 'environments' && path[1] === environment;
-    if (without.includes(String(isOwn ? path[2] : path[0]))) return false;
-    return isOwn || (path[0] !== 'environments' && !isReplaced(overrides, path));
+interface OwnFile {
+  path: string;
+  variables: ReadonlyMap<string, OwnVariable>;
+  fault?: EnvFault;
+  readings: readonly EnvVariable[];
+}
+
+interface OwnVariable {
+  value: string;
+  line: number;
+  /** How to write it so that both programs read the same; absent where they do. */
+  disagreement?: string;
+}
+
+/** Undefined when there is none, or none that can be read. */
+function readOwnFile(root: string, path: (typeof OWN_ENV_FILES)[number], problems: ProblemList): OwnFile | undefined {
+  const content = readSmallFile(join(root, path));
+  // A folder of that name belongs to another program: Python's virtualenv for example.
+  if (content === undefined || (!Buffer.isBuffer(content) && content.message.startsWith('is a folder')))
+    return undefined;
+  if (!Buffer.isBuffer(content)) {
+    problems.add(path, content.message, content.remedy);
+    return undefined;
   }
+  const encryption = encryptionOf(content);
+  if (encryption !== undefined) {
+    problems.add(path, `is encrypted by ${encryption.by}`, encryption.remedy(path));
+    return undefined;
+  }
+  const text = decodeText(content);
+  if (typeof text !== 'string') {
+    problems.add(`${path}:${text.line}`, text.message, text.remedy);
+    return undefined;
+  }
+  const file = readOwn(path, text);
+  // The other one may well be the app's own, for another program: there only the lines matter that are needed.
+  if (path === 'config/.env' && file.fault) {
+    problems.add(`${path}:${file.fault.line}`, file.fault.message, file.fault.remedy);
+  }
+  return file;
+}
 
-  function expandText(text: string, path: Path): string | undefined {
-    const names = [...text.matchAll(REFERENCE)].flatMap((match) => match[1] ?? match[2] ?? []);
-    if (names.length > 0 && !isNeeded(path)) {
-      unknown.push(path);
-      return undefined;
-    }
-    const missing = [...new Set(names.filter((name) => !variables.get(name)))];
-    for (const name of missing) {
-      const state = variables.get(name) === undefined ? 'is not set' : 'is empty';
-      problems.add(document.place(path), `$${name} ${state} (for ${showPath(path)})`, variables.howToSet(name));
-    }
-    if (missing.length > 0) {
-      unknown.push(path);
-      return undefined;
-    }
-    return text.replace(REFERENCE, (whole, braced?: string, bare?: string) => {
-      const name = braced ?? bare;
-      return name === undefined ? whole.slice(1) : (variables.get(name) ?? '');
+function readOwn(path: string, text: string): OwnFile {
+  const { variables: ofCompose, fault } = parseEnvFile(text);
+  // Where a quote is not closed, dotenv would look for its end again and again.
+  const byDotenv = fault === undefined ? parse(text) : {};
+  const variables = new Map<string, OwnVariable>();
+  const lines = text.split('\n');
+  for (const { name, value, line } of ofCompose) {
+    const other = Object.hasOwn(byDotenv, name) ? byDotenv[name] : undefined;
+    // A carriage return at the end of a line belongs to no value.
+    const own = value.replaceAll('\r\n', '\n');
+    variables.set(name, {
+      value: own,
+      line,
+      disagreement: fault === undefined && other !== own ? howToWrite(own) : undefined,
     });
   }
-
-  function expand(value: Tree, path: Path): Tree | undefined {
-    if (typeof value === 'string') return expandText(value, path);
-    if (Array.isArray(value)) {
-      const items = value.map((item, index) => expand(item, [...path, index]));
-      // A list with a hole is left out whole: the other items would slip out of their lines.
-      return items.includes(undefined) ? undefined : (items as Tree[]);
-    }
-    if (!isTreeMap(value)) return value;
-    const pairs = Object.entries(value).map(([key, item]) => [key, expand(item, [...path, key])] as const);
-    return Object.fromEntries(pairs.filter((pair): pair is [string, Tree] => pair[1] !== undefined));
-  }
-
-  return { tree: expand(document.tree, []) ?? {}, unknown };
+  const readings = Object.entries(byDotenv).map(([name, value]) => ({ name, value, raw: value, line: 0 }));
+  const unread = fault === undefined ? [] : lines.slice(fault.line - 1);
+  const rest = unread.map((line) => ({ name: '', value: line.trim(), raw: line.trim(), line: 0 }));
+  return { path, variables, fault, readings: [...ofCompose, ...readings, ...rest] };
 }
 
-/** `rollout.drain.timeout`, as messages name a key. */
-export function showPath(path: Path): string {
-  return path
-    .map((step) => (typeof step === 'number' ? `[${step}]` : step))
-    .join('.')
-    .replaceAll('.[', '[');
-}
-
-/** `$$`, `${NAME}` or `$NAME`; the names are the groups. */
-const REFERENCE = /\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))/g;
-
-/** Whether `overrides` has a value of its own there: at the path, or a list or plain value above it. */
-function isReplaced(overrides: Tree | undefined, path: Path): boolean {
-  let value = overrides;
-  for (const step of path) {
-    if (!isTreeMap(value)) return value !== undefined;
-    value = Object.hasOwn(value, step) ? value[step] : undefined;
-  }
-  return value !== undefined && !isTreeMap(value);
+/** A form that both programs read as this value. */
+function howToWrite(value: string): string {
+  const forms = [`'${value}'`, `"${value}"`];
+  const isCommon = (form: string) =>
+    parse(`X=${form}\n`).X === value && parseEnvFile(`X=${form}\n`).variables[0]?.value === value;
+  const [single, double] = forms.map(isCommon);
+  if (single) return 'put single quotes around the value';
+  if (double) return 'put double quotes around the value';
+  return 'set it in the environment instead, or choose a value without quotes and backslashes';
 }

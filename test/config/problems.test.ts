@@ -71,7 +71,7 @@ describe('a problem in config/deploy.yml', () => {
       'registry: { username: me, password: 123456 }',
       'registry.password must be text, in quotes if it is a number; put quotes around it',
     ],
-    ['app: again', 'app is written twice; keep one of the two'],
+    ['app: again', 'app is defined twice; keep one of the two'],
   ])('%s', async (line, problem) => {
     expect(await problemsIn(deployYml(line))).toEqual([`config/deploy.yml:3: ${problem}`]);
   });
@@ -134,30 +134,18 @@ describe('a problem in config/deploy.yml', () => {
     expect(await problemsIn(yaml)).toEqual(problems);
   });
 
-  it('of syntax is told with its line', async () => {
-    const [first] = await problemsIn('app: shop\nenvironments: { test: { droplet: 1 }\n');
-    expect(first).toMatch(/^config\/deploy\.yml:\d: this is not YAML: /);
-  });
-
-  it('of an alias that stands for nothing is told with its line, and nothing that only follows from it', async () => {
-    expect(await problemsIn('app: *name\nenvironments:\n  test: *nope\n')).toEqual([
-      'config/deploy.yml:1: *name stands for nothing: no &name comes before it; write the value out',
-      'config/deploy.yml:3: *nope stands for nothing: no &nope comes before it; write the value out',
-    ]);
-  });
-
-  it('of a merge key is told, and nothing that only follows from it', async () => {
+  it('of a merge key is reported, and nothing that only follows from it', async () => {
     const yaml =
       'app: shop\nssh: &a { user: ann }\nenvironments:\n  test:\n    <<: *a\n  other: { <<: *a, droplet: 1 }\n';
     const problem = 'merge keys (<<) are not supported';
-    const remedy = 'write its keys out; what all environments share can stand at the top level';
+    const remedy = 'write its keys out; settings that environments share can stand at the top level';
     expect(await problemsIn(yaml)).toEqual([
       `config/deploy.yml:5: ${problem}; ${remedy}`,
       `config/deploy.yml:6: ${problem}; ${remedy}`,
     ]);
   });
 
-  it('is told in every environment, whichever is deployed', async () => {
+  it('is reported in every environment, whichever is deployed', async () => {
     const yaml =
       'app: shop\nenvironments:\n  test: { droplet: 1 }\n  other: { droplet: 2, rollout: { batch: none } }\n';
     expect(await problemsIn(yaml)).toEqual([
@@ -165,7 +153,7 @@ describe('a problem in config/deploy.yml', () => {
     ]);
   });
 
-  it('does not hide the others: all are told at once, by line', async () => {
+  it('does not hide the others: all are reported together, by line', async () => {
     const yaml = `app: Shop
 rolout: { batch: 1 }
 registry: { username: $WHO, password: x }
@@ -219,11 +207,11 @@ describe('a credential', () => {
     ]);
   });
 
-  it('that was copied badly is told, and not shown', async () => {
+  it('that was copied badly is reported, and not shown', async () => {
     const problems = await problemsOf(root(), { env: { DO_TOKEN: 'dop_v1_a b', SSH_PRIVATE_KEY: 'c2VjcmV0' } });
     expect(problems).toEqual([
-      'DO_TOKEN: the token contains a space, a line break or another character that no token has; copy it again',
-      'SSH_PRIVATE_KEY: holds no private key; put the whole content of the private key file there, from its line -----BEGIN',
+      'DO_TOKEN: contains a space, a line break or another character that no token has; copy it again',
+      'SSH_PRIVATE_KEY: holds no private key; put the whole content of the private key file there, from its line -----BEGIN to its line -----END',
     ]);
     expect(problems.join()).not.toMatch(/dop_v1|c2Vj/);
   });
@@ -240,7 +228,7 @@ describe('a credential', () => {
   });
 });
 
-it('--config with no such file is told', async () => {
+it('--config without such a file is reported', async () => {
   const root = createProject(COMPOSE);
   expect(await problemsOf(root, { configPath: 'nowhere.yml' })).toEqual([
     'nowhere.yml: does not exist; give --config the path of an existing file',
@@ -249,7 +237,7 @@ it('--config with no such file is told', async () => {
     '--config: is empty; give --config the path of an existing file',
   ]);
   expect(await problemsOf(root, { configPath: 'compose' })).toEqual([
-    'compose: is a folder; give --config the path of an existing file',
+    'compose: is a folder, not a file; name a regular file',
   ]);
 });
 

@@ -47,7 +47,7 @@ describe('the files of a release', () => {
       'config/deploy.yml 644',
       'config/id_ed25519 600',
       'config/plain.txt 644',
-      'config/script.sh 755',
+      'config/script.sh 700',
       'config/tls.key 600',
       'config/tls.pem 600',
     ]);
@@ -94,7 +94,7 @@ describe('the files of a release', () => {
       'config/nginx/loop/deploy.yml 644',
     ]);
     const listed = withLinks('config/.env.{environment}', 'config/nginx/loop/.env', 'config/nginx/app.env');
-    const remedy = 'make a file of its own with what the app needs, for example config/.env.test';
+    const remedy = 'move what the app needs to config/.env.test, and list that';
     const problem = (path: string, own: string) =>
       `config/deploy.yml:3: ${path} is the same file as ${own}, which holds do-deploy's own secrets and is never uploaded; ${remedy}`;
     expect(await problemsOf(listed)).toEqual([
@@ -115,14 +115,22 @@ describe('the files of a release', () => {
     },
   );
 
-  it('follow links inside the project, and no others', async () => {
+  it('follow links inside the project, and refuse others', async () => {
     const root = projectWith(['config/linked/'], { 'real/a': '', 'config/linked/own': '' });
     const outside = createProject({ secret: '' });
     symlinkSync(join(root, 'real'), join(root, 'config/linked/inside'));
-    symlinkSync(join(outside, 'secret'), join(root, 'config/linked/outside'));
-    symlinkSync('nowhere', join(root, 'config/linked/broken'));
     symlinkSync(join(root, 'config/linked'), join(root, 'real/round-and-round'));
     expect(await filesOf(root)).toEqual(['config/linked/inside/a 644', 'config/linked/own 644']);
+    symlinkSync(join(outside, 'secret'), join(root, 'config/linked/outside'));
+    symlinkSync('/proc/self/environ', join(root, 'config/linked/environ'));
+    symlinkSync('nowhere', join(root, 'config/linked/broken'));
+    const problem = (path: string, message: string) => `config/deploy.yml:3: config/linked/${path} ${message}`;
+    const isOutside = 'is a link to a place outside the project; put the file itself there, or remove the link';
+    expect(await problemsOf(root)).toEqual([
+      problem('broken', 'is a link that leads nowhere; remove it, or create what it points to'),
+      problem('environ', isOutside),
+      problem('outside', isOutside),
+    ]);
   });
 
   it('hold the script that prepares a release, found like every other file', async () => {
@@ -130,7 +138,7 @@ describe('the files of a release', () => {
       createProject({ ...COMPOSE, 'config/deploy.yml': deployYml(...lines), 'ops/p.sh*': '' });
     expect(await load(settings('files: []', 'prepare: ops/p.sh'))).toMatchObject({
       prepare: 'ops/p.sh',
-      files: expect.arrayContaining([expect.objectContaining({ path: 'ops/p.sh', mode: 0o755 })]),
+      files: expect.arrayContaining([expect.objectContaining({ path: 'ops/p.sh', mode: 0o700 })]),
     });
     expect((await load(settings('files: []', 'prepare: ops/none.sh?'))).prepare).toBeUndefined();
     expect(await problemsOf(settings('files: []', 'prepare: ops/none.sh'))).toEqual([
@@ -143,18 +151,16 @@ describe('the files of a release', () => {
     [['config/.env.{environment}'], 'config/.env.test does not exist; cp config/.env.test.example config/.env.test'],
     [['config/nginx'], 'config/nginx is a folder; write config/nginx/'],
     [['config/a/'], 'config/a is a file; write config/a'],
-    [['/etc/passwd'], '/etc/passwd: is outside the project; copy it into the project, and write its path from there'],
-    [['../a'], '../a: is outside the project; copy it into the project, and write its path from there'],
+    [['/etc/passwd'], '/etc/passwd is outside the project; copy it into the project, and write its path from there'],
+    [['../a'], '../a is outside the project; copy it into the project, and write its path from there'],
     [
       ['config/../../a'],
-      'config/../../a: is outside the project; copy it into the project, and write its path from there',
+      'config/../../a is outside the project; copy it into the project, and write its path from there',
     ],
-    [['config/a b'], 'config/a b: has a name that can not go to a droplet; rename it: letters, digits and . _ @ + -'],
-    [['-rf'], '-rf: has a name that can not go to a droplet; rename it: letters, digits and . _ @ + -'],
-    [['config/{env}'], 'config/{env}: {env} stands for nothing; the only placeholder is {environment}'],
+    [['config/{env}'], 'config/{env} does not exist: unknown placeholder {env}; the only placeholder is {environment}'],
     [
-      ['config/spaces/'],
-      'config/spaces/a b: has a name that can not go to a droplet; rename it: letters, digits and . _ @ + -',
+      ['config/.{env}?'],
+      'config/.{env} does not exist: unknown placeholder {env}; the only placeholder is {environment}',
     ],
     [['config/.env.locked'], 'config/.env.locked is encrypted by git-crypt; git-crypt unlock'],
     [['config/.env.sops'], 'config/.env.sops is encrypted by SOPS; sops decrypt --in-place config/.env.sops'],
@@ -163,14 +169,13 @@ describe('the files of a release', () => {
       'config/.env.test.example': '',
       'config/nginx/x': '',
       'config/a': '',
-      'config/spaces/a b': '',
       'config/.env.locked': Buffer.from('\0GITCRYPT\0\x01\x02'),
       'config/.env.sops': 'A=ENC[AES256_GCM,data:x]\nsops_version=3.9.0\n',
     });
     expect(await problemsOf(root)).toEqual([`config/deploy.yml:3: ${problem}`]);
   });
 
-  it('can not be a link to a place outside the project', async () => {
+  it('cannot be a link to a place outside the project', async () => {
     const root = projectWith(['config/link']);
     symlinkSync(join(createProject({ secret: '' }), 'secret'), join(root, 'config/link'));
     expect(await problemsOf(root)).toEqual([

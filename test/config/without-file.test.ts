@@ -54,7 +54,7 @@ describe('without config/deploy.yml', () => {
     expect([await appIn('My Shop.v2'), await appIn('___')]).toEqual(['myshopv2', 'app']);
   });
 
-  it('what is missing is told all at once', async () => {
+  it('everything that is missing is reported in one run', async () => {
     const root = createProject({});
     const env = { DO_TOKEN: '', DOCKER_USERNAME: 'me' };
     expect(await problemsOf(root, { environment: 'staging', env })).toEqual([

@@ -2,11 +2,14 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { type FileFault, readSmallFile } from '../read-file.js';
 import { Secret } from '../secret.js';
 import type { SectionContext } from '../section.js';
 import { defineSection } from '../section.js';
 import type { SshSettings } from '../settings.js';
+import { isPublicKey, readPastedKey } from '../ssh-key.js';
 import { anyText, map, text, wholeNumber } from '../values.js';
+import { reportVariable } from '../variables.js';
 
 const DEFAULTS = {
   user: 'root',
@@ -64,14 +67,15 @@ export const ssh = defineSection({
 
 /** Paths become absolute. Files that are named must exist; the usual ones may. */
 function resolveSsh(written: z.output<typeof section>, context: SectionContext): SshSettings {
-  const { root, env, problems, place } = context;
+  const { root, env, problems, place, release } = context;
   const absolute = (path: string) =>
     /^~(\/|$)/.test(path) ? join(env.HOME || homedir(), path.slice(1)) : resolve(root, path);
   for (const name of ['key', 'config'] as const) {
     const path = written[name];
-    if (path === undefined || existsSync(absolute(path))) continue;
-    problems.add(place('ssh', name), `ssh.${name}: ${path} does not exist`, 'correct the path');
+    const fault = path === undefined ? undefined : faultOfFile(absolute(path), path, name);
+    if (fault) problems.add(place('ssh', name), `ssh.${name}: ${path} ${fault.message}`, fault.remedy);
   }
+  if (written.key !== undefined) release.ownKeys.push(absolute(written.key));
 
   const configPath = absolute(written.config ?? DEFAULTS.config);
   const unwritten = [
@@ -93,14 +97,23 @@ function resolveSsh(written: z.output<typeof section>, context: SectionContext):
   };
 }
 
+function faultOfFile(file: string, path: string, key: 'key' | 'config'): FileFault | undefined {
+  const content = readSmallFile(file) ?? { message: 'does not exist', remedy: 'correct the path' };
+  if (!Buffer.isBuffer(content)) return content;
+  if (key === 'config' || !isPublicKey(content.toString('latin1'))) return undefined;
+  return { message: 'is a public key', remedy: `name the private one: ${path.replace(/\.pub$/, '')}` };
+}
+
 function readPrivateKey({ variables, problems, hide }: SectionContext): Secret | undefined {
   const value = variables.get('SSH_PRIVATE_KEY');
   if (!value) return undefined;
-  if (!/^(-----BEGIN [A-Z ]*PRIVATE KEY-----|PuTTY-User-Key-File-)/.test(value.trim())) {
-    const remedy = 'put the whole content of the private key file there, from its line -----BEGIN';
-    problems.add('SSH_PRIVATE_KEY', 'holds no private key', remedy);
+  const read = readPastedKey(value);
+  if ('message' in read) {
+    reportVariable(variables, problems, { name: 'SSH_PRIVATE_KEY', ...read });
   }
-  const secret = new Secret(value);
+  // Both forms: tools show what they were given.
+  hide(new Secret(value));
+  const secret = new Secret('key' in read ? read.key : value);
   hide(secret);
   return secret;
 }

@@ -1,9 +1,8 @@
-import { type ConfigDocument, isTreeMap, valueAt } from '../document.js';
+import { type ConfigDocument, isTreeMap, showPath, valueAt } from '../document.js';
 import type { ProblemList } from '../problems.js';
 import { defineSection } from '../section.js';
 import type { TargetSettings } from '../settings.js';
 import { anyText, wholeNumber } from '../values.js';
-import { showPath } from '../variables.js';
 
 /** Where an environment's droplets come from. */
 export const target = defineSection({

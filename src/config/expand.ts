@@ -1,0 +1,72 @@
+import { type ConfigDocument, isTreeMap, type Path, showPath, type Tree, valueAt } from './document.js';
+import type { ProblemList } from './problems.js';
+import type { Variables } from './variables.js';
+
+/**
+ * The tree with `$NAME` and `${NAME}` replaced (`$$` is a plain `$`). What cannot be replaced is left out, and its path
+ * is among `unknown`: a variable that is not set (a problem, if this run needs it), and what this run does not need:
+ * other environments, values that the environment replaces, and the keys in `without`.
+ */
+export function expandVariables(
+  document: ConfigDocument,
+  { environment, without }: { environment: string; without: readonly string[] },
+  variables: Variables,
+  problems: ProblemList,
+): { tree: Tree; unknown: Path[] } {
+  const unknown: Path[] = [];
+  const overrides = valueAt(document.tree, ['environments', environment]);
+
+  function isNeeded(path: Path): boolean {
+    const isOwn = path[0] === 'environments' && path[1] === environment;
+    if (without.includes(String(isOwn ? path[2] : path[0]))) return false;
+    return isOwn || (path[0] !== 'environments' && !isReplaced(overrides, path));
+  }
+
+  function expandText(text: string, path: Path): string | undefined {
+    const names = [...text.matchAll(REFERENCE)].flatMap((match) => match[1] ?? match[2] ?? []);
+    if (names.length > 0 && !isNeeded(path)) {
+      unknown.push(path);
+      return undefined;
+    }
+    const missing = [...new Set(names.filter((name) => !variables.get(name)))];
+    for (const name of missing) {
+      const state = variables.get(name) === undefined ? 'is not set' : 'is empty';
+      problems.add(document.place(path), `$${name} ${state} (for ${showPath(path)})`, variables.howToSet(name));
+    }
+    if (missing.length > 0) {
+      unknown.push(path);
+      return undefined;
+    }
+    return text.replace(REFERENCE, (whole, braced?: string, bare?: string) => {
+      const name = braced ?? bare;
+      return name === undefined ? whole.slice(1) : (variables.get(name) ?? '');
+    });
+  }
+
+  function expand(value: Tree, path: Path): Tree | undefined {
+    if (typeof value === 'string') return expandText(value, path);
+    if (Array.isArray(value)) {
+      const items = value.map((item, index) => expand(item, [...path, index]));
+      // A list with a hole is left out whole: the other items would slip out of their lines.
+      return items.includes(undefined) ? undefined : (items as Tree[]);
+    }
+    if (!isTreeMap(value)) return value;
+    const pairs = Object.entries(value).map(([key, item]) => [key, expand(item, [...path, key])] as const);
+    return Object.fromEntries(pairs.filter((pair): pair is [string, Tree] => pair[1] !== undefined));
+  }
+
+  return { tree: expand(document.tree, []) ?? {}, unknown };
+}
+
+/** `$$`, `${NAME}` or `$NAME`; the names are the groups. */
+const REFERENCE = /\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))/g;
+
+/** Whether `overrides` has a value of its own there: at the path, or a list or plain value above it. */
+function isReplaced(overrides: Tree | undefined, path: Path): boolean {
+  let value = overrides;
+  for (const step of path) {
+    if (!isTreeMap(value)) return value !== undefined;
+    value = Object.hasOwn(value, step) ? value[step] : undefined;
+  }
+  return value !== undefined && !isTreeMap(value);
+}
