@@ -196,13 +196,11 @@ export interface LocalFiles {
   sha256(path: string): Promise<string>;
 }
 
-/** An entry of a commit's tree; `mode` as git writes it: 120000 is a symbolic link, 160000 a submodule. */
+/** An entry of a commit's tree, with git's mode: 120000 is a symbolic link, 160000 a submodule. */
 export interface CommittedEntry {
-  /** Relative to the folder that the repository was opened from, with forward slashes. */
+  /** Relative to the folder that the repository was opened from, with forward slashes; never contains `..`. */
   path: string;
   mode: '100644' | '100755' | '120000' | '160000';
-  /** The object's hash. */
-  object: string;
 }
 
 /** A line of `git status`. */
@@ -233,10 +231,11 @@ export interface Repository {
   isShallow(): boolean;
   /** Everything below the folder, in this commit. */
   entriesAt(commit: string): CommittedEntry[];
-  /** Contents of blobs, in their order. */
-  readBlobs(objects: readonly string[]): Buffer[];
-  /** A file of a commit as a checkout would write it, through the filters of .gitattributes (git-crypt). */
-  readFiltered(commit: string, path: string): Buffer;
+  /**
+   * Contents of files of a commit as a checkout would write them, through the filters of .gitattributes, in the order of
+   * the paths; of a symbolic link, its target. Paths are those of `entriesAt`.
+   */
+  readFiles(commit: string, paths: readonly string[]): Buffer[];
   /** Paths below the folder that the index has. */
   trackedPaths(): string[];
   /** Paths below the folder that git neither has nor ignores. */

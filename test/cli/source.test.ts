@@ -54,7 +54,7 @@ describe('the source of a deploy', () => {
     const project = new GitProject(FILES);
     project.commit('v1');
     const noGit = { env: { PATH: project.root } };
-    expect(() => load(project, 'v1', noGit)).toThrow(/ is a git repository, but there is no git on this machine\.$/);
+    expect(() => load(project, 'v1', noGit)).toThrow(/ is a git repository, but git is not installed\.$/);
     for (const source of [load(project, 'v1', { ...noGit, workingTree: true }), load(project, undefined, noGit)]) {
       expect(source).toMatchObject({ conf: 'from the folder', notice: { level: 'warning' } });
     }
