@@ -38,6 +38,8 @@ export interface SshServerOptions {
   authorized: KeyPair[];
   /** The login shell, called with `-c COMMAND`. */
   shell?: string;
+  /** What the login shell runs before a command, as a .bashrc. */
+  loginScript?: string;
   forwarding?: boolean;
   /** Sessions allowed at once on a connection. */
   maxSessions?: number;
@@ -203,7 +205,9 @@ export class SshServer extends EventEmitter<Events> {
       else this.#execute(command, accept());
       this.emit('exec', command);
     });
-    session.on('sftp', (accept) => this.#transfer(accept()));
+    if (this.options.loginScript === undefined) session.on('sftp', (accept) => this.#transfer(accept()));
+    // sshd starts `sftp-server` through the login shell.
+    else session.on('subsystem', (accept) => accept().end('Welcome!\n'));
   }
 
   #endAtOnce(accept: () => ServerChannel, code: number): void {
@@ -219,7 +223,8 @@ export class SshServer extends EventEmitter<Events> {
   #execute(command: string, channel: ServerChannel): void {
     channel.on('error', () => {});
     // A process group of its own, as sshd makes one.
-    const child = spawn(this.options.shell ?? '/bin/sh', ['-c', command], {
+    const { shell = '/bin/sh', loginScript } = this.options;
+    const child = spawn(shell, ['-c', loginScript === undefined ? command : `${loginScript}\n${command}`], {
       cwd: this.home,
       env: { PATH: process.env.PATH, HOME: this.home },
       detached: true,

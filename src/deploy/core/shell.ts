@@ -15,18 +15,18 @@ export function releaseFolder(app: string, release: string): string {
 
 export const SECOND = 1_000;
 
-/** Builds a command. By default it may take 30 s and may be repeated. */
+/** Builds a command. By default it may take 30 s and is repeatable. */
 export function command(
   name: string,
   args: RemoteCommand['args'],
   lines: (string | undefined)[],
-  options: { stdin?: string | Buffer; timeoutMs?: number; repeatable?: boolean } = {},
+  options: Partial<Omit<RemoteCommand, 'name' | 'args' | 'script'>> = {},
 ): RemoteCommand {
   return {
     name,
     args,
     script: lines.filter((line) => line !== undefined).join('\n'),
-    stdin: options.stdin,
+    ...options,
     timeoutMs: options.timeoutMs ?? 30 * SECOND,
     repeatable: options.repeatable ?? true,
   };

@@ -36,6 +36,6 @@ export function prepareCommand(draft: ReleaseDraft, script: string, timeoutMs: n
       `if [ -x ${quote(script)} ]; then exec ${quote(`./${script}`)} </dev/null; else exec sh ${quote(script)} </dev/null; fi`,
     ],
     // A script that is still running must not be started once more.
-    { timeoutMs, repeatable: false },
+    { timeoutMs, repeatable: false, mayBeCut: true },
   );
 }
