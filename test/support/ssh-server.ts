@@ -41,6 +41,8 @@ export interface SshServerOptions {
   /** What the login shell runs before a command, as a .bashrc. */
   loginScript?: string;
   forwarding?: boolean;
+  /** As a server from before SHA-2: it announces no algorithms for signatures. */
+  sha1Only?: boolean;
   /** Sessions allowed at once on a connection. */
   maxSessions?: number;
 }
@@ -148,6 +150,7 @@ export class SshServer extends EventEmitter<Events> {
 
   #welcome(client: Connection): void {
     client.on('error', () => {});
+    if (this.options.sha1Only) announceNoSignatures(client);
     client.on('authentication', (context) => {
       const attempt = context.method === 'publickey' ? `publickey ${context.key.algo}` : context.method;
       this.attempts.push(attempt);
@@ -300,6 +303,19 @@ export class SshServer extends EventEmitter<Events> {
       }),
     );
   }
+}
+
+/** ssh2 has no option for that: RFC 8308, EXT_INFO. */
+function announceNoSignatures(client: Connection): void {
+  const { _protocol: protocol } = client as unknown as { _protocol: { _kex: object } };
+  let kex: object;
+  Object.defineProperty(protocol, '_kex', {
+    get: () => kex,
+    set(value: object | undefined) {
+      if (value) Object.defineProperty(value, 'remoteExtInfoEnabled', { get: () => false, set() {} });
+      kex = value ?? {};
+    },
+  });
 }
 
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
