@@ -1,19 +1,19 @@
 /**
- * Who has to act on an error: `user` (a wrong setting, an argument), `world` (DigitalOcean, a droplet, the network,
- * an image) or `bug` (do-deploy itself).
+ * Who has to act on an error: `user` (a setting, an argument), `external` (DigitalOcean, a droplet, the network, an
+ * image) or `bug` (do-deploy itself).
  */
 export type ErrorSource = 'user' | 'external' | 'bug';
 
 export interface DeployErrorOptions {
   source?: ErrorSource;
-  /** What to type or change next, one sentence. */
+  /** The next thing to type or change, one sentence. */
   hint?: string;
   droplet?: string;
   step?: string;
   cause?: unknown;
 }
 
-/** What events, reports and `--json` carry of an error: plain data, no stack, no secret. */
+/** An error as events, reports and `--json` carry it: plain data without a stack or a secret. */
 export interface ErrorInfo {
   code: string;
   message: string;
@@ -23,7 +23,7 @@ export interface ErrorInfo {
   step?: string;
 }
 
-/** The one error class. `code` is stable and in kebab case: tests and scripts match on it, never on the message. */
+/** The one error class. `code` is stable and in kebab case: scripts and tests match on it, never on the message. */
 export class DeployError extends Error {
   override readonly name: string = 'DeployError';
   readonly code: string;
@@ -36,12 +36,12 @@ export class DeployError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.source = options.source ?? 'external';
-    if (options.hint !== undefined) this.hint = options.hint;
-    if (options.droplet !== undefined) this.droplet = options.droplet;
-    if (options.step !== undefined) this.step = options.step;
+    this.hint = options.hint;
+    this.droplet = options.droplet;
+    this.step = options.step;
   }
 
-  /** The same error, told of the droplet and step it happened at. */
+  /** The same error with the droplet and the step where it happened. */
   at(place: { droplet?: string; step?: string }): DeployError {
     const droplet = this.droplet ?? place.droplet;
     const step = this.step ?? place.step;
@@ -68,24 +68,24 @@ export class DeployError extends Error {
   }
 }
 
-/** Any thrown value as a DeployError. What is not one already is a bug: nothing outside may throw anything else. */
+/** Any thrown value as a DeployError. A value of another class is a bug in do-deploy. */
 export function asDeployError(error: unknown): DeployError {
   if (error instanceof DeployError) return error;
   const message = error instanceof Error ? error.message : String(error);
   return new DeployError('bug', message, {
     source: 'bug',
-    hint: 'This is a fault in do-deploy. Run again with --verbose and report what it prints.',
+    hint: 'This is a bug in do-deploy. Run again with --verbose and report the output.',
     cause: error,
   });
 }
 
 /**
- * How far a failed call got: `not-applied` (it certainly changed nothing) or `unknown` (the answer was lost; read back
- * before deciding anything).
+ * Whether a failed call changed anything: `not-applied` (certainly not) or `unknown` (the answer was lost; read the
+ * state back before deciding anything).
  */
 export type Outcome = 'not-applied' | 'unknown';
 
-/** A failed DigitalOcean call. Never carries the request, which holds the token. */
+/** A failed call to DigitalOcean. Never carries the request, which contains the token. */
 export class CloudError extends DeployError {
   override readonly name = 'CloudError';
   readonly kind:
@@ -108,7 +108,7 @@ export class CloudError extends DeployError {
   }
 }
 
-/** A remote command or transfer that did not come to an exit code. A non-zero exit code is a result, not an error. */
+/** A remote command or transfer without a usable result. A non-zero exit code is a result, not an error. */
 export class ShellError extends DeployError {
   override readonly name = 'ShellError';
   readonly kind:
@@ -116,8 +116,10 @@ export class ShellError extends DeployError {
     | 'auth' // the server accepted no key
     | 'host-key' // unknown under `strict`, or changed
     | 'lost' // the connection dropped while it ran
-    | 'timeout' // it did not end within its bound
-    | 'signal' // it was killed on the droplet
+    | 'timeout' // it did not finish in time
+    | 'signal' // it was killed on the droplet, or interrupted
+    | 'output-limit' // it printed more than it may
+    | 'no-shell' // a login shell or a forced command ran something else
     | 'transfer'; // the upload failed: no space, no permission
   readonly outcome: Outcome;
 

@@ -1,7 +1,7 @@
 /**
- * What the core needs of the outside world. Interfaces only: adapters/ has the real ones, sandbox/ and the simulation
- * in test/ have others. Every method that waits is bounded by its implementation and throws only CloudError or
- * ShellError.
+ * What the core needs from the outside world. Interfaces only: adapters/ implements them, the simulation in test/ has
+ * its own implementations. Every method that waits is bounded by its implementation and throws only CloudError or
+ * ShellError, unless it says otherwise.
  */
 import type { DeployEvent, GitTag } from './rollout/model.js';
 
@@ -10,7 +10,7 @@ import type { DeployEvent, GitTag } from './rollout/model.js';
 export interface HealthCheck {
   protocol: 'http' | 'https' | 'tcp';
   port: number;
-  /** Starts with `/`; meaningless for tcp. */
+  /** Starts with `/`; unused for tcp. */
   path: string;
   intervalSeconds: number;
   timeoutSeconds: number;
@@ -21,31 +21,31 @@ export interface HealthCheck {
 export interface LoadBalancer {
   id: string;
   name: string;
-  /** '' for an internal or a brand-new one. */
+  /** '' for an internal or a new balancer. */
   ip: string;
   status: 'new' | 'active' | 'errored';
-  /** REGIONAL_NETWORK and GLOBAL ones exist too; GLOBAL has no droplets of its own. */
+  /** REGIONAL, REGIONAL_NETWORK or GLOBAL; a GLOBAL balancer has no droplets of its own. */
   type: string;
   region: string;
-  /** Present when a tag manages the membership: then droplets can't be added or removed by id. */
+  /** Set when a tag manages the membership: droplets cannot be added or removed by id then. */
   tag?: string;
   dropletIds: number[];
-  /** Ports on the droplets that rules forward to, unique, ascending. */
+  /** Ports of the droplets that the rules forward to, unique, ascending. */
   targetPorts: number[];
   healthCheck: HealthCheck;
   proxyProtocol: boolean;
-  /** Each makes its own health checks. */
+  /** Number of nodes; each makes its own health checks. */
   nodes: number;
-  /** Clients are kept to a droplet each, by a cookie. */
+  /** A cookie keeps each client on one droplet. */
   sticky: boolean;
   vpcId?: string;
 }
 
-/** The address that visitors use. */
+/** Requests to the public address. */
 export interface Web {
   /**
-   * One GET; redirects are not followed, and count as an answer.
-   * @returns `ok`: a whole answer below 400 came in time; `detail` for people: `HTTP 503`. Never throws.
+   * One GET; redirects are not followed and count as answers. Never throws.
+   * @returns `ok`: a complete answer with a status below 400 arrived in time; `detail` for people: `HTTP 503`
    */
   get(url: string, timeoutMs: number): Promise<{ ok: boolean; detail: string }>;
 }
@@ -61,35 +61,35 @@ export interface Droplet {
   vpcId?: string;
 }
 
-/** DigitalOcean's own scaling: it makes and destroys droplets. */
+/** A pool in which DigitalOcean creates and destroys droplets by itself. */
 export interface AutoscalePool {
   id: string;
   name: string;
 }
 
-/** Asked just before each try of a change, also after a long wait for a busy balancer; what it throws ends the tries. */
+/** Called before each attempt at a change, also after a long wait for a busy balancer. If it throws, the change is not made. */
 export type BeforeChange = () => Promise<void>;
 
 /**
- * DigitalOcean's API. Reads are retried by the adapter. A change is tried once unless it certainly was not applied
- * (busy balancer, 429, connection refused): the caller reads back, and repeats if it must. All throw CloudError.
+ * DigitalOcean's API. Reads are retried by the adapter. A change is repeated only if it certainly was not applied (busy
+ * balancer, 429, connection refused); otherwise the caller reads the state back and decides. All throw CloudError.
  */
 export interface Cloud {
   listLoadBalancers(): Promise<LoadBalancer[]>;
   getLoadBalancer(id: string): Promise<LoadBalancer>;
-  /** All droplets of the account (every page), or those with the tag. */
+  /** All droplets of the account, or those with the tag. */
   listDroplets(filter?: { tag?: string }): Promise<Droplet[]>;
   getDroplet(id: number): Promise<Droplet>;
   addDroplets(loadBalancerId: string, dropletIds: number[], before?: BeforeChange): Promise<void>;
   removeDroplets(loadBalancerId: string, dropletIds: number[], before?: BeforeChange): Promise<void>;
   listAutoscalePools(): Promise<AutoscalePool[]>;
-  /** Ids of the pool's droplets that run, as the pool sees it: not those that it is making or destroying. */
+  /** Ids of the pool's active droplets: not those that it is creating or destroying. */
   listPoolMembers(poolId: string): Promise<number[]>;
   /** Creates the tag; does nothing when it exists. */
   createTag(tag: string): Promise<void>;
   tagDroplets(tag: string, dropletIds: number[], before?: BeforeChange): Promise<void>;
   untagDroplets(tag: string, dropletIds: number[], before?: BeforeChange): Promise<void>;
-  /** Firewalls that apply to droplets with this tag, and those that admit them: in or out, somewhere else. */
+  /** Firewalls that apply to droplets with this tag, and those whose rules admit traffic from or to them. */
   firewallsWithTag(tag: string): Promise<{ name: string; how: 'applies' | 'admits' }[]>;
 }
 
@@ -98,50 +98,70 @@ export interface Cloud {
 export interface RemoteHost {
   id: number;
   name: string;
-  /** Where DigitalOcean says it is; the ssh configuration may send the connection elsewhere. */
+  /** Its address according to DigitalOcean; the ssh configuration may lead the connection elsewhere. */
   address: string;
 }
 
 /**
- * A command is data, built purely (deploy/remote/). `script` is POSIX sh and is visible in the droplet's process list:
- * secrets go through `stdin` only.
+ * A command is data, built by pure functions. `script` is POSIX sh and is visible in the droplet's process list: secrets
+ * go through `stdin` only.
  */
 export interface RemoteCommand {
   /** For logs, events and the simulation: survey, pull, up, … */
   name: string;
-  /** What `script` was built from, without secrets. */
+  /** The values `script` was built from, without secrets. */
   args: Readonly<Record<string, unknown>>;
   script: string;
-  /** Bytes for the script's standard input; closed after them, empty when absent. Never logged. */
+  /** The script's standard input, empty by default. Never logged. */
   stdin?: string | Buffer;
   timeoutMs: number;
-  /** Whether running it twice does no harm: then a dropped connection is made again and the command repeated. */
+  /** The command is idempotent: when the connection is lost, it is repeated on a new one. */
   repeatable: boolean;
+  /**
+   * Bound of stdout in bytes, 4 MiB by default. If the command prints more, it is stopped and fails with ShellError
+   * `output-limit`: an incomplete answer is never returned.
+   */
+  maxBytes?: number;
+  /** Only people read stdout: beyond `maxBytes`, its middle is left out instead. */
+  mayBeCut?: boolean;
 }
 
 export interface CommandResult {
-  /** The exit code; always a number. No exit code is a ShellError. */
+  /** The exit code. A command without one is a ShellError. */
   code: number;
+  /** Exactly what the script printed; nothing that a login shell prints around it. */
   stdout: string;
+  /** For people: beyond 1 MiB, its middle is left out. */
   stderr: string;
 }
 
-/** A remote process that lives as long as this end keeps talking to it (the lease). */
+export interface RunOptions {
+  /** Stops the command on the droplet: ShellError `signal`. */
+  signal?: AbortSignal;
+  /**
+   * For large output: called at the start of each attempt, it returns the receiver of stdout. The command waits while a
+   * promise that the receiver returned is pending; if it throws, the command is stopped, and `run` throws the same.
+   * `stdout` of the result is '', and without `maxBytes` there is no bound.
+   */
+  receive?: () => (chunk: Buffer) => Promise<void> | void;
+}
+
+/** A remote process that runs as long as this end keeps writing to it (the lease). */
 export interface HeldProcess {
-  /** Sends one line. Never throws; a dead process shows in `ended`. */
+  /** Sends one line. Never throws; `ended` reports a dead process. */
   write(line: string): void;
-  /** The next line of its standard output, or undefined at its end. Throws ShellError after `timeoutMs`. */
+  /** The next line of its stdout, or undefined at its end. Throws ShellError `timeout`. */
   nextLine(timeoutMs: number): Promise<string | undefined>;
-  /** Settles when the process or the connection is gone; never rejects. `code` is absent when the connection dropped. */
+  /** Settles when the process has ended or the connection is lost; never rejects. `code` is absent without an exit code. */
   readonly ended: Promise<{ code?: number; reason: string }>;
-  /** Closes its standard input and the channel; waits at most a second. */
+  /** Closes its stdin and the channel; waits at most 1 s. */
   close(): Promise<void>;
 }
 
-/** One request as the balancer would make it. */
+/** A request as the balancer would make it. */
 export interface HealthRequest {
   protocol: 'http' | 'https' | 'tcp';
-  /** Of the droplet: its private one, where it has one. */
+  /** The droplet's private address if it has one, otherwise its public one. */
   address: string;
   port: number;
   path: string;
@@ -149,7 +169,7 @@ export interface HealthRequest {
   timeoutMs: number;
 }
 
-/** `passed` follows DigitalOcean's rule: 200–299 for http(s), an accepted connection for tcp. */
+/** `passed` follows DigitalOcean's rule: status 200-299 for http(s), an accepted connection for tcp. */
 export interface HealthResponse {
   passed: boolean;
   /** For people: "HTTP 503 in 12 ms", "connection refused". */
@@ -158,18 +178,18 @@ export interface HealthResponse {
   ms: number;
 }
 
-/** One SSH connection, kept for the whole run; made again when it drops and a repeatable command asks. */
+/** An SSH connection for a whole run. When it is lost, the next command reconnects. */
 export interface Connection {
   readonly host: RemoteHost;
-  /** What a person types to log in there: `ssh -p 22 root@203.0.113.5`. */
+  /** The command to log in there by hand: `ssh -p 22 root@203.0.113.5`. */
   readonly login?: string;
   /** `SHA256:…` of the host key that was verified. */
   readonly fingerprint: string;
-  run(command: RemoteCommand, options?: { signal?: AbortSignal }): Promise<CommandResult>;
-  /** Puts the bytes into a new file over SFTP; `~/` in `path` is the user's home. Repeatable. */
+  run(command: RemoteCommand, options?: RunOptions): Promise<CommandResult>;
+  /** Creates a file over SFTP; `~/` in `path` is the user's home. Repeated once when the connection is lost. */
   upload(file: { path: string; content: Buffer; mode: number; timeoutMs: number }): Promise<void>;
   hold(command: RemoteCommand): Promise<HeldProcess>;
-  /** Makes the request from the droplet, through this connection. A failed request is a result; a lost connection throws. */
+  /** Makes the request from the droplet. A failed request is a result; a lost connection throws. */
   probe(request: HealthRequest): Promise<HealthResponse>;
   close(): Promise<void>;
 }
@@ -184,72 +204,71 @@ export interface RemoteShell {
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Resolves after `ms`, or at once (without throwing) when the signal aborts. */
+  /** Resolves after `ms`, or as soon as the signal aborts; never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** The project's own files. */
+/** The project's files. */
 export interface LocalFiles {
   /** Throws DeployError local-file when it cannot be read. */
   read(path: string): Promise<Buffer>;
-  /** The SHA-256 of its content, in hexadecimal. Throws as `read` does. */
+  /** The SHA-256 of its content, in hexadecimal. Throws like `read`. */
   sha256(path: string): Promise<string>;
 }
 
-/** An entry of a commit's tree; `mode` as git writes it: 120000 is a symbolic link, 160000 a submodule. */
+/** An entry of a commit's tree, with git's mode: 120000 is a symbolic link, 160000 a submodule. */
 export interface CommittedEntry {
-  /** Relative to the folder that the repository was opened from, with forward slashes. */
+  /** Relative to the folder that the repository was opened from, with forward slashes; never contains `..`. */
   path: string;
   mode: '100644' | '100755' | '120000' | '160000';
-  /** The object's hash. */
-  object: string;
 }
 
 /** A line of `git status`. */
 export interface TreeChange {
   /** Relative to the repository's root. */
   path: string;
-  /** `staged` would be committed; `unstaged` has changes that would not, `untracked` is not in git, `conflict` unmerged. */
+  /** `staged`: all of it would be committed. `unstaged`: it has changes that would not be. */
   kind: 'staged' | 'unstaged' | 'untracked' | 'conflict';
 }
 
 /**
- * The git repository around the project. Git answers from the disk and within moments, so nothing here is asynchronous.
- * Commits are whole hashes. What can't be read, or is refused, is a DeployError `git-failed` with git's own words.
+ * The git repository around the project. Git answers quickly from the disk, so nothing here is asynchronous; each call is
+ * bounded in time and output. Commits are full hashes. What git refuses is a DeployError `git-failed` with git's message.
  */
 export interface Repository {
   /** `commit` is absent before the first one, `branch` while HEAD is detached. */
   head(): { commit?: string; branch?: string };
-  /** The commit of the tag with this name. Throws `git-failed` when it leads to something else. */
+  /** The commit of the tag with this name. Throws `git-failed` when the tag points to something else. */
   commitOfTag(name: string): string | undefined;
   hasTag(name: string): boolean;
-  /** Commits whose hash begins so; at least 4 hexadecimal digits. */
+  /** Commits whose hash starts with the prefix, which has at least 4 hexadecimal digits. */
   commitsLike(prefix: string): string[];
   /** Full names of the branch here and at remotes: refs/heads/main, refs/remotes/origin/main. */
   branchesNamed(name: string): string[];
-  /** Whether the commit is `ref`, or came before it. */
+  /** Whether the commit is `ref` or an ancestor of it. */
   isContained(commit: string, ref: string): boolean;
-  /** History is cut off: what a commit contains can't be told for certain. */
+  /** The history is incomplete, so `isContained` may wrongly say no. */
   isShallow(): boolean;
   /** Everything below the folder, in this commit. */
   entriesAt(commit: string): CommittedEntry[];
-  /** Contents of blobs, in their order. */
-  readBlobs(objects: readonly string[]): Buffer[];
-  /** A file of a commit as a checkout would write it, through the filters of .gitattributes (git-crypt). */
-  readFiltered(commit: string, path: string): Buffer;
-  /** Paths below the folder that the index has. */
+  /**
+   * Contents of files of a commit as a checkout would write them, through the filters of .gitattributes, in the order of
+   * the paths; of a symbolic link, its target. Paths are those of `entriesAt`.
+   */
+  readFiles(commit: string, paths: readonly string[]): Buffer[];
+  /** Paths below the folder that are in the index. */
   trackedPaths(): string[];
-  /** Paths below the folder that git neither has nor ignores. */
+  /** Paths below the folder that git neither tracks nor ignores. */
   untrackedPaths(): string[];
-  /** In the whole repository; empty when it is clean. */
+  /** Changes in the whole repository; empty when it is clean. */
   changes(): TreeChange[];
   /** Newest first. */
   tags(): GitTag[];
   /** Stages every change of the whole repository. */
   stageEverything(): void;
-  /** Commits what is staged; with nothing staged an empty commit. */
+  /** Commits what is staged, or makes an empty commit. Runs the repository's hooks. */
   commit(message: string): void;
-  /** An annotated tag at HEAD. */
+  /** Creates an annotated tag at HEAD. */
   createTag(name: string, message: string): void;
 }
 

@@ -1,6 +1,6 @@
 /** OpenSSH's known_hosts files (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT): parse, look up, append. */
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import { closeSync, fstatSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { matchesPatterns } from './ssh/patterns.js';
 
@@ -17,23 +17,11 @@ export interface KnownHost {
 export type Verdict =
   | { kind: 'known' }
   | { kind: 'unknown' }
-  /** The host is known by other keys: `expected` has at least one. */
+  /** The host is known, but not by this key: `expected` has at least one entry. */
   | { kind: 'changed'; expected: KnownHost[] }
   | { kind: 'revoked'; entry: KnownHost };
 
-/**
- * Signature algorithms for each type of key that ssh2 can verify. SHA-1 signatures (`ssh-rsa` as an algorithm) are left
- * out: every server since OpenSSH 7.2 signs with the same RSA key by SHA-2.
- */
-const ALGORITHMS: Readonly<Record<string, readonly string[]>> = {
-  'ssh-ed25519': ['ssh-ed25519'],
-  'ecdsa-sha2-nistp256': ['ecdsa-sha2-nistp256'],
-  'ecdsa-sha2-nistp384': ['ecdsa-sha2-nistp384'],
-  'ecdsa-sha2-nistp521': ['ecdsa-sha2-nistp521'],
-  'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
-};
-
-/** The entries of one file. Comments and malformed lines are passed over, as OpenSSH does. */
+/** The entries of a file. Comments and malformed lines are skipped, as in OpenSSH. */
 export function parseKnownHosts(text: string, file: string): KnownHost[] {
   return text.split('\n').flatMap((line, index) => parseLine(line.trim(), `${file}:${index + 1}`) ?? []);
 }
@@ -64,7 +52,7 @@ export function knownName(host: string, port: number): string {
   return port === 22 ? name : `[${name}]:${port}`;
 }
 
-/** The first string in an SSH key blob; '' when it is no such thing. */
+/** The first string of an SSH key blob; '' if it has none. */
 export function keyType(key: Buffer): string {
   const length = key.length >= 4 ? key.readUInt32BE(0) : 0;
   return key.length >= 4 + length ? key.toString('latin1', 4, 4 + length) : '';
@@ -75,7 +63,7 @@ export function fingerprintOf(key: Buffer): string {
   return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`;
 }
 
-/** What the entries say of a key that `name` presented. A revoked key is revoked wherever it is listed. */
+/** Judges a key that `name` presented. A revoked key is revoked in whichever file it is listed. */
 export function judgeHostKey(entries: readonly KnownHost[], name: string, key: Buffer): Verdict {
   const mine = entries.filter((entry) => isFor(entry, name));
   const revoked = mine.find((entry) => entry.marker === 'revoked' && entry.key.equals(key));
@@ -86,17 +74,25 @@ export function judgeHostKey(entries: readonly KnownHost[], name: string, key: B
 }
 
 /**
- * What to offer the server, so that it presents a key that is known and not one of its other types. Undefined (anything)
- * for an unknown host.
+ * Narrows what is offered to a server to the types of key that it is known by, so that it presents one of these.
+ * @param offered signature algorithms, in order; an RSA key signs by several
+ * @returns undefined for an unknown host
  */
-export function hostKeyAlgorithms(entries: readonly KnownHost[], name: string): string[] | undefined {
-  const mine = entries.filter((entry) => entry.marker === undefined && isFor(entry, name));
-  const algorithms = new Set(mine.flatMap((entry) => ALGORITHMS[entry.type] ?? []));
-  return algorithms.size === 0 ? undefined : [...algorithms];
+export function hostKeyAlgorithms(
+  entries: readonly KnownHost[],
+  name: string,
+  offered: readonly string[],
+): string[] | undefined {
+  const types = new Set(
+    entries.filter((entry) => entry.marker === undefined && isFor(entry, name)).map(({ type }) => type),
+  );
+  if (types.size === 0) return undefined;
+  return offered.filter((algorithm) => types.has(algorithm.startsWith('rsa-sha2-') ? 'ssh-rsa' : algorithm));
 }
 
-export function trustsAuthority(entries: readonly KnownHost[], name: string): boolean {
-  return entries.some((entry) => entry.marker === 'cert-authority' && isFor(entry, name));
+/** The certificate authority that is trusted for a host, if there is one. */
+export function authorityFor(entries: readonly KnownHost[], name: string): KnownHost | undefined {
+  return entries.find((entry) => entry.marker === 'cert-authority' && isFor(entry, name));
 }
 
 function isFor({ hosts }: KnownHost, name: string): boolean {
@@ -108,27 +104,90 @@ function hashName(name: string, salt: Buffer): Buffer {
   return createHmac('sha1', salt).update(name).digest();
 }
 
-/** The line for a new host, without its line break. `hashed`: in the form of `HashKnownHosts yes`. */
+/** The line of a new host, without a line break. `hashed`: in the form of `HashKnownHosts yes`. */
 export function knownHostLine(name: string, key: Buffer, hashed: boolean): string {
   const salt = randomBytes(20);
   const host = hashed ? `|1|${salt.toString('base64')}|${hashName(name, salt).toString('base64')}` : name;
   return `${host} ${keyType(key)} ${key.toString('base64')}`;
 }
 
+/** The folder or file is read-only, or another process holds the lock for too long. */
+export class NotWritable extends Error {}
+
+const LOCK_WITHIN_MS = 2000;
+const LOCK_POLL_MS = 10;
+/** How long to wait before the lock's age is looked up. */
+const STALE_CHECK_MS = 500;
+/** A lock is held for the time of one read and one write: an older one was left by a process that died. */
+const STALE_LOCK_MS = 10_000;
+
 /**
- * Appends a line, in one write so that neither other connections nor other processes can tear it. Creates the file
- * (0600) and its folder (0700). Throws what the file system throws.
+ * Runs the work while no other do-deploy changes the file: reading it and appending to it are one step then. Creates the
+ * folder (0700). Synchronous, because ssh2 cannot wait in the middle of a handshake. Throws NotWritable.
+ */
+export function withKnownHostsLocked<T>(file: string, work: () => T): T {
+  const lock = `${file}.lock`;
+  acquire(lock);
+  try {
+    return work();
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
+function acquire(lock: string): void {
+  try {
+    mkdirSync(dirname(lock), { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new NotWritable(reasonOf(error));
+  }
+  for (let waited = 0; ; waited += LOCK_POLL_MS) {
+    try {
+      closeSync(openSync(lock, 'wx', 0o600));
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw new NotWritable(reasonOf(error));
+      if (waited >= LOCK_WITHIN_MS) throw new NotWritable(`${lock} is held by another process`);
+      if (waited === STALE_CHECK_MS && ageOf(lock) > STALE_LOCK_MS) rmSync(lock, { force: true });
+      else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_POLL_MS);
+    }
+  }
+}
+
+/** How long ago the file was created, in ms, by the clock that dates files; 0 when it is gone. */
+function ageOf(lock: string): number {
+  const probe = `${lock}.${randomBytes(4).toString('hex')}`;
+  try {
+    closeSync(openSync(probe, 'wx', 0o600));
+    return statSync(probe).mtimeMs - statSync(lock).mtimeMs;
+  } catch {
+    return 0;
+  } finally {
+    rmSync(probe, { force: true });
+  }
+}
+
+/**
+ * Appends a line in one write, so that another process's line and this one cannot be mixed. Creates the file (0600).
+ * Throws NotWritable.
  */
 export function appendKnownHost(file: string, line: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const handle = openSync(file, 'a+', 0o600);
   try {
-    const { size } = fstatSync(handle);
-    const last = Buffer.alloc(1, '\n');
-    if (size > 0) readSync(handle, last, 0, 1, size - 1);
-    // A file edited by hand may lack its last line break: the new line must not become part of that line.
-    writeSync(handle, `${last.toString() === '\n' ? '' : '\n'}${line}\n`);
-  } finally {
-    closeSync(handle);
+    const handle = openSync(file, 'a+', 0o600);
+    try {
+      const { size } = fstatSync(handle);
+      const last = Buffer.alloc(1, '\n');
+      if (size > 0) readSync(handle, last, 0, 1, size - 1);
+      // A file edited by hand may lack its last line break: the new line must not become part of that line.
+      writeSync(handle, `${last.toString() === '\n' ? '' : '\n'}${line}\n`);
+    } finally {
+      closeSync(handle);
+    }
+  } catch (error) {
+    throw new NotWritable(reasonOf(error));
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,34 +1,50 @@
-/** The droplets' remote shell: SSH and SFTP by node-ssh. */
-import { readFile } from 'node:fs/promises';
+/** The droplets' remote shell: SSH and SFTP through node-ssh. */
 import type { SshSettings } from '../config/settings.js';
 import { ShellError } from '../errors.js';
 import type { Clock, RemoteHost, RemoteShell } from '../ports.js';
-import { type ClientConfig, EMPTY_CONFIG, parseClientConfig } from './ssh/client-config.js';
+import { ClientConfig } from './ssh/client-config.js';
+import { ConfigProblem } from './ssh/config-lines.js';
+import { ConnectionLimited } from './ssh/connect-failure.js';
 import { SshConnection } from './ssh/connection.js';
 import type { AcceptedKeys } from './ssh/host-keys.js';
 import type { Link } from './ssh/link.js';
-import { type KeepAlive, openLink } from './ssh/open-link.js';
-import { loginCommand, planRoute, type Stop } from './ssh/route.js';
+import { homeFolder, localUserName } from './ssh/local-user.js';
+import { HandshakeLimits, type KeepAlive, openLink } from './ssh/open-link.js';
+import { type LocalPlace, loginCommand, planRoute, type Stop } from './ssh/route.js';
 
 export interface NodeSshShellOptions {
   settings: SshSettings;
   clock: Clock;
-  /** What was done and how long it took, in ms; without scripts, input or secrets. */
+  /** Called with what was done and how long it took, in ms; never with scripts, input or secrets. */
   onTrace?: (what: string, ms: number) => void;
-  /** For people: an accepted host key, an ignored part of the ssh configuration. */
+  /** For people: an accepted host key, a line of the ssh configuration that is not followed. */
   onNotice?: (message: string, droplet: string) => void;
-  /** Bounds the way to each server: TCP, handshake and login waitForAll. */
+  /** Bounds the way to each server: TCP, handshake and login together. */
   connectTimeoutMs?: number;
   keepAlive?: KeepAlive;
-  /** How long after its beginning a further try to connect may start. */
-  patience?: { connectMs: number; reconnectMs: number };
-  /** Home folder of the one who deploys, for `~` and the usual keys. */
+  patience?: Patience;
+  /** The user's home folder, for `~` and the usual keys. */
   home?: string;
+  /** For `${VARIABLES}` in the ssh configuration. */
+  env?: Readonly<Record<string, string | undefined>>;
+  /** Where OpenSSH keeps the configuration of the machine. */
+  systemFolder?: string;
 }
 
-const TRIES = 3;
-/** Before the second try; doubles before the third. */
-const BACK_OFF_MS = 500;
+/** How long after the first attempt to connect a further one may start, in ms. */
+export interface Patience {
+  connectMs: number;
+  reconnectMs: number;
+  /** With a server that drops connections because it limits them; by default as with any other. */
+  limitedMs?: number;
+}
+
+const ATTEMPTS = 3;
+/** With a server that limits connections. */
+const ATTEMPTS_IF_LIMITED = 12;
+/** Before the second attempt; doubles before each further one. */
+const FIRST_PAUSE_MS = 500;
+const MAX_PAUSE_MS = 8000;
 
 /** Imports node-ssh and ssh2 with the first connection. */
 export function createNodeSshShell({
@@ -38,49 +54,65 @@ export function createNodeSshShell({
   onNotice,
   connectTimeoutMs = 20_000,
   keepAlive = { intervalMs: 5000, count: 3 },
-  // A first connection that ran into a time-out is not tried again: the droplet is more likely off than busy.
-  patience = { connectMs: 5000, reconnectMs: 30_000 },
-  home,
+  // A first connection that ran into its timeout is not tried again: the droplet is more likely off than busy.
+  patience = { connectMs: 5000, reconnectMs: 30_000, limitedMs: 60_000 },
+  home = homeFolder(),
+  env = {},
+  systemFolder = '/etc/ssh',
 }: NodeSshShellOptions): RemoteShell {
   const accepted: AcceptedKeys = [];
-  const told = new Set<string>();
+  const limits = new HandshakeLimits();
+  const reported = new Set<string>();
   const notice = (message: string, droplet: string) => {
-    if (told.has(message)) return;
-    told.add(message);
+    if (reported.has(message)) return;
+    reported.add(message);
     onNotice?.(message, droplet);
   };
-  const policy = { hostKeys: settings.hostKeys, onNotice: notice };
-  let config: Promise<ClientConfig> | undefined;
+  const place: LocalPlace = { home, localUser: localUserName(), env, systemFolder };
+  let config: ClientConfig | undefined;
 
-  async function route(host: RemoteHost): Promise<Stop[]> {
-    config ??= readConfig(settings.configPath);
+  function route(host: RemoteHost): Stop[] {
     try {
-      const read = await config;
-      for (const directive of read.unsupported) {
-        notice(`${directive} in ${settings.configPath} is not supported and was ignored`, host.name);
-      }
-      return planRoute(host, settings, read, home);
+      config ??= new ClientConfig({
+        user: settings.configPath,
+        // A configuration that the user names replaces both, as with `ssh -F`.
+        system: usesDefaultConfig(settings.configPath, home) ? `${systemFolder}/ssh_config` : undefined,
+        home,
+        localUser: place.localUser,
+      });
+      const { stops, notices } = planRoute(host, settings, config, place);
+      for (const message of notices) notice(message, host.name);
+      return stops;
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      const message = `The ssh configuration ${settings.configPath} cannot be used: ${reason}.`;
-      const hint = 'Correct it, or name another by ssh.config in config/deploy.yml.';
-      throw new ShellError('unreachable', 'not-applied', message, { source: 'user', droplet: host.name, hint, cause });
+      const hint = cause instanceof ConfigProblem ? cause.hint : undefined;
+      throw new ShellError('unreachable', 'not-applied', `The ssh configuration cannot be used: ${reason}.`, {
+        source: 'user',
+        droplet: host.name,
+        hint: hint ?? 'Correct it, or name another file by ssh.config in config/deploy.yml.',
+        cause,
+      });
     }
   }
 
-  /** Up to three tries; a further one only while less than `patienceMs` have passed. A wrong key is final. */
+  /** A wrong key is final. */
   async function dial(host: RemoteHost, stops: Stop[], patienceMs: number): Promise<Link> {
     const began = clock.now();
+    let timeoutMs = connectTimeoutMs;
     for (let attempt = 1; ; attempt += 1) {
-      const left = patienceMs - (clock.now() - began);
-      const timeoutMs = attempt === 1 ? connectTimeoutMs : Math.max(1, Math.min(connectTimeoutMs, left));
       try {
-        return await openLink(stops, host.name, timeoutMs, { settings, clock, policy, accepted, keepAlive });
+        const options = { settings, clock, onNotice: notice, accepted, keepAlive, limits };
+        return await openLink(stops, host.name, timeoutMs, options);
       } catch (error) {
-        const pause = BACK_OFF_MS * 2 ** (attempt - 1);
-        const late = clock.now() - began + pause >= patienceMs;
-        if (!(error instanceof ShellError) || error.kind !== 'unreachable' || attempt === TRIES || late) throw error;
-        onTrace?.(`ssh ${host.name}: ${error.message} Trying again`, clock.now() - began);
+        if (!(error instanceof ShellError) || error.kind !== 'unreachable') throw error;
+        const limited = error instanceof ConnectionLimited;
+        const attempts = limited ? ATTEMPTS_IF_LIMITED : ATTEMPTS;
+        const pause = pauseBefore(attempt + 1, limited);
+        const elapsed = clock.now() - began;
+        const left = (limited ? (patience.limitedMs ?? patienceMs) : patienceMs) - elapsed - pause;
+        if (attempt === attempts || left <= 0) throw limited ? withAttempts(error, attempt, elapsed) : error;
+        timeoutMs = Math.max(1, Math.min(connectTimeoutMs, left));
+        onTrace?.(`ssh ${host.name}: ${error.message} Trying again`, elapsed);
         await clock.sleep(pause);
       }
     }
@@ -88,7 +120,7 @@ export function createNodeSshShell({
 
   return {
     async connect(host) {
-      const stops = await route(host);
+      const stops = route(host);
       const began = clock.now();
       const link = await dial(host, stops, patience.connectMs);
       onTrace?.(
@@ -101,7 +133,19 @@ export function createNodeSshShell({
   };
 }
 
-async function readConfig(path: string | undefined): Promise<ClientConfig> {
-  if (path === undefined) return EMPTY_CONFIG;
-  return parseClientConfig(await readFile(path, 'utf8'));
+function usesDefaultConfig(configPath: string | undefined, home: string): boolean {
+  return configPath === undefined || configPath === `${home}/.ssh/config`;
+}
+
+/** With jitter where the server limits connections: those of a whole fleet come back at different times. */
+function pauseBefore(attempt: number, limited: boolean): number {
+  const pause = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempt - 2));
+  return limited ? pause * (0.5 + Math.random()) : pause;
+}
+
+function withAttempts(error: ShellError, attempts: number, ms: number): ShellError {
+  if (attempts < 2) return error;
+  const { kind, outcome, droplet, hint, cause } = error;
+  const message = `${error.message} Tried ${attempts} times in ${Math.round(ms / 1000)} s.`;
+  return new ShellError(kind, outcome, message, { droplet, hint, cause });
 }

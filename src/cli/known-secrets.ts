@@ -12,9 +12,9 @@ const SECRET_NAME = /(?:TOKEN|PASS|PASSWORD|PASSWD|SECRET|KEY|CREDENTIALS?|DSN)$
 export function knownSecrets(cwd: string, env: ProcessEnv, configPath: string | undefined): string[] {
   const file = configPath === undefined ? findConfig(cwd, env)?.file : resolve(cwd, configPath);
   const folders = file === undefined ? [cwd] : [dirname(file), dirname(dirname(file))];
-  const inEnvironment = Object.entries(env).flatMap(([name, value]): [string, string][] => {
+  const inEnvironment = Object.entries(env).flatMap(([name, value]) => {
     if (value === undefined) return [];
-    return SECRET_NAME.test(name) || value.includes('://') ? [[name, value]] : [];
+    return SECRET_NAME.test(name) || value.includes('://') ? [{ name, value }] : [];
   });
   const inFiles = folders.flatMap((folder) => [...readVariables(folder, {}, new ProblemList()).fromFiles]);
   return secretValues([...inEnvironment, ...inFiles]);

@@ -20,6 +20,7 @@ export function wire(settings: Settings, reporter: Reporter, options: { verbose:
     shell: createNodeSshShell({
       settings: settings.ssh,
       clock,
+      env: process.env,
       onTrace,
       onNotice: (message: string) => report({ type: 'notice', level: 'info', message }),
     }),

@@ -6,7 +6,7 @@ import { openRepository } from '../../src/adapters/git/repository.js';
 import { GIT_ENV, GitProject } from '../support/git-project.js';
 
 describe('a repository', () => {
-  it('is none outside of one, in a bare one, and in .git itself', () => {
+  it('is not found outside a repository, in a bare one, and inside .git', () => {
     const plain = new GitProject({ a: '' }, { init: false });
     expect(openRepository(plain.root, GIT_ENV)).toBeUndefined();
     const project = new GitProject({ a: '' });
@@ -15,7 +15,7 @@ describe('a repository', () => {
     mkdirSync(join(project.root, 'below'));
     for (const folder of ['', 'below']) {
       expect(() => openRepository(join(project.root, folder), noGit)).toThrow(
-        `${project.root} is a git repository, but there is no git on this machine.`,
+        `${project.root} is a git repository, but git is not installed.`,
       );
     }
     expect(openRepository(join(project.root, '.git'), GIT_ENV)).toBeUndefined();
@@ -24,14 +24,14 @@ describe('a repository', () => {
     expect(openRepository(join(plain.root, 'bare'), GIT_ENV)).toBeUndefined();
   });
 
-  it('is the one of the folder, also when a git hook of another one runs it', () => {
+  it('is the one around the folder, also when a git hook of another one runs do-deploy', () => {
     const project = new GitProject({ a: '' });
     const commit = project.commit('v1');
     const env = { ...GIT_ENV, GIT_DIR: '/nowhere', GIT_INDEX_FILE: '/nowhere/index', GIT_WORK_TREE: '/' };
     expect(openRepository(project.root, env)?.head()).toEqual({ commit, branch: 'main' });
   });
 
-  it('that git refuses to read is an error with what git says, not the absence of one', () => {
+  it("that git refuses to read is an error with git's own message, not a missing repository", () => {
     const project = new GitProject({ a: '', '.git/config': '[core\n' });
     expect(() => openRepository(project.root, GIT_ENV)).toThrow(/^git rev-parse failed: fatal: bad config line 1/);
   });
@@ -44,7 +44,7 @@ describe('a repository', () => {
     expect(project.repository.head()).toEqual({ commit });
   });
 
-  it('takes names for tags only, whatever they look like, and hashes for commits', () => {
+  it('resolves names only as tags, and hashes only as commits', () => {
     const project = new GitProject({ a: '' });
     const commit = project.commit('v1');
     project.git('tag', 'light');
@@ -62,7 +62,7 @@ describe('a repository', () => {
     expect(repository.commitsLike('0123456789')).toEqual([]);
   });
 
-  it('finds a branch here and at remotes, and what is contained in it', () => {
+  it('finds a branch here and at remotes, and checks which commits it contains', () => {
     const project = new GitProject({ a: '' });
     const first = project.commit();
     project.git('update-ref', 'refs/remotes/origin/main', first);
@@ -78,7 +78,7 @@ describe('a repository', () => {
     expect(() => repository.isContained('0'.repeat(40), 'refs/heads/main')).toThrow(/^git merge-base failed/);
   });
 
-  it('tells changes of every kind, with their names as they are', () => {
+  it('lists changes of every kind, with their exact names', () => {
     const project = new GitProject({ '.gitignore': 'ignored\n', 'a b': '1', c: '1', gone: '1' });
     project.commit();
     expect(project.repository.changes()).toEqual([]);
@@ -94,7 +94,7 @@ describe('a repository', () => {
     expect(project.repository.trackedPaths()).toEqual(['.gitignore', 'a b', 'c']);
   });
 
-  it('tells a merge that is not finished', () => {
+  it('reports an unfinished merge as a conflict', () => {
     const project = new GitProject({ a: '1' });
     project.commit();
     project.git('switch', '--quiet', '--create', 'other');
@@ -105,12 +105,12 @@ describe('a repository', () => {
     expect(project.repository.changes()).toEqual([{ path: 'a', kind: 'conflict' }]);
   });
 
-  it('lists a tag of a tag with its commit, and one that nobody signed with the date of that', () => {
+  it('lists a tag of a tag with its commit, and a tag without a date with that of its commit', () => {
     const project = new GitProject({ a: '1' });
     const first = project.commit('v1');
     project.git('tag', '--annotate', '--message', 'nested', 'v1-nested', 'v1');
     project.git('tag', '--annotate', '--message', 'nested twice', 'v1-twice', 'v1-nested');
-    // As old versions of git, and some importers, made them.
+    // Old versions of git and some importers made such tags.
     const text = `object ${first}\ntype commit\ntag old\n\nimported\n`;
     const object = execFileSync('git', ['hash-object', '-t', 'tag', '-w', '--stdin'], {
       cwd: project.root,
@@ -126,7 +126,7 @@ describe('a repository', () => {
     expect([...tags.keys()].at(-1), 'it is the oldest').toBe('old');
   });
 
-  it('lists tags by date, newest first, with the commit that they lead to', () => {
+  it('lists tags by date, newest first, with the commit that they point to', () => {
     const project = new GitProject({ a: '1' });
     const first = project.commit('v1');
     const second = project.write({ a: '2' }).commit('v2');

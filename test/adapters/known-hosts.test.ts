@@ -1,16 +1,20 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   appendKnownHost,
+  authorityFor,
   fingerprintOf,
   hostKeyAlgorithms,
   judgeHostKey,
   knownHostLine,
   knownName,
+  NotWritable,
   parseKnownHosts,
-  trustsAuthority,
+  withKnownHostsLocked,
 } from '../../src/adapters/known-hosts.js';
 
 /** Made by `ssh-keygen`, hashed by `ssh-keygen -H`, fingerprinted by `ssh-keygen -l`. */
@@ -54,7 +58,7 @@ describe('known_hosts', () => {
     expect(judge(text, name)).toBe(verdict);
   });
 
-  it('finds a host that ssh-keygen -H has hashed', () => {
+  it('finds a host hashed by ssh-keygen -H', () => {
     const hashed = [
       `|1|CjmPw7o5yt4f89HUDOIhIJP1zKc=|vPpms/IYCYivl5nbYs0mhxgA4n0= ssh-ed25519 ${ED25519}`,
       `|1|qGG9FdNljeQOaCS9zxDonlJIe/M=|OjWuOE14Xbyhvm2Knd2QoWeTskg= ssh-ed25519 ${ED25519}`,
@@ -65,7 +69,7 @@ describe('known_hosts', () => {
     expect(judge(hashed, '203.0.113.5', other)).toBe('changed');
   });
 
-  it('hashes a name so that it can be found, but not read', () => {
+  it('hashes a name so that it can be found but not read', () => {
     const line = knownHostLine('[203.0.113.5]:2222', key, true);
     expect(line).toMatch(/^\|1\|[A-Za-z0-9+/]{27}=\|[A-Za-z0-9+/]{27}= ssh-ed25519 AAAA/);
     expect(line).not.toContain('203');
@@ -74,7 +78,7 @@ describe('known_hosts', () => {
     expect(judge(line, '203.0.113.5')).toBe('unknown');
   });
 
-  it('says where the expected keys stand', () => {
+  it('names the places of the expected keys', () => {
     const entries = parseKnownHosts(`# mine\n\nweb-1 ssh-ed25519 ${OTHER}\n`, '/home/ann/.ssh/known_hosts');
     expect(judgeHostKey(entries, 'web-1', key)).toMatchObject({
       kind: 'changed',
@@ -82,17 +86,19 @@ describe('known_hosts', () => {
     });
   });
 
-  it('asks a known host only for the types of key it is known by', () => {
+  it('offers a known host only the types of key it is known by', () => {
     const entries = parseKnownHosts(`web-1 ssh-rsa ${RSA}\nweb-2 ssh-ed25519 ${ED25519}\n`, 'known_hosts');
-    expect(hostKeyAlgorithms(entries, 'web-1')).toEqual(['rsa-sha2-512', 'rsa-sha2-256']);
-    expect(hostKeyAlgorithms(entries, 'web-2')).toEqual(['ssh-ed25519']);
-    expect(hostKeyAlgorithms(entries, 'web-3')).toBeUndefined();
+    const offered = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'rsa-sha2-512', 'rsa-sha2-256'];
+    expect(hostKeyAlgorithms(entries, 'web-1', offered)).toEqual(['rsa-sha2-512', 'rsa-sha2-256']);
+    expect(hostKeyAlgorithms(entries, 'web-1', ['ssh-rsa', 'ssh-ed25519'])).toEqual(['ssh-rsa']);
+    expect(hostKeyAlgorithms(entries, 'web-2', offered)).toEqual(['ssh-ed25519']);
+    expect(hostKeyAlgorithms(entries, 'web-3', offered)).toBeUndefined();
   });
 
-  it('notices certificate authorities', () => {
+  it('finds certificate authorities', () => {
     const entries = parseKnownHosts(`@cert-authority *.example.com ssh-ed25519 ${ED25519}`, 'known_hosts');
-    expect(trustsAuthority(entries, 'web-1.example.com')).toBe(true);
-    expect(trustsAuthority(entries, 'web-1')).toBe(false);
+    expect(authorityFor(entries, 'web-1.example.com')).toMatchObject({ place: 'known_hosts:1' });
+    expect(authorityFor(entries, 'web-1')).toBeUndefined();
   });
 
   it('writes names and fingerprints as OpenSSH does', () => {
@@ -109,19 +115,58 @@ describe('appending to known_hosts', () => {
     return path;
   };
 
-  it('makes the folder and the file, for their owner alone', () => {
+  it('creates the folder and the file for their owner alone', () => {
     const file = join(folder(), '.ssh/known_hosts');
-    appendKnownHost(file, 'web-1 ssh-ed25519 AAAA');
+    withKnownHostsLocked(file, () => appendKnownHost(file, 'web-1 ssh-ed25519 AAAA'));
+    expect(readdirSync(join(file, '..'))).toEqual(['known_hosts']);
     expect(readFileSync(file, 'utf8')).toBe('web-1 ssh-ed25519 AAAA\n');
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(statSync(join(file, '..')).mode & 0o777).toBe(0o700);
   });
 
-  it('starts a line of its own after a file without a last line break', () => {
+  it('starts a new line after a file without a last line break', () => {
     const file = join(folder(), 'known_hosts');
     writeFileSync(file, 'web-0 ssh-ed25519 AAAA');
     appendKnownHost(file, 'web-1 ssh-ed25519 AAAA');
     appendKnownHost(file, 'web-2 ssh-ed25519 AAAA');
     expect(readFileSync(file, 'utf8')).toBe('web-0 ssh-ed25519 AAAA\nweb-1 ssh-ed25519 AAAA\nweb-2 ssh-ed25519 AAAA\n');
+  });
+
+  it('waits for another process that holds the lock, and takes over a lock that was left behind', async () => {
+    const file = join(folder(), 'known_hosts');
+    const holder = spawn('/bin/sh', [
+      '-c',
+      `: >${file}.lock; echo held; sleep 0.3; echo late >>${file}; rm ${file}.lock`,
+    ]);
+    await once(holder.stdout, 'data');
+    withKnownHostsLocked(file, () => appendKnownHost(file, 'web-1 ssh-ed25519 AAAA'));
+    expect(readFileSync(file, 'utf8')).toBe('late\nweb-1 ssh-ed25519 AAAA\n');
+
+    writeFileSync(`${file}.lock`, '');
+    expect(() => withKnownHostsLocked(file, () => 'done')).toThrow(NotWritable);
+    utimesSync(`${file}.lock`, new Date(0), new Date(0));
+    expect(withKnownHostsLocked(file, () => 'done')).toBe('done');
+    expect(readdirSync(join(file, '..'))).toEqual(['known_hosts']);
+  });
+
+  it('is refused by name where a folder or a file cannot be written', () => {
+    const file = join(folder(), 'known_hosts');
+    writeFileSync(file, '');
+    expect(() => withKnownHostsLocked(join(file, 'below/known_hosts'), () => {})).toThrow(NotWritable);
+    expect(() => appendKnownHost(join(file, 'known_hosts'), 'x')).toThrow(NotWritable);
+  });
+});
+
+describe('a file that OpenSSH wrote', () => {
+  it('is read as ssh-keygen reads it', () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'known-hosts-')), 'known_hosts');
+    onTestFinished(() => rmSync(join(file, '..'), { recursive: true }));
+    writeFileSync(file, `web-1 ssh-ed25519 ${ED25519}\n[web-2]:2222 ssh-ed25519 ${OTHER}\n`);
+    execFileSync('ssh-keygen', ['-H', '-f', file], { stdio: 'ignore' });
+    const entries = parseKnownHosts(readFileSync(file, 'utf8'), file);
+    expect(judgeHostKey(entries, 'web-1', key).kind).toBe('known');
+    expect(judgeHostKey(entries, knownName('web-2', 2222), other).kind).toBe('known');
+    appendKnownHost(file, knownHostLine('web-3', key, true));
+    expect(execFileSync('ssh-keygen', ['-F', 'web-3', '-f', file], { encoding: 'utf8' })).toContain(ED25519);
   });
 });

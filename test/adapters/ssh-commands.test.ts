@@ -11,31 +11,31 @@ async function connected(options: Parameters<typeof startServer>[0] = {}) {
 }
 
 describe('a remote command', () => {
-  it('gives its exit code, standard output and standard error as they are', async () => {
+  it('returns its exit code, standard output and standard error unchanged', async () => {
     const { connection } = await connected();
     const result = await connection.run(command('echo out; echo err >&2; exit 7'));
     expect(result).toEqual({ code: 7, stdout: 'out\n', stderr: 'err\n' });
   });
 
-  it('gives the exit code of a command that ends as soon as it begins', async () => {
+  it('returns the exit code of a command that ends as soon as it starts', async () => {
     const { server, connection } = await connected();
     server.instantExit = 5;
     for (let round = 0; round < 10; round += 1) expect(await connection.run(command('x'))).toMatchObject({ code: 5 });
   });
 
-  it('reads what it is given on standard input, byte for byte, and then its end', async () => {
+  it('reads its standard input byte for byte, then end of file', async () => {
     const { connection } = await connected();
     const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, index) => index % 256));
     const result = await connection.run(command('od -An -v -tx1 | tr -d " \\n"', { stdin: bytes }));
     expect(result.stdout).toBe(bytes.toString('hex'));
   });
 
-  it('finds its standard input closed when it is given nothing', async () => {
+  it('finds its standard input empty by default', async () => {
     const { connection } = await connected();
     expect(await connection.run(command('cat; echo end'))).toMatchObject({ code: 0, stdout: 'end\n' });
   });
 
-  it('shows nothing of its standard input in the command line or the trace', async () => {
+  it('does not reveal its standard input in the command line or the trace', async () => {
     const { server, client, connection } = await connected();
     await connection.run(command('cat >/dev/null', { stdin: 'hunter2' }));
     expect(server.execs.join()).not.toContain('hunter2');
@@ -43,16 +43,99 @@ describe('a remote command', () => {
     expect(client.traces.at(-1)).toBe('ssh web-1: run test: exit code 0');
   });
 
-  it('keeps a character whole that came in two packets', async () => {
+  it('decodes a character that arrives in two packets', async () => {
     const { connection } = await connected();
     const script = "printf '\\303'; sleep 0.2; printf '\\274'; printf '\\342\\202' >&2; sleep 0.2; printf '\\254' >&2";
     expect(await connection.run(command(script))).toMatchObject({ stdout: 'ü', stderr: '€' });
   });
 
-  it('keeps 4 MB of a flood and says how much it left out', async () => {
+  it('is an error when its answer exceeds its limit, and is stopped on the droplet', async () => {
+    const { server, connection } = await connected();
+    const error = await failureOf(connection.run(command('yes; touch finished')));
+    expect(error).toMatchObject({ code: 'ssh-output-limit', outcome: 'unknown', droplet: 'web-1' });
+    expect(error.message).toBe('"test" on web-1 printed more than 4 MiB: the answer is not used.');
+    await expect.poll(() => server.running, { timeout: 10_000 }).toBe(0);
+    const small = await failureOf(connection.run(command('echo 12345', { maxBytes: 5 })));
+    expect(small).toMatchObject({ code: 'ssh-output-limit' });
+    expect(await connection.run(command('echo 1234', { maxBytes: 5 }))).toMatchObject({ stdout: '1234\n' });
+    const big = await connection.run(command('head -c 5000000 /dev/zero | tr "\\0" a', { maxBytes: 5_000_000 }));
+    expect(big.stdout).toBe('a'.repeat(5_000_000));
+  });
+
+  it('loses the middle of its output when only people read it', async () => {
     const { connection } = await connected();
-    const { stdout } = await connection.run(command('head -c 5000000 /dev/zero | tr "\\0" a'));
-    expect(stdout).toMatch(/^a{4194304}\n\[805696 more bytes were left out\]\n$/);
+    const script =
+      'printf first; yes ü | head -n 1000000; printf last; (yes | head -n 1000000; echo cause) >&2; exit 3';
+    const { code, stdout, stderr } = await connection.run(command(script, { maxBytes: 1001, mayBeCut: true }));
+    expect(code).toBe(3);
+    expect(stdout).toMatch(/^first(ü\n)+\n\[299\d{4} bytes left out\]\n(ü?\n)*last$/);
+    expect(stdout.length).toBeLessThan(1100);
+    expect(stderr).toMatch(/\n\[\d+ bytes left out\]\n(y?\n)+cause\n$/);
+    expect(stderr.length).toBeLessThan(1_100_000);
+  });
+
+  it('hands large output on piece by piece, and waits while a receiver is busy', async () => {
+    const { connection } = await connected();
+    const bytes = 20_000_000;
+    let received = 0;
+    let busy = false;
+    const receive = () => async (chunk: Buffer) => {
+      expect(busy, 'one piece at a time').toBe(false);
+      busy = true;
+      await new Promise((done) => setImmediate(done));
+      busy = false;
+      received += chunk.length;
+    };
+    const result = await connection.run(command(`head -c ${bytes} /dev/zero; exit 4`), { receive });
+    expect({ ...result, received }).toEqual({ code: 4, stdout: '', stderr: '', received: bytes });
+    const short = await failureOf(connection.run(command('yes', { maxBytes: 1_000_000 }), { receive }));
+    expect(short).toMatchObject({ code: 'ssh-output-limit' });
+  });
+
+  it('is stopped when the receiver of its output fails', async () => {
+    const { server, connection } = await connected();
+    for (const fail of [
+      () => Promise.reject(new Error('disk full')),
+      () => {
+        throw new Error('disk full');
+      },
+    ]) {
+      await expect(connection.run(command('yes'), { receive: () => fail })).rejects.toThrow('disk full');
+      await expect.poll(() => server.running, { timeout: 10_000 }).toBe(0);
+    }
+  });
+
+  it('answers with its own output only, whatever the login shell prints first', async () => {
+    const { server, connection } = await connected({
+      loginScript: 'echo "Welcome!"; printf "no line end"; echo oops >&2',
+    });
+    const result = await connection.run(command('printf "Welcome!"; echo err >&2; exit 3'));
+    expect(result).toEqual({ code: 3, stdout: 'Welcome!', stderr: 'err\n' });
+    expect(await connection.run(command('(exit 5)'))).toEqual({ code: 5, stdout: '', stderr: '' });
+    const held = await connection.hold(command('echo first; cat'));
+    expect(await held.nextLine(10_000)).toBe('first');
+    await held.close();
+    // What ps prints includes the command line, and with it the marker.
+    const self = await connection.run(command('tr "\\0" "\\n" </proc/$$/cmdline; echo end'));
+    expect(self.stdout).toMatch(/do-deploy:[0-9a-f]{24}[\s\S]*end\n$/);
+    server.options.loginScript = 'yes';
+    expect(await failureOf(connection.run(command('true')))).toMatchObject({ code: 'ssh-output-limit' });
+  });
+
+  it('is an error when the droplet runs something else instead', async () => {
+    const { server, connection } = await connected({ loginScript: 'echo "only backups here"; exit 0' });
+    const error = await failureOf(connection.run(command('echo done')));
+    expect(error).toMatchObject({ code: 'ssh-no-shell', droplet: 'web-1' });
+    expect(error.message).toBe('"test" was not run by a shell on web-1, which printed: only backups here.');
+    expect(error.hint).toContain('authorized_keys');
+    server.options.loginScript = 'echo "This account is currently not available."; exit 1';
+    expect(await connection.run(command('echo done'))).toEqual({
+      code: 1,
+      stdout: 'This account is currently not available.\n',
+      stderr: '',
+    });
+    const held = await connection.hold(command('cat'));
+    expect((await held.ended).reason).toBe('it ended with exit code 1: This account is currently not available.');
   });
 
   it('is an error with the name of the signal when it was killed', async () => {
@@ -62,13 +145,13 @@ describe('a remote command', () => {
     expect(error.message).toContain('SIGKILL');
   });
 
-  it('is stopped on the droplet when its time is up, and its outcome is unknown', async () => {
+  it('is stopped on the droplet at its timeout, and its outcome is unknown', async () => {
     const { server, connection } = await connected();
     const child = `sh -c 'trap "touch child-stopped; exit" TERM; touch ready; while :; do sleep 0.05; done'`;
     const script = `trap "touch stopped; exit 1" TERM; ${child} & until [ -f ready ]; do sleep 0.05; done; wait`;
     const error = await failureOf(connection.run(command(script, { timeoutMs: 1500 })));
     expect(error).toMatchObject({ code: 'ssh-timeout', outcome: 'unknown' });
-    expect(error.message).toContain('did not end on web-1 within 1.5 s');
+    expect(error.message).toContain('did not finish on web-1 within 1.5 s');
     // Closing the channel would not have done that: it stops the process and its children.
     await expect.poll(() => existsSync(join(server.home, 'stopped')), { timeout: 10_000 }).toBe(true);
     await expect.poll(() => existsSync(join(server.home, 'child-stopped')), { timeout: 10_000 }).toBe(true);
@@ -92,7 +175,7 @@ describe('a remote command', () => {
     expect(server.execs).toHaveLength(execs);
   });
 
-  it('is stopped also when it has only just begun, and has not said yet which process it is', async () => {
+  it('is stopped also before its process id is known', async () => {
     const { server, connection } = await connected();
     const abort = new AbortController();
     server.once('exec', () => abort.abort());
@@ -109,7 +192,7 @@ describe('a remote command', () => {
     expect(server.mostSessions).toBe(8);
   });
 
-  it('draws no warning from Node when one signal stops many', async () => {
+  it('causes no warning from Node when one signal stops many', async () => {
     const server = await startServer();
     const client = clientOf(server);
     const connections = await Promise.all([client.connect(), client.connect(), client.connect()]);
@@ -128,7 +211,7 @@ describe('a remote command', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('says what to change when sshd allows too few sessions', async () => {
+  it('names the setting to change when sshd allows too few sessions', async () => {
     const { connection } = await connected({ maxSessions: 1 });
     const held = await connection.hold(command('cat'));
     const error = await failureOf(connection.run(command('true')));

@@ -1,6 +1,6 @@
-/** What only a separate process can show: that it ends by itself, and what it has loaded. */
+/** What only a separate process can show: that it ends by itself, what it has loaded, and who runs it. */
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { chownSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, it } from 'vitest';
@@ -75,3 +75,47 @@ it('leaves nothing behind that keeps the process running, and loads ssh2 only to
     cut: 'ssh-lost',
   });
 });
+
+it.skipIf(process.getuid?.() !== 0)(
+  'works for a uid without an entry in the password file, and without HOME',
+  async () => {
+    const server = await startServer();
+    const folder = temporaryFolder();
+    const keyPath = writeKey(folder, clientKey, 'good');
+    const config = `${folder}/config`;
+    writeFileSync(config, 'Match localuser 54321\n  HostKeyAlias %n\nHost *\n  IdentityFile ~/.ssh/%u\n');
+    for (const path of [folder, keyPath, config]) chownSync(path, 54_321, 54_321);
+    const short = `
+    import { createNodeSshShell } from '${root}src/adapters/node-ssh-shell.js';
+    import { systemClock } from '${root}src/adapters/system-clock.js';
+    const settings = JSON.parse(process.argv[2]);
+    const shell = createNodeSshShell({ settings, clock: systemClock });
+    const connection = await shell.connect({ id: 1, name: 'web-1', address: '127.0.0.1' });
+    process.stdout.write((await connection.run({ name: 'test', args: {}, script: 'echo ran', timeoutMs: 30_000, repeatable: false })).stdout);
+    await connection.close();
+  `;
+    const program_ = join(folder, 'short.mjs');
+    writeFileSync(program_, short, { mode: 0o644 });
+    const settings = {
+      user: 'root',
+      port: server.port,
+      keyPath,
+      configPath: config,
+      knownHostsPath: join(folder, 'known_hosts'),
+      hostKeys: 'accept-new',
+      address: 'public',
+    };
+    const child = spawn(
+      process.execPath,
+      ['--import', `${root}bench/typescript.mjs`, program_, JSON.stringify(settings)],
+      {
+        uid: 54_321,
+        gid: 54_321,
+        env: { PATH: process.env.PATH ?? '' },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
+    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+    expect({ stdout, stderr }).toEqual({ stdout: 'ran\n', stderr: '' });
+  },
+);

@@ -60,6 +60,7 @@ export function clientOf(
     onNotice: (message) => notices.push(message),
     onTrace: (what) => traces.push(what),
     home: folder,
+    systemFolder: folder,
     ...options,
   });
   const host = { id: 1, name: 'web-1', address: '127.0.0.1' };

@@ -7,7 +7,7 @@ async function connected() {
 }
 
 describe('a held process', () => {
-  it('speaks line by line for as long as it is spoken to', async () => {
+  it('exchanges lines until its input is closed', async () => {
     const { connection } = await connected();
     const held = await connection.hold(command('echo held; while read -r line; do echo "got $line"; done; echo bye'));
     expect(await held.nextLine(10_000)).toBe('held');
@@ -21,21 +21,21 @@ describe('a held process', () => {
     expect(await held.ended).toEqual({ code: 0, reason: 'it ended with exit code 0' });
   });
 
-  it('is given its input first, and a line without an end counts', async () => {
+  it('reads its initial input, and a last line without a line break counts', async () => {
     const { connection } = await connected();
     const held = await connection.hold(command('read -r line; printf "%s" "$line"', { stdin: 'first\n' }));
     expect(await held.nextLine(10_000)).toBe('first');
     expect(await held.nextLine(10_000)).toBeUndefined();
   });
 
-  it('tells its exit code and what it had to say', async () => {
+  it('reports its exit code and its error output', async () => {
     const { connection } = await connected();
     const held = await connection.hold(command('echo "no flock here" >&2; exit 69'));
     expect(await held.ended).toEqual({ code: 69, reason: 'it ended with exit code 69: no flock here' });
-    held.write('nobody listens');
+    held.write('too late');
   });
 
-  it('is an error, for the one who waits, when it stays silent', async () => {
+  it('is an error for the waiting reader when it prints nothing', async () => {
     const { connection } = await connected();
     const held = await connection.hold(command('cat'));
     expect(await failureOf(held.nextLine(50))).toMatchObject({ code: 'ssh-timeout', droplet: 'web-1' });
@@ -43,7 +43,7 @@ describe('a held process', () => {
     expect(await held.nextLine(10_000)).toBe('awake');
   });
 
-  it('has no exit code when the connection is lost, and wakes who waits', async () => {
+  it('has no exit code when the connection is lost, and wakes a waiting reader', async () => {
     const { server, connection } = await connected();
     const held = await connection.hold(command('echo held; cat'));
     expect(await held.nextLine(10_000)).toBe('held');
@@ -53,11 +53,11 @@ describe('a held process', () => {
     const { code, reason } = await held.ended;
     expect(code).toBeUndefined();
     expect(reason).toContain('the connection was lost');
-    held.write('into the void');
+    held.write('too late');
     await held.close();
   });
 
-  it('is ended within a second when it ignores the end of its input', async () => {
+  it('is closed after one second when it ignores the end of its input', async () => {
     const { connection } = await connected();
     const held = await connection.hold(command('echo held; while :; do sleep 0.05; done'));
     expect(await held.nextLine(10_000)).toBe('held');
@@ -65,7 +65,15 @@ describe('a held process', () => {
     expect((await held.ended).code).toBeUndefined();
   });
 
-  it('takes none of the places that commands wait for', async () => {
+  it('is ended when it prints without end', async () => {
+    const { connection } = await connected();
+    const held = await connection.hold(command('yes; exit 1'));
+    const { code, reason } = await held.ended;
+    expect({ code, reason }).toEqual({ code: undefined, reason: 'it printed far more than expected' });
+    expect(await connection.run(command('echo ok'))).toMatchObject({ stdout: 'ok\n' });
+  });
+
+  it('does not count towards the sessions of commands', async () => {
     const { connection } = await connected();
     const held = await connection.hold(command('cat'));
     const results = await Promise.all(Array.from({ length: 9 }, () => connection.run(command('echo ok'))));

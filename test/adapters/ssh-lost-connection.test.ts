@@ -24,7 +24,7 @@ describe('a connection that is lost while a command runs', () => {
     expect(server.execs).toHaveLength(1);
   });
 
-  it('is found out by keepalives when the droplet goes silent', async () => {
+  it('is detected by keepalives when the droplet goes silent', async () => {
     const { server, connection } = await connected({ keepAlive: soon });
     const started = once(server, 'exec');
     const running = failureOf(connection.run(command('sleep 60')));
@@ -35,7 +35,7 @@ describe('a connection that is lost while a command runs', () => {
     expect(error.message).toContain('Keepalive timeout');
   });
 
-  it('is made again, and the command repeated once, when that does no harm', async () => {
+  it('is restored, and a repeatable command runs once more', async () => {
     const { server, connection } = await connected();
     const started = once(server, 'exec');
     const script = 'if mkdir first 2>/dev/null; then sleep 60; fi; echo again';
@@ -48,7 +48,7 @@ describe('a connection that is lost while a command runs', () => {
     expect(server.logins).toHaveLength(2);
   });
 
-  it('is not made a third time', async () => {
+  it('is not restored a second time for the same command', async () => {
     const { server, connection } = await connected();
     server.on('exec', () => server.drop());
     const error = await failureOf(connection.run(command('sleep 60', { repeatable: true })));
@@ -56,7 +56,7 @@ describe('a connection that is lost while a command runs', () => {
     expect(server.execs).toHaveLength(2);
   });
 
-  it('says both what was lost and why it could not be made again', async () => {
+  it('reports both the loss and why reconnecting failed', async () => {
     const { server, connection } = await connected({ patience: { connectMs: 100, reconnectMs: 100 } });
     const started = once(server, 'exec');
     const running = failureOf(connection.run(command('sleep 60', { repeatable: true })));
@@ -65,10 +65,10 @@ describe('a connection that is lost while a command runs', () => {
     server.drop();
     const error = await running;
     expect(error).toMatchObject({ code: 'ssh-lost', outcome: 'unknown' });
-    expect(error.message).toMatch(/while "test" ran\. It could not be made again: .* refused the connection\.$/);
+    expect(error.message).toMatch(/while "test" ran\. Reconnecting failed: .* refused the connection\.$/);
   });
 
-  it('never takes the process down, also when nothing runs', async () => {
+  it('never ends the process, also when nothing runs', async () => {
     const { server, connection } = await connected({ keepAlive: soon });
     await connection.run(command('true'));
     server.drop('reset');
@@ -81,7 +81,7 @@ describe('a connection that is lost while a command runs', () => {
 });
 
 describe('a connection that was lost before a command starts', () => {
-  it('is made again for any command, because nothing was sent', async () => {
+  it('is restored for any command, because nothing was sent', async () => {
     const { server, connection } = await connected();
     const { fingerprint } = connection;
     await connection.run(command('true'));
@@ -93,7 +93,7 @@ describe('a connection that was lost before a command starts', () => {
     expect(connection.fingerprint).toBe(fingerprint);
   });
 
-  it('is made again once for many commands', async () => {
+  it('is restored once for many commands', async () => {
     const { server, connection } = await connected();
     server.drop();
     await expect.poll(() => server.connections()).toBe(0);
@@ -102,7 +102,7 @@ describe('a connection that was lost before a command starts', () => {
     expect(server.logins).toHaveLength(2);
   });
 
-  it('is waited for while the droplet restarts', async () => {
+  it('is restored as soon as the droplet has restarted', async () => {
     const { server, client, connection } = await connected();
     const { port } = server;
     await server.stopListening();
@@ -114,7 +114,7 @@ describe('a connection that was lost before a command starts', () => {
     expect(await running).toMatchObject({ stdout: 'up\n' });
   });
 
-  it('gives up after three tries', async () => {
+  it('fails after three attempts', async () => {
     const { server, client, connection } = await connected();
     await server.stopListening();
     server.drop();
@@ -126,7 +126,7 @@ describe('a connection that was lost before a command starts', () => {
 });
 
 describe('an upload whose connection is lost', () => {
-  it('is repeated from the beginning', async () => {
+  it('starts again from the beginning', async () => {
     const { server, connection } = await connected();
     const content = Buffer.alloc(300_000, 'x');
     server.holdWrites = true;
@@ -140,7 +140,7 @@ describe('an upload whose connection is lost', () => {
     expect((await connection.run(command('wc -c <file'))).stdout.trim()).toBe('300000');
   });
 
-  it('fails when the connection stays away, although SFTP itself would wait for ever', async () => {
+  it('fails when reconnecting fails, although SFTP itself would wait for ever', async () => {
     const { server, connection } = await connected({ patience: { connectMs: 100, reconnectMs: 100 } });
     server.holdWrites = true;
     const writing = once(server, 'write');
@@ -152,7 +152,7 @@ describe('an upload whose connection is lost', () => {
     expect(await failure).toMatchObject({ code: 'ssh-lost', outcome: 'unknown' });
   });
 
-  it('fails when its time is up', async () => {
+  it('fails at its timeout', async () => {
     const { server, connection } = await connected();
     server.holdWrites = true;
     const upload = connection.upload({ path: '~/file', content: Buffer.alloc(10), mode: 0o600, timeoutMs: 200 });
@@ -163,7 +163,7 @@ describe('an upload whose connection is lost', () => {
 });
 
 describe('closing a connection', () => {
-  it('ends what still runs on it and refuses anything further', async () => {
+  it('ends running commands and refuses further ones', async () => {
     const { server, connection } = await connected();
     const started = once(server, 'exec');
     const running = failureOf(connection.run(command('sleep 60', { repeatable: true })));
@@ -177,7 +177,7 @@ describe('closing a connection', () => {
     await expect.poll(() => server.connections()).toBe(0);
   });
 
-  it('takes a second at most when the droplet is silent', async () => {
+  it('takes at most a second when the droplet is silent', async () => {
     const { server, connection } = await connected();
     server.freeze();
     const began = Date.now();

@@ -5,8 +5,8 @@ import ssh2 from 'ssh2';
 import { describe, expect, it } from 'vitest';
 import { clientOf, failureOf, startServer } from './ssh-fixture.js';
 
-async function connected() {
-  const server = await startServer();
+async function connected(options: Parameters<typeof startServer>[0] = {}) {
+  const server = await startServer(options);
   return { server, connection: await clientOf(server).connect() };
 }
 
@@ -14,7 +14,7 @@ const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex
 const timeoutMs = 60_000;
 
 describe('an upload', () => {
-  it('puts 20 MB where they belong, byte for byte', async () => {
+  it('transfers 20 MB byte for byte', async () => {
     const { server, connection } = await connected();
     const content = randomBytes(20 * 1024 * 1024 + 17);
     mkdirSync(join(server.home, 'do-deploy'));
@@ -22,7 +22,7 @@ describe('an upload', () => {
     expect(sha256(readFileSync(join(server.home, 'do-deploy/release.tar')))).toBe(sha256(content));
   });
 
-  it('keeps no more than 512 KB on the way, so that keepalives get through', async () => {
+  it('has at most 512 KB in flight, so that keepalives get through', async () => {
     const { server, connection } = await connected();
     server.holdWrites = true;
     let writes = 0;
@@ -41,7 +41,7 @@ describe('an upload', () => {
     expect(readFileSync(join(server.home, 'file'))).toEqual(content);
   });
 
-  it.each([0o600, 0o644, 0o755])('gives the file the mode %o whatever the umask', async (mode) => {
+  it.each([0o600, 0o644, 0o755])('creates the file with mode %o whatever the umask', async (mode) => {
     const { server, connection } = await connected();
     const before = process.umask(0o077);
     await connection
@@ -50,7 +50,7 @@ describe('an upload', () => {
     expect(statSync(join(server.home, 'file')).mode & 0o777).toBe(mode);
   });
 
-  it('never lets others read a secret, not even before its first byte', async () => {
+  it('is never readable by others if it is a secret, not even before its first byte', async () => {
     const { server, connection } = await connected();
     const modes = new Set<number>();
     server.on('write', () => modes.add(statSync(join(server.home, '.env')).mode & 0o777));
@@ -59,7 +59,7 @@ describe('an upload', () => {
     expect([...modes]).toEqual([0o600]);
   });
 
-  it('replaces the rest of an upload that was cut off, and follows no link', async () => {
+  it('replaces what an interrupted upload left, and follows no link', async () => {
     const { server, connection } = await connected();
     writeFileSync(join(server.home, 'elsewhere'), 'untouched', { mode: 0o644 });
     symlinkSync(join(server.home, 'elsewhere'), join(server.home, 'file'));
@@ -69,7 +69,7 @@ describe('an upload', () => {
     expect(statSync(join(server.home, 'file')).mode & 0o777).toBe(0o600);
   });
 
-  it('says what is wrong and what to do when it fails', async () => {
+  it('names the cause and the remedy when it fails', async () => {
     const { server, connection } = await connected();
     const file = { content: Buffer.from('x'), mode: 0o600, timeoutMs };
     const missing = await failureOf(connection.upload({ ...file, path: '~/no/such/file' }));
@@ -82,6 +82,26 @@ describe('an upload', () => {
 
     server.failOpen = ssh2.utils.sftp.STATUS_CODE.FAILURE;
     const full = await failureOf(connection.upload({ ...file, path: '~/file' }));
-    expect(full.hint).toBe('Is its disk full? Run there: df -h ~');
+    expect(full.hint).toBe('Check whether its disk is full. Run there: df -h ~');
+  });
+
+  it('works without SFTP, and where the login shell prints a banner before it', async () => {
+    const { server, connection } = await connected({ loginScript: 'echo Welcome!' });
+    writeFileSync(join(server.home, 'elsewhere'), 'untouched', { mode: 0o644 });
+    symlinkSync(join(server.home, 'elsewhere'), join(server.home, "it's"));
+    const content = randomBytes(5 * 1024 * 1024 + 1);
+    for (const [path, mode] of [
+      ["~/it's", 0o755],
+      [join(server.home, 'other'), 0o600],
+    ] as const) {
+      await connection.upload({ path, content, mode, timeoutMs });
+      const file = path.replace('~', server.home);
+      expect(sha256(readFileSync(file))).toBe(sha256(content));
+      expect(statSync(file).mode & 0o777).toBe(mode);
+    }
+    expect(readFileSync(join(server.home, 'elsewhere'), 'utf8')).toBe('untouched');
+    const missing = await failureOf(connection.upload({ path: '~/no/file', content, mode: 0o600, timeoutMs }));
+    expect(missing).toMatchObject({ code: 'ssh-transfer', droplet: 'web-1' });
+    expect(missing.message).toMatch(/^~\/no\/file could not be uploaded to web-1: .*(nonexistent|No such file)/);
   });
 });

@@ -1,4 +1,4 @@
-/** The files of a release as they are in a commit, from real repositories. */
+/** The files of a release at a commit, from real repositories. */
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { ProblemList } from '../../src/config/problems.js';
 import { collectFiles } from '../../src/config/source-files.js';
 import { GitProject } from '../support/git-project.js';
 
-/** `path mode content` of what is collected at the version, and the problems, as a user reads them. */
+/** Collects the files at a version: `path mode content` of each, and the problems as a user reads them. */
 function collect(project: GitProject, name: string, files: string[], folder = '') {
   const root = join(project.root, folder);
   const repository = project.repositoryAt(folder);
@@ -35,7 +35,7 @@ function collect(project: GitProject, name: string, files: string[], folder = ''
   };
 }
 
-/** With two versions: v1 is tagged, and what is here is further on. */
+/** Two versions, v1 and v2; the working tree is at v2. */
 function project(): GitProject {
   const made = new GitProject({
     '.gitignore': '.env*\nsecrets/\n',
@@ -52,7 +52,7 @@ function project(): GitProject {
 }
 
 describe('the files of a version', () => {
-  it('come from its commit; those that git has never had, from the folder', () => {
+  it('come from its commit; files that git ignores come from the folder', () => {
     const made = project().write({ 'nginx/nginx.conf': 'changed here\n', 'nginx/secrets/x.txt': 'here\n' });
     const before = made.git('status', '--porcelain');
     expect(collect(made, 'v1', ['.env.{environment}', 'nginx/'])).toMatchObject({
@@ -65,17 +65,17 @@ describe('the files of a version', () => {
       ],
       problems: [],
     });
-    expect(made.git('status', '--porcelain'), 'nothing is touched').toBe(before);
+    expect(made.git('status', '--porcelain'), 'the working tree is unchanged').toBe(before);
   });
 
-  it("never hold do-deploy's own variables under another name", () => {
+  it("never include do-deploy's own variables under another name", () => {
     const made = project().write({ 'config/.env': 'DO_TOKEN=x\n' }).link('config/.env.linked', '.env');
     made.link('nginx/loop', '../config').commit('v3');
     expect(collect(made, 'v3', ['nginx/']).files.join()).not.toContain('DO_TOKEN');
     expect(collect(made, 'v3', ['config/.env.linked']).problems[0]).toContain('is the same file as config/.env');
   });
 
-  it('hold no file that git has now and did not have then, be it here or staged', () => {
+  it('exclude files that git tracks now but did not track then, also staged ones', () => {
     const made = project().write({ 'nginx/staged.conf': 'x\n', 'nginx/deep/new': 'x\n' });
     made.git('add', '--all');
     expect(collect(made, 'v1', ['nginx/']).files.map((line) => line.split(' ')[0])).toEqual([
@@ -92,14 +92,14 @@ describe('the files of a version', () => {
     });
   });
 
-  it('are those of a folder whose files are all gone here', () => {
+  it('include a folder that no longer exists in the working tree', () => {
     const made = project().remove('nginx').remove('compose.yml');
     expect(collect(made, 'v1', ['nginx/']).files).toHaveLength(3);
     made.write({ nginx: 'a file today\n' });
     expect(collect(made, 'v1', ['nginx/']).files).toHaveLength(3);
   });
 
-  it('hold bytes as they are, however many there are', () => {
+  it('are byte-exact, in any number', () => {
     const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, index) => (index * 7) % 256));
     const many = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`pages/${index}.html`, `<${index}>\n`]));
     const made = new GitProject({ 'compose.yml': '', 'data/blob': bytes, 'data/empty': '', ...many });
@@ -118,14 +118,14 @@ describe('the files of a version', () => {
     );
   });
 
-  it('are told by paths from the project, also where that is not the root of the repository', () => {
+  it('have paths relative to the project, also when it is not the root of the repository', () => {
     const made = new GitProject({ 'shop/compose.yml': '', 'shop/a': 'v1\n', 'other/a': 'not ours\n' });
     made.commit('v1');
     made.write({ 'shop/a': 'v2\n' });
     expect(collect(made, 'v1', ['a'], 'shop')).toMatchObject({ files: ['a 644 v1'], problems: [] });
   });
 
-  it('follow links as the commit has them', () => {
+  it('follow links as they are in the commit', () => {
     const made = new GitProject({
       'compose.yml': '',
       '.gitignore': 'secrets/\n',
@@ -135,7 +135,7 @@ describe('the files of a version', () => {
     made.link('config/file', '../real/a').link('config/folder', '../real').link('config/secret', '../secrets/key.pem');
     made.link('config/outside', '../../elsewhere').link('config/broken', 'nowhere').link('config/round', '../config');
     made.commit('v1');
-    // Here they lead elsewhere today.
+    // In the working tree they lead elsewhere today.
     made.remove('config').write({ 'real/a': 'v2\n', 'config/file': 'v2\n' });
     made.commit('v2');
     expect(collect(made, 'v1', ['config/'])).toMatchObject({
@@ -150,7 +150,7 @@ describe('the files of a version', () => {
     ]);
   });
 
-  it('do not leave the project by a link that git has not', () => {
+  it('do not leave the project through a link that git does not track', () => {
     const made = project();
     const outside = mkdtempSync(join(tmpdir(), 'do-deploy-outside-'));
     onTestFinished(() => rmSync(outside, { recursive: true, force: true }));
@@ -165,7 +165,7 @@ describe('the files of a version', () => {
     ]);
   });
 
-  it('can not be in a submodule, nor pointers of Git LFS: that is told, with the way out', () => {
+  it('cannot be in a submodule, nor be Git LFS pointers: the problem names the way out', () => {
     const made = new GitProject({ 'compose.yml': '' });
     const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 12345\n`;
     made.write({ 'data/big.bin': pointer });
@@ -175,13 +175,13 @@ describe('the files of a version', () => {
     made.git('tag', 'v1');
     made.write({ 'vendor/theme/a': 'x' });
     expect(collect(made, 'v1', ['vendor/', 'vendor/theme/a', 'data/']).problems).toEqual([
-      "vendor/theme is in the submodule vendor/theme, which git can't read from here; check v1 out with its submodules, and deploy with --working-tree",
-      "vendor/theme/a is in the submodule vendor/theme, which git can't read from here; check v1 out with its submodules, and deploy with --working-tree",
+      'vendor/theme is in the submodule vendor/theme, which is not part of this repository; check out v1 with its submodules, then deploy with --working-tree',
+      'vendor/theme/a is in the submodule vendor/theme, which is not part of this repository; check out v1 with its submodules, then deploy with --working-tree',
       'data/big.bin is in Git LFS: git holds only a pointer to it; check that version out, and deploy with --working-tree',
     ]);
   });
 
-  it('are decrypted by the filter that git-crypt has set up; without it they are refused', () => {
+  it('are decrypted by the filter that git-crypt configured, and refused without it', () => {
     const made = new GitProject({
       'compose.yml': '',
       '.gitattributes': 'secret.key filter=git-crypt\n',
@@ -199,7 +199,7 @@ describe('the files of a version', () => {
     expect(collect(made, 'v1', ['secret.key'])).toMatchObject({ files: ['secret.key 600 in the clear'], problems: [] });
   });
 
-  it("take the start-up script of the version, or do-deploy's own", () => {
+  it("include the version's own start-up script, or the one that comes with do-deploy", () => {
     const made = new GitProject({ 'compose.yml': '' });
     made.commit('v1');
     made.write({ 'scripts/start-up.sh': 'v2\n' });

@@ -1,4 +1,4 @@
-/** A project in a real git repository of its own, independent of the user's git configuration. */
+/** A project in a real git repository, independent of the user's git configuration. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { onTestFinished } from 'vitest';
 import { openRepository } from '../../src/adapters/git/repository.js';
 import type { Repository } from '../../src/ports.js';
 
-/** What git is to know, and no more. Dates are a minute apart for each commit and tag made with `at`. */
+/** git's whole environment. */
 export const GIT_ENV = {
   PATH: process.env.PATH ?? '',
   GIT_CONFIG_GLOBAL: '/dev/null',
@@ -22,7 +22,7 @@ export class GitProject {
   readonly root: string;
   #minutes = 0;
 
-  /** A folder with `git init`, gone after the test. The branch is main. */
+  /** A folder with `git init` on branch main, removed after the test. */
   constructor(files: Record<string, string | Buffer> = {}, { init = true } = {}) {
     this.root = realpathSync(mkdtempSync(join(tmpdir(), 'do-deploy-git-')));
     onTestFinished(() => rmSync(this.root, { recursive: true, force: true }));
@@ -30,7 +30,7 @@ export class GitProject {
     this.write(files);
   }
 
-  /** Gives what it printed. Each call is a minute after the one before. */
+  /** Returns what git printed. Each call dates its commit or tag one minute later. */
   git(...args: string[]): string {
     this.#minutes += 1;
     const date = new Date(Date.UTC(2026, 10, 21, 7, this.#minutes)).toISOString();
@@ -43,7 +43,7 @@ export class GitProject {
     }).trim();
   }
 
-  /** A name that ends in `*` makes an executable. */
+  /** A name that ends in `*` creates an executable file. */
   write(files: Record<string, string | Buffer>): this {
     for (const [name, content] of Object.entries(files)) {
       const file = join(this.root, name.replace(/\*$/, ''));
@@ -65,7 +65,7 @@ export class GitProject {
     return this;
   }
 
-  /** Commits everything that is not ignored; with a name, also tags it. Gives the hash. */
+  /** Commits everything that is not ignored, and tags it if a name is given. Returns the hash. */
   commit(tag?: string): string {
     this.git('add', '--all');
     this.git('commit', '--quiet', '--allow-empty', '--message', `up to ${tag ?? 'here'}`);
@@ -77,7 +77,7 @@ export class GitProject {
     return this.repositoryAt('');
   }
 
-  /** As opened from a folder in it. */
+  /** The repository as opened from one of its folders. */
   repositoryAt(folder: string): Repository {
     const repository = openRepository(join(this.root, folder), GIT_ENV);
     if (repository === undefined) throw new Error('no repository');

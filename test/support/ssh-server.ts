@@ -38,7 +38,11 @@ export interface SshServerOptions {
   authorized: KeyPair[];
   /** The login shell, called with `-c COMMAND`. */
   shell?: string;
+  /** What the login shell runs before a command, as a .bashrc. */
+  loginScript?: string;
   forwarding?: boolean;
+  /** As a server from before SHA-2: it announces no algorithms for signatures. */
+  sha1Only?: boolean;
   /** Sessions allowed at once on a connection. */
   maxSessions?: number;
 }
@@ -146,6 +150,7 @@ export class SshServer extends EventEmitter<Events> {
 
   #welcome(client: Connection): void {
     client.on('error', () => {});
+    if (this.options.sha1Only) announceNoSignatures(client);
     client.on('authentication', (context) => {
       const attempt = context.method === 'publickey' ? `publickey ${context.key.algo}` : context.method;
       this.attempts.push(attempt);
@@ -203,7 +208,9 @@ export class SshServer extends EventEmitter<Events> {
       else this.#execute(command, accept());
       this.emit('exec', command);
     });
-    session.on('sftp', (accept) => this.#transfer(accept()));
+    if (this.options.loginScript === undefined) session.on('sftp', (accept) => this.#transfer(accept()));
+    // sshd starts `sftp-server` through the login shell.
+    else session.on('subsystem', (accept) => accept().end('Welcome!\n'));
   }
 
   #endAtOnce(accept: () => ServerChannel, code: number): void {
@@ -219,7 +226,8 @@ export class SshServer extends EventEmitter<Events> {
   #execute(command: string, channel: ServerChannel): void {
     channel.on('error', () => {});
     // A process group of its own, as sshd makes one.
-    const child = spawn(this.options.shell ?? '/bin/sh', ['-c', command], {
+    const { shell = '/bin/sh', loginScript } = this.options;
+    const child = spawn(shell, ['-c', loginScript === undefined ? command : `${loginScript}\n${command}`], {
       cwd: this.home,
       env: { PATH: process.env.PATH, HOME: this.home },
       detached: true,
@@ -295,6 +303,19 @@ export class SshServer extends EventEmitter<Events> {
       }),
     );
   }
+}
+
+/** ssh2 has no option for that: RFC 8308, EXT_INFO. */
+function announceNoSignatures(client: Connection): void {
+  const { _protocol: protocol } = client as unknown as { _protocol: { _kex: object } };
+  let kex: object;
+  Object.defineProperty(protocol, '_kex', {
+    get: () => kex,
+    set(value: object | undefined) {
+      if (value) Object.defineProperty(value, 'remoteExtInfoEnabled', { get: () => false, set() {} });
+      kex = value ?? {};
+    },
+  });
 }
 
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {

@@ -1,19 +1,20 @@
-/** The project's repository, by the git that is installed here: 2.18 or newer. */
+/** The project's repository, read with the installed git, 2.18 or newer. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DeployError } from '../../errors.js';
 import type { CommittedEntry, Repository, TreeChange } from '../../ports.js';
 import type { GitTag } from '../../rollout/model.js';
-import { readBatch } from './batch.js';
+import { oneLine } from '../printable.js';
+import { readCommitted } from './read-committed.js';
 import { type GitEnvironment, type GitRun, git, gitFailed, readNulls, tryGit } from './run-git.js';
 
-/** A repository's own hooks (tests, checks) run when it commits. */
-const COMMIT_WITHIN_MS = 10 * 60_000;
+/** A commit runs the repository's own hooks, such as its tests. */
+const WITH_HOOKS = { hooks: true, timeoutMs: 10 * 60_000 };
 
 /**
- * @param folder absolute; paths are told from here
- * @returns undefined outside of a repository
- * @throws DeployError `git-failed` when there is a repository that git refuses to read, `git-missing` without any git
+ * @param folder absolute; paths are relative to it
+ * @returns undefined outside a repository
+ * @throws DeployError `git-failed` when git refuses to read the repository, `git-missing` when git is not installed
  */
 export function openRepository(folder: string, env: GitEnvironment): Repository | undefined {
   const args = ['rev-parse', '--is-inside-work-tree'];
@@ -21,9 +22,9 @@ export function openRepository(folder: string, env: GitEnvironment): Repository 
   if (end === undefined) {
     const place = repositoryAbove(folder);
     if (place === undefined) return undefined;
-    throw new DeployError('git-missing', `${place} is a git repository, but there is no git on this machine.`, {
+    throw new DeployError('git-missing', `${place} is a git repository, but git is not installed.`, {
       source: 'user',
-      hint: 'Install git; or --working-tree deploys the files that are here.',
+      hint: 'Install git, or deploy the files as they are here with --working-tree.',
     });
   }
   if (end.code === 0) return end.stdout.toString('utf8').trim() === 'true' ? new GitRepository(folder, env) : undefined;
@@ -48,7 +49,7 @@ class GitRepository implements Repository {
   head(): { commit?: string; branch?: string } {
     const commit = this.#line('rev-parse', '--verify', '--quiet', 'HEAD^{commit}');
     const branch = this.#line('symbolic-ref', '--quiet', '--short', 'HEAD');
-    return { ...(commit && { commit }), ...(branch && { branch }) };
+    return { commit, branch };
   }
 
   hasTag(name: string): boolean {
@@ -73,15 +74,15 @@ class GitRepository implements Repository {
     const refs = this.#git('for-each-ref', '--format=%(refname)', ...patterns)
       .toString('utf8')
       .split('\n');
-    // The patterns of git also match what is below them.
+    // git's patterns also match refs below them.
     return refs.filter((ref) => ref === `refs/heads/${name}` || ref.replace(/^refs\/remotes\/[^/]+\//, '') === name);
   }
 
   isContained(commit: string, ref: string): boolean {
     const args = ['merge-base', '--is-ancestor', commit, ref];
     const end = tryGit(args, this.#run);
-    // 1 is a no; everything else is no answer.
-    if (end === undefined || end.code > 1) throw gitFailed(args, end?.stderr ?? 'there is no git');
+    // Exit code 1 means no; a higher one is a failure.
+    if (end === undefined || end.code > 1) throw gitFailed(args, end?.stderr ?? 'git is not installed');
     return end.code === 0;
   }
 
@@ -93,20 +94,14 @@ class GitRepository implements Repository {
     return readNulls(this.#git('ls-tree', '-r', '-z', commit)).map((line) => {
       // 100644 blob HASH<tab>PATH
       const tab = line.indexOf('\t');
-      const [mode = '', , object = ''] = line.slice(0, tab).split(' ');
-      return { path: line.slice(tab + 1), mode: mode as CommittedEntry['mode'], object };
+      const path = line.slice(tab + 1);
+      if (!isSafePath(path)) throw unsafePath(path, commit);
+      return { path, mode: line.slice(0, line.indexOf(' ')) as CommittedEntry['mode'] };
     });
   }
 
-  readBlobs(objects: readonly string[]): Buffer[] {
-    if (objects.length === 0) return [];
-    const output = git(['cat-file', '--batch'], { ...this.#run, stdin: `${objects.join('\n')}\n` });
-    return readBatch(output, objects.length);
-  }
-
-  readFiltered(commit: string, path: string): Buffer {
-    // Line ends go to the droplet as they are in git, whatever is usual on this machine.
-    return this.#git('-c', 'core.autocrlf=false', '-c', 'core.eol=lf', 'cat-file', '--filters', `${commit}:./${path}`);
+  readFiles(commit: string, paths: readonly string[]): Buffer[] {
+    return readCommitted(commit, paths, this.#run);
   }
 
   trackedPaths(): string[] {
@@ -123,7 +118,7 @@ class GitRepository implements Repository {
   }
 
   tags(): GitTag[] {
-    // A tag leads to its commit by *objectname; a lightweight one is at the commit itself.
+    // An annotated tag points to its commit by *objectname; a lightweight one is the commit itself.
     const fields = [
       'refname:strip=2',
       '*objecttype',
@@ -149,7 +144,7 @@ class GitRepository implements Repository {
     return this.#dated(tags);
   }
 
-  /** By name, however many tags lead to the commit. */
+  /** By name of the tag, for tags of tags. */
   #commitsOfTags(names: readonly string[]): Map<string, string> {
     if (names.length === 0) return new Map();
     const check = { ...this.#run, stdin: names.map((name) => `refs/tags/${name}^{commit}\n`).join('') };
@@ -162,11 +157,14 @@ class GitRepository implements Repository {
     );
   }
 
-  /** A tag without a tagger, as old versions of git and importers make them, has the date of its commit. */
+  /** A tag without a tagger, made by an old git or an importer, gets the date of its commit. */
   #dated(tags: readonly GitTag[]): GitTag[] {
     const dateless = tags.filter(({ at }) => at === '').map(({ commit }) => commit);
     if (dateless.length === 0) return [...tags];
-    const log = this.#git('log', '--no-walk=unsorted', '--format=%H %cI', ...new Set(dateless)).toString('utf8');
+    const stdin = [...new Set(dateless)].map((commit) => `${commit}\n`).join('');
+    const log = git(['log', '--no-walk=unsorted', '--format=%H %cI', '--stdin'], { ...this.#run, stdin }).toString(
+      'utf8',
+    );
     const dates = new Map(log.split('\n').map((line) => line.split(' ') as [string, string]));
     const all = tags.map((tag) => (tag.at === '' ? { ...tag, at: dates.get(tag.commit) ?? '' } : tag));
     return all.sort((a, b) => Date.parse(b.at) - Date.parse(a.at));
@@ -177,29 +175,41 @@ class GitRepository implements Repository {
   }
 
   commit(message: string): void {
-    git(['commit', '--quiet', '--allow-empty', '--message', message], { ...this.#run, timeoutMs: COMMIT_WITHIN_MS });
+    git(['commit', '--quiet', '--allow-empty', '--message', message], { ...this.#run, ...WITH_HOOKS });
   }
 
   createTag(name: string, message: string): void {
-    git(['tag', '--annotate', '--message', message, '--', name], { ...this.#run, timeoutMs: COMMIT_WITHIN_MS });
+    git(['tag', '--annotate', '--message', message, '--', name], { ...this.#run, ...WITH_HOOKS });
   }
 
   #git(...args: string[]): Buffer {
     return git(args, this.#run);
   }
 
-  /** The one line that it says; undefined when it says no (exit code 1). */
+  /** Its one line of output; undefined when it printed none, or answered no (exit code 1). */
   #line(...args: string[]): string | undefined {
     const end = tryGit(args, this.#run);
-    if (end === undefined || end.code > 1) throw gitFailed(args, end?.stderr ?? 'there is no git');
+    if (end === undefined || end.code > 1) throw gitFailed(args, end?.stderr ?? 'git is not installed');
     const line = end.stdout.toString('utf8').trim();
     return end.code === 0 && line !== '' ? line : undefined;
   }
 }
 
-/** The two letters of `git status --porcelain`: of the index, then of the working tree. */
+/** The two letters of `git status --porcelain`: the state of the index, then that of the working tree. */
 function kindOf(letters: string): TreeChange['kind'] {
   if (letters === '??') return 'untracked';
   if (letters.includes('U') || letters === 'AA' || letters === 'DD') return 'conflict';
   return letters[1] === ' ' ? 'staged' : 'unstaged';
+}
+
+/** git refuses to check out such paths. A tree that was made by hand can hold them. */
+function isSafePath(path: string): boolean {
+  return path.split('/').every((name) => name !== '' && name !== '.' && name !== '..' && name.toLowerCase() !== '.git');
+}
+
+function unsafePath(path: string, commit: string): DeployError {
+  return new DeployError('git-failed', `Commit ${commit} contains the path "${oneLine(path)}", which is not allowed.`, {
+    source: 'user',
+    hint: 'Find out who made this commit (`git log`, `git fsck`), and deploy another version.',
+  });
 }

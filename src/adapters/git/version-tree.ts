@@ -1,6 +1,6 @@
 /**
- * The project as it was in a commit, without touching the working tree: what git has comes from the commit, what git
- * has never had (secrets, which it ignores) from the folder. A file that git has now, but did not have then, is absent.
+ * The project at a commit, without touching the working tree: files known to git come from the commit, files that it
+ * ignores (secrets) from the folder. A file that git tracks now, but did not track at the commit, is absent.
  */
 import { lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { isAbsolute, join, posix, relative, sep } from 'node:path';
@@ -14,15 +14,14 @@ type Node =
   | { kind: 'submodule' }
   | { kind: 'folder' };
 
-/** Where a path leads, links followed; `path` has none in it. */
+/** Where a path leads once its links are followed; `path` contains none. */
 type Place =
   | { kind: 'outside' }
   | { kind: 'node'; path: string; node: Exclude<Node, { kind: 'link' | 'submodule' }> }
   | { kind: 'submodule'; path: string };
 
-/** As Linux does: more than these are a circle. */
-const MOST_LINKS = 40;
-const GIT_CRYPT = Buffer.from('\0GITCRYPT');
+/** Linux follows as many before it reports a loop. */
+const MAX_LINKS = 40;
 
 export class VersionTree implements FileTree {
   readonly where: string;
@@ -33,14 +32,14 @@ export class VersionTree implements FileTree {
   readonly #entries: ReadonlyMap<string, CommittedEntry>;
   /** Names in each folder of the commit. */
   readonly #folders: ReadonlyMap<string, ReadonlySet<string>>;
-  /** What git has now. */
+  /** Paths that git tracks now. */
   readonly #tracked: ReadonlySet<string>;
   readonly #trackedFolders: ReadonlyMap<string, ReadonlySet<string>>;
   #linkTargets: ReadonlyMap<string, string> | undefined;
 
   /**
-   * @param root the project's, absolute; `repository` was opened from there
-   * @param version the commit's whole hash, and what the user calls it
+   * @param root the project's folder, absolute; `repository` was opened there
+   * @param version the commit's full hash, and the user's name for it
    */
   constructor(root: string, repository: Repository, version: { name: string; commit: string }) {
     this.where = ` in ${version.name}`;
@@ -57,9 +56,10 @@ export class VersionTree implements FileTree {
   find(path: string): Found | undefined {
     const place = this.#resolve(path);
     if (place === undefined || place.kind === 'outside') return place;
-    if (place.kind === 'submodule') return unfit(place.path, this.#version.name);
+    if (place.kind === 'submodule') return inSubmodule(place.path, this.#version.name);
     const { node } = place;
     if (node.kind === 'folder') return { kind: 'folder', real: place.path };
+    if (place.path.includes(UNDECODABLE)) return notText();
     if (node.kind === 'local') return { kind: 'file', real: node.real, executable: node.executable };
     return { kind: 'file', real: place.path, executable: node.entry.mode === '100755' };
   }
@@ -73,30 +73,22 @@ export class VersionTree implements FileTree {
 
   read(paths: readonly string[]): (ReadContent | Error)[] {
     const places = paths.map((path) => this.#resolve(path));
-    const entries = places.flatMap((place) =>
-      place?.kind === 'node' && place.node.kind === 'committed' ? [place.node.entry] : [],
+    const committed = places.flatMap((place) =>
+      place?.kind === 'node' && place.node.kind === 'committed' ? [place.path] : [],
     );
-    const blobs = this.#readCommitted(entries);
+    const contents = this.#readCommitted(committed);
     return places.map((place, index) => {
       if (place?.kind !== 'node') return this.#readLocal(paths[index] ?? '');
-      if (place.node.kind !== 'committed') return this.#readLocal(place.path);
-      return { content: blobs.get(place.node.entry.path) ?? Buffer.alloc(0) };
+      const content = contents.get(place.path);
+      return content === undefined ? this.#readLocal(place.path) : { content };
     });
   }
 
-  #readCommitted(entries: readonly CommittedEntry[]): Map<string, Buffer> {
-    const blobs = this.#repository.readBlobs(entries.map(({ object }) => object));
-    return new Map(entries.map(({ path }, index) => [path, this.#decrypted(path, blobs[index] ?? Buffer.alloc(0))]));
-  }
-
-  /** As a checkout would write it, if git-crypt can; else as it is: whoever collects files tells of that. */
-  #decrypted(path: string, content: Buffer): Buffer {
-    if (!content.subarray(0, GIT_CRYPT.length).equals(GIT_CRYPT)) return content;
-    try {
-      return this.#repository.readFiltered(this.#version.commit, path);
-    } catch {
-      return content;
-    }
+  /** By path. Several links may lead to one file. */
+  #readCommitted(paths: readonly string[]): Map<string, Buffer> {
+    const wanted = [...new Set(paths)];
+    const contents = this.#repository.readFiles(this.#version.commit, wanted);
+    return new Map(wanted.map((path, index) => [path, contents[index] ?? Buffer.alloc(0)]));
   }
 
   #readLocal(path: string): ReadContent | Error {
@@ -108,14 +100,14 @@ export class VersionTree implements FileTree {
     }
   }
 
-  /** Goes down the path, name by name; a link's target takes the place of its name. */
+  /** Walks the path name by name; a link's target replaces its name. */
   #resolve(path: string): Place | undefined {
     let here = '';
     let links = 0;
     const names = path.split('/');
     for (;;) {
       const name = names.shift();
-      // Every name that led here was that of a folder.
+      // Every name on the path was a folder's.
       if (name === undefined) return { kind: 'node', path: here, node: { kind: 'folder' } };
       if (name === '' || name === '.') continue;
       if (name === '..') {
@@ -129,7 +121,7 @@ export class VersionTree implements FileTree {
       if (node.kind === 'submodule') return { kind: 'submodule', path: next };
       if (node.kind === 'link') {
         links += 1;
-        if (links > MOST_LINKS) return undefined;
+        if (links > MAX_LINKS) return undefined;
         const target = this.#fromRoot(node.target);
         if (target === undefined) return { kind: 'outside' };
         if (isAbsolute(node.target)) here = '';
@@ -144,7 +136,7 @@ export class VersionTree implements FileTree {
     }
   }
 
-  /** An absolute target by its path from the root; undefined when it leads outside. */
+  /** The path of an absolute target from the root; undefined when it leads outside. */
   #fromRoot(target: string): string | undefined {
     if (!isAbsolute(target)) return target;
     const path = [this.#root, this.#realRoot]
@@ -172,11 +164,11 @@ export class VersionTree implements FileTree {
     const stat = lstatSync(local, { throwIfNoEntry: false });
     if (stat?.isSymbolicLink()) return { kind: 'link', target: readlinkSync(local) };
     if (stat?.isFile()) {
-      // Not its path: names may differ in case only, and one file may have several.
+      // Not its path: on some file systems names differ only in case, and one file may have several.
       return { kind: 'local', real: `inode ${stat.dev}:${stat.ino}`, executable: (stat.mode & 0o111) !== 0 };
     }
     if (!stat?.isDirectory()) return undefined;
-    // A folder of files that git has now and did not have then: nothing of it was there.
+    // A folder whose files git tracks only now did not exist at the commit.
     const isNew = this.#trackedFolders.has(path);
     const isEmpty = () => this.#localNames(path).every((name) => this.#nodeAt(posix.join(path, name)) === undefined);
     return isNew && isEmpty() ? undefined : { kind: 'folder' };
@@ -186,26 +178,33 @@ export class VersionTree implements FileTree {
     try {
       return readdirSync(join(this.#root, folder));
     } catch {
-      // It is in the commit only, or is a file today.
+      // It exists only in the commit, or is a file today.
       return [];
     }
   }
 
   #targetOf(path: string): string {
     if (this.#linkTargets === undefined) {
-      const links = [...this.#entries.values()].filter(({ mode }) => mode === '120000');
-      const targets = this.#repository.readBlobs(links.map(({ object }) => object));
-      this.#linkTargets = new Map(links.map((link, index) => [link.path, targets[index]?.toString('utf8') ?? '']));
+      const links = [...this.#entries.values()].filter(({ mode }) => mode === '120000').map((entry) => entry.path);
+      const targets = this.#readCommitted(links);
+      this.#linkTargets = new Map([...targets].map(([link, target]) => [link, target.toString('utf8')]));
     }
     return this.#linkTargets.get(path) ?? '';
   }
 }
 
-function unfit(submodule: string, version: string): Found {
+/** What decoding puts in place of bytes that are not UTF-8: such a name cannot be passed on as it is. */
+const UNDECODABLE = '\ufffd';
+
+function notText(): Found {
+  return { kind: 'unfit', message: 'has a name that is not valid UTF-8', remedy: 'rename it in the repository' };
+}
+
+function inSubmodule(submodule: string, version: string): Found {
   return {
     kind: 'unfit',
-    message: `is in the submodule ${submodule}, which git can't read from here`,
-    remedy: `check ${version} out with its submodules, and deploy with --working-tree`,
+    message: `is in the submodule ${submodule}, which is not part of this repository`,
+    remedy: `check out ${version} with its submodules, then deploy with --working-tree`,
   };
 }
 
@@ -221,7 +220,7 @@ function foldersOf(paths: Iterable<string>): Map<string, Set<string>> {
   return folders;
 }
 
-/** '' is the root. */
+/** The root is ''. */
 function parentOf(path: string): string {
   const parent = posix.dirname(path);
   return parent === '.' ? '' : parent;

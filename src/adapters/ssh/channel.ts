@@ -1,13 +1,13 @@
-/** Channels for commands. Not node-ssh's execCommand, which keeps all output, breaks characters and hides lost connections. */
+/** Channels for commands. node-ssh's execCommand keeps all output, breaks characters and hides lost connections. */
 import type { ClientChannel } from 'ssh2';
 import { ShellError } from '../../errors.js';
 import type { RemoteHost } from '../../ports.js';
 import type { Link } from './link.js';
 
-/** Why sshd opens no channel (RFC 4254, 5.1): for a forwarded one, AllowTcpForwarding no. */
+/** Reason code of a channel that sshd does not open (RFC 4254, 5.1): for a forwarded one, AllowTcpForwarding no. */
 export const ADMINISTRATIVELY_PROHIBITED = 1;
 
-/** Both absent when the channel closed without a word on the process, as it does when the connection is lost. */
+/** Both absent when the channel closed without an exit status, for example because the connection was lost. */
 export interface Exit {
   code?: number;
   signal?: string;
@@ -15,7 +15,7 @@ export interface Exit {
 
 export interface CommandChannel {
   channel: ClientChannel;
-  /** Settles when the channel is closed. */
+  /** Settles when the channel is closed; never rejects. */
   exit: Promise<Exit>;
 }
 
@@ -24,21 +24,21 @@ export function openChannel(link: Link, commandLine: string, host: RemoteHost): 
   return new Promise((resolve, reject) => {
     const done = (error: Error | undefined, channel: ClientChannel) => {
       if (error) return reject(refused(error, host));
-      // Its end is told by 'close'; an 'error' nobody listens to would end the process.
+      // 'close' follows; an 'error' without a listener would end the process.
       channel.on('error', () => {});
       resolve({ channel, exit: exitOf(channel) });
     };
     try {
       link.client.exec(commandLine, done);
     } catch (cause) {
-      // The socket ended a moment ago and its 'close' is still to come: nothing was sent.
+      // The socket has just ended and its 'close' is still to come: nothing was sent.
       link.lose('the server closed the connection');
       reject(lost(host, 'not-applied', 'it was closed', cause));
     }
   });
 }
 
-/** To be called at once: the news of a quick command's end can be in the packet that says it has begun. */
+/** Must be called immediately: the exit status of a quick command can be in the same packet as the confirmation. */
 function exitOf(channel: ClientChannel): Promise<Exit> {
   const exit: Exit = {};
   channel.on('exit', (code: number | null, signal?: string) => {
@@ -48,19 +48,23 @@ function exitOf(channel: ClientChannel): Promise<Exit> {
   return new Promise((resolve) => channel.on('close', () => resolve(exit)));
 }
 
+export function isRefusal(cause: Error): boolean {
+  return /channel open failure/i.test(cause.message);
+}
+
 /** The error of a channel that did not open. */
 export function refused(cause: Error, host: RemoteHost): ShellError {
-  if (/channel open failure/i.test(cause.message)) {
+  if (isRefusal(cause)) {
     return new ShellError('unreachable', 'not-applied', `droplet ${host.name} refuses another SSH session.`, {
       droplet: host.name,
-      hint: 'Raise MaxSessions in its /etc/ssh/sshd_config (10 is the default) and reload sshd.',
+      hint: 'Set MaxSessions to 10 or more in its /etc/ssh/sshd_config, then run there: systemctl reload ssh',
       cause,
     });
   }
   return lost(host, 'unknown', cause.message, cause);
 }
 
-/** `outcome`: whether anything was sent that may have run. */
+/** `outcome` is `unknown` when something was sent that may have run. */
 export function lost(
   host: RemoteHost,
   outcome: 'not-applied' | 'unknown',
@@ -69,7 +73,7 @@ export function lost(
 ): ShellError {
   return new ShellError('lost', outcome, `The SSH connection to ${host.name} was lost: ${reason}.`, {
     droplet: host.name,
-    hint: 'Look at the droplet and its network, then run again.',
+    hint: 'Check the droplet and its network, then run again.',
     cause,
   });
 }

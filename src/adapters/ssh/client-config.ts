@@ -1,115 +1,163 @@
-/** OpenSSH's client configuration (ssh_config(5)), as far as it says where and how to connect. */
-import SSHConfig, { type Directive, type Line, type Section } from 'ssh-config';
+/** OpenSSH's client configuration (ssh_config(5)): which lines apply to a host. `ssh -G` is the reference. */
+import { readFileSync } from 'node:fs';
+import { dirname, isAbsolute, join } from 'node:path';
+import { type ConfigLine, ConfigProblem, splitConfig } from './config-lines.js';
+import { glob } from './glob.js';
+import { evaluateMatch } from './match.js';
 import { matchesPatterns } from './patterns.js';
 
-/** What a configuration says of one host: the first value of each option, of IdentityFile all. */
-export interface HostOptions {
-  hostName?: string;
-  port?: number;
+/** A line that applies to a host. */
+export interface Setting extends ConfigLine {
+  /** Which name of the host its section is about: the first one, another one, or none in particular (`Host *`). */
+  scope: Scope;
+}
+
+/** In order of precedence. */
+export type Scope = 'name' | 'address' | 'general';
+
+export interface ConfigFiles {
+  /** Absent: there is none. */
   user?: string;
-  identityFiles: string[];
-  identitiesOnly?: boolean;
-  /** As written: `none`, or hops separated by commas. */
-  proxyJump?: string;
-  userKnownHostsFiles?: string[];
-  hostKeyAlias?: string;
+  /** /etc/ssh/ssh_config; absent where the user names a file of their own (`ssh -F`). */
+  system?: string;
+  /** For `~/` in the paths of Include. */
+  home: string;
+  localUser: string;
 }
 
-export interface ClientConfig {
+interface Section {
+  active: boolean;
+  scope: Scope;
+}
+
+/** READCONF_MAX_DEPTH of OpenSSH. */
+const MAX_DEPTH = 16;
+/** Bounds a configuration: with a nested Include of many files, lines multiply. */
+const MAX_LINES = 100_000;
+const SCOPES: readonly Scope[] = ['name', 'address', 'general'];
+
+export class ClientConfig {
+  readonly #files: ConfigFiles;
+  readonly #parsed = new Map<string, ConfigLine[]>();
+
+  constructor(files: ConfigFiles) {
+    this.#files = files;
+  }
+
   /**
-   * `specific` comes from sections that name the host; `general` from `Host *` and from above the first section.
-   * `names` are what the host is called: its droplet's name and its address. What is said of the first wins.
+   * The lines that apply to a host, in the order in which they are read. `names` are the host's names, most important one
+   * first: its droplet's name, its address. `user` is who logs in where no line says otherwise. Throws ConfigProblem.
    */
-  lookUp(names: readonly string[]): { specific: HostOptions; general: HostOptions };
-  /** Directives found in it that are not followed: `Include`, `Match`. */
-  unsupported: string[];
+  lookUp(names: readonly string[], user: string): Setting[] {
+    const reading = new Reading(names, user, this.#files, (file) => this.#read(file));
+    reading.readAll(false);
+    if (reading.wantsFinal) reading.readAll(true);
+    return reading.settings;
+  }
+
+  /** Undefined when there is no such file. */
+  #read(file: string): ConfigLine[] | undefined {
+    const known = this.#parsed.get(file);
+    if (known !== undefined) return known;
+    const text = readIfThere(file);
+    if (text === undefined) return undefined;
+    const lines = splitConfig(text, file);
+    this.#parsed.set(file, lines);
+    return lines;
+  }
 }
 
-export const EMPTY_CONFIG: ClientConfig = {
-  lookUp: () => ({ specific: { identityFiles: [] }, general: { identityFiles: [] } }),
-  unsupported: [],
-};
+/** Goes through the files once or, for `Match final`, twice. */
+class Reading {
+  readonly settings: Setting[] = [];
+  wantsFinal = false;
+  #count = 0;
+  #isFinal = false;
 
-/**
- * Not by the library's `compute`: that one runs the commands of `Match exec` and asks DNS, and can't tell `Host *` from
- * a section about this host. Throws what the parser throws.
- */
-export function parseClientConfig(text: string): ClientConfig {
-  const lines = [...SSHConfig.parse(text)].filter(isDirective);
-  const found = (name: string) =>
-    lines.some((line) => is(line, name) || (isSection(line) && directives(line).some((inner) => is(inner, name))));
-  return {
-    unsupported: ['Include', 'Match'].filter(found),
-    lookUp(names) {
-      const byName: Directive[] = [];
-      const byAddress: Directive[] = [];
-      const general: Directive[] = [];
-      for (const line of lines) {
-        if (is(line, 'Match')) continue;
-        if (!isSection(line)) general.push(line);
-        else if (matchesPatterns(words(line), names)) {
-          const named = matchesPatterns(words(line), names.slice(0, 1)) ? byName : byAddress;
-          (namesAll(line) ? general : named).push(...directives(line));
-        }
-      }
-      return { specific: readOptions([...byName, ...byAddress]), general: readOptions(general) };
-    },
-  };
+  constructor(
+    readonly names: readonly string[],
+    readonly user: string,
+    readonly files: ConfigFiles,
+    readonly read: (file: string) => ConfigLine[] | undefined,
+  ) {}
+
+  readAll(isFinal: boolean): void {
+    this.#isFinal = isFinal;
+    for (const kind of ['user', 'system'] as const) {
+      const file = this.files[kind];
+      if (file !== undefined) this.#readFile(file, kind, { active: true, scope: 'general' }, 0);
+    }
+  }
+
+  /** `around` is the section that includes the file: nothing in an inactive one applies. */
+  #readFile(file: string, kind: 'user' | 'system', around: Section, depth: number): void {
+    if (depth > MAX_DEPTH) throw new ConfigProblem(`${file}: too many nested Include`);
+    let section = around;
+    for (const line of this.read(file) ?? []) {
+      if (++this.#count > MAX_LINES) throw new ConfigProblem(`${file}: the configuration is too large`);
+      if (line.keyword === 'host') section = within(around, this.#host(line));
+      else if (line.keyword === 'match') section = within(around, this.#match(line, around.active));
+      else if (line.keyword === 'include') {
+        for (const path of this.#includedBy(line, kind)) this.#readFile(path, kind, section, depth + 1);
+      } else if (section.active) this.settings.push({ ...line, scope: section.scope });
+    }
+  }
+
+  #host({ words }: ConfigLine): Section {
+    const options = { matchCase: true };
+    const active = matchesPatterns(words, this.names, options);
+    if (words.every((pattern) => pattern === '*' || pattern.startsWith('!'))) return { active, scope: 'general' };
+    return { active, scope: matchesPatterns(words, this.names.slice(0, 1), options) ? 'name' : 'address' };
+  }
+
+  #match(line: ConfigLine, isReachable: boolean): Section {
+    // A section that cannot apply is not evaluated: it may hold what is not supported.
+    if (!isReachable) return { active: false, scope: 'general' };
+    const [name = ''] = this.names;
+    const hostName = this.#first('hostname')?.replaceAll(/%([h%])/g, (_, letter) => (letter === 'h' ? name : '%'));
+    const { matches, about, wantsFinal } = evaluateMatch(line, {
+      names: this.names,
+      hostName,
+      user: this.#first('user') ?? this.user,
+      localUser: this.files.localUser,
+      tag: this.#first('tag') ?? '',
+      isFinal: this.#isFinal,
+    });
+    this.wantsFinal ||= wantsFinal;
+    const scope = about === undefined ? 'general' : about === name ? 'name' : 'address';
+    return { active: matches, scope };
+  }
+
+  #first(keyword: string): string | undefined {
+    return this.settings.find((setting) => setting.keyword === keyword)?.words[0];
+  }
+
+  #includedBy({ words, place }: ConfigLine, kind: 'user' | 'system'): string[] {
+    return words.flatMap((path) => {
+      if (path === '') throw new ConfigProblem(`${place}: Include without a path`);
+      if (path.startsWith('~') && kind === 'system')
+        throw new ConfigProblem(`${place}: Include ${path} is not allowed`);
+      if (path.startsWith('~/')) return glob(join(this.files.home, path.slice(2)));
+      if (path.startsWith('~')) throw new ConfigProblem(`${place}: Include ${path}: write the whole path`);
+      if (isAbsolute(path)) return glob(path);
+      return glob(
+        kind === 'user' ? join(this.files.home, '.ssh', path) : join(dirname(this.files.system ?? '/'), path),
+      );
+    });
+  }
 }
 
-function readOptions(lines: readonly Directive[]): HostOptions {
-  const all = (name: string) => lines.filter((line) => is(line, name));
-  const first = (name: string) => all(name)[0];
-  const word = (name: string) => {
-    const line = first(name);
-    return line && words(line)[0];
-  };
-  const hostName = word('HostName');
-  const port = Number(word('Port'));
-  const user = word('User');
-  const identitiesOnly = word('IdentitiesOnly');
-  const proxyJump = word('ProxyJump');
-  const knownHosts = first('UserKnownHostsFile');
-  const hostKeyAlias = word('HostKeyAlias');
-  return {
-    identityFiles: all('IdentityFile').flatMap((line) => whole(line)),
-    hostName,
-    ...(Number.isInteger(port) && port > 0 && port < 65536 && { port }),
-    user,
-    ...(identitiesOnly !== undefined && { identitiesOnly: identitiesOnly.toLowerCase() === 'yes' }),
-    proxyJump,
-    ...(knownHosts && { userKnownHostsFiles: words(knownHosts) }),
-    hostKeyAlias,
-  };
+function within(around: Section, own: Section): Section {
+  const scope = SCOPES.find((one) => one === around.scope || one === own.scope) ?? 'general';
+  return { active: around.active && own.active, scope };
 }
 
-function isDirective(line: Line): line is Directive | Section {
-  return line.type === SSHConfig.DIRECTIVE;
-}
-
-function isSection(line: Directive): line is Section {
-  return 'config' in line;
-}
-
-function is(line: Directive, name: string): boolean {
-  return line.param.toLowerCase() === name.toLowerCase();
-}
-
-function directives(section: Section): Directive[] {
-  return [...section.config].filter(isDirective);
-}
-
-function namesAll(section: Section): boolean {
-  return words(section).every((pattern) => pattern === '*' || pattern.startsWith('!'));
-}
-
-/** The library gives a list where there are several words. A string is one: a quoted path may have spaces. */
-function words(line: Directive): string[] {
-  if (typeof line.value === 'string') return [line.value];
-  return line.value.map(({ val }) => val);
-}
-
-/** The value as one word, spaces and all: a path. */
-function whole(line: Directive): string {
-  return typeof line.value === 'string' ? line.value : line.value.map(({ val }) => val).join(' ');
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new ConfigProblem(`${file} cannot be read (${code})`, `Make it readable: ls -l ${file}`);
+  }
 }

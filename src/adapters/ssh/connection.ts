@@ -9,6 +9,7 @@ import type {
   HeldProcess,
   RemoteCommand,
   RemoteHost,
+  RunOptions,
 } from '../../ports.js';
 import { lost } from './channel.js';
 import { probe } from './health-request.js';
@@ -17,23 +18,23 @@ import type { Link } from './link.js';
 import { runCommand } from './run-command.js';
 import { type Upload, uploadFile } from './upload-file.js';
 
-/** sshd allows 10 sessions on one connection (MaxSessions): two are left for held processes. */
-const SESSIONS = 8;
+/** sshd allows 10 sessions per connection by default (MaxSessions): two are left for held processes. */
+const MAX_SESSIONS = 8;
 
 export interface ConnectionOptions {
   host: RemoteHost;
   login: string;
   clock: Clock;
-  /** Makes the connection again, with its own bounds. Throws ShellError. */
+  /** Makes a new link, within its own bounds. Throws ShellError. */
   reconnect(): Promise<Link>;
   onTrace?: ((what: string, ms: number) => void) | undefined;
 }
 
-/** A connection that outlives its links. */
+/** A connection that outlives its links: when one is lost, the next command makes another. */
 export class SshConnection implements Connection {
   readonly host: RemoteHost;
   readonly login: string;
-  readonly #slots = pLimit(SESSIONS);
+  readonly #slots = pLimit(MAX_SESSIONS);
   #link: Link;
   #reconnecting: Promise<Link> | undefined;
   #closed = false;
@@ -51,13 +52,13 @@ export class SshConnection implements Connection {
     return this.#link.fingerprint();
   }
 
-  run(command: RemoteCommand, { signal }: { signal?: AbortSignal } = {}): Promise<CommandResult> {
+  run(command: RemoteCommand, options: RunOptions = {}): Promise<CommandResult> {
     const { host, clock } = this.options;
     return this.#traced(
       `run ${command.name}`,
       (result) => `exit code ${result.code}`,
       () =>
-        this.#slots(() => this.#attempt(command.repeatable, (link) => runCommand(link, host, command, clock, signal))),
+        this.#slots(() => this.#attempt(command.repeatable, (link) => runCommand(link, host, command, clock, options))),
     );
   }
 
@@ -97,7 +98,8 @@ export class SshConnection implements Connection {
   }
 
   /**
-   * Once, and once more on a new link when the first was lost and doing it twice does no harm, or it certainly was not done.
+   * Does the work, and once more on a new link if the first one was lost, provided that the work is repeatable or certainly
+   * was not done.
    */
   async #attempt<T>(repeatable: boolean, work: (link: Link) => Promise<T>): Promise<T> {
     const link = await this.#liveLink();
@@ -110,9 +112,9 @@ export class SshConnection implements Connection {
     }
   }
 
-  /** Nothing has been sent over it yet: so when the link is dead, any command may wait for a new one. */
+  /** Any command may wait for a new link here, because nothing has been sent yet. */
   #liveLink(): Promise<Link> {
-    if (this.#closed) return Promise.reject(lost(this.host, 'not-applied', 'this end closed it'));
+    if (this.#closed) return Promise.reject(lost(this.host, 'not-applied', 'it was closed on this side'));
     if (this.#link.lostBecause === undefined) return Promise.resolve(this.#link);
     this.#reconnecting ??= this.#reconnect().finally(() => {
       this.#reconnecting = undefined;
@@ -124,19 +126,19 @@ export class SshConnection implements Connection {
     const link = await this.options.reconnect();
     if (this.#closed) {
       await link.close();
-      throw lost(this.host, 'not-applied', 'this end closed it');
+      throw lost(this.host, 'not-applied', 'it was closed on this side');
     }
     this.#link = link;
     return link;
   }
 
-  async #traced<T>(what: string, told: (result: T) => string, work: () => Promise<T>): Promise<T> {
+  async #traced<T>(what: string, describe: (result: T) => string, work: () => Promise<T>): Promise<T> {
     const { clock, host, onTrace } = this.options;
     const began = clock.now();
     const trace = (end: string) => onTrace?.(`ssh ${host.name}: ${what}: ${end}`, clock.now() - began);
     try {
       const result = await work();
-      trace(told(result));
+      trace(describe(result));
       return result;
     } catch (error) {
       trace(error instanceof ShellError ? error.code : 'failed');
@@ -145,13 +147,13 @@ export class SshConnection implements Connection {
   }
 }
 
-/** The connection was lost and could not be made again: whether the command ran stays as open as it was. */
+/** The connection was lost and could not be restored: the outcome is that of the first failure. */
 function unresolved(first: ShellError, second: unknown): unknown {
   if (!(second instanceof ShellError)) return second;
   return new ShellError(
     second.kind === 'unreachable' ? 'lost' : second.kind,
     first.outcome,
-    `${first.message} It could not be made again: ${second.message}`,
+    `${first.message} Reconnecting failed: ${second.message}`,
     {
       droplet: second.droplet,
       hint: second.hint,

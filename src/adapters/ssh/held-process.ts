@@ -2,17 +2,19 @@ import { StringDecoder } from 'node:string_decoder';
 import type { ClientChannel } from 'ssh2';
 import { ShellError } from '../../errors.js';
 import type { Clock, HeldProcess, RemoteCommand, RemoteHost } from '../../ports.js';
+import { oneLine } from '../printable.js';
 import { type Exit, lost, openChannel } from './channel.js';
+import { Frame, type FramedStream, MAX_BANNER_BYTES } from './frame.js';
 import type { Link } from './link.js';
 import { shellCommand } from './quote.js';
 import { within } from './within.js';
 
 /** How long a process may take to end after its standard input was closed, in ms. */
 const CLOSE_MS = 1000;
-/** Of standard error, for `ended.reason`. */
-const MOST_STDERR = 2000;
-/** A line longer than this (bytes) is given in pieces. */
-const LONGEST_LINE = 1024 * 1024;
+/** Of stderr, for `ended.reason`, in characters. */
+const MAX_STDERR = 2000;
+/** Bounds what is printed but not read yet, in characters: a process that prints more is broken. */
+const MAX_UNREAD = 1024 * 1024;
 
 /** Starts the process; `command.timeoutMs` bounds the start only. Throws ShellError. */
 export function holdProcess(link: Link, host: RemoteHost, command: RemoteCommand, clock: Clock): Promise<HeldProcess> {
@@ -21,41 +23,54 @@ export function holdProcess(link: Link, host: RemoteHost, command: RemoteCommand
       ? lost(host, 'unknown', reason)
       : new ShellError('timeout', 'unknown', `"${command.name}" did not start on ${host.name} in time.`, {
           droplet: host.name,
-          hint: 'Is the droplet overloaded? Run again.',
+          hint: 'Check the load of the droplet (`uptime`), then run again.',
         });
   return within(link, clock, { timeoutMs: command.timeoutMs, fail }, async (stop) => {
-    const { channel, exit } = await openChannel(link, shellCommand(command.script), host);
+    const frame = new Frame();
+    const { channel, exit } = await openChannel(link, shellCommand(frame.wrapStart(command.script)), host);
     if (stop.aborted) channel.close();
     if (command.stdin !== undefined) channel.write(command.stdin);
-    return new ChannelProcess(link, channel, exit, host, command.name, clock);
+    return new ChannelProcess({ link, channel, exit, frame, host, name: command.name, clock });
   });
+}
+
+interface Started {
+  link: Link;
+  channel: ClientChannel;
+  exit: Promise<Exit>;
+  frame: Frame;
+  host: RemoteHost;
+  /** Of the command. */
+  name: string;
+  clock: Clock;
 }
 
 class ChannelProcess implements HeldProcess {
   readonly ended: Promise<{ code?: number; reason: string }>;
+  readonly #started: Started;
+  readonly #stdout: FramedStream;
   readonly #lines: string[] = [];
+  /** Characters in `#lines` and `#rest`. */
+  #unread = 0;
   readonly #over = new AbortController();
   #rest = '';
   #stderr = '';
-  /** Wakes who waits for a line. */
+  #end: (reason: string, code?: number) => void = () => {};
+  /** Wakes a waiting `nextLine`. */
   #wake = () => {};
 
-  constructor(
-    link: Link,
-    readonly channel: ClientChannel,
-    exit: Promise<Exit>,
-    readonly host: RemoteHost,
-    readonly name: string,
-    readonly clock: Clock,
-  ) {
+  constructor(started: Started) {
+    this.#started = started;
+    const { link, channel, exit, frame } = started;
+    this.#stdout = frame.lines();
     const decoder = new StringDecoder('utf8');
-    channel.on('data', (chunk: Buffer) => this.#take(decoder.write(chunk)));
+    channel.on('data', (chunk: Buffer) => this.#take(decoder.write(this.#stdout.take(chunk))));
     const errors = new StringDecoder('utf8');
     channel.stderr.on('data', (chunk: Buffer) => {
-      this.#stderr = (this.#stderr + errors.write(chunk)).slice(-MOST_STDERR);
+      this.#stderr = frame.stderr(this.#stderr + errors.write(chunk)).text.slice(-MAX_STDERR);
     });
     this.ended = new Promise((resolve) => {
-      const end = (reason: string, code?: number) => {
+      this.#end = (reason, code) => {
         unsubscribe();
         if (this.#over.signal.aborted) return;
         if (this.#rest !== '') this.#lines.push(this.#rest);
@@ -65,55 +80,66 @@ class ChannelProcess implements HeldProcess {
         resolve({ code, reason });
       };
       exit.then(({ code, signal }) => {
-        const said = this.#stderr.trim() === '' ? '' : `: ${this.#stderr.trim()}`;
-        if (code !== undefined) end(`it ended with exit code ${code}${said}`, code);
-        else end(signal === undefined ? 'the connection was lost' : `it was killed (${signal})${said}`);
+        const said = this.#saidAtLast();
+        if (code !== undefined) this.#end(`it ended with exit code ${code}${said}`, code);
+        else this.#end(signal === undefined ? 'the connection was lost' : `it was killed (${signal})${said}`);
       });
       let unsubscribe = () => {};
-      unsubscribe = link.onLost((reason) => end(`the connection was lost: ${reason}`));
+      unsubscribe = link.onLost((reason) => this.#end(`the connection was lost: ${reason}`));
     });
   }
 
   write(line: string): void {
-    if (!this.#over.signal.aborted && this.channel.writable) this.channel.write(`${line}\n`);
+    const { channel } = this.#started;
+    if (!this.#over.signal.aborted && channel.writable) channel.write(`${line}\n`);
   }
 
   async nextLine(timeoutMs: number): Promise<string | undefined> {
-    const until = this.clock.now() + timeoutMs;
+    const { clock, host, name } = this.#started;
+    const until = clock.now() + timeoutMs;
     while (this.#lines.length === 0 && !this.#over.signal.aborted) {
-      const left = until - this.clock.now();
+      const left = until - clock.now();
       if (left <= 0) {
         throw new ShellError(
           'timeout',
           'unknown',
-          `"${this.name}" on ${this.host.name} was silent for ${timeoutMs / 1000} s.`,
-          {
-            droplet: this.host.name,
-            hint: 'Is the droplet overloaded? Run again.',
-          },
+          `"${name}" on ${host.name} printed nothing for ${timeoutMs / 1000} s.`,
+          { droplet: host.name, hint: 'Check the load of the droplet (`uptime`), then run again.' },
         );
       }
       const woken = new AbortController();
       this.#wake = () => woken.abort();
-      await this.clock.sleep(left, woken.signal);
+      await clock.sleep(left, woken.signal);
     }
-    return this.#lines.shift();
+    const line = this.#lines.shift();
+    this.#unread -= line?.length ?? 0;
+    return line;
   }
 
   async close(): Promise<void> {
-    this.channel.end();
-    await this.clock.sleep(CLOSE_MS, this.#over.signal);
-    if (!this.#over.signal.aborted) this.channel.close();
+    const { channel, clock } = this.#started;
+    channel.end();
+    await clock.sleep(CLOSE_MS, this.#over.signal);
+    if (!this.#over.signal.aborted) channel.close();
+  }
+
+  /** `: ` and its last words, for people; what a login shell printed instead of starting it counts. */
+  #saidAtLast(): string {
+    const { stderr, banner } = { stderr: this.#stderr.trim(), banner: this.#stdout.banner.toString('utf8').trim() };
+    const said = stderr || oneLine(banner);
+    return said === '' ? '' : `: ${said}`;
   }
 
   #take(text: string): void {
+    if (this.#over.signal.aborted) return;
     const lines = (this.#rest + text).split('\n');
     this.#rest = lines.pop() ?? '';
-    if (this.#rest.length > LONGEST_LINE) {
-      lines.push(this.#rest);
-      this.#rest = '';
-    }
+    this.#unread += text.length;
     this.#lines.push(...lines);
+    if (this.#unread > MAX_UNREAD || this.#stdout.banner.length > MAX_BANNER_BYTES) {
+      this.#end('it printed far more than expected');
+      this.#started.channel.close();
+    }
     this.#wake();
   }
 }

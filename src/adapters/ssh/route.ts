@@ -1,12 +1,14 @@
-/** Which machines a connection passes on its way to a droplet, and how it introduces itself to each. */
-import { homedir, userInfo } from 'node:os';
-import { join } from 'node:path';
+/** Which servers a connection passes on its way to a droplet, and how it introduces itself to each. */
 import type { SshSettings } from '../../config/settings.js';
 import type { RemoteHost } from '../../ports.js';
 import { knownName } from '../known-hosts.js';
-import type { ClientConfig, HostOptions } from './client-config.js';
+import { type AlgorithmChoice, chooseAlgorithms } from './algorithms.js';
+import type { ClientConfig, Setting } from './client-config.js';
+import { ConfigProblem } from './config-lines.js';
+import { type ExpansionScope, expandPath, expandTokens } from './expand.js';
+import { type HostOptions, readOptions, refuseUnsupported, unknownSettings } from './host-options.js';
 
-/** One SSH server on the way: a jump host or, last, the droplet. */
+/** One SSH server on the way: a jump host or, at the end, the droplet. */
 export interface Stop {
   /** For people: `web-1 (203.0.113.5:22)`. */
   label: string;
@@ -18,50 +20,107 @@ export interface Stop {
   identity: {
     /** Absolute paths. */
     files: string[];
-    /** The files are what deploy.yml says (`ssh.key`): then each must be readable. */
+    /** The files come from deploy.yml (`ssh.key`): each must be readable. */
     required: boolean;
-    /** Offer the agent's keys only where they are those of `files`. */
+    /** Offer only those of the agent's keys that belong to `files`. */
     only: boolean;
+    /** The agent's socket; absent without an agent. */
+    agentSocket?: string;
+    /** Certificates that the configuration names, which cannot be used. */
+    certificates: string[];
   };
-  /** Under this name its key stands in known_hosts. */
-  knownName: string;
-  /** Absolute paths; new keys go into the first. */
-  knownHostsFiles: string[];
+  hostKey: {
+    /** Its name in known_hosts. */
+    name: string;
+    /** Absolute paths; new keys go into the first. */
+    files: string[];
+    /** Read only: those of the machine. */
+    globalFiles: string[];
+    /** Files of keys that are never accepted. */
+    revokedFiles: string[];
+    /** Why a key that is in no file is refused, as a part of a sentence; absent: it is accepted and remembered. */
+    strictBecause?: string;
+    /** Write new names as hashes; absent: as the file has them already. */
+    hashed?: boolean;
+  };
+  algorithms: AlgorithmChoice;
+  /** The command whose input and output stand in for a TCP connection; `place` is where it is configured. */
+  proxyCommand?: { line: string; place: string };
+  connectTimeoutMs?: number;
+  /** Of the TCP connection. */
+  family?: 4 | 6;
+  localAddress?: string;
 }
 
-/** What ssh tries when nothing names a key. */
-const USUAL_KEYS = ['~/.ssh/id_ed25519', '~/.ssh/id_ecdsa', '~/.ssh/id_rsa'];
+/** This machine, as far as it matters. */
+export interface LocalPlace {
+  home: string;
+  localUser: string;
+  env: Readonly<Record<string, string | undefined>>;
+  /** Where OpenSSH keeps the files of the machine: /etc/ssh. */
+  systemFolder: string;
+}
+
+export interface Route {
+  stops: Stop[];
+  /** About lines of the configuration that are not followed. */
+  notices: string[];
+}
+
+/** What ssh tries when no key is named. */
+const DEFAULT_KEYS = ['~/.ssh/id_ed25519', '~/.ssh/id_ecdsa', '~/.ssh/id_rsa'];
 
 /** More hops than this are a loop in the configuration. */
-const MOST_HOPS = 8;
+const MAX_HOPS = 8;
+
+/** What a host or user may contain before it gets into the command line of a ProxyCommand. */
+const SAFE_WORD = /^[A-Za-z0-9_][A-Za-z0-9._:%@+-]*$/;
 
 /**
- * A value from a section about this host wins over deploy.yml, which wins over `Host *`, which wins over do-deploy's
- * defaults. Throws RangeError when jump hosts lead round in a circle.
+ * A value from a section about this host takes precedence over deploy.yml, which takes precedence over `Host *`, which
+ * takes precedence over do-deploy's defaults. Throws ConfigProblem, or RangeError when jump hosts form a loop.
  */
-export function planRoute(host: RemoteHost, settings: SshSettings, config: ClientConfig, home = homedir()): Stop[] {
-  const { specific, general } = config.lookUp([host.name, host.address]);
+export function planRoute(host: RemoteHost, settings: SshSettings, config: ClientConfig, place: LocalPlace): Route {
+  const notices = new Set<string>();
   const isWritten = (key: 'user' | 'port' | 'knownHostsPath') => !settings.unwritten?.includes(key);
-  const target = buildStop({ ...host, jump: false }, specific, general);
-  return [...jumps(specific.proxyJump ?? general.proxyJump, 0), target];
+  const target = lookUp([host.name, host.address]);
+  const stop = buildStop({ ...host, jump: false }, target);
+  const before = jumps(target.proxy, 0);
+  const stops = [...before, before.length > 0 ? { ...stop, proxyCommand: undefined } : stop];
+  return { stops, notices: [...notices] };
 
-  function jumps(proxyJump: string | undefined, depth: number): Stop[] {
-    if (proxyJump === undefined || proxyJump.toLowerCase() === 'none') return [];
-    if (depth > MOST_HOPS) throw new RangeError(`ProxyJump of ${host.name} leads round in a circle`);
-    return proxyJump.split(',').flatMap((written, index) => {
+  function lookUp(names: readonly string[]): Looked {
+    const found = config.lookUp(names, settings.user);
+    for (const { rest: _, keyword, place: at } of unknownSettings(found)) {
+      notices.add(`${at}: ${keyword} is not known to do-deploy and was ignored`);
+    }
+    const of = (scope: Setting['scope']) => found.filter((setting) => setting.scope === scope);
+    const specific = [...of('name'), ...of('address')];
+    const general = of('general');
+    refuseUnsupported([...specific, ...general]);
+    return {
+      specific: readOptions(specific),
+      general: readOptions(general),
+      proxy: readOptions([...specific, ...general]).proxy,
+    };
+  }
+
+  function jumps(proxy: HostOptions['proxy'], depth: number): Stop[] {
+    if (proxy === undefined || !('jump' in proxy)) return [];
+    if (depth > MAX_HOPS) throw new RangeError(`ProxyJump of ${host.name} forms a loop`);
+    return proxy.jump.split(',').flatMap((written, index) => {
       const hop = parseHop(written.trim());
-      const options = config.lookUp([hop.name]);
-      const stop = buildStop({ name: hop.name, address: hop.name, jump: true }, options.specific, options.general, hop);
-      // As ssh does it: only the first of a list is reached by a ProxyJump of its own; the next are reached through it.
-      const own = index === 0 ? (options.specific.proxyJump ?? options.general.proxyJump) : undefined;
-      return [...jumps(own, depth + 1), stop];
+      const options = lookUp([hop.name]);
+      const own = buildStop({ name: hop.name, address: hop.name, jump: true }, options, hop);
+      // As ssh does: only the first of a list is reached by a proxy of its own; the next ones are reached through it.
+      if (index > 0) return [{ ...own, proxyCommand: undefined }];
+      return [...jumps(options.proxy, depth + 1), own];
     });
   }
 
   function buildStop(
     base: { name: string; address: string; jump: boolean },
-    specific: HostOptions,
-    general: HostOptions,
+    { specific, general, proxy }: Looked,
     explicit: { user?: string; port?: number } = {},
   ): Stop {
     const { jump } = base;
@@ -69,19 +128,30 @@ export function planRoute(host: RemoteHost, settings: SshSettings, config: Clien
     // The port in deploy.yml is that of the droplets.
     const ownPort = !jump && isWritten('port') ? settings.port : undefined;
     const ownKnownHosts = isWritten('knownHostsPath') ? [settings.knownHostsPath] : undefined;
+    const defaultKnownHosts = ownKnownHosts ?? [settings.knownHostsPath, `${settings.knownHostsPath}2`];
     const user = explicit.user ?? specific.user ?? ownUser ?? general.user ?? settings.user;
     const port = explicit.port ?? specific.port ?? ownPort ?? general.port ?? (jump ? 22 : settings.port);
     const address = hostName(specific.hostName ?? general.hostName, base);
-    const expand = (path: string) => expandPath(path, { address, name: base.name, user, port: String(port), home });
-    const fromConfig = (paths: string[]) => paths.filter((path) => path.toLowerCase() !== 'none').map(expand);
-    const knownHosts = fromConfig(specific.userKnownHostsFiles ?? ownKnownHosts ?? general.userKnownHostsFiles ?? []);
+    const hostKeyAlias = specific.hostKeyAlias ?? general.hostKeyAlias;
+    const scope: ExpansionScope = { ...place, address, name: base.name, hostKeyAlias, user, port };
+    const paths = (written: readonly string[]) =>
+      written.filter((path) => path.toLowerCase() !== 'none').map((path) => expandPath(path, scope));
+    const either = <K extends keyof HostOptions>(key: K): HostOptions[K] => specific[key] ?? general[key];
 
     const files = [
-      { paths: fromConfig(specific.identityFiles), required: false },
-      { paths: settings.keyPath === undefined ? [] : [expand(settings.keyPath)], required: true },
-      { paths: fromConfig(general.identityFiles), required: false },
-    ].find(({ paths }) => paths.length > 0) ?? { paths: USUAL_KEYS.map(expand), required: false };
-    const alias = specific.hostKeyAlias ?? general.hostKeyAlias;
+      { paths: paths(specific.identityFiles), required: false },
+      { paths: settings.keyPath === undefined ? [] : [settings.keyPath], required: true },
+      { paths: paths(general.identityFiles), required: false },
+    ].find((one) => one.paths.length > 0) ?? {
+      paths: DEFAULT_KEYS.map((path) => expandPath(path, scope)),
+      required: false,
+    };
+    const knownHosts = paths(specific.userKnownHostsFiles ?? ownKnownHosts ?? general.userKnownHostsFiles ?? []);
+    const globalKnownHosts = either('globalKnownHostsFiles') ?? [
+      `${place.systemFolder}/ssh_known_hosts`,
+      `${place.systemFolder}/ssh_known_hosts2`,
+    ];
+    const timeout = either('connectTimeoutSeconds');
     return {
       label: base.name === address ? `${base.name}:${port}` : `${base.name} (${address}:${port})`,
       jump,
@@ -91,15 +161,71 @@ export function planRoute(host: RemoteHost, settings: SshSettings, config: Clien
       identity: {
         files: files.paths,
         required: files.required,
-        only: specific.identitiesOnly ?? general.identitiesOnly ?? false,
+        only: either('identitiesOnly') ?? false,
+        agentSocket: agentSocket(either('identityAgent'), settings.agentSocket, scope),
+        certificates: paths([...specific.certificateFiles, ...general.certificateFiles]),
       },
-      knownName: alias?.toLowerCase() ?? knownName(address, port),
-      knownHostsFiles: knownHosts.length > 0 ? knownHosts : [expand(settings.knownHostsPath)],
+      hostKey: {
+        name: hostKeyAlias?.toLowerCase() ?? knownName(address, port),
+        files: knownHosts.length > 0 ? knownHosts : defaultKnownHosts,
+        globalFiles: paths(globalKnownHosts),
+        revokedFiles: paths([either('revokedHostKeys') ?? 'none']),
+        strictBecause: strictBecause(settings, either('strictHostKeyChecking')),
+        hashed: either('hashKnownHosts') || undefined,
+      },
+      algorithms: chooseAlgorithms({ ...general, ...defined(specific) }),
+      proxyCommand: proxy && 'command' in proxy ? readCommand(proxy, scope) : undefined,
+      connectTimeoutMs: timeout === undefined || timeout === 0 ? undefined : timeout * 1000,
+      family: either('addressFamily'),
+      localAddress: either('bindAddress'),
     };
   }
 }
 
-/** What a person types to go the same way; keys and the like are left to their own configuration. */
+interface Looked {
+  specific: HostOptions;
+  general: HostOptions;
+  proxy: HostOptions['proxy'];
+}
+
+/**
+ * The stricter of deploy.yml and the ssh configuration decides. `ask` cannot ask during a run, so it refuses; `no` accepts
+ * new keys, but never one that has changed.
+ */
+function strictBecause(settings: SshSettings, configured: HostOptions['strictHostKeyChecking']): string | undefined {
+  if (settings.hostKeys === 'strict') return 'ssh.host_keys is strict';
+  if (configured?.value !== 'yes' && configured?.value !== 'ask') return undefined;
+  return `StrictHostKeyChecking is ${configured.value} (${configured.place})`;
+}
+
+function agentSocket(
+  written: string | undefined,
+  fromEnvironment: string | undefined,
+  scope: ExpansionScope,
+): string | undefined {
+  if (written === undefined || written === 'SSH_AUTH_SOCK') return fromEnvironment;
+  if (written.toLowerCase() === 'none') return undefined;
+  const variable = /^\$([A-Za-z_]\w*)$/.exec(written)?.[1];
+  if (variable === undefined) return expandPath(written, scope);
+  const value = variable === 'SSH_AUTH_SOCK' ? fromEnvironment : scope.env[variable];
+  if (!value) throw new ConfigProblem(`IdentityAgent ${written}: the environment variable ${variable} is not set`);
+  return value;
+}
+
+function readCommand({ command, place }: { command: string; place: string }, scope: ExpansionScope) {
+  for (const word of [scope.address, scope.name, scope.user]) {
+    // It becomes part of a shell's command line, and the name of a droplet comes from the API.
+    if (!SAFE_WORD.test(word)) throw new ConfigProblem(`${place}: ProxyCommand cannot be used for "${word}"`);
+  }
+  return { line: expandTokens(command, scope), place };
+}
+
+/** Without the properties that are undefined. */
+function defined<T extends object>(value: T): Partial<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as Partial<T>;
+}
+
+/** The command to go the same way by hand; keys and the like are left to the user's configuration. */
 export function loginCommand(stops: readonly Stop[]): string {
   const jumps = stops.filter(({ jump }) => jump).map(({ user, host, port }) => `${user}@${bracketed(host)}:${port}`);
   const over = jumps.length > 0 ? [`-J ${jumps.join(',')}`] : [];
@@ -120,21 +246,5 @@ function hostName(written: string | undefined, { name, address }: { name: string
 function parseHop(written: string): { name: string; user?: string; port?: number } {
   const [, user, bracketed, plain, port] =
     /^(?:ssh:\/\/)?(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?\/?$/.exec(written) ?? [];
-  return {
-    name: bracketed ?? plain ?? written,
-    user,
-    ...(port !== undefined && { port: Number(port) }),
-  };
-}
-
-/** `~` and the tokens of ssh_config(5) that paths use. */
-function expandPath(
-  path: string,
-  at: { address: string; name: string; user: string; port: string; home: string },
-): string {
-  const tokens: Record<string, string> = { h: at.address, n: at.name, r: at.user, p: at.port, d: at.home, '%': '%' };
-  const expanded = path.replace(/%(.)/g, (token, letter: string) =>
-    letter === 'u' ? userInfo().username : (tokens[letter] ?? token),
-  );
-  return /^~(\/|$)/.test(expanded) ? join(at.home, expanded.slice(1)) : expanded;
+  return { name: bracketed ?? plain ?? written, user, port: port === undefined ? undefined : Number(port) };
 }

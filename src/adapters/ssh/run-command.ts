@@ -1,42 +1,44 @@
-import { StringDecoder } from 'node:string_decoder';
-import type { ClientChannel } from 'ssh2';
 import { ShellError } from '../../errors.js';
-import type { Clock, CommandResult, RemoteCommand, RemoteHost } from '../../ports.js';
-import { lost, openChannel } from './channel.js';
+import type { Clock, CommandResult, RemoteCommand, RemoteHost, RunOptions } from '../../ports.js';
+import { oneLine } from '../printable.js';
+import { type CommandChannel, lost, openChannel } from './channel.js';
+import { Frame, type FramedStream, MAX_BANNER_BYTES } from './frame.js';
 import type { Link } from './link.js';
+import { BoundedOutput } from './output.js';
 import { shellCommand } from './quote.js';
 import { type Interruption, within } from './within.js';
 
-/** Bytes kept of each of stdout and stderr. */
-export const MOST_OUTPUT = 4 * 1024 * 1024;
-
-/** The script's first word, on standard error and taken out of it: which process to stop. */
-const PID_LINE = /^do-deploy:pid:(\d+)\n/m;
-/** How long stopping a process may take, in ms. */
+/** Bound of stdout where a command names none, in bytes. */
+export const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
+/** Bound of stderr, which only people read: beyond it the middle is left out. */
+const MAX_STDERR_BYTES = 1024 * 1024;
+/** Bounds stopping a process, in ms. */
 const STOP_MS = 2000;
 
-/** Runs one command on a link to its exit code. Throws ShellError lost, timeout, signal or unreachable. */
+/**
+ * Runs one command on a link until it exits. Throws ShellError lost, timeout, signal, unreachable, output-limit or
+ * no-shell, or what `receive` throws.
+ */
 export async function runCommand(
   link: Link,
   host: RemoteHost,
   command: RemoteCommand,
   clock: Clock,
-  signal?: AbortSignal,
+  { signal, receive }: RunOptions = {},
 ): Promise<CommandResult> {
-  // Settles when what the given-up command left on the droplet has been told to stop.
+  // Settles once the droplet was asked to stop a command that is given up.
   let stopped: Promise<void> | undefined;
   const fail = (how: Interruption, reason: string) => interrupted(host, command, how, reason);
   const running = within(link, clock, { timeoutMs: command.timeoutMs, signal, fail }, async (stop) => {
-    const { channel, exit } = await openChannel(
-      link,
-      shellCommand(`echo do-deploy:pid:$$ >&2; ${command.script}`),
-      host,
-    );
-    const stdout = new Output(channel);
-    const stderr = new Output(channel.stderr);
+    const frame = new Frame();
+    const opened = await openChannel(link, shellCommand(frame.wrap(command.script)), host);
+    const { channel, exit } = opened;
+    const stderr = new BoundedOutput(MAX_STDERR_BYTES);
+    channel.stderr.on('data', (chunk: Buffer) => stderr.add(chunk));
+    const answer = new Answer(opened, frame.stdout(), command, host, receive?.());
     let ended = false;
     const giveUp = () => {
-      if (!ended) stopped = stopProcess(link, host, { channel, stderr }, clock);
+      if (!ended) stopped = stopProcess(link, host, opened, () => frame.stderr(stderr.text()).pid, clock);
     };
     void exit.then(() => {
       ended = true;
@@ -44,12 +46,18 @@ export async function runCommand(
     if (stop.aborted) giveUp();
     stop.addEventListener('abort', giveUp);
     channel.end(command.stdin);
-    const { code, signal: killedBy } = await exit;
-    if (code !== undefined) return { code, stdout: stdout.text(), stderr: stderr.text().replace(PID_LINE, '') };
+    const { code, signal: killedBy } = await Promise.race([exit, answer.failure]);
+    if (code !== undefined) {
+      const stdout = await answer.end(code);
+      return { code, stdout, stderr: frame.stderr(stderr.text()).text };
+    }
     if (killedBy === undefined) throw lost(host, 'unknown', `"${command.name}" ended without an exit code`);
     throw new ShellError('signal', 'unknown', `"${command.name}" was killed on ${host.name} (${killedBy}).`, {
       droplet: host.name,
-      hint: killedBy === 'SIGKILL' ? 'Did it run out of memory? Run there: dmesg | grep -i oom' : 'Run it again.',
+      hint:
+        killedBy === 'SIGKILL'
+          ? `Check whether the droplet ran out of memory. Run there: dmesg | grep -i oom`
+          : 'Run the command again.',
     });
   });
   try {
@@ -60,20 +68,118 @@ export async function runCommand(
   }
 }
 
-interface Started {
-  channel: ClientChannel;
-  stderr: Output;
+type Receiver = ReturnType<NonNullable<RunOptions['receive']>>;
+
+/** Stdout of a command: collected up to its limit, or handed on piece by piece. */
+class Answer {
+  /** Rejects when the answer cannot be used; the command need not be waited for. */
+  readonly failure: Promise<never>;
+  readonly #fail: (error: unknown) => void;
+  readonly #output: BoundedOutput;
+  readonly #limit: number;
+  /** Of pieces that are handed on, the last one. */
+  #handedOn: Promise<void> = Promise.resolve();
+
+  constructor(
+    { channel }: CommandChannel,
+    readonly stream: FramedStream,
+    readonly command: RemoteCommand,
+    readonly host: RemoteHost,
+    readonly receiver: Receiver | undefined,
+  ) {
+    let reject: (error: unknown) => void = () => {};
+    this.failure = new Promise((_, fail) => {
+      reject = fail;
+    });
+    this.failure.catch(() => {});
+    this.#fail = reject;
+    this.#limit = command.maxBytes ?? (receiver ? Number.POSITIVE_INFINITY : DEFAULT_MAX_BYTES);
+    this.#output = new BoundedOutput(receiver ? 0 : this.#limit);
+    channel.on('data', (chunk: Buffer) => {
+      const piece = stream.take(chunk);
+      if (stream.banner.length > MAX_BANNER_BYTES) this.#fail(this.#tooMuchBanner());
+      if (piece.length === 0) return;
+      this.#output.add(piece);
+      if (this.#output.bytes > this.#limit && !command.mayBeCut) return this.#fail(this.#tooLong());
+      const received = this.#handOn(piece);
+      if (received === undefined) return;
+      // The remote command waits as well, once the connection's window is full.
+      channel.pause();
+      this.#handedOn = received.then(
+        () => void channel.resume(),
+        (error) => this.#fail(error),
+      );
+    });
+  }
+
+  /** The whole answer, once the command has ended. Throws ShellError no-shell, or what the receiver threw. */
+  async end(code: number): Promise<string> {
+    await Promise.race([this.#handedOn, this.failure]);
+    const { stream } = this;
+    if (stream.whole) return this.receiver ? '' : this.#output.text();
+    // No shell ran: a login shell such as nologin ended with its own message.
+    if (!stream.started && code !== 0) return stream.banner.toString('utf8');
+    throw this.#notRun();
+  }
+
+  #handOn(piece: Buffer): Promise<void> | undefined {
+    try {
+      return this.receiver?.(piece) ?? undefined;
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
+  }
+
+  #tooLong(): ShellError {
+    const { command, host } = this;
+    const message = `"${command.name}" on ${host.name} printed more than ${sizeOf(this.#limit)}: the answer is not used.`;
+    return new ShellError('output-limit', 'unknown', message, {
+      droplet: host.name,
+      hint: 'Find out what grew on the droplet (files of the release, containers, history), and reduce it.',
+    });
+  }
+
+  #tooMuchBanner(): ShellError {
+    const { host } = this;
+    const message = `The login shell of ${host.name} printed more than ${sizeOf(MAX_BANNER_BYTES)} before the command started.`;
+    return new ShellError('output-limit', 'not-applied', message, {
+      droplet: host.name,
+      hint: 'Remove what prints it from the start-up files of the shell there: ~/.bashrc, ~/.zshenv.',
+    });
+  }
+
+  #notRun(): ShellError {
+    const { host, stream, command } = this;
+    const said = oneLine(stream.banner.toString('utf8'));
+    const what = stream.started ? 'ended without the end of its output' : 'was not run by a shell';
+    const message = `"${command.name}" ${what} on ${host.name}${said && `, which printed: ${said}`}.`;
+    return new ShellError('no-shell', 'unknown', message, {
+      droplet: host.name,
+      hint: 'Commands must run in the login shell of the SSH user: check `command=` in ~/.ssh/authorized_keys and ForceCommand in /etc/ssh/sshd_config there.',
+    });
+  }
+}
+
+function sizeOf(bytes: number): string {
+  const mebibytes = bytes / 1024 / 1024;
+  return mebibytes >= 1 ? `${Math.round(mebibytes)} MiB` : `${Math.ceil(bytes / 1024)} KiB`;
 }
 
 /**
  * Ends a process and its children: it leads a process group, as every session of sshd does. By a command, because sshd
- * ignores the protocol's signals for root, and closing the channel ends nothing. As good as it gets: never throws.
+ * ignores the protocol's signals for root, and closing the channel ends nothing. Best effort: never throws.
  */
-async function stopProcess(link: Link, host: RemoteHost, { channel, stderr }: Started, clock: Clock): Promise<void> {
+async function stopProcess(
+  link: Link,
+  host: RemoteHost,
+  { channel }: CommandChannel,
+  findPid: () => string | undefined,
+  clock: Clock,
+): Promise<void> {
   const bounds = { timeoutMs: STOP_MS, fail: (_how: Interruption, reason: string) => new Error(reason) };
   try {
-    // It may have begun only just now: then its first word is still on the way.
-    const pid = await within(link, clock, bounds, () => stderr.match(PID_LINE));
+    const pid = await within(link, clock, bounds, () => pidOf(channel.stderr, findPid));
     await within(link, clock, bounds, async (stop) => {
       const killing = await openChannel(link, shellCommand(`kill -TERM -${pid} || kill -TERM ${pid}`), host);
       stop.addEventListener('abort', () => killing.channel.close());
@@ -89,6 +195,20 @@ async function stopProcess(link: Link, host: RemoteHost, { channel, stderr }: St
   }
 }
 
+/** The process id may still be on its way, if the command has only just started. */
+function pidOf(stderr: NodeJS.ReadableStream, findPid: () => string | undefined): Promise<string> {
+  return new Promise((resolve) => {
+    const check = () => {
+      const pid = findPid();
+      if (pid === undefined) return;
+      stderr.removeListener('data', check);
+      resolve(pid);
+    };
+    stderr.on('data', check);
+    check();
+  });
+}
+
 function interrupted(host: RemoteHost, command: RemoteCommand, how: Interruption, reason: string): ShellError {
   if (how === 'lost') return lost(host, 'unknown', `${reason}, while "${command.name}" ran`);
   if (how === 'aborted') {
@@ -98,45 +218,8 @@ function interrupted(host: RemoteHost, command: RemoteCommand, how: Interruption
     });
   }
   const seconds = command.timeoutMs / 1000;
-  return new ShellError('timeout', 'unknown', `"${command.name}" did not end on ${host.name} within ${seconds} s.`, {
+  return new ShellError('timeout', 'unknown', `"${command.name}" did not finish on ${host.name} within ${seconds} s.`, {
     droplet: host.name,
-    hint: 'It was told to stop. See what keeps the droplet busy, then run again.',
+    hint: 'It was stopped. Find out what keeps the droplet busy, then run again.',
   });
-}
-
-/** What a stream said, up to a bound; the rest is counted only, so that a chatty command can't fill the memory. */
-class Output {
-  readonly #chunks: Buffer[] = [];
-  #kept = 0;
-  #dropped = 0;
-
-  constructor(readonly stream: NodeJS.ReadableStream) {
-    stream.on('data', (chunk: Buffer) => {
-      const part = chunk.subarray(0, MOST_OUTPUT - this.#kept);
-      this.#kept += part.length;
-      this.#dropped += chunk.length - part.length;
-      if (part.length > 0) this.#chunks.push(part);
-    });
-  }
-
-  /** Waits for a line; gives what its brackets hold. */
-  match(line: RegExp): Promise<string> {
-    return new Promise((resolve) => {
-      const look = () => {
-        const found = line.exec(this.text())?.[1];
-        if (found === undefined) return;
-        this.stream.removeListener('data', look);
-        resolve(found);
-      };
-      this.stream.on('data', look);
-      look();
-    });
-  }
-
-  /** Decoded as a whole: a character may be split over two packets. */
-  text(): string {
-    const bytes = Buffer.concat(this.#chunks);
-    if (this.#dropped === 0) return bytes.toString('utf8');
-    return `${new StringDecoder('utf8').write(bytes)}\n[${this.#dropped} more bytes were left out]\n`;
-  }
 }

@@ -1,8 +1,11 @@
 import type { SFTPWrapper } from 'ssh2';
 import { ShellError } from '../../errors.js';
-import type { Clock, RemoteHost } from '../../ports.js';
-import { lost, refused } from './channel.js';
+import type { Clock, RemoteCommand, RemoteHost } from '../../ports.js';
+import { oneLine } from '../printable.js';
+import { isRefusal, lost, refused } from './channel.js';
 import type { Link } from './link.js';
+import { quote } from './quote.js';
+import { runCommand } from './run-command.js';
 import { type Interruption, within } from './within.js';
 
 export interface Upload {
@@ -14,52 +17,76 @@ export interface Upload {
 
 const CHUNK_BYTES = 32 * 1024;
 /**
- * Writes under way at once. 512 KB keep a 100 ms line at 5 MB/s; more of it would queue in front of the keepalives and
- * make a slow uplink look dead.
+ * Concurrent writes. 512 KB keep a line with 100 ms of latency at 5 MB/s; more of it would queue in front of the
+ * keepalives and make a slow uplink look dead.
  */
-const WRITES_UNDER_WAY = 16;
+const CONCURRENT_WRITES = 16;
 
 /** Status codes of SFTP version 3. */
 const NO_SUCH_FILE = 2;
 const PERMISSION_DENIED = 3;
 const FAILURE = 4;
 
-/** Puts the bytes into a new file. Throws ShellError transfer, lost or timeout. */
-export function uploadFile(link: Link, host: RemoteHost, file: Upload, clock: Clock): Promise<void> {
+/** Creates the file. Throws ShellError transfer, lost, timeout or unreachable. */
+export async function uploadFile(link: Link, host: RemoteHost, file: Upload, clock: Clock): Promise<void> {
   const fail = (how: Interruption, reason: string) => {
     if (how === 'lost') return lost(host, 'unknown', `${reason}, while ${file.path} was uploaded`);
-    const message = `The upload of ${file.path} to ${host.name} did not end within ${file.timeoutMs / 1000} s.`;
+    const message = `The upload of ${file.path} to ${host.name} did not finish within ${file.timeoutMs / 1000} s.`;
     return new ShellError('timeout', 'unknown', message, {
       droplet: host.name,
       hint: 'Check the network, then run again.',
     });
   };
   // SFTP's callbacks never come when the connection is lost in between: `within` does not wait for them.
-  return within(link, clock, { timeoutMs: file.timeoutMs, fail }, async (stop) => {
+  const sent = await within(link, clock, { timeoutMs: file.timeoutMs, fail }, async (stop) => {
     const sftp = await openSftp(link, host);
+    if (sftp === undefined) return false;
     sftp.on('error', () => {});
     stop.addEventListener('abort', () => sftp.end());
-    if (stop.aborted) return sftp.end();
+    if (stop.aborted) return true;
     try {
       await writeNewFile(sftp, await absolutePath(sftp, file.path), file);
+      return true;
     } catch (error) {
       throw transferFailure(error, file, host);
     }
   });
+  if (!sent) await uploadByCommand(link, host, file, clock);
 }
 
-async function openSftp(link: Link, host: RemoteHost): Promise<SFTPWrapper> {
+/**
+ * Undefined when the droplet has no working SFTP: it is disabled, or the login shell, which starts `sftp-server`, prints
+ * something first (a banner in .bashrc).
+ */
+async function openSftp(link: Link, host: RemoteHost): Promise<SFTPWrapper | undefined> {
   try {
     return await link.ssh.requestSFTP();
   } catch (cause) {
     const error = cause instanceof Error ? cause : new Error(String(cause));
-    if (!/subsystem|SFTP session/i.test(error.message)) throw refused(error, host);
-    throw new ShellError('transfer', 'not-applied', `droplet ${host.name} offers no SFTP.`, {
-      droplet: host.name,
-      hint: 'Enable it in /etc/ssh/sshd_config there: Subsystem sftp internal-sftp',
-      cause,
-    });
+    if (isRefusal(error)) throw refused(error, host);
+    return undefined;
   }
+}
+
+async function uploadByCommand(link: Link, host: RemoteHost, file: Upload, clock: Clock): Promise<void> {
+  const { path, mode, content, timeoutMs } = file;
+  const target = path.startsWith('~/') ? `"$HOME"/${quote(path.slice(2))}` : quote(path);
+  const command: RemoteCommand = {
+    name: `upload ${path}`,
+    args: { path, mode },
+    // `set -C`: the file is created here, readable by its owner alone; no link is followed.
+    script: `set -eu; umask 077; rm -f -- ${target}; set -C; cat >${target}; chmod ${mode.toString(8)} -- ${target}`,
+    stdin: content,
+    timeoutMs,
+    repeatable: true,
+  };
+  const { code, stderr } = await runCommand(link, host, command, clock);
+  if (code === 0) return;
+  const reason = oneLine(stderr.trim().split('\n').at(-1) || `exit code ${code}`);
+  throw new ShellError('transfer', 'unknown', `${path} could not be uploaded to ${host.name}: ${reason}.`, {
+    droplet: host.name,
+    hint: `Check that the SSH user may write there, and that the disk is not full. Run there: df -h ${folderOf(path)}`,
+  });
 }
 
 async function absolutePath(sftp: SFTPWrapper, path: string): Promise<string> {
@@ -73,7 +100,7 @@ async function writeNewFile(sftp: SFTPWrapper, path: string, { content, mode }: 
   const create = () => call<Buffer>((done) => sftp.open(path, 'wx', { mode }, done));
   const handle = await create().catch(async (error) => {
     if (statusOf(error) !== FAILURE) throw error;
-    // Version 3 has no code for "exists": most likely the rest of an upload that was cut off.
+    // Version 3 has no code for "exists": most likely an earlier upload was cut off.
     await call((done) => sftp.unlink(path, done)).catch(() => {
       throw error;
     });
@@ -90,7 +117,7 @@ async function writeNewFile(sftp: SFTPWrapper, path: string, { content, mode }: 
       await call((done) => sftp.write(handle, content, from, length, from, done));
     }
   };
-  await Promise.all(Array.from({ length: WRITES_UNDER_WAY }, writer));
+  await Promise.all(Array.from({ length: CONCURRENT_WRITES }, writer));
   await call((done) => sftp.close(handle, done));
 }
 
@@ -104,16 +131,20 @@ function statusOf(error: unknown): number | undefined {
   return (error as { code?: number }).code;
 }
 
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/')) || '/';
+}
+
 function transferFailure(cause: unknown, { path }: Upload, { name }: RemoteHost): ShellError {
-  const folder = path.slice(0, path.lastIndexOf('/')) || '/';
-  const told: Record<number, [string, string]> = {
-    [NO_SUCH_FILE]: [`there is no folder ${folder}`, 'Make the folder first.'],
+  const folder = folderOf(path);
+  const known: Record<number, [reason: string, hint: string]> = {
+    [NO_SUCH_FILE]: [`there is no folder ${folder}`, `Create it there: mkdir -p ${folder}`],
     [PERMISSION_DENIED]: ['permission denied', `Give the SSH user write access to ${folder}.`],
-    [FAILURE]: ['the droplet could not store it', `Is its disk full? Run there: df -h ${folder}`],
+    [FAILURE]: ['the droplet could not store it', `Check whether its disk is full. Run there: df -h ${folder}`],
   };
-  const message = cause instanceof Error ? cause.message : String(cause);
-  const [why, hint] = told[statusOf(cause) ?? 0] ?? [message, 'Run again.'];
-  return new ShellError('transfer', 'unknown', `${path} could not be uploaded to ${name}: ${why}.`, {
+  const message = cause instanceof Error ? oneLine(cause.message) : String(cause);
+  const [reason, hint] = known[statusOf(cause) ?? 0] ?? [message, 'Run again.'];
+  return new ShellError('transfer', 'unknown', `${path} could not be uploaded to ${name}: ${reason}.`, {
     droplet: name,
     hint,
     cause,

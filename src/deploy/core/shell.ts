@@ -22,13 +22,13 @@ export function command(
   name: string,
   args: RemoteCommand['args'],
   lines: (string | undefined)[],
-  options: { stdin?: string | Buffer; timeoutMs?: number; repeatable?: boolean } = {},
+  options: Partial<Omit<RemoteCommand, 'name' | 'args' | 'script'>> = {},
 ): RemoteCommand {
   return {
     name,
     args,
     script: lines.filter((line) => line !== undefined).join('\n'),
-    stdin: options.stdin,
+    ...options,
     timeoutMs: options.timeoutMs ?? 30 * SECOND,
     repeatable: options.repeatable ?? true,
   };

@@ -34,6 +34,6 @@ function prepareCommand(draft: ReleaseDraft, script: string): RemoteCommand {
       `if [ -x ${quote(script)} ]; then exec ${quote(`./${script}`)} </dev/null; else exec sh ${quote(script)} </dev/null; fi`,
     ],
     // Not repeatable: the script may still be running when the connection drops, and must not run twice.
-    { timeoutMs: PREPARE_WITHIN_MS, repeatable: false },
+    { timeoutMs: PREPARE_WITHIN_MS, repeatable: false, mayBeCut: true },
   );
 }

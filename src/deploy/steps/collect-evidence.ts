@@ -7,13 +7,11 @@ import { loadContainers } from '../droplet/containers.js';
 import type { Member } from '../droplet/member.js';
 import type { StepContext } from './run.js';
 export function logsCommand(app: string, containerIds: readonly string[]): RemoteCommand {
-  return command('logs', { app, containerIds }, [
+  const logs = containerIds.map(
     // Standard output and error come one after the other; by their timestamps they are what the container said.
-    ...containerIds.map(
-      (id) => `echo '--- ${id}'; docker logs --timestamps --tail 50 ${quote(id)} 2>&1 | LC_ALL=C sort -s -k1,1`,
-    ),
-    'exit 0',
-  ]);
+    (id) => `echo '--- ${id}'; docker logs --timestamps --tail 50 ${quote(id)} 2>&1 | LC_ALL=C sort -s -k1,1`,
+  );
+  return command('logs', { app, containerIds }, [...logs, 'exit 0'], { mayBeCut: true });
 }
 
 const LOG_LINES = 50;

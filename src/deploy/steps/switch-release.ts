@@ -34,7 +34,7 @@ export function switchCommand(
       ...writeFile('state.json', state),
       `${variables(record, true)} sh releases/${quote(record.id)}/scripts/start-up.sh ${verb} 2>&1`,
     ],
-    { timeoutMs: options.timeoutMs },
+    { timeoutMs: options.timeoutMs, mayBeCut: true },
   );
 }
 

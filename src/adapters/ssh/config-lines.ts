@@ -1,0 +1,81 @@
+/** The lines of an ssh configuration, split into words as OpenSSH does (readconf.c, misc.c: strdelim, argv_split). */
+
+/** What is wrong in a configuration, or asks for something that do-deploy cannot do. `hint` is the way out. */
+export class ConfigProblem extends Error {
+  constructor(
+    message: string,
+    readonly hint?: string,
+  ) {
+    super(message);
+  }
+}
+
+export interface ConfigLine {
+  /** In lower case. */
+  keyword: string;
+  words: string[];
+  /** All that follows the keyword, as written: a command keeps its quotes and `#`. */
+  rest: string;
+  /** `file:line`, for people. */
+  place: string;
+}
+
+/** Throws ConfigProblem. */
+export function splitConfig(text: string, file: string): ConfigLine[] {
+  return text.split('\n').flatMap((line, index) => splitLine(line, `${file}:${index + 1}`) ?? []);
+}
+
+function splitLine(written: string, place: string): ConfigLine | undefined {
+  const line = written.replace(/[ \t\r\f]+$/, '').replace(/^[ \t\r]+/, '');
+  if (line === '' || line.startsWith('#')) return undefined;
+  const [, quoted, plain, rest = ''] = /^(?:"([^"]*)"|([^ \t\r="]+))[ \t\r]*=?[ \t\r]*(.*)$/.exec(line) ?? [];
+  const keyword = (quoted ?? plain ?? '').toLowerCase();
+  if (keyword === '' || rest === '') throw new ConfigProblem(`${place}: no argument after "${keyword || line}"`);
+  // The criteria of Match are split by rules of their own, and a command is not split at all.
+  const words = keyword === 'match' || keyword === 'proxycommand' ? [] : splitWords(rest, place);
+  return { keyword, words, rest, place };
+}
+
+/** Quotes of both kinds, backslashes before quotes, backslashes and blanks; `#` at the start of a word is a comment. */
+export function splitWords(text: string, place: string): string[] {
+  const words: string[] = [];
+  let at = 0;
+  while (at < text.length) {
+    if (isBlank(text[at])) {
+      at++;
+      continue;
+    }
+    if (text[at] === '#') break;
+    let word = '';
+    let quote = '';
+    for (; at < text.length; at++) {
+      const letter = text[at] ?? '';
+      const next = text[at + 1] ?? '';
+      if (letter === '\\' && (/['"\\]/.test(next) || (quote === '' && next === ' '))) {
+        word += next;
+        at++;
+      } else if (quote === '' && isBlank(letter)) break;
+      else if (quote === '' && (letter === '"' || letter === "'")) quote = letter;
+      else if (letter === quote) quote = '';
+      else word += letter;
+    }
+    if (quote !== '') throw new ConfigProblem(`${place}: a quote is not closed`);
+    words.push(word);
+  }
+  return words;
+}
+
+/** The criteria and arguments of `Match`: `host=web-*`, `user "a b"`, `all`. */
+export function splitCriteria(text: string): string[] {
+  const words: string[] = [];
+  for (const [, quoted, plain] of text.matchAll(/(?:"([^"]*)"|([^\s="]+))[\s=]*/g)) {
+    const word = quoted ?? plain ?? '';
+    if (quoted === undefined && word.startsWith('#')) break;
+    words.push(word);
+  }
+  return words;
+}
+
+function isBlank(letter: string | undefined): boolean {
+  return letter === ' ' || letter === '\t';
+}

@@ -1,0 +1,88 @@
+/**
+ * Tells a script's own output from what a login shell prints around it (a banner in .bashrc, .zshenv). The script is
+ * wrapped so that it prints a marker before and after its output; the marker holds a nonce, so no output can contain it
+ * by accident or on purpose.
+ */
+import { randomBytes } from 'node:crypto';
+
+/** A login shell that prints more than this before the command starts is not waited for. */
+export const MAX_BANNER_BYTES = 256 * 1024;
+
+export class Frame {
+  readonly #marker = `do-deploy:${randomBytes(12).toString('hex')}`;
+
+  /** The script in a subshell, so that the end is marked however it exits. Its process id goes to stderr. */
+  wrap(script: string): string {
+    return `${this.#start}\n(\n${script}\n)\ncode=$?\nprintf '%s' '${this.#marker}:end'\nexit $code`;
+  }
+
+  /** Marks the beginning only: the script may replace the shell (`exec`), and its lines are read as they come. */
+  wrapStart(script: string): string {
+    return `${this.#start}\n${script}`;
+  }
+
+  get #start(): string {
+    return `printf '%s\\n' '${this.#marker}'; printf '%s:%s:\\n' '${this.#marker}' $$ >&2`;
+  }
+
+  /** Reads stdout of `wrap`. */
+  stdout(): FramedStream {
+    return new FramedStream(`${this.#marker}\n`, `${this.#marker}:end`);
+  }
+
+  /** Reads stdout of `wrapStart`. */
+  lines(): FramedStream {
+    return new FramedStream(`${this.#marker}\n`, '');
+  }
+
+  /** Takes the start marker, and what precedes it, from stderr. `pid` is absent until the shell has started. */
+  stderr(text: string): { pid?: string; text: string } {
+    const found = new RegExp(`${this.#marker}:(\\d+):\\n`).exec(text);
+    return found ? { pid: found[1], text: text.slice(found.index + found[0].length) } : { text };
+  }
+}
+
+/** Takes the markers off a stream of chunks. */
+export class FramedStream {
+  readonly #start: Buffer;
+  readonly #end: Buffer;
+  /** Before the start marker: all that came. After it: the last bytes, which may be the end marker. */
+  #held: Buffer = Buffer.alloc(0);
+  #started = false;
+
+  constructor(start: string, end: string) {
+    this.#start = Buffer.from(start);
+    this.#end = Buffer.from(end);
+  }
+
+  get started(): boolean {
+    return this.#started;
+  }
+
+  /** What precedes the start marker; while it has not come, everything. */
+  get banner(): Buffer {
+    return this.#started ? Buffer.alloc(0) : this.#held;
+  }
+
+  /** Returns the part of the output that is certain by now; possibly empty. */
+  take(chunk: Buffer): Buffer {
+    let bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    if (!this.#started) {
+      const at = bytes.indexOf(this.#start, Math.max(0, this.#held.length - this.#start.length));
+      if (at < 0) {
+        this.#held = bytes;
+        return Buffer.alloc(0);
+      }
+      this.#started = true;
+      bytes = bytes.subarray(at + this.#start.length);
+    }
+    const certain = Math.max(0, bytes.length - this.#end.length);
+    this.#held = Buffer.from(bytes.subarray(certain));
+    return bytes.subarray(0, certain);
+  }
+
+  /** Whether the stream ended with the end marker: the output is whole. */
+  get whole(): boolean {
+    return this.#started && this.#held.equals(this.#end);
+  }
+}
