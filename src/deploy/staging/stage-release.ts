@@ -18,6 +18,7 @@ import { refuseTakenPorts } from './check-droplet.js';
 import { type ComposeService, readComposeConfig } from './compose-config.js';
 import { areThose, buildImages, pullByName, pullPinned } from './images.js';
 import { prepareRelease } from './prepare-release.js';
+import { fileNotFound, refuseCompose } from './refuse-compose.js';
 import { discardCommand, incomingPath, sealCommand, unpackCommand } from './unpack-command.js';
 
 const UPLOAD_WITHIN_MS = 10 * 60_000;
@@ -185,8 +186,9 @@ async function uploadAll(
       const { archive, reused } = await packed;
       const path = incomingPath(draft.app, draft.id);
       await member.connection.upload({ path, content: archive, mode: 0o600, timeoutMs: UPLOAD_WITHIN_MS });
-      const { stdout } = await must(member, unpackCommand(draft, current, reused), 'compose-config');
+      const { stdout } = await must(member, unpackCommand(draft, current, reused), 'compose-config', draft);
       const services = readComposeConfig(stdout, { app: draft.app, build: settings.build === true });
+      await refuseCompose(member, draft, stdout, settings);
       // Later on the ports are this app's own.
       if (member.survey.current === undefined) await refuseTakenPorts(member, draft.app, services);
       return services;
@@ -195,9 +197,15 @@ async function uploadAll(
   return configs[0] ?? [];
 }
 
-async function must(member: Member, command: Parameters<Member['connection']['run']>[0], code: string) {
+async function must(
+  member: Member,
+  command: Parameters<Member['connection']['run']>[0],
+  code: string,
+  draft?: ReleaseDraft,
+) {
   const result = await member.connection.run(command);
-  if (result.code !== 0) throw notStored(member, code, result.stderr);
+  const missing = draft && fileNotFound(member.host.name, draft, result.stderr);
+  if (result.code !== 0) throw missing ?? notStored(member, code, result.stderr);
   return result;
 }
 
