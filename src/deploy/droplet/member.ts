@@ -133,8 +133,9 @@ export function runsAlready(member: Member, record: StoredRelease): boolean {
   const { survey, containers } = member;
   const { state } = survey;
   if (survey.current !== record.id || state?.release !== record.id || state.phase !== 'verified') return false;
+  const empty = new Set(record.services.filter(({ replicas }) => replicas === 0).map(({ name }) => name));
   return Object.entries(ownCopy(member, record).images).every(([service, image]) => {
     const own = containers.filter((container) => container.service === service);
-    return own.length > 0 && own.every((container) => container.imageId === image.imageId);
+    return (own.length > 0 || empty.has(service)) && own.every((container) => container.imageId === image.imageId);
   });
 }

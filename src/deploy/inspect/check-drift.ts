@@ -160,7 +160,7 @@ function checkupOf(
     ...(clock !== undefined && { clockAheadMs: clockAhead(clock, asked, answeredAt) }),
     current,
     ...(state?.phase === 'switching' && { halfWayTo: state.release }),
-    built: builtThere(member),
+    built: ownImages(member),
     changedFiles: changedFiles(member),
     containers: containers?.containers ?? [],
     now: containers?.now ?? answeredAt,
@@ -174,9 +174,9 @@ function foreignRelease({ survey: { current, otherEnvironment } }: Member, app: 
   return { otherEnvironment: `${runs} for ${otherEnvironment}` };
 }
 
-function builtThere(member: Member): FleetRelease['images'] {
-  const images = Object.entries(currentRelease(member)?.images ?? {});
-  return Object.fromEntries(images.filter(([, image]) => image.built));
+/** With the ids that they have on this droplet, which depend on its image store, or were given when they were built. */
+function ownImages(member: Member): FleetRelease['images'] {
+  return currentRelease(member)?.images ?? {};
 }
 
 /** 0 where the clock (told to the second) may be right: the droplet read it at some moment between the two. */

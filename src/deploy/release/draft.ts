@@ -64,9 +64,13 @@ export function contentHash(draft: Omit<ReleaseDraft, 'id' | 'content' | 'create
   return sha256(JSON.stringify(parts));
 }
 
+/**
+ * Of the files and of what runs them: the digests of pulled images, which are the same on every droplet (their ids depend on
+ * Docker's image store), and the ids of built ones.
+ */
 export function identityHash(content: string, images: StoredRelease['images']): string {
-  const pinned = Object.entries(images).map(([service, image]) => [service, image.imageId]);
-  return sha256(JSON.stringify([content, pinned.sort()]));
+  const run = Object.entries(images).map(([service, { pinned }]) => [service, pinned.replace(/^.*@/, '')]);
+  return sha256(JSON.stringify([content, run.sort()]));
 }
 
 export function storedReleaseOf(

@@ -19,7 +19,10 @@ export const storedRelease = z.object({
   envFiles: z.array(z.string()),
   /** The script that prepares it on a droplet, one of its files. */
   prepare: z.string().optional(),
-  /** By service: the pinned reference that compose runs and the image's id (its config digest, the same everywhere). */
+  /**
+   * By service: the pinned reference that compose runs, and the image's id on this droplet. Docker's classic image store
+   * takes the digest of the image's configuration as its id, containerd's store the digest of its manifest.
+   */
   images: z.record(
     z.string(),
     z.object({

@@ -8,6 +8,7 @@ import type { Member } from '../droplet/member.js';
 import { imagesOverride } from '../release/digests.js';
 import type { ReleaseDraft } from '../release/draft.js';
 import type { StoredRelease } from '../release/stored-release.js';
+import { refuseForeignImages } from './check-architecture.js';
 import type { ComposeService } from './compose-config.js';
 import { buildCommand, pullCommand, type RegistryLogin } from './image-commands.js';
 import { pullFailed } from './pull-failure.js';
@@ -30,6 +31,13 @@ export async function pullByName(
   const references = [...new Set(pulled.map((service) => service.image))];
   const unbuilt = pulled.length < services.length;
   const inspected = await pull(settings, draft, member, references, { unbuilt });
+  const ownPlatform = new Set(pulled.filter(({ platform }) => platform === undefined).map(({ image }) => image));
+  await refuseForeignImages(
+    member,
+    references.flatMap((reference, index) =>
+      ownPlatform.has(reference) ? [{ reference, architecture: inspected[index]?.Architecture }] : [],
+    ),
+  );
   const images: StoredRelease['images'] = {};
   for (const service of pulled) {
     const image = inspected[references.indexOf(service.image)];
@@ -43,21 +51,23 @@ export async function pullByName(
   return images;
 }
 
-/** Whether a pull by name has brought what the first droplet has: a tag may have moved in between. */
+/**
+ * Whether a pull by name has brought what the first droplet has: a tag may have moved in between. Compares digests, because
+ * the id of an image depends on the droplet's image store.
+ */
 export function areThose(pulled: StoredRelease['images'], record: StoredRelease): boolean {
   return Object.entries(record.images).every(
-    ([service, image]) =>
-      image.built || (pulled[service]?.imageId === image.imageId && pulled[service]?.pinned === image.pinned),
+    ([service, image]) => image.built || pulled[service]?.pinned === image.pinned,
   );
 }
 
-/** Pulls exactly what the first droplet has. */
+/** Pulls exactly what the first droplet has. Returns the images with the ids that they have on this droplet. */
 export async function pullPinned(
   settings: Settings,
   draft: ReleaseDraft,
   member: Member,
   record: StoredRelease,
-): Promise<void> {
+): Promise<StoredRelease['images']> {
   const pulled = Object.fromEntries(Object.entries(record.images).filter(([, image]) => !image.built));
   const images = Object.values(pulled);
   const unbuilt = images.length < Object.keys(record.images).length;
@@ -68,14 +78,18 @@ export async function pullPinned(
     images.map((image) => image.pinned),
     { unbuilt, override: imagesOverride(pulled) },
   );
-  for (const [index, image] of images.entries()) {
-    if (inspected[index]?.Id !== image.imageId) {
-      throw pullFailed(member, `${image.reference} is not the same image as on the first droplet`);
-    }
-  }
+  return Object.fromEntries(
+    Object.entries(pulled).map(([service, image], index) => {
+      const found = inspected[index];
+      if (found === undefined) throw pullFailed(member, `${image.reference} is not there after the pull`);
+      return [service, { ...image, imageId: found.Id }];
+    }),
+  );
 }
 
-const imageInspect = z.array(z.object({ Id: z.string(), RepoDigests: z.array(z.string()).nullish() }));
+const imageInspect = z.array(
+  z.object({ Id: z.string(), RepoDigests: z.array(z.string()).nullish(), Architecture: z.string().nullish() }),
+);
 
 type InspectedImage = z.infer<typeof imageInspect>[number];
 

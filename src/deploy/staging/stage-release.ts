@@ -49,13 +49,17 @@ export async function stageAll(
       return { pulled, built: await buildOn(ports, settings, draft, member, services) };
     });
     const builtBy = new Map(members.map((member, index) => [member, brought[index]?.built ?? {}]));
+    const pulledBy = new Map(members.map((member, index) => [member, brought[index]?.pulled ?? {}]));
     let record = storedAs(draft, services, { ...brought[0]?.pulled, ...brought[0]?.built }, members);
     await inParallel(members, async (member) => {
-      if (areThose(brought[members.indexOf(member)]?.pulled ?? {}, record)) return;
-      await staged(ports, member.host.name, 'pull', () => pullPinned(settings, draft, member, record));
+      if (areThose(pulledBy.get(member) ?? {}, record)) return;
+      const pulled = await staged(ports, member.host.name, 'pull', () => pullPinned(settings, draft, member, record));
+      pulledBy.set(member, pulled);
     });
     if (isOutdated(record, builtBy)) record = storedReleaseOf(draft, record.services, record.images);
-    await inParallel(members, (member) => seal(draft, record, builtBy.get(member) ?? {}, member));
+    await inParallel(members, (member) =>
+      seal(draft, record, { ...pulledBy.get(member), ...builtBy.get(member) }, member),
+    );
     return {
       record,
       // A file that somebody has edited was put right just now: its containers have yet to take it up.
@@ -81,15 +85,15 @@ export async function stagePinned(
 ): Promise<void> {
   try {
     const services = await uploadAll(ports, settings, draft, members);
-    const builtBy = await pullAndBuild(ports, settings, draft, record, services, members);
-    await inParallel(members, (member) => seal(draft, record, builtBy.get(member) ?? {}, member));
+    const imagesBy = await pullAndBuild(ports, settings, draft, record, services, members);
+    await inParallel(members, (member) => seal(draft, record, imagesBy.get(member) ?? {}, member));
   } catch (error) {
     await discardAll(draft, members);
     throw error;
   }
 }
 
-/** @returns what was built, by droplet */
+/** @returns by droplet the images with the ids that they have there */
 async function pullAndBuild(
   ports: DeployPorts,
   settings: Settings,
@@ -98,12 +102,12 @@ async function pullAndBuild(
   services: readonly ComposeService[],
   members: readonly Member[],
 ): Promise<Map<Member, StoredRelease['images']>> {
-  const built = await inParallel(members, async (member) => {
+  const brought = await inParallel(members, async (member) => {
     await prepareOn(ports, draft, member);
-    await staged(ports, member.host.name, 'pull', () => pullPinned(settings, draft, member, record));
-    return [member, await buildOn(ports, settings, draft, member, services)] as const;
+    const pulled = await staged(ports, member.host.name, 'pull', () => pullPinned(settings, draft, member, record));
+    return [member, { ...pulled, ...(await buildOn(ports, settings, draft, member, services)) }] as const;
   });
-  return new Map(built);
+  return new Map(brought);
 }
 
 async function discardAll({ app, id }: ReleaseDraft, members: readonly Member[]): Promise<void> {
@@ -130,18 +134,28 @@ async function buildOn(
   return await staged(ports, member.host.name, 'build', () => buildImages(settings, draft, member, services));
 }
 
-/** Makes what was staged a release of the droplet, with the images that were built there. */
+/** Makes what was staged a release of the droplet, with the ids that its images have there. */
 async function seal(
   draft: ReleaseDraft,
   record: StoredRelease,
-  built: StoredRelease['images'],
+  images: StoredRelease['images'],
   member: Member,
 ): Promise<void> {
-  const own = { ...record, images: { ...record.images, ...built } };
-  await must(member, sealCommand(draft, own, imagesOverride(own.images)), 'seal-failed');
-  // One that was there before stays as it was.
-  if (member.survey.releases.some((release) => release.id === own.id)) return;
-  member.survey = { ...member.survey, releases: [...member.survey.releases, own] };
+  const own = { ...record, images: { ...record.images, ...images } };
+  const held = member.survey.releases.find((release) => release.id === own.id);
+  const renew = held !== undefined && hasOtherIds(held, own);
+  await must(member, sealCommand(draft, own, imagesOverride(own.images), renew), 'seal-failed');
+  // A release that was there before is kept, but with the ids that its images have now.
+  if (held !== undefined && !renew) return;
+  const others = member.survey.releases.filter((release) => release !== held);
+  member.survey = { ...member.survey, releases: [...others, own] };
+}
+
+/** Another image store was switched on since: its ids differ for the same digests. */
+function hasOtherIds(held: StoredRelease, own: StoredRelease): boolean {
+  return Object.entries(own.images).some(
+    ([service, { built, imageId }]) => !built && held.images[service]?.imageId !== imageId,
+  );
 }
 
 /** The bytes may be there under another id, from an earlier run: then that is their id. */
@@ -151,7 +165,7 @@ function storedAs(
   images: StoredRelease['images'],
   members: readonly Member[],
 ): StoredRelease {
-  const specs = services.map(({ built: _built, published: _published, ...spec }) => spec);
+  const specs = services.map(({ built: _, published: __, platform: ___, ...spec }) => spec);
   const record = storedReleaseOf(draft, specs, images);
   const same = members
     .flatMap((member) => member.survey.releases)

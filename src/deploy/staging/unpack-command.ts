@@ -95,8 +95,15 @@ const LINK_VIEW = [
 /**
  * Makes the staged folder a release, under `record.id`. When that one is there already the staged one goes, after a file
  * that somebody has edited or removed was replaced from it.
+ * @param renew also writes the record of a release that is there already
  */
-export function sealCommand(draft: ReleaseDraft, record: StoredRelease, override: string): RemoteCommand {
+export function sealCommand(
+  draft: ReleaseDraft,
+  record: StoredRelease,
+  override: string,
+  renew = false,
+): RemoteCommand {
+  const write = (folder: string) => `printf '%s\\n' ${quote(JSON.stringify(record))} >${folder}/release.json`;
   const part = quote(draft.id + PARTIAL);
   const final = quote(record.id);
   return command('seal', { app: draft.app, staged: draft.id, release: record.id }, [
@@ -112,10 +119,11 @@ export function sealCommand(draft: ReleaseDraft, record: StoredRelease, override
     `      mv -f ${part}/"$file" ${final}/"$file"`,
     '    done',
     '  fi',
+    renew ? `  ${write(part)}\n  mv -f ${part}/release.json ${final}/release.json` : undefined,
     `  rm -rf ${part}`,
     '  exit 0',
     'fi',
-    `printf '%s\\n' ${quote(JSON.stringify(record))} >${part}/release.json`,
+    write(part),
     `mv ${part} ${final}`,
   ]);
 }

@@ -48,10 +48,11 @@ it('the content depends on what is deployed, not on when or by whom', async () =
   expect(new Set([one.content, ...contents]).size).toBe(5);
 });
 
-it('the identity depends on the images too: a tag that has moved is another release', () => {
-  const images = (imageId: string) => ({ app: { reference: 'shop:latest', pinned: 'shop@sha256:1', imageId } });
-  expect(identityHash('c', images('sha256:a'))).toBe(identityHash('c', images('sha256:a')));
-  expect(identityHash('c', images('sha256:a'))).not.toBe(identityHash('c', images('sha256:b')));
+it('the identity depends on the digests of the images too, not on their ids', () => {
+  const images = (pinned: string, imageId = 'sha256:a') => ({ app: { reference: 'shop:latest', pinned, imageId } });
+  const identity = identityHash('c', images('shop@sha256:1'));
+  expect(identityHash('c', images('shop@sha256:1', 'sha256:b')), 'another image store').toBe(identity);
+  expect(identityHash('c', images('shop@sha256:2')), 'a tag that has moved').not.toBe(identity);
 });
 
 it('checksums are what sha256sum reads, and are read back', async () => {
