@@ -39,7 +39,7 @@ export interface DropletCheckup {
   halfWayTo?: string;
   /** What it runs or has of another environment of the app, in words: "runs shop for staging". */
   otherEnvironment?: string;
-  /** Images that were built there, by service: each droplet has its own. */
+  /** The release's images by service, with the ids that they have on this droplet. */
   built?: FleetRelease['images'];
   changedFiles: readonly FileChange[];
   containers: readonly ContainerView[];

@@ -86,8 +86,8 @@ it.skipIf(process.getuid?.() !== 0)(
     writeFileSync(config, 'Match localuser 54321\n  HostKeyAlias %n\nHost *\n  IdentityFile ~/.ssh/%u\n');
     for (const path of [folder, keyPath, config]) chownSync(path, 54_321, 54_321);
     const short = `
-    import { createNodeSshShell } from '${root}src/adapters/node-ssh-shell.js';
-    import { systemClock } from '${root}src/adapters/system-clock.js';
+    import { createNodeSshShell } from '${root}src/adapters/node-ssh-shell.ts';
+    import { systemClock } from '${root}src/adapters/system-clock.ts';
     const settings = JSON.parse(process.argv[2]);
     const shell = createNodeSshShell({ settings, clock: systemClock });
     const connection = await shell.connect({ id: 1, name: 'web-1', address: '127.0.0.1' });

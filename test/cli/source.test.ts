@@ -65,9 +65,7 @@ describe('the source of a deploy', () => {
     const project = new GitProject(FILES);
     project.commit('v1');
     const noGit = { env: { PATH: project.root } };
-    await expect(load(project, 'v1', noGit)).rejects.toThrow(
-      / is a git repository, but git is not installed\.$/,
-    );
+    await expect(load(project, 'v1', noGit)).rejects.toThrow(/ is a git repository, but git is not installed\.$/);
     for (const source of [load(project, 'v1', { ...noGit, workingTree: true }), load(project, undefined, noGit)]) {
       expect(await source).toMatchObject({ conf: 'from the folder', notice: { level: 'warning' } });
     }

@@ -95,9 +95,11 @@ export function runsAlready(member: Member, release: StoredRelease): boolean {
   const { survey, containers } = member;
   const { state } = survey;
   if (survey.current !== release.id || state?.release !== release.id || state.phase !== 'verified') return false;
-  return Object.entries(ownCopy(member, release).images).every(([service, image]) => {
+  const { images, services } = ownCopy(member, release);
+  const empty = new Set(services.filter(({ replicas }) => replicas === 0).map(({ name }) => name));
+  return Object.entries(images).every(([service, image]) => {
     const own = containers.filter((container) => container.service === service);
-    return own.length > 0 && own.every((container) => container.imageId === image.imageId);
+    return (own.length > 0 || empty.has(service)) && own.every((container) => container.imageId === image.imageId);
   });
 }
 

@@ -141,7 +141,8 @@ function checkupOf(
     current,
     halfWayTo: state?.phase === 'switching' ? state.release : undefined,
     otherEnvironment: describeOtherEnvironment(member, app),
-    built: Object.fromEntries(images.filter(([, image]) => image.built)),
+    // Their ids depend on this droplet's image store, or on its own build.
+    built: currentRelease(member)?.images ?? {},
     changedFiles: changedFiles(member),
     containers: containers?.containers ?? [],
     now: containers?.now ?? answeredAt,

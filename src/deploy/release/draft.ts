@@ -63,8 +63,16 @@ export function contentHash(draft: Omit<ReleaseDraft, 'id' | 'content' | 'create
   return sha256(JSON.stringify(prepare === undefined ? parts : [...parts, prepare]));
 }
 
+/**
+ * Hash of the files and of what runs them: the digests of pulled images, which are the same on every droplet (their ids
+ * depend on Docker's image store), and the ids of built ones.
+ */
+export function identityHash(content: string, images: ReleaseImages): string {
+  const run = Object.entries(images).map(([service, { pinned }]) => [service, pinned.replace(/^.*@/, '')]);
+  return sha256(JSON.stringify([content, run.sort()]));
+}
+
 export function storedReleaseOf(draft: ReleaseDraft, services: ServiceSpec[], images: ReleaseImages): StoredRelease {
   const { files: _, ...known } = draft;
-  const ids = Object.entries(images).map(([service, { imageId }]) => [service, imageId]);
-  return { ...known, services, images, identity: sha256(JSON.stringify([draft.content, ids.sort()])) };
+  return { ...known, services, images, identity: identityHash(draft.content, images) };
 }

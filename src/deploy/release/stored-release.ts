@@ -21,7 +21,10 @@ export const storedRelease = z.object({
   envFiles: z.array(z.string()),
   /** The project's own script, one of the files, that runs on each droplet before images are pulled or built. */
   prepare: z.string().optional(),
-  /** By service: the reference that compose runs, and the image's id (its config digest, the same on every droplet). */
+  /**
+   * By service: the pinned reference that compose runs, and the image's id on this droplet. Docker's classic image store
+   * uses the digest of the image's configuration as the id, containerd's store the digest of its manifest.
+   */
   images: z.record(
     z.string(),
     z.object({

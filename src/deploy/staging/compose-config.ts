@@ -8,6 +8,7 @@ const port = z.object({ published: z.union([z.string(), z.number()]).nullish(), 
 const service = z.object({
   image: z.string().optional(),
   build: z.unknown().optional(),
+  platform: z.string().nullish(),
   ports: z.array(port).nullish(),
   network_mode: z.string().nullish(),
   healthcheck: z.object({ disable: z.boolean().optional(), test: z.array(z.string()).nullish() }).nullish(),
@@ -21,6 +22,8 @@ const config = z.object({ services: z.record(z.string(), service) });
 export interface ComposeService extends ServiceSpec {
   /** The image is built on the droplet. */
   built: boolean;
+  /** The platform that the compose file asks for, such as linux/arm64; absent for the droplet's own. */
+  platform?: string;
   /** Published tcp ports; ranges are left out. */
   published: number[];
 }
@@ -57,6 +60,7 @@ export function readComposeConfig(stdout: string, project: { app: string; build:
       stays: checked || (one.ports ?? []).length > 0,
       oneShot: awaited.has(name),
       built,
+      platform: one.platform ?? undefined,
       published: (one.ports ?? [])
         .filter(({ protocol }) => (protocol ?? 'tcp') === 'tcp')
         .map(({ published }) => Number(published ?? Number.NaN))

@@ -2,6 +2,7 @@
 import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { Member } from '../droplet/member.js';
+import { buildFor } from './check-architecture.js';
 
 type Registry = Settings['registry'];
 
@@ -27,10 +28,14 @@ const UNREACHABLE =
 
 const NO_ACCESS = /\bdenied\b|unauthorized|authentication required|no basic auth credentials|\b40[13]\b/i;
 
+const OTHER_PLATFORM = /no matching manifest for (\S+)/;
+
 const NOT_THERE = /manifest unknown|not found|name unknown/i;
 
 /** Undefined for an unknown cause: a wrong hint costs more time than none. */
 function pullHint(reason: string, droplet: string, registry: Registry): string | undefined {
+  const [, platform] = OTHER_PLATFORM.exec(reason) ?? [];
+  if (platform !== undefined) return `The image has no variant for ${droplet}. ${buildFor(platform)}`;
   if (TOO_MANY.test(reason)) {
     return registry === undefined
       ? `The registry limits pulls without a login: wait, or log in: ${LOGIN}.`

@@ -7,6 +7,7 @@ import type { RemoteCommand } from '../../ports.js';
 import { errorLine } from '../core/output-lines.js';
 import type { Member } from '../droplet/member.js';
 import { imagesOverride, type ReleaseImages, type StoredRelease } from '../release/stored-release.js';
+import { refuseForeignImages } from './check-architecture.js';
 import type { ComposeService } from './compose-config.js';
 import { buildCommand, LOGIN_REFUSED, pullCommand, type RegistryLogin } from './image-commands.js';
 import { pullFailed } from './pull-failure.js';
@@ -25,6 +26,13 @@ export async function pullByName(
   const pulled = services.filter((service) => !service.built);
   const references = [...new Set(pulled.map((service) => service.image))];
   const inspected = await pull(staging, member, references, { unbuilt: pulled.length < services.length });
+  const ownPlatform = new Set(pulled.filter(({ platform }) => platform === undefined).map(({ image }) => image));
+  await refuseForeignImages(
+    member,
+    references.flatMap((reference, index) =>
+      ownPlatform.has(reference) ? [{ reference, architecture: inspected[index]?.Architecture }] : [],
+    ),
+  );
   const images: ReleaseImages = {};
   for (const { name, image: reference } of pulled) {
     const image = inspected[references.indexOf(reference)];
@@ -34,25 +42,31 @@ export async function pullByName(
   return images;
 }
 
-/** Whether these are the release's images. A tag may have moved between two pulls by name. */
+/**
+ * Whether these are the release's images: a tag may have moved between two pulls by name. Compares digests, because the id
+ * of an image depends on the droplet's image store.
+ */
 export function isPulled({ images }: StoredRelease, pulled: ReleaseImages): boolean {
-  return Object.entries(images).every(
-    ([service, { built, imageId, pinned }]) =>
-      built || (pulled[service]?.imageId === imageId && pulled[service]?.pinned === pinned),
-  );
+  return Object.entries(images).every(([service, { built, pinned }]) => built || pulled[service]?.pinned === pinned);
 }
 
-/** Pulls exactly the release's images. Throws DeployError pull-failed, disk-full or registry-login. */
-export async function pullPinned(staging: Staging, member: Member, release: StoredRelease): Promise<void> {
+/**
+ * Pulls exactly the release's images. Returns them with the ids that they have on this droplet.
+ * Throws DeployError pull-failed, disk-full or registry-login.
+ */
+export async function pullPinned(staging: Staging, member: Member, release: StoredRelease): Promise<ReleaseImages> {
   const pulled = Object.fromEntries(Object.entries(release.images).filter(([, image]) => !image.built));
   const images = Object.values(pulled);
   const pinned = images.map((image) => image.pinned);
   const unbuilt = images.length < Object.keys(release.images).length;
   const inspected = await pull(staging, member, pinned, { unbuilt, override: imagesOverride(pulled) });
-  for (const [index, image] of images.entries()) {
-    if (inspected[index]?.Id === image.imageId) continue;
-    throw pullFailed(member, `${image.reference} is not the image that the first droplet has`);
-  }
+  return Object.fromEntries(
+    Object.entries(pulled).map(([service, image], index) => {
+      const found = inspected[index];
+      if (found === undefined) throw pullFailed(member, `${image.reference} is missing after the pull`);
+      return [service, { ...image, imageId: found.Id }];
+    }),
+  );
 }
 
 /** Builds the services that have a build context. Throws DeployError build-failed or registry-login. */
@@ -75,7 +89,9 @@ export async function buildImages(
   );
 }
 
-const imageInspect = z.array(z.object({ Id: z.string(), RepoDigests: z.array(z.string()).nullish() }));
+const imageInspect = z.array(
+  z.object({ Id: z.string(), RepoDigests: z.array(z.string()).nullish(), Architecture: z.string().nullish() }),
+);
 
 type InspectedImage = z.infer<typeof imageInspect>[number];
 

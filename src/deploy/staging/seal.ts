@@ -9,27 +9,39 @@ import { storeFailed } from './store-failure.js';
 
 /**
  * Turns what was staged into a release of the droplet. Throws DeployError seal-failed.
- * @param built the images that were built on this droplet
+ * @param images with the ids that they have on this droplet
  */
 export async function seal(
   draft: ReleaseDraft,
   release: StoredRelease,
-  built: ReleaseImages,
+  images: ReleaseImages,
   member: Member,
 ): Promise<void> {
-  const own = { ...release, images: { ...release.images, ...built } };
-  const { code, stderr } = await member.connection.run(sealCommand(draft, own));
+  const own = { ...release, images: { ...release.images, ...images } };
+  const held = heldRelease(member, own.id);
+  const renew = held !== undefined && hasOtherIds(held, own);
+  const { code, stderr } = await member.connection.run(sealCommand(draft, own, renew));
   if (code !== 0) throw storeFailed(member, 'seal-failed', stderr);
-  // A release that the droplet already held stays as it is.
-  if (heldRelease(member, own.id) !== undefined) return;
-  member.survey = { ...member.survey, releases: [...member.survey.releases, own] };
+  // A release that the droplet already held stays as it is, but with the ids that its images have now.
+  if (held !== undefined && !renew) return;
+  const others = member.survey.releases.filter((one) => one !== held);
+  member.survey = { ...member.survey, releases: [...others, own] };
+}
+
+/** Another image store has been switched on: the same digests have other ids. */
+function hasOtherIds(held: StoredRelease, own: StoredRelease): boolean {
+  return Object.entries(own.images).some(
+    ([service, { built, imageId }]) => !built && held.images[service]?.imageId !== imageId,
+  );
 }
 
 /**
  * Renames the staged folder to `release.id`. When the droplet holds that release already, files of it that were edited or
  * removed are restored from the staged folder, which is then removed.
+ * @param renew also replaces the record of a release that the droplet holds already
  */
-function sealCommand(draft: ReleaseDraft, release: StoredRelease): RemoteCommand {
+function sealCommand(draft: ReleaseDraft, release: StoredRelease, renew: boolean): RemoteCommand {
+  const write = `printf '%s\\n' ${quote(JSON.stringify(release))}`;
   const part = quote(draft.id + PARTIAL);
   const final = quote(release.id);
   return command('seal', { app: draft.app, staged: draft.id, release: release.id }, [
@@ -45,10 +57,11 @@ function sealCommand(draft: ReleaseDraft, release: StoredRelease): RemoteCommand
     `      mv -f ${part}/"$file" ${final}/"$file"`,
     '    done',
     '  fi',
+    renew ? `  ${write} >${part}/release.json\n  mv -f ${part}/release.json ${final}/release.json` : undefined,
     `  rm -rf ${part}`,
     '  exit 0',
     'fi',
-    `printf '%s\\n' ${quote(JSON.stringify(release))} >${part}/release.json`,
+    `${write} >${part}/release.json`,
     `mv ${part} ${final}`,
   ]);
 }

@@ -6,7 +6,7 @@
 import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
-import { inParallel } from '../core/parallel.js';
+import { inParallel, waitForAll } from '../core/parallel.js';
 import { reportStep } from '../core/report.js';
 import { heldRelease, type Member } from '../droplet/member.js';
 import { type ReleaseDraft, storedReleaseOf } from '../release/draft.js';
@@ -39,11 +39,12 @@ export async function stageDraft(
       return { member, pulled, built: await build(staging, member, services) };
     });
     const known = knownRelease(draft, services, { ...brought[0]?.pulled, ...brought[0]?.built }, members);
-    await inParallel(brought, async ({ member, pulled }) => {
-      if (!isPulled(known, pulled)) await pull(staging, member, () => pullPinned(staging, member, known));
+    const images = await inParallel(brought, async ({ member, pulled, built }) => {
+      const same = isPulled(known, pulled);
+      return { ...(same ? pulled : await pull(staging, member, () => pullPinned(staging, member, known))), ...built };
     });
     const release = isOutdated(known, brought) ? storedReleaseOf(draft, known.services, known.images) : known;
-    await inParallel(brought, ({ member, built }) => seal(draft, release, built, member));
+    await waitForAll(members.map((member, index) => seal(draft, release, images[index] ?? {}, member)));
     return release;
   });
 }
@@ -54,10 +55,10 @@ export async function stagePinned(staging: Staging, release: StoredRelease, memb
     const services = await uploadAll(staging, members);
     const brought = await inParallel(members, async (member) => {
       await prepare(staging, member);
-      await pull(staging, member, () => pullPinned(staging, member, release));
-      return { member, built: await build(staging, member, services) };
+      const pulled = await pull(staging, member, () => pullPinned(staging, member, release));
+      return { member, images: { ...pulled, ...(await build(staging, member, services)) } };
     });
-    await inParallel(brought, ({ member, built }) => seal(staging.draft, release, built, member));
+    await inParallel(brought, ({ member, images }) => seal(staging.draft, release, images, member));
   });
 }
 
@@ -94,7 +95,7 @@ function knownRelease(
   images: ReleaseImages,
   members: readonly Member[],
 ): StoredRelease {
-  const specs = services.map(({ built: _built, published: _published, ...spec }) => spec);
+  const specs = services.map(({ built: _built, published: _published, platform: _platform, ...spec }) => spec);
   const release = storedReleaseOf(draft, specs, images);
   const held = members.flatMap((member) => member.survey.releases);
   const same = held.filter(({ identity }) => identity === release.identity);

@@ -6,6 +6,7 @@ import type { Member } from '../droplet/member.js';
 import { packFor } from '../release/archive.js';
 import { refuseTakenPorts } from './check-ports.js';
 import { type ComposeService, readComposeConfig } from './compose-config.js';
+import { fileNotFound, refuseCompose } from './refuse-compose.js';
 import type { Staging } from './staging.js';
 import { storeFailed } from './store-failure.js';
 import { incomingPath, unpackCommand } from './unpack-command.js';
@@ -14,7 +15,7 @@ const UPLOAD_WITHIN_MS = 10 * 60_000;
 
 /**
  * Uploads the files to every droplet and unpacks them there. Returns the services as `docker compose config` shows them.
- * Throws DeployError compose-config, compose-no-image or port-taken, or ShellError.
+ * Throws DeployError compose-config, compose-no-image or port-taken, what `refuseCompose` throws, or ShellError.
  */
 export async function uploadAll(
   { ports, settings, draft }: Staging,
@@ -32,8 +33,9 @@ export async function uploadAll(
       const path = incomingPath(draft.app, draft.id);
       await member.connection.upload({ path, content: archive, mode: 0o600, timeoutMs: UPLOAD_WITHIN_MS });
       const { code, stdout, stderr } = await member.connection.run(unpackCommand(draft, current, reused));
-      if (code !== 0) throw unpackFailed(member, stderr);
+      if (code !== 0) throw fileNotFound(member.host.name, draft, stderr) ?? unpackFailed(member, stderr);
       const services = readComposeConfig(stdout, { app: draft.app, build: settings.build === true });
+      await refuseCompose(member, draft, stdout, settings);
       // After its first release, the ports are the app's own.
       if (current === undefined) await refuseTakenPorts(member, draft.app, services);
       return services;

@@ -53,7 +53,9 @@ export function inspectContainer(container: Container, dataRoot: string): unknow
 }
 
 export function inspectImage({ image, tags, digests }: LocalImage): unknown {
-  return { Id: image.id, RepoTags: [...tags], RepoDigests: [...digests], Architecture: 'amd64', Os: 'linux' };
+  // The stand-in's images run on any machine.
+  const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
+  return { Id: image.id, RepoTags: [...tags], RepoDigests: [...digests], Architecture: architecture, Os: 'linux' };
 }
 
 /** The bridge's name on the host: `br-` and the beginning of the network's id. */
