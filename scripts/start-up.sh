@@ -1,24 +1,25 @@
 #!/bin/sh
-# Runs on a droplet, from the release's own folder. Verbs:
+# Runs on a droplet, in the folder of a release. Verbs:
 #
-#   pull   log in to the registry (password on standard input) and pull every image of the release; `pull unbuilt` only
-#          those that are not built here
-#   build  log in likewise, and build the images of services with a build context
-#   up     start the release's containers; uses only images that are already here. `up again` also replaces containers
-#          that are as the release wants them
-#   prune  remove what older releases left, and nothing else: folders and image ids given as arguments. Exit code 75:
-#          a deploy of another app is bringing images here, so nothing was removed
+#   pull   log in to the registry (password on standard input) and pull all images of the release; `pull unbuilt`: only
+#          images that are not built here
+#   build  log in to the registry, and build the images of services with a build context
+#   up     start the containers of the release with images that are already here. `up again` also recreates unchanged
+#          containers
+#   prune  remove old releases, given by the names of their folders, and images, given by their ids. Exit code 75: nothing
+#          was removed, because a deploy of another app is bringing images here. Exit code 76: a release was kept, because
+#          its folder holds files that do-deploy did not put there
 #
-# It reads these variables and no others:
+# It reads only these variables:
 #
 #   APP            compose project name
 #   DEPLOY_ENV     environment, for compose files
 #   IMAGE_TAG      tag of the release's images, for compose files
 #   COMPOSE_FILES  compose files in order, separated by spaces, relative to the release
 #   ENV_FILES      env files for compose's interpolation, likewise; may be empty
-#   REGISTRY_SERVER, REGISTRY_USERNAME   with `pull` and `build` only; absent: no login
+#   REGISTRY_SERVER, REGISTRY_USERNAME   only for `pull` and `build`; absent: no login
 #
-# Volumes are never removed, nor anything that a container or a kept release uses.
+# It never removes volumes, or anything that a container or a kept release uses.
 set -eu
 
 verb=${1:?'usage: start-up.sh pull [unbuilt]|build|up [again]|prune'}
@@ -27,34 +28,59 @@ cd "$(dirname "$0")/.."
 export DEPLOY_ENV IMAGE_TAG
 
 compose() {
-  # "$@" first grows to the -f and --env-file options, so that no word is split twice.
+  # "$@" becomes the -f and --env-file options, so that their values are not split again.
   command=$*
   set --
   for file in $COMPOSE_FILES; do set -- "$@" -f "$file"; done
   for file in ${ENV_FILES:-}; do set -- "$@" --env-file "$file"; done
-  # The command's words are this script's own and hold no spaces.
+  # The words of the command are this script's own and contain no spaces.
   # shellcheck disable=SC2086
   docker compose --project-name "$APP" "$@" $command
 }
 
-# Logs in with a Docker configuration of its own, which is gone when the script ends: no credential stays behind.
+# Logs in with a temporary Docker configuration, which is removed when the script ends.
 log_in() {
   home=${DOCKER_CONFIG:-$HOME/.docker}
   DOCKER_CONFIG=$(mktemp -d)
   export DOCKER_CONFIG
   trap 'rm -rf "$DOCKER_CONFIG"' EXIT
   trap 'exit 1' HUP INT TERM
-  # Plugins (compose itself, perhaps) are looked up below DOCKER_CONFIG.
+  # Docker looks for plugins, such as compose, below DOCKER_CONFIG.
   if [ -d "$home/cli-plugins" ]; then ln -s "$home/cli-plugins" "$DOCKER_CONFIG/cli-plugins"; fi
-  # Docker warns that it stores the password unencrypted: it does, for the length of this pull.
+  # Docker warns that it stores the password unencrypted, which is true until the script ends.
   if ! docker login --username "$REGISTRY_USERNAME" --password-stdin "$REGISTRY_SERVER" >/dev/null 2>"$DOCKER_CONFIG/login.err"; then
     cat "$DOCKER_CONFIG/login.err" >&2
     exit 77
   fi
 }
 
-# Docker removes an image by its id only while it has a single name, and by its last name in any case. Nothing is forced:
-# one that a container uses, running or not, keeps its names too.
+# To recreate a container, compose creates ID_NAME (the first 12 digits of the old one's id), removes the old one, and
+# renames the new one. If compose is killed in between, ID_NAME is left, and its name prevents every later `up`.
+remove_leftovers() {
+  leftovers=$(docker ps -aq --filter "label=com.docker.compose.project=$APP" --filter 'name=^/?[0-9a-f]{12}_' \
+    --filter status=created --filter status=exited --filter status=dead) || return 0
+  # Ids are hexadecimal words.
+  # shellcheck disable=SC2086
+  if [ -n "$leftovers" ]; then docker rm $leftovers >/dev/null || :; fi
+}
+
+# Prints a file in the folder of a release that do-deploy did not put there, if there is one. A `prepare:` script may have
+# added files until images.yml was written; with it, only later files count.
+foreign_file() (
+  cd "../$1"
+  later=
+  if [ -f images.yml ] && grep -q '"prepare":' release.json; then later='-cnewer images.yml'; fi
+  {
+    if [ -f SHA256SUMS ]; then sed 's|^[0-9a-f]* [ *]|./|' SHA256SUMS; fi
+    printf './%s\n' SHA256SUMS images.yml release.json
+    echo
+    # shellcheck disable=SC2086
+    find . -type f $later || echo './folders that cannot be read'
+  } | awk 'listed && !($0 in known) { print substr($0, 3); exit } $0 == "" { listed = 1 } { known[$0] }'
+)
+
+# Docker removes an image by its id only while it has at most one name, and with its last name in any case. Without
+# force, an image that a container uses is kept.
 remove_image() {
   users=$(docker ps -aq --filter "ancestor=$1" 2>/dev/null) || return 0
   if [ -n "$users" ]; then return 0; fi
@@ -70,7 +96,7 @@ case $verb in
       '') unbuilt= ;;
       unbuilt) unbuilt=--ignore-buildable ;;
       *)
-        echo "start-up.sh pull: unknown word '$1' (unbuilt)" >&2
+        echo "start-up.sh pull: unexpected argument '$1' (expected: unbuilt)" >&2
         exit 64
         ;;
     esac
@@ -86,27 +112,41 @@ case $verb in
       '') again= ;;
       again) again=--force-recreate ;;
       *)
-        echo "start-up.sh up: unknown word '$1' (again)" >&2
+        echo "start-up.sh up: unexpected argument '$1' (expected: again)" >&2
         exit 64
         ;;
     esac
-    compose up --detach --no-build --pull never --remove-orphans $again
+    up() { compose up --detach --no-build --pull never --remove-orphans $again; }
+    remove_leftovers
+    code=0
+    output=$(up 2>&1) || code=$?
+    case $code:$output in
+      0:*) ;;
+      *'is already in use by container'*)
+        remove_leftovers
+        code=0
+        output=$(up 2>&1) || code=$?
+        ;;
+    esac
+    if [ -n "$output" ]; then printf '%s\n' "$output"; fi
+    exit $code
     ;;
   prune)
-    # Nobody begins to stage while this goes on.
+    # No other deploy starts staging until this ends.
     exec 7>>../../../images.lock
     flock 7
-    # What another app's deploy has pulled, but not yet written down as its own, looks unused. (Of this app's nobody
-    # else stages now: the deploy that prunes holds its lock.) One that died a day ago stages no more.
+    # Images that a deploy of another app has pulled, but not recorded yet, look unused. This app has no other deploy: the
+    # one that prunes holds the lock. Folders older than a day belong to deploys that were killed.
     staging=$(find ../../../*/releases -maxdepth 1 -name '*.partial' -mtime -1 ! -path "../../../$APP/*" 2>/dev/null || :)
     if [ -n "$staging" ]; then
-      echo "start-up.sh prune: nothing is removed while another deploy brings images here" >&2
+      echo "start-up.sh prune: nothing was removed, because another deploy is bringing images here" >&2
       exit 75
     fi
+    code=0
     for old in "$@"; do
       case $old in
         sha256:*)
-          # A kept release may need it, of this app or of another one on this droplet.
+          # Another kept release may need it, of this app or of another one.
           if cat ../../../*/releases/*/release.json 2>/dev/null | grep -qF "$old"; then continue; fi
           remove_image "$old"
           ;;
@@ -114,12 +154,22 @@ case $verb in
           echo "start-up.sh prune: not a release: $old" >&2
           exit 64
           ;;
-        *) rm -rf "../$old" ;;
+        *)
+          if ! [ -e "../$old" ]; then continue; fi
+          found=$(foreign_file "$old" 2>/dev/null)
+          if [ -z "$found" ]; then
+            rm -rf "../$old"
+          else
+            echo "releases/$old was kept: do-deploy did not put $found there. Move it elsewhere, then remove the folder" >&2
+            code=76
+          fi
+          ;;
       esac
     done
+    exit $code
     ;;
   *)
-    echo "start-up.sh: unknown verb '$verb' (pull, build, up, prune)" >&2
+    echo "start-up.sh: unknown verb '$verb' (expected: pull, build, up or prune)" >&2
     exit 64
     ;;
 esac

@@ -19,6 +19,8 @@ export interface ContainerView {
   restartPolicy: string;
   /** Milliseconds since the epoch, by the droplet's clock. */
   startedAt: number;
+  /** How long Docker waits for it to stop before it kills it, in ms; absent: Docker's default. */
+  stopGraceMs?: number;
   imageId: string;
   imageRef: string;
   pid: number;

@@ -39,6 +39,10 @@ if [ "$1" = login ]; then
   if [ -e "$LAB/refuse-login" ]; then echo 'unauthorized: incorrect username or password' >&2; exit 1; fi
 fi
 if [ "$1" = compose ] && [ -e "$LAB/fail" ]; then echo 'no space left on device' >&2; exit 18; fi
+if [ "$1" = compose ] && [ -e "$LAB/conflict" ]; then
+  echo 'Error response from daemon: Conflict. The container name "/shop-app-1" is already in use by container "0123".' >&2
+  exit 1
+fi
 if [ "$1" = ps ] && [ -e "$LAB/in-use" ]; then echo 0123456789ab; fi
 if [ "$1 $2" = 'image inspect' ] && [ -e "$LAB/names" ]; then cat "$LAB/names"; fi
 if [ "$1 $2" = 'image rm' ] && [ -e "$LAB/refuse-rm" ]; then exit 1; fi
@@ -127,7 +131,10 @@ describe('start-up.sh build', () => {
     expect(run(['pull', 'unbuilt'])).toEqual({ status: 0, stdout: '', stderr: '' });
     expect(run(['build'])).toEqual({ status: 0, stdout: '', stderr: '' });
     expect(lines('calls')).toEqual([`${COMPOSE} pull --quiet --ignore-buildable`, `${COMPOSE} build`]);
-    expect(run(['pull', '--all'])).toMatchObject({ status: 64, stderr: expect.stringContaining("'--all' (unbuilt)") });
+    expect(run(['pull', '--all'])).toMatchObject({
+      status: 64,
+      stderr: expect.stringContaining("'--all' (expected: unbuilt)"),
+    });
   });
 
   it('logs in like pull, for private base images', () => {
@@ -144,26 +151,46 @@ describe('start-up.sh build', () => {
 });
 
 describe('start-up.sh up', () => {
-  it('starts the release and neither builds nor pulls nor keeps anything else', () => {
+  const LEFTOVERS =
+    'ps -aq --filter label=com.docker.compose.project=shop --filter name=^/?[0-9a-f]{12}_ --filter status=created --filter status=exited --filter status=dead';
+
+  it('starts what is here and builds, pulls and keeps nothing else', () => {
     expect(run(['up'])).toEqual({ status: 0, stdout: '', stderr: '' });
-    expect(lines('calls')).toEqual([`${COMPOSE} up --detach --no-build --pull never --remove-orphans`]);
+    expect(lines('calls')).toEqual([LEFTOVERS, `${COMPOSE} up --detach --no-build --pull never --remove-orphans`]);
     expect(lines('env')).toEqual(expect.arrayContaining(['DEPLOY_ENV=production', 'IMAGE_TAG=v2']));
   });
 
   it('with `again` also replaces what has not changed', () => {
     expect(run(['up', 'again']).status).toBe(0);
     expect(lines('calls')).toEqual([
+      LEFTOVERS,
       `${COMPOSE} up --detach --no-build --pull never --remove-orphans --force-recreate`,
     ]);
     expect(run(['up', '--build'])).toMatchObject({
       status: 64,
-      stderr: "start-up.sh up: unknown word '--build' (again)\n",
+      stderr: "start-up.sh up: unexpected argument '--build' (expected: again)\n",
     });
   });
 
   it('passes on the exit code', () => {
     writeFileSync(join(lab, 'fail'), '');
     expect(run(['up']).status).toBe(18);
+  });
+
+  it('removes the containers that an interrupted `up` left behind', () => {
+    writeFileSync(join(lab, 'in-use'), '');
+    expect(run(['up']).status).toBe(0);
+    expect(lines('calls').slice(0, 2)).toEqual([LEFTOVERS, 'rm 0123456789ab']);
+  });
+
+  it('tries once more if a name is still in use', () => {
+    writeFileSync(join(lab, 'conflict'), '');
+    const { status, stdout } = run(['up']);
+    expect({ status, stdout }).toEqual({
+      status: 1,
+      stdout: expect.stringContaining('is already in use by container'),
+    });
+    expect(lines('calls').filter((call) => call.includes(' up '))).toHaveLength(2);
   });
 });
 
@@ -180,7 +207,43 @@ describe('start-up.sh prune', () => {
     expect(removed()).toEqual([IMAGE]);
   });
 
-  it('keeps an image that a release of another app needs', () => {
+  it('keeps a release that holds files which do-deploy did not put there, and removes the rest', () => {
+    const [kept, other] = [join(releases, OLD), join(releases, '20261002T000000Z-v2')];
+    for (const folder of [kept, other]) {
+      mkdirSync(join(folder, 'config'), { recursive: true });
+      writeFileSync(join(folder, 'config/.env'), '');
+      for (const own of ['release.json', 'images.yml']) writeFileSync(join(folder, own), '{}');
+      writeFileSync(join(folder, 'SHA256SUMS'), `${'0'.repeat(64)}  config/.env\n`);
+    }
+    mkdirSync(join(kept, 'data'));
+    writeFileSync(join(kept, 'data/photo 1.jpg'), '');
+    expect(run(['prune', OLD, '20261002T000000Z-v2'])).toEqual({
+      status: 76,
+      stdout: '',
+      stderr: `releases/${OLD} was kept: do-deploy did not put data/photo 1.jpg there. Move it elsewhere, then remove the folder\n`,
+    });
+    expect(readdirSync(releases)).toEqual([OLD, CURRENT]);
+  });
+
+  it('removes files that `prepare:` has made, and keeps later ones', async () => {
+    const folder = join(releases, OLD);
+    writeFileSync(join(folder, 'made'), '');
+    writeFileSync(join(folder, 'SHA256SUMS'), '');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    writeFileSync(join(folder, 'images.yml'), '');
+    writeFileSync(join(folder, 'release.json'), '{"prepare":"scripts/prepare.sh"}');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    writeFileSync(join(folder, 'later'), '');
+    expect(run(['prune', OLD])).toMatchObject({
+      status: 76,
+      stderr: expect.stringContaining('did not put later there'),
+    });
+    rmSync(join(folder, 'later'));
+    expect(run(['prune', OLD]).status).toBe(0);
+    expect(readdirSync(releases)).toEqual([CURRENT]);
+  });
+
+  it('leaves an image that a release of another app still needs', () => {
     const other = join(lab, 'home/do-deploy/blog/releases/20261101T000000Z-v7');
     mkdirSync(other, { recursive: true });
     writeFileSync(join(other, 'release.json'), JSON.stringify({ images: { app: { imageId: IMAGE } } }));

@@ -153,7 +153,7 @@ describe('a container', () => {
 });
 
 describe('docker ps and inspect', () => {
-  it('finds containers by label, also stopped ones', async () => {
+  it('finds containers by label, name and status, and removes stopped ones', async () => {
     const lab = new DockerLab();
     await lab.up("services:\n  app: { image: 'example/shop:v1' }\n  job: { image: 'example/shop:migrate' }\n");
     await lab.until('job', ({ status }) => status === 'exited');
@@ -161,6 +161,14 @@ describe('docker ps and inspect', () => {
     const { stdout } = await lab.docker(['ps', '-aq', ...filter, '--filter', 'label=com.docker.compose.oneoff=False']);
     expect(stdout.trim().split('\n').sort()).toEqual([lab.container('app').id, lab.container('job').id].sort());
     expect((await lab.docker(['ps', '-q', ...filter])).stdout.trim()).toBe(lab.container('app').id);
+
+    const ended = ['ps', '-aq', ...filter, '--filter', 'status=created', '--filter', 'status=exited'];
+    expect((await lab.docker(ended)).stdout.trim()).toBe(lab.container('job').id);
+    expect((await lab.docker([...ended, '--filter', 'name=^/?[0-9a-f]{12}_'])).stdout).toBe('');
+    expect((await lab.docker([...ended, '--filter', 'name=^/?lab-j'])).stdout.trim()).toBe(lab.container('job').id);
+    expect(await lab.docker(['rm', lab.container('app').id])).toMatchObject({ code: 1 });
+    expect(await lab.docker(['rm', lab.container('job').id])).toMatchObject({ code: 0 });
+    expect((await lab.docker(ended)).stdout).toBe('');
   });
 
   it('names a published port by the port that serves it', async () => {

@@ -75,7 +75,11 @@ const inspected = z.object({
     StartedAt: z.string(),
     Health: z.object({ Status: z.string(), Log: z.array(z.object({ Output: z.string() })).nullish() }).nullish(),
   }),
-  Config: z.object({ Image: z.string(), Labels: z.record(z.string(), z.string()).nullish() }),
+  Config: z.object({
+    Image: z.string(),
+    Labels: z.record(z.string(), z.string()).nullish(),
+    StopTimeout: z.number().nullish(),
+  }),
   HostConfig: z.object({
     RestartPolicy: z.object({ Name: z.string() }).nullish(),
     NetworkMode: z.string().nullish(),
@@ -127,6 +131,7 @@ function toView(one: z.infer<typeof inspected>): ContainerView {
     restarts: one.RestartCount,
     restartPolicy: one.HostConfig.RestartPolicy?.Name ?? '',
     startedAt: Date.parse(one.State.StartedAt) || 0,
+    stopGraceMs: one.Config.StopTimeout == null ? undefined : one.Config.StopTimeout * 1_000,
     imageId: one.Image,
     imageRef: one.Config.Image,
     pid: one.State.Pid,

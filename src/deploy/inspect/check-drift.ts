@@ -130,7 +130,6 @@ function checkupOf(
   probe: HealthResponse | undefined,
 ): DropletCheckup {
   const { docker, compose, problems, diskFreeBytes, diskUsed, current, state, clock, containers } = member.survey;
-  const images = Object.entries(currentRelease(member)?.images ?? {});
   return {
     docker,
     compose,

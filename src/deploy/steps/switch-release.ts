@@ -38,8 +38,11 @@ export function switchCommand(
   );
 }
 
-/** On top of the health timeout: containers that do not stop by themselves are given 10 s each by Docker. */
-const STOPPING_MS = 120_000;
+/** Time for what `up` does besides waiting: containers are stopped and created service by service. */
+const UP_OVERHEAD_MS = 120_000;
+
+/** Docker's default for a container without `stop_grace_period`. */
+const DEFAULT_STOP_GRACE_MS = 10_000;
 
 /** Most starts are over by then; after that, how often it is looked. */
 const WATCH_AFTER_MS = 5_000;
@@ -57,7 +60,7 @@ export async function switchRelease(member: Member, run: StepContext): Promise<u
   const again = member.survey.current === release.id && member.survey.state?.release === release.id;
   member.survey = { ...member.survey, state };
   member.services = release.services;
-  const timeoutMs = run.settings.rollout.healthTimeoutMs + STOPPING_MS;
+  const timeoutMs = run.settings.rollout.healthTimeoutMs + longestStop(member.containers) + UP_OVERHEAD_MS;
   const command = switchCommand(release, state, { again, timeoutMs });
   const { code, stdout, stderr } = await startUnlessHopeless(member, run, command);
   if (code !== 0) throw startFailed(member.host.name, code, `${stdout}\n${stderr}`);
@@ -84,7 +87,15 @@ async function startUnlessHopeless(member: Member, run: StepContext, command: Re
   }
 }
 
-/** Why it is hopeless; undefined when the command has ended before. */
+/** The old containers must be able to stop by themselves; the new ones start afterwards. In ms. */
+function longestStop(containers: Member['containers']): number {
+  return Math.max(0, ...containers.map(({ stopGraceMs }) => stopGraceMs ?? DEFAULT_STOP_GRACE_MS));
+}
+
+/**
+ * Why it is hopeless; undefined if the command has ended before. The health timeout runs from the start of the latest new
+ * container: compose creates them, then waits for the old ones to stop, and starts them last.
+ */
 async function watchStart(member: Member, run: StepContext, ended: AbortSignal): Promise<DeployError | undefined> {
   const { clock } = run.ports;
   const { healthTimeoutMs } = run.settings.rollout;
@@ -94,13 +105,15 @@ async function watchStart(member: Member, run: StepContext, ended: AbortSignal):
   while (!ended.aborted) {
     const seen = await readContainersNow(member, run.settings.app).catch(() => undefined);
     const fresh = seen?.containers.filter(({ id }) => !before.has(id)) ?? [];
-    if (fresh.length > came.containers) came = { containers: fresh.length, at: clock.now() };
+    const started = fresh.filter(({ state }) => state !== 'created').length;
+    if (started > came.containers) came = { containers: started, at: clock.now() };
     const verdict = judgeHealth(member.services, fresh, seen?.now ?? 0);
     if (verdict.kind === 'failed') return unhealthy(member.host.name, verdict);
     if (came.containers > 0 && verdict.kind === 'waiting' && clock.now() - came.at >= healthTimeoutMs) {
       return notHealthyWithin(healthTimeoutMs, member.host.name, verdict.detail);
     }
     if (verdict.kind === 'waiting' && came.containers > 0) run.progress(verdict.detail);
+    else if (fresh.length > 0 && started === 0) run.progress('the old containers are stopping');
     await clock.sleep(WATCH_EVERY_MS, ended);
   }
   return undefined;

@@ -2,19 +2,7 @@ import type { SandboxClock } from '../clock.js';
 import type { HealthCheckRecord } from '../records.js';
 
 /** A backend as tests and `GET /state` see it. */
-export interface BackendState {
-  dropletId: number;
-  /** Gets new requests. */
-  up: boolean;
-  /** When `up` last changed, in ms since the epoch. */
-  since: number;
-  /** Requests in progress. */
-  inFlight: number;
-  /** Requests since it joined. */
-  served: number;
-  /** Out of rotation, with requests still in progress. */
-  leaving: boolean;
-}
+export type BackendState = Pick<Backend, 'dropletId' | 'up' | 'since' | 'inFlight' | 'served' | 'leaving'>;
 
 export interface BackendOptions {
   dropletId: number;
@@ -28,10 +16,15 @@ export interface BackendOptions {
 /** One member of the rotation. It starts as down; its health checks decide when it is up. */
 export class Backend {
   readonly dropletId: number;
+  /** Gets new requests. */
   up = false;
+  /** When `up` last changed, in ms since the epoch. */
   since: number;
+  /** Requests in progress. */
   inFlight = 0;
+  /** Requests since it joined. */
   served = 0;
+  /** Out of rotation, with requests still in progress. */
   leaving = false;
 
   /** Consecutive checks that contradict `up`. */

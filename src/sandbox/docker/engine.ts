@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { DropletFaults } from '../droplets/faults.js';
 import { Container, type ContainerHost, type ContainerSpec } from './container.js';
 import { DockerFailure, daemonError } from './failure.js';
 import type { Image } from './image.js';
@@ -10,25 +11,13 @@ import { PublishedPorts } from './published-ports.js';
 import { parseReference } from './reference.js';
 import { type Credentials, manifestUnknown, pullDenied, type Registry } from './registry.js';
 
-/** What can go wrong with Docker on one droplet. Read at every use, so changes take effect immediately. */
-export interface DockerFaults {
-  /** The client cannot reach the daemon. Containers keep running, as with live-restore. */
-  daemonDown: boolean;
-  /** The registry's answer to this droplet: `missing` knows no manifest, `denied` requires a login. */
-  pull: 'ok' | 'missing' | 'denied';
-  /** Pulls fail with "no space left on device". */
-  diskFull: boolean;
-  /** Delay of every image pull, in ms. */
-  pullDelayMs: number;
-}
-
 export interface EngineOptions {
   registry: Registry;
   /** DockerRootDir: holds the volumes. */
   folder: string;
   /** Bind mounts must be below this folder. */
   boundary: string;
-  faults: Readonly<DockerFaults>;
+  faults: Readonly<DropletFaults>;
   notImplemented(what: string): void;
 }
 
@@ -42,7 +31,7 @@ export class Engine implements ContainerHost {
   readonly registry: Registry;
   readonly folder: string;
   readonly boundary: string;
-  readonly faults: Readonly<DockerFaults>;
+  readonly faults: Readonly<DropletFaults>;
   /** Built images, by a hash of their input. */
   readonly buildCache = new Map<string, Image>();
   readonly notImplemented: (what: string) => void;

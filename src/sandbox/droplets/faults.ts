@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What can go wrong with one droplet. Can be changed at any time; docker/engine.ts explains the faults of Docker. */
+/** What can go wrong with one droplet. Can be changed at any time. */
 const dropletFaults = z.strictObject({
   /**
    * `refuse`: nothing listens; open connections continue. `black-hole`: new connections are accepted and never answered,
@@ -20,9 +20,13 @@ const dropletFaults = z.strictObject({
    * notice the loss when they read or write.
    */
   hangUpOnDisconnect: z.boolean(),
+  /** Docker's client cannot reach the daemon. Containers keep running, as with live-restore. */
   daemonDown: z.boolean(),
+  /** Writes, uploads and pulls fail, and df reports a full disk. */
   diskFull: z.boolean(),
+  /** The registry's answer to this droplet: `missing` knows no manifest, `denied` requires a login. */
   pull: z.enum(['ok', 'missing', 'denied']),
+  /** Delay of every image pull, in ms. */
   pullDelayMs: z.number().min(0),
 });
 

@@ -10,6 +10,7 @@ import {
   type ReleaseFile,
   readFiles,
   releaseId,
+  storedReleaseOf,
 } from '../../../src/deploy/release/draft.js';
 import { imagesOverride } from '../../../src/deploy/release/stored-release.js';
 

@@ -1,4 +1,4 @@
-/** Starting a release: what happens when compose waits for something that will never be. */
+/** Starting a release while compose waits: for old containers to stop, or for new ones that never become healthy. */
 import { describe, expect, it } from 'vitest';
 import type { Member } from '../../../src/deploy/droplet/member.js';
 import type { StepContext } from '../../../src/deploy/steps/run.js';
@@ -16,14 +16,18 @@ interface Observed {
   restarts?: number;
 }
 
-/** Compose's `up` ends after `upMs`; the new container is there after 3 s and is as `seen` tells. */
+/** As long as it takes an old container to stop; Docker kills it after that. */
+const GRACE_MS = 150_000;
+
+/** Compose's `up` ends after `upMs`; the new container exists after 3 s, in the state that `seen` returns. */
 async function start(upMs: number, seen: (now: number) => Observed) {
   const clock = new VirtualClock({ start: 0 });
   const ends: string[] = [];
-  const inspect = ({ status = 'running', health, exitCode = 0, restarts = 0 }: Observed) =>
+  const timeouts: number[] = [];
+  const inspect = (id: string, { status = 'running', health, exitCode = 0, restarts = 0 }: Observed) =>
     JSON.stringify([
       {
-        Id: 'new',
+        Id: id,
         Image: 'sha256:2',
         RestartCount: restarts,
         State: {
@@ -35,20 +39,21 @@ async function start(upMs: number, seen: (now: number) => Observed) {
           StartedAt: '1970-01-01T00:00:00Z',
           ...(health && { Health: { Status: health, Log: [] } }),
         },
-        Config: { Image: 'web', Labels: { 'com.docker.compose.service': 'web' } },
+        Config: { Image: 'web', Labels: { 'com.docker.compose.service': 'web' }, StopTimeout: GRACE_MS / 1_000 },
         HostConfig: { RestartPolicy: { Name: 'no' }, NetworkMode: 'shop_default' },
         NetworkSettings: { Ports: {} },
       },
     ]);
   const run = async (command: RemoteCommand, { signal }: { signal?: AbortSignal } = {}): Promise<CommandResult> => {
     if (command.name === 'switch') {
+      timeouts.push(command.timeoutMs);
       await clock.sleep(upMs, signal);
       ends.push(signal?.aborted ? 'stopped' : 'ended');
       if (signal?.aborted) throw new ShellError('signal', 'unknown', '"switch" was interrupted.');
       return { code: 0, stdout: '', stderr: '' };
     }
-    const stdout = clock.now() < 3_000 ? 'now 1\n[]' : `now ${clock.now() / 1_000}\n${inspect(seen(clock.now()))}`;
-    return { code: 0, stdout, stderr: '' };
+    const shown = clock.now() < 3_000 ? inspect('old', {}) : inspect('new', seen(clock.now()));
+    return { code: 0, stdout: `now ${clock.now() / 1_000}\n${shown}`, stderr: '' };
   };
   const member = {
     droplet: { id: 1 },
@@ -67,7 +72,7 @@ async function start(upMs: number, seen: (now: number) => Observed) {
     progress: () => {},
   } as unknown as StepContext;
   const error = await clock.run(switchRelease(member, context).catch((reason: unknown) => reason));
-  return { error, seconds: clock.now() / 1_000, ends };
+  return { error, seconds: clock.now() / 1_000, ends, timeoutMs: timeouts[0] ?? 0 };
 }
 
 describe('starting a release', () => {
@@ -81,6 +86,24 @@ describe('starting a release', () => {
     expect(error).toMatchObject({ code: 'health-timeout', message: 'Not healthy within 60 s: web starting.' });
     expect(seconds).toBeLessThan(70);
     expect(ends).toEqual(['stopped']);
+  });
+
+  it('that waits for an old container to stop starts its clock when the new ones start', async () => {
+    const stopped = (now: number) => now >= GRACE_MS;
+    const { error, ends, timeoutMs } = await start(GRACE_MS + 50_000, (now) =>
+      stopped(now) ? { health: 'starting' } : { status: 'created' },
+    );
+    expect([error, ends]).toEqual([undefined, ['ended']]);
+    expect(timeoutMs, 'the bound of the command').toBeGreaterThan(GRACE_MS + HEALTH_TIMEOUT_MS);
+  });
+
+  it('whose containers start late and never become healthy ends with health.timeout after that', async () => {
+    const { error, seconds } = await start(1e9, (now) =>
+      now >= GRACE_MS ? { health: 'starting' } : { status: 'created' },
+    );
+    expect(error).toMatchObject({ code: 'health-timeout' });
+    expect(seconds).toBeGreaterThan(GRACE_MS / 1_000 + 59);
+    expect(seconds).toBeLessThan(GRACE_MS / 1_000 + 70);
   });
 
   it('that keeps crashing ends as soon as that is plain', async () => {

@@ -1,6 +1,6 @@
-import type { LogLine } from '../container.js';
+import type { Container, LogLine } from '../container.js';
 import { DOCKER_VERSION, type Engine } from '../engine.js';
-import { DockerFailure, NotImplemented } from '../failure.js';
+import { DockerFailure, daemonError, NotImplemented } from '../failure.js';
 import { inspectContainer } from '../inspect.js';
 import type { Command, Output } from './call.js';
 import { readFlags } from './flags.js';
@@ -31,7 +31,7 @@ function answerTemplate(
   engine.mustAnswer();
 }
 
-/** `docker ps -aq --no-trunc --filter label=KEY=VALUE …`, or `--filter ancestor=IMAGE` */
+/** `docker ps -aq --no-trunc --filter label=KEY=VALUE …`; also filters by `ancestor`, `name` and `status`. */
 export const ps: Command = (engine, _call, args, output) => {
   const flags = readFlags('docker ps', args, {
     switches: ['-a|--all', '-q|--quiet', '--no-trunc'],
@@ -39,19 +39,38 @@ export const ps: Command = (engine, _call, args, output) => {
   });
   if (!flags.has('--quiet') || flags.words.length > 0) throw new NotImplemented(`docker ps ${args.join(' ')}`);
   engine.mustAnswer();
-  const labels: Record<string, string> = {};
-  const images: (string | undefined)[] = [];
-  for (const filter of flags.values('--filter')) {
-    const { key, value, ancestor } =
-      /^(?:label=(?<key>[^=]+)=(?<value>.*)|ancestor=(?<ancestor>.+))$/.exec(filter)?.groups ?? {};
-    if (ancestor !== undefined) images.push(engine.images.find(ancestor)?.image.id);
-    else if (key !== undefined) labels[key] = value ?? '';
-    else throw new NotImplemented(`docker ps --filter ${filter}`);
-  }
-  for (const container of engine.containers(labels)) {
+  const filters = flags.values('--filter').map((filter) => {
+    const [, kind = '', value = ''] = /^(label|ancestor|name|status)=(.+)$/.exec(filter) ?? [];
+    if (kind === '') throw new NotImplemented(`docker ps --filter ${filter}`);
+    return { kind, value };
+  });
+  const matches = ({ spec, name, status }: Container, { kind, value }: { kind: string; value: string }) => {
+    const [, key = '', label = ''] = /^([^=]+)=(.*)$/.exec(value) ?? [];
+    if (kind === 'label') return spec.labels[key] === label;
+    if (kind === 'ancestor') return spec.image.id === engine.images.find(value)?.image.id;
+    return kind === 'name' ? new RegExp(value).test(name) : status === value;
+  };
+  for (const container of engine.containers()) {
     if (!container.running && !flags.has('--all')) continue;
-    if (images.length > 0 && !images.includes(container.spec.image.id)) continue;
+    // Every label must match; of other filters of the same kind, one.
+    const met = filters.every((one) =>
+      filters.some(
+        (other) => (one === other || (one.kind === other.kind && one.kind !== 'label')) && matches(container, other),
+      ),
+    );
+    if (!met) continue;
     output.out(flags.has('--no-trunc') ? container.id : container.id.slice(0, 12));
+  }
+};
+
+/** `docker rm CONTAINER…` */
+export const rm: Command = (engine, _call, args, output) => {
+  engine.mustAnswer();
+  for (const word of readFlags('docker rm', args, {}).words) {
+    const container = engine.findContainer(word);
+    if (container === undefined || container.running) throw daemonError(`cannot remove container ${word}`);
+    engine.removeContainer(container);
+    output.out(word);
   }
 };
 

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DockerFailure } from '../failure.js';
+import { NotImplemented } from '../failure.js';
 import { credentialKey, domainOfServer } from '../reference.js';
 import type { Credentials } from '../registry.js';
 import type { Call, Command } from './call.js';
@@ -10,11 +10,8 @@ import { readFlags } from './flags.js';
 export const login: Command = (engine, call, args, output) => {
   const flags = readFlags('docker login', args, { switches: ['--password-stdin'], options: ['-u|--username'] });
   const username = flags.value('--username');
-  if (username === undefined || !flags.has('--password-stdin')) {
-    throw new DockerFailure('Error: Cannot perform an interactive login from a non TTY device');
-  }
+  if (username === undefined || !flags.has('--password-stdin')) throw new NotImplemented('docker login interactively');
   const password = call.stdin.replace(/\r?\n$/, '');
-  if (password === '') throw new DockerFailure('Error: password is empty');
 
   engine.mustAnswer();
   const domain = domainOfServer(flags.words[0] ?? 'docker.io');

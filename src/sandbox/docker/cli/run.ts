@@ -3,7 +3,7 @@ import { DockerFailure, NotImplemented } from '../failure.js';
 import { listNatRules } from '../iptables.js';
 import { type Call, type CallResult, type Command, Output } from './call.js';
 import { compose } from './compose.js';
-import { info, inspect, logs, ps, version, volume } from './containers.js';
+import { info, inspect, logs, ps, rm, version, volume } from './containers.js';
 import { image } from './images.js';
 import { login } from './login.js';
 
@@ -18,6 +18,7 @@ const DOCKER_COMMANDS = new Map<string, Command>([
   ['login', login],
   ['logs', logs],
   ['ps', ps],
+  ['rm', rm],
   ['version', version],
   ['volume', volume],
 ]);

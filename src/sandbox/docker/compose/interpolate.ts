@@ -3,9 +3,12 @@ export type Lookup = (name: string) => string | undefined;
 
 /** A `${NAME:?message}` without a value, or a `${` that names no variable. */
 export class InterpolationError extends Error {
-  /** @param messageAt compose's message for a value at a place such as `services.app.image` */
-  constructor(readonly messageAt: (place: string) => string) {
+  /** Compose's message for a value at a place such as `services.app.image`. */
+  readonly messageAt: (place: string) => string;
+
+  constructor(messageAt: (place: string) => string) {
     super(messageAt('a value'));
+    this.messageAt = messageAt;
   }
 }
 
