@@ -250,7 +250,8 @@ class Orchestrator {
       this.#report({ type: 'step-finished', droplet, step, ms: clock.now() - started, ...(detail && { detail }) });
       return { kind: 'done', droplet: action.droplet };
     } catch (error) {
-      const failure = this.#keep(asDeployError(error).at({ droplet, step }));
+      const cause = (await this.#run.lease.lossOn(action.droplet)) ?? asDeployError(error);
+      const failure = this.#keep(cause.at({ droplet, step }));
       this.#report({ type: 'step-failed', droplet, step, ms: clock.now() - started, error: failure.info() });
       if (failure.code === 'lease-lost') return { kind: 'halted', code: failure.code };
       const blame = RELEASE_FAULTS.has(failure.code) ? 'release' : 'external';
