@@ -23,6 +23,7 @@ describe('of two deployers', () => {
   it.concurrent('the second sees the lock of the first and can break it', () => withFleet(oneBreaks));
   it.concurrent('the second waits for the first with --wait-lock', () => withFleet(oneWaits));
   it.concurrent('the second gets the lock when the first is killed', () => withFleet(oneDies));
+  it.concurrent('one that was stopped while another deployed changes nothing more', () => withFleet(oneIsStopped));
 });
 
 async function bothAtOnce({ fleet, next, discard }: Borrowed): Promise<void> {
@@ -91,5 +92,28 @@ async function oneDies({ fleet, old, next }: Borrowed): Promise<void> {
   const second = await fleet.run(deploy(old), { env: BEN });
   expect(second, second.stdout).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
   expect(expectWhole(fleet)).toBe(old);
+  expectNoFailures(await load.stop());
+}
+
+/** A laptop that sleeps, or SIGSTOP: longer than the lock lives without a heartbeat. */
+const STOPPED_MS = 16_000;
+/** A name that `echo` in dash would turn into something else. */
+const CORP_ANN = { ...BEN, GITHUB_ACTOR: String.raw`CORP\ann` };
+
+async function oneIsStopped({ fleet, next, discard }: Borrowed): Promise<void> {
+  // The others know of v1 and v2 only.
+  discard();
+  const load = fleet.load(20);
+  const first = fleet.start(deploy(next), { env: ANN });
+  await when(first, begins('switch', 'web-1'), () => void first.child.kill('SIGSTOP'));
+  await new Promise((resolve) => setTimeout(resolve, STOPPED_MS));
+  const second = await fleet.run(deploy('v3', '--wait-lock', '1m'), { env: CORP_ANN });
+  expect(second, second.stdout).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
+  expect(expectWhole(fleet, ['v3'])).toBe('v3');
+  first.child.kill('SIGCONT');
+  const { code, result } = await first.ended;
+  expect([code, result?.outcome, result?.error?.code]).toEqual([1, 'failed', 'lease-lost']);
+  expect(result?.error?.message).toContain(String.raw`CORP\ann@`);
+  expect(expectWhole(fleet, ['v3'])).toBe('v3');
   expectNoFailures(await load.stop());
 }

@@ -11,6 +11,7 @@ import { composeUp } from './compose-up.js';
 import { DOCKER_BACK_WITHIN_MS, inspect } from './containers.js';
 import { advance, counted, recentPeers, servingContainer } from './data-plane.js';
 import type { Deployer } from './deployer.js';
+import { namesRun } from './lock.js';
 import { APP, CHECKSUMS, composeConfig, digestOf, imageIdOf } from './project.js';
 import type { Droplet, World } from './world.js';
 
@@ -108,15 +109,15 @@ export function execute(execution: Execution): Done {
   return run(execution, command.args);
 }
 
-/** The line that refuses, in the script itself. */
+/** Whether the script itself has the lines that refuse. */
 function changesAsHolder(script: string): boolean {
-  return script.includes('/lease/holder') && script.includes('grep');
+  return script.includes('/lease/holder') && script.includes(`exit ${NOT_HOLDER}`);
 }
 
 function isHolder(droplet: Droplet, { args }: RemoteCommand): boolean {
   const { run, state, out } = args as { run?: string; state?: { run: string }; out?: { run: string } };
   const name = run ?? state?.run ?? out?.run;
-  return name !== undefined && droplet.lock.holder?.includes(JSON.stringify(name)) === true;
+  return name !== undefined && namesRun(droplet.lock.holder, name);
 }
 
 function nowLine(world: World, droplet: Droplet): string {

@@ -68,8 +68,11 @@ function befall(world: World, droplet: Droplet, { kind, forMs }: Happening): voi
       return;
     case 'lock-broken':
       lockProcess(world, droplet)?.kill();
-      // `do-deploy lock break` names itself; the kernel's memory killer does not.
-      if (forMs % 2 === 0) {
+      // `do-deploy lock break` names itself; the kernel's memory killer does not; and a record may be damaged.
+      if (forMs % 5 === 0 && droplet.lock.holder !== undefined) {
+        world.monitor.tally('happening: record damaged');
+        droplet.lock.holder = droplet.lock.holder.slice(0, forMs % 11);
+      } else if (forMs % 2 === 0) {
         const since = new Date(world.time).toISOString();
         droplet.lock.holder = JSON.stringify({ run: 'lock break', who: 'bob@laptop', release: '', since, broke: true });
       }

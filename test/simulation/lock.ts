@@ -1,6 +1,12 @@
 /** The lease's lock on a droplet, and the process that holds it for as long as it is spoken to. */
 
-import { FAREWELL, HEARD, LEASE_SILENCE_SECONDS } from '../../src/deploy/lease/lease-commands.js';
+import {
+  FAREWELL,
+  HEARD,
+  LEASE_SILENCE_SECONDS,
+  LOCK_BUSY,
+  NOT_HOLDER,
+} from '../../src/deploy/lease/lease-commands.js';
 import { ShellError } from '../../src/errors.js';
 import type { HeldProcess } from '../../src/ports.js';
 import { type Deployer, never } from './deployer.js';
@@ -27,18 +33,26 @@ export function lockProcess(world: World, droplet: Droplet): LeaseProcess | unde
   return undefined;
 }
 
-export function startLease(link: Link, holder: unknown): HeldProcess {
+/** As the script of holdLeaseCommand does it. */
+export function startLease(link: Link, { holder, again }: Readonly<Record<string, unknown>>): HeldProcess {
   const { world, droplet, deployer } = link;
   const { lock, disk } = droplet;
-  const other = lockProcess(world, droplet);
-  if (other) return new EndedProcess(`busy ${lock.holder ?? ''}`, 75);
-  const last = lock.holder ?? '';
+  if (lockProcess(world, droplet)) return new EndedProcess(`busy ${lock.holder ?? ''}`, LOCK_BUSY);
+  const run = String((holder as { run: string }).run);
+  if (again === true && !namesRun(lock.holder, run)) return new EndedProcess(`lost ${lock.holder ?? ''}`, NOT_HOLDER);
+  // The record below the home directory is written only where it names another run.
+  if (world.time < disk.fullUntil && !namesRun(lock.holder, run)) return new EndedProcess(undefined, 1);
   disk.made = true;
   lock.holder = JSON.stringify(holder);
   lock.holders.push(deployer.name);
-  const process = new SimHeldProcess(link, [`last ${last}`, 'held']);
+  const process = new SimHeldProcess(link, ['held']);
   lock.process = process.remote;
   return process;
+}
+
+/** What the line `asHolder` finds out on a droplet: whether the record names exactly this run. */
+export function namesRun(record: string | undefined, run: string): boolean {
+  return record?.startsWith(`{"run":${JSON.stringify(run)},`) === true;
 }
 
 class SimHeldProcess implements HeldProcess, OnLink {
@@ -154,13 +168,13 @@ function silent(): ShellError {
   return new ShellError('timeout', 'unknown', '"lease" was silent.');
 }
 
-/** A process that said one line and ended. */
+/** A process that printed a line, or nothing, and ended. */
 class EndedProcess implements HeldProcess {
   readonly ended: Promise<{ code?: number; reason: string }>;
   readonly #lines: string[];
 
-  constructor(line: string, code: number) {
-    this.#lines = [line];
+  constructor(line: string | undefined, code: number) {
+    this.#lines = line === undefined ? [] : [line];
     this.ended = Promise.resolve({ code, reason: `it ended with exit code ${code}` });
   }
 

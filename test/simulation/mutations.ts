@@ -177,7 +177,7 @@ export const MUTATIONS: Mutation[] = [
   {
     name: 'the lease is not asked for before a change, nor by the droplet',
     file: 'src/deploy/lease/lease.ts',
-    text: '    if (member === undefined || this.#held.has(dropletId)) return;',
+    text: '    if (held !== undefined && this.#clock.now() - held.heardAt < TRUST_MS) return;',
     instead: '    return;',
     breaks: ['e'],
     seeds: [1036560, 1051715, 1055117, 1056102, 1059964, 1068076],

@@ -129,7 +129,7 @@ class SimConnection implements Connection {
       call: command.name,
       timeoutMs: command.timeoutMs,
       repeatable: command.repeatable,
-      does: () => ({ value: startLease(this.#link, command.args.holder), ms: 0 }),
+      does: () => ({ value: startLease(this.#link, command.args), ms: 0 }),
     });
   }
 

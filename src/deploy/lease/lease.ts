@@ -1,46 +1,71 @@
 /**
- * The lease: one deploy of an app at a time. A process on each droplet holds a lock while it hears heartbeats from here;
- * when this end dies, the lock is free within seconds, and nothing has to be cleaned up.
+ * The lease: one deploy of an app at a time. A process on each droplet holds a lock while it receives heartbeats from
+ * this end. If this end dies, the lock is free within 15 s, and nothing has to be cleaned up.
  */
 
 import { DeployError } from '../../errors.js';
 import type { Clock, HeldProcess } from '../../ports.js';
-import type { Member } from '../droplet/member.js';
-import { BEAT, FAREWELL, type Holder, holdLeaseCommand, LEASE_SILENCE_SECONDS, readHolder } from './lease-commands.js';
+import { loginTo, type Member } from '../droplet/member.js';
+import {
+  BEAT,
+  FAREWELL,
+  type Holder,
+  holdLeaseCommand,
+  LEASE_SILENCE_SECONDS,
+  NO_FLOCK,
+  readHolder,
+} from './lease-commands.js';
+import { BAD_LOCK_FOLDER } from './lock-folder.js';
 
-const BEAT_EVERY_MS = 4_000;
+const BEAT_INTERVAL_MS = 4_000;
 
-const ANSWER_WITHIN_MS = 20_000;
+const ANSWER_TIMEOUT_MS = 20_000;
 
-/** Two beats may go unanswered; and this much before the lock is free, it no longer counts as held. */
-const HEARD_WITHIN_MS = LEASE_SILENCE_SECONDS * 1_000 - 5_000;
+/**
+ * Without an answer to a heartbeat for this long, the lock no longer counts as held: 5 s before the droplet frees it.
+ * Two heartbeats may go unanswered.
+ */
+const TRUST_MS = LEASE_SILENCE_SECONDS * 1_000 - 5_000;
 
-const RETRY_EVERY_MS = 3_000;
+const BUSY_RETRY_INTERVAL_MS = 3_000;
+
+const OWN_RETRY_INTERVAL_MS = 1_000;
+
+interface Held {
+  process: HeldProcess;
+  /** Time of the last answer, by this end's clock. */
+  heardAt: number;
+}
 
 export class Lease {
   readonly #clock: Clock;
   readonly #app: string;
   readonly #holder: Holder;
   readonly #rotation: boolean;
-  readonly #held = new Map<number, HeldProcess>();
-  /** Also those that have not answered yet: the silence that frees the lock begins with the process, not with its answer. */
-  readonly #spokenTo = new Set<HeldProcess>();
+  readonly #held = new Map<number, Held>();
+  /** Includes processes that have not answered yet: the silence that frees the lock starts with the process. */
+  readonly #beaten = new Set<HeldProcess>();
   readonly #members = new Map<number, Member>();
-  readonly #stopped = new AbortController();
+  readonly #retaking = new Map<number, Promise<void>>();
+  readonly #released = new AbortController();
+  #beatAt: number;
+  /** Heartbeats were late for so long that the lock may have been freed: this process was stopped, or its machine slept. */
+  #stalled = false;
 
   private constructor(clock: Clock, app: string, holder: Holder, rotation: boolean) {
     this.#clock = clock;
     this.#app = app;
     this.#holder = { ...holder, app };
     this.#rotation = rotation;
+    this.#beatAt = clock.now();
   }
 
   /**
    * Takes the lease on every droplet, or on none. The droplet with the lowest id is taken first and alone: of two
-   * deployers that start at the same moment exactly one gets past it.
-   * @param waitMs how long to wait for another run to end; 0: not at all
-   * @param rotation the droplets leave rotation, with all apps that they serve: none of those may be deployed meanwhile
-   * @throws DeployError lease-held, naming the other run
+   * deployers that start at the same moment exactly one passes it.
+   * @param options.waitMs how long to wait for another run to end; 0: not at all
+   * @param options.rotation also locks out deploys of other apps on the droplets, which leave rotation with this one
+   * @throws DeployError lease-held, naming the other run; lease-failed
    */
   static async acquire(
     members: readonly Member[],
@@ -56,7 +81,7 @@ export class Lease {
   ): Promise<Lease> {
     const { clock, waitMs } = options;
     const deadline = clock.now() + waitMs;
-    for (let told = false; ; told = true) {
+    for (let first = true; ; first = false) {
       const lease = new Lease(clock, app, holder, options.rotation);
       // From the first lock on: taking the others may last longer than the silence that frees it.
       void lease.#beat();
@@ -67,8 +92,8 @@ export class Lease {
         await lease.release();
         const busy = error instanceof LeaseBusy;
         if (!busy || clock.now() >= deadline || options.signal?.aborted) throw error;
-        if (!told) options.onWait?.(error.other);
-        await clock.sleep(RETRY_EVERY_MS, options.signal);
+        if (first) options.onWait?.(error.other);
+        await clock.sleep(BUSY_RETRY_INTERVAL_MS, options.signal);
       }
     }
   }
@@ -76,108 +101,135 @@ export class Lease {
   async #takeAll(members: readonly Member[]): Promise<void> {
     const [first, ...others] = members;
     if (first === undefined) return;
-    await this.#take(first);
-    const taken = await Promise.allSettled(others.map((member) => this.#take(member)));
+    await this.#take(first, false);
+    const taken = await Promise.allSettled(others.map((member) => this.#take(member, false)));
     const refused = taken.find((result) => result.status === 'rejected');
     if (refused) throw refused.reason;
   }
 
-  /** @returns who held it last */
-  async #take(member: Member): Promise<Holder | undefined> {
+  /**
+   * After a lost connection this run's own former process may still hold the lock, until it has noticed the silence.
+   * @param again this run held the lock before: taken only if no other run has had it since
+   */
+  async #take(member: Member, again: boolean): Promise<void> {
     this.#members.set(member.droplet.id, member);
-    const process = await member.connection.hold(holdLeaseCommand(this.#app, this.#holder, this.#rotation));
-    this.#spokenTo.add(process);
-    try {
-      const last = await this.#answer(member, process);
-      this.#held.set(member.droplet.id, process);
-      void this.#hear(member.droplet.id, process);
-      return last;
-    } catch (error) {
-      this.#spokenTo.delete(process);
-      throw error;
-    }
-  }
-
-  /** Waits until it holds the lock. */
-  async #answer(member: Member, process: HeldProcess): Promise<Holder | undefined> {
-    let last: Holder | undefined;
+    const deadline = this.#clock.now() + (LEASE_SILENCE_SECONDS + 5) * 1_000;
     for (;;) {
-      const line = await process.nextLine(ANSWER_WITHIN_MS);
-      if (line === 'held') return last;
-      if (line?.startsWith('last')) last = readHolder(line);
-      else if (line?.startsWith('busy')) throw new LeaseBusy(member.host.name, readHolder(line), this.#app);
-      else if (line === undefined) {
-        const { code, reason } = await process.ended;
-        throw new DeployError(
-          'lease-failed',
-          `The lock on ${member.host.name} cannot be taken: ${code === 69 ? 'flock is not installed' : reason}.`,
-          {
-            droplet: member.host.name,
-            hint: code === 69 ? 'Install util-linux on the droplet.' : 'Run again with --verbose.',
-          },
-        );
+      try {
+        return await this.#hold(member, again);
+      } catch (error) {
+        const own = error instanceof LeaseBusy && error.other?.run === this.#holder.run;
+        if (!own || this.#clock.now() >= deadline) throw error;
+        await this.#clock.sleep(OWN_RETRY_INTERVAL_MS);
       }
     }
   }
 
-  /**
-   * The lease counts as held only while its process answers. A connection can be dead for long before this end notices;
-   * but then the answers stop, and stop for this end before the silence frees the lock for others.
-   */
-  async #hear(dropletId: number, process: HeldProcess): Promise<void> {
+  async #hold(member: Member, again: boolean): Promise<void> {
+    const command = holdLeaseCommand(this.#app, this.#holder, { rotation: this.#rotation, again });
+    const process = await member.connection.hold(command);
+    this.#beaten.add(process);
     try {
-      while ((await process.nextLine(HEARD_WITHIN_MS)) !== undefined);
-    } catch {
-      // Silence, or a lost connection: the same.
+      await this.#answer(member, process);
+    } catch (error) {
+      this.#beaten.delete(process);
+      throw error;
     }
-    this.#spokenTo.delete(process);
-    if (this.#held.get(dropletId) !== process) return;
+    const held = { process, heardAt: this.#clock.now() };
+    this.#held.set(member.droplet.id, held);
+    void this.#hear(member.droplet.id, held);
+  }
+
+  /** Waits until the process holds the lock. Throws LeaseBusy, or DeployError lease-failed. */
+  async #answer(member: Member, process: HeldProcess): Promise<void> {
+    for (let last = ''; ; ) {
+      const line = await process.nextLine(ANSWER_TIMEOUT_MS);
+      if (line === 'held') return;
+      if (line === undefined) throw notTaken(member, last, await process.ended);
+      if (/^(busy|lost)\b/.test(line)) throw new LeaseBusy(member.host.name, readHolder(line), this.#app);
+      last = line;
+    }
+  }
+
+  /**
+   * The lock counts as held only while its process answers: a connection can be dead long before this end notices, and
+   * the answers stop before the droplet frees the lock for others.
+   */
+  async #hear(dropletId: number, held: Held): Promise<void> {
+    try {
+      while ((await held.process.nextLine(TRUST_MS)) !== undefined) held.heardAt = this.#clock.now();
+    } catch {
+      // Silence and a lost connection mean the same.
+    }
+    await this.#drop(dropletId, held);
+  }
+
+  async #drop(dropletId: number, { process }: Held): Promise<void> {
+    this.#beaten.delete(process);
+    if (this.#held.get(dropletId)?.process !== process) return;
     this.#held.delete(dropletId);
     await process.close();
   }
 
   async #beat(): Promise<void> {
-    while (!this.#stopped.signal.aborted) {
-      for (const process of this.#spokenTo) process.write(BEAT);
-      await this.#clock.sleep(BEAT_EVERY_MS, this.#stopped.signal);
+    while (!this.#released.signal.aborted) {
+      this.#notice();
+      this.#beatAt = this.#clock.now();
+      for (const process of this.#beaten) process.write(BEAT);
+      await this.#clock.sleep(BEAT_INTERVAL_MS, this.#released.signal);
     }
   }
 
+  #notice(): void {
+    this.#stalled ||= this.#clock.now() - this.#beatAt > TRUST_MS;
+  }
+
   /**
-   * To be asked before every change to a droplet. A lease that was lost with its connection is taken again, and counts
-   * as never lost if nobody else held it in between.
-   * @throws DeployError lease-lost
+   * To be called before every change to a droplet. A lock that was lost with its connection is taken again, and counts
+   * as never lost if no other run held it in between.
+   * @throws DeployError lease-lost, or lease-failed
    */
   async ensure(dropletId: number): Promise<void> {
     const member = this.#members.get(dropletId);
-    if (member === undefined || this.#held.has(dropletId)) return;
+    if (member === undefined) throw new Error(`there is no lease on droplet ${dropletId}`);
+    if (this.#released.signal.aborted) throw leaseLost(member.host.name);
+    const held = this.#held.get(dropletId);
+    // A machine that was suspended, or a stopped process, comes here before it has noticed the silence.
+    if (held !== undefined && this.#clock.now() - held.heardAt < TRUST_MS) return;
+    // Steps that ask at the same moment share one attempt: two would lock each other out.
+    const retaking = this.#retaking.get(dropletId) ?? this.#retake(member, held);
+    this.#retaking.set(dropletId, retaking);
+    await retaking.finally(() => this.#retaking.delete(dropletId));
+  }
+
+  /**
+   * After a failed step: the loss of the lock, where that explains the failure. A process that was stopped for long finds
+   * first that its commands have timed out.
+   */
+  async lossOn(dropletId: number): Promise<DeployError | undefined> {
+    this.#notice();
+    if (!this.#stalled) return undefined;
     try {
-      const last = await this.#retake(member);
-      if (last === undefined || last.run === this.#holder.run) return;
-      throw new LeaseBusy(member.host.name, last, this.#app);
+      await this.ensure(dropletId);
+    } catch (error) {
+      if (error instanceof DeployError && error.code === 'lease-lost') return error;
+    }
+    return undefined;
+  }
+
+  async #retake(member: Member, held: Held | undefined): Promise<void> {
+    try {
+      if (held !== undefined) await this.#drop(member.droplet.id, held);
+      await this.#take(member, true);
     } catch (error) {
       if (!(error instanceof LeaseBusy)) throw error;
       throw leaseLost(member.host.name, error);
     }
   }
 
-  /** The lock may still be held by this run's own former process, until it has noticed the silence. */
-  async #retake(member: Member): Promise<Holder | undefined> {
-    const deadline = this.#clock.now() + (LEASE_SILENCE_SECONDS + 5) * 1_000;
-    for (;;) {
-      try {
-        return await this.#take(member);
-      } catch (error) {
-        const own = error instanceof LeaseBusy && error.other?.run === this.#holder.run;
-        if (!own || this.#clock.now() >= deadline) throw error;
-        await this.#clock.sleep(1_000);
-      }
-    }
-  }
-
   async release(): Promise<void> {
-    this.#stopped.abort();
-    const processes = [...this.#held.values()];
+    this.#released.abort();
+    const processes = [...this.#held.values()].map(({ process }) => process);
     this.#held.clear();
     await Promise.all(
       processes.map(async (process) => {
@@ -188,13 +240,30 @@ export class Lease {
   }
 }
 
+function notTaken(member: Member, last: string, { code, reason }: { code?: number; reason: string }): DeployError {
+  const { name } = member.host;
+  const refusal = (why: string, hint: string) =>
+    new DeployError('lease-failed', `The lock on ${name} cannot be taken: ${why}.`, { droplet: name, hint });
+  const folder = last.slice(last.indexOf(' ') + 1);
+  if (code === NO_FLOCK) return refusal('flock is not installed', 'Install util-linux on the droplet.');
+  if (code === BAD_LOCK_FOLDER && last.startsWith('foreign ')) {
+    const hint = `Remove it: ${loginTo(member)} sudo rm -rf ${folder}`;
+    return refusal(`${folder} was created by a user who may not use Docker`, hint);
+  }
+  if (code === BAD_LOCK_FOLDER) {
+    const hint = `Add the SSH user to the folder's group: ${loginTo(member)} ls -ld ${folder}`;
+    return refusal(`the SSH user may not write to ${folder}`, hint);
+  }
+  return refusal(reason.replace(/\.$/, ''), `Check the disk and the home folder: ${loginTo(member)} df -h`);
+}
+
 class LeaseBusy extends DeployError {
   readonly other: Holder | undefined;
 
   constructor(droplet: string, other: Holder | undefined, app: string) {
     const of =
       other?.app === undefined || other.app === app ? '' : ` of ${other.app}, which leaves rotation with ${app}`;
-    super('lease-held', `Another deploy${of} is under way${describeHolder(other)}.`, {
+    super('lease-held', `Another deploy${of} is under way: ${whoHolds(other)}.`, {
       droplet,
       hint: 'Wait for it with --wait-lock 10m. If its process is gone, the lock frees itself within 15 s.',
     });
@@ -204,20 +273,25 @@ class LeaseBusy extends DeployError {
 
 export function leaseLost(droplet: string, cause?: unknown): DeployError {
   const other = cause instanceof LeaseBusy ? cause.other : undefined;
-  return new DeployError('lease-lost', `${lossOf(droplet, other)} It changes nothing more.`, {
+  return new DeployError('lease-lost', `${lossOf(droplet, other)} It makes no further changes.`, {
     droplet,
-    hint: 'Wait for the other run to end, then look with `do-deploy status`.',
+    hint: 'Wait for the other run to end, then check the fleet: do-deploy status',
     cause,
   });
 }
 
 function lossOf(droplet: string, other: Holder | undefined): string {
-  if (other?.broke) return `This run’s lock on ${droplet} was broken by ${other.who}.`;
-  return `This run lost its lock on ${droplet} to another one${describeHolder(other)}.`;
+  if (other?.broke) return `The lock of this run on ${droplet} was broken by ${other.who}.`;
+  return `This run lost its lock on ${droplet} to ${other === undefined ? 'another run' : `another one: ${whoHolds(other)}`}.`;
 }
 
-export function describeHolder(holder: Holder | undefined): string {
-  if (holder === undefined) return '';
+function whoHolds(holder: Holder | undefined): string {
+  if (holder === undefined) return 'another run that has just started';
   const url = holder.url === undefined ? '' : `, ${holder.url}`;
-  return `: ${holder.who}, release ${holder.release}, since ${holder.since}${url}`;
+  return `${holder.who}, release ${holder.release}, since ${holder.since}${url}`;
+}
+
+/** `: ann@laptop, release …, since …`, for the end of a sentence; empty without a holder. */
+export function describeHolder(holder: Holder | undefined): string {
+  return holder === undefined ? '' : `: ${whoHolds(holder)}`;
 }

@@ -234,8 +234,12 @@ class Orchestrator {
     const context = this.#contextOf(action, droplet);
     try {
       await reportStep(this.#run.ports, { droplet, step, release: context.release?.id }, async () => {
-        if (UNDER_LEASE.has(step)) await this.#run.lease.ensure(id);
-        return step === 'evidence' ? await this.#examine(member, context) : await STEPS[step](member, context);
+        try {
+          if (UNDER_LEASE.has(step)) await this.#run.lease.ensure(id);
+          return step === 'evidence' ? await this.#examine(member, context) : await STEPS[step](member, context);
+        } catch (error) {
+          throw (await this.#run.lease.lossOn(id)) ?? error;
+        }
       });
       return { kind: 'done', droplet: id };
     } catch (error) {

@@ -55,7 +55,7 @@ export class SandboxDroplet {
     mkdirSync(options.folder, { recursive: true });
     this.folder = realpathSync(options.folder);
     this.home = join(this.folder, 'home');
-    for (const folder of ['home', 'run', 'tmp']) mkdirSync(join(this.folder, folder), { recursive: true });
+    for (const folder of ['home', 'run', 'run/locks', 'tmp']) mkdirSync(join(this.folder, folder), { recursive: true });
     this.#diskFullMark = join(this.folder, 'run', 'disk-full');
     writeStandIns(join(this.folder, 'bin'), this.#diskFullMark);
     this.engine = new Engine({
@@ -150,6 +150,8 @@ export class SandboxDroplet {
       LANG: 'C.UTF-8',
       // Keeps mktemp inside the folder.
       TMPDIR: join(this.folder, 'tmp'),
+      // Droplets of a region share this machine's /run/lock.
+      DO_DEPLOY_LOCK_DIR: join(this.folder, 'run/locks'),
       [STAND_INS_VARIABLE]: standIns,
     };
   }

@@ -44,8 +44,9 @@ const SUBSTITUTES: Record<string, string> = {
   timeout: '#!/bin/sh\nexec perl -e \'alarm shift; exec @ARGV\' "$@"\n',
   flock: `#!/usr/bin/perl
 use Fcntl ':flock';
-my $how = LOCK_EX;
-if ($ARGV[0] eq '-n') { shift; $how |= LOCK_NB; }
+my ($kind, $wait) = (LOCK_EX, 0);
+while ($ARGV[0] =~ /^-([ns])$/) { shift; $1 eq 'n' ? ($wait = LOCK_NB) : ($kind = LOCK_SH); }
+my $how = $kind | $wait;
 my $what = shift;
 # A number is a descriptor of the caller, which keeps the lock after this process has ended.
 open(my $file, $what =~ /^\\d+$/ ? '>>&=' : '>>', $what) or exit 66;

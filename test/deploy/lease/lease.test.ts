@@ -1,55 +1,195 @@
-/** The lease's own end; the whole of it is tried in the simulation and with real processes. */
-import { expect, it } from 'vitest';
+/** The deployer's end of the lease; the whole of it is tried in the simulation and with real processes. */
+import { beforeEach, describe, expect, it } from 'vitest';
 import { type Member, NOTHING_KNOWN } from '../../../src/deploy/droplet/member.js';
 import { Lease } from '../../../src/deploy/lease/lease.js';
-import { BEAT, FAREWELL, LEASE_SILENCE_SECONDS } from '../../../src/deploy/lease/lease-commands.js';
-import type { Connection, HeldProcess } from '../../../src/ports.js';
+import { BEAT, FAREWELL, type Holder, LEASE_SILENCE_SECONDS } from '../../../src/deploy/lease/lease-commands.js';
+import { ShellError } from '../../../src/errors.js';
+import type { Connection, HeldProcess, RemoteCommand } from '../../../src/ports.js';
 import { aDroplet } from '../../support/fake-cloud.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 
 const HOLDER = { run: 'r1', who: 'ann@ci', release: 'v1', since: '2026-11-21T07:45:00Z' };
+const OTHER: Holder = { run: 'r2', who: String.raw`CORP\ann`, release: 'v2', since: '2026-11-21T07:50:00Z' };
 
-/** A process that says what it has to say only after a while. */
-class SlowProcess implements HeldProcess {
+interface Script {
+  lines: string[];
+  /** How long each line takes, in ms. */
+  afterMs?: number;
+  /** After its lines: it ends with this code. Absent: it stays silent. */
+  code?: number;
+  /** It answers every heartbeat. */
+  answers?: boolean;
+}
+
+class ScriptedProcess implements HeldProcess {
   readonly said: { line: string; at: number }[] = [];
-  readonly ended = new Promise<never>(() => {});
-  readonly #answers: string[];
+  readonly ended: Promise<{ code?: number; reason: string }>;
+  readonly #lines: string[];
+  closed = false;
 
   constructor(
     readonly clock: VirtualClock,
-    answers: string[],
-    readonly afterMs: number,
+    readonly script: Script,
   ) {
-    this.#answers = answers;
+    this.#lines = [...script.lines];
+    const { code } = script;
+    const reason = `it ended with exit code ${code}: cannot create: No space left on device`;
+    this.ended = code === undefined ? new Promise<never>(() => {}) : Promise.resolve({ code, reason });
   }
 
   write(line: string): void {
     this.said.push({ line, at: this.clock.now() });
+    if (this.script.answers && line === BEAT) this.#lines.push('heard');
   }
 
-  async nextLine(): Promise<string | undefined> {
-    await this.clock.sleep(this.afterMs);
-    return this.#answers.shift();
+  async nextLine(timeoutMs: number): Promise<string | undefined> {
+    await this.clock.sleep(this.script.afterMs ?? 0);
+    for (let waited = 0; this.#lines.length === 0 && this.script.code === undefined; waited += 1_000) {
+      if (this.closed) return undefined;
+      if (waited >= timeoutMs) throw new ShellError('timeout', 'unknown', 'silent');
+      await this.clock.sleep(1_000);
+    }
+    return this.#lines.shift();
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.closed = true;
+  }
 }
 
-function siteWith(process: HeldProcess): Member {
+let clock: VirtualClock;
+let processes: ScriptedProcess[];
+let commands: RemoteCommand[];
+beforeEach(() => {
+  clock = new VirtualClock();
+  processes = [];
+  commands = [];
+});
+
+/** @param scripts of the processes that it starts, one after the other */
+function memberWith(...scripts: Script[]): Member {
   const host = { id: 1, name: 'web-1', address: '203.0.113.1' };
-  const connection = { host, hold: async () => process } as unknown as Connection;
+  const hold = async (command: RemoteCommand) => {
+    const process = new ScriptedProcess(clock, scripts[processes.length] ?? { lines: [], code: 1 });
+    processes.push(process);
+    commands.push(command);
+    return process;
+  };
+  const connection = { host, hold, login: 'ssh root@203.0.113.1' } as unknown as Connection;
   return { droplet: aDroplet(1), host, connection, survey: NOTHING_KNOWN, containers: [], services: [] };
 }
 
+const acquire = (member: Member) => Lease.acquire([member], 'shop', HOLDER, { clock, waitMs: 0, rotation: true });
+const HELD: Script = { lines: ['held'], answers: true };
+
 it('keeps the lock alive from the first moment, however late the droplet’s answer comes', async () => {
-  const clock = new VirtualClock();
   const began = clock.now();
-  const process = new SlowProcess(clock, ['held'], 19_000);
-  const options = { clock, waitMs: 0, rotation: true };
-  const lease = await clock.run(Lease.acquire([siteWith(process)], 'shop', HOLDER, options));
-  const beats = process.said.filter(({ line }) => line === BEAT).map(({ at }) => at - began);
+  const lease = await clock.run(acquire(memberWith({ lines: ['held'], afterMs: 19_000 })));
+  const beats = (processes[0]?.said ?? []).filter(({ line }) => line === BEAT).map(({ at }) => at - began);
   const gaps = [0, ...beats, 19_000].map((at, index, all) => at - (all[index - 1] ?? 0));
   expect(Math.max(...gaps)).toBeLessThan(LEASE_SILENCE_SECONDS * 1_000 - 5_000);
   await clock.run(lease.release());
-  expect(process.said.at(-1)?.line).toBe(FAREWELL);
+  expect(processes[0]?.said.at(-1)?.line).toBe(FAREWELL);
+});
+
+describe('a lock that cannot be taken', () => {
+  it.each([
+    [{ lines: [`busy ${JSON.stringify(OTHER)}`], code: 75 }, 'lease-held', String.raw`: CORP\ann, release v2`],
+    [{ lines: ['busy '], code: 75 }, 'lease-held', ': another run that has just started.'],
+    [{ lines: ['busy {"run":"r2'], code: 75 }, 'lease-held', ': another run that has just started.'],
+    [{ lines: [], code: 69 }, 'lease-failed', 'flock is not installed'],
+    [{ lines: [], code: 1 }, 'lease-failed', 'No space left on device'],
+    [{ lines: ['foreign /run/lock/do-deploy'], code: 70 }, 'lease-failed', 'a user who may not use Docker'],
+    [{ lines: ['closed /run/lock/do-deploy'], code: 70 }, 'lease-failed', 'may not write to /run/lock/do-deploy'],
+    // A shell's startup file may print anything first.
+    [{ lines: ['Welcome!'], code: 1 }, 'lease-failed', 'No space left on device'],
+  ])('by %j is %s', async (script, code, message) => {
+    await expect(clock.run(acquire(memberWith(script)))).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it('names the command that removes a stranger’s folder', async () => {
+    const error = clock.run(acquire(memberWith({ lines: ['foreign /run/lock/do-deploy'], code: 70 })));
+    await expect(error).rejects.toMatchObject({
+      hint: 'Remove it: ssh root@203.0.113.1 sudo rm -rf /run/lock/do-deploy',
+    });
+  });
+});
+
+describe('before a change', () => {
+  const lost = (message = '') => ({ code: 'lease-lost', message: expect.stringContaining(message) });
+
+  it('a lock that answers is held', async () => {
+    const lease = await clock.run(acquire(memberWith(HELD)));
+    await clock.advance(60_000);
+    await clock.run(lease.ensure(1));
+    expect(processes).toHaveLength(1);
+  });
+
+  it.each([
+    [{ lines: [`lost ${JSON.stringify(OTHER)}`], code: 76 }, String.raw`to another one: CORP\ann, release v2`],
+    [{ lines: [`busy ${JSON.stringify(OTHER)}`], code: 75 }, String.raw`to another one: CORP\ann, release v2`],
+    [{ lines: [`lost ${JSON.stringify({ ...OTHER, broke: true })}`], code: 76 }, String.raw`was broken by CORP\ann`],
+    [{ lines: ['lost {'], code: 76 }, 'to another run.'],
+    [{ lines: ['lost '], code: 76 }, 'to another run.'],
+    [{ lines: ['busy '], code: 75 }, 'to another run.'],
+  ])('a lock that fell silent and is answered %j is lost', async (again, message) => {
+    const lease = await clock.run(acquire(memberWith({ lines: ['held'] }, again)));
+    await clock.advance(20_000);
+    await expect(clock.run(lease.ensure(1))).rejects.toMatchObject(lost(message));
+    expect(commands.map(({ args }) => args.again)).toEqual([false, true]);
+  });
+
+  it('a lock that fell silent and was nobody else’s is taken again', async () => {
+    const lease = await clock.run(acquire(memberWith({ lines: ['held'] }, HELD)));
+    await clock.advance(20_000);
+    await clock.run(lease.ensure(1));
+    expect(processes).toHaveLength(2);
+  });
+
+  it('a lock is not trusted when this machine has slept, before any timer has noticed', async () => {
+    const lease = await clock.run(acquire(memberWith(HELD, { lines: [`lost ${JSON.stringify(OTHER)}`], code: 76 })));
+    const { now } = clock;
+    clock.now = () => now.call(clock) + 16_000;
+    await expect(clock.run(lease.ensure(1))).rejects.toMatchObject(lost());
+  });
+
+  it('the loss explains a step that failed because this machine has slept, and no other', async () => {
+    const lost = { lines: [`lost ${JSON.stringify(OTHER)}`], code: 76 };
+    const lease = await clock.run(acquire(memberWith({ lines: ['held'] }, lost)));
+    await clock.advance(20_000);
+    expect(await clock.run(lease.lossOn(1)), 'only the connection is lost').toBeUndefined();
+    const { now } = clock;
+    clock.now = () => now.call(clock) + 16_000;
+    expect(await clock.run(lease.lossOn(1))).toMatchObject({ code: 'lease-lost' });
+  });
+
+  it('its own former process is waited for', async () => {
+    const own = { lines: [`busy ${JSON.stringify({ ...HOLDER, app: 'shop' })}`], code: 75 };
+    const lease = await clock.run(acquire(memberWith({ lines: ['held'] }, own, own, HELD)));
+    await clock.advance(20_000);
+    await clock.run(lease.ensure(1));
+    expect(processes).toHaveLength(4);
+  });
+
+  it('steps that ask at the same moment take it once', async () => {
+    const lease = await clock.run(acquire(memberWith({ lines: ['held'] }, HELD)));
+    await clock.advance(20_000);
+    await clock.run(Promise.all([lease.ensure(1), lease.ensure(1)]));
+    expect(processes).toHaveLength(2);
+  });
+
+  it('a lease that was released is not taken again', async () => {
+    const lease = await clock.run(acquire(memberWith(HELD, HELD)));
+    await clock.run(lease.release());
+    await expect(clock.run(lease.ensure(1))).rejects.toMatchObject(lost());
+    expect(processes).toHaveLength(1);
+  });
+
+  it('a droplet without a lease is refused', async () => {
+    const lease = await clock.run(acquire(memberWith(HELD)));
+    await expect(clock.run(lease.ensure(2))).rejects.toThrow('no lease on droplet 2');
+  });
 });

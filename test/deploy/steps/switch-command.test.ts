@@ -17,7 +17,10 @@ let home: string;
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'do-deploy-switch-'));
   await mkdir(join(home, 'do-deploy/shop/lease'), { recursive: true });
-  await writeFile(join(home, 'do-deploy/shop/lease/holder'), '{"run":"this run","who":"ann@laptop"}\n');
+  await mkdir(join(home, 'locks'));
+  for (const record of ['do-deploy/shop/lease/holder', 'locks/app-shop.holder']) {
+    await writeFile(join(home, record), '{"run":"this run","who":"ann@laptop"}\n');
+  }
   for (const release of ['r1', 'r2']) {
     await mkdir(join(home, 'do-deploy/shop/releases', release, 'scripts'), { recursive: true });
     await writeFile(join(home, 'do-deploy/shop/releases', release, 'scripts/start-up.sh'), START_UP);
@@ -44,7 +47,8 @@ function start(release: string) {
   };
   const state = { release, phase: 'switching' as const, run: 'this run', since: '2026-11-21T07:45:00Z' };
   const { script } = switchCommand(record, state, { again: false, timeoutMs: 1_000 });
-  return spawn('sh', ['-c', script], { env: { PATH: process.env.PATH ?? '', HOME: home }, stdio: 'ignore' });
+  const env = { PATH: process.env.PATH ?? '', HOME: home, DO_DEPLOY_LOCK_DIR: join(home, 'locks') };
+  return spawn('sh', ['-c', script], { env, stdio: 'ignore' });
 }
 
 it('a switch waits for the end of one that a dead run has left at work', async () => {

@@ -30,6 +30,8 @@ done
 # The last one: it hides FOLDER itself when that lies below /tmp.
 mount --bind "$folder/tmp" /tmp
 mkdir -p /run/sshd
+# As on any Debian and Ubuntu.
+mkdir -m 1777 /run/lock
 
 ip link set lo up
 until ip link show eth0 >/dev/null 2>&1; do sleep 0.05; done

@@ -139,6 +139,14 @@ export class Fleet {
     return machine;
   }
 
+  /** Makes a user on every droplet, in group docker. Returns a configuration file that logs in as that user. */
+  async addUser(user: string): Promise<string> {
+    await Promise.all(this.machines.map((machine) => addUser(machine, user)));
+    const config = `config/deploy.${user}.yml`;
+    await this.project.writeFor(user, config);
+    return config;
+  }
+
   machine(name: string): Machine {
     const found = this.machines.find((machine) => machine.name === name);
     if (found === undefined) throw new Error(`there is no ${name}`);
@@ -185,8 +193,9 @@ export class Fleet {
   }
 
   /** Runs the command, in the project's folder unless told otherwise. */
-  start(args: string[], place?: Place): RunningCommand {
-    const command = startCommand(args, place ?? { cwd: this.project.folder, home: join(this.folder, 'home') });
+  start(args: string[], place?: Place, env?: Record<string, string>): RunningCommand {
+    const own = place ?? { cwd: this.project.folder, home: join(this.folder, 'home') };
+    const command = startCommand(args, { ...own, env });
     this.#children.add(command.child);
     void command.ended.then(() => this.#children.delete(command.child));
     return command;

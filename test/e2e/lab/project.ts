@@ -84,6 +84,12 @@ export class Project {
     await writeFile(target, text, { mode });
   }
 
+  /** A configuration with another SSH user. */
+  async writeFor(user: string, path: string): Promise<void> {
+    const ssh = { ...(this.#settings.ssh as Record<string, unknown>), user };
+    await this.write(path, stringify({ ...this.#settings, ssh }));
+  }
+
   /** Writes config/deploy.yml anew: the first settings with these over them. */
   async configure(settings: Record<string, unknown>): Promise<void> {
     await this.write('config/deploy.yml', stringify({ ...this.#settings, ...settings }));
