@@ -2,9 +2,9 @@
 import type { Clock, Reporter } from '../ports.js';
 import { errorLines, type PrintableError } from './error-text.js';
 import { annotation, GithubReporter, withoutCommands } from './github.js';
+import { jsonLine } from './json-line.js';
 import type { Terminal } from './live-area.js';
 import { Narrator } from './narration.js';
-import { jsonLine } from './json-line.js';
 import { isBlock, type Output, outputLines, outputObjects } from './output.js';
 import { createPalette } from './palette.js';
 import { mapText, type Redactor } from './redacting.js';
