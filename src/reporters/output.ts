@@ -23,7 +23,7 @@ export type Output =
 export interface ShownLock {
   droplet: string;
   state: 'free' | 'held' | 'broken' | 'unknown';
-  holder?: { who: string; release: string; since: string; url?: string };
+  holder?: { run: string; app?: string; who: string; release: string; since: string; url?: string };
   detail?: string;
 }
 

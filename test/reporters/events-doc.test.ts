@@ -2,23 +2,15 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { reporterOn } from '../support/reporter-on.js';
 import { SAMPLE_EVENTS } from '../support/sample-events.js';
-import { aRow } from '../support/scripted-events.js';
+import { SAMPLE_OUTPUTS } from '../support/sample-outputs.js';
 
 const DOCUMENT = new URL('../../docs/events.md', import.meta.url);
 
-/** What `--json` writes for one event of each type, for a status and for a comparison. */
+/** What `--json` writes: one event of each type, and each other output. */
 function jsonLines(): Map<string, string> {
   const { reporter, stdout } = reporterOn({ mode: 'json' });
   for (const event of SAMPLE_EVENTS) reporter.report(event);
-  reporter.print({ type: 'status', heading: 'shop: production', rows: [aRow(1)] });
-  reporter.print({
-    type: 'drift',
-    app: 'shop',
-    environment: 'production',
-    release: { id: '20261121T074500Z-v2', imageTag: 'v2' },
-    differences: [{ droplet: 'web-1', kind: 'container-not-healthy', message: 'app exited 137: killed', fix: 'heal' }],
-    droplets: 2,
-  });
+  for (const output of Object.values(SAMPLE_OUTPUTS)) reporter.print(output);
   const lines = stdout.text.trimEnd().split('\n');
   return new Map(lines.map((line) => [(JSON.parse(line) as { type: string }).type, line]));
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { reporterOn } from '../support/reporter-on.js';
 
-const HOLDER = { who: 'ann@laptop', release: '20261121T074500Z-v2', since: '2026-11-21T07:45:00Z' };
+const HOLDER = { run: 'a', who: 'ann@laptop', release: '20261121T074500Z-v2', since: '2026-11-21T07:45:00Z' };
 
 function printed(...outputs: Parameters<ReturnType<typeof reporterOn>['reporter']['print']>[0][]): string {
   const { reporter, stdout } = reporterOn();

@@ -1,0 +1,65 @@
+import type { Output } from '../../src/reporters/output.js';
+import { aRow, V2 } from './scripted-events.js';
+
+const COMMIT = '1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d';
+const RUN = `deploy ${V2} 2026-11-21T07:45:00.000Z ann@laptop`;
+
+/** TypeScript refuses this when a type is missing. */
+export const SAMPLE_OUTPUTS: { [Type in Output['type']]: Extract<Output, { type: Type }> } = {
+  status: { type: 'status', heading: 'shop: production', rows: [aRow(1)] },
+  drift: {
+    type: 'drift',
+    app: 'shop',
+    environment: 'production',
+    release: { id: V2, imageTag: 'v2' },
+    differences: [{ droplet: 'web-1', kind: 'container-not-healthy', message: 'app exited 137: killed', fix: 'heal' }],
+    droplets: 2,
+  },
+  history: {
+    type: 'history',
+    entries: [
+      {
+        at: '2026-11-21T07:47:31.000Z',
+        run: RUN,
+        environment: 'production',
+        command: 'deploy',
+        who: 'ann@laptop',
+        release: V2,
+        imageTag: 'v2',
+        outcome: 'succeeded',
+        durationMs: 151_000,
+        probes: { total: 142, failed: 0 },
+        droplets: [400000001, 400000002],
+      },
+    ],
+  },
+  locks: {
+    type: 'locks',
+    environment: 'production',
+    rows: [
+      {
+        droplet: 'web-1',
+        state: 'held',
+        holder: { run: RUN, app: 'shop', who: 'ann@laptop', release: V2, since: '2026-11-21T07:45:01.000Z' },
+      },
+    ],
+  },
+  tags: {
+    type: 'tags',
+    tags: [
+      {
+        name: 'v2',
+        commit: COMMIT,
+        at: '2026-11-21T07:40:00+01:00',
+        subject: 'version v2',
+        environments: [{ environment: 'production', droplets: 3, of: 3 }],
+      },
+    ],
+    environments: [
+      { name: 'staging', unknown: 'STAGING_DROPLET_ID is not set', unreachable: [], untagged: [] },
+      { name: 'production', unreachable: [], untagged: [] },
+    ],
+  },
+  tagged: { type: 'tagged', name: 'v2', commit: COMMIT, committed: ['config/nginx/nginx.conf'] },
+  text: { type: 'text', lines: ['Nothing was deployed.'] },
+};
