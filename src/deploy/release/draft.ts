@@ -2,11 +2,16 @@
  * A release: a set of files plus image digests, with an id. Built here from local files; on a droplet it is a folder
  * with these files, SHA256SUMS, images.yml (a compose override that pins the digests) and release.json.
  */
+import pLimit from 'p-limit';
 import type { SourceFile } from '../../config/settings.js';
 import type { LocalFiles } from '../../ports.js';
 import type { ServiceSpec } from '../../rollout/health.js';
 import { sha256 } from './digests.js';
 import type { StoredRelease } from './stored-release.js';
+
+/** Files that are hashed at the same time: a release may have more than a process may open. */
+const FILES_AT_ONCE = 32;
+
 export interface ReleaseFile {
   path: string;
   mode: number;
@@ -40,12 +45,12 @@ export function releaseId(now: number, reference: string): string {
 }
 
 export async function readFiles(sources: readonly SourceFile[], files: LocalFiles): Promise<ReleaseFile[]> {
-  const hashed = await Promise.all(
-    sources.map(async ({ localPath, path, mode, content }): Promise<ReleaseFile> => {
-      if (content !== undefined) return { path, mode, sha256: sha256(content), read: async () => content };
-      return { path, mode, sha256: await files.sha256(localPath), read: () => files.read(localPath) };
-    }),
-  );
+  const limit = pLimit(FILES_AT_ONCE);
+  const hash = async ({ localPath, path, mode, content }: SourceFile): Promise<ReleaseFile> => {
+    if (content !== undefined) return { path, mode, sha256: sha256(content), read: async () => content };
+    return { path, mode, sha256: await files.sha256(localPath), read: () => files.read(localPath) };
+  };
+  const hashed = await Promise.all(sources.map((source) => limit(() => hash(source))));
   return hashed.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
