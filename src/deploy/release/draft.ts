@@ -2,12 +2,16 @@
  * A release before its images are known, made from local files. On a droplet it becomes a folder with these files,
  * SHA256SUMS, images.yml and release.json.
  */
+import pLimit from 'p-limit';
 import type { Settings, SourceFile } from '../../config/settings.js';
 import type { LocalFiles } from '../../ports.js';
 import type { ServiceSpec } from '../../rollout/health.js';
 import type { ReleaseInfo } from '../../rollout/model.js';
 import { sha256 } from './digests.js';
 import type { ReleaseImages, StoredRelease } from './stored-release.js';
+
+/** Files hashed simultaneously: a release may have more files than a process may open. */
+const FILES_AT_ONCE = 32;
 
 export interface ReleaseFile {
   path: string;
@@ -46,12 +50,12 @@ export async function draftRelease(
 
 /** Hashes the files; sorted by path. */
 export async function readFiles(sources: readonly SourceFile[], files: LocalFiles): Promise<ReleaseFile[]> {
-  const hashed = await Promise.all(
-    sources.map(async ({ localPath, path, mode, content }): Promise<ReleaseFile> => {
-      if (content !== undefined) return { path, mode, sha256: sha256(content), read: async () => content };
-      return { path, mode, sha256: await files.sha256(localPath), read: () => files.read(localPath) };
-    }),
-  );
+  const limit = pLimit(FILES_AT_ONCE);
+  const hash = async ({ localPath, path, mode, content }: SourceFile): Promise<ReleaseFile> => {
+    if (content !== undefined) return { path, mode, sha256: sha256(content), read: async () => content };
+    return { path, mode, sha256: await files.sha256(localPath), read: () => files.read(localPath) };
+  };
+  const hashed = await Promise.all(sources.map((source) => limit(() => hash(source))));
   return hashed.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
