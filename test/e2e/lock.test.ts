@@ -7,7 +7,10 @@ const NO_FAILURE = { failed: 0, failures: [] };
 const LOCKS = '/run/lock/do-deploy';
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-describe('the lock of a droplet', () => {
+/** Two deploys after one another, and a wait of 16 s. */
+const PATIENCE_MS = 600_000;
+
+describe('the lock of a droplet', { timeout: PATIENCE_MS }, () => {
   let fleet: Fleet;
   let deployConfig: string;
   beforeAll(async () => {

