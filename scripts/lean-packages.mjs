@@ -57,6 +57,12 @@ const TEXTS = [
     to: "const bcrypt_pbkdf = (...args) => require('bcrypt-pbkdf').pbkdf(...args);",
   },
   {
+    path: /\/zod\/v4\/core\/core\.js$/,
+    // Otherwise zod compiles a parser for each schema, although most are used once.
+    from: '(_a.__zod_globalConfig = {})',
+    to: '(_a.__zod_globalConfig = { jitless: true })',
+  },
+  {
     path: /\/axios\/lib\/utils\.js$/,
     // Looking at the global FormData loads all of Node's fetch. The line below recognises FormData by its tag, too.
     from: "const FormDataCtor = typeof G.FormData !== 'undefined' ? G.FormData : undefined;",
