@@ -8,16 +8,12 @@ import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cleanUp, installInto, obstacle, ownFolder, removeForgotten, startInWorld } from '../scripts/namespaces.mjs';
+import { COMMANDS } from '../src/commands/index.ts';
 import { measureOverhead } from './overhead.mjs';
 import { measureScale } from './scale.mjs';
 import { measureStartUp, measureStatus } from './start-up.mjs';
 
-/** Each command's help, in the order of the table. */
-const COMMANDS = [
-  ['--version'],
-  ['--help'],
-  ...['status', 'deploy', 'heal', 'rollback', 'lock', 'sandbox'].map((name) => [name, '--help']),
-];
+const START_UP = [['--version'], ['--help'], ...Object.keys(COMMANDS).map((name) => [...name.split(' '), '--help'])];
 
 const PARTS = {
   rolling: {
@@ -34,7 +30,7 @@ const PARTS = {
   },
   'start-up': {
     title: 'Start-up',
-    measure: async ({ rounds }) => [measureStartUp(COMMANDS, rounds), await measureStatus(rounds)],
+    measure: async ({ rounds }) => [measureStartUp(START_UP, rounds), await measureStatus(rounds)],
   },
   upload: {
     title: 'Upload to one real droplet',

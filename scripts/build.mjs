@@ -23,7 +23,7 @@ const moduleUrls = {
     filter: { id: /\/src\/.*\.ts$/, code: 'import.meta.url' },
     handler(code, id) {
       const place = relative(SOURCES, id).replace(/\.ts$/, '.js');
-      return replaced(code, 'import.meta.url', `new URL(${JSON.stringify(`./${place}`)}, import.meta.url).href`);
+      return replaced(code, ['import.meta.url', `new URL(${JSON.stringify(`./${place}`)}, import.meta.url).href`]);
     },
   },
 };

@@ -2,7 +2,11 @@
  * What the bundle leaves out of packages: parts that do-deploy never uses, but that cost a third of the start-up time.
  * Each replacement fails the build if the package no longer has what is replaced.
  */
+import { createRequire } from 'node:module';
 import { RolldownMagicString } from 'rolldown';
+
+const require = createRequire(import.meta.url);
+const yargsParser = createRequire(require.resolve('yargs/helpers')).resolve('yargs-parser');
 
 /** Modules with a replacement. The pattern matches the module's path, or its name if it is resolved nowhere else. */
 const MODULES = [
@@ -18,6 +22,8 @@ const MODULES = [
     name: /^make-dir$/,
     code: "import { mkdir } from 'node:fs/promises';\nexport default (path) => mkdir(path, { recursive: true });",
   },
+  // Of yargs only the parser is used; its helpers load all of yargs' texts and tables of characters.
+  { name: /^yargs\/helpers$/, code: `export { default as Parser } from ${JSON.stringify(yargsParser)};` },
   // axios uses its http adapter first. Loading this one, and Node's http2, takes longer than a request.
   {
     name: /^\.\/fetch\.js$/,
@@ -29,23 +35,38 @@ const MODULES = [
 
 /** Texts within a module. */
 const TEXTS = [
-  // For configurations that extend others.
+  // Only the sandbox uses these parts of ssh2, and only encrypted keys need bcrypt: loaded when they are used.
   {
-    path: /\/yargs\/build\/lib\/utils\/apply-extends\.js$/,
-    from: 'import.meta.resolve(config.extends)',
-    to: 'require.resolve(config.extends)',
+    path: /\/ssh2\/lib\/index\.js$/,
+    from: "Server: require('./server.js'),",
+    to: "get Server() { return require('./server.js'); },",
+  },
+  {
+    path: /\/ssh2\/lib\/index\.js$/,
+    from: "...require('./keygen.js'),",
+    to: "get generateKeyPairSync() { return require('./keygen.js').generateKeyPairSync; },",
+  },
+  {
+    path: /\/ssh2\/lib\/index\.js$/,
+    from: "const {\n  SSHTTPAgent: HTTPAgent,\n  SSHTTPSAgent: HTTPSAgent,\n} = require('./http-agents.js');",
+    to: 'const [HTTPAgent, HTTPSAgent] = [];',
+  },
+  {
+    path: /\/ssh2\/lib\/protocol\/keyParser\.js$/,
+    from: "const bcrypt_pbkdf = require('bcrypt-pbkdf').pbkdf;",
+    to: "const bcrypt_pbkdf = (...args) => require('bcrypt-pbkdf').pbkdf(...args);",
+  },
+  {
+    path: /\/zod\/v4\/core\/core\.js$/,
+    // Otherwise zod compiles a parser for each schema, although most are used once.
+    from: '(_a.__zod_globalConfig = {})',
+    to: '(_a.__zod_globalConfig = { jitless: true })',
   },
   {
     path: /\/axios\/lib\/utils\.js$/,
     // Looking at the global FormData loads all of Node's fetch. The line below recognises FormData by its tag, too.
     from: "const FormDataCtor = typeof G.FormData !== 'undefined' ? G.FormData : undefined;",
     to: 'const FormDataCtor = undefined;',
-  },
-  {
-    path: /\/yargs\/lib\/platform-shims\/esm\.mjs$/,
-    // yargs looks for translations two folders above itself; from dist/ that would be outside this package.
-    from: "'../../../locales'",
-    to: "'../locales'",
   },
 ];
 
@@ -65,10 +86,10 @@ export function leanPackages() {
       return index === undefined ? null : MODULES[index].code;
     },
     transform(code, id) {
-      const text = TEXTS.find(({ path, from }) => path.test(id) && code.includes(from));
-      if (text === undefined) return null;
-      unused.delete(text);
-      return replaced(code, text.from, text.to);
+      const texts = TEXTS.filter(({ path, from }) => path.test(id) && code.includes(from));
+      if (texts.length === 0) return null;
+      for (const text of texts) unused.delete(text);
+      return replaced(code, ...texts.map(({ from, to }) => [from, to]));
     },
     buildEnd() {
       const [first] = unused;
@@ -78,7 +99,8 @@ export function leanPackages() {
 }
 
 /** @returns the code with its source map */
-export function replaced(code, from, to) {
-  const edited = new RolldownMagicString(code).replaceAll(from, to);
+export function replaced(code, ...changes) {
+  const edited = new RolldownMagicString(code);
+  for (const [from, to] of changes) edited.replaceAll(from, to);
   return { code: edited.toString(), map: edited.generateMap({ hires: true }).toString() };
 }
