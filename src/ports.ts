@@ -190,7 +190,7 @@ export interface Connection {
   upload(file: { path: string; content: Buffer; mode: number; timeoutMs: number }): Promise<void>;
   hold(command: RemoteCommand): Promise<HeldProcess>;
   /** Makes the request from the droplet. A failed request is a result; a lost connection throws. */
-  probe(request: HealthRequest): Promise<HealthResponse>;
+  checkHealth(request: HealthRequest): Promise<HealthResponse>;
   close(): Promise<void>;
 }
 

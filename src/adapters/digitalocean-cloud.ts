@@ -1,5 +1,5 @@
 /**
- * DigitalOcean's API behind the Cloud port, through dots-wrapper, and beside it what that does not know. Its
+ * DigitalOcean's API behind the Cloud port: through dots-wrapper, and directly where it lacks a call. Its
  * updateLoadBalancer is never used: PUT resets every field that the library does not send.
  */
 import type { Secret } from '../config/secret.js';
@@ -25,15 +25,15 @@ export interface DigitalOceanOptions {
   /** With its version, e.g. `https://api.digitalocean.com/v2`. */
   apiUrl: string;
   clock: Clock;
-  /** Told of every request, e.g. `GET /v2/droplets 200`, and how long it took. Never holds the token. */
+  /** Called for every request, e.g. `GET /v2/droplets 200`, with its duration in ms. Never contains the token. */
   onTrace?: (what: string, ms: number) => void;
   /** Bound of a single request. */
   requestTimeoutMs?: number;
-  /** How long a balancer may answer that it processes previous actions before a change fails as busy. */
+  /** How long a balancer may be busy with previous actions before a change fails as busy. */
   busyTimeoutMs?: number;
 }
 
-/** Nothing is loaded or contacted before the first call. One client per run: it keeps the budget of requests. */
+/** Loads and contacts nothing before the first call. One per run: it keeps the budget of requests. */
 export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
   const api = new DigitalOceanApi({ requestTimeoutMs: 15_000, busyTimeoutMs: 180_000, ...options });
 
@@ -53,7 +53,7 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
       purpose: `${adds ? 'add' : 'remove'} ${named(dropletIds)} ${adds ? 'to' : 'from'} load balancer ${id}`,
       change: true,
       scopes: ['load_balancer:update'],
-      ifNotFound: 'The balancer or the droplet no longer exists: `do-deploy status` shows what is there.',
+      ifNotFound: 'The balancer or the droplet no longer exists: check `do-deploy status`.',
     };
     const request = { load_balancer_id: id, droplet_ids: dropletIds };
     await api.request(
@@ -78,7 +78,7 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
     const call: Call = {
       method,
       path: `/tags/${name}/resources`,
-      purpose: tags ? `tag ${named(dropletIds)} with "${name}"` : `take the tag "${name}" off ${named(dropletIds)}`,
+      purpose: tags ? `tag ${named(dropletIds)} with "${name}"` : `remove the tag "${name}" from ${named(dropletIds)}`,
       change: true,
       scopes: [tags ? 'tag:create' : 'tag:delete', 'droplet:update'],
       ifNotFound: `The tag "${name}" or the droplet does not exist.`,
@@ -171,13 +171,13 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
       try {
         await api.request(create, ({ tag }) => tag.createTag({ name }), tagAnswer);
       } catch (error) {
-        // "Already exists" comes as 422, like other refusals: whether the tag is there tells them apart.
+        // "Already exists" is a 422 like other refusals: whether the tag exists tells them apart.
         if (!(error instanceof CloudError && error.kind === 'unprocessable')) throw error;
-        const look = read(`/tags/${name}`, `read the tag "${name}"`, ['tag:read']);
+        const lookUp = read(`/tags/${name}`, `read the tag "${name}"`, ['tag:read']);
         await api
-          .request(look, ({ tag }) => tag.getTag({ tag_name: name }), tagAnswer)
-          .catch((lookError: unknown) => {
-            throw lookError instanceof CloudError && lookError.kind === 'not-found' ? error : lookError;
+          .request(lookUp, ({ tag }) => tag.getTag({ tag_name: name }), tagAnswer)
+          .catch((failure: unknown) => {
+            throw failure instanceof CloudError && failure.kind === 'not-found' ? error : failure;
           });
       }
     },

@@ -1,18 +1,32 @@
-/** One look at a public address, as a visitor would take it. */
+/** Requests to a public address, as a visitor makes them. */
 import type { Web } from '../ports.js';
+
+/** A page that is larger than this counts as complete: an endless one must not fill the memory. */
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
 export const web: Web = {
   async get(url, timeoutMs) {
     try {
       const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) });
       // A page that breaks off is no answer.
-      await response.arrayBuffer();
+      await readBody(response);
       return { ok: response.status < 400, detail: `HTTP ${response.status}` };
     } catch (error) {
       return { ok: false, detail: reasonOf(error, timeoutMs) };
     }
   },
 };
+
+async function readBody({ body }: Response): Promise<void> {
+  if (body === null) return;
+  const reader = body.getReader();
+  for (let bytes = 0; bytes < MAX_BODY_BYTES; ) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    bytes += value.length;
+  }
+  await reader.cancel();
+}
 
 function reasonOf(error: unknown, timeoutMs: number): string {
   if (!(error instanceof Error)) return String(error);

@@ -1,4 +1,4 @@
-/** What `status --check` found, a line for each difference. */
+/** The output of `status --check`: a line for each difference. */
 import type { Difference } from '../rollout/drift.js';
 import type { Palette } from './palette.js';
 import { count } from './text.js';
@@ -10,9 +10,9 @@ export interface ShownDrift {
   /** The fleet's release; absent when nothing was ever deployed. */
   release?: { id: string; imageTag: string };
   differences: Difference[];
-  /** How many were compared. */
+  /** Number of droplets compared. */
   droplets: number;
-  /** Who deploys at the moment. */
+  /** The deploy that is running now. */
   deploying?: { who: string; since: string; url?: string | undefined };
 }
 
@@ -22,7 +22,7 @@ export function driftLines(drift: ShownDrift, palette: Palette): string[] {
   const meanwhile =
     deploying === undefined
       ? []
-      : [palette.caution(`${deploying.who} is deploying at the moment: what differs may be that deploy's doing.`)];
+      : [palette.caution(`${deploying.who} is deploying now: the differences may come from that deploy.`)];
   if (differences.length === 0) return [title, ...meanwhile, palette.good(noneSentence(drift.droplets))];
   const lines = differences.map(
     ({ droplet, message }) => `${palette.caution(droplet)}: ${message.replaceAll(/\s*\n\s*/g, ' ')}`,
@@ -31,15 +31,15 @@ export function driftLines(drift: ShownDrift, palette: Palette): string[] {
 }
 
 function noneSentence(droplets: number): string {
-  return droplets === 1 ? 'The droplet is as its release says.' : `All ${droplets} droplets are as the release says.`;
+  return droplets === 1 ? 'The droplet matches its release.' : `All ${droplets} droplets match their release.`;
 }
 
 function adviceLines(differences: readonly Difference[], environment: string, palette: Palette): string[] {
   const commands = (['heal', 'adopt'] as const).flatMap((fix) => {
-    const mends = differences.filter((one) => one.fix === fix);
-    return mends.length === 0
+    const fixed = differences.filter((one) => one.fix === fix);
+    return fixed.length === 0
       ? []
-      : [`${palette.strong(`do-deploy ${fix} ${environment}`)} mends ${count(mends.length, 'difference')}.`];
+      : [`${palette.strong(`do-deploy ${fix} ${environment}`)} fixes ${count(fixed.length, 'difference')}.`];
   });
   return commands.length === 0 ? [] : ['', ...commands];
 }

@@ -1,4 +1,4 @@
-/** The last block of every run: the table, how it ended, and on failure what a reader needs to go on. */
+/** The last block of every run: the table, the outcome, and after a failure what a reader needs to continue. */
 import { describeCommit } from '../rollout/commit.js';
 import type { DeployResult, Evidence, StatusRow } from '../rollout/model.js';
 import type { Palette } from './palette.js';
@@ -24,7 +24,7 @@ export function endingLines(
   return lines;
 }
 
-/** The proof: "0 of 41 requests to https://… failed, slowest 84 ms." */
+/** "0 of 41 requests to https://… failed, slowest 84 ms." */
 export function probeSentences({ probes }: DeployResult): string[] {
   if (probes === undefined) return [];
   const { url, total, failed, slowestMs, firstFailure } = probes;
@@ -38,11 +38,11 @@ function probeLines(result: DeployResult, palette: Palette): string[] {
   return probeSentences(result).map((sentence) => paint(sentence));
 }
 
-/** What the table has no room for. The failure that is told below the table is not told twice. */
+/** What the table has no room for, except the failure that is printed below it. */
 function notes({ rows, error }: DeployResult, palette: Palette): string[] {
   return rows.flatMap((row) => {
-    const isTold = error !== undefined && (row.detail === error.message || row.detail === error.code);
-    return noteLines(isTold ? { ...row, detail: undefined } : row, palette);
+    const isPrintedBelow = error !== undefined && (row.detail === error.message || row.detail === error.code);
+    return noteLines(isPrintedBelow ? { ...row, detail: undefined } : row, palette);
   });
 }
 
@@ -55,7 +55,7 @@ export function noteLines(
   return texts.map((text) => palette.faint(`  ${row.name}: ${hang(text, '    ')}`));
 }
 
-/** Which commit the releases of a status are of, each once. */
+/** The commits of the releases in a status, each once. */
 export function commitLines(rows: readonly StatusRow[], palette: Palette): string[] {
   const lines = rows.flatMap(({ release, commit, dirty }) =>
     commit === undefined ? [] : [palette.faint(`  ${release} is ${describeCommit({ commit, dirty })}`)],
@@ -70,7 +70,7 @@ function adviceLines({ error, next }: DeployResult, palette: Palette): string[] 
   return lines;
 }
 
-/** Each line of foreign text starts with a bar: it can't be taken for do-deploy's own words. */
+/** Each line of foreign text starts with a bar, so that it cannot pass for do-deploy's own output. */
 function evidenceLines(
   found: { droplet: string; evidence: Evidence },
   { error }: DeployResult,
@@ -85,11 +85,11 @@ function evidenceLines(
           ...texts.flatMap((text) => text.trimEnd().split('\n')).map((line) => palette.faint(`  │ ${line}`)),
         ];
   return [
-    `${palette.strong(found.droplet)}: ${cause === error?.message ? 'what its containers say' : cause}`,
+    `${palette.strong(found.droplet)}: ${cause === error?.message ? 'container output' : cause}`,
     ...containers.flatMap((container) => [
       `  ${containerSentence(container)}`,
-      ...quote(`${container.service}'s health check said:`, container.healthOutput),
-      ...quote(`${container.service}'s last log lines:`, container.log),
+      ...quote(`health check output of ${container.service}:`, container.healthOutput),
+      ...quote(`last log lines of ${container.service}:`, container.log),
     ]),
     ...(disk === undefined ? [] : [`  disk: ${disk}`]),
   ];

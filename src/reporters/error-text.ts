@@ -5,7 +5,7 @@ import { cleanText, hang } from './text.js';
 
 export type PrintableError = DeployError & { problems?: Problem[] };
 
-/** What the user reads when a command can't go on; with `verbose`, also where in do-deploy it came from. */
+/** An error for the user; with `verbose`, also with the stack of each cause. */
 export function errorLines(
   error: PrintableError,
   { palette, verbose }: { palette: Palette; verbose: boolean },
@@ -21,11 +21,11 @@ export function errorLines(
   return lines;
 }
 
-/** The stack of the error and of each of its causes. */
+/** The stacks of the error and its causes. */
 function traceLines(error: Error): string[] {
   const lines = [`  ${tidy(error.stack ?? error.message, '  ')}`];
   let cause = error.cause;
-  // An error may be its own cause by way of others.
+  // The chain of causes may be a loop.
   for (const seen = new Set<unknown>([error]); cause !== undefined && !seen.has(cause); ) {
     seen.add(cause);
     lines.push(`  caused by: ${tidy(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause), '  ')}`);

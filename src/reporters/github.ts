@@ -1,4 +1,4 @@
-/** What GitHub Actions shows besides a log: folded groups, annotations on the run, and the step's summary page. */
+/** What GitHub Actions shows besides the log: folded groups, annotations on the run, and the step's summary page. */
 import { appendFileSync } from 'node:fs';
 import type { Reporter } from '../ports.js';
 import type { DeployEvent, DeployResult } from '../rollout/model.js';
@@ -22,7 +22,7 @@ export class GithubReporter implements Reporter {
   report(event: DeployEvent): void {
     if (event.type === 'rollout-started') this.#command = event.command;
     if (event.type === 'phase-started') {
-      // Rolling is told in a group for each batch.
+      // The rolling phase has a group for each batch.
       if (event.phase === 'roll') this.#closeGroup();
       else this.#openGroup(phaseSentence(event));
     }
@@ -64,7 +64,7 @@ function escapeMessage(text: string): string {
   return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
 }
 
-/** The runner obeys commands wherever they come from, so a container's log could give it some: break them. */
+/** The runner obeys commands from any source, also from a container's log: this breaks them. */
 export function withoutCommands(text: string): string {
   return text.replace(/^(\s*):(?=:)/gm, '$1: ').replaceAll('##[', '## [');
 }
@@ -99,7 +99,7 @@ function inMarkdown(text: string): string {
   return text.replaceAll('\n', ' ').replace(/[\\`*_[\]<>|#]/g, (mark) => `&#${mark.charCodeAt(0)};`);
 }
 
-/** A fence longer than any in the text, which therefore can't end it. */
+/** The fence is longer than any in the text, so the text cannot end it. */
 function fenced(lines: string[]): string[] {
   const longest = Math.max(2, ...(lines.join('\n').match(/`+/g) ?? []).map((run) => run.length));
   const fence = '`'.repeat(longest + 1);

@@ -1,16 +1,16 @@
 import { widthOf } from './text.js';
 
-/** What is needed of a terminal; `columns` and `rows` follow its size. */
+/** What a live area needs of a terminal; `columns` and `rows` follow its size. */
 export type Terminal = NodeJS.WritableStream & { columns?: number; rows?: number };
 
 const HIDE_CURSOR = '\x1b[?25l';
 const SHOW_CURSOR = '\x1b[?25h';
-/** Terminals that know these show what is between them at once; others ignore them. */
+/** Terminals that support these show the output between them in one step; others ignore them. */
 const BEGIN_UPDATE = '\x1b[?2026h';
 const END_UPDATE = '\x1b[?2026l';
 const CLEAR_BELOW = '\x1b[J';
 
-/** The lowest lines of a terminal, drawn again and again in place; other lines scroll by above them. */
+/** The lowest lines of a terminal, redrawn in place; other lines scroll by above them. */
 export class LiveArea {
   readonly #terminal: Terminal;
   readonly #onResize: () => void;
@@ -43,7 +43,7 @@ export class LiveArea {
     process.once('exit', this.#restore);
   }
 
-  /** Writes lines that stay, and below them the frame in place of the one before; all in one write, against flicker. */
+  /** Writes lines that stay, and below them the new frame in place of the last one; in one write, to avoid flicker. */
   draw(lines: string[], frame: string[]): void {
     if (lines.length + frame.length + this.#drawn.length === 0) return;
     const height = this.#drawnHeight();
@@ -53,7 +53,7 @@ export class LiveArea {
     this.#drawn = frame;
   }
 
-  /** Takes the frame away and gives the terminal back. */
+  /** Removes the frame and restores the terminal. */
   close(lines: string[]): void {
     this.draw(lines, []);
     if (!this.#isOpen) return;
@@ -67,7 +67,7 @@ export class LiveArea {
     this.#terminal.write(SHOW_CURSOR);
   };
 
-  /** Rows the last frame takes now: a terminal made narrower since has wrapped its lines. */
+  /** Rows that the last frame takes now: a terminal that was made narrower has wrapped its lines. */
   #drawnHeight(): number {
     return this.#drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / this.columns)), 0);
   }

@@ -7,45 +7,45 @@ import { clockTime, duration, hang } from './text.js';
 
 export interface NarrationOptions {
   palette: Palette;
-  /** Also tells of traces, of each step's beginning and of bookkeeping. */
+  /** Also print traces, the start of each step, and bookkeeping. */
   verbose: boolean;
-  /** Whether to tell how a step gets on; the live table shows it already. */
+  /** Print the progress of steps; the live table shows it anyway. */
   progress: boolean;
-  /** Columns that the closing table may take. */
+  /** Maximum width of the closing table, in columns. */
   width(): number;
 }
 
-/** A sentence about an event: `detail` is for --verbose only. */
+/** A sentence about an event; `detail` is printed with --verbose only. */
 interface Remark {
   text: string;
   level: 'detail' | 'info' | 'headline' | 'good' | 'warning' | 'failure';
   droplet?: string;
 }
 
-/** A droplet's progress is told at most this often, unless everything is asked for. */
-const PROGRESS_EVERY_MS = 10_000;
+/** Minimum time between two progress lines of a step, except with --verbose. */
+const PROGRESS_INTERVAL_MS = 10_000;
 
-/** Turns events into lines for people and keeps the rows as the events tell them. */
+/** Turns events into lines for people, and keeps the rows of the status table. */
 export class Narrator {
   rows: StatusRow[] = [];
   command: Command = 'deploy';
   readonly #options: NarrationOptions;
-  readonly #progressTold = new Map<string, number>();
-  /** When each droplet's batch began, and how long the droplet took once that is known. */
+  readonly #lastProgress = new Map<string, number>();
+  /** When each droplet's batch started, and how long the droplet took, once known. */
   readonly #shares = new Map<string, { since: number; ms?: number }>();
 
   constructor(options: NarrationOptions) {
     this.#options = options;
   }
 
-  /** The lines that tell of this event; none when nobody wants to read of it. */
+  /** The lines for an event; possibly none. */
   tell(event: DeployEvent): string[] {
     const before = this.rows;
     this.rows = applyEvent(before, event);
     this.#measure(event);
     if (event.type === 'rollout-started') this.command = event.command;
-    // A short step needs no word on how it gets on.
-    if (event.type === 'step-started') this.#progressTold.set(stepKey(event), Date.parse(event.at));
+    // A short step needs no progress line.
+    if (event.type === 'step-started') this.#lastProgress.set(stepKey(event), Date.parse(event.at));
     if (event.type === 'rollout-finished') {
       return endingLines(event.result, this.command, { palette: this.#options.palette, width: this.#options.width() });
     }
@@ -53,7 +53,7 @@ export class Narrator {
     return remark !== undefined && this.#isWanted(remark) ? [this.#line(event.at, remark)] : [];
   }
 
-  /** Gives the rows the time each droplet took of the rolling phase. */
+  /** Adds to the rows the time that each droplet took of the rolling phase. */
   #measure(event: DeployEvent): void {
     const at = Date.parse(event.at);
     if (event.type === 'batch-started') {
@@ -76,9 +76,9 @@ export class Narrator {
     if (!this.#options.progress) return undefined;
     const key = stepKey(event);
     const now = Date.parse(event.at);
-    const told = this.#progressTold.get(key);
-    if (!this.#options.verbose && told !== undefined && now - told < PROGRESS_EVERY_MS) return undefined;
-    this.#progressTold.set(key, now);
+    const last = this.#lastProgress.get(key);
+    if (!this.#options.verbose && last !== undefined && now - last < PROGRESS_INTERVAL_MS) return undefined;
+    this.#lastProgress.set(key, now);
     return { droplet: event.droplet, level: 'info', text: `${phraseOf(event, this.rows).present}: ${event.detail}` };
   }
 
@@ -152,7 +152,7 @@ function isBookkeeping(step: string): boolean {
   return step === 'mark-out' || step === 'clear' || step === 'evidence';
 }
 
-/** A droplet's own end is news; the changes on the way are told by its steps. */
+/** Only the outcome of a droplet; its steps report the changes on the way. */
 function remarkOnOutcome(row: StatusRow, before: StatusRow[]): Remark | undefined {
   if (before.find((old) => old.id === row.id)?.outcome === row.outcome) return undefined;
   const time = row.elapsedMs === undefined ? '' : ` (${duration(row.elapsedMs)})`;

@@ -2,7 +2,7 @@ import * as colors from 'kleur/colors';
 
 type Paint = (text: string) => string;
 
-/** The colours of the reporters, by what they say. */
+/** The colours of the reporters, by meaning. */
 export interface Palette {
   good: Paint;
   bad: Paint;
@@ -14,7 +14,7 @@ export interface Palette {
 
 const plain: Paint = (text) => text;
 
-/** Whether to colour is decided by the caller, who knows the options; kleur's own guess is switched off. */
+/** The caller decides whether to colour; kleur's own detection is switched off. */
 export function createPalette(color: boolean): Palette {
   if (!color) return { good: plain, bad: plain, caution: plain, active: plain, faint: plain, strong: plain };
   colors.$.enabled = true;

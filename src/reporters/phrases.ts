@@ -1,4 +1,4 @@
-/** The words for what happens: the one place where events become English. */
+/** The sentences for events: the one place where events become English. */
 import { describeCommit } from '../rollout/commit.js';
 import type { DeployEvent, DeployResult, ReleaseInfo, StatusRow, Step } from '../rollout/model.js';
 import { count, duration } from './text.js';
@@ -9,36 +9,36 @@ export type Command = EventOf<'rollout-started'>['command'];
 const STEP_PHRASES: Record<Step, { present: string; past: string }> = {
   connect: { present: 'connecting', past: 'connected' },
   check: { present: 'checking the droplet', past: 'checked the droplet' },
-  upload: { present: 'uploading the files', past: 'uploaded the files' },
-  pull: { present: 'pulling the images', past: 'pulled the images' },
+  upload: { present: 'uploading files', past: 'uploaded files' },
+  pull: { present: 'pulling images', past: 'pulled images' },
   prepare: { present: 'running the prepare script', past: 'ran the prepare script' },
-  build: { present: 'building the images', past: 'built the images' },
-  'mark-out': { present: 'marking it as out', past: 'marked it as out' },
+  build: { present: 'building images', past: 'built images' },
+  'mark-out': { present: 'marking it out', past: 'marked it out' },
   leave: { present: 'leaving the balancer', past: 'left the balancer' },
   drain: { present: 'draining', past: 'drained' },
-  switch: { present: 'starting the release', past: 'started the release' },
-  health: { present: 'waiting to be healthy', past: 'is healthy' },
-  'balancer-check': { present: "making the balancer's check", past: "passed the balancer's check" },
+  switch: { present: 'starting containers', past: 'started containers' },
+  health: { present: 'waiting for healthy containers', past: 'containers are healthy' },
+  'balancer-check': { present: 'running the balancer check', past: 'passed the balancer check' },
   rejoin: { present: 'rejoining the balancer', past: 'rejoined the balancer' },
-  settle: { present: 'settling behind the balancer', past: 'settled behind the balancer' },
+  settle: { present: 'settling in rotation', past: 'settled in rotation' },
   clear: { present: 'clearing its mark', past: 'cleared its mark' },
   evidence: { present: 'collecting evidence', past: 'collected evidence' },
   finish: { present: 'cleaning up', past: 'cleaned up' },
 };
 
-/** For one that is behind no balancer. */
-const SETTLING_ALONE = { present: 'watching it run', past: 'watched it run' };
+/** Without a balancer. */
+const SETTLING_ALONE = { present: 'watching the containers', past: 'containers kept running' };
 
 export function stepPhrase(step: Step, row: Pick<StatusRow, 'rotation'> | undefined) {
   return step === 'settle' && row?.rotation === 'none' ? SETTLING_ALONE : STEP_PHRASES[step];
 }
 
 const PHASES: Record<EventOf<'phase-started'>['phase'], string> = {
-  discover: 'Looking at the fleet',
+  discover: 'Finding the fleet',
   lease: 'Locking the fleet',
   stage: 'Staging the release on every droplet',
   roll: 'Rolling out',
-  finish: 'Finishing',
+  finish: 'Cleaning up',
 };
 
 const NOUNS: Record<Command, string> = { deploy: 'Deploy', rollback: 'Rollback', heal: 'Heal', adopt: 'Adoption' };
@@ -47,7 +47,7 @@ export function phaseSentence(event: EventOf<'phase-started'>): string {
   return event.detail === undefined ? PHASES[event.phase] : `${PHASES[event.phase]}: ${event.detail}`;
 }
 
-/** What the run is: "Deploying shop v2 to production". */
+/** "Deploying shop v2 to production" */
 export function runTitle(event: EventOf<'rollout-started'>): string {
   const { app, environment, release } = event;
   if (event.command === 'heal') return `Healing ${app} on ${environment}`;
@@ -57,7 +57,7 @@ export function runTitle(event: EventOf<'rollout-started'>): string {
     : `Rolling ${app} on ${environment} back to ${versionWords(release)}`;
 }
 
-/** "v1.4.2", and where its files are in git "v1.4.2 (commit 1a2b3c4, with uncommitted changes)". */
+/** "v1.4.2"; for files from git "v1.4.2 (commit 1a2b3c4, with uncommitted changes)". */
 export function versionWords({ imageTag, commit, dirty }: Pick<ReleaseInfo, 'imageTag' | 'commit' | 'dirty'>): string {
   return commit === undefined ? imageTag : `${imageTag} (${describeCommit({ commit, dirty })})`;
 }
@@ -67,11 +67,11 @@ export function openingSentence(event: EventOf<'rollout-started'>): string {
 }
 
 export function batchSentence(event: EventOf<'batch-started'>): string {
-  const after = event.left === 0 ? 'the last' : `${count(event.left, 'droplet')} to go after it`;
+  const after = event.left === 0 ? 'the last batch' : `${count(event.left, 'droplet')} after this`;
   return `Batch ${event.batch}: ${event.droplets.join(', ')} (${after})`;
 }
 
-/** How it ended, one sentence or two. `command` is what rollout-started said. */
+/** How the run ended, in one or two sentences. */
 export function closingSentence(result: DeployResult, command: Command): string {
   const time = duration(result.durationMs);
   switch (result.outcome) {
@@ -94,33 +94,33 @@ function successSentence(result: DeployResult, command: Command): string {
   const droplets = count(result.rows.filter((row) => row.outcome === 'deployed').length, 'droplet');
   if (command === 'rollback') return `Rolled ${droplets} back to ${versionWords(result.release)}`;
   return command === 'adopt'
-    ? `Adopted ${droplets}, now on ${versionWords(result.release)},`
+    ? `Adopted ${droplets} with ${versionWords(result.release)}`
     : `Deployed ${versionWords(result.release)} to ${droplets}`;
 }
 
 function upToDateSentence(result: DeployResult): string {
   const same = result.rows.filter((row) => row.outcome === 'up to date').length;
   if (same === 0) return '';
-  return ` ${count(same, 'droplet')} already ran it.`;
+  return ` ${count(same, 'droplet')} already up to date.`;
 }
 
 function nothingToDo(droplets: number, release: ReleaseInfo): string {
-  const who = droplets === 1 ? 'the droplet already runs' : `all ${droplets} droplets already run`;
-  return `Nothing to do: ${who} ${release.imageTag}.`;
+  const fleet = droplets === 1 ? 'the droplet already runs' : `all ${droplets} droplets already run`;
+  return `Nothing to do: ${fleet} ${release.imageTag}.`;
 }
 
 function failureSentence(result: DeployResult, command: Command): string {
   const { error } = result;
   const noun = NOUNS[command];
   if (error === undefined) return `${noun} failed after ${duration(result.durationMs)}.`;
-  const where = error.droplet === undefined ? '' : ` at ${error.droplet}`;
+  const where = error.droplet === undefined ? '' : ` on ${error.droplet}`;
   const step = stepOf(error.step);
   const row = result.rows.find(({ name }) => name === error.droplet);
   const when = step === undefined ? '' : ` while ${stepPhrase(step, row).present}`;
   return `${noun} failed${where}${when}: ${error.message}`;
 }
 
-/** An error's step is any text; only those of a rollout have a phrase. */
+/** The step of an error can be any text; only those of a rollout have a phrase. */
 function stepOf(step: string | undefined): Step | undefined {
   return step !== undefined && Object.hasOwn(STEP_PHRASES, step) ? (step as Step) : undefined;
 }

@@ -1,4 +1,4 @@
-/** Tables that fit the terminal: columns shrink, then the least important ones go. */
+/** Tables that fit the terminal: columns shrink, then the least important ones are left out. */
 import Table from 'cli-table3';
 import { shortHash } from '../rollout/commit.js';
 import type { DropletOutcome, HistoryEntry, Rotation, StatusRow } from '../rollout/model.js';
@@ -7,11 +7,11 @@ import { truncate, widthOf } from './text.js';
 
 export interface Column {
   heading: string;
-  /** It is not made narrower than this. */
+  /** Minimum width. */
   least: number;
-  /** When there is no room for all: the highest goes first; 0 stays. */
+  /** Without room for all columns, the highest is left out first; 0 always stays. */
   expendable: number;
-  /** A release's end tells more than its start. */
+  /** Which end to cut; by default the end. */
   lose?: 'start';
 }
 
@@ -27,7 +27,7 @@ const NO_BORDER = Object.fromEntries(
   ),
 );
 
-/** The table's lines, none wider than `width` (Infinity when nothing limits it). */
+/** The lines of the table, none wider than `width` (Infinity: no limit). */
 export function layOut(columns: Column[], rows: Cell[][], width: number, palette: Palette): string[] {
   const sizes = columnSizes(columns, rows, width);
   const shown = [...sizes.keys()];
@@ -52,7 +52,7 @@ export function layOut(columns: Column[], rows: Cell[][], width: number, palette
     .map((line) => line.trimEnd());
 }
 
-/** Which columns are shown, by index, and how wide. */
+/** The columns that are shown, by index, and their widths. */
 function columnSizes(columns: Column[], rows: Cell[][], width: number): Map<number, number> {
   const sizes = new Map(
     columns.map((column, index) => [
@@ -110,10 +110,10 @@ export function historyTable(entries: HistoryEntry[], options: { width: number; 
 
 function failedProbes({ probes }: HistoryEntry, palette: Palette): Cell {
   if (probes === undefined) return { text: '-' };
-  return { text: `${probes.failed} of ${probes.total}`, ...(probes.failed > 0 && { paint: palette.bad }) };
+  return { text: `${probes.failed} of ${probes.total}`, paint: probes.failed > 0 ? palette.bad : undefined };
 }
 
-/** The status table; with `result`, what became of each droplet in this run. */
+/** The status table; with `result`, also the outcome of each droplet in this run. */
 export function statusTable(
   rows: StatusRow[],
   options: { result: boolean; width: number; palette: Palette },
@@ -122,7 +122,7 @@ export function statusTable(
   const columns = [DROPLET, ADDRESS, ROTATION, RELEASE, HEALTH, ...(options.result ? [RESULT] : [])];
   const cells = rows.map((row) => [
     ...placeCells(row, palette),
-    { text: row.health, ...(row.health !== 'healthy' && { paint: palette.caution }) },
+    { text: row.health, paint: row.health === 'healthy' ? undefined : palette.caution },
     outcomeCell(row.outcome, palette),
   ]);
   return layOut(columns, cells, options.width, palette);
@@ -154,7 +154,7 @@ function placeCells(row: StatusRow, palette: Palette): Cell[] {
 
 function rotationCell(rotation: Rotation, palette: Palette): Cell {
   if (rotation === 'none') return { text: '-', paint: palette.faint };
-  return { text: rotation, ...(rotation !== 'in' && { paint: palette.caution }) };
+  return { text: rotation, paint: rotation === 'in' ? undefined : palette.caution };
 }
 
 export function outcomeCell(outcome: DropletOutcome, palette: Palette): Cell {

@@ -1,4 +1,4 @@
-/** `do-deploy tags`: git's tags, and which environment runs which. */
+/** `do-deploy tags`: git's tags, and the environments that run them. */
 import { shortHash } from '../rollout/commit.js';
 import type { EnvironmentRow, RunningOn, TagRow } from '../rollout/match-tags.js';
 import type { Palette } from './palette.js';
@@ -25,7 +25,7 @@ export function tagLines(
     { text: tag.subject },
   ]);
   const table =
-    rows.length === 0 ? ['There are no tags yet: do-deploy tag NAME'] : layOut(COLUMNS, rows, width, palette);
+    rows.length === 0 ? ['No tags yet. Create one: do-deploy tag NAME'] : layOut(COLUMNS, rows, width, palette);
   return [...table, ...environments.flatMap(environmentNotes).map((line) => palette.faint(`  ${line}`))];
 }
 
@@ -35,9 +35,9 @@ function runningWords({ environment, droplets, of }: RunningOn): string {
 }
 
 function environmentNotes({ name, unknown, unreachable, untagged }: EnvironmentRow): string[] {
-  if (unknown !== undefined) return [`${name} could not be asked: ${unknown}`];
+  if (unknown !== undefined) return [`${name}: unknown: ${unknown}`];
   return [
-    ...(unreachable.length > 0 ? [`${name}: ${unreachable.join(', ')} could not be asked`] : []),
-    ...untagged.map((release) => `${name} runs ${release}, which is no tag`),
+    ...(unreachable.length > 0 ? [`${name}: no answer from ${unreachable.join(', ')}`] : []),
+    ...untagged.map((release) => `${name}: runs ${release}, which has no tag`),
   ];
 }

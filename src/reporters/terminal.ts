@@ -8,11 +8,11 @@ import { phaseSentence, runTitle, stepPhrase } from './phrases.js';
 import { type Cell, liveTable, outcomeCell } from './table.js';
 import { duration, truncate, wholeSeconds } from './text.js';
 
-const REDRAW_EVERY_MS = 100;
-/** Lines of a frame besides its droplets: blank, title, headings, counts, and the one the cursor is on. */
+const REDRAW_INTERVAL_MS = 100;
+/** Lines of a frame besides its droplets: blank, title, headings, counts, and the cursor's line. */
 const OTHER_LINES = 5;
 
-/** A table that is redrawn in place while the lines of what is done scroll by above it. */
+/** A table that is redrawn in place while the log scrolls by above it. */
 export class TerminalReporter implements Reporter {
   readonly #area: LiveArea;
   readonly #narrator: Narrator;
@@ -22,9 +22,9 @@ export class TerminalReporter implements Reporter {
   #title = '';
   #phase = '';
   #startedAt = 0;
-  /** Since when each droplet has been in hand in this phase, and whether one of its steps runs. */
+  /** When each droplet's work started in this phase, and whether one of its steps is running. */
   readonly #inHand = new Map<string, { since: number; running: boolean }>();
-  /** Lines to show with the next frame. */
+  /** Lines to print with the next frame. */
   #waiting: string[] = [];
   #isStale = false;
   #drawnAt = Number.NEGATIVE_INFINITY;
@@ -82,10 +82,10 @@ export class TerminalReporter implements Reporter {
     this.#tick(this.#ticking.signal).catch(() => {});
   }
 
-  /** Shows the seconds go by, and the changes that came too soon after a frame. */
+  /** Updates elapsed times, and shows changes that came too soon after a frame. */
   async #tick(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#clock.sleep(REDRAW_EVERY_MS, signal);
+      await this.#clock.sleep(REDRAW_INTERVAL_MS, signal);
       if (signal.aborted) return;
       const second = (ms: number) => Math.floor((ms - this.#startedAt) / 1000);
       if (this.#isStale || second(this.#clock.now()) !== second(this.#drawnAt)) this.#redraw();
@@ -94,7 +94,7 @@ export class TerminalReporter implements Reporter {
 
   #redrawSoon(): void {
     this.#isStale = true;
-    if (this.#clock.now() - this.#drawnAt >= REDRAW_EVERY_MS) this.#redraw();
+    if (this.#clock.now() - this.#drawnAt >= REDRAW_INTERVAL_MS) this.#redraw();
   }
 
   #redraw(): void {
@@ -123,7 +123,7 @@ export class TerminalReporter implements Reporter {
     return frame.slice(0, Math.max(1, rows - 1));
   }
 
-  /** When not all fit: those in hand, then those that went wrong, then the others; in the fleet's order. */
+  /** Without room for all: droplets that are worked on, then failed ones, then others; in the fleet's order. */
   #choose(rows: StatusRow[], room: number): StatusRow[] {
     if (rows.length <= room) return rows;
     const urgency = (row: StatusRow) => {

@@ -1,4 +1,4 @@
-/** Text as a terminal shows it: how wide it is, where to cut it, and times and numbers in words. */
+/** Text on a terminal: its width, where to cut it, and times and numbers in words. */
 import { stripVTControlCharacters } from 'node:util';
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
@@ -13,14 +13,14 @@ function graphemeWidth(grapheme: string): number {
   return INVISIBLE.test(grapheme) ? 0 : 1;
 }
 
-/** How many columns the text takes on a terminal; colours take none. */
+/** The columns that a text takes on a terminal; colours take none. */
 export function widthOf(text: string): number {
   const bare = stripVTControlCharacters(text);
   if (ASCII.test(bare)) return bare.length;
   return [...graphemes.segment(bare)].reduce((sum, { segment }) => sum + graphemeWidth(segment), 0);
 }
 
-/** Cuts uncoloured text to `columns`, with … in place of what is lost at its end or its start. */
+/** Cuts uncoloured text to `columns`, with … in place of what is cut at its end or its start. */
 export function truncate(text: string, columns: number, lose: 'end' | 'start' = 'end'): string {
   if (widthOf(text) <= columns) return text;
   const parts = [...graphemes.segment(text)].map(({ segment }) => segment);
@@ -36,15 +36,15 @@ export function truncate(text: string, columns: number, lose: 'end' | 'start' = 
 }
 
 /**
- * Text from a droplet, safe to put on a terminal: no escape sequence or control character but the line feed, so that a
- * container's log can't move the cursor or clear the screen.
+ * Foreign text made safe for a terminal: no escape sequences and no control characters but the line feed, so that a
+ * container's log cannot move the cursor or clear the screen.
  */
 export function cleanText(text: string): string {
   return (
     stripVTControlCharacters(text)
       .replaceAll('\t', '  ')
       .replaceAll('\r\n', '\n')
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what has to go
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these must be removed
       .replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '')
   );
 }
@@ -56,14 +56,14 @@ export function duration(ms: number): string {
   return wholeSeconds(Math.round(ms / 1000) * 1000);
 }
 
-/** For what is still running: "3 s", "3 min 5 s". */
+/** For what is still running: "3 s", "3 min 5 s" */
 export function wholeSeconds(ms: number): string {
   const seconds = Math.floor(ms / 1000);
   if (seconds < 60) return `${seconds} s`;
   return seconds % 60 === 0 ? `${seconds / 60} min` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
-/** An event's time on the reader's clock: "07:45:03". */
+/** An event's time in the reader's time zone: "07:45:03" */
 export function clockTime(at: string): string {
   return new Date(at).toTimeString().slice(0, 8);
 }
@@ -73,7 +73,7 @@ export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }
 
-/** Every line but the first moved to the right, so that a message of many lines stays waitForAll. */
+/** Indents every line but the first, so that a message of several lines stays together. */
 export function hang(text: string, indent: string): string {
   return text.replaceAll('\n', `\n${indent}`);
 }

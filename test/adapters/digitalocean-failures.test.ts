@@ -26,7 +26,7 @@ const balancerPath = `/v2/load_balancers/${LB_ID}`;
 const FOUND = { load_balancer: loadBalancerBody() };
 
 describe('refusals are final', () => {
-  it('401: the token is wrong, where to make one and with which scopes', async () => {
+  it('401: names the token, where to create one and with which scopes', async () => {
     api().get(balancerPath).reply(401, errorBody('unauthorized', 'Unable to authenticate you'));
     const { cloud, clock, traces } = cloudOn();
     const { error, ms } = await failureOf(clock, cloud.getLoadBalancer(LB_ID));
@@ -61,7 +61,7 @@ describe('refusals are final', () => {
     expect(ms).toBe(0);
   });
 
-  it('404 tells what was looked for and what to check', async () => {
+  it('404 names what was requested and what to check', async () => {
     api().get(balancerPath).reply(404, errorBody('not_found', 'Load Balancer not found'));
     const { cloud, clock } = cloudOn();
     const { error } = await failureOf(clock, cloud.getLoadBalancer(LB_ID));
@@ -70,7 +70,7 @@ describe('refusals are final', () => {
     expect(error.hint).toContain('load_balancer in config/deploy.yml');
   });
 
-  it('404 on a tag that nobody made yet is told as such, for the caller to make it', async () => {
+  it('404 on a tag that does not exist yet is reported as such, so that the caller can create it', async () => {
     api().post('/v2/tags/web/resources').reply(404, errorBody('not_found', 'Tag not found'));
     const { cloud, clock } = cloudOn();
     const { error } = await failureOf(clock, cloud.tagDroplets('web', [1]));
@@ -87,8 +87,8 @@ describe('refusals are final', () => {
   });
 });
 
-describe('the API’s other form of error', () => {
-  it('is told like the usual one', async () => {
+describe('the other form of error of the API', () => {
+  it('is reported like the usual one', async () => {
     const error = 'Error validating resource tag: contains invalid characters';
     api().post('/v2/tags').reply(400, { error, messages: null, root_causes: [] });
     api().get('/v2/tags/web').reply(404, errorBody('not_found', 'Tag not found'));
@@ -100,7 +100,7 @@ describe('the API’s other form of error', () => {
 });
 
 describe('trouble on the way', () => {
-  it('a read is tried again after 500s, longer each time', async () => {
+  it('a read is repeated after 500s, with growing pauses', async () => {
     api().get(balancerPath).times(3).reply(500, errorBody('server_error', 'Unexpected server-side error'));
     api().get(balancerPath).reply(200, FOUND);
     const { cloud, clock, traces } = cloudOn();
@@ -110,7 +110,7 @@ describe('trouble on the way', () => {
     expect(traces.map((line) => line.slice(-3))).toEqual(['500', '500', '500', '200']);
   });
 
-  it('a read is given up after five tries, and says so', async () => {
+  it('a read fails after five attempts, and the error says so', async () => {
     const broken = api().get(balancerPath).times(5).reply(502, '<html>Bad Gateway</html>');
     const { cloud, clock } = cloudOn();
     const { error, ms } = await failureOf(clock, cloud.getLoadBalancer(LB_ID));
@@ -140,7 +140,7 @@ describe('trouble on the way', () => {
 
   it.each([
     ['no answer', 'timeout', never],
-    ['an answer that trickles in for ever', 'timeout', trickle],
+    ['an answer that never ends', 'timeout', trickle],
     ['a connection cut after the request', 'network', cut],
   ] as const)('%s leaves a change unknown, and it is sent once', async (_, kind, answer) => {
     const server = await localServer(answer);
@@ -157,9 +157,9 @@ describe('trouble on the way', () => {
 
   it.each([
     ['no answer', never],
-    ['an answer that trickles in for ever', trickle],
+    ['an answer that never ends', trickle],
     ['a connection cut after the request', cut],
-  ] as const)('%s: a read is tried again', async (_, answer) => {
+  ] as const)('%s: a read is repeated', async (_, answer) => {
     let requests = 0;
     const server = await localServer((request, response) => {
       requests += 1;
@@ -175,7 +175,7 @@ describe('trouble on the way', () => {
     }
   });
 
-  it('a refused connection certainly changed nothing: a change is tried again, then given up', async () => {
+  it('a refused connection certainly changed nothing: a change is repeated, then fails', async () => {
     const apiUrl = await deadAddress();
     const { cloud, clock, traces } = cloudOn({ apiUrl });
     const { error, ms } = await failureOf(clock, cloud.addDroplets(LB_ID, [1]));
@@ -215,7 +215,7 @@ describe('trouble on the way', () => {
     expect((await failureOf(clock, cloud.addDroplets(LB_ID, [1]))).error.outcome).toBe('unknown');
   });
 
-  it('an untrusted certificate is told at once, with the remedy', async () => {
+  it('an untrusted certificate is reported immediately, with the remedy', async () => {
     const failure = Object.assign(new Error('self-signed certificate'), { code: 'SELF_SIGNED_CERT_IN_CHAIN' });
     api().get(balancerPath).replyWithError(failure);
     const { cloud, clock, traces } = cloudOn();
@@ -226,13 +226,13 @@ describe('trouble on the way', () => {
   });
 });
 
-describe('answers that are not DigitalOcean’s', () => {
+describe('answers that are not from DigitalOcean', () => {
   const page = '<html><body>Sign in to the guest network</body></html>';
 
   it.each([
     ['a page instead of JSON', 200, page, 'text instead of JSON'],
     ['JSON of another shape', 200, { balancer: {} }, 'load_balancer'],
-    ['a balancer in a state unknown to us', 200, { load_balancer: loadBalancerBody({ status: 'odd' }) }, 'status'],
+    ['a balancer in an unknown state', 200, { load_balancer: loadBalancerBody({ status: 'odd' }) }, 'status'],
     ['a page for a 401', 401, page, '401'],
     ['a page for a 403', 403, page, '403'],
     ['a page for a 404', 404, page, '404'],
@@ -266,7 +266,7 @@ describe('answers that are not DigitalOcean’s', () => {
     expect(JSON.stringify(seen)).not.toContain('dop_v1');
   });
 
-  it('a 401 from where it was redirected to is not the token’s fault', async () => {
+  it('a 401 from the target of a redirect is not about the token', async () => {
     api().get(balancerPath).reply(301, '', { location: 'https://eu.api.digitalocean.com/v2/balancer' });
     const seen: unknown[] = [];
     nock('https://eu.api.digitalocean.com')

@@ -16,7 +16,7 @@ const TOO_MANY = errorBody('too_many_requests', 'API rate limit exceeded.');
 const FOUND = { droplet: dropletBody(1) };
 
 describe('429', () => {
-  it('waits as long as retry-after says, also with a change', async () => {
+  it('waits as long as retry-after says, also for a change', async () => {
     api().post(`/v2/load_balancers/${LB_ID}/droplets`).reply(429, TOO_MANY, { 'retry-after': '37' });
     api().post(`/v2/load_balancers/${LB_ID}/droplets`).reply(204);
     const { cloud, clock } = cloudOn();
@@ -25,7 +25,7 @@ describe('429', () => {
     expect(clock.now() - started).toBe(37_000);
   });
 
-  it('waits for the minute, not for the hour, when the limit of the minute is used up', async () => {
+  it('waits for the minute, not the hour, when the limit of the minute is used up', async () => {
     const { cloud, clock } = cloudOn();
     const started = clock.now();
     const hour = { 'ratelimit-remaining': '0', 'ratelimit-reset': String(started / 1_000 + 3_500) };
@@ -51,7 +51,7 @@ describe('429', () => {
     ['no header says when', {}],
     ['the reset is past', { 'ratelimit-reset': '1' }],
     ['retry-after is not a number', { 'retry-after': 'Fri, 31 Dec 2027 23:59:59 GMT' }],
-  ])('waits by itself when %s', async (_, headers) => {
+  ])('backs off when %s', async (_, headers) => {
     api().get('/v2/droplets/1').times(2).reply(429, TOO_MANY, headers);
     api().get('/v2/droplets/1').reply(200, FOUND);
     const { cloud, clock } = cloudOn();
@@ -61,7 +61,7 @@ describe('429', () => {
     expect(clock.now() - started).toBeLessThanOrEqual(3_000);
   });
 
-  it('says until when instead of waiting longer than five minutes', async () => {
+  it('is an error that names the time instead of a wait of more than five minutes', async () => {
     const { cloud, clock, traces } = cloudOn();
     const reset = clock.now() / 1_000 + 1_800;
     api()
@@ -69,13 +69,15 @@ describe('429', () => {
       .reply(429, TOO_MANY, { 'ratelimit-reset': String(reset) });
     const { error, ms } = await failureOf(clock, cloud.getDroplet(1));
     expect(error).toMatchObject({ kind: 'rate-limited', outcome: 'not-applied' });
-    expect(error.message).toBe("DigitalOcean's request limit is used up until 2026-11-21T08:15:00Z.");
+    expect(error.message).toBe(
+      "DigitalOcean's request limit is used up until 2026-11-21T08:15:00Z. Request 4d9d8375-3c56-4925-a3e7-eb137fed17e9.",
+    );
     expect(error.hint).toContain('per token');
     expect(ms).toBe(0);
     expect(traces).toHaveLength(1);
   });
 
-  it('gives up after five minutes of it', async () => {
+  it('fails after five minutes', async () => {
     api().get('/v2/droplets/1').reply(429, TOO_MANY, { 'retry-after': '50' }).persist();
     const { cloud, clock } = cloudOn();
     const { error, ms } = await failureOf(clock, cloud.getDroplet(1));
@@ -84,7 +86,7 @@ describe('429', () => {
     expect(ms).toBe(300_000);
   });
 
-  it('holds back the other calls of the run', async () => {
+  it('also delays the other calls of the run', async () => {
     api().get('/v2/droplets/1').reply(429, TOO_MANY, { 'retry-after': '30' });
     api().get('/v2/droplets/1').reply(200, FOUND);
     api()
@@ -111,7 +113,7 @@ describe('429', () => {
 describe('a busy balancer', () => {
   const path = `/v2/load_balancers/${LB_ID}/droplets`;
 
-  it('is waited for, though it answers 403', async () => {
+  it('is waited for, although it answers 403', async () => {
     api().delete(path).times(4).reply(403, BUSY);
     api().delete(path).reply(204);
     const { cloud, clock, traces } = cloudOn();
@@ -131,7 +133,7 @@ describe('a busy balancer', () => {
     expect(ms).toBeGreaterThan(busyTimeoutMs - 8_000);
   });
 
-  it('is not waited for by a run that may change nothing any more: that is asked before every try', async () => {
+  it('is not waited for once the run may no longer change anything, which is checked before every attempt', async () => {
     api().delete(path).times(2).reply(403, BUSY);
     const { cloud, clock, traces } = cloudOn();
     let asked = 0;
@@ -143,7 +145,7 @@ describe('a busy balancer', () => {
     expect(traces).toHaveLength(2);
   });
 
-  it('is unknown when the try after the wait loses its answer', async () => {
+  it('leaves the outcome unknown when the attempt after the wait loses its answer', async () => {
     api().delete(path).reply(403, BUSY);
     api()
       .delete(path)
@@ -155,7 +157,7 @@ describe('a busy balancer', () => {
 });
 
 describe('the budget of requests', () => {
-  it('never lets more than 220 go in any minute', async () => {
+  it('allows at most 220 in any minute', async () => {
     const clock = new VirtualClock();
     const budget = new RequestBudget(clock);
     const started = clock.now();
@@ -169,7 +171,7 @@ describe('the budget of requests', () => {
     expect(clock.now() - started).toBe(180_000);
   });
 
-  it('never lets more than 4,900 go in any hour, and says until when', async () => {
+  it('allows at most 4,900 in any hour, and names the time', async () => {
     const clock = new VirtualClock();
     const budget = new RequestBudget(clock);
     const spend = async () => {
@@ -196,7 +198,7 @@ describe('the budget of requests', () => {
     expect(clock.now() - started).toBe(40_000);
   });
 
-  it('waits for nothing while something is left, or when the headers say nothing', async () => {
+  it('does not wait while something is left, or when the headers say nothing plausible', async () => {
     const clock = new VirtualClock();
     const budget = new RequestBudget(clock);
     const started = clock.now();
@@ -204,11 +206,15 @@ describe('the budget of requests', () => {
     budget.observe({ 'ratelimit-remaining': '0' });
     budget.observe({ 'ratelimit-remaining': '', 'ratelimit-reset': 'soon' });
     budget.observe(undefined);
+    for (const reset of ['1e300', '-1', '-1e300', 'NaN', 'Infinity', '99999999999', String(started / 1_000 + 7_200)]) {
+      budget.observe({ 'ratelimit-remaining': '0', 'ratelimit-reset': reset });
+      budget.observe({ 'ratelimit-remaining': '-1e300', 'ratelimit-reset': reset, 'retry-after': reset });
+    }
     await clock.run(budget.spend());
     expect(clock.now()).toBe(started);
   });
 
-  it('serves the next in line after one gave up', async () => {
+  it('serves the next request after one has failed', async () => {
     const clock = new VirtualClock();
     const budget = new RequestBudget(clock);
     budget.pauseUntil(clock.now() + 301_000);

@@ -55,7 +55,7 @@ const FAILURES: Record<string, () => unknown> = {
       .replyWithError(new Error(`what is ${TOKEN}?`)),
 };
 
-/** All that a log, a debugger or a crash report could get out of an error. */
+/** All that a log, a debugger or a crash report could take from an error. */
 function everythingIn(error: Error): string {
   const hidden = { depth: 20, showHidden: true, getters: true };
   return [
@@ -99,7 +99,7 @@ it('nor after a timeout, a lost reply or a refused connection', async () => {
   }
 });
 
-it('what a server says can’t move the cursor or fill the screen', async () => {
+it('a message from a server cannot move the cursor or fill the screen', async () => {
   const message = `\u001b[2Jgone\r\n${'x'.repeat(5_000)}`;
   nock(HOST).get(path).reply(404, errorBody('not_found', message));
   const { cloud, clock } = cloudOn();

@@ -33,7 +33,7 @@ const { stdout } = await connection.run(command('echo ran'));
 await connection.upload({ path: '~/file', content: Buffer.from('x'), mode: 0o600, timeoutMs: 3_600_000 });
 const held = await connection.hold(command('echo held; cat'));
 const line = await held.nextLine(3_600_000);
-const refused = await connection.probe({ protocol: 'tcp', address: '127.0.0.1', port: closedPort, path: '/', proxyProtocol: false, timeoutMs: 3_600_000 });
+const refused = await connection.checkHealth({ protocol: 'tcp', address: '127.0.0.1', port: closedPort, path: '/', proxyProtocol: false, timeoutMs: 3_600_000 });
 const waiting = held.nextLine(3_600_000);
 const cut = code(connection.run(command('sleep 60')));
 await connection.close();

@@ -6,6 +6,13 @@ import { web } from '../../src/adapters/web.js';
 const server = createServer((request, response) => {
   const [, status = '', how] = (request.url ?? '').split('/');
   if (status === 'never') return;
+  if (status === 'endless') {
+    const write = () => {
+      while (!response.destroyed)
+        if (!response.write(Buffer.alloc(256 * 1024))) return void response.once('drain', write);
+    };
+    return write();
+  }
   response.writeHead(Number(status), { location: '/500', 'content-length': '5' });
   response.write('wh');
   if (how === 'cut') setImmediate(() => response.destroy());
@@ -28,15 +35,19 @@ it.each([
   expect(await web.get(`${base}${path}`, 60_000)).toEqual(expected);
 });
 
-it('an answer that breaks off is none', async () => {
+it('an answer that breaks off fails', async () => {
   expect(await web.get(`${base}/200/cut`, 60_000)).toMatchObject({ ok: false, detail: expect.stringMatching(/./) });
 });
 
-it('nobody answers in time', async () => {
+it('an endless page counts as an answer, and is not read to its end', async () => {
+  expect(await web.get(`${base}/endless`, 60_000)).toEqual({ ok: true, detail: 'HTTP 200' });
+});
+
+it('no answer in time fails', async () => {
   expect(await web.get(`${base}/never`, 50)).toEqual({ ok: false, detail: 'no answer within 0.05 s' });
 });
 
-it('nobody is there', async () => {
+it('a refused connection fails', async () => {
   const gone = createServer();
   await new Promise<void>((resolve) => gone.listen(0, '127.0.0.1', resolve));
   const { port } = gone.address() as AddressInfo;

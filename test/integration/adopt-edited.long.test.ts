@@ -20,7 +20,7 @@ it('adopt restores the files, and is refused only if no droplet has a file intac
   const check = () => fleet.run(['status', 'sandbox', '--check']);
   expect(await check()).toMatchObject({
     code: 4,
-    stdout: expect.stringContaining('adopt sandbox mends 3 differences'),
+    stdout: expect.stringContaining('adopt sandbox fixes 3 differences'),
   });
   expect(await fleet.run(['adopt', 'sandbox', '--json'])).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
   expect(await check()).toMatchObject({ code: 0 });

@@ -40,7 +40,7 @@ describe('a fleet with drift', { shuffle: false }, () => {
     const clean = await check();
     expect({ code: clean.code, lines: lines(clean.stdout) }).toEqual({
       code: 0,
-      lines: ['shop: sandbox, release TIME-v1', 'All 4 droplets are as the release says.'],
+      lines: ['shop: sandbox, release TIME-v1', 'All 4 droplets match their release.'],
     });
 
     await appendFile(currentFile(fleet, 'web-1', 'config/nginx/nginx.conf'), '# by hand\n');
@@ -65,8 +65,8 @@ describe('a fleet with drift', { shuffle: false }, () => {
       ),
       expect.stringMatching(/^web-4: is no longer behind load balancer "web".*, though it was at the last rollout/),
       '',
-      expect.stringMatching(/^do-deploy heal sandbox mends (1 difference|2 differences)\.$/),
-      'do-deploy adopt sandbox mends 3 differences.',
+      expect.stringMatching(/^do-deploy heal sandbox fixes (1 difference|2 differences)\.$/),
+      'do-deploy adopt sandbox fixes 3 differences.',
     ]);
     expect(drift.stdout).not.toContain('by-hand');
     const json = await fleet.run(['status', 'sandbox', '--check', '--json']);

@@ -71,7 +71,7 @@ it('deploys the files of a tag with the local secrets, and reports which environ
     tags: [{ name: 'v1', commit, subject: 'version v1', environments: [{ environment: 'alone', droplets: 1, of: 1 }] }],
     environments: [{ name: 'alone' }, { name: 'gone', unknown: expect.stringMatching(/./) }],
   });
-  expect((await run(['tags'])).stdout).toMatch(/^v1 .* alone +version v1\n +gone could not be asked: /m);
+  expect((await run(['tags'])).stdout).toMatch(/^v1 .* alone +version v1\n +gone: unknown: /m);
 
   // The policy is checked before anything is contacted.
   await configure({ require_clean: true });

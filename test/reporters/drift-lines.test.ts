@@ -19,11 +19,11 @@ function shown(drift: Partial<ShownDrift>, mode: 'plain' | 'json' = 'plain'): st
 
 describe('what differs', () => {
   it('is a plain sentence when nothing does', () => {
-    expect(shown({})).toBe('shop: production, release 20261124T000000Z-v2\nAll 3 droplets are as the release says.\n');
-    expect(shown({ droplets: 1 })).toContain('\nThe droplet is as its release says.\n');
+    expect(shown({})).toBe('shop: production, release 20261124T000000Z-v2\nAll 3 droplets match their release.\n');
+    expect(shown({ droplets: 1 })).toContain('\nThe droplet matches its release.\n');
   });
 
-  it('is a line each, however long what a container said, with no secret; then what mends it', () => {
+  it('is one line each, without secrets, however long the output of a container; then the commands that fix it', () => {
     const message = `app is unhealthy: cannot log in\n  as shop:${PASSWORD}\u001b[2J`;
     const text = shown({
       differences: [
@@ -38,8 +38,8 @@ describe('what differs', () => {
       'web-2: runs no release',
       'web-3: its clock is 61 s behind',
       '',
-      'do-deploy heal production mends 1 difference.',
-      'do-deploy adopt production mends 1 difference.',
+      'do-deploy heal production fixes 1 difference.',
+      'do-deploy adopt production fixes 1 difference.',
       '',
     ]);
     const json = shown({ differences: [{ droplet: 'web-1', kind: 'container-not-healthy', message }] }, 'json');
@@ -47,9 +47,9 @@ describe('what differs', () => {
     expect(JSON.parse(json)).toMatchObject({ schema: 2, type: 'drift', environment: 'production' });
   });
 
-  it('may be the doing of a deploy that is under way, which is said', () => {
+  it('may come from a deploy that is running, which is reported', () => {
     expect(shown({ deploying: { who: 'ann@laptop', since: '2026-11-24T00:00:00Z' } }).split('\n')[1]).toBe(
-      "ann@laptop is deploying at the moment: what differs may be that deploy's doing.",
+      'ann@laptop is deploying now: the differences may come from that deploy.',
     );
   });
 });

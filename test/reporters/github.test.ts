@@ -27,42 +27,42 @@ describe('in GitHub Actions', () => {
     const commands = stdout.text.split('\n').filter((line) => line.startsWith('::'));
     const groups = commands.filter((line) => line.startsWith('::group::'));
     expect(groups.map((line) => line.slice('::group::'.length))).toEqual([
-      'Looking at the fleet',
+      'Finding the fleet',
       'Locking the fleet',
       'Staging the release on every droplet',
-      'Batch 1: web-1 (1 droplet to go after it)',
-      'Batch 2: web-2 (the last)',
-      'Finishing',
+      'Batch 1: web-1 (1 droplet after this)',
+      'Batch 2: web-2 (the last batch)',
+      'Cleaning up',
     ]);
     expect(commands.filter((line) => line === '::endgroup::')).toHaveLength(groups.length);
     expect(stdout.text.indexOf('DROPLET')).toBeGreaterThan(stdout.text.lastIndexOf('::endgroup::'));
   });
 
-  it('a failure is an annotation of one line, with the next command', () => {
+  it('a failure is a one-line annotation with the next command', () => {
     const { reporter, stdout } = inActions();
     for (const event of scriptedRollout(3, 2)) reporter.report(event);
     expect(stdout.text.match(/^::error.*$/gm)).toEqual([
-      '::error title=do-deploy%3A web-2::Deploy failed at web-2 while waiting to be healthy: app exited 137: out of ' +
-        'memory%0A1 droplet is out of rotation and recorded as such; 2 of 3 are in rotation.' +
+      '::error title=do-deploy%3A web-2::Deploy failed on web-2 while waiting for healthy containers: app exited 137: ' +
+        'out of memory%0A1 droplet is out of rotation and recorded as such; 2 of 3 are in rotation.' +
         '%0ANext: do-deploy heal production',
     ]);
   });
 
-  it('warnings are annotations, with per cent signs and line ends escaped', () => {
+  it('warnings are annotations, with percent signs and line breaks escaped', () => {
     const { reporter, stdout } = inActions();
     reporter.report(eventAt(0, { type: 'notice', level: 'warning', message: '92% full\nsoon', droplet: 'web-1' }));
     reporter.report(eventAt(0, { type: 'notice', level: 'info', message: 'fine' }));
     expect(stdout.text.match(/^::.*$/gm)).toEqual(['::warning title=do-deploy%3A web-1::92%25 full%0Asoon']);
   });
 
-  it('an error before the rollout is an annotation, and text for the log', () => {
+  it('an error before the rollout is an annotation and text in the log', () => {
     const { reporter, stdout, stderr } = inActions(['hunter22']);
-    reporter.printError(new DeployError('x', 'It broke: hunter22.', { hint: 'Mend it.' }));
-    expect(stdout.text).toBe('::error title=do-deploy::error: It broke: [secret].%0A  try: Mend it.\n');
-    expect(stderr.text).toBe('error: It broke: [secret].\n  try: Mend it.\n');
+    reporter.printError(new DeployError('x', 'It broke: hunter22.', { hint: 'Fix it.' }));
+    expect(stdout.text).toBe('::error title=do-deploy::error: It broke: [secret].%0A  try: Fix it.\n');
+    expect(stderr.text).toBe('error: It broke: [secret].\n  try: Fix it.\n');
   });
 
-  it('a container’s log gives the runner no commands', () => {
+  it('the log of a container cannot give the runner commands', () => {
     const { reporter, stdout, stderr } = inActions();
     const message = 'compose said:\n::set-output name=a::b\n  ::stop-commands::x\n##[add-mask]y';
     reporter.report(eventAt(0, { type: 'notice', level: 'info', message }));
@@ -74,14 +74,16 @@ describe('in GitHub Actions', () => {
     const { reporter } = inActions();
     for (const event of scriptedRollout(3, 2)) reporter.report(event);
     const page = readFileSync(summaryPath, 'utf8');
-    expect(page).toMatch(/^### Deploy failed at web-2 while waiting to be healthy: app exited 137: out of memory\n/);
+    expect(page).toMatch(
+      /^### Deploy failed on web-2 while waiting for healthy containers: app exited 137: out of memory\n/,
+    );
     expect(page).toContain('| web-2 | 203.0.113.2 | out | 20261121T074500Z-v2 | not healthy | deploy failed |\n');
     expect(page).toContain('<summary>web-2: app exited 137: out of memory</summary>\n');
     expect(page).toContain('\nStarting shop v2\nHeap is 512 MB\nKilled\n```\n');
     expect(page).toContain('```\ndo-deploy heal production\n```\n');
   });
 
-  it('the summary page is added to what is there, and can’t be broken by what a container says', () => {
+  it('the summary page is appended to, and cannot be broken by the output of a container', () => {
     const { reporter } = inActions();
     const log = ['```', '<script>', '````'];
     const evidence = {

@@ -9,7 +9,7 @@ beforeAll(() => {
 
 type Options = Parameters<typeof reporterOn>[0];
 
-function told(bodies: DeployEventBody[], options: Options = {}): string[] {
+function linesOf(bodies: DeployEventBody[], options: Options = {}): string[] {
   const { reporter, stdout } = reporterOn(options);
   bodies.forEach((body, index) => {
     reporter.report(eventAt(index * 1_000, body));
@@ -17,27 +17,27 @@ function told(bodies: DeployEventBody[], options: Options = {}): string[] {
   return stdout.text.trimEnd().split('\n');
 }
 
-function toldOf(script: ReturnType<typeof scriptedRollout>, options: Options = {}): string {
+function textOf(script: ReturnType<typeof scriptedRollout>, options: Options = {}): string {
   const { reporter, stdout } = reporterOn(options);
   for (const event of script) reporter.report(event);
   return stdout.text;
 }
 
-const ending = (outcome: DeployResult) => told([{ type: 'rollout-finished', result: outcome }]);
+const ending = (outcome: DeployResult) => linesOf([{ type: 'rollout-finished', result: outcome }]);
 
 describe('plain lines', () => {
-  it('speak of a balancer only where there is one', () => {
+  it('mention a balancer only if there is one', () => {
     const settling = (rotation: 'in' | 'none') =>
-      told([
+      linesOf([
         started([aRow(1, { rotation })]),
         { type: 'step-progress', droplet: 'web-1', step: 'settle', detail: '3 s to go' },
         { type: 'step-finished', droplet: 'web-1', step: 'settle', ms: 1_200 },
       ]).map((line) => line.slice('07:45:03  web-1  '.length));
-    expect(settling('in').slice(1)).toEqual([
-      'settling behind the balancer: 3 s to go',
-      'settled behind the balancer (1.2 s)',
+    expect(settling('in').slice(1)).toEqual(['settling in rotation: 3 s to go', 'settled in rotation (1.2 s)']);
+    expect(settling('none').slice(1)).toEqual([
+      'watching the containers: 3 s to go',
+      'containers kept running (1.2 s)',
     ]);
-    expect(settling('none').slice(1)).toEqual(['watching it run: 3 s to go', 'watched it run (1.2 s)']);
     const error = {
       code: 'health-lost',
       message: 'It fell.',
@@ -46,14 +46,14 @@ describe('plain lines', () => {
       step: 'settle',
     } as const;
     expect(ending(result('failed', { rows: [aRow(1, { rotation: 'none' })], error })).join('\n')).toContain(
-      'Deploy failed at web-1 while watching it run: It fell.',
+      'Deploy failed on web-1 while watching the containers: It fell.',
     );
   });
 
-  it('tell each step with its time, and end with the table and one sentence', () => {
-    const text = toldOf(scriptedRollout(2));
+  it('report each step with its time, and end with the table and one sentence', () => {
+    const text = textOf(scriptedRollout(2));
     expect(text).toContain('07:45:06  web-1  left the balancer (1.2 s)\n');
-    expect(text).toContain("07:45:10  web-1  passed the balancer's check: HTTP 200 in 12 ms (1.2 s)\n");
+    expect(text).toContain('07:45:10  web-1  passed the balancer check: HTTP 200 in 12 ms (1.2 s)\n');
     expect(text).toContain('07:45:14  web-1  deployed (11 s)\n');
     expect(text.slice(text.indexOf('\n\n'))).toBe(`
 
@@ -65,17 +65,19 @@ Deployed v2 to 2 droplets in 25 s.
 `);
   });
 
-  it('end a failure with cause, evidence, state of the fleet, hint and next command', () => {
-    const text = toldOf(scriptedRollout(3, 2));
-    expect(text).toContain('  web-2  failed after 1.2 s while waiting to be healthy: app exited 137: out of memory\n');
-    expect(text.slice(text.indexOf('Deploy failed at'))).toBe(
-      `Deploy failed at web-2 while waiting to be healthy: app exited 137: out of memory
+  it('end a failure with its cause, evidence, the state of the fleet, a hint and the next command', () => {
+    const text = textOf(scriptedRollout(3, 2));
+    expect(text).toContain(
+      '  web-2  failed after 1.2 s while waiting for healthy containers: app exited 137: out of memory\n',
+    );
+    expect(text.slice(text.indexOf('Deploy failed on'))).toBe(
+      `Deploy failed on web-2 while waiting for healthy containers: app exited 137: out of memory
 
-web-2: what its containers say
+web-2: container output
   app: exited with code 137, out of memory, restarted 3 times
-  app's health check said:
+  health check output of app:
   │ curl: (7) Failed to connect to localhost port 8080
-  app's last log lines:
+  last log lines of app:
   │ Starting shop v2
   │ Heap is 512 MB
   │ Killed
@@ -89,44 +91,44 @@ Next: do-deploy heal production
     );
   });
 
-  it('tell of bookkeeping, beginnings and traces only when everything is asked for', () => {
+  it('include bookkeeping, starts of steps and traces only with --verbose', () => {
     const script: DeployEventBody[] = [
       { type: 'step-started', droplet: 'web-1', step: 'mark-out' },
       { type: 'trace', what: 'web-1: survey', ms: 41 },
       { type: 'step-finished', droplet: 'web-1', step: 'mark-out', ms: 300 },
     ];
-    expect(told(script)).toEqual(['']);
-    expect(told(script, { verbose: true })).toEqual([
-      '07:45:00  web-1  marking it as out',
+    expect(linesOf(script)).toEqual(['']);
+    expect(linesOf(script, { verbose: true })).toEqual([
+      '07:45:00  web-1  marking it out',
       '07:45:01  web-1: survey (41 ms)',
-      '07:45:02  web-1  marked it as out (0.3 s)',
+      '07:45:02  web-1  marked it out (0.3 s)',
     ]);
   });
 
-  it('tell the progress of a step every ten seconds', () => {
+  it('report the progress of a step every ten seconds', () => {
     const at = { droplet: 'web-1', step: 'drain' } as const;
     const progress: DeployEventBody[] = [{ type: 'step-started', ...at }];
     for (let left = 25; left > 0; left -= 1)
       progress.push({ type: 'step-progress', ...at, detail: `${left} connections` });
-    expect(told(progress)).toEqual([
+    expect(linesOf(progress)).toEqual([
       '07:45:10  web-1  draining: 16 connections',
       '07:45:20  web-1  draining: 6 connections',
     ]);
-    expect(told(progress, { verbose: true })).toHaveLength(26);
+    expect(linesOf(progress, { verbose: true })).toHaveLength(26);
   });
 
-  it('keep the lines of a message waitForAll, under the droplet’s name', () => {
+  it('keep the lines of a message together, below the name of the droplet', () => {
     const error = { code: 'x', message: 'compose said:\nno such service', source: 'external' } as const;
-    expect(told([started([aRow(1)]), { type: 'step-failed', droplet: 'web-1', step: 'switch', ms: 0, error }])).toEqual(
-      [
-        expect.stringContaining('Deploying shop v2 to production: 1 droplet, load balancer "web"'),
-        '07:45:01  web-1  failed after 0 ms while starting the release: compose said:',
-        '                 no such service',
-      ],
-    );
+    expect(
+      linesOf([started([aRow(1)]), { type: 'step-failed', droplet: 'web-1', step: 'switch', ms: 0, error }]),
+    ).toEqual([
+      expect.stringContaining('Deploying shop v2 to production: 1 droplet, load balancer "web"'),
+      '07:45:01  web-1  failed after 0 ms while starting containers: compose said:',
+      '                 no such service',
+    ]);
   });
 
-  it('can’t be taken over by what a container logged', () => {
+  it('cannot be taken over by the log of a container', () => {
     const evidence = {
       cause: 'app exited 1',
       containers: [
@@ -141,25 +143,25 @@ Next: do-deploy heal production
 describe('the last sentence', () => {
   const mixed = [aRow(1, { outcome: 'deployed' }), aRow(2, { outcome: 'up to date' })];
   const asRun = (command: 'rollback' | 'heal' | 'adopt', outcome: DeployResult) =>
-    told([started([aRow(1)], command), { type: 'rollout-finished', result: outcome }]);
+    linesOf([started([aRow(1)], command), { type: 'rollout-finished', result: outcome }]);
 
-  it('counts what was deployed and what was there already', () => {
+  it('counts what was deployed and what was up to date', () => {
     expect(ending(result('succeeded', { rows: mixed })).at(-1)).toBe(
-      'Deployed v2 to 1 droplet in 24 s. 1 droplet already ran it.',
+      'Deployed v2 to 1 droplet in 24 s. 1 droplet already up to date.',
     );
   });
 
-  it('is followed by what to type next, where droplets joined meanwhile', () => {
+  it('is followed by the next command if droplets have joined meanwhile', () => {
     const joined = result('succeeded', { rows: mixed, next: 'do-deploy adopt production' });
     expect(ending(joined).at(-1)).toBe('Next: do-deploy adopt production');
   });
 
-  it('says that there was nothing to do', () => {
+  it('reports that there was nothing to do', () => {
     expect(ending(result('skipped')).at(-1)).toBe('Nothing to do: all 3 droplets already run v2.');
     expect(ending(result('skipped', { rows: [aRow(1)] })).at(-1)).toBe('Nothing to do: the droplet already runs v2.');
   });
 
-  it('says what an interruption left behind, and what to type next', () => {
+  it('reports the state after an interruption, and the next command', () => {
     const lines = ending(result('interrupted', { next: 'do-deploy production v2' }));
     expect(lines.slice(-4)).toEqual([
       'Interrupted after 24 s.',
@@ -169,17 +171,17 @@ describe('the last sentence', () => {
     ]);
   });
 
-  it('speaks of a rollback and of healing as such', () => {
+  it('names rollback, heal and adopt as such', () => {
     const rows = [aRow(1, { outcome: 'deployed' })];
     expect(asRun('rollback', result('succeeded', { rows })).at(-1)).toBe('Rolled 1 droplet back to v2 in 24 s.');
     expect(asRun('heal', result('succeeded', { rows })).at(-1)).toBe('Healed in 24 s. All 3 droplets are in rotation.');
     expect(asRun('heal', result('skipped')).at(-1)).toBe('Nothing to heal. All 3 droplets are in rotation.');
-    expect(asRun('adopt', result('succeeded', { rows })).at(-1)).toBe('Adopted 1 droplet, now on v2, in 24 s.');
+    expect(asRun('adopt', result('succeeded', { rows })).at(-1)).toBe('Adopted 1 droplet with v2 in 24 s.');
     expect(asRun('adopt', result('skipped')).at(-1)).toBe('Nothing to adopt. All 3 droplets are in rotation.');
     expect(asRun('heal', result('failed', { rows })).join('\n')).toContain('\nHeal failed after 24 s.\n');
   });
 
-  it('tells why it failed before any droplet was known, without an empty table', () => {
+  it('reports a failure before any droplet was known without an empty table', () => {
     const error = { code: 'balancer-not-found', message: 'There is no load balancer "web".', source: 'user' } as const;
     expect(ending(result('failed', { rows: [], error, summary: 'Nothing was changed in rotation.' }))).toEqual([
       '',
@@ -189,7 +191,7 @@ describe('the last sentence', () => {
     ]);
   });
 
-  it('adds what the table has no room for, but not what it tells below', () => {
+  it('adds what the table has no room for, but not what is printed below', () => {
     const error = {
       code: 'balancer-check-failed',
       message: 'HTTP 503.',

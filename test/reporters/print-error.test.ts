@@ -13,7 +13,7 @@ function printed(error: DeployError, options: Options = {}): string {
 }
 
 describe('an error', () => {
-  it('is one sentence, its place, and what to try', () => {
+  it('is a sentence, its place, and what to try', () => {
     const error = new DeployError('ssh-auth', 'The server accepted no key.', {
       hint: 'Add your key to the agent.',
       droplet: 'web-1',
@@ -36,21 +36,21 @@ describe('an error', () => {
 `);
   });
 
-  it('tells where it came from, with its causes, only when everything is asked for', () => {
+  it('has its stack and its causes only with --verbose', () => {
     const cause = new Error('read ECONNRESET');
     const error = new DeployError('cloud-network', 'DigitalOcean does not answer.', { cause });
     expect(printed(error)).not.toContain('ECONNRESET');
     expect(printed(error, { verbose: true })).toMatch(/print-error\.test\.ts[\s\S]*caused by: Error: read ECONNRESET/);
   });
 
-  it('comes to an end when it is its own cause', () => {
+  it('ends when it is its own cause', () => {
     const cause = new Error('round');
     const error = new DeployError('x', 'It broke.', { cause });
     cause.cause = error;
     expect(printed(error, { verbose: true }).match(/caused by/g)).toHaveLength(1);
   });
 
-  it('has no secret, in its stack neither, and can’t move the cursor', () => {
+  it('has no secret, not even in its stack, and cannot move the cursor', () => {
     const error = new DeployError('x', 'login hunter22 \x1b[2Jfailed', { cause: new Error('with hunter22') });
     const text = printed(error, { verbose: true, secrets: ['hunter22'] });
     expect(text).toContain('error: login [secret] failed');
@@ -58,7 +58,7 @@ describe('an error', () => {
     expect(text).not.toContain('\x1b');
   });
 
-  it('goes to stderr also with --json, which keeps stdout for events', () => {
+  it('goes to stderr also with --json, which reserves stdout for events', () => {
     expect(printed(new DeployError('x', 'It broke.'), { mode: 'json' })).toBe('error: It broke.\n');
   });
 });

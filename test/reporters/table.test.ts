@@ -9,7 +9,7 @@ import { aRow, V1 } from '../support/scripted-events.js';
 const WIDE_OPEN = { result: true, width: Number.POSITIVE_INFINITY, palette: createPalette(false) };
 
 describe('the status table', () => {
-  it('fits the terminal: it shortens first, then gives up columns, never the name and the result', () => {
+  it('fits the terminal: it cuts texts, then leaves out columns, never the name and the result', () => {
     const rows = [aRow(1, { name: 'a-droplet-with-a-very-long-name' }), aRow(2, { outcome: 'deploy failed' })];
     for (let width = 30; width < 140; width += 1) {
       const lines = statusTable(rows, { ...WIDE_OPEN, width });
@@ -23,7 +23,7 @@ describe('the status table', () => {
     expect(at(40)).toMatch(/^web-2 +in +deploy failed$/);
   });
 
-  it('colours what became of each droplet', () => {
+  it('colours the outcome of each droplet', () => {
     const colored = (outcome: 'deployed' | 'not deployed' | 'deploy failed' | 'reverted') =>
       statusTable([aRow(1, { outcome })], { ...WIDE_OPEN, palette: createPalette(true) })[1];
     expect(colored('deployed')).toContain('\x1b[32mdeployed\x1b[39m');
@@ -32,20 +32,20 @@ describe('the status table', () => {
     expect(colored('reverted')).toContain('\x1b[33mreverted\x1b[39m');
   });
 
-  it('has no colour unless asked for', () => {
+  it('has no colour by default', () => {
     createPalette(true);
     expect(statusTable([aRow(1)], WIDE_OPEN).join('')).not.toContain('\x1b');
   });
 
-  it('says that a droplet without a balancer is in no rotation', () => {
+  it('shows a droplet without a balancer as in no rotation', () => {
     expect(statusTable([aRow(1, { rotation: 'none' })], WIDE_OPEN)[1]).toMatch(/^web-1 +203\.0\.113\.1 +- /);
   });
 });
 
-describe('a status of its own', () => {
+describe('a status', () => {
   const rows = [aRow(1), aRow(2, { rotation: 'out', health: 'unknown', outSince: '2026-11-21T07:45:00Z by ana' })];
 
-  it('has a heading, no result, and says who is out since when', () => {
+  it('has a heading, no result, and shows since when a droplet is out', () => {
     const { reporter, stdout } = reporterOn();
     reporter.print({ type: 'status', heading: 'shop: production', rows: rows });
     reporter.print({ type: 'status', heading: 'shop: staging', rows: [aRow(3)] });
@@ -91,7 +91,7 @@ describe('text on a terminal', () => {
     expect(widthOf(text)).toBe(width);
   });
 
-  it('is cut at whole characters, and says so', () => {
+  it('is cut at whole characters, with an ellipsis', () => {
     expect(truncate('abcdef', 6)).toBe('abcdef');
     expect(truncate('abcdef', 4)).toBe('abc…');
     expect(truncate('abcdef', 4, 'start')).toBe('…def');

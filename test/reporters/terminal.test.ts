@@ -34,7 +34,7 @@ function until(step: string, n: number, droplets: number): DeployEvent[] {
 const frameOf = (terminal: FakeTerminal) => terminal.text.slice(terminal.text.lastIndexOf('\n\n') + 2).split('\n');
 
 describe('the live table', () => {
-  it('shows each droplet’s place, step and time below the lines of what is done', async () => {
+  it('shows the rotation, step and time of each droplet below the log', async () => {
     const { reporter, stdout, clock } = onTerminal();
     await play(until('drain', 2, 3), reporter, clock);
     await clock.advance(1_300);
@@ -51,7 +51,7 @@ describe('the live table', () => {
     await reporter.close();
   });
 
-  it('leaves lines, the final table and a cursor, and no frame', async () => {
+  it('leaves the log, the final table and a cursor, but no frame', async () => {
     const { reporter, stdout, clock } = onTerminal();
     const before = process.listenerCount('exit');
     await play(until('drain', 1, 2), reporter, clock);
@@ -64,7 +64,7 @@ describe('the live table', () => {
     expect(stdout.listenerCount('resize')).toBe(0);
   });
 
-  it('shows the same lines as a pipe gets, but for the progress', async () => {
+  it('prints the same lines as to a pipe, except for progress', async () => {
     const { reporter, stdout, clock } = onTerminal(200);
     const pipe = reporterOn();
     await play(scriptedRollout(3, 2), reporter, clock);
@@ -73,7 +73,7 @@ describe('the live table', () => {
     expect(stdout.lines).toEqual(lines.filter((line) => !line.includes('draining: ')));
   });
 
-  it('gives the cursor back when the process ends in the middle', async () => {
+  it('restores the cursor when the process ends in the middle', async () => {
     const others = process.listeners('exit');
     const { reporter, stdout, clock } = onTerminal();
     await play(until('drain', 1, 2), reporter, clock);
@@ -82,7 +82,7 @@ describe('the live table', () => {
     await reporter.close();
   });
 
-  it('is drawn at most ten times a second, however many events come, and loses none', async () => {
+  it('is drawn at most ten times a second, however many events arrive, and loses none', async () => {
     const { reporter, stdout, clock } = onTerminal();
     await play(until('drain', 1, 1), reporter, clock);
     const writes = stdout.writes.length;
@@ -97,7 +97,7 @@ describe('the live table', () => {
     await reporter.close();
   });
 
-  it('lets the seconds go by when nothing happens, and rests between', async () => {
+  it('updates the elapsed time when nothing happens, and draws nothing in between', async () => {
     const { reporter, stdout, clock } = onTerminal();
     await play(until('drain', 1, 1), reporter, clock);
     const writes = stdout.writes.length;

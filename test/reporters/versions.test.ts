@@ -1,4 +1,4 @@
-/** The commit of a release, and git's tags, as the user reads them. */
+/** The commit of a release, and git's tags, as shown to the user. */
 import { describe, expect, it } from 'vitest';
 import type { TagRow } from '../../src/rollout/match-tags.js';
 import type { HistoryEntry } from '../../src/rollout/model.js';
@@ -20,7 +20,7 @@ const ENTRY = {
 } satisfies HistoryEntry;
 
 describe('the commit of a release', () => {
-  it('is in the first and the last sentence of a rollout, with a remark on uncommitted changes', () => {
+  it('is in the first and last sentence of a rollout, with a note on uncommitted changes', () => {
     const { reporter, stdout } = reporterOn();
     const release = { id: V2, imageTag: 'v2', commit: COMMIT, dirty: true };
     reporter.report(eventAt(0, { ...started([aRow(1)]), release }));
@@ -31,14 +31,14 @@ describe('the commit of a release', () => {
     expect(stdout.text).toContain(`Deployed ${words} to 1 droplet in`);
   });
 
-  it('is told once for each release of a status', () => {
+  it('is shown once for each release in a status', () => {
     const { reporter, stdout } = reporterOn();
     const rows = [aRow(1, { commit: COMMIT }), aRow(2, { commit: COMMIT }), aRow(3, { release: V2 })];
     reporter.print({ type: 'status', heading: 'shop: production', rows: rows });
     expect(stdout.text.split('\n').slice(5)).toEqual([`  ${V1} is commit 1a2b3c4`, '']);
   });
 
-  it('is a column of the history, whole in JSON', () => {
+  it('is a column of the history, in full in JSON', () => {
     const entries = [{ ...ENTRY, commit: COMMIT, dirty: true }, ENTRY];
     const plain = reporterOn();
     plain.reporter.print({ type: 'history', entries: entries });
@@ -94,24 +94,25 @@ describe("git's tags", () => {
     { name: 'old', unknown: 'there is no balancer "old"', unreachable: [], untagged: [] },
   ];
 
-  it('are a table with what runs where, and what could not be asked below it', () => {
+  it('are a table with the environments that run them, and below it what is unknown', () => {
     const { reporter, stdout } = reporterOn();
     reporter.print({ type: 'tags', tags, environments });
     expect(stdout.text).toBe(`TAG  WHEN (UTC)        COMMIT   RUNS ON                       SUBJECT
 v2   2026-11-21 07:45  1a2b3c4  staging, production (1 of 3)  version v2
 v1   2026-11-20 07:45  1a2b3c4                                it was
-  production: web-3 could not be asked
-  production runs ${V1}, which is no tag
-  old could not be asked: there is no balancer "old"
+  production: no answer from web-3
+  production: runs ${V1}, which has no tag
+  old: unknown: there is no balancer "old"
 `);
   });
 
-  it('fit a narrow terminal, and say when there are none', () => {
+  it('fit a narrow terminal, and may be none', () => {
     const narrow = reporterOn({ stdout: new FakeTerminal(40) });
     narrow.reporter.print({ type: 'tags', tags, environments: [] });
     const none = reporterOn();
     none.reporter.print({ type: 'tags', tags: [], environments: [] });
-    expect(none.stdout.text).toBe('There are no tags yet: do-deploy tag NAME\n');
+    expect(none.stdout.text).toBe('No tags yet. Create one: do-deploy tag NAME
+');
   });
 
   it('are one line of JSON', () => {

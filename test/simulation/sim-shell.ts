@@ -133,7 +133,7 @@ class SimConnection implements Connection {
     });
   }
 
-  probe(request: HealthRequest): Promise<HealthResponse> {
+  checkHealth(request: HealthRequest): Promise<HealthResponse> {
     const { deployer, droplet } = this;
     const world = this.#world;
     const learn = (passed: boolean): HealthResponse => {

@@ -1,36 +1,53 @@
 /**
- * What is used of the API's answers, checked, and turned into the port's shapes. A proxy's page or a changed API must
- * not pass for a balancer without droplets.
+ * The fields of the API's answers that are used: checked, cleaned and turned into the port's shapes. A proxy's page or a
+ * changed API must not pass for a balancer without droplets, and no text may hold control characters.
  *
  * A token without a scope gets answers with fields left out (tags need tag:read, vpc_uuid vpc:read): such fields may be
- * absent. `droplet_ids` and a firewall's `tags` may not, because their absence would read as "none".
+ * absent. `droplet_ids` and a firewall's `tags` may not, because their absence would mean "none".
  */
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { Droplet, HealthCheck, LoadBalancer } from '../../ports.js';
+import { oneLine } from '../printable.js';
+
+/** Bounds of lists and numbers: far above DigitalOcean's own limits. */
+const MAX_ITEMS = 10_000;
+const MAX_SECONDS = 3_600;
+const MAX_THRESHOLD = 1_000;
+const MAX_NODES = 1_000;
+const MAX_NAME = 255;
+
+const name = z.string().transform((value) => oneLine(value, MAX_NAME));
 
 const text = z
   .string()
   .nullish()
-  .transform((value) => value ?? '');
+  .transform((value) => oneLine(value ?? '', MAX_NAME));
+
+/** It becomes part of the path of a request. */
+const id = z.string().regex(/^[0-9a-zA-Z-]{1,64}$/);
 
 const port = z.number().int().min(1).max(65_535);
+const seconds = z.number().positive().max(MAX_SECONDS);
+const threshold = z.number().int().positive().max(MAX_THRESHOLD);
+const tags = z.array(name).max(MAX_ITEMS);
 
 /** In answers the region is an object; a global balancer has none. */
 const region = z
-  .object({ slug: z.string() })
+  .object({ slug: name })
   .nullish()
   .transform((value) => value?.slug ?? '');
 
-/** Defaults are those of DigitalOcean's description; seconds may be fractions (a sandbox's are). */
+/** The defaults are those of DigitalOcean's description; seconds may be fractions, as in a sandbox. */
 const healthCheck = z
   .object({
     protocol: z.enum(['http', 'https', 'tcp']).default('http'),
     port: port.default(80),
     path: text.transform((path) => (path.startsWith('/') ? path : `/${path}`)),
-    check_interval_seconds: z.number().positive().default(10),
-    response_timeout_seconds: z.number().positive().default(5),
-    healthy_threshold: z.number().int().positive().default(3),
-    unhealthy_threshold: z.number().int().positive().default(5),
+    check_interval_seconds: seconds.default(10),
+    response_timeout_seconds: seconds.default(5),
+    healthy_threshold: threshold.default(3),
+    unhealthy_threshold: threshold.default(5),
   })
   .transform(
     (check): HealthCheck => ({
@@ -44,25 +61,28 @@ const healthCheck = z
     }),
   );
 
-/** Of balancers from before `size_unit`. */
+/** Of balancers older than `size_unit`. */
 const NODES_OF_SIZE: Record<string, number> = { 'lb-small': 1, 'lb-medium': 3, 'lb-large': 6 };
 
 const loadBalancer = z
   .object({
-    id: z.string().min(1),
-    name: z.string(),
+    id,
+    name,
     ip: text,
     status: z.enum(['new', 'active', 'errored']),
     type: text,
     region,
     tag: text,
-    /** null is how an empty list is written by some versions of the API. */
-    droplet_ids: z.array(z.number().int()).nullable().optional(),
-    forwarding_rules: z.array(z.object({ target_port: port })).nullish(),
+    /** Some versions of the API write an empty list as null. */
+    droplet_ids: z.array(z.number().int()).max(MAX_ITEMS).nullable().optional(),
+    forwarding_rules: z
+      .array(z.object({ target_port: port }))
+      .max(MAX_ITEMS)
+      .nullish(),
     health_check: healthCheck.nullish(),
     enable_proxy_protocol: z.boolean().nullish(),
     sticky_sessions: z.object({ type: text }).nullish(),
-    size_unit: z.number().int().positive().nullish(),
+    size_unit: z.number().int().positive().max(MAX_NODES).nullish(),
     size: text,
     vpc_uuid: text,
   })
@@ -79,83 +99,97 @@ const loadBalancer = z
       status: answer.status,
       type: answer.type || 'REGIONAL',
       region: answer.region,
-      ...(answer.tag && { tag: answer.tag }),
+      tag: answer.tag || undefined,
       dropletIds: answer.droplet_ids ?? [],
       targetPorts: [...ports].sort((a, b) => a - b),
       healthCheck: answer.health_check ?? healthCheck.parse({}),
       proxyProtocol: answer.enable_proxy_protocol ?? false,
       nodes: answer.size_unit ?? NODES_OF_SIZE[answer.size] ?? 1,
       sticky: (answer.sticky_sessions?.type || 'none') !== 'none',
-      ...(answer.vpc_uuid && { vpcId: answer.vpc_uuid }),
+      vpcId: answer.vpc_uuid || undefined,
     };
   });
+
+/** It becomes the target of connections. */
+const address = z.string().refine((value) => isIP(value) !== 0, { message: 'is not an IP address' });
 
 const droplet = z
   .object({
     id: z.number().int().positive(),
-    name: z.string(),
+    name,
     status: z.enum(['new', 'active', 'off', 'archive']),
     networks: z
-      .object({ v4: z.array(z.object({ ip_address: z.string(), type: z.string() })).nullish() })
+      .object({
+        v4: z
+          .array(z.object({ ip_address: address, type: z.string() }))
+          .max(MAX_ITEMS)
+          .nullish(),
+      })
       .nullish()
       .transform((networks) => networks?.v4 ?? []),
-    tags: z.array(z.string()).nullish(),
+    tags: tags.nullish(),
     region,
     vpc_uuid: text,
   })
   .transform((answer): Droplet => {
-    // Neither the order nor the presence of either kind is promised.
+    // DigitalOcean promises neither the order nor the presence of either kind.
     const publicAddress = answer.networks.find((network) => network.type === 'public')?.ip_address;
     const privateAddress = answer.networks.find((network) => network.type === 'private')?.ip_address;
     return {
       id: answer.id,
       name: answer.name,
       status: answer.status,
-      ...(publicAddress && { publicAddress }),
-      ...(privateAddress && { privateAddress }),
+      publicAddress,
+      privateAddress,
       tags: answer.tags ?? [],
       region: answer.region,
-      ...(answer.vpc_uuid && { vpcId: answer.vpc_uuid }),
+      vpcId: answer.vpc_uuid || undefined,
     };
   });
 
-const peers = z.object({ tags: z.array(z.string()).nullish() }).nullish();
+const peers = z.object({ tags: tags.nullish() }).nullish();
 const firewall = z
   .object({
-    id: z.string().min(1),
-    name: z.string(),
-    tags: z.array(z.string()).nullable(),
-    inbound_rules: z.array(z.object({ sources: peers })).nullish(),
-    outbound_rules: z.array(z.object({ destinations: peers })).nullish(),
+    id,
+    name,
+    tags: tags.nullable(),
+    inbound_rules: z
+      .array(z.object({ sources: peers }))
+      .max(MAX_ITEMS)
+      .nullish(),
+    outbound_rules: z
+      .array(z.object({ destinations: peers }))
+      .max(MAX_ITEMS)
+      .nullish(),
   })
   .transform((answer) => ({
     id: answer.id,
     name: answer.name,
     tags: answer.tags ?? [],
-    /** Tags whose droplets it lets in, or out to. */
+    /** Tags of droplets that its rules admit as sources or destinations. */
     peers: [
       ...(answer.inbound_rules ?? []).flatMap(({ sources }) => sources?.tags ?? []),
       ...(answer.outbound_rules ?? []).flatMap(({ destinations }) => destinations?.tags ?? []),
     ],
   }));
 
-const autoscalePool = z.object({ id: z.string().min(1), name: z.string() });
+const autoscalePool = z.object({ id, name });
 const poolMember = z
   .object({ droplet_id: z.number().int().positive(), status: z.string() })
   .transform((answer) => ({ id: answer.droplet_id, active: answer.status === 'active' }));
 
 export const loadBalancerAnswer = z.object({ load_balancer: loadBalancer }).transform((body) => body.load_balancer);
 export const dropletAnswer = z.object({ droplet }).transform((body) => body.droplet);
-export const tagAnswer = z.object({ tag: z.object({ name: z.string() }) }).transform((body) => body.tag.name);
+export const tagAnswer = z.object({ tag: z.object({ name }) }).transform((body) => body.tag.name);
 
-/** A change's answer: 204 without a body. */
+/** The answer to a change: 204 without a body. */
 export const noContent = z.union([z.literal(''), z.null(), z.undefined()]).transform(() => undefined);
 
 export interface Page<T> {
   items: T[];
-  /** The answer links to a page after this one. */
+  /** The answer links to a next page. */
   linksOn: boolean;
-  /** Of all pages waitForAll. */
+  /** Number of items on all pages. */
   total?: number | undefined;
 }
 
@@ -169,17 +203,17 @@ const paging = {
 };
 
 export const loadBalancersPage = z
-  .object({ load_balancers: z.array(loadBalancer), ...paging })
+  .object({ load_balancers: z.array(loadBalancer).max(MAX_ITEMS), ...paging })
   .transform((body) => ({ items: body.load_balancers, linksOn: body.links, total: body.meta?.total }));
 export const dropletsPage = z
-  .object({ droplets: z.array(droplet), ...paging })
+  .object({ droplets: z.array(droplet).max(MAX_ITEMS), ...paging })
   .transform((body) => ({ items: body.droplets, linksOn: body.links, total: body.meta?.total }));
 export const firewallsPage = z
-  .object({ firewalls: z.array(firewall), ...paging })
+  .object({ firewalls: z.array(firewall).max(MAX_ITEMS), ...paging })
   .transform((body) => ({ items: body.firewalls, linksOn: body.links, total: body.meta?.total }));
 export const autoscalePoolsPage = z
-  .object({ autoscale_pools: z.array(autoscalePool), ...paging })
+  .object({ autoscale_pools: z.array(autoscalePool).max(MAX_ITEMS), ...paging })
   .transform((body) => ({ items: body.autoscale_pools, linksOn: body.links, total: body.meta?.total }));
 export const poolMembersPage = z
-  .object({ droplets: z.array(poolMember), ...paging })
+  .object({ droplets: z.array(poolMember).max(MAX_ITEMS), ...paging })
   .transform((body) => ({ items: body.droplets, linksOn: body.links, total: body.meta?.total }));

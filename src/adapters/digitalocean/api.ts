@@ -1,32 +1,35 @@
 import type { z } from 'zod';
 import type { Secret } from '../../config/secret.js';
+import { CloudError } from '../../errors.js';
 import type { BeforeChange, Clock } from '../../ports.js';
 import type { Page } from './answers.js';
 import { RequestBudget } from './budget.js';
 import type { Answer, Call } from './call.js';
-import { type Client, createClient, isLoopback } from './client.js';
+import { boundsOf, type Client, createClient, isLoopback } from './client.js';
 import { FailedAttempt, failedAttempt, invalidAnswer, pathOf } from './failures.js';
 import { property } from './headers.js';
 import { type RetryBounds, retryBounds, withRetries } from './retry.js';
 
-/** The most the API gives on a page. */
+/** The API's maximum. */
 const PER_PAGE = 200;
-/** 100,000 droplets: far above any account, and an end to a server that always links on. */
-const MOST_PAGES = 500;
+/** 100,000 droplets: far above any account. Ends a server that always links to a next page. */
+const MAX_PAGES = 500;
+/** Bounds reading all pages, from the first request to the last answer. */
+const MAX_LIST_MS = 10 * 60_000;
 
 export interface ApiOptions {
   token: Secret;
   /** With its version, e.g. `https://api.digitalocean.com/v2`. */
   apiUrl: string;
   clock: Clock;
-  /** Told of every request, e.g. `GET /v2/droplets 200`, and how long it took. */
+  /** Called for every request, e.g. `GET /v2/droplets 200`, with its duration. */
   onTrace?: (what: string, ms: number) => void;
   requestTimeoutMs: number;
-  /** How long a balancer may stay busy with earlier actions. */
+  /** How long a balancer may be busy with earlier actions. */
   busyTimeoutMs: number;
 }
 
-/** One call at a time through everything that all calls share: budget, timeout, checks, errors, retries, trace. */
+/** Everything that all calls share: budget, timeout, checks, errors, retries, trace. */
 export class DigitalOceanApi {
   readonly #options: ApiOptions;
   readonly #endpoint: URL;
@@ -41,7 +44,7 @@ export class DigitalOceanApi {
     this.#bounds = retryBounds(options.busyTimeoutMs);
   }
 
-  /** Sends the call, and reads its answer's body by the schema. Throws CloudError, or what `before` throws. */
+  /** Sends the call and parses its answer by the schema. Throws CloudError, or what `before` throws. */
   request<T>(
     call: Call,
     send: (client: Client) => Promise<Answer>,
@@ -51,14 +54,16 @@ export class DigitalOceanApi {
     return withRetries(() => this.#attempt(call, send, schema, before), this.#options.clock, this.#bounds);
   }
 
-  /** All items of a list. One that moved to the next page between two requests counts once. */
+  /** All items of a list. An item that moves to the next page between two requests counts once. */
   async everyPage<T extends { id: string | number }>(
     call: Call,
     send: (client: Client, page: { page: number; per_page: number }) => Promise<Answer>,
     schema: z.ZodType<Page<T>>,
   ): Promise<T[]> {
     const found = new Map<T['id'], T>();
-    for (let page = 1; page <= MOST_PAGES; page++) {
+    const latest = this.#options.clock.now() + MAX_LIST_MS;
+    for (let page = 1; page <= MAX_PAGES; page++) {
+      if (this.#options.clock.now() > latest) throw this.#tooSlow(call, page);
       const before = found.size;
       const answer = await this.request(call, (client) => send(client, { page, per_page: PER_PAGE }), schema);
       for (const item of answer.items) found.set(item.id, item);
@@ -71,17 +76,24 @@ export class DigitalOceanApi {
     throw invalidAnswer('its pages have no end', this.#context(call)).error;
   }
 
+  #tooSlow({ purpose }: Call, page: number): CloudError {
+    const message = `${this.#endpoint.host} is too slow to ${purpose}: page ${page} after ${MAX_LIST_MS / 60_000} minutes.`;
+    return new CloudError('timeout', 'not-applied', message, {
+      hint: 'Run again in a few minutes. Known incidents: https://status.digitalocean.com',
+    });
+  }
+
   get #base(): string {
     return this.#options.apiUrl.replace(/\/+$/, '');
   }
 
-  /** A GET that dots-wrapper does not know, with the HTTP library that it uses: answers, errors and proxies are the same. */
+  /** A GET that dots-wrapper lacks, by the same HTTP library: answers, errors and proxies are the same. */
   async get(path: string, params: Record<string, string | number>): Promise<Answer> {
     const { default: axios } = await import('axios');
     return await axios.get(`${this.#base}${path}`, {
       params,
       headers: { Authorization: `Bearer ${this.#options.token.reveal()}` },
-      timeout: this.#options.requestTimeoutMs,
+      ...boundsOf(this.#options.requestTimeoutMs),
       ...(isLoopback(this.#base) && { proxy: false }),
     });
   }
@@ -92,14 +104,14 @@ export class DigitalOceanApi {
     schema: z.ZodType<T>,
     before?: BeforeChange,
   ): Promise<T> {
-    const { clock, requestTimeoutMs } = this.#options;
+    const { clock } = this.#options;
     const client = await this.#connect();
     await this.#budget.spend();
     await before?.();
     const started = clock.now();
     let end = 'failed';
     try {
-      const answer = await within(requestTimeoutMs, send(client));
+      const answer = await send(client);
       end = String(answer.status);
       return this.#read(call, answer, schema);
     } catch (thrown) {
@@ -118,11 +130,11 @@ export class DigitalOceanApi {
     if (elsewhere !== undefined) throw invalidAnswer(`it redirects to ${elsewhere}`, context);
     const result = schema.safeParse(answer.data);
     if (result.success) return result.data;
-    // Not the values: they may be anything, and the shape is what went wrong.
+    // Not the values: they may be anything, and the shape is what is wrong.
     const issue = result.error.issues[0];
     const where = issue?.path.length ? `${issue.path.join('.')}: ` : '';
     const found = typeof answer.data === 'string' ? `text instead of ${expected(call)}` : `${where}${issue?.message}`;
-    throw invalidAnswer(`it answered ${answer.status} with ${found}`, context);
+    throw invalidAnswer(`it answered ${answer.status} with ${found}`, context, answer);
   }
 
   #failure(call: Call, thrown: unknown): FailedAttempt {
@@ -131,14 +143,14 @@ export class DigitalOceanApi {
     const elsewhere = this.#redirectedTo(response);
     if (elsewhere !== undefined) return invalidAnswer(`it redirects to ${elsewhere}`, this.#context(call));
     const failed = failedAttempt(thrown, this.#context(call));
-    // Others of this run wait too, instead of each finding out for itself.
+    // The other requests of this run wait too, instead of each finding out for itself.
     if (failed.retry === 'rate-limited') this.#budget.pauseUntil(this.#options.clock.now() + (failed.waitMs ?? 0));
     return failed;
   }
 
   /**
-   * axios follows redirects, without the token when they lead to another origin: what comes back from there is not
-   * DigitalOcean's word, whatever it looks like.
+   * axios follows redirects, without the token when they lead to another origin: an answer from there is not
+   * DigitalOcean's, whatever it looks like.
    */
   #redirectedTo(answer: unknown): string | undefined {
     const url = property(property(property(answer, 'request'), 'res'), 'responseUrl');
@@ -148,7 +160,8 @@ export class DigitalOceanApi {
   }
 
   #context(call: Call) {
-    return { call, endpoint: this.#endpoint, token: this.#options.token, now: this.#options.clock.now() };
+    const { token, clock, requestTimeoutMs } = this.#options;
+    return { call, endpoint: this.#endpoint, token, now: clock.now(), requestTimeoutMs };
   }
 
   #connect(): Promise<Client> {
@@ -163,19 +176,4 @@ export class DigitalOceanApi {
 
 function expected(call: Call): string {
   return call.change ? 'no content' : 'JSON';
-}
-
-/** axios' own timeout ends with the headers of the answer: a body that trickles in would have no bound. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const signal = AbortSignal.timeout(ms);
-  let stop = () => {};
-  const late = new Promise<never>((_, reject) => {
-    stop = () => reject(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' }));
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
 }

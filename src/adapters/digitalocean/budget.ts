@@ -1,8 +1,8 @@
 import { CloudError } from '../../errors.js';
 import type { Clock } from '../../ports.js';
-import { headerNumber } from './headers.js';
+import { headerNumber, resetTime, retryAfter } from './headers.js';
 
-/** DigitalOcean allows 250 a minute and 5,000 an hour per token; the rest is left to others who use the same token. */
+/** DigitalOcean allows 250 per minute and 5,000 per hour and token; the rest is left to other users of the token. */
 const PER_MINUTE = 220;
 const PER_HOUR = 4_900;
 const MINUTE_MS = 60_000;
@@ -11,7 +11,7 @@ const HOUR_MS = 3_600_000;
 /** The longest wait for the limits of the API before a call fails with `cloud-rate-limited`. */
 export const LONGEST_RATE_LIMIT_WAIT_MS = 5 * MINUTE_MS;
 
-/** What every request of one client spends from. Requests that have to wait go in the order they came. */
+/** The budget that all requests of a client share. Requests that have to wait are sent in their order. */
 export class RequestBudget {
   readonly #clock: Clock;
   /** When the requests of the last hour were sent, oldest first. */
@@ -23,20 +23,20 @@ export class RequestBudget {
     this.#clock = clock;
   }
 
-  /** Waits until one more request may be sent. Throws CloudError rate-limited rather than wait longer than 5 minutes. */
+  /** Waits until one more request may be sent. Throws CloudError rate-limited if that takes longer than 5 minutes. */
   spend(): Promise<void> {
     const turn = this.#lastInLine.then(() => this.#takePlace());
     this.#lastInLine = turn.catch(() => {});
     return turn;
   }
 
-  /** Learns from an answer's headers what is left of the hour, others' requests included. */
+  /** Reads what is left of the hour from an answer's headers; it includes the requests of others. */
   observe(headers: unknown): void {
-    // Then it is the minute's limit that is used up, and `ratelimit-reset` still tells of the hour's.
-    if (headerNumber(headers, 'retry-after') !== undefined) return;
+    // Here the limit of the minute is used up, and `ratelimit-reset` is still about the hour.
+    if (retryAfter(headers) !== undefined) return;
     const remaining = headerNumber(headers, 'ratelimit-remaining');
-    const reset = headerNumber(headers, 'ratelimit-reset');
-    if (remaining !== undefined && remaining <= 0 && reset !== undefined) this.pauseUntil(reset * 1_000);
+    const reset = resetTime(headers, this.#clock.now());
+    if (remaining !== undefined && remaining <= 0 && reset !== undefined) this.pauseUntil(reset);
   }
 
   /** No request before this time (ms since the epoch). */
@@ -66,10 +66,10 @@ export class RequestBudget {
   }
 }
 
-/** `free` is when DigitalOcean says that requests are taken again (ms since the epoch), if it says. */
-export function rateLimited(free?: number): CloudError {
+/** `free` is when DigitalOcean accepts requests again (ms since the epoch), if known; `more` follows the message. */
+export function rateLimited(free?: number, more = ''): CloudError {
   const until = free === undefined ? '' : ` until ${new Date(free).toISOString().replace(/\.\d+Z$/, 'Z')}`;
-  return new CloudError('rate-limited', 'not-applied', `DigitalOcean's request limit is used up${until}.`, {
-    hint: 'Run again later. The limit counts per token: a token for do-deploy alone keeps others from using it up.',
+  return new CloudError('rate-limited', 'not-applied', `DigitalOcean's request limit is used up${until}.${more}`, {
+    hint: 'Run again later. The limit counts per token: use a token for do-deploy alone.',
   });
 }

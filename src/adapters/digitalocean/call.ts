@@ -1,4 +1,4 @@
-/** What one API call is, for the request itself, its errors and the trace. */
+/** An API call, for the request itself, its errors and the trace. */
 export interface Call {
   method: 'GET' | 'POST' | 'DELETE';
   /** Below the API's address, e.g. `/load_balancers`. */
@@ -13,17 +13,17 @@ export interface Call {
   ifNotFound?: string;
 }
 
-/** The fields used of an HTTP answer, as axios gives it. */
+/** The fields of an axios answer that are used. */
 export interface Answer {
   status: number;
   data: unknown;
   headers: unknown;
-  /** Node's request; tells the address that answered after redirects. */
+  /** Node's request; it has the address that answered after redirects. */
   request?: unknown;
 }
 
 /**
- * All that do-deploy asks of a token. `load_balancer:update` only works waitForAll with the read scopes around it
+ * The scopes that do-deploy needs. `load_balancer:update` works only together with the read scopes around it
  * (docs.digitalocean.com/reference/api/scopes/load_balancer/update).
  */
 export const TOKEN_SCOPES = [

@@ -1,5 +1,8 @@
-/** The part of dots-wrapper that do-deploy uses, without the environment's proxy for an endpoint on this machine. */
-import type { AxiosStatic, CreateAxiosDefaults } from 'axios';
+/**
+ * The part of dots-wrapper that do-deploy uses, with bounds on what a server may send, and without the environment's proxy
+ * for an endpoint on this machine.
+ */
+import type { AxiosAdapter, AxiosRequestConfig, AxiosStatic, CreateAxiosDefaults } from 'axios';
 import type { ICreateContextInput } from 'dots-wrapper/dist/common/create-context/create-context.js';
 
 interface Options {
@@ -7,6 +10,9 @@ interface Options {
   endpoint: string;
   requestTimeoutInMs: number;
 }
+
+/** Bounds the body of an answer, unpacked. A page of 200 droplets takes about 1 MiB. */
+export const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
 export type Client = Awaited<ReturnType<typeof createClient>>;
 
@@ -24,7 +30,7 @@ export async function createClient({ token, endpoint, requestTimeoutInMs }: Opti
     import('dots-wrapper/dist/tag/index.js'),
   ]);
   // The types of axios as an ES module and as a CommonJS module are two to TypeScript.
-  const http = (isLoopback(endpoint) ? withoutProxy(axios) : axios) as unknown as ICreateContextInput['axios'];
+  const http = bounded(axios, endpoint, requestTimeoutInMs) as unknown as ICreateContextInput['axios'];
   const context = createContext({ axios: http, endpoint, token, requestTimeoutInMs });
   return {
     droplet: {
@@ -49,10 +55,21 @@ export async function createClient({ token, endpoint, requestTimeoutInMs }: Opti
   };
 }
 
-/** Its context takes no proxy option, but calls `axios.create`. */
-function withoutProxy(axios: AxiosStatic): AxiosStatic {
-  const create = (config?: CreateAxiosDefaults) => axios.create({ ...config, proxy: false });
+/** Its context takes no options for axios, but calls `axios.create`. */
+function bounded(axios: AxiosStatic, endpoint: string, timeoutMs: number): AxiosStatic {
+  const http = axios.getAdapter('http');
+  const adapter: AxiosAdapter = (config) => http({ ...config, ...boundsOf(timeoutMs) });
+  const proxy = isLoopback(endpoint) ? { proxy: false as const } : {};
+  const create = (config?: CreateAxiosDefaults) => axios.create({ ...config, ...proxy, adapter });
   return Object.assign(Object.create(axios), { create });
+}
+
+/**
+ * For one request. axios' own timeout ends with the headers of the answer: a body that trickles in would have no bound.
+ * The size is checked while the body is unpacked.
+ */
+export function boundsOf(timeoutMs: number): Pick<AxiosRequestConfig, 'timeout' | 'signal' | 'maxContentLength'> {
+  return { timeout: timeoutMs, signal: AbortSignal.timeout(timeoutMs), maxContentLength: MAX_BODY_BYTES };
 }
 
 /** Whether the address is on this machine, where a proxy could not reach it. */

@@ -6,9 +6,9 @@ import { FailedAttempt, type Retry } from './failures.js';
 
 interface Bounds {
   tries: number;
-  /** From the first failure of the kind to the start of the last try. */
+  /** From the first failure of the kind to the start of the last attempt. */
   totalMs: number;
-  /** Waits double from the first to the longest, unless DigitalOcean says how long. */
+  /** Waits double from the first to the longest, unless DigitalOcean says how long to wait. */
   firstWaitMs: number;
   longestWaitMs: number;
 }
@@ -30,10 +30,10 @@ export function retryBounds(busyTimeoutMs: number): RetryBounds {
 }
 
 /**
- * Makes the attempt until it succeeds or its failures reach a bound; then throws the last one's CloudError.
+ * Repeats the attempt until it succeeds or its failures reach a bound; then throws the last CloudError.
  *
- * p-retry drives the loop, but its own timers wait by the machine's clock and know one delay for all failures. So its
- * delays are zero, its limits off, and `shouldRetry`, which it awaits, does the waiting by `clock`.
+ * p-retry drives the loop, but its timers use the machine's clock and know one delay for all failures. So its delays are
+ * zero, its limits off, and `shouldRetry`, which it awaits, waits by `clock`.
  */
 export async function withRetries<T>(attempt: () => Promise<T>, clock: Clock, bounds: RetryBounds): Promise<T> {
   const started = clock.now();
@@ -47,7 +47,7 @@ export async function withRetries<T>(attempt: () => Promise<T>, clock: Clock, bo
     const seen = failures.get(failed.retry) ?? { count: 0, since: now };
     failures.set(failed.retry, { ...seen, count: seen.count + 1 });
     const backOff = Math.min(bound.longestWaitMs, bound.firstWaitMs * 2 ** seen.count);
-    // Never quicker than the back-off's first wait: a reset in the past must not become a busy loop.
+    // At least the first wait: a reset in the past must not become a busy loop.
     const wait = failed.waitMs === undefined ? backOff : Math.max(bound.firstWaitMs, failed.waitMs);
     if (seen.count + 1 >= bound.tries || now + wait - seen.since > bound.totalMs) return false;
     await clock.sleep(wait);

@@ -12,7 +12,7 @@ import type {
   RunOptions,
 } from '../../ports.js';
 import { lost } from './channel.js';
-import { probe } from './health-request.js';
+import { requestHealth } from './health-request.js';
 import { holdProcess } from './held-process.js';
 import type { Link } from './link.js';
 import { runCommand } from './run-command.js';
@@ -80,14 +80,16 @@ export class SshConnection implements Connection {
     );
   }
 
-  probe(request: HealthRequest): Promise<HealthResponse> {
+  checkHealth(request: HealthRequest): Promise<HealthResponse> {
     const { host, clock } = this.options;
     return this.#traced(
-      `probe ${request.protocol} ${request.port}`,
+      `health check ${request.protocol} ${request.port}`,
       ({ detail }) => detail,
       () =>
         this.#attempt(true, (link) =>
-          probe(link, host, request, clock, (command) => this.#slots(() => runCommand(link, host, command, clock))),
+          requestHealth(link, host, request, clock, (command) =>
+            this.#slots(() => runCommand(link, host, command, clock)),
+          ),
         ),
     );
   }

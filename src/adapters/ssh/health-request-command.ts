@@ -1,12 +1,13 @@
-/** The probe as a command, for a droplet whose sshd forbids forwarding (AllowTcpForwarding no). */
+/** The health check as a command, for a droplet whose sshd forbids forwarding (AllowTcpForwarding no). */
 import { isIP } from 'node:net';
 import type { CommandResult, HealthRequest, HealthResponse, RemoteCommand } from '../../ports.js';
+import { oneLine } from '../printable.js';
 import { quote } from './quote.js';
 
-/** Exit code of the script when the droplet has nothing to make the request with. */
+/** Exit code of the script when the droplet has no tool for the request. */
 const NO_TOOL = 69;
 
-/** Prints the HTTP status; for tcp nothing. Exit code 0 when there was an answer. */
+/** Prints the HTTP status, for tcp nothing. Exit code 0: there was an answer. */
 export function healthRequestCommand(request: HealthRequest): RemoteCommand {
   const { protocol, address, port, proxyProtocol, timeoutMs } = request;
   const seconds = Math.max(1, Math.ceil(timeoutMs / 1000));
@@ -49,10 +50,10 @@ function tcpTry(target: string, seconds: number): string[] {
   ];
 }
 
-export function readProbeOutput({ code, stdout, stderr }: CommandResult, ms: number): HealthResponse {
+export function readHealthOutput({ code, stdout, stderr }: CommandResult, ms: number): HealthResponse {
   if (code === NO_TOOL) {
     const detail =
-      'cannot be tried: sshd forbids forwarding (AllowTcpForwarding) and there is no curl or wget, or nc for tcp, on the droplet';
+      'cannot be checked: sshd forbids forwarding (AllowTcpForwarding), and the droplet has no curl or wget, or nc for tcp';
     return { passed: false, detail, ms };
   }
   const status = Number(stdout.trim().slice(-3));
@@ -60,5 +61,5 @@ export function readProbeOutput({ code, stdout, stderr }: CommandResult, ms: num
     return { passed: status >= 200 && status < 300, detail: `HTTP ${status} in ${ms} ms`, status, ms };
   }
   if (code === 0) return { passed: true, detail: `accepted the connection in ${ms} ms`, ms };
-  return { passed: false, detail: stderr.trim().split('\n').at(-1) || 'no answer', ms };
+  return { passed: false, detail: oneLine(stderr.trim().split('\n').at(-1) ?? '') || 'no answer', ms };
 }

@@ -1,24 +1,24 @@
-/** The balancer's health check, made from the droplet itself: through the connection, or else by a command there. */
+/** The balancer's health check, made from the droplet: through the SSH connection, or by a command there. */
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import type { Clock, CommandResult, HealthRequest, HealthResponse, RemoteCommand, RemoteHost } from '../../ports.js';
 import { ADMINISTRATIVELY_PROHIBITED, lost } from './channel.js';
-import { healthRequestCommand, readProbeOutput } from './health-request-command.js';
+import { healthRequestCommand, readHealthOutput } from './health-request-command.js';
 import type { Link } from './link.js';
 import { type Interruption, within } from './within.js';
 
-/** Of an answer, in bytes: the status line is all that counts. */
-const LONGEST_HEAD = 64 * 1024;
+/** Bounds what is read of an answer, in bytes: only its status line counts. */
+const MAX_HEAD = 64 * 1024;
 
 /** sshd does not forward connections. */
 class Forbidden extends Error {}
 class TimedOut extends Error {}
-/** The request failed by itself; the message is for people. */
+/** The request failed; the message is for people. */
 class RequestFailed extends Error {}
 
-/** Throws ShellError lost when the connection was, not the request. */
-export async function probe(
+/** A failed request is a result. Throws ShellError lost when the SSH connection was lost. */
+export async function requestHealth(
   link: Link,
   host: RemoteHost,
   request: HealthRequest,
@@ -37,7 +37,7 @@ export async function probe(
   } catch (error) {
     const ms = clock.now() - began;
     if (error instanceof Forbidden)
-      return readProbeOutput(await run(healthRequestCommand(request)), clock.now() - began);
+      return readHealthOutput(await run(healthRequestCommand(request)), clock.now() - began);
     if (error instanceof TimedOut)
       return { passed: false, detail: `no answer within ${request.timeoutMs / 1000} s`, ms };
     if (!(error instanceof RequestFailed)) throw error;
@@ -77,20 +77,23 @@ function proxyHeader(address: string, port: number): string {
 }
 
 function encrypt(stream: Duplex): Duplex {
-  // The balancer's health check accepts any certificate: the droplet's is usually for another name, or self-signed.
+  // The balancer accepts any certificate: the droplet's is usually self-signed, or for another name.
   return connectTls({ socket: stream, rejectUnauthorized: false });
 }
 
-/** The status of a GET. By hand: node's HTTP client wants a socket, and nothing but the first line matters. */
+/** The status of a GET. Written by hand: Node's HTTP client needs a socket, and only the first line matters. */
 function get(stream: Duplex, { address, path, port }: HealthRequest): Promise<number> {
   return new Promise((resolve, reject) => {
     let head = '';
+    let bytes = 0;
     const fail = (what: string) => reject(new RequestFailed(what));
     stream.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > MAX_HEAD) return fail('the answer has no status');
       head = withoutInformational(head + chunk.toString('latin1'));
       const line = /^([^\n]*)\r?\n/.exec(head)?.[1];
-      if (line === undefined && head.length < LONGEST_HEAD) return;
-      const status = /^HTTP\/\d(?:\.\d)? (\d{3})\b/.exec(line ?? '')?.[1];
+      if (line === undefined) return;
+      const status = /^HTTP\/\d(?:\.\d)? (\d{3})\b/.exec(line)?.[1];
       if (status === undefined) fail('the answer is not HTTP');
       else if (Number(status) >= 200) resolve(Number(status));
     });
@@ -109,7 +112,7 @@ function get(stream: Duplex, { address, path, port }: HealthRequest): Promise<nu
   });
 }
 
-/** Without leading 1xx answers, which precede the real one. */
+/** Without the 1xx answers that precede the final one. */
 function withoutInformational(head: string): string {
   return head.replace(/^(?:HTTP\/1\.\d 1\d\d[^\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n)+/, '');
 }

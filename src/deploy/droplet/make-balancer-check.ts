@@ -12,7 +12,7 @@ export async function makeBalancerCheck(member: Member, target: Target): Promise
   if (healthCheck === undefined) return undefined;
   const { droplet, host } = member;
   member.door?.ownRequest();
-  return await member.connection.probe({
+  return await member.connection.checkHealth({
     protocol: healthCheck.protocol,
     address: droplet.privateAddress ?? droplet.publicAddress ?? host.address,
     port: healthCheck.port,
