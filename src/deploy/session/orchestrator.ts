@@ -31,7 +31,7 @@ import { markOut } from '../steps/mark-out.js';
 import { rejoinRotation } from '../steps/rejoin-rotation.js';
 import type { Run, StepContext } from '../steps/run.js';
 import { settle } from '../steps/settle.js';
-import { switchRelease } from '../steps/switch-release.js';
+import { HOME_FULL, switchRelease } from '../steps/switch-release.js';
 import { observeFleet } from './observe-fleet.js';
 
 const STEPS = {
@@ -257,7 +257,7 @@ class Orchestrator {
       return {
         kind: 'failed',
         droplet: action.droplet,
-        failure: { step, code: failure.code, message: failure.message, blame },
+        failure: { step, code: failure.code, message: failure.message, blame, unchanged: failure.code === HOME_FULL },
       };
     } finally {
       this.#waits.delete(action.droplet);
