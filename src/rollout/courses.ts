@@ -24,6 +24,8 @@ export interface Failure {
   message: string;
   /** `release`: what was deployed is at fault, so going back helps. `world`: it does not. */
   blame: 'release' | 'external';
+  /** The step has failed before it changed the droplet. */
+  unchanged?: boolean;
 }
 
 export type OnFailure = 'revert-droplet' | 'revert-fleet' | 'stop';

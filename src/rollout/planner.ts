@@ -313,6 +313,7 @@ function afterFailure(state: RolloutState, id: number, failure: Failure): Rollou
       ...idle,
       failure: droplet.failure ?? failure,
       healthy: failure.blame === 'release' ? false : droplet.healthy,
+      touched: droplet.touched && !(failure.unchanged && droplet.course === 'forward'),
     };
     return startCourse(state, failing, courseAfterFailure(failing, failure, state.policy.onFailure));
   });

@@ -111,8 +111,7 @@ v1   2026-11-20 07:45  1a2b3c4                                it was
     narrow.reporter.print({ type: 'tags', tags, environments: [] });
     const none = reporterOn();
     none.reporter.print({ type: 'tags', tags: [], environments: [] });
-    expect(none.stdout.text).toBe('No tags yet. Create one: do-deploy tag NAME
-');
+    expect(none.stdout.text).toBe('No tags yet. Create one: do-deploy tag NAME\n');
   });
 
   it('are one line of JSON', () => {

@@ -153,6 +153,20 @@ describe('the capacity floor', () => {
 });
 
 describe('when a droplet fails', () => {
+  it('a droplet whose switch has failed before it changed anything goes back into rotation as it is', () => {
+    const unchanged = { ...accident('switch'), unchanged: true };
+    const walked = walk({}, fleetOf(3), once('1 switch', { fail: unchanged }));
+    expect(walked.log.slice(walked.log.indexOf('1 switch') + 1)).toEqual([
+      '1 health same',
+      '1 balancer-check same',
+      '1 rejoin same',
+      '1 settle same',
+      '1 clear same',
+    ]);
+    expect(courses(walked)).toEqual(['returned', 'waiting', 'waiting']);
+    expect(walked.state.droplets[0]).toMatchObject({ touched: false, rotation: 'in', inLedger: false });
+  });
+
   it('goes back to the previous release by the same gates, after its evidence; the rollout stops', () => {
     const walked = walk({}, fleetOf(3), once('2 health', { fail: released('health') }));
     expect(walked.log.slice(walked.log.indexOf('2 health') + 1)).toEqual(

@@ -13,7 +13,8 @@ export function composeUp(
 ): Done {
   const { disk } = droplet;
   const id = String(release);
-  if (world.time < disk.fullUntil) return { code: 2, stdout: 'No space left on device', stderr: '', ms: 0 };
+  // state.json could not be written.
+  if (world.time < disk.fullUntil) return { code: 74, stdout: '', stderr: 'No space left on device', ms: 0 };
   disk.state = JSON.stringify(state);
   const stored = disk.releases.get(id);
   if (stored === undefined) return { code: 2, stdout: `sh: 0: cannot open releases/${id}`, stderr: '', ms: 0 };

@@ -31,7 +31,7 @@ import { markOut } from '../steps/mark-out.js';
 import { rejoinRotation } from '../steps/rejoin-rotation.js';
 import type { Run, StepContext } from '../steps/run.js';
 import { settle } from '../steps/settle.js';
-import { switchRelease } from '../steps/switch-release.js';
+import { HOME_FULL, switchRelease } from '../steps/switch-release.js';
 import { observeFleet } from './observe-fleet.js';
 
 const STEPS = {
@@ -246,7 +246,7 @@ class Orchestrator {
       const { code, message } = this.#keep(error);
       if (code === 'lease-lost') return { kind: 'halted', code };
       const blame = RELEASE_FAULTS.has(code) ? 'release' : 'external';
-      return { kind: 'failed', droplet: id, failure: { step, code, message, blame } };
+      return { kind: 'failed', droplet: id, failure: { step, code, message, blame, unchanged: code === HOME_FULL } };
     } finally {
       this.#waits.delete(id);
     }

@@ -5,7 +5,7 @@ import type { CommandResult, RemoteCommand } from '../../ports.js';
 import { judgeHealth } from '../../rollout/health.js';
 import { appFolder, command, quote, writeFile } from '../core/shell.js';
 import { readContainersNow, refreshContainers } from '../droplet/containers.js';
-import { type Member, nextState } from '../droplet/member.js';
+import { loginTo, type Member, nextState } from '../droplet/member.js';
 import type { DropletStateFile } from '../droplet/survey-command.js';
 import { changeDroplet } from '../lease/change-droplet.js';
 import { asHolder } from '../lease/lease-commands.js';
@@ -13,6 +13,13 @@ import { variables } from '../release/compose-run.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { notHealthyWithin, unhealthy } from './await-health.js';
 import type { StepContext } from './run.js';
+
+/** Exit code: state.json could not be written, so nothing was changed. EX_IOERR of sysexits.h. */
+const NOT_WRITTEN = 74;
+
+/** Code of the error of a droplet that was not changed, because its home has no room. */
+export const HOME_FULL = 'home-full';
+
 /** Writes state.json, then starts the release's containers; with `again`, also those that run as it wants them. */
 export function switchCommand(
   record: StoredRelease,
@@ -31,7 +38,8 @@ export function switchCommand(
       'exec 8>>switch.lock',
       'flock 8',
       asHolder(record.app, state.run),
-      ...writeFile('state.json', state),
+      // On a full disk nothing has changed yet.
+      `if ! { ${writeFile('state.json', state).join(' && ')}; }; then rm -f state.json.new; exit ${NOT_WRITTEN}; fi`,
       `${variables(record, true)} sh releases/${quote(record.id)}/scripts/start-up.sh ${verb} 2>&1`,
     ],
     { timeoutMs: options.timeoutMs, mayBeCut: true },
@@ -58,11 +66,19 @@ export async function switchRelease(member: Member, run: StepContext): Promise<u
   const state = nextState(member, release.id, 'switching', written);
   // To what it runs already: then it is asked to start afresh, where compose by itself would do nothing.
   const again = member.survey.current === release.id && member.survey.state?.release === release.id;
-  member.survey = { ...member.survey, state };
+  const before = member.survey;
+  member.survey = { ...before, state };
   member.services = release.services;
   const timeoutMs = run.settings.rollout.healthTimeoutMs + longestStop(member.containers) + UP_OVERHEAD_MS;
   const command = switchCommand(release, state, { again, timeoutMs });
   const { code, stdout, stderr } = await startUnlessHopeless(member, run, command);
+  if (code === NOT_WRITTEN) {
+    member.survey = before;
+    throw new DeployError(HOME_FULL, `Nothing was changed on ${member.host.name}, because its home has no room.`, {
+      droplet: member.host.name,
+      hint: `Free space, then deploy again: ${loginTo(member)} df -h '~'`,
+    });
+  }
   if (code !== 0) throw startFailed(member.host.name, code, `${stdout}\n${stderr}`);
 }
 
@@ -130,7 +146,7 @@ function startFailed(droplet: string, code: number, output: string): DeployError
     `The containers did not start: ${telling ?? lines.at(-1) ?? `exit code ${code}`}`,
     {
       droplet,
-      hint: 'Mend the image or its settings, then deploy again.',
+      hint: 'Fix the image or its settings, then deploy again.',
     },
   );
 }
