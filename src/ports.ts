@@ -38,6 +38,8 @@ export interface LoadBalancer {
   nodes: number;
   /** Clients are kept to a droplet each, by a cookie. */
   sticky: boolean;
+  /** Connections to droplets stay open between requests. */
+  backendKeepalive?: boolean;
   vpcId?: string;
 }
 

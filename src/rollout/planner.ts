@@ -189,6 +189,13 @@ export function upNext(state: RolloutState): number[] {
     .map((droplet) => droplet.id);
 }
 
+/** Droplets that serve while those in hand are out, the next ones to go first. None while no droplet is in hand. */
+export function servingMeanwhile(state: RolloutState): number[] {
+  if (state.halted || !state.policy.balanced || !state.droplets.some(({ course }) => isInHand(course))) return [];
+  const staying = state.droplets.filter(({ course, gone }) => course !== 'waiting' && !isInHand(course) && !gone);
+  return [...waiting(state), ...staying].filter(isServing).map(({ id }) => id);
+}
+
 /** As many as the batch holds and the floor allows; empty when the floor allows none. */
 function nextBatch(state: RolloutState): number[] {
   const size = sizeOfBatch(state);

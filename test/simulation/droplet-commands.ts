@@ -9,7 +9,7 @@ import type { StoredRelease } from '../../src/deploy/release/stored-release.js';
 import type { RemoteCommand } from '../../src/ports.js';
 import { composeUp } from './compose-up.js';
 import { DOCKER_BACK_WITHIN_MS, inspect } from './containers.js';
-import { advance, counted, recentPeers, servingContainer } from './data-plane.js';
+import { advance, counted, openConnections, servingContainer } from './data-plane.js';
 import type { Deployer } from './deployer.js';
 import { APP, CHECKSUMS, composeConfig, digestOf, imageIdOf } from './project.js';
 import type { Droplet, World } from './world.js';
@@ -179,12 +179,7 @@ function traffic({ world, droplet }: Execution, args: Args): Done {
 function socketsText(world: World, droplet: Droplet, pid: number): string {
   advance(world, droplet, world.time);
   const container = servingContainer(droplet, world.time);
-  if (container?.pid !== pid) return '';
-  const lines = ['readable', 'readable'];
-  for (const { peer, open } of recentPeers(world, droplet, container.startedAt, world.time)) {
-    lines.push(`socket 0050 ${peer} ${open ? '01' : '06'}`);
-  }
-  return `${lines.join('\n')}\n`;
+  return container?.pid === pid ? `open ${openConnections(world, droplet, world.time)}\n` : '';
 }
 
 function unpack({ world, droplet }: Execution, { release, base }: Args): Done {

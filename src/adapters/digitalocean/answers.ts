@@ -61,6 +61,7 @@ const loadBalancer = z
     forwarding_rules: z.array(z.object({ target_port: port })).nullish(),
     health_check: healthCheck.nullish(),
     enable_proxy_protocol: z.boolean().nullish(),
+    enable_backend_keepalive: z.boolean().nullish(),
     sticky_sessions: z.object({ type: text }).nullish(),
     size_unit: z.number().int().positive().nullish(),
     size: text,
@@ -86,6 +87,7 @@ const loadBalancer = z
       proxyProtocol: answer.enable_proxy_protocol ?? false,
       nodes: answer.size_unit ?? NODES_OF_SIZE[answer.size] ?? 1,
       sticky: (answer.sticky_sessions?.type || 'none') !== 'none',
+      backendKeepalive: answer.enable_backend_keepalive || undefined,
       ...(answer.vpc_uuid && { vpcId: answer.vpc_uuid }),
     };
   });

@@ -1,6 +1,7 @@
 import type { HealthResponse } from '../../ports.js';
 import type { Target } from '../../targets/target.js';
 import type { Member } from './member.js';
+
 /**
  * Undefined where no balancer stands in front. At the address that the balancer connects to, never at 127.0.0.1: there
  * answers what the balancer does not reach, and Docker's own proxy for containers that do not.
@@ -9,7 +10,6 @@ export async function makeBalancerCheck(member: Member, target: Target): Promise
   const { healthCheck } = target;
   if (healthCheck === undefined) return undefined;
   const { droplet, host } = member;
-  member.door?.ownRequest();
   return await member.connection.probe({
     protocol: healthCheck.protocol,
     address: droplet.privateAddress ?? droplet.publicAddress ?? host.address,

@@ -9,7 +9,6 @@ import type { DeployResult } from '../../rollout/model.js';
 import type { Observed } from '../../rollout/planner.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { reportTo } from '../core/report.js';
-import { listenAll } from '../drain/watch-traffic.js';
 import { releaseOfFleet } from '../droplet/fleet-release.js';
 import { findGoneImages } from '../droplet/gone-images.js';
 import { changedFiles, type Member, runsAlready } from '../droplet/member.js';
@@ -63,7 +62,6 @@ export async function adopt(ports: DeployPorts, options: SessionOptions): Promis
       for (const member of strays) checkDroplet(member);
       await bringRelease(ports, options, record, members, strays);
       stopIfInterrupted(session);
-      if (policy.balanced) await listenAll(members, fleet.target, ports.clock);
     }
     const seen = await observeFleet(run, members);
     const previous = previousReleases(strays, record);

@@ -7,7 +7,6 @@ import { batchSize } from '../../rollout/batches.js';
 import type { CommitInfo, DeployResult, ReleaseInfo } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { reportTo } from '../core/report.js';
-import { listenAll, whileListening } from '../drain/watch-traffic.js';
 import { surveyAll } from '../droplet/survey.js';
 import { findFleet } from '../fleet/find-fleet.js';
 import { policyOf, refuseImpossible } from '../fleet/policy.js';
@@ -30,8 +29,8 @@ export interface DeployOptions extends SessionOptions {
   force: boolean;
 }
 
-/** Droplets that are listened to for comparison with those that go first. */
-const OTHERS = 3;
+/** Droplets that are listened to, to compare those that go first with. */
+const OTHERS = 2;
 
 /** Never throws: every end is a result. */
 export async function deploy(ports: DeployPorts, options: DeployOptions): Promise<DeployResult> {
@@ -52,10 +51,9 @@ export async function deploy(ports: DeployPorts, options: DeployOptions): Promis
     const { members } = session;
     const run = await takeLease(session, fleet);
     report({ type: 'phase-started', phase: 'stage' });
-    // Meanwhile those that go first are listened to, and some more to compare them with: by the time they leave it is known
-    // what comes to them, and how.
+    // Meanwhile those that go first are listened to, and some others to compare them with.
     const first = policy.balanced ? members.slice(0, batchSize(policy.batch, 0, members.length) + OTHERS) : [];
-    const { record, upToDate } = await whileListening(run, first, async () => {
+    const { record, upToDate } = await run.contacts.listenDuring(first, async () => {
       await surveyAll(ports, settings, members, { prepare: true, each: checkDroplet });
       return await stageAll(ports, settings, draft, members);
     });
@@ -65,7 +63,6 @@ export async function deploy(ports: DeployPorts, options: DeployOptions): Promis
       const message = `The droplets hold these files and images already, as release ${record.id}: that is the one.`;
       report({ type: 'notice', level: 'info', message });
     }
-    if (policy.balanced) await listenAll(members, fleet.target, ports.clock);
 
     const seen = await observeFleet(run, members);
     const previous = previousReleases(members, record);

@@ -3,7 +3,6 @@
 import type { DeployResult } from '../../rollout/model.js';
 import type { Policy } from '../../rollout/planner.js';
 import { reportTo } from '../core/report.js';
-import { listenAll } from '../drain/watch-traffic.js';
 import { type Member, runsAlready } from '../droplet/member.js';
 import { surveyAll } from '../droplet/survey.js';
 import type { Fleet } from '../fleet/find-fleet.js';
@@ -27,7 +26,6 @@ export async function rollToExisting(
   session.release = infoOf(record);
   const message = `${session.command === 'heal' ? 'Healing' : 'Rolling back'} to release ${record.id}.`;
   reportTo(ports)({ type: 'notice', level: 'info', message });
-  if (policy.balanced) await listenAll(members, fleet.target, ports.clock);
   const seen = await observeFleet(run, members);
   const upToDate = new Set(members.filter((member) => runsAlready(member, record)).map((member) => member.droplet.id));
   const previous = previousReleases(members, record);

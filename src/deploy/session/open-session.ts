@@ -1,4 +1,5 @@
 import { reportTo } from '../core/report.js';
+import { Contacts } from '../drain/contacts.js';
 import { connectAll } from '../droplet/connect.js';
 import { addressOf } from '../droplet/member.js';
 import type { Fleet } from '../fleet/find-fleet.js';
@@ -90,7 +91,8 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   if (interrupted.aborted) await lease.release();
   stopIfInterrupted(session);
   const { target, ledger } = fleet;
-  session.run = { ports, settings, id, deployer, target, ledger, lease, away: membersAway(session, fleet) };
+  const contacts = new Contacts(target, ports.clock, settings.app);
+  session.run = { ports, settings, id, deployer, target, ledger, lease, contacts, away: membersAway(session, fleet) };
   if (target.healthCheck !== undefined) {
     // Under the lease: the proof takes the tag from a droplet without it, which another run might be about to tag.
     const { droplets } = await target.readMembership();

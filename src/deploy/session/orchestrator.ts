@@ -1,8 +1,8 @@
 /**
- * Walks a fleet through a rollout: decide → perform → record → report, until nothing is left to decide.
+ * Walks a fleet through a rollout: decide -> perform -> record -> report, until nothing is left to decide.
  *
- * What happens next is the planner's business (rollout/planner.ts); how it is done is a step's (steps/). This loop only
- * carries decisions to steps and outcomes back, and stops carrying when it is told to.
+ * What happens next is the planner's decision (rollout/planner.ts); how it is done is a step's (steps/). This loop
+ * carries decisions to steps and their results back.
  */
 
 import { asDeployError, DeployError } from '../../errors.js';
@@ -15,24 +15,27 @@ import {
   type PlannedStep,
   type RolloutState,
   record,
+  servingMeanwhile,
   upNext,
 } from '../../rollout/planner.js';
 import { reportTo } from '../core/report.js';
-import { listenAhead } from '../drain/watch-traffic.js';
 import type { Member } from '../droplet/member.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { awaitHealth } from '../steps/await-health.js';
 import { awaitBalancerCheck } from '../steps/balancer-check.js';
-import { clearOut } from '../steps/clear-mark.js';
+import { clearMark } from '../steps/clear-mark.js';
 import { collectEvidence } from '../steps/collect-evidence.js';
 import { drain } from '../steps/drain-droplet.js';
 import { leaveRotation } from '../steps/leave-rotation.js';
 import { markOut } from '../steps/mark-out.js';
 import { rejoinRotation } from '../steps/rejoin-rotation.js';
-import type { Run, StepContext } from '../steps/run.js';
+import type { Run, Step, StepContext, StepResult } from '../steps/run.js';
 import { settle } from '../steps/settle.js';
 import { switchRelease } from '../steps/switch-release.js';
 import { observeFleet } from './observe-fleet.js';
+
+/** Serving droplets that are listened to, to compare a leaving one with. More would prove little more. */
+const OTHERS = 2;
 
 const STEPS = {
   'mark-out': markOut,
@@ -43,8 +46,9 @@ const STEPS = {
   'balancer-check': awaitBalancerCheck,
   rejoin: rejoinRotation,
   settle,
-  clear: clearOut,
-} as const;
+  clear: clearMark,
+  evidence: collectEvidence,
+} as const satisfies Record<PlannedStep, Step>;
 
 /**
  * Steps that change something: each asks for the lease first. So does the probe: to another run that listens at the door
@@ -197,7 +201,7 @@ class Orchestrator {
       const droplets = action.droplets.map((id) => this.#member(id).host.name);
       const left = this.#state.droplets.filter((droplet) => droplet.course === 'waiting' && !droplet.gone).length;
       this.#report({ type: 'batch-started', batch: this.#state.batch, droplets, left });
-      this.#listenAhead();
+      this.#startListening();
       return;
     }
     this.#performing += 1;
@@ -208,18 +212,24 @@ class Orchestrator {
     });
   }
 
-  /** Meanwhile those that go next are listened to: what comes to them need not be found out while others wait. */
-  #listenAhead(): void {
+  /** Listens to the droplets that go next, so that the balancer has been heard there when they leave, and to others. */
+  #startListening(): void {
     if (this.#listening !== undefined) return;
     const stop = new AbortController();
-    this.#listening = { done: listenAhead(() => this.#upNext(), this.#run, stop.signal), stop };
+    const members = () => {
+      const next = upNext(this.#state).map((id) => this.#member(id));
+      return [...new Set([...next, ...this.#others()])];
+    };
+    this.#listening = { done: this.#run.contacts.listenTo(members, stop.signal), stop };
   }
 
-  #upNext(): Member[] {
-    return upNext(this.#state).map((id) => this.#member(id));
+  /** To compare droplets in hand with. */
+  #others(): Member[] {
+    const members = servingMeanwhile(this.#state).flatMap((id) => this.#members.get(id) ?? []);
+    return members.slice(0, OTHERS);
   }
 
-  /** Two readings of one door at a time could come in the wrong order. */
+  /** Two readings of one droplet at a time could arrive in the wrong order. */
   async #endListening(): Promise<void> {
     this.#listening?.stop.abort();
     await this.#listening?.done;
@@ -246,8 +256,11 @@ class Orchestrator {
     this.#report({ type: 'step-started', droplet, step, ...(context.release && { release: context.release.id }) });
     try {
       if (UNDER_LEASE.has(step)) await this.#run.lease.ensure(action.droplet);
-      const detail = step === 'evidence' ? await this.#examine(member, context) : await STEPS[step](member, context);
-      this.#report({ type: 'step-finished', droplet, step, ms: clock.now() - started, ...(detail && { detail }) });
+      const result = await STEPS[step](member, context);
+      this.#learn(member, result);
+      if (result.failure !== undefined) throw result.failure;
+      const { detail } = result;
+      this.#report({ type: 'step-finished', droplet, step, ms: clock.now() - started, detail });
       return { kind: 'done', droplet: action.droplet };
     } catch (error) {
       const failure = this.#keep(asDeployError(error).at({ droplet, step }));
@@ -273,8 +286,9 @@ class Orchestrator {
       release:
         action.towards === 'new' ? release : action.towards === 'previous' ? previous.get(action.droplet) : undefined,
       signal: wait.signal,
+      failure: this.#error?.message,
       progress: this.#progressOf(droplet, action.step),
-      others: () => this.#upNext(),
+      others: () => this.#others(),
     };
   }
 
@@ -290,11 +304,15 @@ class Orchestrator {
     };
   }
 
-  async #examine(member: Member, context: StepContext): Promise<undefined> {
-    const evidence = await collectEvidence(member, context, this.#error?.message ?? 'unknown');
-    this.#evidence.push({ droplet: member.host.name, evidence });
+  /** Keeps what a step has found out of its droplet. */
+  #learn(member: Member, { survey, services, evidence }: StepResult): void {
+    member.survey = survey ?? member.survey;
+    member.services = services ?? member.services;
+    if (evidence === undefined) return;
+    const droplet = member.host.name;
+    this.#evidence.push({ droplet, evidence });
     this.#error = this.#error && explained(this.#error, evidence);
-    this.#report({ type: 'evidence-collected', droplet: member.host.name, evidence });
+    this.#report({ type: 'evidence-collected', droplet, evidence });
   }
 
   /** Keeps the first error: what followed from it explains nothing. */

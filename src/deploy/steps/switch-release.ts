@@ -1,8 +1,8 @@
-/** Starts the release's containers. From here until its gates have passed the droplet is half-done, and says so. */
+/** Starts the release's containers. From here until its gates have passed the droplet's state.json says `switching`. */
 
-import { DeployError } from '../../errors.js';
+import { asDeployError, DeployError } from '../../errors.js';
 import type { CommandResult, RemoteCommand } from '../../ports.js';
-import { judgeHealth } from '../../rollout/health.js';
+import { judgeHealth, type ServiceSpec } from '../../rollout/health.js';
 import { appFolder, command, quote, writeFile } from '../core/shell.js';
 import { readContainersNow, refreshContainers } from '../droplet/containers.js';
 import { type Member, nextState } from '../droplet/member.js';
@@ -12,8 +12,9 @@ import { asHolder } from '../lease/lease-commands.js';
 import { variables } from '../release/compose-run.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { notHealthyWithin, unhealthy } from './await-health.js';
-import type { StepContext } from './run.js';
-/** Writes state.json, then starts the release's containers; with `again`, also those that run as it wants them. */
+import type { StepContext, StepResult } from './run.js';
+
+/** Writes state.json, then starts the release's containers; with `again`, also those that already run as it wants them. */
 export function switchCommand(
   record: StoredRelease,
   state: DropletStateFile,
@@ -26,8 +27,8 @@ export function switchCommand(
     [
       'set -eu',
       `cd ${appFolder(record.app)}`,
-      // A run that died, or a lost connection, may have left the same command at work here: two would get in each
-      // other's way, so this one waits for its end. compose inherits the descriptor, and with it the lock.
+      // A run that died, or lost its connection, may have left the same command running: this one waits for its end.
+      // compose inherits the descriptor, and with it the lock.
       'exec 8>>switch.lock',
       'flock 8',
       asHolder(record.app, state.run),
@@ -38,39 +39,49 @@ export function switchCommand(
   );
 }
 
-/** On top of the health timeout: containers that do not stop by themselves are given 10 s each by Docker. */
+/** On top of the health timeout: Docker gives containers that do not stop by themselves 10 s each. */
 const STOPPING_MS = 120_000;
 
-/** Most starts are over by then; after that, how often it is looked. */
+/** Most starts are over by then. */
 const WATCH_AFTER_MS = 5_000;
 
 const WATCH_EVERY_MS = 2_000;
 
-export async function switchRelease(member: Member, run: StepContext): Promise<undefined> {
+export async function switchRelease(member: Member, run: StepContext): Promise<StepResult> {
   const { release } = run;
-  if (release === undefined) return;
+  if (release === undefined) return {};
   const { clock } = run.ports;
   await refreshContainers(member, run.settings.app);
   const written = { run: run.id, since: new Date(clock.now()).toISOString() };
   const state = nextState(member, release.id, 'switching', written);
-  // To what it runs already: then it is asked to start afresh, where compose by itself would do nothing.
+  // To what it runs already: compose by itself would do nothing.
   const again = member.survey.current === release.id && member.survey.state?.release === release.id;
-  member.survey = { ...member.survey, state };
-  member.services = release.services;
+  // Whatever comes of it: from here on this is what the droplet runs, or may run.
+  const begun = { survey: { ...member.survey, state }, services: release.services };
   const timeoutMs = run.settings.rollout.healthTimeoutMs + STOPPING_MS;
   const command = switchCommand(release, state, { again, timeoutMs });
-  const { code, stdout, stderr } = await startUnlessHopeless(member, run, command);
-  if (code !== 0) throw startFailed(member.host.name, code, `${stdout}\n${stderr}`);
+  try {
+    const { code, stdout, stderr } = await startUnlessHopeless(member, run, command, release.services);
+    if (code === 0) return begun;
+    return { ...begun, failure: startFailed(member.host.name, code, `${stdout}\n${stderr}`) };
+  } catch (error) {
+    return { ...begun, failure: asDeployError(error) };
+  }
 }
 
 /**
- * Compose waits without an end for what a service depends on: a healthcheck that never passes, a one-shot service that
- * never ends. So the new containers are watched meanwhile, and the command is ended when they cannot become healthy.
+ * Compose waits forever for what a service depends on: a healthcheck that never passes, a one-shot service that never
+ * ends. So the new containers are watched meanwhile, and the command is ended when they cannot become healthy.
  */
-async function startUnlessHopeless(member: Member, run: StepContext, command: RemoteCommand): Promise<CommandResult> {
+async function startUnlessHopeless(
+  member: Member,
+  run: StepContext,
+  command: RemoteCommand,
+  services: readonly ServiceSpec[],
+): Promise<CommandResult> {
   const [hopeless, ended] = [new AbortController(), new AbortController()];
   let why: DeployError | undefined;
-  const watching = watchStart(member, run, ended.signal).then((failure) => {
+  const watching = watchStart(member, run, services, ended.signal).then((failure) => {
     why = failure;
     if (failure) hopeless.abort();
   });
@@ -84,8 +95,13 @@ async function startUnlessHopeless(member: Member, run: StepContext, command: Re
   }
 }
 
-/** Why it is hopeless; undefined when the command has ended before. */
-async function watchStart(member: Member, run: StepContext, ended: AbortSignal): Promise<DeployError | undefined> {
+/** Why the start is hopeless; undefined when the command has ended before. */
+async function watchStart(
+  member: Member,
+  run: StepContext,
+  services: readonly ServiceSpec[],
+  ended: AbortSignal,
+): Promise<DeployError | undefined> {
   const { clock } = run.ports;
   const { healthTimeoutMs } = run.settings.rollout;
   const before = new Set(member.containers.map(({ id }) => id));
@@ -95,7 +111,7 @@ async function watchStart(member: Member, run: StepContext, ended: AbortSignal):
     const seen = await readContainersNow(member, run.settings.app).catch(() => undefined);
     const fresh = seen?.containers.filter(({ id }) => !before.has(id)) ?? [];
     if (fresh.length > came.containers) came = { containers: fresh.length, at: clock.now() };
-    const verdict = judgeHealth(member.services, fresh, seen?.now ?? 0);
+    const verdict = judgeHealth(services, fresh, seen?.now ?? 0);
     if (verdict.kind === 'failed') return unhealthy(member.host.name, verdict);
     if (came.containers > 0 && verdict.kind === 'waiting' && clock.now() - came.at >= healthTimeoutMs) {
       return notHealthyWithin(healthTimeoutMs, member.host.name, verdict.detail);
@@ -117,7 +133,7 @@ function startFailed(droplet: string, code: number, output: string): DeployError
     `The containers did not start: ${telling ?? lines.at(-1) ?? `exit code ${code}`}`,
     {
       droplet,
-      hint: 'Mend the image or its settings, then deploy again.',
+      hint: 'Fix the image or its settings, then deploy again.',
     },
   );
 }
