@@ -8,8 +8,8 @@ import { imagesOverride, sha256 } from '../../src/deploy/release/digests.js';
 import type { StoredRelease } from '../../src/deploy/release/stored-release.js';
 import type { RemoteCommand } from '../../src/ports.js';
 import { composeUp } from './compose-up.js';
-import { DOCKER_BACK_WITHIN_MS, inspect } from './containers.js';
-import { advance, counted, openConnections, servingContainer } from './data-plane.js';
+import { type Container, DOCKER_BACK_WITHIN_MS, inspect } from './containers.js';
+import { advance, openConnections, recentStrangers, requests, servingContainer, strangersSince } from './data-plane.js';
 import type { Deployer } from './deployer.js';
 import { APP, CHECKSUMS, composeConfig, digestOf, imageIdOf } from './project.js';
 import type { Droplet, World } from './world.js';
@@ -170,16 +170,30 @@ function traffic({ world, droplet }: Execution, args: Args): Done {
   if (container === undefined) return ok();
   const ports = args.ports as { host: number; container: number; pid: number }[];
   const readable = ports.some((port) => port.pid === container.pid);
-  const passed = () => counted(world, droplet, container.startedAt, container.checks, world.time);
-  // `deaf`: a rule that nothing passes; the balancer comes in by another way.
-  const rule = { counters: () => `rule 80 ${passed()}\n`, deaf: () => 'rule 80 0\n', sockets: () => '' }[instrument]();
-  return { ...ok(rule, delays.readingMs), last: () => (readable ? socketsText(world, droplet, container.pid) : '') };
+  const rules = instrument === 'sockets' ? '' : rulesText(world, droplet, container);
+  return { ...ok(rules, delays.readingMs), last: () => (readable ? socketsText(world, droplet, container.pid) : '') };
+}
+
+/** What has passed the rules of the published ports. */
+function rulesText(world: World, droplet: Droplet, { startedAt, checks, ownChecks }: Container): string {
+  const { instrument, check } = world.story;
+  const isHeard = instrument === 'counters';
+  const others = isHeard
+    ? requests(world, droplet, startedAt, world.time) + strangersSince(world, droplet, startedAt)
+    : 0;
+  const checked = isHeard ? checks : instrument === 'own' ? ownChecks : 0;
+  const [at80, at81] = [check.port === 80 ? checked + others : others, check.port === 81 ? checked : 0];
+  return `rule 80 ${at80}\nrule 81 ${at81}\n`;
 }
 
 function socketsText(world: World, droplet: Droplet, pid: number): string {
   advance(world, droplet, world.time);
   const container = servingContainer(droplet, world.time);
-  return container?.pid === pid ? `open ${openConnections(world, droplet, world.time)}\n` : '';
+  if (container?.pid !== pid) return '';
+  const strangers = recentStrangers(world, droplet, container.startedAt).map(
+    (one) => `stranger 0050 057100CB:${one}\n`,
+  );
+  return `${strangers.join('')}open ${openConnections(world, droplet, world.time)}\n`;
 }
 
 function unpack({ world, droplet }: Execution, { release, base }: Args): Done {

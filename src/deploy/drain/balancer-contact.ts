@@ -25,6 +25,6 @@ export class BalancerContact {
   servesFrom: number | undefined;
   /** When its containers were last inspected for restarts. */
   inspectedAt: number | undefined;
-  /** The longest that it took to answer one of do-deploy's checks since it rejoined, in ms. */
+  /** The longest that it took to answer one of do-deploy's checks, in ms. */
   answerMs = 0;
 }

@@ -9,21 +9,24 @@ import { BalancerContact } from './balancer-contact.js';
 import { checkWindow } from './balancer-timing.js';
 import type { Checks } from './let-go.js';
 import { parseTraffic, trafficCommand, watchedPorts } from './traffic-command.js';
-import type { TrafficRecord } from './traffic-record.js';
 
-/** Droplets are listened to this often, in ms, or `LISTENS_PER_INTERVAL` times in a check's interval. */
-const LISTEN_EVERY_MS = 250;
+/**
+ * Droplets that leave next are listened to every 400 ms, or four times in a check's interval where that is less often:
+ * single checks can be told apart.
+ */
+const LISTEN_EVERY_MS = 400;
 
-const LISTENS_PER_INTERVAL = 24;
+const LISTENS_PER_INTERVAL = 4;
+
+/** Droplets to compare with: of those only the sum counts. */
+const COMPARE_EVERY_MS = 3_000;
 
 /** Added for each droplet that is listened to, in ms. */
 const PER_DROPLET_MS = 25;
 
-/** Share of the time elapsed by which listening slows down. */
-const BACKOFF = 0.05;
-
 export class Contacts {
   readonly #contacts = new Map<number, BalancerContact>();
+  readonly #underWay = new Map<number, Promise<void>>();
   readonly #target: Target;
   readonly #clock: Clock;
   readonly #app: string;
@@ -56,38 +59,63 @@ export class Contacts {
     return this.#clock.now() + checks * (this.checksOf(member)?.windowMs ?? 0);
   }
 
-  /** Takes a reading of the containers that were inspected last. */
-  async listen(member: Member): Promise<TrafficRecord> {
+  /** Takes a reading of the containers that were inspected last, or waits for the one that is under way. */
+  listen(member: Member): Promise<void> {
+    const { id } = member.droplet;
+    const underWay = this.#underWay.get(id);
+    if (underWay !== undefined) return underWay;
+    // Two readings at a time could be answered in the wrong order.
+    const reading = this.#read(member).finally(() => this.#underWay.delete(id));
+    this.#underWay.set(id, reading);
+    return reading;
+  }
+
+  async #read(member: Member): Promise<void> {
     const { overVpc, healthCheck } = this.#target;
     const { traffic } = this.of(member);
     const ports = watchedPorts(member.containers, this.#target.ports);
     const asked = this.#clock.now();
     const { stdout } = await member.connection.run(trafficCommand(ports, overVpc));
     traffic.add(parseTraffic(stdout, ports, healthCheck?.port ?? 0), asked, this.#clock.now());
-    return traffic;
   }
 
-  /** Listens from time to time until there is nobody to listen to. A droplet that cannot be read fails nothing yet. */
-  async listenTo(members: () => readonly Member[], until: AbortSignal): Promise<void> {
+  /** Listens to droplets as long as `work` takes. */
+  async listenDuring<T>(
+    next: () => readonly Member[],
+    others: () => readonly Member[],
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const listening = this.startListening(next, others);
+    return await work().finally(() => listening.stop());
+  }
+
+  /**
+   * Listens from time to time to the droplets that leave next, and to others to compare them with, until it is stopped.
+   * That one cannot be read fails nothing yet.
+   */
+  startListening(next: () => readonly Member[], others: () => readonly Member[]): { stop(): Promise<void> } {
+    const stopped = new AbortController();
+    const intervalMs = (this.#target.healthCheck?.intervalSeconds ?? 0) * 1_000;
+    const often = Math.max(LISTEN_EVERY_MS, intervalMs / LISTENS_PER_INTERVAL);
+    const listening = [
+      this.#listenAgain(next, often, stopped.signal),
+      this.#listenAgain(others, COMPARE_EVERY_MS, stopped.signal),
+    ];
+    const stop = async () => {
+      stopped.abort();
+      await Promise.all(listening);
+    };
+    return { stop };
+  }
+
+  async #listenAgain(members: () => readonly Member[], everyMs: number, until: AbortSignal): Promise<void> {
     if (this.#target.healthCheck === undefined) return;
     const limit = pLimit(AT_ONCE);
-    const often = Math.max(LISTEN_EVERY_MS, (this.#target.healthCheck.intervalSeconds * 1_000) / LISTENS_PER_INTERVAL);
-    const began = this.#clock.now();
-    for (let now = members(); now.length > 0 && !until.aborted; now = members()) {
+    while (!until.aborted) {
+      const now = members();
       await Promise.allSettled(now.map((member) => limit(() => this.#listenFirst(member))));
-      const elapsed = this.#clock.now() - began;
-      await this.#clock.sleep(Math.max(often, now.length * PER_DROPLET_MS, elapsed * BACKOFF), until);
+      await this.#clock.sleep(Math.max(everyMs, now.length * PER_DROPLET_MS), until);
     }
-  }
-
-  /** Listens to `members` as long as `work` takes. */
-  async listenDuring<T>(members: readonly Member[], work: () => Promise<T>): Promise<T> {
-    const done = new AbortController();
-    const listening = this.listenTo(() => members, done.signal);
-    return await work().finally(async () => {
-      done.abort();
-      await listening;
-    });
   }
 
   /** Also before the survey has found its containers. */

@@ -30,6 +30,12 @@ export function checkDueBy(traffic: TrafficRecord, shownAt: number, { intervalMs
   return Math.min(since + windowMs, check.at + next * windowMs);
 }
 
+/** Whether so much used to arrive that a missing share shows sooner than a missing check. */
+export function isBusy(traffic: TrafficRecord, leftAt: number, { windowMs, nodes }: Checks): boolean {
+  const heard = traffic.atLeast(traffic.from, leftAt);
+  return heard * windowMs >= SURE * nodes * (leftAt - traffic.from);
+}
+
 /**
  * Whether the droplet's share of what arrived since is missing. Of all connections before it left, its own and the
  * others' over the same time, this droplet's share is known only as well as their number allows; so the more, the fewer

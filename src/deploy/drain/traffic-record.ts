@@ -20,10 +20,10 @@ interface Reading {
   /** The counters were read between these two times. */
   asked: number;
   at: number;
-  /** Arrivals since the record began. */
-  arrivals: number;
-  /** The same without those that do-deploy may have made itself. */
-  foreign: number;
+  /** Arrivals since the record began, at most. */
+  atMost: number;
+  /** Those that are surely neither a stranger's nor a check of do-deploy's own. */
+  atLeast: number;
 }
 
 export class TrafficRecord {
@@ -35,7 +35,11 @@ export class TrafficRecord {
   #lastArrivalAt = 0;
   #checks: Arrival[] = [];
   #lastHeardAt: number | undefined;
-  #strangersBefore = 0;
+  /** Strangers that were seen and not counted yet. */
+  #uncounted = 0;
+  #onlyBalancer = true;
+  /** Strangers show in the first reading: when those were counted is not known. */
+  #startsUnclear = false;
 
   /**
    * Adds a reading that was asked for at `asked` and answered at `at`. After one that could not be read, or that shows
@@ -46,41 +50,42 @@ export class TrafficRecord {
     this.#previous = reading;
     const last = this.#readings.at(-1);
     if (reading.counted === undefined || previous?.counted === undefined || reading.counted < previous.counted) {
-      this.#beginAgain(asked, at, reading.counted !== undefined);
+      this.#beginAgain(reading, asked, at);
       return;
     }
-    // The counters are read first: a stranger that comes between the two parts is counted in the next reading only.
+    const passed = reading.counted - previous.counted;
+    const passedChecks = Math.max(0, (reading.countedChecks ?? 0) - (previous.countedChecks ?? 0));
     const strangers = countNew(reading.strangers, previous.strangers);
-    const onlyBalancer = strangers === 0 && this.#strangersBefore === 0;
-    this.#strangersBefore = strangers;
-    const arrived = Math.max(0, reading.counted - previous.counted - strangers);
-    const checks = Math.max(0, (reading.countedChecks ?? 0) - (previous.countedChecks ?? 0) - strangers);
     const after = last?.asked ?? asked;
     const own = this.#ownChecks.some(({ from, to }) => from <= at && to >= after);
     this.#ownChecks = this.#ownChecks.filter(({ to }) => to >= asked);
-    if (arrived > 0) {
+    // The counters are read first, so a stranger who comes between the two parts is counted in the next reading.
+    const atMost = Math.max(0, passed - strangers);
+    const notBalancer = own || this.#startsUnclear ? passed : strangers + this.#uncounted;
+    const onlyBalancer = notBalancer === 0 && this.#onlyBalancer;
+    this.#onlyBalancer = notBalancer === 0;
+    if (atMost > 0) {
       this.#lastArrivalAt = at;
-      this.#arrivals = [...this.#arrivals, { after, at, single: arrived === 1 && !own && onlyBalancer }].slice(
-        -MAX_ARRIVALS,
-      );
+      this.#arrivals = [...this.#arrivals, { after, at, single: atMost === 1 && onlyBalancer }].slice(-MAX_ARRIVALS);
     }
-    if (checks > 0 && !own) {
-      this.#lastHeardAt = at;
-      for (let count = 0; count < checks && this.#checks.length < MAX_CHECKS; count += 1) {
-        this.#checks.push({ after, at });
-      }
-    }
+    const checks = Math.max(0, passedChecks - notBalancer);
+    if (checks > 0) this.#lastHeardAt = at;
+    for (let count = 0; count < checks && this.#checks.length < MAX_CHECKS; count += 1)
+      this.#checks.push({ after, at });
+    this.#uncounted = this.#startsUnclear ? strangers : Math.max(0, this.#uncounted + strangers - passed);
+    this.#startsUnclear = false;
     this.#readings.push({
       asked,
       at,
-      arrivals: (last?.arrivals ?? 0) + arrived,
-      foreign: (last?.foreign ?? 0) + (own ? 0 : arrived),
+      atMost: (last?.atMost ?? 0) + atMost,
+      atLeast: (last?.atLeast ?? 0) + Math.max(0, passed - notBalancer),
     });
     if (this.#readings.length > MAX_READINGS) this.#readings.shift();
   }
 
-  #beginAgain(asked: number, at: number, readable: boolean): void {
-    this.#readings = readable ? [{ asked, at, arrivals: 0, foreign: 0 }] : [];
+  #beginAgain({ counted, strangers }: TrafficReading, asked: number, at: number): void {
+    this.#readings = counted === undefined ? [] : [{ asked, at, atMost: 0, atLeast: 0 }];
+    this.#startsUnclear = strangers.size > 0;
     this.#arrivals = [];
     this.#lastArrivalAt = at;
   }
@@ -151,14 +156,14 @@ export class TrafficRecord {
   atLeast(from: number, to: number): number {
     const first = this.#readings.find(({ asked }) => asked >= from);
     const last = this.#readings.findLast(({ at }) => at <= to);
-    return first && last ? Math.max(0, last.foreign - first.foreign) : 0;
+    return first && last ? Math.max(0, last.atLeast - first.atLeast) : 0;
   }
 
   /** Arrived in that time at most; undefined when that is not known. */
   atMost(from: number, to: number): number | undefined {
     const first = this.#readings.findLast(({ at }) => at <= from);
     const last = this.#readings.find(({ asked }) => asked >= to);
-    return first && last && last.arrivals - first.arrivals;
+    return first && last && last.atMost - first.atMost;
   }
 }
 

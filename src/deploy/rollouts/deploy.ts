@@ -52,8 +52,10 @@ export async function deploy(ports: DeployPorts, options: DeployOptions): Promis
     const run = await takeLease(session, fleet);
     report({ type: 'phase-started', phase: 'stage' });
     // Meanwhile those that go first are listened to, and some others to compare them with.
-    const first = policy.balanced ? members.slice(0, batchSize(policy.batch, 0, members.length) + OTHERS) : [];
-    const { record, upToDate } = await run.contacts.listenDuring(first, async () => {
+    const size = policy.balanced ? batchSize(policy.batch, 0, members.length) : 0;
+    const first = () => members.slice(0, size);
+    const others = () => (policy.balanced ? members.slice(size, size + OTHERS) : []);
+    const { record, upToDate } = await run.contacts.listenDuring(first, others, async () => {
       await surveyAll(ports, settings, members, { prepare: true, each: checkDroplet });
       return await stageAll(ports, settings, draft, members);
     });

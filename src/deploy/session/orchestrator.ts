@@ -125,7 +125,7 @@ class Orchestrator {
   #state: RolloutState;
   #error: DeployError | undefined;
   #inbox: Occurrence[] = [];
-  #listening: { done: Promise<void>; stop: AbortController } | undefined;
+  #listening: { stop(): Promise<void> } | undefined;
   #wake: () => void = () => {};
   #performing = 0;
 
@@ -154,7 +154,7 @@ class Orchestrator {
       }
     } finally {
       stopWatching.abort();
-      this.#listening?.stop.abort();
+      void this.#listening?.stop();
     }
     return { state: this.#state, evidence: this.#evidence, ...(this.#error && { error: this.#error }) };
   }
@@ -215,12 +215,8 @@ class Orchestrator {
   /** Listens to the droplets that go next, so that the balancer has been heard there when they leave, and to others. */
   #startListening(): void {
     if (this.#listening !== undefined) return;
-    const stop = new AbortController();
-    const members = () => {
-      const next = upNext(this.#state).map((id) => this.#member(id));
-      return [...new Set([...next, ...this.#others()])];
-    };
-    this.#listening = { done: this.#run.contacts.listenTo(members, stop.signal), stop };
+    const next = () => upNext(this.#state).map((id) => this.#member(id));
+    this.#listening = this.#run.contacts.startListening(next, () => this.#others());
   }
 
   /** To compare droplets in hand with. */
@@ -231,8 +227,7 @@ class Orchestrator {
 
   /** Two readings of one droplet at a time could arrive in the wrong order. */
   async #endListening(): Promise<void> {
-    this.#listening?.stop.abort();
-    await this.#listening?.done;
+    await this.#listening?.stop();
     this.#listening = undefined;
   }
 

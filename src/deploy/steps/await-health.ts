@@ -6,12 +6,16 @@ import { loadContainers } from '../droplet/containers.js';
 import type { Member } from '../droplet/member.js';
 import type { StepContext, StepResult } from './run.js';
 
+/** Polls every 200 ms; backs off to 5 % of the time elapsed. */
 const POLL_EVERY_MS = 200;
+
+const BACKOFF = 0.05;
 
 export async function awaitHealth(member: Member, run: StepContext): Promise<StepResult> {
   const { clock } = run.ports;
   const { healthTimeoutMs } = run.settings.rollout;
-  const deadline = clock.now() + healthTimeoutMs;
+  const began = clock.now();
+  const deadline = began + healthTimeoutMs;
   const before = member.containers;
   for (;;) {
     const now = await loadContainers(member, run.settings.app);
@@ -21,7 +25,7 @@ export async function awaitHealth(member: Member, run: StepContext): Promise<Ste
     if (verdict.kind === 'failed') throw unhealthy(member.host.name, verdict);
     if (clock.now() >= deadline) throw notHealthyWithin(healthTimeoutMs, member.host.name, verdict.detail);
     run.progress(verdict.detail);
-    await clock.sleep(POLL_EVERY_MS);
+    await clock.sleep(Math.max(POLL_EVERY_MS, (clock.now() - began) * BACKOFF));
   }
 }
 

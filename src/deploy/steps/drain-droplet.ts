@@ -3,23 +3,30 @@
 import { restartedSince } from '../../rollout/health.js';
 import type { BalancerContact, Leaving } from '../drain/balancer-contact.js';
 import { effectLag } from '../drain/balancer-timing.js';
-import { type Checks, checkDueBy, isShareMissing } from '../drain/let-go.js';
+import { type Checks, checkDueBy, isBusy, isShareMissing } from '../drain/let-go.js';
 import { watchedPorts } from '../drain/traffic-command.js';
+import type { TrafficRecord } from '../drain/traffic-record.js';
 import { refreshContainers } from '../droplet/containers.js';
 import type { Member } from '../droplet/member.js';
 import { balancerCheckUnderLease } from './balancer-check.js';
 import type { StepContext, StepResult } from './run.js';
 
 /** How often readings are taken, in ms; at most `READS_PER_WINDOW` in the longest time between two checks. */
-const READ_EVERY_MS = 120;
+const READ_EVERY_MS = 200;
 
-const READS_PER_WINDOW = 24;
+const READS_PER_WINDOW = 12;
 
 /** Connections that have been open for long are read less often: share of the time elapsed. */
 const BACKOFF = 0.05;
 
-/** Why the balancer is taken to have let go: proof, or an assumption (`time`). */
-type LetGo = 'missing check' | 'missing share' | 'time' | 'known before';
+/** What has proven that the balancer has let go, as people read it. */
+export const PROOFS = ['health checks have stopped', 'requests have stopped'] as const;
+
+const [CHECK_MISSING, SHARE_MISSING] = PROOFS;
+
+const KNOWN_BEFORE = 'the balancer had let go before';
+
+const BY_TIME = 'the balancer cannot be heard here, so it was given time to let go';
 
 export async function drain(member: Member, run: StepContext): Promise<StepResult> {
   const checks = run.contacts.checksOf(member);
@@ -79,7 +86,7 @@ async function untilLetGo(
   leaving: Leaving,
   checks: Checks,
   wasWell: boolean,
-): Promise<LetGo | undefined> {
+): Promise<string | undefined> {
   const contact = run.contacts.of(member);
   if (!leaving.letGo && contact.heard && leaving.shown) {
     return await untilSilenceProves(member, run, contact, leaving, checks, wasWell);
@@ -87,7 +94,7 @@ async function untilLetGo(
   const byTime = leaving.letGo ? 0 : letGoByTime(leaving, checks);
   await waitUntil(byTime, 'the balancer cannot be heard here; giving it time to let go', run);
   await run.contacts.listen(member);
-  return run.signal.aborted ? undefined : leaving.letGo ? 'known before' : 'time';
+  return run.signal.aborted ? undefined : leaving.letGo ? KNOWN_BEFORE : BY_TIME;
 }
 
 async function untilSilenceProves(
@@ -97,21 +104,24 @@ async function untilSilenceProves(
   leaving: Leaving,
   checks: Checks,
   wasWell: boolean,
-): Promise<LetGo | undefined> {
+): Promise<string | undefined> {
   const { traffic } = contact;
   const byTime = letGoByTime(leaving, checks);
   const lastChance = Math.max(byTime, leaving.at + drainTimeoutOf(run) + checks.windowMs);
-  let mayMissShare = wasWell && run.target.evenShares;
+  let compares = wasWell && run.target.evenShares && isBusy(traffic, leaving.askedAt, checks);
   while (!run.signal.aborted) {
+    const others = compares ? run.others() : [];
+    // The others first: what counts is what arrived there before the end of the silence here.
+    await Promise.allSettled(others.map((other) => run.contacts.listen(other)));
     await run.contacts.listen(member);
     const now = run.ports.clock.now();
     const dueBy = checkDueBy(traffic, leaving.at, checks);
-    if (traffic.isCounting && traffic.until >= dueBy) return 'missing check';
-    if (mayMissShare && now >= followedBy(leaving, checks) && missesShare(run, contact, leaving, checks)) {
-      mayMissShare = await isStillWell(member, run);
-      if (mayMissShare) return 'missing share';
+    if (traffic.isCounting && traffic.until >= dueBy) return CHECK_MISSING;
+    if (compares && now >= followedBy(leaving, checks) && missesShare(run, traffic, others, leaving, checks)) {
+      compares = await isStillWell(member, run);
+      if (compares) return SHARE_MISSING;
     }
-    if (!traffic.isCounting && now >= byTime) return 'time';
+    if (!traffic.isCounting && now >= byTime) return BY_TIME;
     if (now >= lastChance) return undefined;
     const pause = Math.max(READ_EVERY_MS, checks.windowMs / READS_PER_WINDOW);
     await waitUntil(Math.min(now + pause, Math.max(dueBy, now + 1)), 'waiting for the balancer to let go', run);
@@ -131,9 +141,15 @@ function followedBy({ at }: Leaving, { nodes }: Checks): number {
   return nodes > 1 ? at + effectLag(true) : at;
 }
 
-function missesShare(run: StepContext, { traffic }: BalancerContact, leaving: Leaving, { nodes }: Checks): boolean {
-  const others = run.others().map((member) => run.contacts.of(member).traffic);
-  return isShareMissing(traffic, others, { leftAt: leaving.askedAt, shownAt: leaving.at, nodes });
+function missesShare(
+  run: StepContext,
+  traffic: TrafficRecord,
+  others: readonly Member[],
+  leaving: Leaving,
+  { nodes }: Checks,
+): boolean {
+  const beside = others.map((other) => run.contacts.of(other).traffic);
+  return isShareMissing(traffic, beside, { leftAt: leaving.askedAt, shownAt: leaving.at, nodes });
 }
 
 /** @returns connections still open at the end of the drain timeout; undefined when they cannot be read, so it was waited for */
@@ -154,13 +170,9 @@ async function connectionsEnd(
   return traffic.open;
 }
 
-function describe(proof: LetGo | undefined, open: number | undefined): string {
-  const parts: string[] = [];
-  if (proof === undefined) parts.push('connections kept arriving');
-  if (proof === 'time') parts.push('the balancer cannot be heard here, so it was given time to let go');
-  if (open === undefined) parts.push('open connections cannot be read here, so the drain timeout was waited for');
-  if (open !== undefined && open > 0) {
-    parts.push(`${open} ${open === 1 ? 'connection was' : 'connections were'} still open and will be cut`);
-  }
-  return parts.length === 0 ? `no connection left (${proof})` : parts.join('; ');
+function describe(letGo: string | undefined, open: number | undefined): string {
+  const ended = letGo ?? 'connections kept arriving';
+  if (open === undefined) return `${ended}; open connections cannot be read here, so the drain timeout was waited for`;
+  if (open === 0) return `${ended}; no connection left`;
+  return `${ended}; ${open} ${open === 1 ? 'connection was' : 'connections were'} still open and will be cut`;
 }

@@ -8,7 +8,6 @@ export async function rejoinRotation(member: Member, run: StepContext): Promise<
   const contact = run.contacts.of(member);
   // The containers are those that were just found healthy: what arrives at them is counted from here on.
   contact.traffic = new TrafficRecord();
-  contact.answerMs = 0;
   await run.contacts.listen(member);
   let shown = false;
   try {

@@ -4,7 +4,7 @@
  */
 
 import { DeployError } from '../../errors.js';
-import { judgeHealth, restartedSince } from '../../rollout/health.js';
+import { type ContainerView, judgeHealth, restartedSince } from '../../rollout/health.js';
 import { effectLag } from '../drain/balancer-timing.js';
 import { watchedPorts } from '../drain/traffic-command.js';
 import { TrafficRecord } from '../drain/traffic-record.js';
@@ -20,6 +20,9 @@ const POLL_EVERY_MS = 500;
 const POLLS_PER_INTERVAL = 12;
 
 const BACKOFF = 0.05;
+
+/** Restarts show later as well, so the containers are inspected less often, in ms. */
+const INSPECT_EVERY_MS = 1_500;
 
 /** Polls this often when it may end any moment, in ms. */
 const POLL_SOON_MS = 100;
@@ -40,40 +43,52 @@ export async function settle(member: Member, run: StepContext): Promise<StepResu
   const contact = run.contacts.of(member);
   const started = clock.now();
   const before = member.containers;
+  let inspectedAt = Number.NEGATIVE_INFINITY;
   let failedChecks = 0;
   for (;;) {
-    // Concurrently: polls take half the time.
-    const [now, wait] = await Promise.all([
-      refreshContainers(member, run.settings.app),
-      remaining(member, run, started),
-    ]);
-    const verdict = judgeHealth(member.services, sinceThen(before, member.containers), now);
-    if (verdict.kind === 'failed') throw unhealthy(member.host.name, verdict);
-    const restarted = restartedSince(before, member.containers);
-    if (restarted !== undefined) throw restartedAfterHealthy(member.host.name, restarted);
-    const patience = run.settings.rollout.healthTimeoutMs + EFFECT_WITHIN_MS;
-    if (verdict.kind === 'waiting' && clock.now() - started >= patience) {
-      throw noLongerHealthy(member.host.name, verdict.detail);
-    }
-    if (wait.ms <= 0 && verdict.kind === 'healthy') {
-      // At the end only: the droplet's counters cannot tell this check from the balancer's.
-      const result = await balancerCheckUnderLease(member, run);
-      if (result === undefined || result.passed) {
-        contact.inspectedAt = clock.now();
-        contact.servesFrom = clock.now();
-        contact.leaving = undefined;
-        // What is compared with others is counted only from here on.
-        contact.traffic = new TrafficRecord();
-        return { detail: wait.end };
+    const wait = await remaining(member, run, started);
+    if (wait.ms <= 0 || clock.now() - inspectedAt >= INSPECT_EVERY_MS) {
+      inspectedAt = clock.now();
+      const isHealthy = await inspect(member, run, before, started);
+      if (wait.ms <= 0 && isHealthy) {
+        // At the end only: the droplet's counters cannot tell this check from the balancer's.
+        const result = await balancerCheckUnderLease(member, run);
+        if (result === undefined || result.passed) {
+          contact.inspectedAt = clock.now();
+          contact.servesFrom = clock.now();
+          contact.leaving = undefined;
+          // What is compared with others is counted only from here on.
+          contact.traffic = new TrafficRecord();
+          return { detail: wait.end };
+        }
+        failedChecks += 1;
+        if (failedChecks >= 2) throw balancerCheckFailed(member, run.target, result);
       }
-      failedChecks += 1;
-      if (failedChecks >= 2) throw balancerCheckFailed(member, run.target, result);
     }
     run.progress(wait.detail);
     const interval = (run.target.healthCheck?.intervalSeconds ?? 0) * 1_000;
     const pause = Math.max(POLL_EVERY_MS, interval / POLLS_PER_INTERVAL, (clock.now() - started) * BACKOFF);
     await clock.sleep(Math.max(50, Math.min(pause, wait.ms)));
   }
+}
+
+/** Whether all are healthy. Throws DeployError when they are so no longer, or have restarted. */
+async function inspect(
+  member: Member,
+  run: StepContext,
+  before: readonly ContainerView[],
+  started: number,
+): Promise<boolean> {
+  const now = await refreshContainers(member, run.settings.app);
+  const verdict = judgeHealth(member.services, sinceThen(before, member.containers), now);
+  if (verdict.kind === 'failed') throw unhealthy(member.host.name, verdict);
+  const restarted = restartedSince(before, member.containers);
+  if (restarted !== undefined) throw restartedAfterHealthy(member.host.name, restarted);
+  const patience = run.settings.rollout.healthTimeoutMs + EFFECT_WITHIN_MS;
+  if (verdict.kind === 'waiting' && run.ports.clock.now() - started >= patience) {
+    throw noLongerHealthy(member.host.name, verdict.detail);
+  }
+  return verdict.kind === 'healthy';
 }
 
 interface Wait {
