@@ -24,12 +24,17 @@ export interface WatchedPort {
 }
 
 export interface TrafficReading {
-  /** Connections since Docker made the rules, over all watched ports; undefined when the counters cannot be read. */
-  counted?: number;
-  /** Those on the port of the balancer's health check; undefined when that port has no counter. */
-  countedChecks?: number;
+  /** On all watched ports; undefined when the counters cannot be read. */
+  all?: Counted;
+  /** On the port of the balancer's health check; undefined when that port has no counter. */
+  checks?: Counted;
   /** Connections open now; undefined when they cannot be read. */
   open?: number;
+}
+
+export interface Counted {
+  /** Connections since Docker made the rules. */
+  count: number;
   /** Peers with a public address, open or recently closed. Not the balancer where it connects over the VPC. */
   strangers: ReadonlySet<string>;
 }
@@ -99,18 +104,25 @@ function hexPort(port: number): string {
 
 /** @param checkPort of the balancer's health check */
 export function parseTraffic(stdout: string, ports: readonly WatchedPort[], checkPort: number): TrafficReading {
-  const hostPorts = new Set(ports.map((port) => port.host));
-  const ambiguous = new Set(ports.filter(({ otherWays }) => otherWays).map(({ container }) => hexPort(container)));
-  const strangers = new Set<string>();
-  const reading: TrafficReading = { strangers };
-  for (const line of stdout.split('\n')) {
-    const [kind = '', first = '', second = ''] = line.trim().split(' ');
-    if (kind === 'rule' && hostPorts.has(Number(first))) {
-      reading.counted = (reading.counted ?? 0) + Number(second);
-      if (Number(first) === checkPort) reading.countedChecks = (reading.countedChecks ?? 0) + Number(second);
-    }
-    if (kind === 'open') reading.open = (reading.open ?? 0) + Number(first);
-    if (kind === 'stranger' && !ambiguous.has(first)) strangers.add(`${first} ${second}`);
-  }
-  return reading;
+  const lines = stdout.split('\n').map((line) => line.trim().split(' '));
+  const open = lines.flatMap(([kind, count]) => (kind === 'open' ? Number(count) : []));
+  return {
+    all: countedOn(ports, lines),
+    checks: countedOn(
+      ports.filter(({ host }) => host === checkPort),
+      lines,
+    ),
+    open: open.length === 0 ? undefined : open.reduce((sum, count) => sum + count, 0),
+  };
+}
+
+function countedOn(ports: readonly WatchedPort[], lines: readonly string[][]): Counted | undefined {
+  const rules = lines.filter(([kind, port]) => kind === 'rule' && ports.some(({ host }) => host === Number(port)));
+  if (rules.length === 0) return undefined;
+  const inside = new Set(ports.filter(({ otherWays }) => !otherWays).map(({ container }) => hexPort(container)));
+  const strangers = lines.filter(([kind, port = '']) => kind === 'stranger' && inside.has(port));
+  return {
+    count: rules.reduce((sum, [, , count]) => sum + Number(count), 0),
+    strangers: new Set(strangers.map((line) => line.join(' '))),
+  };
 }

@@ -1,5 +1,5 @@
 /** The connections that arrived at one droplet, from readings of its counters taken one after the other. */
-import type { TrafficReading } from './traffic-command.js';
+import type { Counted, TrafficReading } from './traffic-command.js';
 
 /** Readings kept, at the usual 4 per second about a minute's. */
 const MAX_READINGS = 240;
@@ -30,16 +30,13 @@ export class TrafficRecord {
   #previous: TrafficReading | undefined;
   #readings: Reading[] = [];
   #arrivals: (Arrival & { single: boolean })[] = [];
+  readonly #all = new Tally();
+  readonly #onCheckPort = new Tally();
   /** When do-deploy made health checks of its own. */
   #ownChecks: { from: number; to: number }[] = [];
   #lastArrivalAt = 0;
   #checks: Arrival[] = [];
   #lastHeardAt: number | undefined;
-  /** Strangers that were seen and not counted yet. */
-  #uncounted = 0;
-  #onlyBalancer = true;
-  /** Strangers show in the first reading: when those were counted is not known. */
-  #startsUnclear = false;
 
   /**
    * Adds a reading that was asked for at `asked` and answered at `at`. After one that could not be read, or that shows
@@ -49,45 +46,32 @@ export class TrafficRecord {
     const previous = this.#previous;
     this.#previous = reading;
     const last = this.#readings.at(-1);
-    if (reading.counted === undefined || previous?.counted === undefined || reading.counted < previous.counted) {
-      this.#beginAgain(reading, asked, at);
-      return;
-    }
-    const passed = reading.counted - previous.counted;
-    const passedChecks = Math.max(0, (reading.countedChecks ?? 0) - (previous.countedChecks ?? 0));
-    const strangers = countNew(reading.strangers, previous.strangers);
     const after = last?.asked ?? asked;
     const own = this.#ownChecks.some(({ from, to }) => from <= at && to >= after);
     this.#ownChecks = this.#ownChecks.filter(({ to }) => to >= asked);
-    // The counters are read first, so a stranger who comes between the two parts is counted in the next reading.
-    const atMost = Math.max(0, passed - strangers);
-    const notBalancer = own || this.#startsUnclear ? passed : strangers + this.#uncounted;
-    const onlyBalancer = notBalancer === 0 && this.#onlyBalancer;
-    this.#onlyBalancer = notBalancer === 0;
-    if (atMost > 0) {
+    const arrived = this.#all.add(previous?.all, reading.all, own);
+    const checks = this.#onCheckPort.add(previous?.checks, reading.checks, own)?.atLeast ?? 0;
+    if (arrived === undefined) {
+      this.#readings = reading.all === undefined ? [] : [{ asked, at, atMost: 0, atLeast: 0 }];
+      this.#arrivals = [];
       this.#lastArrivalAt = at;
-      this.#arrivals = [...this.#arrivals, { after, at, single: atMost === 1 && onlyBalancer }].slice(-MAX_ARRIVALS);
+      return;
     }
-    const checks = Math.max(0, passedChecks - notBalancer);
+    if (arrived.atMost > 0) {
+      this.#lastArrivalAt = at;
+      const single = arrived.atMost === 1 && arrived.isClear;
+      this.#arrivals = [...this.#arrivals, { after, at, single }].slice(-MAX_ARRIVALS);
+    }
     if (checks > 0) this.#lastHeardAt = at;
     for (let count = 0; count < checks && this.#checks.length < MAX_CHECKS; count += 1)
       this.#checks.push({ after, at });
-    this.#uncounted = this.#startsUnclear ? strangers : Math.max(0, this.#uncounted + strangers - passed);
-    this.#startsUnclear = false;
     this.#readings.push({
       asked,
       at,
-      atMost: (last?.atMost ?? 0) + atMost,
-      atLeast: (last?.atLeast ?? 0) + Math.max(0, passed - notBalancer),
+      atMost: (last?.atMost ?? 0) + arrived.atMost,
+      atLeast: (last?.atLeast ?? 0) + arrived.atLeast,
     });
     if (this.#readings.length > MAX_READINGS) this.#readings.shift();
-  }
-
-  #beginAgain({ counted, strangers }: TrafficReading, asked: number, at: number): void {
-    this.#readings = counted === undefined ? [] : [{ asked, at, atMost: 0, atLeast: 0 }];
-    this.#startsUnclear = strangers.size > 0;
-    this.#arrivals = [];
-    this.#lastArrivalAt = at;
   }
 
   /** Makes a health check of do-deploy's own: what arrives meanwhile proves nothing of the balancer. */
@@ -167,8 +151,44 @@ export class TrafficRecord {
   }
 }
 
-function countNew(now: ReadonlySet<string>, before: ReadonlySet<string>): number {
-  let count = 0;
-  for (const peer of now) if (!before.has(peer)) count += 1;
-  return count;
+/**
+ * How many connections two readings have between them that may be the balancer's. The counters are read first and the
+ * strangers a moment later, so one who connects in that moment is seen in this reading and counted in the next.
+ */
+class Tally {
+  /** Strangers that were seen and not counted yet. */
+  #uncounted = 0;
+  #wasClear = true;
+  /** Strangers show in the first reading, and when those were counted is not known. */
+  #startsUnclear = false;
+
+  /**
+   * @param own do-deploy made a check of its own meanwhile
+   * @returns undefined when nothing is known of the time between them
+   */
+  add(
+    before: Counted | undefined,
+    now: Counted | undefined,
+    own: boolean,
+  ): { atMost: number; atLeast: number; isClear: boolean } | undefined {
+    if (before === undefined || now === undefined || now.count < before.count) {
+      this.#startsUnclear = now !== undefined && now.strangers.size > 0;
+      this.#uncounted = 0;
+      this.#wasClear = true;
+      return undefined;
+    }
+    const passed = now.count - before.count;
+    const strangers = [...now.strangers].filter((peer) => !before.strangers.has(peer)).length;
+    const notBalancer = own || this.#startsUnclear ? passed : strangers + this.#uncounted;
+    const isClear = notBalancer === 0;
+    const arrived = {
+      atMost: Math.max(0, passed - strangers),
+      atLeast: Math.max(0, passed - notBalancer),
+      isClear: isClear && this.#wasClear,
+    };
+    this.#uncounted = this.#startsUnclear ? strangers : Math.max(0, this.#uncounted + strangers - passed);
+    this.#startsUnclear = false;
+    this.#wasClear = isClear;
+    return arrived;
+  }
 }
