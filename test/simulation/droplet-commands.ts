@@ -174,13 +174,16 @@ function traffic({ world, droplet }: Execution, args: Args): Done {
   return { ...ok(rules, delays.readingMs), last: () => (readable ? socketsText(world, droplet, container.pid) : '') };
 }
 
+/** Of a balancer that keeps its connections: requests over each. */
+const REQUESTS_KEPT = 40;
+
 /** What has passed the rules of the published ports. */
 function rulesText(world: World, droplet: Droplet, { startedAt, checks, ownChecks }: Container): string {
-  const { instrument, check } = world.story;
+  const { instrument, check, keepalive } = world.story;
   const isHeard = instrument === 'counters';
-  const others = isHeard
-    ? requests(world, droplet, startedAt, world.time) + strangersSince(world, droplet, startedAt)
-    : 0;
+  const asked = requests(world, droplet, startedAt, world.time);
+  const connections = keepalive ? Math.ceil(asked / REQUESTS_KEPT) : asked;
+  const others = isHeard ? connections + strangersSince(world, droplet, startedAt) : 0;
   const checked = isHeard ? checks : instrument === 'own' ? ownChecks : 0;
   const [at80, at81] = [check.port === 80 ? checked + others : others, check.port === 81 ? checked : 0];
   return `rule 80 ${at80}\nrule 81 ${at81}\n`;

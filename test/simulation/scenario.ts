@@ -101,6 +101,8 @@ export interface Scenario {
   load: { rate: number; requestMs: number; burst?: number; spread: 'even' | 'chance' };
   /** Clients are kept to a droplet each: bursts come to one droplet at one time and to another at another. */
   sticky: boolean;
+  /** The balancer keeps its connections: hardly any request arrives as a new one. */
+  keepalive: boolean;
   /** Connections a second to each droplet's public address. */
   strangers: number;
   /** `deaf`: the balancer comes in by a way that the counters do not see; `own`: only do-deploy's own checks pass them. */
@@ -405,7 +407,7 @@ function oddities(story: {
   check: Omit<Scenario['check'], 'answerMs' | 'port'>;
   load: Omit<Scenario['load'], 'spread'>;
   instrument: Scenario['instrument'];
-}): Pick<Scenario, 'check' | 'load' | 'sticky' | 'strangers' | 'instrument'> {
+}): Pick<Scenario, 'check' | 'load' | 'sticky' | 'keepalive' | 'strangers' | 'instrument'> {
   const chance = random(story.seed ^ 0x0dd);
   return {
     check: { ...story.check, answerMs: pick(chance, ANSWERS_MS), port: pick(chance, PORTS) },
@@ -415,6 +417,7 @@ function oddities(story: {
       spread: pick(chance, ['even', 'chance']),
     },
     sticky: chance() < 0.1,
+    keepalive: chance() < 0.1,
     strangers: pick(chance, STRANGERS),
     instrument: story.instrument === 'deaf' && chance() < 0.5 ? 'own' : story.instrument,
   };

@@ -53,6 +53,7 @@ export class SimCloud implements Cloud {
         proxyProtocol: false,
         nodes: this.#world.story.nodes,
         sticky: this.#world.story.sticky,
+        backendKeepalive: this.#world.story.keepalive,
       },
     ];
   }

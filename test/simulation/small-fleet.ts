@@ -15,6 +15,7 @@ const CALM: Scenario = {
   nodes: 1,
   load: { rate: 0, requestMs: 20, spread: 'even' },
   sticky: false,
+  keepalive: false,
   strangers: 0,
   instrument: 'counters',
   delays: { showMs: 0, effectMs: 0, latencyMs: 0, readingMs: 0 },

@@ -66,31 +66,39 @@ async function start(upMs: number, seen: (now: number) => Observed) {
     id: 'run',
     progress: () => {},
   } as unknown as StepContext;
-  const error = await clock.run(switchRelease(member, context).catch((reason: unknown) => reason));
-  return { error, seconds: clock.now() / 1_000, ends };
+  const result = await clock.run(switchRelease(member, context));
+  return { ...result, seconds: clock.now() / 1_000, ends };
 }
 
 describe('starting a release', () => {
   it('that is slow, but gets there, is waited for', async () => {
-    const { error, ends } = await start(50_000, () => ({ health: 'starting' }));
-    expect([error, ends]).toEqual([undefined, ['ended']]);
+    const { failure, ends } = await start(50_000, () => ({ health: 'starting' }));
+    expect([failure, ends]).toEqual([undefined, ['ended']]);
   });
 
   it('whose healthcheck never passes ends with health.timeout, also on the droplet', async () => {
-    const { error, seconds, ends } = await start(1e9, () => ({ health: 'starting' }));
-    expect(error).toMatchObject({ code: 'health-timeout', message: 'Not healthy within 60 s: web starting.' });
+    const { failure, seconds, ends } = await start(1e9, () => ({ health: 'starting' }));
+    expect(failure).toMatchObject({ code: 'health-timeout', message: 'Not healthy within 60 s: web starting.' });
     expect(seconds).toBeLessThan(70);
     expect(ends).toEqual(['stopped']);
   });
 
   it('that keeps crashing ends as soon as that is plain', async () => {
-    const { error, seconds, ends } = await start(1e9, (now) => ({
+    const { failure, seconds, ends } = await start(1e9, (now) => ({
       status: 'restarting',
       exitCode: 3,
       restarts: now / 5_000,
     }));
-    expect(error).toMatchObject({ code: 'unhealthy', message: 'Web keeps restarting: 3 times, exited 3.' });
+    expect(failure).toMatchObject({ code: 'unhealthy', message: 'Web keeps restarting: 3 times, exited 3.' });
     expect(seconds).toBeLessThan(20);
     expect(ends).toEqual(['stopped']);
+  });
+
+  it('leaves the droplet on its way to the release, also when it fails', async () => {
+    for (const upMs of [1_000, 1e9]) {
+      const { survey, services } = await start(upMs, () => ({ health: 'starting' }));
+      expect(survey?.state).toMatchObject({ release: 'v2', phase: 'switching' });
+      expect(services).toMatchObject([{ name: 'web' }]);
+    }
   });
 });
