@@ -20,9 +20,9 @@ const READS_PER_WINDOW = 12;
 const BACKOFF = 0.05;
 
 /** What has proven that the balancer has let go, as people read it. */
-export const PROOFS = ['health checks have stopped', 'requests have stopped'] as const;
-
-const [CHECK_MISSING, SHARE_MISSING] = PROOFS;
+const CHECK_MISSING = 'health checks have stopped';
+export const SHARE_MISSING = 'requests have stopped';
+export const PROOFS = [CHECK_MISSING, SHARE_MISSING];
 
 const KNOWN_BEFORE = 'the balancer had let go before';
 
