@@ -38,6 +38,8 @@ export interface LoadBalancer {
   nodes: number;
   /** A cookie keeps each client on one droplet. */
   sticky: boolean;
+  /** Connections to droplets stay open between requests. */
+  backendKeepalive?: boolean;
   vpcId?: string;
 }
 

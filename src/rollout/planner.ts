@@ -180,13 +180,21 @@ function lowersCapacity(droplet: DropletState): boolean {
   return isServing(droplet) && !isOnlyRecorded(droplet);
 }
 
-/** Who will most likely go next, after those in hand. A guess to prepare for, and no decision. */
+/** The droplets that will most likely go next, once those in hand are on their way back. A guess, and no decision. */
 export function upNext(state: RolloutState): number[] {
-  const some = state.droplets.some((droplet) => isInHand(droplet.course));
-  if (!some || state.halted || !mayStartBatch(state)) return [];
+  const inHand = state.droplets.filter((droplet) => isInHand(droplet.course));
+  const comeBack = inHand.every(({ todo }) => !todo.includes('switch'));
+  if (inHand.length === 0 || !comeBack || state.halted || !mayStartBatch(state)) return [];
   return waiting(state)
     .slice(0, sizeOfBatch(state))
     .map((droplet) => droplet.id);
+}
+
+/** Droplets that serve while those in hand are out, the next ones to go first. None while no droplet is in hand. */
+export function servingMeanwhile(state: RolloutState): number[] {
+  if (state.halted || !state.policy.balanced || !state.droplets.some(({ course }) => isInHand(course))) return [];
+  const staying = state.droplets.filter(({ course, gone }) => course !== 'waiting' && !isInHand(course) && !gone);
+  return [...waiting(state), ...staying].filter(isServing).map(({ id }) => id);
 }
 
 /** As many as the batch holds and the floor allows; empty when the floor allows none. */

@@ -32,7 +32,7 @@ export class LoadBalancerTarget implements Target {
   readonly proxyProtocol;
   readonly overVpc: boolean;
   readonly nodes: number;
-  readonly sticky: boolean;
+  readonly evenShares: boolean;
   readonly ports: readonly number[];
   readonly notices: readonly string[];
   readonly #cloud: Cloud;
@@ -61,8 +61,8 @@ export class LoadBalancerTarget implements Target {
     this.proxyProtocol = balancer.proxyProtocol;
     this.overVpc = balancer.type === 'REGIONAL';
     this.nodes = balancer.nodes;
-    // A network balancer may keep a client's connections waitForAll, too: its algorithm is told nowhere.
-    this.sticky = balancer.sticky || balancer.type !== 'REGIONAL';
+    // A network balancer may keep a client to a droplet as well: DigitalOcean does not document its algorithm.
+    this.evenShares = balancer.type === 'REGIONAL' && !balancer.sticky && !balancer.backendKeepalive;
     this.ports = [...new Set([...balancer.targetPorts, balancer.healthCheck.port])];
     this.notices = notices;
     this.#pool = pool;

@@ -8,7 +8,7 @@ export class SingleDropletTarget implements Target {
   readonly proxyProtocol = false;
   readonly overVpc = false;
   readonly nodes = 0;
-  readonly sticky = false;
+  readonly evenShares = false;
   readonly ports: readonly number[] = [];
   readonly notices: readonly string[] = [];
   readonly #cloud: Cloud;

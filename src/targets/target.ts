@@ -18,8 +18,8 @@ export interface Target {
   readonly overVpc: boolean;
   /** How many nodes the balancer has: each makes its own checks. */
   readonly nodes: number;
-  /** Clients are kept to a droplet each, or may be: then one droplet's part of what comes says nothing of another's. */
-  readonly sticky: boolean;
+  /** Each new request arrives as a connection at any droplet, so one droplet's share of them tells of another's. */
+  readonly evenShares: boolean;
   /** Ports on the droplets that the balancer reaches: its rules' targets and its health check's. */
   readonly ports: readonly number[];
   /** What the user should know before anything changes. */

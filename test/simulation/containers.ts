@@ -42,8 +42,9 @@ export interface Container {
   /** It fell ill by itself, from then until then. */
   illFrom: number;
   illUntil: number;
-  /** Health checks of the balancer that have come in since it was started. */
+  /** Health checks that have come in since it was started, and those of them that do-deploy has made. */
   checks: number;
+  ownChecks: number;
 }
 
 export interface FleetMembership {
@@ -147,7 +148,7 @@ export function inspect(container: Container, at: number, skewMs: number): strin
       : `,"Health":{"Status":"${seen.health}","Log":[{"Output":"${seen.health === 'healthy' ? 'ok' : 'connection refused'}\\n"}]}`;
   const ports =
     container.published && up
-      ? '{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"80"},{"HostIp":"::","HostPort":"80"}]}'
+      ? '{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"80"},{"HostIp":"::","HostPort":"80"}],"81/tcp":[{"HostIp":"0.0.0.0","HostPort":"81"}]}'
       : '{}';
   return `{"Id":"${container.id}","Image":"${container.imageId}","RestartCount":${seen.restarts},"State":{"Status":"${seen.state}","OOMKilled":${seen.oomKilled},"ExitCode":${seen.exitCode},"Error":"","Pid":${up ? container.pid : 0},"StartedAt":"${started}"${health}},"Config":{"Image":"${container.reference}","Labels":{"com.docker.compose.service":"${container.service}"}},"HostConfig":{"RestartPolicy":{"Name":"unless-stopped"},"NetworkMode":"shop_default"},"NetworkSettings":{"Ports":${ports}}}`;
 }

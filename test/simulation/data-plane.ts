@@ -24,10 +24,12 @@ export interface Plane {
   nextCheck: number;
   /** Effects come in the order of their changes. */
   lastEffectAt: number;
-  /** When requests came: at `rate` a second from `from` on, evenly or in bursts. */
+  /** A check that has come in and is not answered yet: when it came, and when it will be. */
+  answering?: { at: number; due: number } | undefined;
+  /** When requests came: at `rate` a second from `from` on, evenly, in bursts or by chance. */
   periods: { from: number; to: number }[];
-  /** When checks came in, the last minute's. */
-  recentChecks: number[];
+  /** What comes by chance, as `arrivedBy` sums it up. */
+  sums: number[];
 }
 
 /** What each node gets of the requests: where few clients make most of them, one node may get hardly any. */
@@ -49,10 +51,11 @@ function newPlane(node: number, share: number): Plane {
     nextCheck: 0,
     lastEffectAt: 0,
     periods: [],
-    recentChecks: [],
+    sums: [],
   };
 }
 
+/** For so long an ended connection shows in the socket tables. */
 const MINUTE = 60_000;
 
 /** Lets the balancer's checks of the droplet happen, up to this time. Before any look at it, or change to it. */
@@ -61,12 +64,25 @@ export function advance(world: World, droplet: Droplet, until: number): void {
   if (balancer === undefined) return;
   const interval = balancer.check.intervalSeconds * 1_000;
   for (const plane of droplet.planes) {
-    while (plane.member && plane.nextCheck <= until) {
-      const at = plane.nextCheck;
-      checkOnce(world, droplet, plane, balancer, at);
-      plane.nextCheck = at + interval + jitter(at, interval);
+    while (plane.member) {
+      const { answering } = plane;
+      if ((answering?.due ?? plane.nextCheck) > until) break;
+      if (answering === undefined) {
+        const at = plane.nextCheck;
+        arrive(droplet, at);
+        plane.answering = { at, due: at + answerMs(world, at) };
+      } else {
+        plane.answering = undefined;
+        judgeCheck(world, droplet, plane, balancer, answering);
+        plane.nextCheck = answering.due + interval + jitter(answering.due, interval);
+      }
     }
   }
+}
+
+/** How long a check that comes at this time takes to be answered: from half of what the story says to all of it. */
+export function answerMs({ story }: World, at: number): number {
+  return Math.ceil((story.check.answerMs * (50 + ((at * 31) % 51))) / 100);
 }
 
 /** Some node acts on its membership. */
@@ -79,31 +95,36 @@ export function isServed({ planes }: Droplet): boolean {
   return planes.every(({ up }) => up);
 }
 
-/** Checks come a little late, and never early: below what the product allows for. */
+/** Checks come late, and never early: by up to nine tenths of what the product allows for. */
 function jitter(at: number, interval: number): number {
-  return (at * 7_919) % Math.floor(200 + interval * 0.05);
+  return (at * 7_919) % Math.floor(450 + interval * 0.09);
 }
 
-function checkOnce(world: World, droplet: Droplet, plane: Plane, { check }: Balancer, at: number): void {
-  const door = servingContainer(droplet, at);
-  if (door) {
-    door.checks += 1;
-    plane.recentChecks.push(at);
-    if (plane.recentChecks.length > 64) plane.recentChecks.splice(0, 32);
-  }
-  if (world.answers(droplet, at)) {
+function arrive(droplet: Droplet, at: number): void {
+  const container = servingContainer(droplet, at);
+  if (container) container.checks += 1;
+}
+
+function judgeCheck(
+  world: World,
+  droplet: Droplet,
+  plane: Plane,
+  { check }: Balancer,
+  { at, due }: { at: number; due: number },
+): void {
+  if (world.answers(droplet, at) && world.answers(droplet, due)) {
     plane.good += 1;
     plane.bad = 0;
     if (!plane.up && plane.good >= check.healthyThreshold) {
       plane.up = true;
-      plane.upAt = at;
-      plane.periods.push({ from: at, to: Number.POSITIVE_INFINITY });
+      plane.upAt = due;
+      plane.periods.push({ from: due, to: Number.POSITIVE_INFINITY });
       if (plane.periods.length > 8) plane.periods.shift();
     }
   } else {
     plane.bad += 1;
     plane.good = 0;
-    if (plane.up && plane.bad >= check.unhealthyThreshold) stopSending(plane, at);
+    if (plane.up && plane.bad >= check.unhealthyThreshold) stopSending(plane, due);
   }
 }
 
@@ -145,6 +166,7 @@ function takeEffect(world: World, droplet: Droplet, plane: Plane, balancer: Bala
   advance(world, droplet, world.time);
   if (droplet.destroyed || plane.member === (wanted === 'in')) return;
   plane.member = wanted === 'in';
+  plane.answering = undefined;
   plane.good = 0;
   plane.bad = 0;
   if (plane.member) {
@@ -153,88 +175,108 @@ function takeEffect(world: World, droplet: Droplet, plane: Plane, balancer: Bala
   } else stopSending(plane, world.time);
 }
 
-/** Connections that came to the door's container since it was started: the counter of its DNAT rule. */
-export function counted(world: World, droplet: Droplet, startedAt: number, checks: number, at: number): number {
-  return checks + requests(world, droplet, startedAt, at);
-}
-
 /** Requests that arrived in (after, at]. */
-function requests(world: World, { planes }: Droplet, after: number, at: number): number {
+export function requests(world: World, droplet: Droplet, after: number, at: number): number {
+  const { load, sticky } = world.story;
+  if (load.rate === 0) return 0;
   let sum = 0;
-  for (const plane of planes) {
-    const load = loadOf(world, plane);
-    if (load.rate > 0) for (const period of plane.periods) sum += arrivals(period, load, after, at);
+  for (const plane of droplet.planes) {
+    const flow: Flow = {
+      ...load,
+      rate: load.rate * plane.share,
+      shiftMs: sticky ? droplet.id * 7_919 : 0,
+      sums: plane.sums,
+      salt: droplet.id * 4 + plane.node,
+    };
+    for (const { from, to } of plane.periods) {
+      const by = (time: number) => arrivedBy(flow, Math.max(from, Math.min(time, to)));
+      sum += by(at) - by(after);
+    }
   }
   return sum;
 }
 
-function loadOf({ story }: World, { share }: Plane): Load {
-  return { ...story.load, rate: story.load.rate * share };
+/** Connections to the droplet's public address since then. */
+export function strangersSince(world: World, droplet: Droplet, since: number): number {
+  return strangersBy(world, droplet, world.time) - strangersBy(world, droplet, since);
 }
 
-/** Requests that arrived in (after, at] of a period. */
-function arrivals(period: { from: number; to: number }, load: Load, after: number, at: number): number {
-  const by = (time: number) => arrivedBy(load, Math.max(period.from, Math.min(time, period.to)));
-  return by(at) - by(after);
+/** Those that show in the socket tables, by number. */
+export function recentStrangers(world: World, droplet: Droplet, since: number): string[] {
+  const first = strangersBy(world, droplet, Math.max(since, world.time - MINUTE));
+  const count = strangersBy(world, droplet, world.time) - first;
+  return Array.from({ length: count }, (_, index) => (first + index).toString(16).toUpperCase());
 }
 
-type Load = Scenario['load'];
+function strangersBy({ story }: World, droplet: Droplet, time: number): number {
+  if (story.strangers === 0) return 0;
+  const flow = {
+    rate: story.strangers,
+    spread: 'chance',
+    shiftMs: 0,
+    sums: droplet.strangers,
+    salt: droplet.id,
+  } as const;
+  return arrivedBy(flow, Math.max(time, FIRST));
+}
+
+interface Flow {
+  rate: number;
+  burst?: number;
+  spread: Scenario['load']['spread'];
+  shiftMs: number;
+  sums: number[];
+  salt: number;
+}
 
 /** In a tenth of the time all of a burst's requests come, and in the rest none. */
 const BURST_SHARE = 0.1;
 
 /**
  * How many requests each droplet behind the balancer gets, or would get, up to this time: one every 1/rate seconds, from
- * half of that on. The balancer spreads a burst: all get their part at the same time.
+ * half of that on. The balancer spreads a burst: all get their part at the same time, unless it is sticky.
  */
-function arrivedBy({ rate, burst = 1 }: Load, ms: number): number {
-  if (burst === 1) return Math.floor((ms * rate) / 1_000 + 0.5);
+function arrivedBy(flow: Flow, time: number): number {
+  const { rate, burst = 1, shiftMs } = flow;
+  if (burst === 1) return flow.spread === 'chance' ? cameByChance(flow, time) : Math.floor((time * rate) / 1_000 + 0.5);
+  const ms = time + shiftMs;
   const cycleMs = (burst * 1_000) / rate;
   const bursts = Math.floor(ms / cycleMs);
   const inLast = Math.floor(((ms - bursts * cycleMs) / (cycleMs * BURST_SHARE)) * burst + 0.5);
   return bursts * burst + Math.min(burst, inLast);
 }
 
-/** When a request comes; they are numbered from 0. */
-function arrivesAt({ rate, burst = 1 }: Load, index: number): number {
-  if (burst === 1) return ((index + 0.5) * 1_000) / rate;
-  const cycleMs = (burst * 1_000) / rate;
-  return Math.floor(index / burst) * cycleMs + (((index % burst) + 0.5) / burst) * cycleMs * BURST_SHARE;
+/** Nothing is asked about an earlier time: a little before the story begins. */
+const FIRST = Date.UTC(2026, 10, 21, 7, 43);
+
+/** In slots in which one comes on average: how many do is chance. `sums[n]` is how many came before slot n. */
+function cameByChance({ rate, sums, salt }: Flow, time: number): number {
+  const slots = ((time - FIRST) * rate) / 1_000;
+  const slot = Math.floor(slots);
+  if (sums.length === 0) sums.push(0);
+  for (let next = sums.length; next <= slot + 1; next += 1) sums.push((sums[next - 1] ?? 0) + luck(next, salt));
+  const before = sums[slot] ?? 0;
+  return before + Math.floor((slots - slot) * ((sums[slot + 1] ?? 0) - before) + 0.5);
+}
+
+/** How many come where one does on average (Poisson). */
+function luck(slot: number, salt: number): number {
+  let hash = Math.imul(slot ^ (salt << 20), 0x9e3779b1) ^ salt;
+  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  const lot = ((hash ^ (hash >>> 16)) >>> 0) / 4_294_967_296;
+  let count = 0;
+  for (let chance = Math.exp(-1), sum = chance; lot > sum && count < 12; sum += chance) {
+    count += 1;
+    chance /= count;
+  }
+  return count;
 }
 
 /** Requests under way at the droplet. */
 export function openConnections(world: World, droplet: Droplet, at: number): number {
   const { load } = world.story;
-  const door = servingContainer(droplet, at);
-  if (load.rate === 0 || door === undefined) return 0;
-  return requests(world, droplet, Math.max(at - load.requestMs, door.startedAt), at);
-}
-
-/** Who can be seen in the socket tables: open connections, and for a minute those that have ended. */
-export function recentPeers(
-  world: World,
-  droplet: Droplet,
-  startedAt: number,
-  at: number,
-): { peer: string; open: boolean }[] {
-  const peers: { peer: string; open: boolean }[] = [];
-  for (const plane of droplet.planes) {
-    const load = loadOf(world, plane);
-    const name = (serial: number) => `0${plane.node}000A0A:${(serial % 0xfffffff).toString(16).toUpperCase()}`;
-    for (const check of plane.recentChecks) {
-      if (check >= startedAt && check <= at && check > at - MINUTE) peers.push({ peer: name(check), open: false });
-    }
-    if (load.rate === 0) continue;
-    for (const period of plane.periods) {
-      const first = arrivedBy(load, period.from);
-      const last = arrivedBy(load, Math.min(at, period.to));
-      // The last ones are enough: a new one is new by not having been among them.
-      for (let index = Math.max(first, last - 40); index < last; index += 1) {
-        const arrived = arrivesAt(load, index);
-        if (arrived < startedAt || arrived <= at - MINUTE) continue;
-        peers.push({ peer: name(Math.floor(arrived * 64) + 1), open: arrived > at - load.requestMs });
-      }
-    }
-  }
-  return peers;
+  const container = servingContainer(droplet, at);
+  if (load.rate === 0 || container === undefined) return 0;
+  return requests(world, droplet, Math.max(at - load.requestMs, container.startedAt), at);
 }

@@ -113,6 +113,11 @@ export class Deployer {
     this.world.catchUp();
   }
 
+  /** No call takes time on its way. */
+  get isNear(): boolean {
+    return this.world.story.delays.latencyMs === 0;
+  }
+
   /** The way of a call there, or back. */
   async travel(): Promise<void> {
     const { latencyMs } = this.world.story.delays;

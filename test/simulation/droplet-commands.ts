@@ -8,8 +8,8 @@ import { sha256 } from '../../src/deploy/release/digests.js';
 import { imagesOverride, type StoredRelease } from '../../src/deploy/release/stored-release.js';
 import type { RemoteCommand } from '../../src/ports.js';
 import { composeUp } from './compose-up.js';
-import { DOCKER_BACK_WITHIN_MS, inspect } from './containers.js';
-import { advance, counted, recentPeers, servingContainer } from './data-plane.js';
+import { type Container, DOCKER_BACK_WITHIN_MS, inspect } from './containers.js';
+import { advance, openConnections, recentStrangers, requests, servingContainer, strangersSince } from './data-plane.js';
 import type { Deployer } from './deployer.js';
 import { namesRun } from './lock.js';
 import { APP, CHECKSUMS, composeConfig, digestOf, imageIdOf } from './project.js';
@@ -171,21 +171,33 @@ function traffic({ world, droplet }: Execution, args: Args): Done {
   if (container === undefined) return ok();
   const ports = args.ports as { host: number; container: number; pid: number }[];
   const readable = ports.some((port) => port.pid === container.pid);
-  const passed = () => counted(world, droplet, container.startedAt, container.checks, world.time);
-  // `deaf`: a rule that nothing passes; the balancer comes in by another way.
-  const rule = { counters: () => `rule 80 ${passed()}\n`, deaf: () => 'rule 80 0\n', sockets: () => '' }[instrument]();
-  return { ...ok(rule, delays.readingMs), last: () => (readable ? socketsText(world, droplet, container.pid) : '') };
+  const rules = instrument === 'sockets' ? '' : rulesText(world, droplet, container);
+  return { ...ok(rules, delays.readingMs), last: () => (readable ? socketsText(world, droplet, container.pid) : '') };
+}
+
+/** Of a balancer that keeps its connections: requests over each. */
+const REQUESTS_KEPT = 40;
+
+/** What has passed the rules of the published ports. */
+function rulesText(world: World, droplet: Droplet, { startedAt, checks, ownChecks }: Container): string {
+  const { instrument, check, keepalive } = world.story;
+  const isHeard = instrument === 'counters';
+  const asked = requests(world, droplet, startedAt, world.time);
+  const connections = keepalive ? Math.ceil(asked / REQUESTS_KEPT) : asked;
+  const others = isHeard ? connections + strangersSince(world, droplet, startedAt) : 0;
+  const checked = isHeard ? checks : instrument === 'own' ? ownChecks : 0;
+  const [at80, at81] = [check.port === 80 ? checked + others : others, check.port === 81 ? checked : 0];
+  return `rule 80 ${at80}\nrule 81 ${at81}\n`;
 }
 
 function socketsText(world: World, droplet: Droplet, pid: number): string {
   advance(world, droplet, world.time);
   const container = servingContainer(droplet, world.time);
   if (container?.pid !== pid) return '';
-  const lines = ['readable', 'readable'];
-  for (const { peer, open } of recentPeers(world, droplet, container.startedAt, world.time)) {
-    lines.push(`socket 0050 ${peer} ${open ? '01' : '06'}`);
-  }
-  return `${lines.join('\n')}\n`;
+  const strangers = recentStrangers(world, droplet, container.startedAt).map(
+    (one) => `stranger 0050 057100CB:${one}\n`,
+  );
+  return `${strangers.join('')}open ${openConnections(world, droplet, world.time)}\n`;
 }
 
 function unpack({ world, droplet }: Execution, { release, base }: Args): Done {

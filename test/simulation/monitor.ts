@@ -12,10 +12,12 @@
  *  g  The ledger names every droplet that is out or half-done; each run ends once, in time, without its lease.
  *  h  No secret is in an event, an error, an argument or a script.
  *  i  No command removes volumes or prunes what is not do-deploy's own.
+ *  k  Where drain says that it has proof, no node of the balancer reaches the droplet.
  *  j  Under revert-fleet a release that failed is taken back wherever the run has brought it. What stays is recorded as
  *     out, or told as deployed by a run that had to stop before.
  */
 import { RELEASE_FAULTS } from '../../src/deploy/session/orchestrator.js';
+import { PROOFS, SHARE_MISSING } from '../../src/deploy/steps/drain-droplet.js';
 import type { RemoteCommand } from '../../src/ports.js';
 import type { DeployEvent } from '../../src/rollout/model.js';
 import { DOCKER_BACK_WITHIN_MS } from './containers.js';
@@ -37,6 +39,12 @@ export interface Violation {
 const DESTRUCTIVE =
   /\b(system|volume|image|container|network|builder)\s+prune|--volumes|\bcompose\b[^\n]*\bdown\b|\bvolume\s+rm|\bdown\s+-v/;
 
+/** Properties that rest on the time within which a balancer follows. */
+const BY_TIME = new Set(['a', 'b', 'c']);
+
+/** Commands by which waits look again. */
+const POLLS = new Set(['traffic', 'containers']);
+
 /** Commands that change what a droplet runs, or what do-deploy knows of it. */
 const CHANGES = new Set(['switch', 'confirm', 'mark-out', 'clear-mark', 'finish', 'write-history']);
 
@@ -53,7 +61,9 @@ export class Monitor {
   }
 
   violation(rule: string, text: string): void {
-    this.violations.push({ rule, text, at: this.#world.time - Date.UTC(2026, 10, 21, 7, 45) });
+    // The balancer follows later than the product allows for: what it does by time may be too early.
+    if (this.#world.isLate && BY_TIME.has(rule)) this.tally(`late effect: ${rule}`);
+    else this.violations.push({ rule, text, at: this.#world.time - Date.UTC(2026, 10, 21, 7, 45) });
   }
 
   tally(what: string): void {
@@ -63,7 +73,9 @@ export class Monitor {
   // --- what deployers do ---
 
   commandIsSent(command: RemoteCommand): void {
-    const { script, args } = command;
+    const { script, args, name } = command;
+    // The same few come again and again, and all that is in their arguments is in their text.
+    if (POLLS.has(name) && harmless.has(script)) return;
     if (hasSecret(JSON.stringify(args))) this.violation('h', `${command.name} shows a secret`);
     if (harmless.has(script)) return;
     if (hasSecret(script)) this.violation('h', `${command.name} shows a secret`);
@@ -250,6 +262,7 @@ export class Monitor {
     if (event.type === 'notice' && event.message.includes('by an earlier run')) this.#blames(deployer, event.droplet);
     if (event.type === 'step-started') this.#stepStarts(deployer, event);
     if (event.type === 'step-failed') this.#stepFails(deployer, event);
+    if (event.type === 'step-finished' && event.step === 'drain') this.#drained(event);
     if (event.type === 'rollout-finished') deployer.finished.push(event.result);
   }
 
@@ -266,6 +279,18 @@ export class Monitor {
     this.tally(`step: ${step}`);
     knowledge.towards.set(droplet, release);
     if (step === 'switch') knowledge.switched.add(droplet);
+  }
+
+  #drained({ droplet: name, detail = '' }: Told<'step-finished'>): void {
+    const world = this.#world;
+    const proof = PROOFS.find((one) => detail.startsWith(one));
+    const droplet = [...world.droplets.values()].find((one) => one.name === name);
+    this.tally(`drained: ${proof ?? 'without proof'}`);
+    if (proof === undefined || droplet === undefined || droplet.disturbed) return;
+    // Of several nodes one may send next to nothing: there a missing share rests on the time as well.
+    if (proof === SHARE_MISSING && world.isLate && world.story.nodes > 1) return;
+    advance(world, droplet, world.time);
+    if (isReached(droplet)) this.violation('k', `${name}: ${detail}, and the balancer still reaches it`);
   }
 
   #stepFails({ knowledge, interrupted, plan }: Deployer, { droplet, step, error }: Told<'step-failed'>): void {
@@ -316,6 +341,8 @@ export class Monitor {
 /** Scripts that were looked through: the same few come again and again. */
 const harmless = new Set<string>();
 
+const ANY_SECRET = new RegExp(SECRETS.map((secret) => secret.replaceAll(/[^\w]/g, '\\$&')).join('|'));
+
 function hasSecret(text: string): boolean {
-  return SECRETS.some((secret) => text.includes(secret));
+  return ANY_SECRET.test(text);
 }

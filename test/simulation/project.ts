@@ -23,8 +23,6 @@ export interface Service {
 }
 
 export const APP = 'shop';
-/** The balancer forwards to it, and checks it. */
-export const BALANCER_PORT = 80;
 export const ENVIRONMENT = 'production';
 export const TOKEN = 'dop_v1_5ecre7_token_of_the_simulation';
 export const PASSWORD = 'correct-horse-5ecre7-registry';

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { BatchSize, OnFailure } from '../../src/config/settings.js';
 import type { Behaviour } from './containers.js';
 import type { AppKind } from './project.js';
+import { pick, random } from './random.js';
 
 /** Every call of a port, by the name under which a fault can be planned for it. Remote commands go by their own. */
 export type CallName = string;
@@ -80,12 +81,32 @@ export interface Scenario {
   image: Behaviour;
   /** Only on this droplet (an index) it does; elsewhere it is good. */
   onlyOn?: number;
-  check: { intervalSeconds: number; healthyThreshold: number; unhealthyThreshold: number };
+  /**
+   * `answerMs`: a droplet takes up to that long to answer a check. `port`: the app's own (80), another one of the same
+   * container (81), or one that something else than the app's containers listens on (9000).
+   */
+  check: {
+    intervalSeconds: number;
+    healthyThreshold: number;
+    unhealthyThreshold: number;
+    answerMs: number;
+    port: 80 | 81 | 9000;
+  };
   /** Of the balancer; each acts on a change, checks and sends by itself. */
   nodes: number;
-  /** Requests a second to each droplet that serves, and how long one takes. `burst`: so many come at a time. */
-  load: { rate: number; requestMs: number; burst?: number };
-  instrument: 'counters' | 'sockets' | 'none' | 'deaf';
+  /**
+   * Requests a second to each droplet that serves, and how long one takes. `burst`: so many come at a time. `spread`: one
+   * after the other, or each by chance.
+   */
+  load: { rate: number; requestMs: number; burst?: number; spread: 'even' | 'chance' };
+  /** Clients are kept to a droplet each: bursts come to one droplet at one time and to another at another. */
+  sticky: boolean;
+  /** The balancer keeps its connections: hardly any request arrives as a new one. */
+  keepalive: boolean;
+  /** Connections a second to each droplet's public address. */
+  strangers: number;
+  /** `deaf`: the balancer comes in by a way that the counters do not see; `own`: only do-deploy's own checks pass them. */
+  instrument: 'counters' | 'sockets' | 'none' | 'deaf' | 'own';
   /**
    * At most so long until GET shows a change, and from there until the balancer acts on it. `readingMs`: between the two
    * parts of a reading at a door.
@@ -364,6 +385,7 @@ export const scenario: fc.Arbitrary<Scenario> = fleet.chain((size) =>
       const alone = size === 1 && single < 40;
       return {
         ...story,
+        ...oddities(story),
         nodes,
         delays: { ...delays, readingMs },
         fleet: size,
@@ -375,6 +397,37 @@ export const scenario: fc.Arbitrary<Scenario> = fleet.chain((size) =>
     }),
 );
 
+const ANSWERS_MS = [3, 3, 3, 3, 3, 300, 2_000] as const;
+const PORTS = [80, 80, 80, 80, 80, 80, 81, 81, 9000] as const;
+const STRANGERS = [0, 0, 0, 0, 0.05, 0.5] as const;
+
+/** How the balancer checks and what else connects, by the story's own chance. */
+function oddities(story: {
+  seed: number;
+  check: Omit<Scenario['check'], 'answerMs' | 'port'>;
+  load: Omit<Scenario['load'], 'spread'>;
+  instrument: Scenario['instrument'];
+}): Pick<Scenario, 'check' | 'load' | 'sticky' | 'keepalive' | 'strangers' | 'instrument'> {
+  const chance = random(story.seed ^ 0x0dd);
+  return {
+    check: { ...story.check, answerMs: pick(chance, ANSWERS_MS), port: pick(chance, PORTS) },
+    load: {
+      ...story.load,
+      rate: chance() < 0.15 ? 20 : story.load.rate,
+      spread: pick(chance, ['even', 'chance']),
+    },
+    sticky: chance() < 0.1,
+    keepalive: chance() < 0.1,
+    strangers: pick(chance, STRANGERS),
+    instrument: story.instrument === 'deaf' && chance() < 0.5 ? 'own' : story.instrument,
+  };
+}
+
+/** One in so many balancers follows a change later than the product allows for: then only what it has proven must hold. */
+const LATE = 16;
+
+const LATE_MS = 20_000;
+
 const BURSTS = [5, 20, 100] as const;
 
 /** The same story, in which requests come in bursts. */
@@ -383,9 +436,10 @@ function inBursts(story: Scenario, seed: number): Scenario {
   return { ...story, load: { ...story.load, burst } };
 }
 
-/** The story of a seed; in every fourth one requests come in bursts. */
+/** The story of a seed; in every fourth one requests come in bursts, and always to a sticky balancer. */
 export function scenarioOf(seed: number): Scenario {
   const [story] = fc.sample(scenario, { seed, numRuns: 1 });
   if (story === undefined) throw new Error(`no story for seed ${seed}`);
-  return seed % 4 === 0 ? inBursts(story, seed) : story;
+  const told = seed % LATE === 1 ? { ...story, delays: { ...story.delays, effectMs: LATE_MS } } : story;
+  return seed % 4 === 0 || story.sticky ? inBursts(told, seed) : told;
 }

@@ -7,7 +7,6 @@ import type { BeforeChange, Cloud, Droplet as CloudDroplet, LoadBalancer } from 
 import { changeMembership } from './data-plane.js';
 import { type Deployer, never, type Trouble } from './deployer.js';
 import { lockProcess } from './lock.js';
-import { BALANCER_PORT } from './project.js';
 import type { Droplet, World } from './world.js';
 
 const REFUSALS = ['server', 'network', 'rate-limited', 'invalid-answer'] as const;
@@ -49,11 +48,12 @@ export class SimCloud implements Cloud {
         region: 'fra1',
         tag: balancer.tag,
         dropletIds: [...balancer.shown],
-        targetPorts: [BALANCER_PORT],
-        healthCheck: { ...balancer.check },
+        targetPorts: [80],
+        healthCheck: balancer.check,
         proxyProtocol: false,
         nodes: this.#world.story.nodes,
-        sticky: false,
+        sticky: this.#world.story.sticky,
+        backendKeepalive: this.#world.story.keepalive,
       },
     ];
   }

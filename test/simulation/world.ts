@@ -3,6 +3,7 @@
  * come. Nothing happens between two looks at it, so the agenda is worked off when somebody looks.
  */
 
+import { EFFECT_LAG_MS } from '../../src/deploy/drain/balancer-timing.js';
 import type { StoredRelease } from '../../src/deploy/release/stored-release.js';
 import type { HealthCheck } from '../../src/ports.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -11,7 +12,7 @@ import { newPlanes, type Plane } from './data-plane.js';
 import type { Deployer } from './deployer.js';
 import type { LeaseProcess } from './lock.js';
 import { Monitor } from './monitor.js';
-import { APP, BALANCER_PORT, CHECKSUMS, digestOf, earlierRelease, imageIdOf, servicesOf } from './project.js';
+import { APP, CHECKSUMS, digestOf, earlierRelease, imageIdOf, servicesOf } from './project.js';
 import { type Random, random } from './random.js';
 import { BEFORE, type Scenario } from './scenario.js';
 
@@ -47,6 +48,8 @@ export interface Droplet {
   containers: Container[];
   /** One for each node of the balancer. */
   planes: Plane[];
+  /** Connections to its public address, as `arrivedBy` sums them up. */
+  strangers: number[];
   /** `holder` is the text of the lock's file; `holders` are the deployers that have held it, in order. */
   lock: { process?: LeaseProcess; holder?: string; holders: string[] };
   sshRefusedUntil: number;
@@ -80,7 +83,7 @@ export interface Balancer {
   readonly id: string;
   readonly name: string;
   readonly tag?: string;
-  readonly check: HealthCheck;
+  readonly check: HealthCheck & { answerMs: number };
   /** Membership as accepted by the API (by ids; by tag the droplets' tags say so), and as GET shows it. */
   accepted: Set<number>;
   shown: Set<number>;
@@ -130,7 +133,7 @@ export class World {
       id: '4de7ac8b-495b-4884-9a69-1050c6793cd6',
       name: 'web',
       tag,
-      check: { protocol: 'http', port: BALANCER_PORT, path: '/', timeoutSeconds: 5, ...check },
+      check: { protocol: 'http', path: '/', timeoutSeconds: 5, ...check },
       accepted: new Set(),
       shown: new Set(),
       settledAt: 0,
@@ -158,6 +161,7 @@ export class World {
       },
       containers: [],
       planes: newPlanes(this.story.nodes),
+      strangers: [],
       lock: { holders: [] },
       sshRefusedUntil: 0,
       dockerDownUntil: 0,
@@ -233,6 +237,7 @@ export class World {
       illFrom: Number.POSITIVE_INFINITY,
       illUntil: Number.POSITIVE_INFINITY,
       checks: 0,
+      ownChecks: 0,
     };
   }
 
@@ -276,6 +281,11 @@ export class World {
   }
 
   // --- the truth ---
+
+  /** The balancer may follow a change later than the product allows for. */
+  get isLate(): boolean {
+    return this.story.delays.effectMs > EFFECT_LAG_MS;
+  }
 
   isMember(droplet: Droplet): boolean {
     const { balancer } = this;

@@ -74,9 +74,13 @@ describe('the fleet of a load balancer', () => {
     expect([overVpc('REGIONAL'), overVpc('REGIONAL_NETWORK')]).toEqual([true, false]);
   });
 
-  it('keeps clients to a droplet each, or may: by a cookie, or as a network balancer', () => {
-    const sticky = (fields: Partial<LoadBalancer>) => targetOn(new FakeCloud([aBalancer(fields)])).target.sticky;
-    expect([sticky({}), sticky({ sticky: true }), sticky({ type: 'REGIONAL_NETWORK' })]).toEqual([false, true, true]);
+  it.each<[string, Partial<LoadBalancer>, boolean]>([
+    ['each request to any droplet', {}, true],
+    ['a client to a droplet, by a cookie', { sticky: true }, false],
+    ['perhaps a client to a droplet, as a network balancer', { type: 'REGIONAL_NETWORK' }, false],
+    ['requests over connections that it keeps', { backendKeepalive: true }, false],
+  ])('sends %s', (_, fields, evenShares) => {
+    expect(targetOn(new FakeCloud([aBalancer(fields)])).target.evenShares).toBe(evenShares);
   });
 });
 

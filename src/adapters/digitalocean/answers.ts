@@ -81,6 +81,7 @@ const loadBalancer = z
       .nullish(),
     health_check: healthCheck.nullish(),
     enable_proxy_protocol: z.boolean().nullish(),
+    enable_backend_keepalive: z.boolean().nullish(),
     sticky_sessions: z.object({ type: text }).nullish(),
     size_unit: z.number().int().positive().max(MAX_NODES).nullish(),
     size: text,
@@ -107,6 +108,7 @@ const loadBalancer = z
       nodes: answer.size_unit ?? NODES_OF_SIZE[answer.size] ?? 1,
       sticky: (answer.sticky_sessions?.type || 'none') !== 'none',
       vpcId: answer.vpc_uuid || undefined,
+      backendKeepalive: answer.enable_backend_keepalive || undefined,
     };
   });
 

@@ -1,21 +1,19 @@
-/** How long a balancer takes: for its health checks, and to act on a change. */
-/** How much later than DigitalOcean shows a change its data plane may follow, where nothing can be heard of it; in ms. */
+/** How long a balancer takes to check a droplet and to act on a change. */
+
+/** How long after DigitalOcean shows a change its data plane may take to follow, in ms. DigitalOcean documents no bound. */
 export const EFFECT_LAG_MS = 5_000;
 
-/** How late a change may take effect that DigitalOcean was asked for and has not shown, in ms. */
+/** The same for a change that DigitalOcean accepted but never showed, in ms. */
 export const UNSHOWN_LAG_MS = 30_000;
 
-/** How late a balancer's check may come beyond its interval, in ms. */
-export function lateness(intervalMs: number): number {
-  return 500 + intervalMs * 0.1;
+/**
+ * Longest time between two health checks of one balancer node, in ms.
+ * @param answerMs how long the droplet takes to answer a check: HAProxy starts an interval when the check before has ended
+ */
+export function checkWindow(intervalMs: number, answerMs: number): number {
+  return intervalMs + 500 + intervalMs * 0.1 + 2 * answerMs;
 }
 
-/** After so long without a check the balancer makes none any more, in ms. */
-export function untilChecksStopped(intervalMs: number): number {
-  return intervalMs + lateness(intervalMs);
-}
-
-/** How long a number of the balancer's checks may take, one after the other: each a little late, and the last one too. */
-export function checksWithin(count: number, intervalMs: number): number {
-  return count * (intervalMs + Math.max(200, intervalMs * 0.05)) + 500;
+export function effectLag(shown: boolean): number {
+  return shown ? EFFECT_LAG_MS : UNSHOWN_LAG_MS;
 }

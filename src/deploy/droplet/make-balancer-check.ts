@@ -11,7 +11,6 @@ export async function makeBalancerCheck(member: Member, target: Target): Promise
   const { healthCheck } = target;
   if (healthCheck === undefined) return undefined;
   const { droplet, host } = member;
-  member.door?.ownRequest();
   return await member.connection.checkHealth({
     protocol: healthCheck.protocol,
     address: droplet.privateAddress ?? droplet.publicAddress ?? host.address,

@@ -5,7 +5,6 @@ import type { Connection, Droplet, RemoteHost } from '../../ports.js';
 import type { Holding } from '../../rollout/choose-release.js';
 import type { FileChange } from '../../rollout/drift.js';
 import type { ContainerView, ServiceSpec } from '../../rollout/health.js';
-import type { Traffic, TrafficWatch } from '../drain/traffic-watch.js';
 import { sha256 } from '../release/digests.js';
 import { imagesOverride, type StoredRelease } from '../release/stored-release.js';
 import type { DropletStateFile, Survey } from './survey-command.js';
@@ -17,20 +16,6 @@ export interface Member {
   survey: Survey;
   /** As last read. */
   containers: readonly ContainerView[];
-  /** Arrivals at its door since the run first listened. */
-  door?: TrafficWatch;
-  /** Whether the balancer was heard at the door while the droplet was in rotation; absent when nobody listened then. */
-  heard?: boolean;
-  /** Since it was to leave: DigitalOcean has shown that it is out, and then the balancer was heard to let go of it. */
-  leaving?: { how: 'asked' | 'shown' | 'let go'; at: number };
-  /** Since when this run has found it well, each time that it looked; on the run's clock. */
-  wellSince?: number;
-  /** It failed a check of this run's, or restarted by itself, and has not settled since. */
-  stumbled?: boolean;
-  /** When its containers were last watched for restarts, on the run's clock. */
-  watchedAt?: number;
-  /** What came to it before it left; absent when nobody listened then, or what comes is something else by now. */
-  before?: Traffic;
   /** Services of the release that it runs or is being switched to. */
   services: readonly ServiceSpec[];
 }

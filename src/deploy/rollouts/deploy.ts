@@ -7,7 +7,6 @@ import { batchSize } from '../../rollout/batches.js';
 import type { CommitInfo, DeployResult } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inform, reportTo } from '../core/report.js';
-import { whileListening } from '../drain/watch-traffic.js';
 import { runsUnchanged } from '../droplet/member.js';
 import { surveyAll } from '../droplet/survey.js';
 import { refuseImpossible } from '../fleet/policy.js';
@@ -29,7 +28,7 @@ export interface DeployOptions extends SessionOptions {
 }
 
 /** Droplets beyond the first batch whose traffic is watched for comparison with it. */
-const COMPARED_DROPLETS = 3;
+const COMPARED_DROPLETS = 2;
 
 /** Never throws: every end is a result. */
 export async function deploy(ports: DeployPorts, options: DeployOptions): Promise<DeployResult> {
@@ -45,8 +44,10 @@ export async function deploy(ports: DeployPorts, options: DeployOptions): Promis
       async choose(run, members, policy) {
         reportTo(ports)({ type: 'phase-started', phase: 'stage' });
         // Watched while staging, so that the traffic of the first batch is known when it leaves.
-        const watched = batchSize(policy.batch, 0, members.length) + COMPARED_DROPLETS;
-        const staged = await whileListening(run, policy.balanced ? members.slice(0, watched) : [], async () => {
+        const size = policy.balanced ? batchSize(policy.batch, 0, members.length) : 0;
+        const first = () => members.slice(0, size);
+        const others = () => (policy.balanced ? members.slice(size, size + COMPARED_DROPLETS) : []);
+        const staged = await run.contacts.listenDuring(first, others, async () => {
           await surveyAll(ports, settings, members, { prepare: true, check: checkDroplet });
           return await stageDraft(ports, settings, draft, members);
         });

@@ -1,68 +1,86 @@
-/** The world as it is now, for the planner: who is in rotation, and who of them is well. */
+/** The fleet as it is now, for the planner: which droplets are in rotation, and which of them serve. */
 
-import pLimit from 'p-limit';
 import { DeployError, ShellError } from '../../errors.js';
 import type { HealthResponse } from '../../ports.js';
 import { judgeHealth, restartedSince } from '../../rollout/health.js';
-import type { Rotation } from '../../rollout/model.js';
 import type { Observed } from '../../rollout/planner.js';
-import { AT_ONCE, waitForAll } from '../core/parallel.js';
-import { checksWithin, EFFECT_LAG_MS } from '../drain/balancer-timing.js';
+import { inParallel, waitForAll } from '../core/parallel.js';
+import { EFFECT_LAG_MS } from '../drain/balancer-timing.js';
 import { refreshContainers } from '../droplet/containers.js';
 import type { Member } from '../droplet/member.js';
 import { balancerCheckUnderLease } from '../steps/balancer-check.js';
 import type { Run } from '../steps/run.js';
 
-/** A check that failed is made again after so long, in ms, */
-const AGAIN_AFTER_MS = 500;
+/** Pause before a failed check is repeated, in ms. */
+const REPEAT_AFTER_MS = 500;
 
-/** and sick is who fails as often in a row as the balancer wants it, or so often. */
-const MOST_CHECKS = 3;
+/** A droplet is sick when as many checks in a row fail as the balancer wants, but at most this many. */
+const MAX_CHECKS = 3;
 
-/** What was found before the slowest answer came is asked again after so long, in ms. */
+/** What was observed is observed again when the slowest answer took longer than this, in ms. */
 const FRESH_MS = 5_000;
 
-/** So often it is looked again: a droplet that restarts again and again is never well, and one may answer ever slowly. */
-const MOST_LOOKS = 4;
+/** Bounds the waiting for a droplet that restarts again and again, or answers slowly each time. */
+const MAX_ROUNDS = 4;
 
-/** Whether each is well; undefined: it could not be asked. */
-type Wellness = Map<Member, boolean | undefined>;
+/** Whether each is healthy; undefined: it could not be asked. */
+type HealthByMember = Map<Member, boolean | undefined>;
 
 /**
- * Membership from DigitalOcean, health from each droplet by the balancer's own check. What cannot be told counts as out.
- * A droplet to which the balancer may not send traffic yet, because it has restarted by itself, failed a check or was
- * left half-way by another run, is waited for, and looked at again.
- * @param signal ends the waiting: nothing will be begun by this look
+ * Membership from DigitalOcean, health from each droplet by the balancer's own check. What is not known counts as out. A
+ * droplet to which the balancer may not send traffic yet (it restarted by itself, failed a check, or was left half-way
+ * by another run) is waited for and observed again.
+ * @param signal ends the waiting: nothing will be begun from this observation
  */
 export async function observeFleet(run: Run, members: readonly Member[], signal?: AbortSignal): Promise<Observed[]> {
   const { clock } = run.ports;
   let began = clock.now();
-  let [membership, wellness] = await waitForAll([readMembership(run), lookAtAll(run, members)]);
-  const young = (member: Member) => youngFor(run, member, wellness.get(member), membership.get(member.droplet.id));
-  for (let looks = 1; looks < MOST_LOOKS && !signal?.aborted; looks += 1) {
-    const wait = Math.max(0, ...members.map(young));
+  let [membership, health] = await observeOnce(run, members, false);
+  const notYetServing = (member: Member) => {
+    const isIn = membership.get(member.droplet.id)?.rotation === 'in';
+    if (run.target.healthCheck === undefined || !isIn || health.get(member) !== true) return 0;
+    return Math.max(0, (run.contacts.of(member).servesFrom ?? 0) - clock.now());
+  };
+  for (let round = 1; round < MAX_ROUNDS && !signal?.aborted; round += 1) {
+    const wait = Math.max(0, ...members.map(notYetServing));
     if (wait === 0 && clock.now() - began <= FRESH_MS) break;
     await clock.sleep(wait, signal);
     began = clock.now();
-    // Who has not answered is not waited for again.
-    const answered = members.filter((member) => wellness.get(member) !== undefined);
-    wellness = new Map([...wellness, ...(await lookAtAll(run, answered, wait > 0))]);
-    membership = await readMembership(run);
+    // One that did not answer is not waited for again.
+    const answered = members.filter((member) => health.get(member) !== undefined);
+    const [nowMembership, nowHealth] = await observeOnce(run, answered, wait > 0);
+    membership = nowMembership;
+    health = new Map([...health, ...nowHealth]);
   }
   const away = (run.away ?? []).map((id): Observed => {
     return { ...placeOf(id, membership), healthy: false, unasked: true, away: true };
   });
   const found = members.map((member): Observed => {
-    // One that is still too young does not count, and may serve all the same.
-    const well = young(member) > 0 ? undefined : wellness.get(member);
+    // One that is still waited for does not count, and may serve all the same.
+    const healthy = notYetServing(member) > 0 ? undefined : health.get(member);
     return {
       ...placeOf(member.droplet.id, membership),
       halfDone: member.survey.state?.phase === 'switching',
-      healthy: well === true,
-      unasked: well === undefined,
+      healthy: healthy === true,
+      unasked: healthy === undefined,
     };
   });
   return [...found, ...away];
+}
+
+/** @param waited inspects the containers again, however short the wait was */
+async function observeOnce(
+  run: Run,
+  members: readonly Member[],
+  waited: boolean,
+): Promise<[MembershipById, HealthByMember]> {
+  const membership = readMembership(run);
+  const observe = async (member: Member) => {
+    const recorded = async () => (await membership).get(member.droplet.id)?.inLedger === true;
+    return [member, await observeHealth(run, member, waited, recorded)] as const;
+  };
+  const [known, health] = await waitForAll([membership, inParallel(members, observe)]);
+  return [known, new Map(health)];
 }
 
 type MembershipById = Awaited<ReturnType<typeof readMembership>>;
@@ -82,96 +100,76 @@ async function readMembership(run: Run) {
   return new Map(droplets.map((one) => [one.droplet.id, one]));
 }
 
-async function lookAtAll(run: Run, members: readonly Member[], waited = false): Promise<Wellness> {
-  const limit = pLimit(AT_ONCE);
-  const looks = members.map((member) => limit(async () => [member, await lookAt(run, member, waited)] as const));
-  return new Map(await Promise.all(looks));
-}
-
 /**
- * The balancer's check where there is one, else the containers.
- * @param waited it has been waited for: whether it restarted meanwhile is looked at, however short the wait was
+ * By the balancer's check where there is a balancer, otherwise by the containers.
+ * @param recorded whether an earlier run has left the droplet in the ledger
  */
-async function lookAt(run: Run, member: Member, waited: boolean): Promise<boolean | undefined> {
+async function observeHealth(
+  run: Run,
+  member: Member,
+  waited: boolean,
+  recorded: () => Promise<boolean>,
+): Promise<boolean | undefined> {
   try {
-    const before = member.containers;
     const { clock } = run.ports;
-    const first = member.watchedAt === undefined;
-    const watched = run.target.healthCheck !== undefined && clock.now() - (member.watchedAt ?? 0) < FRESH_MS;
-    const inspection = watched && !waited ? undefined : containersNow(run, member);
-    const [{ probed, failures }, now] = await Promise.all([checkUntilSure(run, member), inspection]);
-    // Not from when it was asked: a Docker that is slow to answer would be asked again at once.
-    if (inspection !== undefined) member.watchedAt = clock.now();
-    if (probed === undefined) {
-      const well = now !== undefined && member.containers.length > 0;
-      return well && judgeHealth(member.services, member.containers, now).kind === 'healthy';
+    const contact = run.contacts.of(member);
+    const before = member.containers;
+    const isFirst = contact.inspectedAt === undefined;
+    const isRecent = run.target.healthCheck !== undefined && clock.now() - (contact.inspectedAt ?? 0) < FRESH_MS;
+    const inspection = isRecent && !waited ? undefined : inspect(run, member);
+    const [{ response, failures }, now] = await Promise.all([checkUntilSure(run, member), inspection]);
+    // Not the time of asking: a slow Docker would be asked again immediately.
+    if (inspection !== undefined) contact.inspectedAt = clock.now();
+    if (response === undefined) {
+      const runs = now !== undefined && member.containers.length > 0;
+      return runs && judgeHealth(member.services, member.containers, now).kind === 'healthy';
     }
-    const restarted =
-      now !== undefined &&
-      (restartedSince(before, member.containers) !== undefined || (first && startedLately(run, member, now)));
-    keepInMind(member, { passed: probed.passed, stumbled: failures > 0 || restarted, at: clock.now() });
-    return probed.passed;
+    if (!response.passed) {
+      contact.servesFrom = Number.POSITIVE_INFINITY;
+      return false;
+    }
+    // The balancer may have found it sick as well, and must see it healthy again. What cannot be known counts as so.
+    const mayBeNew =
+      failures > 0 ||
+      contact.servesFrom === Number.POSITIVE_INFINITY ||
+      (inspection !== undefined && now === undefined) ||
+      restartedSince(before, member.containers) !== undefined ||
+      (isFirst && now !== undefined && startedRecently(run, member, now));
+    const lagMs = isFirst && (await recorded()) ? EFFECT_LAG_MS : 0;
+    if (mayBeNew || lagMs > 0) contact.servesFrom = run.contacts.servesBy(member) + lagMs;
+    contact.servesFrom ??= clock.now();
+    return true;
   } catch (error) {
     if (error instanceof ShellError) return undefined;
     throw error;
   }
 }
 
-/** Of what happened before the run the containers tell: the balancer's checks may not have passed since they started. */
-function startedLately({ target }: Run, member: Member, now: number): boolean {
-  const check = target.healthCheck;
-  if (check === undefined) return false;
-  return member.containers.some(({ state, startedAt }) => state === 'running' && now - startedAt < neededFor(check));
+/** Before the run nobody watched: by their start the containers show whether the balancer's checks may not have passed yet. */
+function startedRecently(run: Run, member: Member, now: number): boolean {
+  const neededMs = run.contacts.servesBy(member) - run.ports.clock.now();
+  return member.containers.some(({ state, startedAt }) => state === 'running' && now - startedAt < neededMs);
 }
 
-/** How long the balancer takes to see a droplet well, in ms. */
-function neededFor({ healthyThreshold, intervalSeconds }: NonNullable<Run['target']['healthCheck']>): number {
-  return checksWithin(healthyThreshold + 1, intervalSeconds * 1_000);
-}
-
-/** What was sick until now the balancer, too, has yet to see well: from here on its checks begin to pass. */
-function keepInMind(
-  member: Member,
-  { passed, stumbled, at }: { passed: boolean; stumbled: boolean; at: number },
-): void {
-  if (!passed || stumbled) member.stumbled = true;
-  if (!passed) delete member.wellSince;
-  else if (stumbled || member.wellSince === undefined) member.wellSince = at;
-}
-
-/** One failed check is no illness: for the balancer neither. */
+/** One failed check is no illness: not for the balancer either. */
 async function checkUntilSure(
   run: Run,
   member: Member,
-): Promise<{ probed: HealthResponse | undefined; failures: number }> {
-  const most = Math.min(MOST_CHECKS, run.target.healthCheck?.unhealthyThreshold ?? 1);
+): Promise<{ response: HealthResponse | undefined; failures: number }> {
+  const most = Math.min(MAX_CHECKS, run.target.healthCheck?.unhealthyThreshold ?? 1);
   for (let failures = 0; ; failures += 1) {
-    const probed = await balancerCheckUnderLease(member, run);
-    if (probed === undefined || probed.passed || failures + 1 >= most) return { probed, failures };
-    await run.ports.clock.sleep(AGAIN_AFTER_MS);
+    const response = await balancerCheckUnderLease(member, run);
+    if (response === undefined || response.passed || failures + 1 >= most) return { response, failures };
+    await run.ports.clock.sleep(REPEAT_AFTER_MS);
   }
 }
 
-/** The droplet's clock at the look; undefined when Docker does not answer. */
-async function containersNow(run: Run, member: Member): Promise<number | undefined> {
+/** The droplet's clock at that time; undefined when Docker does not answer. */
+async function inspect(run: Run, member: Member): Promise<number | undefined> {
   try {
     return await refreshContainers(member, run.settings.app);
   } catch (error) {
     if (error instanceof DeployError) return undefined;
     throw error;
   }
-}
-
-/** How long the balancer may still take to send it traffic, in ms: its checks have to have passed. */
-function youngFor(
-  { target, ports }: Run,
-  member: Member,
-  well: boolean | undefined,
-  place: { rotation: Rotation; inLedger: boolean } | undefined,
-): number {
-  const check = target.healthCheck;
-  if (check === undefined || well !== true || place?.rotation !== 'in') return 0;
-  if (!member.stumbled && !place.inLedger) return 0;
-  const lag = place.inLedger ? EFFECT_LAG_MS : 0;
-  return Math.max(0, (member.wellSince ?? 0) + lag + neededFor(check) - ports.clock.now());
 }

@@ -1,6 +1,7 @@
 /** The steps from a fleet that was found to the lease on it. */
 import { DeployError } from '../../errors.js';
 import { inform, reportTo, warn } from '../core/report.js';
+import { Contacts } from '../drain/contacts.js';
 import { closeAll, connectAll } from '../droplet/connect.js';
 import type { Fleet } from '../fleet/find-fleet.js';
 import { Lease } from '../lease/lease.js';
@@ -84,7 +85,8 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   });
   if (interrupted.aborted) await lease.release();
   stopIfInterrupted(session);
-  session.run = { ports, settings, id, deployer, target, ledger, lease, away: idsAway(session, fleet) };
+  const contacts = new Contacts(target, ports.clock, settings.app);
+  session.run = { ports, settings, id, deployer, target, ledger, lease, contacts, away: idsAway(session, fleet) };
   if (target.healthCheck !== undefined) {
     // Under the lease: the check untags a droplet that is not marked out, and another run might be about to mark it.
     const { droplets } = await target.readMembership();

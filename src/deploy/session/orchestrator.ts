@@ -14,25 +14,28 @@ import {
   type PlannedStep,
   type RolloutState,
   record,
+  servingMeanwhile,
   upNext,
 } from '../../rollout/planner.js';
 import { onAbort } from '../core/on-abort.js';
 import { reportStep, reportTo } from '../core/report.js';
-import { listenAhead } from '../drain/watch-traffic.js';
 import type { Member } from '../droplet/member.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { awaitHealth } from '../steps/await-health.js';
 import { awaitBalancerCheck } from '../steps/balancer-check.js';
-import { clearOut } from '../steps/clear-mark.js';
+import { clearMark } from '../steps/clear-mark.js';
 import { collectEvidence } from '../steps/collect-evidence.js';
 import { drain } from '../steps/drain-droplet.js';
 import { leaveRotation } from '../steps/leave-rotation.js';
 import { markOut } from '../steps/mark-out.js';
 import { rejoinRotation } from '../steps/rejoin-rotation.js';
-import type { Run, StepContext } from '../steps/run.js';
+import type { Run, Step, StepContext, StepResult } from '../steps/run.js';
 import { settle } from '../steps/settle.js';
 import { HOME_FULL, switchRelease } from '../steps/switch-release.js';
 import { observeFleet } from './observe-fleet.js';
+
+/** Serving droplets that are listened to, to compare a leaving one with. More would prove little more. */
+const OTHERS = 2;
 
 const STEPS = {
   'mark-out': markOut,
@@ -43,8 +46,9 @@ const STEPS = {
   'balancer-check': awaitBalancerCheck,
   rejoin: rejoinRotation,
   settle,
-  clear: clearOut,
-} as const;
+  clear: clearMark,
+  evidence: collectEvidence,
+} as const satisfies Record<PlannedStep, Step>;
 
 /**
  * Steps that first make sure that the lease is held: all that change something, and the balancer check, which another run
@@ -121,7 +125,7 @@ class Orchestrator {
   #state: RolloutState;
   #error: DeployError | undefined;
   #inbox: Occurrence[] = [];
-  #listening: { done: Promise<void>; stop: AbortController } | undefined;
+  #listening: { stop(): Promise<void> } | undefined;
   #wake: () => void = () => {};
   #performing = 0;
 
@@ -150,7 +154,7 @@ class Orchestrator {
       }
     } finally {
       stopWatching.abort();
-      this.#listening?.stop.abort();
+      void this.#listening?.stop();
     }
     return { state: this.#state, evidence: this.#evidence, error: this.#error };
   }
@@ -188,7 +192,7 @@ class Orchestrator {
       const droplets = action.droplets.map((id) => this.#member(id).host.name);
       const left = this.#state.droplets.filter((droplet) => droplet.course === 'waiting' && !droplet.gone).length;
       this.#report({ type: 'batch-started', batch: this.#state.batch, droplets, left });
-      this.#listenAhead();
+      this.#startListening();
       return;
     }
     this.#performing += 1;
@@ -199,21 +203,22 @@ class Orchestrator {
     });
   }
 
-  /** Meanwhile those that go next are listened to: what comes to them need not be found out while others wait. */
-  #listenAhead(): void {
+  /** Listens to the droplets that go next, so that the balancer has been heard there when they leave, and to others. */
+  #startListening(): void {
     if (this.#listening !== undefined) return;
-    const stop = new AbortController();
-    this.#listening = { done: listenAhead(() => this.#upNext(), this.#run, stop.signal), stop };
+    const next = () => upNext(this.#state).map((id) => this.#member(id));
+    this.#listening = this.#run.contacts.startListening(next, () => this.#others());
   }
 
-  #upNext(): Member[] {
-    return upNext(this.#state).map((id) => this.#member(id));
+  /** To compare droplets in hand with. */
+  #others(): Member[] {
+    const members = servingMeanwhile(this.#state).flatMap((id) => this.#members.get(id) ?? []);
+    return members.slice(0, OTHERS);
   }
 
-  /** Two readings of one door at a time could come in the wrong order. */
+  /** Two readings of one droplet at a time could arrive in the wrong order. */
   async #endListening(): Promise<void> {
-    this.#listening?.stop.abort();
-    await this.#listening?.done;
+    await this.#listening?.stop();
     this.#listening = undefined;
   }
 
@@ -236,7 +241,10 @@ class Orchestrator {
       await reportStep(this.#run.ports, { droplet, step, release: context.release?.id }, async () => {
         try {
           if (UNDER_LEASE.has(step)) await this.#run.lease.ensure(id);
-          return step === 'evidence' ? await this.#examine(member, context) : await STEPS[step](member, context);
+          const result = await STEPS[step](member, context);
+          this.#learn(member, result);
+          if (result.failure !== undefined) throw result.failure;
+          return result.detail;
         } catch (error) {
           throw (await this.#run.lease.lossOn(id)) ?? error;
         }
@@ -259,8 +267,9 @@ class Orchestrator {
       ...this.#run,
       release: this.#releaseFor(action),
       signal: wait.signal,
+      failure: this.#error?.message,
       progress: this.#progressOf(droplet, action.step),
-      others: () => this.#upNext(),
+      others: () => this.#others(),
     };
   }
 
@@ -282,11 +291,15 @@ class Orchestrator {
     };
   }
 
-  async #examine(member: Member, context: StepContext): Promise<undefined> {
-    const evidence = await collectEvidence(member, context, this.#error?.message ?? 'unknown');
-    this.#evidence.push({ droplet: member.host.name, evidence });
+  /** Keeps what a step has found out of its droplet. */
+  #learn(member: Member, { survey, services, evidence }: StepResult): void {
+    member.survey = survey ?? member.survey;
+    member.services = services ?? member.services;
+    if (evidence === undefined) return;
+    const droplet = member.host.name;
+    this.#evidence.push({ droplet, evidence });
     this.#error = this.#error && explained(this.#error, evidence);
-    this.#report({ type: 'evidence-collected', droplet: member.host.name, evidence });
+    this.#report({ type: 'evidence-collected', droplet, evidence });
   }
 
   /** Keeps the first error: later ones follow from it and explain nothing. */

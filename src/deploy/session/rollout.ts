@@ -1,7 +1,6 @@
 import type { DeployResult } from '../../rollout/model.js';
 import type { Policy } from '../../rollout/planner.js';
 import { reportTo } from '../core/report.js';
-import { listenAll } from '../drain/watch-traffic.js';
 import type { Member } from '../droplet/member.js';
 import { type Fleet, findFleet } from '../fleet/find-fleet.js';
 import { policyOf } from '../fleet/policy.js';
@@ -58,7 +57,6 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const { release, exempt = new Set<number>() } = await rollout.choose(run, members, policy);
   stopIfInterrupted(session);
   const participants = members.filter((member) => !exempt.has(member.droplet.id));
-  if (policy.balanced && participants.length > 0) await listenAll(members, target, ports.clock);
 
   const observed = await observeFleet(run, members);
   const upToDate = members.filter((member) => rollout.isUpToDate(member, release)).map(({ droplet }) => droplet.id);

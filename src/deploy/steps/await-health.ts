@@ -1,35 +1,39 @@
-/** Waits until the compose project is healthy; ends early when it can no longer become so. */
+/** Waits until the compose project is healthy; fails early when it can no longer become healthy. */
 
 import { DeployError } from '../../errors.js';
 import { type ContainerView, isAlive, judgeHealth, type Verdict } from '../../rollout/health.js';
 import { loadContainers } from '../droplet/containers.js';
 import type { Member } from '../droplet/member.js';
-import type { StepContext } from './run.js';
+import type { StepContext, StepResult } from './run.js';
 
-const LOOK_EVERY_MS = 200;
+/** Polls every 200 ms; backs off to 5 % of the time elapsed. */
+const POLL_EVERY_MS = 200;
 
-export async function awaitHealth(member: Member, run: StepContext): Promise<undefined> {
+const BACKOFF = 0.05;
+
+export async function awaitHealth(member: Member, run: StepContext): Promise<StepResult> {
   const { clock } = run.ports;
   const { healthTimeoutMs } = run.settings.rollout;
-  const deadline = clock.now() + healthTimeoutMs;
+  const began = clock.now();
+  const deadline = began + healthTimeoutMs;
   const before = member.containers;
   for (;;) {
     const now = await loadContainers(member, run.settings.app);
     if (run.release === undefined && !member.containers.some(isAlive)) throw nothingRuns(member.host.name);
     const verdict = judgeHealth(member.services, sinceThen(before, member.containers), now);
-    if (verdict.kind === 'healthy') return;
+    if (verdict.kind === 'healthy') return {};
     if (verdict.kind === 'failed') throw unhealthy(member.host.name, verdict);
     if (clock.now() >= deadline) throw notHealthyWithin(healthTimeoutMs, member.host.name, verdict.detail);
     run.progress(verdict.detail);
-    await clock.sleep(LOOK_EVERY_MS);
+    await clock.sleep(Math.max(POLL_EVERY_MS, (clock.now() - began) * BACKOFF));
   }
 }
 
-/** On the way back into rotation, before the first release was ever started. */
+/** On the way back into rotation, before a first release was started. */
 function nothingRuns(droplet: string): DeployError {
   return new DeployError('nothing-runs', `Nothing runs on ${droplet} yet, so it stays out of rotation.`, {
     droplet,
-    hint: 'Deploy again: a droplet that does not serve goes first.',
+    hint: 'Deploy again: droplets that do not serve go first.',
   });
 }
 
@@ -43,11 +47,11 @@ export function notHealthyWithin(ms: number, droplet: string, detail: string): D
 export function unhealthy(droplet: string, verdict: Extract<Verdict, { kind: 'failed' }>): DeployError {
   return new DeployError('unhealthy', `${capital(verdict.cause)}.`, {
     droplet,
-    hint: 'Mend the image or its settings, then deploy again.',
+    hint: 'Fix the image or its settings, then deploy again.',
   });
 }
 
-/** A container that this rollout did not start may have restarted long ago: only restarts since `before` count. */
+/** Only restarts since `before` count: a container that this rollout did not start may have restarted long ago. */
 export function sinceThen(before: readonly ContainerView[], now: readonly ContainerView[]): ContainerView[] {
   return now.map((container) => {
     const earlier = before.find((other) => other.id === container.id);

@@ -1,11 +1,12 @@
-/** Collects what a failed droplet has to say, before anything is done to it. */
+/** Collects evidence on a failed droplet before anything is done to it. */
 import type { RemoteCommand } from '../../ports.js';
 import { causeOf, isSick, judgeHealth } from '../../rollout/health.js';
 import type { Evidence } from '../../rollout/model.js';
 import { command, quote } from '../core/shell.js';
 import { loadContainers } from '../droplet/containers.js';
 import type { Member } from '../droplet/member.js';
-import type { StepContext } from './run.js';
+import type { StepContext, StepResult } from './run.js';
+
 export function logsCommand(app: string, containerIds: readonly string[]): RemoteCommand {
   const logs = containerIds.map(
     // Standard output and error come one after the other; by their timestamps they are what the container said.
@@ -18,17 +19,17 @@ const LOG_LINES = 50;
 
 const LINE_LENGTH = 500;
 
-/** A disk this full, in percent, may be the reason. */
+/** A disk this full, in percent, is reported as a possible cause. */
 const NEARLY_FULL = 85;
 
-/** Looks at a crash loop until it is seen between two starts. */
-const LOOKS = 10;
+/** A crash loop is inspected up to ten times, to see it between two starts. */
+const MAX_INSPECTIONS = 10;
 
-const LOOK_EVERY_MS = 300;
+const INSPECT_EVERY_MS = 300;
 
-/** @param cause the failure's own sentence, used when the containers show none */
-export async function collectEvidence(member: Member, run: StepContext, cause: string): Promise<Evidence> {
-  const now = await lookAtItsEnd(member, run);
+/** Where the containers show no cause, it is the failure's own sentence. */
+export async function collectEvidence(member: Member, run: StepContext): Promise<StepResult> {
+  const now = await inspectBetweenStarts(member, run);
   const verdict = judgeHealth(member.services, member.containers, now);
   const sick = member.containers.filter(isSick);
   const shown = sick.length > 0 ? sick : member.containers;
@@ -39,36 +40,37 @@ export async function collectEvidence(member: Member, run: StepContext, cause: s
     ),
   );
   const logs = splitLogs(stdout);
-  return {
-    cause: verdict.kind === 'failed' ? verdict.cause : (causeOf(member.containers) ?? cause),
+  const evidence: Evidence = {
+    cause: verdict.kind === 'failed' ? verdict.cause : (causeOf(member.containers) ?? run.failure ?? 'unknown'),
     containers: shown.map((container) => ({
       service: container.service,
       state: container.state,
-      ...(container.health && { health: container.health }),
-      ...(container.state !== 'running' && { exitCode: container.exitCode }),
-      ...(container.oomKilled && { oomKilled: true }),
+      health: container.health,
+      exitCode: container.state === 'running' ? undefined : container.exitCode,
+      oomKilled: container.oomKilled || undefined,
       restarts: container.restarts,
-      ...(container.healthOutput && { healthOutput: [container.healthOutput] }),
+      healthOutput: container.healthOutput ? [container.healthOutput] : undefined,
       log: logs.get(container.id) ?? [],
     })),
-    ...diskOf(member),
+    disk: diskOf(member),
   };
+  return { evidence };
 }
 
-/** Docker forgets a container's exit code, and that it ran out of memory, as soon as it starts it again. */
-async function lookAtItsEnd(member: Member, run: StepContext): Promise<number> {
-  for (let look = 1; ; look += 1) {
+/** Docker forgets a container's exit code, and that it ran out of memory, when it starts the container again. */
+async function inspectBetweenStarts(member: Member, run: StepContext): Promise<number> {
+  for (let inspection = 1; ; inspection += 1) {
     const now = await loadContainers(member, run.settings.app);
     const looping = member.containers.some((one) => one.state === 'running' && one.restarts > 0);
     const ended = member.containers.some((one) => one.state !== 'running' && isSick(one));
-    if (!looping || ended || look === LOOKS) return now;
-    await run.ports.clock.sleep(LOOK_EVERY_MS, run.signal);
+    if (!looping || ended || inspection === MAX_INSPECTIONS) return now;
+    await run.ports.clock.sleep(INSPECT_EVERY_MS, run.signal);
   }
 }
 
-function diskOf({ survey: { diskUsed } }: Member): { disk?: string } {
+function diskOf({ survey: { diskUsed } }: Member): string | undefined {
   const isFull = diskUsed !== undefined && Number.parseInt(diskUsed, 10) >= NEARLY_FULL;
-  return isFull ? { disk: `${diskUsed} of Docker’s disk used when the deploy began` } : {};
+  return isFull ? `${diskUsed} of Docker's disk used when the deploy began` : undefined;
 }
 
 function splitLogs(stdout: string): Map<string, string[]> {
@@ -80,7 +82,7 @@ function splitLogs(stdout: string): Map<string, string[]> {
       lines = [];
       logs.set(heading[1], lines);
     } else if (line.trim() !== '') {
-      // Docker's timestamp has done its work: the lines are in order.
+      // The timestamp was for sorting.
       lines.push(line.replace(/^\d{4}-\d\d-\d\dT\S+ ?/, '').slice(0, LINE_LENGTH));
       if (lines.length > LOG_LINES) lines.shift();
     }

@@ -1,62 +1,63 @@
 /** Waits until the balancer has let go of the droplet and the last connection has ended. */
 
-import { EFFECT_LAG_MS, UNSHOWN_LAG_MS, untilChecksStopped } from '../drain/balancer-timing.js';
-import { othersKeptReceiving, quietPeriod } from '../drain/quiet-period.js';
-import { type Instrument, NO_TRAFFIC, type TrafficWatch, watchedPorts } from '../drain/traffic-watch.js';
-import { listen, trafficOfOthers } from '../drain/watch-traffic.js';
+import { restartedSince } from '../../rollout/health.js';
+import type { BalancerContact, Leaving } from '../drain/balancer-contact.js';
+import { effectLag } from '../drain/balancer-timing.js';
+import { type Checks, checkDueBy, isBusy, isShareMissing } from '../drain/let-go.js';
+import { watchedPorts } from '../drain/traffic-command.js';
+import type { TrafficRecord } from '../drain/traffic-record.js';
 import { refreshContainers } from '../droplet/containers.js';
 import type { Member } from '../droplet/member.js';
 import { balancerCheckUnderLease } from './balancer-check.js';
-import type { StepContext } from './run.js';
+import type { StepContext, StepResult } from './run.js';
 
-/** How often the door is read: so often, or as often in the silence that is waited for. */
-const READ_EVERY_MS = 120;
+/** How often readings are taken, in ms; at most `READS_PER_WINDOW` in the longest time between two checks. */
+const READ_EVERY_MS = 200;
 
-const READS = 12;
+const READS_PER_WINDOW = 12;
 
-/** Connections that have been open for long may well stay so: they are looked at less and less often. */
-const LATER_BY = 0.05;
+/** Connections that have been open for long are read less often: share of the time elapsed. */
+const BACKOFF = 0.05;
 
-export async function drain(member: Member, run: StepContext): Promise<string> {
-  const { clock } = run.ports;
-  const { drainTimeoutMs } = run.settings.rollout;
-  const interval = (run.target.healthCheck?.intervalSeconds ?? 0) * 1_000;
-  await refreshContainers(member, run.settings.app);
-  // An earlier change may still be about to take effect: then connections begin before they end.
-  const lag = member.leaving?.how === 'asked' ? UNSHOWN_LAG_MS : EFFECT_LAG_MS;
-  const byTime = async () => {
-    const told = await drainByTime(run, Math.max(untilChecksStopped(interval), lag));
-    if (!run.signal.aborted) member.leaving = { how: 'let go', at: clock.now() };
-    return told;
-  };
+/** What has proven that the balancer has let go, as people read it. */
+const CHECK_MISSING = 'health checks have stopped';
+export const SHARE_MISSING = 'requests have stopped';
+export const PROOFS = [CHECK_MISSING, SHARE_MISSING];
+
+const KNOWN_BEFORE = 'the balancer had let go before';
+
+const BY_TIME = 'the balancer cannot be heard here, so it was given time to let go';
+
+export async function drain(member: Member, run: StepContext): Promise<StepResult> {
+  const checks = run.contacts.checksOf(member);
+  if (checks === undefined) return {};
+  const contact = run.contacts.of(member);
+  const now = run.ports.clock.now();
+  contact.leaving ??= { askedAt: now, at: now, shown: false, letGo: false };
+  const wasWell = await isStillWell(member, run);
+
   if (watchedPorts(member.containers, run.target.ports).length === 0) {
-    // A proxy that is not the app's holds the port, and sends on what comes: that cannot be heard, but it can be cut.
-    if (await answersTheBalancer(member, run)) return await byTime();
-    // Nobody listens: whether the balancer has let go cannot be heard, and nothing can be cut.
-    if (member.leaving?.how === 'asked') await clock.sleep(lag, run.signal);
-    return 'nothing to drain';
+    // Another project's proxy may hold the port and forward what arrives: that cannot be heard, but it can be cut.
+    const forwards = await answersTheBalancer(member, run);
+    // Where nothing listens, nothing can be cut.
+    if (!forwards && contact.leaving.shown) return { detail: 'nothing to drain' };
+    return { detail: await waitUnheard(contact.leaving, checks, run, forwards ? drainTimeoutOf(run) : 0) };
   }
+  const proof = await untilLetGo(member, run, contact.leaving, checks, wasWell);
+  contact.leaving.letGo = proof !== undefined;
+  return { detail: describe(proof, await connectionsEnd(member, run, contact)) };
+}
 
-  const watch = await listen(member, run.target, clock);
-  // Listened to while the droplet was in rotation, and nothing heard: this instrument does not show the balancer.
-  const instrument = member.heard === false ? 'none' : watch.instrument;
-  if (instrument === 'none') return await byTime();
+function drainTimeoutOf({ settings }: StepContext): number {
+  return settings.rollout.drainTimeoutMs;
+}
 
-  // To a sick droplet the balancer sends no traffic, only its checks: then silence proves less.
-  const sick = member.containers.some(({ health }) => health === 'unhealthy');
-  const traffic = sick ? NO_TRAFFIC : (member.before ?? NO_TRAFFIC);
-  const nodes = Math.max(1, run.target.nodes);
-  const proving = () =>
-    quietPeriod(instrument, traffic, nodes, interval, othersKeptReceiving(watch, traffic, trafficOfOthers(run), nodes));
-  // One of several nodes may send hardly anything, or nothing yet: it is given the time in which it follows.
-  const notBefore = nodes > 1 ? (member.leaving?.at ?? clock.now()) + lag : 0;
-  const timeout = drainTimeoutMs + interval;
-  const letGo = await balancerLetsGo(member, run, watch, { proving, notBefore, lag, timeout });
-  if (letGo) member.leaving = { how: 'let go', at: clock.now() };
-  // What DigitalOcean showed has not taken effect: when it will is as unknown as before it was shown.
-  else if (!run.signal.aborted) member.leaving = { how: 'asked', at: clock.now() };
-  const open = await connectionsEnd(member, run, watch, clock.now() + drainTimeoutMs);
-  return describe(instrument, letGo, open);
+/** To a sick droplet the balancer sends only its checks. */
+async function isStillWell(member: Member, run: StepContext): Promise<boolean> {
+  const before = member.containers;
+  await refreshContainers(member, run.settings.app);
+  const isSick = member.containers.some(({ health }) => health === 'unhealthy');
+  return !isSick && restartedSince(before, member.containers) === undefined;
 }
 
 async function answersTheBalancer(member: Member, run: StepContext): Promise<boolean> {
@@ -64,72 +65,114 @@ async function answersTheBalancer(member: Member, run: StepContext): Promise<boo
   return (await balancerCheckUnderLease(member, run))?.passed === true;
 }
 
-interface LettingGo {
-  /** The silence that proves it, in ms. */
-  proving(): number;
-  /** By when the balancer's other nodes have followed. */
-  notBefore: number;
-  lag: number;
-  timeout: number;
+/** By when the balancer has let go where that cannot be heard. */
+function letGoByTime({ at, shown }: Leaving, { windowMs }: Checks): number {
+  return at + effectLag(shown) + windowMs;
 }
 
-async function balancerLetsGo(
-  member: Member,
-  run: StepContext,
-  watch: TrafficWatch,
-  { proving, notBefore, lag, timeout }: LettingGo,
-): Promise<boolean> {
+async function waitUnheard(leaving: Leaving, checks: Checks, run: StepContext, drainMs: number): Promise<string> {
   const { clock } = run.ports;
-  const began = clock.now();
-  const silentBefore = watch.silentMs;
-  for (;;) {
-    const silence = proving();
-    const listenMs = silence + lag;
-    const silent = watch.arrivals > 0 ? silence - watch.silentMs : listenMs - (watch.silentMs - silentBefore);
-    const left = Math.max(silent, notBefore - clock.now());
-    if (left <= 0) return true;
-    if (run.signal.aborted || clock.now() - began >= Math.max(timeout, listenMs)) return false;
-    run.progress(`waiting for ${Math.round(silence / 100) / 10} s without a new connection`);
-    await clock.sleep(Math.min(Math.max(READ_EVERY_MS, silence / READS), left), run.signal);
-    await listen(member, run.target, clock);
-  }
-}
-
-/** @returns connections still open at the deadline; undefined when that cannot be read and time had to do */
-async function connectionsEnd(
-  member: Member,
-  run: StepContext,
-  watch: TrafficWatch,
-  deadline: number,
-): Promise<number | undefined> {
-  const { clock } = run.ports;
-  if (watch.established === undefined) {
-    await clock.sleep(deadline - clock.now(), run.signal);
-    return undefined;
-  }
-  const began = clock.now();
-  while (watch.established > 0 && clock.now() < deadline && !run.signal.aborted) {
-    run.progress(`${watch.established} connections open`);
-    await clock.sleep(Math.max(READ_EVERY_MS, (clock.now() - began) * LATER_BY), run.signal);
-    await listen(member, run.target, clock);
-  }
-  return watch.established;
-}
-
-/** Without an instrument: the time in which the balancer's checks stop, and the whole drain timeout for the rest. */
-async function drainByTime(run: StepContext, letGoMs: number): Promise<string> {
-  const ms = letGoMs + run.settings.rollout.drainTimeoutMs;
+  const ms = Math.max(0, letGoByTime(leaving, checks) - clock.now()) + drainMs;
   run.progress(`connections cannot be counted here; waiting ${Math.round(ms / 1_000)} s`);
-  await run.ports.clock.sleep(ms, run.signal);
+  await clock.sleep(ms, run.signal);
+  leaving.letGo = !run.signal.aborted;
   return `waited ${Math.round(ms / 1_000)} s, because connections cannot be counted here`;
 }
 
-function describe(instrument: Instrument, letGo: boolean, open: number | undefined): string {
-  const parts: string[] = [];
-  if (!letGo) parts.push('connections kept coming');
-  if (open === undefined) parts.push('open connections cannot be counted here, so the drain timeout was waited for');
-  else if (open > 0)
-    parts.push(`${open} ${open === 1 ? 'connection was' : 'connections were'} still open and will be cut`);
-  if (parts.length === 0) return 'no connection left';
-  return `${parts.join('; ')}${instrument === 'sockets' ? ' (as far as socket tables show)' : ''}`;
+/** Undefined when the wait was aborted, or connections kept arriving until the drain timeout. */
+async function untilLetGo(
+  member: Member,
+  run: StepContext,
+  leaving: Leaving,
+  checks: Checks,
+  wasWell: boolean,
+): Promise<string | undefined> {
+  const contact = run.contacts.of(member);
+  if (!leaving.letGo && contact.heard && leaving.shown) {
+    return await untilSilenceProves(member, run, contact, leaving, checks, wasWell);
+  }
+  const byTime = leaving.letGo ? 0 : letGoByTime(leaving, checks);
+  await waitUntil(byTime, 'the balancer cannot be heard here; giving it time to let go', run);
+  await run.contacts.listen(member);
+  return run.signal.aborted ? undefined : leaving.letGo ? KNOWN_BEFORE : BY_TIME;
+}
+
+async function untilSilenceProves(
+  member: Member,
+  run: StepContext,
+  contact: BalancerContact,
+  leaving: Leaving,
+  checks: Checks,
+  wasWell: boolean,
+): Promise<string | undefined> {
+  const { traffic } = contact;
+  const byTime = letGoByTime(leaving, checks);
+  const lastChance = Math.max(byTime, leaving.at + drainTimeoutOf(run) + checks.windowMs);
+  let compares = wasWell && run.target.evenShares && isBusy(traffic, leaving.askedAt, checks);
+  while (!run.signal.aborted) {
+    const others = compares ? run.others() : [];
+    // The others first: what counts is what arrived there before the end of the silence here.
+    await Promise.allSettled(others.map((other) => run.contacts.listen(other)));
+    await run.contacts.listen(member);
+    const now = run.ports.clock.now();
+    const dueBy = checkDueBy(traffic, leaving.at, checks);
+    if (traffic.isCounting && traffic.until >= dueBy) return CHECK_MISSING;
+    if (compares && now >= followedBy(leaving, checks) && missesShare(run, traffic, others, leaving, checks)) {
+      compares = await isStillWell(member, run);
+      if (compares) return SHARE_MISSING;
+    }
+    if (!traffic.isCounting && now >= byTime) return BY_TIME;
+    if (now >= lastChance) return undefined;
+    const pause = Math.max(READ_EVERY_MS, checks.windowMs / READS_PER_WINDOW);
+    await waitUntil(Math.min(now + pause, Math.max(dueBy, now + 1)), 'waiting for the balancer to let go', run);
+  }
+  return undefined;
+}
+
+async function waitUntil(time: number, detail: string, run: StepContext): Promise<void> {
+  const ms = time - run.ports.clock.now();
+  if (ms <= 0) return;
+  run.progress(detail);
+  await run.ports.clock.sleep(ms, run.signal);
+}
+
+/** Which node a connection came from is not known, and one of several may send few: each is given time to follow. */
+function followedBy({ at }: Leaving, { nodes }: Checks): number {
+  return nodes > 1 ? at + effectLag(true) : at;
+}
+
+function missesShare(
+  run: StepContext,
+  traffic: TrafficRecord,
+  others: readonly Member[],
+  leaving: Leaving,
+  { nodes }: Checks,
+): boolean {
+  const beside = others.map((other) => run.contacts.of(other).traffic);
+  return isShareMissing(traffic, beside, { leftAt: leaving.askedAt, shownAt: leaving.at, nodes });
+}
+
+/** @returns connections still open at the end of the drain timeout; undefined when they cannot be read, so it was waited for */
+async function connectionsEnd(
+  member: Member,
+  run: StepContext,
+  { traffic }: BalancerContact,
+): Promise<number | undefined> {
+  const { clock } = run.ports;
+  const began = clock.now();
+  const deadline = began + drainTimeoutOf(run);
+  while (traffic.open !== 0 && clock.now() < deadline && !run.signal.aborted) {
+    run.progress(traffic.open === undefined ? 'connections cannot be read' : `${traffic.open} connections open`);
+    const pause = Math.max(READ_EVERY_MS, (clock.now() - began) * BACKOFF);
+    await clock.sleep(Math.min(pause, deadline - clock.now()), run.signal);
+    await run.contacts.listen(member);
+  }
+  return traffic.open;
+}
+
+function describe(letGo: string | undefined, open: number | undefined): string {
+  const ended = letGo ?? 'connections kept arriving';
+  if (open === undefined) return `${ended}; open connections cannot be read here, so the drain timeout was waited for`;
+  if (open === 0) return `${ended}; no connection left`;
+  return `${ended}; ${open} ${open === 1 ? 'connection was' : 'connections were'} still open and will be cut`;
 }

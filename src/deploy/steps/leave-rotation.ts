@@ -1,14 +1,18 @@
 /** Takes the droplet out of the balancer; done when DigitalOcean shows it. */
 import type { Member } from '../droplet/member.js';
-import type { StepContext } from './run.js';
-export async function leaveRotation(member: Member, run: StepContext): Promise<undefined> {
+import type { StepContext, StepResult } from './run.js';
+
+export async function leaveRotation(member: Member, run: StepContext): Promise<StepResult> {
   const { clock } = run.ports;
-  // Until it has shown, the last try may be the one that takes effect.
-  let how: 'asked' | 'shown' = 'asked';
-  member.leaving = { how, at: clock.now() };
+  const contact = run.contacts.of(member);
+  const askedAt = clock.now();
+  let shown = false;
+  contact.leaving = { askedAt, at: askedAt, shown, letGo: false };
   try {
-    how = await run.target.leave(member.droplet.id, () => run.lease.ensure(member.droplet.id));
+    shown = (await run.target.leave(member.droplet.id, () => run.lease.ensure(member.droplet.id))) === 'shown';
+    return {};
   } finally {
-    member.leaving = { how, at: clock.now() };
+    // Unless it was shown, the last attempt may be the one that takes effect.
+    contact.leaving = { askedAt, at: clock.now(), shown, letGo: false };
   }
 }

@@ -1,10 +1,16 @@
 import type { Settings } from '../../config/settings.js';
+import type { DeployError } from '../../errors.js';
+import type { ServiceSpec } from '../../rollout/health.js';
+import type { Evidence } from '../../rollout/model.js';
 import type { Target } from '../../targets/target.js';
 import type { Deployer, DeployPorts } from '../core/deploy-ports.js';
+import type { Contacts } from '../drain/contacts.js';
 import type { Member } from '../droplet/member.js';
+import type { Survey } from '../droplet/survey-command.js';
 import type { Ledger } from '../fleet/ledger.js';
 import type { Lease } from '../lease/lease.js';
 import type { StoredRelease } from '../release/stored-release.js';
+
 export interface Run {
   readonly ports: DeployPorts;
   readonly settings: Settings;
@@ -14,6 +20,8 @@ export interface Run {
   readonly target: Target;
   readonly ledger: Ledger;
   readonly lease: Lease;
+  /** What is known of the balancer's contact with each droplet. */
+  readonly contacts: Contacts;
   /** Members of the fleet that this run has no connection to: they count in its size, and as serving nothing. */
   readonly away?: readonly number[];
 }
@@ -24,7 +32,22 @@ export interface StepContext extends Run {
   readonly release: StoredRelease | undefined;
   /** Aborted when the wait has lost its purpose: the droplet goes back as it is. */
   readonly signal: AbortSignal;
+  /** The message of the rollout's first failure, if there was one. */
+  readonly failure?: string;
   progress(detail: string): void;
-  /** Droplets that stay in rotation meanwhile and are listened to. */
+  /** Droplets that serve meanwhile and are listened to. */
   others(): readonly Member[];
 }
+
+/** What has come of a step. The orchestrator keeps what it says of the droplet, also when the step failed. */
+export interface StepResult {
+  /** For people. */
+  detail?: string;
+  /** Where something was learned before the step failed; otherwise it throws. */
+  failure?: DeployError;
+  survey?: Survey;
+  services?: readonly ServiceSpec[];
+  evidence?: Evidence;
+}
+
+export type Step = (member: Member, run: StepContext) => Promise<StepResult>;

@@ -1,8 +1,8 @@
-/** Starts the release's containers. From here until its gates have passed the droplet is half-done, and says so. */
+/** Starts the release's containers. From here until its gates have passed the droplet's state.json says `switching`. */
 
-import { DeployError } from '../../errors.js';
+import { asDeployError, DeployError } from '../../errors.js';
 import type { CommandResult, RemoteCommand } from '../../ports.js';
-import { judgeHealth } from '../../rollout/health.js';
+import { judgeHealth, type ServiceSpec } from '../../rollout/health.js';
 import { appFolder, command, quote, writeFile } from '../core/shell.js';
 import { readContainersNow, refreshContainers } from '../droplet/containers.js';
 import { loginTo, type Member, nextState } from '../droplet/member.js';
@@ -12,7 +12,7 @@ import { asHolder } from '../lease/lease-commands.js';
 import { variables } from '../release/compose-run.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { notHealthyWithin, unhealthy } from './await-health.js';
-import type { StepContext } from './run.js';
+import type { StepContext, StepResult } from './run.js';
 
 /** Exit code: state.json could not be written, so nothing was changed. EX_IOERR of sysexits.h. */
 const NOT_WRITTEN = 74;
@@ -33,8 +33,8 @@ export function switchCommand(
     [
       'set -eu',
       `cd ${appFolder(record.app)}`,
-      // A run that died, or a lost connection, may have left the same command at work here: two would get in each
-      // other's way, so this one waits for its end. compose inherits the descriptor, and with it the lock.
+      // A run that died, or lost its connection, may have left the same command running: this one waits for its end.
+      // compose inherits the descriptor, and with it the lock.
       'exec 8>>switch.lock',
       'flock 8',
       asHolder(record.app, state.run),
@@ -52,44 +52,47 @@ const UP_OVERHEAD_MS = 120_000;
 /** Docker's default for a container without `stop_grace_period`. */
 const DEFAULT_STOP_GRACE_MS = 10_000;
 
-/** Most starts are over by then; after that, how often it is looked. */
+/** Most starts are over by then. */
 const WATCH_AFTER_MS = 5_000;
 
 const WATCH_EVERY_MS = 2_000;
 
-export async function switchRelease(member: Member, run: StepContext): Promise<undefined> {
+export async function switchRelease(member: Member, run: StepContext): Promise<StepResult> {
   const { release } = run;
-  if (release === undefined) return;
+  if (release === undefined) return {};
   const { clock } = run.ports;
   await refreshContainers(member, run.settings.app);
   const written = { run: run.id, since: new Date(clock.now()).toISOString() };
   const state = nextState(member, release.id, 'switching', written);
-  // To what it runs already: then it is asked to start afresh, where compose by itself would do nothing.
+  // To what it runs already: compose by itself would do nothing.
   const again = member.survey.current === release.id && member.survey.state?.release === release.id;
-  const before = member.survey;
-  member.survey = { ...before, state };
-  member.services = release.services;
+  // From here on this is what the droplet runs, or may run.
+  const begun = { survey: { ...member.survey, state }, services: release.services };
   const timeoutMs = run.settings.rollout.healthTimeoutMs + longestStop(member.containers) + UP_OVERHEAD_MS;
   const command = switchCommand(release, state, { again, timeoutMs });
-  const { code, stdout, stderr } = await startUnlessHopeless(member, run, command);
-  if (code === NOT_WRITTEN) {
-    member.survey = before;
-    throw new DeployError(HOME_FULL, `Nothing was changed on ${member.host.name}, because its home has no room.`, {
-      droplet: member.host.name,
-      hint: `Free space, then deploy again: ${loginTo(member)} df -h '~'`,
-    });
+  try {
+    const { code, stdout, stderr } = await startUnlessHopeless(member, run, command, release.services);
+    if (code === 0) return begun;
+    if (code === NOT_WRITTEN) return { failure: homeFull(member) };
+    return { ...begun, failure: startFailed(member.host.name, code, `${stdout}\n${stderr}`) };
+  } catch (error) {
+    return { ...begun, failure: asDeployError(error) };
   }
-  if (code !== 0) throw startFailed(member.host.name, code, `${stdout}\n${stderr}`);
 }
 
 /**
- * Compose waits without an end for what a service depends on: a healthcheck that never passes, a one-shot service that
- * never ends. So the new containers are watched meanwhile, and the command is ended when they cannot become healthy.
+ * Compose waits forever for what a service depends on: a healthcheck that never passes, a one-shot service that never
+ * ends. So the new containers are watched meanwhile, and the command is ended when they cannot become healthy.
  */
-async function startUnlessHopeless(member: Member, run: StepContext, command: RemoteCommand): Promise<CommandResult> {
+async function startUnlessHopeless(
+  member: Member,
+  run: StepContext,
+  command: RemoteCommand,
+  services: readonly ServiceSpec[],
+): Promise<CommandResult> {
   const [hopeless, ended] = [new AbortController(), new AbortController()];
   let why: DeployError | undefined;
-  const watching = watchStart(member, run, ended.signal).then((failure) => {
+  const watching = watchStart(member, run, services, ended.signal).then((failure) => {
     why = failure;
     if (failure) hopeless.abort();
   });
@@ -112,7 +115,12 @@ function longestStop(containers: Member['containers']): number {
  * Why it is hopeless; undefined if the command has ended before. The health timeout runs from the start of the latest new
  * container: compose creates them, then waits for the old ones to stop, and starts them last.
  */
-async function watchStart(member: Member, run: StepContext, ended: AbortSignal): Promise<DeployError | undefined> {
+async function watchStart(
+  member: Member,
+  run: StepContext,
+  services: readonly ServiceSpec[],
+  ended: AbortSignal,
+): Promise<DeployError | undefined> {
   const { clock } = run.ports;
   const { healthTimeoutMs } = run.settings.rollout;
   const before = new Set(member.containers.map(({ id }) => id));
@@ -123,7 +131,7 @@ async function watchStart(member: Member, run: StepContext, ended: AbortSignal):
     const fresh = seen?.containers.filter(({ id }) => !before.has(id)) ?? [];
     const started = fresh.filter(({ state }) => state !== 'created').length;
     if (started > came.containers) came = { containers: started, at: clock.now() };
-    const verdict = judgeHealth(member.services, fresh, seen?.now ?? 0);
+    const verdict = judgeHealth(services, fresh, seen?.now ?? 0);
     if (verdict.kind === 'failed') return unhealthy(member.host.name, verdict);
     if (came.containers > 0 && verdict.kind === 'waiting' && clock.now() - came.at >= healthTimeoutMs) {
       return notHealthyWithin(healthTimeoutMs, member.host.name, verdict.detail);
@@ -133,6 +141,14 @@ async function watchStart(member: Member, run: StepContext, ended: AbortSignal):
     await clock.sleep(WATCH_EVERY_MS, ended);
   }
   return undefined;
+}
+
+function homeFull(member: Member): DeployError {
+  const droplet = member.host.name;
+  return new DeployError(HOME_FULL, `Nothing was changed on ${droplet}, because its home has no room.`, {
+    droplet,
+    hint: `Free space, then deploy again: ${loginTo(member)} df -h '~'`,
+  });
 }
 
 function startFailed(droplet: string, code: number, output: string): DeployError {

@@ -1,5 +1,6 @@
 /** Who counts as serving: only those to which the balancer may send traffic by now. */
 import { describe, expect, it } from 'vitest';
+import { Contacts } from '../../../src/deploy/drain/contacts.js';
 import type { Member } from '../../../src/deploy/droplet/member.js';
 import { observeFleet } from '../../../src/deploy/session/observe-fleet.js';
 import { startRollout } from '../../../src/deploy/session/start-rollout.js';
@@ -9,7 +10,7 @@ import type { RemoteCommand } from '../../../src/ports.js';
 import { POLICY } from '../../rollout/walk.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 
-/** The balancer sees a droplet well after three checks, 10 s apart. */
+/** The balancer sees a droplet healthy after three checks, 10 s apart. */
 const NEEDED_MS = 3 * 10_000;
 const LONG_AGO = -100_000_000;
 
@@ -22,10 +23,10 @@ interface Told {
   inLedger?: boolean;
 }
 
-function aWorld(told: Told[], away: number[] = []) {
+function aFleet(told: Told[], away: number[] = []) {
   const clock = new VirtualClock({ start: 1_000_000 });
   const probed: number[] = [];
-  const members = told.map((one, index) => aSite(index + 1, one));
+  const members = told.map((one, index) => aMember(index + 1, one));
   const droplets = [...members.map(({ droplet }) => droplet.id), ...away].map((id, index) => ({
     droplet: { id },
     rotation: 'in',
@@ -42,15 +43,16 @@ function aWorld(told: Told[], away: number[] = []) {
       if (lost.has(id)) throw new DeployError('lease-lost', `The lock on ${id} is another run's.`);
     },
   };
-  const run = { ports: { clock }, settings: { app: 'shop' }, target, away, lease } as unknown as Run;
-  const look = async (signal?: AbortSignal) => {
+  const contacts = new Contacts(target as never, clock, 'shop');
+  const run = { ports: { clock }, settings: { app: 'shop' }, target, contacts, away, lease } as unknown as Run;
+  const observe = async (signal?: AbortSignal) => {
     const since = clock.now();
     const seen = await clock.run(observeFleet(run, members, signal));
     return { healthy: seen.map(({ healthy }) => healthy), seen, ms: clock.now() - since };
   };
-  return { clock, look, lost, probed };
+  return { clock, observe, lost, probed };
 
-  function aSite(
+  function aMember(
     id: number,
     { hangs, passes = () => true, restarts = () => 0, startedAt = () => LONG_AGO }: Told,
   ): Member {
@@ -81,76 +83,76 @@ function aWorld(told: Told[], away: number[] = []) {
   }
 }
 
-describe('a look', () => {
-  it('makes no check on a droplet that is another run’s by now: at its door it would look like the balancer’s', async () => {
-    const { look, lost, probed } = aWorld([{}, {}]);
+describe('an observation', () => {
+  it("makes no check on a droplet that another run has taken: there it would pass for the balancer's", async () => {
+    const { observe, lost, probed } = aFleet([{}, {}]);
     lost.add(2);
-    await expect(look()).rejects.toMatchObject({ code: 'lease-lost' });
+    await expect(observe()).rejects.toMatchObject({ code: 'lease-lost' });
     expect(probed).toEqual([1]);
   });
 
-  it('takes no time where all is well', async () => {
-    expect(await aWorld([{}, {}]).look()).toMatchObject({ healthy: [true, true], ms: 0 });
+  it('takes no time where every droplet is healthy', async () => {
+    expect(await aFleet([{}, {}]).observe()).toMatchObject({ healthy: [true, true], ms: 0 });
   });
 
-  it('gives a droplet that failed the last check the time that the balancer needs', async () => {
+  it('waits for the balancer to see a droplet healthy that failed the last check', async () => {
     let sick = true;
-    const { clock, look } = aWorld([{}, { passes: () => !sick }]);
-    expect((await look()).healthy).toEqual([true, false]);
+    const { clock, observe } = aFleet([{}, { passes: () => !sick }]);
+    expect((await observe()).healthy).toEqual([true, false]);
     sick = false;
     await clock.advance(1_000);
-    const second = await look();
+    const second = await observe();
     expect(second.healthy).toEqual([true, true]);
     expect(second.ms).toBeGreaterThan(NEEDED_MS);
-    expect((await look()).ms, 'once is enough').toBe(0);
+    expect((await observe()).ms, 'it is waited for once').toBe(0);
   });
 
-  it('gives a droplet whose container has just started the time that the balancer needs', async () => {
-    const { seen, ms } = await aWorld([{}, { startedAt: () => 1_000_000 - 12_000 }]).look();
+  it('waits for the balancer to see a droplet healthy whose container has just started', async () => {
+    const { seen, ms } = await aFleet([{}, { startedAt: () => 1_000_000 - 12_000 }]).observe();
     expect(seen).toMatchObject([{ healthy: true }, { healthy: true }]);
     expect(ms).toBeGreaterThan(NEEDED_MS);
   });
 
-  it('asks again who was sick when it began, where another took long to answer', async () => {
+  it('is repeated for a droplet that was sick when it began, where another took long to answer', async () => {
     let sick = true;
-    const { clock, look, probed } = aWorld([{ passes: () => !sick }, { hangs: 20_000 }]);
+    const { clock, observe, probed } = aFleet([{ passes: () => !sick }, { hangs: 20_000 }]);
     void clock.sleep(10_000).then(() => {
       sick = false;
     });
-    const { seen } = await look();
+    const { seen } = await observe();
     expect(seen).toMatchObject([{ healthy: true }, { healthy: false, unasked: true }]);
     expect(
       probed.filter((id) => id === 2),
-      'who does not answer is asked once',
+      'one that does not answer is asked once',
     ).toHaveLength(1);
   });
 
-  it('waits again for a droplet that restarts meanwhile, and does not count one that never stops to', async () => {
+  it('waits again for a droplet that restarts meanwhile, and does not count one that keeps restarting', async () => {
     const every = 25_000;
     let clock: VirtualClock | undefined;
     const round = () => Math.floor((clock?.now() ?? 0) / every);
     const first = 1_000_000 / every;
     const startedAt = () => (round() > first ? round() * every : LONG_AGO);
-    const world = aWorld([{}, { restarts: () => Math.max(0, round() - first), startedAt }]);
+    const world = aFleet([{}, { restarts: () => Math.max(0, round() - first), startedAt }]);
     clock = world.clock;
-    expect((await world.look()).healthy).toEqual([true, true]);
+    expect((await world.observe()).healthy).toEqual([true, true]);
     await clock.advance(every);
-    const { seen, ms } = await world.look();
-    expect(seen[1], 'it may serve all the same').toMatchObject({ healthy: false, unasked: true });
+    const { seen, ms } = await world.observe();
+    expect(seen[1], 'it may serve nevertheless').toMatchObject({ healthy: false, unasked: true });
     expect(ms).toBeLessThan(5 * NEEDED_MS);
   });
 
-  it('tells also of those that the run has no connection to: they serve nothing', async () => {
-    const { seen } = await aWorld([{}], [7]).look();
+  it('includes droplets that the run has no connection to: they serve nothing', async () => {
+    const { seen } = await aFleet([{}], [7]).observe();
     expect(seen[1]).toMatchObject({ id: 7, rotation: 'in', healthy: false, away: true, gone: false });
     const { droplets } = startRollout(seen, { ...POLICY, batch: [1] }, new Set(), new Map());
     expect(droplets.map(({ course }) => course)).toEqual(['waiting', 'done']);
   });
 
-  it('does not wait on after an interruption, and then counts nobody whom it waited for', async () => {
+  it('stops waiting after an interruption, and then counts no droplet that it waited for', async () => {
     const interrupted = new AbortController();
-    const { clock, look } = aWorld([{}, { inLedger: true }]);
+    const { clock, observe } = aFleet([{}, { inLedger: true }]);
     void clock.sleep(2_000).then(() => interrupted.abort());
-    expect(await look(interrupted.signal)).toMatchObject({ healthy: [true, false], ms: 2_000 });
+    expect(await observe(interrupted.signal)).toMatchObject({ healthy: [true, false], ms: 2_000 });
   });
 });

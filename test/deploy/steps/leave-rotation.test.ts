@@ -1,5 +1,6 @@
-/** When the balancer may let go: not before the last try to take the droplet out. */
+/** When the balancer may let go: not before the last attempt to take the droplet out. */
 import { expect, it } from 'vitest';
+import { Contacts } from '../../../src/deploy/drain/contacts.js';
 import type { Member } from '../../../src/deploy/droplet/member.js';
 import { leaveRotation } from '../../../src/deploy/steps/leave-rotation.js';
 import type { StepContext } from '../../../src/deploy/steps/run.js';
@@ -7,7 +8,7 @@ import { VirtualClock } from '../../support/virtual-clock.js';
 
 const TOOK_MS = 30_000;
 
-function aLeaving(end: 'shown' | Error) {
+function aLeaving(end: 'shown' | 'asked' | Error) {
   const clock = new VirtualClock({ start: 0 });
   const leave = async () => {
     await clock.sleep(TOOK_MS);
@@ -15,18 +16,26 @@ function aLeaving(end: 'shown' | Error) {
     return end;
   };
   const member = { droplet: { id: 1 } } as Member;
-  const left = clock.run(leaveRotation(member, { ports: { clock }, target: { leave } } as unknown as StepContext));
-  return { member, left };
+  const target = { leave };
+  const contacts = new Contacts(target as never, clock, 'shop');
+  const left = clock.run(leaveRotation(member, { ports: { clock }, target, contacts } as unknown as StepContext));
+  return { contact: contacts.of(member), left };
 }
 
-it('tells that DigitalOcean has shown it, and when', async () => {
-  const { member, left } = aLeaving('shown');
+it('knows that DigitalOcean has shown it, and when', async () => {
+  const { contact, left } = aLeaving('shown');
   await left;
-  expect(member.leaving).toEqual({ how: 'shown', at: TOOK_MS });
+  expect(contact.leaving).toEqual({ askedAt: 0, at: TOOK_MS, shown: true, letGo: false });
 });
 
-it('counts from the end of the tries when it failed: the last one may still take effect', async () => {
-  const { member, left } = aLeaving(new Error('no answer'));
+it('knows that DigitalOcean has shown nothing where the droplet was on its way in', async () => {
+  const { contact, left } = aLeaving('asked');
+  await left;
+  expect(contact.leaving).toMatchObject({ at: TOOK_MS, shown: false });
+});
+
+it('counts from the end of the attempts when it failed: the last one may still take effect', async () => {
+  const { contact, left } = aLeaving(new Error('no answer'));
   await expect(left).rejects.toThrow('no answer');
-  expect(member.leaving).toEqual({ how: 'asked', at: TOOK_MS });
+  expect(contact.leaving).toMatchObject({ at: TOOK_MS, shown: false });
 });

@@ -71,49 +71,57 @@ async function start(upMs: number, seen: (now: number) => Observed) {
     id: 'run',
     progress: () => {},
   } as unknown as StepContext;
-  const error = await clock.run(switchRelease(member, context).catch((reason: unknown) => reason));
-  return { error, seconds: clock.now() / 1_000, ends, timeoutMs: timeouts[0] ?? 0 };
+  const result = await clock.run(switchRelease(member, context));
+  return { ...result, seconds: clock.now() / 1_000, ends, timeoutMs: timeouts[0] ?? 0 };
 }
 
 describe('starting a release', () => {
   it('that is slow, but gets there, is waited for', async () => {
-    const { error, ends } = await start(50_000, () => ({ health: 'starting' }));
-    expect([error, ends]).toEqual([undefined, ['ended']]);
+    const { failure, ends } = await start(50_000, () => ({ health: 'starting' }));
+    expect([failure, ends]).toEqual([undefined, ['ended']]);
   });
 
   it('whose healthcheck never passes ends with health.timeout, also on the droplet', async () => {
-    const { error, seconds, ends } = await start(1e9, () => ({ health: 'starting' }));
-    expect(error).toMatchObject({ code: 'health-timeout', message: 'Not healthy within 60 s: web starting.' });
+    const { failure, seconds, ends } = await start(1e9, () => ({ health: 'starting' }));
+    expect(failure).toMatchObject({ code: 'health-timeout', message: 'Not healthy within 60 s: web starting.' });
     expect(seconds).toBeLessThan(70);
     expect(ends).toEqual(['stopped']);
   });
 
   it('that waits for an old container to stop starts its clock when the new ones start', async () => {
     const stopped = (now: number) => now >= GRACE_MS;
-    const { error, ends, timeoutMs } = await start(GRACE_MS + 50_000, (now) =>
+    const { failure, ends, timeoutMs } = await start(GRACE_MS + 50_000, (now) =>
       stopped(now) ? { health: 'starting' } : { status: 'created' },
     );
-    expect([error, ends]).toEqual([undefined, ['ended']]);
+    expect([failure, ends]).toEqual([undefined, ['ended']]);
     expect(timeoutMs, 'the bound of the command').toBeGreaterThan(GRACE_MS + HEALTH_TIMEOUT_MS);
   });
 
   it('whose containers start late and never become healthy ends with health.timeout after that', async () => {
-    const { error, seconds } = await start(1e9, (now) =>
+    const { failure, seconds } = await start(1e9, (now) =>
       now >= GRACE_MS ? { health: 'starting' } : { status: 'created' },
     );
-    expect(error).toMatchObject({ code: 'health-timeout' });
+    expect(failure).toMatchObject({ code: 'health-timeout' });
     expect(seconds).toBeGreaterThan(GRACE_MS / 1_000 + 59);
     expect(seconds).toBeLessThan(GRACE_MS / 1_000 + 70);
   });
 
   it('that keeps crashing ends as soon as that is plain', async () => {
-    const { error, seconds, ends } = await start(1e9, (now) => ({
+    const { failure, seconds, ends } = await start(1e9, (now) => ({
       status: 'restarting',
       exitCode: 3,
       restarts: now / 5_000,
     }));
-    expect(error).toMatchObject({ code: 'unhealthy', message: 'Web keeps restarting: 3 times, exited 3.' });
+    expect(failure).toMatchObject({ code: 'unhealthy', message: 'Web keeps restarting: 3 times, exited 3.' });
     expect(seconds).toBeLessThan(20);
     expect(ends).toEqual(['stopped']);
+  });
+
+  it('leaves the droplet on its way to the release, also when it fails', async () => {
+    for (const upMs of [1_000, 1e9]) {
+      const { survey, services } = await start(upMs, () => ({ health: 'starting' }));
+      expect(survey?.state).toMatchObject({ release: 'v2', phase: 'switching' });
+      expect(services).toMatchObject([{ name: 'web' }]);
+    }
   });
 });
