@@ -72,7 +72,7 @@ describe('a fleet with drift', { shuffle: false }, () => {
     const json = await fleet.run(['status', 'sandbox', '--check', '--json']);
     expect(json.code).toBe(4);
     expect(json.events).toMatchObject([
-      { schema: 1, type: 'drift', app: 'shop', environment: 'sandbox', droplets: 3, release: { imageTag: 'v1' } },
+      { schema: 2, type: 'drift', app: 'shop', environment: 'sandbox', droplets: 3, release: { imageTag: 'v1' } },
     ]);
 
     region.world.addToBalancer(region.balancerId, [id('web-4')]);
