@@ -9,8 +9,6 @@ export default defineCommand({
     ['tags', 'list the tags and the environments that run them'],
     ['tags --json', 'print them as JSON'],
   ],
-  positionals: {},
-  options: {},
   settings: 'none',
   async run(context) {
     const { environments, load, ports } = context;

@@ -11,7 +11,6 @@ export default defineCommand({
     ['sandbox up', 'start three droplets behind a balancer'],
     ['sandbox up --droplets 6 --folder /tmp/region', 'start six, and keep their files in another folder'],
   ],
-  positionals: {},
   options: {
     droplets: integer({ describe: 'Number of droplets behind the balancer', min: 1, max: 50, default: 3 }),
     folder: text({ value: 'DIR', describe: 'Folder for the files of the region (default: .do-deploy/sandbox)' }),
