@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { integer, text } from '../../cli/arguments.js';
 import { defineCommand } from '../../cli/define-command.js';
 import { EXIT } from '../../cli/exit-codes.js';
+import { quote } from '../../deploy/core/shell.js';
 
 export default defineCommand({
   name: 'sandbox up',
@@ -17,10 +18,7 @@ export default defineCommand({
   },
   settings: 'none',
   async run(context) {
-    const [{ commandIn, withSandbox }, { quote }] = await Promise.all([
-      import('./sandbox.js'),
-      import('../../deploy/core/shell.js'),
-    ]);
+    const { commandIn, withSandbox } = await import('./sandbox.js');
     return await withSandbox(context, async ({ region, project, interrupted, say }) => {
       const doDeploy = commandIn(project.folder);
       say(
