@@ -66,8 +66,8 @@ interface Declaration<P extends Arguments, O extends Arguments, L extends Settin
   /** What the help of the command adds to the summary. */
   readonly description?: string;
   readonly examples: readonly [Example, Example, ...Example[]];
-  readonly positionals: P;
-  readonly options: O;
+  readonly positionals?: P;
+  readonly options?: O;
   /** The command takes words after `--`: what help calls them. */
   readonly rest?: { readonly value: string; readonly describe: string; readonly isRequired?: boolean };
   readonly settings: L;
@@ -76,17 +76,21 @@ interface Declaration<P extends Arguments, O extends Arguments, L extends Settin
   run(context: CommandContext<ValuesOf<P> & ValuesOf<O>, L>): Promise<CommandEnd>;
 }
 
-export type Command = Omit<Declaration<Arguments, Arguments, SettingsLevel>, 'run'> & {
+export type Command = Omit<Declaration<Arguments, Arguments, SettingsLevel>, 'run' | 'positionals' | 'options'> & {
+  readonly positionals: Arguments;
+  readonly options: Arguments;
   run(context: CommandContext): Promise<CommandEnd>;
 };
 
 /** Commands by name, in the order of help. The first one is also run when no command is named. */
 export type CommandList = Readonly<Record<string, () => Promise<{ default: Command }>>>;
 
-export function defineCommand<const P extends Arguments, const O extends Arguments, const L extends SettingsLevel>(
-  declaration: Declaration<P, O, L>,
-): Command {
-  return declaration as unknown as Command;
+export function defineCommand<
+  const L extends SettingsLevel,
+  const P extends Arguments = Record<never, never>,
+  const O extends Arguments = Record<never, never>,
+>(declaration: Declaration<P, O, L>): Command {
+  return { positionals: {}, options: {}, ...declaration } as unknown as Command;
 }
 
 export async function loadCommands(commands: CommandList): Promise<Command[]> {

@@ -13,7 +13,6 @@ export default defineCommand({
   ],
   positionals: { shell: required(choice({ describe: 'bash, zsh or fish', choices: ['bash', 'zsh', 'fish'] })) },
   rest: { value: 'WORDS', describe: 'The words to complete: the script calls this' },
-  options: {},
   settings: 'none',
   async run({ args, commands, environments }) {
     const { complete, completionScript } = await import('../cli/completion.js');

@@ -4,6 +4,7 @@ import { EXIT } from '../cli/exit-codes.js';
 import { confirmOption, environment, rolloutExits, rolloutOptions } from '../cli/options.js';
 import { usage } from '../cli/usage-errors.js';
 import { IMAGE_TAG } from '../config/names.js';
+import { describeCommit } from '../rollout/commit.js';
 import { allowEmpty } from './shared/tag-options.js';
 
 export default defineCommand({
@@ -46,10 +47,9 @@ export default defineCommand({
     if (args.createTag && release !== undefined && !(await createTag(context, release, args))) {
       return nothing('committed, tagged or deployed');
     }
-    const [{ loadSource }, { checkPolicy }, { describeCommit }] = await Promise.all([
+    const [{ loadSource }, { checkPolicy }] = await Promise.all([
       import('../cli/source.js'),
       import('../deploy/release/version-policy.js'),
-      import('../rollout/commit.js'),
     ]);
     const { settings, repository, version, commit, notice } = await loadSource(context, args);
     checkPolicy(settings, repository, version);

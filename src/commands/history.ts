@@ -11,7 +11,6 @@ export default defineCommand({
     ['history production --json', 'print one JSON object per rollout'],
   ],
   positionals: { environment },
-  options: {},
   settings: 'fleet',
   async run({ settings, ports }) {
     const { readHistory } = await import('../deploy/inspect/read-history.js');

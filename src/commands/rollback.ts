@@ -2,6 +2,7 @@ import { text } from '../cli/arguments.js';
 import { defineCommand } from '../cli/define-command.js';
 import { EXIT } from '../cli/exit-codes.js';
 import { confirmOption, environment, rolloutExits, rolloutOptions } from '../cli/options.js';
+import { versionWords } from '../reporters/phrases.js';
 
 export default defineCommand({
   name: 'rollback',
@@ -22,10 +23,7 @@ export default defineCommand({
     const { findReleaseToGoBackTo, rollback } = await import('../deploy/rollouts/rollback.js');
     let wanted = args.release;
     if (settings.confirm && canAsk && !args.yes) {
-      const [{ infoOf }, { versionWords }] = await Promise.all([
-        import('../deploy/release/stored-release.js'),
-        import('../reporters/phrases.js'),
-      ]);
+      const { infoOf } = await import('../deploy/release/stored-release.js');
       const found = await findReleaseToGoBackTo(await ports(settings), { settings, wanted });
       const question = `Roll ${args.environment} back to ${versionWords(infoOf(found))}, release ${found.id}?`;
       if (!(await ask(question))) {

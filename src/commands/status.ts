@@ -23,8 +23,8 @@ export default defineCommand({
     const { check, environment } = context.args;
     const names = environment === undefined ? await context.environments() : [environment];
     const reads = await Promise.all(names.map((name) => readEnvironment(context, name, check)));
-    const output = reads.flatMap((read) => ('output' in read ? [read.output] : []));
-    const errors = mergeProblems(reads.flatMap((read) => ('error' in read ? [read.error] : [])));
+    const output = reads.flatMap((read) => read.output ?? []);
+    const errors = mergeProblems(reads.flatMap((read) => read.error ?? []));
     const differs = output.some((one) => one.type === 'drift' && one.differences.length > 0);
     const exit = differs ? EXIT.drift : EXIT.ok;
     return { exit: errors.length > 0 ? Math.max(...errors.map(exitCodeOfError)) : exit, output, errors };
@@ -36,7 +36,7 @@ async function readEnvironment(
   { load, ports }: Pick<CommandContext, 'load' | 'ports'>,
   environment: string,
   check: boolean,
-): Promise<{ output: Output } | { error: DeployError }> {
+): Promise<{ output?: Output; error?: DeployError }> {
   try {
     const settings = await load({ environment, needs: 'fleet' });
     return { output: check ? await driftOf(settings, ports) : await statusOf(settings, ports) };

@@ -1,6 +1,8 @@
 import { defineCommand } from '../cli/define-command.js';
 import { EXIT } from '../cli/exit-codes.js';
-import type { EnvironmentLook } from '../rollout/match-tags.js';
+import { ConfigError } from '../config/problems.js';
+import { asDeployError } from '../errors.js';
+import { type EnvironmentLook, matchTags } from '../rollout/match-tags.js';
 
 export default defineCommand({
   name: 'tags',
@@ -9,19 +11,13 @@ export default defineCommand({
     ['tags', 'list the tags and the environments that run them'],
     ['tags --json', 'print them as JSON'],
   ],
-  positionals: {},
-  options: {},
   settings: 'none',
   async run(context) {
     const { environments, load, ports } = context;
-    const [{ requireRepository }, { readStatus }, { matchTags }, { asDeployError }, { ConfigError }] =
-      await Promise.all([
-        import('../cli/source.js'),
-        import('../deploy/inspect/read-status.js'),
-        import('../rollout/match-tags.js'),
-        import('../errors.js'),
-        import('../config/problems.js'),
-      ]);
+    const [{ requireRepository }, { readStatus }] = await Promise.all([
+      import('../cli/source.js'),
+      import('../deploy/inspect/read-status.js'),
+    ]);
     const tags = requireRepository(context).tags();
     const reasonOf = (error: unknown) =>
       error instanceof ConfigError

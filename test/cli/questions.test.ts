@@ -10,8 +10,6 @@ const ask = defineCommand({
     ['ask', 'ask'],
     ['ask', 'ask'],
   ],
-  positionals: {},
-  options: {},
   settings: 'none',
   async run({ canAsk, ask }) {
     const answer = canAsk ? await ask('Deploy with hunter22?\u001b[2J') : 'not asked';

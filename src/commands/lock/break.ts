@@ -1,6 +1,7 @@
 import { defineCommand } from '../../cli/define-command.js';
 import { EXIT } from '../../cli/exit-codes.js';
 import { confirmExits, confirmOption, environment } from '../../cli/options.js';
+import { whoDeploys } from '../../cli/who.js';
 import { locksEnd } from '../shared/locks-end.js';
 
 export default defineCommand({
@@ -18,10 +19,7 @@ export default defineCommand({
   async run({ args, settings, env, canAsk, ask, ports }) {
     const question = `Break the deploy lock on ${args.environment}? The running deploy will stop.`;
     if (canAsk && !args.yes && !(await ask(question))) return { exit: EXIT.interrupted };
-    const [{ breakLocks }, { whoDeploys }] = await Promise.all([
-      import('../../deploy/inspect/read-locks.js'),
-      import('../../cli/who.js'),
-    ]);
+    const { breakLocks } = await import('../../deploy/inspect/read-locks.js');
     return locksEnd(args.environment, await breakLocks(await ports(settings), settings, whoDeploys(env)));
   },
 });

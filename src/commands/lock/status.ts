@@ -10,7 +10,6 @@ export default defineCommand({
     ['lock status production --json', 'print it as JSON'],
   ],
   positionals: { environment },
-  options: {},
   settings: 'fleet',
   async run({ args, settings, ports }) {
     const { readLocks } = await import('../../deploy/inspect/read-locks.js');

@@ -9,7 +9,6 @@ export default defineCommand({
     ['sandbox demo', 'deploy to three droplets'],
     ['sandbox demo --droplets 6', 'deploy to six'],
   ],
-  positionals: {},
   options: {
     // One droplet leaves rotation at a time, and another one has to serve meanwhile.
     droplets: integer({ describe: 'Number of droplets behind the balancer', min: 2, max: 50, default: 3 }),

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { integer, text } from '../../cli/arguments.js';
 import { defineCommand } from '../../cli/define-command.js';
 import { EXIT } from '../../cli/exit-codes.js';
+import { quote } from '../../deploy/core/shell.js';
 
 export default defineCommand({
   name: 'sandbox up',
@@ -11,17 +12,13 @@ export default defineCommand({
     ['sandbox up', 'start three droplets behind a balancer'],
     ['sandbox up --droplets 6 --folder /tmp/region', 'start six, and keep their files in another folder'],
   ],
-  positionals: {},
   options: {
     droplets: integer({ describe: 'Number of droplets behind the balancer', min: 1, max: 50, default: 3 }),
     folder: text({ value: 'DIR', describe: 'Folder for the files of the region (default: .do-deploy/sandbox)' }),
   },
   settings: 'none',
   async run(context) {
-    const [{ commandIn, withSandbox }, { quote }] = await Promise.all([
-      import('./sandbox.js'),
-      import('../../deploy/core/shell.js'),
-    ]);
+    const { commandIn, withSandbox } = await import('./sandbox.js');
     return await withSandbox(context, async ({ region, project, interrupted, say }) => {
       const doDeploy = commandIn(project.folder);
       say(
