@@ -27,7 +27,7 @@ describe('what is wrong with the project is told before anything is contacted:',
       [
         'error: config/deploy.yml has a problem.',
         '  config/deploy.yml:12: config/.env.common does not exist; create it, or write config/.env.common? if it is optional',
-        '  try: correct this and run it again; nothing was contacted or changed',
+        '  try: fix this and run it again; nothing was contacted or changed',
         '',
       ].join('\n'),
     );
