@@ -47,7 +47,7 @@ export function expandVariables(
     if (typeof value === 'string') return expandText(value, path);
     if (Array.isArray(value)) {
       const items = value.map((item, index) => expand(item, [...path, index]));
-      // A list with a hole is left out whole: the other items would slip out of their lines.
+      // A list with a missing item is left out as a whole: problems of later items would name the wrong lines.
       return items.includes(undefined) ? undefined : (items as Tree[]);
     }
     if (!isTreeMap(value)) return value;

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { homeOf } from './home.js';
 import type { ProcessEnv } from './variables.js';
 
 /** Looked for in this order. */
@@ -11,7 +11,7 @@ const CONFIG_FILES = ['config/deploy.yml', 'config/deploy.yaml'];
  * @param cwd absolute
  */
 export function findConfig(cwd: string, env: ProcessEnv): { root: string; file: string } | undefined {
-  const home = env.HOME || homedir();
+  const home = homeOf(env);
   for (let root = cwd; ; root = dirname(root)) {
     const isThere = root === cwd ? mayExist : existsSync;
     const file = CONFIG_FILES.map((name) => join(root, name)).find((path) => isThere(path));
@@ -20,7 +20,7 @@ export function findConfig(cwd: string, env: ProcessEnv): { root: string; file: 
   }
 }
 
-/** Also where it cannot be told, because the folder is closed to this user: reading it then says so. */
+/** True also where this user may not search the folder: reading the file then reports that. */
 function mayExist(path: string): boolean {
   try {
     return statSync(path, { throwIfNoEntry: false }) !== undefined;

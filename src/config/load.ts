@@ -82,7 +82,7 @@ export async function listEnvironments(options: Omit<LoadOptions, 'environment' 
   });
 }
 
-/** Whatever the system says about a file is for the user to solve, also where no line of the configuration names it. */
+/** Errors of the file system are the user's to solve, also where no line of the configuration names the file. */
 async function withFileErrors<T>(task: () => Promise<T>): Promise<T> {
   try {
     return await task();
@@ -160,10 +160,12 @@ async function resolveSettings(
   return { ...settings, secrets: all };
 }
 
-/** Values of the output itself: masked because an env file has one of them too, it would be unreadable. */
-function shownAnyway({ app, environment, imageTag, ssh, target, registry }: Omit<LoadedSettings, 'secrets'>): string[] {
+/** Values that the output consists of: if an env file repeats one, masking it would make the output unreadable. */
+function shownAnyway(settings: Omit<LoadedSettings, 'secrets'>): string[] {
+  const { app, environment, imageTag, apiUrl, ssh, target, registry, rollout } = settings;
   const ofTarget = target.kind === 'droplet' ? [String(target.id)] : [target.ref, target.pool];
-  const values = [app, environment, imageTag, ssh.user, registry?.server, registry?.username, ...ofTarget];
+  const ofRegistry = [registry?.server, registry?.username];
+  const values = [app, environment, imageTag, apiUrl, ssh.user, rollout.probeUrl, ...ofRegistry, ...ofTarget];
   return values.filter((value) => value !== undefined);
 }
 

@@ -47,7 +47,7 @@ export class ProblemList {
     else this.#problems.set(key, { place, message, remedy });
   }
 
-  /** Counts problems that nobody would read: those after `isFull`. */
+  /** Counts problems without their text, once `isFull`. */
   addUnlisted(count: number): void {
     this.#more += count;
   }

@@ -1,7 +1,7 @@
 /** Parts of a secret value that are secrets by themselves: a program may show only one of them. */
 
 interface Part {
-  /** What it is called, as far as that tells whether it is a secret. */
+  /** Decides whether a plain value is a secret: see `isHarmless`. */
   name: string;
   value: string;
 }

@@ -25,8 +25,8 @@ type Named = Pick<EnvVariable, 'name' | 'value'> & Partial<EnvVariable>;
 export function secretValues(variables: Iterable<Named>, known: ReadonlySet<string> = new Set()): string[] {
   const values = new Set<string>();
   const add = (name: string, value: string) => {
-    if (value.length < SHORTEST || known.has(value) || isHarmless(name, value)) return;
-    values.add(value);
+    if (value.length < SHORTEST || isHarmless(name, value)) return;
+    if (!known.has(value)) values.add(value);
     for (const part of partsOf(name, value)) add(part.name, part.value);
   };
   for (const { name, value, raw = value } of variables) {

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-/** A value that never prints itself: not in a template, JSON, an error or a debugger. Only `reveal()` gives it. */
+/** A value that never prints itself: not in a template, JSON, an error or a debugger. Only `reveal()` returns it. */
 export class Secret {
   readonly #value: string;
 

@@ -8,7 +8,7 @@ export type { BatchSize, OnFailure };
 export interface SshSettings {
   user: string;
   port: number;
-  /** Which of these nobody wrote, so that they are do-deploy's own defaults: `Host *` of the configuration wins over them. */
+  /** Those that are do-deploy's defaults, because the file does not set them: `Host *` of the ssh configuration overrides them. */
   unwritten?: readonly ('user' | 'port' | 'knownHostsPath')[];
   /** A key file, tried first; then the agent, then `privateKey`. */
   keyPath?: string;
@@ -27,31 +27,31 @@ export interface SshSettings {
 export type SourceFile = SourceFilePlace &
   (
     | { localPath: string; content?: undefined }
-    /** Read already: from a commit. */
+    /** Already read, from a commit. */
     | { content: Buffer; localPath?: undefined }
   );
 
 interface SourceFilePlace {
   /** Relative to the project's root, with forward slashes; the same on both sides. */
   path: string;
-  /** Permissions on the droplet: 0o600 for env files and keys, else 0o644 or 0o755. */
+  /** Permissions on the droplet: as they are here, at most 0o755; of env files and keys at most 0o600. */
   mode: number;
 }
 
 export interface RolloutSettings {
   batch: BatchSize[];
-  /** Absent: all but one batch, at least 1. */
+  /** Capacity floor; absent: all but one batch, at least 1. */
   minInRotation?: number;
   drainTimeoutMs: number;
   healthTimeoutMs: number;
   onFailure: OnFailure;
   interruptGraceMs: number;
-  /** Asked once a second while droplets are rolled. */
+  /** Requested once a second during a rollout. */
   probeUrl?: string;
 }
 
 export type TargetSettings =
-  /** `ref` is an id or a name; absent: the account's only balancer. `pool`, by id or name, makes droplets for it. */
+  /** `ref` is an id or a name; absent: the account's only balancer. `pool`, by id or name, creates droplets for it. */
   { kind: 'load_balancer'; ref?: string; pool?: string } | { kind: 'droplet'; id: number };
 
 export interface Settings {
@@ -65,7 +65,7 @@ export interface Settings {
   target: TargetSettings;
   /** The project's root: the folder that holds `config/`. */
   root: string;
-  /** Compose files, first is the base; paths relative to `root`. All of them are among `files`. */
+  /** Compose files, the base first; paths relative to `root`. All of them are among `files`. */
   composeFiles: string[];
   /** Env files (`.env*` among `files:`), for compose's interpolation; paths relative to `root`. */
   envFiles: string[];
@@ -78,6 +78,6 @@ export interface Settings {
   rollout: RolloutSettings;
   /** Releases that stay on a droplet, the running one included; at least 2. */
   keepReleases: number;
-  /** Values that must never be shown, for the redacting reporter. */
+  /** Values to mask wherever text is shown. */
   secrets: Secret[];
 }

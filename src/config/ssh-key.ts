@@ -36,7 +36,7 @@ export function readPastedKey(pasted: string): KeyReading {
   if (end === undefined) return { message: 'holds a key that is cut off: its last line is missing', remedy: WHOLE };
   if (unfolded.includes('\n')) return { key: `${unfolded}\n` };
 
-  // All on one line: the blanks were line breaks. Headers, as old encrypted keys have them, cannot be told apart there.
+  // All on one line: blanks were line breaks. The headers of an old encrypted key cannot be separated again.
   const data = body.replaceAll(' ', '');
   if (!/^[A-Za-z0-9+/]+=*$/.test(data)) {
     return { message: 'holds a key whose line breaks are lost', remedy: WHOLE };

@@ -7,7 +7,7 @@ export type Keys = Readonly<Record<string, z.ZodType>>;
 
 type Optional<K extends Keys> = { [Key in keyof K]: z.ZodOptional<K[Key]> };
 
-/** Every key may be left out: what is absent has a default, or is reported by whoever resolves it. */
+/** Every key may be left out: absent ones have a default, or the section reports them. */
 export function optionalKeys<const K extends Keys>(keys: K): Optional<K> {
   const pairs = Object.entries(keys).map(([key, schema]) => [key, schema.optional()]);
   return Object.fromEntries(pairs) as Optional<K>;
@@ -20,7 +20,7 @@ export function map<const K extends Keys>(keys: K, error = 'must be a map of key
 
 /** Text that matches as a whole; by default anything without blanks. */
 export function text(error: string, pattern = /^\S+$/) {
-  return z.string({ error }).regex(pattern, { error });
+  return z.string({ error }).regex(pattern, { error, abort: true });
 }
 
 /** Text that may contain blanks: paths, names, passwords. */

@@ -1,6 +1,6 @@
 /**
- * do-deploy's own variables. dotenv reads their files; where docker compose would read another value in the same line, the
- * line is refused: nobody should have to know which of the two programs a file is for.
+ * do-deploy's own variables. dotenv reads their files. A line from which docker compose would read another value is
+ * refused: a file should not depend on which of the two programs it is for.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ export interface Variables {
   placeOf(name: string): string;
   /** What to do to set it. */
   howToSet(name: string): string;
-  /** Everything in the env files, in every reading. */
+  /** All variables of the env files, as compose and as dotenv read them. */
   fromFiles: readonly EnvVariable[];
 }
 
@@ -97,7 +97,7 @@ interface OwnVariable {
   disagreement?: string;
 }
 
-/** Undefined when there is none, or none that can be read. */
+/** Undefined when the file does not exist or cannot be read. */
 function readOwnFile(root: string, path: (typeof OWN_ENV_FILES)[number], problems: ProblemList): OwnFile | undefined {
   const content = readSmallFile(join(root, path));
   // A folder of that name belongs to another program: Python's virtualenv for example.
@@ -118,7 +118,7 @@ function readOwnFile(root: string, path: (typeof OWN_ENV_FILES)[number], problem
     return undefined;
   }
   const file = readOwn(path, text);
-  // The other one may well be the app's own, for another program: there only the lines matter that are needed.
+  // `.env` may be the app's own, for another program: only the lines that are needed matter there.
   if (path === 'config/.env' && file.fault) {
     problems.add(`${path}:${file.fault.line}`, file.fault.message, file.fault.remedy);
   }

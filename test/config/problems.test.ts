@@ -222,6 +222,38 @@ describe('a credential', () => {
     ]);
   });
 
+  it.each([
+    'http://localhost:@api.example.com/',
+    'http://localhost@api.example.com/',
+    'http://127.0.0.1:80@api.example.com/',
+    'http://[::1]:@api.example.com/v2',
+    'http://localhost:80\\\\@api.example.com/',
+    'http://localhost/@api.example.com/',
+    'http://localhost#@api.example.com/',
+    'http://localhost.api.example.com/',
+    'http://127.0.0.1.api.example.com/',
+    'http://localhost:99999/',
+    'https://ann:word@api.example.com/',
+    'https://@api.example.com/',
+    'https://api.example.com/?a=b',
+    'https://',
+    'ftp://localhost/',
+  ])('is not sent to %s', async (url) => {
+    const [problem, ...others] = await problemsOf(root(), { env: { DIGITALOCEAN_API_URL: url } });
+    expect(others).toEqual([]);
+    expect(problem).toMatch(/^DIGITALOCEAN_API_URL: must (be an https:|not contain a user name)/);
+    expect(await problemsIn(deployYml(`api_url: '${url}'`))).toHaveLength(1);
+  });
+
+  it.each([
+    ['http://localhost:8080/v2/', 'http://localhost:8080/v2'],
+    ['http://127.0.0.1:9', 'http://127.0.0.1:9'],
+    ['http://[::1]:9/v2', 'http://[::1]:9/v2'],
+    ['https://API.example.com:443/v2//', 'https://api.example.com/v2'],
+  ])('is sent to %s, as every program reads that address', async (url, expected) => {
+    expect((await load(root(), { env: { DIGITALOCEAN_API_URL: url } })).apiUrl).toBe(expected);
+  });
+
   it('that is a whole private key is taken', async () => {
     const key = '-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----\n';
     expect((await load(root(), { env: { SSH_PRIVATE_KEY: key } })).ssh.privateKey?.reveal()).toBe(key);

@@ -1,6 +1,6 @@
-import { writeFileSync } from 'node:fs';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { listEnvironments, loadSettings } from '../../src/config/load.js';
 import { COMPOSE, createProject, deployYml, load, problemsOf, TOKEN } from './project-folder.js';
 
@@ -256,5 +256,20 @@ environments:
     const yaml = 'app: shop\nenvironments: { zeta: { droplet: 1 }, alpha: { droplet: 2 } }\n';
     const root = createProject({ ...COMPOSE, 'config/deploy.yml': yaml });
     expect(await listEnvironments({ cwd: root, env: {} })).toEqual(['zeta', 'alpha']);
+  });
+
+  it('load without a home folder, for a user without a name', async () => {
+    const root = createProject({ ...COMPOSE, 'config/deploy.yml': deployYml() });
+    chmodSync(root, 0o755);
+    const isRoot = process.getuid?.() === 0;
+    // Without HOME and without an entry in passwd, the system has no answer.
+    vi.stubEnv('HOME', undefined);
+    if (isRoot) process.seteuid?.(54_321);
+    onTestFinished(() => {
+      if (isRoot) process.seteuid?.(0);
+      vi.unstubAllEnvs();
+    });
+    const settings = await load(root, { env: { HOME: undefined } });
+    expect(settings.ssh.knownHostsPath).toMatch(/\/\.ssh\/known_hosts$/);
   });
 });

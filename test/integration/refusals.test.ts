@@ -29,7 +29,7 @@ describe('problems of the project are reported before anything is contacted:', (
       [
         'error: config/deploy.yml has a problem.',
         '  config/deploy.yml:12: config/.env.common does not exist; create it, or write config/.env.common? if it is optional',
-        '  try: correct this and run it again; nothing was contacted or changed',
+        '  try: fix this and run it again; nothing was contacted or changed',
         '',
       ].join('\n'),
     );

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { homeOf } from '../home.js';
 import { type FileFault, readSmallFile } from '../read-file.js';
 import { Secret } from '../secret.js';
 import type { SectionContext } from '../section.js';
@@ -68,8 +68,7 @@ export const ssh = defineSection({
 /** Paths become absolute. Files that are named must exist; the usual ones may. */
 function resolveSsh(written: z.output<typeof section>, context: SectionContext): SshSettings {
   const { root, env, problems, place, release } = context;
-  const absolute = (path: string) =>
-    /^~(\/|$)/.test(path) ? join(env.HOME || homedir(), path.slice(1)) : resolve(root, path);
+  const absolute = (path: string) => (/^~(\/|$)/.test(path) ? join(homeOf(env), path.slice(1)) : resolve(root, path));
   for (const name of ['key', 'config'] as const) {
     const path = written[name];
     const fault = path === undefined ? undefined : faultOfFile(absolute(path), path, name);
