@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cleanUp, installInto, obstacle, ownFolder, removeForgotten, startInWorld } from '../scripts/namespaces.mjs';
+import { cleanUp, installInto, obstacle, ownFolder, removeForgotten, startIsolated } from '../scripts/namespaces.mjs';
 import { measureOverhead } from './overhead.mjs';
 import { measureScale } from './scale.mjs';
 import { measureStartUp, measureStatus } from './start-up.mjs';
@@ -46,7 +46,7 @@ async function onRealDroplets(part, options) {
     installInto(installed);
     const result = join(folder, 'rows.json');
     const program = ['--import', './bench/typescript.mjs', 'bench/real/main.ts', part, JSON.stringify(options), result];
-    const child = startInWorld(folder, installed, program);
+    const child = startIsolated(folder, installed, program);
     const stop = () => child.kill('SIGKILL');
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
     const code = await new Promise((settle) => child.on('exit', settle));
