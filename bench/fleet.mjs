@@ -1,4 +1,4 @@
-// A region, a project and the command, for measuring. Uses dist/: run `npm run build` before, as `npm run bench` does.
+// A region, a project and the command, for benchmarks. Uses dist/: run `npm run build` first, like `npm run bench`.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -10,10 +10,10 @@ import { Region } from '../dist/sandbox/region.js';
 
 export const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 
-/** Checks ten times a second and no delay: what is left of a deploy's time is do-deploy's own. */
+/** Ten checks a second and no delay: the rest of a deploy's time is do-deploy's own. */
 export const INSTANT = { intervalSeconds: 0.1, healthyThreshold: 1, unhealthyThreshold: 2, timeoutSeconds: 1 };
 
-/** @param firstBatch of the first deploy, before which nothing serves; this machine cannot play 200 starting at once */
+/** @param firstBatch batch size of the first deploy; this machine cannot start 200 droplets together */
 export async function openFleet({ firstBatch = 'all', ...options } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'do-deploy-bench-'));
   const region = await Region.start({
@@ -51,13 +51,13 @@ export async function openFleet({ firstBatch = 'all', ...options } = {}) {
   };
 }
 
-/** Why a run has failed: its rows would be a page for a large fleet. */
+/** Why a run has failed, without the rows, which would fill a page for a large fleet. */
 export function endOf({ events, stderr }) {
   const { error, summary, evidence } = events.findLast((event) => event.type === 'rollout-finished')?.result ?? {};
   return `${JSON.stringify({ summary, error, evidence }, undefined, 2)}\n${stderr}`;
 }
 
-/** Runs the command to its end; `peakBytes` is the largest resident set seen (Linux), sampled. */
+/** Runs the command until it ends. `peakBytes`: the largest resident set (Linux), sampled. */
 export async function runCommand(args, { cwd, sample = false } = {}) {
   const started = performance.now();
   const child = spawn(process.execPath, [MAIN, ...args], {

@@ -2,14 +2,14 @@
 import { INSTANT, openFleet } from './fleet.mjs';
 import { traces, underWay } from './traces.mjs';
 
-/** Commands by which a wait looks again: how often depends on what is waited for. */
+/** Commands that poll: their number depends on the wait. */
 const POLLS = /^run (containers|door)\b/;
 
 export async function measureOverhead(droplets = 3) {
   return [
-    // Instant: what is left of the time is do-deploy's own.
+    // No delays: the rest of the time is do-deploy's own.
     await measure('at once', { droplets, healthCheck: INSTANT }),
-    // As DigitalOcean may be: here the polls of the API are to be seen.
+    // Delays like DigitalOcean's, which make polls of the API visible.
     await measure('after 1 s', { droplets, healthCheck: INSTANT, apiDelayMs: 1_000, effectDelayMs: 1_000 }),
   ];
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- PART...] [--rounds N] [--delays S,S] [--sizes N,N]`: prints what docs/performance.md holds. Nothing here is a
- * test; run it on a quiet machine. Parts: rolling and upload (real droplets: Linux, root), overhead, scale and start-up.
+ * `npm run bench [-- PART...] [--rounds N] [--delays S,S] [--sizes N,N]`: prints the tables of docs/performance.md. These are
+ * no tests: run them on a quiet machine. Parts: rolling and upload (real droplets: Linux, root), overhead, scale, start-up.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
@@ -17,7 +17,7 @@ const PARTS = {
     measure: ({ rounds = 1, delays = [0, 1, 5] }) => onRealDroplets('rolling', { rounds, delays }),
   },
   overhead: {
-    title: 'Overhead: 3 sandbox droplets, what is do-deploy’s own',
+    title: 'Overhead of do-deploy: 3 sandbox droplets',
     measure: () => measureOverhead(),
   },
   scale: {
@@ -36,7 +36,7 @@ const PARTS = {
 
 const out = (text) => process.stdout.write(`${text}\n`);
 
-/** A benchmark of real/, in a world of its own. Gives its rows, or says why there are none. */
+/** Runs a benchmark of real/ in its own namespaces. Returns its rows, or prints why there are none. */
 async function onRealDroplets(part, options) {
   const why = obstacle(['rsync=rsync', 'ansible-playbook=ansible-core', 'curl=curl', 'awk=mawk']);
   if (why !== undefined) return `Not measured: benchmarks on real droplets cannot run here; ${why}.`;

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { endOf, openFleet } from './fleet.mjs';
 
-/** Seldom enough for this one process, which is all droplets and the balancer, to answer the checks of 200 in time. */
+/** Rare enough for this one process, which is the balancer and all droplets, to answer the checks of 200 in time. */
 const SELDOM = { intervalSeconds: 2, healthyThreshold: 1, unhealthyThreshold: 5, timeoutSeconds: 10 };
 
 export async function measureScale(sizes = [10, 50, 200]) {
@@ -13,7 +13,7 @@ export async function measureScale(sizes = [10, 50, 200]) {
     try {
       const config = join(fleet.folder, 'config/deploy.yml');
       await writeFile(config, `${await readFile(config, 'utf8')}rollout:\n  batch: 10%\n`);
-      // The calls of the first deploy count for a minute.
+      // The rate limit counts the calls of the first deploy for a minute.
       await new Promise((resolve) => setTimeout(resolve, 61_000));
       const calls = fleet.region.apiLog.length;
       const end = await fleet.run(['deploy', 'sandbox', 'v2', '--yes', '--json'], { sample: true });

@@ -1,6 +1,6 @@
-// What `--verbose --json` tells of API calls and SSH commands.
+// Reads the API calls and SSH commands in the output of `--verbose --json`.
 
-/** @param events of the command; each trace is told at its end */
+/** @param events of the command; a trace is reported when the call ends */
 export function traces(events) {
   return events
     .filter((event) => event.type === 'trace')
@@ -11,7 +11,7 @@ export function traces(events) {
     });
 }
 
-/** How long at least one of them was under way, in ms. */
+/** How long at least one of them was in progress, in ms. */
 export function underWay(spans) {
   let total = 0;
   let until = Number.NEGATIVE_INFINITY;

@@ -1,5 +1,5 @@
-// `node --import ./bench/typescript.mjs`: Node reads the TypeScript of test/e2e/lab and src as it stands. For measuring
-// only: what is measured is the built command, in a process of its own.
+// `node --import ./bench/typescript.mjs`: lets Node load the TypeScript of test/e2e/lab and src. The benchmarks measure the
+// built command, in its own process.
 import { register } from 'node:module';
 
 register('./typescript-hooks.mjs', import.meta.url);

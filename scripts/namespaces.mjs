@@ -34,7 +34,8 @@ export function obstacle(programs = []) {
   if (process.getuid?.() !== 0) return 'they need root, to create network namespaces and start Docker Engine';
   if (!existsSync('/usr/bin/apt-get')) return 'they need Debian or Ubuntu, for its packages';
   const tried = spawnSync('unshare', [...NAMESPACES, 'true'], { encoding: 'utf8' });
-  if (tried.status !== 0) return `this machine cannot create namespaces: ${tried.stderr?.trim() || tried.error?.message}`;
+  if (tried.status !== 0)
+    return `this machine cannot create namespaces: ${tried.stderr?.trim() || tried.error?.message}`;
   const bridge = spawnSync('unshare', ['--net', 'ip', 'link', 'add', 'probe', 'type', 'bridge'], { encoding: 'utf8' });
   if (bridge.status !== 0 && !bridge.error) return `this kernel cannot create network bridges: ${bridge.stderr.trim()}`;
   const script = join(PROJECT, 'scripts/e2e-packages.sh');

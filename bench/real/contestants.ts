@@ -1,4 +1,4 @@
-/** Ways to bring a release to the same fleet: do-deploy, and what it is measured against. */
+/** Ways to deploy to the same fleet: do-deploy, and what it is compared with. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -11,9 +11,9 @@ import { must } from '../../test/e2e/lab/processes.js';
 
 export interface Contestant {
   name: string;
-  /** Brings the release to all droplets, as its users would. Settles with the exit code. */
+  /** Deploys the release to all droplets, like its users would. Resolves to the exit code. */
   deploy(release: string): Promise<number | null>;
-  /** Where the time of the last deploy went, if it tells. */
+  /** How the time of the last deploy was spent, if known. */
   breakdown?: () => string;
 }
 
@@ -32,7 +32,7 @@ export function doDeploy(fleet: Fleet): Contestant {
   };
 }
 
-/** Seconds of each phase, and of each step, the droplets' taken waitForAll. */
+/** Seconds of each phase and of each step, summed over the droplets. */
 function breakdown(events: readonly DeployEvent[]): string {
   const seconds = new Map<string, number>();
   const phases = events.flatMap((event) =>
@@ -49,7 +49,7 @@ function breakdown(events: readonly DeployEvent[]): string {
   return [...seconds].map(([name, sum]) => `${name} ${sum.toFixed(1)}`).join(', ');
 }
 
-/** The others: they find the project in ~/shop on the droplets. */
+/** The other contestants, which use the project in ~/shop on the droplets. */
 export async function scripts(fleet: Fleet): Promise<Record<'floor' | 'classic' | 'ansible', Contestant>> {
   const ssh = await writeSshConfig(fleet);
   await Promise.all(fleet.machines.map(({ name }) => copyProject(fleet, ssh, name)));
@@ -89,7 +89,7 @@ export async function scripts(fleet: Fleet): Promise<Record<'floor' | 'classic' 
   };
 }
 
-/** The compose command in a folder of a droplet, with the files that do-deploy uses. */
+/** The compose command in a folder on a droplet, with the same files as do-deploy. */
 export function compose(release: string, folder = '~/shop'): string {
   const files = ['compose/docker-compose.yml', 'compose/docker-compose.production.yml'].map((file) => `-f ${file}`);
   const envFiles = ['config/.env.common', 'config/.env.production'].map((file) => `--env-file ${file}`);
@@ -97,7 +97,7 @@ export function compose(release: string, folder = '~/shop'): string {
   return `cd ${folder} && ${variables} docker compose --project-name shop ${[...files, ...envFiles].join(' ')}`;
 }
 
-/** One connection per droplet, kept open: no script is slow for its handshakes. */
+/** One open connection per droplet, so that no script is slow because of handshakes. */
 async function writeSshConfig(fleet: Fleet): Promise<string> {
   const path = join(fleet.folder, 'ssh_config.scripts');
   const hosts = fleet.machines.map(({ name, publicAddress }) => `Host ${name}\n  HostName ${publicAddress}\n`);
@@ -130,7 +130,7 @@ async function writeInventory(fleet: Fleet, ssh: string): Promise<string> {
   return path;
 }
 
-/** Its output goes to a file, shown when it fails. */
+/** Its output goes to a file, which is printed if it fails. */
 async function run(
   fleet: Fleet,
   program: string,

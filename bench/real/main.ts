@@ -1,4 +1,4 @@
-/** One benchmark on real droplets, in the world that ../run.mjs has made: `main.ts PART OPTIONS RESULT`, both JSON. */
+/** Runs one benchmark on real droplets, in the namespaces of ../run.mjs: `main.ts PART OPTIONS RESULT`, both JSON. */
 import { writeFile } from 'node:fs/promises';
 import setUpRegion from '../../test/e2e/lab/region-setup.js';
 import { measureRolling, type RollingOptions } from './rolling.js';

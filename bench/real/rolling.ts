@@ -1,15 +1,15 @@
 /**
- * Benchmark 1: a rolling deploy on the real fleet. Three droplets, checks every 2 s, two passes, three failures; before each
- * measured run the fleet is brought back whole to the other release, and every image that no container uses is removed.
+ * Benchmark 1: a rolling deploy on real droplets. Three droplets, checks every 2 s, healthy after two passes, unhealthy after
+ * three failures. Before each measured run, the fleet is returned to the other release and unused images are removed.
  */
 import { Fleet } from '../../test/e2e/lab/fleet.js';
 import { type Contestant, doDeploy, scripts } from './contestants.js';
 import { median } from './median.js';
 
 export interface RollingOptions {
-  /** Each contestant in each situation; medians are reported. */
+  /** Runs per contestant and situation; medians are reported. */
   rounds: number;
-  /** How late the balancer follows a change, in s. */
+  /** Delays until the balancer follows a change, in s. */
   delays: number[];
 }
 
@@ -21,7 +21,7 @@ interface Situation {
 interface Run {
   code: number | null;
   seconds: number;
-  /** Mean of the droplets. */
+  /** Mean over the droplets. */
   outSeconds: number;
   requests: number;
   failed: number;
@@ -43,12 +43,12 @@ async function measureAll(fleet: Fleet, { rounds, delays }: RollingOptions): Pro
   const ours = doDeploy(fleet);
   const rows: Record<string, string>[] = [];
   for (const situation of delays.flatMap((delaySeconds) => [true, false].map((load) => ({ delaySeconds, load })))) {
-    // Those that are not held to a target are shown once, in the middle situation.
+    // Contestants without a target are shown once, in the middle situation.
     const all = situation.load && situation.delaySeconds === Math.min(1, Math.max(...delays));
     const contestants = [floor, ours, ...(all ? [classic, ansible] : [])];
     const runs = new Map<Contestant, Run[]>(contestants.map((contestant) => [contestant, []]));
     for (let round = 0; round < rounds; round += 1) {
-      // In turn, so that a machine that changes its speed changes it for all.
+      // In turn, so that changes of the machine's speed affect all of them.
       for (const contestant of contestants) {
         const run = await measure(fleet, contestant, situation);
         runs.get(contestant)?.push(run);
@@ -69,13 +69,13 @@ async function measure(fleet: Fleet, contestant: Contestant, { delaySeconds, loa
   await reset(fleet);
   fleet.world.timing.effectDelayMs = delaySeconds * 1_000;
   const traffic = load ? fleet.load() : undefined;
-  // Traffic before the deploy, as there is on any day.
+  // Traffic before the deploy, as usual.
   await sleep(2_000);
   fleet.balancer.watchServing();
   const began = performance.now();
   const code = await contestant.deploy('v2');
   const seconds = (performance.now() - began) / 1_000;
-  // Who waits for nothing may end before its last droplet serves.
+  // A contestant that does not wait may end before its last droplet serves.
   await sleep(delaySeconds * 1_000 + 500);
   await fleet.balancer.allUp();
   const out = [...fleet.balancer.outMs.values()];
@@ -92,7 +92,7 @@ async function measure(fleet: Fleet, contestant: Contestant, { delaySeconds, loa
   };
 }
 
-/** Back to v1 everywhere, as do-deploy knows it too; the next pull is work again. */
+/** Returns all droplets to v1, by do-deploy itself, and removes unused images, so that the next pull takes time. */
 async function reset(fleet: Fleet): Promise<void> {
   fleet.world.timing.effectDelayMs = 0;
   const first = ['--config', 'config/deploy.first.yml', '--allow-downtime', '--force'];

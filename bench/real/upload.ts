@@ -1,10 +1,9 @@
 /**
- * Benchmark 5: a release of 1,000 files, 50 MB, to one real droplet, over the same sshd: against `rsync -az` and `scp -r`.
- * do-deploy's time is that of hashing the files here, connecting, and the upload step, which also makes the new release's
- * folder a whole copy and verifies what was sent by SHA-256. That step ends with compose's opinion of the release, which the others do
- * not ask for: what `docker compose config` takes on the droplet by itself is told apart, and left out of the ratios. The
- * deploy is killed there: ext4 makes new files slowly for a minute after it has removed many, which must not be counted
- * for the next one.
+ * Benchmark 5: a release of 1,000 files, 50 MB, to one real droplet over the same sshd, compared with `rsync -az` and
+ * `scp -r`. do-deploy's time includes hashing the files, connecting, and the upload step, which also completes the new
+ * release's folder and verifies the transfer by SHA-256. That step ends with `docker compose config`, which the others do not
+ * run: its time is shown separately and excluded from the ratios. The deploy is killed there: ext4 creates files slowly for
+ * a minute after many were removed, which must not affect the next run.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
@@ -21,12 +20,12 @@ import { median } from './median.js';
 const FILES = 1_000;
 const BYTES = 50_000;
 const NEXT = 'v2';
-/** By then ext4 has forgotten what was removed. */
+/** Until removed files no longer slow down ext4. */
 const FORGOTTEN_MS = 65_000;
 
 const COMPOSE = 'compose config';
 
-/** A change to the release, and how many of its files it changes. */
+/** A change of the release, and the number of files that it changes. */
 const CHANGES = [
   { name: 'unchanged', files: 0 },
   { name: 'one file changed', files: 1 },
@@ -77,7 +76,7 @@ class Member {
     return [...this.#contents.keys()];
   }
 
-  /** Text of random letters: gzip saves a quarter of it. */
+  /** Random letters: gzip saves a quarter. */
   async write(): Promise<void> {
     for (let index = 0; index < FILES; index += 1) {
       const path = join(this.folder, `part-${index % 20}`, `page-${index}.html`);
@@ -91,7 +90,7 @@ class Member {
     for (const path of this.paths.slice(0, count)) await writeFile(path, letters());
   }
 
-  /** With the times that it had: to rsync these are the same files. */
+  /** Keeps the modification times, so that rsync sees the same files. */
   async restore(): Promise<void> {
     const time = new Date('2026-01-01T00:00:00Z');
     for (const [path, content] of this.#contents) {
@@ -130,7 +129,7 @@ async function ours(fleet: Fleet, member: Member): Promise<number> {
   return reading + connect + upload;
 }
 
-/** What compose takes to read the release that runs, with nothing beside it. */
+/** How long compose alone takes to read the running release. */
 async function composeAlone(ssh: string): Promise<number> {
   const config = `${compose('v1', '~/do-deploy/shop/current')} config --format json >/dev/null`;
   const script = `began=$(date +%s%N) && ${config} && echo $(( ($(date +%s%N) - began) / 1000000 ))`;
@@ -143,7 +142,7 @@ async function theirs(program: string, args: string[]): Promise<number> {
   return performance.now() - began;
 }
 
-/** A new connection each time, as do-deploy's. */
+/** A new connection each time, like do-deploy. */
 async function writeSshConfig(fleet: Fleet): Promise<string> {
   const path = join(fleet.folder, 'ssh_config.upload');
   const lines = [

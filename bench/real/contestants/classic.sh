@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The classic deploy script: leave, copy, start-up script, rejoin. It waits for nothing.
+# The classic deploy script: leave, copy, start-up script, rejoin. It does not wait for anything.
 # Usage: classic.sh NAME:ID... with API, TOKEN, BALANCER, SSH_CONFIG, COMPOSE (the compose command on a droplet).
 set -euo pipefail
 
@@ -12,7 +12,7 @@ for droplet in "$@"; do
   name=${droplet%:*} id=${droplet#*:}
   api DELETE "$id"
   scp -q -r -F "$SSH_CONFIG" compose config "$name:shop/"
-  # COMPOSE is this side's.
+  # COMPOSE is expanded on this side.
   # shellcheck disable=SC2087
   ssh -F "$SSH_CONFIG" "$name" bash -s <<SCRIPT
 set -e

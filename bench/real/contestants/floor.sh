@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The floor: what no rolling deploy can be quicker than, because it does nothing that is not needed and knows what cannot
-# be known on DigitalOcean: HAProxy's own state. No upload, no lock, no check, no way back.
+# The floor: no rolling deploy can be faster, because it does only what is necessary and uses HAProxy's state, which
+# DigitalOcean does not offer. No upload, no lock, no checks, no rollback.
 # Usage: floor.sh NAME:ID... with API, TOKEN, BALANCER, STATE, SSH_CONFIG, COMPOSE (the compose command on a droplet).
 set -euo pipefail
 
