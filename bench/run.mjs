@@ -51,7 +51,7 @@ async function onRealDroplets(part, options) {
     installInto(installed);
     const result = join(folder, 'rows.json');
     const program = ['--import', './bench/typescript.mjs', 'bench/real/main.ts', part, JSON.stringify(options), result];
-    const child = startInWorld(folder, installed, program);
+    const child = startIsolated(folder, installed, program);
     const stop = () => child.kill('SIGKILL');
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
     const code = await new Promise((settle) => child.on('exit', settle));

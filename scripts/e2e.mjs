@@ -1,22 +1,23 @@
 #!/usr/bin/env node
 /**
- * End-to-end tests on real droplets: OpenSSH, Docker Engine, compose and HAProxy on this machine, as root on Linux.
+ * Runs the end-to-end tests on real droplets: OpenSSH, Docker Engine, compose and HAProxy on this machine, as root on
+ * Linux.
  *
- *   npm run test:e2e [-- part of a file's name ...]
+ *   npm run test:e2e [-- PART OF A FILE NAME...]
  *
- * Each file runs in namespaces of its own (namespaces.mjs). If the tests cannot run on this machine, the command says why
- * and exits with 77, which means skipped.
+ * Each file runs in its own namespaces (namespaces.mjs). If the tests cannot run here, it prints the reason and exits with
+ * 77: skipped.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cleanUp, installInto, obstacle, ownFolder, removeForgotten, startInWorld } from './namespaces.mjs';
+import { cleanUp, installInto, obstacle, ownFolder, removeForgotten, startIsolated } from './namespaces.mjs';
 
 const SKIPPED = 77;
-/** Files that run in parallel. A fleet of real droplets mostly waits, but needs memory. */
-const AT_ONCE = Math.min(4, availableParallelism());
-/** Files that start first; the others are shorter. */
+/** Number of files that run in parallel: a fleet of real droplets mostly waits, but needs memory. */
+const IN_PARALLEL = Math.min(4, availableParallelism());
+/** In the order in which they are started; the other files are shorter. */
 const LONGEST_FIRST = ['interruptions', 'failures', 'releases', 'rollout'];
 const TESTS = 'test/e2e';
 const PROJECT = fileURLToPath(new URL('..', import.meta.url));
@@ -29,7 +30,7 @@ function skip(reason) {
   process.exit(SKIPPED);
 }
 
-/** @param wanted parts of file names; an empty list means all files */
+/** @param wanted parts of file names; none: all files */
 function chosenFiles(wanted) {
   const all = readdirSync(join(PROJECT, TESTS)).filter((name) => name.endsWith('.test.ts'));
   const place = (name) => [...LONGEST_FIRST, name.replace('.test.ts', '')].indexOf(name.replace('.test.ts', ''));
@@ -39,12 +40,12 @@ function chosenFiles(wanted) {
     .map((name) => join(TESTS, name));
 }
 
-/** Runs a test file in namespaces of its own. Resolves to the exit code and vitest's report. */
+/** Runs a test file in its own namespaces. Resolves to the exit code and vitest's report. */
 function runTests(file, installed, children) {
   const folder = ownFolder();
   const report = join(folder, 'report.json');
   const vitest = [join(PROJECT, 'node_modules/vitest/vitest.mjs'), 'run', '--config', 'vitest.e2e.config.ts', file];
-  const child = startInWorld(folder, installed, vitest, { DO_DEPLOY_E2E_REPORT: report });
+  const child = startIsolated(folder, installed, vitest, { DO_DEPLOY_E2E_REPORT: report });
   children.add(child);
   return new Promise((settle) => {
     child.on('exit', (code) => {
@@ -56,7 +57,7 @@ function runTests(file, installed, children) {
   });
 }
 
-/** Merges the reports. A run that failed without a failed test counts as one failed test. */
+/** Merges the reports. A file that failed without a failed test counts as one failed test. */
 function merge(ends) {
   const sum = (field) => ends.reduce((total, { results }) => total + (results?.[field] ?? 0), 0);
   const lost = ends.filter(({ code, results }) => code !== 0 && !results?.numFailedTests).length;
@@ -76,7 +77,7 @@ removeForgotten();
 
 const files = chosenFiles(process.argv.slice(2));
 if (files.length === 0) {
-  console.error(`No test file in ${TESTS} matches ${process.argv.slice(2).join(' or ')}.`);
+  console.error(`No file name in ${TESTS} contains ${process.argv.slice(2).join(' or ')}.`);
   process.exit(2);
 }
 const installed = ownFolder();
@@ -91,7 +92,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 }
 const ends = [];
 await Promise.all(
-  Array.from({ length: AT_ONCE }, async () => {
+  Array.from({ length: IN_PARALLEL }, async () => {
     for (let file = files.shift(); file !== undefined && !interrupted; file = files.shift()) {
       ends.push(await runTests(file, installed, children));
     }

@@ -1,7 +1,7 @@
 /**
- * Runs a command in namespaces of its own: network, mounts and processes are separate from this machine's. When its first
- * process ends, for whatever reason, the kernel ends all others and removes network and mounts. One folder and one control
- * group remain, which `cleanUp` removes. Used by the end-to-end tests and by the benchmarks on real droplets.
+ * Isolates a command in its own network, mount and process namespaces. When its first process ends, for whatever reason,
+ * the kernel ends all others and removes network and mounts. One folder and one control group remain, which `cleanUp`
+ * removes. Used by the end-to-end tests and the benchmarks on real droplets.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import {
@@ -25,26 +25,27 @@ const NAMESPACES = ['--net', '--mount', '--pid', '--uts', '--ipc', '--fork', '--
 const PROJECT = fileURLToPath(new URL('..', import.meta.url));
 
 /**
- * Why real droplets cannot run on this machine, or undefined. Installs what they need.
- * @param programs further programs that are needed, as pairs `program=package`
+ * Why real droplets cannot run on this machine, or undefined. Installs the packages that they need.
+ * @param programs additional ones, as pairs `program=package`
  */
 export function obstacle(programs = []) {
-  if (process.platform !== 'linux') return `they need Linux, but this is ${process.platform}`;
-  if (process.getuid?.() !== 0) return 'they need root, to make network namespaces and start Docker Engine';
-  if (!existsSync('/usr/bin/apt-get')) return 'they need Debian or Ubuntu, whose packages they install';
+  if (process.platform !== 'linux') return `they need Linux, and this is ${process.platform}`;
+  if (process.getuid?.() !== 0) return 'they need root, to create network namespaces and start Docker Engine';
+  if (!existsSync('/usr/bin/apt-get')) return 'they need Debian or Ubuntu, for its packages';
   const tried = spawnSync('unshare', [...NAMESPACES, 'true'], { encoding: 'utf8' });
-  if (tried.status !== 0) return `namespaces cannot be created here: ${tried.stderr?.trim() || tried.error?.message}`;
+  if (tried.status !== 0)
+    return `this machine cannot create namespaces: ${tried.stderr?.trim() || tried.error?.message}`;
   const bridge = spawnSync('unshare', ['--net', 'ip', 'link', 'add', 'probe', 'type', 'bridge'], { encoding: 'utf8' });
-  if (bridge.status !== 0 && !bridge.error) return `network bridges cannot be created here: ${bridge.stderr.trim()}`;
+  if (bridge.status !== 0 && !bridge.error) return `this kernel cannot create network bridges: ${bridge.stderr.trim()}`;
   const script = join(PROJECT, 'scripts/e2e-packages.sh');
   const packages = spawnSync('bash', [script, CACHE, ...programs], { stdio: ['ignore', 2, 2] });
-  if (packages.status !== 0) return 'the packages that they need could not be installed (see above)';
+  if (packages.status !== 0) return 'their packages could not be installed (see above)';
   const nat = spawnSync('unshare', ['--net', 'iptables', '-t', 'nat', '-L'], { encoding: 'utf8' });
   if (nat.status !== 0) return `this kernel has no NAT for Docker: ${nat.stderr.trim()}`;
   return undefined;
 }
 
-/** Removes the folders of runs that were killed together with their parent. */
+/** Removes the folders of runs that were killed together with the process that started them. */
 export function removeForgotten() {
   for (const name of readdirSync(FOLDERS).filter((entry) => entry.startsWith(PREFIX))) {
     const folder = join(FOLDERS, name);
@@ -60,13 +61,13 @@ export function cleanUp(folder) {
   rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 }
 
-/** Removes control groups one by one, innermost first. */
+/** Removes control groups one by one, inner ones first. */
 function removeGroups(path) {
   if (!existsSync(path)) return;
   for (const entry of readdirSync(path, { withFileTypes: true })) {
     if (entry.isDirectory()) removeGroups(join(path, entry.name));
   }
-  // Processes that were killed a moment ago may still be in it.
+  // Killed processes may take a moment to leave it.
   for (let tries = 1; ; tries += 1) {
     try {
       rmdirSync(path);
@@ -81,16 +82,16 @@ function removeGroups(path) {
   }
 }
 
-/** Creates a folder that a later run recognises and removes if this run is killed. */
+/** Creates a folder that a later run recognises and removes if this one is killed. */
 export function ownFolder() {
   const folder = mkdtempSync(join(FOLDERS, PREFIX));
-  // The homes of the droplets' users are below it.
+  // The droplets' users have their homes below it.
   chmodSync(folder, 0o711);
   writeFileSync(join(folder, 'pid'), String(process.pid));
   return folder;
 }
 
-/** Copies what npm would install, so that a build during the run changes nothing. */
+/** Copies what npm would install, so that a build during a run does not affect it. */
 export function installInto(folder) {
   for (const part of ['dist', 'package.json', 'scripts/start-up.sh']) {
     cpSync(join(PROJECT, part), join(folder, part), { recursive: true });
@@ -98,12 +99,12 @@ export function installInto(folder) {
 }
 
 /**
- * Starts Node in namespaces of its own, in the project's folder. The caller calls `cleanUp(folder)` when it has ended.
+ * Starts Node in its own namespaces, in the project's folder. The caller calls `cleanUp(folder)` when it has ended.
  * @param folder from `ownFolder`
- * @param installed the folder into which `installInto` copied do-deploy
+ * @param installed from `installInto`
  */
-export function startInWorld(folder, installed, args, environment = {}) {
-  // If this process is killed, the kernel kills the first process of the namespaces, and everything with it.
+export function startIsolated(folder, installed, args, environment = {}) {
+  // If this process is killed, the kernel ends the first process of the namespaces, and thereby all others.
   return spawn(
     'setpriv',
     ['--pdeathsig', 'KILL', 'unshare', ...NAMESPACES, 'docker-init', '--', process.execPath, ...args],

@@ -89,7 +89,7 @@ export async function scripts(fleet: Fleet): Promise<Record<'floor' | 'classic' 
   };
 }
 
-/** The compose command in a folder of a droplet, with the files that do-deploy uses. */
+/** The compose command in a folder on a droplet, with the same files as do-deploy. */
 export function compose(release: string, folder = '~/shop'): string {
   const files = ['compose/docker-compose.yml', 'compose/docker-compose.production.yml'].map((file) => `-f ${file}`);
   const envFiles = ['config/.env.common', 'config/.env.production'].map((file) => `--env-file ${file}`);

@@ -21,7 +21,7 @@ interface Situation {
 interface Run {
   code: number | null;
   seconds: number;
-  /** Mean of the droplets. */
+  /** Mean over the droplets. */
   outSeconds: number;
   requests: number;
   failed: number;

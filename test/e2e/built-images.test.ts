@@ -4,7 +4,7 @@ import { REGISTRY } from './lab/region.js';
 
 const NO_FAILURE = { failed: 0, failures: [] };
 
-describe('images that each droplet builds for itself, and keeps two of', { shuffle: false }, () => {
+describe('images built on each droplet, which keeps two', { shuffle: false }, () => {
   let fleet: Fleet;
   const dockerfile = (version: string, ...lines: string[]) =>
     fleet.project.write(
@@ -41,7 +41,7 @@ describe('images that each droplet builds for itself, and keeps two of', { shuff
     expect(await fleet.run(['status', 'production', '--check'])).toMatchObject({ code: 0 });
   });
 
-  it('a build that fails stops the deploy before anything leaves', async () => {
+  it('stop the deploy before anything leaves rotation if the build fails', async () => {
     const before = await running();
     await dockerfile('built-2', 'RUN echo no compiler here >&2; exit 3');
     const end = await fleet.deploy('2');
@@ -51,7 +51,7 @@ describe('images that each droplet builds for itself, and keeps two of', { shuff
     expect(await running()).toEqual(before);
   });
 
-  it('take their turn without a failed request, and are still there for going back without the registry', async () => {
+  it('are rolled out without a failed request, and back without the registry', async () => {
     const first = await running();
     await dockerfile('built-2', 'RUN echo 2 >/built');
     const load = fleet.load();
@@ -62,19 +62,19 @@ describe('images that each droplet builds for itself, and keeps two of', { shuff
     expect(await fleet.run(['rollback', 'production', '--yes', '--json'])).toMatchObject({ code: 0 });
     for (const machine of fleet.machines) await machine.must('iptables -D OUTPUT -p tcp --dport 5000 -j REJECT');
     expect(await load.stop()).toMatchObject(NO_FAILURE);
-    expect(await running(), 'the very images').toEqual(first);
+    expect(await running(), 'the same images').toEqual(first);
     expect(await fleet.versions()).toEqual(fleet.all('built-1'));
   });
 
-  it('those of a release that is kept no longer are gone', async () => {
+  it('are removed with their release', async () => {
     const [first] = await images();
-    expect(first, 'those of 1 and 2').toHaveLength(2);
+    expect(first, 'images of 1 and 2').toHaveLength(2);
     const [one] = await running();
     await dockerfile('built-3', 'RUN echo 3 >/built');
     expect(await fleet.deploy('3')).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
     const [three] = await running();
     const kept = [one, three].map((id) => id?.trim()).sort();
-    expect((await images())[0], 'those of 1, which it came from, and of 3').toEqual(kept);
+    expect((await images())[0], 'images of 1, the previous release, and of 3').toEqual(kept);
     expect(await fleet.rotation()).toEqual(fleet.whole);
   });
 });

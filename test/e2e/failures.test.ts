@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Fleet } from './lab/fleet.js';
 
-describe('a release that does not work', () => {
+describe('a broken release', () => {
   let fleet: Fleet;
   beforeAll(async () => {
     fleet = await Fleet.start({ droplets: 2 });
@@ -15,21 +15,21 @@ describe('a release that does not work', () => {
   it.each([
     {
       release: 'broken',
-      is: 'never healthy',
-      tells: /unhealthy|wget: server returned error: HTTP\/1\.[01] 404/,
+      is: 'it is never healthy',
+      message: /unhealthy|wget: server returned error: HTTP\/1\.[01] 404/,
       logs: 'database',
     },
     {
       release: 'crash',
-      is: 'a crash loop',
-      tells: /restarting|exited 3/,
+      is: 'it crashes in a loop',
+      message: /restarting|exited 3/,
       logs: 'fatal: /app/settings.json: no such file',
     },
-    { release: 'oom', is: 'out of memory', tells: /out of memory/, logs: undefined },
-    { release: 'exits', is: 'one that ends at once', tells: /exited 0|restarting/, logs: 'nothing to do, good bye' },
+    { release: 'oom', is: 'it runs out of memory', message: /out of memory/, logs: undefined },
+    { release: 'exits', is: 'it exits immediately', message: /exited 0|restarting/, logs: 'nothing to do, good bye' },
   ])(
-    '($is) is taken back on the first droplet, with the cause, and reaches no other',
-    async ({ release, tells, logs }) => {
+    'is reverted on the first droplet, with the cause, and reaches no other ($is)',
+    async ({ release, message, logs }) => {
       fleet.balancer.watchServing();
       const load = fleet.load();
       const end = await fleet.deploy(release);
@@ -38,8 +38,8 @@ describe('a release that does not work', () => {
       expect(report).toMatchObject({ failed: 0, failures: [] });
       expect(end).toMatchObject({ code: 1, result: { outcome: 'failed' } });
       const evidence = end.result?.evidence?.[0]?.evidence;
-      expect(evidence?.cause).toMatch(tells);
-      expect(end.result?.error?.message).toMatch(tells);
+      expect(evidence?.cause).toMatch(message);
+      expect(end.result?.error?.message).toMatch(message);
       if (logs) expect(evidence?.containers.flatMap(({ log }) => log ?? []).join('\n')).toContain(logs);
       expect(end.result?.rows.map(({ outcome }) => outcome)).toEqual(['reverted', 'not deployed']);
       expect(fleet.balancer.fewestServing).toBe(1);
@@ -52,7 +52,7 @@ describe('a release that does not work', () => {
     },
   );
 
-  it('(no such image) is found out before anything leaves rotation', async () => {
+  it('is refused before anything leaves rotation if an image does not exist', async () => {
     fleet.balancer.watchServing();
     const load = fleet.load();
     const end = await fleet.deploy('v99');
@@ -64,7 +64,7 @@ describe('a release that does not work', () => {
     expect(await fleet.rotation()).toEqual(fleet.whole);
   });
 
-  it('(a migration that fails) is taken back, and one that works runs once', async () => {
+  it('is reverted if its migration fails; a working migration runs once', async () => {
     const base = 'compose/docker-compose.migrating.yml';
     await fleet.project.write(base, MIGRATION);
     await fleet.project.configure({
@@ -87,7 +87,7 @@ describe('a release that does not work', () => {
   });
 });
 
-describe('a release that would not fail by itself', () => {
+describe('a release that would never fail by itself', () => {
   let fleet: Fleet;
   const extra = 'compose/docker-compose.extra.yml';
   beforeAll(async () => {
@@ -102,16 +102,16 @@ describe('a release that would not fail by itself', () => {
 
   it.each([
     {
-      is: 'a migration that never ends, for which compose waits',
+      is: 'compose waits for a migration that never ends',
       compose: MIGRATION.replace('[/migrate]', "[sleep, '3600']"),
       code: 'health-timeout',
     },
     {
-      is: 'one that answers on the droplet itself, and not where the balancer asks',
+      is: 'it answers only on the droplet itself, not to the balancer',
       compose: "services:\n  nginx:\n    ports: !override ['127.0.0.1:80:80']\n",
       code: 'balancer-check-failed',
     },
-  ])('($is) is taken back', async ({ compose, code }) => {
+  ])('is reverted ($is)', async ({ compose, code }) => {
     await fleet.project.write(extra, compose);
     fleet.balancer.watchServing();
     const load = fleet.load();

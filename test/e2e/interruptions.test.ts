@@ -4,7 +4,7 @@ import { Fleet } from './lab/fleet.js';
 
 const NO_FAILURE = { failed: 0, failures: [] };
 
-describe('a deploy that is disturbed', () => {
+describe('a disturbed deploy', () => {
   let fleet: Fleet;
   beforeAll(async () => {
     fleet = await Fleet.start({ droplets: 2 });
@@ -13,7 +13,7 @@ describe('a deploy that is disturbed', () => {
   afterAll(() => fleet.stop());
   beforeEach(() => fleet.balancer.watchServing());
 
-  it('(killed while it switches a droplet) is made good by heal', async () => {
+  it('is repaired by heal if it was killed during a switch', async () => {
     const load = fleet.load();
     const deploy = fleet.startDeploy('v2');
     await deploy.event(step('step-started', 'web-1', 'switch'));
@@ -21,7 +21,7 @@ describe('a deploy that is disturbed', () => {
     await deploy.ended;
     expect((await fleet.rotation()).inLedger).toEqual(['web-1']);
 
-    // The dead run's lease lasts until its droplets notice: at most 15 s.
+    // The killed run's lease lasts until its droplets notice: at most 15 s.
     const heal = await fleet.run(['heal', 'production', '--json', '--wait-lock', '1m']);
     expect(heal).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
     expect(await load.stop()).toMatchObject(NO_FAILURE);
@@ -29,7 +29,7 @@ describe('a deploy that is disturbed', () => {
     expect(fleet.balancer.fewestServing).toBe(1);
   });
 
-  it('(a second deployer at the same time) goes on, and the second one is told who is at it', async () => {
+  it('continues while a second deploy is refused', async () => {
     const load = fleet.load();
     const first = fleet.startDeploy('v3');
     await first.event(step('step-started', 'web-1', 'leave'));
@@ -41,7 +41,7 @@ describe('a deploy that is disturbed', () => {
     expect(await fleet.rotation()).toEqual(fleet.whole);
   });
 
-  it('(stopped with Ctrl-C) brings the droplet in hand to a safe end', async () => {
+  it('finishes the current droplet safely after Ctrl-C', async () => {
     const load = fleet.load();
     const deploy = fleet.startDeploy('v2');
     await deploy.event(step('step-started', 'web-1', 'switch'));
@@ -52,7 +52,7 @@ describe('a deploy that is disturbed', () => {
     expect((await fleet.versions())['web-2']).toBe('v3');
   });
 
-  it('(its connection is reset while it switches a droplet) connects again and goes on', async () => {
+  it('reconnects and continues if its connection is reset during a switch', async () => {
     const load = fleet.load();
     const deploy = fleet.startDeploy('v1');
     await deploy.event(step('step-started', 'web-1', 'switch'));
@@ -67,20 +67,20 @@ describe('a deploy that is disturbed', () => {
     expect(await fleet.versions()).toEqual(fleet.all('v1'));
   });
 
-  it('(Docker is restarted while it switches a droplet) ends with the fleet whole', async () => {
+  it('ends with the fleet whole if Docker is restarted during a switch', async () => {
     const load = fleet.load();
     const deploy = fleet.startDeploy('v2');
     await deploy.event(step('step-started', 'web-1', 'switch'));
     await fleet.machine('web-1').must('kill "$(cat /run/docker.pid)"');
     const end = await deploy.ended;
     expect(await load.stop()).toMatchObject(NO_FAILURE);
-    // Whether `up` was cut or the restart came just before it, nobody can tell.
+    // The restart may have come before `up` or in the middle of it.
     expect(end.result?.outcome).toMatch(/^(succeeded|failed)$/);
     expect(end.result?.rows.map(({ outcome }) => outcome)).not.toContain('deploy failed');
     expect(await fleet.rotation()).toEqual(fleet.whole);
   });
 
-  it('(a droplet’s packets are dropped while it switches it) gives up in time, and heal brings the droplet back', async () => {
+  it('gives up in time if packets are dropped during a switch, and heal restores the droplet', async () => {
     const load = fleet.load();
     const deploy = fleet.startDeploy('v3');
     await deploy.event(step('step-started', 'web-1', 'switch'));

@@ -9,7 +9,7 @@ describe('a balancer with one droplet', () => {
   });
   afterAll(() => fleet.stop());
 
-  it('is not deployed to, because nothing would serve meanwhile', async () => {
+  it('is not deployed to, because nothing would serve during the deploy', async () => {
     const load = fleet.load();
     const end = await fleet.deploy('v2');
     expect(end).toMatchObject({ code: 2, result: { outcome: 'failed', error: { code: 'fleet-of-one' } } });

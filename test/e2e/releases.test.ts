@@ -3,13 +3,13 @@ import { Fleet } from './lab/fleet.js';
 
 const NO_FAILURE = { failed: 0, failures: [] };
 const CURRENT = '/root/do-deploy/shop/current';
-/** By hand, past do-deploy: the compose files of the current release with the tag of another one. */
+/** Starts another tag with the current release's compose files, without do-deploy. */
 const UP_V2 = `cd ${CURRENT}
 export APP=shop DEPLOY_ENV=production IMAGE_TAG=v2 ENV_FILES='config/.env.common config/.env.production'
 export COMPOSE_FILES='compose/docker-compose.yml compose/docker-compose.production.yml'
 sh scripts/start-up.sh up`;
 
-describe('three releases on two droplets that keep two', { shuffle: false }, () => {
+describe('three releases on two droplets with keep_releases: 2', { shuffle: false }, () => {
   let fleet: Fleet;
   beforeAll(async () => {
     fleet = await Fleet.start({ droplets: 2, later: 1, settings: { keep_releases: 2 } });
@@ -23,7 +23,7 @@ describe('three releases on two droplets that keep two', { shuffle: false }, () 
 
   const check = () => fleet.run(['status', 'production', '--check']);
 
-  it('the oldest is gone with its image, the volume is there', async () => {
+  it('the oldest is removed with its image, the volume is kept', async () => {
     for (const machine of fleet.machines) {
       const releases = await machine.must('ls /root/do-deploy/shop/releases');
       expect(
@@ -41,7 +41,7 @@ describe('three releases on two droplets that keep two', { shuffle: false }, () 
     expect(photo).toBe('kept\n');
   });
 
-  it('what somebody has changed by hand is told, a line each, and mended', async () => {
+  it('manual changes are reported one per line, and corrected', async () => {
     expect(await check()).toMatchObject({ code: 0, stderr: '' });
 
     await fleet.machine('web-1').must(`echo '# by hand' >>${CURRENT}/config/nginx/nginx.conf`);
@@ -58,7 +58,7 @@ describe('three releases on two droplets that keep two', { shuffle: false }, () 
     expect(await fleet.rotation()).toEqual(fleet.whole);
   });
 
-  it('another image, and a droplet missing from the balancer, are told; adopt puts the image right', async () => {
+  it('another image and a droplet missing from the balancer are reported; adopt corrects the image', async () => {
     const [, web2] = [...fleet.world.droplets.values()];
     await fleet.machine('web-1').must(UP_V2);
     fleet.world.removeFromBalancer(fleet.record.id, [web2?.id ?? 0]);
@@ -76,7 +76,7 @@ describe('three releases on two droplets that keep two', { shuffle: false }, () 
     expect(await fleet.versions()).toEqual(fleet.all('v3'));
   });
 
-  it('a droplet that is made during a deploy is told, and adopted', async () => {
+  it('a droplet that is created during a deploy is reported, and adopted', async () => {
     const load = fleet.load();
     const deploy = fleet.startDeploy('v2');
     let joined: Promise<unknown> | undefined;

@@ -14,7 +14,7 @@ describe('three droplets behind a balancer that checks every 2 seconds', () => {
   });
   afterAll(() => fleet.stop());
 
-  it('go from v1 to v2 without a failed request, two serving at any time', async () => {
+  it('go from v1 to v2 without a failed request, with two serving at any time', async () => {
     const load = fleet.load();
     const deploy = fleet.startDeploy('v2');
     const gates = watchGates(fleet, deploy);
@@ -30,7 +30,7 @@ describe('three droplets behind a balancer that checks every 2 seconds', () => {
     expect(fleet.world.unknownRequests).toEqual([]);
   });
 
-  it('are left alone when the release is there already', async () => {
+  it('are not changed if they already run the release', async () => {
     const load = fleet.load();
     fleet.balancer.watchServing();
     const end = await fleet.deploy('v2');
@@ -40,7 +40,7 @@ describe('three droplets behind a balancer that checks every 2 seconds', () => {
     expect(fleet.balancer.fewestServing).toBe(3);
   });
 
-  it('finish what they have begun to answer, on kept-alive connections too; keep their volume; take the new nginx.conf', async () => {
+  it('finish requests in progress, also on kept-alive connections, keep their volumes, and use the new nginx.conf', async () => {
     for (const machine of fleet.machines) {
       await machine.must(`docker exec shop-app-1 sh -c 'echo photo of ${machine.name} >/app/uploads/photo'`);
     }
@@ -59,7 +59,7 @@ describe('three droplets behind a balancer that checks every 2 seconds', () => {
     }
   });
 
-  it('go back to v1 while the registry is away, and keep their volume', async () => {
+  it('go back to v1 without the registry, and keep their volumes', async () => {
     for (const machine of fleet.machines) await machine.must('iptables -I OUTPUT -p tcp --dport 5000 -j REJECT');
     const load = fleet.load();
     const end = await fleet.run(['rollback', 'production', 'v1', '--yes', '--json']);
@@ -70,7 +70,7 @@ describe('three droplets behind a balancer that checks every 2 seconds', () => {
     for (const machine of fleet.machines) {
       const page = await fetch(`http://${machine.privateAddress}/uploads`);
       expect(await page.text()).toBe(`photo of ${machine.name}\n`);
-      expect(page.headers.get('x-shop'), 'nginx.conf is that of v1 again').toBe(null);
+      expect(page.headers.get('x-shop'), 'the nginx.conf of v1').toBe(null);
     }
   });
 });

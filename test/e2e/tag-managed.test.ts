@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BALANCER_TAG, Fleet } from './lab/fleet.js';
 import { watchGates } from './lab/gates.js';
 
-describe('two droplets behind a balancer that takes them by a tag', () => {
+describe('two droplets behind a tag-managed balancer', () => {
   let fleet: Fleet;
   beforeAll(async () => {
     fleet = await Fleet.start({ droplets: 2, tagManaged: true });
@@ -10,7 +10,7 @@ describe('two droplets behind a balancer that takes them by a tag', () => {
   });
   afterAll(() => fleet.stop());
 
-  it('go from v1 to v2 without a failed request, one serving at any time', async () => {
+  it('go from v1 to v2 without a failed request, with one serving at any time', async () => {
     const load = fleet.load();
     const deploy = fleet.startDeploy('v2');
     const gates = watchGates(fleet, deploy);
@@ -28,7 +28,7 @@ describe('two droplets behind a balancer that takes them by a tag', () => {
     expect(fleet.world.unknownRequests).toEqual([]);
   });
 
-  it('a release that does not work is taken back, and both have the tag again', async () => {
+  it('revert a broken release, and both have the tag again', async () => {
     fleet.balancer.watchServing();
     const load = fleet.load();
     const end = await fleet.deploy('broken');

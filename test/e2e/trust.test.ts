@@ -9,7 +9,7 @@ import { moveTag } from './lab/registry.js';
 const NO_FAILURE = { failed: 0, failures: [] };
 const TLS_KEY = '-----BEGIN PRIVATE KEY-----\nTUlJRXRsc2tleQ-5d1e\n-----END PRIVATE KEY-----\n';
 const SECRETS = [TOKEN, SECRET_KEY, REGISTRY_LOGIN.password, 'TUlJRXRsc2tleQ-5d1e'];
-/** Nothing was taken out of rotation. */
+/** The events of droplets that left rotation. */
 const left = (end: { events: { type: string }[] }) =>
   end.events.filter((event) => event.type === 'step-started' && 'step' in event && event.step === 'leave');
 
@@ -21,7 +21,7 @@ describe('secrets, keys and digests', () => {
   });
   afterAll(() => fleet.stop());
 
-  it('an image from a registry with a login leaves no trace of it, and no secret is where it does not belong', async () => {
+  it('a registry login leaves no trace, and secrets are only where they belong', async () => {
     await fleet.project.write('config/nginx/tls.key', TLS_KEY, 0o600);
     await fleet.project.write(
       'config/.env.common',
@@ -61,7 +61,7 @@ describe('secrets, keys and digests', () => {
     }
   });
 
-  it('a wrong password for the registry is found out before anything leaves rotation, and not shown', async () => {
+  it('a wrong registry password is reported before anything leaves rotation, and not shown', async () => {
     await fleet.project.write('config/.env', `DO_TOKEN=${TOKEN}\nDOCKER_PASSWORD=wrong-3c7f1d\n`, 0o600);
     const load = fleet.load();
     const end = await fleet.deploy('v3');
@@ -73,7 +73,7 @@ describe('secrets, keys and digests', () => {
     expect(await load.stop()).toMatchObject(NO_FAILURE);
   });
 
-  it('a tag that moves in the registry meanwhile does not split the fleet', async () => {
+  it('a tag that moves during a deploy does not split the fleet', async () => {
     await fleet.project.write('config/.env.common', `APP_IMAGE=${REGISTRY}/shop\nNGINX_IMAGE=${REGISTRY}/nginx:1\n`);
     await moveTag('latest', 'v3');
     const load = fleet.load();
@@ -106,7 +106,7 @@ describe('secrets, keys and digests', () => {
     await copyFile(kept, fleet.knownHosts);
   });
 
-  it('a full disk is found out before anything leaves rotation', async () => {
+  it('a full disk is reported before anything leaves rotation', async () => {
     await fleet.machine('web-2').must('fallocate -l 500M /var/lib/docker/ballast');
     const load = fleet.load();
     const end = await fleet.deploy('v1');
@@ -119,7 +119,7 @@ describe('secrets, keys and digests', () => {
     await fleet.machine('web-2').must('rm /var/lib/docker/ballast');
   });
 
-  it('a disk that becomes full in the middle of a pull is told as such, and nothing has left rotation', async () => {
+  it('a disk that fills up during a pull is reported before anything leaves rotation', async () => {
     const machine = fleet.machine('web-2');
     await machine.must('docker image prune --all --force >/dev/null');
     fleet.balancer.watchServing();
@@ -128,7 +128,7 @@ describe('secrets, keys and digests', () => {
     await machine.must(`iptables -I ${registry}`);
     const deploy = fleet.startDeploy('v2');
     await deploy.event(step('step-started', 'web-2', 'pull'));
-    // Room for the beginning of the image: its random bytes alone are 2 MB.
+    // Room for a part of the image only: its random bytes are 2 MB.
     await machine.must(LEAVE_ONE_MEGABYTE);
     await machine.must(`iptables -D ${registry}`);
     const end = await deploy.ended;
@@ -152,7 +152,7 @@ const LEAVE_ONE_MEGABYTE = `
   free=$(df --output=avail -k /var/lib/docker | tail -n 1)
   fallocate -l $((free - 1024))K /var/lib/docker/ballast`;
 
-/** Prints every command line that there is, again and again, until it is told to end. */
+/** Prints all command lines repeatedly until /tmp/watched exists. */
 const WATCH_PROCESSES = `
   rm -f /tmp/watched
   while ! [ -e /tmp/watched ]; do ps -ww -eo args; sleep 0.1; done | sort -u`;

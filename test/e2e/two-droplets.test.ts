@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Fleet } from './lab/fleet.js';
 import { watchGates } from './lab/gates.js';
 
-describe('two droplets, for a user in group docker who is not root', () => {
+describe('two droplets with an SSH user other than root, in group docker', () => {
   let fleet: Fleet;
   beforeAll(async () => {
     fleet = await Fleet.start({ droplets: 2, user: 'deployer' });
@@ -13,7 +13,7 @@ describe('two droplets, for a user in group docker who is not root', () => {
   it.each([
     { release: 'v2', effectDelayMs: 0 },
     { release: 'v3', effectDelayMs: 5_000 },
-  ])('go to $release without a failed request when changes take effect after $effectDelayMs ms', async (one) => {
+  ])('go to $release without a failed request if changes take effect after $effectDelayMs ms', async (one) => {
     fleet.world.timing.effectDelayMs = one.effectDelayMs;
     fleet.balancer.watchServing();
     const load = fleet.load();

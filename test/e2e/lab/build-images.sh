@@ -1,12 +1,12 @@
 #!/bin/sh
-# Makes the images of the end-to-end tests and pushes them; runs on a machine with Docker. Nothing is pulled: they are
-# made of this host's busybox and nginx. Usage: build-images.sh REGISTRY
+# Builds the images of the end-to-end tests and pushes them; runs on a machine with Docker. Nothing is pulled: the images
+# contain this host's busybox and nginx. Usage: build-images.sh REGISTRY
 set -eu
 registry=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# --- the shop: an app with a page, a slow page, a health page, a volume; and versions of it that go wrong
+# --- the shop: an app with a page, a slow page, a health page and a volume, in working and broken versions
 shop=$work/shop
 mkdir -p "$shop/bin" "$shop/www/cgi-bin" "$shop/app/uploads" "$shop/tmp" "$shop/etc"
 cp /bin/busybox "$shop/bin/busybox"
@@ -33,8 +33,8 @@ cat /app/uploads/*
 SCRIPT
 cat >"$shop/entrypoint" <<'SCRIPT'
 #!/bin/sh
-# As the first process it would ignore SIGTERM unless it traps it.
-trap 'kill $server 2>/dev/null; exit 0' TERM INT
+# As process 1, it would ignore SIGTERM without a trap. STOP_SECONDS: how long it takes to stop.
+trap 'sleep ${STOP_SECONDS:-0}; kill $server 2>/dev/null; exit 0' TERM INT
 echo "shop $VERSION starting"
 case $MODE in
   broken) rm /www/healthz; echo 'cannot reach the database at 10.0.0.5:5432' >&2 ;;
@@ -65,7 +65,7 @@ push() {
 image() {
   version=$1 mode=$2
   echo "$version" >"$shop/version"
-  # Bytes of its own, so that a pull is work.
+  # Unique bytes, so that a pull takes time.
   head -c 2000000 /dev/urandom >"$shop/app/data"
   tar -C "$shop" -c . | docker import --change 'ENTRYPOINT ["/entrypoint"]' --change "ENV VERSION=$version" \
     --change "ENV MODE=$mode" --change 'ENV PATH=/bin' - "$registry/shop:$version" >/dev/null
@@ -74,7 +74,7 @@ image() {
 for version in v1 v2 v3; do image "$version" good; done
 for mode in broken crash late-crash exits oom slow-start bad-migration; do image "$mode" "$mode"; done
 
-# --- nginx, as this host has it
+# --- this host's nginx
 nginx=$work/nginx
 mkdir -p "$nginx/bin" "$nginx/etc/nginx" "$nginx/var/log/nginx" "$nginx/var/lib/nginx" "$nginx/run" "$nginx/tmp"
 cp /bin/busybox "$nginx/bin/busybox"

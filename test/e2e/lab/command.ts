@@ -1,4 +1,4 @@
-/** do-deploy as a process, with the environment of a CI job and nothing else. */
+/** do-deploy as a process, with the environment of a CI job. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { DeployEvent, DeployResult } from '../../../src/rollout/model.js';
 import { MAIN } from './region.js';
@@ -15,18 +15,15 @@ export interface CommandEnd {
 export interface RunningCommand {
   child: ChildProcess;
   events: DeployEvent[];
-  /** Called for each event as it comes. */
+  /** Calls `listener` for each event. */
   onEvent(listener: (event: DeployEvent) => void): void;
-  /** The first event that fits, also one that has come already; rejects when the command ends without it. */
+  /** The first matching event, also an earlier one; rejects if the command ends without it. */
   event(fits: (event: DeployEvent) => boolean): Promise<DeployEvent>;
   ended: Promise<CommandEnd>;
 }
 
-/** With --json its events are read as they come. */
-export function startCommand(
-  args: string[],
-  options: { cwd: string; home: string; env?: Record<string, string> },
-): RunningCommand {
+/** With --json, its events are read as they arrive. */
+export function startCommand(args: string[], options: { cwd: string; home: string }): RunningCommand {
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: options.cwd,
     env: { PATH: process.env.PATH ?? '', HOME: options.home, CI: 'true', NO_COLOR: '1', ...options.env },
@@ -65,12 +62,14 @@ export function startCommand(
       };
       listeners.add(listener);
       events.forEach(listener);
-      void ended.then(() => reject(new Error(`the event never came:\n${output.stdout}\n${output.stderr}`)));
+      void ended.then(() =>
+        reject(new Error(`the command ended without the event:\n${output.stdout}\n${output.stderr}`)),
+      );
     });
   return { child, events, onEvent: (listener) => listeners.add(listener), event, ended };
 }
 
-/** The event with which a step of a droplet begins (or ends). */
+/** Matches the event that begins or ends a step of a droplet. */
 export function step(type: 'step-started' | 'step-finished', droplet: string, name: string) {
   return (event: DeployEvent) => event.type === type && event.droplet === droplet && event.step === name;
 }

@@ -1,4 +1,4 @@
-/** Droplets, DigitalOcean's API and a balancer in front, a project to deploy, and the real command as a process. */
+/** Droplets behind a balancer, DigitalOcean's API, a project to deploy, and the real command as a process. */
 import type { ChildProcess } from 'node:child_process';
 import { appendFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,20 +16,24 @@ import { inRoot } from './region.js';
 export interface FleetOptions extends Partial<Timing> {
   /** Default 3. */
   droplets?: number;
-  /** Default: every second, two passes, three failures. */
+  /** Default: every second, healthy after two passes, unhealthy after three failures. */
   healthCheck?: Partial<HealthCheckRecord>;
-  /** Who logs in; anybody but root is made, in group docker. */
+  /** The SSH user. A user other than root is created in group docker. */
   user?: string;
   diskMegabytes?: number;
-  /** The balancer takes its droplets by a tag. */
+  /** Size of root's ~/do-deploy. Default: unlimited. */
+  homeMegabytes?: number;
+  /** Droplets with containerd's image store, by name. */
+  containerdStore?: string[];
+  /** A tag manages the balancer. */
   tagManaged?: boolean;
-  /** Droplets that are only made when they `join`. Default 0. */
+  /** Number of droplets that are created later, by `join`. Default 0. */
   later?: number;
-  /** Over the project's config/deploy.yml. */
+  /** Override the project's config/deploy.yml. */
   settings?: Record<string, unknown>;
 }
 
-/** Where the command runs: working directory and home. */
+/** Where the command runs: its working directory and home. */
 export interface Place {
   cwd: string;
   home: string;
@@ -50,11 +54,11 @@ export class Fleet {
   readonly api: ApiServer;
   readonly balancer: HaProxy;
   readonly record: BalancerRecord;
-  /** Those behind the balancer; who `joins` comes last. */
+  /** Those behind the balancer, in the order in which they joined. */
   readonly machines: Machine[];
   readonly project: Project;
   readonly knownHosts: string;
-  /** Its key (id_ed25519), its project, and what belongs to no droplet. */
+  /** Holds the key (id_ed25519), the project, and everything that belongs to no droplet. */
   readonly folder: string;
   readonly #children = new Set<ChildProcess>();
   readonly #start: (record: DropletRecord) => Promise<Machine>;
@@ -98,6 +102,8 @@ export class Fleet {
         folder: join(folder, name),
         authorizedKey,
         diskMegabytes: options.diskMegabytes,
+        homeMegabytes: options.homeMegabytes,
+        containerdStore: options.containerdStore?.includes(name),
       });
     const machines = await Promise.all(records.slice(0, count).map(start));
     await Promise.all(machines.map((machine) => machine.ready()));
@@ -127,10 +133,10 @@ export class Fleet {
     return new Fleet({ world, api, balancer, record, machines, project, knownHosts }, folder, start, later);
   }
 
-  /** Makes a droplet and puts it behind the balancer, as somebody else might; Docker runs there, and nothing else. */
+  /** Creates a droplet that runs only Docker, and adds it to the balancer, like an operator would. */
   async join(): Promise<Machine> {
     const droplet = this.#later.shift();
-    if (droplet === undefined) throw new Error('nobody is left to join: see the option `later`');
+    if (droplet === undefined) throw new Error('no droplet is left to join: see the option `later`');
     const machine = await this.#start(droplet);
     this.machines.push(machine);
     await machine.ready();
@@ -153,7 +159,7 @@ export class Fleet {
     return found;
   }
 
-  /** All droplets at once, because nothing serves yet; returns when the balancer sends traffic to all of them. */
+  /** Deploys to all droplets in one batch, because nothing serves yet. Resolves when all of them get traffic. */
   async deployFirst(release = 'v1'): Promise<void> {
     const end = await this.run([
       'deploy',
@@ -182,7 +188,7 @@ export class Fleet {
     return this.start(args, place).ended;
   }
 
-  /** As another machine: the settings and the token, no file of a release, nothing remembered. */
+  /** Another machine: the settings and the token, without the release's files and any state. */
   async elsewhere(): Promise<Place> {
     const place = { cwd: join(this.folder, 'elsewhere'), home: join(this.folder, 'home-elsewhere') };
     await mkdir(place.home);
@@ -192,10 +198,9 @@ export class Fleet {
     return place;
   }
 
-  /** Runs the command, in the project's folder unless told otherwise. */
-  start(args: string[], place?: Place, env?: Record<string, string>): RunningCommand {
-    const own = place ?? { cwd: this.project.folder, home: join(this.folder, 'home') };
-    const command = startCommand(args, { ...own, env });
+  /** Starts the command, by default in the project's folder. */
+  start(args: string[], place?: Place): RunningCommand {
+    const command = startCommand(args, place ?? { cwd: this.project.folder, home: join(this.folder, 'home') });
     this.#children.add(command.child);
     void command.ended.then(() => this.#children.delete(command.child));
     return command;
@@ -205,7 +210,7 @@ export class Fleet {
     return Load.start({ url: this.balancer.url, requestsPerSecond: 50, ...options });
   }
 
-  /** What every droplet answers, asked directly: the versions by the droplets' names. */
+  /** The version that every droplet answers directly, by name. */
   async versions(): Promise<Record<string, string>> {
     const answers = this.machines.map(async (machine) => {
       const answer = await fetch(`http://${machine.privateAddress}/`).catch(() => undefined);
@@ -214,7 +219,7 @@ export class Fleet {
     return Object.fromEntries(await Promise.all(answers));
   }
 
-  /** In rotation and getting traffic: how many; and whom the ledger has as out. */
+  /** The number of members and of those that get traffic, and the droplets in the ledger. */
   async rotation(): Promise<{ members: number; up: number; inLedger: string[] }> {
     const tagged = [...this.world.droplets.values()].filter(({ tags }) =>
       [...tags].some((tag) => tag.includes(':out:')),
@@ -226,12 +231,12 @@ export class Fleet {
     };
   }
 
-  /** Expected at the end of almost every test. */
+  /** The rotation that is expected at the end of almost every test. */
   get whole(): { members: number; up: number; inLedger: string[] } {
     return { members: this.machines.length, up: this.machines.length, inLedger: [] };
   }
 
-  /** The same version on all. */
+  /** The expected `versions` if all droplets run the same. */
   all(version: string): Record<string, string> {
     return Object.fromEntries(this.machines.map(({ name }) => [name, version]));
   }
@@ -246,7 +251,7 @@ export class Fleet {
 }
 
 async function addUser(machine: Machine, user: string): Promise<void> {
-  // With the password `*` nobody logs in by password; without one sshd takes the account for locked.
+  // The password `*` allows no login by password; without a password, sshd treats the account as locked.
   await machine.must(`
     useradd --create-home --shell /bin/bash --groups docker --password '*' ${user}
     mkdir -m 700 /home/${user}/.ssh

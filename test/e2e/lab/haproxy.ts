@@ -1,6 +1,6 @@
 /**
- * The balancer: HAProxy with the health checks of the sandbox's record, following its effective membership. `retries 0`
- * and no redispatch, so that no failure of a droplet is hidden.
+ * The balancer: HAProxy with the health checks of the sandbox's record, following its effective membership. With
+ * `retries 0` and without redispatch, it hides no failure of a droplet.
  */
 import type { ChildProcess } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
@@ -12,15 +12,15 @@ import { end, keep, until } from './processes.js';
 
 const PORT = 8080;
 const STATE_PORT = 8081;
-/** Its state for scripts, as CSV. No one can see that on DigitalOcean. */
+/** Its state as CSV, for scripts. DigitalOcean offers nothing like it. */
 export const HAPROXY_STATE = `http://127.0.0.1:${STATE_PORT}/;csv`;
 const WATCH_EVERY_MS = 100;
 
 export class HaProxy {
   readonly url = `http://127.0.0.1:${PORT}`;
-  /** The least number of droplets that were up at once since `watchServing`. */
+  /** The minimum number of droplets that were up since `watchServing`. */
   fewestServing = Number.POSITIVE_INFINITY;
-  /** How long each droplet has not been up since `watchServing`, in ms, by its id. */
+  /** How long each droplet was not up since `watchServing`, in ms, by id. */
   readonly outMs = new Map<number, number>();
   readonly #record: BalancerRecord;
   readonly #droplets: readonly DropletRecord[];
@@ -29,8 +29,8 @@ export class HaProxy {
   readonly #stopListening: () => void;
   #members = new Set<number>();
   #watch: NodeJS.Timeout | undefined;
-  #lookedAt = 0;
-  /** Commands go one after the other. */
+  #checkedAt = 0;
+  /** Commands are sent one by one. */
   #last: Promise<unknown> = Promise.resolve();
 
   private constructor(
@@ -66,15 +66,15 @@ export class HaProxy {
     return proxy;
   }
 
-  /** Forgets what was seen until now. */
+  /** Resets `fewestServing` and `outMs`. */
   watchServing(): void {
     this.fewestServing = Number.POSITIVE_INFINITY;
     for (const { id } of this.#droplets) this.outMs.set(id, 0);
-    this.#lookedAt = performance.now();
-    this.#watch ??= setInterval(() => void this.#look().catch(() => {}), WATCH_EVERY_MS);
+    this.#checkedAt = performance.now();
+    this.#watch ??= setInterval(() => void this.#check().catch(() => {}), WATCH_EVERY_MS);
   }
 
-  /** Ids of the droplets that get traffic now. */
+  /** Ids of the droplets that get traffic. */
   async up(): Promise<number[]> {
     const stat = await this.#ask('show stat');
     const up = new Set<string>();
@@ -86,7 +86,7 @@ export class HaProxy {
     return this.#droplets.filter((droplet) => up.has(serverName(droplet.id))).map((droplet) => droplet.id);
   }
 
-  /** Also those that were put behind it a moment ago, and are only about to be. */
+  /** Resolves when all members get traffic, also those that were just added. */
   async allUp(): Promise<void> {
     const wanted = this.#record.accepted.ids;
     await until('every droplet up', 30_000, async () => {
@@ -109,7 +109,7 @@ export class HaProxy {
     this.#members = now;
   }
 
-  /** A droplet that joins gets traffic after its checks have passed, not before. */
+  /** A joining droplet gets traffic after its checks have passed. */
   #tell(id: number, member: boolean): Promise<unknown> {
     const server = `droplets/${serverName(id)}`;
     return this.#ask(
@@ -119,13 +119,13 @@ export class HaProxy {
     );
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     const up = await this.up();
     const now = performance.now();
     for (const { id } of this.#droplets) {
-      if (!up.includes(id)) this.outMs.set(id, (this.outMs.get(id) ?? 0) + now - this.#lookedAt);
+      if (!up.includes(id)) this.outMs.set(id, (this.outMs.get(id) ?? 0) + now - this.#checkedAt);
     }
-    this.#lookedAt = now;
+    this.#checkedAt = now;
     this.fewestServing = Math.min(this.fewestServing, up.length);
   }
 
@@ -163,7 +163,7 @@ defaults
   mode http
   retries 0
   no option redispatch
-  # DigitalOcean keeps no connection to the droplets alive unless it is told to.
+  # By default, DigitalOcean does not keep connections to droplets alive.
   option http-server-close
   timeout connect 5s
   timeout client 60s

@@ -1,29 +1,33 @@
 /**
- * A droplet: a machine of its own as far as sshd, Docker and compose can tell. Namespaces for network, processes, mounts
- * and the host's name; private /run, /root, /home, /etc, /tmp, /var/log and /var/lib/docker.
+ * A droplet: a separate machine as far as sshd, Docker and compose are concerned. It has its own namespaces for network,
+ * processes, mounts and host name, and private /run, /root, /home, /etc, /tmp, /var/log and /var/lib/docker.
  */
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Ended, end, keep, must, run, until } from './processes.js';
-import { BRIDGE, CGROUP, COMPOSE, REGISTRIES } from './region.js';
+import { BRIDGE, CGROUP, COMPOSE, ENGINE, REGISTRIES } from './region.js';
 
 export interface MachineOptions {
   name: string;
   publicAddress: string;
   privateAddress: string;
-  /** A new folder of its own. */
+  /** A new folder for its files. */
   folder: string;
-  /** Line of authorized_keys. */
+  /** A line of authorized_keys. */
   authorizedKey: string;
-  /** Docker's disk; default: as large as the host's. */
+  /** Size of Docker's disk. Default: the host's disk. */
   diskMegabytes?: number;
+  /** Size of root's ~/do-deploy. Default: the host's disk. */
+  homeMegabytes?: number;
+  /** Runs Debian 13's Docker with containerd's image store instead of this host's Docker. */
+  containerdStore?: boolean;
 }
 
 const BOOT = join(import.meta.dirname, 'boot-droplet.sh');
 
-/** Nothing of the tests' environment goes to a droplet. */
+/** The tests' environment is not passed to a droplet. */
 const CLEAN = ['env', '-i', 'HOME=/root', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'];
 
 const SSHD_CONFIG = `Port 22
@@ -42,11 +46,11 @@ export class Machine {
   readonly name: string;
   readonly publicAddress: string;
   readonly privateAddress: string;
-  /** The public half of its host key: `ssh-ed25519 AAAA…`. */
+  /** Its public host key: `ssh-ed25519 AAAA…`. */
   readonly hostKey: string;
   readonly #folder: string;
   readonly #process: ChildProcess;
-  /** Its first process, as this side numbers it: the way into its namespaces. */
+  /** Pid of its first process outside of its namespaces: the way into them. */
   readonly #inside: string;
 
   private constructor(options: MachineOptions, process: ChildProcess, inside: string, hostKey: string) {
@@ -59,9 +63,9 @@ export class Machine {
     this.#inside = inside;
   }
 
-  /** Docker may need seconds more: see `ready`. */
+  /** Docker may need some more seconds: see `ready`. */
   static async start(options: MachineOptions): Promise<Machine> {
-    const { folder, name, publicAddress, privateAddress, diskMegabytes = 0 } = options;
+    const { folder, name, publicAddress, privateAddress, diskMegabytes = 0, homeMegabytes = 0 } = options;
     const ssh = join(folder, 'ssh');
     await mkdir(ssh, { recursive: true, mode: 0o700 });
     await must('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', join(ssh, 'host_ed25519')]);
@@ -79,6 +83,8 @@ export class Machine {
       COMPOSE,
       CGROUP,
       String(diskMegabytes),
+      String(homeMegabytes),
+      options.containerdStore ? ENGINE : '',
       ...REGISTRIES,
     ];
     const program = ['docker-init', '--', 'bash', ...boot];
@@ -94,32 +100,32 @@ export class Machine {
     }
   }
 
-  /** Waits until it can be logged in to and Docker answers. */
+  /** Resolves when sshd and Docker answer. */
   async ready(): Promise<void> {
     await until(`sshd on ${this.name}`, 30_000, async () => (await this.sh('ss -Hltn sport = :22')).stdout !== '');
-    // While Docker starts, its socket takes a connection that is never answered.
+    // While Docker starts, its socket accepts connections that are never answered.
     const answers = 'timeout 2 docker version';
     await until(`Docker on ${this.name}`, 60_000, async () => (await this.sh(answers)).code === 0);
   }
 
-  /** Runs a script on it as root, not over SSH: the tests' own hand. */
+  /** Runs a script on it as root, not over SSH. */
   sh(script: string): Promise<Ended> {
     const into = ['--target', this.#inside, '--net', '--mount', '--pid', '--uts', '--ipc'];
     return run('nsenter', [...into, '--', ...CLEAN, 'sh', '-c', `cd; ${script}`]);
   }
 
-  /** As `sh`, but an exit code other than 0 is an error. */
+  /** Like `sh`, but throws for an exit code other than 0. */
   async must(script: string): Promise<string> {
     const { code, stdout, stderr } = await this.sh(script);
     if (code !== 0) throw new Error(`on ${this.name}: ${script}\nended with ${code}:\n${stdout}${stderr}`);
     return stdout;
   }
 
-  /** Pulls the plug: every process of it is gone at once, and with the last one its namespaces. */
+  /** Like a power cut: kills all its processes, and thereby ends its namespaces. */
   async stop(): Promise<void> {
     await end(this.#process, 'SIGKILL');
     await until(`the end of ${this.name}`, 30_000, async () => !existsSync(`/proc/${this.#inside}`));
-    // The kernel would remove it with the namespace, some time later; the next droplet of this name needs it now.
+    // The kernel would remove it later, with the namespace; the next droplet of this name needs it now.
     await run('ip', ['link', 'delete', this.#cable]);
   }
 
@@ -132,7 +138,7 @@ export class Machine {
     await must('ip', ['link', 'set', this.#cable, 'master', BRIDGE, 'up']);
   }
 
-  /** The bridge's end of its network cable; names of interfaces have at most 15 characters. */
+  /** The bridge's end of its virtual cable; names of interfaces have at most 15 characters. */
   get #cable(): string {
     return `veth-${this.name}`.slice(0, 15);
   }

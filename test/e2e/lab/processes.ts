@@ -1,4 +1,4 @@
-/** Programs started by the tests: run to their end, or kept and ended by their pid. */
+/** Programs started by the tests: run until they end, or kept running and ended by pid. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
@@ -9,7 +9,7 @@ export interface Ended {
   stderr: string;
 }
 
-/** Runs it to its end, which must come within two minutes. Never throws for an exit code. */
+/** Runs a program for at most two minutes. Never throws for an exit code. */
 export function run(program: string, args: string[], input = ''): Promise<Ended> {
   return new Promise((settle, reject) => {
     const child = execFile(
@@ -24,20 +24,20 @@ export function run(program: string, args: string[], input = ''): Promise<Ended>
         settle({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
       },
     );
-    // A program may end without having read it.
+    // A program may end without reading its input.
     child.stdin?.on('error', () => {});
     child.stdin?.end(input);
   });
 }
 
-/** As `run`, but an exit code other than 0 is an error. Returns the standard output. */
+/** Like `run`, but throws for an exit code other than 0. Returns standard output. */
 export async function must(program: string, args: string[], input?: string): Promise<string> {
   const { code, stdout, stderr } = await run(program, args, input);
   if (code !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${code}:\n${stdout}${stderr}`);
   return stdout;
 }
 
-/** Starts it; what it says goes into the log file. */
+/** Starts a program; its output goes to the log file. */
 export function keep(program: string, args: string[], logFile: string, env: Record<string, string> = {}): ChildProcess {
   const log = openSync(logFile, 'a');
   return spawn(program, args, { stdio: ['ignore', log, log], env: { ...process.env, ...env } });
@@ -52,7 +52,7 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM
   clearTimeout(hard);
 }
 
-/** Asks again and again until it is true; an error counts as no. Throws with `what` after `withinMs`. */
+/** Polls until the answer is true; an error counts as false. Throws with `what` after `withinMs`. */
 export async function until(what: string, withinMs: number, ask: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + withinMs;
   for (;;) {

@@ -1,4 +1,4 @@
-/** The project that the tests deploy: the example of this repository, with the images and settings of the region. */
+/** The project that the tests deploy: this repository's example, with the region's images and settings. */
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
@@ -11,11 +11,11 @@ export interface ProjectOptions {
   balancer: string;
   sshConfig: string;
   user: string;
-  /** Over the settings of config/deploy.yml. */
+  /** Override the settings in config/deploy.yml. */
   settings?: Record<string, unknown>;
 }
 
-/** In the droplets' nginx: the app's pages under the names that the load asks for. */
+/** nginx.conf of the droplets: the app's pages under the paths that the load requests. */
 export function nginxConf(headers = ''): string {
   return `events {}
 
@@ -84,19 +84,13 @@ export class Project {
     await writeFile(target, text, { mode });
   }
 
-  /** A configuration with another SSH user. */
-  async writeFor(user: string, path: string): Promise<void> {
-    const ssh = { ...(this.#settings.ssh as Record<string, unknown>), user };
-    await this.write(path, stringify({ ...this.#settings, ssh }));
-  }
-
-  /** Writes config/deploy.yml anew: the first settings with these over them. */
+  /** Rewrites config/deploy.yml: the initial settings, overridden by these. */
   async configure(settings: Record<string, unknown>): Promise<void> {
     await this.write('config/deploy.yml', stringify({ ...this.#settings, ...settings }));
   }
 }
 
-/** Memory for the out-of-memory case; checks often enough for a deploy to take seconds. */
+/** A memory limit for the out-of-memory case, and frequent healthchecks, so that a deploy takes seconds. */
 const REAL_IMAGES = `services:
   app:
     mem_limit: 128m

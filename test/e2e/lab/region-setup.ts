@@ -1,4 +1,4 @@
-/** Before all tests of a run: the bridge, the registry and its images. Everything ends with the run's namespaces. */
+/** Set up before all tests of a run: the bridge, the registries and their images. They end with the run's namespaces. */
 import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -36,14 +36,14 @@ export default async function setUpRegion(): Promise<() => Promise<void>> {
   };
 }
 
-/** Another one when anything that the images are made of is another. */
+/** Changes whenever something that the images are made of changes. */
 async function imagesKey(): Promise<string> {
   const hash = createHash('sha256');
   for (const file of [BUILD, '/bin/busybox', '/usr/sbin/nginx']) hash.update(await readFile(file));
   return hash.digest('hex').slice(0, 12);
 }
 
-/** Another run may have been quicker: then its images stay. */
+/** If another run was faster, its images are kept. */
 async function keepImages(kept: string): Promise<void> {
   const copy = `${kept}.${basename(ROOT)}`;
   await cp(inRoot('registry'), copy, { recursive: true });
@@ -87,7 +87,7 @@ async function buildImages(): Promise<void> {
   });
   try {
     await builder.ready();
-    // Its /tmp is not this one.
+    // Its /tmp is not this host's.
     await copyFile(BUILD, inRoot('builder', 'tmp', 'build-images.sh'));
     await builder.must(`sh /tmp/build-images.sh ${REGISTRY}`);
   } finally {

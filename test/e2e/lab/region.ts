@@ -1,4 +1,4 @@
-/** What all fleets of a run share: the network they are on, the registry, and where things are kept. */
+/** What all fleets of a run share: their network, the registries and folders. */
 import { join } from 'node:path';
 
 function required(name: string): string {
@@ -7,23 +7,25 @@ function required(name: string): string {
   return value;
 }
 
-/** Everything that a run writes is below; its caller removes it. */
+/** Everything that a run writes is below this folder; its caller removes it. */
 export const ROOT = required('DO_DEPLOY_E2E_ROOT');
 /** The command that is tested. */
 export const MAIN = required('DO_DEPLOY_E2E_MAIN');
-/** The compose plugin that the droplets get. */
+/** The droplets' compose plugin. */
 export const COMPOSE = required('DO_DEPLOY_E2E_COMPOSE');
-/** Where images are kept from one run to the next. */
+/** Where images are kept between runs. */
 export const CACHE = required('DO_DEPLOY_E2E_CACHE');
-/** The control group of all containers of this run. */
+/** A folder with a Docker that can use containerd's image store. */
+export const ENGINE = join(CACHE, 'engine');
+/** The control group of this run's containers. */
 export const CGROUP = required('DO_DEPLOY_E2E_CGROUP');
 
-/** Only in this run's own network namespace. The droplets' addresses are those that the sandbox's API tells. */
+/** In this run's own network namespace. The droplets have the addresses that the sandbox's API returns. */
 export const BRIDGE = 'region';
 export const BRIDGE_PRIVATE = '10.10.0.254';
 export const BRIDGE_PUBLIC = '203.0.113.254';
 
-/** Two doors to the same images: anybody's, and one that asks for a login. */
+/** Two registries with the same images: a public one, and one that requires a login. */
 export const REGISTRY = `${BRIDGE_PRIVATE}:5000`;
 export const PRIVATE_REGISTRY = `${BRIDGE_PRIVATE}:5001`;
 export const REGISTRIES = [REGISTRY, PRIVATE_REGISTRY];

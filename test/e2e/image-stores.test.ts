@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Fleet } from './lab/fleet.js';
+
+const DEPLOYED = { code: 0, result: { outcome: 'succeeded' } };
+
+describe("droplets with Docker's classic image store and with containerd's", { shuffle: false }, () => {
+  let fleet: Fleet;
+  beforeAll(async () => {
+    fleet = await Fleet.start({ droplets: 2, later: 1, containerdStore: ['web-2', 'web-3'] });
+    await fleet.deployFirst('v1');
+  });
+  afterAll(() => fleet.stop());
+
+  it('run the same release, although its images have different ids', async () => {
+    expect(await fleet.deploy('v2')).toMatchObject(DEPLOYED);
+    expect(await fleet.versions()).toEqual(fleet.all('v2'));
+    const ids = await Promise.all(fleet.machines.map((one) => one.must("docker inspect -f '{{.Image}}' shop-app-1")));
+    expect(new Set(ids).size, ids.join()).toBe(2);
+    expect(await fleet.deploy('v2')).toMatchObject({ code: 0, result: { outcome: 'skipped' } });
+    expect(await fleet.run(['status', 'production', '--check'])).toMatchObject({ code: 0 });
+  });
+
+  it('adopt a droplet with either store', async () => {
+    await fleet.join();
+    expect(await fleet.run(['adopt', 'production', '--json'])).toMatchObject(DEPLOYED);
+    expect(await fleet.versions()).toEqual(fleet.all('v2'));
+    expect(await fleet.run(['status', 'production', '--check'])).toMatchObject({ code: 0 });
+  });
+
+  it('roll back without the registry', async () => {
+    for (const machine of fleet.machines) await machine.must('iptables -I OUTPUT -p tcp --dport 5000 -j REJECT');
+    const end = await fleet.run(['rollback', 'production', 'v1', '--yes', '--json']);
+    for (const machine of fleet.machines) await machine.must('iptables -D OUTPUT -p tcp --dport 5000 -j REJECT');
+    // web-3 never had v1.
+    expect(end.code === 0 || end.result?.error?.code).toBeTruthy();
+    expect((await fleet.rotation()).inLedger).toEqual([]);
+  });
+
+  it('keep the release of a droplet whose store is switched', async () => {
+    expect(await fleet.deploy('v3')).toMatchObject(DEPLOYED);
+    const machine = fleet.machine('web-2');
+    // Back to the classic store: the images are pulled again, and have other ids.
+    await machine.must(
+      'echo \'{}\' >/etc/docker/daemon.json; docker rm -f $(docker ps -aq); kill "$(cat /run/docker.pid)"',
+    );
+    await machine.must('until timeout 2 docker version >/dev/null 2>&1; do sleep 0.2; done');
+    expect(await fleet.deploy('v3')).toMatchObject(DEPLOYED);
+    expect(await fleet.deploy('v3')).toMatchObject({ code: 0, result: { outcome: 'skipped' } });
+    expect(await fleet.versions()).toEqual(fleet.all('v3'));
+  });
+});
