@@ -1,4 +1,4 @@
-/** Readings at a droplet's door. */
+/** Readings of the traffic at a droplet. */
 import type { TrafficReading } from '../../src/deploy/drain/traffic-command.js';
 
 export const counted = (count: number, overrides: Partial<TrafficReading> = {}): TrafficReading => ({

@@ -118,7 +118,7 @@ async function visit(
   const asked = clock.now();
   let answeredAt = asked;
   try {
-    const [, history, lease, probe] = await Promise.all([
+    const [, history, lease, balancerCheck] = await Promise.all([
       survey(member, settings, false).then(() => {
         answeredAt = clock.now();
       }),
@@ -130,7 +130,7 @@ async function visit(
     const holder = held.startsWith('held') ? (readHolder(held) ?? NOBODY) : undefined;
     const { out } = member.survey;
     return {
-      checkup: { ...checkupOf(member, { asked, answeredAt }, probe), ...foreignRelease(member, app) },
+      checkup: { ...checkupOf(member, { asked, answeredAt }, balancerCheck), ...foreignRelease(member, app) },
       history: history.stdout,
       ...(holder && { holder }),
       ...(out && { outSince: `${out.since} by ${out.who}, in the run ${out.run}` }),
@@ -147,7 +147,7 @@ const NOBODY: Holder = { run: '', who: 'somebody', release: '', since: '' };
 function checkupOf(
   member: Member,
   { asked, answeredAt }: { asked: number; answeredAt: number },
-  probe: { passed: boolean; detail: string } | undefined,
+  balancerCheck: { passed: boolean; detail: string } | undefined,
 ): DropletCheckup {
   const { docker, compose, problems, diskFreeBytes, diskUsed, current, state, clock, containers } = member.survey;
   const [problem] = problems;
@@ -164,7 +164,7 @@ function checkupOf(
     changedFiles: changedFiles(member),
     containers: containers?.containers ?? [],
     now: containers?.now ?? answeredAt,
-    probe,
+    balancerCheck,
   };
 }
 

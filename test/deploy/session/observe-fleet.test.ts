@@ -76,7 +76,7 @@ function aWorld(told: Told[], away: number[] = []) {
       }
       return { passed: passes(), detail: '', ms: 3 };
     };
-    const member = { droplet: { id }, host: { name: `web-${id}` }, connection: { run, probe } };
+    const member = { droplet: { id }, host: { name: `web-${id}` }, connection: { run, checkHealth: probe } };
     return { ...member, services: [], containers: [], survey: {} } as unknown as Member;
   }
 }
