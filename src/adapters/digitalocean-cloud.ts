@@ -171,7 +171,7 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
       try {
         await api.request(create, ({ tag }) => tag.createTag({ name }), tagAnswer);
       } catch (error) {
-        // "Already exists" is a 422 like other refusals: whether the tag exists tells them apart.
+        // "Already exists" is a 422 like other refusals; reading the tag distinguishes them.
         if (!(error instanceof CloudError && error.kind === 'unprocessable')) throw error;
         const lookUp = read(`/tags/${name}`, `read the tag "${name}"`, ['tag:read']);
         await api

@@ -1,10 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock } from '../ports.js';
 
-/** Node fires a longer timer after 1 ms (with a warning): longer sleeps are taken in parts. */
+/** Node fires a longer timer after 1 ms, with a warning: longer sleeps are split. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** The machine's clock: the only place in the product that knows of Date.now and timers. */
+/** The machine's clock: the only place in the product that uses Date.now and timers. */
 export const systemClock: Clock = {
   now: () => Date.now(),
 
@@ -19,8 +19,8 @@ export const systemClock: Clock = {
 };
 
 /**
- * The listener is taken off the signal when the timer fires: one signal lives as long as a rollout and sees thousands
- * of sleeps. As many at a time as there are droplets: from eleven on, Node would warn of a leak on the terminal.
+ * The listener is removed from the signal when the timer fires: a signal lives as long as a rollout, with thousands of
+ * sleeps. There are as many at a time as droplets: from eleven on, Node would warn of a leak on the terminal.
  */
 function timer(ms: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return Promise.resolve();

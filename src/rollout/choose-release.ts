@@ -1,21 +1,21 @@
-/** Which release a fleet is healed to. Pure. */
+/** Which release a fleet is brought to. Pure. */
 
 export interface Holding {
-  /** Ids of the releases that are whole on the droplet. */
+  /** Ids of the releases that are complete on the droplet. */
   holds: readonly string[];
-  /** What its containers are, or were about to become. */
+  /** The release that its containers run, or were being switched to. */
   state?: { release: string; phase: 'switching' | 'verified'; since: string };
-  /** The last one that was verified on it. */
+  /** The last release that was verified on it. */
   current?: string;
 }
 
 /**
- * The latest intent that has been proven. Each droplet tells what it was last switched to, when, and whether the gates
- * passed. Of these, latest first, the first release counts that some droplet runs verified and every droplet holds:
- *  - killed at the first droplet: nobody has proven the new release, so the fleet goes back to the old one;
- *  - killed later: the droplets before have proven it, so the rollout is completed;
- *  - killed while going back: going back was the latest intent, so all go back.
- * Where nothing was ever verified (a first deploy), the latest intent that every droplet holds.
+ * The latest release that is proven. Each droplet records which release it was last switched to, when, and whether the
+ * gates passed. Of these, latest first, the first release wins that a droplet has verified and every droplet holds:
+ *  - the deployer died at the first droplet: no droplet has proven the new release, so the fleet goes back to the old one;
+ *  - it died later: earlier droplets have proven the new release, so the rollout is completed;
+ *  - it died while going back: that was the latest intent, so all droplets go back.
+ * If nothing was ever verified (a first deploy), the latest release that every droplet holds.
  */
 export function chooseRelease(droplets: readonly Holding[]): string | undefined {
   const states = droplets.flatMap((droplet) => droplet.state ?? []);
@@ -31,8 +31,8 @@ export function chooseRelease(droplets: readonly Holding[]): string | undefined 
 }
 
 /**
- * The fleet's release: the latest intent that has been proven, also where a droplet does not hold it, because it came
- * later or was restored. What the others are compared with and brought to.
+ * The fleet's release: the latest one that is proven, even if a droplet does not hold it because it joined later or was
+ * restored. The other droplets are compared with it and brought to it.
  */
 export function provenRelease(droplets: readonly Holding[]): string | undefined {
   const held = new Set(droplets.flatMap((droplet) => droplet.holds));

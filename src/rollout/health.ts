@@ -1,6 +1,6 @@
-/** Judges whether a compose project is healthy. Pure: what was seen goes in, a verdict comes out. */
+/** Decides whether a compose project is healthy. Pure: observed containers go in, a verdict comes out. */
 
-/** A container as `docker inspect` shows it, cut to what the verdict needs. */
+/** The fields of `docker inspect` that the verdict needs. */
 export interface ContainerView {
   id: string;
   service: string;
@@ -12,7 +12,7 @@ export interface ContainerView {
   healthOutput?: string;
   exitCode: number;
   oomKilled: boolean;
-  /** What Docker says went wrong with starting it. */
+  /** Docker's error message from starting it. */
   error?: string;
   /** Restarts by Docker's restart policy. */
   restarts: number;
@@ -24,18 +24,18 @@ export interface ContainerView {
   imageId: string;
   imageRef: string;
   pid: number;
-  /** `host` network: the ports are the droplet's own. */
+  /** On the `host` network: its ports are the droplet's. */
   hostNetwork: boolean;
   /** Published tcp ports. */
   ports: { host: number; container: number }[];
 }
 
-/** A service as `docker compose config` shows it. */
+/** A service of `docker compose config`. */
 export interface ServiceSpec {
   name: string;
   image: string;
   replicas: number;
-  /** It publishes ports or has a healthcheck, so it is meant to stay; others may end with exit code 0. */
+  /** It publishes ports or has a healthcheck, so it must keep running; others may end with exit code 0. */
   stays: boolean;
   /** Another service waits for it to complete. */
   oneShot: boolean;
@@ -44,18 +44,18 @@ export interface ServiceSpec {
 export type Verdict =
   | { kind: 'healthy' }
   | { kind: 'waiting'; detail: string }
-  /** It can no longer succeed. `cause` is one sentence without a full stop: "app exited 137: out of memory". */
+  /** It can no longer become healthy. `cause` is a sentence without a full stop: "app exited 137: out of memory". */
   | { kind: 'failed'; service: string; cause: string };
 
-/** A container without a healthcheck counts as up when it has run this long without a restart. */
-export const STEADY_MS = 3_000;
-/** Docker restarts a crashing container for ever; after this many it is called a crash loop. */
+/** A container without a healthcheck counts as healthy after it has run this long without a restart. */
+const STEADY_MS = 3_000;
+/** Docker restarts a crashing container for ever; from this count on it is a crash loop. */
 export const CRASH_LOOP_RESTARTS = 3;
-/** Docker counts the restarts of a container's whole life: one that has run this long since the last is in no loop. */
+/** Docker counts all restarts of a container: after it has run this long, they no longer count as a crash loop. */
 export const CALM_MS = 600_000;
 
 /**
- * @param services of the release; without any what runs there is judged by itself
+ * @param services of the release; empty: the running containers are judged on their own
  * @param now the droplet's clock, ms since the epoch
  */
 export function judgeHealth(
@@ -64,18 +64,18 @@ export function judgeHealth(
   now: number,
 ): Verdict {
   if (services.length > 0) return judgeServices(services, containers, now);
-  // What has ended long since, such as a service that the project no longer has, tells nothing of what serves.
+  // Containers that have ended, such as those of a removed service, say nothing about what serves.
   const alive = containers.filter(isAlive);
   const named = new Map(alive.map((container) => [container.service, aloneAsService(container)]));
   return judgeServices([...named.values()], alive, now);
 }
 
-/** Of a project that no release of do-deploy's has started nothing is known but its containers. */
+/** For a project that do-deploy did not start: only its containers are known. */
 function aloneAsService({ service, imageRef }: ContainerView): ServiceSpec {
   return { name: service, image: imageRef, replicas: 1, stays: false, oneShot: false };
 }
 
-/** It has not ended for good. */
+/** It runs, or Docker may still start it. */
 export function isAlive({ state }: ContainerView): boolean {
   return state !== 'exited' && state !== 'dead';
 }
@@ -103,7 +103,7 @@ function judgeContainer(service: ServiceSpec, container: ContainerView, now: num
   const failed = (cause: string): Verdict => ({ kind: 'failed', service: name, cause });
   const calm = container.state === 'running' && now - container.startedAt >= CALM_MS;
   if (container.restarts >= CRASH_LOOP_RESTARTS && !calm) {
-    // While it runs again Docker shows no exit code of the time before but 0, which is nobody's.
+    // While it is running again, Docker reports exit code 0 instead of the last one.
     const ended = container.state === 'running' ? '' : `, ${exitPhrase(container)}`;
     return failed(`${name} keeps restarting: ${container.restarts} times${ended}`);
   }
@@ -147,8 +147,8 @@ function exitPhrase(container: ContainerView): string {
 }
 
 /**
- * Why a project is not healthy, as far as its containers tell, in one sentence without a full stop: of the containers
- * that ended, restarted or are unhealthy the first to have been started, because the others may only wait for it.
+ * Why a project is not healthy, as far as its containers show, as a sentence without a full stop. Of the containers that
+ * ended, restarted or are unhealthy, it names the one that started first: the others may only be waiting for it.
  */
 export function causeOf(containers: readonly ContainerView[]): string | undefined {
   const sick = containers.filter(isSick).sort((a, b) => a.startedAt - b.startedAt);
@@ -161,15 +161,15 @@ export function causeOf(containers: readonly ContainerView[]): string | undefine
   return `${service} restarted ${container.restarts === 1 ? 'once' : `${container.restarts} times`}`;
 }
 
-/** Ended badly, restarted or unhealthy. */
+/** Failed, restarted or unhealthy. */
 export function isSick(container: ContainerView): boolean {
   if (container.state === 'running') return container.health === 'unhealthy' || container.restarts > 0;
   return container.exitCode !== 0 || container.state === 'restarting';
 }
 
 /**
- * Whether the containers stayed the same while they were watched: none was replaced or started again. A crash loop
- * shows up here even when each look finds it running.
+ * The service of a container that was restarted between two observations, if there is one. This detects a crash loop
+ * even if each observation finds the container running.
  */
 export function restartedSince(before: readonly ContainerView[], after: readonly ContainerView[]): string | undefined {
   for (const container of after) {

@@ -1,16 +1,16 @@
-/** Which releases a droplet keeps to go back to. Pure. */
+/** Which releases a droplet keeps for a rollback. Pure. */
 
 export interface HeldRelease {
-  /** Begins with its time, so that ids sort by age. */
+  /** Starts with its time, so that ids sort by age. */
   id: string;
   /** Ids of its images. */
   images: readonly string[];
 }
 
 /**
- * What is to be removed so that exactly `keep` releases stay: those of `needed` first (what runs, what ran before), then
- * those of `proven` (their gates have passed), of either the newest. More stay only where more are needed. An image goes
- * when a removed release ran it and no kept one does; one without a digest of its content is left alone.
+ * What to remove so that exactly `keep` releases stay: first those in `needed` (the running one, the one before), then
+ * those in `proven` (their gates have passed), then others, each the newest first. More stay only if more are needed. An
+ * image is removed when only removed releases use it; one that is not identified by a digest stays.
  */
 export function releasesToRemove(
   held: readonly HeldRelease[],

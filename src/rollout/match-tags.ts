@@ -1,18 +1,19 @@
-/** `do-deploy tags`: which environment runs which of git's tags. Pure. */
+/** `do-deploy tags`: which environment runs which git tag. Pure. */
 import type { GitTag, StatusRow } from './model.js';
 
-/** What an environment's droplets run, or why that is not known. */
+/** What the droplets of an environment run, or why that is unknown. */
 export interface EnvironmentLook {
   name: string;
   rows: readonly StatusRow[];
-  /** It can't be asked: why. */
+  /** Why nothing is known. */
   unknown?: string;
 }
 
 export interface RunningOn {
   environment: string;
-  /** How many of its droplets run it, and how many there are. */
+  /** Number of its droplets that run it. */
   droplets: number;
+  /** Number of its droplets. */
   of: number;
 }
 
@@ -23,13 +24,13 @@ export interface TagRow extends GitTag {
 export interface EnvironmentRow {
   name: string;
   unknown?: string;
-  /** Droplets that couldn't be asked. */
+  /** Droplets that did not answer. */
   unreachable: string[];
-  /** Releases that no tag names, by id. */
+  /** Ids of releases without a tag. */
   untagged: string[];
 }
 
-/** Newest first, as `tags` are. */
+/** In the order of `tags`: newest first. */
 export function matchTags(
   tags: readonly GitTag[],
   looks: readonly EnvironmentLook[],
@@ -57,8 +58,8 @@ export function matchTags(
 }
 
 /**
- * The tag whose files and images a droplet runs: one with the commit that was deployed, rather of the same name as the
- * images' tag. A release that knows no commit goes by that name alone; one with uncommitted changes is no version.
+ * The tag whose files and images a droplet runs: one of the deployed commit, preferably with the name of the image tag.
+ * A release without a commit is matched by that name alone; one with uncommitted changes has no tag.
  */
 function tagOf(row: StatusRow, tags: readonly GitTag[]): GitTag | undefined {
   const { imageTag, commit, dirty } = row;

@@ -1,24 +1,24 @@
 /**
- * The words of a rollout: plain data, shared by the planner, the orchestrator and the reporters. Pure: imports only
- * the shape of an error.
+ * The data of a rollout, shared by the planner, the orchestrator and the reporters. Pure: imports only the shape of an
+ * error.
  */
 import type { ErrorInfo } from '../errors.js';
 
-/** Steps of one droplet, in the order in which a rolling deploy takes them. */
+/** The steps of one droplet, in the order of a rolling deploy. */
 export const ROLLING_STEPS = [
-  'mark-out', // write "out" into the ledger
-  'leave', // take it out of the balancer
-  'drain', // wait until the balancer has let go of it
-  'switch', // start the release's containers
-  'health', // the compose project is healthy
-  'balancer-check', // the balancer's own health check passes
-  'rejoin', // put it back into the balancer
-  'settle', // the balancer has had time to see it healthy, and it still is
-  'clear', // take "out" from the ledger
+  'mark-out', // mark it out in the ledger
+  'leave', // remove it from the balancer
+  'drain', // wait until the balancer sends nothing to it
+  'switch', // start the containers of the release
+  'health', // wait until the compose project is healthy
+  'balancer-check', // make the balancer's health check on the droplet
+  'rejoin', // add it to the balancer
+  'settle', // give the balancer time to see it healthy, and check that it stays so
+  'clear', // clear the mark in the ledger
 ] as const;
 export type RollingStep = (typeof ROLLING_STEPS)[number];
 
-/** Steps of staging: in parallel on all droplets, nothing leaves rotation. */
+/** The steps of staging: on all droplets in parallel, without leaving rotation. */
 export const STAGING_STEPS = ['connect', 'check', 'upload', 'prepare', 'pull', 'build'] as const;
 export type StagingStep = (typeof STAGING_STEPS)[number];
 
@@ -27,15 +27,15 @@ export type Step = StagingStep | RollingStep | 'evidence' | 'finish';
 /** `none`: the target has no balancer. `unknown` counts as out. */
 export type Rotation = 'in' | 'out' | 'unknown' | 'none';
 
-/** What became of a droplet in this run. */
+/** The outcome of a droplet in this run. */
 export type DropletOutcome =
-  | 'not deployed' // untouched: still on the release it had
+  | 'not deployed' // unchanged, on its earlier release
   | 'in progress'
   | 'deployed'
   | 'up to date' // it already ran this release
-  | 'reverted' // failed, and is back on its previous release, serving
-  | 'deploy failed' // failed, and not put back
-  | 'unfinished'; // the run ended with it in hand
+  | 'reverted' // failed, and serves on its previous release again
+  | 'deploy failed' // failed, and was not restored
+  | 'unfinished'; // the run ended in the middle of its steps
 
 /** A line of the status table. */
 export interface StatusRow {
@@ -48,38 +48,38 @@ export interface StatusRow {
   /** `healthy`, `starting`, `unhealthy`, `unknown`, or '' before anything is known. */
   health: string;
   outcome: DropletOutcome;
-  /** The step it is at or ended with. */
+  /** Its current or last step. */
   step?: Step;
-  /** Its share of the rolling phase so far, in ms; absent before it began. */
+  /** Time it took in the rolling phase, in ms; absent before it started. */
   elapsedMs?: number;
-  /** For people: what it waits for, or why it failed. */
+  /** For people: what it is waiting for, or why it failed. */
   detail?: string;
-  /** When and by which run it was recorded as out of rotation. */
+  /** When and by which run it was marked out. */
   outSince?: string;
-  /** Of its release, in a status: the value of IMAGE_TAG, and the commit of its files as in a CommitInfo. */
+  /** In a status: the IMAGE_TAG of its release, and the commit of its files as in CommitInfo. */
   imageTag?: string;
-  commit?: string | undefined;
-  dirty?: boolean | undefined;
+  commit?: string;
+  dirty?: boolean;
 }
 
-/** The commit that the files of a release are of, where they are in git. */
+/** The commit of a release's files, if they are in git. */
 export interface CommitInfo {
-  /** The whole hash. */
+  /** The full hash. */
   commit: string;
-  /** True: there were uncommitted changes besides. */
-  dirty?: boolean | undefined;
+  /** There were uncommitted changes. */
+  dirty?: boolean;
 }
 
-/** A release as the events tell it. */
+/** A release in events. */
 export interface ReleaseInfo extends Omit<CommitInfo, 'commit'> {
   /** e.g. 20261121T074500Z-v1.4.2 */
   id: string;
   /** The value of IMAGE_TAG. */
   imageTag: string;
-  commit?: string | undefined;
+  commit?: string;
 }
 
-/** What a failed droplet had to say; every text is already redacted and cut to a readable length. */
+/** Evidence from a failed droplet; every text is redacted and cut to a readable length. */
 export interface Evidence {
   /** One sentence: "app exited 137: out of memory". */
   cause: string;
@@ -100,7 +100,7 @@ export interface Evidence {
   disk?: string;
 }
 
-/** One vocabulary for people, CI and `--json`. `schema` changes when a field's meaning does. */
+/** One vocabulary for people, CI and `--json`. `schema` changes when the meaning of a field changes. */
 export type DeployEvent = { schema: 2; at: string } & DeployEventBody;
 
 export type DeployEventBody =
@@ -128,7 +128,7 @@ export type DeployEventBody =
   | { type: 'deploy-interrupted'; signal: string; detail: string }
   | { type: 'rollout-finished'; result: DeployResult };
 
-/** What became of requests to the public address, one a second while droplets were rolled. */
+/** Results of the probes: requests to the public address, once a second during a rollout. */
 export interface Probes {
   url: string;
   total: number;
@@ -137,53 +137,53 @@ export interface Probes {
   firstFailure?: { at: string; detail: string };
 }
 
-/** Expected ends are values. `summary` and `next` are for people. */
+/** Expected outcomes are values. `summary` and `next` are for people. */
 export interface DeployResult {
   outcome: 'succeeded' | 'skipped' | 'failed' | 'interrupted';
   release: ReleaseInfo;
   rows: StatusRow[];
   durationMs: number;
-  /** One sentence on what state the fleet is in. */
+  /** The state of the fleet, in one sentence. */
   summary: string;
   /** Why it failed. */
   error?: ErrorInfo;
   evidence?: { droplet: string; evidence: Evidence }[];
   /** With `rollout.probe`. */
   probes?: Probes;
-  /** The exact command to type next, if there is one. */
+  /** The next command to type, if there is one. */
   next?: string;
 }
 
-/** One rollout as the droplets remember it. */
+/** A rollout in the history on the droplets. */
 export interface HistoryEntry {
   /** When it ended, ISO 8601. */
   at: string;
   run: string;
-  /** Absent in lines of an older version. */
-  environment?: string | undefined;
+  /** Absent in entries of an older version. */
+  environment?: string;
   command: string;
   who: string;
-  /** The CI run. */
-  url?: string | undefined;
+  /** Address of the CI run. */
+  url?: string;
   release: string;
   imageTag: string;
-  /** As in a CommitInfo. */
-  commit?: string | undefined;
-  dirty?: boolean | undefined;
+  /** As in CommitInfo. */
+  commit?: string;
+  dirty?: boolean;
   outcome: DeployResult['outcome'];
   durationMs: number;
   /** With `rollout.probe`. */
-  probes?: Pick<Probes, 'total' | 'failed'> | undefined;
+  probes?: Pick<Probes, 'total' | 'failed'>;
   /** Ids of the droplets that took part. */
-  droplets?: number[] | undefined;
+  droplets?: number[];
 }
 
-/** A tag of the project's git repository. */
+/** A tag of the git repository. */
 export interface GitTag {
   name: string;
-  /** The whole hash of the commit that it leads to. */
+  /** The full hash of the commit that it points to. */
   commit: string;
-  /** When it was made, or its commit where the tag does not say; ISO 8601. */
+  /** When the tag, or otherwise its commit, was created; ISO 8601. */
   at: string;
   /** The first line of its message, or of its commit's. */
   subject: string;

@@ -1,7 +1,7 @@
-/** Folds events into the rows of the status table. Pure. */
+/** Applies events to the rows of the status table. Pure. */
 import type { DeployEvent, DropletOutcome, StatusRow } from './model.js';
 
-/** The rows after the event; `rows` itself stays as it is. A droplet nobody listed before is appended. */
+/** The rows after the event; `rows` itself is not changed. A new droplet is appended. */
 export function applyEvent(rows: StatusRow[], event: DeployEvent): StatusRow[] {
   switch (event.type) {
     case 'rollout-started':
@@ -31,8 +31,8 @@ function withoutDetail(row: StatusRow): StatusRow {
   return rest;
 }
 
-/** The order in which people want to hear of them. */
-const TOLD_FIRST: DropletOutcome[] = [
+/** The most urgent first. */
+const BY_URGENCY: DropletOutcome[] = [
   'deploy failed',
   'unfinished',
   'reverted',
@@ -42,9 +42,9 @@ const TOLD_FIRST: DropletOutcome[] = [
   'not deployed',
 ];
 
-/** "2 deployed, 1 not deployed"; outcomes that no droplet has are left out. */
+/** "2 deployed, 1 not deployed"; outcomes without a droplet are left out. */
 export function countOutcomes(rows: StatusRow[]): string {
-  return TOLD_FIRST.map((outcome) => ({ outcome, count: rows.filter((row) => row.outcome === outcome).length }))
+  return BY_URGENCY.map((outcome) => ({ outcome, count: rows.filter((row) => row.outcome === outcome).length }))
     .filter(({ count }) => count > 0)
     .map(({ outcome, count }) => `${count} ${outcome}`)
     .join(', ');

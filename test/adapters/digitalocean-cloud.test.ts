@@ -59,7 +59,7 @@ describe('reading load balancers', () => {
     ['size_unit', { size_unit: 4, size: 'lb-small' }, 4],
     ['the size that it had before', { size_unit: undefined, size: 'lb-medium' }, 3],
     ['neither, where the answer lacks both', { size_unit: undefined }, 1],
-  ])('knows how many nodes a balancer has by %s', async (_, fields, nodes) => {
+  ])('reads the number of nodes from %s', async (_, fields, nodes) => {
     api()
       .get(`/v2/load_balancers/${LB_ID}`)
       .reply(200, { load_balancer: loadBalancerBody(fields) });
@@ -72,7 +72,7 @@ describe('reading load balancers', () => {
     [{ type: 'none' }, false],
     [{}, false],
     [undefined, false],
-  ])('knows whether clients are kept to a droplet by sticky_sessions: %j', async (sticky_sessions, sticky) => {
+  ])('reads whether clients stick to a droplet from sticky_sessions: %j', async (sticky_sessions, sticky) => {
     api()
       .get(`/v2/load_balancers/${LB_ID}`)
       .reply(200, { load_balancer: loadBalancerBody({ sticky_sessions }) });
@@ -80,7 +80,7 @@ describe('reading load balancers', () => {
     expect(await clock.run(cloud.getLoadBalancer(LB_ID))).toMatchObject({ sticky });
   });
 
-  it('knows a balancer by tag, a tcp check without path, and fractions of seconds', async () => {
+  it('reads a balancer with a tag, a tcp check without a path, and fractions of seconds', async () => {
     const health_check = { protocol: 'tcp', port: 22, check_interval_seconds: 0.25, response_timeout_seconds: 0.1 };
     api()
       .get(`/v2/load_balancers/${LB_ID}`)
@@ -109,7 +109,7 @@ describe('reading load balancers', () => {
     expect(await clock.run(cloud.listLoadBalancers())).toMatchObject([{ type: 'GLOBAL', region: '', dropletIds: [] }]);
   });
 
-  it('does not take a missing list of droplets for an empty balancer', async () => {
+  it('does not mistake a missing list of droplets for an empty balancer', async () => {
     const { droplet_ids, ...hidden } = loadBalancerBody();
     api().get(`/v2/load_balancers/${LB_ID}`).reply(200, { load_balancer: hidden });
     const { cloud, clock } = cloudOn();
@@ -120,7 +120,7 @@ describe('reading load balancers', () => {
 });
 
 describe('reading droplets', () => {
-  it('finds addresses by their type, whatever their order', async () => {
+  it('finds addresses by type, in any order', async () => {
     api()
       .get('/v2/droplets/7')
       .reply(200, { droplet: dropletBody(7) });
@@ -137,7 +137,7 @@ describe('reading droplets', () => {
     });
   });
 
-  it('bears fields that the token may not see', async () => {
+  it('accepts missing fields that the token may not read', async () => {
     const { tags, vpc_uuid, networks, ...rest } = dropletBody(7);
     api().get('/v2/droplets/7').reply(200, { droplet: rest });
     const { cloud, clock } = cloudOn();
@@ -145,7 +145,7 @@ describe('reading droplets', () => {
     expect(droplet).toEqual({ id: 7, name: 'web-7', status: 'active', tags: [], region: 'fra1' });
   });
 
-  it('asks for those with a tag', async () => {
+  it('requests those with a tag', async () => {
     api()
       .get('/v2/droplets')
       .query({ page: 1, per_page: 200, tag_name: 'do-deploy:out:production' })
@@ -179,28 +179,28 @@ describe('paging', () => {
     expect(await clock.run(cloud.listDroplets())).toHaveLength(2);
   });
 
-  it('goes on by the total when a proxy dropped the links', async () => {
+  it('continues by the total when a proxy dropped the links', async () => {
     page(1, [1, 2], { links: {}, meta: { total: 3 } });
     page(2, [3], { links: {}, meta: { total: 3 } });
     const { cloud, clock } = cloudOn();
     expect(await clock.run(cloud.listDroplets())).toHaveLength(3);
   });
 
-  it('ends when the total counts a droplet that is gone', async () => {
+  it('ends when the total includes a droplet that is gone', async () => {
     page(1, [1, 2], { meta: { total: 3 } });
     page(2, [], { meta: { total: 2 } });
     const { cloud, clock } = cloudOn();
     expect(await clock.run(cloud.listDroplets())).toHaveLength(2);
   });
 
-  it('counts a droplet once that moved to the next page meanwhile', async () => {
+  it('counts a droplet once if it moved to the next page meanwhile', async () => {
     page(1, [1, 2], { ...next, meta: { total: 3 } });
     page(2, [2, 3], { ...last, meta: { total: 3 } });
     const { cloud, clock } = cloudOn();
     expect((await clock.run(cloud.listDroplets())).map(({ id }) => id)).toEqual([1, 2, 3]);
   });
 
-  it('gives up on a server that sends the same page for ever', async () => {
+  it('fails when a server sends the same page for ever', async () => {
     page(1, [1, 2], next);
     page(2, [1, 2], next);
     const { cloud, clock } = cloudOn();
@@ -211,7 +211,7 @@ describe('paging', () => {
 });
 
 describe('changes', () => {
-  it('adds with POST and removes with DELETE, the ids in the body on the wire', async () => {
+  it('add with POST and remove with DELETE, with the ids in the body', async () => {
     const server = await localServer((_, response) => response.writeHead(204).end());
     try {
       const { cloud, clock } = cloudOn({ apiUrl: `${server.apiUrl}/` });
@@ -231,13 +231,13 @@ describe('changes', () => {
     }
   });
 
-  it('asks nothing for no droplets', async () => {
+  it('send no request without droplets', async () => {
     const { cloud, clock, traces } = cloudOn();
     await clock.run(Promise.all([cloud.addDroplets(LB_ID, []), cloud.untagDroplets('a', [])]));
     expect(traces).toEqual([]);
   });
 
-  it('does not believe a change that was answered with a page', async () => {
+  it('are not taken as made if the answer is a page', async () => {
     api().delete(`/v2/load_balancers/${LB_ID}/droplets`).reply(200, '<html>Welcome to the guest network</html>');
     const { cloud, clock } = cloudOn();
     const { error } = await failureOf(clock, cloud.removeDroplets(LB_ID, [1]));
@@ -246,7 +246,7 @@ describe('changes', () => {
 });
 
 describe('tags', () => {
-  it('creates one', async () => {
+  it('are created', async () => {
     const created = api()
       .post('/v2/tags', { name: 'do-deploy:out:production' })
       .reply(201, { tag: { name: 'do-deploy:out:production', resources: {} } });
@@ -255,7 +255,7 @@ describe('tags', () => {
     expect(created.isDone()).toBe(true);
   });
 
-  it('is content when the tag exists', async () => {
+  it('may exist already', async () => {
     api().post('/v2/tags').reply(422, errorBody('unprocessable_entity', 'Tag name is already taken'));
     const looked = api()
       .get('/v2/tags/web')
@@ -265,7 +265,7 @@ describe('tags', () => {
     expect(looked.isDone()).toBe(true);
   });
 
-  it('tells the first refusal when the tag does not exist after all', async () => {
+  it('report the first refusal if the tag does not exist after all', async () => {
     api().post('/v2/tags').reply(422, errorBody('unprocessable_entity', 'Tag limit reached'));
     api().get('/v2/tags/web').reply(404, errorBody('not_found', 'Tag not found'));
     const { cloud, clock } = cloudOn();
@@ -274,7 +274,7 @@ describe('tags', () => {
     expect(error.message).toContain('Tag limit reached.');
   });
 
-  it('names the firewalls that a tag brings, on every page', async () => {
+  it('have their firewalls listed, from every page', async () => {
     const firewall = (id: string, tags: string[] | null) => ({ id, name: `fw-${id}`, status: 'succeeded', tags });
     api()
       .get('/v2/firewalls')
@@ -299,7 +299,7 @@ describe('tags', () => {
     ]);
   });
 
-  it('does not take hidden tags of firewalls for none', async () => {
+  it('of firewalls that are hidden are not mistaken for none', async () => {
     api()
       .get('/v2/firewalls')
       .query(true)

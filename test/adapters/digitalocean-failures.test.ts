@@ -77,7 +77,7 @@ describe('refusals are final', () => {
     expect(error).toMatchObject({ kind: 'not-found', outcome: 'not-applied' });
   });
 
-  it('422 carries the reason that DigitalOcean gives', async () => {
+  it('422 includes the reason from DigitalOcean', async () => {
     const message = 'cannot add droplets to a load balancer with a tag';
     api().post(`${balancerPath}/droplets`).reply(422, errorBody('unprocessable_entity', message));
     const { cloud, clock } = cloudOn();

@@ -1,4 +1,4 @@
-/** What DigitalOcean would answer, and servers that answer as networks do. */
+/** Answers as DigitalOcean gives them, and servers that fail as networks do. */
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createDigitalOceanCloud, type DigitalOceanOptions } from '../../src/adapters/digitalocean-cloud.js';
@@ -10,7 +10,7 @@ export const HOST = 'https://api.digitalocean.com';
 export const TOKEN = 'dop_v1_0123456789abcdef';
 export const LB_ID = '4de7ac8b-495b-4884-9a69-1050c6793cd6';
 
-/** A cloud on virtual time; `traces` collects what it told of its requests. */
+/** A cloud on virtual time; `traces` collects its requests. */
 export function cloudOn(options: Partial<DigitalOceanOptions> = {}) {
   const clock = new VirtualClock({ realIo: true });
   const traces: string[] = [];
@@ -24,7 +24,7 @@ export function cloudOn(options: Partial<DigitalOceanOptions> = {}) {
   return { cloud, clock, traces };
 }
 
-/** The error of a call that has to fail, and how long (virtual ms) it took to. */
+/** The error of a call that must fail, and how long it took, in virtual ms. */
 export async function failureOf(
   clock: VirtualClock,
   call: Promise<unknown>,
@@ -104,12 +104,12 @@ export const BUSY = errorBody('forbidden', "Load Balancer can't be updated while
 export interface LocalServer {
   origin: string;
   apiUrl: string;
-  /** `METHOD path body` of every request that arrived whole. */
+  /** `METHOD path body` of every complete request. */
   requests: string[];
   close(): Promise<void>;
 }
 
-/** A real server on loopback, for what an interceptor can't show: timeouts, broken connections, bodies on the wire. */
+/** A real server on loopback, for timeouts, broken connections and bodies on the wire. */
 export async function localServer(answer: RequestListener): Promise<LocalServer> {
   const requests: string[] = [];
   const server = createServer((request, response) => {
@@ -136,7 +136,7 @@ export async function localServer(answer: RequestListener): Promise<LocalServer>
   };
 }
 
-/** An address where nothing listens. */
+/** An address without a listener. */
 export async function deadAddress(): Promise<string> {
   const server = await localServer(() => {});
   await server.close();

@@ -1,4 +1,4 @@
-/** The adapter on the sandbox's region: both sides of the API, written from its description, have to agree. */
+/** The adapter against the sandbox's region: both sides of the API, written from its description, must agree. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createDigitalOceanCloud } from '../../src/adapters/digitalocean-cloud.js';
 import { Secret } from '../../src/config/secret.js';
@@ -27,7 +27,7 @@ function cloud(options: { token?: string; onTrace?: (what: string) => void; requ
   return createDigitalOceanCloud({ token: new Secret(token), apiUrl: region.api.url, clock, ...rest });
 }
 
-it('sees the region as it is', async () => {
+it('reads the region', async () => {
   const [first] = await clock.run(cloud().listLoadBalancers());
   expect(first).toEqual(await clock.run(cloud().getLoadBalancer(balancer.id)));
   expect(first).toMatchObject({ name: 'web', status: 'active', dropletIds: ids, targetPorts: [80] });
@@ -43,7 +43,7 @@ it('finds every droplet of a large account', async () => {
   expect(region.api.log).toHaveLength(2);
 });
 
-it('takes a droplet out and puts it back', async () => {
+it('removes a droplet and adds it again', async () => {
   await clock.run(cloud().removeDroplets(balancer.id, ids.slice(0, 1)));
   expect((await clock.run(cloud().getLoadBalancer(balancer.id))).dropletIds).toEqual(ids.slice(1));
   await clock.run(cloud().addDroplets(balancer.id, ids.slice(0, 1)));
@@ -68,7 +68,7 @@ it('names the firewalls that share a tag', async () => {
   expect(await clock.run(cloud().firewallsWithTag('web'))).toEqual([{ name: 'web-only', how: 'applies' }]);
 });
 
-it('knows autoscale pools and their droplets, on every page', async () => {
+it('lists autoscale pools and their droplets, from every page', async () => {
   expect(await clock.run(cloud().listAutoscalePools())).toEqual([]);
   const made = Array.from({ length: 201 }, () => region.world.addDroplet({ pool: 'web-pool' }).id);
   region.world.addDroplet({ pool: 'web-pool', status: 'new' });
@@ -78,7 +78,7 @@ it('knows autoscale pools and their droplets, on every page', async () => {
   expect(await clock.run(cloud().listPoolMembers(pool?.id ?? ''))).toEqual(made);
 });
 
-it('fails to read a pool as it fails to read anything', async () => {
+it('reports failures of pools like any other', async () => {
   const gone = await failureOf(clock, cloud().listPoolMembers('0d3db13e-a604-4944-9827-7ec2642d32ac'));
   expect(gone.error).toMatchObject({ kind: 'not-found', hint: expect.stringContaining('autoscale_pool') });
   const wrong = await failureOf(clock, cloud({ token: 'wrong' }).listAutoscalePools());
@@ -88,7 +88,7 @@ it('fails to read a pool as it fails to read anything', async () => {
   expect(await clock.run(cloud().listAutoscalePools()), 'and is repeated').toEqual([]);
 });
 
-it('may not add by id to a balancer that a tag manages', async () => {
+it('cannot add by id to a balancer that a tag manages', async () => {
   const tagged = region.world.addBalancer({ name: 'tagged', tag: 'web' });
   expect((await clock.run(cloud().getLoadBalancer(tagged.id))).tag).toBe('web');
   const { error } = await failureOf(clock, cloud().addDroplets(tagged.id, ids.slice(0, 1)));
@@ -103,7 +103,7 @@ it('waits while the balancer is busy', async () => {
   expect((await clock.run(patient.getLoadBalancer(balancer.id))).dropletIds).toEqual(ids.slice(2));
 });
 
-it('is asked directly, whatever proxy the environment names for others', async () => {
+it('connects directly, whatever proxy the environment names', async () => {
   for (const name of ['http_proxy', 'HTTP_PROXY']) vi.stubEnv(name, 'http://127.0.0.1:1');
   try {
     expect(await clock.run(cloud().listLoadBalancers())).toHaveLength(1);
@@ -113,18 +113,18 @@ it('is asked directly, whatever proxy the environment names for others', async (
   }
 });
 
-it('is told of a wrong token', async () => {
+it('reports a wrong token', async () => {
   expect((await failureOf(clock, cloud({ token: 'wrong' }).getDroplet(1))).error.kind).toBe('unauthorized');
 });
 
-it('does not know whether a change was applied whose reply was lost: it was', async () => {
+it('reports a change without a reply as unknown, although it was applied', async () => {
   region.api.faults.add({ on: { method: 'DELETE', nth: 1 }, do: 'lose-reply' });
   const { error } = await failureOf(clock, cloud().removeDroplets(balancer.id, ids.slice(0, 1)));
   expect(error).toMatchObject({ kind: 'network', outcome: 'unknown' });
   expect((await clock.run(cloud().getLoadBalancer(balancer.id))).dropletIds).toEqual(ids.slice(1));
 });
 
-it('recognises a proxy’s page', async () => {
+it('recognises the page of a proxy', async () => {
   region.api.faults.add({ on: { method: 'GET' }, do: 'html' });
   expect((await failureOf(clock, cloud().getLoadBalancer(balancer.id))).error.kind).toBe('invalid-answer');
 });

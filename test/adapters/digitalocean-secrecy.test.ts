@@ -84,7 +84,7 @@ it.each(Object.keys(FAILURES))('the token appears nowhere after %s', async (name
   expectNoToken(traces.join('\n'));
 });
 
-it('nor after a timeout, a lost reply or a refused connection', async () => {
+it('the token appears nowhere after a timeout, a lost reply or a refused connection', async () => {
   const silent = await localServer(() => {});
   const rude = await localServer((_, response) => response.destroy());
   try {

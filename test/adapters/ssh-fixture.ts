@@ -9,10 +9,10 @@ import { ShellError } from '../../src/errors.js';
 import type { Connection, RemoteCommand, RemoteHost } from '../../src/ports.js';
 import { makeKey, SshServer, type SshServerOptions, writeKey } from '../support/ssh-server.js';
 
-/** Shared by all tests of a file: making keys is not what they are about. */
+/** Shared by all tests of a file. */
 export const clientKey = makeKey();
 
-/** A folder that goes with the test. */
+/** A folder that is removed after the test. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'ssh-test-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -26,7 +26,7 @@ export async function startServer(options: Partial<SshServerOptions> = {}): Prom
 }
 
 export interface Client {
-  /** For people's eyes: notices, in order. */
+  /** Notices, in order. */
   notices: string[];
   traces: string[];
   folder: string;
@@ -36,7 +36,7 @@ export interface Client {
   knownHosts(): string;
 }
 
-/** A shell for one server, which trusts new host keys and logs in with `clientKey`. */
+/** A shell for one server that accepts new host keys and logs in with `clientKey`. */
 export function clientOf(
   server: { port: number },
   settings: Partial<SshSettings> = {},

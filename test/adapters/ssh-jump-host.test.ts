@@ -38,7 +38,7 @@ describe('a connection through a jump host', () => {
     await expect.poll(() => bastion.connections() + droplet.connections()).toBe(0);
   });
 
-  it('is refused when the jump host has another key, and the droplet hears nothing', async () => {
+  it('is refused when the jump host has another key, before the droplet is contacted', async () => {
     const [bastion, droplet] = [await startServer(), await startServer()];
     const client = through(bastion, droplet);
     writeFileSync(client.settings.knownHostsPath, `[127.0.0.1]:${bastion.port} ${makeKey().line}\n`);
@@ -57,7 +57,7 @@ describe('a connection through a jump host', () => {
     await expect.poll(() => bastion.connections()).toBe(0);
   });
 
-  it('is made again from the beginning when the jump host drops it', async () => {
+  it('is restored from the start when the jump host drops it', async () => {
     const [bastion, droplet] = [await startServer(), await startServer()];
     const connection = await through(bastion, droplet).connect();
     bastion.drop('reset');
@@ -65,7 +65,7 @@ describe('a connection through a jump host', () => {
     expect(bastion.logins).toHaveLength(2);
   });
 
-  it('tells which of the two cannot be reached', async () => {
+  it('names which of the two cannot be reached', async () => {
     const [bastion, droplet] = [await startServer(), await startServer()];
     const client = through(bastion, droplet);
     await droplet.stop();
@@ -78,7 +78,7 @@ describe('a connection through a jump host', () => {
     expect(before.message).toBe(`bastion (127.0.0.1:${bastion.port}), on the way to web-1, refused the connection.`);
   });
 
-  it('says so when the jump host forwards nothing', async () => {
+  it('reports that the jump host forwards nothing', async () => {
     const [bastion, droplet] = [await startServer({ forwarding: false }), await startServer()];
     const error = await failureOf(through(bastion, droplet).connect());
     expect(error).toMatchObject({ code: 'ssh-unreachable' });

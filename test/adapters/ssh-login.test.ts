@@ -147,7 +147,7 @@ describe('logging in', () => {
     ['on one line', clientKey.private.trim().replaceAll('\n', ' ')],
     ['without any line break', clientKey.private.replaceAll('\n', '')],
     ['with a byte order mark and blanks around it', `\ufeff\n  ${clientKey.private}\n\n`],
-  ])('takes SSH_PRIVATE_KEY %s', async (_how, text) => {
+  ])('accepts SSH_PRIVATE_KEY %s', async (_how, text) => {
     const server = await startServer();
     await clientOf(server, { privateKey: new Secret(text) }).connect();
     expect(server.logins).toEqual(['root']);

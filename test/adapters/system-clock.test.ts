@@ -18,12 +18,12 @@ describe('the system clock', () => {
     return state;
   };
 
-  it('tells the time', () => {
+  it('returns the current time', () => {
     vi.setSystemTime(1_795_250_000_000);
     expect(systemClock.now()).toBe(1_795_250_000_000);
   });
 
-  it('sleeps for as long as asked, no shorter', async () => {
+  it('sleeps at least as long as requested', async () => {
     const sleep = ended(systemClock.sleep(1_000));
     await vi.advanceTimersByTimeAsync(999);
     expect(sleep.ended).toBe(false);
@@ -40,7 +40,7 @@ describe('the system clock', () => {
     expect(sleep.ended).toBe(true);
   });
 
-  it('wakes at once, without throwing, when the signal aborts', async () => {
+  it('wakes immediately, without throwing, when the signal aborts', async () => {
     const controller = new AbortController();
     const sleep = ended(systemClock.sleep(60_000, controller.signal));
     const long = ended(systemClock.sleep(2 ** 40, controller.signal));
@@ -50,12 +50,12 @@ describe('the system clock', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('does not sleep on a signal that has aborted', async () => {
+  it('does not sleep if the signal has aborted', async () => {
     await systemClock.sleep(60_000, AbortSignal.abort());
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('leaves no listener on the signal, nor warns of many at a time', async () => {
+  it('leaves no listener on the signal, and causes no warning about many', async () => {
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     const { signal } = new AbortController();
     const sleeps = Promise.all(Array.from({ length: 100 }, (_, index) => systemClock.sleep(index, signal)));

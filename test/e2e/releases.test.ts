@@ -48,7 +48,7 @@ describe('three releases on two droplets with keep_releases: 2', { shuffle: fals
     await fleet.machine('web-2').must('docker stop -t 1 shop-app-1');
     const drift = await check();
     expect(drift).toMatchObject({ code: 4, stderr: '' });
-    expect(drift.stdout).toMatch(/^web-1: config\/nginx\/nginx\.conf is not as it was deployed/m);
+    expect(drift.stdout).toMatch(/^web-1: config\/nginx\/nginx\.conf has changed since it was deployed/m);
     expect(drift.stdout).toMatch(/^web-2: app exited/m);
 
     expect(await fleet.run(['heal', 'production', '--json'])).toMatchObject({ code: 0 });

@@ -55,15 +55,15 @@ describe('a fleet with drift', { shuffle: false }, () => {
     const told = lines(drift.stdout).filter((line) => !line.startsWith('web-2: nginx is unhealthy'));
     expect(told).toEqual([
       'shop: sandbox, release TIME-v1',
-      expect.stringMatching(/^web-1: config\/\.env\.sandbox is not as it was deployed$/),
+      expect.stringMatching(/^web-1: config\/\.env\.sandbox has changed since it was deployed$/),
       expect.stringMatching(
-        /^web-1: config\/nginx\/nginx\.conf is not as it was deployed \(SHA-256 \w{12}… instead of /,
+        /^web-1: config\/nginx\/nginx\.conf has changed since it was deployed \(SHA-256 \w{12}… instead of /,
       ),
       expect.stringMatching(/^web-2: app exited /),
       expect.stringMatching(
         /^web-3: app runs image sha256:\w+ instead of sha256:\w+ \(docker\.io\/example\/shop:v1\)$/,
       ),
-      expect.stringMatching(/^web-4: is no longer behind load balancer "web".*, though it was at the last rollout/),
+      expect.stringMatching(/^web-4: is no longer behind load balancer "web".*, as it was at the last rollout/),
       '',
       expect.stringMatching(/^do-deploy heal sandbox fixes (1 difference|2 differences)\.$/),
       'do-deploy adopt sandbox fixes 3 differences.',

@@ -60,10 +60,10 @@ describe('requests to the public address', () => {
       { ...probes, failed: 2, firstFailure },
       '2 of 41 requests to https://shop.example.com/ failed, slowest 84 ms. The first at 07:45:09: HTTP 503.',
     ],
-  ])('are the last line of a deploy', (told, line) => {
+  ])('are the last line of a deploy', (probed, line) => {
     const { reporter, stdout } = reporterOn();
     reporter.report(eventAt(0, started(rows)));
-    reporter.report(eventAt(1, { type: 'rollout-finished', result: result('succeeded', { rows, probes: told }) }));
+    reporter.report(eventAt(1, { type: 'rollout-finished', result: result('succeeded', { rows, probes: probed }) }));
     expect(stdout.text.trimEnd().split('\n').at(-1)).toMatch(line);
   });
 

@@ -13,7 +13,7 @@ const switching = (release: string, since: string, current?: string): Holding =>
   state: { release, phase: 'switching', since },
 });
 
-describe('a fleet is healed', () => {
+describe('the release that a fleet is healed to', () => {
   it.each<[string, Holding[], string | undefined]>([
     [
       'back, when the first droplet was in the middle of it',
@@ -49,7 +49,7 @@ describe('a fleet is healed', () => {
   });
 });
 
-describe('the fleet’s release, that droplets are compared with and brought to,', () => {
+describe('the release that droplets are compared with and brought to', () => {
   const newcomer: Holding = { holds: [] };
   it.each<[string, Holding[], string | undefined]>([
     [
@@ -63,13 +63,13 @@ describe('the fleet’s release, that droplets are compared with and brought to,
       'r2',
     ],
     [
-      'is the old one, while nobody has proven the new',
+      'is the old one while no droplet has proven the new one',
       [switching('r2', '3', 'r1'), verified('r1', '1'), newcomer],
       'r1',
     ],
     ['is what the fleet went back to', [verified('r1', '3'), verified('r2', '2')], 'r1'],
     [
-      'is one that somebody still holds',
+      'is one that a droplet still holds',
       [
         { ...verified('r2', '2'), holds: ['r1'] },
         { ...verified('r1', '1'), holds: ['r1'] },

@@ -48,7 +48,7 @@ function aCheckup(overrides: Partial<DropletCheckup> = {}): DropletCheckup {
     changedFiles: [],
     containers: [aContainer()],
     now: NOW,
-    probe: { passed: true, detail: 'HTTP 200' },
+    balancerCheck: { passed: true, detail: 'HTTP 200' },
     ...overrides,
   };
 }
@@ -62,40 +62,40 @@ function aFleet(first: DropletFacts, overrides: Partial<FleetFacts> = {}): Fleet
   return { target: 'load balancer "web"', release: RELEASE, droplets: [first, ...others], departed: [], ...overrides };
 }
 
-const told = (fleet: FleetFacts) =>
+const found = (fleet: FleetFacts) =>
   findDifferences(fleet).map(({ droplet, kind, message, fix }) => [
     `${droplet}: ${message}`,
     kind,
     ...(fix === undefined ? [] : [fix]),
   ]);
 
-describe('a droplet differs from the fleet’s release', () => {
-  it('not at all, when it is as it was deployed', () => {
+describe('a droplet differs from the release of the fleet', () => {
+  it('not at all if it is as deployed', () => {
     expect(findDifferences(aFleet(aDroplet()))).toEqual([]);
     expect(findDifferences(aFleet(aDroplet({}, { rotation: 'none' })))).toEqual([]);
   });
 
   it.each<[string, DropletFacts, ...string[][]]>([
     [
-      'by an edited file, told by its hashes',
+      'by an edited file, reported with its hashes',
       aDroplet({
         changedFiles: [{ path: 'config/nginx/nginx.conf', deployed: '1'.repeat(64), found: '2'.repeat(64) }],
       }),
       [
-        'web-1: config/nginx/nginx.conf is not as it was deployed (SHA-256 222222222222… instead of 111111111111…)',
+        'web-1: config/nginx/nginx.conf has changed since it was deployed (SHA-256 222222222222… instead of 111111111111…)',
         'file-changed',
         'adopt',
       ],
     ],
     [
-      'by a file with secrets, of which a hash would tell too much',
+      'by a file with secrets, whose hash would reveal too much',
       aDroplet({ changedFiles: [{ path: 'config/.env.production', deployed: '1'.repeat(64), found: '2'.repeat(64) }] }),
-      ['web-1: config/.env.production is not as it was deployed', 'file-changed', 'adopt'],
+      ['web-1: config/.env.production has changed since it was deployed', 'file-changed', 'adopt'],
     ],
     [
-      'by a file that is gone',
+      'by a missing file',
       aDroplet({ changedFiles: [{ path: 'images.yml', deployed: '1'.repeat(64) }] }),
-      ['web-1: images.yml is gone', 'file-missing', 'adopt'],
+      ['web-1: images.yml is missing', 'file-missing', 'adopt'],
     ],
     [
       'by a stopped container',
@@ -103,7 +103,7 @@ describe('a droplet differs from the fleet’s release', () => {
       ['web-1: app exited 137: killed', 'container-not-healthy', 'heal'],
     ],
     [
-      'by a container that is gone',
+      'by a missing container',
       aDroplet({ containers: [] }),
       ['web-1: app has no container', 'container-missing', 'heal'],
     ],
@@ -113,85 +113,85 @@ describe('a droplet differs from the fleet’s release', () => {
       ['web-1: app runs image sha256:bbbbbbbbbbbb instead of sha256:aaaaaaaaaaaa (shop:v2)', 'image-differs', 'adopt'],
     ],
     [
-      'by another release, of which the containers say nothing more',
+      'by another release, whose containers add nothing',
       aDroplet({ current: '20261101T000000Z-v1', containers: [aContainer({ imageId: OTHER })] }),
       ['web-1: runs 20261101T000000Z-v1 instead of 20261124T000000Z-v2', 'other-release', 'adopt'],
     ],
     [
-      'by running none',
+      'by running no release',
       aDroplet({ current: undefined, containers: [] } as never),
       ['web-1: runs no release', 'no-release', 'adopt'],
     ],
     [
-      'by being half way to another one',
+      'by an unfinished switch',
       aDroplet({ halfWayTo: '20261124T010000Z-v3' }),
-      ['web-1: is half way to 20261124T010000Z-v3', 'half-done', 'heal'],
+      ['web-1: has an unfinished switch to 20261124T010000Z-v3', 'half-done', 'heal'],
     ],
     [
-      'by a balancer’s check that fails though the containers are well',
-      aDroplet({ probe: { passed: false, detail: 'HTTP 503 in 3 ms' } }),
-      ['web-1: the balancer’s health check fails on it: HTTP 503 in 3 ms', 'check-fails', 'heal'],
+      'by a balancer check that fails although the containers are healthy',
+      aDroplet({ balancerCheck: { passed: false, detail: 'HTTP 503 in 3 ms' } }),
+      ["web-1: the balancer's health check fails: HTTP 503 in 3 ms", 'check-fails', 'heal'],
     ],
     [
-      'by missing from the balancer',
+      'by being missing from the balancer',
       aDroplet({}, { rotation: 'out', inLedger: true, outSince: '2026-11-23 by ann@laptop' }),
       [
-        'web-1: is missing from load balancer "web"; a rollout has left it out (out since 2026-11-23 by ann@laptop)',
+        'web-1: is missing from load balancer "web"; a rollout marked it out (out since 2026-11-23 by ann@laptop)',
         'out-of-rotation',
         'heal',
       ],
     ],
     [
-      'by a ledger that was not cleared',
+      'by a mark that was not cleared',
       aDroplet({}, { inLedger: true }),
-      ['web-1: is in rotation, but still recorded as out', 'recorded-as-out', 'heal'],
+      ['web-1: is in rotation, but still marked out', 'recorded-as-out', 'heal'],
     ],
     [
-      'by not answering, which is told as such',
+      'by not answering',
       aDroplet({}, { answer: { unreachable: 'connection refused' } }),
-      ['web-1: cannot be reached, so it could not be compared: connection refused', 'unreachable'],
+      ['web-1: is unreachable, so it was not compared: connection refused', 'unreachable'],
     ],
     [
       'by being off',
       aDroplet({}, { power: 'off', answer: { unreachable: 'it was not asked' } }),
-      ['web-1: is off: it could not be compared', 'not-running'],
+      ['web-1: is off, so it was not compared', 'not-running'],
     ],
     [
-      'by its Docker',
+      'by its Docker version',
       aDroplet({ docker: '27.5.1' }),
-      ['web-1: Docker is 27.5.1, and 28.2 on the others', 'docker-differs'],
+      ['web-1: Docker is 27.5.1, but 28.2 on the others', 'docker-differs'],
     ],
     [
-      'by too old a Docker',
+      'by a Docker that is too old',
       aDroplet({ docker: '19.3.15' }),
       ['web-1: Docker 19.3.15 is older than 20.10', 'docker-old'],
     ],
     [
-      'by no Docker at all',
+      'by not having Docker',
       aDroplet({ docker: undefined, compose: undefined, problem: 'Cannot connect' } as never),
       ['web-1: Docker does not answer: Cannot connect', 'docker-missing'],
     ],
     [
-      'by its compose',
+      'by its Compose version',
       aDroplet({ compose: '2.30.1' }),
-      ['web-1: Docker Compose is 2.30.1, and 2.36 on the others', 'compose-differs'],
+      ['web-1: Docker Compose is 2.30.1, but 2.36 on the others', 'compose-differs'],
     ],
     [
-      'by an old compose',
+      'by a Compose that is too old',
       aDroplet({ compose: '1.29.2' }),
       ['web-1: Docker Compose 1.29.2 is older than 2', 'compose-old'],
     ],
     [
       'by a disk that is nearly full',
       aDroplet({ diskFreeBytes: 700 * 1024 * 1024, diskUsed: '97%' }),
-      ['web-1: only 700 MB are free on Docker’s disk, 97% used', 'disk-low'],
+      ["web-1: only 700 MB free on Docker's disk, 97% used", 'disk-low'],
     ],
     ['by its clock', aDroplet({ clockAheadMs: -61_000 }), ['web-1: its clock is 61 s behind', 'clock']],
   ])('%s', (_, droplet, ...expected) => {
-    expect(told(aFleet(droplet))).toEqual(expected);
+    expect(found(aFleet(droplet))).toEqual(expected);
   });
 
-  it('in several ways at once, a line each', () => {
+  it('in several ways, with a line for each', () => {
     const droplet = aDroplet({ compose: '2.30.1', containers: [], clockAheadMs: 9_000 }, { inLedger: true });
     expect(findDifferences(aFleet(droplet)).map(({ kind }) => kind)).toEqual([
       'recorded-as-out',
@@ -202,39 +202,39 @@ describe('a droplet differs from the fleet’s release', () => {
   });
 });
 
-describe('it is no difference', () => {
+describe('no difference is reported', () => {
   it.each<[string, Partial<DropletCheckup>]>([
-    ['that a patch of Docker came to it first', { docker: '28.2.9', compose: '2.36.1-1' }],
-    ['that its container restarted long ago', { containers: [aContainer({ restarts: 9 })] }],
-    ['that its clock is a little off', { clockAheadMs: CLOCK_TOLERANCE_MS }],
+    ['when it got a patch of Docker first', { docker: '28.2.9', compose: '2.36.1-1' }],
+    ['when its container restarted long ago', { containers: [aContainer({ restarts: 9 })] }],
+    ['when its clock is slightly off', { clockAheadMs: CLOCK_TOLERANCE_MS }],
   ])('%s', (_, answer) => {
     expect(findDifferences(aFleet(aDroplet(answer)))).toEqual([]);
   });
 
-  it('when a droplet runs the image that was built there, another one than elsewhere', () => {
+  it('when a droplet runs the image that was built on it', () => {
     const built = { app: { reference: 'shop-app', imageId: OTHER } };
     const containers = [aContainer({ imageId: OTHER })];
     expect(findDifferences(aFleet(aDroplet({ built, containers })))).toEqual([]);
     expect(findDifferences(aFleet(aDroplet({ built })))).toMatchObject([{ kind: 'image-differs' }]);
   });
 
-  it('of the droplets, when this machine’s own clock is wrong', () => {
+  it('when the clock of this machine is wrong', () => {
     const droplets = ['web-1', 'web-2'].map((name) => aDroplet({ clockAheadMs: 90_000 }, { name }));
     expect(findDifferences(aFleet(aDroplet(), { droplets }))).toEqual([]);
   });
 });
 
-it('a droplet that somebody has taken from the balancer without a word is named', () => {
-  expect(told(aFleet(aDroplet(), { departed: ['web-4'] }))).toEqual([
+it('a droplet that was removed from the balancer by hand is reported', () => {
+  expect(found(aFleet(aDroplet(), { departed: ['web-4'] }))).toEqual([
     [
-      'web-4: is no longer behind load balancer "web", though it was at the last rollout; put it back there, then adopt',
+      'web-4: is no longer behind load balancer "web", as it was at the last rollout; add it there again, then run adopt',
       'departed',
     ],
   ]);
 });
 
-it('where nothing was ever deployed, there is nothing to adopt either', () => {
+it('without any deploy, there is nothing to adopt', () => {
   const empty = aDroplet({ current: undefined, containers: [] } as never);
   const { release: _, ...fleet } = aFleet(empty, { droplets: [empty] });
-  expect(told(fleet)).toEqual([['web-1: runs no release', 'no-release']]);
+  expect(found(fleet)).toEqual([['web-1: runs no release', 'no-release']]);
 });

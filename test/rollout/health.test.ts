@@ -58,7 +58,7 @@ describe('a project is healthy', () => {
   });
 });
 
-describe('a project is waited for', () => {
+describe('a project is not healthy yet', () => {
   it.each<[string, Partial<ContainerView>[], Partial<ServiceSpec>, string]>([
     ['while a healthcheck starts', [{ health: 'starting' }], {}, 'app starting'],
     ['while it has just started and has no healthcheck', [{ startedAt: NOW - 1_000 }], {}, 'app just started'],
@@ -81,7 +81,7 @@ describe('a project is waited for', () => {
   });
 });
 
-describe('a project can no longer succeed', () => {
+describe('a project can no longer become healthy', () => {
   it.each<[string, Partial<ContainerView>, Partial<ServiceSpec>, string]>([
     ['unhealthy', { health: 'unhealthy', healthOutput: 'HTTP 503' }, {}, 'app is unhealthy: HTTP 503'],
     ['exited', { state: 'exited', exitCode: 3 }, {}, 'app exited 3'],
@@ -97,7 +97,7 @@ describe('a project can no longer succeed', () => {
       `app keeps restarting: ${CRASH_LOOP_RESTARTS} times, exited 1`,
     ],
     [
-      'a crash loop that a look finds running, where Docker shows exit code 0',
+      'a crash loop that is observed running, with exit code 0 from Docker',
       { exitCode: 0, restarts: CRASH_LOOP_RESTARTS },
       {},
       `app keeps restarting: ${CRASH_LOOP_RESTARTS} times`,
@@ -107,7 +107,7 @@ describe('a project can no longer succeed', () => {
     expect(judge([container], service)).toEqual({ kind: 'failed', service: 'app', cause });
   });
 
-  it('one of a scaled service is enough', () => {
+  it('when one container of a scaled service has failed', () => {
     const containers = [
       { id: 'a', health: 'healthy' as const },
       { id: 'b', health: 'unhealthy' as const },
@@ -116,32 +116,32 @@ describe('a project can no longer succeed', () => {
   });
 });
 
-describe('a project that no release of do-deploy’s has started', () => {
+describe('a project that do-deploy did not start', () => {
   const judgeAlone = (...containers: Partial<ContainerView>[]) => judgeHealth([], containers.map(aContainer), NOW);
 
-  it('is judged by what runs there', () => {
+  it('is judged by its running containers', () => {
     expect(judgeAlone({ health: 'healthy' }, { service: 'web' })).toEqual({ kind: 'healthy' });
     expect(judgeAlone({ health: 'unhealthy' }, { service: 'web' })).toMatchObject({ kind: 'failed', service: 'app' });
     expect(judgeAlone({ health: 'starting' })).toEqual({ kind: 'waiting', detail: 'app starting' });
     expect(judgeAlone({ state: 'restarting', exitCode: 1, restarts: 1 })).toMatchObject({ kind: 'waiting' });
   });
 
-  it('tells a scaled service once', () => {
+  it('is reported once for a scaled service', () => {
     expect(judgeAlone({ id: 'a', health: 'starting' }, { id: 'b', health: 'starting' })).toEqual({
       kind: 'waiting',
       detail: 'app starting',
     });
   });
 
-  it('is not judged by what has ended', () => {
+  it('is not judged by containers that have ended', () => {
     expect(judgeAlone({ health: 'healthy' }, { service: 'old', state: 'exited', exitCode: 1 })).toEqual({
       kind: 'healthy',
     });
   });
 });
 
-describe('a restart while it was watched', () => {
-  it('shows by the count, or by a later start', () => {
+describe('a restart between two observations', () => {
+  it('is detected by the count or by a later start', () => {
     const before = [aContainer()];
     expect(restartedSince(before, [aContainer({ restarts: 1 })])).toBe('app');
     expect(restartedSince(before, [aContainer({ startedAt: NOW })])).toBe('app');
@@ -150,13 +150,13 @@ describe('a restart while it was watched', () => {
 });
 
 describe('the cause', () => {
-  it('is told of the container that ended, not of those that wait for it', () => {
+  it('names the container that ended, not those that wait for it', () => {
     const waiting = aContainer({ id: 'n', service: 'nginx', state: 'created', startedAt: 0 });
     const oom = aContainer({ state: 'restarting', exitCode: 137, oomKilled: true, restarts: 1 });
     expect(causeOf([waiting, oom])).toBe('app exited 137: out of memory');
   });
 
-  it('is nothing where nothing is wrong', () => {
+  it('is absent when nothing is wrong', () => {
     expect(causeOf([aContainer()])).toBeUndefined();
   });
 });

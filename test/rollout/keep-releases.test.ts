@@ -8,7 +8,7 @@ const NONE: ReadonlySet<string> = new Set();
 const FIVE = ['r3', 'r1', 'r5', 'r2', 'r4'].map((id) => release(id));
 
 describe('a droplet keeps', () => {
-  it('what runs, what ran before, and then the newest, up to the number', () => {
+  it('the running release, the one before it, and then the newest, up to the limit', () => {
     expect(releasesToRemove(FIVE, { keep: 3, needed: ['r5', 'r4'], proven: NONE })).toEqual({
       releases: ['r2', 'r1'],
       images: ['sha256:r2', 'sha256:r1'],
@@ -20,25 +20,25 @@ describe('a droplet keeps', () => {
     expect(releasesToRemove(FIVE, { keep: 5, needed: ['r5'], proven: NONE })).toEqual({ releases: [], images: [] });
   });
 
-  it('what has passed its gates rather than what has failed since', () => {
+  it('a release that passed its gates rather than a newer one that failed', () => {
     const proven = new Set(['r1', 'r2', 'r5']);
     expect(releasesToRemove(FIVE, { keep: 3, needed: ['r5'], proven }).releases).toEqual(['r4', 'r3']);
     expect(releasesToRemove(FIVE, { keep: 4, needed: ['r5'], proven }).releases).toEqual(['r3']);
   });
 
-  it('more than the number where more are needed', () => {
+  it('more than the limit if more are needed', () => {
     expect(releasesToRemove(FIVE, { keep: 2, needed: ['r5', 'r1', 'r2'], proven: NONE }).releases).toEqual([
       'r4',
       'r3',
     ]);
   });
 
-  it('an image that is not known by its content', () => {
+  it('an image that is not identified by a digest', () => {
     const held = [release('r2'), release('r1', 'shop:latest')];
     expect(releasesToRemove(held, { keep: 1, needed: ['r2'], proven: NONE }).images).toEqual(['sha256:r1']);
   });
 
-  it('never less than the number, nor an image of a kept release', () => {
+  it('never fewer than the limit, and every image of a kept release', () => {
     const ids = fc.uniqueArray(fc.integer({ min: 1, max: 30 }).map((n) => `r${String(n).padStart(2, '0')}`));
     fc.assert(
       fc.property(ids, fc.integer({ min: 2, max: 8 }), fc.array(fc.nat(30)), (all, keep, picks) => {

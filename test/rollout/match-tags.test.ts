@@ -14,14 +14,14 @@ function running(looks: Parameters<typeof matchTags>[1]): string[] {
   );
 }
 
-describe('which environment runs which tag', () => {
-  it('goes by the commit, of several tags by the name that the images have', () => {
+describe('the tag that an environment runs', () => {
+  it('is found by the commit, and among several tags by the image tag', () => {
     const production = { name: 'production', rows: [aRow(1, { commit: 'c2', imageTag: 'v2-final' })] };
     const staging = { name: 'staging', rows: [aRow(2, { commit: 'c2', imageTag: 'latest' })] };
     expect(running([production, staging])).toEqual(['v2: staging 1 of 1', 'v2-final: production 1 of 1']);
   });
 
-  it('goes by the name where no commit is known, and by nothing where there were uncommitted changes', () => {
+  it('is found by the name without a commit, and not at all with uncommitted changes', () => {
     const rows = [
       aRow(1, { imageTag: 'v1' }),
       aRow(2, { imageTag: 'v3', commit: 'c3', dirty: true }),
@@ -32,7 +32,7 @@ describe('which environment runs which tag', () => {
     expect(matchTags(TAGS, [{ name: 'production', rows }]).environments[0]?.untagged).toEqual([aRow(2).release]);
   });
 
-  it('tells what could not be asked', () => {
+  it('is unknown for what did not answer', () => {
     const rows = [aRow(1, { release: '', health: 'unknown' }), aRow(2, { release: '', health: 'no containers' })];
     const found = matchTags(TAGS, [
       { name: 'production', rows },

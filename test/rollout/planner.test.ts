@@ -5,8 +5,8 @@ import { accident, aStarter, fleetOf, once, released, walk } from './walk.js';
 
 const courses = ({ state }: ReturnType<typeof walk>) => state.droplets.map((droplet) => droplet.course);
 
-describe('on the happy path', () => {
-  it('looks before each batch, and takes one droplet at a time through every step', () => {
+describe('a rollout without failures', () => {
+  it('observes the fleet before each batch, and takes one droplet at a time through every step', () => {
     const { log, state } = walk({}, fleetOf(2));
     const steps = ['mark-out', 'leave', 'drain', 'switch', 'health', 'balancer-check', 'rejoin', 'settle', 'clear'];
     const one = (id: number) => ['observe', `batch ${id}`, ...steps.map((step) => `${id} ${step}`)];
@@ -14,11 +14,11 @@ describe('on the happy path', () => {
     expect(state.droplets.map(({ course }) => course)).toEqual(['done', 'done']);
   });
 
-  it('has nothing to do where everything is up to date, healthy and in rotation', () => {
+  it('has nothing to do when all droplets are up to date, healthy and in rotation', () => {
     expect(walk({}, [aStarter(1, { upToDate: true }), aStarter(2, { upToDate: true })]).log).toEqual([]);
   });
 
-  it('takes up what is up to date but sick, out, or still in the ledger', () => {
+  it('includes droplets that are up to date but unhealthy, out, or still marked out', () => {
     const starters = [
       aStarter(1, { upToDate: true, healthy: false }),
       aStarter(2, { upToDate: true, rotation: 'out' }),
@@ -33,7 +33,7 @@ describe('on the happy path', () => {
     ]);
   });
 
-  it('leaves those alone that are none of its business, whatever their health, and counts them for the floor', () => {
+  it('leaves exempt droplets alone, whatever their health, and counts them for the floor', () => {
     const member = { upToDate: true, exempt: true };
     const sick = aStarter(1, { ...member, healthy: false });
     const newcomer = aStarter(4, { healthy: false });
@@ -45,13 +45,13 @@ describe('on the happy path', () => {
     expect(astray.state.stuck).toEqual({ serving: 3, floor: 3 });
   });
 
-  it('does not write what is in the ledger again', () => {
+  it('does not mark out a droplet that is marked out already', () => {
     const { log } = walk({}, [aStarter(1, { rotation: 'out', inLedger: true }), aStarter(2), aStarter(3)]);
     expect(log).not.toContain('1 mark-out');
     expect(log).toContain('1 clear');
   });
 
-  it('what runs it in rotation and is only still recorded is confirmed without leaving, first of all', () => {
+  it('first confirms, without removing them, droplets in rotation that are only still marked out', () => {
     const recorded = aStarter(2, { upToDate: true, inLedger: true });
     const alone = walk({}, [{ ...recorded, id: 1 }]);
     expect(alone.log).toEqual(['observe', 'batch 1', '1 balancer-check', '1 rejoin', '1 settle', '1 clear']);
@@ -61,14 +61,14 @@ describe('on the happy path', () => {
     expect(fewest).toBe(2);
   });
 
-  it('what turns out not to be well then stays where it is, recorded', () => {
+  it('leaves such a droplet in rotation and marked out if it turns out to be unhealthy', () => {
     const recorded = aStarter(1, { upToDate: true, inLedger: true });
     const walked = walk({}, [recorded, aStarter(2)], once('1 settle', { fail: released('settle') }));
     expect(walked.log.at(-1)).toBe('1 settle');
     expect(walked.state.droplets[0]).toMatchObject({ course: 'given-up', rotation: 'in', inLedger: true });
   });
 
-  it('a target without a balancer has nothing to leave', () => {
+  it('skips leaving and rejoining for a target without a balancer', () => {
     const { log } = walk({ balanced: false }, [aStarter(1, { rotation: 'none' })]);
     expect(log).toEqual(['observe', 'batch 1', '1 switch', '1 health', '1 settle', '1 clear']);
   });
@@ -87,26 +87,26 @@ describe('batches', () => {
     expect(batches(walk({ batch: [...batch] }, fleetOf(size)))).toEqual(expected);
   });
 
-  it('take those first that do not serve: that raises capacity', () => {
+  it('start with droplets that do not serve, which raises capacity', () => {
     const starters = [aStarter(1), aStarter(2, { healthy: false }), aStarter(3, { rotation: 'out', inLedger: true })];
     expect(batches(walk({}, starters))).toEqual(['batch 2', 'batch 3', 'batch 1']);
   });
 
-  it('take all at once where nobody serves', () => {
+  it('include all droplets when none of them serves', () => {
     const starters = fleetOf(3).map((starter) => ({ ...starter, healthy: false }));
     expect(batches(walk({ batch: ['all'] }, starters))).toEqual(['batch 1,2,3']);
   });
 });
 
 describe('the capacity floor', () => {
-  it('stops a rollout when a droplet has fallen sick meanwhile', () => {
+  it('stops a rollout when a droplet has become unhealthy meanwhile', () => {
     const walked = walk({}, fleetOf(3), undefined, (seen) => (seen.id === 1 ? { ...seen, healthy: false } : seen));
     // Droplet 1 is sick from the first look on: it goes first, and as it stays sick no other may leave.
     expect(courses(walked)).toEqual(['done', 'waiting', 'waiting']);
     expect(walked.state.stuck).toEqual({ serving: 2, floor: 2 });
   });
 
-  it('counts what cannot be asked as out', () => {
+  it('counts a droplet without an answer as out', () => {
     const walked = walk({}, fleetOf(3), undefined, (seen) =>
       seen.id === 3 ? { ...seen, healthy: false, unasked: true } : seen,
     );
@@ -114,18 +114,18 @@ describe('the capacity floor', () => {
     expect(walked.state.stuck).toBeDefined();
   });
 
-  it('gives way only to --allow-downtime', () => {
+  it('can be broken only with --allow-downtime', () => {
     expect(walk({}, fleetOf(1)).state.stuck).toEqual({ serving: 1, floor: 1 });
     expect(courses(walk({ allowDowntime: true }, fleetOf(1)))).toEqual(['done']);
   });
 
-  it('leaves alone who has been taken out of the fleet, and counts it no more', () => {
+  it('ignores a droplet that was removed from the fleet', () => {
     const walked = walk({}, fleetOf(3), undefined, (seen) => (seen.id === 3 ? { ...seen, gone: true } : seen));
     expect(courses(walked)).toEqual(['done', 'done', 'waiting']);
     expect(walked.state.droplets[2]).toMatchObject({ gone: true, touched: false });
   });
 
-  it('takes up again who is seen again', () => {
+  it('includes a droplet again once it reappears', () => {
     let looks = 0;
     const walked = walk({}, fleetOf(4), undefined, (seen) => {
       if (seen.id === 1) looks += 1;
@@ -167,7 +167,7 @@ describe('when a droplet fails', () => {
     expect(walked.state.droplets[0]).toMatchObject({ touched: false, rotation: 'in', inLedger: false });
   });
 
-  it('goes back to the previous release by the same gates, after its evidence; the rollout stops', () => {
+  it('goes back to the previous release through the same gates after its evidence, and the rollout stops', () => {
     const walked = walk({}, fleetOf(3), once('2 health', { fail: released('health') }));
     expect(walked.log.slice(walked.log.indexOf('2 health') + 1)).toEqual(
       ['evidence', 'drain', 'switch', 'health', 'balancer-check', 'rejoin', 'settle', 'clear'].map(
@@ -177,12 +177,12 @@ describe('when a droplet fails', () => {
     expect(courses(walked)).toEqual(['done', 'reverted', 'waiting']);
   });
 
-  it('leaves again first where it had rejoined', () => {
+  it('leaves again first if it had rejoined', () => {
     const { log } = walk({}, fleetOf(3), once('1 settle', { fail: released('settle') }));
     expect(log).toContain('1 leave previous');
   });
 
-  it('goes back as it is where its containers were not touched', () => {
+  it('rejoins unchanged if its containers were not changed', () => {
     const walked = walk({}, fleetOf(3), once('1 drain', { fail: accident('drain') }));
     expect(walked.log.slice(-5)).toEqual(
       ['health', 'balancer-check', 'rejoin', 'settle', 'clear'].map((step) => `1 ${step} same`),
@@ -190,18 +190,18 @@ describe('when a droplet fails', () => {
     expect(courses(walked)).toEqual(['returned', 'waiting', 'waiting']);
   });
 
-  it('stays out under "stop", and out of the balancer if it is sick there', () => {
+  it('stays out with "stop", and leaves the balancer if it is unhealthy there', () => {
     const walked = walk({ onFailure: 'stop' }, fleetOf(3), once('1 settle', { fail: released('settle') }));
     expect(walked.log.slice(-2)).toEqual(['1 evidence', '1 leave']);
     expect(walked.state.droplets[0]).toMatchObject({ course: 'given-up', rotation: 'out', inLedger: true });
   });
 
-  it('stays out where the world is at fault: going back would not help', () => {
+  it('stays out after an external failure, because going back would not help', () => {
     const walked = walk({}, fleetOf(3), once('1 rejoin', { fail: accident('rejoin') }));
     expect(walked.state.droplets[0]).toMatchObject({ course: 'given-up', inLedger: true });
   });
 
-  it('stays in rotation, healthy, where only its way out of the ledger fails after it went back', () => {
+  it('stays in rotation if only clearing its mark fails after it went back', () => {
     const walked = walk({}, fleetOf(3), (action) => {
       if (action.kind !== 'step') return undefined;
       const { droplet, step, towards } = action;
@@ -212,7 +212,7 @@ describe('when a droplet fails', () => {
     expect(walked.state.droplets[0]).toMatchObject({ course: 'given-up', rotation: 'in', inLedger: true });
   });
 
-  it('stays out where there is nothing to go back to', () => {
+  it('stays out without a previous release', () => {
     const { previous: _, ...first } = aStarter(1);
     expect(
       courses(
@@ -221,7 +221,7 @@ describe('when a droplet fails', () => {
     ).toBe('given-up');
   });
 
-  it('is given up when going back fails too', () => {
+  it('stays out when going back fails too', () => {
     let failures = 0;
     const walked = walk({}, fleetOf(3), (action) => {
       if (action.kind !== 'step' || action.step !== 'health' || failures === 2) return undefined;
@@ -231,22 +231,22 @@ describe('when a droplet fails', () => {
     expect(walked.state.droplets[0]).toMatchObject({ course: 'given-up', inLedger: true, rotation: 'out' });
   });
 
-  it('takes the whole fleet back under "revert-fleet", and begins no other droplet', () => {
+  it('takes the whole fleet back with "revert-fleet", and starts no other droplet', () => {
     const walked = walk({ onFailure: 'revert-fleet' }, fleetOf(4), once('3 health', { fail: released('health') }));
     expect(courses(walked)).toEqual(['reverted', 'reverted', 'reverted', 'kept']);
     expect(walked.fewest).toBe(3);
   });
 
-  describe('under "revert-fleet", in the middle of a batch', () => {
+  describe('with "revert-fleet", in the middle of a batch', () => {
     const twoByTwo = { batch: [2], onFailure: 'revert-fleet' as const };
 
-    it('those of its batch that come to their end later go back, too', () => {
+    it('droplets of its batch that finish later go back too', () => {
       const walked = walk(twoByTwo, fleetOf(6), once('3 health', { fail: released('health') }));
       expect(courses(walked)).toEqual(['reverted', 'reverted', 'reverted', 'reverted', 'kept', 'kept']);
       expect(walked.fewest).toBe(4);
     });
 
-    it('the release is taken back also when something else failed before', () => {
+    it('the release is reverted also after an earlier failure of another kind', () => {
       const walked = walk(twoByTwo, fleetOf(6), (action) => {
         if (action.kind !== 'step' || action.step !== 'health' || action.towards !== 'new') return undefined;
         if (action.droplet === 3) return { fail: accident('health') };
@@ -255,7 +255,7 @@ describe('when a droplet fails', () => {
       expect(courses(walked)).toEqual(['reverted', 'reverted', 'given-up', 'reverted', 'kept', 'kept']);
     });
 
-    it('a droplet that fails on its way back as it was says nothing of the release', () => {
+    it('a droplet that fails while it rejoins unchanged says nothing about the release', () => {
       const walked = walk(twoByTwo, fleetOf(4), (action) => {
         if (action.kind !== 'step' || action.droplet !== 3) return undefined;
         if (action.step === 'drain') return { fail: accident('drain') };
@@ -264,7 +264,7 @@ describe('when a droplet fails', () => {
       expect(courses(walked)).toEqual(['done', 'done', 'given-up', 'returned']);
     });
 
-    it('an interruption leaves those that are not on their way back as they are: deployed', () => {
+    it('an interruption leaves droplets that are not going back as deployed', () => {
       const failing = once('3 health', { fail: released('health') });
       const interrupting = once('1 mark-out previous', { interrupt: true as const });
       const walked = walk({ ...twoByTwo, batch: [1] }, fleetOf(4), (action) => failing(action) ?? interrupting(action));
@@ -273,7 +273,7 @@ describe('when a droplet fails', () => {
     });
   });
 
-  it('evidence that cannot be had changes nothing', () => {
+  it('missing evidence changes nothing', () => {
     let step = 0;
     const walked = walk({}, fleetOf(3), (action) => {
       if (action.kind !== 'step') return undefined;
@@ -286,7 +286,7 @@ describe('when a droplet fails', () => {
     expect(courses(walked)[0]).toBe('reverted');
   });
 
-  it('others of its batch that are untouched go back, those that are touched go on', () => {
+  it('unchanged droplets of its batch rejoin, changed ones continue', () => {
     const walked = walk({ batch: [3] }, fleetOf(6), (action) => {
       if (action.kind !== 'step') return undefined;
       return action.droplet === 2 && action.step === 'drain' ? { fail: accident('drain') } : undefined;
@@ -297,26 +297,26 @@ describe('when a droplet fails', () => {
 });
 
 describe('an interruption', () => {
-  it('leaves in the ledger what an earlier run left half-done, also where that is in rotation', () => {
+  it('keeps the mark of a droplet that an earlier run left half-done, also in rotation', () => {
     const halfDone = aStarter(1, { inLedger: true, halfDone: true });
     const walked = walk({}, [halfDone, aStarter(2), aStarter(3)], once('1 drain', { interrupt: true as const }));
     expect(walked.log.at(-1)).toBe('1 drain');
     expect(walked.state.droplets[0]).toMatchObject({ course: 'given-up', rotation: 'out', inLedger: true });
   });
 
-  it('puts an untouched droplet back and starts no other', () => {
+  it('puts an unchanged droplet back and starts no other', () => {
     const walked = walk({}, fleetOf(3), once('1 drain', { interrupt: true as const }));
     expect(courses(walked)).toEqual(['returned', 'waiting', 'waiting']);
     expect(walked.state.droplets[0]).toMatchObject({ rotation: 'in', inLedger: false });
   });
 
-  it('lets a touched droplet come to its end', () => {
+  it('lets a changed droplet finish', () => {
     const walked = walk({}, fleetOf(3), once('1 health', { interrupt: true as const }));
     expect(courses(walked)).toEqual(['done', 'waiting', 'waiting']);
   });
 });
 
-it('once halted nothing more is started, and the ledger still names the droplet', () => {
+it('after a halt nothing more is started, and the droplet stays marked out', () => {
   const walked = walk({}, fleetOf(3), once('1 switch', { halt: 'lease-lost' }));
   expect(walked.log.at(-1)).toBe('1 switch');
   expect(walked.state.droplets[0]).toMatchObject({ inLedger: true, rotation: 'out' });

@@ -7,8 +7,8 @@ function rowsAfter(rows: StatusRow[], ...bodies: DeployEventBody[]): StatusRow[]
   return bodies.reduce((current, body) => applyEvent(current, eventAt(0, body)), rows);
 }
 
-describe('rows as the events tell them', () => {
-  it('begin with those of rollout-started and end with those of rollout-finished', () => {
+describe('the rows after events', () => {
+  it('start with those of rollout-started and end with those of rollout-finished', () => {
     const last = [aRow(1, { outcome: 'deployed' })];
     expect(rowsAfter([], started([aRow(1), aRow(2)]))).toEqual([aRow(1), aRow(2)]);
     expect(rowsAfter([aRow(1)], { type: 'rollout-finished', result: result('succeeded', { rows: last }) })).toEqual(
@@ -16,13 +16,13 @@ describe('rows as the events tell them', () => {
     );
   });
 
-  it('take a changed row in its place, and a new one at the end', () => {
+  it('replace a changed row, and append a new one', () => {
     const changed = aRow(1, { rotation: 'out' });
     expect(rowsAfter([aRow(1), aRow(2)], { type: 'row-changed', row: changed })).toEqual([changed, aRow(2)]);
     expect(rowsAfter([aRow(1)], { type: 'row-changed', row: aRow(3) })).toEqual([aRow(1), aRow(3)]);
   });
 
-  it('show the step a droplet is at and what it waits for, until the step ends', () => {
+  it('show the step of a droplet and what it is waiting for, until the step ends', () => {
     const at = { droplet: 'web-1', step: 'drain' } as const;
     const draining = rowsAfter([aRow(1), aRow(2)], { type: 'step-started', ...at });
     expect(draining).toEqual([aRow(1, { step: 'drain' }), aRow(2)]);
@@ -37,7 +37,7 @@ describe('rows as the events tell them', () => {
     expect(rows).toEqual([aRow(1, { step: 'balancer-check', detail: 'It broke.' })]);
   });
 
-  it('never change the rows that were there before', () => {
+  it('leave the earlier rows unchanged', () => {
     let rows: StatusRow[] = Object.freeze([]) as unknown as StatusRow[];
     for (const event of scriptedRollout(3, 2)) {
       rows = applyEvent(rows, event);
@@ -49,7 +49,7 @@ describe('rows as the events tell them', () => {
 });
 
 describe('the count of outcomes', () => {
-  it('tells failures first and leaves out what no droplet came to', () => {
+  it('lists failures first, and leaves out outcomes without a droplet', () => {
     const rows = [aRow(1, { outcome: 'deployed' }), aRow(2, { outcome: 'deployed' }), aRow(3), aRow(4)];
     expect(countOutcomes(rows)).toBe('2 deployed, 2 not deployed');
     expect(countOutcomes([...rows, aRow(5, { outcome: 'deploy failed' })])).toMatch(/^1 deploy failed, 2 deployed/);

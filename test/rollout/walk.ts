@@ -1,4 +1,4 @@
-/** Walks the planner without the world: every action is begun, and done, failed or left as the test says. */
+/** Runs the planner alone: every action is started, and succeeds, fails or hangs as the test says. */
 import type { Failure } from '../../src/rollout/courses.js';
 import {
   type Action,

@@ -1,4 +1,4 @@
-/** A DigitalOcean in memory, for tests of what talks to the Cloud port: it does what it is told, or fails as it is told. */
+/** An implementation of the Cloud port in memory, with failures on demand. */
 import { CloudError } from '../../src/errors.js';
 import type { BeforeChange, Cloud, Droplet, LoadBalancer } from '../../src/ports.js';
 
@@ -41,7 +41,7 @@ export function aDroplet(id: number, overrides: Partial<Droplet> = {}): Droplet 
   };
 }
 
-/** What happens to a call: refused, or its answer lost with or without effect. */
+/** A failure of a call: it is refused, or its answer is lost with or without effect. */
 export type Trouble = { error: CloudError; applied: boolean };
 
 export class FakeCloud implements Cloud {
@@ -49,9 +49,9 @@ export class FakeCloud implements Cloud {
   readonly tags = new Set<string>();
   readonly pools: { id: string; name: string; members: number[] }[] = [];
   readonly firewalls: { name: string; tags: string[]; peers?: string[] }[] = [];
-  /** By the call's name: what happens to the next ones. */
+  /** By name of the call: the failures of the next calls. */
   readonly trouble = new Map<keyof Cloud, Trouble[]>();
-  /** How many reads of a balancer still show the membership before the last change. */
+  /** Number of reads of a balancer that still show the membership before the last change. */
   lag = 0;
   #stale: LoadBalancer | undefined;
 

@@ -2,8 +2,8 @@ import { Writable } from 'node:stream';
 import { widthOf } from '../../src/reporters/text.js';
 
 /**
- * What a user sees of everything that was written: the sequences the live table uses, acted on as terminals do. Lines
- * that scrolled off stay in `lines`, as in a terminal's history. Throws at a sequence it does not know.
+ * A terminal that interprets the escape sequences of the live table. Lines that scrolled off stay in `lines`, as in a
+ * terminal's history. Throws at an unknown sequence.
  */
 export class FakeTerminal extends Writable {
   readonly isTTY: boolean = true;
@@ -11,7 +11,7 @@ export class FakeTerminal extends Writable {
   rows: number;
   cursorShown = true;
   readonly writes: string[] = [];
-  /** Each line a row of the screen; `wrapped` when it goes on from the row above. */
+  /** The rows of the screen; `wrapped` when a row continues the one above. */
   #lines: { text: string; wrapped: boolean }[] = [{ text: '', wrapped: false }];
   #cursor = 0;
 
@@ -23,12 +23,12 @@ export class FakeTerminal extends Writable {
 
   override _write(chunk: string, _encoding: string, done: () => void): void {
     this.writes.push(chunk);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape sequences are the matter
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: it matches escape sequences
     for (const token of chunk.match(/\x1b\[[?0-9;]*[A-Za-z]|\n|\r|[^\x1b\n\r]+|\x1b/g) ?? []) this.#act(token);
     done();
   }
 
-  /** Another size; as most terminals do, rows that are too long are wrapped anew. */
+  /** Changes the size; like most terminals, it wraps rows that are too long again. */
   resize(columns: number, rows = this.rows): void {
     this.columns = columns;
     this.rows = rows;
@@ -49,7 +49,7 @@ export class FakeTerminal extends Writable {
     this.emit('resize');
   }
 
-  /** Everything, from the first line to the last. */
+  /** All lines, from first to last. */
   get lines(): string[] {
     const texts = this.#lines.map(({ text }) => text);
     return texts.at(-1) === '' ? texts.slice(0, -1) : texts;
@@ -99,7 +99,7 @@ export class FakeTerminal extends Writable {
   }
 }
 
-/** A pipe or a file: keeps what was written. */
+/** A pipe or a file that keeps what was written. */
 export class FakePipe extends Writable {
   text = '';
 

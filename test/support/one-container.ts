@@ -1,4 +1,4 @@
-/** What a droplet answers to a look at its containers: one runs, and publishes its port 80 at `port`. */
+/** A droplet's answer about its containers: one runs, and publishes its port 80 at `port`. */
 export function oneContainer(port: number): string {
   return `now 1000
 ${JSON.stringify([

@@ -12,7 +12,7 @@ const ERROR = {
 
 const FAILED_ROW = aRow(2, { rotation: 'out', release: V2, health: 'not healthy', outcome: 'deploy failed' });
 
-/** TypeScript refuses this when a type is missing. */
+/** TypeScript rejects this if a type is missing. */
 const BODIES: { [Type in DeployEventBody['type']]: Extract<DeployEventBody, { type: Type }> } = {
   'rollout-started': started([aRow(1, { release: '', health: '' }), aRow(2, { release: '', health: '' })]),
   'phase-started': { type: 'phase-started', phase: 'stage' },

@@ -1,4 +1,4 @@
-/** Events as a rollout would report them, for tests of whatever reads them. */
+/** Events of a rollout, for tests of their readers. */
 import type { DeployEvent, DeployEventBody, DeployResult, Evidence, StatusRow, Step } from '../../src/rollout/model.js';
 import { ROLLING_STEPS, STAGING_STEPS } from '../../src/rollout/model.js';
 

@@ -1,9 +1,9 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 
-/** A certificate as droplets have them: self-signed, for another name, and expired since 2001. Both in PEM. */
+/** A certificate as droplets have them: self-signed, for another name, and expired in 2001. Both in PEM. */
 export function selfSigned(): { key: string; cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  // X.509 (RFC 5280) version 1, the shortest that TLS takes.
+  // X.509 (RFC 5280) version 1, the shortest that TLS accepts.
   const ecdsaWithSha256 = sequence(Buffer.from('06082a8648ce3d040302', 'hex'));
   const commonName = Buffer.from('0603550403', 'hex');
   const name = sequence(der(0x31, sequence(commonName, der(0x0c, Buffer.from('expired.invalid')))));

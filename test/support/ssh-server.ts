@@ -1,4 +1,4 @@
-/** An SSH server in this process for tests of the SSH adapter: real commands in a folder of its own, and faults. */
+/** An SSH server in this process for tests of the SSH adapter: real commands in its own folder, and faults on demand. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { closeSync, fchmodSync, mkdtempSync, openSync, rmSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
@@ -24,7 +24,7 @@ export function makeKey(type: HostKeyType = 'ed25519', passphrase?: string): Key
   const bits = type === 'rsa' ? { bits: 2048 } : type === 'ecdsa' ? { bits: 256 } : {};
   const locked = passphrase === undefined ? {} : { passphrase, cipher: 'aes256-ctr', rounds: 1 };
   let pair = ssh2.utils.generateKeyPairSync(type as 'ed25519', { ...bits, ...locked } as never);
-  // One in 200 of ssh2's own ed25519 keys is malformed.
+  // One in 200 ed25519 keys that ssh2 generates is malformed.
   while (ssh2.utils.parseKey(pair.private, passphrase) instanceof Error) {
     pair = ssh2.utils.generateKeyPairSync(type as 'ed25519', { ...bits, ...locked } as never);
   }
@@ -34,7 +34,7 @@ export function makeKey(type: HostKeyType = 'ed25519', passphrase?: string): Key
 
 export interface SshServerOptions {
   hostKeys?: KeyPair[];
-  /** Keys that may log in; the only way to log in. */
+  /** Keys that may log in. */
   authorized: KeyPair[];
   /** The login shell, called with `-c COMMAND`. */
   shell?: string;
@@ -43,17 +43,17 @@ export interface SshServerOptions {
   forwarding?: boolean;
   /** As a server from before SHA-2: it announces no algorithms for signatures. */
   sha1Only?: boolean;
-  /** Sessions allowed at once on a connection. */
+  /** Concurrent sessions allowed per connection. */
   maxSessions?: number;
 }
 
 interface Events {
   exec: [command: string];
-  /** A write of an upload arrived, before it is answered. */
+  /** A write of an upload has arrived and is not answered yet. */
   write: [offset: number];
   forward: [address: string];
   login: [user: string];
-  /** What a client offered or did before its login. */
+  /** An attempt to log in. */
   attempt: [method: string];
   closed: [];
 }
@@ -65,13 +65,13 @@ export class SshServer extends EventEmitter<Events> {
   readonly logins: string[] = [];
   /** Attempts to log in: `publickey ssh-ed25519`. */
   readonly attempts: string[] = [];
-  /** Most sessions that were open at once. */
+  /** Maximum number of concurrent sessions so far. */
   mostSessions = 0;
-  /** Set: uploads' writes are not answered. */
+  /** Do not answer the writes of uploads. */
   holdWrites = false;
-  /** Set: commands end with this exit code at once, in one packet with the news that they began. */
+  /** End commands with this exit code immediately, in one packet with the confirmation of their start. */
   instantExit: number | undefined;
-  /** Set: the status that the next `open` of a file fails with. */
+  /** The status with which the next `open` of a file fails. */
   failOpen: number | undefined;
   readonly options: SshServerOptions;
   readonly #sockets = new Set<Socket>();
@@ -117,22 +117,22 @@ export class SshServer extends EventEmitter<Events> {
     return this.#sockets.size;
   }
 
-  /** From now on it has other host keys. */
+  /** Changes the host keys for new connections. */
   rekey(...hostKeys: KeyPair[]): void {
     this.#server = this.#makeServer(hostKeys);
   }
 
-  /** Hangs up on everybody. */
+  /** Closes all connections. */
   drop(how: 'end' | 'reset' = 'end'): void {
     for (const socket of this.#sockets) how === 'reset' ? socket.resetAndDestroy() : socket.destroy();
   }
 
-  /** Goes silent: connections stay open and nothing is answered. */
+  /** Stops answering; connections stay open. */
   freeze(): void {
     for (const socket of this.#sockets) socket.pause();
   }
 
-  /** Accepts no new connection; those that are stay. */
+  /** Accepts no new connections; existing ones stay open. */
   async stopListening(): Promise<void> {
     this.#listener.close();
   }
@@ -196,7 +196,7 @@ export class SshServer extends EventEmitter<Events> {
     }
   }
 
-  /** Processes of commands that have not ended. */
+  /** Number of commands that are running. */
   get running(): number {
     return this.#children.size;
   }
@@ -225,14 +225,14 @@ export class SshServer extends EventEmitter<Events> {
 
   #execute(command: string, channel: ServerChannel): void {
     channel.on('error', () => {});
-    // A process group of its own, as sshd makes one.
+    // A process group of its own, as with sshd.
     const { shell = '/bin/sh', loginScript } = this.options;
     const child = spawn(shell, ['-c', loginScript === undefined ? command : `${loginScript}\n${command}`], {
       cwd: this.home,
       env: { PATH: process.env.PATH, HOME: this.home },
       detached: true,
     });
-    // Like sshd, it lets a process run on when its channel is closed.
+    // Like sshd, it lets a process continue when its channel is closed.
     this.#children.add(child);
     child.stdin.on('error', () => {});
     channel.pipe(child.stdin);
@@ -246,7 +246,7 @@ export class SshServer extends EventEmitter<Events> {
     });
   }
 
-  /** Writes straight into files; as many handles as are open. */
+  /** Writes directly into files. */
   #transfer(sftp: SFTPWrapper): void {
     const path = (name: string) => resolve(this.home, name);
     const file = (handle: Buffer) => handle.readUInt32BE(0);
@@ -327,7 +327,7 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-/** Writes a key file as ssh-keygen would leave it, and gives its path. */
+/** Writes a key file like ssh-keygen, and returns its path. */
 export function writeKey(folder: string, key: KeyPair, name = 'id_test'): string {
   const path = join(folder, name);
   writeFileSync(path, key.private, { mode: 0o600 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { VirtualClock } from './virtual-clock.js';
 
 describe('virtual time', () => {
-  it('passes only by sleeping: a day takes no time', async () => {
+  it('passes only by sleeping, so that a day takes no time', async () => {
     const clock = new VirtualClock({ start: 1_000 });
     const day = async () => {
       for (let hour = 0; hour < 24; hour++) await clock.sleep(3_600_000);
@@ -14,7 +14,7 @@ describe('virtual time', () => {
     expect(clock.now()).toBe(1_000 + 86_400_000);
   });
 
-  it('wakes by time, and in the order of lying down when the times are the same', async () => {
+  it('wakes sleepers by time, and in their order when times are equal', async () => {
     const clock = new VirtualClock({ start: 0 });
     const log: string[] = [];
     const task = async (name: string, ms: number) => {
@@ -25,7 +25,7 @@ describe('virtual time', () => {
     expect(log).toEqual(['a at 10', 'b at 10', 'c at 20', 'd at 20']);
   });
 
-  it('lets every task come to its next sleep before time goes on, however long its chain of promises', async () => {
+  it('lets every task reach its next sleep before time passes, however long its chain of promises', async () => {
     const clock = new VirtualClock({ start: 0 });
     let done = Number.NaN;
     const chain = async () => {
@@ -39,7 +39,7 @@ describe('virtual time', () => {
     expect(done).toBe(5);
   });
 
-  it('stops where the promise settles, and leaves later sleepers asleep', async () => {
+  it('stops when the promise settles, and leaves later sleepers asleep', async () => {
     const clock = new VirtualClock({ start: 0 });
     let woke = false;
     void clock.sleep(100).then(() => {
@@ -51,7 +51,7 @@ describe('virtual time', () => {
     expect([clock.now(), woke]).toEqual([100, true]);
   });
 
-  it('gives the promise’s error', async () => {
+  it('throws the error of the promise', async () => {
     const clock = new VirtualClock();
     const failing = clock.sleep(10).then(() => {
       throw new Error('no luck');
@@ -59,7 +59,7 @@ describe('virtual time', () => {
     await expect(clock.run(failing)).rejects.toThrow('no luck');
   });
 
-  it('wakes early on abort without time passing, and forgets the rest of the sleep', async () => {
+  it('wakes early on abort without time passing, and drops the rest of the sleep', async () => {
     const clock = new VirtualClock({ start: 0 });
     const controller = new AbortController();
     const sleeper = clock.sleep(1_000, controller.signal).then(() => clock.now());
@@ -79,13 +79,13 @@ describe('virtual time', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
-  it('says when nothing can wake the code any more', async () => {
+  it('is an error when nothing can wake the code any more', async () => {
     const clock = new VirtualClock();
     await expect(clock.run(new Promise(() => {}))).rejects.toThrow('Stuck');
     await expect(clock.run(clock.sleep(Number.POSITIVE_INFINITY))).rejects.toThrow('Stuck');
   });
 
-  it('waits for the real world when told that there is one', async () => {
+  it('waits for real input and output if there is any', async () => {
     const clock = new VirtualClock({ start: 0, realIo: true });
     const task = async () => {
       await clock.sleep(10);

@@ -3,9 +3,9 @@ import type { Clock } from '../../src/ports.js';
 
 interface Sleeper {
   due: number;
-  /** Sleepers due at the same time wake in the order in which they lay down. */
+  /** Sleepers due at the same time wake in this order: that of their calls. */
   order: number;
-  /** Absent once it was woken by its signal: it then waits in the heap for its time to be thrown away. */
+  /** Absent once it was woken by its signal: it then stays in the heap until its time, and is dropped. */
   wake?: (() => void) | undefined;
 }
 
@@ -13,29 +13,29 @@ export interface VirtualClockOptions {
   /** Milliseconds since the epoch. */
   start?: number;
   /**
-   * Whether the code under test also waits for real sockets or processes. Then `run` waits for those when nobody
-   * sleeps; otherwise it throws, because nothing can ever wake the code again.
+   * The code under test also waits for real sockets or processes. When nothing sleeps, `run` waits for these; otherwise
+   * it throws, because nothing can wake the code again.
    */
   realIo?: boolean;
   /**
-   * Nobody under test queues `process.nextTick` or waits for anything but promises and this clock. Then ticks do instead
-   * of turns of the event loop, which are what a simulation of millions of steps would spend a third of its time on.
+   * The code under test queues no `process.nextTick` and waits only for promises and this clock. Then ticks suffice
+   * instead of turns of the event loop, which take a third of the time of a simulation with millions of steps.
    */
   promisesOnly?: boolean;
 }
 
-/** With promises only: so many steps between turns of the event loop, which others in the process wait for. */
-const STEPS_A_TURN = 256;
+/** With promises only: steps between turns of the event loop, which the rest of the process needs. */
+const STEPS_PER_TURN = 256;
 
 /**
- * A clock on which time passes only while every task waits: an hour of waiting takes microseconds, and the order of
- * events is the same in every run.
+ * A clock whose time passes only while every task waits: an hour of waiting takes microseconds, and the order of events is
+ * the same in every run.
  *
- * How it knows that every task waits: it lets one turn of the event loop pass (`setImmediate`) before each step in
- * time. Node empties the microtask and nextTick queues before it starts the next turn, so every promise chain, however
- * long, has come to its next sleep by then. Counting microtasks (`await null` so many times) guesses the length of
- * the chains; `process.nextTick` is quicker but runs before ticks that the tasks queue themselves, and starves the event
- * loop, and with it the test runner's own messages: it is for those who know that there are none (`promisesOnly`).
+ * It detects that every task waits by letting one turn of the event loop pass (`setImmediate`) before each step in time.
+ * Node empties the microtask and nextTick queues before the next turn, so every promise chain, however long, has reached
+ * its next sleep by then. Counting microtasks (`await null` in a loop) would guess the length of the chains.
+ * `process.nextTick` is faster, but it runs before ticks that the tasks queue themselves, and it starves the event loop,
+ * including the test runner's messages: it is an option for code without these (`promisesOnly`).
  */
 export class VirtualClock implements Clock {
   #now: number;
@@ -78,7 +78,7 @@ export class VirtualClock implements Clock {
     });
   }
 
-  /** A sleep that can be cut short without the price of an AbortController: the simulation makes millions. */
+  /** A sleep that can be cut short without the cost of an AbortController: the simulation needs millions. */
   nap(ms: number): { over: Promise<void>; wake(): void } {
     const sleeper: Sleeper = { due: this.#now + Math.max(0, ms), order: this.#lastOrder++ };
     let resolve: () => void = () => {};
@@ -97,7 +97,7 @@ export class VirtualClock implements Clock {
     };
   }
 
-  /** Lets time pass until the promise settles, and gives its value or throws its error. */
+  /** Lets time pass until the promise settles; returns its value or throws its error. */
   async run<T>(promise: Promise<T>): Promise<T> {
     let settled = false;
     const settle = () => {
@@ -108,7 +108,7 @@ export class VirtualClock implements Clock {
     await this.#passTime(async () => {
       while (!settled) {
         if (!this.#wakeNext(Number.POSITIVE_INFINITY)) {
-          if (!this.#realIo) throw new Error('Stuck: the promise is pending, and nobody sleeps who could settle it.');
+          if (!this.#realIo) throw new Error('Stuck: the promise is pending, and nothing sleeps that could settle it.');
           await new Promise<void>((resolve) => {
             this.#stir = resolve;
           });
@@ -120,7 +120,7 @@ export class VirtualClock implements Clock {
     return promise;
   }
 
-  /** Lets exactly so much time pass, waking everyone whose time comes. */
+  /** Lets exactly this much time pass, and wakes everything that is due. */
   async advance(ms: number): Promise<void> {
     const until = this.#now + ms;
     await this.#passTime(async () => {
@@ -142,11 +142,11 @@ export class VirtualClock implements Clock {
 
   #everyTaskWaits(): Promise<void> {
     this.#steps += 1;
-    const ticks = this.#promisesOnly && this.#steps % STEPS_A_TURN !== 0;
+    const ticks = this.#promisesOnly && this.#steps % STEPS_PER_TURN !== 0;
     return new Promise((resolve) => (ticks ? process.nextTick(resolve) : setImmediate(resolve)));
   }
 
-  /** One at a time, as timers do: the first to wake may still send the second back to sleep. */
+  /** One at a time, like timers: the first one may still change what the second one does. */
   #wakeNext(until: number): boolean {
     for (;;) {
       const next = this.#sleepers[0];

@@ -167,7 +167,7 @@ function unanswered(thrown: unknown, context: FailureContext): FailedAttempt {
 const CERTIFICATE_ERRORS = /CERT|SELF_SIGNED|UNABLE_TO_GET_ISSUER|UNABLE_TO_VERIFY|ERR_SSL|ERR_TLS|^EPROTO$/;
 
 /**
- * Whether the request failed during name resolution or while connecting. The code alone does not tell: ETIMEDOUT and
+ * Whether the request failed during name resolution or while connecting. The code alone is ambiguous: ETIMEDOUT and
  * EHOSTUNREACH also end established connections. Where several addresses were tried, all errors must be of that kind.
  */
 function neverSent(thrown: unknown): boolean {

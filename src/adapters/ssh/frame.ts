@@ -1,11 +1,11 @@
 /**
- * Tells a script's own output from what a login shell prints around it (a banner in .bashrc, .zshenv). The script is
- * wrapped so that it prints a marker before and after its output; the marker holds a nonce, so no output can contain it
- * by accident or on purpose.
+ * Separates the output of a script from what a login shell prints around it (a banner in .bashrc, .zshenv). The script is
+ * wrapped so that it prints a marker before and after its output. The marker contains a nonce, so no output can contain
+ * it by accident or on purpose.
  */
 import { randomBytes } from 'node:crypto';
 
-/** A login shell that prints more than this before the command starts is not waited for. */
+/** Bounds what a login shell may print before the command starts. */
 export const MAX_BANNER_BYTES = 256 * 1024;
 
 export class Frame {
@@ -16,7 +16,7 @@ export class Frame {
     return `${this.#start}\n(\n${script}\n)\ncode=$?\nprintf '%s' '${this.#marker}:end'\nexit $code`;
   }
 
-  /** Marks the beginning only: the script may replace the shell (`exec`), and its lines are read as they come. */
+  /** Marks only the start: the script may replace the shell (`exec`), and its lines are read as they arrive. */
   wrapStart(script: string): string {
     return `${this.#start}\n${script}`;
   }
@@ -46,7 +46,7 @@ export class Frame {
 export class FramedStream {
   readonly #start: Buffer;
   readonly #end: Buffer;
-  /** Before the start marker: all that came. After it: the last bytes, which may be the end marker. */
+  /** Until the start marker: all bytes. After it: the last bytes, which may be the end marker. */
   #held: Buffer = Buffer.alloc(0);
   #started = false;
 
@@ -59,12 +59,12 @@ export class FramedStream {
     return this.#started;
   }
 
-  /** What precedes the start marker; while it has not come, everything. */
+  /** Everything so far, until the start marker arrives; then empty. */
   get banner(): Buffer {
     return this.#started ? Buffer.alloc(0) : this.#held;
   }
 
-  /** Returns the part of the output that is certain by now; possibly empty. */
+  /** Returns the part of the chunk that certainly is output; possibly empty. */
   take(chunk: Buffer): Buffer {
     let bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
     if (!this.#started) {
@@ -81,7 +81,7 @@ export class FramedStream {
     return bytes.subarray(0, certain);
   }
 
-  /** Whether the stream ended with the end marker: the output is whole. */
+  /** The stream ended with the end marker, so the output is complete. */
   get whole(): boolean {
     return this.#started && this.#held.equals(this.#end);
   }

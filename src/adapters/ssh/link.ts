@@ -1,19 +1,19 @@
-/** One live SSH connection to one server, jump hosts behind it included. It is never repaired, only replaced. */
+/** A live SSH connection to one server, including those to its jump hosts. It is never repaired, only replaced. */
 import type { Duplex } from 'node:stream';
 import type { NodeSSH } from 'node-ssh';
 import type { Client } from 'ssh2';
 import type { Clock } from '../../ports.js';
 
-/** How long a polite goodbye may take, in ms. */
-const GOODBYE_MS = 1000;
+/** How long the server may take to close the connection, in ms. */
+const CLOSE_MS = 1000;
 
 export class Link {
-  /** Why it is gone; undefined while it lives. */
+  /** Why it was lost; undefined while it is alive. */
   lostBecause: string | undefined;
   readonly #listeners = new Set<(reason: string) => void>();
   #ready = false;
 
-  /** `upstream` is the jump host that `socket` leads through: it ends with this link. */
+  /** `upstream` is the link to the jump host that `socket` leads through; it ends with this one. */
   constructor(
     readonly ssh: NodeSSH,
     readonly client: Client,
@@ -23,11 +23,11 @@ export class Link {
     upstream?: Link,
   ) {
     let cause: string | undefined;
-    // For as long as the client lives: node-ssh removes its own listener after the login, and an 'error' that nobody
-    // listens to (a reset, a missed keepalive) would end the process.
+    // For the lifetime of the client: node-ssh removes its own listener after the login, and an 'error' without a listener
+    // (a reset, a missed keepalive) would end the process.
     client.on('error', (error: Error) => {
       cause ??= error.message;
-      // During the login the error is connect()'s to tell.
+      // During the login, connect() reports the error.
       if (this.#ready) this.lose(cause);
     });
     client.on('close', () => this.lose(cause ?? 'the server closed the connection'));
@@ -37,12 +37,12 @@ export class Link {
     }
   }
 
-  /** From here on an error is the end of it. */
+  /** After this, an error ends the link. */
   ready(): void {
     this.#ready = true;
   }
 
-  /** Calls back once, when the link is gone; at once if it is. Returns how to stop listening. */
+  /** Calls back once when the link is lost, or immediately if it is. Returns a function that stops listening. */
   onLost(listener: (reason: string) => void): () => void {
     if (this.lostBecause !== undefined) {
       listener(this.lostBecause);
@@ -52,7 +52,7 @@ export class Link {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Ends it here and now. The socket is destroyed by hand: ssh2 leaves one half open when the other side is silent. */
+  /** Ends it immediately. Destroys the socket, which ssh2 would leave half open when the other side is silent. */
   lose(reason: string): void {
     if (this.lostBecause !== undefined) return;
     this.lostBecause = reason;
@@ -62,13 +62,13 @@ export class Link {
     for (const listener of listeners) listener(reason);
   }
 
-  /** Says goodbye, waits for the server to hang up (at most a second), and leaves nothing open. */
+  /** Disconnects, waits at most 1 s for the server to close the connection, and leaves nothing open. */
   async close(): Promise<void> {
     if (this.lostBecause !== undefined) return;
     const gone = new AbortController();
     this.onLost(() => gone.abort());
     this.ssh.dispose();
-    await this.clock.sleep(GOODBYE_MS, gone.signal);
+    await this.clock.sleep(CLOSE_MS, gone.signal);
     this.lose('closed');
   }
 }

@@ -33,7 +33,7 @@ export interface LinkOptions {
 const MAX_HANDSHAKES = 8;
 /** How long a failed ProxyCommand may take to end, in ms. */
 const PROXY_END_MS = 300;
-/** Enough of a server's first words to tell what they are. */
+/** Bounds what is kept of a server's first bytes. */
 const MAX_GREETING = 512;
 
 /** Of a whole run. Droplets behind one jump host or one ProxyCommand share its limit. */

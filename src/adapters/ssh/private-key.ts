@@ -8,7 +8,7 @@ type Ssh2 = typeof import('ssh2');
 export type ReadKey =
   | { kind: 'key'; text: string; parsed: ParsedKey }
   | { kind: 'locked' }
-  /** It still tells which key of the agent to use. */
+  /** It still selects a key of the agent. */
   | { kind: 'public'; parsed: ParsedKey; problem: string; hint(path: string): string }
   | { kind: 'unusable'; problem: string; hint(path: string): string };
 

@@ -1,8 +1,8 @@
 /**
- * The command line that has `sh` run a script, whatever the login shell is that sshd hands it to: sh, bash, zsh, fish,
- * tcsh. Single quotes protect everything in all of them but a backslash (fish), a line break and `!` (tcsh), so a
- * script with one of these travels as `printf %b` text. `exec`: a signal that ends the script must not come back as the
- * login shell's exit code.
+ * The command line that runs a script with `sh`, whatever login shell sshd passes it to: sh, bash, zsh, fish, tcsh. In all
+ * of them, single quotes protect everything except a backslash (fish), a line break and `!` (tcsh), so a script with one
+ * of these is sent as `printf %b` text. `exec`: a signal that ends the script must not become an exit code of the login
+ * shell.
  */
 export function shellCommand(script: string): string {
   if (!/[\\\n!]/.test(script)) return `exec sh -c ${quote(script)}`;
@@ -10,7 +10,7 @@ export function shellCommand(script: string): string {
   return `exec sh -c 'eval "shift; $(printf %b "$1")"' sh '${encoded}'`;
 }
 
-/** One word for any shell, if it holds no backslash, line break or `!`. */
+/** One word for any shell, if it contains no backslash, line break or `!`. */
 export function quote(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -17,8 +17,8 @@ export interface Upload {
 
 const CHUNK_BYTES = 32 * 1024;
 /**
- * Concurrent writes. 512 KB keep a line with 100 ms of latency at 5 MB/s; more of it would queue in front of the
- * keepalives and make a slow uplink look dead.
+ * Concurrent writes. 512 KB in flight allow 5 MB/s at a latency of 100 ms; more would queue in front of the keepalives and
+ * make a slow uplink seem dead.
  */
 const CONCURRENT_WRITES = 16;
 

@@ -6,15 +6,15 @@ export type Interruption = 'timeout' | 'lost' | 'aborted';
 
 export interface Bounds {
   timeoutMs: number;
-  signal?: AbortSignal | undefined;
-  /** The error for work that did not end by itself. `reason` is why the link was lost; '' otherwise. */
+  signal?: AbortSignal;
+  /** The error for interrupted work. `reason` is why the link was lost, otherwise ''. */
   fail(how: Interruption, reason: string): Error;
 }
 
 /**
- * Work on a link that ends at its end, the link's, the time-out or the caller's signal, whichever comes first. ssh2's
- * callbacks alone never come when the connection is lost (SFTP) or silent. `stop` is aborted when it is over either way, for
- * the work to close what it opened.
+ * Does work on a link until it is finished, the link is lost, the timeout is reached, or the caller aborts. Alone, ssh2's
+ * callbacks never come when the connection is lost (SFTP) or silent. `stop` is aborted in any case, so that the work can
+ * close what it opened.
  */
 export function within<T>(
   link: Link,
@@ -38,7 +38,7 @@ export function within<T>(
     if (signal?.aborted) return onAbort();
     if (link.lostBecause !== undefined) return interrupt('lost', link.lostBecause);
     if (signal) {
-      // One signal stops the work on all droplets at once; Node warns of a leak from eleven listeners on.
+      // One signal stops the work on all droplets; Node would warn of a leak from eleven listeners on.
       setMaxListeners(0, signal);
       signal.addEventListener('abort', onAbort);
     }

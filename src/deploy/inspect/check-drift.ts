@@ -99,7 +99,7 @@ async function ask(
   const asked = clock.now();
   let answeredAt = asked;
   try {
-    const [, history, lease, probe] = await Promise.all([
+    const [, history, lease, balancerCheck] = await Promise.all([
       survey(member, settings).then(() => {
         answeredAt = clock.now();
       }),
@@ -109,7 +109,7 @@ async function ask(
     ]);
     const status = lease.stdout.trim();
     return {
-      checkup: checkupOf(member, app, { asked, answeredAt }, probe),
+      checkup: checkupOf(member, app, { asked, answeredAt }, balancerCheck),
       history: history.stdout,
       holder: status.startsWith('held') ? (readHolder(status) ?? UNKNOWN_HOLDER) : undefined,
       outSince: describeMark(member.survey.out),
@@ -127,7 +127,7 @@ function checkupOf(
   member: Member,
   app: string,
   { asked, answeredAt }: { asked: number; answeredAt: number },
-  probe: HealthResponse | undefined,
+  balancerCheck: HealthResponse | undefined,
 ): DropletCheckup {
   const { docker, compose, problems, diskFreeBytes, diskUsed, current, state, clock, containers } = member.survey;
   return {
@@ -145,7 +145,7 @@ function checkupOf(
     changedFiles: changedFiles(member),
     containers: containers?.containers ?? [],
     now: containers?.now ?? answeredAt,
-    probe,
+    balancerCheck,
   };
 }
 

@@ -78,7 +78,7 @@ function aFleet(told: Told[], away: number[] = []) {
       }
       return { passed: passes(), detail: '', ms: 3 };
     };
-    const member = { droplet: { id }, host: { name: `web-${id}` }, connection: { run, probe } };
+    const member = { droplet: { id }, host: { name: `web-${id}` }, connection: { run, checkHealth: probe } };
     return { ...member, services: [], containers: [], survey: {} } as unknown as Member;
   }
 }
