@@ -23,7 +23,10 @@ export interface RunningCommand {
 }
 
 /** With --json, its events are read as they arrive. */
-export function startCommand(args: string[], options: { cwd: string; home: string }): RunningCommand {
+export function startCommand(
+  args: string[],
+  options: { cwd: string; home: string; env?: Record<string, string> },
+): RunningCommand {
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: options.cwd,
     env: { PATH: process.env.PATH ?? '', HOME: options.home, CI: 'true', NO_COLOR: '1', ...options.env },

@@ -199,8 +199,9 @@ export class Fleet {
   }
 
   /** Starts the command, by default in the project's folder. */
-  start(args: string[], place?: Place): RunningCommand {
-    const command = startCommand(args, place ?? { cwd: this.project.folder, home: join(this.folder, 'home') });
+  start(args: string[], place?: Place, env?: Record<string, string>): RunningCommand {
+    const own = place ?? { cwd: this.project.folder, home: join(this.folder, 'home') };
+    const command = startCommand(args, { ...own, env });
     this.#children.add(command.child);
     void command.ended.then(() => this.#children.delete(command.child));
     return command;

@@ -84,6 +84,12 @@ export class Project {
     await writeFile(target, text, { mode });
   }
 
+  /** Writes a configuration with another SSH user. */
+  async writeFor(user: string, path: string): Promise<void> {
+    const ssh = { ...(this.#settings.ssh as Record<string, unknown>), user };
+    await this.write(path, stringify({ ...this.#settings, ssh }));
+  }
+
   /** Rewrites config/deploy.yml: the initial settings, overridden by these. */
   async configure(settings: Record<string, unknown>): Promise<void> {
     await this.write('config/deploy.yml', stringify({ ...this.#settings, ...settings }));
