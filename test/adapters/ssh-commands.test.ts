@@ -100,7 +100,9 @@ describe('a remote command', () => {
         throw new Error('disk full');
       },
     ]) {
-      await expect(connection.run(command('yes'), { receive: () => fail })).rejects.toThrow('disk full');
+      await expect(
+        connection.run(command('while echo x; do sleep 0.01; done'), { receive: () => fail }),
+      ).rejects.toThrow('disk full');
       await expect.poll(() => server.running, { timeout: 10_000 }).toBe(0);
     }
   });

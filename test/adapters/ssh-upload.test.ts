@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { describe, expect, it } from 'vitest';
-import { clientOf, failureOf, startServer } from './ssh-fixture.js';
+import { clientOf, command, failureOf, startServer } from './ssh-fixture.js';
 
 async function connected(options: Parameters<typeof startServer>[0] = {}) {
   const server = await startServer(options);
@@ -30,8 +30,13 @@ describe('an upload', () => {
       writes += 1;
     });
     const content = Buffer.alloc(4 * 1024 * 1024);
-    await failureOf(connection.upload({ path: '~/big', content, mode: 0o600, timeoutMs: 300 }));
+    const upload = failureOf(connection.upload({ path: '~/big', content, mode: 0o600, timeoutMs: 60_000 }));
+    await expect.poll(() => writes, { timeout: 60_000 }).toBe(16);
+    await connection.run(command('sleep 0.5'));
     expect(writes).toBe(16);
+    server.drop();
+    await server.stopListening();
+    await upload;
   });
 
   it.each([0, 1, 32_768, 32_769])('writes %i bytes', async (length) => {

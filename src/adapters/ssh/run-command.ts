@@ -9,9 +9,11 @@ import { shellCommand } from './quote.js';
 import { type Interruption, within } from './within.js';
 
 /** Bound of stdout where a command names none, in bytes. */
-export const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
+const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
 /** Bound of stderr, which only people read: beyond it the middle is left out. */
 const MAX_STDERR_BYTES = 1024 * 1024;
+/** How long the news of a lost connection may come after its channels have closed, in ms. */
+const LOSS_MS = 50;
 /** Bounds stopping a process, in ms. */
 const STOP_MS = 2000;
 
@@ -51,7 +53,11 @@ export async function runCommand(
       const stdout = await answer.end(code);
       return { code, stdout, stderr: frame.stderr(stderr.text()).text };
     }
-    if (killedBy === undefined) throw lost(host, 'unknown', `"${command.name}" ended without an exit code`);
+    if (killedBy === undefined) {
+      // A lost connection closes its channels first: its own error, which names the reason, is about to come.
+      await clock.sleep(LOSS_MS);
+      throw lost(host, 'unknown', `"${command.name}" ended without an exit code`);
+    }
     throw new ShellError('signal', 'unknown', `"${command.name}" was killed on ${host.name} (${killedBy}).`, {
       droplet: host.name,
       hint:
