@@ -15,7 +15,9 @@ describe('what is wrong with the project is told before anything is contacted:',
     const end = await refused('quiet', () => divided.fleet.run(['quite', 'v2']));
     expect(end.code).toBe(2);
     expect(end.stderr).toMatch(/^error: There is no environment "quite" in config\/deploy\.yml\.$/m);
-    expect(end.stderr).toMatch(/^ {2}try: did you mean quiet\? do-deploy quiet v2; environments: sandbox, staging, quiet, /m);
+    expect(end.stderr).toMatch(
+      /^ {2}try: did you mean quiet\? do-deploy quiet v2; environments: sandbox, staging, quiet, /m,
+    );
   });
 
   it.concurrent('a file that is missing', async () => {
