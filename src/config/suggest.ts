@@ -1,6 +1,6 @@
 /** The known word that `word` was probably meant to be, if one is close enough. */
 export function suggest(word: string, known: readonly string[]): string | undefined {
-  // A third of the letters may be wrong: enough for a slip of the finger, too little to turn one word into another.
+  // Up to a third of the letters may differ: enough for a typo, too little to suggest an unrelated word.
   const limit = Math.max(1, Math.floor(word.length / 3));
   let best: { word: string; distance: number } | undefined;
   for (const candidate of known) {
