@@ -22,7 +22,7 @@ export interface BalancerOptions {
   notices?: readonly string[];
   /** Where droplets come from that are not behind the balancer yet. */
   pool?: AutoscalePool;
-  /** Those belong to the fleet already. */
+  /** They belong to the fleet already. */
   newcomers?: boolean;
 }
 
@@ -72,8 +72,8 @@ export class LoadBalancerTarget implements Target {
   }
 
   /**
-   * The fleet is the balancer's droplets and those in the ledger: one that a crash left out is still seen. With
-   * `newcomers` the pool's droplets belong to it too.
+   * The fleet: the balancer's droplets and those in the ledger, so that one that a crash left out is still seen. With
+   * `newcomers`, the pool's droplets as well.
    */
   async readMembership(): Promise<FleetMembership> {
     const [balancer, droplets, ofPool] = await Promise.all([
@@ -138,7 +138,7 @@ export class LoadBalancerTarget implements Target {
 }
 
 function memberById(cloud: Cloud, id: string): MembershipChange {
-  // The droplets of a batch wait for the same balancer.
+  // All droplets of a batch poll the same balancer.
   const balancerNow = coalesced(() => cloud.getLoadBalancer(id));
   return {
     change: (dropletId, wanted, before) =>

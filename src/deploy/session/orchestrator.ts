@@ -34,7 +34,7 @@ import { settle } from '../steps/settle.js';
 import { switchRelease } from '../steps/switch-release.js';
 import { observeFleet } from './observe-fleet.js';
 
-/** Serving droplets that are listened to, to compare a leaving one with. More would prove little more. */
+/** Serving droplets to compare a leaving one with. More would prove little more. */
 const OTHERS = 2;
 
 const STEPS = {
@@ -51,8 +51,8 @@ const STEPS = {
 } as const satisfies Record<PlannedStep, Step>;
 
 /**
- * Steps that change something: each asks for the lease first. So does the probe: to another run that listens at the door
- * by then it would look like the balancer.
+ * Steps that change something confirm the lease first. So does the balancer check: another run that listens to the
+ * droplet would take it for the balancer's.
  */
 const UNDER_LEASE: ReadonlySet<PlannedStep> = new Set([
   'mark-out',
@@ -63,10 +63,10 @@ const UNDER_LEASE: ReadonlySet<PlannedStep> = new Set([
   'clear',
 ]);
 
-/** After so long it is told again that a step waits for the same, in ms. */
-const STILL_WAITING_MS = 2_000;
+/** Interval for repeating unchanged progress, in ms. */
+const REPEAT_PROGRESS_MS = 2_000;
 
-/** Failures that the release is to blame for: there going back helps. (The balancer was heard before; now it is silent.) */
+/** Failures caused by the release: going back helps. (`balancer-silent`: the balancer was heard before.) */
 export const RELEASE_FAULTS: ReadonlySet<string> = new Set([
   'start-failed',
   'unhealthy',
@@ -84,13 +84,13 @@ export interface Rolled {
 
 export interface RollOptions {
   release: StoredRelease;
-  /** By droplet: the release to go back to. */
+  /** The release to go back to, by droplet. */
   previous: ReadonlyMap<number, StoredRelease>;
-  /** The first signal: bring the droplet in hand to a safe end. */
+  /** The first signal: brings the droplet in hand to a safe end. */
   interrupted: AbortSignal;
-  /** The second, or the end of the grace: stop where you are. */
+  /** The second signal, or the end of the grace period: stops immediately. */
   aborted: AbortSignal;
-  /** Told after every change of the state, for the table. */
+  /** Called after every change of the state, for the table. */
   onState?: (state: RolloutState) => void;
 }
 
@@ -103,7 +103,7 @@ export async function roll(
   return await new Orchestrator(run, members, start, options).run();
 }
 
-/** Compose says only that a container is not healthy; the containers say why. */
+/** Compose reports only that a container is not healthy; the containers' evidence says why. */
 function explained(error: DeployError, evidence: Evidence): DeployError {
   if (error.code !== 'start-failed') return error;
   const cause = evidence.cause.charAt(0).toUpperCase() + evidence.cause.slice(1);
@@ -169,7 +169,7 @@ class Orchestrator {
     this.#wake();
   }
 
-  /** Waits until something has happened, and records all that has. */
+  /** Waits for an occurrence, and records all that there are. */
   async #next(): Promise<void> {
     if (this.#inbox.length === 0) {
       await new Promise<void>((resolve) => {
@@ -187,7 +187,7 @@ class Orchestrator {
     this.#post({ kind: 'interrupted' });
   }
 
-  /** A droplet that goes back as it is need not be drained to the end. */
+  /** Ends waits of droplets that go back as they are: they need not be drained to the end. */
   #endLostWaits(): void {
     for (const droplet of this.#state.droplets) {
       if (droplet.course === 'return' && !droplet.touched) this.#waits.get(droplet.id)?.abort();
@@ -287,19 +287,19 @@ class Orchestrator {
     };
   }
 
-  /** Tells what is new at once, and from time to time what is not: that it is still waiting. */
+  /** Reports new progress immediately, and unchanged progress at intervals. */
   #progressOf(droplet: string, step: PlannedStep): (detail: string) => void {
     const { clock } = this.#run.ports;
-    let told: { detail: string; at: number } | undefined;
+    let last: { detail: string; at: number } | undefined;
     return (detail) => {
       const now = clock.now();
-      if (told?.detail === detail && now - told.at < STILL_WAITING_MS) return;
-      told = { detail, at: now };
+      if (last?.detail === detail && now - last.at < REPEAT_PROGRESS_MS) return;
+      last = { detail, at: now };
       this.#report({ type: 'step-progress', droplet, step, detail });
     };
   }
 
-  /** Keeps what a step has found out of its droplet. */
+  /** Keeps what a step has learned about its droplet. */
   #learn(member: Member, { survey, services, evidence }: StepResult): void {
     member.survey = survey ?? member.survey;
     member.services = services ?? member.services;
@@ -310,7 +310,7 @@ class Orchestrator {
     this.#report({ type: 'evidence-collected', droplet, evidence });
   }
 
-  /** Keeps the first error: what followed from it explains nothing. */
+  /** Keeps the first error: later ones follow from it. */
   #keep(error: unknown): DeployError {
     const failure = asDeployError(error);
     this.#error ??= failure;
