@@ -33,6 +33,7 @@ export class LoadBalancerTarget implements Target {
   readonly overVpc: boolean;
   readonly nodes: number;
   readonly evenShares: boolean;
+  readonly keepsConnections: boolean;
   readonly ports: readonly number[];
   readonly notices: readonly string[];
   readonly #cloud: Cloud;
@@ -62,7 +63,8 @@ export class LoadBalancerTarget implements Target {
     this.overVpc = balancer.type === 'REGIONAL';
     this.nodes = balancer.nodes;
     // A network balancer may keep a client to a droplet as well: DigitalOcean does not document its algorithm.
-    this.evenShares = balancer.type === 'REGIONAL' && !balancer.sticky && !balancer.backendKeepalive;
+    this.keepsConnections = balancer.backendKeepalive === true;
+    this.evenShares = balancer.type === 'REGIONAL' && !balancer.sticky && !this.keepsConnections;
     this.ports = [...new Set([...balancer.targetPorts, balancer.healthCheck.port])];
     this.notices = notices;
     this.#pool = pool;

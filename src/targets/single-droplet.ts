@@ -9,6 +9,7 @@ export class SingleDropletTarget implements Target {
   readonly overVpc = false;
   readonly nodes = 0;
   readonly evenShares = false;
+  readonly keepsConnections = false;
   readonly ports: readonly number[] = [];
   readonly notices: readonly string[] = [];
   readonly #cloud: Cloud;

@@ -20,6 +20,8 @@ export interface Target {
   readonly nodes: number;
   /** Each new request arrives as a connection at any droplet, so one droplet's share of them tells of another's. */
   readonly evenShares: boolean;
+  /** It keeps its connections to droplets open between requests. */
+  readonly keepsConnections: boolean;
   /** Ports on the droplets that the balancer connects to: its rules' targets and its health check's. */
   readonly ports: readonly number[];
   /** For the user, before anything changes. */
