@@ -62,7 +62,7 @@ describe('an open connection', () => {
 
 describe('reading open connections', () => {
   const ports = [{ host: 80, container: 8080, pid: 7 }];
-  const SS = String.raw`0      0      [::ffff:10.0.0.2]:8080 [::ffff:10.0.0.1]:57802
+  const SS = `0      0      [::ffff:10.0.0.2]:8080 [::ffff:10.0.0.1]:57802
 	 bbr wscale:10,10 rto:204 bytes_sent:124 bytes_acked:124 bytes_received:65 segs_out:3 data_segs_in:1 lastsnd:1196 lastrcv:1216 lastack:1190 pacing_rate 325bps rcv_space:65483
 0      7      10.0.0.2:8080 10.0.0.1:57806
 	 cubic wscale:10,10 unacked:2 bytes_received:69 lastrcv:700 lastack:4
