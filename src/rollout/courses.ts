@@ -5,15 +5,15 @@ import type { RollingStep, Rotation } from './model.js';
 export type Course =
   | 'waiting'
   | 'forward' // to the new release
-  | 'confirm' // it runs the new release in rotation, and is only still recorded: out of the ledger
+  | 'confirm' // it serves the new release and is only still recorded: out of the ledger
   | 'return' // untouched: back into rotation as it is
   | 'back' // to its previous release
-  | 'abandon' // only evidence, and out of the balancer if it is sick there
+  | 'abandon' // evidence only, and out of the balancer if it is sick there
   | 'done'
   | 'returned'
   | 'reverted'
-  | 'given-up' // stays as it is; if it is out, the ledger says so
-  | 'kept'; // never begun, and will not be
+  | 'given-up' // stays as it is; if it is out, it stays in the ledger
+  | 'kept'; // never started, and will not be
 
 export type PlannedStep = RollingStep | 'evidence';
 
@@ -22,7 +22,7 @@ export interface Failure {
   code: string;
   /** For people. */
   message: string;
-  /** `release`: what was deployed is at fault, so going back helps. `world`: it does not. */
+  /** `release`: what was deployed is at fault, so going back helps. `external`: it does not. */
   blame: 'release' | 'external';
   /** The step has failed before it changed the droplet. */
   unchanged?: boolean;
@@ -30,18 +30,18 @@ export interface Failure {
 
 export type OnFailure = 'revert-droplet' | 'revert-fleet' | 'stop';
 
-/** What of a droplet decides on its course. */
+/** What a droplet's course depends on. */
 export interface Situation {
   course: Course;
   rotation: Rotation;
   inLedger: boolean;
   touched: boolean;
-  /** It was out when its turn came: left there by an earlier run, with whatever that run had made of it. */
+  /** It was out when its turn came: an earlier run left it there, in whatever state. */
   foundOut: boolean;
-  /** An earlier run has recorded it and left it in the middle of a change. */
+  /** An earlier run recorded it and stopped in the middle of a change. */
   halfDone?: boolean;
   examined: boolean;
-  /** As far as the last look, or the last step, told. */
+  /** By the last observation or step. */
   healthy: boolean;
   previous?: string;
   failure?: Failure;
@@ -51,7 +51,7 @@ export function isInHand(course: Course): boolean {
   return ['forward', 'confirm', 'return', 'back', 'abandon'].includes(course);
 }
 
-/** The steps that bring a droplet from where it is to the end of the course. */
+/** The steps from where a droplet is to the end of the course. */
 export function stepsOf(course: Course, droplet: Situation, balanced: boolean): PlannedStep[] {
   const evidence: PlannedStep[] = droplet.failure?.blame === 'release' && !droplet.examined ? ['evidence'] : [];
   switch (course) {
@@ -61,9 +61,8 @@ export function stepsOf(course: Course, droplet: Situation, balanced: boolean): 
       return [
         ...evidence,
         ...(droplet.inLedger ? [] : ['mark-out' as const]),
-        // A droplet that was found out may be on its way in, by a run that died: only one's own leaving is to be trusted.
+        // A droplet that was found out may be on its way in, by a run that died: only this run's own leaving counts.
         ...(droplet.rotation === 'out' && droplet.touched ? [] : ['leave' as const]),
-        // It may have left a moment ago: the balancer's silence is waited for.
         'drain',
         'switch',
         'health',
@@ -77,7 +76,7 @@ export function stepsOf(course: Course, droplet: Situation, balanced: boolean): 
       if (droplet.rotation === 'in') return ['clear'];
       return ['health', 'balancer-check', 'rejoin', 'settle', 'clear'];
     case 'confirm':
-      // Into rotation once more: the run that recorded it may have asked for its leaving, which shows only later.
+      // Into rotation again: the run that recorded it may have asked for its leaving, which shows only later.
       return ['balancer-check', 'rejoin', 'settle', 'clear'];
     case 'abandon': {
       const sickInRotation =
@@ -89,7 +88,7 @@ export function stepsOf(course: Course, droplet: Situation, balanced: boolean): 
   }
 }
 
-/** Where a course ends when all its steps have passed. */
+/** The course after all its steps have passed. */
 export function endOf(course: Course): Course {
   switch (course) {
     case 'forward':
@@ -106,14 +105,14 @@ export function endOf(course: Course): Course {
   }
 }
 
-/** Where a droplet goes that this run has not touched: where it was found. What nobody has verified is not put back. */
+/** A droplet that this run has not touched goes back to where it was found; what is not verified is not put back. */
 export function untouchedEnd(droplet: Situation): Course {
   return droplet.foundOut || droplet.halfDone ? 'abandon' : 'return';
 }
 
-/** Where a failed step sends a droplet. */
+/** The course after a failed step. */
 export function courseAfterFailure(droplet: Situation, failure: Failure, onFailure: OnFailure): Course {
-  // What serves is not taken out because it could not be confirmed.
+  // A droplet that serves is not taken out because it could not be confirmed.
   if (droplet.course === 'abandon' || droplet.course === 'confirm') return 'given-up';
   if (droplet.course !== 'forward') return 'abandon';
   if (!droplet.touched) return untouchedEnd(droplet);

@@ -1,15 +1,15 @@
 /**
- * Decides what a rolling deploy does next, and nothing else: order, batches, the capacity floor, whether to go on,
- * go back or stop. Pure: `decide` looks at a state, `record` answers with the next one. The orchestrator performs
- * what is decided, and so does the simulation, a million times.
+ * Decides what a rolling deploy does next, and nothing else: order, batches, the capacity floor, whether to continue, go
+ * back or stop. Pure: `decide` reads a state, `record` returns the next one. The orchestrator performs the decisions.
  *
- * The rules, in the order in which they matter:
- *  1. A droplet leaves only if afterwards the floor of serving droplets still stands, by a look taken just before.
- *  2. A droplet in rotation and healthy serves; anything unknown does not, and may leave only as if it did.
- *  3. Droplets that do not serve go first: they raise the capacity before others lower it. So do those that serve on
- *     the release and are only still recorded as out: they need not leave.
- *  4. Every droplet in hand walks its course step by step; a failure, an interruption or a lost lease changes courses
- *     (see courses.ts), and then no further batch starts.
+ * The rules, most important first:
+ *  1. A droplet leaves only if enough droplets still serve afterwards (the floor), by an observation made just before.
+ *  2. A droplet in rotation and healthy serves. One of unknown health does not count as serving, but leaves only if the
+ *     floor holds as if it did.
+ *  3. Droplets that do not serve go first: they raise the capacity before others lower it. So do those that serve the
+ *     release and are only still recorded as out: they need not leave.
+ *  4. Every droplet in hand walks its course step by step. A failure, an interruption or a lost lease changes courses
+ *     (courses.ts), and then no further batch starts.
  */
 import { type BatchSize, batchSize, capacityFloor } from './batches.js';
 import {
@@ -31,35 +31,35 @@ export interface Policy {
   batch: readonly BatchSize[];
   minInRotation?: number;
   onFailure: OnFailure;
-  /** The floor may be broken (a fleet of one, by the user's own word). */
+  /** The floor may be broken: `--allow-downtime`. */
   allowDowntime: boolean;
-  /** Whether a balancer stands in front; without one there is nothing to leave or rejoin. */
+  /** There is a balancer; without one there is nothing to leave or rejoin. */
   balanced: boolean;
 }
 
-/** A droplet as the look at the start found it. */
+/** A droplet as observed at the start. */
 export interface Starter {
   id: number;
   rotation: Rotation;
   healthy: boolean;
   /** Recorded as out by an earlier run. */
   inLedger: boolean;
-  /** An earlier run has recorded it, and left it in the middle of a change: nobody has verified what it runs. */
+  /** An earlier run recorded it and stopped in the middle of a change: what it runs is not verified. */
   halfDone?: boolean;
-  /** It already runs the release, verified. */
+  /** It runs the release already, verified. */
   upToDate: boolean;
   /** The release to go back to; absent on a first deploy. */
   previous?: string;
-  /** Not this rollout's business: it counts for the floor, and is never taken out, whatever its health. */
+  /** Counts for the floor, but is never taken out, whatever its health. */
   exempt?: boolean;
 }
 
 export interface DropletState extends Starter {
   course: Course;
-  /** Steps of the course that are still to do, the next one first. */
+  /** Remaining steps of the course, the next one first. */
   todo: readonly PlannedStep[];
   running?: PlannedStep;
-  /** Its containers have been, or may have been, changed by this run. */
+  /** This run has changed its containers, or may have. */
   touched: boolean;
   /** It was out when its turn came. */
   foundOut: boolean;
@@ -67,9 +67,9 @@ export interface DropletState extends Starter {
   failure?: Failure;
   /** Its evidence was collected. */
   examined: boolean;
-  /** At the last look it could not be asked how it is. */
+  /** Its health could not be observed. */
   unasked: boolean;
-  /** Somebody has taken it out of the fleet meanwhile: it is left alone, and counts no more. */
+  /** It was taken out of the fleet meanwhile: it is left alone and no longer counts. */
   gone: boolean;
 }
 
@@ -78,13 +78,13 @@ export interface RolloutState {
   droplets: readonly DropletState[];
   /** Batches started so far. */
   batch: number;
-  /** The look for the next batch has been taken. */
+  /** The observation for the next batch has been made. */
   observed: boolean;
   observing: boolean;
   interrupted: boolean;
-  /** Nothing may be changed any more: the lease is lost, or the grace after an interruption has run out. */
+  /** Nothing may be changed any more: the lease is lost, or the grace period after an interruption is over. */
   halted?: { code: string };
-  /** No droplet may leave: the floor. */
+  /** The floor allows no droplet to leave. */
   stuck?: { serving: number; floor: number };
   /** The droplets already done are being taken back. */
   revertingFleet: boolean;
@@ -103,17 +103,17 @@ export type Occurrence =
   | { kind: 'interrupted' }
   | { kind: 'halted'; code: string };
 
-/** A droplet as a look found it. */
+/** A droplet as observed. */
 export interface Observed {
   id: number;
   rotation: Rotation;
   healthy: boolean;
-  /** It could not be asked how it is: it does not count as serving, and may serve all the same. */
+  /** Its health could not be observed: it does not count as serving, but may serve. */
   unasked?: boolean;
   inLedger: boolean;
-  /** Its containers have begun to change, and nobody has verified what they are. */
+  /** Its containers have begun to change and are not verified. */
   halfDone?: boolean;
-  /** The run has no connection to it, and leaves it as it is. */
+  /** The run has no connection to it and leaves it as it is. */
   away?: boolean;
   gone: boolean;
 }
@@ -136,17 +136,17 @@ export function isServing(droplet: { rotation: Rotation; healthy: boolean }): bo
   return isServingPlace(droplet.rotation) && droplet.healthy;
 }
 
-/** Nothing is known against it: then it may leave only if the others are enough. */
+/** Its health is unknown: it may leave only if the others are enough. */
 function mayServe(droplet: DropletState): boolean {
   return isServingPlace(droplet.rotation) && droplet.unasked;
 }
 
-/** An earlier run died when all but its last word was done: the droplet need not leave, so nobody's capacity is needed. */
+/** An earlier run died before its last step only: the droplet need not leave, so no capacity is needed. */
 function isOnlyRecorded(droplet: DropletState): boolean {
   return droplet.inLedger && droplet.upToDate && !droplet.touched && isServing(droplet);
 }
 
-/** What to start now; empty with nothing running means that the rollout is over. */
+/** What to start now. The rollout is over when this is empty and nothing is running. */
 export function decide(state: RolloutState): Action[] {
   if (state.halted) return [];
   const inHand = state.droplets.filter((droplet) => isInHand(droplet.course));
@@ -169,9 +169,9 @@ function mayStartBatch(state: RolloutState): boolean {
   return state.revertingFleet || !state.droplets.some((droplet) => droplet.failure);
 }
 
-/** Droplets still to be rolled, those first that lower no capacity. */
+/** Droplets still to be rolled; those that lower no capacity come first. */
 function waiting(state: RolloutState): DropletState[] {
-  // Who is gone may be seen again at a later look: then its turn comes.
+  // One that is gone may be back at a later observation.
   const droplets = state.droplets.filter((droplet) => droplet.course === 'waiting' && !droplet.gone);
   return [...droplets.filter((droplet) => !lowersCapacity(droplet)), ...droplets.filter(lowersCapacity)];
 }
@@ -197,7 +197,7 @@ export function servingMeanwhile(state: RolloutState): number[] {
   return [...waiting(state), ...staying].filter(isServing).map(({ id }) => id);
 }
 
-/** As many as the batch holds and the floor allows; empty when the floor allows none. */
+/** As many as the batch size and the floor allow. */
 function nextBatch(state: RolloutState): number[] {
   const size = sizeOfBatch(state);
   let spare = serving(state) - floorOf(state);
@@ -232,7 +232,7 @@ export function floorOf(state: RolloutState): number {
   return capacityFloor(policy.minInRotation, fleetSize(state), sizeOfBatch(state));
 }
 
-/** The state after an action was started. */
+/** The state after an action has started. */
 export function begin(state: RolloutState, action: Action): RolloutState {
   switch (action.kind) {
     case 'observe':
@@ -253,7 +253,7 @@ export function begin(state: RolloutState, action: Action): RolloutState {
       return update(state, [action.droplet], (droplet) => ({
         ...droplet,
         running: action.step,
-        // From here until it has rejoined and settled it does not count as serving.
+        // Until the step has ended it counts as out.
         rotation: action.step === 'leave' || action.step === 'rejoin' ? 'unknown' : droplet.rotation,
         inLedger: droplet.inLedger || action.step === 'mark-out',
         touched: droplet.touched || action.step === 'switch',
@@ -267,7 +267,7 @@ export function record(state: RolloutState, occurrence: Occurrence): RolloutStat
     case 'observed':
       return afterObservation(state, occurrence.droplets);
     case 'observe-failed':
-      // Without a look no droplet may leave; what is in hand was finished before.
+      // Without an observation no droplet may leave; none is in hand.
       return { ...state, observing: false, halted: { code: occurrence.code } };
     case 'done':
       return takeBackTheDone(update(state, [occurrence.droplet], afterStep));
@@ -285,13 +285,7 @@ function afterObservation(state: RolloutState, found: readonly Observed[]): Roll
   const droplets = state.droplets.map((droplet): DropletState => {
     const missing = { rotation: 'unknown' as const, healthy: false, unasked: true, gone: true };
     const { rotation, healthy, gone, unasked = false } = byId.get(droplet.id) ?? missing;
-    return {
-      ...droplet,
-      rotation,
-      healthy,
-      unasked,
-      gone,
-    };
+    return { ...droplet, rotation, healthy, unasked, gone };
   });
   const observed = { ...state, droplets, observing: false, observed: true };
   if (waiting(observed).length === 0 || nextBatch(observed).length > 0) return observed;
@@ -315,7 +309,7 @@ function afterStep(droplet: DropletState): DropletState {
 function afterFailure(state: RolloutState, id: number, failure: Failure): RolloutState {
   const failed = update(state, [id], (droplet) => {
     const { running: _, ...idle } = droplet;
-    // Evidence that can't be had changes nothing: the course goes on.
+    // Without its evidence the course continues.
     if (failure.step === 'evidence') return afterStep(droplet);
     const failing: DropletState = {
       ...idle,
@@ -330,19 +324,19 @@ function afterFailure(state: RolloutState, id: number, failure: Failure): Rollou
   return takeBackTheDone(condemns(state, id, failure) ? startReverting(stopping) : stopping);
 }
 
-/** Droplets in hand whose containers are as they were go back as they are; the others go on to their end. */
+/** Droplets in hand whose containers are unchanged go back as they are; the others finish their course. */
 function turnBackUntouched(state: RolloutState): RolloutState {
   const ids = state.droplets.filter((d) => d.course === 'forward' && !d.touched).map((d) => d.id);
   return update(state, ids, (droplet) => startCourse(state, droplet, untouchedEnd(droplet)));
 }
 
-/** The release has failed where it was to be deployed, whatever else has failed before. */
+/** The release itself failed where it was being deployed. */
 function condemns(state: RolloutState, id: number, failure: Failure): boolean {
   if (state.policy.onFailure !== 'revert-fleet' || failure.blame !== 'release' || state.interrupted) return false;
   return state.droplets.some((droplet) => droplet.id === id && droplet.course === 'forward' && droplet.touched);
 }
 
-/** `revert-fleet`: no other droplet is begun, but those that have the release go back. */
+/** `revert-fleet`: no further droplet starts, and those that have the release go back. */
 function startReverting(state: RolloutState): RolloutState {
   if (state.revertingFleet) return state;
   const ids = state.droplets.filter((droplet) => droplet.course === 'waiting').map((droplet) => droplet.id);
@@ -351,8 +345,8 @@ function startReverting(state: RolloutState): RolloutState {
 }
 
 /**
- * While the fleet is reverted, what this run has deployed is queued to go back, in batches under the same floor; also
- * those that come to the end of their course only now.
+ * While the fleet is being reverted, droplets that this run has deployed to are queued to go back, in batches and under the
+ * same floor; also those whose course ends only now.
  */
 function takeBackTheDone(state: RolloutState): RolloutState {
   if (!state.revertingFleet) return state;
@@ -362,14 +356,14 @@ function takeBackTheDone(state: RolloutState): RolloutState {
   return update(state, ids, (droplet) => ({ ...droplet, course: 'waiting' }));
 }
 
-/** It runs the release, and has not been taken back where it was to be. */
+/** It runs the release: it is done, or waits to be taken back. */
 export function isDeployed(droplet: DropletState): boolean {
   return droplet.course === 'done' || (droplet.course === 'waiting' && droplet.touched);
 }
 
 function startCourse(state: RolloutState, droplet: DropletState, course: Course): DropletState {
   const steps = stepsOf(course, droplet, state.policy.balanced);
-  // A step that is still running comes to its end first.
+  // A step that is running ends first.
   const todo = droplet.running === undefined ? steps : [droplet.running, ...steps];
   return { ...droplet, todo, course: todo.length > 0 ? course : endOf(course) };
 }

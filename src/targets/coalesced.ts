@@ -1,6 +1,6 @@
 /**
- * Many who ask the same at about the same time get one answer. Those who ask while an answer is awaited share the next
- * one: no answer is older than its question.
+ * Concurrent calls share one answer. Calls made while an answer is pending share the next one: no answer is older than
+ * its question.
  */
 export function coalesced<T>(ask: () => Promise<T>): () => Promise<T> {
   let underWay: Promise<unknown> = Promise.resolve();

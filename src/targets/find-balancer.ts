@@ -1,4 +1,4 @@
-/** Finds the balancer that the settings mean: by id, by name, or the account's only one. Never "the first". */
+/** Finds the balancer that the settings name: by id, by name, or the account's only one. Never "the first". */
 import { CloudError, DeployError } from '../errors.js';
 import type { Clock, Cloud, LoadBalancer } from '../ports.js';
 
@@ -40,7 +40,7 @@ function notFound(ref: string | undefined, all: readonly LoadBalancer[]): Deploy
     ref === undefined ? 'The account has no load balancer.' : `There is no load balancer "${ref}".`,
     {
       source: 'user',
-      hint: `${known} Set load_balancer: in config/deploy.yml, or check that the token is of the right account.`,
+      hint: `${known} Set load_balancer: in config/deploy.yml, or check that the token belongs to the right account.`,
     },
   );
 }
@@ -50,15 +50,15 @@ export function nameAndId({ name, id }: { name: string; id: string }): string {
   return `"${name}" (${id})`;
 }
 
-/** Waits a minute for `active`; refuses what cannot be deployed to. */
+/** Waits up to a minute for `active`. Throws DeployError for a balancer that cannot be deployed to. */
 export async function deployable(cloud: Cloud, found: LoadBalancer, clock: Clock): Promise<LoadBalancer> {
   if (found.type === 'GLOBAL') {
     throw new DeployError(
       'balancer-global',
-      `Load balancer "${found.name}" is a global one: its backends are other load balancers, not droplets.`,
+      `Load balancer "${found.name}" is global: its backends are other load balancers, not droplets.`,
       {
         source: 'user',
-        hint: 'Name one of the regional load balancers behind it, one environment each.',
+        hint: 'Name the regional load balancers behind it, one environment each.',
       },
     );
   }
@@ -70,7 +70,7 @@ export async function deployable(cloud: Cloud, found: LoadBalancer, clock: Clock
         'balancer-not-active',
         `Load balancer "${balancer.name}" is ${balancer.status}, not active.`,
         {
-          hint: 'Look at it in the control panel; run do-deploy again when it is active.',
+          hint: 'Check it in the control panel; run do-deploy again when it is active.',
         },
       );
     }

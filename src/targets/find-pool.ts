@@ -12,7 +12,7 @@ export async function findPool(cloud: Cloud, ref: string): Promise<AutoscalePool
       all.length === 0 ? 'This token sees no autoscale pool.' : `This token sees ${all.map(nameAndId).join(', ')}.`;
     throw new DeployError('pool-not-found', `There is no autoscale pool "${ref}".`, {
       source: 'user',
-      hint: `${known} Set autoscale_pool: in config/deploy.yml, or check that the token is of the right account.`,
+      hint: `${known} Set autoscale_pool: in config/deploy.yml, or check that the token belongs to the right account.`,
     });
   }
   if (others.length > 0) {

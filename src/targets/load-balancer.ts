@@ -22,7 +22,7 @@ export interface BalancerOptions {
   notices?: readonly string[];
   /** Where droplets come from that are not behind the balancer yet. */
   pool?: AutoscalePool;
-  /** Those belong to the fleet already. */
+  /** They belong to the fleet already. */
   newcomers?: boolean;
 }
 
@@ -33,6 +33,7 @@ export class LoadBalancerTarget implements Target {
   readonly overVpc: boolean;
   readonly nodes: number;
   readonly evenShares: boolean;
+  readonly keepsConnections: boolean;
   readonly ports: readonly number[];
   readonly notices: readonly string[];
   readonly #cloud: Cloud;
@@ -62,7 +63,8 @@ export class LoadBalancerTarget implements Target {
     this.overVpc = balancer.type === 'REGIONAL';
     this.nodes = balancer.nodes;
     // A network balancer may keep a client to a droplet as well: DigitalOcean does not document its algorithm.
-    this.evenShares = balancer.type === 'REGIONAL' && !balancer.sticky && !balancer.backendKeepalive;
+    this.keepsConnections = balancer.backendKeepalive === true;
+    this.evenShares = balancer.type === 'REGIONAL' && !balancer.sticky && !this.keepsConnections;
     this.ports = [...new Set([...balancer.targetPorts, balancer.healthCheck.port])];
     this.notices = notices;
     this.#pool = pool;
@@ -72,8 +74,8 @@ export class LoadBalancerTarget implements Target {
   }
 
   /**
-   * The fleet is the balancer's droplets and those in the ledger: one that a crash left out is still seen. With
-   * `newcomers` the pool's droplets belong to it too.
+   * The fleet: the balancer's droplets and those in the ledger, so that one that a crash left out is still seen. With
+   * `newcomers`, the pool's droplets as well.
    */
   async readMembership(): Promise<FleetMembership> {
     const [balancer, droplets, ofPool] = await Promise.all([
@@ -138,7 +140,7 @@ export class LoadBalancerTarget implements Target {
 }
 
 function memberById(cloud: Cloud, id: string): MembershipChange {
-  // The droplets of a batch wait for the same balancer.
+  // All droplets of a batch poll the same balancer.
   const balancerNow = coalesced(() => cloud.getLoadBalancer(id));
   return {
     change: (dropletId, wanted, before) =>

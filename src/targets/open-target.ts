@@ -8,7 +8,7 @@ import { SingleDropletTarget } from './single-droplet.js';
 import type { Target } from './target.js';
 
 /**
- * Finds what the settings name and checks that it can be deployed to. Changes nothing.
+ * Finds the target in the settings and checks that it can be deployed to. Changes nothing.
  * @param options.newcomers the droplets of the autoscale pool belong to the fleet before they are behind the balancer
  */
 export async function openTarget(
@@ -22,10 +22,10 @@ export async function openTarget(
   const balancer = await deployable(cloud, await findBalancer(cloud, settings.ref), clock);
   const notices = balancer.tag === undefined ? [] : await sharedTagNotices(cloud, balancer, balancer.tag);
   const pool = settings.pool === undefined ? undefined : await findPool(cloud, settings.pool);
-  return new LoadBalancerTarget(cloud, clock, balancer, ledger, { notices, newcomers, ...(pool && { pool }) });
+  return new LoadBalancerTarget(cloud, clock, balancer, ledger, { notices, newcomers, pool });
 }
 
-/** Untagging a droplet takes it from everything that goes by the tag, not only from this balancer. */
+/** Untagging a droplet takes it out of everything that uses the tag, not only this balancer. */
 async function sharedTagNotices(cloud: Cloud, balancer: LoadBalancer, tag: string): Promise<string[]> {
   const others = (await cloud.listLoadBalancers()).filter((other) => other.tag === tag && other.id !== balancer.id);
   const sharing = others.map((other) => `load balancer "${other.name}"`);
@@ -36,15 +36,15 @@ async function sharedTagNotices(cloud: Cloud, balancer: LoadBalancer, tag: strin
     }
   } catch (error) {
     if (!(error instanceof CloudError) || error.kind !== 'forbidden') throw error;
-    sharing.push('any firewalls (the token lacks firewall:read, so do-deploy cannot tell)');
+    sharing.push('any firewalls (unknown, because the token lacks firewall:read)');
   }
   const whileOut =
-    sharing.length === 0 ? '' : ` While a droplet is out, these do not apply to it either: ${sharing.join(', ')}.`;
+    sharing.length === 0 ? '' : ` While a droplet is out, these do not apply to it: ${sharing.join(', ')}.`;
   const shutOut =
     admitting.length === 0
       ? ''
-      : ` Meanwhile it loses what these allow by the tag: ${admitting.join(', ')}. If the app needs that to start (a database, say), give the droplets a second tag for it.`;
+      : ` It also loses the access that these grant by the tag: ${admitting.join(', ')}. If the app needs that access to start (to a database, for example), give the droplets a second tag for it.`;
   return [
-    `Load balancer "${balancer.name}" takes its droplets by the tag "${tag}": a droplet leaves by being untagged.${whileOut}${shutOut}`,
+    `Load balancer "${balancer.name}" selects its droplets by the tag "${tag}": a droplet leaves by being untagged.${whileOut}${shutOut}`,
   ];
 }

@@ -1,4 +1,4 @@
-/** Makes a change to a membership true, whatever happens to the answer: change, read back, change again if need be. */
+/** Makes a membership change take hold even if the answer is lost: change, read back, change again if necessary. */
 import { CloudError, DeployError } from '../errors.js';
 import type { Clock } from '../ports.js';
 
@@ -11,13 +11,13 @@ export interface Change {
   read(): Promise<{ shown: boolean; balancerStatus: string }>;
 }
 
-/** How long DigitalOcean may take to show a change that it accepted. */
+/** How long DigitalOcean may take to show a change that it accepted, in ms. */
 export const SHOWN_WITHIN_MS = 120_000;
 const TRIES = 4;
 
 /**
- * Returns when the change shows. An answer that was lost, a 404 or a 422 is decided by what DigitalOcean shows, never by
- * guessing. Throws DeployError change-not-shown after two minutes, or the last CloudError.
+ * Returns when the change shows. After a lost answer, a 404 or a 422, what DigitalOcean shows decides. Throws DeployError
+ * change-not-shown after two minutes, or the last CloudError.
  */
 export async function settleChange(change: Change, clock: Clock): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
@@ -33,7 +33,7 @@ export async function settleChange(change: Change, clock: Clock): Promise<void> 
     }
   }
   const deadline = clock.now() + SHOWN_WITHIN_MS;
-  // Mostly it shows at once; where it does not, asking more often would cost calls and gain little.
+  // Most changes show immediately; for the others, asking more often would cost calls and gain little.
   for (let pause = 1_000; ; pause = Math.min(pause * 2, 4_000)) {
     const { shown, balancerStatus } = await change.read();
     if (shown) return;
@@ -43,7 +43,7 @@ export async function settleChange(change: Change, clock: Clock): Promise<void> 
         'change-not-shown',
         `DigitalOcean accepted ${change.what}, but did not show it within two minutes${still}.`,
         {
-          hint: 'Look at the load balancer in the control panel; when it is active, run do-deploy again.',
+          hint: 'Check the load balancer in the control panel; when it is active, run do-deploy again.',
         },
       );
     }
@@ -51,7 +51,7 @@ export async function settleChange(change: Change, clock: Clock): Promise<void> 
   }
 }
 
-/** After a lost answer: the change may be applied and not yet be shown. */
+/** After a lost answer: the change may be applied but not shown yet. */
 async function showsBeforeLong(change: Change, clock: Clock): Promise<boolean> {
   for (const pause of [0, 500, 1_500]) {
     await clock.sleep(pause);

@@ -9,6 +9,7 @@ export class SingleDropletTarget implements Target {
   readonly overVpc = false;
   readonly nodes = 0;
   readonly evenShares = false;
+  readonly keepsConnections = false;
   readonly ports: readonly number[] = [];
   readonly notices: readonly string[] = [];
   readonly #cloud: Cloud;
@@ -28,7 +29,7 @@ export class SingleDropletTarget implements Target {
       if (error instanceof CloudError && error.kind === 'not-found') {
         throw new DeployError('droplet-not-found', `There is no droplet ${this.#id}.`, {
           source: 'user',
-          hint: 'Set droplet: in config/deploy.yml (or STAGING_DROPLET_ID) to the id in the droplet’s address in the control panel.',
+          hint: "Set droplet: in config/deploy.yml (or STAGING_DROPLET_ID) to the id in the URL of the droplet's page in the control panel.",
           cause: error,
         });
       }

@@ -14,24 +14,26 @@ export interface Target {
   /** How the balancer checks a droplet; absent without a balancer. */
   readonly healthCheck?: HealthCheck;
   readonly proxyProtocol: boolean;
-  /** The balancer reaches droplets over the VPC, from private addresses; a network balancer keeps its clients' own. */
+  /** The balancer connects to droplets over the VPC, from private addresses. A network balancer keeps its clients' own. */
   readonly overVpc: boolean;
-  /** How many nodes the balancer has: each makes its own checks. */
+  /** Nodes of the balancer: each makes its own checks. */
   readonly nodes: number;
   /** Each new request arrives as a connection at any droplet, so one droplet's share of them tells of another's. */
   readonly evenShares: boolean;
-  /** Ports on the droplets that the balancer reaches: its rules' targets and its health check's. */
+  /** It keeps its connections to droplets open between requests. */
+  readonly keepsConnections: boolean;
+  /** Ports on the droplets that the balancer connects to: its rules' targets and its health check's. */
   readonly ports: readonly number[];
-  /** What the user should know before anything changes. */
+  /** For the user, before anything changes. */
   readonly notices: readonly string[];
-  /** Reads droplets, membership and ledger afresh. Throws CloudError. */
+  /** Reads droplets, membership and ledger. Throws CloudError. */
   readMembership(): Promise<FleetMembership>;
-  /** Droplets of the environment's autoscale pool that run and that `readMembership` does not show. Throws CloudError. */
+  /** Running droplets of the environment's autoscale pool that `readMembership` does not show. Throws CloudError. */
   waiting(): Promise<Droplet[]>;
   /**
-   * Out of rotation, read back; returns when DigitalOcean shows it. Throws CloudError or DeployError.
-   * @param before asked before each try; what it throws ends them
-   * @returns `asked` where that shows nothing: the droplet was on its way in, by somebody else's change
+   * Takes the droplet out of rotation; returns when DigitalOcean shows it. Throws CloudError or DeployError.
+   * @param before called before each attempt; what it throws ends them
+   * @returns `asked` where the answer proves nothing: the droplet was on its way in, by another run or person
    */
   leave(dropletId: number, before?: BeforeChange): Promise<'shown' | 'asked'>;
   rejoin(dropletId: number, before?: BeforeChange): Promise<void>;

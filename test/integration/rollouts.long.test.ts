@@ -49,7 +49,7 @@ describe('a tag-managed balancer', () => {
     expect(end).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
     const rolling = end.events.findIndex((event) => event.type === 'phase-started' && event.phase === 'roll');
     const notice =
-      'Load balancer "lb-tagged" takes its droplets by the tag "pool": a droplet leaves by being untagged. While a droplet is out, these do not apply to it either: firewall "allow-web".';
+      'Load balancer "lb-tagged" selects its droplets by the tag "pool": a droplet leaves by being untagged. While a droplet is out, these do not apply to it: firewall "allow-web".';
     expect(end.events.slice(0, rolling)).toContainEqual(
       expect.objectContaining({ type: 'notice', level: 'warning', message: notice }),
     );

@@ -50,6 +50,7 @@ const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
     return ok(containersText(world, droplet, ids as string[] | undefined), down);
   },
   traffic,
+  'open-connections': openConnectionsNow,
   'port-holders': () => ok('[]'),
   unpack,
   pull,
@@ -197,7 +198,25 @@ function socketsText(world: World, droplet: Droplet, pid: number): string {
   const strangers = recentStrangers(world, droplet, container.startedAt).map(
     (one) => `stranger 0050 057100CB:${one}\n`,
   );
-  return `${strangers.join('')}open ${openConnections(world, droplet, world.time)}\n`;
+  const open = openConnections(world, droplet, world.time) + idleConnections(world, droplet);
+  return `${strangers.join('')}open ${open}\n`;
+}
+
+/** A balancer that keeps its connections leaves some behind wherever it has sent requests. */
+function idleConnections({ story }: World, { planes }: Droplet): number {
+  return story.keepalive && story.load.rate > 0 && planes.some(({ periods }) => periods.length > 0) ? 3 : 0;
+}
+
+/** Requests under way have been received, and nothing was sent since; the last answer on an idle connection took 20 ms. */
+function openConnectionsNow({ world, droplet }: Execution): Done {
+  advance(world, droplet, world.time);
+  const busy = openConnections(world, droplet, world.time);
+  const idle = idleConnections(world, droplet);
+  const rows = [
+    ...Array.from({ length: busy }, () => 'connection 10.0.0.9:5000 0 0 900 300 5000 100 100'),
+    ...Array.from({ length: idle }, () => 'connection 10.0.0.9:6000 0 0 900 300 9000 9020 9000'),
+  ];
+  return ok(`${rows.join('\n')}\nreadable\n`);
 }
 
 function unpack({ world, droplet }: Execution, { release, base }: Args): Done {

@@ -106,7 +106,7 @@ describe('a balancer that a tag manages', () => {
     const cloud = tagged();
     cloud.firewalls.push({ name: 'database', tags: ['db'], peers: ['web'] });
     const { notices } = await open(cloud, byRef('web'));
-    expect(notices).toEqual([expect.stringContaining('allow by the tag: firewall "database"')]);
+    expect(notices).toEqual([expect.stringContaining('grant by the tag: firewall "database"')]);
   });
 
   it('says so when it cannot tell', async () => {

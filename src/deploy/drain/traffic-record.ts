@@ -156,7 +156,7 @@ export class TrafficRecord {
  * strangers a moment later, so one who connects in that moment is seen in this reading and counted in the next.
  */
 class Tally {
-  /** Strangers that were seen and not counted yet. */
+  /** Strangers that were seen in the last reading and not counted yet. */
   #uncounted = 0;
   #wasClear = true;
   /** Strangers show in the first reading, and when those were counted is not known. */
@@ -186,7 +186,9 @@ class Tally {
       atLeast: Math.max(0, passed - notBalancer),
       isClear: isClear && this.#wasClear,
     };
-    this.#uncounted = this.#startsUnclear ? strangers : Math.max(0, this.#uncounted + strangers - passed);
+    // Only one seen in this reading may not be counted in it.
+    const missing = this.#startsUnclear ? strangers : Math.max(0, this.#uncounted + strangers - passed);
+    this.#uncounted = Math.min(strangers, missing);
     this.#startsUnclear = false;
     this.#wasClear = isClear;
     return arrived;

@@ -34,7 +34,7 @@ import { settle } from '../steps/settle.js';
 import { HOME_FULL, switchRelease } from '../steps/switch-release.js';
 import { observeFleet } from './observe-fleet.js';
 
-/** Serving droplets that are listened to, to compare a leaving one with. More would prove little more. */
+/** Serving droplets to compare a leaving one with. More would prove little more. */
 const OTHERS = 2;
 
 const STEPS = {
@@ -291,7 +291,7 @@ class Orchestrator {
     };
   }
 
-  /** Keeps what a step has found out of its droplet. */
+  /** Keeps what a step has learned about its droplet. */
   #learn(member: Member, { survey, services, evidence }: StepResult): void {
     member.survey = survey ?? member.survey;
     member.services = services ?? member.services;

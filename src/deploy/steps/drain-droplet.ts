@@ -4,6 +4,7 @@ import { restartedSince } from '../../rollout/health.js';
 import type { BalancerContact, Leaving } from '../drain/balancer-contact.js';
 import { effectLag } from '../drain/balancer-timing.js';
 import { type Checks, checkDueBy, isBusy, isShareMissing } from '../drain/let-go.js';
+import { countBusy, openConnectionsCommand, parseOpenConnections } from '../drain/open-connections.js';
 import { watchedPorts } from '../drain/traffic-command.js';
 import type { TrafficRecord } from '../drain/traffic-record.js';
 import { refreshContainers } from '../droplet/containers.js';
@@ -18,6 +19,17 @@ const READS_PER_WINDOW = 12;
 
 /** Connections that have been open for long are read less often: share of the time elapsed. */
 const BACKOFF = 0.05;
+
+/** An idle connection counts as such after this, where the balancer keeps its connections, and where it should not. */
+const QUIET_MS = 2_000;
+
+const QUIET_UNKEPT_MS = 5_000;
+
+/**
+ * The default drain timeout. Where it was raised, and the balancer keeps no connections of its own, those that are quiet
+ * may be WebSockets, for which it was raised.
+ */
+const LONG_LIVED_MS = 30_000;
 
 /** What has proven that the balancer has let go, as people read it. */
 const CHECK_MISSING = 'health checks have stopped';
@@ -152,27 +164,44 @@ function missesShare(
   return isShareMissing(traffic, beside, { leftAt: leaving.askedAt, shownAt: leaving.at, nodes });
 }
 
-/** @returns connections still open at the end of the drain timeout; undefined when they cannot be read, so it was waited for */
-async function connectionsEnd(
-  member: Member,
-  run: StepContext,
-  { traffic }: BalancerContact,
-): Promise<number | undefined> {
+interface Connections {
+  /** Undefined when they cannot be read. */
+  open: number | undefined;
+  /** Of those, the ones that carry something. */
+  busy: number | undefined;
+}
+
+/** Waits for connections that carry something, until the drain timeout. */
+async function connectionsEnd(member: Member, run: StepContext, { traffic }: BalancerContact): Promise<Connections> {
   const { clock } = run.ports;
   const began = clock.now();
   const deadline = began + drainTimeoutOf(run);
-  while (traffic.open !== 0 && clock.now() < deadline && !run.signal.aborted) {
-    run.progress(traffic.open === undefined ? 'connections cannot be read' : `${traffic.open} connections open`);
+  for (;;) {
+    const { open } = traffic;
+    const busy = open === undefined || open === 0 ? open : await countBusyNow(member, run, open);
+    if (busy === 0 || clock.now() >= deadline || run.signal.aborted) return { open, busy };
+    run.progress(busy === undefined ? 'open connections cannot be read' : `${busy} connections open`);
     const pause = Math.max(READ_EVERY_MS, (clock.now() - began) * BACKOFF);
     await clock.sleep(Math.min(pause, deadline - clock.now()), run.signal);
     await run.contacts.listen(member);
   }
-  return traffic.open;
 }
 
-function describe(letGo: string | undefined, open: number | undefined): string {
+/** All that are open where their state cannot be read, or where quiet ones may be meant to live long. */
+async function countBusyNow(member: Member, run: StepContext, open: number): Promise<number> {
+  const { keepsConnections, ports, overVpc } = run.target;
+  if (!keepsConnections && drainTimeoutOf(run) > LONG_LIVED_MS) return open;
+  const { stdout } = await member.connection.run(openConnectionsCommand(watchedPorts(member.containers, ports)));
+  const connections = parseOpenConnections(stdout, overVpc);
+  return connections === undefined ? open : countBusy(connections, keepsConnections ? QUIET_MS : QUIET_UNKEPT_MS);
+}
+
+function describe(letGo: string | undefined, { open, busy }: Connections): string {
   const ended = letGo ?? 'connections kept arriving';
-  if (open === undefined) return `${ended}; open connections cannot be read here, so the drain timeout was waited for`;
+  if (open === undefined || busy === undefined) {
+    return `${ended}; open connections cannot be read here, so the drain timeout was waited for`;
+  }
   if (open === 0) return `${ended}; no connection left`;
-  return `${ended}; ${open} ${open === 1 ? 'connection was' : 'connections were'} still open and will be cut`;
+  if (busy === 0) return `${ended}; only idle connections left (${open})`;
+  return `${ended}; ${busy} ${busy === 1 ? 'connection was' : 'connections were'} still open and will be cut`;
 }

@@ -21,6 +21,8 @@ interface Told {
   restarts?: () => number;
   startedAt?: () => number;
   inLedger?: boolean;
+  /** Docker answers a look at the containers. */
+  inspects?: () => boolean;
 }
 
 function aFleet(told: Told[], away: number[] = []) {
@@ -54,9 +56,10 @@ function aFleet(told: Told[], away: number[] = []) {
 
   function aMember(
     id: number,
-    { hangs, passes = () => true, restarts = () => 0, startedAt = () => LONG_AGO }: Told,
+    { hangs, passes = () => true, restarts = () => 0, startedAt = () => LONG_AGO, inspects = () => true }: Told,
   ): Member {
     const run = async (_: RemoteCommand) => {
+      if (!inspects()) return { code: 1, stdout: '', stderr: 'Docker does not answer' };
       const container = {
         ...{ Id: `c${id}`, Image: 'sha256:1', RestartCount: restarts() },
         State: {
@@ -111,6 +114,18 @@ describe('an observation', () => {
     const { seen, ms } = await aFleet([{}, { startedAt: () => 1_000_000 - 12_000 }]).observe();
     expect(seen).toMatchObject([{ healthy: true }, { healthy: true }]);
     expect(ms).toBeGreaterThan(NEEDED_MS);
+  });
+
+  it('waits for a droplet whose containers could not be inspected: it may have restarted', async () => {
+    let asked = 0;
+    const { seen, ms } = await aFleet([{}, { inspects: () => ++asked > 1 }]).observe();
+    expect(seen).toMatchObject([{ healthy: true }, { healthy: true }]);
+    expect(ms).toBeGreaterThan(NEEDED_MS);
+  });
+
+  it('does not count a droplet whose containers can never be inspected', async () => {
+    const { seen } = await aFleet([{}, { inspects: () => false }]).observe();
+    expect(seen[1], 'it may serve nevertheless').toMatchObject({ healthy: false, unasked: true });
   });
 
   it('is repeated for a droplet that was sick when it began, where another took long to answer', async () => {
