@@ -50,7 +50,7 @@ describe('problems at DigitalOcean are reported before any droplet is contacted:
     expectRefusal(end, 2, {
       code: 'cloud-unauthorized',
       message: /^DigitalOcean refused the token \(401\)\./,
-      hint: /^Check DO_TOKEN; make a new token at https:\/\/cloud\.digitalocean\.com\/account\/api\/tokens with the scopes load_balancer:read, /,
+      hint: /^Check DO_TOKEN\. Create a token at https:\/\/cloud\.digitalocean\.com\/account\/api\/tokens with the scopes load_balancer:read, /,
     });
     expect(end.stdout + end.stderr).not.toContain('dop_v1_wrong');
   });
@@ -72,7 +72,7 @@ describe('problems of a droplet are reported before any leaves rotation:', () =>
     expectRefusal(end, 1, {
       code: 'ssh-unreachable',
       message: `droplet ${sick.name} (127.0.0.1:${sick.sshPort}) refused the connection.`,
-      hint: `Is sshd running there, on that port? Try: ssh -v -p ${sick.sshPort} root@127.0.0.1`,
+      hint: `Check that sshd runs there, on that port. Try: ssh -v -p ${sick.sshPort} root@127.0.0.1`,
       droplet: sick.name,
     });
   });
@@ -84,7 +84,7 @@ describe('problems of a droplet are reported before any leaves rotation:', () =>
       message: new RegExp(
         `^The host key of ${sick.name} .* has changed: expected SHA256:.*, but it presented SHA256:.*\\. Nothing was sent to it\\.$`,
       ),
-      hint: /^Only if the droplet was rebuilt, or its address given to another: ssh-keygen -R .* Otherwise somebody may be listening in\.$/,
+      hint: /^Only if the droplet was rebuilt, or its address now belongs to another one: ssh-keygen -R .* Otherwise someone may be intercepting the connection\.$/,
       droplet: sick.name,
     });
   });
