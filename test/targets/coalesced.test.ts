@@ -9,7 +9,7 @@ function questions() {
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('coalesced', () => {
-  it('asks once for all who ask waitForAll', async () => {
+  it('asks once for all who ask at the same time', async () => {
     const { ask, answers } = questions();
     const both = Promise.all([ask(), ask()]);
     await turn();

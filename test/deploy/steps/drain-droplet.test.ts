@@ -58,7 +58,7 @@ function aWorld({ came, effectMs = 0, others = [], port = 80, answers = true, ..
     return {
       droplet: { id, privateAddress: '10.0.0.1' },
       host: { name: `web-${id}` },
-      connection: { run, probe: async () => ({ passed: answers, detail: 'HTTP 200', ms: 3 }) },
+      connection: { run, checkHealth: async () => ({ passed: answers, detail: 'HTTP 200', ms: 3 }) },
       containers: parseContainers(containers).containers,
       services: [],
     } as unknown as Member;

@@ -42,7 +42,7 @@ async function settled({ nodes = 1, arrivals, letGo = true, shown = true, heard 
   const member = {
     droplet: { id: 1, privateAddress: '10.0.0.1' },
     host: { name: 'web-1' },
-    connection: { run, probe },
+    connection: { run, checkHealth: probe },
     containers: parseContainers(containers).containers,
     services: [{ name: 'web', image: 'web', replicas: 1, checked: false }],
   } as unknown as Member;
