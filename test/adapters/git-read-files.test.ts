@@ -171,10 +171,10 @@ describe('the private folder', () => {
     const project = new GitProject({ '.gitattributes': 'a filter=stop\n', a: 'x' });
     project.commit();
     const program = join(temporary, 'program.mjs');
-    const dist = new URL('../../dist', import.meta.url).href;
+    const root = new URL('../..', import.meta.url).href;
     writeFileSync(
       program,
-      `import { openRepository } from '${dist}/adapters/git/repository.js';
+      `import { openRepository } from '${root}src/adapters/git/repository.ts';
        setInterval(() => {}, 1000);
        const [file] = openRepository(${JSON.stringify(project.root)}, process.env).readFiles('HEAD', ['a']);
        process.stdout.write(file);`,
@@ -183,10 +183,14 @@ describe('the private folder', () => {
     mkdirSync(folder);
     for (const signal of ['TERM', 'INT', 'HUP']) {
       project.git('config', 'filter.stop.smudge', `kill -${signal} $DEPLOYER; cat`);
-      const { stdout, signal: endedBy } = spawnSync('/bin/sh', ['-c', 'export DEPLOYER=$$; exec node "$0"', program], {
-        env: { ...GIT_ENV, TMPDIR: folder },
-        encoding: 'utf8',
-      });
+      const { stdout, signal: endedBy } = spawnSync(
+        '/bin/sh',
+        ['-c', 'export DEPLOYER=$$; exec node --import "$1" "$0"', program, `${root}bench/typescript.mjs`],
+        {
+          env: { ...GIT_ENV, TMPDIR: folder },
+          encoding: 'utf8',
+        },
+      );
       expect({ stdout, endedBy }).toEqual({ stdout: 'x', endedBy: `SIG${signal}` });
       expect(readdirSync(folder)).toEqual([]);
     }
