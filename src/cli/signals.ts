@@ -18,7 +18,7 @@ export interface Signals {
   dispose(): void;
 }
 
-/** The first signal interrupts, the second aborts, the third ends the process as if nobody listened. */
+/** The first signal interrupts, the second aborts, the third ends the process immediately. */
 export function listenForSignals(process: EventEmitter, clock: Clock): Signals {
   const interrupted = new AbortController();
   const aborted = new AbortController();

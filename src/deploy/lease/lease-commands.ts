@@ -85,7 +85,7 @@ function mine(run: string): string {
 const LIVE =
   'live() { if [ -f "$1" ] && ! flock -n -s "$1" true 2>/dev/null; then head -n 1 "$1" 2>/dev/null || :; fi; }';
 
-/** `same FD FILE`: whether the locked file still has its name; somebody may have removed it in between. */
+/** `same FD FILE`: whether the locked file still has its name; another process may have removed it. */
 const SAME = 'same() { [ ! -e "/proc/self/fd/$1" ] || [ "/proc/self/fd/$1" -ef "$2" ]; }';
 
 /**

@@ -290,8 +290,3 @@ function whoHolds(holder: Holder | undefined): string {
   const url = holder.url === undefined ? '' : `, ${holder.url}`;
   return `${holder.who}, release ${holder.release}, since ${holder.since}${url}`;
 }
-
-/** `: ann@laptop, release …, since …`, for the end of a sentence; empty without a holder. */
-export function describeHolder(holder: Holder | undefined): string {
-  return holder === undefined ? '' : `: ${whoHolds(holder)}`;
-}

@@ -2,7 +2,7 @@
  * The folder on a droplet that holds its locks: one place, whichever user logs in.
  *
  * It lies in /run/lock, or in /tmp where /run/lock is not open to every user (Fedora, AlmaLinux). Both are sticky, so
- * nobody but root and its owner can replace it. It belongs to the group that may use Docker: exactly those users may
+ * only root and its owner can replace it. It belongs to the group that may use Docker: exactly those users may
  * deploy, and no other user can open the lock files, hold them, or forge their holder.
  */
 

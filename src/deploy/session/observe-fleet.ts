@@ -145,7 +145,7 @@ async function observeHealth(
   }
 }
 
-/** Before the run nobody watched: by their start the containers show whether the balancer's checks may not have passed yet. */
+/** Whether containers started so shortly before the run that the balancer's checks may not have passed yet. */
 function startedRecently(run: Run, member: Member, now: number): boolean {
   const neededMs = run.contacts.servesBy(member) - run.ports.clock.now();
   return member.containers.some(({ state, startedAt }) => state === 'running' && now - startedAt < neededMs);

@@ -100,7 +100,7 @@ interface Wait {
 
 /**
  * How long to watch on, and what for. The balancer must be sending traffic once as many checks have arrived as it wants
- * (where it had let go, and has one node: those are new checks, and nobody else's), or when the time for them has passed.
+ * (where it had let go, and has one node: those are new checks from this node), or when the time for them has passed.
  */
 async function remaining(member: Member, run: StepContext, started: number): Promise<Wait> {
   const { clock } = run.ports;
