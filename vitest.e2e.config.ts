@@ -10,6 +10,6 @@ export default defineConfig({
     hookTimeout: 180_000,
     // One fleet at a time: all fleets use the same addresses, and two cores must be enough.
     fileParallelism: false,
-    reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
+    reporters: report ? ['verbose', ['json', { outputFile: report }]] : ['verbose'],
   },
 });

@@ -3,7 +3,7 @@
  * Runs the end-to-end tests on real droplets: OpenSSH, Docker Engine, compose and HAProxy on this machine, as root on
  * Linux.
  *
- *   npm run test:e2e [-- PART OF A FILE NAME...]
+ *   npm run test:e2e [-- PART OF A FILE NAME... [-- OPTIONS OF VITEST...]]
  *
  * Each file runs in its own namespaces (namespaces.mjs). If the tests cannot run here, it prints the reason and exits with
  * 77: skipped.
@@ -40,11 +40,18 @@ function chosenFiles(wanted) {
     .map((name) => join(TESTS, name));
 }
 
-/** Runs a test file in its own namespaces. Resolves to the exit code and vitest's report. */
-function runTests(file, installed, children) {
+/** Runs a test file in its own namespaces, with further options of vitest. Resolves to the exit code and vitest's report. */
+function runTests(file, installed, children, options) {
   const folder = ownFolder();
   const report = join(folder, 'report.json');
-  const vitest = [join(PROJECT, 'node_modules/vitest/vitest.mjs'), 'run', '--config', 'vitest.e2e.config.ts', file];
+  const vitest = [
+    join(PROJECT, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    '--config',
+    'vitest.e2e.config.ts',
+    file,
+    ...options,
+  ];
   const child = startIsolated(folder, installed, vitest, { DO_DEPLOY_E2E_REPORT: report });
   children.add(child);
   return new Promise((settle) => {
@@ -75,9 +82,12 @@ const reason = obstacle();
 if (reason !== undefined) skip(reason);
 removeForgotten();
 
-const files = chosenFiles(process.argv.slice(2));
+const given = process.argv.slice(2);
+const end = given.includes('--') ? given.indexOf('--') : given.length;
+const wanted = given.slice(0, end);
+const files = chosenFiles(wanted);
 if (files.length === 0) {
-  console.error(`No file name in ${TESTS} contains ${process.argv.slice(2).join(' or ')}.`);
+  console.error(`No file name in ${TESTS} contains ${wanted.join(' or ')}.`);
   process.exit(2);
 }
 const installed = ownFolder();
@@ -94,7 +104,7 @@ const ends = [];
 await Promise.all(
   Array.from({ length: IN_PARALLEL }, async () => {
     for (let file = files.shift(); file !== undefined && !interrupted; file = files.shift()) {
-      ends.push(await runTests(file, installed, children));
+      ends.push(await runTests(file, installed, children, given.slice(end + 1)));
     }
   }),
 );

@@ -208,7 +208,7 @@ export class Fleet {
   }
 
   load(options: Partial<LoadOptions> = {}): Load {
-    return Load.start({ url: this.balancer.url, requestsPerSecond: 50, ...options });
+    return Load.start({ url: this.balancer.url, requestsPerSecond: 20, ...options });
   }
 
   /** The version that every droplet answers directly, by name. */
