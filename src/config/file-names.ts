@@ -9,6 +9,7 @@ export const RESERVED_NAMES: readonly string[] = [
   '.view',
   '.sent',
   '.reuse',
+  '.modes',
 ];
 
 /** Env files may hold secrets: `.env.production`, `app.env`, but not an example of one. */
@@ -38,6 +39,8 @@ export function faultOfPath(path: string): FileFault | undefined {
     const code = control.charCodeAt(0).toString(16).padStart(2, '0');
     return { message: `has a control character (0x${code}) in its name`, remedy: 'rename it' };
   }
+  // sha256sum escapes it.
+  if (path.includes('\\')) return { message: 'has a backslash in its name', remedy: 'rename it' };
   const [top = ''] = path.split('/');
   if (RESERVED_NAMES.includes(top)) {
     return { message: `has a name that do-deploy itself uses in a release (${top})`, remedy: 'rename it' };

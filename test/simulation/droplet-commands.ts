@@ -136,8 +136,9 @@ function containersText(world: World, droplet: Droplet, ids: readonly string[] =
 function survey({ world, droplet }: Execution, { prepare }: Args): Done {
   const { disk } = droplet;
   const down = world.time < droplet.dockerDownUntil;
-  const mark = '--- do-deploy:';
+  const mark = 'mark ';
   const parts = [
+    'mark',
     `${mark}home\n/root`,
     `${mark}clock\n${Math.floor((world.time + droplet.skewMs) / 1_000)}`,
     `${mark}docker\n${down ? 'Cannot connect to the Docker daemon\nfailed 1' : '28.2.2'}`,
@@ -153,15 +154,15 @@ function survey({ world, droplet }: Execution, { prepare }: Args): Done {
     `${mark}state\n${disk.state ?? ''}`,
     `${mark}out\n${disk.out ?? ''}`,
     `${mark}checksums\n${current?.checksums ?? ''}`,
-    `${mark}found\n${current === undefined ? '' : foundText(current)}`,
+    `${mark}found\n${current === undefined ? '' : imagesSum(current)}`,
     `${mark}containers\n${down ? nowLine(world, droplet) : containersText(world, droplet)}`,
   );
   return ok(`${parts.join('\n')}\n`);
 }
 
 /** Nobody edits files in the simulation. */
-function foundText({ record, checksums }: { record: StoredRelease; checksums: string }): string {
-  return `${checksums}${sha256(imagesOverride(record.images))}  images.yml`;
+function imagesSum({ record }: { record: StoredRelease }): string {
+  return `${sha256(imagesOverride(record.images))}  images.yml`;
 }
 
 /** The counters first, and a little later the socket tables. */

@@ -53,17 +53,28 @@ export interface Survey {
   containers?: ContainersSeen;
 }
 
-const MARK = '--- do-deploy:';
+/** Twice the checksums of a release with 100,000 files. */
+const MAX_SURVEY_BYTES = 32 * 1024 * 1024;
 
-/** @param prepare also creates the app's folder, mode 0700 */
+/** Prints what differs between SHA256SUMS (the first file) and the current hashes: lines now there, and `- ` lines gone. */
+const DIFFERENCES =
+  'awk \'NR == FNR { want[$0]; next } $0 in want { delete want[$0]; next } { print } END { for (line in want) print "- " line }\'';
+
+/**
+ * The answer starts with a random mark, and each section with that mark and its name, so that no content passes for a
+ * section.
+ * @param prepare also creates the app's folder, mode 0700
+ */
 export function surveyCommand(app: string, prepare: boolean): RemoteCommand {
-  const section = (name: string) => `echo '${MARK}${name}'`;
+  const section = (name: string) => `printf '\\n%s %s\\n' "$mark" ${name}`;
   return command(
     'survey',
     { app, prepare },
     [
       'set -u',
       'umask 077',
+      "mark=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \\n')",
+      'printf \'%s\\n\' "$mark"',
       prepare ? `mkdir -p ${appFolder(app)}/releases` : undefined,
       section('home'),
       'echo "$HOME"',
@@ -91,20 +102,22 @@ export function surveyCommand(app: string, prepare: boolean): RemoteCommand {
       section('checksums'),
       'cat current/SHA256SUMS 2>/dev/null',
       section('found'),
-      "(cd current 2>/dev/null && sed 's/^[0-9a-f]* [ *]//' SHA256SUMS 2>/dev/null | xargs sha256sum images.yml 2>/dev/null)",
+      "(cd current 2>/dev/null && sed 's/^[0-9a-f]* [ *]//' SHA256SUMS 2>/dev/null | tr '\\n' '\\0' | xargs -0 sha256sum -- images.yml 2>/dev/null" +
+        ` | ${DIFFERENCES} SHA256SUMS -)`,
       section('containers'),
       'printf \'%s\\n\' "$seen"',
       'exit 0',
     ],
-    { timeoutMs: 60_000 },
+    { timeoutMs: 60_000, maxBytes: MAX_SURVEY_BYTES },
   );
 }
 
 export function readSurvey(stdout: string): Survey {
   const sections = new Map<string, string>();
-  for (const part of stdout.split(MARK).slice(1)) {
+  const mark = stdout.slice(0, stdout.indexOf('\n'));
+  for (const part of stdout.split(`\n${mark} `).slice(1)) {
     const end = part.indexOf('\n');
-    sections.set(part.slice(0, end), part.slice(end + 1).trim());
+    sections.set(part.slice(0, end), part.slice(end + 1).replace(/^\n+|\n+$/g, ''));
   }
   const text = (name: string) => sections.get(name) ?? '';
   const problems: string[] = [];
@@ -119,6 +132,7 @@ export function readSurvey(stdout: string): Survey {
   const disk = text('disk').split(/\s+/);
   const freeKilobytes = Number(disk[3]);
   const clock = Number(text('clock') || Number.NaN) * 1_000;
+  const checksums = readChecksums(text('checksums'));
   return {
     home: text('home'),
     docker,
@@ -132,12 +146,20 @@ export function readSurvey(stdout: string): Survey {
       .flatMap((line) => parseLine(storedRelease, line) ?? []),
     state: parseLine(dropletState, text('state')),
     out: parseLine(outMark, text('out')),
-    checksums: readChecksums(text('checksums')),
-    found: readChecksums(text('found')),
+    checksums,
+    found: readFound(checksums, text('found')),
     clock: Number.isFinite(clock) ? clock : undefined,
     // When Docker does not answer, the section holds only the clock.
     containers: docker && text('containers').startsWith('now ') ? parseContainers(text('containers')) : undefined,
   };
+}
+
+/** @param differences what `DIFFERENCES` printed */
+function readFound(checksums: ReadonlyMap<string, string>, differences: string): Map<string, string> {
+  const lines = differences.split('\n');
+  const gone = readChecksums(lines.flatMap((line) => (line.startsWith('- ') ? [line.slice(2)] : [])).join('\n'));
+  const unchanged = [...checksums].filter(([path]) => !gone.has(path));
+  return new Map([...unchanged, ...readChecksums(differences)]);
 }
 
 /**

@@ -8,7 +8,7 @@ import type { StoredRelease } from './stored-release.js';
 
 /**
  * Packs what a droplet lacks. The archive also holds SHA256SUMS of the whole release, the same of the files sent
- * (`.sent`), and the paths to copy from the droplet's current release (`.reuse`).
+ * (`.sent`), and the paths to copy from the droplet's current release (`.reuse`) with their modes (`.modes`, `755 path`).
  * Throws DeployError local-file or file-changed.
  * @param onDroplet path → hash of the current release's files as they are on the droplet
  */
@@ -25,6 +25,7 @@ export async function packFor(
   tar.entry({ name: 'SHA256SUMS', mode: 0o600 }, checksums(draft.files));
   tar.entry({ name: '.sent', mode: 0o600 }, checksums(sent));
   tar.entry({ name: '.reuse', mode: 0o600 }, reused.map((file) => `${file.path}\n`).join(''));
+  tar.entry({ name: '.modes', mode: 0o600 }, reused.map(({ path, mode }) => `${mode.toString(8)} ${path}\n`).join(''));
   for (const { path, mode, content } of contents) tar.entry({ name: path, mode }, content);
   tar.finalize();
   // Level 1: on a fast connection compressing takes most of the time, and on a slow one level 1 already saves the most.
@@ -58,7 +59,12 @@ export async function readArchive(archive: Buffer): Promise<ReleaseFile[] | unde
       const { name, mode = 0, type } = entry.header;
       const content = await collect(entry);
       if (type !== 'file') continue;
-      files.push({ path: name, mode: mode & 0o777, sha256: sha256(content), read: async () => content });
+      files.push({
+        path: name.replace(/^\.\//, ''),
+        mode: mode & 0o777,
+        sha256: sha256(content),
+        read: async () => content,
+      });
     }
   } catch {
     return undefined;

@@ -76,7 +76,8 @@ function fetchCommand(app: string, release: string, part: number): RemoteCommand
     [
       'set -eu',
       `cd ${releaseFolder(app, release)}`,
-      `sed 's/^[0-9a-f]* [ *]//' SHA256SUMS | tar -cf - -T - | gzip -1n | tail -c +${first} | head -c ${PART_BYTES} | base64`,
+      // As ./PATH: tar takes a line that begins with - for an option.
+      `sed 's|^[0-9a-f]* [ *]|./|' SHA256SUMS | tar -cf - -T - | gzip -1n | tail -c +${first} | head -c ${PART_BYTES} | base64`,
     ],
     { timeoutMs: 120 * SECOND },
   );

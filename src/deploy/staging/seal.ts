@@ -51,7 +51,7 @@ function sealCommand(draft: ReleaseDraft, release: StoredRelease, renew: boolean
     `if [ -f ${final}/release.json ]; then`,
     `  if ! { cmp -s ${part}/SHA256SUMS ${final}/SHA256SUMS && cmp -s ${part}/images.yml ${final}/images.yml && (cd ${final} && sha256sum -c SHA256SUMS >/dev/null 2>&1); }; then`,
     // File by file: folders that are mounted into running containers must stay the same inodes.
-    `    (cd ${part} && find . -type f) | while read -r file; do`,
+    `    (cd ${part} && find . -type f) | while IFS= read -r file; do`,
     `      if cmp -s ${part}/"$file" ${final}/"$file"; then continue; fi`,
     `      mkdir -p "$(dirname ${final}/"$file")"`,
     `      mv -f ${part}/"$file" ${final}/"$file"`,

@@ -20,10 +20,7 @@ export function unpackCommand(
 ): RemoteCommand {
   const { app, id } = draft;
   const incoming = `incoming-${id}.tgz`;
-  const chmods = [0o600, 0o755].flatMap((mode) => {
-    const paths = reused.filter((file) => file.mode === mode).map((file) => quote(file.path));
-    return paths.length > 0 ? [`chmod ${mode.toString(8)} ${paths.join(' ')}`] : [];
-  });
+  const modes = new Set(reused.map(({ mode }) => mode.toString(8)));
   return command(
     'unpack',
     { app, release: id, base },
@@ -41,7 +38,7 @@ export function unpackCommand(
       'complete() (',
       ...COPY_REUSED,
       '  cd "$part"',
-      ...chmods.map((line) => `  ${line}`),
+      ...[...modes].map((mode) => `  sed -n 's/^${mode} //p' .modes | tr '\\n' '\\0' | xargs -0 chmod ${mode} --`),
       '  if [ -s .sent ]; then sha256sum -c .sent >/dev/null; fi',
       ')',
       ...LINK_VIEW,
@@ -57,7 +54,7 @@ export function unpackCommand(
       `${composeConfig(draft)} || { code=$?; wait; exit $code; }`,
       'wait $completed',
       'cd "$part"',
-      'rm -rf .view .sent .reuse',
+      'rm -rf .view .sent .reuse .modes',
       `rm -f ../../${quote(incoming)}`,
     ],
     { timeoutMs: 120 * SECOND },
@@ -71,7 +68,7 @@ export function unpackCommand(
 const COPY_REUSED = [
   '  if [ -s "$part/.reuse" ]; then',
   `    (cd "$base" && xargs -d '\n' cp -p --parents --reflink=auto -t "$part" -- <"$part/.reuse") 2>/dev/null ||`,
-  '      tar -cf - -C "$base" -T "$part/.reuse" | tar --no-same-owner -xpf - -C "$part"',
+  `      sed 's|^|./|' "$part/.reuse" | tar -cf - -C "$base" -T - | tar --no-same-owner -xpf - -C "$part"`,
   '  fi',
 ];
 

@@ -41,7 +41,7 @@ function draftOf(id: string, files: Record<string, string>): ReleaseDraft {
     envFiles: [],
     files: Object.entries(files).map(([path, text]) => ({
       path,
-      mode: path.endsWith('.sh') ? 0o755 : path.endsWith('.env') ? 0o600 : 0o644,
+      mode: path.endsWith('.sh') ? 0o750 : path.endsWith('.env') ? 0o600 : 0o644,
       sha256: sha256(text),
       read: async () => Buffer.from(text),
     })),
@@ -102,7 +102,22 @@ describe('unpacking a release', () => {
     );
     expect(own?.ino).not.toBe(old?.ino);
     expect((own?.mode ?? 0) & 0o777).toBe(0o600);
-    expect((await stat(join(partOf('v2'), 'new.sh'))).mode & 0o777).toBe(0o755);
+    expect((await stat(join(partOf('v2'), 'new.sh'))).mode & 0o777).toBe(0o750);
+  });
+
+  it('gives copied files the modes of the new release, whatever the files are called', async () => {
+    const files = { 'compose.yml': 'compose', "config/it's $HOME.sh": 'script', '-rf/--help.sh': 'script' };
+    const base = draftOf('v1', files);
+    for (const [path, text] of Object.entries(files)) {
+      const file = join(app(), 'releases/v1', path);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, text);
+    }
+    expect(await unpack(draftOf('v2', files), base)).toMatchObject({ code: 0, stderr: '' });
+    const { SHA256SUMS: _, ...unpacked } = await filesOf(partOf('v2'));
+    expect(unpacked).toEqual(files);
+    const modes = Object.keys(files).map(async (path) => (await stat(join(partOf('v2'), path))).mode & 0o777);
+    expect(await Promise.all(modes)).toEqual([0o644, 0o750, 0o750]);
   });
 
   it('works without a release to copy from', async () => {
