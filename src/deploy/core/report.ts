@@ -9,8 +9,10 @@ export function reportTo({ clock, reporter }: ReportingPorts): (body: DeployEven
   return (body) => reporter.report({ schema: 2, at: new Date(clock.now()).toISOString(), ...body });
 }
 
+const STILL_RUNNING_EVERY_MS = 30_000;
+
 /**
- * Runs one step on a droplet and reports its start and its end; a string that the step returns becomes the detail.
+ * Runs one step on a droplet and reports its start, every 30 s that it is still running, and its end; a string that the step returns becomes the detail.
  * Throws what the step threw, as a DeployError with the droplet and the step.
  * @param at.release id of the release that a rolling step moves the droplet to
  */
@@ -23,6 +25,16 @@ export async function reportStep<T>(
   const report = reportTo(ports);
   const started = clock.now();
   report({ type: 'step-started', droplet, step, release });
+  const ended = new AbortController();
+  const reportRunning = async () => {
+    for (;;) {
+      await clock.sleep(STILL_RUNNING_EVERY_MS, ended.signal);
+      if (ended.signal.aborted) return;
+      const seconds = Math.round((clock.now() - started) / 1_000);
+      report({ type: 'step-progress', droplet, step, detail: `${seconds} s so far` });
+    }
+  };
+  void reportRunning();
   try {
     const value = await task();
     const detail = typeof value === 'string' ? value : undefined;
@@ -32,6 +44,8 @@ export async function reportStep<T>(
     const failure = asDeployError(error).at({ droplet, step });
     report({ type: 'step-failed', droplet, step, ms: clock.now() - started, error: failure.info() });
     throw failure;
+  } finally {
+    ended.abort();
   }
 }
 

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
-import type { RemoteCommand } from '../../ports.js';
+import type { CommandResult } from '../../ports.js';
 import { errorLine } from '../core/output-lines.js';
 import type { Member } from '../droplet/member.js';
 import { imagesOverride, type ReleaseImages, type StoredRelease } from '../release/stored-release.js';
@@ -11,6 +11,7 @@ import { refuseForeignImages } from './check-architecture.js';
 import type { ComposeService } from './compose-config.js';
 import { buildCommand, LOGIN_REFUSED, pullCommand, type RegistryLogin } from './image-commands.js';
 import { pullFailed } from './pull-failure.js';
+import { isPassing, runWithRetries } from './retry-pull.js';
 import type { Staging } from './staging.js';
 
 const PULL_WITHIN_MS = 15 * 60_000;
@@ -79,7 +80,7 @@ export async function buildImages(
   const names = built.map((service) => service.image);
   const command = buildCommand(draft, names, { timeoutMs: BUILD_WITHIN_MS, registry: loginOf(settings) });
   const failed = (reason: string) => buildFailed(member, reason);
-  const inspected = await runAndInspect(settings, member, command, failed);
+  const inspected = readInspected(settings, member, await member.connection.run(command), failed);
   return Object.fromEntries(
     built.map(({ name, image }, index) => {
       const id = inspected[index]?.Id;
@@ -96,25 +97,26 @@ const imageInspect = z.array(
 type InspectedImage = z.infer<typeof imageInspect>[number];
 
 async function pull(
-  { settings, draft }: Staging,
+  staging: Staging,
   member: Member,
   images: string[],
   how: { unbuilt: boolean; override?: string },
 ): Promise<InspectedImage[]> {
+  const { settings, draft } = staging;
   const command = pullCommand(draft, images, { ...how, timeoutMs: PULL_WITHIN_MS, registry: loginOf(settings) });
-  return await runAndInspect(settings, member, command, (reason) => pullFailed(member, reason, settings.registry));
+  const result = await runWithRetries(staging, member, command);
+  return readInspected(settings, member, result, (reason) => pullFailed(member, reason, settings.registry));
 }
 
-async function runAndInspect(
+function readInspected(
   { registry }: Settings,
   member: Member,
-  command: RemoteCommand,
+  { code, stdout, stderr }: CommandResult,
   failed: (reason: string) => DeployError,
-): Promise<InspectedImage[]> {
-  const { code, stdout, stderr } = await member.connection.run(command);
+): InspectedImage[] {
   if (code === 0) return imageInspect.parse(JSON.parse(stdout));
   const reason = errorLine(stderr);
-  if (code !== LOGIN_REFUSED) throw failed(reason);
+  if (code !== LOGIN_REFUSED || isPassing(reason)) throw failed(reason);
   const message = `The registry ${registry?.server} refused the login as ${registry?.username}: ${reason}`;
   throw new DeployError('registry-login', message, {
     source: 'user',
