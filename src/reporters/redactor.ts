@@ -21,7 +21,7 @@ export function createRedactor(secrets: readonly string[]): (text: string) => st
   const known = [...new Set(secrets.flatMap(telling))].filter((secret) => secret.length >= SHORTEST_SECRET);
   if (known.length === 0) return (text) => text;
   const plain = [...new Set(known.map((secret) => canonical(secret)))].filter((text) => text.length >= SHORTEST_SECRET);
-  const encoded = known.flatMap((secret) => [...base64Pieces(secret), hexOf(secret)]);
+  const encoded = known.flatMap((secret) => [...base64Pieces(secret), hexOf(secret), ...escapedForms(secret)]);
   const needles = [...new Set([...plain, ...encoded.filter((form) => form.length >= SHORTEST_PIECE)])];
   return (text) => {
     const found: Range[] = [];
@@ -152,6 +152,16 @@ function base64Pieces(secret: string): string[] {
     const piece = bytes.toString('base64').slice(Math.ceil((offset * 8) / 6), Math.floor((bytes.length * 8) / 6));
     return [piece, piece.replaceAll('+', '-').replaceAll('/', '_')];
   });
+}
+
+/**
+ * The usual spellings as they stand: what precedes one may change how it is decoded, as a `%` does before `00%20`, or a
+ * backslash before another.
+ */
+function escapedForms(secret: string): string[] {
+  const url = encodeURIComponent(Buffer.from(secret).toString());
+  const lowerCaseUrl = url.replace(/%../g, (byte) => byte.toLowerCase());
+  return [url, lowerCaseUrl, JSON.stringify(secret).slice(1, -1)].map(canonical);
 }
 
 function hexOf(secret: string): string {

@@ -84,6 +84,15 @@ describe('other text stays', () => {
   });
 });
 
+it.each([
+  ['%', '00      !', encodeURIComponent],
+  ['\\', '"quoted" word', (secret: string) => JSON.stringify(secret).slice(1, -1)],
+])('a %s before a secret does not change how it is read', (before, secret, spell) => {
+  const hidden = createRedactor([secret])(`${before}${spell(secret)}`);
+  expect(hidden).toContain('[secret]');
+  expect(hidden).not.toContain(spell(secret));
+});
+
 it('hides any secret in any of these spellings, inside any text, in bounded time', () => {
   const spellings: ((secret: string) => string)[] = [
     (secret) => secret,
