@@ -41,7 +41,10 @@ compose() {
 # Logs in with a temporary Docker configuration, which is removed when the script ends.
 log_in() {
   home=${DOCKER_CONFIG:-$HOME/.docker}
-  DOCKER_CONFIG=$(mktemp -d)
+  # A killed run could not remove its own: no run of this script takes an hour.
+  find /dev/shm "${TMPDIR:-/tmp}" -maxdepth 1 -name 'do-deploy-login.*' -user "$(id -u)" -mmin +60 -exec rm -rf {} + 2>/dev/null || :
+  # In memory where that is possible: then the password reaches no disk.
+  DOCKER_CONFIG=$(mktemp -d /dev/shm/do-deploy-login.XXXXXX 2>/dev/null || mktemp -d "${TMPDIR:-/tmp}/do-deploy-login.XXXXXX")
   export DOCKER_CONFIG
   trap 'rm -rf "$DOCKER_CONFIG"' EXIT
   trap 'exit 1' HUP INT TERM

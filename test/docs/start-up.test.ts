@@ -109,6 +109,22 @@ describe('start-up.sh pull', () => {
     expect(readdirSync(join(lab, 'home')), 'the own configuration is untouched').toEqual(['do-deploy']);
   });
 
+  it('keeps the password in memory where that is possible, and removes what a killed run left an hour ago', () => {
+    const [old, recent] = ['do-deploy-login.old', 'do-deploy-login.recent'].map((name) => join(lab, 'tmp', name));
+    for (const folder of [old, recent]) {
+      mkdirSync(folder ?? '');
+      writeFileSync(join(folder ?? '', 'config.json'), PASSWORD);
+    }
+    const then = Date.now() / 1_000 - 61 * 60;
+    utimesSync(old ?? '', then, then);
+    expect(run(['pull'], { input: PASSWORD, env: REGISTRY }).status).toBe(0);
+    expect(readdirSync(join(lab, 'tmp'))).toEqual(['do-deploy-login.recent']);
+    const place = existsSync('/dev/shm') ? '/dev/shm' : join(lab, 'tmp');
+    const used = lines('env').find((line) => line.startsWith('DOCKER_CONFIG='));
+    expect(used?.startsWith(`DOCKER_CONFIG=${place}/do-deploy-login.`), used).toBe(true);
+    expect(existsSync(used?.slice('DOCKER_CONFIG='.length) ?? '')).toBe(false);
+  });
+
   it('finds the plugins of the usual configuration', () => {
     mkdirSync(join(lab, 'home/.docker/cli-plugins'), { recursive: true });
     expect(run(['pull'], { env: REGISTRY }).status).toBe(0);

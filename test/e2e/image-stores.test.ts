@@ -11,20 +11,27 @@ describe("droplets with Docker's classic image store and with containerd's", { s
   });
   afterAll(() => fleet.stop());
 
+  /** The kinds of what `status --check` finds. containerd's store needs another version of Docker than Debian 12 has. */
+  async function differences(): Promise<string[]> {
+    const { stdout } = await fleet.run(['status', 'production', '--check', '--json']);
+    const [report] = stdout.split('\n').flatMap((line) => (line.includes('"type":"drift"') ? [JSON.parse(line)] : []));
+    return [...new Set<string>(report.differences.map(({ kind }: { kind: string }) => kind))];
+  }
+
   it('run the same release, although its images have different ids', async () => {
     expect(await fleet.deploy('v2')).toMatchObject(DEPLOYED);
     expect(await fleet.versions()).toEqual(fleet.all('v2'));
     const ids = await Promise.all(fleet.machines.map((one) => one.must("docker inspect -f '{{.Image}}' shop-app-1")));
     expect(new Set(ids).size, ids.join()).toBe(2);
     expect(await fleet.deploy('v2')).toMatchObject({ code: 0, result: { outcome: 'skipped' } });
-    expect(await fleet.run(['status', 'production', '--check'])).toMatchObject({ code: 0 });
+    expect(await differences()).toEqual(['docker-differs']);
   });
 
   it('adopt a droplet with either store', async () => {
     await fleet.join();
     expect(await fleet.run(['adopt', 'production', '--json'])).toMatchObject(DEPLOYED);
     expect(await fleet.versions()).toEqual(fleet.all('v2'));
-    expect(await fleet.run(['status', 'production', '--check'])).toMatchObject({ code: 0 });
+    expect(await differences()).toEqual(['docker-differs']);
   });
 
   it('roll back without the registry', async () => {
@@ -32,7 +39,7 @@ describe("droplets with Docker's classic image store and with containerd's", { s
     const end = await fleet.run(['rollback', 'production', 'v1', '--yes', '--json']);
     for (const machine of fleet.machines) await machine.must('iptables -D OUTPUT -p tcp --dport 5000 -j REJECT');
     // web-3 never had v1.
-    expect(end.code === 0 || end.result?.error?.code).toBeTruthy();
+    expect(end).toMatchObject({ code: 0, result: { outcome: 'x' } });
     expect((await fleet.rotation()).inLedger).toEqual([]);
   });
 
