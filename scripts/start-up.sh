@@ -17,6 +17,7 @@
 #   IMAGE_TAG      tag of the release's images, for compose files
 #   COMPOSE_FILES  compose files in order, separated by spaces, relative to the release
 #   ENV_FILES      env files for compose's interpolation, likewise; may be empty
+#   TMPDIR         where a login is kept if /dev/shm cannot be written; may be absent
 #   REGISTRY_SERVER, REGISTRY_USERNAME   only for `pull` and `build`; absent: no login
 #
 # It never removes volumes, or anything that a container or a kept release uses.
