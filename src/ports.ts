@@ -115,7 +115,7 @@ export interface RemoteCommand {
   args: Readonly<Record<string, unknown>>;
   script: string;
   /** The script's standard input, empty by default. Never logged. */
-  stdin?: string | Buffer;
+  stdin?: string | Buffer | (() => AsyncIterable<Buffer>);
   timeoutMs: number;
   /** The command is idempotent: when the connection is lost, it is repeated on a new one. */
   repeatable: boolean;
@@ -180,6 +180,14 @@ export interface HealthResponse {
   ms: number;
 }
 
+export interface Upload {
+  path: string;
+  /** As a function: called at the start of each attempt, so that a large content need not be in memory. */
+  content: Buffer | (() => AsyncIterable<Buffer>);
+  mode: number;
+  timeoutMs: number;
+}
+
 /** An SSH connection for a whole run. When it is lost, the next command reconnects. */
 export interface Connection {
   readonly host: RemoteHost;
@@ -188,8 +196,11 @@ export interface Connection {
   /** `SHA256:…` of the host key that was verified. */
   readonly fingerprint: string;
   run(command: RemoteCommand, options?: RunOptions): Promise<CommandResult>;
-  /** Creates a file over SFTP; `~/` in `path` is the user's home. Repeated once when the connection is lost. */
-  upload(file: { path: string; content: Buffer; mode: number; timeoutMs: number }): Promise<void>;
+  /**
+   * Creates a file over SFTP; `~/` in `path` is the user's home. Repeated once when the connection is lost.
+   * Throws ShellError, or what `content` throws.
+   */
+  upload(file: Upload): Promise<void>;
   hold(command: RemoteCommand): Promise<HeldProcess>;
   /** Makes the request from the droplet. A failed request is a result; a lost connection throws. */
   checkHealth(request: HealthRequest): Promise<HealthResponse>;
@@ -214,8 +225,10 @@ export interface Clock {
 export interface LocalFiles {
   /** Throws DeployError local-file when it cannot be read. */
   read(path: string): Promise<Buffer>;
-  /** The SHA-256 of its content, in hexadecimal. Throws like `read`. */
-  sha256(path: string): Promise<string>;
+  /** Its content in pieces of at most 1 MiB. Throws like `read`. */
+  open(path: string): AsyncIterable<Buffer>;
+  /** The SHA-256 of its content, in hexadecimal, and its size in bytes. Throws like `read`. */
+  digest(path: string): Promise<{ sha256: string; size: number }>;
 }
 
 /** An entry of a commit's tree, with git's mode: 120000 is a symbolic link, 160000 a submodule. */

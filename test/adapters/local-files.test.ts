@@ -14,16 +14,24 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
+async function piecesOf(path: string): Promise<Buffer[]> {
+  const pieces: Buffer[] = [];
+  for await (const piece of localFiles.open(path)) pieces.push(piece);
+  return pieces;
+}
+
 it.each([0, 1, 1024 * 1024, 2.5 * 1024 * 1024])('hashes what it would read, of %d bytes', async (size) => {
   const path = join(folder, `file-${size}`);
   writeFileSync(path, Buffer.from(Array.from({ length: size }, (_, index) => index % 251)));
   const content = await localFiles.read(path);
   expect(content.length).toBe(size);
-  expect(await localFiles.sha256(path)).toBe(createHash('sha256').update(content).digest('hex'));
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  expect(await localFiles.digest(path)).toEqual({ sha256, size });
+  expect(Buffer.concat(await piecesOf(path)).equals(content)).toBe(true);
 });
 
 it('says of a file that cannot be read which one, and what to do', async () => {
-  for (const read of [localFiles.read, localFiles.sha256]) {
+  for (const read of [localFiles.read, localFiles.digest, piecesOf]) {
     await expect(read(join(folder, 'absent'))).rejects.toMatchObject({
       code: 'local-file',
       message: expect.stringMatching(/absent cannot be read: ENOENT/),
@@ -38,7 +46,8 @@ it('hashes a large file without holding it in memory', async () => {
   writeFileSync(path, '');
   truncateSync(path, 400 * 1024 * 1024);
   const before = process.memoryUsage.rss();
-  expect(await localFiles.sha256(path)).toBe('6ed5e85372e488807486f4446e2a3a501d319be812e969e3de426db798cc5704');
+  const sha256 = '6ed5e85372e488807486f4446e2a3a501d319be812e969e3de426db798cc5704';
+  expect(await localFiles.digest(path)).toEqual({ sha256, size: 400 * 1024 * 1024 });
   expect(process.memoryUsage.rss() - before).toBeLessThan(200 * 1024 * 1024);
 });
 
@@ -63,8 +72,8 @@ it('reads and hashes 5,000 files where a process may open 128', async () => {
     import { localFiles } from '${await standalone()}';
     const paths = Array.from({ length: 5_000 }, (_, index) => '${many}/' + index);
     const all = (task) => Promise.all(paths.map(task));
-    const [contents, hashes] = [await all(localFiles.read), await all(localFiles.sha256)];
-    console.log(Buffer.concat(contents).length, new Set(hashes).size);
+    const [contents, hashes] = [await all(localFiles.read), await all(localFiles.digest)];
+    console.log(Buffer.concat(contents).length, new Set(hashes.map(({ sha256 }) => sha256)).size);
   `;
   const command = 'ulimit -n 128; exec "$0" --input-type=module --eval "$1"';
   const { stdout, stderr } = spawnSync('sh', ['-c', command, process.execPath, script], { encoding: 'utf8' });

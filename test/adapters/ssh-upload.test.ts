@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { describe, expect, it } from 'vitest';
+import { DeployError } from '../../src/errors.js';
 import { clientOf, command, failureOf, startServer } from './ssh-fixture.js';
 
 async function connected(options: Parameters<typeof startServer>[0] = {}) {
@@ -53,6 +54,28 @@ describe('an upload', () => {
       .upload({ path: '~/file', content: Buffer.from('x'), mode, timeoutMs })
       .finally(() => process.umask(before));
     expect(statSync(join(server.home, 'file')).mode & 0o777).toBe(mode);
+  });
+
+  it.each([
+    ['over SFTP', {}],
+    ['without SFTP', { loginScript: 'echo Welcome!' }],
+  ])('takes its content in pieces, %s', async (_, options) => {
+    const { server, connection } = await connected(options);
+    const pieces = [0, 1, 32_768, 100_000, 1_000_003].map((length) => randomBytes(length));
+    const content = async function* () {
+      yield* pieces;
+    };
+    await connection.upload({ path: '~/file', content, mode: 0o600, timeoutMs });
+    expect(sha256(readFileSync(join(server.home, 'file')))).toBe(sha256(Buffer.concat(pieces)));
+
+    const changed = new DeployError('file-changed', 'public/video.mp4 was changed.');
+    const failing = async function* () {
+      yield Buffer.alloc(300_000);
+      throw changed;
+    };
+    const upload = connection.upload({ path: '~/file', content: failing, mode: 0o600, timeoutMs });
+    await expect(upload).rejects.toBe(changed);
+    expect(await connection.run(command('echo still connected'))).toMatchObject({ code: 0 });
   });
 
   it('is never readable by others if it is a secret, not even before its first byte', async () => {

@@ -2,7 +2,7 @@
 import { Secret } from '../../src/config/secret.js';
 import type { Settings, SourceFile } from '../../src/config/settings.js';
 import { checksums, sha256 } from '../../src/deploy/release/digests.js';
-import { contentHash, type ReleaseFile, storedReleaseOf } from '../../src/deploy/release/draft.js';
+import { contentHash, fileInMemory, type ReleaseFile, storedReleaseOf } from '../../src/deploy/release/draft.js';
 import type { StoredRelease } from '../../src/deploy/release/stored-release.js';
 import { readComposeConfig } from '../../src/deploy/staging/compose-config.js';
 import type { LocalFiles } from '../../src/ports.js';
@@ -106,11 +106,18 @@ export const SOURCE_FILES: SourceFile[] = Object.entries(CONTENTS).map(([path, {
 }));
 
 const read = async (path: string) => Buffer.from(CONTENTS[path.replace('/project/', '')]?.text ?? '');
-export const localFiles: LocalFiles = { read, sha256: async (path) => sha256(await read(path)) };
+const open = async function* (path: string) {
+  yield await read(path);
+};
+const digest = async (path: string) => {
+  const content = await read(path);
+  return { sha256: sha256(content), size: content.length };
+};
+export const localFiles: LocalFiles = { read, open, digest };
 
-const FILES: ReleaseFile[] = SOURCE_FILES.map(({ path, mode }) => {
-  return { path, mode, sha256: sha256(CONTENTS[path]?.text ?? ''), read: () => read(path) };
-}).sort((a, b) => (a.path < b.path ? -1 : 1));
+const FILES: ReleaseFile[] = SOURCE_FILES.map(({ path, mode }) =>
+  fileInMemory(path, mode, Buffer.from(CONTENTS[path]?.text ?? '')),
+).sort((a, b) => (a.path < b.path ? -1 : 1));
 
 /** SHA256SUMS of every release: between releases only the tag changes here. */
 export const CHECKSUMS = checksums(FILES);

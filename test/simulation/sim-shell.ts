@@ -12,6 +12,7 @@ import type {
   RemoteCommand,
   RemoteHost,
   RemoteShell,
+  Upload,
 } from '../../src/ports.js';
 import { advance, answerMs, servingContainer } from './data-plane.js';
 import { type Deployer, never, type Trouble } from './deployer.js';
@@ -104,7 +105,7 @@ class SimConnection implements Connection {
     });
   }
 
-  upload(file: { path: string; content: Buffer; mode: number; timeoutMs: number }): Promise<void> {
+  upload(file: Upload): Promise<void> {
     const { droplet } = this;
     const id = /incoming-(.*)\.tgz$/.exec(file.path)?.[1] ?? '';
     return this.#attempt<void>({

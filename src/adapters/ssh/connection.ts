@@ -10,13 +10,14 @@ import type {
   RemoteCommand,
   RemoteHost,
   RunOptions,
+  Upload,
 } from '../../ports.js';
 import { lost } from './channel.js';
 import { requestHealth } from './health-request.js';
 import { holdProcess } from './held-process.js';
 import type { Link } from './link.js';
 import { runCommand } from './run-command.js';
-import { type Upload, uploadFile } from './upload-file.js';
+import { uploadFile } from './upload-file.js';
 
 /** sshd allows 10 sessions per connection by default (MaxSessions): two are left for held processes. */
 const MAX_SESSIONS = 8;

@@ -1,3 +1,4 @@
+import { pipeline, Readable, type Writable } from 'node:stream';
 import { ShellError } from '../../errors.js';
 import type { Clock, CommandResult, RemoteCommand, RemoteHost, RunOptions } from '../../ports.js';
 import { oneLine } from '../printable.js';
@@ -47,8 +48,7 @@ export async function runCommand(
     });
     if (stop.aborted) giveUp();
     stop.addEventListener('abort', giveUp);
-    channel.end(command.stdin);
-    const { code, signal: killedBy } = await Promise.race([exit, answer.failure]);
+    const { code, signal: killedBy } = await Promise.race([exit, answer.failure, feed(channel, command.stdin)]);
     if (code !== undefined) {
       const stdout = await answer.end(code);
       return { code, stdout, stderr: frame.stderr(stderr.text()).text };
@@ -72,6 +72,17 @@ export async function runCommand(
     await stopped;
     throw error;
   }
+}
+
+/** Writes the command's standard input. Settles only when the input itself cannot be read: rejects with that error. */
+function feed(channel: Writable, stdin: RemoteCommand['stdin']): Promise<never> {
+  return new Promise((_, reject) => {
+    if (typeof stdin !== 'function') return void channel.end(stdin);
+    const input = Readable.from(stdin());
+    input.on('error', reject);
+    // The command may end without reading all of it.
+    pipeline(input, channel, () => {});
+  });
 }
 
 type Receiver = ReturnType<NonNullable<RunOptions['receive']>>;

@@ -1,19 +1,12 @@
 import type { SFTPWrapper } from 'ssh2';
-import { ShellError } from '../../errors.js';
-import type { Clock, RemoteCommand, RemoteHost } from '../../ports.js';
+import { DeployError, ShellError } from '../../errors.js';
+import type { Clock, RemoteCommand, RemoteHost, Upload } from '../../ports.js';
 import { oneLine } from '../printable.js';
 import { isRefusal, lost, refused } from './channel.js';
 import type { Link } from './link.js';
 import { quote } from './quote.js';
 import { runCommand } from './run-command.js';
 import { type Interruption, within } from './within.js';
-
-export interface Upload {
-  path: string;
-  content: Buffer;
-  mode: number;
-  timeoutMs: number;
-}
 
 const CHUNK_BYTES = 32 * 1024;
 /**
@@ -48,6 +41,8 @@ export async function uploadFile(link: Link, host: RemoteHost, file: Upload, clo
       await writeNewFile(sftp, await absolutePath(sftp, file.path), file);
       return true;
     } catch (error) {
+      // Reading the content has failed.
+      if (error instanceof DeployError) throw error;
       throw transferFailure(error, file, host);
     }
   });
@@ -108,17 +103,33 @@ async function writeNewFile(sftp: SFTPWrapper, path: string, { content, mode }: 
   });
   // The umask took bits away from `open`.
   await call((done) => sftp.fsetstat(handle, { mode }, done));
-  let offset = 0;
+  // The writers share one iterator, whose calls queue up: each gets the next chunk.
+  const chunks = chunksOf(content);
   const writer = async () => {
-    while (offset < content.length) {
-      const from = offset;
-      const length = Math.min(CHUNK_BYTES, content.length - from);
-      offset += length;
-      await call((done) => sftp.write(handle, content, from, length, from, done));
+    for (;;) {
+      const { value, done } = await chunks.next();
+      if (done) return;
+      const { bytes, position } = value;
+      await call((finished) => sftp.write(handle, bytes, 0, bytes.length, position, finished));
     }
   };
-  await Promise.all(Array.from({ length: CONCURRENT_WRITES }, writer));
+  try {
+    await Promise.all(Array.from({ length: CONCURRENT_WRITES }, writer));
+  } finally {
+    await chunks.return(undefined);
+  }
   await call((done) => sftp.close(handle, done));
+}
+
+async function* chunksOf(content: Upload['content']): AsyncGenerator<{ bytes: Buffer; position: number }> {
+  let position = 0;
+  for await (const piece of typeof content === 'function' ? content() : [content]) {
+    for (let start = 0; start < piece.length; start += CHUNK_BYTES) {
+      const bytes = piece.subarray(start, start + CHUNK_BYTES);
+      yield { bytes, position };
+      position += bytes.length;
+    }
+  }
 }
 
 function call<T = void>(start: (done: (error: Error | null | undefined, value?: T) => void) => unknown): Promise<T> {

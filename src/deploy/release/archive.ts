@@ -1,42 +1,116 @@
 /** Releases as archives (tar, gzip): packed for a droplet, and read back from one. */
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
+import { createGzip, gunzip, gzip } from 'node:zlib';
+import type { Pack } from 'tar-stream';
 import { DeployError } from '../../errors.js';
+import type { Upload } from '../../ports.js';
 import { checksums, sha256 } from './digests.js';
-import { contentHash, type ReleaseDraft, type ReleaseFile } from './draft.js';
+import { contentHash, fileInMemory, type ReleaseDraft, type ReleaseFile } from './draft.js';
 import type { StoredRelease } from './stored-release.js';
+
+/** A larger archive is packed for each droplet while it is sent; a smaller one is packed once, in memory. */
+const IN_MEMORY_BYTES = 32 * 1024 * 1024;
+
+/** Fast: on a fast connection compressing takes most of the time, and on a slow one level 1 already saves the most. */
+const GZIP = { level: 1 };
+
+interface Packing {
+  draft: ReleaseDraft;
+  /** Files that the droplet has in its current release. */
+  reused: ReleaseFile[];
+  /** Files in the archive. */
+  sent: ReleaseFile[];
+}
 
 /**
  * Packs what a droplet lacks. The archive also holds SHA256SUMS of the whole release, the same of the files sent
  * (`.sent`), and the paths to copy from the droplet's current release (`.reuse`) with their modes (`.modes`, `755 path`).
- * Throws DeployError local-file or file-changed.
+ * Throws DeployError local-file or file-changed; where the archive is a function, what it returns throws that.
  * @param onDroplet path → hash of the current release's files as they are on the droplet
  */
 export async function packFor(
   draft: ReleaseDraft,
   onDroplet: ReadonlyMap<string, string>,
-): Promise<{ archive: Buffer; reused: ReleaseFile[]; sent: ReleaseFile[] }> {
+): Promise<{ archive: Upload['content']; reused: ReleaseFile[]; sent: ReleaseFile[] }> {
   const reused = draft.files.filter((file) => onDroplet.get(file.path) === file.sha256);
   const sent = draft.files.filter((file) => onDroplet.get(file.path) !== file.sha256);
-  const contents = await Promise.all(sent.map(async (file) => ({ ...file, content: await contentOf(file) })));
+  const packing = { draft, reused, sent };
+  const bytes = sent.reduce((total, { size }) => total + size, 0);
+  return {
+    archive: bytes <= IN_MEMORY_BYTES ? await packInMemory(packing) : () => packInPieces(packing),
+    reused,
+    sent,
+  };
+}
+
+async function packInMemory(packing: Packing): Promise<Buffer> {
   const { pack } = await import('tar-stream');
+  const contents = await Promise.all(packing.sent.map(async (file) => ({ file, content: await contentOf(file) })));
   const tar = pack();
   const packed = collect(tar);
+  addLists(tar, packing);
+  for (const { file, content } of contents) tar.entry({ name: file.path, mode: file.mode }, content);
+  tar.finalize();
+  return await promisify(gzip)(await packed, GZIP);
+}
+
+async function* packInPieces(packing: Packing): AsyncGenerator<Buffer> {
+  const { pack } = await import('tar-stream');
+  const tar = pack();
+  const zipped = createGzip(GZIP);
+  const fill = async () => {
+    addLists(tar, packing);
+    for (const file of packing.sent) {
+      const entry = tar.entry({ name: file.path, mode: file.mode, size: file.size });
+      await pipeline(Readable.from(unchanged(file)), entry);
+    }
+    tar.finalize();
+  };
+  const zipping = pipeline(tar, zipped).catch(() => {});
+  const filling = fill().catch((error) => {
+    zipped.destroy(error);
+    tar.destroy();
+  });
+  try {
+    for await (const piece of zipped) yield piece;
+  } finally {
+    tar.destroy();
+    await Promise.all([filling, zipping]);
+  }
+}
+
+function addLists(tar: Pack, { draft, reused, sent }: Packing): void {
+  const modes = reused.map(({ path, mode }) => `${mode.toString(8)} ${path}\n`);
   tar.entry({ name: 'SHA256SUMS', mode: 0o600 }, checksums(draft.files));
   tar.entry({ name: '.sent', mode: 0o600 }, checksums(sent));
   tar.entry({ name: '.reuse', mode: 0o600 }, reused.map((file) => `${file.path}\n`).join(''));
-  tar.entry({ name: '.modes', mode: 0o600 }, reused.map(({ path, mode }) => `${mode.toString(8)} ${path}\n`).join(''));
-  for (const { path, mode, content } of contents) tar.entry({ name: path, mode }, content);
-  tar.finalize();
-  // Level 1: on a fast connection compressing takes most of the time, and on a slow one level 1 already saves the most.
-  return { archive: await promisify(gzip)(await packed, { level: 1 }), reused, sent };
+  tar.entry({ name: '.modes', mode: 0o600 }, modes.join(''));
 }
 
-/** Reads the file. Throws DeployError file-changed when it is no longer as it was hashed. */
-async function contentOf({ path, sha256: expected, read }: ReleaseFile): Promise<Buffer> {
-  const content = await read();
-  if (sha256(content) === expected) return content;
-  throw new DeployError('file-changed', `${path} was changed while it was being deployed.`, {
+async function contentOf(file: ReleaseFile): Promise<Buffer> {
+  const content = await file.read();
+  if (sha256(content) === file.sha256) return content;
+  throw fileChanged(file);
+}
+
+async function* unchanged(file: ReleaseFile): AsyncGenerator<Buffer> {
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const piece of file.open()) {
+    size += piece.length;
+    // More than the archive's header says would damage it.
+    if (size > file.size) throw fileChanged(file);
+    hash.update(piece);
+    yield piece;
+  }
+  if (hash.digest('hex') !== file.sha256) throw fileChanged(file);
+}
+
+function fileChanged({ path }: ReleaseFile): DeployError {
+  return new DeployError('file-changed', `${path} was changed while it was being deployed.`, {
     source: 'user',
     hint: 'Run the deploy again when nothing writes to the file.',
   });
@@ -59,12 +133,7 @@ export async function readArchive(archive: Buffer): Promise<ReleaseFile[] | unde
       const { name, mode = 0, type } = entry.header;
       const content = await collect(entry);
       if (type !== 'file') continue;
-      files.push({
-        path: name.replace(/^\.\//, ''),
-        mode: mode & 0o777,
-        sha256: sha256(content),
-        read: async () => content,
-      });
+      files.push(fileInMemory(name.replace(/^\.\//, ''), mode & 0o777, content));
     }
   } catch {
     return undefined;

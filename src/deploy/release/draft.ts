@@ -17,8 +17,19 @@ export interface ReleaseFile {
   path: string;
   mode: number;
   sha256: string;
+  /** In bytes. */
+  size: number;
   /** Reads the content. Only called when a droplet lacks the file: releases may be large and mostly stay the same. */
   read(): Promise<Buffer>;
+  /** The content in pieces, for files that need not be in memory. Throws DeployError local-file. */
+  open(): AsyncIterable<Buffer>;
+}
+
+export function fileInMemory(path: string, mode: number, content: Buffer): ReleaseFile {
+  const open = async function* () {
+    yield content;
+  };
+  return { path, mode, sha256: sha256(content), size: content.length, read: async () => content, open };
 }
 
 export interface ReleaseDraft extends Omit<StoredRelease, 'identity' | 'images' | 'services'> {
@@ -52,8 +63,9 @@ export async function draftRelease(
 export async function readFiles(sources: readonly SourceFile[], files: LocalFiles): Promise<ReleaseFile[]> {
   const limit = pLimit(FILES_AT_ONCE);
   const hash = async ({ localPath, path, mode, content }: SourceFile): Promise<ReleaseFile> => {
-    if (content !== undefined) return { path, mode, sha256: sha256(content), read: async () => content };
-    return { path, mode, sha256: await files.sha256(localPath), read: () => files.read(localPath) };
+    if (content !== undefined) return fileInMemory(path, mode, content);
+    const digest = await files.digest(localPath);
+    return { path, mode, ...digest, read: () => files.read(localPath), open: () => files.open(localPath) };
   };
   const hashed = await Promise.all(sources.map((source) => limit(() => hash(source))));
   return hashed.sort((a, b) => (a.path < b.path ? -1 : 1));

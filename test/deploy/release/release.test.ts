@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { describe, expect, it } from 'vitest';
@@ -5,6 +6,7 @@ import { assemble, packFor, readArchive } from '../../../src/deploy/release/arch
 import { checksums, readChecksums, sha256 } from '../../../src/deploy/release/digests.js';
 import {
   contentHash,
+  fileInMemory,
   identityHash,
   type ReleaseDraft,
   type ReleaseFile,
@@ -13,9 +15,19 @@ import {
   storedReleaseOf,
 } from '../../../src/deploy/release/draft.js';
 import { imagesOverride } from '../../../src/deploy/release/stored-release.js';
+import type { LocalFiles } from '../../../src/ports.js';
 
 const read = async (path: string) => Buffer.from(`content of ${path}`);
-const files = { read, sha256: async (path: string) => sha256(await read(path)) };
+const files: LocalFiles = {
+  read,
+  async *open(path) {
+    yield await read(path);
+  },
+  async digest(path) {
+    const content = await read(path);
+    return { sha256: sha256(content), size: content.length };
+  },
+};
 
 async function aDraft(overrides: Partial<ReleaseDraft> = {}): Promise<ReleaseDraft> {
   const known = {
@@ -66,7 +78,7 @@ it('an archive holds only what the droplet lacks, and names the files to copy', 
   const draft = await aDraft();
   const [a] = draft.files;
   const { archive, sent, reused } = await packFor(draft, new Map([['a', a?.sha256 ?? '']]));
-  const tar = gunzipSync(archive).toString('latin1');
+  const tar = gunzipSync(archive as Buffer).toString('latin1');
   expect([sent.map((file) => file.path), reused.map((file) => file.path)]).toEqual([['b'], ['a']]);
   expect(tar).toContain('content of /p/b');
   expect(tar).not.toContain('content of /p/a');
@@ -78,6 +90,75 @@ it('a file that changes after it was hashed stops the deploy', async () => {
   await expect(packFor({ ...draft, files: changing }, new Map())).rejects.toMatchObject({
     code: 'file-changed',
     message: 'a was changed while it was being deployed.',
+  });
+});
+
+describe('a release too large for memory', () => {
+  const MiB = 1024 * 1024;
+  const SIZE = 40 * MiB + 123;
+
+  /** Pieces that no compression makes small. */
+  async function large(changed = false, size = SIZE): Promise<ReleaseFile> {
+    const piece = randomBytes(MiB);
+    let read = 0;
+    const open = async function* () {
+      for (let rest = size; rest > 0; rest -= piece.length) {
+        read += 1;
+        yield changed && rest === size ? Buffer.alloc(MiB) : piece.subarray(0, Math.min(rest, piece.length));
+      }
+    };
+    const hash = createHash('sha256');
+    for (let rest = SIZE; rest > 0; rest -= piece.length) hash.update(piece.subarray(0, Math.min(rest, piece.length)));
+    const never = () => Promise.reject(new Error('read as a whole'));
+    return Object.assign(
+      { path: 'large', mode: 0o640, sha256: hash.digest('hex'), size: SIZE, read: never, open },
+      {
+        get pieces() {
+          return read;
+        },
+      },
+    );
+  }
+
+  const pieces = async (file: ReleaseFile) => {
+    const draft = await aDraft();
+    const small = fileInMemory('z', 0o755, Buffer.from('last'));
+    const { archive } = await packFor({ ...draft, files: [...draft.files, file, small] }, new Map());
+    if (typeof archive !== 'function') throw new Error('it is in memory');
+    return archive;
+  };
+
+  it('is packed in pieces, for every attempt again', async () => {
+    const file = await large();
+    const archive = await pieces(file);
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      const chunks: Buffer[] = [];
+      for await (const chunk of archive()) chunks.push(chunk);
+      const found = (await readArchive(Buffer.concat(chunks))) ?? [];
+      const names = ['SHA256SUMS', '.sent', '.reuse', '.modes', 'a', 'b', 'large', 'z'];
+      expect(found.map(({ path }) => path)).toEqual(names);
+      expect(found[6]).toMatchObject({ mode: 0o640, size: SIZE, sha256: file.sha256 });
+    }
+  });
+
+  it.each([
+    ['changed', true, SIZE],
+    ['grew', false, SIZE + MiB],
+    ['shrank', false, SIZE - 1],
+  ])('is refused if a file %s', async (_, changed, size) => {
+    const archive = await pieces(await large(changed, size));
+    const drain = async () => {
+      for await (const _chunk of archive()) {
+        // Only its end counts.
+      }
+    };
+    await expect(drain()).rejects.toMatchObject({ code: 'file-changed' });
+  });
+
+  it('is read no further when the upload is given up', async () => {
+    const file = await large();
+    for await (const _chunk of (await pieces(file))()) break;
+    expect((file as ReleaseFile & { pieces: number }).pieces).toBeLessThan(20);
   });
 });
 
@@ -103,7 +184,11 @@ describe('a release read from droplets', () => {
     const draft = await fromOne();
     const contents = draft?.files.map(async (file) => String(await file.read()));
     expect(await Promise.all(contents ?? [])).toEqual(['content of /p/a', 'content of /p/b']);
-    const known = (await aDraft()).files.map((file) => ({ ...file, read: expect.any(Function) }));
+    const known = (await aDraft()).files.map((file) => ({
+      ...file,
+      read: expect.any(Function),
+      open: expect.any(Function),
+    }));
     expect(draft).toEqual({ ...(await aDraft()), files: known });
   });
 

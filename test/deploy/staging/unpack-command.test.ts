@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { packFor } from '../../../src/deploy/release/archive.js';
-import { checksums, sha256 } from '../../../src/deploy/release/digests.js';
-import type { ReleaseDraft } from '../../../src/deploy/release/draft.js';
+import { checksums } from '../../../src/deploy/release/digests.js';
+import { fileInMemory, type ReleaseDraft } from '../../../src/deploy/release/draft.js';
 import { unpackCommand } from '../../../src/deploy/staging/unpack-command.js';
 
 /** compose: prints the files in its folder, and fails when the file ~/refuse exists. */
@@ -39,12 +39,9 @@ function draftOf(id: string, files: Record<string, string>): ReleaseDraft {
     createdBy: '',
     composeFiles: ['compose.yml'],
     envFiles: [],
-    files: Object.entries(files).map(([path, text]) => ({
-      path,
-      mode: path.endsWith('.sh') ? 0o750 : path.endsWith('.env') ? 0o600 : 0o644,
-      sha256: sha256(text),
-      read: async () => Buffer.from(text),
-    })),
+    files: Object.entries(files).map(([path, text]) =>
+      fileInMemory(path, path.endsWith('.sh') ? 0o750 : path.endsWith('.env') ? 0o600 : 0o644, Buffer.from(text)),
+    ),
   };
 }
 
@@ -53,7 +50,7 @@ async function unpack(draft: ReleaseDraft, base?: ReleaseDraft) {
   const known = new Map(base?.files.map((file) => [file.path, file.sha256]));
   const { archive, reused } = await packFor(draft, known);
   await mkdir(join(app(), 'releases'), { recursive: true });
-  await writeFile(join(app(), `incoming-${draft.id}.tgz`), archive);
+  await writeFile(join(app(), `incoming-${draft.id}.tgz`), typeof archive === 'function' ? archive() : archive);
   const { script } = unpackCommand(draft, base?.id, reused);
   const env = { PATH: `${join(home, 'bin')}:${process.env.PATH}`, HOME: home };
   return await new Promise<{ code: number; stdout: string; stderr: string }>((done) => {
