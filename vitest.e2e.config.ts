@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     include: ['test/e2e/**/*.test.ts'],
     globalSetup: ['test/e2e/lab/region-setup.ts'],
-    testTimeout: 180_000,
+    testTimeout: 400_000,
     hookTimeout: 180_000,
     // One fleet at a time: all fleets use the same addresses, and two cores must be enough.
     fileParallelism: false,
