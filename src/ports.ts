@@ -238,6 +238,11 @@ export interface CommittedEntry {
   mode: '100644' | '100755' | '120000' | '160000';
 }
 
+export interface CommitRange {
+  total: number;
+  newest: { commit: string; subject: string }[];
+}
+
 /** A line of `git status`. */
 export interface TreeChange {
   /** Relative to the repository's root. */
@@ -262,6 +267,11 @@ export interface Repository {
   branchesNamed(name: string): string[];
   /** Whether the commit is `ref` or an ancestor of it. */
   isContained(commit: string, ref: string): boolean;
+  /**
+   * Commits that `to` has and `from` has not, and the newest of them. Undefined when either is not in the repository.
+   * @param newest bounds the list
+   */
+  commitsBetween(from: string, to: string, newest: number): CommitRange | undefined;
   /** The history is incomplete, so `isContained` may wrongly say no. */
   isShallow(): boolean;
   /** Everything below the folder, in this commit. */

@@ -50,6 +50,8 @@ export interface CommandContext<A = ValuesOf<Arguments>, L extends SettingsLevel
   show(output: Output): void;
   /** Whether a user at a terminal can answer a question. */
   readonly canAsk: boolean;
+  /** CI answers for itself. */
+  readonly isCi: boolean;
   /** Only a plain yes is a yes. */
   ask(question: string): Promise<boolean>;
   /** From now on SIGINT, SIGTERM and SIGHUP no longer end the process. */

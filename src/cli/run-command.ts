@@ -118,6 +118,7 @@ export class Runner {
       },
       show: (output) => reporter.print(output),
       canAsk: screen.isInteractive && !isCi(env) && !args.json,
+      isCi: isCi(env),
       ask: (question) => screen.ask(reporter.clean(question)),
       commands: () => loadCommands(this.#commands),
     };

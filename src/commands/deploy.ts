@@ -4,7 +4,7 @@ import { EXIT } from '../cli/exit-codes.js';
 import { confirmOption, environment, rolloutExits, rolloutOptions } from '../cli/options.js';
 import { usage } from '../cli/usage-errors.js';
 import { IMAGE_TAG } from '../config/names.js';
-import { describeCommit } from '../rollout/commit.js';
+import { mustAsk } from './shared/confirm.js';
 import { allowEmpty } from './shared/tag-options.js';
 
 export default defineCommand({
@@ -35,7 +35,7 @@ export default defineCommand({
   settings: 'none',
   exits: rolloutExits,
   async run(context) {
-    const { args, canAsk, ask, roll } = context;
+    const { args, ask, show, ports, roll } = context;
     const { release, force } = args;
     if (args.createTag && release === undefined) {
       throw usage('--create-tag needs RELEASE.', `do-deploy ${args.environment} v1.4.2 --create-tag`);
@@ -54,9 +54,11 @@ export default defineCommand({
     const { settings, repository, version, commit, notice } = await loadSource(context, args);
     checkPolicy(settings, repository, version);
     const imageTag = release ?? settings.imageTag;
-    if (settings.confirm && canAsk && !args.yes) {
-      const of = commit === undefined ? '' : ` (${describeCommit(commit)})`;
-      if (!(await ask(`Deploy ${settings.app} ${imageTag}${of} to ${args.environment}?`))) return nothing('deployed');
+    if (mustAsk(context, settings.confirm, [args.environment, ...(release === undefined ? [] : [release])])) {
+      const { previewLines } = await import('./shared/preview.js');
+      const next = { imageTag, ...commit };
+      show({ type: 'text', lines: await previewLines(await ports(settings), settings, next, repository) });
+      if (!(await ask(`Deploy ${settings.app} ${imageTag} to ${args.environment}?`))) return nothing('deployed');
     }
     const [{ deploy }, { reportTo }] = await Promise.all([
       import('../deploy/rollouts/deploy.js'),

@@ -3,6 +3,7 @@ import { defineCommand } from '../cli/define-command.js';
 import { EXIT } from '../cli/exit-codes.js';
 import { confirmOption, environment, rolloutExits, rolloutOptions } from '../cli/options.js';
 import { versionWords } from '../reporters/phrases.js';
+import { mustAsk } from './shared/confirm.js';
 
 export default defineCommand({
   name: 'rollback',
@@ -19,12 +20,17 @@ export default defineCommand({
   options: { ...confirmOption, ...rolloutOptions },
   settings: 'fleet',
   exits: rolloutExits,
-  async run({ args, settings, canAsk, ask, ports, roll }) {
+  async run(context) {
+    const { args, settings, ask, show, ports, roll } = context;
     const { findReleaseToGoBackTo, rollback } = await import('../deploy/rollouts/rollback.js');
     let wanted = args.release;
-    if (settings.confirm && canAsk && !args.yes) {
+    const words = ['rollback', args.environment, ...(wanted === undefined ? [] : [wanted])];
+    if (mustAsk(context, settings.confirm, words)) {
+      const { previewLines } = await import('./shared/preview.js');
       const { infoOf } = await import('../deploy/release/stored-release.js');
-      const found = await findReleaseToGoBackTo(await ports(settings), { settings, wanted });
+      const on = await ports(settings);
+      const found = await findReleaseToGoBackTo(on, { settings, wanted });
+      show({ type: 'text', lines: await previewLines(on, settings, infoOf(found)) });
       const question = `Roll ${args.environment} back to ${versionWords(infoOf(found))}, release ${found.id}?`;
       if (!(await ask(question))) {
         return { exit: EXIT.interrupted, output: { type: 'text', lines: ['Nothing was changed.'] } };

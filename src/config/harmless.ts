@@ -20,6 +20,9 @@ const PLAIN_ENDINGS = new Set(
   ),
 );
 
+/** Endings of names whose values are container images or their registries, as long as they look like it. */
+const IMAGE_ENDINGS = new Set(['IMAGE', 'REGISTRY', 'REPO', 'REPOSITORY']);
+
 const PLAIN_WORDS = new Set(
   `admin all always app auto cache client console daily db debug default deny dev development disable disabled docker
   enable enabled error fatal file guest hourly http https info internal json lax live local localhost main master memory
@@ -35,6 +38,9 @@ const ADDRESS = /^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?(:\d{1,5})?$/i;
 /** An address of a web site and nothing else: no user, no path, no query. */
 const ORIGIN = /^[a-z][a-z0-9+]*:\/\/[a-z0-9.-]+(:\d{1,5})?\/?$/i;
 
+/** `registry.example.com:5000/shop/app:v1@sha256:…`; no user, no scheme. */
+const IMAGE = /^[a-z0-9][a-z0-9._/-]*(:[\w.-]+)?(\/[a-z0-9._/-]+)?(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$/i;
+
 export function isHarmless(name: string, value: string): boolean {
   if (SWITCHES.test(value)) return true;
   const words = wordsOf(name);
@@ -45,6 +51,7 @@ export function isHarmless(name: string, value: string): boolean {
   if (SMALL_NUMBER.test(value) || PLAIN_WORDS.has(value.toLowerCase()) || ORIGIN.test(value)) return true;
   if (PLAIN_NAMES.has(name.toUpperCase())) return !/:\/\/|@|-----BEGIN|\n/.test(value);
   if (last === 'ID') return /^\d{1,12}$/.test(value);
+  if (IMAGE_ENDINGS.has(last)) return IMAGE.test(value) && isSpoken(value.replace(/@sha256:.*$/, ''));
   return PLAIN_ENDINGS.has(last) && ADDRESS.test(value) && isSpoken(value);
 }
 
@@ -63,5 +70,5 @@ function wordsOf(name: string): string[] {
 
 /** Names of hosts are of words; a long run of letters and digits is a key. */
 function isSpoken(address: string): boolean {
-  return address.split(/[.:-]/).every((part) => part.length < 16 || /^[a-z]+$/.test(part));
+  return address.split(/[./:_-]/).every((part) => part.length < 16 || /^[a-z]+$/.test(part));
 }

@@ -35,7 +35,7 @@ export interface LoadOptions<Added extends readonly Section[] = readonly []> {
 }
 
 export interface LoadedSettings extends Settings {
-  /** Ask before deploying, if there is a terminal to ask at. */
+  /** A deploy or rollback needs a confirmation. */
   confirm: boolean;
   /** Deploy only when the working tree has no uncommitted changes. */
   requireClean: boolean;

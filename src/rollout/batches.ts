@@ -16,6 +16,13 @@ export function batchSize(sizes: readonly BatchSize[], batch: number, fleetSize:
   return dropletsInBatch(size, fleetSize);
 }
 
+/** The number of batches that a rollout over the whole fleet takes. */
+export function batchCount(sizes: readonly BatchSize[], fleetSize: number): number {
+  let batches = 0;
+  for (let left = fleetSize; left > 0; batches += 1) left -= batchSize(sizes, batches, fleetSize);
+  return batches;
+}
+
 /** Minimum number of droplets that must serve at any time: as configured, or all but one batch, but at least 1. */
 export function capacityFloor(minInRotation: number | undefined, fleetSize: number, batch: number): number {
   return minInRotation ?? Math.max(1, fleetSize - batch);

@@ -62,6 +62,24 @@ describe('a repository', () => {
     expect(repository.commitsLike('0123456789')).toEqual([]);
   });
 
+  it('lists the commits between two commits, and takes nothing else for a commit', () => {
+    const project = new GitProject();
+    const [first, second, third] = ['one', 'two', 'three'].map((name) => {
+      project.write({ [name]: name }).git('add', '--all');
+      project.git('commit', '--quiet', '--message', `Add ${name}`);
+      return project.git('rev-parse', 'HEAD');
+    });
+    const repository = project.repository;
+    expect(repository.commitsBetween(first ?? '', third ?? '', 1)).toEqual({
+      total: 2,
+      newest: [{ commit: third, subject: 'Add three' }],
+    });
+    expect(repository.commitsBetween(third ?? '', second ?? '', 5)).toEqual({ total: 0, newest: [] });
+    for (const commit of ['f'.repeat(40), '--output=/tmp/x', 'main', '']) {
+      expect(repository.commitsBetween(commit, third ?? '', 5)).toBeUndefined();
+    }
+  });
+
   it('finds a branch here and at remotes, and checks which commits it contains', () => {
     const project = new GitProject({ a: '' });
     const first = project.commit();

@@ -25,6 +25,10 @@ describe('secret values', () => {
 
   it.each([
     ['LOG_LEVEL', 'verbose'],
+    ['APP_IMAGE', '10.96.0.1:5000/shop'],
+    ['NGINX_IMAGE', 'docker.io/library/nginx:1.27-alpine'],
+    ['IMAGE', `ghcr.io/acme/shop@sha256:${'0a'.repeat(32)}`],
+    ['REGISTRY', 'registry.example.com'],
     ['NODE_ENV', 'production'],
     ['HOST', 'shop.example.com'],
     ['DB_HOST', '10.0.0.5'],

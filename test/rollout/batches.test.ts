@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { type BatchSize, batchSize, capacityFloor } from '../../src/rollout/batches.js';
+import { type BatchSize, batchCount, batchSize, capacityFloor } from '../../src/rollout/batches.js';
 
 it.each<[BatchSize[], number, number, number]>([
   [[1], 0, 10, 1],
@@ -23,4 +23,14 @@ it.each([
   [0, 1, 1, 0],
 ])('with min_in_rotation %s, of %i droplets in batches of %i at least %i serve', (min, fleet, batch, expected) => {
   expect(capacityFloor(min, fleet, batch)).toBe(expected);
+});
+
+it.each<[BatchSize[], number, number]>([
+  [[1], 6, 6],
+  [['all'], 6, 1],
+  [['25%'], 10, 5],
+  [[1, 5, '20%'], 50, 7],
+  [[1], 0, 0],
+])('in batches of %j a rollout over %i droplets takes %i', (sizes, fleet, expected) => {
+  expect(batchCount(sizes, fleet)).toBe(expected);
 });

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DeployError } from '../../errors.js';
-import type { CommittedEntry, Repository, TreeChange } from '../../ports.js';
+import type { CommitRange, CommittedEntry, Repository, TreeChange } from '../../ports.js';
 import type { GitTag } from '../../rollout/model.js';
 import { oneLine } from '../printable.js';
 import { readCommitted } from './read-committed.js';
@@ -84,6 +84,23 @@ class GitRepository implements Repository {
     // Exit code 1 means no; a higher one is a failure.
     if (end === undefined || end.code > 1) throw gitFailed(args, end?.stderr ?? 'git is not installed');
     return end.code === 0;
+  }
+
+  commitsBetween(from: string, to: string, newest: number): CommitRange | undefined {
+    // A droplet names one of them: it must not become an option of git.
+    if (![from, to].every((commit) => /^[0-9a-f]{40,64}$/.test(commit))) return undefined;
+    const range = `${from}..${to}`;
+    const counted = tryGit(['rev-list', '--count', range], this.#run);
+    if (counted === undefined || counted.code !== 0) return undefined;
+    const log = this.#git('log', `--max-count=${newest}`, '--format=%H %s', range).toString('utf8');
+    const lines = log.split('\n').filter(Boolean);
+    return {
+      total: Number(counted.stdout.toString('utf8')),
+      newest: lines.map((line) => ({
+        commit: line.slice(0, line.indexOf(' ')),
+        subject: line.slice(line.indexOf(' ') + 1),
+      })),
+    };
   }
 
   isShallow(): boolean {

@@ -6,7 +6,8 @@ import { bool, text } from '../values.js';
 export const gitPolicy = defineSection({
   keys: {
     confirm: bool().meta({
-      description: 'Ask before deploying, when run in a terminal. By default only for an environment named production.',
+      description:
+        'Ask before a deploy or rollback, and show what it changes. Without a terminal it needs `--yes` or CI. By default only for an environment named production.',
       examples: [true, false],
     }),
     require_clean: bool().meta({
