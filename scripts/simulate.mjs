@@ -2,6 +2,7 @@
 // Options: --runs N (rollouts, default 10000), --seed N (of the first story, default from the clock), --workers N,
 // --largest N (only fleets of up to N droplets), --tally (counts what happened).
 // `--replay SEED` plays one story and prints everything that happened in it.
+// `--fault NAME` plants one of the faults of test/simulation/mutations.ts and looks for stories that show it.
 import { fork } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -15,13 +16,38 @@ const { values } = parseArgs({
     workers: { type: 'string', default: String(availableParallelism()) },
     largest: { type: 'string', default: '200' },
     replay: { type: 'string' },
+    fault: { type: 'string' },
     tally: { type: 'boolean', default: false },
   },
 });
 const copy = await transpile(`simulate-${process.pid}`);
 process.on('exit', () => rmSync(copy, { recursive: true, force: true }));
 const folder = `${copy}/test/simulation`;
-process.exitCode = values.replay === undefined ? await simulate() : await replay(Number(values.replay));
+if (values.fault !== undefined) process.exitCode = await showing(values.fault);
+else process.exitCode = values.replay === undefined ? await simulate() : await replay(Number(values.replay));
+
+/** Finds stories that show a fault. */
+async function showing(name) {
+  const { MUTATIONS } = await import(`${folder}/mutations.js`);
+  const fault = MUTATIONS.find((one) => one.name === name);
+  if (fault === undefined)
+    throw new Error(`no fault has this name; they are:\n${MUTATIONS.map((one) => one.name).join('\n')}`);
+  const withFault = await transpile(`fault-${process.pid}`, (path, source) =>
+    path === fault.file ? source.replace(fault.text, () => fault.instead) : source,
+  );
+  process.on('exit', () => rmSync(withFault, { recursive: true, force: true }));
+  await import(`${withFault}/test/simulation/sync-gzip.js`);
+  const { runSeed } = await import(`${withFault}/test/simulation/run.js`);
+  const first = Number(values.seed ?? 1);
+  let rollouts = 0;
+  for (let seed = first; rollouts < Number(values.runs); seed += 1) {
+    const report = await runSeed(seed);
+    rollouts += report.rollouts;
+    const noticed = report.violations.filter(({ rule }) => fault.breaks.includes(rule));
+    if (noticed.length > 0) console.log(`seed ${seed}\n${noticed.slice(0, 1).map(lineOf).join('\n')}`);
+  }
+  return 0;
+}
 
 async function replay(seed) {
   await import(`${folder}/sync-gzip.js`);

@@ -179,11 +179,13 @@ function takeEffect(world: World, droplet: Droplet, plane: Plane, balancer: Bala
 export function requests(world: World, droplet: Droplet, after: number, at: number): number {
   const { load, sticky } = world.story;
   if (load.rate === 0) return 0;
+  const part = droplet.id % 2 === 1 ? (load.part ?? 1) : 1;
   let sum = 0;
   for (const plane of droplet.planes) {
     const flow: Flow = {
       ...load,
       rate: load.rate * plane.share,
+      part,
       shiftMs: sticky ? droplet.id * 7_919 : 0,
       sums: plane.sums,
       salt: droplet.id * 4 + plane.node,
@@ -222,6 +224,8 @@ function strangersBy({ story }: World, droplet: Droplet, time: number): number {
 
 interface Flow {
   rate: number;
+  /** Of a burst, or of the rate: what others get comes at the same times. */
+  part?: number;
   burst?: number;
   spread: Scenario['load']['spread'];
   shiftMs: number;
@@ -237,13 +241,18 @@ const BURST_SHARE = 0.1;
  * half of that on. The balancer spreads a burst: all get their part at the same time, unless it is sticky.
  */
 function arrivedBy(flow: Flow, time: number): number {
-  const { rate, burst = 1, shiftMs } = flow;
-  if (burst === 1) return flow.spread === 'chance' ? cameByChance(flow, time) : Math.floor((time * rate) / 1_000 + 0.5);
+  const { burst = 1, part = 1, shiftMs } = flow;
+  if (burst === 1) {
+    const rate = flow.rate * part;
+    if (flow.spread === 'chance') return cameByChance({ ...flow, rate }, time);
+    return Math.floor((time * rate) / 1_000 + 0.5);
+  }
   const ms = time + shiftMs;
-  const cycleMs = (burst * 1_000) / rate;
+  const cycleMs = (burst * 1_000) / flow.rate;
   const bursts = Math.floor(ms / cycleMs);
-  const inLast = Math.floor(((ms - bursts * cycleMs) / (cycleMs * BURST_SHARE)) * burst + 0.5);
-  return bursts * burst + Math.min(burst, inLast);
+  const size = Math.max(1, Math.round(burst * part));
+  const inLast = Math.floor(((ms - bursts * cycleMs) / (cycleMs * BURST_SHARE)) * size + 0.5);
+  return bursts * size + Math.min(size, inLast);
 }
 
 /** Nothing is asked about an earlier time: a little before the story begins. */

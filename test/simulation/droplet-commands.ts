@@ -42,12 +42,18 @@ const FULL = 'sh: 1: cannot create file: No space left on device';
 
 const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
   survey,
-  containers: ({ world, droplet }, { ids }) => {
-    // It waits for a daemon that is only being restarted.
+  containers: ({ world, droplet, deployer, command }, { ids }) => {
+    // It waits for a daemon that is only being restarted, and shows what there is then.
     const down = Math.max(0, droplet.dockerDownUntil - world.time);
     if (down > DOCKER_BACK_WITHIN_MS)
       return { ...bad('Cannot connect to the Docker daemon'), ms: DOCKER_BACK_WITHIN_MS };
-    return ok(containersText(world, droplet, ids as string[] | undefined), down);
+    const look = () => containersText(world, droplet, ids as string[] | undefined);
+    if (down === 0) return ok(look());
+    const last = () => {
+      world.monitor.commandRuns(deployer, droplet, command.name);
+      return look();
+    };
+    return { ...ok('', down), last };
   },
   traffic,
   'open-connections': openConnectionsNow,

@@ -5,7 +5,7 @@
 import './sync-gzip.js';
 import type { Violation } from './monitor.js';
 import { runScenario } from './run.js';
-import { scenarioOf } from './scenario.js';
+import { scenarioOf } from './stories.js';
 
 export interface Progress {
   rollouts: number;

@@ -13,9 +13,10 @@ import { calm, schedule } from './happenings.js';
 import type { Violation } from './monitor.js';
 import { localFiles, settingsFor } from './project.js';
 import { judgeRecovery, recoveryFor } from './recovery.js';
-import { type RunPlan, type Scenario, scenarioOf } from './scenario.js';
+import type { RunPlan, Scenario } from './scenario.js';
 import { SimCloud } from './sim-cloud.js';
 import { SimShell } from './sim-shell.js';
+import { scenarioOf } from './stories.js';
 import { World } from './world.js';
 
 export interface Report {

@@ -3,7 +3,7 @@
  * clock. What must hold is listed in monitor.ts; `npm run simulate` plays many more.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { scenarioOf } from './scenario.js';
+import { scenarioOf } from './stories.js';
 import { playerOf, removeCopies } from './transpiled.js';
 
 // As `npm run simulate` plays them: without a loader between the modules it is quicker by half.

@@ -7,6 +7,8 @@ export interface Leaving {
   /** When it showed that; otherwise the end of the last attempt. */
   at: number;
   shown: boolean;
+  /** It had come back and not settled: some node may be about to take it in, and then first to let go. */
+  unsettled: boolean;
   /** The balancer has let go of the droplet: that was proven, or the time for it has passed. */
   letGo: boolean;
 }

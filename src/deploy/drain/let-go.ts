@@ -19,12 +19,12 @@ export interface Checks {
 }
 
 /**
- * By when a check is missing, if nothing arrives until then. A node checks at least once in every window; where it is
- * the only one, and the time of one of its checks is known, the next ones are due at multiples of the interval.
+ * By when a check is missing, if nothing arrives until then. A node checks at least once in every window; where only one
+ * does, and the time of one of its checks is known, the next ones are due at multiples of the interval.
  */
-export function checkDueBy(traffic: TrafficRecord, shownAt: number, { intervalMs, windowMs, nodes }: Checks): number {
+export function checkDueBy(traffic: TrafficRecord, shownAt: number, { intervalMs, windowMs }: Checks): number {
   const since = Math.max(shownAt, traffic.lastArrivalAt);
-  const check = nodes === 1 ? traffic.lastCheck(windowMs) : undefined;
+  const check = traffic.lastCheck(windowMs);
   if (check === undefined) return since + windowMs;
   const next = Math.max(1, Math.ceil((since - check.after) / intervalMs));
   return Math.min(since + windowMs, check.at + next * windowMs);

@@ -121,8 +121,8 @@ export class TrafficRecord {
   }
 
   /**
-   * The last arrival that was certainly a check of the balancer's only node: of three single arrivals the second comes
-   * where a check was due, and the third is alone until the next one was.
+   * The last arrival that was certainly a check, and of the only node that checks: of three single arrivals the second
+   * comes where a check of each node was due, and the third is alone until the next one was.
    * @param windowMs the longest time between two checks
    */
   lastCheck(windowMs: number): Arrival | undefined {

@@ -124,17 +124,18 @@ async function observeHealth(
       const runs = now !== undefined && member.containers.length > 0;
       return runs && judgeHealth(member.services, member.containers, now).kind === 'healthy';
     }
-    if (!response.passed) {
+    const mayHaveRestarted =
+      (inspection !== undefined && now === undefined) ||
+      restartedSince(before, member.containers) !== undefined ||
+      (isFirst && now !== undefined && startedRecently(run, member, now));
+    // The check may have passed before the restart: Docker can take long to answer.
+    const passes = mayHaveRestarted ? (await checkUntilSure(run, member)).response?.passed : response.passed;
+    if (!passes) {
       contact.servesFrom = Number.POSITIVE_INFINITY;
       return false;
     }
     // The balancer may have found it sick as well, and must see it healthy again. What cannot be known counts as so.
-    const mayBeNew =
-      failures > 0 ||
-      contact.servesFrom === Number.POSITIVE_INFINITY ||
-      (inspection !== undefined && now === undefined) ||
-      restartedSince(before, member.containers) !== undefined ||
-      (isFirst && now !== undefined && startedRecently(run, member, now));
+    const mayBeNew = failures > 0 || contact.servesFrom === Number.POSITIVE_INFINITY || mayHaveRestarted;
     const lagMs = isFirst && (await recorded()) ? EFFECT_LAG_MS : 0;
     if (mayBeNew || lagMs > 0) contact.servesFrom = run.contacts.servesBy(member) + lagMs;
     contact.servesFrom ??= clock.now();

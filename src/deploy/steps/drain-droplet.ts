@@ -45,7 +45,7 @@ export async function drain(member: Member, run: StepContext): Promise<StepResul
   if (checks === undefined) return {};
   const contact = run.contacts.of(member);
   const now = run.ports.clock.now();
-  contact.leaving ??= { askedAt: now, at: now, shown: false, letGo: false };
+  contact.leaving ??= { askedAt: now, at: now, shown: false, unsettled: true, letGo: false };
   const wasWell = await isStillWell(member, run);
 
   if (watchedPorts(member.containers, run.target.ports).length === 0) {
@@ -100,7 +100,7 @@ async function untilLetGo(
   wasWell: boolean,
 ): Promise<string | undefined> {
   const contact = run.contacts.of(member);
-  if (!leaving.letGo && contact.heard && leaving.shown) {
+  if (!leaving.letGo && contact.heard && leaving.shown && !leaving.unsettled) {
     return await untilSilenceProves(member, run, contact, leaving, checks, wasWell);
   }
   const byTime = leaving.letGo ? 0 : letGoByTime(leaving, checks);

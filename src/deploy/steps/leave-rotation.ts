@@ -6,13 +6,14 @@ export async function leaveRotation(member: Member, run: StepContext): Promise<S
   const { clock } = run.ports;
   const contact = run.contacts.of(member);
   const askedAt = clock.now();
+  const unsettled = contact.leaving !== undefined;
   let shown = false;
-  contact.leaving = { askedAt, at: askedAt, shown, letGo: false };
+  contact.leaving = { askedAt, at: askedAt, shown, unsettled, letGo: false };
   try {
     shown = (await run.target.leave(member.droplet.id, () => run.lease.ensure(member.droplet.id))) === 'shown';
     return {};
   } finally {
     // Unless it was shown, the last attempt may be the one that takes effect.
-    contact.leaving = { askedAt, at: clock.now(), shown, letGo: false };
+    contact.leaving = { askedAt, at: clock.now(), shown, unsettled, letGo: false };
   }
 }

@@ -108,7 +108,7 @@ async function drained(world: World, { listenedMs = 35_000, shownMs = 0, shown =
       await markOut(member, context);
       leftAt = clock.now();
       await clock.sleep(shownMs);
-      contacts.of(member).leaving = { askedAt: leftAt, at: clock.now(), shown, letGo: false };
+      contacts.of(member).leaving = { askedAt: leftAt, at: clock.now(), shown, unsettled: false, letGo: false };
       const { detail = '' } = await drain(member, context);
       await beside.stop();
       return { ms: clock.now() - leftAt, detail, letGo: contacts.of(member).leaving?.letGo };
@@ -242,7 +242,7 @@ describe('connections that keep arriving', () => {
 describe('a port of the balancer that no container of the app holds', () => {
   const drainOnly = async (told: Told, shown: boolean) => {
     const world = aWorld(told);
-    world.contacts.of(world.member).leaving = { askedAt: 0, at: 0, shown, letGo: false };
+    world.contacts.of(world.member).leaving = { askedAt: 0, at: 0, shown, unsettled: false, letGo: false };
     const { detail } = await world.clock.run(drain(world.member, world.context));
     return { detail, ms: world.clock.now() };
   };

@@ -25,7 +25,7 @@ function aLeaving(end: 'shown' | 'asked' | Error) {
 it('knows that DigitalOcean has shown it, and when', async () => {
   const { contact, left } = aLeaving('shown');
   await left;
-  expect(contact.leaving).toEqual({ askedAt: 0, at: TOOK_MS, shown: true, letGo: false });
+  expect(contact.leaving).toEqual({ askedAt: 0, at: TOOK_MS, shown: true, unsettled: false, letGo: false });
 });
 
 it('knows that DigitalOcean has shown nothing where the droplet was on its way in', async () => {
