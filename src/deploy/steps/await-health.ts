@@ -2,14 +2,13 @@
 
 import { DeployError } from '../../errors.js';
 import { type ContainerView, isAlive, judgeHealth, type Verdict } from '../../rollout/health.js';
+import { pollPause } from '../core/polling.js';
 import { loadContainers } from '../droplet/containers.js';
 import type { Member } from '../droplet/member.js';
 import type { StepContext, StepResult } from './run.js';
 
-/** Polls every 200 ms; backs off to 5 % of the time elapsed. */
+/** The shortest pause between two polls, in ms. */
 const POLL_EVERY_MS = 200;
-
-const BACKOFF = 0.05;
 
 export async function awaitHealth(member: Member, run: StepContext): Promise<StepResult> {
   const { clock } = run.ports;
@@ -25,7 +24,7 @@ export async function awaitHealth(member: Member, run: StepContext): Promise<Ste
     if (verdict.kind === 'failed') throw unhealthy(member.host.name, verdict);
     if (clock.now() >= deadline) throw notHealthyWithin(healthTimeoutMs, member.host.name, verdict.detail);
     run.progress(verdict.detail);
-    await clock.sleep(Math.max(POLL_EVERY_MS, (clock.now() - began) * BACKOFF));
+    await clock.sleep(pollPause(clock.now() - began, POLL_EVERY_MS));
   }
 }
 

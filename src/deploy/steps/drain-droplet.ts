@@ -1,6 +1,7 @@
 /** Waits until the balancer has let go of the droplet and the last connection has ended. */
 
 import { restartedSince } from '../../rollout/health.js';
+import { pollPause } from '../core/polling.js';
 import type { BalancerContact, Leaving } from '../drain/balancer-contact.js';
 import { effectLag } from '../drain/balancer-timing.js';
 import { type Checks, checkDueBy, isBusy, isShareMissing } from '../drain/let-go.js';
@@ -16,9 +17,6 @@ import type { StepContext, StepResult } from './run.js';
 const READ_EVERY_MS = 200;
 
 const READS_PER_WINDOW = 12;
-
-/** Connections that have been open for long are read less often: share of the time elapsed. */
-const BACKOFF = 0.05;
 
 /** An idle connection counts as such after this, where the balancer keeps its connections, and where it should not. */
 const QUIET_MS = 2_000;
@@ -181,7 +179,7 @@ async function connectionsEnd(member: Member, run: StepContext, { traffic }: Bal
     const busy = open === undefined || open === 0 ? open : await countBusyNow(member, run, open);
     if (busy === 0 || clock.now() >= deadline || run.signal.aborted) return { open, busy };
     run.progress(busy === undefined ? 'open connections cannot be read' : `${busy} connections open`);
-    const pause = Math.max(READ_EVERY_MS, (clock.now() - began) * BACKOFF);
+    const pause = pollPause(clock.now() - began, READ_EVERY_MS);
     await clock.sleep(Math.min(pause, deadline - clock.now()), run.signal);
     await run.contacts.listen(member);
   }

@@ -5,6 +5,7 @@
 
 import { DeployError } from '../../errors.js';
 import { type ContainerView, judgeHealth, restartedSince } from '../../rollout/health.js';
+import { pollPause } from '../core/polling.js';
 import { effectLag } from '../drain/balancer-timing.js';
 import { watchedPorts } from '../drain/traffic-command.js';
 import { TrafficRecord } from '../drain/traffic-record.js';
@@ -14,12 +15,10 @@ import { sinceThen, unhealthy } from './await-health.js';
 import { balancerCheckFailed, balancerCheckUnderLease } from './balancer-check.js';
 import type { StepContext, StepResult } from './run.js';
 
-/** Polls at least every 500 ms and twelve times per interval; backs off to 5 % of the time elapsed. */
+/** The shortest pause between two polls, in ms; with long intervals of the balancer's checks, a part of one. */
 const POLL_EVERY_MS = 500;
 
 const POLLS_PER_INTERVAL = 12;
-
-const BACKOFF = 0.05;
 
 /** Restarts show later as well, so the containers are inspected less often, in ms. */
 const INSPECT_EVERY_MS = 1_500;
@@ -67,7 +66,7 @@ export async function settle(member: Member, run: StepContext): Promise<StepResu
     }
     run.progress(wait.detail);
     const interval = (run.target.healthCheck?.intervalSeconds ?? 0) * 1_000;
-    const pause = Math.max(POLL_EVERY_MS, interval / POLLS_PER_INTERVAL, (clock.now() - started) * BACKOFF);
+    const pause = pollPause(clock.now() - started, Math.max(POLL_EVERY_MS, interval / POLLS_PER_INTERVAL));
     await clock.sleep(Math.max(50, Math.min(pause, wait.ms)));
   }
 }
