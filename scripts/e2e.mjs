@@ -18,7 +18,15 @@ const SKIPPED = 77;
 /** Number of files that run in parallel: a fleet of real droplets mostly waits, but needs memory. */
 const IN_PARALLEL = Math.min(4, availableParallelism());
 /** In the order in which they are started; the other files are shorter. */
-const LONGEST_FIRST = ['interruptions', 'failures', 'releases', 'rollout'];
+const LONGEST_FIRST = [
+  'compose-files',
+  'interruptions',
+  'failures',
+  'releases',
+  'release-files',
+  'image-stores',
+  'rollout',
+];
 const TESTS = 'test/e2e';
 const PROJECT = fileURLToPath(new URL('..', import.meta.url));
 
