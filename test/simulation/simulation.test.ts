@@ -14,10 +14,11 @@ beforeAll(async () => {
 afterAll(removeCopies);
 
 /** One story holds two or three rollouts. */
-const STORIES = 1_000;
-/** Among those from here on all of what must happen does. */
+const STORIES = 300;
 const FIRST = 1_001;
-const ROLLOUTS = 2_000;
+/** Stories in which something happens that does not in the others. */
+const RARE = [1_332, 1_361, 1_597, 1_864, 1_919];
+const ROLLOUTS = 700;
 
 /** A story proves nothing unless what it was to withstand has happened: each of these at least once. */
 const MUST_HAPPEN = [
@@ -56,7 +57,7 @@ const MUST_HAPPEN = [
 it(`${ROLLOUTS} rollouts keep every promise, whatever befalls them`, { timeout: 300_000 }, async () => {
   const happened = new Map<string, number>();
   let rollouts = 0;
-  for (let seed = FIRST; seed < FIRST + STORIES; seed += 1) {
+  for (const seed of [...Array.from({ length: STORIES }, (_, index) => FIRST + index), ...RARE]) {
     const report = await runSeed(seed);
     rollouts += report.rollouts;
     const rules = report.violations.map(({ rule }) => rule);
@@ -64,7 +65,10 @@ it(`${ROLLOUTS} rollouts keep every promise, whatever befalls them`, { timeout: 
     for (const [what, count] of report.happened) happened.set(what, (happened.get(what) ?? 0) + count);
   }
   expect(rollouts).toBeGreaterThanOrEqual(ROLLOUTS);
-  expect(MUST_HAPPEN.filter((what) => !happened.has(what))).toEqual([]);
+  expect(
+    MUST_HAPPEN.filter((what) => !happened.has(what)),
+    'add a story to RARE in which this happens: npm run simulate -- --tally',
+  ).toEqual([]);
 });
 
 describe('a seed', () => {

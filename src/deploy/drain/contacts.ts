@@ -1,6 +1,7 @@
 /** The balancer's contact with each droplet of a run, and how the run listens to it over the droplets' connections. */
 import pLimit from 'p-limit';
-import type { Clock, HealthResponse } from '../../ports.js';
+import type { Clock, HealthResponse, RemoteCommand } from '../../ports.js';
+import type { ContainerView } from '../../rollout/health.js';
 import type { Target } from '../../targets/target.js';
 import { AT_ONCE } from '../core/parallel.js';
 import { refreshContainers } from '../droplet/containers.js';
@@ -8,7 +9,7 @@ import type { Member } from '../droplet/member.js';
 import { BalancerContact } from './balancer-contact.js';
 import { checkWindow } from './balancer-timing.js';
 import type { Checks } from './let-go.js';
-import { parseTraffic, trafficCommand, watchedPorts } from './traffic-command.js';
+import { parseTraffic, trafficCommand, type WatchedPort, watchedPorts } from './traffic-command.js';
 
 /**
  * Droplets that leave next are listened to every 400 ms, or four times in a check's interval where that is less often:
@@ -27,6 +28,8 @@ const PER_DROPLET_MS = 25;
 export class Contacts {
   readonly #contacts = new Map<number, BalancerContact>();
   readonly #underWay = new Map<number, Promise<void>>();
+  /** How to read each list of containers: several times a second, until they are inspected again. */
+  readonly #readings = new WeakMap<readonly ContainerView[], { ports: WatchedPort[]; command: RemoteCommand }>();
   readonly #target: Target;
   readonly #clock: Clock;
   readonly #app: string;
@@ -71,12 +74,20 @@ export class Contacts {
   }
 
   async #read(member: Member): Promise<void> {
-    const { overVpc, healthCheck } = this.#target;
     const { traffic } = this.of(member);
-    const ports = watchedPorts(member.containers, this.#target.ports);
+    const { ports, command } = this.#readingOf(member);
     const asked = this.#clock.now();
-    const { stdout } = await member.connection.run(trafficCommand(ports, overVpc));
-    traffic.add(parseTraffic(stdout, ports, healthCheck?.port ?? 0), asked, this.#clock.now());
+    const { stdout } = await member.connection.run(command);
+    traffic.add(parseTraffic(stdout, ports, this.#target.healthCheck?.port ?? 0), asked, this.#clock.now());
+  }
+
+  #readingOf({ containers }: Member): { ports: WatchedPort[]; command: RemoteCommand } {
+    const known = this.#readings.get(containers);
+    if (known !== undefined) return known;
+    const ports = watchedPorts(containers, this.#target.ports);
+    const reading = { ports, command: trafficCommand(ports, this.#target.overVpc) };
+    this.#readings.set(containers, reading);
+    return reading;
   }
 
   /** Listens to droplets as long as `work` takes. */
