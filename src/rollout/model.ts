@@ -152,6 +152,16 @@ export interface DeployResult {
   probes?: Probes;
   /** The next command to type, if there is one. */
   next?: string;
+  /** The fleet is left with two releases. */
+  ways?: Ways;
+}
+
+/** The commands that bring a fleet with two releases to one of them. */
+export interface Ways {
+  /** To the one that was being rolled out. */
+  forward: string;
+  /** To the one before. */
+  back: string;
 }
 
 /** A rollout in the history on the droplets. */

@@ -1,3 +1,4 @@
+import type { DeployError } from '../../errors.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { Policy } from '../../rollout/planner.js';
 import { reportTo } from '../core/report.js';
@@ -6,6 +7,7 @@ import { type Fleet, findFleet } from '../fleet/find-fleet.js';
 import { policyOf } from '../fleet/policy.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
+import { type Goal, goalFor } from './goal.js';
 import { observeFleet } from './observe-fleet.js';
 import { announce, connectToAll, connectToReachable, takeLease } from './open-session.js';
 import { rollToRelease } from './roll-to-release.js';
@@ -33,10 +35,11 @@ export interface Rollout {
   isUpToDate(member: Member, release: StoredRelease): boolean;
 }
 
-export interface Choice {
-  release: StoredRelease;
+export interface Choice extends Goal {
   /** Ids of droplets that count for the capacity floor but are never taken out. */
   exempt?: ReadonlySet<number>;
+  /** What could not be done: the rollout ends as failed after it has rolled the others. */
+  failure?: DeployError;
 }
 
 /** Finds the fleet, takes the lease, chooses the release and rolls to it. Throws DeployError before anything rolls. */
@@ -54,15 +57,17 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
 
   const run = await takeLease(session, fleet);
   const { members } = session;
-  const { release, exempt = new Set<number>() } = await rollout.choose(run, members, policy);
+  const { exempt = new Set<number>(), failure, ...goal } = await rollout.choose(run, members, policy);
   stopIfInterrupted(session);
   const participants = members.filter((member) => !exempt.has(member.droplet.id));
 
   const observed = await observeFleet(run, members);
-  const upToDate = members.filter((member) => rollout.isUpToDate(member, release)).map(({ droplet }) => droplet.id);
-  const previous = previousReleases(participants, release);
+  const isUpToDate = (member: Member) => rollout.isUpToDate(member, goalFor(goal, member.droplet.id));
+  const upToDate = members.filter(isUpToDate).map(({ droplet }) => droplet.id);
+  const previous = previousReleases(participants, goal);
   const start = startRollout(observed, policy, new Set(upToDate), previous, exempt);
-  const result = await rollToRelease(session, run, start, release, previous);
-  if (unreached === undefined) return result;
-  return { ...result, outcome: 'failed', error: result.error ?? unreached.info() };
+  const result = await rollToRelease(session, run, start, goal, previous);
+  const undone = failure ?? unreached;
+  if (undone === undefined) return result;
+  return { ...result, outcome: 'failed', error: result.error ?? undone.info() };
 }

@@ -70,8 +70,14 @@ export async function runSession(
   }
   await session.run?.lease.release();
   await closeAll(session.members);
-  const next = result.next && [result.next, ...(options.alsoNext ?? []).map(quote)].join(' ');
-  result = { ...result, next, durationMs: ports.clock.now() - startedAt };
+  const complete = (line: string) => [line, ...(options.alsoNext ?? []).map(quote)].join(' ');
+  const { next, ways } = result;
+  result = {
+    ...result,
+    next: next && complete(next),
+    ways: ways && { forward: complete(ways.forward), back: complete(ways.back) },
+    durationMs: ports.clock.now() - startedAt,
+  };
   reportTo(ports)({ type: 'rollout-finished', result });
   return result;
 }

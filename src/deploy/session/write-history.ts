@@ -13,6 +13,7 @@ import { asHolder } from '../lease/lease-commands.js';
 import { variables } from '../release/compose-run.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
+import { type Goal, goalFor } from './goal.js';
 
 /** Releases and images (by id) to remove from a droplet. */
 type Removal = ReturnType<typeof releasesToRemove>;
@@ -27,11 +28,12 @@ export async function writeHistoryAndPrune(
   run: Run,
   members: readonly Member[],
   command: string,
-  release: StoredRelease,
+  goal: Goal,
   result: DeployResult,
 ): Promise<void> {
-  const line = historyLine(run, command, release, result, members);
+  const line = historyLine(run, command, goal.release, result, members);
   const prune = async (member: Member) => {
+    const release = goalFor(goal, member.droplet.id);
     const remove = result.outcome === 'succeeded' ? outdated(member, release, run.settings.keepReleases) : NOTHING;
     await run.lease.ensure(member.droplet.id);
     const { code, stderr } = await changeDroplet(member, finishCommand(release, run.id, line, remove));
@@ -39,17 +41,19 @@ export async function writeHistoryAndPrune(
     if (code !== 0) throw new DeployError('finish-failed', errorLine(stderr, `exit code ${code}`));
   };
   await Promise.all(
-    members.map((member) =>
-      prune(member).catch((error: unknown) => {
-        const reason = error instanceof Error ? error.message : String(error);
-        const droplet = member.host.name;
-        warn(
-          run.ports,
-          `Old releases stay on ${droplet} until the next deploy: ${reason.replace(/\.$/, '')}.`,
-          droplet,
-        );
-      }),
-    ),
+    members
+      .filter(({ droplet }) => goal.own?.has(droplet.id) ?? true)
+      .map((member) =>
+        prune(member).catch((error: unknown) => {
+          const reason = error instanceof Error ? error.message : String(error);
+          const droplet = member.host.name;
+          warn(
+            run.ports,
+            `Old releases stay on ${droplet} until the next deploy: ${reason.replace(/\.$/, '')}.`,
+            droplet,
+          );
+        }),
+      ),
   );
 }
 

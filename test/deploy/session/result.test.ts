@@ -15,8 +15,9 @@ function aMember(id: number, survey: Partial<Member['survey']> = {}): Member {
 }
 
 function ended(state: RolloutState, members = state.droplets.map(({ id }) => aMember(id))) {
-  const rows = rowsOf(state, members, RELEASE as StoredRelease);
-  return resultOf({ state, rows, release: RELEASE, environment: 'production', durationMs: 1, evidence: [] });
+  const rows = rowsOf(state, members, { release: RELEASE as StoredRelease });
+  const base = { command: 'deploy' as const, environment: 'production', durationMs: 1, evidence: [] };
+  return resultOf({ ...base, state, rows, release: RELEASE });
 }
 
 describe('a fleet that should have been reverted', () => {
