@@ -56,6 +56,8 @@ export interface StatusRow {
   detail?: string;
   /** When and by which run it was marked out. */
   outSince?: string;
+  /** In a status: the do-deploy command that repairs it. */
+  fix?: 'heal';
   /** In a status: the IMAGE_TAG of its release, and the commit of its files as in CommitInfo. */
   imageTag?: string;
   commit?: string;
@@ -186,6 +188,8 @@ export interface HistoryEntry {
   probes?: Pick<Probes, 'total' | 'failed'>;
   /** Ids of the droplets that took part. */
   droplets?: number[];
+  /** Why it failed. No message: it could hold what only its own run knows to be a secret. */
+  error?: Pick<ErrorInfo, 'code' | 'droplet' | 'step'>;
 }
 
 /** A tag of the git repository. */

@@ -53,8 +53,11 @@ async function twoSignals({ fleet, next }: Borrowed): Promise<void> {
   await sleep(ECHO_MS + 200);
   run.child.kill('SIGINT');
   const since = Date.now();
-  expect(await run.ended).toMatchObject({ code: 130 });
+  const end = await run.ended;
+  expect(end).toMatchObject({ code: 130 });
   expect(Date.now() - since, 'it did not wait for the step').toBeLessThan(SLOW.execDelayMs);
+  expect(end.result?.rows[0]).toMatchObject({ outcome: 'unfinished', health: 'unknown' });
+  expect((await fleet.run(['history', 'sandbox', '--json'])).events[0]).toMatchObject({ outcome: 'interrupted' });
   expect(run.events.filter(({ type }) => type === 'step-started').at(-1)).toMatchObject({ step: 'switch' });
   await restoredByHeal(fleet);
   expectNoFailures(await load.stop());

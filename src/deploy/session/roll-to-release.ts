@@ -11,7 +11,7 @@ import { type Rolled, roll } from './orchestrator.js';
 import { resultOf } from './result.js';
 import { isSameRow, rowsOf } from './rollout-rows.js';
 import { type Session, stopIfInterrupted } from './session.js';
-import { writeHistoryAndPrune } from './write-history.js';
+import { writeHistoryAndPrune, writeHistoryWithoutLock } from './write-history.js';
 
 /**
  * Rolls the fleet to its goal and finishes; or skips when every droplet already runs it.
@@ -48,7 +48,10 @@ export async function rollToRelease(
     ...resultOf({ ...rolled, rows, release, environment, durationMs, command: session.command }),
     probes,
   };
-  if (rolled.state.halted) return result;
+  if (rolled.state.halted) {
+    await writeHistoryWithoutLock(run, members, session.command, goal.release, result);
+    return result;
+  }
   report({ type: 'phase-started', phase: 'finish' });
   await writeHistoryAndPrune(run, members, session.command, goal, result);
   const joined = await reportNewcomers(run, session.fleetAtStart, rolled.state);

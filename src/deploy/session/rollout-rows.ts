@@ -41,12 +41,17 @@ export function rowsOf(state: RolloutState, members: readonly Member[], goal: Go
       address: member.host.address,
       rotation: droplet?.rotation ?? 'unknown',
       release: deployed ? goalFor(goal, member.droplet.id).id : runningRelease(member),
-      health: droplet === undefined ? '' : droplet.healthy ? 'healthy' : 'not healthy',
+      health: droplet === undefined ? '' : healthOf(droplet),
       outcome: droplet === undefined ? 'not deployed' : outcomeOf(droplet),
       step: droplet?.running ?? droplet?.failure?.step,
       detail: droplet?.failure?.message ?? (droplet?.gone ? 'no longer in the fleet' : undefined),
     };
   });
+}
+
+function healthOf({ healthy, unasked }: DropletState): string {
+  if (healthy) return 'healthy';
+  return unasked ? 'unknown' : 'not healthy';
 }
 
 const OUTCOMES: Record<Course, DropletOutcome> = {

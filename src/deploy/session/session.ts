@@ -116,10 +116,10 @@ function failed(session: Session, error: DeployError): DeployResult {
   return { ...base, outcome: 'failed', summary, error: error.info(), next };
 }
 
-/** Writes a failure before rolling into the history, unless the request itself was wrong. */
+/** Writes a failure or an interruption before rolling into the history, unless the request itself was wrong. */
 async function writeFailure(session: Session, result: DeployResult): Promise<void> {
   const { command, ports, run, members, release, rolling, startedAt } = session;
-  if (run === undefined || rolling || result.outcome !== 'failed' || result.error?.source === 'user') return;
+  if (run === undefined || rolling || result.error?.source === 'user') return;
   if (release.id === '') return;
   const durationMs = ports.clock.now() - startedAt;
   await writeHistory(run, members, command, release, { ...result, durationMs });

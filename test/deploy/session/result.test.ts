@@ -54,6 +54,16 @@ it('a droplet that an earlier run left half-done shows the release that it was b
   expect(next).toBe('do-deploy heal production');
 });
 
+it('a droplet that was left while its containers started shows that its health is unknown', () => {
+  const halting = once('1 switch', { halt: 'aborted' });
+  const { state } = walk({}, fleetOf(2), (action) => halting(action));
+  const { rows } = ended(state);
+  expect(rows.map(({ outcome, health }) => `${outcome} ${health}`)).toEqual([
+    'unfinished unknown',
+    'not deployed healthy',
+  ]);
+});
+
 describe('the summary', () => {
   const recorded = { upToDate: true, inLedger: true };
   const failing = () => once('1 settle', { fail: released('settle') });
