@@ -109,8 +109,8 @@ export function historyTable(entries: HistoryEntry[], options: { width: number; 
 }
 
 /** "failed: health-timeout on web-2" */
-function outcomeOf({ outcome, error }: HistoryEntry): string {
-  if (error === undefined) return outcome;
+function outcomeOf({ outcome, error, skipped }: HistoryEntry): string {
+  if (error === undefined) return skipped === undefined ? outcome : `${outcome}, skipped ${skipped.join(', ')}`;
   return `${outcome}: ${error.code}${error.droplet === undefined ? '' : ` on ${error.droplet}`}`;
 }
 
@@ -171,6 +171,7 @@ export function outcomeCell(outcome: DropletOutcome, palette: Palette): Cell {
     reverted: palette.caution,
     'deploy failed': palette.bad,
     unfinished: palette.bad,
+    skipped: palette.caution,
     'not deployed': palette.faint,
   };
   return { text: outcome, paint: paints[outcome] };

@@ -35,6 +35,7 @@ export type DropletOutcome =
   | 'up to date' // it already ran this release
   | 'reverted' // failed, and serves on its previous release again
   | 'deploy failed' // failed, and was not restored
+  | 'skipped' // off or out of reach, and left as it is
   | 'unfinished'; // the run ended in the middle of its steps
 
 /** A line of the status table. */
@@ -188,6 +189,8 @@ export interface HistoryEntry {
   probes?: Pick<Probes, 'total' | 'failed'>;
   /** Ids of the droplets that took part. */
   droplets?: number[];
+  /** Names of droplets that were off or out of reach, and left as they are. */
+  skipped?: string[];
   /** Why it failed. No message: it could hold what only its own run knows to be a secret. */
   error?: Pick<ErrorInfo, 'code' | 'droplet' | 'step'>;
 }

@@ -40,7 +40,7 @@ it('a droplet that serves what do-deploy did not start: the name of its project'
   const { region } = fleet;
   const { id } = await region.addDroplet({ name: 'web-3' });
   const compose = 'services:\n  app:\n    image: example/shop:v1\n';
-  const start = `mkdir -p legacy && cd legacy && printf '%s' '${compose}' >compose.yml && docker compose -p legacy -f compose.yml pull && docker compose -p legacy -f compose.yml up -d`;
+  const start = `mkdir -p legacy && cd legacy && printf '%s' '${compose}' >compose.yml && docker compose -p legacy -f compose.yml pull && docker compose -p legacy -f compose.yml up --detach --no-build --pull never --remove-orphans`;
   await onDroplet(fleet, 'web-3', start);
   region.world.addToBalancer(region.balancerId, [id]);
   const { stdout } = await fleet.run(['status', 'sandbox', '--json']);

@@ -2,7 +2,6 @@
 
 import type { Settings } from '../../config/settings.js';
 import { DeployError, ShellError } from '../../errors.js';
-import type { Droplet } from '../../ports.js';
 import { judgeHealth } from '../../rollout/health.js';
 import type { StatusRow } from '../../rollout/model.js';
 import type { FleetMembership, Target } from '../../targets/target.js';
@@ -12,6 +11,7 @@ import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
 import { addressOf, currentRelease, type Member, runningRelease } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
 import type { OutMark } from '../droplet/survey-command.js';
+import { notRunning } from '../fleet/not-running.js';
 import { infoOf } from '../release/stored-release.js';
 import { visitFleet } from './visit-fleet.js';
 
@@ -67,11 +67,6 @@ async function rowOf(
     if (error instanceof DeployError) return unknown(error);
     throw error;
   }
-}
-
-function notRunning({ id, status }: Droplet): DeployError {
-  const remedy = status === 'off' ? `: doctl compute droplet-action power-on ${id}` : '';
-  return new DeployError('droplet-off', `The droplet is ${status}${remedy}`);
 }
 
 /** "2026-11-21T07:45:00.000Z by ann@desk, in the run …"; undefined without a mark. */

@@ -4,8 +4,9 @@ import type { DeployError } from '../../errors.js';
 import { isInHand } from '../../rollout/courses.js';
 import type { DeployResult, Evidence, ReleaseInfo, StatusRow } from '../../rollout/model.js';
 import { type DropletState, isDeployed, type RolloutState } from '../../rollout/planner.js';
+import { continueCommand } from './continue-command.js';
 import type { Session } from './session.js';
-import { continueCommand, waysOf } from './ways.js';
+import { waysOf } from './ways.js';
 
 interface Ended {
   state: RolloutState;

@@ -11,6 +11,7 @@ import { type Rolled, roll } from './orchestrator.js';
 import { resultOf } from './result.js';
 import { isSameRow, rowsOf } from './rollout-rows.js';
 import { type Session, stopIfInterrupted } from './session.js';
+import { skippedRows } from './skipping.js';
 import { writeHistoryAndPrune, writeHistoryWithoutLock } from './write-history.js';
 
 /**
@@ -26,7 +27,8 @@ export async function rollToRelease(
 ): Promise<DeployResult> {
   const { ports, members, release } = session;
   const report = reportTo(ports);
-  session.rows = rowsOf(start, members, goal);
+  const skipped = skippedRows(session);
+  session.rows = [...rowsOf(start, members, goal), ...skipped];
   for (const row of session.rows) report({ type: 'row-changed', row });
   if (start.droplets.every((droplet) => droplet.course === 'done')) {
     const summary = nothingToDo(session, run, goal.release);
@@ -43,7 +45,7 @@ export async function rollToRelease(
   });
   const { environment } = run.settings;
   const durationMs = ports.clock.now() - session.startedAt;
-  const rows = rowsOf(rolled.state, members, goal);
+  const rows = [...rowsOf(rolled.state, members, goal), ...skipped];
   const result = {
     ...resultOf({ ...rolled, rows, release, environment, durationMs, command: session.command }),
     probes,
@@ -100,7 +102,8 @@ async function rollWithGrace(
 
 function reportChangedRows(session: Session, state: RolloutState, goal: Goal): void {
   const before = session.rows;
-  session.rows = rowsOf(state, session.members, goal);
+  const skipped = session.rows.filter(({ outcome }) => outcome === 'skipped');
+  session.rows = [...rowsOf(state, session.members, goal), ...skipped];
   const report = reportTo(session.ports);
   for (const [index, row] of session.rows.entries()) {
     if (!isSameRow(row, before[index])) report({ type: 'row-changed', row });

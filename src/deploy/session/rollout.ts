@@ -12,6 +12,7 @@ import { observeFleet } from './observe-fleet.js';
 import { announce, connectToAll, connectToReachable, takeLease } from './open-session.js';
 import { rollToRelease } from './roll-to-release.js';
 import { type Session, stopIfInterrupted } from './session.js';
+import { refuseOff, withSkipped } from './skipping.js';
 import { previousReleases, startRollout } from './start-rollout.js';
 
 /** What distinguishes one kind of rollout from the others. */
@@ -23,7 +24,7 @@ export interface Rollout {
   /** Throws DeployError before any droplet is connected. */
   refuse?(fleet: Fleet, policy: Policy): void;
   /**
-   * `all`: a droplet that cannot be reached fails the rollout. `reachable`: it stays as it is, and the rollout ends as
+   * `all`: a droplet that cannot be reached fails the rollout, unless the user chose to skip it. `reachable`: it stays as it is, and the rollout ends as
    * failed after it has rolled the others.
    */
   reach: 'all' | 'reachable';
@@ -50,9 +51,15 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const fleet = await findFleet(ports, settings, { newcomers: rollout.newcomers });
   const { target } = fleet;
   const policy = { ...policyOf(settings, target, allowDowntime), ...rollout.policy };
+  const needsAll = rollout.reach === 'all' && session.options.skip === undefined;
+  if (needsAll)
+    refuseOff(
+      session,
+      fleet.membership.droplets.map(({ droplet }) => droplet),
+    );
   rollout.refuse?.(fleet, policy);
   announce(session, fleet);
-  const unreached = await (rollout.reach === 'all' ? connectToAll(session, fleet) : connectToReachable(session, fleet));
+  const unreached = await (needsAll ? connectToAll(session, fleet) : connectToReachable(session, fleet));
   await rollout.leaveOut?.(session);
 
   const run = await takeLease(session, fleet);
@@ -67,6 +74,7 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const previous = previousReleases(participants, goal);
   const start = startRollout(observed, policy, new Set(upToDate), previous, exempt);
   const result = await rollToRelease(session, run, start, goal, previous);
+  if (session.options.skip !== undefined) return withSkipped(session, result);
   const undone = failure ?? unreached;
   if (undone === undefined) return result;
   return { ...result, outcome: 'failed', error: result.error ?? undone.info() };

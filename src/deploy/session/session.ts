@@ -7,7 +7,7 @@ import { onAbort } from '../core/on-abort.js';
 import { reportTo } from '../core/report.js';
 import { quote } from '../core/shell.js';
 import { closeAll } from '../droplet/connect.js';
-import type { Member } from '../droplet/member.js';
+import type { Member, Unreachable } from '../droplet/member.js';
 import type { Run } from '../steps/run.js';
 import { rowsSurveyed } from './rollout-rows.js';
 import { writeHistory } from './write-history.js';
@@ -18,6 +18,8 @@ export interface SessionOptions {
   /** Fewer droplets may serve than the capacity floor requires. */
   allowDowntime: boolean;
   deployer: Deployer;
+  /** Leaves out droplets that are off or cannot be reached; `fail`: the rollout ends as failed if there are any. */
+  skip?: 'fail' | 'ok';
   /** How long to wait for another run's lease, in ms; 0: not at all. */
   waitLockMs: number;
   /** The first signal: bring the droplets in hand to a safe end. */
@@ -40,6 +42,8 @@ export interface Session {
   /** Ids of the fleet's droplets at the start. */
   fleetAtStart: ReadonlySet<number>;
   members: Member[];
+  /** Droplets that were left out because they are off or cannot be reached. */
+  skipped: Unreachable[];
   rows: StatusRow[];
   /** Present once the lease is held. */
   run?: Run;
@@ -59,7 +63,7 @@ export async function runSession(
   attempt: (session: Session) => Promise<DeployResult>,
 ): Promise<DeployResult> {
   const startedAt = ports.clock.now();
-  const nothing = { fleetAtStart: new Set<number>(), members: [], rows: [], rolling: false };
+  const nothing = { fleetAtStart: new Set<number>(), members: [], skipped: [], rows: [], rolling: false };
   const session: Session = { command, ports, options, startedAt, release, ...nothing };
   let result: DeployResult;
   try {

@@ -4,23 +4,8 @@ import type { DeployResult, ReleaseInfo, Ways } from '../../rollout/model.js';
 import type { RolloutState } from '../../rollout/planner.js';
 import { findRelease, namesOf } from '../droplet/held-releases.js';
 import { holdingOf, type Member } from '../droplet/member.js';
+import { continueCommand } from './continue-command.js';
 import type { Session } from './session.js';
-
-/** The command that continues a rollout. */
-export function continueCommand(
-  command: Session['command'],
-  environment: string,
-  { id, imageTag }: Pick<ReleaseInfo, 'id' | 'imageTag'>,
-): string {
-  switch (command) {
-    case 'deploy':
-      return `do-deploy ${environment} ${imageTag}`;
-    case 'rollback':
-      return `do-deploy rollback ${environment} ${id}`;
-    default:
-      return `do-deploy ${command} ${environment}`;
-  }
-}
 
 /** Undefined unless the rollout has changed some droplets and left others on their release. */
 export function waysOf(

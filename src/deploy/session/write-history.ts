@@ -110,9 +110,10 @@ function historyLine(
   { ports, id: run, settings, deployer }: Run,
   command: string,
   { id, imageTag }: Pick<ReleaseInfo, 'id' | 'imageTag'>,
-  { release: { commit, dirty }, outcome, durationMs, probes, error }: DeployResult,
+  { release: { commit, dirty }, rows, outcome, durationMs, probes, error }: DeployResult,
   rolled?: readonly Member[],
 ): string {
+  const skipped = rows.filter((row) => row.outcome === 'skipped').map(({ name }) => name);
   const entry: HistoryEntry = {
     at: new Date(ports.clock.now()).toISOString(),
     run,
@@ -128,6 +129,7 @@ function historyLine(
     durationMs,
     probes: probes && { total: probes.total, failed: probes.failed },
     droplets: rolled?.map((member) => member.droplet.id),
+    skipped: skipped.length > 0 ? skipped : undefined,
     error: error && { code: error.code, droplet: error.droplet, step: error.step },
   };
   return JSON.stringify(entry);
