@@ -10,6 +10,7 @@ import type { Output } from '../reporters/output.js';
 import type { DeployResult } from '../rollout/model.js';
 import type { Arguments, ValuesOf } from './arguments.js';
 import type { commonOptions } from './options.js';
+import type { RollArguments } from './roll.js';
 import type { Signals } from './signals.js';
 
 /** What the runner loads and checks before the command runs, for the environment that it names; see LoadOptions. */
@@ -43,7 +44,7 @@ export interface CommandContext<A = ValuesOf<Arguments>, L extends SettingsLevel
   /** Runs a rollout. Signals bring it to a safe end. */
   roll(
     settings: Settings,
-    args: { allowDowntime: boolean; waitLock: number },
+    args: Omit<RollArguments, 'config'>,
     rollout: (ports: DeployPorts, options: SessionOptions) => Promise<DeployResult>,
   ): Promise<CommandEnd>;
   /** Prints while the command runs. */

@@ -26,6 +26,13 @@ export const rolloutOptions = {
   waitLock: duration({ describe: 'Wait this long for another deploy to end, for example 10m', example: '10m' }),
 };
 
+export const skipOptions = {
+  skipUnreachable: flag({
+    describe: 'Leave out droplets that are off or cannot be reached; exit code 1 if there are any',
+  }),
+  skippedOk: flag({ describe: 'With --skip-unreachable: exit code 0 although droplets were skipped' }),
+};
+
 export const confirmOption = {
   yes: flag({ alias: 'y', describe: 'Do not ask for confirmation' }),
 };

@@ -10,11 +10,20 @@ import { exitCodeOfResult } from './exit-codes.js';
 import type { Signals } from './signals.js';
 import { whoDeploys } from './who.js';
 
+/** Options of commands that roll. */
+export interface RollArguments {
+  allowDowntime: boolean;
+  waitLock: number;
+  skipUnreachable?: boolean;
+  skippedOk?: boolean;
+  config?: string;
+}
+
 /** Runs what changes a fleet, with signals that bring it to a safe end. Its events and its result are the output. */
 export async function roll(
   ports: DeployPorts,
   settings: Settings,
-  args: { allowDowntime: boolean; waitLock: number; config?: string },
+  args: RollArguments,
   { interrupted, aborted }: Signals,
   env: ProcessEnv,
   rollout: (ports: DeployPorts, options: SessionOptions) => Promise<DeployResult>,
@@ -30,6 +39,7 @@ export async function roll(
     settings,
     allowDowntime: args.allowDowntime,
     waitLockMs: args.waitLock,
+    skip: args.skipUnreachable ? (args.skippedOk ? 'ok' : 'fail') : undefined,
     deployer: whoDeploys(env),
     interrupted,
     aborted,

@@ -5,7 +5,7 @@ export default defineCommand({
   name: 'adopt',
   summary: 'Deploy the current release to new droplets',
   description:
-    'Droplets that joined the fleet since the last deploy, or run something else, get the release of the fleet.\nThe other droplets stay as they are. Needs no files of the project, so it can run nightly in CI.',
+    'Droplets that joined the fleet since the last deploy, or run something else, get the release of the fleet:\nthe one that was verified last, also after a deploy that was stopped. The other droplets stay as they are.\nNeeds no files of the project, so it can run nightly in CI.',
   examples: [
     ['adopt production', 'bring every droplet to the current release of the fleet'],
     ['adopt production --wait-lock 10m', 'wait while another deploy is running'],

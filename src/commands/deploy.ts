@@ -1,7 +1,7 @@
 import { flag, text } from '../cli/arguments.js';
 import { type CommandContext, type CommandEnd, defineCommand } from '../cli/define-command.js';
 import { EXIT } from '../cli/exit-codes.js';
-import { confirmOption, environment, rolloutExits, rolloutOptions } from '../cli/options.js';
+import { confirmOption, environment, rolloutExits, rolloutOptions, skipOptions } from '../cli/options.js';
 import { usage } from '../cli/usage-errors.js';
 import { IMAGE_TAG } from '../config/names.js';
 import { mustAsk } from './shared/confirm.js';
@@ -27,6 +27,7 @@ export default defineCommand({
   options: {
     ...confirmOption,
     ...rolloutOptions,
+    ...skipOptions,
     force: flag({ describe: 'Deploy even if this release is already running' }),
     createTag: flag({ describe: 'Tag the working tree as RELEASE first, as the command tag does' }),
     allowEmpty,

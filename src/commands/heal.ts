@@ -1,20 +1,31 @@
 import { defineCommand } from '../cli/define-command.js';
-import { environment, rolloutExits, rolloutOptions } from '../cli/options.js';
+import { EXIT } from '../cli/exit-codes.js';
+import { confirmOption, environment, rolloutExits, rolloutOptions } from '../cli/options.js';
+import { count } from '../reporters/text.js';
 
 export default defineCommand({
   name: 'heal',
   summary: 'Put back droplets that a run left out of rotation',
-  description: 'Droplets that a killed or failed run left behind return to a release that the whole fleet holds.',
+  description:
+    'Repairs what a killed, failed or interrupted run left behind, each droplet on a release that it holds. Droplets\nthat serve keep their release: heal does not finish a rollout that was stopped.',
   examples: [
     ['heal production', 'repair what an earlier run left out of rotation or half-changed'],
     ['heal production --wait-lock 10m', 'wait while another deploy is running'],
   ],
   positionals: { environment },
-  options: rolloutOptions,
+  options: { ...confirmOption, ...rolloutOptions },
   settings: 'fleet',
   exits: rolloutExits,
-  async run({ args, settings, roll }) {
-    const { heal } = await import('../deploy/rollouts/heal.js');
-    return await roll(settings, args, heal);
+  async run({ args, settings, canAsk, ask, show, ports, roll }) {
+    const { findRepairs, heal } = await import('../deploy/rollouts/heal.js');
+    if (!settings.confirm || !canAsk || args.yes) return await roll(settings, args, heal);
+    const confirmed = await findRepairs(await ports(settings), { settings });
+    if (confirmed.repairs.length > 0) {
+      show({ type: 'text', lines: confirmed.repairs.map(({ sentence }) => `  ${sentence}`) });
+      if (!(await ask(`Repair ${count(confirmed.repairs.length, 'droplet')} of ${args.environment}?`))) {
+        return { exit: EXIT.interrupted, output: { type: 'text', lines: ['Nothing was changed.'] } };
+      }
+    }
+    return await roll(settings, args, (on, options) => heal(on, { ...options, confirmed }));
   },
 });

@@ -1,7 +1,7 @@
 import { text } from '../cli/arguments.js';
 import { defineCommand } from '../cli/define-command.js';
 import { EXIT } from '../cli/exit-codes.js';
-import { confirmOption, environment, rolloutExits, rolloutOptions } from '../cli/options.js';
+import { confirmOption, environment, rolloutExits, rolloutOptions, skipOptions } from '../cli/options.js';
 import { versionWords } from '../reporters/phrases.js';
 import { mustAsk } from './shared/confirm.js';
 
@@ -17,7 +17,7 @@ export default defineCommand({
     environment,
     release: text({ describe: 'The id or image tag of a release (default: the one before the current)' }),
   },
-  options: { ...confirmOption, ...rolloutOptions },
+  options: { ...confirmOption, ...rolloutOptions, ...skipOptions },
   settings: 'fleet',
   exits: rolloutExits,
   async run(context) {

@@ -3,8 +3,10 @@ import { type CommandContext, defineCommand } from '../cli/define-command.js';
 import { EXIT, exitCodeOfError } from '../cli/exit-codes.js';
 import type { LoadedSettings } from '../config/load.js';
 import { ConfigError, ProblemList } from '../config/problems.js';
+import { quote } from '../deploy/core/shell.js';
 import { asDeployError, type DeployError } from '../errors.js';
 import type { Output } from '../reporters/output.js';
+import type { StatusRow } from '../rollout/model.js';
 
 export default defineCommand({
   name: 'status',
@@ -25,30 +27,43 @@ export default defineCommand({
     const reads = await Promise.all(names.map((name) => readEnvironment(context, name, check)));
     const output = reads.flatMap((read) => read.output ?? []);
     const errors = mergeProblems(reads.flatMap((read) => read.error ?? []));
+    const isUnknown = output.some((one) => one.type === 'status' && isUnreadable(one.rows));
     const differs = output.some((one) => one.type === 'drift' && one.differences.length > 0);
-    const exit = differs ? EXIT.drift : EXIT.ok;
+    const exit = differs ? EXIT.drift : isUnknown ? EXIT.failed : EXIT.ok;
     return { exit: errors.length > 0 ? Math.max(...errors.map(exitCodeOfError)) : exit, output, errors };
   },
 });
 
+/** Nothing is known of any droplet. */
+function isUnreadable(rows: readonly StatusRow[]): boolean {
+  return rows.length > 0 && rows.every(({ health }) => health === 'unknown');
+}
+
 /** What is wrong with one environment does not hide the others. */
 async function readEnvironment(
-  { load, ports }: Pick<CommandContext, 'load' | 'ports'>,
+  context: Pick<CommandContext, 'load' | 'ports' | 'args'>,
   environment: string,
   check: boolean,
 ): Promise<{ output?: Output; error?: DeployError }> {
+  const { load, ports } = context;
   try {
     const settings = await load({ environment, needs: 'fleet' });
-    return { output: check ? await driftOf(settings, ports) : await statusOf(settings, ports) };
+    return { output: check ? await driftOf(settings, ports) : await statusOf(settings, context) };
   } catch (error) {
     return { error: asDeployError(error) };
   }
 }
 
-async function statusOf(settings: LoadedSettings, ports: CommandContext['ports']): Promise<Output> {
+async function statusOf(
+  settings: LoadedSettings,
+  { ports, args: { config } }: Pick<CommandContext, 'ports' | 'args'>,
+): Promise<Output> {
   const { readStatus } = await import('../deploy/inspect/read-status.js');
   const rows = await readStatus(await ports(settings), settings);
-  return { type: 'status', heading: `${settings.app}: ${settings.environment}`, rows };
+  const heading = `${settings.app}: ${settings.environment}`;
+  if (rows.every(({ fix }) => fix === undefined)) return { type: 'status', heading, rows };
+  const next = ['do-deploy heal', settings.environment, ...(config === undefined ? [] : ['--config', quote(config)])];
+  return { type: 'status', heading, rows, next: next.join(' ') };
 }
 
 async function driftOf(settings: LoadedSettings, ports: CommandContext['ports']): Promise<Output> {

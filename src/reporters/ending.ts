@@ -20,7 +20,7 @@ export function endingLines(
   if (result.outcome === 'failed' || result.outcome === 'interrupted') {
     lines.push(...(result.evidence ?? []).flatMap((found) => ['', ...evidenceLines(found, result, palette)]));
     lines.push('', result.summary, ...adviceLines(result, palette));
-  } else if (result.next !== undefined) lines.push(...adviceLines(result, palette));
+  } else if (result.next !== undefined || result.ways !== undefined) lines.push(...adviceLines(result, palette));
   return lines;
 }
 
@@ -63,11 +63,20 @@ export function commitLines(rows: readonly StatusRow[], palette: Palette): strin
   return [...new Set(lines)];
 }
 
-function adviceLines({ error, next }: DeployResult, palette: Palette): string[] {
+function adviceLines(result: DeployResult, palette: Palette): string[] {
+  const { error, next } = result;
   const lines: string[] = [];
   if (error?.hint !== undefined && (next === undefined || !error.hint.includes(next))) lines.push(error.hint);
-  if (next !== undefined) lines.push(`Next: ${palette.strong(next)}`);
+  lines.push(...nextCommands(result).map(([what, command]) => `${what} ${palette.strong(command)}`));
   return lines;
+}
+
+/** What can be typed next, each with what it is for. */
+export function nextCommands({ next, ways }: Pick<DeployResult, 'next' | 'ways'>): [string, string][] {
+  const commands: [string, string][] = [];
+  if (next !== undefined && next !== ways?.forward) commands.push(['Next:', next]);
+  if (ways !== undefined) commands.push(['To continue:', ways.forward], ['To go back:', ways.back]);
+  return commands;
 }
 
 /** Each line of foreign text starts with a bar, so that it cannot pass for do-deploy's own output. */

@@ -2,7 +2,7 @@
 import { appendFileSync } from 'node:fs';
 import type { Reporter } from '../ports.js';
 import type { DeployEvent, DeployResult } from '../rollout/model.js';
-import { containerSentence, probeSentences } from './ending.js';
+import { containerSentence, nextCommands, probeSentences } from './ending.js';
 import { batchSentence, type Command, closingSentence, phaseSentence } from './phrases.js';
 
 /** Decorates the plain reporter. `summaryPath` is the file that GITHUB_STEP_SUMMARY names. */
@@ -37,7 +37,8 @@ export class GithubReporter implements Reporter {
 
   #finish(result: DeployResult): void {
     const closing = closingSentence(result, this.#command);
-    const text = [closing, result.summary, ...(result.next === undefined ? [] : [`Next: ${result.next}`])].join('\n');
+    const next = nextCommands(result).map((words) => words.join(' '));
+    const text = [closing, result.summary, ...next].join('\n');
     if (result.outcome === 'failed') this.#write(annotation('error', text, result.error?.droplet));
     if (result.outcome === 'interrupted') this.#write(annotation('warning', text));
     if (this.#summaryPath !== undefined) appendFileSync(this.#summaryPath, stepSummary(result, closing));
@@ -91,7 +92,7 @@ function stepSummary(result: DeployResult, closing: string): string {
     if (evidence.disk !== undefined) lines.push(inMarkdown(evidence.disk), '');
     lines.push('</details>', '');
   }
-  if (result.next !== undefined) lines.push('Next:', '', ...fenced([result.next]), '');
+  for (const [what, command] of nextCommands(result)) lines.push(what, '', ...fenced([command]), '');
   return `${lines.join('\n')}\n`;
 }
 

@@ -10,7 +10,8 @@ import { tagLines } from './tag-lines.js';
 
 /** `type` is also the type of the JSON object, where it is not `text`. docs/events.md describes them. */
 export type Output =
-  | { type: 'status'; heading: string; rows: StatusRow[] }
+  /** `next`: the command that repairs droplets, unless a deploy is running. */
+  | { type: 'status'; heading: string; rows: StatusRow[]; next?: string }
   | ({ type: 'drift' } & ShownDrift)
   /** Newest first. */
   | { type: 'history'; entries: HistoryEntry[] }
@@ -36,9 +37,10 @@ export function outputLines(output: Output, options: { palette: Palette; width: 
   const { palette, width } = options;
   switch (output.type) {
     case 'status': {
-      const { heading, rows } = output;
+      const { heading, rows, next } = output;
       const notes = [...rows.flatMap((row) => noteLines(row, palette)), ...commitLines(rows, palette)];
-      return [palette.strong(heading), ...statusTable(rows, { result: false, width, palette }), ...notes];
+      const advice = next === undefined ? [] : [`Unless a deploy is running, repair it: ${palette.strong(next)}`];
+      return [palette.strong(heading), ...statusTable(rows, { result: false, width, palette }), ...notes, ...advice];
     }
     case 'drift':
       return driftLines(output, palette);

@@ -78,11 +78,11 @@ export function closingSentence(result: DeployResult, command: Command): string 
     case 'succeeded':
       return command === 'heal'
         ? `Healed in ${time}. ${result.summary}`
-        : `${successSentence(result, command)} in ${time}.${upToDateSentence(result)}`;
+        : `${successSentence(result, command)} in ${time}.${otherSentences(result)}`;
     case 'skipped':
       return command === 'heal' || command === 'adopt'
         ? `Nothing to ${command}. ${result.summary}`
-        : nothingToDo(result.rows.length, result.release);
+        : nothingToDo(result);
     case 'interrupted':
       return `Interrupted after ${time}.`;
     case 'failed':
@@ -98,15 +98,20 @@ function successSentence(result: DeployResult, command: Command): string {
     : `Deployed ${versionWords(result.release)} to ${droplets}`;
 }
 
-function upToDateSentence(result: DeployResult): string {
+function otherSentences(result: DeployResult): string {
   const same = result.rows.filter((row) => row.outcome === 'up to date').length;
-  if (same === 0) return '';
-  return ` ${count(same, 'droplet')} already up to date.`;
+  return `${same === 0 ? '' : ` ${count(same, 'droplet')} already up to date.`}${skippedSentence(result)}`;
 }
 
-function nothingToDo(droplets: number, release: ReleaseInfo): string {
-  const fleet = droplets === 1 ? 'the droplet already runs' : `all ${droplets} droplets already run`;
-  return `Nothing to do: ${fleet} ${release.imageTag}.`;
+function skippedSentence({ rows }: DeployResult): string {
+  const skipped = rows.filter((row) => row.outcome === 'skipped').length;
+  return skipped === 0 ? '' : ` ${count(skipped, 'droplet')} skipped.`;
+}
+
+function nothingToDo(result: DeployResult): string {
+  const { length } = result.rows.filter((row) => row.outcome !== 'skipped');
+  const fleet = length === 1 ? 'the droplet already runs' : `all ${length} droplets already run`;
+  return `Nothing to do: ${fleet} ${result.release.imageTag}.${skippedSentence(result)}`;
 }
 
 function failureSentence(result: DeployResult, command: Command): string {

@@ -100,12 +100,18 @@ export function historyTable(entries: HistoryEntry[], options: { width: number; 
     { text: entry.command },
     { text: entry.release },
     { text: entry.commit === undefined ? '-' : `${shortHash(entry.commit)}${entry.dirty ? ' +changes' : ''}` },
-    { text: entry.outcome, paint: entry.outcome === 'succeeded' ? palette.good : palette.bad },
+    { text: outcomeOf(entry), paint: entry.outcome === 'succeeded' ? palette.good : palette.bad },
     { text: `${Math.round(entry.durationMs / 1000)} s` },
     failedProbes(entry, palette),
     { text: entry.url === undefined ? entry.who : `${entry.who} ${entry.url}` },
   ]);
   return layOut(HISTORY, rows, options.width, palette);
+}
+
+/** "failed: health-timeout on web-2" */
+function outcomeOf({ outcome, error, skipped }: HistoryEntry): string {
+  if (error === undefined) return skipped === undefined ? outcome : `${outcome}, skipped ${skipped.join(', ')}`;
+  return `${outcome}: ${error.code}${error.droplet === undefined ? '' : ` on ${error.droplet}`}`;
 }
 
 function failedProbes({ probes }: HistoryEntry, palette: Palette): Cell {
@@ -165,6 +171,7 @@ export function outcomeCell(outcome: DropletOutcome, palette: Palette): Cell {
     reverted: palette.caution,
     'deploy failed': palette.bad,
     unfinished: palette.bad,
+    skipped: palette.caution,
     'not deployed': palette.faint,
   };
   return { text: outcome, paint: paints[outcome] };

@@ -1,4 +1,4 @@
-/** Which release a fleet is brought to. Pure. */
+/** Which release a droplet, or a fleet, is brought to. Pure. */
 
 export interface Holding {
   /** Ids of the releases that are complete on the droplet. */
@@ -10,24 +10,26 @@ export interface Holding {
 }
 
 /**
- * The latest release that is proven. Each droplet records which release it was last switched to, when, and whether the
- * gates passed. Of these, latest first, the first release wins that a droplet has verified and every droplet holds:
- *  - the deployer died at the first droplet: no droplet has proven the new release, so the fleet goes back to the old one;
- *  - it died later: earlier droplets have proven the new release, so the rollout is completed;
- *  - it died while going back: that was the latest intent, so all droplets go back.
- * If nothing was ever verified (a first deploy), the latest release that every droplet holds.
+ * The release for a droplet that a run left in the middle of a switch: of those that it holds, the one that most droplets
+ * of the fleet run, verified; of equally common ones, the one that was verified last. So a rollout that was stopped early is
+ * taken back on this droplet, and one that was almost done is completed on it; the other droplets stay as they are.
+ * Where no droplet runs such a release: the last one that was verified on the droplet itself. Where nothing was ever
+ * verified (a first deploy): the one that it was being switched to.
+ * @param fleet includes the droplet
  */
-export function chooseRelease(droplets: readonly Holding[]): string | undefined {
-  const states = droplets.flatMap((droplet) => droplet.state ?? []);
-  const former = droplets.flatMap((droplet) => droplet.current ?? []);
-  const latestFirst = [...states].sort((a, b) => (a.since < b.since ? 1 : -1)).map((state) => state.release);
-  const heldByAll = [...latestFirst, ...former].filter((release) =>
-    droplets.every((droplet) => droplet.holds.includes(release)),
-  );
-  const proven = states.filter((state) => state.phase === 'verified').map((state) => state.release);
-  const verified = new Set([...proven, ...former]);
-  if (verified.size === 0) return heldByAll[0];
-  return heldByAll.find((release) => verified.has(release));
+export function releaseForHalfChanged(droplet: Holding, fleet: readonly Holding[]): string | undefined {
+  const former = fleet.flatMap(({ current }) => current ?? []);
+  const verified = [...mostCommon(fleet), ...(droplet.current === undefined ? [] : [droplet.current]), ...former];
+  const candidates = verified.length === 0 ? [droplet.state?.release] : verified;
+  return candidates.find((release) => release !== undefined && droplet.holds.includes(release));
+}
+
+/** The releases that droplets run, verified; of equally common ones, the one that was verified last comes first. */
+export function mostCommon(fleet: readonly Holding[]): string[] {
+  const running = fleet.flatMap(({ state }) => (state?.phase === 'verified' ? [state] : []));
+  const latestFirst = running.sort((a, b) => (a.since < b.since ? 1 : -1)).map(({ release }) => release);
+  const count = (release: string) => latestFirst.filter((other) => other === release).length;
+  return [...new Set(latestFirst)].sort((a, b) => count(b) - count(a));
 }
 
 /**

@@ -35,6 +35,7 @@ export type DropletOutcome =
   | 'up to date' // it already ran this release
   | 'reverted' // failed, and serves on its previous release again
   | 'deploy failed' // failed, and was not restored
+  | 'skipped' // off or out of reach, and left as it is
   | 'unfinished'; // the run ended in the middle of its steps
 
 /** A line of the status table. */
@@ -56,6 +57,8 @@ export interface StatusRow {
   detail?: string;
   /** When and by which run it was marked out. */
   outSince?: string;
+  /** In a status: the do-deploy command that repairs it. */
+  fix?: 'heal';
   /** In a status: the IMAGE_TAG of its release, and the commit of its files as in CommitInfo. */
   imageTag?: string;
   commit?: string;
@@ -152,6 +155,16 @@ export interface DeployResult {
   probes?: Probes;
   /** The next command to type, if there is one. */
   next?: string;
+  /** The fleet is left with two releases. */
+  ways?: Ways;
+}
+
+/** The commands that bring a fleet with two releases to one of them. */
+export interface Ways {
+  /** To the one that was being rolled out. */
+  forward: string;
+  /** To the one before. */
+  back: string;
 }
 
 /** A rollout in the history on the droplets. */
@@ -176,6 +189,10 @@ export interface HistoryEntry {
   probes?: Pick<Probes, 'total' | 'failed'>;
   /** Ids of the droplets that took part. */
   droplets?: number[];
+  /** Names of droplets that were off or out of reach, and left as they are. */
+  skipped?: string[];
+  /** Why it failed. No message: it could hold what only its own run knows to be a secret. */
+  error?: Pick<ErrorInfo, 'code' | 'droplet' | 'step'>;
 }
 
 /** A tag of the git repository. */

@@ -67,7 +67,7 @@ export interface DropletState extends Starter {
   failure?: Failure;
   /** Its evidence was collected. */
   examined: boolean;
-  /** Its health could not be observed. */
+  /** Its health could not be observed, or is that of containers that are just starting. */
   unasked: boolean;
   /** It was taken out of the fleet meanwhile: it is left alone and no longer counts. */
   gone: boolean;
@@ -257,6 +257,8 @@ export function begin(state: RolloutState, action: Action): RolloutState {
         rotation: action.step === 'leave' || action.step === 'rejoin' ? 'unknown' : droplet.rotation,
         inLedger: droplet.inLedger || action.step === 'mark-out',
         touched: droplet.touched || action.step === 'switch',
+        // What was known of its health was of the containers before.
+        ...(action.step === 'switch' && { healthy: false, unasked: true }),
       }));
   }
 }
@@ -299,7 +301,7 @@ function afterStep(droplet: DropletState): DropletState {
     ...idle,
     todo: droplet.todo.slice(1),
     rotation: step === 'leave' ? 'out' : step === 'rejoin' ? 'in' : droplet.rotation,
-    healthy: step === 'settle' || step === 'health' ? true : step === 'switch' ? false : droplet.healthy,
+    ...((step === 'settle' || step === 'health') && { healthy: true, unasked: false }),
     inLedger: step === 'clear' ? false : droplet.inLedger,
     examined: droplet.examined || step === 'evidence',
   };
@@ -314,7 +316,7 @@ function afterFailure(state: RolloutState, id: number, failure: Failure): Rollou
     const failing: DropletState = {
       ...idle,
       failure: droplet.failure ?? failure,
-      healthy: failure.blame === 'release' ? false : droplet.healthy,
+      ...(failure.blame === 'release' && { healthy: false, unasked: false }),
       touched: droplet.touched && !(failure.unchanged && droplet.course === 'forward'),
     };
     return startCourse(state, failing, courseAfterFailure(failing, failure, state.policy.onFailure));

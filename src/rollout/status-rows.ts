@@ -36,6 +36,7 @@ const BY_URGENCY: DropletOutcome[] = [
   'deploy failed',
   'unfinished',
   'reverted',
+  'skipped',
   'deployed',
   'in progress',
   'up to date',

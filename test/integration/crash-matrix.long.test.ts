@@ -1,14 +1,14 @@
 /**
  * The deployer is killed at every step under load, and `heal` from a fresh checkout restores the fleet. After Ctrl-C at
- * every step, no heal is needed. The results are the table in docs/safety.md.
+ * every step, no heal is needed, and none changes what runs. The results are the table in docs/safety.md.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { CRASH_POINTS, type CrashPoint, DROPLETS, killAt, type Place } from './crash-points.js';
 import { CrashTable } from './crash-table.js';
 import { type Borrowed, fleetPool } from './fleet-pool.js';
-import { dropletState, expectInRotation, expectNoFailures, expectWhole, stateOf } from './fleet-state.js';
+import { dropletState, expectInRotation, expectNoFailures, stateOf } from './fleet-state.js';
+import { type Healed, heal, takeWay } from './heal-fleet.js';
 import { begins, when } from './moments.js';
-import type { SandboxFleet } from './sandbox-fleet.js';
 
 const PLACES: Place[] = ['first', 'second'];
 
@@ -63,11 +63,12 @@ async function killAndHeal({ point, place }: Case, { fleet, old, next }: Borrowe
   expect(await run.ended).toMatchObject({ signal: 'SIGKILL' });
   const { rotation, recorded } = dropletState(fleet, droplet);
 
-  const version = await heal(fleet);
+  const healed = await heal(fleet);
   expectNoFailures(await load.stop());
 
   table.set(point.name, COLUMNS.left, `${rotation === 'in' ? 'in rotation' : 'out'}${recorded ? ', recorded' : ''}`);
-  table.set(point.name, COLUMNS[place], `all on the ${version === old ? 'old' : 'new'} release`);
+  table.set(point.name, COLUMNS[place], releasesIn(healed, old));
+  await takeWay(fleet, healed, 'back');
 }
 
 async function interrupt({ point, place }: Case, { fleet, old, next }: Borrowed): Promise<void> {
@@ -85,19 +86,20 @@ async function interrupt({ point, place }: Case, { fleet, old, next }: Borrowed)
   expect(end).toMatchObject({ code: complete ? 0 : 130, result: { outcome: complete ? 'succeeded' : 'interrupted' } });
   expect(end.events.filter(({ type }) => type === 'deploy-interrupted')).toHaveLength(1);
 
-  await heal(fleet);
+  const before = stateOf(fleet).map((one) => one.version);
+  const healed = await heal(fleet);
   expectNoFailures(await load.stop());
+  expect(healed.versions, 'heal neither finishes nor undoes it').toEqual(before);
 
   const begun = end.events.some(({ type }) => type === 'batch-started');
   const became = version === old ? 'put back on the old release' : 'brought to the new release';
   const column = place === 'first' ? COLUMNS.interruptedFirst : COLUMNS.interruptedSecond;
   table.set(point.name, column, begun ? became : 'nothing was begun');
+  if (healed.result?.ways !== undefined) expect(end.result?.ways).toEqual(healed.result.ways);
+  await takeWay(fleet, healed, place === 'first' ? 'forward' : 'back');
 }
 
-/** Heals from a fresh checkout, like a new CI runner. Returns the version that all droplets run. */
-async function heal(fleet: SandboxFleet): Promise<string> {
-  const healed = await fleet.run(['heal', 'sandbox', '--json'], { cwd: await fleet.freshCheckout() });
-  expect(healed.result?.outcome, healed.stdout + healed.stderr).toMatch(/^(succeeded|skipped)$/);
-  expect(healed.code).toBe(0);
-  return expectWhole(fleet);
+function releasesIn({ versions }: Healed, old: string): string {
+  if (new Set(versions).size > 1) return 'each on its own';
+  return `all on the ${versions[0] === old ? 'old' : 'new'} release`;
 }

@@ -9,9 +9,10 @@ const DOC = 'docs/safety.md';
 const BEGIN = '<!-- crash matrix: begin -->\n';
 const END = '<!-- crash matrix: end -->';
 
-const LEGEND = `In every case: no request failed, and in the end every droplet was in rotation on one known release, with the ledger
-empty and the lock free. A release that no droplet has proven is taken back; one that a droplet runs, verified, is
-completed.`;
+const LEGEND = `In every case: no request failed, and in the end every droplet was in rotation on a known, verified release, with the
+ledger empty and the lock free. \`heal\` leaves droplets that serve as they are, so two releases may remain (*each on its own*:
+the first droplet on the new one, the second on the old one). Then it names the command that continues and the one that goes
+back, and both work.`;
 
 export class CrashTable {
   readonly #columns: readonly string[];

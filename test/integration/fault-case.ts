@@ -5,6 +5,7 @@
 import { expect } from 'vitest';
 import type { Borrowed } from './fleet-pool.js';
 import { expectNoFailures, expectWhole } from './fleet-state.js';
+import { type Healed, heal, takeWay } from './heal-fleet.js';
 import { begins, when } from './moments.js';
 import type { CommandEnd, SandboxFleet } from './sandbox-fleet.js';
 
@@ -47,14 +48,15 @@ export async function deployThrough(one: FaultCase, { fleet, old, next, discard 
   if (one.notice) expect(noticesOf(end)).toMatch(one.notice);
   await calm(fleet);
   await one.fix?.(fleet);
+  let healed: Healed | undefined;
   if (one.fails !== undefined) {
-    const healed = await fleet.run(['heal', 'sandbox', '--json'], { cwd: await fleet.freshCheckout() });
-    expect(healed.code, explained(healed)).toBe(0);
+    healed = await heal(fleet, [old, next]);
   }
   const report = await load.stop();
   if (cut === undefined) expectNoFailures(report);
   else expect(report.failed, 'failed, cut off').toBe(cutOff(fleet, cut));
-  expect(one.fails === undefined ? [next] : [old, next]).toContain(expectWhole(fleet));
+  if (healed === undefined) expect(expectWhole(fleet)).toBe(next);
+  else await takeWay(fleet, healed, 'back');
 }
 
 async function deployUnder({ at, make }: FaultCase, fleet: SandboxFleet, next: string): Promise<CommandEnd> {

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { type Borrowed, fleetPool } from './fleet-pool.js';
 import { dropletState, expectInRotation, expectNoFailures, expectWhole } from './fleet-state.js';
+import { heal, takeWay } from './heal-fleet.js';
 import { begins, when } from './moments.js';
 import type { SandboxFleet } from './sandbox-fleet.js';
 
@@ -52,8 +53,11 @@ async function twoSignals({ fleet, next }: Borrowed): Promise<void> {
   await sleep(ECHO_MS + 200);
   run.child.kill('SIGINT');
   const since = Date.now();
-  expect(await run.ended).toMatchObject({ code: 130 });
+  const end = await run.ended;
+  expect(end).toMatchObject({ code: 130 });
   expect(Date.now() - since, 'it did not wait for the step').toBeLessThan(SLOW.execDelayMs);
+  expect(end.result?.rows[0]).toMatchObject({ outcome: 'unfinished', health: 'unknown' });
+  expect((await fleet.run(['history', 'sandbox', '--json'])).events[0]).toMatchObject({ outcome: 'interrupted' });
   expect(run.events.filter(({ type }) => type === 'step-started').at(-1)).toMatchObject({ step: 'switch' });
   await restoredByHeal(fleet);
   expectNoFailures(await load.stop());
@@ -71,9 +75,9 @@ async function anEcho({ fleet, old, next }: Borrowed): Promise<void> {
   expect(await run.ended).toMatchObject({ code: 130, result: { outcome: 'interrupted' } });
   expectInRotation(fleet);
   expect([dropletState(fleet, 'web-1').version, dropletState(fleet, 'web-2').version]).toEqual([next, old]);
-  const healed = await fleet.run(['heal', 'sandbox', '--json']);
-  expect(healed.code).toBe(0);
-  expect(expectWhole(fleet), 'one droplet has proven it').toBe(next);
+  const healed = await heal(fleet);
+  expect(healed.versions, 'heal does not finish what was stopped').toEqual([next, old]);
+  expect(await takeWay(fleet, healed, 'forward')).toBe(next);
   expectNoFailures(await load.stop());
 }
 
@@ -97,9 +101,7 @@ async function restoredByHeal(fleet: SandboxFleet): Promise<void> {
   const left = fleet.region.world.balancer(fleet.region.balancerId).shown.size;
   expect(left, 'droplets in rotation').toBe(1);
   for (const droplet of fleet.region.droplets.values()) await droplet.clearFaults();
-  const healed = await fleet.run(['heal', 'sandbox', '--json'], { cwd: await fleet.freshCheckout() });
-  expect(healed.code, healed.stdout).toBe(0);
-  expectWhole(fleet);
+  await takeWay(fleet, await heal(fleet), 'back');
 }
 
 async function waitingForALock({ fleet, next }: Borrowed): Promise<void> {

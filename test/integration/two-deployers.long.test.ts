@@ -80,6 +80,14 @@ async function oneBreaks({ fleet, next }: Borrowed): Promise<void> {
   expect(healed.code, healed.stdout).toBe(0);
   const { code, result } = await first.ended;
   expect([code, result?.error?.code]).toEqual([1, 'lease-lost']);
+  const history = await fleet.run(['history', 'sandbox', '--json']);
+  expect(history.events).toContainEqual(
+    expect.objectContaining({
+      outcome: 'failed',
+      who: expect.stringContaining('ann@'),
+      error: expect.objectContaining({ code: 'lease-lost' }),
+    }),
+  );
   expectWhole(fleet);
   expectNoFailures(await load.stop());
 }

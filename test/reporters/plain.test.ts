@@ -171,6 +171,18 @@ describe('the last sentence', () => {
     ]);
   });
 
+  it('names both ways on when two releases remain, after an interruption and after heal', () => {
+    const ways = { forward: 'do-deploy production v2', back: 'do-deploy rollback production R1' };
+    const both = ['To continue: do-deploy production v2', 'To go back: do-deploy rollback production R1'];
+    expect(ending(result('interrupted', { next: ways.forward, ways })).slice(-3)).toEqual([
+      'All 3 droplets are in rotation.',
+      ...both,
+    ]);
+    const stranded = ending(result('interrupted', { next: 'do-deploy heal production', ways }));
+    expect(stranded.slice(-3)).toEqual(['Next: do-deploy heal production', ...both]);
+    expect(asRun('heal', result('skipped', { ways })).slice(-2)).toEqual(both);
+  });
+
   it('names rollback, heal and adopt as such', () => {
     const rows = [aRow(1, { outcome: 'deployed' })];
     expect(asRun('rollback', result('succeeded', { rows })).at(-1)).toBe('Rolled 1 droplet back to v2 in 24 s.');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseRelease, type Holding, provenRelease } from '../../src/rollout/choose-release.js';
+import { type Holding, provenRelease, releaseForHalfChanged } from '../../src/rollout/choose-release.js';
 
 const HOLDS = ['r1', 'r2'];
 const verified = (release: string, since: string): Holding => ({
@@ -13,39 +13,61 @@ const switching = (release: string, since: string, current?: string): Holding =>
   state: { release, phase: 'switching', since },
 });
 
-describe('the release that a fleet is healed to', () => {
-  it.each<[string, Holding[], string | undefined]>([
+describe('the release of a droplet that stopped in the middle of a switch', () => {
+  it.each<[string, Holding, Holding[], string | undefined]>([
     [
-      'back, when the first droplet was in the middle of it',
-      [switching('r2', '2', 'r1'), verified('r1', '1'), verified('r1', '1')],
+      'is the old one, when it was the first',
+      switching('r2', '2', 'r1'),
+      [verified('r1', '1'), verified('r1', '1')],
       'r1',
     ],
     [
-      'forward, when one droplet has proven the new release',
-      [verified('r2', '2'), switching('r2', '3', 'r1'), verified('r1', '1')],
+      'is the old one, when the rollout stopped early',
+      switching('r2', '3', 'r1'),
+      [verified('r2', '2'), verified('r1', '1'), verified('r1', '1')],
+      'r1',
+    ],
+    [
+      'is the new one, when the rollout was almost done',
+      switching('r2', '4', 'r1'),
+      [verified('r2', '2'), verified('r2', '3'), verified('r1', '1')],
       'r2',
     ],
-    ['forward, when the run died between two droplets', [verified('r2', '2'), verified('r1', '1')], 'r2'],
-    ['back, when the run was going back', [verified('r2', '2'), switching('r1', '3', 'r1'), verified('r1', '1')], 'r1'],
-    ['back, when a droplet was reverted last', [verified('r2', '2'), verified('r1', '3'), verified('r1', '1')], 'r1'],
     [
-      'back, when a whole batch was in the middle of it',
-      [switching('r2', '2', 'r1'), switching('r2', '2', 'r1')],
+      'is the one that was verified last, of equally common ones',
+      switching('r2', '3', 'r1'),
+      [verified('r2', '2'), verified('r1', '1')],
+      'r2',
+    ],
+    [
+      'is the same, when it was going back',
+      switching('r1', '3', 'r1'),
+      [verified('r1', '2'), verified('r2', '1')],
       'r1',
     ],
-    ['forward, on a first deploy', [switching('r1', '1'), { holds: HOLDS }], 'r1'],
-    ['only to what every droplet holds', [verified('r2', '2'), { ...verified('r1', '1'), holds: ['r1'] }], 'r1'],
+    ['is its own last one, where it is alone', switching('r2', '2', 'r1'), [], 'r1'],
     [
-      'to nothing, where they hold nothing in common',
-      [
-        { ...verified('r2', '2'), holds: ['r2'] },
-        { ...verified('r1', '1'), holds: ['r1'] },
-      ],
+      'is its own last one, when the whole batch was in the middle of it',
+      switching('r2', '2', 'r1'),
+      [switching('r2', '2', 'r1')],
+      'r1',
+    ],
+    [
+      'is only one that it holds',
+      { ...switching('r2', '2', 'r1'), holds: ['r1', 'r2'] },
+      [verified('r3', '3'), verified('r3', '3')],
+      'r1',
+    ],
+    ['is what was being deployed, on a first deploy', switching('r1', '1'), [{ holds: HOLDS }], 'r1'],
+    [
+      'is none, where it holds nothing that was verified',
+      { ...switching('r2', '2'), holds: ['r2'] },
+      [verified('r1', '1')],
       undefined,
     ],
-    ['to nothing, where nothing was ever deployed', [{ holds: [] }, { holds: [] }], undefined],
-  ])('%s', (_name, droplets, expected) => {
-    expect(chooseRelease(droplets)).toBe(expected);
+  ])('%s', (_name, droplet, others, expected) => {
+    expect(releaseForHalfChanged(droplet, [droplet, ...others])).toBe(expected);
+    expect(releaseForHalfChanged(droplet, [...others, droplet])).toBe(expected);
   });
 });
 

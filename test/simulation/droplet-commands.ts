@@ -87,6 +87,11 @@ const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
     return ok();
   },
   finish,
+  'note-end': ({ droplet: { disk }, world }) => {
+    if (!disk.made || world.time < disk.fullUntil) return bad(FULL, 2);
+    disk.history.push(APP);
+    return ok();
+  },
   'write-history': ({ droplet: { disk }, world }) => {
     if (!disk.made || world.time < disk.fullUntil) return bad(FULL, 2);
     disk.history.push(APP);

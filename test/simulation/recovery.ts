@@ -10,6 +10,8 @@ export interface Recovery {
   allowDowntime: boolean;
   /** Who must be in rotation afterwards. */
   fleet: Droplet[];
+  /** By droplet: the release of those that serve, verified and unmarked. `heal` must leave it. */
+  serving: Map<Droplet, string>;
 }
 
 /**
@@ -48,7 +50,16 @@ export function recoveryFor(world: World): Recovery {
       disturbed ||
       ((story.policy.allowDowntime || tightFloor(world, fleet.length)) && mustLeave(fleet, world, canHeal)),
     fleet,
+    serving: new Map(fleet.filter((one) => isWhole(world, one)).map((one) => [one, one.disk.current ?? ''])),
   };
+}
+
+/** It serves, verified, and nothing is recorded of it. */
+function isWhole(world: World, droplet: Droplet): boolean {
+  const release = droplet.disk.current ?? '';
+  const isVerified = phaseOf(droplet) === `${release} verified` && runs(droplet, release);
+  const serves = world.balancer === undefined || (world.isMember(droplet) && world.answers(droplet, world.time));
+  return isVerified && serves && world.isFine(droplet, world.time) && !droplet.tags.has(world.ledgerTag());
 }
 
 function holdsABaseRelease(droplet: Droplet): boolean {
@@ -61,14 +72,14 @@ function tightFloor(world: World, size: number): boolean {
   return size === 1 || (minInRotation !== undefined && minInRotation >= size);
 }
 
-/** Whether one that serves has to leave: not where all that do run one release, verified, and it is healed to. */
+/** Whether one that serves has to leave: not where all that do run what is verified on them, and are healed. */
 function mustLeave(fleet: readonly Droplet[], world: World, canHeal: boolean): boolean {
   const serving = fleet.filter((droplet) => world.isMember(droplet) && world.answers(droplet, world.time));
-  const [first] = serving;
-  if (first === undefined) return !canHeal;
-  const release = first.disk.current ?? '';
-  const isDone = (droplet: Droplet) => phaseOf(droplet) === `${release} verified` && runs(droplet, release);
-  return !canHeal || !serving.every((droplet) => droplet.disk.current === release && isDone(droplet));
+  const isDone = (droplet: Droplet) => {
+    const release = droplet.disk.current ?? '';
+    return phaseOf(droplet) === `${release} verified` && runs(droplet, release);
+  };
+  return !canHeal || !serving.every(isDone);
 }
 
 /** Whether the story's release is good or bad beyond doubt. */
@@ -109,7 +120,11 @@ export function judgeRecovery(world: World, recovery: Recovery, result: DeployRe
     return;
   }
   for (const droplet of recovery.fleet) {
-    if (!runs(droplet, result.release.id)) violation(`${droplet.name} does not run ${result.release.id}`);
+    // A deploy ends on its release. `heal` ends with each droplet on a verified one: its own where it served.
+    const own = recovery.serving.get(droplet) ?? droplet.disk.current ?? '';
+    const release = recovery.run.command === 'heal' ? own : result.release.id;
+    if (!runs(droplet, release)) violation(`${droplet.name} does not run ${release}`);
+    if (phaseOf(droplet) !== `${release} verified`) violation(`${droplet.name} is left ${phaseOf(droplet)}`);
     if (droplet.tags.has(world.ledgerTag())) violation(`${droplet.name} is in the ledger`);
     if (!world.isFine(droplet, world.time)) violation(`${droplet.name} is not well`);
     if (world.balancer && !world.answers(droplet, world.time)) violation(`${droplet.name} does not answer`);

@@ -37,6 +37,8 @@ export interface Survey {
   diskFreeBytes?: number;
   /** e.g. "92%" */
   diskUsed?: string;
+  /** "project shop": what runs on a droplet without a release of the app, and was not started by do-deploy. */
+  otherProjects?: string;
   /** Id of the release that the link `current` points to: the last verified one. */
   current?: string;
   releases: StoredRelease[];
@@ -55,6 +57,9 @@ export interface Survey {
 
 /** Twice the checksums of a release with 100,000 files. */
 const MAX_SURVEY_BYTES = 32 * 1024 * 1024;
+
+/** Of those that do-deploy did not start. */
+const MAX_PROJECTS_NAMED = 5;
 
 /** Prints what differs between SHA256SUMS (the first file) and the current hashes: lines now there, and `- ` lines gone. */
 const DIFFERENCES =
@@ -90,6 +95,8 @@ export function surveyCommand(app: string, prepare: boolean): RemoteCommand {
       `root=$(printf '%s\\n' "$seen" | sed -n 's|.*"ResolvConfPath": "\\(/.*\\)/containers/.*|\\1|p' | head -n 1)`,
       '[ -n "$root" ] || root=$(docker info --format \'{{.DockerRootDir}}\' 2>/dev/null || echo /)',
       'df -Pk "$root" 2>/dev/null | tail -n 1',
+      section('projects'),
+      `[ -e ${appFolder(app)}/current ] || ${otherProjects()}`,
       `cd ${appFolder(app)} 2>/dev/null || exit 0`,
       section('current'),
       'readlink current 2>/dev/null',
@@ -110,6 +117,21 @@ export function surveyCommand(app: string, prepare: boolean): RemoteCommand {
     ],
     { timeoutMs: 60_000, maxBytes: MAX_SURVEY_BYTES },
   );
+}
+
+/** Prints the compose projects that run and are no app of do-deploy's, one per line. */
+function otherProjects(): string {
+  const label = String.raw`s/^ *"com\.docker\.compose\.project": "\([A-Za-z0-9_-]*\)",\{0,1\}$/\1/p`;
+  const inspect = `docker inspect $ids 2>/dev/null | sed -n '${label}' | sort -u`;
+  const foreign = 'while read -r project; do [ -d "$HOME/do-deploy/$project" ] || echo "$project"; done';
+  return `{ ids=$(docker ps -q --no-trunc 2>/dev/null); [ -z "$ids" ] || ${inspect} | ${foreign}; }`;
+}
+
+/** "project shop" or "projects blog, shop", where the app has no release. */
+function projectsIn(text: string): string | undefined {
+  const names = text.split('\n').filter(Boolean).slice(0, MAX_PROJECTS_NAMED);
+  if (names.length === 0) return undefined;
+  return `${names.length === 1 ? 'project' : 'projects'} ${names.join(', ')}`;
 }
 
 export function readSurvey(stdout: string): Survey {
@@ -140,6 +162,7 @@ export function readSurvey(stdout: string): Survey {
     problems,
     diskFreeBytes: Number.isFinite(freeKilobytes) && disk.length >= 5 ? freeKilobytes * 1024 : undefined,
     diskUsed: disk[4],
+    otherProjects: projectsIn(text('projects')),
     current: text('current').replace(/^.*\//, '') || undefined,
     releases: text('releases')
       .split('\n')

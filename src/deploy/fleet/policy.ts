@@ -11,13 +11,6 @@ export function policyOf(settings: Settings, target: Target, allowDowntime: bool
 
 /** Refuses a rollout that could not start or end, before anything changes. Throws DeployError. */
 export function refuseImpossible({ membership: { droplets } }: Fleet, policy: Policy): void {
-  const off = droplets.filter(({ droplet }) => droplet.status !== 'active');
-  if (off.length > 0) {
-    const names = off.map(({ droplet }) => `${droplet.name} (${droplet.status})`).join(', ');
-    throw new DeployError('droplet-off', `Not every droplet is running: ${names}.`, {
-      hint: 'Power them on, or remove them from the load balancer.',
-    });
-  }
   if (!policy.balanced || policy.allowDowntime) return;
   const size = droplets.length;
   if (size === 1 && droplets[0]?.rotation === 'in') {

@@ -23,6 +23,8 @@ const entry: z.ZodType<HistoryEntry> = z.object({
   durationMs: z.number(),
   probes: z.object({ total: z.number(), failed: z.number() }).optional(),
   droplets: z.array(z.number()).optional(),
+  skipped: z.array(z.string()).optional(),
+  error: z.object({ code: z.string(), droplet: z.string().optional(), step: z.string().optional() }).optional(),
 });
 
 const ofRelease = z.object({ id: z.string(), environment: z.string() });

@@ -11,20 +11,26 @@ import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
 import { addressOf, currentRelease, type Member, runningRelease } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
 import type { OutMark } from '../droplet/survey-command.js';
+import { notRunning } from '../fleet/not-running.js';
 import { infoOf } from '../release/stored-release.js';
 import { visitFleet } from './visit-fleet.js';
 
 /** A row for each droplet of the fleet. Throws CloudError, or DeployError when the fleet cannot be found. */
 export async function readStatus(ports: DeployPorts, settings: Settings): Promise<StatusRow[]> {
-  return await visitFleet(ports, settings, { newcomers: true }, async (fleet, { members, unreachable }) => {
-    const reached = new Map<number, Member | DeployError>([
-      ...members.map((member) => [member.droplet.id, member] as const),
-      ...unreachable.map(({ droplet, error }) => [droplet.id, error] as const),
-    ]);
-    return await inParallel(fleet.membership.droplets, (found) =>
-      rowOf(found, reached.get(found.droplet.id), fleet.target, settings),
-    );
-  });
+  return await visitFleet(
+    ports,
+    settings,
+    { newcomers: true, onlyRunning: true },
+    async (fleet, { members, unreachable }) => {
+      const reached = new Map<number, Member | DeployError>([
+        ...members.map((member) => [member.droplet.id, member] as const),
+        ...unreachable.map(({ droplet, error }) => [droplet.id, error] as const),
+      ]);
+      return await inParallel(fleet.membership.droplets, (found) =>
+        rowOf(found, reached.get(found.droplet.id), fleet.target, settings),
+      );
+    },
+  );
 }
 
 async function rowOf(
@@ -34,12 +40,13 @@ async function rowOf(
   settings: Settings,
 ): Promise<StatusRow> {
   const address = addressOf(droplet, settings.ssh.address) ?? '';
-  const base = { id: droplet.id, name: droplet.name, address, rotation, outcome: 'not deployed' } as const;
+  const place = { id: droplet.id, name: droplet.name, address, rotation, outcome: 'not deployed' } as const;
+  const base = { ...place, ...(inLedger && { fix: 'heal' as const }) };
   const unknown = ({ message }: DeployError): StatusRow => {
     return { ...base, release: '', health: 'unknown', detail: message, outSince: inLedger ? 'unknown' : undefined };
   };
   if (reached === undefined || reached instanceof DeployError) {
-    return unknown(reached ?? new DeployError('unreachable', 'It was not read.'));
+    return unknown(reached ?? notRunning(droplet));
   }
   try {
     await survey(reached, settings);
@@ -49,6 +56,7 @@ async function rowOf(
     }
     return {
       ...base,
+      ...(state?.phase === 'switching' && { fix: 'heal' as const }),
       release: current ?? '',
       ...versionOf(reached),
       health: await healthOf(reached, target),
@@ -82,6 +90,9 @@ export function surveyed(member: Member): Pick<StatusRow, 'release' | 'health' |
 function illness(member: Member): string | undefined {
   const { docker, containers: seen } = member.survey;
   if (docker === undefined) return 'Docker does not answer';
+  const { otherProjects, state } = member.survey;
+  if (otherProjects !== undefined && state === undefined)
+    return `runs containers of ${otherProjects}, not deployed by do-deploy`;
   if (seen === undefined || seen.containers.length === 0) return 'no containers';
   const verdict = judgeHealth(currentRelease(member)?.services ?? [], seen.containers, seen.now);
   if (verdict.kind === 'failed') return verdict.cause;

@@ -1,59 +1,147 @@
 /**
- * `do-deploy heal`: repairs the fleet after a crash. Brings every droplet that can be reached into rotation, all on one
- * release that they hold already. Needs no files and no registry: the ledger and the droplets' state.json say enough.
+ * `do-deploy heal`: repairs what a killed, failed or interrupted run left behind. Brings droplets that are out of rotation,
+ * half-changed or not healthy back, each on a release that it holds already; droplets that serve keep theirs. Needs no
+ * files and no registry: the ledger and the droplets' state.json say enough.
  */
 
-import { DeployError } from '../../errors.js';
-import { chooseRelease } from '../../rollout/choose-release.js';
+import { DeployError, ShellError } from '../../errors.js';
+import { mostCommon } from '../../rollout/choose-release.js';
+import { judgeHealth } from '../../rollout/health.js';
 import type { DeployResult } from '../../rollout/model.js';
+import { type Found, planRepairs, type RepairPlan } from '../../rollout/plan-repairs.js';
+import type { Observed } from '../../rollout/planner.js';
+import type { Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
+import { inParallel } from '../core/parallel.js';
 import { inform } from '../core/report.js';
 import { refuseGoneImages } from '../droplet/gone-images.js';
-import { findRelease, releaseOfFleet, whereMissing } from '../droplet/held-releases.js';
-import { holdingOf, type Member, runsAlready } from '../droplet/member.js';
-import { surveyAll } from '../droplet/survey.js';
+import { findRelease, namesWithout, releaseOfFleet } from '../droplet/held-releases.js';
+import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
+import { currentRelease, heldRelease, holdingOf, type Member, runsAlready } from '../droplet/member.js';
+import { surveyAll, surveyQuietly } from '../droplet/survey.js';
+import { visitFleet } from '../inspect/visit-fleet.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
-import { performRollout } from '../session/rollout.js';
+import { observeFleet } from '../session/observe-fleet.js';
+import { type Choice, performRollout } from '../session/rollout.js';
 import { NO_RELEASE_YET, runSession, type SessionOptions } from '../session/session.js';
+import { withWays } from '../session/ways.js';
+
+export interface HealOptions extends SessionOptions {
+  /** The plan that was confirmed: nothing else is done. */
+  confirmed?: RepairPlan;
+}
 
 /** Never throws: every end is a result. */
-export async function heal(ports: DeployPorts, options: SessionOptions): Promise<DeployResult> {
+export async function heal(ports: DeployPorts, options: HealOptions): Promise<DeployResult> {
   const { settings } = options;
-  return await runSession('heal', ports, options, NO_RELEASE_YET, (session) =>
-    performRollout(session, {
+  return await runSession('heal', ports, options, NO_RELEASE_YET, async (session) => {
+    const result = await performRollout(session, {
       // Repairs as much as it can, also where the settings say to stop.
       policy: { onFailure: 'revert-droplet' },
       reach: 'reachable',
-      async choose(_, members) {
+      async choose(run, members) {
         await surveyAll(ports, settings, members, { prepare: false });
-        const release = await releaseToHealTo(members, settings.environment);
-        session.release = infoOf(release);
-        inform(ports, `Healing to release ${release.id}.`);
-        return { release };
+        const plan = planRepairs(foundOn(members, await observeFleet(run, members)));
+        refuseUnconfirmed(plan, options);
+        const choice = await chooseReleases(members, plan, settings.environment);
+        session.release = infoOf(choice.release);
+        for (const { sentence } of plan.repairs) inform(ports, `${sentence}.`);
+        return choice;
       },
       isUpToDate: runsAlready,
-    }),
-  );
+    });
+    return withWays(session, result);
+  });
 }
 
-async function releaseToHealTo(members: readonly Member[], environment: string): Promise<StoredRelease> {
-  const release = findRelease(members, chooseRelease(members.map(holdingOf)));
-  if (release !== undefined) {
+/** What heal would do at the moment, for its confirmation. Takes no lease. */
+export async function findRepairs(
+  ports: DeployPorts,
+  { settings }: Pick<HealOptions, 'settings'>,
+): Promise<RepairPlan> {
+  return await visitFleet(ports, settings, { onlyRunning: true }, async ({ membership, target }, { members }) => {
+    await surveyQuietly(members, settings);
+    const places = new Map(membership.droplets.map((found) => [found.droplet.id, found]));
+    const observed = await inParallel(members, async (member) => ({
+      id: member.droplet.id,
+      rotation: places.get(member.droplet.id)?.rotation ?? 'unknown',
+      inLedger: places.get(member.droplet.id)?.inLedger ?? false,
+      healthy: await answers(member, target),
+    }));
+    return planRepairs(foundOn(members, observed));
+  });
+}
+
+/** As a rollout observes it: by the balancer's check where there is a balancer, otherwise by the containers. */
+async function answers(member: Member, target: Target): Promise<boolean> {
+  try {
+    const response = await makeBalancerCheck(member, target);
+    if (response !== undefined) return response.passed;
+  } catch (error) {
+    if (error instanceof ShellError) return false;
+    throw error;
+  }
+  const { services, containers, survey } = member;
+  return containers.length > 0 && judgeHealth(services, containers, survey.containers?.now ?? 0).kind === 'healthy';
+}
+
+type Seen = Pick<Observed, 'id' | 'rotation' | 'inLedger' | 'healthy'>;
+
+function foundOn(members: readonly Member[], observed: readonly Seen[]): Found[] {
+  const byId = new Map(observed.map((seen) => [seen.id, seen]));
+  return members.flatMap((member): Found[] => {
+    const seen = byId.get(member.droplet.id);
+    if (seen === undefined) return [];
+    const { id, rotation, inLedger, healthy } = seen;
+    const current = currentRelease(member);
+    const runsItsRelease = current !== undefined && runsAlready(member, current);
+    return [{ id, name: member.host.name, rotation, inLedger, healthy, runsItsRelease, holding: holdingOf(member) }];
+  });
+}
+
+/** Throws DeployError fleet-changed when something would be done that was not confirmed. */
+function refuseUnconfirmed(plan: RepairPlan, { confirmed, settings }: HealOptions): void {
+  if (confirmed === undefined) return;
+  const isConfirmed = ({ id, release }: RepairPlan['repairs'][number]) =>
+    confirmed.repairs.some((other) => other.id === id && other.release === release);
+  const other = plan.repairs.find((repair) => !isConfirmed(repair));
+  if (other === undefined) return;
+  throw new DeployError('fleet-changed', `The fleet has changed since you confirmed: ${other.sentence}.`, {
+    hint: `Look again: do-deploy heal ${settings.environment}`,
+  });
+}
+
+/** Throws DeployError nothing-to-heal-to or image-gone before anything changes. */
+async function chooseReleases(members: readonly Member[], plan: RepairPlan, environment: string): Promise<Choice> {
+  const own = new Map<number, StoredRelease>();
+  for (const member of members) {
+    const repair = plan.repairs.find(({ id }) => id === member.droplet.id);
+    const release = repair === undefined ? currentRelease(member) : heldRelease(member, repair.release);
+    if (release !== undefined) own.set(member.droplet.id, release);
+    if (repair === undefined || release === undefined) continue;
     await refuseGoneImages(
-      members,
+      [member],
       release,
       () => `Run do-deploy adopt ${environment}: it pulls the same image again.`,
     );
-    return release;
   }
+  const [most] = mostCommon(members.map(holdingOf));
+  const release = findRelease(members, plan.repairs[0]?.release) ?? findRelease(members, most) ?? [...own.values()][0];
+  const failure = plan.without.length === 0 ? undefined : nothingFor(plan.without, members, environment);
+  if (release === undefined) throw failure ?? nothingFor([], members, environment);
+  const repaired = new Set(plan.repairs.map(({ id }) => id));
+  const exempt = new Set(members.map(({ droplet }) => droplet.id).filter((id) => !repaired.has(id)));
+  return { release, own, exempt, failure };
+}
+
+function nothingFor(without: readonly string[], members: readonly Member[], environment: string): DeployError {
   const proven = releaseOfFleet(members);
-  throw new DeployError(
-    'nothing-to-heal-to',
-    `There is no release that every droplet holds${whereMissing(members, proven)}.`,
-    {
-      hint: proven
-        ? `Run do-deploy adopt ${environment}: it brings that release to them, and puts droplets that are out back.`
-        : 'Deploy a release: it is brought to every droplet, first to those that are out.',
-    },
-  );
+  const names = without.length > 0 ? without.join(', ') : 'The fleet';
+  const lack = `${names} ${without.length > 1 ? 'hold' : 'holds'} no release to heal to`;
+  const where = proven === undefined ? '' : `: ${proven.id} is not on ${namesWithout(members, proven.id)}`;
+  return new DeployError('nothing-to-heal-to', `${lack}${where}.`, {
+    hint: proven
+      ? `Run do-deploy adopt ${environment}: it brings that release to them, and puts droplets that are out back.`
+      : 'Deploy a release: it is brought to every droplet, first to those that are out.',
+  });
 }

@@ -5,7 +5,7 @@ import type { DeployResult } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inform } from '../core/report.js';
 import { findGoneImages, refuseGoneImages } from '../droplet/gone-images.js';
-import { namesWithout, whereMissing } from '../droplet/held-releases.js';
+import { namesWithout, releaseOfFleet, whereMissing } from '../droplet/held-releases.js';
 import { beforeCurrent, type Member, provenOn, runsAlready } from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import { refuseImpossible } from '../fleet/policy.js';
@@ -94,5 +94,9 @@ async function othersHint(members: readonly Member[], heldByAll: readonly Stored
 function runBefore(members: readonly Member[], releases: readonly StoredRelease[]): StoredRelease | undefined {
   const before = new Set(members.flatMap((member) => beforeCurrent(member) ?? []));
   const current = new Set(members.flatMap((member) => member.survey.current ?? []));
+  // After a rollout that was stopped, what it was replacing: some droplets ran it before, others still do.
+  const latest = releaseOfFleet(members)?.id;
+  const replaced = releases.find(({ id }) => before.has(id) && current.has(id) && id !== latest);
+  if (replaced !== undefined) return replaced;
   return releases.find((release) => before.has(release.id) && (current.size > 1 || !current.has(release.id)));
 }

@@ -4,10 +4,12 @@ import { inform, reportTo, warn } from '../core/report.js';
 import { Contacts } from '../drain/contacts.js';
 import { closeAll, connectAll } from '../droplet/connect.js';
 import type { Fleet } from '../fleet/find-fleet.js';
+import { notRunning } from '../fleet/not-running.js';
 import { Lease } from '../lease/lease.js';
 import type { Run } from '../steps/run.js';
 import { rowsAtStart } from './rollout-rows.js';
 import { type Session, stopIfInterrupted } from './session.js';
+import { withSkipping } from './skipping.js';
 
 /** Reports what is about to be rolled out, and to which droplets. */
 export function announce(session: Session, { membership, target }: Fleet): void {
@@ -24,7 +26,7 @@ export function announce(session: Session, { membership, target }: Fleet): void 
 /** Connects to every droplet, or throws: a rollout that left one out would leave the fleet on two releases. */
 export async function connectToAll(session: Session, fleet: Fleet): Promise<undefined> {
   const [first] = await connect(session, fleet.membership.droplets);
-  if (first) throw first.error;
+  if (first) throw withSkipping(first.error, session);
 }
 
 /**
@@ -35,10 +37,8 @@ export async function connectToAll(session: Session, fleet: Fleet): Promise<unde
 export async function connectToReachable(session: Session, fleet: Fleet): Promise<DeployError | undefined> {
   const { ports } = session;
   const { droplets } = fleet.membership;
-  for (const { droplet } of droplets) {
-    if (droplet.status !== 'active')
-      warn(ports, `${droplet.name} is ${droplet.status} and stays as it is.`, droplet.name);
-  }
+  const off = droplets.filter(({ droplet }) => droplet.status !== 'active');
+  for (const { droplet } of off) warn(ports, `${droplet.name} is ${droplet.status} and stays as it is.`, droplet.name);
   const unreachable = await connect(
     session,
     droplets.filter(({ droplet }) => droplet.status === 'active'),
@@ -46,6 +46,7 @@ export async function connectToReachable(session: Session, fleet: Fleet): Promis
   for (const { droplet, error } of unreachable) {
     warn(ports, `${droplet.name} cannot be reached and stays as it is: ${error.message}`, droplet.name);
   }
+  session.skipped = [...off.map(({ droplet }) => ({ droplet, error: notRunning(droplet) })), ...unreachable];
   const [first] = unreachable;
   if (session.members.length > 0) return first?.error;
   throw first?.error ?? new DeployError('droplet-off', 'No droplet is running.');
@@ -86,7 +87,7 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   if (interrupted.aborted) await lease.release();
   stopIfInterrupted(session);
   const contacts = new Contacts(target, ports.clock, settings.app);
-  session.run = { ports, settings, id, deployer, target, ledger, lease, contacts, away: idsAway(session, fleet) };
+  session.run = { ports, settings, id, deployer, target, ledger, lease, contacts, away: awayFrom(session, fleet) };
   if (target.healthCheck !== undefined) {
     // Under the lease: the check untags a droplet that is not marked out, and another run might be about to mark it.
     const { droplets } = await target.readMembership();
@@ -105,6 +106,11 @@ function reportLeftOut({ ports, members }: Session, droplets: Fleet['membership'
     const state = isReached ? known : 'is recorded as out of rotation, and was not reached';
     warn(ports, `${droplet.name} ${state}.`, droplet.name);
   }
+}
+
+/** Those that the user chose to skip count neither in the size of the fleet nor as serving. */
+function awayFrom(session: Session, fleet: Fleet): number[] {
+  return session.options.skip === undefined ? idsAway(session, fleet) : [];
 }
 
 /** Ids of droplets in rotation or in the ledger that this run is not connected to. */

@@ -83,7 +83,8 @@ export interface Rolled {
 }
 
 export interface RollOptions {
-  release: StoredRelease;
+  /** The release that the droplet is brought to. */
+  releaseFor(droplet: number): StoredRelease;
   /** By droplet id: the release to revert to. */
   previous: ReadonlyMap<number, StoredRelease>;
   /** Brings the droplets in hand to a safe end. */
@@ -275,8 +276,9 @@ class Orchestrator {
 
   /** Undefined when the containers stay as they are. */
   #releaseFor({ towards, droplet }: Extract<Action, { kind: 'step' }>): StoredRelease | undefined {
-    const { release, previous } = this.#options;
-    return { new: release, previous: previous.get(droplet), same: undefined }[towards];
+    const { previous } = this.#options;
+    if (towards === 'same') return undefined;
+    return towards === 'new' ? this.#options.releaseFor(droplet) : previous.get(droplet);
   }
 
   /** Reports new progress immediately, and unchanged progress at intervals. */

@@ -4,11 +4,15 @@ import type { DeployError } from '../../errors.js';
 import { isInHand } from '../../rollout/courses.js';
 import type { DeployResult, Evidence, ReleaseInfo, StatusRow } from '../../rollout/model.js';
 import { type DropletState, isDeployed, type RolloutState } from '../../rollout/planner.js';
+import { continueCommand } from './continue-command.js';
+import type { Session } from './session.js';
+import { waysOf } from './ways.js';
 
 interface Ended {
   state: RolloutState;
   rows: StatusRow[];
   release: ReleaseInfo;
+  command: Session['command'];
   environment: string;
   durationMs: number;
   error?: DeployError;
@@ -17,7 +21,7 @@ interface Ended {
 
 /** Succeeded, failed or interrupted. */
 export function resultOf(ended: Ended): DeployResult {
-  const { state, release, durationMs, environment, evidence } = ended;
+  const { state, release, durationMs, environment, evidence, command } = ended;
   const rows = ended.rows.map(
     (row): StatusRow => (row.outcome === 'in progress' ? { ...row, outcome: 'unfinished' } : row),
   );
@@ -35,7 +39,8 @@ export function resultOf(ended: Ended): DeployResult {
     // After droplets have changed it is a failed deploy, even when the user has to fix the cause.
     error: interrupted ? undefined : { ...error, source: error.source === 'user' ? 'external' : error.source },
     evidence: evidence.length > 0 ? evidence : undefined,
-    next: nextCommand(state, interrupted, environment, release),
+    next: nextCommand(ended, interrupted),
+    ways: interrupted ? waysOf(state, command, environment, release) : undefined,
   };
 }
 
@@ -52,16 +57,11 @@ function leftDeployed(state: RolloutState, rows: readonly StatusRow[]): string[]
 }
 
 /** Undefined after a failed release: it has to be fixed first. */
-function nextCommand(
-  state: RolloutState,
-  interrupted: boolean,
-  environment: string,
-  release: ReleaseInfo,
-): string | undefined {
-  // Not heal: it would bring the whole fleet to the release that some droplet runs, verified.
+function nextCommand({ state, environment, command, release }: Ended, interrupted: boolean): string | undefined {
+  // Not heal: it leaves alone what serves, verified.
   if (notReverted(state).some((droplet) => droplet.previous !== undefined)) return `do-deploy rollback ${environment}`;
   if (state.droplets.some(isStranded)) return `do-deploy heal ${environment}`;
-  return interrupted ? `do-deploy ${environment} ${release.imageTag}` : undefined;
+  return interrupted ? continueCommand(command, environment, release) : undefined;
 }
 
 /** Out of rotation, not known to be in, or still marked out. */

@@ -5,30 +5,33 @@ import { reportTo } from '../core/report.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
 import { watchAvailability } from './availability.js';
+import { type Goal, goalFor } from './goal.js';
 import { reportNewcomers } from './newcomers.js';
 import { type Rolled, roll } from './orchestrator.js';
 import { resultOf } from './result.js';
 import { isSameRow, rowsOf } from './rollout-rows.js';
 import { type Session, stopIfInterrupted } from './session.js';
-import { writeHistoryAndPrune } from './write-history.js';
+import { skippedRows } from './skipping.js';
+import { writeHistoryAndPrune, writeHistoryWithoutLock } from './write-history.js';
 
 /**
- * Rolls the fleet to the release and finishes; or skips when every droplet already runs it.
+ * Rolls the fleet to its goal and finishes; or skips when every droplet already runs it.
  * @param previous by droplet id: the release to revert to
  */
 export async function rollToRelease(
   session: Session,
   run: Run,
   start: RolloutState,
-  stored: StoredRelease,
+  goal: Goal,
   previous: ReadonlyMap<number, StoredRelease>,
 ): Promise<DeployResult> {
   const { ports, members, release } = session;
   const report = reportTo(ports);
-  session.rows = rowsOf(start, members, stored);
+  const skipped = skippedRows(session);
+  session.rows = [...rowsOf(start, members, goal), ...skipped];
   for (const row of session.rows) report({ type: 'row-changed', row });
   if (start.droplets.every((droplet) => droplet.course === 'done')) {
-    const summary = nothingToDo(session, run, stored);
+    const summary = nothingToDo(session, run, goal.release);
     return { outcome: 'skipped', release, rows: session.rows, durationMs: 0, summary };
   }
   stopIfInterrupted(session);
@@ -37,16 +40,22 @@ export async function rollToRelease(
   const { probeUrl } = run.settings.rollout;
   const stopProbing = probeUrl === undefined ? undefined : watchAvailability(ports, probeUrl);
   let probes: Probes | undefined;
-  const rolled = await rollWithGrace(session, run, start, stored, previous).finally(async () => {
+  const rolled = await rollWithGrace(session, run, start, goal, previous).finally(async () => {
     probes = await stopProbing?.();
   });
   const { environment } = run.settings;
   const durationMs = ports.clock.now() - session.startedAt;
-  const rows = rowsOf(rolled.state, members, stored);
-  const result = { ...resultOf({ ...rolled, rows, release, environment, durationMs }), probes };
-  if (rolled.state.halted) return result;
+  const rows = [...rowsOf(rolled.state, members, goal), ...skipped];
+  const result = {
+    ...resultOf({ ...rolled, rows, release, environment, durationMs, command: session.command }),
+    probes,
+  };
+  if (rolled.state.halted) {
+    await writeHistoryWithoutLock(run, members, session.command, goal.release, result);
+    return result;
+  }
   report({ type: 'phase-started', phase: 'finish' });
-  await writeHistoryAndPrune(run, members, session.command, stored, result);
+  await writeHistoryAndPrune(run, members, session.command, goal, result);
   const joined = await reportNewcomers(run, session.fleetAtStart, rolled.state);
   return joined ? { ...result, next: result.next ?? `do-deploy adopt ${environment}` } : result;
 }
@@ -55,6 +64,8 @@ function nothingToDo({ command, members }: Session, run: Run, release: StoredRel
   const some = run.away !== undefined && run.away.length > 0;
   const all = members.length === 1 ? 'The droplet runs' : `All ${members.length} droplets run`;
   if (command === 'adopt') return `${some ? 'Every droplet that was reached runs' : all} release ${release.id}.`;
+  if (command === 'heal')
+    return `Every droplet${some ? ' that was reached' : ''} is in rotation, healthy and verified.`;
   return `Every droplet${some ? ' that was reached' : ''} already runs this release, healthy and in rotation.`;
 }
 
@@ -63,7 +74,7 @@ async function rollWithGrace(
   session: Session,
   run: Run,
   start: RolloutState,
-  release: StoredRelease,
+  goal: Goal,
   previous: ReadonlyMap<number, StoredRelease>,
 ): Promise<Rolled> {
   const { clock } = run.ports;
@@ -78,20 +89,21 @@ async function rollWithGrace(
   onAbort(aborted, () => stop.abort(), ended.signal);
   try {
     return await roll(run, session.members, start, {
-      release,
+      releaseFor: (droplet) => goalFor(goal, droplet),
       previous,
       interrupted,
       aborted: stop.signal,
-      onState: (state) => reportChangedRows(session, state, release),
+      onState: (state) => reportChangedRows(session, state, goal),
     });
   } finally {
     ended.abort();
   }
 }
 
-function reportChangedRows(session: Session, state: RolloutState, release: StoredRelease): void {
+function reportChangedRows(session: Session, state: RolloutState, goal: Goal): void {
   const before = session.rows;
-  session.rows = rowsOf(state, session.members, release);
+  const skipped = session.rows.filter(({ outcome }) => outcome === 'skipped');
+  session.rows = [...rowsOf(state, session.members, goal), ...skipped];
   const report = reportTo(session.ports);
   for (const [index, row] of session.rows.entries()) {
     if (!isSameRow(row, before[index])) report({ type: 'row-changed', row });

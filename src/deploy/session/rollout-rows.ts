@@ -6,7 +6,7 @@ import { type DropletState, isDeployed, type RolloutState } from '../../rollout/
 import type { FleetMembership } from '../../targets/target.js';
 import { addressOf, type Member, NOTHING_KNOWN, runningRelease } from '../droplet/member.js';
 import { surveyed } from '../inspect/read-status.js';
-import type { StoredRelease } from '../release/stored-release.js';
+import { type Goal, goalFor } from './goal.js';
 
 /** Before any droplet is connected. */
 export function rowsAtStart({ droplets }: FleetMembership, address: 'public' | 'private'): StatusRow[] {
@@ -30,23 +30,28 @@ export function rowsSurveyed(rows: readonly StatusRow[], members: readonly Membe
 }
 
 /** A row for each droplet from the planner's state. */
-export function rowsOf(state: RolloutState, members: readonly Member[], release: StoredRelease): StatusRow[] {
+export function rowsOf(state: RolloutState, members: readonly Member[], goal: Goal): StatusRow[] {
   const states = new Map(state.droplets.map((droplet) => [droplet.id, droplet]));
   return members.map((member) => {
     const droplet = states.get(member.droplet.id);
-    const deployed = droplet !== undefined && isDeployed(droplet);
+    const deployed = droplet !== undefined && isDeployed(droplet) && (droplet.touched || droplet.upToDate);
     return {
       id: member.droplet.id,
       name: member.host.name,
       address: member.host.address,
       rotation: droplet?.rotation ?? 'unknown',
-      release: deployed ? release.id : runningRelease(member),
-      health: droplet === undefined ? '' : droplet.healthy ? 'healthy' : 'not healthy',
+      release: deployed ? goalFor(goal, member.droplet.id).id : runningRelease(member),
+      health: droplet === undefined ? '' : healthOf(droplet),
       outcome: droplet === undefined ? 'not deployed' : outcomeOf(droplet),
       step: droplet?.running ?? droplet?.failure?.step,
       detail: droplet?.failure?.message ?? (droplet?.gone ? 'no longer in the fleet' : undefined),
     };
   });
+}
+
+function healthOf({ healthy, unasked }: DropletState): string {
+  if (healthy) return 'healthy';
+  return unasked ? 'unknown' : 'not healthy';
 }
 
 const OUTCOMES: Record<Course, DropletOutcome> = {
@@ -64,7 +69,7 @@ const OUTCOMES: Record<Course, DropletOutcome> = {
 };
 
 function outcomeOf(droplet: DropletState): DropletOutcome {
-  if (droplet.course === 'done' && !droplet.touched) return 'up to date';
+  if (droplet.course === 'done' && !droplet.touched) return droplet.upToDate ? 'up to date' : 'not deployed';
   if (isDeployed(droplet)) return 'deployed';
   return OUTCOMES[droplet.course];
 }

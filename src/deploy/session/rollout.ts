@@ -1,3 +1,4 @@
+import type { DeployError } from '../../errors.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { Policy } from '../../rollout/planner.js';
 import { reportTo } from '../core/report.js';
@@ -6,10 +7,12 @@ import { type Fleet, findFleet } from '../fleet/find-fleet.js';
 import { policyOf } from '../fleet/policy.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
+import { type Goal, goalFor } from './goal.js';
 import { observeFleet } from './observe-fleet.js';
 import { announce, connectToAll, connectToReachable, takeLease } from './open-session.js';
 import { rollToRelease } from './roll-to-release.js';
 import { type Session, stopIfInterrupted } from './session.js';
+import { refuseOff, withSkipped } from './skipping.js';
 import { previousReleases, startRollout } from './start-rollout.js';
 
 /** What distinguishes one kind of rollout from the others. */
@@ -21,7 +24,7 @@ export interface Rollout {
   /** Throws DeployError before any droplet is connected. */
   refuse?(fleet: Fleet, policy: Policy): void;
   /**
-   * `all`: a droplet that cannot be reached fails the rollout. `reachable`: it stays as it is, and the rollout ends as
+   * `all`: a droplet that cannot be reached fails the rollout, unless the user chose to skip it. `reachable`: it stays as it is, and the rollout ends as
    * failed after it has rolled the others.
    */
   reach: 'all' | 'reachable';
@@ -33,10 +36,11 @@ export interface Rollout {
   isUpToDate(member: Member, release: StoredRelease): boolean;
 }
 
-export interface Choice {
-  release: StoredRelease;
+export interface Choice extends Goal {
   /** Ids of droplets that count for the capacity floor but are never taken out. */
   exempt?: ReadonlySet<number>;
+  /** What could not be done: the rollout ends as failed after it has rolled the others. */
+  failure?: DeployError;
 }
 
 /** Finds the fleet, takes the lease, chooses the release and rolls to it. Throws DeployError before anything rolls. */
@@ -47,22 +51,31 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const fleet = await findFleet(ports, settings, { newcomers: rollout.newcomers });
   const { target } = fleet;
   const policy = { ...policyOf(settings, target, allowDowntime), ...rollout.policy };
+  const needsAll = rollout.reach === 'all' && session.options.skip === undefined;
+  if (needsAll)
+    refuseOff(
+      session,
+      fleet.membership.droplets.map(({ droplet }) => droplet),
+    );
   rollout.refuse?.(fleet, policy);
   announce(session, fleet);
-  const unreached = await (rollout.reach === 'all' ? connectToAll(session, fleet) : connectToReachable(session, fleet));
+  const unreached = await (needsAll ? connectToAll(session, fleet) : connectToReachable(session, fleet));
   await rollout.leaveOut?.(session);
 
   const run = await takeLease(session, fleet);
   const { members } = session;
-  const { release, exempt = new Set<number>() } = await rollout.choose(run, members, policy);
+  const { exempt = new Set<number>(), failure, ...goal } = await rollout.choose(run, members, policy);
   stopIfInterrupted(session);
   const participants = members.filter((member) => !exempt.has(member.droplet.id));
 
   const observed = await observeFleet(run, members);
-  const upToDate = members.filter((member) => rollout.isUpToDate(member, release)).map(({ droplet }) => droplet.id);
-  const previous = previousReleases(participants, release);
+  const isUpToDate = (member: Member) => rollout.isUpToDate(member, goalFor(goal, member.droplet.id));
+  const upToDate = members.filter(isUpToDate).map(({ droplet }) => droplet.id);
+  const previous = previousReleases(participants, goal);
   const start = startRollout(observed, policy, new Set(upToDate), previous, exempt);
-  const result = await rollToRelease(session, run, start, release, previous);
-  if (unreached === undefined) return result;
-  return { ...result, outcome: 'failed', error: result.error ?? unreached.info() };
+  const result = await rollToRelease(session, run, start, goal, previous);
+  if (session.options.skip !== undefined) return withSkipped(session, result);
+  const undone = failure ?? unreached;
+  if (undone === undefined) return result;
+  return { ...result, outcome: 'failed', error: result.error ?? undone.info() };
 }

@@ -7,7 +7,7 @@ import { onAbort } from '../core/on-abort.js';
 import { reportTo } from '../core/report.js';
 import { quote } from '../core/shell.js';
 import { closeAll } from '../droplet/connect.js';
-import type { Member } from '../droplet/member.js';
+import type { Member, Unreachable } from '../droplet/member.js';
 import type { Run } from '../steps/run.js';
 import { rowsSurveyed } from './rollout-rows.js';
 import { writeHistory } from './write-history.js';
@@ -18,6 +18,8 @@ export interface SessionOptions {
   /** Fewer droplets may serve than the capacity floor requires. */
   allowDowntime: boolean;
   deployer: Deployer;
+  /** Leaves out droplets that are off or cannot be reached; `fail`: the rollout ends as failed if there are any. */
+  skip?: 'fail' | 'ok';
   /** How long to wait for another run's lease, in ms; 0: not at all. */
   waitLockMs: number;
   /** The first signal: bring the droplets in hand to a safe end. */
@@ -40,6 +42,8 @@ export interface Session {
   /** Ids of the fleet's droplets at the start. */
   fleetAtStart: ReadonlySet<number>;
   members: Member[];
+  /** Droplets that were left out because they are off or cannot be reached. */
+  skipped: Unreachable[];
   rows: StatusRow[];
   /** Present once the lease is held. */
   run?: Run;
@@ -59,7 +63,7 @@ export async function runSession(
   attempt: (session: Session) => Promise<DeployResult>,
 ): Promise<DeployResult> {
   const startedAt = ports.clock.now();
-  const nothing = { fleetAtStart: new Set<number>(), members: [], rows: [], rolling: false };
+  const nothing = { fleetAtStart: new Set<number>(), members: [], skipped: [], rows: [], rolling: false };
   const session: Session = { command, ports, options, startedAt, release, ...nothing };
   let result: DeployResult;
   try {
@@ -70,8 +74,14 @@ export async function runSession(
   }
   await session.run?.lease.release();
   await closeAll(session.members);
-  const next = result.next && [result.next, ...(options.alsoNext ?? []).map(quote)].join(' ');
-  result = { ...result, next, durationMs: ports.clock.now() - startedAt };
+  const complete = (line: string) => [line, ...(options.alsoNext ?? []).map(quote)].join(' ');
+  const { next, ways } = result;
+  result = {
+    ...result,
+    next: next && complete(next),
+    ways: ways && { forward: complete(ways.forward), back: complete(ways.back) },
+    durationMs: ports.clock.now() - startedAt,
+  };
   reportTo(ports)({ type: 'rollout-finished', result });
   return result;
 }
@@ -110,10 +120,10 @@ function failed(session: Session, error: DeployError): DeployResult {
   return { ...base, outcome: 'failed', summary, error: error.info(), next };
 }
 
-/** Writes a failure before rolling into the history, unless the request itself was wrong. */
+/** Writes a failure or an interruption before rolling into the history, unless the request itself was wrong. */
 async function writeFailure(session: Session, result: DeployResult): Promise<void> {
   const { command, ports, run, members, release, rolling, startedAt } = session;
-  if (run === undefined || rolling || result.outcome !== 'failed' || result.error?.source === 'user') return;
+  if (run === undefined || rolling || result.error?.source === 'user') return;
   if (release.id === '') return;
   const durationMs = ports.clock.now() - startedAt;
   await writeHistory(run, members, command, release, { ...result, durationMs });

@@ -1,6 +1,7 @@
 import { type Observed, type Policy, type RolloutState, record, type Starter, start } from '../../rollout/planner.js';
 import { beforeCurrent, currentRelease, heldRelease, type Member } from '../droplet/member.js';
 import type { StoredRelease } from '../release/stored-release.js';
+import { type Goal, goalFor } from './goal.js';
 
 /**
  * The planner's state at the start. The sets and keys are droplet ids.
@@ -30,10 +31,11 @@ export function startRollout(
   return record(start(policy, starters), { kind: 'observed', droplets: [...observed] });
 }
 
-/** By droplet id: the release to revert to, which is the last verified one other than the target. */
-export function previousReleases(members: readonly Member[], target: StoredRelease): Map<number, StoredRelease> {
+/** By droplet id: the release to revert to, which is the last verified one other than its goal. */
+export function previousReleases(members: readonly Member[], goal: Goal): Map<number, StoredRelease> {
   const previous = new Map<number, StoredRelease>();
   for (const member of members) {
+    const target = goalFor(goal, member.droplet.id);
     const current = currentRelease(member);
     const back = current?.id === target.id ? heldRelease(member, beforeCurrent(member)) : current;
     if (back !== undefined && back.id !== target.id) previous.set(member.droplet.id, back);

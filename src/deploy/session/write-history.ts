@@ -13,6 +13,7 @@ import { asHolder } from '../lease/lease-commands.js';
 import { variables } from '../release/compose-run.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
+import { type Goal, goalFor } from './goal.js';
 
 /** Releases and images (by id) to remove from a droplet. */
 type Removal = ReturnType<typeof releasesToRemove>;
@@ -21,17 +22,19 @@ const NOTHING: Removal = { releases: [], images: [] };
 
 /** Bounds how much later a failed run ends because of its line in the history. */
 const HISTORY_WITHIN_MS = 5_000;
+const INTERRUPTED_WITHIN_MS = 2_000;
 
 /** After rolling: never throws, because the deploy itself is done. What is not removed, the next deploy removes. */
 export async function writeHistoryAndPrune(
   run: Run,
   members: readonly Member[],
   command: string,
-  release: StoredRelease,
+  goal: Goal,
   result: DeployResult,
 ): Promise<void> {
-  const line = historyLine(run, command, release, result, members);
+  const line = historyLine(run, command, goal.release, result, members);
   const prune = async (member: Member) => {
+    const release = goalFor(goal, member.droplet.id);
     const remove = result.outcome === 'succeeded' ? outdated(member, release, run.settings.keepReleases) : NOTHING;
     await run.lease.ensure(member.droplet.id);
     const { code, stderr } = await changeDroplet(member, finishCommand(release, run.id, line, remove));
@@ -39,17 +42,19 @@ export async function writeHistoryAndPrune(
     if (code !== 0) throw new DeployError('finish-failed', errorLine(stderr, `exit code ${code}`));
   };
   await Promise.all(
-    members.map((member) =>
-      prune(member).catch((error: unknown) => {
-        const reason = error instanceof Error ? error.message : String(error);
-        const droplet = member.host.name;
-        warn(
-          run.ports,
-          `Old releases stay on ${droplet} until the next deploy: ${reason.replace(/\.$/, '')}.`,
-          droplet,
-        );
-      }),
-    ),
+    members
+      .filter(({ droplet }) => goal.own?.has(droplet.id) ?? true)
+      .map((member) =>
+        prune(member).catch((error: unknown) => {
+          const reason = error instanceof Error ? error.message : String(error);
+          const droplet = member.host.name;
+          warn(
+            run.ports,
+            `Old releases stay on ${droplet} until the next deploy: ${reason.replace(/\.$/, '')}.`,
+            droplet,
+          );
+        }),
+      ),
   );
 }
 
@@ -62,12 +67,41 @@ export async function writeHistory(
   result: DeployResult,
 ): Promise<void> {
   const line = historyLine(run, command, release, result);
-  const written = members.map(async (member) => {
+  const write = async (member: Member) => {
     await run.lease.ensure(member.droplet.id);
     await changeDroplet(member, writeHistoryCommand(run.settings.app, run.id, line));
-  });
+  };
+  await inTime(run, result, members.map(write));
+}
+
+/**
+ * For a run that was stopped in the middle, or whose lock was broken or lost: the line is written without the lock, because
+ * it changes nothing else and must not be missing. Never throws.
+ */
+export async function writeHistoryWithoutLock(
+  run: Run,
+  members: readonly Member[],
+  command: string,
+  release: ReleaseInfo,
+  result: DeployResult,
+): Promise<void> {
+  const note = noteEndCommand(run.settings.app, historyLine(run, command, release, result, members));
+  await inTime(
+    run,
+    result,
+    members.map(({ connection }) => connection.run(note)),
+  );
+}
+
+/** An interrupted run ends sooner: its user waits. */
+async function inTime(
+  { ports: { clock } }: Run,
+  { outcome }: DeployResult,
+  writing: Promise<unknown>[],
+): Promise<void> {
   const done = new AbortController();
-  await Promise.race([Promise.allSettled(written), run.ports.clock.sleep(HISTORY_WITHIN_MS, done.signal)]);
+  const withinMs = outcome === 'interrupted' ? INTERRUPTED_WITHIN_MS : HISTORY_WITHIN_MS;
+  await Promise.race([Promise.allSettled(writing), clock.sleep(withinMs, done.signal)]);
   done.abort();
 }
 
@@ -76,9 +110,10 @@ function historyLine(
   { ports, id: run, settings, deployer }: Run,
   command: string,
   { id, imageTag }: Pick<ReleaseInfo, 'id' | 'imageTag'>,
-  { release: { commit, dirty }, outcome, durationMs, probes }: DeployResult,
+  { release: { commit, dirty }, rows, outcome, durationMs, probes, error }: DeployResult,
   rolled?: readonly Member[],
 ): string {
+  const skipped = rows.filter((row) => row.outcome === 'skipped').map(({ name }) => name);
   const entry: HistoryEntry = {
     at: new Date(ports.clock.now()).toISOString(),
     run,
@@ -94,6 +129,8 @@ function historyLine(
     durationMs,
     probes: probes && { total: probes.total, failed: probes.failed },
     droplets: rolled?.map((member) => member.droplet.id),
+    skipped: skipped.length > 0 ? skipped : undefined,
+    error: error && { code: error.code, droplet: error.droplet, step: error.step },
   };
   return JSON.stringify(entry);
 }
@@ -138,11 +175,16 @@ function writeHistoryCommand(app: string, run: string, historyLine: string): Rem
   return command('write-history', { app, run }, appendHistory(app, run, historyLine), { repeatable: false });
 }
 
+function noteEndCommand(app: string, historyLine: string): RemoteCommand {
+  return command('note-end', { app }, ['set -eu', `cd ${appFolder(app)}`, appendLine(historyLine)], {
+    repeatable: false,
+  });
+}
+
 function appendHistory(app: string, run: string, historyLine: string): string[] {
-  return [
-    'set -eu',
-    `cd ${appFolder(app)}`,
-    asHolder(app, run),
-    `printf '%s\\n' ${quote(historyLine)} >>history.jsonl`,
-  ];
+  return ['set -eu', `cd ${appFolder(app)}`, asHolder(app, run), appendLine(historyLine)];
+}
+
+function appendLine(line: string): string {
+  return `printf '%s\\n' ${quote(line)} >>history.jsonl`;
 }

@@ -18,8 +18,12 @@ function aSession(droplets: Droplet[], unreachable: number[] = []) {
     return { host, close: async () => void closed.push(host.id) };
   };
   const ports = { clock: new VirtualClock({ start: 0 }), reporter, shell: { connect } } as unknown as DeployPorts;
-  const options = { settings: { ssh: { address: 'public' } }, interrupted: interrupted.signal };
-  const session = { ports, options, members: [] } as unknown as Session;
+  const options = {
+    settings: { environment: 'production', ssh: { address: 'public' } },
+    interrupted: interrupted.signal,
+  };
+  const release = { id: '', imageTag: 'v2' };
+  const session = { ports, options, command: 'deploy', release, members: [] } as unknown as Session;
   const fleet = { membership: { droplets: droplets.map((droplet) => ({ droplet })) } } as unknown as Fleet;
   const warnings = () => reporter.of('notice').map(({ message }) => message);
   return { session, fleet, warnings, interrupted, closed };
@@ -28,7 +32,11 @@ function aSession(droplets: Droplet[], unreachable: number[] = []) {
 describe('connecting to a fleet', () => {
   it('fails when one of all droplets cannot be reached, and keeps the others to be closed', async () => {
     const { session, fleet } = aSession([aDroplet(1), aDroplet(2)], [2]);
-    await expect(connectToAll(session, fleet)).rejects.toMatchObject({ code: 'ssh-unreachable', droplet: 'web-2' });
+    await expect(connectToAll(session, fleet)).rejects.toMatchObject({
+      code: 'ssh-unreachable',
+      droplet: 'web-2',
+      hint: expect.stringMatching(/Or leave it out: do-deploy production v2 --skip-unreachable$/),
+    });
     expect(session.members.map(({ droplet }) => droplet.id)).toEqual([1]);
   });
 

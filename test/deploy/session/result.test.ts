@@ -15,8 +15,9 @@ function aMember(id: number, survey: Partial<Member['survey']> = {}): Member {
 }
 
 function ended(state: RolloutState, members = state.droplets.map(({ id }) => aMember(id))) {
-  const rows = rowsOf(state, members, RELEASE as StoredRelease);
-  return resultOf({ state, rows, release: RELEASE, environment: 'production', durationMs: 1, evidence: [] });
+  const rows = rowsOf(state, members, { release: RELEASE as StoredRelease });
+  const base = { command: 'deploy' as const, environment: 'production', durationMs: 1, evidence: [] };
+  return resultOf({ ...base, state, rows, release: RELEASE });
 }
 
 describe('a fleet that should have been reverted', () => {
@@ -51,6 +52,16 @@ it('a droplet that an earlier run left half-done shows the release that it was b
     'not deployed old',
   ]);
   expect(next).toBe('do-deploy heal production');
+});
+
+it('a droplet that was left while its containers started shows that its health is unknown', () => {
+  const halting = once('1 switch', { halt: 'aborted' });
+  const { state } = walk({}, fleetOf(2), (action) => halting(action));
+  const { rows } = ended(state);
+  expect(rows.map(({ outcome, health }) => `${outcome} ${health}`)).toEqual([
+    'unfinished unknown',
+    'not deployed healthy',
+  ]);
 });
 
 describe('the summary', () => {

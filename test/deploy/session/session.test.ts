@@ -67,7 +67,15 @@ describe('a run that fails under the lease before anything rolls', () => {
       imageTag: 'v2',
       outcome: 'failed',
       durationMs: 2_000,
+      error: { code: 'pull-failed' },
     });
+  });
+
+  it('is written when it was interrupted, within 2 s', async () => {
+    const interrupted = new DeployError('interrupted', 'Interrupted.', { source: 'user' });
+    const { commands } = await failing(interrupted);
+    expect(commands.map(({ script }) => script.includes('"outcome":"interrupted"'))).toEqual([true]);
+    expect((await failing(interrupted, { hangs: true })).ms).toBe(4_000);
   });
 
   it('is not written when the request was wrong, its release is unknown, or droplets were rolled', async () => {

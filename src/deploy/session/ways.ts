@@ -1,0 +1,57 @@
+/** The commands that bring a fleet with two releases to one, after a run that was stopped on purpose. */
+import { mostCommon, provenRelease } from '../../rollout/choose-release.js';
+import type { DeployResult, ReleaseInfo, Ways } from '../../rollout/model.js';
+import type { RolloutState } from '../../rollout/planner.js';
+import { findRelease, namesOf } from '../droplet/held-releases.js';
+import { holdingOf, type Member } from '../droplet/member.js';
+import { continueCommand } from './continue-command.js';
+import type { Session } from './session.js';
+
+/** Undefined unless the rollout has changed some droplets and left others on their release. */
+export function waysOf(
+  state: RolloutState,
+  command: Session['command'],
+  environment: string,
+  release: ReleaseInfo,
+): Ways | undefined {
+  if (command !== 'deploy' && command !== 'rollback') return undefined;
+  const left = state.droplets.filter(({ gone }) => !gone);
+  const changed = left.filter(({ touched, course }) => touched && course !== 'reverted');
+  const before = changed.find(({ previous }) => previous !== undefined)?.previous;
+  if (before === undefined || changed.length === left.length) return undefined;
+  return {
+    forward: continueCommand(command, environment, release),
+    // By its id: a tag may name several releases.
+    back: `do-deploy rollback ${environment} ${before}`,
+  };
+}
+
+/** The result of `heal`; where it leaves two releases, it names their droplets and both ways on. */
+export function withWays({ members, options }: Session, result: DeployResult): DeployResult {
+  const { environment } = options.settings;
+  const groups = byRelease(members);
+  const holdings = members.map(holdingOf);
+  const newest = findRelease(members, provenRelease(holdings));
+  const other = mostCommon(holdings).find((id) => id !== newest?.id);
+  if (groups.size < 2 || newest === undefined || other === undefined) return result;
+  const described = [...groups].map(([id, of]) => `${namesOf(of)} ${of.length === 1 ? 'runs' : 'run'} ${id}`);
+  return {
+    ...result,
+    summary: `${result.summary} The fleet is on ${groups.size} releases: ${described.join('; ')}.`,
+    ways: {
+      forward: continueCommand('deploy', environment, newest),
+      back: `do-deploy rollback ${environment} ${other}`,
+    },
+  };
+}
+
+/** By id, where the gates have passed. */
+function byRelease(members: readonly Member[]): Map<string, Member[]> {
+  const groups = new Map<string, Member[]>();
+  for (const member of members) {
+    const { state, current } = member.survey;
+    if (current === undefined || state?.phase === 'switching') continue;
+    groups.set(current, [...(groups.get(current) ?? []), member]);
+  }
+  return groups;
+}
