@@ -50,7 +50,7 @@ export function expandTokens(text: string, scope: ExpansionScope): string {
 
 function expandVariables(text: string, { env }: ExpansionScope): string {
   return text.replace(/\$\{([^}]*)\}/g, (_, name: string) => {
-    const value = env[name];
+    const value = Object.hasOwn(env, name) ? env[name] : undefined;
     if (value === undefined) throw new ConfigProblem(`${text}: the environment variable ${name} is not set`);
     return value;
   });
