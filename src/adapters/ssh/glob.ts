@@ -43,7 +43,9 @@ function partsOf(pattern: string): Part[] {
     if (text.startsWith('*')) return '*';
     if (text === '?') return () => true;
     // An open bracket stands for itself.
-    return set === undefined ? (character) => character === text : (character) => isIn(set, character) !== (negated === '!');
+    return set === undefined
+      ? (character) => character === text
+      : (character) => isIn(set, character) !== (negated === '!');
   });
 }
 

@@ -115,7 +115,10 @@ class StatusReader {
 
   /** The status, or what is wrong with the answer; undefined as long as more must be read. */
   take(chunk: Buffer): number | string | undefined {
-    const pieces = chunk.subarray(0, MAX_HEAD - this.#bytes).toString('latin1').split('\n');
+    const pieces = chunk
+      .subarray(0, MAX_HEAD - this.#bytes)
+      .toString('latin1')
+      .split('\n');
     this.#bytes += chunk.length;
     for (const [index, piece] of pieces.entries()) {
       this.#line += piece;
