@@ -53,7 +53,7 @@ function canonical(text: string): string {
 const BREAK = /\\?\r?\n[ \t│|]*/y;
 /** One character in a spelling of JSON, a shell, a URL or HTML. */
 const ESCAPE =
-  /\\+u([0-9a-f]{4})|\\+x([0-9a-f]{2})|((?:%[0-9a-f]{2})+)|&#x0*([0-9a-f]{1,6});|&#0*([0-9]{1,7});|&(amp|lt|gt|quot|apos);|'\\''|'"'"'|\\([nrtbf])|\\(?!%[0-9a-f]{2}|&#?\w+;)([^\n])/iy;
+  /\\{1,8}u([0-9a-f]{4})|\\{1,8}x([0-9a-f]{2})|((?:%[0-9a-f]{2})+)|&#x0*([0-9a-f]{1,6});|&#0*([0-9]{1,7});|&(amp|lt|gt|quot|apos);|'\\''|'"'"'|\\([nrtbf])|\\(?!%[0-9a-f]{2}|&#?\w+;)([^\n])/iy;
 const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 const SHORT: Readonly<Record<string, string>> = { n: '', r: '', t: '\t', b: '\b', f: '\f' };
 
@@ -106,16 +106,42 @@ function findCut(secret: string, view: View, found: Range[]): void {
   const { text } = view;
   const end = text.length - (/(?:…|\.\.\.)$/.exec(text)?.[0].length ?? 0);
   const start = /^(?:…|\.\.\.)/.exec(text)?.[0].length ?? 0;
-  for (let size = Math.min(secret.length - 1, end); size >= SHORTEST_PIECE; size -= 1) {
-    if (!text.endsWith(secret.slice(0, size), end) || COMMONPLACE.test(secret.slice(0, size))) continue;
-    found.push(rangeOf(view, end - size, text.length));
-    break;
+  const longest = secret.length - 1;
+  const atEnd = overlap(secret.slice(0, longest), text.slice(Math.max(0, end - longest), end));
+  const first = atEnd.find((size) => !COMMONPLACE.test(secret.slice(0, size)));
+  if (first !== undefined) found.push(rangeOf(view, end - first, text.length));
+  const atStart = overlap(reversed(secret.slice(1)), reversed(text.slice(start, start + longest)));
+  const last = atStart.find((size) => !COMMONPLACE.test(secret.slice(-size)));
+  if (last !== undefined) found.push(rangeOf(view, 0, start + last));
+}
+
+/**
+ * How long the beginnings of `piece` are that `text` ends with, the longest first, from `SHORTEST_PIECE`. In linear time
+ * (Knuth, Morris, Pratt): to compare each length by itself takes minutes for a long secret and a text of almost-matches.
+ */
+function overlap(piece: string, text: string): number[] {
+  if (Math.min(piece.length, text.length) < SHORTEST_PIECE) return [];
+  // For each length: the next shorter beginning that ends there too.
+  const shorter = new Int32Array(piece.length + 1);
+  const extended = (size: number, unit: number) => {
+    let kept = size;
+    while (kept > 0 && (kept === piece.length || piece.charCodeAt(kept) !== unit)) kept = shorter[kept] ?? 0;
+    return piece.charCodeAt(kept) === unit ? kept + 1 : kept;
+  };
+  for (let size = 1; size < piece.length; size += 1) {
+    shorter[size + 1] = extended(shorter[size] ?? 0, piece.charCodeAt(size));
   }
-  for (let size = Math.min(secret.length - 1, text.length - start); size >= SHORTEST_PIECE; size -= 1) {
-    if (!text.startsWith(secret.slice(-size), start) || COMMONPLACE.test(secret.slice(-size))) continue;
-    found.push(rangeOf(view, 0, start + size));
-    break;
-  }
+  let size = 0;
+  for (let index = 0; index < text.length; index += 1) size = extended(size, text.charCodeAt(index));
+  const sizes: number[] = [];
+  for (; size >= SHORTEST_PIECE; size = shorter[size] ?? 0) sizes.push(size);
+  return sizes;
+}
+
+function reversed(text: string): string {
+  let result = '';
+  for (let index = text.length - 1; index >= 0; index -= 1) result += text.charAt(index);
+  return result;
 }
 
 function rangeOf({ from }: View, start: number, end: number): Range {
@@ -161,7 +187,8 @@ function base64Pieces(secret: string): string[] {
 function escapedForms(secret: string): string[] {
   const url = encodeURIComponent(Buffer.from(secret).toString());
   const lowerCaseUrl = url.replace(/%../g, (byte) => byte.toLowerCase());
-  return [url, lowerCaseUrl, JSON.stringify(secret).slice(1, -1)].map(canonical);
+  const json = JSON.stringify(secret).slice(1, -1);
+  return [url, lowerCaseUrl, json, JSON.stringify(json).slice(1, -1)].map(canonical);
 }
 
 function hexOf(secret: string): string {

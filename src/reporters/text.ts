@@ -8,6 +8,14 @@ const WIDE =
 const INVISIBLE = /^[\p{Mark}\p{Format}]+$/u;
 const ASCII = /^[\x20-\x7e]*$/;
 
+/** Escape sequences of terminals. Node's stripVTControlCharacters takes quadratic time for what almost is one. */
+const SEQUENCES =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
+  /(?:\x1b\[|\x9b)[0-?]{0,100}[ -/]{0,10}[@-~]|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\n\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[ -~]/g;
+const UNSAFE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these must be removed
+  /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
+
 function graphemeWidth(grapheme: string): number {
   if (WIDE.test(grapheme)) return 2;
   return INVISIBLE.test(grapheme) ? 0 : 1;
@@ -36,17 +44,11 @@ export function truncate(text: string, columns: number, lose: 'end' | 'start' = 
 }
 
 /**
- * Foreign text made safe for a terminal: no escape sequences and no control characters but the line feed, so that a
- * container's log cannot move the cursor or clear the screen.
+ * Foreign text made safe for a terminal: no escape sequences, no control characters but the line feed, and none that
+ * turn the direction of a line, so that a container's log cannot move the cursor, clear the screen or disguise a word.
  */
 export function cleanText(text: string): string {
-  return (
-    stripVTControlCharacters(text)
-      .replaceAll('\t', '  ')
-      .replaceAll('\r\n', '\n')
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these must be removed
-      .replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '')
-  );
+  return text.replace(SEQUENCES, '').replaceAll('\t', '  ').replaceAll('\r\n', '\n').replace(UNSAFE, '');
 }
 
 /** "40 ms", "1.2 s", "24 s", "3 min 5 s" */

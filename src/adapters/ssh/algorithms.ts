@@ -89,5 +89,5 @@ function choose(option: string, written: string | undefined, { defaults, onReque
   const chosen = { '': named, '+': [...defaults, ...named], '-': without, '^': [...named, ...without] }[mode] ?? named;
   if (chosen.length > 0) return [...new Set(chosen)];
   const message = `${option} ${written} leaves nothing that do-deploy can use`;
-  throw new ConfigProblem(message, `Add one of these for this host: ${defaults.join(', ')}`);
+  throw new ConfigProblem(message, `Add one of these for this host: ${defaults.join(', ')}`, written);
 }

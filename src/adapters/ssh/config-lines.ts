@@ -1,10 +1,14 @@
 /** The lines of an ssh configuration, split into words as OpenSSH does (readconf.c, misc.c: strdelim, argv_split). */
 
-/** What is wrong in a configuration, or asks for something that do-deploy cannot do. `hint` is the way out. */
+/**
+ * What is wrong in a configuration, or asks for something that do-deploy cannot do. `hint` is the way out; `value` is what
+ * is wrong, as written, where the message does not name its place yet.
+ */
 export class ConfigProblem extends Error {
   constructor(
     message: string,
     readonly hint?: string,
+    readonly value?: string,
   ) {
     super(message);
   }

@@ -19,9 +19,11 @@ export interface ExpansionScope {
 
 /** A path of ssh_config(5). Throws ConfigProblem for what cannot be expanded. */
 export function expandPath(path: string, scope: ExpansionScope): string {
-  const text = expandVariables(expandTokens(path, scope), scope);
+  const text = expandVariables(expandTokens(path, scope), scope, path);
   if (/^~(\/|$)/.test(text)) return join(scope.home, text.slice(1));
-  if (text.startsWith('~')) throw new ConfigProblem(`${path}: write the whole path instead of ${text.split('/')[0]}`);
+  if (text.startsWith('~')) {
+    throw new ConfigProblem(`${path}: write the whole path instead of ${text.split('/')[0]}`, undefined, path);
+  }
   return text;
 }
 
@@ -43,15 +45,17 @@ export function expandTokens(text: string, scope: ExpansionScope): string {
   };
   return text.replace(/%(.?)/g, (token, letter: string) => {
     const value = Object.hasOwn(tokens, letter) ? tokens[letter] : undefined;
-    if (value === undefined) throw new ConfigProblem(`${text}: the token ${token} is not supported`);
+    if (value === undefined) throw new ConfigProblem(`${text}: the token ${token} is not supported`, undefined, text);
     return value;
   });
 }
 
-function expandVariables(text: string, { env }: ExpansionScope): string {
+function expandVariables(text: string, { env }: ExpansionScope, written: string): string {
   return text.replace(/\$\{([^}]*)\}/g, (_, name: string) => {
-    const value = env[name];
-    if (value === undefined) throw new ConfigProblem(`${text}: the environment variable ${name} is not set`);
+    const value = Object.hasOwn(env, name) ? env[name] : undefined;
+    if (value === undefined) {
+      throw new ConfigProblem(`${text}: the environment variable ${name} is not set`, undefined, written);
+    }
     return value;
   });
 }

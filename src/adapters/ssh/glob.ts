@@ -32,15 +32,48 @@ function namesIn(folder: string): string[] {
 /** A leading dot must be written. */
 function matches(pattern: string, name: string): boolean {
   if (name.startsWith('.') && !pattern.startsWith('.')) return false;
-  const source = pattern
-    .replace(/[\\^$.|+(){}]/g, '\\$&')
-    .replace(/\*+/g, '.*')
-    .replaceAll('?', '.')
-    .replaceAll('[!', '[^');
-  try {
-    return new RegExp(`^${source}$`, 's').test(name);
-  } catch {
+  return isMatch(partsOf(pattern), name);
+}
+
+/** Any text, or one character that a test accepts. */
+type Part = '*' | ((character: string) => boolean);
+
+function partsOf(pattern: string): Part[] {
+  return [...pattern.matchAll(/\*+|\[(!?)(\]?[^\]]*)\]|[^]/g)].map(([text, negated, set]) => {
+    if (text.startsWith('*')) return '*';
+    if (text === '?') return () => true;
     // An open bracket stands for itself.
-    return pattern === name;
+    return set === undefined
+      ? (character) => character === text
+      : (character) => isIn(set, character) !== (negated === '!');
+  });
+}
+
+/** Whether the set of a bracket, `abc` or `a-z`, has the character. */
+function isIn(set: string, character: string): boolean {
+  return [...set.matchAll(/([^])-([^])|([^])/g)].some(([, from = '', to = '', single]) =>
+    single === undefined ? from <= character && character <= to : single === character,
+  );
+}
+
+/** In time that grows with both lengths only: a regular expression of many stars would take forever. */
+function isMatch(parts: readonly Part[], text: string): boolean {
+  let at = 0;
+  let next = 0;
+  let star = -1;
+  let resume = 0;
+  while (at < text.length) {
+    const part = parts[next];
+    if (part === '*') {
+      star = next++;
+      resume = at;
+    } else if (part?.(text.charAt(at))) {
+      next++;
+      at++;
+    } else if (star >= 0) {
+      next = star + 1;
+      at = ++resume;
+    } else return false;
   }
+  return parts.slice(next).every((part) => part === '*');
 }

@@ -84,18 +84,12 @@ function encrypt(stream: Duplex): Duplex {
 /** The status of a GET. Written by hand: Node's HTTP client needs a socket, and only the first line matters. */
 function get(stream: Duplex, { address, path, port }: HealthRequest): Promise<number> {
   return new Promise((resolve, reject) => {
-    let head = '';
-    let bytes = 0;
+    const reader = new StatusReader();
     const fail = (what: string) => reject(new RequestFailed(what));
     stream.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > MAX_HEAD) return fail('the answer has no status');
-      head = withoutInformational(head + chunk.toString('latin1'));
-      const line = /^([^\n]*)\r?\n/.exec(head)?.[1];
-      if (line === undefined) return;
-      const status = /^HTTP\/\d(?:\.\d)? (\d{3})\b/.exec(line)?.[1];
-      if (status === undefined) fail('the answer is not HTTP');
-      else if (Number(status) >= 200) resolve(Number(status));
+      const found = reader.take(chunk);
+      if (typeof found === 'number') resolve(found);
+      else if (found !== undefined) fail(found);
     });
     stream.on('end', () => fail('the connection was closed without an answer'));
     stream.on('close', () => fail('the connection was closed without an answer'));
@@ -112,7 +106,34 @@ function get(stream: Duplex, { address, path, port }: HealthRequest): Promise<nu
   });
 }
 
-/** Without the 1xx answers that precede the final one. */
-function withoutInformational(head: string): string {
-  return head.replace(/^(?:HTTP\/1\.\d 1\d\d[^\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n)+/, '');
+/** Reads the status of the final answer, line by line: 1xx answers with their headers may precede it. */
+class StatusReader {
+  #line = '';
+  #bytes = 0;
+  /** Within the headers of a 1xx answer. */
+  #inHeaders = false;
+
+  /** The status, or what is wrong with the answer; undefined as long as more must be read. */
+  take(chunk: Buffer): number | string | undefined {
+    const pieces = chunk
+      .subarray(0, MAX_HEAD - this.#bytes)
+      .toString('latin1')
+      .split('\n');
+    this.#bytes += chunk.length;
+    for (const [index, piece] of pieces.entries()) {
+      this.#line += piece;
+      if (index === pieces.length - 1) break;
+      const line = this.#line.replace(/\r$/, '');
+      this.#line = '';
+      if (this.#inHeaders) {
+        this.#inHeaders = line !== '';
+        continue;
+      }
+      const status = Number(/^HTTP\/\d(?:\.\d)? (\d{3})\b/.exec(line)?.[1] ?? Number.NaN);
+      if (Number.isNaN(status)) return 'the answer is not HTTP';
+      if (status >= 200) return status;
+      this.#inHeaders = true;
+    }
+    return this.#bytes >= MAX_HEAD ? 'the answer has no status' : undefined;
+  }
 }

@@ -139,7 +139,10 @@ export function unknownSettings(settings: readonly Setting[]): Setting[] {
     .flatMap(({ words }) => words.join(',').split(','));
   return settings.filter(
     ({ keyword }) =>
-      !FOLLOWED.has(keyword) && !IGNORED.has(keyword) && !(keyword in REFUSED) && !matchesPatterns(excused, [keyword]),
+      !FOLLOWED.has(keyword) &&
+      !IGNORED.has(keyword) &&
+      !Object.hasOwn(REFUSED, keyword) &&
+      !matchesPatterns(excused, [keyword]),
   );
 }
 

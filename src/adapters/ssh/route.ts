@@ -84,7 +84,7 @@ export function planRoute(host: RemoteHost, settings: SshSettings, config: Clien
   const notices = new Set<string>();
   const isWritten = (key: 'user' | 'port' | 'knownHostsPath') => !settings.unwritten?.includes(key);
   const target = lookUp([host.name, host.address]);
-  const stop = buildStop({ ...host, jump: false }, target);
+  const stop = withPlace(target.found, () => buildStop({ ...host, jump: false }, target));
   const before = jumps(target.proxy, 0);
   const stops = [...before, before.length > 0 ? { ...stop, proxyCommand: undefined } : stop];
   return { stops, notices: [...notices] };
@@ -99,6 +99,7 @@ export function planRoute(host: RemoteHost, settings: SshSettings, config: Clien
     const general = of('general');
     refuseUnsupported([...specific, ...general]);
     return {
+      found,
       specific: readOptions(specific),
       general: readOptions(general),
       proxy: readOptions([...specific, ...general]).proxy,
@@ -111,7 +112,9 @@ export function planRoute(host: RemoteHost, settings: SshSettings, config: Clien
     return proxy.jump.split(',').flatMap((written, index) => {
       const hop = parseHop(written.trim());
       const options = lookUp([hop.name]);
-      const own = buildStop({ name: hop.name, address: hop.name, jump: true }, options, hop);
+      const own = withPlace(options.found, () =>
+        buildStop({ name: hop.name, address: hop.name, jump: true }, options, hop),
+      );
       // As ssh does: only the first of a list is reached by a proxy of its own; the next ones are reached through it.
       if (index > 0) return [{ ...own, proxyCommand: undefined }];
       return [...jumps(options.proxy, depth + 1), own];
@@ -183,9 +186,23 @@ export function planRoute(host: RemoteHost, settings: SshSettings, config: Clien
 }
 
 interface Looked {
+  /** Every line that applies. */
+  found: readonly Setting[];
   specific: HostOptions;
   general: HostOptions;
   proxy: HostOptions['proxy'];
+}
+
+/** Puts the line that holds the wrong value in front of the problem. */
+function withPlace<T>(found: readonly Setting[], work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof ConfigProblem) || error.value === undefined) throw error;
+    const { value, message, hint } = error;
+    const line = found.find(({ words, rest }) => words.includes(value) || rest === value);
+    throw line === undefined ? error : new ConfigProblem(`${line.place}: ${message}`, hint);
+  }
 }
 
 /**
@@ -208,7 +225,10 @@ function agentSocket(
   const variable = /^\$([A-Za-z_]\w*)$/.exec(written)?.[1];
   if (variable === undefined) return expandPath(written, scope);
   const value = variable === 'SSH_AUTH_SOCK' ? fromEnvironment : scope.env[variable];
-  if (!value) throw new ConfigProblem(`IdentityAgent ${written}: the environment variable ${variable} is not set`);
+  if (!value) {
+    const message = `IdentityAgent ${written}: the environment variable ${variable} is not set`;
+    throw new ConfigProblem(message, undefined, written);
+  }
   return value;
 }
 

@@ -63,14 +63,15 @@ const PROGRAM = [
 export function parseOpenConnections(stdout: string, overVpc: boolean): OpenConnection[] | undefined {
   const lines = stdout.split('\n').map((line) => line.trim().split(' '));
   if (!lines.some(([kind]) => kind === 'readable')) return undefined;
-  return lines
-    .filter(([kind, peer = '']) => kind === 'connection' && !(overVpc && isPublic(peer)))
-    .map((line) => {
-      const [queues = 0, unacked = 0, sent = 0, received = 0, lastSent = 0, lastReceived = 0, lastAck = 0] = line
-        .slice(2)
-        .map(Number);
-      return { pending: queues + unacked, sent, received, lastSent, lastReceived, lastAck };
-    });
+  const own = lines.filter(([kind, peer = '']) => kind === 'connection' && !(overVpc && isPublic(peer)));
+  // A number that cannot be read must not pass for an idle connection.
+  if (own.some((line) => line.slice(2).some((field) => !/^\d{1,20}$/.test(field)))) return undefined;
+  return own.map((line) => {
+    const [queues = 0, unacked = 0, sent = 0, received = 0, lastSent = 0, lastReceived = 0, lastAck = 0] = line
+      .slice(2)
+      .map(Number);
+    return { pending: queues + unacked, sent, received, lastSent, lastReceived, lastAck };
+  });
 }
 
 /** Whether `203.0.113.5:443` or `[::ffff:203.0.113.5]:443` is a public IPv4 address. */

@@ -105,14 +105,14 @@ function hexPort(port: number): string {
 /** @param checkPort of the balancer's health check */
 export function parseTraffic(stdout: string, ports: readonly WatchedPort[], checkPort: number): TrafficReading {
   const lines = stdout.split('\n').map((line) => line.trim().split(' '));
-  const open = lines.flatMap(([kind, count]) => (kind === 'open' ? Number(count) : []));
+  const open = lines.flatMap(([kind, count]) => (kind === 'open' ? readCount(count) : []));
   return {
     all: countedOn(ports, lines),
     checks: countedOn(
       ports.filter(({ host }) => host === checkPort),
       lines,
     ),
-    open: open.length === 0 ? undefined : open.reduce((sum, count) => sum + count, 0),
+    open: open.length === 0 ? undefined : sumOf(open),
   };
 }
 
@@ -121,8 +121,20 @@ function countedOn(ports: readonly WatchedPort[], lines: readonly string[][]): C
   if (rules.length === 0) return undefined;
   const inside = new Set(ports.filter(({ otherWays }) => !otherWays).map(({ container }) => hexPort(container)));
   const strangers = lines.filter(([kind, port = '']) => kind === 'stranger' && inside.has(port));
+  const count = sumOf(rules.map(([, , number]) => readCount(number)));
+  if (count === undefined) return undefined;
   return {
-    count: rules.reduce((sum, [, , count]) => sum + Number(count), 0),
+    count,
     strangers: new Set(strangers.map((line) => line.join(' '))),
   };
+}
+
+/** NaN for what is no whole number: it must not pass for "nothing arrived". */
+function readCount(text = ''): number {
+  return /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+}
+
+function sumOf(counts: readonly number[]): number | undefined {
+  const sum = counts.reduce((total, count) => total + count, 0);
+  return Number.isSafeInteger(sum) ? sum : undefined;
 }

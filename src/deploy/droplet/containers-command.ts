@@ -89,30 +89,36 @@ const inspected = z.object({
 
 const answer = z.array(inspected);
 
+/** What `date +%s` printed, in ms since the epoch; undefined for anything else. Of 11 digits every number is a date. */
+export function readClock(printed: string): number | undefined {
+  return /^\d{1,11}$/.test(printed) ? Number(printed) * 1_000 : undefined;
+}
+
 /** Reads what `containersScript` printed. Throws DeployError docker-answer. */
 export function parseContainers(stdout: string): ContainersSeen {
   const start = stdout.indexOf('now ');
   const lineEnd = stdout.indexOf('\n', start);
-  const seconds = Number(stdout.slice(start + 4, lineEnd));
+  const now = readClock(stdout.slice(start + 4, lineEnd));
   let list: z.infer<typeof answer>;
   try {
     list = answer.parse(JSON.parse(stdout.slice(lineEnd + 1) || '[]'));
-    if (start < 0 || !Number.isFinite(seconds)) throw new Error('no clock');
+    if (start < 0 || now === undefined) throw new Error('no clock');
   } catch (cause) {
-    throw new DeployError(
-      'docker-answer',
-      'Docker on the droplet answered in a format that do-deploy does not support.',
-      {
-        hint: 'Check `docker version` on the droplet: do-deploy needs Docker Engine 20.10 or newer.',
-        cause,
-      },
-    );
+    throw unsupportedAnswer({ cause });
   }
   return {
-    now: seconds * 1_000,
+    now,
     containers: list.map(toView),
     configFiles: list.map((one) => one.Config.Labels?.['com.docker.compose.project.config_files'] ?? ''),
   };
+}
+
+export function unsupportedAnswer(where: { droplet?: string; cause: unknown }): DeployError {
+  return new DeployError(
+    'docker-answer',
+    'Docker on the droplet answered in a format that do-deploy does not support.',
+    { hint: 'Check `docker version` on the droplet: do-deploy needs Docker Engine 20.10 or newer.', ...where },
+  );
 }
 
 function toView(one: z.infer<typeof inspected>): ContainerView {
@@ -147,8 +153,13 @@ function publishedPorts(ports: Record<string, { HostPort: string }[] | null | un
     const [container, protocol] = name.split('/');
     if (protocol !== 'tcp') continue;
     for (const binding of bindings ?? []) {
-      found.set(`${binding.HostPort}>${container}`, { host: Number(binding.HostPort), container: Number(container) });
+      const port = { host: Number(binding.HostPort), container: Number(container) };
+      if (isPort(port.host) && isPort(port.container)) found.set(`${port.host}>${port.container}`, port);
     }
   }
   return [...found.values()];
+}
+
+export function isPort(number: number): boolean {
+  return Number.isInteger(number) && number > 0 && number < 65_536;
 }

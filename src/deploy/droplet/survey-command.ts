@@ -4,7 +4,7 @@ import type { RemoteCommand } from '../../ports.js';
 import { appFolder, command } from '../core/shell.js';
 import { readChecksums } from '../release/digests.js';
 import { type StoredRelease, storedRelease } from '../release/stored-release.js';
-import { type ContainersSeen, containersScript, parseContainers } from './containers-command.js';
+import { type ContainersSeen, containersScript, parseContainers, readClock } from './containers-command.js';
 
 /** state.json: the release that the containers run or are being switched to. Written before they change. */
 export const dropletState = z.object({
@@ -136,24 +136,25 @@ function projectsIn(text: string): string | undefined {
 
 export function readSurvey(stdout: string): Survey {
   const sections = new Map<string, string>();
-  const mark = stdout.slice(0, stdout.indexOf('\n'));
-  for (const part of stdout.split(`\n${mark} `).slice(1)) {
+  // Without a random mark anything could pass for a section: then nothing is known.
+  const mark = /^[0-9a-f]{32}(?=\n)/.exec(stdout)?.[0];
+  for (const part of mark === undefined ? [] : stdout.split(`\n${mark} `).slice(1)) {
     const end = part.indexOf('\n');
-    sections.set(part.slice(0, end), part.slice(end + 1).replace(/^\n+|\n+$/g, ''));
+    sections.set(part.slice(0, end), withoutLineBreaksAround(part.slice(end + 1)));
   }
   const text = (name: string) => sections.get(name) ?? '';
   const problems: string[] = [];
   const version = (name: string) => {
     const output = text(name);
-    if (/^v?\d/.test(output) && !/failed \d+$/.test(output)) return output.replace(/^v/, '');
-    problems.push(output.replace(/\s*failed \d+$/, '') || `${name} did not answer`);
+    const failed = /failed \d+$/.exec(output);
+    if (/^v?\d/.test(output) && failed === null) return output.replace(/^v/, '');
+    problems.push(output.slice(0, failed?.index).trimEnd() || `${name} did not answer`);
     return undefined;
   };
   const docker = version('docker');
   const compose = version('compose');
   const disk = text('disk').split(/\s+/);
   const freeKilobytes = Number(disk[3]);
-  const clock = Number(text('clock') || Number.NaN) * 1_000;
   const checksums = readChecksums(text('checksums'));
   return {
     home: text('home'),
@@ -171,10 +172,19 @@ export function readSurvey(stdout: string): Survey {
     out: parseLine(outMark, text('out')),
     checksums,
     found: readFound(checksums, text('found')),
-    clock: Number.isFinite(clock) ? clock : undefined,
+    clock: readClock(text('clock')),
     // When Docker does not answer, the section holds only the clock.
     containers: docker && text('containers').startsWith('now ') ? parseContainers(text('containers')) : undefined,
   };
+}
+
+/** Not by a regular expression: these take quadratic time for many line breaks. */
+function withoutLineBreaksAround(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (text[start] === '\n') start += 1;
+  while (end > start && text[end - 1] === '\n') end -= 1;
+  return text.slice(start, end);
 }
 
 /** @param differences what `DIFFERENCES` printed */

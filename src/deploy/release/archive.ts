@@ -14,6 +14,9 @@ import type { StoredRelease } from './stored-release.js';
 /** A larger archive is packed for each droplet while it is sent; a smaller one is packed once, in memory. */
 const IN_MEMORY_BYTES = 32 * 1024 * 1024;
 
+/** Bounds an archive from a droplet, unpacked: a few kilobytes can hold gigabytes. A release holds files, not data. */
+const MAX_UNPACKED_BYTES = 1024 * 1024 * 1024;
+
 /** Fast: on a fast connection compressing takes most of the time, and on a slow one level 1 already saves the most. */
 const GZIP = { level: 1 };
 
@@ -127,8 +130,10 @@ export async function readArchive(archive: Buffer): Promise<ReleaseFile[] | unde
   const { extract } = await import('tar-stream');
   const files: ReleaseFile[] = [];
   try {
+    const tar = await promisify(gunzip)(archive, { maxOutputLength: MAX_UNPACKED_BYTES });
+    if (!isWhole(tar)) return undefined;
     const entries = extract();
-    entries.end(await promisify(gunzip)(archive));
+    entries.end(tar);
     for await (const entry of entries) {
       const { name, mode = 0, type } = entry.header;
       const content = await collect(entry);
@@ -139,6 +144,26 @@ export async function readArchive(archive: Buffer): Promise<ReleaseFile[] | unde
     return undefined;
   }
   return files;
+}
+
+const BLOCK = 512;
+
+/** Whether every entry lies within the archive: for the rest of one that does not, tar-stream would wait forever. */
+function isWhole(tar: Buffer): boolean {
+  for (let at = 0; at < tar.length; ) {
+    const header = tar.subarray(at, at + BLOCK);
+    if (header.length < BLOCK) return false;
+    at += BLOCK;
+    if (header.every((byte) => byte === 0)) continue;
+    const [, octal] = /^ *([0-7]+)[ \0]*$/.exec(header.toString('latin1', 124, 136)) ?? [];
+    const type = header.toString('latin1', 156, 157);
+    const size = Number.parseInt(octal ?? '', 8);
+    if (Number.isNaN(size) || (type === '5' && size > 0) || at + size > tar.length) return false;
+    // A header of pax may give the next entry another size.
+    if (/[xg]/.test(type) && tar.subarray(at, at + size).includes(' size=')) return false;
+    at += Math.ceil(size / BLOCK) * BLOCK;
+  }
+  return true;
 }
 
 /** What one droplet has of a release. */

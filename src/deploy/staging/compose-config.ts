@@ -2,8 +2,11 @@
 import { z } from 'zod';
 import { DeployError } from '../../errors.js';
 import type { ServiceSpec } from '../../rollout/health.js';
+import { isPort } from '../droplet/containers-command.js';
 
 const port = z.object({ published: z.union([z.string(), z.number()]).nullish(), protocol: z.string().nullish() });
+
+const replicas = z.number().int().nonnegative();
 
 const service = z.object({
   image: z.string().optional(),
@@ -13,8 +16,8 @@ const service = z.object({
   network_mode: z.string().nullish(),
   healthcheck: z.object({ disable: z.boolean().optional(), test: z.array(z.string()).nullish() }).nullish(),
   depends_on: z.record(z.string(), z.object({ condition: z.string().optional() })).nullish(),
-  deploy: z.object({ replicas: z.number().nullish() }).nullish(),
-  scale: z.number().nullish(),
+  deploy: z.object({ replicas: replicas.nullish() }).nullish(),
+  scale: replicas.nullish(),
 });
 
 const config = z.object({ services: z.record(z.string(), service) });
@@ -64,7 +67,7 @@ export function readComposeConfig(stdout: string, project: { app: string; build:
       published: (one.ports ?? [])
         .filter(({ protocol }) => (protocol ?? 'tcp') === 'tcp')
         .map(({ published }) => Number(published ?? Number.NaN))
-        .filter(Number.isInteger),
+        .filter(isPort),
     };
   });
 }

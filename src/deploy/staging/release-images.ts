@@ -5,6 +5,7 @@ import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { CommandResult } from '../../ports.js';
 import { errorLine } from '../core/output-lines.js';
+import { unsupportedAnswer } from '../droplet/containers-command.js';
 import type { Member } from '../droplet/member.js';
 import { imagesOverride, type ReleaseImages, type StoredRelease } from '../release/stored-release.js';
 import { refuseForeignImages } from './check-architecture.js';
@@ -114,7 +115,7 @@ function readInspected(
   { code, stdout, stderr }: CommandResult,
   failed: (reason: string) => DeployError,
 ): InspectedImage[] {
-  if (code === 0) return imageInspect.parse(JSON.parse(stdout));
+  if (code === 0) return parseImages(stdout, member.host.name);
   const reason = errorLine(stderr);
   if (code !== LOGIN_REFUSED || isPassing(reason)) throw failed(reason);
   const message = `The registry ${registry?.server} refused the login as ${registry?.username}: ${reason}`;
@@ -123,6 +124,15 @@ function readInspected(
     droplet: member.host.name,
     hint: 'Check registry: in config/deploy.yml and the variables that it names.',
   });
+}
+
+/** Reads `docker image inspect`. Throws DeployError docker-answer. */
+export function parseImages(stdout: string, droplet: string): InspectedImage[] {
+  try {
+    return imageInspect.parse(JSON.parse(stdout));
+  } catch (cause) {
+    throw unsupportedAnswer({ droplet, cause });
+  }
 }
 
 function loginOf({ registry }: Settings): RegistryLogin | undefined {
