@@ -7,7 +7,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cleanUp, installInto, obstacle, ownFolder, removeForgotten, startInWorld } from '../scripts/namespaces.mjs';
+import { cleanUp, installInto, obstacle, ownFolder, removeForgotten, startIsolated } from '../scripts/namespaces.mjs';
 import { COMMANDS } from '../src/commands/index.ts';
 import { measureOverhead } from './overhead.mjs';
 import { measureScale } from './scale.mjs';
