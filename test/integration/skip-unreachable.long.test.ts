@@ -1,7 +1,9 @@
 /** A droplet that is off or out of reach does not block the others. */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { dropletState, expectNoFailures, expectWhole } from './fleet-state.js';
 import { SandboxFleet } from './sandbox-fleet.js';
+
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 let fleet: SandboxFleet;
 beforeAll(async () => {
@@ -30,12 +32,6 @@ it('is skipped when asked for, recorded, and brought up to date by adopt', async
   expect(skipping.result?.rows[2]).toMatchObject({ health: 'unknown', detail: expect.stringContaining('refused') });
   const history = await fleet.run(['history', 'sandbox', '--json']);
   expect(history.events[0]).toMatchObject({ imageTag: 'v2', outcome: 'succeeded', skipped: ['web-3'] });
-
-  const words = ['rollback', 'sandbox', '--yes', '--json', '--skip-unreachable', '--skipped-ok'];
-  expect(await fleet.run(words)).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
-  expect(
-    await fleet.run(['deploy', 'sandbox', 'v2', '--yes', '--json', '--skip-unreachable', '--skipped-ok']),
-  ).toMatchObject({ code: 0 });
 
   await fleet.region.droplet('web-3').clearFaults();
   expect(dropletState(fleet, 'web-3').version).toBe('v1');
