@@ -1,5 +1,6 @@
 /** When the balancer may let go: not before the last attempt to take the droplet out. */
 import { expect, it } from 'vitest';
+import type { Leaving } from '../../../src/deploy/drain/balancer-contact.js';
 import { Contacts } from '../../../src/deploy/drain/contacts.js';
 import type { Member } from '../../../src/deploy/droplet/member.js';
 import { leaveRotation } from '../../../src/deploy/steps/leave-rotation.js';
@@ -8,7 +9,7 @@ import { VirtualClock } from '../../support/virtual-clock.js';
 
 const TOOK_MS = 30_000;
 
-function aLeaving(end: 'shown' | 'asked' | Error) {
+function aLeaving(end: 'shown' | 'asked' | Error, before?: Leaving) {
   const clock = new VirtualClock({ start: 0 });
   const leave = async () => {
     await clock.sleep(TOOK_MS);
@@ -18,6 +19,7 @@ function aLeaving(end: 'shown' | 'asked' | Error) {
   const member = { droplet: { id: 1 } } as Member;
   const target = { leave };
   const contacts = new Contacts(target as never, clock, 'shop');
+  contacts.of(member).leaving = before;
   const left = clock.run(leaveRotation(member, { ports: { clock }, target, contacts } as unknown as StepContext));
   return { contact: contacts.of(member), left };
 }
@@ -38,4 +40,10 @@ it('counts from the end of the attempts when it failed: the last one may still t
   const { contact, left } = aLeaving(new Error('no answer'));
   await expect(left).rejects.toThrow('no answer');
   expect(contact.leaving).toMatchObject({ at: TOOK_MS, shown: false });
+});
+
+it('knows of a droplet that had come back and not settled', async () => {
+  const { contact, left } = aLeaving('shown', { askedAt: -1, at: -1, shown: true, unsettled: false, letGo: true });
+  await left;
+  expect(contact.leaving).toMatchObject({ unsettled: true });
 });
