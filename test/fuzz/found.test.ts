@@ -1,10 +1,13 @@
+/** biome-ignore-all lint/suspicious/noTemplateCurlyInString: this is the files' own syntax */
 /** Inputs that once made do-deploy hang, fail as if by a fault of its own, or believe what it should not. */
 import { Duplex } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { ClientConfig } from '../../src/adapters/ssh/client-config.js';
+import { splitConfig } from '../../src/adapters/ssh/config-lines.js';
 import { glob } from '../../src/adapters/ssh/glob.js';
 import { requestHealth } from '../../src/adapters/ssh/health-request.js';
+import { readOptions } from '../../src/adapters/ssh/host-options.js';
 import type { Link } from '../../src/adapters/ssh/link.js';
 import { planRoute } from '../../src/adapters/ssh/route.js';
 import { countBusy, parseOpenConnections } from '../../src/deploy/drain/open-connections.js';
@@ -22,6 +25,18 @@ import { sharedFolder } from './folder.js';
 /** In ms of the processor; what these texts took before was minutes. */
 const QUICK = 5_000;
 
+function attempt(work: () => void): void {
+  expect(work).toThrow();
+}
+
+const timeoutOf = (time: string) => ({
+  keyword: 'connecttimeout',
+  words: [time],
+  rest: time,
+  place: 'f:1',
+  scope: 'general' as const,
+});
+
 function cpuOf(work: () => void): number {
   const before = process.cpuUsage();
   work();
@@ -36,6 +51,11 @@ describe('a text of almost-matches takes no time', () => {
     ['line breaks in a survey', () => readSurvey(`${mark}\n\n${mark} docker\n${'\n'.repeat(300_000)}x\n`)],
     ['spaces in a survey', () => readSurvey(`${mark}\n\n${mark} docker\n1${' '.repeat(300_000)}failed x\n`)],
     ['stars of an Include', () => glob(`${folder}/files/${'*a'.repeat(30)}b`)],
+    [
+      'spaces in an ssh configuration',
+      () => splitConfig(`Host a${' '.repeat(200_000)}b\nHost a${' '.repeat(200_000)}\u2028`, 'f'),
+    ],
+    ['digits of a time', () => attempt(() => readOptions([timeoutOf(`${'1'.repeat(60)}x`)]))],
     ['backslashes before a secret', () => createRedactor(['correct-horse'])('\\'.repeat(200_000))],
     ['most of a secret', () => createRedactor([`${'a'.repeat(200_000)}b`])(`${'a'.repeat(200_000)}c`)],
     ['an escape sequence', () => cleanText(`\u001b${';#'.repeat(50_000)}`)],

@@ -30,14 +30,21 @@ export function splitConfig(text: string, file: string): ConfigLine[] {
 }
 
 function splitLine(written: string, place: string): ConfigLine | undefined {
-  const line = written.replace(/[ \t\r\f]+$/, '').replace(/^[ \t\r]+/, '');
+  const line = trim(written);
   if (line === '' || line.startsWith('#')) return undefined;
-  const [, quoted, plain, rest = ''] = /^(?:"([^"]*)"|([^ \t\r="]+))[ \t\r]*=?[ \t\r]*(.*)$/.exec(line) ?? [];
+  const [, quoted, plain, rest = ''] = /^(?:"([^"]*)"|([^ \t\r="]+))[ \t\r]*=?[ \t\r]*([^]*)$/.exec(line) ?? [];
   const keyword = (quoted ?? plain ?? '').toLowerCase();
   if (keyword === '' || rest === '') throw new ConfigProblem(`${place}: no argument after "${keyword || line}"`);
   // The criteria of Match are split by rules of their own, and a command is not split at all.
   const words = keyword === 'match' || keyword === 'proxycommand' ? [] : splitWords(rest, place);
   return { keyword, words, rest, place };
+}
+
+/** Not by a regular expression: these take quadratic time for many spaces in the middle. */
+function trim(line: string): string {
+  let end = line.length;
+  while (end > 0 && ' \t\r\f'.includes(line.charAt(end - 1))) end -= 1;
+  return line.slice(0, end).replace(/^[ \t\r]+/, '');
 }
 
 /** Quotes of both kinds, backslashes before quotes, backslashes and blanks; `#` at the start of a word is a comment. */

@@ -56,7 +56,7 @@ export function readHealthOutput({ code, stdout, stderr }: CommandResult, ms: nu
       'cannot be checked: sshd forbids forwarding (AllowTcpForwarding), and the droplet has no curl or wget, or nc for tcp';
     return { passed: false, detail, ms };
   }
-  const status = Number(stdout.trim().slice(-3));
+  const status = Number(/\d{3}$/.exec(stdout.trim())?.[0] ?? 0);
   if (code === 0 && status >= 100) {
     return { passed: status >= 200 && status < 300, detail: `HTTP ${status} in ${ms} ms`, status, ms };
   }

@@ -146,6 +146,9 @@ export function unknownSettings(settings: readonly Setting[]): Setting[] {
   );
 }
 
+/** OpenSSH's own: the largest of an int. */
+const MAX_SECONDS = 2 ** 31 - 1;
+
 const STRICT = {
   yes: 'yes',
   true: 'yes',
@@ -182,10 +185,12 @@ function readPort(setting: Setting): number {
 function readSeconds(setting: Setting): number | undefined {
   const written = single(setting).toLowerCase();
   if (written === 'none') return undefined;
-  if (!/^(\d+[smhdw]?)+$/.test(written)) throw new ConfigProblem(`${setting.place}: bad time "${written}"`);
   const units: Record<string, number> = { '': 1, s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
   const parts = written.matchAll(/(\d+)([smhdw]?)/g);
-  return [...parts].reduce((sum, [, count, unit]) => sum + Number(count) * (units[unit ?? ''] ?? 1), 0);
+  const seconds = [...parts].reduce((sum, [, count, unit]) => sum + Number(count) * (units[unit ?? ''] ?? 1), 0);
+  const isTime = /^(?=\d)(\d+[smhdw])*\d*$/.test(written) && seconds <= MAX_SECONDS;
+  if (!isTime) throw new ConfigProblem(`${setting.place}: bad time "${written}"`);
+  return seconds;
 }
 
 /** Whichever comes first, but `ProxyJump none` only excludes other jump hosts. */

@@ -103,7 +103,7 @@ const PROTOTYPE = Object.getOwnPropertyNames(Object.prototype).join();
 
 export const commandLine = target({
   name: 'argv',
-  runs: 1_500,
+  runs: 100,
   inputs: argv,
   async check(words) {
     let refused = false;

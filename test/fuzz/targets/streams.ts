@@ -49,7 +49,7 @@ const framed = fc.oneof(
 
 export const frames = target({
   name: 'frames',
-  runs: 800,
+  runs: 150,
   inputs: fc.tuple(framed, cuts, fc.constantFrom(END, '')),
   check([text, lengths, end]) {
     const bytes = Buffer.from(text);
@@ -115,7 +115,7 @@ async function health(pieces: readonly Buffer[]) {
 
 export const healthAnswers = target({
   name: 'health-answers',
-  runs: 600,
+  runs: 250,
   inputs: fc.tuple(
     fc.oneof(
       { weight: 8, arbitrary: spoiled(fc.constantFrom(...HTTP), HTTP_WORDS) },
