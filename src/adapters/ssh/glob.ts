@@ -39,7 +39,7 @@ function matches(pattern: string, name: string): boolean {
 type Part = '*' | ((character: string) => boolean);
 
 function partsOf(pattern: string): Part[] {
-  return [...pattern.matchAll(/\*+|\[(!?)(\]?[^\]]*)\]|[^]/g)].map(([text, negated, set]) => {
+  return [...pattern.matchAll(/\*+|\[(!?)(\]?[^\]]*)\]|[\s\S]/g)].map(([text, negated, set]) => {
     if (text.startsWith('*')) return '*';
     if (text === '?') return () => true;
     // An open bracket stands for itself.
@@ -51,7 +51,7 @@ function partsOf(pattern: string): Part[] {
 
 /** Whether the set of a bracket, `abc` or `a-z`, has the character. */
 function isIn(set: string, character: string): boolean {
-  return [...set.matchAll(/([^])-([^])|([^])/g)].some(([, from = '', to = '', single]) =>
+  return [...set.matchAll(/([\s\S])-([\s\S])|([\s\S])/g)].some(([, from = '', to = '', single]) =>
     single === undefined ? from <= character && character <= to : single === character,
   );
 }
