@@ -32,7 +32,7 @@ export function splitConfig(text: string, file: string): ConfigLine[] {
 function splitLine(written: string, place: string): ConfigLine | undefined {
   const line = trim(written);
   if (line === '' || line.startsWith('#')) return undefined;
-  const [, quoted, plain, rest = ''] = /^(?:"([^"]*)"|([^ \t\r="]+))[ \t\r]*=?[ \t\r]*([^]*)$/.exec(line) ?? [];
+  const [, quoted, plain, rest = ''] = /^(?:"([^"]*)"|([^ \t\r="]+))[ \t\r]*=?[ \t\r]*([\s\S]*)$/.exec(line) ?? [];
   const keyword = (quoted ?? plain ?? '').toLowerCase();
   if (keyword === '' || rest === '') throw new ConfigProblem(`${place}: no argument after "${keyword || line}"`);
   // The criteria of Match are split by rules of their own, and a command is not split at all.

@@ -127,10 +127,10 @@ let root: string | undefined;
 function project(): string {
   root ??= sharedFolder({
     'compose/docker-compose.yml': 'services: {}\n',
-    'config/.env':
-      Object.entries(SECRETS)
-        .map(([name, value]) => `${name}='${value}'\n`)
-        .join('') + 'DOCKER_USERNAME=ann\n',
+    'config/.env': Object.entries(SECRETS)
+      .map(([name, value]) => `${name}='${value}'\n`)
+      .concat('DOCKER_USERNAME=ann\n')
+      .join(''),
     'config/.env.common': 'A=b\n',
     'config/.env.test': 'A=b\n',
     'config/nginx/nginx.conf': 'events {}\n',
