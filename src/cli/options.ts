@@ -28,7 +28,7 @@ export const rolloutOptions = {
 
 export const skipOptions = {
   skipUnreachable: flag({
-    describe: 'Leave out droplets that are off or cannot be reached; exit code 1 if there are any',
+    describe: 'Leave out droplets that are off or do not answer; exit code 1 if there are any',
   }),
   skippedOk: flag({ describe: 'With --skip-unreachable: exit code 0 although droplets were skipped' }),
 };

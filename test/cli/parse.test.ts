@@ -18,13 +18,16 @@ const DEPLOY = {
   environment: 'production',
   ...ROLLOUT,
   yes: false,
+  skipUnreachable: false,
+  skippedOk: false,
   force: false,
   createTag: false,
   allowEmpty: false,
   workingTree: false,
 };
 const TAG = { command: 'tag', name: 'v1', ...COMMON, yes: false, all: false, allowEmpty: false };
-const HEAL = { command: 'heal', environment: 'production', ...ROLLOUT };
+const ADOPT = { command: 'adopt', environment: 'production', ...ROLLOUT };
+const HEAL = { ...ADOPT, command: 'heal', yes: false };
 const STATUS = { command: 'status', ...COMMON, check: false };
 const UP = { command: 'sandbox up', droplets: 3, ...COMMON };
 
@@ -71,7 +74,7 @@ describe('the command line', () => {
     ['--all tag v1', { ...TAG, all: true }],
     ['--droplets 5 sandbox up', { ...UP, droplets: 5 }],
     ['sandbox --droplets 5 up', { ...UP, droplets: 5 }],
-    ['adopt production --wait-lock 10m', { ...HEAL, command: 'adopt', waitLock: 600_000 }],
+    ['adopt production --wait-lock 10m', { ...ADOPT, waitLock: 600_000 }],
     ['heal production', HEAL],
     ['heal production --wait-lock 30s --allow-downtime', { ...HEAL, waitLock: 30_000, allowDowntime: true }],
     ['production v2 --create-tag', { ...DEPLOY, release: 'v2', createTag: true }],

@@ -9,7 +9,7 @@ import { Lease } from '../lease/lease.js';
 import type { Run } from '../steps/run.js';
 import { rowsAtStart } from './rollout-rows.js';
 import { type Session, stopIfInterrupted } from './session.js';
-import { withSkipping } from './skipping.js';
+import { maySkip, withSkipping } from './skipping.js';
 
 /** Reports what is about to be rolled out, and to which droplets. */
 export function announce(session: Session, { membership, target }: Fleet): void {
@@ -48,6 +48,8 @@ export async function connectToReachable(session: Session, fleet: Fleet): Promis
   }
   session.skipped = [...off.map(({ droplet }) => ({ droplet, error: notRunning(droplet) })), ...unreachable];
   const [first] = unreachable;
+  const suspect = unreachable.find(({ error }) => !maySkip(error));
+  if (session.options.skip !== undefined && suspect !== undefined) throw suspect.error;
   if (session.members.length > 0) return first?.error;
   throw first?.error ?? new DeployError('droplet-off', 'No droplet is running.');
 }

@@ -20,8 +20,14 @@ export function refuseOff(session: Session, droplets: readonly Droplet[]): void 
   throw withSkipping(error, session);
 }
 
-/** The error with the command that leaves out the droplet. */
+/** A changed host key or a refused login is no outage: another machine may have answered. */
+export function maySkip({ code }: DeployError): boolean {
+  return code !== 'ssh-host-key' && code !== 'ssh-auth';
+}
+
+/** The error with the command that leaves out the droplet, where that is offered. */
 export function withSkipping(error: DeployError, { command, options, release }: Session): DeployError {
+  if (!maySkip(error)) return error;
   const { environment } = options.settings;
   const again = `${continueCommand(command, environment, release)} --skip-unreachable`;
   const hint = [error.hint, `Or leave it out: ${[again, ...(options.alsoNext ?? []).map(quote)].join(' ')}`]
