@@ -7,7 +7,12 @@ const MAX_BODY_BYTES = 16 * 1024 * 1024;
 export const web: Web = {
   async get(url, timeoutMs) {
     try {
-      const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) });
+      const response = await fetch(url, {
+        // A kept connection may be closed by the other end at the moment of the next request.
+        headers: { connection: 'close' },
+        redirect: 'manual',
+        signal: AbortSignal.timeout(timeoutMs),
+      });
       // A page that breaks off is no answer.
       await readBody(response);
       return { ok: response.status < 400, detail: `HTTP ${response.status}` };

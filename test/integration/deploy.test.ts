@@ -36,8 +36,8 @@ describe('a deploy of three droplets under load', { shuffle: false }, () => {
     ]);
     expect(report).toMatchObject({ failed: 0, failures: [] });
     expect(report.total).toBeGreaterThan(100);
-    const { url, total, failed } = end.result?.probes ?? {};
-    expect({ url, failed }).toEqual({ url: fleet.region.balancerUrl, failed: 0 });
+    const { url, total, failed, firstFailure } = end.result?.probes ?? {};
+    expect({ url, failed, firstFailure }).toEqual({ url: fleet.region.balancerUrl, failed: 0 });
     expect(total).toBeGreaterThan(5);
     expect(fleet.region.fewestServing()).toBe(2);
     expect(fleet.region.world.unknownRequests).toEqual([]);

@@ -37,13 +37,14 @@ interface Packing {
 export async function packFor(
   draft: ReleaseDraft,
   onDroplet: ReadonlyMap<string, string>,
+  inMemoryBytes = IN_MEMORY_BYTES,
 ): Promise<{ archive: Upload['content']; reused: ReleaseFile[]; sent: ReleaseFile[] }> {
   const reused = draft.files.filter((file) => onDroplet.get(file.path) === file.sha256);
   const sent = draft.files.filter((file) => onDroplet.get(file.path) !== file.sha256);
   const packing = { draft, reused, sent };
   const bytes = sent.reduce((total, { size }) => total + size, 0);
   return {
-    archive: bytes <= IN_MEMORY_BYTES ? await packInMemory(packing) : () => packInPieces(packing),
+    archive: bytes <= inMemoryBytes ? await packInMemory(packing) : () => packInPieces(packing),
     reused,
     sent,
   };
