@@ -68,7 +68,7 @@ async function measureAll(fleet: Fleet, { rounds, delays }: RollingOptions): Pro
 async function measure(fleet: Fleet, contestant: Contestant, { delaySeconds, load }: Situation): Promise<Run> {
   await reset(fleet);
   fleet.world.timing.effectDelayMs = delaySeconds * 1_000;
-  const traffic = load ? fleet.load() : undefined;
+  const traffic = load ? fleet.load({ requestsPerSecond: 50 }) : undefined;
   // Traffic before the deploy, as in production.
   await sleep(2_000);
   fleet.balancer.watchServing();
