@@ -7,7 +7,7 @@
 #   up     start the containers of the release with images that are already here. `up again` also recreates unchanged
 #          containers
 #   prune  remove old releases, given by the names of their folders, and images, given by their ids. Exit code 75: nothing
-#          was removed, because a deploy of another app is bringing images here. Exit code 76: a release was kept, because
+#          was removed, because a deploy of another app is bringing images here. Exit code 73: a release was kept, because
 #          its folder holds files that do-deploy did not put there
 #
 # It reads only these variables:
@@ -165,7 +165,7 @@ case $verb in
             rm -rf "../$old"
           else
             echo "releases/$old was kept: do-deploy did not put $found there. Move it elsewhere, then remove the folder" >&2
-            code=76
+            code=73
           fi
           ;;
       esac

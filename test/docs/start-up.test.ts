@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { NOT_HOLDER } from '../../src/deploy/lease/lease-commands.js';
 import { readRoot } from './markdown.js';
 
 const SCRIPT = 'scripts/start-up.sh';
@@ -234,7 +235,7 @@ describe('start-up.sh prune', () => {
     mkdirSync(join(kept, 'data'));
     writeFileSync(join(kept, 'data/photo 1.jpg'), '');
     expect(run(['prune', OLD, '20261002T000000Z-v2'])).toEqual({
-      status: 76,
+      status: 73,
       stdout: '',
       stderr: `releases/${OLD} was kept: do-deploy did not put data/photo 1.jpg there. Move it elsewhere, then remove the folder\n`,
     });
@@ -251,7 +252,7 @@ describe('start-up.sh prune', () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     writeFileSync(join(folder, 'later'), '');
     expect(run(['prune', OLD])).toMatchObject({
-      status: 76,
+      status: 73,
       stderr: expect.stringContaining('did not put later there'),
     });
     rmSync(join(folder, 'later'));
@@ -317,6 +318,12 @@ describe('start-up.sh', () => {
     expect(status).toBeGreaterThan(0);
     expect(stderr).toMatch(/pull.*up.*prune/);
     expect(lines('calls')).toEqual([]);
+  });
+
+  it('has no exit code that a lost lock has, too', () => {
+    const codes = [...readRoot(SCRIPT).matchAll(/\b(?:exit|code=)\s?(\d+)/g)].map(([, code]) => Number(code));
+    expect(codes).toContain(73);
+    expect(codes).not.toContain(NOT_HOLDER);
   });
 
   it('reads only the documented variables', () => {
