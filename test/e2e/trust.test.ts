@@ -50,7 +50,7 @@ describe('secrets, keys and digests', () => {
         expect(await machine.must('docker inspect shop-nginx-1')).not.toContain(secret);
       }
       expect(await machine.must('docker inspect shop-app-1')).toContain(SECRET_KEY);
-      const elsewhere = `grep -rlE '${TOKEN}|${REGISTRY_LOGIN.password}' /root /home /tmp /run/user /etc 2>/dev/null`;
+      const elsewhere = `grep -rlE '${TOKEN}|${REGISTRY_LOGIN.password}' /root /home /tmp /run/user /dev/shm /etc 2>/dev/null`;
       expect((await machine.sh(elsewhere)).stdout).toBe('');
       expect((await machine.sh('cat ~/.docker/config.json ~/.*history 2>/dev/null')).stdout).toBe('');
       const modes =

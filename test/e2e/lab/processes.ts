@@ -15,7 +15,7 @@ export function run(program: string, args: string[], input = ''): Promise<Ended>
     const child = execFile(
       program,
       args,
-      { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024, timeout: 120_000 },
+      { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024, timeout: 400_000 },
       (error, stdout, stderr) => {
         if (error && typeof error.code !== 'number') {
           reject(new Error(`${program} ${args.join(' ')}: ${error.message}\n${stderr}`));
