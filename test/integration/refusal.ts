@@ -48,7 +48,7 @@ export function expectRefusal(end: CommandEnd, exitCode: number, { code, message
   expect(end.code, end.stdout + end.stderr).toBe(exitCode);
   expect(end.result).toMatchObject({ outcome: 'failed', summary: 'Nothing was changed in rotation.' });
   const error: Partial<ErrorInfo> = end.result?.error ?? {};
-  expect(error.code).toBe(code);
+  expect(error.code, error.message).toBe(code);
   expect(error.message).toMatch(message);
   expect(error.hint).toMatch(hint);
   if (droplet !== undefined) expect(error.droplet).toBe(droplet);

@@ -254,6 +254,13 @@ function notTaken(member: Member, last: string, { code, reason }: { code?: numbe
     const hint = `Add the SSH user to the folder's group: ${loginTo(member)} ls -ld ${folder}`;
     return refusal(`the SSH user may not write to ${folder}`, hint);
   }
+  // dash calls a full disk an I/O error.
+  if (/no space left|I\/O error/i.test(reason)) {
+    return new DeployError('disk-full', `The lock on ${name} cannot be taken: its disk is full.`, {
+      droplet: name,
+      hint: `Free at least 512 MB there: ${loginTo(member)} df -h`,
+    });
+  }
   return refusal(reason.replace(/\.$/, ''), `Check the disk and the home folder: ${loginTo(member)} df -h`);
 }
 
