@@ -98,11 +98,11 @@ describe('a lock that cannot be taken', () => {
     [{ lines: ['busy '], code: 75 }, 'lease-held', ': another run that has just started.'],
     [{ lines: ['busy {"run":"r2'], code: 75 }, 'lease-held', ': another run that has just started.'],
     [{ lines: [], code: 69 }, 'lease-failed', 'flock is not installed'],
-    [{ lines: [], code: 1 }, 'lease-failed', 'No space left on device'],
+    [{ lines: [], code: 1 }, 'disk-full', 'its disk is full'],
     [{ lines: ['foreign /run/lock/do-deploy'], code: 70 }, 'lease-failed', 'a user who may not use Docker'],
     [{ lines: ['closed /run/lock/do-deploy'], code: 70 }, 'lease-failed', 'may not write to /run/lock/do-deploy'],
     // A shell's startup file may print anything first.
-    [{ lines: ['Welcome!'], code: 1 }, 'lease-failed', 'No space left on device'],
+    [{ lines: ['Welcome!'], code: 1 }, 'disk-full', 'its disk is full'],
   ])('by %j is %s', async (script, code, message) => {
     await expect(clock.run(acquire(memberWith(script)))).rejects.toMatchObject({
       code,
