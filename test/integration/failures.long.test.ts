@@ -40,7 +40,7 @@ describe('a release that', () => {
       code: 'start-failed',
       message: expect.stringMatching(message),
       source: 'external',
-      hint: 'Mend the image or its settings, then deploy again.',
+      hint: 'Fix the image or its settings, then deploy again.',
       droplet: first?.name,
       step: 'switch',
     });
