@@ -12,10 +12,10 @@ import type { CommitInfo, StatusRow } from '../../rollout/model.js';
 /** Subjects shown of the commits between two releases. */
 const SUBJECTS = 5;
 
-/** A release to be. */
+/** The release to roll out. */
 type Version = { imageTag: string } & Partial<CommitInfo>;
 
-/** Never throws because of the fleet: what cannot be read is a line. */
+/** If the fleet cannot be read, a line says so. */
 export async function previewLines(
   ports: DeployPorts,
   settings: Settings,
@@ -40,12 +40,12 @@ export function describeChange(
   settings: Pick<Settings, 'rollout'>,
   repository?: Pick<Repository, 'commitsBetween'>,
 ): string[] {
-  const known = rows.filter(({ commit }) => commit !== undefined);
-  const commits = known.every(({ commit }) => commit === known[0]?.commit) ? known[0]?.commit : undefined;
+  const commits = new Set(rows.flatMap(({ commit }) => commit ?? []));
+  const [current] = commits.size === 1 ? commits : [];
   return [
     ...currentLines(rows),
     `  new    ${versionWords(next)}`,
-    ...commitLines(repository, commits, next.commit),
+    ...commitLines(repository, current, next.commit),
     fleetLine(rows, settings),
   ];
 }

@@ -24,8 +24,8 @@ export interface Rollout {
   /** Throws DeployError before any droplet is connected. */
   refuse?(fleet: Fleet, policy: Policy): void;
   /**
-   * `all`: a droplet that cannot be reached fails the rollout, unless the user chose to skip it. `reachable`: it stays as it is, and the rollout ends as
-   * failed after it has rolled the others.
+   * `all`: a droplet that cannot be reached fails the rollout, unless the user chose to skip it. `reachable`: it stays as
+   * it is, and the rollout ends as failed after it has rolled the others.
    */
   reach: 'all' | 'reachable';
   /** Removes members from the session before the lease is taken. */
@@ -52,11 +52,8 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const { target } = fleet;
   const policy = { ...policyOf(settings, target, allowDowntime), ...rollout.policy };
   const needsAll = rollout.reach === 'all' && session.options.skip === undefined;
-  if (needsAll)
-    refuseOff(
-      session,
-      fleet.membership.droplets.map(({ droplet }) => droplet),
-    );
+  const droplets = fleet.membership.droplets.map(({ droplet }) => droplet);
+  if (rollout.reach === 'all') refuseOff(session, droplets);
   rollout.refuse?.(fleet, policy);
   announce(session, fleet);
   const unreached = await (needsAll ? connectToAll(session, fleet) : connectToReachable(session, fleet));
