@@ -24,6 +24,8 @@ describe('images built on each droplet, which keeps two', { shuffle: false }, ()
     const files = ['production', 'build'].map((name) => `compose/docker-compose.${name}.yml`);
     fleet = await Fleet.start({
       droplets: 2,
+      // It removes an image with its last name: the next build takes the name of the last one.
+      containerdStore: ['web-2'],
       settings: {
         keep_releases: 2,
         compose: { files: ['compose/docker-compose.yml', ...files], build: true },
@@ -38,7 +40,7 @@ describe('images built on each droplet, which keeps two', { shuffle: false }, ()
 
   it('are built on every droplet', async () => {
     expect(await fleet.versions()).toEqual(fleet.all('built-1'));
-    expect(await fleet.run(['status', 'production', '--check'])).toMatchObject({ code: 0 });
+    expect(await fleet.differences()).toEqual(['docker-differs']);
   });
 
   it('stop the deploy before anything leaves rotation if the build fails', async () => {

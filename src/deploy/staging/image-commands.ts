@@ -1,4 +1,5 @@
 import type { RemoteCommand } from '../../ports.js';
+import { repositoryOf } from '../core/image-reference.js';
 import { command, quote, releaseFolder } from '../core/shell.js';
 import { PARTIAL, variables } from '../release/compose-run.js';
 import type { ReleaseDraft } from '../release/draft.js';
@@ -33,7 +34,7 @@ export function pullCommand(
       pinned ? `printf '%s' ${quote(override)} >images.yml` : undefined,
       // Standard output is for the inspected images only.
       `${variables(draft, pinned)} ${loginVariables(registry)}sh scripts/start-up.sh pull${unbuilt ? ' unbuilt' : ''} >&2`,
-      inspectImages(images),
+      ...keepImages(images),
     ],
     { timeoutMs, stdin: registry && `${registry.password}\n` },
   );
@@ -52,7 +53,7 @@ export function buildCommand(
       'set -eu',
       `cd ${releaseFolder(draft.app, draft.id + PARTIAL)}`,
       `${variables(draft, false)} ${loginVariables(registry)}sh scripts/start-up.sh build >&2`,
-      inspectImages(images),
+      ...keepImages(images),
     ],
     { timeoutMs, stdin: registry && `${registry.password}\n` },
   );
@@ -63,6 +64,19 @@ function loginVariables(registry: RegistryLogin | undefined): string {
   return `REGISTRY_SERVER=${quote(registry.server)} REGISTRY_USERNAME=${quote(registry.username)} `;
 }
 
-function inspectImages(images: readonly string[]): string {
-  return images.length > 0 ? `docker image inspect ${images.map(quote).join(' ')}` : "echo '[]'";
+/**
+ * Gives each image a name of its own, and prints `docker image inspect` of them. Another name may move to another image:
+ * containerd's store then removes this one at once, and `docker image prune` does so with any store.
+ */
+function keepImages(images: readonly string[]): string[] {
+  if (images.length === 0) return ["echo '[]'"];
+  return [
+    'keep() {',
+    `  id=$(docker image inspect --format '{{.Id}}' "$1")`,
+    '  docker image tag "$id" "$2-$(echo "$id" | cut -c 8-19)"',
+    '}',
+    // In the image's repository: by a name in another one, containerd's store does not find REPOSITORY@DIGEST.
+    ...images.map((one) => `keep ${quote(one)} ${quote(`${repositoryOf(one)}:do-deploy`)}`),
+    `docker image inspect ${images.map(quote).join(' ')}`,
+  ];
 }

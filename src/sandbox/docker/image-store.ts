@@ -35,7 +35,7 @@ export class ImageStore {
     return local;
   }
 
-  /** Stores a built image, which has no digest. If the tag named another image, it is moved. */
+  /** Names an image, which is new if it was built. If the tag named another image, it is moved. */
   tag(name: string, image: Image): void {
     this.#store(image, nameOf(name));
   }

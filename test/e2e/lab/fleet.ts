@@ -220,6 +220,17 @@ export class Fleet {
     return Object.fromEntries(await Promise.all(answers));
   }
 
+  /**
+   * The kinds of what `status --check` finds. `docker-differs` is expected of fleets with both image stores: containerd's
+   * needs another version of Docker than Debian 12 has.
+   */
+  async differences(): Promise<string[]> {
+    const { stdout } = await this.run(['status', 'production', '--check', '--json']);
+    const line = stdout.split('\n').find((one) => one.includes('"type":"drift"')) ?? '{"differences":[]}';
+    const { differences } = JSON.parse(line) as { differences: { kind: string }[] };
+    return [...new Set(differences.map(({ kind }) => kind))];
+  }
+
   /** The number of members and of those that get traffic, and the droplets in the ledger. */
   async rotation(): Promise<{ members: number; up: number; inLedger: string[] }> {
     const tagged = [...this.world.droplets.values()].filter(({ tags }) =>

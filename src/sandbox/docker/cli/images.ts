@@ -1,28 +1,34 @@
 import { DockerFailure, NotImplemented } from '../failure.js';
+import type { LocalImage } from '../image-store.js';
 import { inspectImage } from '../inspect.js';
 import type { Command } from './call.js';
 import { readFlags } from './flags.js';
 
-/** `docker image inspect|rm` */
+/** `docker image inspect|rm|tag` */
 export const image: Command = (engine, call, args, output) => {
   const [verb = '', ...rest] = args;
-  const command = { inspect, rm }[verb];
+  const command = { inspect, rm, tag }[verb];
   if (command === undefined) throw new NotImplemented(`docker image ${args.join(' ')}`);
   return command(engine, call, rest, output);
 };
 
-/** The only template that the stand-in supports: the image's names, one per line. */
-const NAMES = '{{range .RepoTags}}{{println .}}{{end}}{{range .RepoDigests}}{{println .}}{{end}}';
+/** The templates that the stand-in supports: the image's names, one per line, and its id. */
+const TEMPLATES: Record<string, (image: LocalImage) => string> = {
+  '{{range .RepoTags}}{{println .}}{{end}}{{range .RepoDigests}}{{println .}}{{end}}': ({ tags, digests }) =>
+    [...tags, ...digests, ''].join('\n'),
+  '{{.Id}}': ({ image }) => image.id,
+};
 
 const inspect: Command = (engine, _call, args, output) => {
   const flags = readFlags('docker image inspect', args, { options: ['-f|--format'] });
   const template = flags.value('--format');
-  if (template !== undefined && template !== NAMES) throw new NotImplemented(`docker image inspect ${args.join(' ')}`);
+  const show = template === undefined ? undefined : TEMPLATES[template];
+  if (template !== undefined && show === undefined) throw new NotImplemented(`docker image inspect ${args.join(' ')}`);
   if (engine.faults.daemonDown) output.out(template === undefined ? '[]' : '');
   engine.mustAnswer();
   const { done: found, failures } = each(flags.words, (word) => engine.images.mustFind(word));
-  if (template === undefined) output.out(JSON.stringify(found.map(inspectImage), undefined, 4));
-  else for (const { tags, digests } of found) output.out([...tags, ...digests, ''].join('\n'));
+  if (show === undefined) output.out(JSON.stringify(found.map(inspectImage), undefined, 4));
+  else for (const one of found) output.out(show(one));
   if (failures.length > 0) throw new DockerFailure(failures.join('\n'));
 };
 
@@ -32,6 +38,13 @@ const rm: Command = (engine, _call, args, output) => {
   const { done, failures } = each(words, (word) => engine.images.remove(word, engine.imageUsers()));
   for (const line of done.flat()) output.out(line);
   if (failures.length > 0) throw new DockerFailure(failures.join('\n'));
+};
+
+const tag: Command = (engine, _call, args) => {
+  const { words } = readFlags('docker image tag', args, {});
+  const [source = '', name = ''] = words;
+  engine.mustAnswer();
+  engine.images.tag(name, engine.images.mustFind(source).image);
 };
 
 /** Does the same for every word, and collects Docker's failures. */

@@ -1,0 +1,4 @@
+/** The part of an image reference before its tag and digest: `ghcr.io/acme/shop` of `ghcr.io/acme/shop:v2@sha256:…`. */
+export function repositoryOf(reference: string): string {
+  return reference.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
+}
