@@ -1,8 +1,10 @@
 /** Faults to plant into the product, and which of the monitor's properties each must break. */
-import type { Told } from './calm.js';
+import { type Told, tell } from './calm.js';
 import { DRAINING } from './mutations-of-draining.js';
 import { OBSERVING } from './mutations-of-observing.js';
 import { ROLLING } from './mutations-of-rollouts.js';
+import type { Scenario } from './scenario.js';
+import { scenarioOf } from './stories.js';
 
 export interface Mutation {
   name: string;
@@ -20,3 +22,7 @@ export interface Mutation {
 }
 
 export const MUTATIONS: readonly Mutation[] = [...OBSERVING, ...DRAINING, ...ROLLING];
+
+export function storiesOf({ seeds, stories = [] }: Mutation): Scenario[] {
+  return [...seeds.map(scenarioOf), ...stories.map(tell)];
+}

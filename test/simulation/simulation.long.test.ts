@@ -1,0 +1,26 @@
+/** More of the stories that simulation.test.ts begins with, and those of the planted faults without their fault. */
+import { afterAll, expect, it } from 'vitest';
+import { MUTATIONS, storiesOf } from './mutations.js';
+import { FIRST_SEED, playStories, seedsFrom } from './play-stories.js';
+import { playerOf, removeCopies } from './transpiled.js';
+
+const FIRST = FIRST_SEED + 120;
+const STORIES = 900;
+
+afterAll(removeCopies);
+
+it('2,000 more rollouts keep every promise', { timeout: 900_000 }, async () => {
+  const { runSeed } = await playerOf('long');
+  const { rollouts } = await playStories(runSeed, seedsFrom(FIRST, STORIES));
+  expect(rollouts).toBeGreaterThanOrEqual(2_000);
+});
+
+it('without a fault, the stories that show the planted faults break nothing', { timeout: 600_000 }, async () => {
+  const { runScenario } = await playerOf('no-mutation');
+  for (const mutation of MUTATIONS) {
+    for (const story of storiesOf(mutation)) {
+      const { violations } = await runScenario(story);
+      expect(violations, mutation.name).toEqual([]);
+    }
+  }
+});
