@@ -3,7 +3,7 @@ import Table from 'cli-table3';
 import { shortHash } from '../rollout/commit.js';
 import type { DropletOutcome, HistoryEntry, Rotation, StatusRow } from '../rollout/model.js';
 import type { Palette } from './palette.js';
-import { truncate, widthOf } from './text.js';
+import { type Lose, truncate, truncateAll, widthOf } from './text.js';
 
 export interface Column {
   heading: string;
@@ -11,8 +11,8 @@ export interface Column {
   least: number;
   /** Without room for all columns, the highest is left out first; 0 always stays. */
   expendable: number;
-  /** Which end to cut; by default the end. */
-  lose?: 'start';
+  /** Where to cut, as long as different texts still differ; by default at the end. */
+  lose?: Lose;
 }
 
 export interface Cell {
@@ -36,13 +36,19 @@ export function layOut(columns: Column[], rows: Cell[][], width: number, palette
     colWidths: [...sizes.values()],
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [], compact: true },
   });
-  const headings = columns.map((column): Cell => ({ text: column.heading, paint: palette.faint }));
-  for (const row of [headings, ...rows]) {
+  const cut = new Map(
+    [...sizes].map(([index, size]) => {
+      const texts = rows.map((row) => row[index]?.text ?? '');
+      return [index, truncateAll(texts, size, columns[index]?.lose)];
+    }),
+  );
+  table.push(shown.map((index) => palette.faint(truncate(columns[index]?.heading ?? '', sizes.get(index) ?? 0))));
+  for (const [place, row] of rows.entries()) {
     table.push(
       shown.map((index) => {
-        const { text, paint } = row[index] ?? { text: '' };
-        const cut = truncate(text, sizes.get(index) ?? 0, columns[index]?.lose);
-        return cut === '' || paint === undefined ? cut : paint(cut);
+        const text = cut.get(index)?.[place] ?? '';
+        const paint = row[index]?.paint;
+        return text === '' || paint === undefined ? text : paint(text);
       }),
     );
   }
@@ -75,7 +81,7 @@ function columnSizes(columns: Column[], rows: Cell[][], width: number): Map<numb
   return sizes;
 }
 
-const DROPLET: Column = { heading: 'DROPLET', least: 8, expendable: 0 };
+const DROPLET: Column = { heading: 'DROPLET', least: 8, expendable: 0, lose: 'middle' };
 const ADDRESS: Column = { heading: 'ADDRESS', least: 15, expendable: 4 };
 const ROTATION: Column = { heading: 'ROTATION', least: 8, expendable: 1 };
 const RELEASE: Column = { heading: 'RELEASE', least: 10, expendable: 3, lose: 'start' };

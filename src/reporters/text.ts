@@ -28,19 +28,62 @@ export function widthOf(text: string): number {
   return [...graphemes.segment(bare)].reduce((sum, { segment }) => sum + graphemeWidth(segment), 0);
 }
 
-/** Cuts uncoloured text to `columns`, with … in place of what is cut at its end or its start. */
-export function truncate(text: string, columns: number, lose: 'end' | 'start' = 'end'): string {
+/** Which part of a text that is too long is replaced by …. */
+export type Lose = 'end' | 'start' | 'middle';
+
+/** Cuts uncoloured text to `columns`. */
+export function truncate(text: string, columns: number, lose: Lose = 'end'): string {
   if (widthOf(text) <= columns) return text;
-  const parts = [...graphemes.segment(text)].map(({ segment }) => segment);
-  if (lose === 'start') parts.reverse();
-  const kept: string[] = [];
-  let width = 1;
-  for (const part of parts) {
+  if (lose === 'end') return `${head(text, columns - 1)}…`;
+  if (lose === 'start') return `…${tail(text, columns - 1)}`;
+  const kept = Math.ceil((columns - 1) / 2);
+  return `${head(text, kept)}…${tail(text, columns - 1 - kept)}`;
+}
+
+/** Cuts each of the texts of a column to `columns`, by preference at `lose`, but so that different texts still differ. */
+export function truncateAll(texts: readonly string[], columns: number, lose: Lose = 'end'): string[] {
+  if (texts.every((text) => widthOf(text) <= columns)) return [...texts];
+  const different = new Set(texts).size;
+  const shared = sharedStart(texts);
+  const cuts: ((text: string) => string)[] = [
+    (text) => truncate(text, columns, lose),
+    (text) => truncate(text, columns, 'middle'),
+    (text) => truncate(text, columns, 'start'),
+    (text) => truncate(`…${split(text).slice(shared).join('')}`, columns),
+  ];
+  const results = cuts.map((cut) => texts.map(cut));
+  return results.find((result) => new Set(result).size === different) ?? results[0] ?? [];
+}
+
+/** The number of graphemes that all texts begin with. */
+function sharedStart([first = '', ...others]: readonly string[]): number {
+  const rest = others.map(split);
+  const graphemesOfFirst = split(first);
+  const end = graphemesOfFirst.findIndex((grapheme, index) => rest.some((other) => other[index] !== grapheme));
+  return end < 0 ? graphemesOfFirst.length : end;
+}
+
+function head(text: string, columns: number): string {
+  return fitting(split(text), columns).join('');
+}
+
+function tail(text: string, columns: number): string {
+  return fitting(split(text).reverse(), columns).reverse().join('');
+}
+
+/** Into graphemes. */
+function split(text: string): string[] {
+  return [...graphemes.segment(text)].map(({ segment }) => segment);
+}
+
+/** As many of the graphemes, from the first on, as take no more than `columns`. */
+function fitting(parts: string[], columns: number): string[] {
+  let width = 0;
+  const end = parts.findIndex((part) => {
     width += graphemeWidth(part);
-    if (width > columns) break;
-    kept.push(part);
-  }
-  return lose === 'start' ? `…${kept.reverse().join('')}` : `${kept.join('')}…`;
+    return width > columns;
+  });
+  return end < 0 ? parts : parts.slice(0, end);
 }
 
 /**

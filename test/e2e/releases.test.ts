@@ -16,7 +16,7 @@ describe('three releases on two droplets with keep_releases: 2', { shuffle: fals
     await fleet.deployFirst('v1');
     await fleet.machine('web-1').must("docker exec shop-app-1 sh -c 'echo kept >/app/uploads/photo'");
     for (const release of ['v2', 'v3']) {
-      expect(await fleet.deploy(release)).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
+      expect(await fleet.deployAtOnce(release)).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
     }
   });
   afterAll(() => fleet.stop());

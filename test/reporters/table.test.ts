@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createPalette } from '../../src/reporters/palette.js';
 import { statusTable } from '../../src/reporters/table.js';
-import { duration, truncate, widthOf } from '../../src/reporters/text.js';
+import { duration, truncate, truncateAll, widthOf } from '../../src/reporters/text.js';
 import { FakeTerminal } from '../support/fake-terminal.js';
 import { reporterOn } from '../support/reporter-on.js';
 import { aRow, V1 } from '../support/scripted-events.js';
@@ -97,6 +97,17 @@ describe('text on a terminal', () => {
     expect(truncate('abcdef', 4, 'start')).toBe('…def');
     expect(truncate('東京都', 4)).toBe('東…');
     expect(truncate('👩‍💻👩‍💻', 3)).toBe('👩‍💻…');
+    expect(truncate('abcdef', 4, 'middle')).toBe('ab…f');
+  });
+
+  it('is cut so that different texts still differ', () => {
+    const defaults = ['ubuntu-s-2vcpu-4gb-fra1-01', 'ubuntu-s-2vcpu-4gb-fra1-02'];
+    expect(truncateAll(defaults, 12, 'middle')).toEqual(['ubuntu…a1-01', 'ubuntu…a1-02']);
+    const qualified = ['web-1.eu.example.com', 'web-2.eu.example.com'];
+    expect(truncateAll(qualified, 9, 'start')).toEqual(['…1.eu.ex…', '…2.eu.ex…']);
+    const sameTag = ['20261128T041200Z-main-0f3ab', '20261128T050000Z-main-0f3ab'];
+    expect(truncateAll(sameTag, 9, 'start')).toEqual(['…41200Z-…', '…50000Z-…']);
+    expect(truncateAll(['same-name', 'same-name'], 5)).toEqual(['same…', 'same…']);
   });
 
   it.each([
