@@ -157,6 +157,14 @@ export function dockerContract(name: string, makeHost: () => Promise<DockerHost>
       expect((await host.run(compose(`--env-file ${label}/none.env config --quiet`))).code).not.toBe(0);
     });
 
+    it('warns of a variable that is not set', async () => {
+      const { write, compose } = project();
+      await write('compose.yml', 'services: { app: { image: "shop:$TAG" } }');
+      const answer = await host.run(compose('config --format json'));
+      expect(answer.code).toBe(0);
+      expect(answer.stderr).toMatch(/The \\?"TAG\\?" variable is not set/);
+    });
+
     it('reports an image that does not exist', async () => {
       const { write, compose } = project();
       await write('compose.yml', `services:\n  app: { image: '${host.images.absent}' }`);

@@ -2,7 +2,7 @@ import { asDeployError } from '../../errors.js';
 import type { DeployEventBody, Step } from '../../rollout/model.js';
 import type { DeployPorts } from './deploy-ports.js';
 
-type ReportingPorts = Pick<DeployPorts, 'clock' | 'reporter'>;
+export type ReportingPorts = Pick<DeployPorts, 'clock' | 'reporter'>;
 
 /** A function that reports events with the schema's number and the current time. */
 export function reportTo({ clock, reporter }: ReportingPorts): (body: DeployEventBody) => void {

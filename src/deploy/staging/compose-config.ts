@@ -25,6 +25,8 @@ const config = z.object({ services: z.record(z.string(), service) });
 export interface ComposeService extends ServiceSpec {
   /** The image is built on the droplet. */
   built: boolean;
+  /** It has a healthcheck in the compose files. */
+  checked: boolean;
   /** The platform that the compose file asks for, such as linux/arm64; absent for the droplet's own. */
   platform?: string;
   /** Published tcp ports; ranges are left out. */
@@ -63,6 +65,7 @@ export function readComposeConfig(stdout: string, project: { app: string; build:
       stays: checked || (one.ports ?? []).length > 0,
       oneShot: awaited.has(name),
       built,
+      checked,
       platform: one.platform ?? undefined,
       published: (one.ports ?? [])
         .filter(({ protocol }) => (protocol ?? 'tcp') === 'tcp')

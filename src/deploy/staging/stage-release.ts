@@ -95,7 +95,9 @@ function knownRelease(
   images: ReleaseImages,
   members: readonly Member[],
 ): StoredRelease {
-  const specs = services.map(({ built: _built, published: _published, platform: _platform, ...spec }) => spec);
+  const specs = services.map(
+    ({ built: _built, checked: _checked, published: _published, platform: _platform, ...spec }) => spec,
+  );
   const release = storedReleaseOf(draft, specs, images);
   const held = members.flatMap((member) => member.survey.releases);
   const same = held.filter(({ identity }) => identity === release.identity);

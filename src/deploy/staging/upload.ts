@@ -6,6 +6,7 @@ import type { Member } from '../droplet/member.js';
 import { packFor } from '../release/archive.js';
 import { refuseTakenPorts } from './check-ports.js';
 import { type ComposeService, readComposeConfig } from './compose-config.js';
+import { warnAboutCompose } from './compose-warnings.js';
 import { fileNotFound, refuseCompose } from './refuse-compose.js';
 import type { Staging } from './staging.js';
 import { storeFailed } from './store-failure.js';
@@ -38,10 +39,13 @@ export async function uploadAll(
       await refuseCompose(member, draft, stdout, settings);
       // After its first release, the ports are the app's own.
       if (current === undefined) await refuseTakenPorts(member, draft.app, services);
-      return services;
+      return { services, stderr };
     }),
   );
-  return configs[0] ?? [];
+  const [first] = configs;
+  if (first === undefined) return [];
+  warnAboutCompose(ports, first.stderr, first.services);
+  return first.services;
 }
 
 function unpackFailed(member: Member, stderr: string): DeployError {

@@ -1,0 +1,23 @@
+/** What compose accepts but is probably not meant so. Reported once per deploy, from one droplet's answer. */
+import { type ReportingPorts, warn } from '../core/report.js';
+import type { ComposeService } from './compose-config.js';
+
+/** Names that one warning lists. */
+const MOST_NAMES = 10;
+
+/** As compose writes it: `time="…" level=warning msg="The \"TAG\" variable is not set. Defaulting to a blank string."` */
+const UNSET = /The \\?"([A-Za-z_]\w{0,99})\\?" variable is not set/g;
+
+/** @param stderr of `docker compose config` */
+export function warnAboutCompose(ports: ReportingPorts, stderr: string, services: readonly ComposeService[]): void {
+  const unset = [...new Set([...stderr.matchAll(UNSET)].map(([, name = '']) => name))];
+  if (unset.length > 0) {
+    const more = unset.length > MOST_NAMES ? ` and ${unset.length - MOST_NAMES} more` : '';
+    const names = unset.slice(0, MOST_NAMES).join(', ') + more;
+    warn(ports, `The compose files use variables that no env file sets, so they are empty: ${names}.`);
+  }
+  if (services.length > 0 && services.every(({ checked }) => !checked)) {
+    const seen = 'unless its image has one, do-deploy sees only that it keeps running';
+    warn(ports, `No service in the compose files has a healthcheck: ${seen}.`);
+  }
+}

@@ -1,0 +1,32 @@
+import { expect, it } from 'vitest';
+import { readComposeConfig } from '../../../src/deploy/staging/compose-config.js';
+import { warnAboutCompose } from '../../../src/deploy/staging/compose-warnings.js';
+import { CollectingReporter } from '../../support/collecting-reporter.js';
+import { VirtualClock } from '../../support/virtual-clock.js';
+
+const CHECKED = { image: 'shop:v1', healthcheck: { test: ['CMD', 'true'] } };
+
+function warnings(services: Record<string, object>, stderr = ''): string[] {
+  const reporter = new CollectingReporter();
+  const read = readComposeConfig(JSON.stringify({ services }), { app: 'shop', build: false });
+  warnAboutCompose({ clock: new VirtualClock(), reporter }, stderr, read);
+  return reporter.of('notice').map(({ message }) => message);
+}
+
+it('names variables that are not set, each once', () => {
+  const line = (name: string) =>
+    `time="2026-11-28T05:00:00Z" level=warning msg="The \\"${name}\\" variable is not set. Defaulting to a blank string."\n`;
+  expect(warnings({ app: CHECKED }, line('TAG') + line('TAG') + line('MODE'))).toEqual([
+    'The compose files use variables that no env file sets, so they are empty: TAG, MODE.',
+  ]);
+  const many = Array.from({ length: 12 }, (_, index) => line(`V${index}`)).join('');
+  expect(warnings({ app: CHECKED }, many)[0]).toMatch(/: V0, .*V9 and 2 more\.$/);
+});
+
+it('says that no service has a healthcheck', () => {
+  const message =
+    'No service in the compose files has a healthcheck: unless its image has one, do-deploy sees only that it keeps running.';
+  expect(warnings({ app: { image: 'shop:v1' } })).toEqual([message]);
+  expect(warnings({ app: { ...CHECKED, healthcheck: { disable: true } } })).toEqual([message]);
+  expect(warnings({ app: CHECKED, proxy: { image: 'nginx' } })).toEqual([]);
+});
