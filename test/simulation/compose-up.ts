@@ -16,6 +16,7 @@ export function composeUp(
   // state.json could not be written.
   if (world.time < disk.fullUntil) return { code: 74, stdout: '', stderr: 'No space left on device', ms: 0 };
   disk.state = JSON.stringify(state);
+  disk.stateWrittenAt = world.time + droplet.skewMs;
   const stored = disk.releases.get(id);
   if (stored === undefined) return { code: 2, stdout: `sh: 0: cannot open releases/${id}`, stderr: '', ms: 0 };
   if (world.time < droplet.dockerDownUntil) {

@@ -83,6 +83,7 @@ const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
     droplet.disk.current = String(release);
     if (half) return ok();
     droplet.disk.state = JSON.stringify(state);
+    droplet.disk.stateWrittenAt = world.time + droplet.skewMs;
     delete droplet.disk.out;
     return ok();
   },
@@ -166,6 +167,7 @@ function survey({ world, droplet }: Execution, { prepare }: Args): Done {
     `${mark}current\n${disk.current === undefined ? '' : `releases/${disk.current}`}`,
     `${mark}releases\n${[...disk.releases.values()].map(({ text }) => `${text}\n`).join('\n')}`,
     `${mark}state\n${disk.state ?? ''}`,
+    `${mark}state-written\n${disk.state === undefined ? '' : Math.floor(disk.stateWrittenAt / 1_000)}`,
     `${mark}out\n${disk.out ?? ''}`,
     `${mark}checksums\n${current?.checksums ?? ''}`,
     `${mark}found\n${current === undefined ? '' : imagesSum(current)}`,

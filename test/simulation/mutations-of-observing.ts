@@ -33,6 +33,23 @@ export const OBSERVING: readonly Mutation[] = [
     ],
   },
   {
+    name: 'an app answers as soon as its container starts',
+    file: 'src/deploy/session/observe-fleet.ts',
+    text: 'startedAt < verifiedAt ? foundWithinMs : foundWithinMs + answersWithinMs;',
+    instead: 'foundWithinMs;',
+    breaks: ['a'],
+    seeds: [],
+    stories: [
+      {
+        seed: 5_059,
+        onlyOn: 1,
+        image: hiccups(19_507),
+        check: { intervalSeconds: 1, healthyThreshold: 5 },
+        runs: [{}, { tag: 'v3', startMs: 17_106 }],
+      },
+    ],
+  },
+  {
     name: 'a container that has just started is taken for an old one',
     file: 'src/deploy/session/observe-fleet.ts',
     text: '(isFirst && now !== undefined && startedRecently(run, member, now))',

@@ -28,6 +28,8 @@ export interface Disk {
   current?: string;
   /** The texts of state.json and out.json. */
   state?: string;
+  /** When state.json was written, by the droplet's clock. */
+  stateWrittenAt: number;
   out?: string;
   history: string[];
   /** Images that have been pulled, by id. */
@@ -154,6 +156,7 @@ export class World {
         made: start === 'managed',
         releases: new Map(),
         partial: new Set(),
+        stateWrittenAt: 0,
         incoming: new Set(),
         history: [],
         images: new Set(),
@@ -193,6 +196,7 @@ export class World {
     if (older === undefined || current === undefined) return;
     droplet.disk.current = current.id;
     const since = new Date(START - DAY).toISOString();
+    droplet.disk.stateWrittenAt = START - DAY + droplet.skewMs;
     droplet.disk.state = JSON.stringify({
       release: current.id,
       phase: 'verified',

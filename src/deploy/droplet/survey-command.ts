@@ -45,6 +45,8 @@ export interface Survey {
   /** Another environment that the droplet runs the app for or holds releases of. */
   otherEnvironment?: string;
   state?: DropletStateFile;
+  /** When state.json was written, by the droplet's clock, ms since the epoch, to the second. */
+  stateWrittenAt?: number;
   out?: OutMark;
   /** SHA256SUMS of the current release: path → hash as deployed. */
   checksums: Map<string, string>;
@@ -104,6 +106,8 @@ export function surveyCommand(app: string, prepare: boolean): RemoteCommand {
       'for file in releases/*/release.json; do if [ -f "$file" ]; then cat "$file"; echo; fi; done',
       section('state'),
       'cat state.json 2>/dev/null',
+      section('state-written'),
+      'date -r state.json +%s 2>/dev/null',
       section('out'),
       'cat out.json 2>/dev/null',
       section('checksums'),
@@ -169,6 +173,7 @@ export function readSurvey(stdout: string): Survey {
       .split('\n')
       .flatMap((line) => parseLine(storedRelease, line) ?? []),
     state: parseLine(dropletState, text('state')),
+    stateWrittenAt: readClock(text('state-written')),
     out: parseLine(outMark, text('out')),
     checksums,
     found: readFound(checksums, text('found')),

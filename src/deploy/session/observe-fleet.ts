@@ -146,10 +146,20 @@ async function observeHealth(
   }
 }
 
-/** Whether containers started so shortly before the run that the balancer's checks may not have passed yet. */
+/**
+ * Whether containers started so shortly before the run that the balancer's checks may not have passed yet. How long an app
+ * took until it answered is unknown, unless they started before the gates of their release passed.
+ * @param now the droplet's clock
+ */
 function startedRecently(run: Run, member: Member, now: number): boolean {
-  const neededMs = run.contacts.servesBy(member) - run.ports.clock.now();
-  return member.containers.some(({ state, startedAt }) => state === 'running' && now - startedAt < neededMs);
+  const { containers, survey } = member;
+  const foundWithinMs = run.contacts.servesBy(member) - run.ports.clock.now();
+  const answersWithinMs = run.settings.rollout.healthTimeoutMs;
+  const verifiedAt = survey.state?.phase === 'verified' ? (survey.stateWrittenAt ?? 0) : 0;
+  return containers.some(({ state, startedAt }) => {
+    const neededMs = startedAt < verifiedAt ? foundWithinMs : foundWithinMs + answersWithinMs;
+    return state === 'running' && now - startedAt < neededMs;
+  });
 }
 
 /** One failed check is no illness: not for the balancer either. */

@@ -13,6 +13,7 @@ import { VirtualClock } from '../../support/virtual-clock.js';
 /** The balancer sees a droplet healthy after three checks, 10 s apart. */
 const NEEDED_MS = 3 * 10_000;
 const LONG_AGO = -100_000_000;
+const HEALTH_TIMEOUT_MS = 60_000;
 
 interface Told {
   passes?: () => boolean;
@@ -20,6 +21,8 @@ interface Told {
   hangs?: number;
   restarts?: () => number;
   startedAt?: () => number;
+  /** When the gates of its release passed. */
+  verifiedAt?: number;
   inLedger?: boolean;
   /** Docker answers a look at the containers. */
   inspects?: () => boolean;
@@ -45,8 +48,9 @@ function aFleet(told: Told[], away: number[] = []) {
       if (lost.has(id)) throw new DeployError('lease-lost', `The lock on ${id} is another run's.`);
     },
   };
+  const settings = { app: 'shop', rollout: { healthTimeoutMs: HEALTH_TIMEOUT_MS } };
   const contacts = new Contacts(target as never, clock, 'shop');
-  const run = { ports: { clock }, settings: { app: 'shop' }, target, contacts, away, lease } as unknown as Run;
+  const run = { ports: { clock }, settings, target, contacts, away, lease } as unknown as Run;
   const observe = async (signal?: AbortSignal) => {
     const since = clock.now();
     const seen = await clock.run(observeFleet(run, members, signal));
@@ -56,7 +60,14 @@ function aFleet(told: Told[], away: number[] = []) {
 
   function aMember(
     id: number,
-    { hangs, passes = () => true, restarts = () => 0, startedAt = () => LONG_AGO, inspects = () => true }: Told,
+    {
+      hangs,
+      passes = () => true,
+      restarts = () => 0,
+      startedAt = () => LONG_AGO,
+      inspects = () => true,
+      verifiedAt,
+    }: Told,
   ): Member {
     const run = async (_: RemoteCommand) => {
       if (!inspects()) return { code: 1, stdout: '', stderr: 'Docker does not answer' };
@@ -82,7 +93,12 @@ function aFleet(told: Told[], away: number[] = []) {
       return { passed: passes(), detail: '', ms: 3 };
     };
     const member = { droplet: { id }, host: { name: `web-${id}` }, connection: { run, checkHealth: probe } };
-    return { ...member, services: [], containers: [], survey: {} } as unknown as Member;
+    return {
+      ...member,
+      services: [],
+      containers: [],
+      survey: verifiedAt === undefined ? {} : { state: { phase: 'verified' }, stateWrittenAt: verifiedAt },
+    } as unknown as Member;
   }
 }
 
@@ -114,6 +130,15 @@ describe('an observation', () => {
     const { seen, ms } = await aFleet([{}, { startedAt: () => 1_000_000 - 12_000 }]).observe();
     expect(seen).toMatchObject([{ healthy: true }, { healthy: true }]);
     expect(ms).toBeGreaterThan(NEEDED_MS);
+  });
+
+  it('waits for one whose container has been starting for as long as apps may take, unless its gates passed since', async () => {
+    const startedAt = () => 1_000_000 - NEEDED_MS - HEALTH_TIMEOUT_MS + 5_000;
+    const unverified = await aFleet([{}, { startedAt }, { startedAt, verifiedAt: startedAt() - 1_000 }]).observe();
+    expect(unverified.healthy).toEqual([true, true, true]);
+    expect(unverified.ms).toBeGreaterThan(NEEDED_MS);
+    expect(await aFleet([{}, { startedAt, verifiedAt: startedAt() + 1_000 }]).observe()).toMatchObject({ ms: 0 });
+    expect(await aFleet([{}, { startedAt: () => startedAt() - 30_000 }]).observe()).toMatchObject({ ms: 0 });
   });
 
   it('waits for a droplet whose containers could not be inspected: it may have restarted', async () => {
