@@ -7,14 +7,16 @@ const COMPOSE = ['compose/docker-compose.yml', 'compose/docker-compose.productio
 const FILES = ['config/.env.common', 'config/.env.{environment}', 'config/nginx/'];
 const DEPLOYED = { code: 0, result: { outcome: 'succeeded' } };
 
-/** Two droplets that run v1, with another compose file that a test can write. */
+/** Two droplets that all tests share. */
+let fleet: Fleet;
+beforeAll(async () => {
+  fleet = await Fleet.start({ droplets: 2 });
+  await fleet.deployFirst('v1');
+});
+afterAll(() => fleet.stop());
+
+/** The fleet, with another compose file that a test can write. */
 function fleetWithExtra(settings: Record<string, unknown> = {}) {
-  let fleet: Fleet;
-  beforeAll(async () => {
-    fleet = await Fleet.start({ droplets: 2 });
-    await fleet.deployFirst('v1');
-  });
-  afterAll(() => fleet.stop());
   beforeEach(async () => {
     await fleet.project.write(EXTRA, '{}\n');
     await fleet.project.configure({ compose: COMPOSE, files: FILES, ...settings });
@@ -28,6 +30,10 @@ function fleetWithExtra(settings: Record<string, unknown> = {}) {
     deploy: async (extra: string, release = 'v2') => {
       await fleet.project.write(EXTRA, extra);
       return await fleet.deploy(release);
+    },
+    deployAtOnce: async (extra: string, release = 'v2') => {
+      await fleet.project.write(EXTRA, extra);
+      return await fleet.deployAtOnce(release);
     },
     /** Deploys, and expects a refusal before anything has left rotation. Returns its message and hint. */
     refusalOf: async (extra: string, code: string, release = 'v2') => {
@@ -89,7 +95,7 @@ volumes: { shared: { external: true } }
     const commands = hint.match(/docker (network|volume) create \w+/g) ?? [];
     expect(commands).toEqual(['docker network create proxy', 'docker volume create shared']);
     await lab.everywhere(commands.join('; '));
-    expect(await lab.deploy(extra)).toMatchObject(DEPLOYED);
+    expect(await lab.deployAtOnce(extra)).toMatchObject(DEPLOYED);
   });
 
   it('a container of another project has the name of one of its own', async () => {
@@ -128,7 +134,7 @@ describe('a release is deployed', () => {
 secrets: { db: { file: ../db.txt } }
 configs: { greeting: { content: "costs 5 $$\\n" } }
 `;
-    expect(await lab.deploy(extra)).toMatchObject(DEPLOYED);
+    expect(await lab.deployAtOnce(extra)).toMatchObject(DEPLOYED);
     const read = 'docker exec shop-app-1 cat /www/public/index.html /run/secrets/db /greeting';
     expect(await lab.everywhere(read)).toEqual([
       'hello\nnot-a-secret\ncosts 5 $\n',
@@ -164,8 +170,8 @@ services:
   idle: { image: '${image}', deploy: { replicas: 0 } }
   debug: { image: '${image}', profiles: [debug] }
 `;
-    expect(await lab.deploy(extra)).toMatchObject(DEPLOYED);
-    expect(await lab.fleet.deploy('v2')).toMatchObject({ code: 0, result: { outcome: 'skipped' } });
+    expect(await lab.deployAtOnce(extra)).toMatchObject(DEPLOYED);
+    expect(await lab.fleet.deployAtOnce('v2')).toMatchObject({ code: 0, result: { outcome: 'skipped' } });
     expect(await lab.fleet.run(['status', 'production', '--check'])).toMatchObject({ code: 0 });
   });
 
@@ -174,7 +180,7 @@ services:
     await web1?.must(LEFTOVER);
     await web2?.must(`${LEFTOVER}; docker rm -f shop-app-1`);
     expect(await lab.fleet.run(['heal', 'production', '--json'])).toMatchObject({ code: 0 });
-    expect(await lab.deploy('{}\n', 'v3')).toMatchObject(DEPLOYED);
+    expect(await lab.deployAtOnce('{}\n', 'v3')).toMatchObject(DEPLOYED);
     expect(await lab.fleet.versions()).toEqual(lab.fleet.all('v3'));
     const names = "docker ps -a --format '{{.Names}}' | sort";
     expect(await lab.everywhere(names)).toEqual(['shop-app-1\nshop-nginx-1\n', 'shop-app-1\nshop-nginx-1\n']);
@@ -198,7 +204,7 @@ describe('a worker that needs 25 s to stop', () => {
     stop_grace_period: 60s
     restart: unless-stopped
 `;
-    expect(await lab.deploy(worker('1'))).toMatchObject(DEPLOYED);
+    expect(await lab.deployAtOnce(worker('1'))).toMatchObject(DEPLOYED);
     const load = lab.fleet.load();
     const end = await lab.deploy(worker('2'), 'v3');
     expect(end).toMatchObject(DEPLOYED);
@@ -220,8 +226,8 @@ describe('a release folder with files that do-deploy did not put there', () => {
     const folder = '/root/do-deploy/shop';
     await web1?.must(`mkdir ${folder}/current/data && echo photo >${folder}/current/data/photo.jpg`);
     const [old] = await lab.everywhere(`basename "$(readlink ${folder}/current)"`);
-    expect(await lab.deploy('{}\n', 'v2')).toMatchObject(DEPLOYED);
-    const end = await lab.fleet.deploy('v3');
+    expect(await lab.deployAtOnce('{}\n', 'v2')).toMatchObject(DEPLOYED);
+    const end = await lab.fleet.deployAtOnce('v3');
     expect(end).toMatchObject(DEPLOYED);
     expect(await web1?.must(`cat ${folder}/releases/${old?.trim()}/data/photo.jpg`)).toBe('photo\n');
     expect(await web2?.must(`ls ${folder}/releases`)).not.toContain(old?.trim());

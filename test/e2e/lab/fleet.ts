@@ -169,7 +169,7 @@ export class Fleet {
 
   /** In one batch: for tests that are not about rolling, in half the time. */
   deployAtOnce(release: string): Promise<CommandEnd> {
-    return this.deploy(release, '--config', 'config/deploy.first.yml', '--allow-downtime');
+    return this.deploy(release, '--config', 'config/at-once.yml', '--allow-downtime');
   }
 
   deploy(release: string, ...more: string[]): Promise<CommandEnd> {

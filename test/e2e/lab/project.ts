@@ -74,7 +74,6 @@ export class Project {
     await project.write('config/.env.production', `SECRET_KEY=${SECRET_KEY}\n`, 0o600);
     await project.write('config/.env', `DO_TOKEN=${options.token}\n`, 0o600);
     await project.configure({});
-    await project.write('config/deploy.first.yml', stringify({ ...settings, rollout: { batch: 'all' } }));
     return project;
   }
 
@@ -90,9 +89,12 @@ export class Project {
     await this.write(path, stringify({ ...this.#settings, ssh }));
   }
 
-  /** Rewrites config/deploy.yml: the initial settings, overridden by these. */
+  /** Rewrites config/deploy.yml, and at-once.yml for one batch: the initial settings, overridden by these. */
   async configure(settings: Record<string, unknown>): Promise<void> {
-    await this.write('config/deploy.yml', stringify({ ...this.#settings, ...settings }));
+    const all: Record<string, unknown> = { ...this.#settings, ...settings };
+    await this.write('config/deploy.yml', stringify(all));
+    const rollout = { ...(all.rollout as object | undefined), batch: 'all' };
+    await this.write('config/at-once.yml', stringify({ ...all, rollout }));
   }
 }
 
