@@ -15,12 +15,16 @@ export function endingLines(
 ): string[] {
   const table = result.rows.length === 0 ? [] : ['', ...statusTable(result.rows, { result: true, width, palette })];
   const paint = { succeeded: palette.good, skipped: palette.good, interrupted: palette.caution, failed: palette.bad };
-  const closing = paint[result.outcome](closingSentence(result, command));
-  const lines = [...table, ...notes(result, palette), '', closing, ...probeLines(result, palette)];
-  if (result.outcome === 'failed' || result.outcome === 'interrupted') {
-    lines.push(...(result.evidence ?? []).flatMap((found) => ['', ...evidenceLines(found, result, palette)]));
-    lines.push('', result.summary, ...adviceLines(result, palette));
-  } else if (result.next !== undefined || result.ways !== undefined) lines.push(...adviceLines(result, palette));
+  const closing = closingSentence(result, command);
+  const lines: string[] = [];
+  const stopped = result.outcome === 'failed' || result.outcome === 'interrupted';
+  // What containers printed comes first: the table and the cause are what a reader must see without scrolling.
+  if (stopped) {
+    lines.push(...(result.evidence ?? []).flatMap((found) => ['', ...evidenceLines(found, closing, palette)]));
+  }
+  lines.push(...table, ...notes(result, palette), '', paint[result.outcome](closing), ...probeLines(result, palette));
+  if (stopped) lines.push('', result.summary);
+  if (stopped || result.next !== undefined || result.ways !== undefined) lines.push(...adviceLines(result, palette));
   return lines;
 }
 
@@ -39,9 +43,11 @@ function probeLines(result: DeployResult, palette: Palette): string[] {
 }
 
 /** What the table has no room for, except the failure that is printed below it. */
-function notes({ rows, error }: DeployResult, palette: Palette): string[] {
+function notes({ rows, error, evidence = [] }: DeployResult, palette: Palette): string[] {
   return rows.flatMap((row) => {
-    const isPrintedBelow = error !== undefined && (row.detail === error.message || row.detail === error.code);
+    const isExplained = row.name === error?.droplet && evidence.some(({ droplet }) => droplet === row.name);
+    const isPrintedBelow =
+      isExplained || (error !== undefined && [error.message, error.code].includes(row.detail ?? ''));
     return noteLines(isPrintedBelow ? { ...row, detail: undefined } : row, palette);
   });
 }
@@ -79,22 +85,24 @@ export function nextCommands({ next, ways }: Pick<DeployResult, 'next' | 'ways'>
   return commands;
 }
 
-/** Each line of foreign text starts with a bar, so that it cannot pass for do-deploy's own output. */
-function evidenceLines(
-  found: { droplet: string; evidence: Evidence },
-  { error }: DeployResult,
-  palette: Palette,
-): string[] {
+/**
+ * Each line of foreign text starts with a bar, so that it cannot pass for do-deploy's own output.
+ * @param closing the sentence that ends the run, and often names the cause
+ */
+function evidenceLines(found: { droplet: string; evidence: Evidence }, closing: string, palette: Palette): string[] {
   const { containers, cause, disk } = found.evidence;
+  const isNamed = closing.toLowerCase().includes(cause.toLowerCase());
   const quote = (title: string, texts: string[] | undefined) =>
     texts === undefined || texts.length === 0
       ? []
       : [
           `  ${title}`,
-          ...texts.flatMap((text) => text.trimEnd().split('\n')).map((line) => palette.faint(`  │ ${line}`)),
+          ...withoutRepeats(texts.flatMap((text) => text.trimEnd().split('\n'))).map((line) =>
+            palette.faint(`  │ ${line}`),
+          ),
         ];
   return [
-    `${palette.strong(found.droplet)}: ${cause === error?.message ? 'container output' : cause}`,
+    `${palette.strong(found.droplet)}: ${isNamed ? 'container output' : cause}`,
     ...containers.flatMap((container) => [
       `  ${containerSentence(container)}`,
       ...quote(`health check output of ${container.service}:`, container.healthOutput),
@@ -102,6 +110,17 @@ function evidenceLines(
     ]),
     ...(disk === undefined ? [] : [`  disk: ${disk}`]),
   ];
+}
+
+/** "GET /healthz 503 (18 times)" instead of 18 such lines. */
+function withoutRepeats(lines: readonly string[]): string[] {
+  const runs: { line: string; times: number }[] = [];
+  for (const line of lines) {
+    const last = runs.at(-1);
+    if (last?.line === line) last.times += 1;
+    else runs.push({ line, times: 1 });
+  }
+  return runs.map(({ line, times }) => (times === 1 ? line : `${line} (${times} times)`));
 }
 
 /** "app: exited with code 137, out of memory, restarted 3 times" */
