@@ -28,9 +28,9 @@ import { stageFromDonors } from '../staging/fetch-release.js';
 const MAX_DROPLETS_BY_ID = 10;
 
 /** Never throws: every end is a result. */
-export async function adopt(ports: DeployPorts, options: SessionOptions): Promise<DeployResult> {
+export async function adopt(given: DeployPorts, options: SessionOptions): Promise<DeployResult> {
   const { settings } = options;
-  return await runSession('adopt', ports, options, NO_RELEASE_YET, (session) =>
+  return await runSession('adopt', given, options, NO_RELEASE_YET, (session, ports) =>
     performRollout(session, {
       newcomers: true,
       refuse: refuseTooMany,

@@ -31,11 +31,11 @@ export interface DeployOptions extends SessionOptions {
 const COMPARED_DROPLETS = 2;
 
 /** Never throws: every end is a result. */
-export async function deploy(ports: DeployPorts, options: DeployOptions): Promise<DeployResult> {
+export async function deploy(given: DeployPorts, options: DeployOptions): Promise<DeployResult> {
   const { settings, imageTag, deployer, force } = options;
-  const now = ports.clock.now();
+  const now = given.clock.now();
   const release = { id: releaseId(now, options.releaseRef ?? imageTag), imageTag, ...options.commit };
-  return await runSession('deploy', ports, options, release, async (session) => {
+  return await runSession('deploy', given, options, release, async (session, ports) => {
     const origin = { createdAt: new Date(now).toISOString(), createdBy: deployer.who };
     const draft = await draftRelease(release, origin, settings, ports.files);
     return await performRollout(session, {

@@ -32,9 +32,9 @@ export interface HealOptions extends SessionOptions {
 }
 
 /** Never throws: every end is a result. */
-export async function heal(ports: DeployPorts, options: HealOptions): Promise<DeployResult> {
+export async function heal(given: DeployPorts, options: HealOptions): Promise<DeployResult> {
   const { settings } = options;
-  return await runSession('heal', ports, options, NO_RELEASE_YET, async (session) => {
+  return await runSession('heal', given, options, NO_RELEASE_YET, async (session, ports) => {
     const result = await performRollout(session, {
       // Repairs as much as it can, also where the settings say to stop.
       policy: { onFailure: 'revert-droplet' },

@@ -20,9 +20,9 @@ export interface RollbackOptions extends SessionOptions {
 }
 
 /** Never throws: every end is a result. */
-export async function rollback(ports: DeployPorts, options: RollbackOptions): Promise<DeployResult> {
+export async function rollback(given: DeployPorts, options: RollbackOptions): Promise<DeployResult> {
   const { settings, wanted = '' } = options;
-  return await runSession('rollback', ports, options, { ...NO_RELEASE_YET, imageTag: wanted }, (session) =>
+  return await runSession('rollback', given, options, { ...NO_RELEASE_YET, imageTag: wanted }, (session, ports) =>
     performRollout(session, {
       refuse: refuseImpossible,
       reach: 'all',

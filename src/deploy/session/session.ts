@@ -1,6 +1,7 @@
 /** A session: one run of a command that rolls, from its options to its one result. */
 import type { Settings } from '../../config/settings.js';
 import { asDeployError, DeployError } from '../../errors.js';
+import type { Reporter } from '../../ports.js';
 import type { DeployEventBody, DeployResult, ReleaseInfo, StatusRow } from '../../rollout/model.js';
 import type { Deployer, DeployPorts } from '../core/deploy-ports.js';
 import { onAbort } from '../core/on-abort.js';
@@ -57,18 +58,21 @@ export const NO_RELEASE_YET: ReleaseInfo = { id: '', imageTag: '' };
 /** Runs `attempt` and reports its result as rollout-finished. Never throws: an error becomes a failed result. */
 export async function runSession(
   command: Session['command'],
-  ports: DeployPorts,
+  given: DeployPorts,
   options: SessionOptions,
   release: ReleaseInfo,
-  attempt: (session: Session) => Promise<DeployResult>,
+  attempt: (session: Session, ports: DeployPorts) => Promise<DeployResult>,
 ): Promise<DeployResult> {
-  const startedAt = ports.clock.now();
+  const startedAt = given.clock.now();
+  const { reporter, leave } = untilLeft(given.reporter);
+  const ports = { ...given, reporter };
   const nothing = { fleetAtStart: new Set<number>(), members: [], skipped: [], rows: [], rolling: false };
   const session: Session = { command, ports, options, startedAt, release, ...nothing };
   let result: DeployResult;
   try {
-    result = await unlessInterrupted(session, () => attempt(session));
+    result = await unlessInterrupted(session, () => attempt(session, ports));
   } catch (error) {
+    leave();
     result = failed(session, asDeployError(error));
     await writeFailure(session, result);
   }
@@ -84,6 +88,24 @@ export async function runSession(
   };
   reportTo(ports)({ type: 'rollout-finished', result });
   return result;
+}
+
+/**
+ * A reporter that drops what steps report once the session has left them: after an interruption, or another droplet's
+ * failure, they fail only because their connections are closed.
+ */
+function untilLeft(reporter: Reporter): { reporter: Reporter; leave: () => void } {
+  let left = false;
+  return {
+    reporter: {
+      report: (event) => {
+        if (!left || !event.type.startsWith('step-')) reporter.report(event);
+      },
+    },
+    leave: () => {
+      left = true;
+    },
+  };
 }
 
 /** Before anything rolls, an interruption ends the run immediately: the connections are closed under pending tasks. */
