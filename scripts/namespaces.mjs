@@ -8,6 +8,7 @@ import {
   chmodSync,
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -55,10 +56,26 @@ export function removeForgotten() {
 }
 
 export function cleanUp(folder) {
-  const name = basename(folder);
-  const hierarchies = ['/sys/fs/cgroup', ...readdirSync('/sys/fs/cgroup').map((entry) => `/sys/fs/cgroup/${entry}`)];
-  for (const hierarchy of hierarchies) removeGroups(join(hierarchy, name));
+  for (const group of groupsOf(folder)) removeGroups(group);
   rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+}
+
+/** The control group of a run's containers, in every hierarchy. */
+function groupsOf(folder) {
+  const hierarchies = ['/sys/fs/cgroup', ...readdirSync('/sys/fs/cgroup').map((entry) => `/sys/fs/cgroup/${entry}`)];
+  return hierarchies.map((hierarchy) => join(hierarchy, basename(folder)));
+}
+
+/**
+ * Gives the containers as much processor time as they want. The kernel would give all of them together only as much as one
+ * process outside of a control group, such as one that pulls images: then their health checks time out.
+ */
+function favourContainers(folder) {
+  const shares = groupsOf(folder).find((group) => existsSync(join(group, '../cpu.shares')));
+  const group = shares ?? join('/sys/fs/cgroup', basename(folder));
+  mkdirSync(group, { recursive: true });
+  const [file, most] = shares === undefined ? ['cpu.weight', 10_000] : ['cpu.shares', 262_144];
+  if (existsSync(join(group, file))) writeFileSync(join(group, file), String(most));
 }
 
 /** Removes control groups one by one, inner ones first. */
@@ -104,6 +121,7 @@ export function installInto(folder) {
  * @param installed from `installInto`
  */
 export function startIsolated(folder, installed, args, environment = {}) {
+  favourContainers(folder);
   // If this process is killed, the kernel ends the first process of the namespaces, and thereby all others.
   return spawn(
     'setpriv',

@@ -5,14 +5,14 @@ import { FIRST_SEED, playStories, seedsFrom } from './play-stories.js';
 import { playerOf, removeCopies } from './transpiled.js';
 
 const FIRST = FIRST_SEED + 120;
-const STORIES = 900;
+const STORIES = 300;
 
 afterAll(removeCopies);
 
-it('2,000 more rollouts keep every promise', { timeout: 900_000 }, async () => {
+it('600 more rollouts keep every promise', { timeout: 900_000 }, async () => {
   const { runSeed } = await playerOf('long');
   const { rollouts } = await playStories(runSeed, seedsFrom(FIRST, STORIES));
-  expect(rollouts).toBeGreaterThanOrEqual(2_000);
+  expect(rollouts).toBeGreaterThanOrEqual(600);
 });
 
 it('without a fault, the stories that show the planted faults break nothing', { timeout: 600_000 }, async () => {

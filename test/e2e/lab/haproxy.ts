@@ -59,7 +59,7 @@ export class HaProxy {
     const socket = join(folder, 'haproxy.sock');
     const config = join(folder, 'haproxy.cfg');
     await writeFile(config, configuration(socket, record, droplets));
-    const process = keep('haproxy', ['-db', '-f', config], join(folder, 'haproxy.log'));
+    const process = keep('nice', ['-n', '-10', 'haproxy', '-db', '-f', config], join(folder, 'haproxy.log'));
     const proxy = new HaProxy(world, record, droplets, process, socket);
     await until('HAProxy', 10_000, async () => (await proxy.#ask('show info')).includes('Version'));
     for (const droplet of droplets) await proxy.#tell(droplet.id, proxy.#members.has(droplet.id));

@@ -102,8 +102,8 @@ export class Project {
 const REAL_IMAGES = `services:
   app:
     mem_limit: 128m
-    healthcheck: { interval: 2s, retries: 4, start_period: 3s }
+    healthcheck: { interval: 1s, retries: 6, start_period: 3s }
   nginx:
     image: \${NGINX_IMAGE}
-    healthcheck: { interval: 2s, retries: 4, start_period: 1s }
+    healthcheck: { interval: 1s, retries: 6, start_period: 1s }
 `;
