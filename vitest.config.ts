@@ -28,8 +28,8 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 180_000,
     sequence: { shuffle: { files: false, tests: true }, sequencer: LongestFirst },
-    // For two cores: tests mostly wait. The long ones run several deploys in parallel and start processes of their own.
-    maxWorkers: MATRIX ? 3 : 4,
+    // For two cores. Each worker loads all modules.
+    maxWorkers: 3,
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
     // Files share a process and its loaded modules, which saves a third of the time. There are few long files.
     isolate: MATRIX,

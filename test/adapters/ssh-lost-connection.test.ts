@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { NodeSshShellOptions } from '../../src/adapters/node-ssh-shell.js';
 import { clientOf, command, failureOf, startServer } from './ssh-fixture.js';
@@ -80,14 +81,19 @@ describe('a connection that is lost while a command runs', () => {
   });
 });
 
+/** Drops the connections. When this resolves, the client has noticed: a command that starts earlier would be lost too. */
+async function dropNoticed(server: Awaited<ReturnType<typeof connected>>['server']): Promise<void> {
+  server.drop();
+  await expect.poll(() => server.connections()).toBe(0);
+  await sleep(50);
+}
+
 describe('a connection that was lost before a command starts', () => {
   it('is restored for any command, because nothing was sent', async () => {
     const { server, connection } = await connected();
     const { fingerprint } = connection;
     await connection.run(command('true'));
-    server.drop();
-    await expect.poll(() => server.connections()).toBe(0);
-    await new Promise((done) => setImmediate(done));
+    await dropNoticed(server);
     expect(await connection.run(command('echo once', { repeatable: false }))).toMatchObject({ stdout: 'once\n' });
     expect(server.execs.filter((line) => line.includes('once'))).toHaveLength(1);
     expect(connection.fingerprint).toBe(fingerprint);
@@ -95,9 +101,7 @@ describe('a connection that was lost before a command starts', () => {
 
   it('is restored once for many commands', async () => {
     const { server, connection } = await connected();
-    server.drop();
-    await expect.poll(() => server.connections()).toBe(0);
-    await new Promise((done) => setImmediate(done));
+    await dropNoticed(server);
     await Promise.all(Array.from({ length: 12 }, () => connection.run(command('true'))));
     expect(server.logins).toHaveLength(2);
   });
@@ -106,8 +110,7 @@ describe('a connection that was lost before a command starts', () => {
     const { server, client, connection } = await connected();
     const { port } = server;
     await server.stopListening();
-    server.drop();
-    await expect.poll(() => server.connections()).toBe(0);
+    await dropNoticed(server);
     const running = connection.run(command('echo up'));
     await expect.poll(() => client.traces.join()).toContain('Trying again');
     await server.listen(port);
@@ -117,8 +120,7 @@ describe('a connection that was lost before a command starts', () => {
   it('fails after three attempts', async () => {
     const { server, client, connection } = await connected();
     await server.stopListening();
-    server.drop();
-    await expect.poll(() => server.connections()).toBe(0);
+    await dropNoticed(server);
     const error = await failureOf(connection.run(command('true')));
     expect(error).toMatchObject({ code: 'ssh-unreachable', outcome: 'not-applied' });
     expect(client.traces.filter((trace) => trace.includes('Trying again'))).toHaveLength(2);

@@ -29,6 +29,7 @@ for (const { engine, name, address, containerdStore } of ENGINES) {
         oneShot: `${REGISTRY}/shop:exits`,
         absent: `${REGISTRY}/shop:absent`,
       },
+      clean: () => machine.sh('docker ps -aq | xargs --no-run-if-empty docker rm --force'),
       dispose: () => machine.stop(),
     };
   });
