@@ -7,6 +7,7 @@ import { CRASH_POINTS, type CrashPoint, DROPLETS, killAt, type Place } from './c
 import { CrashTable } from './crash-table.js';
 import { type Borrowed, fleetPool } from './fleet-pool.js';
 import { dropletState, expectInRotation, expectNoFailures, stateOf } from './fleet-state.js';
+import { HALF, halfOf } from './half.js';
 import { type Healed, heal, takeWay } from './heal-fleet.js';
 import { begins, when } from './moments.js';
 
@@ -30,9 +31,6 @@ interface Case {
   place: Place;
 }
 
-/** CI plays each step once: killed at the second droplet, Ctrl-C at the first. `npm run test:matrix` plays all. */
-const HALF = process.env.TEST_MATRIX === 'half';
-
 const cases = CRASH_POINTS.flatMap((point) =>
   (point.once ? (['second'] as const) : PLACES).map((place): Case => ({ point, place })),
 );
@@ -51,7 +49,7 @@ describe('a deploy', () => {
       withFleet((borrowed) => killAndHeal(one, borrowed)));
   }
 
-  for (const one of HALF ? interrupted.filter(({ place, point }) => point.once || place === 'first') : interrupted) {
+  for (const one of halfOf(interrupted)) {
     it.concurrent(`interrupted at ${title(one)} leaves the fleet whole by itself`, () =>
       withFleet((borrowed) => interrupt(one, borrowed)));
   }
