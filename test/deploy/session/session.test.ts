@@ -1,9 +1,96 @@
-import { expect, it } from 'vitest';
+/** The end of a session. */
+import { describe, expect, it } from 'vitest';
 import type { DeployPorts } from '../../../src/deploy/core/deploy-ports.js';
 import { reportStep } from '../../../src/deploy/core/report.js';
+import type { Member } from '../../../src/deploy/droplet/member.js';
 import { NO_RELEASE_YET, runSession, type SessionOptions } from '../../../src/deploy/session/session.js';
+import type { Run } from '../../../src/deploy/steps/run.js';
+import { DeployError } from '../../../src/errors.js';
+import type { RemoteCommand } from '../../../src/ports.js';
+import type { DeployResult } from '../../../src/rollout/model.js';
 import { CollectingReporter } from '../../support/collecting-reporter.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
+
+async function endOf(next: string | undefined, alsoNext?: string[]): Promise<DeployResult> {
+  const clock = new VirtualClock({ start: 0 });
+  const ports = { clock, reporter: { report: () => {} } } as unknown as DeployPorts;
+  const release = { id: 'v2', imageTag: 'v2' };
+  const options = { interrupted: new AbortController().signal, alsoNext };
+  return await runSession('deploy', ports, options as unknown as SessionOptions, release, async () => {
+    return { outcome: 'failed', release, rows: [], durationMs: 0, summary: '', next };
+  });
+}
+
+it('the next command gets the same --config', async () => {
+  expect(await endOf('do-deploy heal production')).toMatchObject({ next: 'do-deploy heal production' });
+  const config = ['--config', 'config/eu shop.yml'];
+  expect(await endOf('do-deploy heal eu', config)).toMatchObject({
+    next: "do-deploy heal eu --config 'config/eu shop.yml'",
+  });
+  expect((await endOf(undefined, config)).next).toBeUndefined();
+});
+
+describe('a run that fails under the lease before anything rolls', () => {
+  /** The commands that it runs on its droplet, and the time at its end in ms. */
+  async function failing(error: DeployError, { release = 'v2', rolling = false, hangs = false } = {}) {
+    const clock = new VirtualClock({ start: 0 });
+    const ports = { clock, reporter: { report: () => {} } } as unknown as DeployPorts;
+    const commands: RemoteCommand[] = [];
+    const run = (command: RemoteCommand) => {
+      commands.push(command);
+      return hangs ? new Promise(() => {}) : Promise.resolve({ code: 0, stdout: '', stderr: '' });
+    };
+    const member = { droplet: { id: 7 }, connection: { run, close: async () => {} } } as unknown as Member;
+    const lease = { ensure: async () => {}, release: async () => {} };
+    const settings = { app: 'shop', environment: 'production' };
+    const options = { settings, interrupted: new AbortController().signal } as unknown as SessionOptions;
+    const end = runSession('deploy', ports, options, { id: release, imageTag: 'v2' }, async (session) => {
+      const known = { ports, settings, id: 'run', deployer: { who: 'ann@desk' }, lease } as unknown as Run;
+      Object.assign(session, { run: known, members: [member], rolling });
+      await clock.sleep(2_000);
+      throw error;
+    });
+    await clock.run(end);
+    return { commands, ms: clock.now() };
+  }
+  const failed = new DeployError('pull-failed', 'The images cannot be pulled.');
+
+  it('is written into the history', async () => {
+    const { commands } = await failing(failed);
+    expect(commands.map(({ name }) => name)).toEqual(['write-history']);
+    const [line = '{}'] = /\{"at".*\}/.exec(commands[0]?.script ?? '') ?? [];
+    expect(JSON.parse(line)).toEqual({
+      at: '1970-01-01T00:00:02.000Z',
+      run: 'run',
+      environment: 'production',
+      command: 'deploy',
+      who: 'ann@desk',
+      release: 'v2',
+      imageTag: 'v2',
+      outcome: 'failed',
+      durationMs: 2_000,
+      error: { code: 'pull-failed' },
+    });
+  });
+
+  it('is written when it was interrupted, within 2 s', async () => {
+    const interrupted = new DeployError('interrupted', 'Interrupted.', { source: 'user' });
+    const { commands } = await failing(interrupted);
+    expect(commands.map(({ script }) => script.includes('"outcome":"interrupted"'))).toEqual([true]);
+    expect((await failing(interrupted, { hangs: true })).ms).toBe(4_000);
+  });
+
+  it('is not written when the request was wrong, its release is unknown, or droplets were rolled', async () => {
+    const wrong = new DeployError('no-such-release', 'No droplet holds it.', { source: 'user' });
+    expect(await failing(wrong)).toMatchObject({ commands: [] });
+    expect(await failing(failed, { release: '' })).toMatchObject({ commands: [] });
+    expect(await failing(failed, { rolling: true })).toMatchObject({ commands: [] });
+  });
+
+  it('waits at most 5 s for a droplet that hangs', async () => {
+    expect((await failing(failed, { hangs: true })).ms).toBe(7_000);
+  });
+});
 
 it('an interruption before rolling ends the run at once, and the steps that it leaves are not reported as failures', async () => {
   const clock = new VirtualClock();
