@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { cleanUp, installInto, obstacle, ownFolder, removeForgotten, startIsolated } from './namespaces.mjs';
 
 const SKIPPED = 77;
-/** Number of files that run in parallel. A fleet of real droplets needs two cores: with fewer, its tests take three times as long. */
+/** Number of files that run in parallel. Each fleet of real droplets needs two cores. */
 const IN_PARALLEL = Math.min(4, Math.max(1, Math.floor(availableParallelism() / 2)));
 /** In the order in which they are started; the other files are shorter. */
 const LONGEST_FIRST = [

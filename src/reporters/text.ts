@@ -40,19 +40,18 @@ export function truncate(text: string, columns: number, lose: Lose = 'end'): str
   return `${head(text, kept)}…${tail(text, columns - 1 - kept)}`;
 }
 
-/** Cuts each of the texts of a column to `columns`, by preference at `lose`, but so that different texts still differ. */
+/** Cuts the texts of a column to `columns`: at `lose` if different texts still differ then, otherwise elsewhere. */
 export function truncateAll(texts: readonly string[], columns: number, lose: Lose = 'end'): string[] {
   if (texts.every((text) => widthOf(text) <= columns)) return [...texts];
   const different = new Set(texts).size;
+  const stillDiffer = (cut: readonly string[]) => new Set(cut).size === different;
+  for (const place of [lose, 'middle', 'start'] as const) {
+    const cut = texts.map((text) => truncate(text, columns, place));
+    if (stillDiffer(cut)) return cut;
+  }
   const shared = sharedStart(texts);
-  const cuts: ((text: string) => string)[] = [
-    (text) => truncate(text, columns, lose),
-    (text) => truncate(text, columns, 'middle'),
-    (text) => truncate(text, columns, 'start'),
-    (text) => truncate(`…${split(text).slice(shared).join('')}`, columns),
-  ];
-  const results = cuts.map((cut) => texts.map(cut));
-  return results.find((result) => new Set(result).size === different) ?? results[0] ?? [];
+  const cut = texts.map((text) => truncate(`…${split(text).slice(shared).join('')}`, columns));
+  return stillDiffer(cut) ? cut : texts.map((text) => truncate(text, columns, lose));
 }
 
 /** The number of graphemes that all texts begin with. */

@@ -1,6 +1,7 @@
 /**
  * Would the simulation notice? Faults are planted into the planner, the orchestrator and the steps, one at a time, and
- * each must break a promise in some story, which breaks none without it (simulation.long.test.ts). A fault whose text is no longer in the source fails, too.
+ * each must break a promise in some story, which breaks none without it (simulation.long.test.ts). A fault whose text is
+ * no longer in the source fails, too.
  *
  * When a fault is no longer noticed, because the product or the generator has changed, look for other stories that show
  * it: npm run simulate -- --fault NAME

@@ -12,7 +12,8 @@ export function reportTo({ clock, reporter }: ReportingPorts): (body: DeployEven
 const STILL_RUNNING_EVERY_MS = 30_000;
 
 /**
- * Runs one step on a droplet and reports its start, every 30 s that it is still running, and its end; a string that the step returns becomes the detail.
+ * Runs one step on a droplet and reports its start, every 30 s that it is still running, and its end. A string that the
+ * step returns becomes the detail.
  * Throws what the step threw, as a DeployError with the droplet and the step.
  * @param at.release id of the release that a rolling step moves the droplet to
  */

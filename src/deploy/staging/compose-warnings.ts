@@ -1,4 +1,4 @@
-/** What compose accepts but is probably not meant so. Reported once per deploy, from one droplet's answer. */
+/** What compose accepts but is probably a mistake. Reported once per deploy, from one droplet's answer. */
 import { type ReportingPorts, warn } from '../core/report.js';
 import type { ComposeService } from './compose-config.js';
 
@@ -17,7 +17,7 @@ export function warnAboutCompose(ports: ReportingPorts, stderr: string, services
     warn(ports, `The compose files use variables that no env file sets, so they are empty: ${names}.`);
   }
   if (services.length > 0 && services.every(({ checked }) => !checked)) {
-    const seen = 'unless its image has one, do-deploy sees only that it keeps running';
-    warn(ports, `No service in the compose files has a healthcheck: ${seen}.`);
+    const seen = 'Unless the images have one, do-deploy can only see that the containers keep running.';
+    warn(ports, `No service in the compose files has a healthcheck. ${seen}`);
   }
 }

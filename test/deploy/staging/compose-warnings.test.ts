@@ -25,7 +25,7 @@ it('names variables that are not set, each once', () => {
 
 it('says that no service has a healthcheck', () => {
   const message =
-    'No service in the compose files has a healthcheck: unless its image has one, do-deploy sees only that it keeps running.';
+    'No service in the compose files has a healthcheck. Unless the images have one, do-deploy can only see that the containers keep running.';
   expect(warnings({ app: { image: 'shop:v1' } })).toEqual([message]);
   expect(warnings({ app: { ...CHECKED, healthcheck: { disable: true } } })).toEqual([message]);
   expect(warnings({ app: CHECKED, proxy: { image: 'nginx' } })).toEqual([]);
