@@ -2,9 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import type { FaultEffect, FaultRule } from '../../src/sandbox/faults.js';
 import type { Timing } from '../../src/sandbox/records.js';
+import { someOf } from '../support/some-of.js';
 import { deployThrough, type FaultCase, titleOf } from './fault-case.js';
 import { fleetPool } from './fleet-pool.js';
-import { halfOf } from './half.js';
+
 import { SandboxFleet } from './sandbox-fleet.js';
 
 const MEMBERS = '/load_balancers/[^/]+/droplets$';
@@ -149,7 +150,7 @@ const LASTING: FaultCase[] = [
 
 describe("DigitalOcean's API", () => {
   const withFleet = fleetPool();
-  for (const one of halfOf([...TRANSIENT, ...LASTING])) {
+  for (const one of someOf([...TRANSIENT, ...LASTING])) {
     it.concurrent(titleOf(one), () => withFleet((borrowed) => deployThrough(one, borrowed)));
   }
 

@@ -3,11 +3,11 @@
  * every step, no heal is needed, and none changes what runs. The results are the table in docs/safety.md.
  */
 import { afterAll, describe, expect, it } from 'vitest';
+import { someOf } from '../support/some-of.js';
 import { CRASH_POINTS, type CrashPoint, DROPLETS, killAt, type Place } from './crash-points.js';
 import { CrashTable } from './crash-table.js';
 import { type Borrowed, fleetPool } from './fleet-pool.js';
 import { dropletState, expectInRotation, expectNoFailures, stateOf } from './fleet-state.js';
-import { HALF, halfOf } from './half.js';
 import { type Healed, heal, takeWay } from './heal-fleet.js';
 import { begins, when } from './moments.js';
 
@@ -44,12 +44,12 @@ describe('a deploy', () => {
   // With -t only some cases run: the other cells of the table are kept.
   afterAll(() => table.compareOrUpdate(played === cases.length + interrupted.length));
 
-  for (const one of HALF ? cases.filter(({ place }) => place === 'second') : cases) {
+  for (const one of someOf(cases)) {
     it.concurrent(`killed at ${title(one)} is healed without a failed request`, () =>
       withFleet((borrowed) => killAndHeal(one, borrowed)));
   }
 
-  for (const one of halfOf(interrupted)) {
+  for (const one of someOf(interrupted)) {
     it.concurrent(`interrupted at ${title(one)} leaves the fleet whole by itself`, () =>
       withFleet((borrowed) => interrupt(one, borrowed)));
   }

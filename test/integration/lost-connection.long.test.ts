@@ -1,9 +1,9 @@
 /** A droplet or the connection to it fails during a deploy under load: SSH, Docker, registry, disk. */
 import { describe, it } from 'vitest';
 import type { DropletFaults } from '../../src/sandbox/droplets/faults.js';
+import { someOf } from '../support/some-of.js';
 import { deployThrough, type FaultCase, titleOf } from './fault-case.js';
 import { fleetPool } from './fleet-pool.js';
-import { halfOf } from './half.js';
 
 /** A lasting fault of a droplet; `reset` also resets its open connections. */
 function on(name: string, faults: Partial<DropletFaults>, reset?: 'reset'): FaultCase['make'] {
@@ -141,7 +141,7 @@ const SICK: FaultCase[] = [
 
 describe('droplets', () => {
   const withFleet = fleetPool();
-  for (const one of halfOf([...LOST, ...SICK])) {
+  for (const one of someOf([...LOST, ...SICK])) {
     it.concurrent(titleOf(one), () => withFleet((borrowed) => deployThrough(one, borrowed)));
   }
 });
