@@ -74,6 +74,8 @@ interface Declaration<P extends Arguments, O extends Arguments, L extends Settin
   /** The command takes words after `--`: what help calls them. */
   readonly rest?: { readonly value: string; readonly describe: string; readonly isRequired?: boolean };
   readonly settings: L;
+  /** It changes a fleet: the project's layers are loaded and checked with the settings. */
+  readonly rolls?: boolean;
   /** Exit codes other than 0, 1 and 2. */
   readonly exits?: Readonly<Record<number, string>>;
   run(context: CommandContext<ValuesOf<P> & ValuesOf<O>, L>): Promise<CommandEnd>;

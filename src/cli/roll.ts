@@ -4,6 +4,8 @@ import type { ProcessEnv } from '../config/variables.js';
 import type { DeployPorts } from '../deploy/core/deploy-ports.js';
 import { reportTo } from '../deploy/core/report.js';
 import type { SessionOptions } from '../deploy/session/session.js';
+import { DeployError } from '../errors.js';
+import { readHooks } from '../layers/hooks.js';
 import type { DeployResult } from '../rollout/model.js';
 import type { CommandEnd } from './define-command.js';
 import { exitCodeOfResult } from './exit-codes.js';
@@ -35,6 +37,8 @@ export async function roll(
       detail: 'Bringing the current droplet to a safe end. A second signal stops immediately.',
     });
   });
+  refuseNested(settings, env);
+  const handlers = [...settings.handlers, ...readHooks(settings, env)];
   const result = await rollout(ports, {
     settings,
     allowDowntime: args.allowDowntime,
@@ -43,7 +47,20 @@ export async function roll(
     deployer: whoDeploys(env),
     interrupted,
     aborted,
+    handlers,
     alsoNext: args.config === undefined ? [] : ['--config', args.config],
   });
   return { exit: exitCodeOfResult(result) };
+}
+
+/** A hook that deploys to the environment that is being deployed to would wait for itself. In an ending it may. */
+function refuseNested({ app, environment }: Settings, env: ProcessEnv): void {
+  const event = env.DO_DEPLOY_EVENT;
+  if (event === undefined || event.startsWith('deploy_')) return;
+  if (env.DO_DEPLOY_APP !== app || env.DO_DEPLOY_ENVIRONMENT !== environment) return;
+  const message = `A hook of ${environment} at ${event} cannot deploy to ${environment}: that deploy is still running.`;
+  throw new DeployError('nested-deploy', message, {
+    source: 'user',
+    hint: 'Do it at deploy_succeeded, deploy_skipped or deploy_failed: the lock is free then.',
+  });
 }

@@ -5,6 +5,7 @@
 import { systemClock } from '../adapters/system-clock.js';
 import { findConfig } from '../config/find-config.js';
 import type { LoadedSettings } from '../config/load.js';
+import type { ReadLayers } from '../config/section.js';
 import type { ProcessEnv } from '../config/variables.js';
 import { asDeployError, DeployError } from '../errors.js';
 import { createReporter, type UserReporter } from '../reporters/index.js';
@@ -124,12 +125,16 @@ export class Runner {
     };
   }
 
-  async #load({ isDefault, operands }: Run, options: Parameters<CommandContext['load']>[0]): Promise<LoadedSettings> {
+  async #load(
+    { command, isDefault, operands }: Run,
+    options: Parameters<CommandContext['load']>[0],
+  ): Promise<LoadedSettings> {
     this.#nameProject();
     const { listEnvironments, loadSettings } = await import('../config/load.js');
     const project = this.#project();
     try {
-      const settings = await loadSettings({ ...project, ...options });
+      const readLayers = command.rolls ? await layerReader() : undefined;
+      const settings = await loadSettings({ ...project, ...options, readLayers });
       this.#redactor.add(settings.secrets.map((secret) => secret.reveal()));
       return settings;
     } catch (error) {
@@ -155,4 +160,9 @@ export class Runner {
     const root = findConfig(cwd, env)?.root;
     if (root !== undefined && root !== cwd) this.#reporter.printNote(`Using the project in ${root}`);
   }
+}
+
+async function layerReader(): Promise<ReadLayers> {
+  const [layers, { Secret }] = await Promise.all([import('../layers/read-layers.js'), import('../config/secret.js')]);
+  return layers.layerReader((value) => new Secret(value));
 }

@@ -12,6 +12,7 @@ export default defineCommand({
   ],
   positionals: { environment },
   options: rolloutOptions,
+  rolls: true,
   settings: 'images',
   exits: rolloutExits,
   async run({ args, settings, roll }) {

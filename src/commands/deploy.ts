@@ -33,6 +33,7 @@ export default defineCommand({
     allowEmpty,
     workingTree: flag({ describe: 'Take the files of the working tree even if git has RELEASE' }),
   },
+  rolls: true,
   settings: 'none',
   exits: rolloutExits,
   async run(context) {

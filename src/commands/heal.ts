@@ -14,6 +14,7 @@ export default defineCommand({
   ],
   positionals: { environment },
   options: { ...confirmOption, ...rolloutOptions },
+  rolls: true,
   settings: 'fleet',
   exits: rolloutExits,
   async run({ args, settings, canAsk, ask, show, ports, roll }) {

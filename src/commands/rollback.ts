@@ -18,6 +18,7 @@ export default defineCommand({
     release: text({ describe: 'The id or image tag of a release (default: the one before the current)' }),
   },
   options: { ...confirmOption, ...rolloutOptions, ...skipOptions },
+  rolls: true,
   settings: 'fleet',
   exits: rolloutExits,
   async run(context) {

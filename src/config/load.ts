@@ -9,7 +9,7 @@ import { environmentsOf, openProject, type Project, placeOf } from './project.js
 import { describeFileError, isFileError } from './read-file.js';
 import type { Secret } from './secret.js';
 import { collectSecrets } from './secret-values.js';
-import type { Section, SectionContext, SettingsOf } from './section.js';
+import type { ReadLayers, Section, SectionContext, SettingsOf } from './section.js';
 import { SECTIONS } from './sections/index.js';
 import type { Settings } from './settings.js';
 import { collectFiles, type ReleaseEntries } from './source-files.js';
@@ -30,6 +30,8 @@ export interface LoadOptions<Added extends readonly Section[] = readonly []> {
   needs?: 'release' | 'fleet' | 'images';
   /** Opens the tree to take the release's files from, given the project's root; undefined: its folder. */
   openTree?: (root: string) => FileTree | undefined;
+  /** In runs that roll: makes the handlers of the project's layers. */
+  readLayers?: ReadLayers;
   /** Sections besides do-deploy's own. */
   sections?: Added;
 }
@@ -113,7 +115,8 @@ function requireEnvironment({ document, hasFile }: Project, name: string): void 
   });
 }
 
-function isNeeded({ neededFor }: Section, { needs = 'release' }: Pick<LoadOptions, 'needs'>): boolean {
+function isNeeded({ neededFor }: Section, { needs = 'release', readLayers }: LoadOptions<readonly Section[]>): boolean {
+  if (neededFor === 'rollout') return readLayers !== undefined;
   return neededFor === undefined || needs === 'release' || needs === neededFor;
 }
 
@@ -124,7 +127,7 @@ async function resolveSettings(
   options: LoadOptions<readonly Section[]>,
   problems: ProblemList,
 ): Promise<LoadedSettings> {
-  const { environment, env, needs = 'release', openTree } = options;
+  const { environment, env, needs = 'release', openTree, readLayers } = options;
   const { root, variables, hasFile } = project;
   const merged = merge(file, file.environments?.[environment] ?? {});
   const release: ReleaseEntries = { compose: [], files: [], ownKeys: [] };
@@ -137,6 +140,7 @@ async function resolveSettings(
     problems: isNeeded(section, options) ? problems : new ProblemList(),
     isNeeded: isNeeded(section, options),
     release,
+    readLayers,
     place: (...path) => placeOf(project, environment, path),
     isWritten: (...path) => isWritten(project, environment, path),
     hide: (secret) => secrets.push(secret),

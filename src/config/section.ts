@@ -3,6 +3,7 @@
  * A feature adds its settings in one file, plus a line in sections/index.ts; layers pass theirs to `loadSettings`.
  */
 import type { z } from 'zod';
+import type { Handler } from '../rollout/lifecycle.js';
 import type { ConfigDocument, Path } from './document.js';
 import type { ProblemList } from './problems.js';
 import type { Secret } from './secret.js';
@@ -27,7 +28,7 @@ export interface Section<K extends Keys = Keys, Resolved extends object = object
    * Runs that read the section (see `LoadOptions.needs`); by default all. In other runs its problems are ignored, and its
    * variables may be unset.
    */
-  readonly neededFor?: 'images' | 'release';
+  readonly neededFor?: 'images' | 'release' | 'rollout';
   /** Checks beyond the schema, on the file as written: every environment, with variables not yet replaced. */
   check?(document: ConfigDocument, problems: ProblemList): void;
   /** Settings for one environment; maps of the environment are already merged into those of the top level. */
@@ -40,6 +41,20 @@ export function defineSection<const K extends Keys, Resolved extends object>(
 ): Section<K, Resolved> {
   return section;
 }
+
+/** A layer as it is written in the file, for the environment of this run. */
+export interface WrittenLayer {
+  readonly name: string;
+  readonly settings: unknown;
+  /** Where its settings are written: `config/deploy.yml:12`. */
+  place(...path: Path): string;
+}
+
+/** Makes the handlers of layers; what is wrong with them becomes problems. Only runs that roll have one. */
+export type ReadLayers = (
+  written: readonly WrittenLayer[],
+  about: Pick<SectionContext, 'root' | 'variables' | 'problems' | 'hide'>,
+) => Promise<Handler[]>;
 
 /** What a section resolves its settings from. */
 export interface SectionContext {
@@ -58,6 +73,8 @@ export interface SectionContext {
   place(...path: Path): string;
   /** Whether the file has a value there, right or wrong, for the environment or for all. */
   isWritten(...path: Path): boolean;
+  /** Absent in runs that do not roll. */
+  readonly readLayers?: ReadLayers;
   /** Masks the value wherever text is shown. */
   hide(secret: Secret): void;
 }

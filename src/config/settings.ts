@@ -1,6 +1,7 @@
 /** Settings as the rest of the program uses them: resolved for one environment, durations in ms, paths absolute. */
 import type { BatchSize } from '../rollout/batches.js';
 import type { OnFailure } from '../rollout/courses.js';
+import type { Handler } from '../rollout/lifecycle.js';
 import type { Secret } from './secret.js';
 
 export type { BatchSize, OnFailure };
@@ -54,6 +55,14 @@ export type TargetSettings =
   /** `ref` is an id or a name; absent: the account's only balancer. `pool`, by id or name, creates droplets for it. */
   { kind: 'load_balancer'; ref?: string; pool?: string } | { kind: 'droplet'; id: number };
 
+export interface HookSettings {
+  /** Relative to `root`. */
+  folder: string;
+  /** Variables that hooks get although they hold secrets, by name. */
+  secrets: Readonly<Record<string, Secret>>;
+  timeoutMs: number;
+}
+
 export interface Settings {
   app: string;
   environment: string;
@@ -76,6 +85,10 @@ export interface Settings {
   build?: boolean;
   registry?: { server: string; username: string; password: Secret };
   rollout: RolloutSettings;
+  /** Of the project's layers; empty in runs that do not roll. */
+  handlers: readonly Handler[];
+  /** Absent when they are switched off. */
+  hooks?: HookSettings;
   /** Releases that stay on a droplet, the running one included; at least 2. */
   keepReleases: number;
   /** Values to mask wherever text is shown. */

@@ -124,6 +124,12 @@ function remarkOn(event: DeployEvent, before: StatusRow[], after: StatusRow[]): 
       const level = event.level === 'warning' ? 'warning' : 'info';
       return { level, text: event.message, droplet: event.droplet };
     }
+    case 'layer-started':
+      return { level: 'detail', droplet: event.droplet, text: `${event.name}, at ${event.event}` };
+    case 'layer-output':
+      return { level: 'info', droplet: event.droplet, text: `  ${event.name}: ${event.line}` };
+    case 'layer-finished':
+      return { level: 'detail', droplet: event.droplet, text: `${event.name} ended (${duration(event.ms)})` };
     case 'trace':
       return { level: 'detail', text: `${event.what} (${duration(event.ms)})` };
     case 'deploy-interrupted':

@@ -128,6 +128,10 @@ export type DeployEventBody =
   | { type: 'notice'; level: 'info' | 'warning'; message: string; droplet?: string }
   /** Only with --verbose: a remote command or API call, without secrets. */
   | { type: 'trace'; what: string; ms: number }
+  /** A layer or hook begins to handle an event; `name` as in `layer slack`. */
+  | { type: 'layer-started'; name: string; event: string; droplet?: string }
+  | { type: 'layer-output'; name: string; event: string; droplet?: string; line: string }
+  | { type: 'layer-finished'; name: string; event: string; droplet?: string; ms: number }
   | { type: 'deploy-interrupted'; signal: string; detail: string }
   | { type: 'rollout-finished'; result: DeployResult };
 

@@ -82,6 +82,8 @@ export interface RolloutState {
   observed: boolean;
   observing: boolean;
   interrupted: boolean;
+  /** Something outside of the droplets failed: no further batch starts. */
+  stopped?: boolean;
   /** Nothing may be changed any more: the lease is lost, or the grace period after an interruption is over. */
   halted?: { code: string };
   /** The floor allows no droplet to leave. */
@@ -101,6 +103,7 @@ export type Occurrence =
   | { kind: 'done'; droplet: number }
   | { kind: 'failed'; droplet: number; failure: Failure }
   | { kind: 'interrupted' }
+  | { kind: 'stopped' }
   | { kind: 'halted'; code: string };
 
 /** A droplet as observed. */
@@ -165,7 +168,7 @@ function nextStep(droplet: DropletState): Action[] {
 }
 
 function mayStartBatch(state: RolloutState): boolean {
-  if (state.stuck || state.interrupted) return false;
+  if (state.stuck || state.interrupted || state.stopped) return false;
   return state.revertingFleet || !state.droplets.some((droplet) => droplet.failure);
 }
 
@@ -277,6 +280,8 @@ export function record(state: RolloutState, occurrence: Occurrence): RolloutStat
       return afterFailure(state, occurrence.droplet, occurrence.failure);
     case 'interrupted':
       return turnBackUntouched({ ...state, interrupted: true });
+    case 'stopped':
+      return turnBackUntouched({ ...state, observing: false, stopped: true });
     case 'halted':
       return { ...state, halted: { code: occurrence.code } };
   }

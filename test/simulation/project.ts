@@ -180,6 +180,7 @@ export function settingsFor(target: Settings['target'], rollout: Settings['rollo
     files: SOURCE_FILES,
     registry: { server: 'registry.example.com', username: 'ci', password },
     rollout,
+    handlers: [],
     secrets: [token, password],
   };
 }

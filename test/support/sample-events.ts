@@ -43,6 +43,9 @@ const BODIES: { [Type in DeployEventBody['type']]: Extract<DeployEventBody, { ty
       next: 'do-deploy heal production',
     }),
   },
+  'layer-started': { type: 'layer-started', name: 'layer migrate', event: 'deploy' },
+  'layer-output': { type: 'layer-output', name: 'layer migrate', event: 'deploy', line: 'migrated 3 tables' },
+  'layer-finished': { type: 'layer-finished', name: 'layer migrate', event: 'deploy', ms: 4_210 },
 };
 
 /** One event of each type, as docs/events.md shows them. */

@@ -3,8 +3,10 @@ import { app } from './app.js';
 import { compose } from './compose.js';
 import { files } from './files.js';
 import { gitPolicy } from './git-policy.js';
+import { hooks } from './hooks.js';
 import { imageTag } from './image-tag.js';
 import { keepReleases } from './keep-releases.js';
+import { layers } from './layers.js';
 import { prepare } from './prepare.js';
 import { registry } from './registry.js';
 import { rollout } from './rollout.js';
@@ -24,5 +26,7 @@ export const SECTIONS = [
   registry,
   rollout,
   keepReleases,
+  hooks,
+  layers,
   target,
 ] as const;

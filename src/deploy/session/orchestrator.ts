@@ -18,7 +18,8 @@ import {
   upNext,
 } from '../../rollout/planner.js';
 import { onAbort } from '../core/on-abort.js';
-import { reportStep, reportTo } from '../core/report.js';
+import { LAYER_FAILED } from '../core/raise-event.js';
+import { reportStep, reportTo, warn } from '../core/report.js';
 import type { Member } from '../droplet/member.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { awaitHealth } from '../steps/await-health.js';
@@ -63,6 +64,9 @@ const UNDER_LEASE: ReadonlySet<PlannedStep> = new Set([
   'clear',
 ]);
 
+/** The steps that take a droplet from what it serves; the first of them depends on how it was found. */
+const LEAVING: ReadonlySet<PlannedStep> = new Set(['mark-out', 'leave', 'switch']);
+
 /** Interval for repeating unchanged progress, in ms. */
 const REPEAT_PROGRESS_MS = 2_000;
 
@@ -74,6 +78,9 @@ export const RELEASE_FAULTS: ReadonlySet<string> = new Set([
   'balancer-check-failed',
   'balancer-silent',
 ]);
+
+/** Codes of failures before a step has changed the droplet. */
+const UNCHANGED: ReadonlySet<string> = new Set([HOME_FULL, LAYER_FAILED]);
 
 export interface Rolled {
   state: RolloutState;
@@ -91,6 +98,13 @@ export interface RollOptions {
   interrupted: AbortSignal;
   /** Stops immediately. */
   aborted: AbortSignal;
+  /** Raise the events of layers and hooks; they throw what a handler throws. */
+  events: {
+    beforeLeave(droplet: string): Promise<void>;
+    /** Never throws. */
+    afterRejoin(droplet: string): Promise<void>;
+    afterBatch(batch: number): Promise<void>;
+  };
   /** Called after every change of the state, for the status table. */
   onState?: (state: RolloutState) => void;
 }
@@ -129,6 +143,10 @@ class Orchestrator {
   #listening: { stop(): Promise<void> } | undefined;
   #wake: () => void = () => {};
   #performing = 0;
+  /** Droplets whose before_leave was raised, and whose after_rejoin was not. */
+  readonly #away = new Set<number>();
+  /** The last batch whose after_batch was raised. */
+  #closedBatch = 0;
 
   constructor(run: Run, members: readonly Member[], start: RolloutState, options: RollOptions) {
     this.#run = run;
@@ -157,7 +175,38 @@ class Orchestrator {
       stopWatching.abort();
       void this.#listening?.stop();
     }
+    if (this.#state.halted === undefined && !aborted.aborted) await this.#closeBatch().catch(() => {});
     return { state: this.#state, evidence: this.#evidence, error: this.#error };
+  }
+
+  /**
+   * Raises what is left of a batch's events: after_rejoin of droplets that have stayed in rotation after all, then
+   * after_batch. Throws what its handler throws, which is then the rollout's failure, except while the fleet is reverted.
+   */
+  async #closeBatch(): Promise<void> {
+    const { batch, droplets, revertingFleet } = this.#state;
+    if (batch === this.#closedBatch) return;
+    this.#closedBatch = batch;
+    const { afterBatch } = this.#options.events;
+    for (const { id, course } of droplets) if (course === 'returned') await this.#rejoined(id);
+    try {
+      await afterBatch(batch);
+    } catch (error) {
+      if (revertingFleet) warn(this.#run.ports, asDeployError(error).message);
+      else throw this.#keep(error);
+    }
+  }
+
+  async #rejoined(id: number): Promise<void> {
+    if (!this.#away.delete(id)) return;
+    await this.#options.events.afterRejoin(this.#member(id).host.name);
+  }
+
+  /** Raises before_leave when the droplet is about to change for the first time, or again after it has rejoined. */
+  async #leaving(id: number, step: PlannedStep): Promise<void> {
+    if (!LEAVING.has(step) || this.#away.has(id)) return;
+    this.#away.add(id);
+    await this.#options.events.beforeLeave(this.#member(id).host.name);
   }
 
   #post(occurrence: Occurrence): void {
@@ -226,6 +275,11 @@ class Orchestrator {
   async #observe(): Promise<Occurrence> {
     await this.#endListening();
     try {
+      await this.#closeBatch();
+    } catch {
+      return { kind: 'stopped' };
+    }
+    try {
       const droplets = await observeFleet(this.#run, [...this.#members.values()], this.#options.interrupted);
       return { kind: 'observed', droplets };
     } catch (error) {
@@ -239,6 +293,7 @@ class Orchestrator {
     const droplet = member.host.name;
     const context = this.#contextOf(action, droplet);
     try {
+      await this.#leaving(id, step);
       await reportStep(this.#run.ports, { droplet, step, release: context.release?.id }, async () => {
         try {
           if (UNDER_LEASE.has(step)) await this.#run.lease.ensure(id);
@@ -250,12 +305,13 @@ class Orchestrator {
           throw (await this.#run.lease.lossOn(id)) ?? error;
         }
       });
+      if (step === 'clear') await this.#rejoined(id);
       return { kind: 'done', droplet: id };
     } catch (error) {
       const { code, message } = this.#keep(error);
       if (code === 'lease-lost') return { kind: 'halted', code };
       const blame = RELEASE_FAULTS.has(code) ? 'release' : 'external';
-      return { kind: 'failed', droplet: id, failure: { step, code, message, blame, unchanged: code === HOME_FULL } };
+      return { kind: 'failed', droplet: id, failure: { step, code, message, blame, unchanged: UNCHANGED.has(code) } };
     } finally {
       this.#waits.delete(id);
     }

@@ -26,8 +26,7 @@ export function resultOf(ended: Ended): DeployResult {
     (row): StatusRow => (row.outcome === 'in progress' ? { ...row, outcome: 'unfinished' } : row),
   );
   const base = { release, rows, durationMs };
-  const left = state.droplets.filter((droplet) => !droplet.gone);
-  if (left.length > 0 && left.every((droplet) => droplet.course === 'done')) {
+  if (isComplete(state) && ended.error === undefined) {
     return { ...base, outcome: 'succeeded', summary: fleetSentence(state) };
   }
   const interrupted = state.interrupted && ended.error === undefined;
@@ -42,6 +41,12 @@ export function resultOf(ended: Ended): DeployResult {
     next: nextCommand(ended, interrupted),
     ways: interrupted ? waysOf(state, command, environment, release) : undefined,
   };
+}
+
+/** Every droplet of the fleet runs its release. */
+export function isComplete({ droplets }: RolloutState): boolean {
+  const left = droplets.filter((droplet) => !droplet.gone);
+  return left.length > 0 && left.every((droplet) => droplet.course === 'done');
 }
 
 /** `revert-fleet`: droplets that should have been reverted and still run the release. */
@@ -61,6 +66,8 @@ function nextCommand({ state, environment, command, release }: Ended, interrupte
   // Not heal: it leaves alone what serves, verified.
   if (notReverted(state).some((droplet) => droplet.previous !== undefined)) return `do-deploy rollback ${environment}`;
   if (state.droplets.some(isStranded)) return `do-deploy heal ${environment}`;
+  // What comes after the rollout has failed.
+  if (isComplete(state) && command === 'deploy') return `do-deploy rollback ${environment}`;
   return interrupted ? continueCommand(command, environment, release) : undefined;
 }
 

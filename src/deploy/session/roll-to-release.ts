@@ -1,3 +1,4 @@
+import { asDeployError, type DeployError } from '../../errors.js';
 import type { DeployResult, Probes } from '../../rollout/model.js';
 import type { RolloutState } from '../../rollout/planner.js';
 import { onAbort } from '../core/on-abort.js';
@@ -6,9 +7,10 @@ import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
 import { watchAvailability } from './availability.js';
 import { type Goal, goalFor } from './goal.js';
+import { raise } from './lifecycle.js';
 import { reportNewcomers } from './newcomers.js';
 import { type Rolled, roll } from './orchestrator.js';
-import { resultOf } from './result.js';
+import { isComplete, resultOf } from './result.js';
 import { isSameRow, rowsOf } from './rollout-rows.js';
 import { type Session, stopIfInterrupted } from './session.js';
 import { skippedRows } from './skipping.js';
@@ -34,6 +36,7 @@ export async function rollToRelease(
     const summary = nothingToDo(session, run, goal.release);
     return { outcome: 'skipped', release, rows: session.rows, durationMs: 0, summary };
   }
+  await raise(session, 'deploy');
   stopIfInterrupted(session);
   report({ type: 'phase-started', phase: 'roll' });
   session.rolling = true;
@@ -46,10 +49,10 @@ export async function rollToRelease(
   const { environment } = run.settings;
   const durationMs = ports.clock.now() - session.startedAt;
   const rows = [...rowsOf(rolled.state, members, goal), ...skipped];
-  const result = {
-    ...resultOf({ ...rolled, rows, release, environment, durationMs, command: session.command }),
-    probes,
-  };
+  const ended = { rows, release, environment, durationMs, command: session.command };
+  const state = rolled.state;
+  const error = rolled.error ?? (await failureAfterRolling(session, state));
+  const result = { ...resultOf({ ...rolled, ...ended, error }), probes };
   if (rolled.state.halted) {
     await writeHistoryWithoutLock(run, members, session.command, goal.release, result);
     return result;
@@ -58,6 +61,17 @@ export async function rollToRelease(
   await writeHistoryAndPrune(run, members, session.command, goal, result);
   const joined = await reportNewcomers(run, session.fleetAtStart, rolled.state);
   return joined ? { ...result, next: result.next ?? `do-deploy adopt ${environment}` } : result;
+}
+
+/** Raises post_deploy once every droplet runs its release. */
+async function failureAfterRolling(session: Session, state: RolloutState): Promise<DeployError | undefined> {
+  if (!isComplete(state)) return undefined;
+  try {
+    await raise(session, 'post_deploy', {}, session.options.aborted);
+    return undefined;
+  } catch (error) {
+    return asDeployError(error);
+  }
 }
 
 function nothingToDo({ command, members }: Session, run: Run, release: StoredRelease): string {
@@ -93,6 +107,11 @@ async function rollWithGrace(
       previous,
       interrupted,
       aborted: stop.signal,
+      events: {
+        beforeLeave: (droplet) => raise(session, 'before_leave', { droplet }, stop.signal),
+        afterRejoin: (droplet) => raise(session, 'after_rejoin', { droplet }, stop.signal),
+        afterBatch: (batch) => raise(session, 'after_batch', { batch }, stop.signal),
+      },
       onState: (state) => reportChangedRows(session, state, goal),
     });
   } finally {

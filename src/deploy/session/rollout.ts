@@ -2,12 +2,13 @@ import type { DeployError } from '../../errors.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { Policy } from '../../rollout/planner.js';
 import { reportTo } from '../core/report.js';
-import type { Member } from '../droplet/member.js';
+import { type Member, runningRelease } from '../droplet/member.js';
 import { type Fleet, findFleet } from '../fleet/find-fleet.js';
 import { policyOf } from '../fleet/policy.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
 import { type Goal, goalFor } from './goal.js';
+import { raise } from './lifecycle.js';
 import { observeFleet } from './observe-fleet.js';
 import { announce, connectToAll, connectToReachable, takeLease } from './open-session.js';
 import { rollToRelease } from './roll-to-release.js';
@@ -60,11 +61,14 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   await rollout.leaveOut?.(session);
 
   const run = await takeLease(session, fleet);
+  await raise(session, 'pre_deploy');
+  stopIfInterrupted(session);
   const { members } = session;
   const { exempt = new Set<number>(), failure, ...goal } = await rollout.choose(run, members, policy);
   stopIfInterrupted(session);
   const participants = members.filter((member) => !exempt.has(member.droplet.id));
 
+  session.previous = [...new Set(members.map(runningRelease).filter((id) => id !== ''))];
   const observed = await observeFleet(run, members);
   const isUpToDate = (member: Member) => rollout.isUpToDate(member, goalFor(goal, member.droplet.id));
   const upToDate = members.filter(isUpToDate).map(({ droplet }) => droplet.id);

@@ -2,6 +2,7 @@
 import type { Settings } from '../../config/settings.js';
 import { asDeployError, DeployError } from '../../errors.js';
 import type { Reporter } from '../../ports.js';
+import type { Handler } from '../../rollout/lifecycle.js';
 import type { DeployEventBody, DeployResult, ReleaseInfo, StatusRow } from '../../rollout/model.js';
 import type { Deployer, DeployPorts } from '../core/deploy-ports.js';
 import { onAbort } from '../core/on-abort.js';
@@ -10,6 +11,7 @@ import { quote } from '../core/shell.js';
 import { closeAll } from '../droplet/connect.js';
 import type { Member, Unreachable } from '../droplet/member.js';
 import type { Run } from '../steps/run.js';
+import { raise, raiseEnding } from './lifecycle.js';
 import { rowsSurveyed } from './rollout-rows.js';
 import { writeHistory } from './write-history.js';
 
@@ -27,6 +29,8 @@ export interface SessionOptions {
   interrupted: AbortSignal;
   /** The second signal: stop immediately. */
   aborted: AbortSignal;
+  /** Of the project's layers and hooks. */
+  handlers?: readonly Handler[];
   /** Arguments that the next command needs as well: the configuration file that this one was given. */
   alsoNext?: readonly string[];
 }
@@ -43,6 +47,8 @@ export interface Session {
   /** Ids of the fleet's droplets at the start. */
   fleetAtStart: ReadonlySet<number>;
   members: Member[];
+  /** Ids of the releases that the droplets ran before this run. */
+  previous: readonly string[];
   /** Droplets that were left out because they are off or cannot be reached. */
   skipped: Unreachable[];
   rows: StatusRow[];
@@ -66,18 +72,20 @@ export async function runSession(
   const startedAt = given.clock.now();
   const { reporter, leave } = untilLeft(given.reporter);
   const ports = { ...given, reporter };
-  const nothing = { fleetAtStart: new Set<number>(), members: [], skipped: [], rows: [], rolling: false };
+  const nothing = { fleetAtStart: new Set<number>(), members: [], previous: [], skipped: [], rows: [], rolling: false };
   const session: Session = { command, ports, options, startedAt, release, ...nothing };
   let result: DeployResult;
   try {
-    result = await unlessInterrupted(session, () => attempt(session, ports));
+    result = await unlessInterrupted(session, async () => {
+      await raise(session, 'configure');
+      return await attempt(session, ports);
+    });
   } catch (error) {
     leave();
     result = failed(session, asDeployError(error));
     await writeFailure(session, result);
   }
   await session.run?.lease.release();
-  await closeAll(session.members);
   const complete = (line: string) => [line, ...(options.alsoNext ?? []).map(quote)].join(' ');
   const { next, ways } = result;
   result = {
@@ -86,6 +94,8 @@ export async function runSession(
     ways: ways && { forward: complete(ways.forward), back: complete(ways.back) },
     durationMs: ports.clock.now() - startedAt,
   };
+  await closeAll(session.members);
+  await raiseEnding(session, result);
   reportTo(ports)({ type: 'rollout-finished', result });
   return result;
 }

@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { parseDuration } from '../duration.js';
+import { Secret } from '../secret.js';
+import { defineSection } from '../section.js';
+import type { Settings } from '../settings.js';
+import { anyText, duration, map, text } from '../values.js';
+
+const FOLDER = 'config/hooks';
+const TIMEOUT = '30s';
+const ERROR = 'must be false, a folder, or a map with folder, secrets and timeout';
+
+const options = map({
+  folder: anyText('must be the path of a folder').meta({
+    description: 'Folder of the hooks, relative to the project.',
+    default: FOLDER,
+    examples: [FOLDER],
+  }),
+  secrets: z
+    .array(text('must be the name of a variable', /^[A-Za-z_]\w*$/), { error: 'must be a list of names' })
+    .meta({
+      description: 'Variables with secrets that hooks get in their environment. By default they get none.',
+      examples: [['SENTRY_AUTH_TOKEN']],
+    }),
+  timeout: duration({ description: 'Longest time that a hook may take.', default: TIMEOUT, examples: ['30s', '10m'] }),
+});
+
+export const hooks = defineSection({
+  neededFor: 'rollout',
+  keys: {
+    hooks: z.union([z.literal(false), anyText(ERROR), options], { error: ERROR }).meta({
+      description:
+        'Programs that run here when something happens in a rollout: executables `config/hooks/EVENT`, and those in `config/hooks/EVENT.d/`. `false`: none. See [layers.md](layers.md#hooks).',
+      default: FOLDER,
+      examples: [{ folder: FOLDER, secrets: ['SENTRY_AUTH_TOKEN'] }],
+    }),
+  },
+  resolve({ hooks: written = {} }, { variables, problems, place, hide, readLayers }): Pick<Settings, 'hooks'> {
+    if (written === false || readLayers === undefined) return {};
+    const map = typeof written === 'string' ? { folder: written } : written;
+    const { folder = FOLDER, secrets = [], timeout = parseDuration(TIMEOUT) ?? 0 } = map;
+    const values: Record<string, Secret> = {};
+    for (const [index, name] of secrets.entries()) {
+      const value = variables.get(name);
+      if (value) {
+        values[name] = new Secret(value);
+        hide(values[name]);
+      } else {
+        const at = place('hooks', 'secrets', index);
+        problems.add(at, `$${name} is not set (for hooks.secrets)`, variables.howToSet(name));
+      }
+    }
+    return { hooks: { folder, secrets: values, timeoutMs: timeout } };
+  },
+});

@@ -1,0 +1,96 @@
+/** Raises an event: runs its handlers one after another, each bounded by its timeout. */
+import { DeployError } from '../../errors.js';
+import type { Handler, HandlerContext, LifecyclePayload } from '../../rollout/lifecycle.js';
+import { onlyWarns } from '../../rollout/lifecycle.js';
+import { onAbort } from './on-abort.js';
+import { type ReportingPorts, reportTo, warn } from './report.js';
+
+/** How long a message of a failed handler may be. */
+const MAX_REASON = 2_000;
+
+/** Code of the failure of a handler. */
+export const LAYER_FAILED = 'layer-failed';
+
+type Verbs = Pick<HandlerContext, 'run' | 'process'>;
+
+/**
+ * Throws DeployError layer-failed when a handler throws, does not end in time, or is stopped by `stop`; handlers after it
+ * do not run. In endings and `after_rejoin`, it warns instead and continues.
+ */
+export async function raiseEvent(
+  ports: ReportingPorts,
+  handlers: readonly Handler[],
+  payload: LifecyclePayload,
+  verbs: Verbs,
+  stop: AbortSignal,
+): Promise<void> {
+  const own = handlers.filter(({ event }) => event === payload.event);
+  for (const handler of own.toSorted((a, b) => a.priority - b.priority)) {
+    const error = await failureOf(ports, handler, payload, verbs, stop);
+    if (error === undefined) continue;
+    if (!onlyWarns(payload.event)) throw error;
+    warn(ports, error.message, payload.droplet);
+  }
+}
+
+async function failureOf(
+  ports: ReportingPorts,
+  handler: Handler,
+  payload: LifecyclePayload,
+  verbs: Verbs,
+  stop: AbortSignal,
+): Promise<DeployError | undefined> {
+  const { clock } = ports;
+  const { name, timeoutMs } = handler;
+  const { event, droplet } = payload;
+  const report = reportTo(ports);
+  const startedAt = clock.now();
+  const about = { name, event, droplet };
+  report({ type: 'layer-started', ...about });
+  let ended = false;
+  const log = (line: string) => {
+    if (!ended) report({ type: 'layer-output', ...about, line });
+  };
+  try {
+    await bounded(ports, timeoutMs, stop, (signal) => handler.handle(payload, { ...verbs, signal, log }));
+    return undefined;
+  } catch (error) {
+    const reason = (error instanceof Error ? error.message : String(error)).slice(0, MAX_REASON).replace(/\.$/, '');
+    const hint = error instanceof DeployError ? error.hint : undefined;
+    const source = error instanceof DeployError ? error.source : 'external';
+    const title = name.charAt(0).toUpperCase() + name.slice(1);
+    return new DeployError(LAYER_FAILED, `${title} failed at ${event}: ${reason}.`, { source, hint, droplet });
+  } finally {
+    ended = true;
+    report({ type: 'layer-finished', ...about, ms: clock.now() - startedAt });
+  }
+}
+
+/** Rejects when the time is over or `stop` aborts, whatever the task does. */
+async function bounded(
+  { clock }: ReportingPorts,
+  timeoutMs: number,
+  stop: AbortSignal,
+  task: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const limit = new AbortController();
+  const done = new AbortController();
+  const end = new Promise<never>((_, reject) => {
+    const giveUp = (reason: string) => {
+      const error = new Error(reason);
+      limit.abort(error);
+      reject(error);
+    };
+    onAbort(stop, () => giveUp('it was stopped'), done.signal);
+    void clock.sleep(timeoutMs, done.signal).then(() => {
+      if (!done.signal.aborted) giveUp(`it did not finish within ${timeoutMs / 1_000} s`);
+    });
+  });
+  end.catch(() => {});
+  try {
+    // A handler may also throw before it returns its promise.
+    await Promise.race([(async () => await task(limit.signal))(), end]);
+  } finally {
+    done.abort();
+  }
+}

@@ -1,0 +1,43 @@
+/** Turns a layer and its checked settings into handlers of events. */
+import type { Handler, HandlerContext, LifecycleEvent, LifecyclePayload } from '../rollout/lifecycle.js';
+import type { Layer, LayerContext, LayerHandler } from './layer.js';
+
+const PRIORITY = 50;
+
+const TIMEOUT_MS = 30_000;
+
+const NOTIFIER_TIMEOUT_MS = 5_000;
+
+/** @param env the variables that the layer requires */
+export function handlersOf(layer: Layer, config: unknown, env: Readonly<Record<string, string>>): Handler[] {
+  const usual = typeof layer.timeoutMs === 'function' ? layer.timeoutMs(config) : layer.timeoutMs;
+  const timeoutMs = usual ?? (layer.kind === 'notifier' ? NOTIFIER_TIMEOUT_MS : TIMEOUT_MS);
+  return Object.entries(layer.on).map(([event, given]) => {
+    const handler: { priority?: number; timeoutMs?: number; run: LayerHandler<unknown> } =
+      typeof given === 'function' ? { run: given } : given;
+    return {
+      name: `layer ${layer.name}`,
+      event: event as LifecycleEvent,
+      priority: handler.priority ?? layer.priority ?? PRIORITY,
+      timeoutMs: handler.timeoutMs ?? timeoutMs,
+      handle: async (payload, context) => {
+        await handler.run(payload, contextOf(payload, context, config, env));
+      },
+    };
+  });
+}
+
+function contextOf(
+  payload: LifecyclePayload,
+  { signal, log, run, process }: HandlerContext,
+  config: unknown,
+  env: Readonly<Record<string, string>>,
+): LayerContext {
+  const logger = { info: log, warn: (line: string) => log(`warning: ${line}`) };
+  const bounded: typeof fetch = async (url, init) => {
+    const signals = init?.signal ? [signal, init.signal] : [signal];
+    return await fetch(url, { ...init, signal: AbortSignal.any(signals) });
+  };
+  const { release, droplets, result } = payload;
+  return { config, env, release, droplets, result, signal, logger, run, process, fetch: bounded };
+}

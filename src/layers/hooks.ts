@@ -1,0 +1,149 @@
+/**
+ * Hooks: programs of the project that run here at an event. `config/hooks/EVENT`, then those in `config/hooks/EVENT.d/` by
+ * name. Each gets the event in variables and, as JSON, on its standard input.
+ */
+import { spawn } from 'node:child_process';
+import { accessSync, constants, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Settings } from '../config/settings.js';
+import type { ProcessEnv } from '../config/variables.js';
+import { DeployError } from '../errors.js';
+import {
+  type Handler,
+  type HandlerContext,
+  LIFECYCLE_EVENTS,
+  type LifecycleEvent,
+  type LifecyclePayload,
+} from '../rollout/lifecycle.js';
+
+const PRIORITY = 50;
+
+/** Bounds what of a hook's output is printed, in lines and characters of each. */
+const MAX_LINES = 1_000;
+const MAX_LINE = 2_000;
+
+/** Variables whose names say that they hold a secret. */
+const SECRET_NAME = /(?:TOKEN|PASS|PASSWORD|PASSWD|PWD|SECRET|KEY|CREDENTIALS?|DSN|WEBHOOK)(?:_|$)/i;
+
+/**
+ * The hooks in the project's folder, as handlers.
+ * @throws DeployError hook-not-executable, before anything is contacted
+ */
+export function readHooks({ root, hooks, secrets }: Settings, env: ProcessEnv): Handler[] {
+  if (hooks === undefined) return [];
+  const hidden = new Set(secrets.map((secret) => secret.reveal()));
+  const allowed = Object.entries(hooks.secrets).map(([name, value]) => [name, value.reveal()]);
+  const passed = { ...withoutSecrets(env, hidden), ...Object.fromEntries(allowed) };
+  return LIFECYCLE_EVENTS.flatMap((event) =>
+    programsFor(root, hooks.folder, event).map((path): Handler => {
+      const handle = (payload: LifecyclePayload, context: HandlerContext) =>
+        runHook(join(root, path), root, { ...passed, ...variablesOf(payload) }, payload, context);
+      return { name: `hook ${path}`, event, priority: PRIORITY, timeoutMs: hooks.timeoutMs, handle };
+    }),
+  );
+}
+
+function withoutSecrets(env: ProcessEnv, hidden: ReadonlySet<string>): Record<string, string> {
+  const pairs = Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
+  return Object.fromEntries(pairs.filter(([name, value]) => !SECRET_NAME.test(name) && !hidden.has(value)));
+}
+
+/** Paths relative to the project, in the order in which they run. */
+function programsFor(root: string, folder: string, event: LifecycleEvent): string[] {
+  const several = `${folder}/${event}.d`;
+  const inFolder = namesIn(join(root, several)).map((name) => `${several}/${name}`);
+  return [`${folder}/${event}`, ...inFolder].filter((path) => isProgram(root, path));
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => !name.startsWith('.'))
+      .sort();
+  } catch {
+    return [];
+  }
+}
+
+function isProgram(root: string, path: string): boolean {
+  const file = join(root, path);
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined || !found.isFile()) return false;
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    throw new DeployError('hook-not-executable', `${path} is not executable.`, {
+      source: 'user',
+      hint: `Run: chmod +x ${path}`,
+    });
+  }
+}
+
+function variablesOf(payload: LifecyclePayload): Record<string, string> {
+  const { event, command, app, environment, release, droplets, droplet, result, durationMs, url } = payload;
+  return {
+    DO_DEPLOY_EVENT: event,
+    DO_DEPLOY_COMMAND: command,
+    DO_DEPLOY_APP: app,
+    DO_DEPLOY_ENVIRONMENT: environment,
+    DO_DEPLOY_RELEASE: release.id,
+    DO_DEPLOY_IMAGE_TAG: release.imageTag,
+    DO_DEPLOY_COMMIT: release.commit ?? '',
+    DO_DEPLOY_DROPLETS: droplets.join(' '),
+    DO_DEPLOY_DROPLET: droplet ?? '',
+    DO_DEPLOY_OUTCOME: result?.outcome ?? '',
+    DO_DEPLOY_ERROR_CODE: result?.error?.code ?? '',
+    DO_DEPLOY_ERROR: withoutZeros(result?.error?.message ?? ''),
+    DO_DEPLOY_DURATION_MS: durationMs === undefined ? '' : String(durationMs),
+    DO_DEPLOY_URL: url ?? '',
+  };
+}
+
+/** A variable cannot hold a zero byte. */
+function withoutZeros(text: string): string {
+  return text.replaceAll('\0', '');
+}
+
+/** Resolves when the program has ended well. Ends it and its children when the signal aborts. */
+async function runHook(
+  file: string,
+  cwd: string,
+  env: Record<string, string>,
+  payload: LifecyclePayload,
+  { signal, log }: HandlerContext,
+): Promise<void> {
+  // A process group of its own, so that its children end with it, and Ctrl-C does not reach it.
+  const child = spawn(file, [], { cwd, env, detached: true, stdio: 'pipe' });
+  const stop = () => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // It has ended.
+    }
+  };
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop);
+  let lines = 0;
+  const print = (line: string) => {
+    lines += 1;
+    if (lines <= MAX_LINES) log(line.slice(0, MAX_LINE));
+    else if (lines === MAX_LINES + 1) log(`only the first ${MAX_LINES} lines are shown`);
+  };
+  for (const stream of [child.stdout, child.stderr]) createInterface(stream).on('line', print);
+  // It need not read its input.
+  child.stdin.on('error', () => {});
+  child.stdin.end(`${JSON.stringify(payload)}\n`);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      child.on('error', (error) => reject(new Error(`it cannot be started: ${error.message}`)));
+      child.on('close', (code, killedBy) => {
+        if (code === 0) resolve();
+        else reject(new Error(code === null ? `it was ended by ${killedBy}` : `exit code ${code}`));
+      });
+    });
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}

@@ -1,0 +1,56 @@
+/** The contract of a layer: what happens besides the rollout, in one file. */
+import type { z } from 'zod';
+import type { HandlerContext, LifecycleEvent, LifecyclePayload } from '../rollout/lifecycle.js';
+import type { DeployResult, ReleaseInfo } from '../rollout/model.js';
+
+/** `application`: what belongs to the app, such as migrations. `third-party`: other services. `notifier`: messages. */
+export type LayerKind = 'application' | 'third-party' | 'notifier';
+
+export interface Logger {
+  info(line: string): void;
+  warn(line: string): void;
+}
+
+/** What the handlers of a layer get with each event. */
+export interface LayerContext<Config = unknown> extends Pick<HandlerContext, 'signal' | 'run' | 'process'> {
+  /** The settings in config/deploy.yml, checked. */
+  readonly config: Config;
+  /** The variables that the layer requires. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly release: ReleaseInfo;
+  /** Names of the fleet's droplets. */
+  readonly droplets: readonly string[];
+  /** In endings. */
+  readonly result?: DeployResult;
+  /** Prints lines below the layer's name. */
+  readonly logger: Logger;
+  /** Like the global one, and ended with the handler's time. */
+  readonly fetch: typeof fetch;
+}
+
+export type LayerHandler<Config> = (payload: LifecyclePayload, context: LayerContext<Config>) => void | Promise<void>;
+
+export interface Layer<Schema extends z.ZodType = z.ZodType> {
+  readonly name: string;
+  readonly kind: LayerKind;
+  /** Of its settings in config/deploy.yml. An error that continues "layers.NAME.KEY " reads best: "must be …". */
+  readonly config: Schema;
+  /** Names of variables; each missing one is reported with the layer's name, before anything is contacted. */
+  readonly requires?: readonly string[];
+  /** Keys of its settings whose values are masked wherever text is shown. */
+  readonly secrets?: readonly string[];
+  /** Bounds each handler; by default 30 s, and 5 s in a notifier. */
+  readonly timeoutMs?: number | ((config: z.output<Schema>) => number);
+  /** Handlers of one event run in this order, lower first; default 50. */
+  readonly priority?: number;
+  readonly on: {
+    readonly [Event in LifecycleEvent]?:
+      | LayerHandler<z.output<Schema>>
+      | { readonly priority?: number; readonly timeoutMs?: number; readonly run: LayerHandler<z.output<Schema>> };
+  };
+}
+
+/** Declares a layer: infers the type of its settings from the schema. */
+export function defineLayer<const Schema extends z.ZodType>(layer: Layer<Schema>): Layer<Schema> {
+  return layer;
+}

@@ -1,0 +1,67 @@
+/** Reads the layers of config/deploy.yml: loads each, checks its settings and variables, and makes its handlers. */
+
+import type { Secret } from '../config/secret.js';
+import type { ReadLayers, WrittenLayer } from '../config/section.js';
+import type { Handler } from '../rollout/lifecycle.js';
+import { handlersOf } from './handlers.js';
+import { loadLayer } from './load-layer.js';
+
+type About = Parameters<ReadLayers>[1];
+
+/** @param secretOf boxes a value that must not be shown */
+export function layerReader(secretOf: (value: string) => Secret): ReadLayers {
+  return async (written, about) => {
+    const handlers: Handler[] = [];
+    for (const one of written) handlers.push(...(await readLayer(one, about, secretOf)));
+    return handlers;
+  };
+}
+
+async function readLayer(
+  { name, settings, place }: WrittenLayer,
+  { root, variables, problems, hide }: About,
+  secretOf: (value: string) => Secret,
+): Promise<Handler[]> {
+  const layer = await loadLayer(name, root);
+  if ('message' in layer) {
+    problems.add(place(), `layers.${name} ${layer.message}`, layer.remedy);
+    return [];
+  }
+  for (const key of layer.secrets ?? []) {
+    const value = (settings as Record<string, unknown> | undefined)?.[key];
+    if (typeof value === 'string' && value !== '') hide(secretOf(value));
+  }
+  const env: Record<string, string> = {};
+  for (const variable of layer.requires ?? []) {
+    const value = variables.get(variable);
+    if (value) {
+      env[variable] = value;
+      hide(secretOf(value));
+    } else {
+      problems.add(place(), `$${variable} is not set (the layer ${layer.name} needs it)`, variables.howToSet(variable));
+    }
+  }
+  const checked = await layer.config.safeParseAsync(settings);
+  if (checked.success) return handlersOf(layer, checked.data, env);
+  for (const issue of checked.error.issues) {
+    for (const { path, message } of problemsOf(issue)) {
+      const words = [`layers.${name}`, ...path].join('.');
+      const remedy = `see the settings of the layer ${layer.name}`;
+      problems.add(place(...path), `${words} ${message}`, remedy);
+    }
+  }
+  return [];
+}
+
+type Issue = { path: PropertyKey[]; code: string; message: string; keys?: string[]; input?: unknown };
+
+function problemsOf(given: unknown): { path: (string | number)[]; message: string }[] {
+  const issue = given as Issue;
+  const path = issue.path.filter((step) => typeof step !== 'symbol') as (string | number)[];
+  if (issue.keys !== undefined)
+    return issue.keys.map((key) => ({ path: [...path, key], message: 'is an unknown key' }));
+  const isMissing = issue.code === 'invalid_type' && /received undefined/.test(issue.message);
+  if (isMissing) return [{ path, message: 'is missing' }];
+  const continues = /^(must|is|has|needs) /.test(issue.message);
+  return [{ path, message: continues ? issue.message : `is not valid: ${issue.message}` }];
+}

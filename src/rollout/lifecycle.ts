@@ -1,0 +1,93 @@
+/**
+ * The events of a rollout that layers and hooks handle, in order, and the shape of a handler. Pure.
+ */
+import type { DeployResult, ReleaseInfo } from './model.js';
+
+export const LIFECYCLE_EVENTS = [
+  'configure', // the settings are known, and nothing was contacted
+  'pre_deploy', // the lease is held; nothing was changed
+  'deploy', // the release is staged, and rolling begins
+  'before_leave', // a droplet is about to leave rotation
+  'after_rejoin', // a droplet is back in rotation
+  'after_batch', // all droplets of a batch are back
+  'post_deploy', // every droplet was rolled; the lease is still held
+  'deploy_succeeded',
+  'deploy_skipped', // the fleet runs the release already
+  'deploy_failed', // also after an interruption, and when the rollout was reverted
+] as const;
+export type LifecycleEvent = (typeof LIFECYCLE_EVENTS)[number];
+
+/** Exactly one of them ends every run that raised `configure`. */
+export type Ending = Extract<LifecycleEvent, `deploy_${string}`>;
+
+/** A handler that fails only warns: it comes too late to stop anything, or would strand a droplet. */
+export function onlyWarns(event: LifecycleEvent): boolean {
+  return event === 'after_rejoin' || event.startsWith('deploy_');
+}
+
+export function endingOf({ outcome }: Pick<DeployResult, 'outcome'>): Ending {
+  if (outcome === 'succeeded') return 'deploy_succeeded';
+  return outcome === 'skipped' ? 'deploy_skipped' : 'deploy_failed';
+}
+
+/** What a handler gets. Texts may come from droplets, and are not cleaned. */
+export interface LifecyclePayload {
+  event: LifecycleEvent;
+  /** ISO 8601. */
+  at: string;
+  command: 'deploy' | 'rollback' | 'heal' | 'adopt';
+  app: string;
+  environment: string;
+  /** Its id is empty until the command has chosen it. */
+  release: ReleaseInfo;
+  /** Ids of the releases that the droplets ran before, without repetition; empty before `deploy`. */
+  previous: string[];
+  /** user@host, or the CI job. */
+  who: string;
+  /** The CI run. */
+  url?: string;
+  /** Names of the fleet's droplets; empty in `configure`. */
+  droplets: string[];
+  /** In `before_leave` and `after_rejoin`. */
+  droplet?: string;
+  /** In `after_batch`: from 1. */
+  batch?: number;
+  /** In endings: how long the run took, in ms. */
+  durationMs?: number;
+  /** In endings. */
+  result?: DeployResult;
+}
+
+/** What a handler may use besides the payload. */
+export interface HandlerContext {
+  /** Aborted when the handler's time is over, or the run is stopped. */
+  readonly signal: AbortSignal;
+  /** Prints a line below the name of the layer; cleaned and redacted. */
+  log(line: string): void;
+  /**
+   * Runs a command in a new container of a service of the release, which is removed afterwards, on one droplet: in
+   * `before_leave` and `after_rejoin` the event's, otherwise the first. Between `deploy` and `post_deploy` only.
+   */
+  run(service: string, command: readonly string[]): Promise<{ code: number; output: string }>;
+  /** Stops, starts, restarts or signals the containers of a service, on the event's droplet or on all. */
+  process(service: string, action: ProcessAction): Promise<void>;
+}
+
+/** `signal`: a name as kill takes it, such as TSTP. `graceMs`: how long a container may take to stop. */
+export type ProcessAction =
+  | 'start'
+  | 'restart'
+  | 'stop'
+  | { readonly stop: { readonly graceMs: number } }
+  | { readonly signal: string };
+
+export interface Handler {
+  /** For people: `layer slack` or `hook config/hooks/pre_deploy`. */
+  readonly name: string;
+  readonly event: LifecycleEvent;
+  /** Lower ones run first; equal ones in the order in which they are listed. */
+  readonly priority: number;
+  readonly timeoutMs: number;
+  /** Throws to fail. */
+  handle(payload: LifecyclePayload, context: HandlerContext): Promise<void>;
+}

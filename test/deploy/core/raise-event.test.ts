@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest';
+import { raiseEvent } from '../../../src/deploy/core/raise-event.js';
+import type { Handler, LifecycleEvent, LifecyclePayload } from '../../../src/rollout/lifecycle.js';
+import { CollectingReporter } from '../../support/collecting-reporter.js';
+import { VirtualClock } from '../../support/virtual-clock.js';
+
+const payload = (event: LifecycleEvent): LifecyclePayload => ({
+  event,
+  at: '2026-11-21T07:45:00.000Z',
+  command: 'deploy',
+  app: 'shop',
+  environment: 'production',
+  release: { id: 'r2', imageTag: 'v2' },
+  previous: [],
+  who: 'ann@laptop',
+  droplets: ['web-1'],
+});
+
+const verbs = { run: async () => ({ code: 0, output: '' }), process: async () => {} };
+
+function handler(name: string, handle: Handler['handle'], more: Partial<Handler> = {}): Handler {
+  return { name, event: 'pre_deploy', priority: 50, timeoutMs: 30_000, handle, ...more };
+}
+
+function setup() {
+  const clock = new VirtualClock();
+  const reporter = new CollectingReporter();
+  const stop = new AbortController();
+  const raise = (handlers: Handler[], event: LifecycleEvent = 'pre_deploy') =>
+    clock.run(raiseEvent({ clock, reporter }, handlers, payload(event), verbs, stop.signal));
+  return { clock, reporter, stop, raise };
+}
+
+describe('an event', () => {
+  it('runs its handlers one after another, lower priorities first, and no others', async () => {
+    const { clock, raise } = setup();
+    const order: string[] = [];
+    const slow = (name: string) => async () => {
+      order.push(`${name} begins`);
+      await clock.sleep(1_000);
+      order.push(`${name} ends`);
+    };
+    await raise([
+      handler('late', slow('late'), { priority: 60 }),
+      handler('first', slow('first'), { priority: 10 }),
+      handler('usual', slow('usual')),
+      handler('other', slow('other'), { event: 'deploy' }),
+    ]);
+    expect(order).toEqual(['first', 'usual', 'late'].flatMap((name) => [`${name} begins`, `${name} ends`]));
+  });
+
+  it('fails with the name of the handler and the event, and runs no further handler', async () => {
+    const { raise } = setup();
+    let ran = false;
+    const handlers = [
+      handler('layer migrate', async () => {
+        throw new Error('exit code 3.');
+      }),
+      handler('next', async () => {
+        ran = true;
+      }),
+    ];
+    await expect(raise(handlers)).rejects.toMatchObject({
+      code: 'layer-failed',
+      message: 'Layer migrate failed at pre_deploy: exit code 3.',
+    });
+    expect(ran).toBe(false);
+  });
+
+  it('fails when a handler throws before it returns a promise, or throws no error', async () => {
+    const { raise } = setup();
+    const broken = handler('layer broken', () => {
+      throw 'nonsense';
+    });
+    await expect(raise([broken])).rejects.toMatchObject({ message: 'Layer broken failed at pre_deploy: nonsense.' });
+  });
+
+  it('ends a handler at its timeout, and drops what it prints later', async () => {
+    const { clock, reporter, raise } = setup();
+    let aborted = false;
+    const hanging = handler('layer slack', async (_, { signal, log }) => {
+      signal.addEventListener('abort', () => {
+        aborted = true;
+      });
+      log('waiting');
+      await clock.sleep(60_000);
+      log('too late');
+    });
+    const began = clock.now();
+    await expect(raise([{ ...hanging, timeoutMs: 5_000 }])).rejects.toMatchObject({
+      message: 'Layer slack failed at pre_deploy: it did not finish within 5 s.',
+    });
+    expect(clock.now() - began).toBeLessThan(6_000);
+    expect(aborted).toBe(true);
+    await clock.run(clock.sleep(60_000));
+    expect(reporter.events.flatMap((event) => (event.type === 'layer-output' ? event.line : []))).toEqual(['waiting']);
+  });
+
+  it('ends a handler when the run is stopped', async () => {
+    const { clock, stop, raise } = setup();
+    const hanging = handler('layer slack', async () => {
+      void clock.sleep(1_000).then(() => stop.abort());
+      await clock.sleep(20_000);
+    });
+    await expect(raise([hanging])).rejects.toMatchObject({ message: expect.stringContaining('it was stopped') });
+  });
+
+  it.each<LifecycleEvent>(['after_rejoin', 'deploy_succeeded', 'deploy_skipped', 'deploy_failed'])(
+    'only warns at %s, and continues',
+    async (event) => {
+      const { reporter, raise } = setup();
+      let ran = false;
+      await raise(
+        [
+          handler('layer slack', () => Promise.reject(new Error('HTTP 500')), { event }),
+          handler('layer next', async () => void (ran = true), { event }),
+        ],
+        event,
+      );
+      expect(ran).toBe(true);
+      expect(reporter.events).toContainEqual(
+        expect.objectContaining({
+          type: 'notice',
+          level: 'warning',
+          message: `Layer slack failed at ${event}: HTTP 500.`,
+        }),
+      );
+    },
+  );
+});
