@@ -6,6 +6,8 @@ import { reportTo } from '../deploy/core/report.js';
 import type { SessionOptions } from '../deploy/session/session.js';
 import { DeployError } from '../errors.js';
 import { readHooks } from '../layers/hooks.js';
+import { mapText } from '../reporters/redacting.js';
+import type { Handler } from '../rollout/lifecycle.js';
 import type { DeployResult } from '../rollout/model.js';
 import type { CommandEnd } from './define-command.js';
 import { exitCodeOfResult } from './exit-codes.js';
@@ -28,6 +30,7 @@ export async function roll(
   args: RollArguments,
   { interrupted, aborted }: Signals,
   env: ProcessEnv,
+  redact: (text: string) => string,
   rollout: (ports: DeployPorts, options: SessionOptions) => Promise<DeployResult>,
 ): Promise<CommandEnd> {
   interrupted.addEventListener('abort', () => {
@@ -38,7 +41,7 @@ export async function roll(
     });
   });
   refuseNested(settings, env);
-  const handlers = [...settings.handlers, ...readHooks(settings, env)];
+  const handlers = [...settings.handlers, ...readHooks(settings, env)].map(withoutSecrets(redact));
   const result = await rollout(ports, {
     settings,
     allowDowntime: args.allowDowntime,
@@ -62,5 +65,13 @@ function refuseNested({ app, environment }: Settings, env: ProcessEnv): void {
   throw new DeployError('nested-deploy', message, {
     source: 'user',
     hint: 'Do it at deploy_succeeded, deploy_skipped or deploy_failed: the lock is free then.',
+  });
+}
+
+/** What leaves this program by a layer or a hook is masked as the output is. */
+function withoutSecrets(redact: (text: string) => string): (handler: Handler) => Handler {
+  return (handler) => ({
+    ...handler,
+    handle: (payload, context) => handler.handle(mapText(payload, redact), context),
   });
 }

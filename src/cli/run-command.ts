@@ -10,6 +10,7 @@ import type { ProcessEnv } from '../config/variables.js';
 import { asDeployError, DeployError } from '../errors.js';
 import { createReporter, type UserReporter } from '../reporters/index.js';
 import { Redactor } from '../reporters/redacting.js';
+import { cleanText } from '../reporters/text.js';
 import { type CommandContext, type CommandList, loadCommands } from './define-command.js';
 import { exitCodeOfError } from './exit-codes.js';
 import { knownSecrets } from './known-secrets.js';
@@ -115,7 +116,15 @@ export class Runner {
       roll: async (of, options, rollout) => {
         const { roll } = await import('./roll.js');
         const { config } = args;
-        return await roll(await ports(of), of, { ...options, config }, signals(), env, rollout);
+        return await roll(
+          await ports(of),
+          of,
+          { ...options, config },
+          signals(),
+          env,
+          (text) => this.#redactor.redact(cleanText(text)),
+          rollout,
+        );
       },
       show: (output) => reporter.print(output),
       canAsk: screen.isInteractive && !isCi(env) && !args.json,

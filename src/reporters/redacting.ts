@@ -1,9 +1,20 @@
 import { createRedactor } from './redactor.js';
 
 /** Properties that hold fixed words of the event schema: a password such as "pull" must not make them unreadable. */
-const VOCABULARY = new Set(['type', 'phase', 'step', 'level', 'command', 'rotation', 'outcome', 'source', 'at']);
+const VOCABULARY = new Set([
+  'type',
+  'phase',
+  'step',
+  'level',
+  'command',
+  'rotation',
+  'outcome',
+  'source',
+  'at',
+  'event',
+]);
 /** What such a word or time looks like. Anything else there was written by a droplet, and is treated as text. */
-const WORD_OR_TIME = /^[a-z]+([ -][a-z]+)*$|^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
+const WORD_OR_TIME = /^[a-z]+([ _-][a-z]+)*$|^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 
 /** A copy of plain data with every text in it changed by `change`, except the words of the schema. */
 export function mapText<T>(value: T, change: (text: string) => string): T {
