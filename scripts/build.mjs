@@ -38,12 +38,18 @@ function chunkName({ moduleIds }) {
   return `${name}-[hash].js`;
 }
 
-async function bundleInto(folder) {
+/** The library is a bundle of its own: it gives all of zod to layers, which no command needs. */
+const BUNDLES = [
+  { input: { main: 'src/main.ts' }, plugins: [moduleUrls, leanPackages()] },
+  { input: { index: 'src/index.ts' }, plugins: [moduleUrls] },
+];
+
+async function bundleInto(folder, { input, plugins }) {
   const bundle = await rolldown({
     cwd: ROOT,
-    input: { main: 'src/main.ts', index: 'src/index.ts' },
+    input,
     platform: 'node',
-    plugins: [moduleUrls, leanPackages()],
+    plugins,
   });
   const { output } = await bundle.write({
     dir: folder,
@@ -61,7 +67,8 @@ async function bundleInto(folder) {
 // Built beside and then swapped, so that a failed build leaves the last good one.
 const fresh = `dist.${process.pid}`;
 try {
-  const modules = await bundleInto(fresh);
+  const modules = [];
+  for (const one of BUNDLES) modules.push(...(await bundleInto(fresh, one)));
   const tsc = join(createRequire(import.meta.url).resolve('typescript/package.json'), '../bin/tsc');
   execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', fresh], { stdio: 'inherit' });
   writeFileSync(join(fresh, 'package.json'), '{ "type": "commonjs" }\n');

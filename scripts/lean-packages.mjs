@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { RolldownMagicString } from 'rolldown';
 
 const require = createRequire(import.meta.url);
+const jiti = require.resolve('jiti/package.json').replace('package.json', 'lib/jiti.cjs');
 const yargsParser = createRequire(require.resolve('yargs/helpers')).resolve('yargs-parser');
 
 /** Modules with a replacement. The pattern matches the module's path, or its name if it is resolved nowhere else. */
@@ -22,6 +23,8 @@ const MODULES = [
     name: /^make-dir$/,
     code: "import { mkdir } from 'node:fs/promises';\nexport default (path) => mkdir(path, { recursive: true });",
   },
+  // Its other form looks for the compiler beside itself at run time.
+  { name: /^jiti$/, code: `export { createJiti } from ${JSON.stringify(jiti)};` },
   // Of yargs only the parser is used; its helpers load all of yargs' texts and tables of characters.
   { name: /^yargs\/helpers$/, code: `export { default as Parser } from ${JSON.stringify(yargsParser)};` },
   // axios uses its http adapter first. Loading this one, and Node's http2, takes longer than a request.

@@ -20,6 +20,7 @@ export interface RollArguments {
   waitLock: number;
   skipUnreachable?: boolean;
   skippedOk?: boolean;
+  skipMigrate?: boolean;
   config?: string;
 }
 
@@ -41,7 +42,9 @@ export async function roll(
     });
   });
   refuseNested(settings, env);
-  const handlers = [...settings.handlers, ...readHooks(settings, env)].map(withoutSecrets(redact));
+  const handlers = [...settings.handlers, ...readHooks(settings, env)]
+    .filter(({ name }) => !(args.skipMigrate && name === 'layer migrate'))
+    .map(withoutSecrets(redact));
   const result = await rollout(ports, {
     settings,
     allowDowntime: args.allowDowntime,

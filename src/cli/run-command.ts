@@ -5,6 +5,7 @@
 import { systemClock } from '../adapters/system-clock.js';
 import { findConfig } from '../config/find-config.js';
 import type { LoadedSettings } from '../config/load.js';
+import { Secret } from '../config/secret.js';
 import type { ReadLayers } from '../config/section.js';
 import type { ProcessEnv } from '../config/variables.js';
 import { asDeployError, DeployError } from '../errors.js';
@@ -142,7 +143,7 @@ export class Runner {
     const { listEnvironments, loadSettings } = await import('../config/load.js');
     const project = this.#project();
     try {
-      const readLayers = command.rolls ? await layerReader() : undefined;
+      const readLayers = command.rolls ? await loadLayerReader() : undefined;
       const settings = await loadSettings({ ...project, ...options, readLayers });
       this.#redactor.add(settings.secrets.map((secret) => secret.reveal()));
       return settings;
@@ -171,7 +172,7 @@ export class Runner {
   }
 }
 
-async function layerReader(): Promise<ReadLayers> {
-  const [layers, { Secret }] = await Promise.all([import('../layers/read-layers.js'), import('../config/secret.js')]);
-  return layers.layerReader((value) => new Secret(value));
+async function loadLayerReader(): Promise<ReadLayers> {
+  const { layerReader } = await import('../layers/read-layers.js');
+  return layerReader((value) => new Secret(value));
 }

@@ -30,6 +30,7 @@ export default defineCommand({
     ...skipOptions,
     force: flag({ describe: 'Deploy even if this release is already running' }),
     createTag: flag({ describe: 'Tag the working tree as RELEASE first, as the command tag does' }),
+    skipMigrate: flag({ describe: 'Leave out the layer migrate' }),
     allowEmpty,
     workingTree: flag({ describe: 'Take the files of the working tree even if git has RELEASE' }),
   },

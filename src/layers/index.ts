@@ -5,4 +5,7 @@ import type { Layer } from './layer.js';
 type AnyLayer = Layer<any>;
 
 /** The built-in layers, by name. Each is loaded only by a project that uses it. */
-export const LAYERS: Readonly<Record<string, () => Promise<{ default: AnyLayer }>>> = {};
+export const LAYERS: Readonly<Record<string, () => Promise<{ default: AnyLayer }>>> = {
+  migrate: () => import('./migrate.js'),
+  workers: () => import('./workers.js'),
+};

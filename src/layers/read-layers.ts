@@ -44,7 +44,7 @@ async function readLayer(
   const checked = await layer.config.safeParseAsync(settings);
   if (checked.success) return handlersOf(layer, checked.data, env);
   for (const issue of checked.error.issues) {
-    for (const { path, message } of problemsOf(issue)) {
+    for (const { path, message } of problemsOf(issue, settings)) {
       const words = [`layers.${name}`, ...path].join('.');
       const remedy = `see the settings of the layer ${layer.name}`;
       problems.add(place(...path), `${words} ${message}`, remedy);
@@ -53,15 +53,18 @@ async function readLayer(
   return [];
 }
 
-type Issue = { path: PropertyKey[]; code: string; message: string; keys?: string[]; input?: unknown };
+function valueAt(value: unknown, path: readonly (string | number)[]): unknown {
+  return path.reduce<unknown>((inner, step) => (inner as Record<string | number, unknown> | undefined)?.[step], value);
+}
 
-function problemsOf(given: unknown): { path: (string | number)[]; message: string }[] {
+type Issue = { path: PropertyKey[]; code: string; message: string; keys?: string[] };
+
+function problemsOf(given: unknown, settings: unknown): { path: (string | number)[]; message: string }[] {
   const issue = given as Issue;
   const path = issue.path.filter((step) => typeof step !== 'symbol') as (string | number)[];
   if (issue.keys !== undefined)
     return issue.keys.map((key) => ({ path: [...path, key], message: 'is an unknown key' }));
-  const isMissing = issue.code === 'invalid_type' && /received undefined/.test(issue.message);
-  if (isMissing) return [{ path, message: 'is missing' }];
+  if (path.length > 0 && valueAt(settings, path) === undefined) return [{ path, message: 'is missing' }];
   const continues = /^(must|is|has|needs) /.test(issue.message);
   return [{ path, message: continues ? issue.message : `is not valid: ${issue.message}` }];
 }

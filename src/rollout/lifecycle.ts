@@ -65,12 +65,28 @@ export interface HandlerContext {
   /** Prints a line below the name of the layer; cleaned and redacted. */
   log(line: string): void;
   /**
-   * Runs a command in a new container of a service of the release, which is removed afterwards, on one droplet: in
-   * `before_leave` and `after_rejoin` the event's, otherwise the first. Between `deploy` and `post_deploy` only.
+   * Runs a command in a new container of a service of the release, which is removed afterwards, on one droplet: the
+   * event's, or else the first. From `deploy` to `post_deploy`. The container's dependencies are not started.
    */
-  run(service: string, command: readonly string[]): Promise<{ code: number; output: string }>;
+  run(service: string, command: readonly string[], options?: OneOffOptions): Promise<OneOffResult>;
   /** Stops, starts, restarts or signals the containers of a service, on the event's droplet or on all. */
   process(service: string, action: ProcessAction): Promise<void>;
+}
+
+export interface OneOffOptions {
+  /** Letters, digits and `-`: runs only if nothing of this name has succeeded for this release, on any droplet. */
+  readonly once?: string;
+  /** Ends the command. */
+  readonly signal?: AbortSignal;
+}
+
+export interface OneOffResult {
+  /** Its exit code; 0 if it was done before. */
+  code: number;
+  /** At most 1 MiB. */
+  output: string;
+  /** `before`: an earlier run has done it, and nothing was run now. */
+  done: 'now' | 'before';
 }
 
 /** `signal`: a name as kill takes it, such as TSTP. `graceMs`: how long a container may take to stop. */

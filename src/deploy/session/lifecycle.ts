@@ -1,8 +1,8 @@
 /** The events of a session, for layers and hooks: their payloads, and what handlers may do on droplets. */
-import { DeployError } from '../../errors.js';
-import { endingOf, type HandlerContext, type LifecycleEvent, type LifecyclePayload } from '../../rollout/lifecycle.js';
+import { endingOf, type LifecycleEvent, type LifecyclePayload } from '../../rollout/lifecycle.js';
 import type { DeployResult } from '../../rollout/model.js';
 import { raiseEvent } from '../core/raise-event.js';
+import { verbsOf } from './handler-verbs.js';
 import type { Session } from './session.js';
 
 const NEVER = new AbortController().signal;
@@ -21,7 +21,13 @@ export async function raise(
 ): Promise<void> {
   const { handlers = [] } = session.options;
   if (!handlers.some((handler) => handler.event === event)) return;
-  await raiseEvent(session.ports, handlers, payloadOf(session, event, about), verbsOf(session, event, about), stop);
+  await raiseEvent(
+    session.ports,
+    handlers,
+    payloadOf(session, event, about),
+    verbsOf(session, event, about, stop),
+    stop,
+  );
 }
 
 /** Never throws: what fails in an ending is a warning. Signals do not stop it, but every handler has a timeout. */
@@ -46,11 +52,4 @@ function payloadOf(session: Session, event: LifecycleEvent, about: About): Lifec
     droplets: rows.map(({ name }) => name),
     ...about,
   };
-}
-
-function verbsOf(_session: Session, event: LifecycleEvent, _about: About): Pick<HandlerContext, 'run' | 'process'> {
-  const unavailable = async (): Promise<never> => {
-    throw new DeployError('layer-failed', `there is nothing to run on at ${event}`, { source: 'user' });
-  };
-  return { run: unavailable, process: unavailable };
 }

@@ -66,6 +66,7 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const { members } = session;
   const { exempt = new Set<number>(), failure, ...goal } = await rollout.choose(run, members, policy);
   stopIfInterrupted(session);
+  session.goal = goal;
   const participants = members.filter((member) => !exempt.has(member.droplet.id));
 
   session.previous = [...new Set(members.map(runningRelease).filter((id) => id !== ''))];

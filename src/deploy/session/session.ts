@@ -11,6 +11,7 @@ import { quote } from '../core/shell.js';
 import { closeAll } from '../droplet/connect.js';
 import type { Member, Unreachable } from '../droplet/member.js';
 import type { Run } from '../steps/run.js';
+import type { Goal } from './goal.js';
 import { raise, raiseEnding } from './lifecycle.js';
 import { rowsSurveyed } from './rollout-rows.js';
 import { writeHistory } from './write-history.js';
@@ -49,6 +50,8 @@ export interface Session {
   members: Member[];
   /** Ids of the releases that the droplets ran before this run. */
   previous: readonly string[];
+  /** Present once the release is chosen. */
+  goal?: Goal;
   /** Droplets that were left out because they are off or cannot be reached. */
   skipped: Unreachable[];
   rows: StatusRow[];

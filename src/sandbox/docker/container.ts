@@ -133,6 +133,12 @@ export class Container extends EventEmitter<{ change: [] }> {
     else if (this.status === 'restarting') this.#become('exited');
   }
 
+  /** TSTP and the like are only noted in the log; KILL and TERM end the program. */
+  emitSignal(signal: string): void {
+    if (signal === 'KILL' || signal === 'TERM') this.stop();
+    else this.log.push({ at: Date.now(), stream: 'stdout', text: `received SIG${signal}` });
+  }
+
   /** Resolves when `condition` holds; rejects when the signal aborts. */
   async until(condition: (container: this) => boolean, signal: AbortSignal): Promise<void> {
     while (!condition(this)) await once(this, 'change', { signal });

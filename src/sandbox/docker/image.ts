@@ -38,12 +38,15 @@ export interface Image {
   /** Exit code after `docker stop`: 143 for a program that SIGTERM kills. */
   readonly stopExitCode: number;
   readonly program: Program;
+  /** What a command of a one-off container does; undefined: the image has no such program. */
+  readonly command?: (words: readonly string[]) => Program | undefined;
 }
 
 export interface ImageRecipe {
   /** Identifies the image: `shop v2`. */
   content: string;
   program: Program;
+  command?: Image['command'];
   exposedPorts?: number[];
   env?: string[];
   files?: string[];
@@ -59,6 +62,7 @@ export function buildImage(recipe: ImageRecipe): Image {
     files: recipe.files ?? [],
     stopExitCode: recipe.stopExitCode ?? 143,
     program: recipe.program,
+    command: recipe.command,
   };
 }
 

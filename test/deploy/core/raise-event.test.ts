@@ -16,7 +16,7 @@ const payload = (event: LifecycleEvent): LifecyclePayload => ({
   droplets: ['web-1'],
 });
 
-const verbs = { run: async () => ({ code: 0, output: '' }), process: async () => {} };
+const verbs = { run: async () => ({ code: 0, output: '', done: 'now' as const }), process: async () => {} };
 
 function handler(name: string, handle: Handler['handle'], more: Partial<Handler> = {}): Handler {
   return { name, event: 'pre_deploy', priority: 50, timeoutMs: 30_000, handle, ...more };
@@ -113,7 +113,13 @@ describe('an event', () => {
       await raise(
         [
           handler('layer slack', () => Promise.reject(new Error('HTTP 500')), { event }),
-          handler('layer next', async () => void (ran = true), { event }),
+          handler(
+            'layer next',
+            async () => {
+              ran = true;
+            },
+            { event },
+          ),
         ],
         event,
       );

@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { build } from '../build.js';
+import { ServicePlan } from '../compose/container-spec.js';
 import { loadProject } from '../compose/load.js';
 import type { ComposeProject } from '../compose/model.js';
 import { up } from '../compose/up.js';
@@ -28,6 +30,8 @@ interface Verb {
   switches?: string[];
   options?: string[];
   /** The combinations that are supported, as the flags' long names. */
+  /** Words after the verb's options: a service and its command. */
+  words?: boolean;
   supports?: (flags: Flags) => boolean;
   run: (context: Context) => void | Promise<void>;
 }
@@ -41,6 +45,12 @@ const VERBS: Record<string, Verb> = {
   },
   pull: { switches: ['-q|--quiet', '--ignore-buildable'], run: pull },
   build: { run: buildAll },
+  run: {
+    words: true,
+    switches: ['--rm', '--no-deps', '-T|--no-TTY'],
+    supports: (flags) => flags.has('--rm') && flags.has('--no-deps'),
+    run: runOneOff,
+  },
   up: {
     switches: ['-d|--detach', '--no-build', '--remove-orphans', '--force-recreate'],
     options: ['--pull'],
@@ -60,8 +70,8 @@ export const compose: Command = (engine, call, args, output) => {
   const verb = VERBS[name];
   const projectName = before.value('--project-name');
   if (verb === undefined || projectName === undefined) throw notSupported;
-  const flags = readFlags(`docker compose ${name}`, rest, verb);
-  if (flags.words.length > 0 || verb.supports?.(flags) === false) throw notSupported;
+  const flags = readFlags(`docker compose ${name}`, rest, verb, verb.words);
+  if (flags.words.length > 0 !== (verb.words === true) || verb.supports?.(flags) === false) throw notSupported;
 
   const files = before.values('--file').map((file) => resolve(call.cwd, file));
   const warn = (message: string) => {
@@ -124,4 +134,34 @@ async function upAll({ engine, call, load, files, flags, output }: Context): Pro
     signal: call.signal,
     print: (line) => output.err(line),
   });
+}
+
+/** `docker compose run --rm --no-deps -T SERVICE COMMAND…`: its output is the command's, and its exit code as well. */
+async function runOneOff({ engine, call, load, flags, output }: Context): Promise<void> {
+  const project = load();
+  const [name = '', ...words] = flags.words;
+  const service = project.services[name];
+  if (service === undefined) throw new DockerFailure(`no such service: ${name}`);
+  engine.mustAnswer();
+  const { image } = engine.images.mustFind(service.image);
+  const program = image.command?.(words);
+  if (program === undefined) throw new DockerFailure(notInPath(words), 127);
+  const plan = new ServicePlan(project, name, service, image);
+  const spec = plan.oneOffSpec(engine, {}, { ...image, program });
+  const container = engine.createContainer(`${project.name}-${name}-run-${randomBytes(6).toString('hex')}`, spec);
+  try {
+    container.start();
+    await container.until(({ status }) => status === 'exited', call.signal);
+  } finally {
+    engine.removeContainer(container);
+  }
+  for (const { stream, text } of container.log) {
+    if (stream === 'stdout') output.out(text);
+    else output.err(text);
+  }
+  if (container.exitCode !== 0) throw new DockerFailure('', container.exitCode);
+}
+
+function notInPath([name = '']: readonly string[]): string {
+  return `Error response from daemon: failed to create task for container: OCI runtime create failed: exec: "${name}": executable file not found in $PATH: unknown`;
 }

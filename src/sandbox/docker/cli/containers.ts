@@ -74,6 +74,28 @@ export const rm: Command = (engine, _call, args, output) => {
   }
 };
 
+/** `docker start|restart CONTAINER…`, `docker stop [--time SECONDS] CONTAINER…`, `docker kill --signal NAME CONTAINER…` */
+export function processCommand(verb: 'start' | 'stop' | 'restart' | 'kill'): Command {
+  return (engine, _call, args, output) => {
+    const flags = readFlags(`docker ${verb}`, args, { options: ['-t|--time', '-s|--signal'] });
+    engine.mustAnswer();
+    for (const word of flags.words) {
+      const container = engine.findContainer(word);
+      if (container === undefined) throw daemonError(`No such container: ${word}`);
+      if (verb === 'kill') {
+        if (!container.running) throw daemonError(`cannot kill container: ${word}: container is not running`);
+        // The stand-in's programs handle no signals: those that end a program would end it.
+        const signal = (flags.value('--signal') ?? 'KILL').replace(/^SIG/, '');
+        container.emitSignal(signal);
+      } else {
+        if (verb !== 'start') container.stop();
+        if (verb !== 'stop') container.start();
+      }
+      output.out(word);
+    }
+  };
+}
+
 /** `docker inspect CONTAINER…` */
 export const inspect: Command = (engine, _call, args, output) => {
   const { words } = readFlags('docker inspect', args, {});

@@ -3,7 +3,7 @@ import { DockerFailure, NotImplemented } from '../failure.js';
 import { listNatRules } from '../iptables.js';
 import { type Call, type CallResult, type Command, Output } from './call.js';
 import { compose } from './compose.js';
-import { info, inspect, logs, ps, rm, version, volume } from './containers.js';
+import { info, inspect, logs, processCommand, ps, rm, version, volume } from './containers.js';
 import { image } from './images.js';
 import { login } from './login.js';
 
@@ -15,10 +15,14 @@ const DOCKER_COMMANDS = new Map<string, Command>([
   ['image', image],
   ['info', info],
   ['inspect', inspect],
+  ['kill', processCommand('kill')],
   ['login', login],
   ['logs', logs],
   ['ps', ps],
+  ['restart', processCommand('restart')],
   ['rm', rm],
+  ['start', processCommand('start')],
+  ['stop', processCommand('stop')],
   ['version', version],
   ['volume', volume],
 ]);

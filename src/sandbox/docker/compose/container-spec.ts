@@ -61,6 +61,19 @@ export class ServicePlan {
     };
   }
 
+  /** Of a one-off container: no published ports, no healthcheck, and its image runs another program. */
+  oneOffSpec(engine: Engine, labels: Record<string, string>, image: Image): ContainerSpec {
+    const usual = this.containerSpec(engine, 1, labels);
+    return {
+      ...usual,
+      image,
+      labels: { ...usual.labels, 'com.docker.compose.oneoff': 'True' },
+      ports: [],
+      health: undefined,
+      restart: { name: 'no', maximumRetryCount: 0 },
+    };
+  }
+
   #labels(number: number): Record<string, string> {
     return {
       'com.docker.compose.config-hash': this.hash,

@@ -58,7 +58,30 @@ function shop(version: string, program: Program): Image {
     env: [`SHOP_VERSION=${version}`],
     exposedPorts: [PORT],
     program,
+    command: commandOf,
   });
+}
+
+/** Programs in the image, for one-off containers: `migrate [EXIT CODE]`, `printenv NAME`. */
+function commandOf([name, argument = '']: readonly string[]): Program | undefined {
+  switch (name) {
+    case 'migrate':
+      return (container) => {
+        container.after(200, () => {
+          const code = Number(argument || 0);
+          container.log(code === 0 ? 'migrated the database' : 'migration failed: relation "orders" is locked');
+          container.exit(code);
+        });
+      };
+    case 'printenv':
+      return (container) => {
+        const value = container.env[argument];
+        if (value !== undefined) container.log(value);
+        container.exit(value === undefined ? 1 : 0);
+      };
+    default:
+      return undefined;
+  }
 }
 
 interface Answer {

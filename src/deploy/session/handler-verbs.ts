@@ -1,0 +1,100 @@
+/** What handlers of events may do on the droplets of a session. */
+import { DeployError } from '../../errors.js';
+import type { HandlerContext, LifecycleEvent, LifecyclePayload } from '../../rollout/lifecycle.js';
+import { errorLine } from '../core/output-lines.js';
+import { inParallel } from '../core/parallel.js';
+import { warn } from '../core/report.js';
+import type { Member } from '../droplet/member.js';
+import { changeDroplet } from '../lease/change-droplet.js';
+import type { Run } from '../steps/run.js';
+import {
+  oneOffCommand,
+  processCommand,
+  readRecordsCommand,
+  recordName,
+  writeRecordCommand,
+} from './one-off-commands.js';
+import type { Session } from './session.js';
+
+type Verbs = Pick<HandlerContext, 'run' | 'process'>;
+
+/** Events at which the release is on the droplets, and the lease is held. */
+const AT: ReadonlySet<LifecycleEvent> = new Set([
+  'deploy',
+  'before_leave',
+  'after_rejoin',
+  'after_batch',
+  'post_deploy',
+]);
+
+const SIGNAL = /^(SIG)?[A-Z0-9+]{2,12}$/;
+
+export function verbsOf(
+  session: Session,
+  event: LifecycleEvent,
+  { droplet }: Pick<LifecyclePayload, 'droplet'>,
+  stop: AbortSignal,
+): Verbs {
+  const now = () => {
+    const { run, goal, members } = session;
+    const own = droplet === undefined ? members : members.filter(({ host }) => host.name === droplet);
+    const [first] = own;
+    if (!AT.has(event) || run === undefined || goal === undefined || first === undefined) {
+      const message = `nothing can be run on droplets at ${event}: the events for that are ${[...AT].join(', ')}`;
+      throw new DeployError('layer-misused', message, { source: 'user' });
+    }
+    return { run, goal, own, first };
+  };
+  return {
+    async run(service, words, options = {}) {
+      const { run, goal, first } = now();
+      const member = first;
+      const release = goal.own?.get(member.droplet.id) ?? goal.release;
+      const { once } = options;
+      if (once !== undefined && (await isRecorded(session, recordName(release.id, once)))) {
+        return { code: 0, output: '', done: 'before' };
+      }
+      await run.lease.ensure(member.droplet.id);
+      const command = oneOffCommand(release, run.id, { service, words, once });
+      const { code, stdout, stderr } = await changeDroplet(member, command, options.signal ?? stop);
+      if (once !== undefined && code === 0) await recordElsewhere(session, run, release.id, once, member);
+      return { code, output: `${stdout}${stderr}`, done: 'now' };
+    },
+    async process(service, action) {
+      const { run, own } = now();
+      if (typeof action === 'object' && 'signal' in action && !SIGNAL.test(action.signal)) {
+        throw new DeployError('layer-misused', `${action.signal} is not the name of a signal`, { source: 'user' });
+      }
+      await inParallel(own, async (member) => {
+        await run.lease.ensure(member.droplet.id);
+        const command = processCommand(run.settings.app, run.id, service, action);
+        const { code, stderr } = await changeDroplet(member, command, stop);
+        if (code !== 0) throw new Error(`${member.host.name}: ${errorLine(stderr, `exit code ${code}`)}`);
+      });
+    },
+  };
+}
+
+/** On any droplet: the one that did it may be gone. */
+async function isRecorded({ members, options }: Session, name: string): Promise<boolean> {
+  const answers = await inParallel(members, async ({ connection }) => {
+    const { stdout } = await connection.run(readRecordsCommand(options.settings.app));
+    return stdout.split('\n').includes(name);
+  });
+  return answers.includes(true);
+}
+
+/** Never throws: the droplet that did it knows. */
+async function recordElsewhere(session: Session, run: Run, release: string, key: string, done: Member): Promise<void> {
+  await inParallel(session.members, async (member) => {
+    if (member === done) return;
+    const droplet = member.host.name;
+    try {
+      const { code } = await changeDroplet(member, writeRecordCommand(run.settings.app, run.id, release, key));
+      if (code !== 0) warn(session.ports, `${droplet} could not record that ${key} was done.`, droplet);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      warn(session.ports, `${droplet} could not record that ${key} was done: ${reason}`, droplet);
+    }
+  });
+}

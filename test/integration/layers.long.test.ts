@@ -1,0 +1,286 @@
+/** Hooks and layers in whole deploys: the order of the events, and what a failure at each of them does. */
+import { existsSync, readFileSync } from 'node:fs';
+import { appendFile, chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { LifecyclePayload } from '../../src/rollout/lifecycle.js';
+import { expectNoFailures, expectWhole } from './fleet-state.js';
+import { SandboxFleet } from './sandbox-fleet.js';
+
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
+
+const DEPLOYED = { code: 0, result: { outcome: 'succeeded' } };
+
+/** A layer of the project's own, in TypeScript. */
+const OWN_LAYER = `import { appendFileSync } from 'node:fs';
+import { defineLayer, z } from 'do-deploy';
+
+const config = z.strictObject({ file: z.string(), fail: z.string().optional(), hang: z.string().optional() });
+const on = Object.fromEntries(
+  ['configure', 'pre_deploy', 'deploy', 'before_leave', 'after_rejoin', 'after_batch', 'post_deploy', 'deploy_succeeded',
+   'deploy_skipped', 'deploy_failed'].map((event) => [
+    event,
+    async (payload: { event: string; droplet?: string }, context: { config: z.output<typeof config>; signal: AbortSignal }) => {
+      appendFileSync(context.config.file, JSON.stringify(payload) + '\\n');
+      if (context.config.fail === payload.event) throw new Error('told to fail');
+      if (context.config.hang === payload.event) await new Promise(() => {});
+    },
+  ]),
+);
+export default defineLayer({ name: 'own', kind: 'third-party', config, timeoutMs: 2_000, on });
+`;
+
+let fleet: SandboxFleet;
+const log = () => join(fleet.folder, 'events.jsonl');
+const config = () => join(fleet.folder, 'config/deploy.yml');
+let plain = '';
+
+async function layers(yaml: string): Promise<void> {
+  await writeFile(config(), `${plain}\nlayers:\n${yaml}`);
+}
+
+async function hook(event: string, ...lines: string[]): Promise<void> {
+  const path = join(fleet.folder, 'config/hooks', event);
+  await mkdir(join(path, '..'), { recursive: true });
+  await writeFile(path, `#!/bin/sh\n${lines.join('\n')}\n`);
+  await chmod(path, 0o755);
+}
+
+const payloads = (): LifecyclePayload[] =>
+  existsSync(log())
+    ? readFileSync(log(), 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+    : [];
+const events = () => payloads().map(({ event, droplet }) => (droplet === undefined ? event : `${event} ${droplet}`));
+
+beforeAll(async () => {
+  fleet = await SandboxFleet.start({ droplets: 2 });
+  plain = await readFile(config(), 'utf8');
+  await mkdir(join(fleet.folder, 'deploy'));
+  await writeFile(join(fleet.folder, 'deploy/own.ts'), OWN_LAYER);
+  await fleet.deployFirst('v1');
+});
+afterAll(() => fleet.stop());
+beforeEach(async () => {
+  await rm(log(), { force: true });
+  await rm(join(fleet.folder, 'config/hooks'), { recursive: true, force: true });
+  await writeFile(config(), plain);
+});
+
+const deploy = (release: string, ...more: string[]) =>
+  fleet.run(['deploy', 'sandbox', release, '--yes', '--json', ...more]);
+
+describe('events', { shuffle: false }, () => {
+  it('come in order; hooks get them in variables and as JSON, without secrets', async () => {
+    await layers(`  ./deploy/own.ts: { file: ${log()} }\n`);
+    const seen = join(fleet.folder, 'seen');
+    for (const event of ['pre_deploy', 'after_rejoin', 'deploy_succeeded']) {
+      await hook(event, `env | sort >>${seen}`, `cat >>${seen}`, 'echo "said by $DO_DEPLOY_EVENT"');
+    }
+    const load = fleet.load();
+    const end = await fleet.run(['deploy', 'sandbox', 'v2', '--yes', '--json'], {
+      env: { SENTRY_AUTH_TOKEN: 'sntrys_0123456789', COLOUR: 'green' },
+    });
+    expectNoFailures(await load.stop());
+    expect(end).toMatchObject(DEPLOYED);
+    expect(events()).toEqual([
+      'configure',
+      'pre_deploy',
+      'deploy',
+      'before_leave web-1',
+      'after_rejoin web-1',
+      'after_batch',
+      'before_leave web-2',
+      'after_rejoin web-2',
+      'after_batch',
+      'post_deploy',
+      'deploy_succeeded',
+    ]);
+    const last = payloads().at(-1);
+    expect(last).toMatchObject({
+      command: 'deploy',
+      app: 'shop',
+      environment: 'sandbox',
+      droplets: ['web-1', 'web-2'],
+      result: { outcome: 'succeeded' },
+    });
+    expect(last?.previous[0]).toContain('-v1');
+    const text = readFileSync(seen, 'utf8');
+    for (const line of [
+      'DO_DEPLOY_EVENT=after_rejoin',
+      'DO_DEPLOY_DROPLET=web-2',
+      'DO_DEPLOY_IMAGE_TAG=v2',
+      'COLOUR=green',
+    ]) {
+      expect(text).toContain(`${line}\n`);
+    }
+    expect(text).toContain('DO_DEPLOY_OUTCOME=succeeded');
+    expect(text).toContain('"event":"deploy_succeeded"');
+    expect(text).not.toMatch(/sntrys_|DO_TOKEN/);
+    expect(text).not.toContain(fleet.region.api.token);
+    const said = end.events.flatMap((event) => (event.type === 'layer-output' ? event.line : []));
+    expect(said).toContain('said by pre_deploy');
+
+    await rm(log());
+    expect(await deploy('v2')).toMatchObject({ code: 0, result: { outcome: 'skipped' } });
+    expect(events()).toEqual(['configure', 'pre_deploy', 'deploy_skipped']);
+  });
+
+  it.each(['configure', 'pre_deploy', 'deploy', 'before_leave'])(
+    'that fail at %s change nothing, and are named',
+    async (event) => {
+      await layers(`  ./deploy/own.ts: { file: ${log()}, fail: ${event} }\n`);
+      const end = await deploy('v3');
+      expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', error: { code: 'layer-failed' } } });
+      expect(end.result?.error?.message).toBe(`Layer own failed at ${event}: told to fail.`);
+      expect(events().at(-1)).toBe('deploy_failed');
+      expect(events().filter((one) => one.startsWith('deploy_'))).toHaveLength(1);
+      expectWhole(fleet, ['v2']);
+    },
+  );
+
+  it('that hang are ended; in an ending, and after a rejoin, that is a warning', async () => {
+    await layers(`  ./deploy/own.ts: { file: ${log()}, hang: pre_deploy }\n`);
+    const hanging = await deploy('v3');
+    expect(hanging.result?.error?.message).toBe('Layer own failed at pre_deploy: it did not finish within 2 s.');
+
+    await layers(`  ./deploy/own.ts: { file: ${log()}, hang: after_rejoin, fail: deploy_succeeded }\n`);
+    const end = await deploy('v3');
+    expect(end).toMatchObject(DEPLOYED);
+    const warnings = end.events.flatMap((one) => (one.type === 'notice' && one.level === 'warning' ? one.message : []));
+    expect(warnings).toEqual(
+      expect.arrayContaining([
+        'Layer own failed at after_rejoin: it did not finish within 2 s.',
+        'Layer own failed at deploy_succeeded: told to fail.',
+      ]),
+    );
+    expectWhole(fleet, ['v3']);
+  });
+
+  it('that fail after a batch stop the rollout; after the last one, everything is deployed', async () => {
+    await layers(`  ./deploy/own.ts: { file: ${log()}, fail: after_batch }\n`);
+    const first = await deploy('v2');
+    expect(first).toMatchObject({ code: 1, result: { outcome: 'failed', error: { code: 'layer-failed' } } });
+    expect(first.result?.rows.map(({ outcome }) => outcome)).toEqual(['deployed', 'not deployed']);
+
+    await layers(`  ./deploy/own.ts: { file: ${log()}, fail: post_deploy }\n`);
+    const last = await deploy('v2');
+    expect(last).toMatchObject({
+      code: 1,
+      result: { outcome: 'failed', error: { code: 'layer-failed' }, next: 'do-deploy rollback sandbox' },
+    });
+    expectWhole(fleet, ['v2']);
+  });
+
+  it('come from rollback, heal and adopt, too, and once an ending after an interruption', async () => {
+    await layers(`  ./deploy/own.ts: { file: ${log()} }\n`);
+    for (const [command, ending] of [
+      ['rollback', 'deploy_succeeded'],
+      ['heal', 'deploy_skipped'],
+      ['adopt', 'deploy_skipped'],
+    ] as const) {
+      await rm(log(), { force: true });
+      await fleet.run(
+        [command, 'sandbox', '--yes', '--json'].filter((word) => command === 'rollback' || word !== '--yes'),
+      );
+      expect(payloads().map((one) => one.command)).toEqual(events().map(() => command));
+      expect(events().at(-1)).toBe(ending);
+    }
+    await rm(log());
+    const run = fleet.start(['deploy', 'sandbox', 'v2', '--yes', '--json']);
+    run.onEvent((event) => {
+      if (event.type === 'step-started' && event.step === 'drain') run.child.kill('SIGINT');
+    });
+    expect(await run.ended).toMatchObject({ code: 130 });
+    expect(events().filter((one) => one.startsWith('deploy_'))).toEqual(['deploy_failed']);
+  });
+
+  it('a hook that deploys to its own environment is refused immediately, except in an ending', async () => {
+    const main = join(process.cwd(), 'dist/main.js');
+    const nested = `'${process.execPath}' '${main}' heal sandbox --wait-lock 1m`;
+    await hook('pre_deploy', nested);
+    const end = await deploy('v2');
+    expect(end).toMatchObject({ code: 1, result: { error: { code: 'layer-failed' } } });
+    const lines = end.events.flatMap((event) => (event.type === 'layer-output' ? event.line : []));
+    expect(lines.join('\n')).toContain('A hook of sandbox at pre_deploy cannot deploy to sandbox');
+  });
+
+  it('wrong settings are all reported with their lines, and nothing runs', async () => {
+    await layers('  ./deploy/own.ts: { fail: 3 }\n  migrate: { service: app, comand: x }\n  slak: {}\n');
+    const end = await fleet.run(['deploy', 'sandbox', 'v2', '--yes']);
+    expect(end.code).toBe(2);
+    const first = plain.split('\n').length + 1;
+    for (const words of [
+      `:${first}: layers../deploy/own.ts.file is missing`,
+      `:${first + 1}: layers.migrate.command is missing`,
+      `:${first + 1}: layers.migrate.comand is an unknown key`,
+      `:${first + 2}: layers.slak is not a layer`,
+    ]) {
+      expect(end.stderr).toContain(words);
+    }
+  });
+});
+
+describe('migrate', { shuffle: false }, () => {
+  it('runs once for a release, on one droplet, before anything serves it', async () => {
+    await layers('  migrate: { service: app, command: migrate }\n');
+    const end = await deploy('v2', '--force');
+    expect(end).toMatchObject(DEPLOYED);
+    const order = end.events.flatMap((event) => {
+      if (event.type === 'layer-output') return event.line;
+      return event.type === 'step-started' && event.step === 'leave' ? 'leave' : [];
+    });
+    expect(order).toEqual(['running migrate in app', 'migrated the database', 'leave', 'leave']);
+
+    const again = await deploy('v2', '--force');
+    expect(again).toMatchObject(DEPLOYED);
+    const lines = again.events.flatMap((event) => (event.type === 'layer-output' ? event.line : []));
+    expect(lines).toContain('this release was migrated before');
+  });
+
+  it('that fails ends the deploy with nothing changed; --skip-migrate deploys without it', async () => {
+    await layers("  migrate: { service: app, command: [migrate, '3'] }\n");
+    const load = fleet.load();
+    const end = await deploy('v3');
+    expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', error: { code: 'layer-failed' } } });
+    expect(end.result?.error?.message).toBe('Layer migrate failed at deploy: migrate 3 ended with exit code 3.');
+    expectWhole(fleet, ['v2']);
+    expect(await deploy('v3', '--skip-migrate')).toMatchObject(DEPLOYED);
+    expectNoFailures(await load.stop());
+  });
+
+  it('is not repeated by a run that continues after a crash', async () => {
+    await layers('  migrate: { service: app, command: migrate }\n');
+    await appendFile(join(fleet.folder, 'config/.env.common'), 'ROUND=2\n');
+    const first = fleet.start(['deploy', 'sandbox', 'v3', '--yes', '--json']);
+    first.onEvent((event) => {
+      if (event.type === 'layer-output' && event.line === 'migrated the database') first.child.kill('SIGKILL');
+    });
+    await first.ended;
+    const second = await deploy('v3', '--wait-lock', '1m');
+    expect(second).toMatchObject(DEPLOYED);
+    const lines = second.events.flatMap((event) => (event.type === 'layer-output' ? event.line : []));
+    expect(lines).toContain('this release was migrated before');
+  });
+});
+
+it('workers get no new jobs, are stopped before their droplet is changed, and start with the release', async () => {
+  const worker = 'services:\n  worker:\n    image: docker.io/example/shop:$IMAGE_TAG\n    restart: unless-stopped\n';
+  await appendFile(join(fleet.folder, 'compose/docker-compose.sandbox.yml'), worker.replace('services:\n', ''));
+  expect(await deploy('v2')).toMatchObject(DEPLOYED);
+  await layers('  workers: { services: [worker], quiet: TSTP, stop_timeout: 5s }\n');
+  const end = await deploy('v3');
+  expect(end).toMatchObject(DEPLOYED);
+  const lines = end.events.flatMap((event) =>
+    event.type === 'layer-output' ? `${event.droplet} ${event.event}: ${event.line}` : [],
+  );
+  expect(lines).toEqual(
+    ['web-1', 'web-2'].flatMap((name) => [
+      `${name} before_leave: worker: no new jobs (TSTP)`,
+      `${name} before_leave: worker: stopped`,
+    ]),
+  );
+  expectWhole(fleet, ['v3']);
+});

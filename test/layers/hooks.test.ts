@@ -1,0 +1,106 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, expect, it } from 'vitest';
+import { Secret } from '../../src/config/secret.js';
+import type { Settings } from '../../src/config/settings.js';
+import { readHooks } from '../../src/layers/hooks.js';
+import type { HandlerContext, LifecyclePayload } from '../../src/rollout/lifecycle.js';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'do-deploy-hooks-'));
+  return () => rmSync(root, { recursive: true, force: true });
+});
+
+function write(path: string, script: string, mode = 0o755) {
+  mkdirSync(join(root, path, '..'), { recursive: true });
+  writeFileSync(join(root, path), script);
+  chmodSync(join(root, path), mode);
+}
+
+const settings = (more: Partial<Settings> = {}) =>
+  ({ root, hooks: { folder: 'config/hooks', secrets: {}, timeoutMs: 30_000 }, secrets: [], ...more }) as Settings;
+
+const payload = {
+  event: 'pre_deploy',
+  command: 'deploy',
+  app: 'shop',
+  environment: 'production',
+  release: { id: 'r2', imageTag: 'v2' },
+  droplets: ['web-1', 'web-2'],
+} as LifecyclePayload;
+
+function context(signal = new AbortController().signal) {
+  const lines: string[] = [];
+  const given = { signal, log: (line: string) => lines.push(line) } as unknown as HandlerContext;
+  return { lines, given };
+}
+
+it('are the executables of an event, then those of its folder by name, and nothing else', () => {
+  for (const path of ['pre_deploy', 'pre_deploy.d/20-b', 'pre_deploy.d/10-a', 'deploy_failed', 'unknown_event']) {
+    write(`config/hooks/${path}`, '#!/bin/sh\n');
+  }
+  write('config/hooks/pre_deploy.d/.hidden', '');
+  expect(readHooks(settings(), {}).map(({ name, event }) => `${event}: ${name}`)).toEqual([
+    'pre_deploy: hook config/hooks/pre_deploy',
+    'pre_deploy: hook config/hooks/pre_deploy.d/10-a',
+    'pre_deploy: hook config/hooks/pre_deploy.d/20-b',
+    'deploy_failed: hook config/hooks/deploy_failed',
+  ]);
+  expect(readHooks(settings({ hooks: undefined }), {})).toEqual([]);
+});
+
+it('that are not executable are refused, with the command that helps', () => {
+  write('config/hooks/deploy', '#!/bin/sh\n', 0o644);
+  expect(() => readHooks(settings(), {})).toThrow(
+    expect.objectContaining({ code: 'hook-not-executable', hint: 'Run: chmod +x config/hooks/deploy' }),
+  );
+});
+
+it('get the event and no secrets, except those that are named', async () => {
+  write('config/hooks/pre_deploy', '#!/bin/sh\nenv\necho "$PWD"\ncat\necho warned >&2\n');
+  const env = {
+    PATH: process.env.PATH,
+    DO_TOKEN: 'dop_v1_a',
+    MYSQL_PASSWORD: 'b',
+    PLAIN: 'hidden-value',
+    COLOUR: 'green',
+  };
+  const hooks = { folder: 'config/hooks', secrets: { DEPLOY_KEY: new Secret('named-secret') }, timeoutMs: 1_000 };
+  const [hook] = readHooks(settings({ hooks, secrets: [new Secret('hidden-value')] }), env);
+  const { lines, given } = context();
+  await hook?.handle(payload, given);
+  const text = lines.join('\n');
+  expect(text).toContain('DO_DEPLOY_EVENT=pre_deploy');
+  expect(text).toContain('DO_DEPLOY_DROPLETS=web-1 web-2');
+  expect(text).toContain('DEPLOY_KEY=named-secret');
+  expect(text).toContain('COLOUR=green');
+  expect(text).toContain(JSON.stringify(payload));
+  expect(lines).toContain(root);
+  expect(lines).toContain('warned');
+  expect(text).not.toMatch(/dop_v1_a|MYSQL_PASSWORD|hidden-value/);
+});
+
+it('fail by their exit code, and also when they cannot be started', async () => {
+  write('config/hooks/pre_deploy', '#!/bin/sh\nexit 3\n');
+  write('config/hooks/deploy', '#!/no/such/interpreter\n');
+  const [first, second] = readHooks(settings(), {});
+  await expect(first?.handle(payload, context().given)).rejects.toThrow('exit code 3');
+  await expect(second?.handle(payload, context().given)).rejects.toThrow('it cannot be started');
+});
+
+it('are ended with their children when their time is over, and print a bounded number of lines', async () => {
+  write('config/hooks/pre_deploy', `#!/bin/sh\nseq 1 3000\n(sleep 3; touch ${root}/late) &\nsleep 60\n`);
+  const [hook] = readHooks(settings(), { PATH: process.env.PATH });
+  const stop = new AbortController();
+  const { lines, given } = context(stop.signal);
+  const running = hook?.handle(payload, given);
+  while (!lines.some((line) => line.startsWith('only the first'))) await new Promise((wake) => setTimeout(wake, 20));
+  stop.abort();
+  await expect(running).rejects.toThrow('SIGKILL');
+  expect(lines).toHaveLength(1_001);
+  await new Promise((wake) => setTimeout(wake, 3_500));
+  expect(existsSync(join(root, 'late')), 'the child').toBe(false);
+  expect(readFileSync(join(root, 'config/hooks/pre_deploy'), 'utf8')).toContain('sleep');
+});
