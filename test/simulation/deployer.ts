@@ -3,6 +3,7 @@
  * planned faults are due; once it has died, none of its calls ever answers, and none takes effect.
  */
 import type { Clock } from '../../src/ports.js';
+import type { LifecycleEvent } from '../../src/rollout/lifecycle.js';
 import type { DeployResult } from '../../src/rollout/model.js';
 import { Knowledge } from './knowledge.js';
 import type { Link } from './link.js';
@@ -41,6 +42,10 @@ export class Deployer {
   sshAwayUntil = 0;
   apiAwayUntil = 0;
   calls = 0;
+  /** Events for layers, in order. */
+  readonly raised: LifecycleEvent[] = [];
+  /** A layer has failed, or will. */
+  layerFailed = false;
   readonly #counts = new Map<CallName, number>();
   readonly #chaosUntil: number;
   #resolveDied: () => void = () => {};

@@ -2,6 +2,7 @@
 import type { DeployResult, StatusRow } from '../../src/rollout/model.js';
 import type { Deployer } from './deployer.js';
 import { floorFor } from './floor.js';
+import { judgeEvents } from './layers.js';
 import type { Monitor } from './monitor.js';
 import type { Droplet, World } from './world.js';
 
@@ -20,6 +21,7 @@ export function judgeEnd(world: World, deployer: Deployer, result: DeployResult)
   if (!['succeeded', 'skipped', 'failed', 'interrupted'].includes(result.outcome)) {
     monitor.violation('g', `${deployer.name} ends as ${result.outcome}`);
   }
+  judgeEvents(world, deployer, result);
   const good = result.outcome === 'succeeded' || result.outcome === 'skipped';
   if (result.outcome === 'failed' && isCalm(world, deployer)) judgeRevert(world, result);
   if (isCondemned(world, deployer)) judgeFleetReverted(world, deployer, result);
@@ -27,10 +29,10 @@ export function judgeEnd(world: World, deployer: Deployer, result: DeployResult)
 }
 
 /** Nothing but the release can be at fault, and there is a way back. */
-function isCalm({ story, deployers, balancer }: World, { plan }: Deployer): boolean {
+function isCalm({ story, deployers, balancer }: World, { plan, layerFailed }: Deployer): boolean {
   const { onFailure } = story.policy;
   const alone = deployers.length === 1 && story.runs.length === 1 && story.happenings.length === 0;
-  const calm = plan.faults.length === 0 && plan.chaos === 0 && !plan.interrupt && !plan.crash;
+  const calm = plan.faults.length === 0 && plan.chaos === 0 && !layerFailed && !plan.interrupt && !plan.crash;
   return alone && calm && balancer !== undefined && story.start === 'managed' && onFailure !== 'stop';
 }
 

@@ -10,6 +10,7 @@ import type { DeployResult } from '../../src/rollout/model.js';
 import { Deployer } from './deployer.js';
 import { judgeEnd } from './ends.js';
 import { calm, schedule } from './happenings.js';
+import { layersOf } from './layers.js';
 import type { Violation } from './monitor.js';
 import { localFiles, settingsFor } from './project.js';
 import { judgeRecovery, recoveryFor } from './recovery.js';
@@ -122,6 +123,7 @@ export async function play(
     waitLockMs: plan.waitLockMs,
     interrupted: deployer.interrupted.signal,
     aborted: deployer.aborted.signal,
+    handlers: layersOf(deployer),
   };
   const run = COMMANDS[plan.command](ports, options, plan);
   // Two hours, and half an hour a droplet: a bound that only an endless wait passes.
