@@ -1,4 +1,5 @@
 import type { ProcessEnv } from '../config/variables.js';
+import { ciSystem } from './ci-run.js';
 
 export interface OutputMode {
   /** `terminal` redraws a live table, `plain` writes lines, `json` an event per line. */
@@ -17,9 +18,10 @@ export function chooseOutputMode(
   return { mode: isLive ? 'terminal' : 'plain', color: wantsColor(options.noColor, env, isLive) };
 }
 
-/** CI systems set CI; some say `false` on a developer's machine. */
+/** Most CI systems set CI; some say `false` on a developer's machine. Azure Pipelines and older Jenkins do not set it. */
 export function isCi(env: ProcessEnv): boolean {
-  return Boolean(env.CI) && env.CI !== 'false' && env.CI !== '0';
+  if (env.CI === 'false' || env.CI === '0') return false;
+  return Boolean(env.CI) || ciSystem(env) !== undefined;
 }
 
 /** The option comes first, then https://no-color.org, then https://force-color.org. */
