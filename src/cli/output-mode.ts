@@ -1,4 +1,5 @@
 import type { ProcessEnv } from '../config/variables.js';
+import type { ReporterOptions } from '../reporters/index.js';
 import { ciSystem } from './ci-run.js';
 
 export interface OutputMode {
@@ -16,6 +17,22 @@ export function chooseOutputMode(
   if (options.json) return { mode: 'json', color: false };
   const isLive = isTerminal && !isCi(env) && env.TERM !== 'dumb';
   return { mode: isLive ? 'terminal' : 'plain', color: wantsColor(options.noColor, env, isLive) };
+}
+
+/** The CI system whose log this is, if it folds it. */
+export function ciLog(env: ProcessEnv): Pick<ReporterOptions, 'log' | 'github'> {
+  switch (ciSystem(env)) {
+    case 'GitHub Actions':
+      return {
+        github: { summaryPath: env.GITHUB_STEP_SUMMARY || undefined, outputPath: env.GITHUB_OUTPUT || undefined },
+      };
+    case 'GitLab CI':
+      return { log: 'gitlab' };
+    case 'Azure Pipelines':
+      return { log: 'azure' };
+    default:
+      return {};
+  }
 }
 
 /** Most CI systems set CI; some say `false` on a developer's machine. Azure Pipelines and older Jenkins do not set it. */

@@ -1,6 +1,6 @@
 /** Row by row, with the variables that the documentation of each CI system lists. Its page is named in ci-run.ts. */
 import { describe, expect, it } from 'vitest';
-import { type CiName, ciRun, ciSystem } from '../../src/cli/ci-run.js';
+import { type CiName, type CiRun, ciRun, ciSystem } from '../../src/cli/ci-run.js';
 import { isCi } from '../../src/cli/output-mode.js';
 import { whoDeploys } from '../../src/cli/who.js';
 
@@ -140,7 +140,7 @@ describe.each(Object.entries(JOBS))('a job of %s', (name, { env, run }) => {
       return ciRun(Object.fromEntries(changed));
     };
     for (const text of ['*\u001b[2J\r\n::error::x\u202e', `*${'x'.repeat(5_000)}`]) {
-      const { provider, ...found } = hostile(text) ?? { provider: undefined };
+      const { provider, ...found } = hostile(text) ?? ({} as Partial<CiRun>);
       expect(provider).toBe(name);
       expect(found.commit).toBeUndefined();
       for (const value of Object.values(found)) {
