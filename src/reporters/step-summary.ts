@@ -34,7 +34,8 @@ export function stepSummary(result: DeployResult, { started, before, closing }: 
 
 /** A title, and lines as they are. */
 export function quotedBlock(title: string, lines: readonly string[]): string {
-  return [`### ${inMarkdown(title)}`, '', ...fenced(lines), '', ''].join('\n').slice(0, MOST_CHARACTERS);
+  const shown = lines.join('\n').slice(0, MOST_CHARACTERS).split('\n');
+  return [`### ${inMarkdown(title)}`, '', ...fenced(shown), '', ''].join('\n');
 }
 
 /** "Release: …-v1 → …-v2 (commit 1a2b3c4)" */
