@@ -80,12 +80,8 @@ export function createReporter(options: ReporterOptions): UserReporter {
   const shownText = mode === 'json' ? redact : readable;
   return {
     report(event) {
-      try {
-        main.report(mapText(event, shownText));
-        files?.report(mapText(event, readable));
-      } catch {
-        // Output that fails must not stop the rollout.
-      }
+      quietly(() => main.report(mapText(event, shownText)));
+      quietly(() => files?.report(mapText(event, readable)));
     },
     close: async () => await main.close?.(),
     clean: (text) => guard(readable(text)),
@@ -121,4 +117,13 @@ export function createReporter(options: ReporterOptions): UserReporter {
       if (mode !== 'json') out(annotation('error', text, error.droplet && readable(error.droplet)));
     },
   };
+}
+
+/** Output that fails must not stop a rollout. */
+function quietly(act: () => void): void {
+  try {
+    act();
+  } catch {
+    // It cannot be reported either.
+  }
 }

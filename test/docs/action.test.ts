@@ -126,9 +126,10 @@ describe('its scripts', () => {
     mkdirSync(join(folder, 'dist'), { recursive: true });
     writeFileSync(join(folder, 'dist/main.js'), RECORDER);
   });
-  const RECORDER = 'console.log(JSON.stringify({ words: process.argv.slice(2), env: process.env }))';
+  const RECORDER =
+    'console.log(JSON.stringify({ words: process.argv.slice(2), env: process.env, parent: process.ppid }))';
   const recorded = ({ stdout }: ActionEnd) =>
-    JSON.parse(stdout) as { words: string[]; env: Record<string, string | undefined> };
+    JSON.parse(stdout) as { words: string[]; env: Record<string, string | undefined>; parent: number };
   const run = (inputs: Record<string, string>, env = {}) => runAction({ inputs, env, cwd: root, folder });
 
   it('run do-deploy with the command, options and operands', async () => {
@@ -185,6 +186,10 @@ describe('its scripts', () => {
     expect(Object.keys(kept).filter((name) => /^INPUT_(TOKEN|SSH_KEY)$/.test(name))).toEqual([]);
     expect(recorded(await run({ token: 'other' }, env)).env).toMatchObject({ ...env, DO_TOKEN: 'other' });
     expect(recorded(await run({})).env).not.toHaveProperty('DO_TOKEN');
+  });
+
+  it('leave no shell between the runner and do-deploy, which would keep the signal of a cancelled job', async () => {
+    expect(recorded(await run({})).parent).toBe(process.pid);
   });
 
   describe('that install', () => {
