@@ -198,9 +198,11 @@ describe('its scripts', () => {
     const PATH = `${bin}:${process.env.PATH}`;
     const npm = `#!/bin/bash
 printf '%s\\n' "$@" >>"$NPM_LOG"
-while [[ $1 != --prefix ]]; do shift; done
-folder=$2/node_modules/do-deploy/dist
-if [[ $2 == *"action's"* ]]; then mkdir -p "$2/scripts"; folder=$2/scripts; fi
+folder=scripts
+if [[ $1 = install ]]; then
+  while [[ $1 != --prefix ]]; do shift; done
+  folder=$2/node_modules/do-deploy/dist
+fi
 mkdir -p "$folder"
 cp "$RECORDER" "$folder/main.js"
 cp "$BUILD" "$folder/build.mjs"
@@ -210,8 +212,8 @@ cp "$BUILD" "$folder/build.mjs"
       writeFileSync(join(bin, 'npm'), npm);
       chmodSync(join(bin, 'npm'), 0o755);
       writeFileSync(join(root, 'recorder.js'), RECORDER);
-      const build = `import { cpSync } from 'node:fs';
-        cpSync(new URL('main.js', import.meta.url), new URL('../dist/main.js', import.meta.url));`;
+      // Like the real one, it works in the folder of the checkout only.
+      const build = "import { cpSync } from 'node:fs'; cpSync('scripts/main.js', 'dist/main.js');";
       writeFileSync(join(root, 'build.mjs'), build);
     });
     const install = async (inputs: Record<string, string>, checkout: string) => {
@@ -226,7 +228,7 @@ cp "$BUILD" "$folder/build.mjs"
       const checkout = join(root, "a new action's folder");
       mkdirSync(checkout);
       const first = await install({ environment: 'production' }, checkout);
-      expect(first.npm).toEqual(['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefix', checkout]);
+      expect(first.npm).toEqual(['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
       expect(recorded(first.end).words).toEqual(['deploy', '--', 'production']);
       expect((await install({}, checkout)).npm).toEqual([]);
     });
