@@ -1,4 +1,6 @@
 import type { ProcessEnv } from '../config/variables.js';
+import type { ReporterOptions } from '../reporters/index.js';
+import { ciSystem } from './ci-run.js';
 
 export interface OutputMode {
   /** `terminal` redraws a live table, `plain` writes lines, `json` an event per line. */
@@ -17,9 +19,26 @@ export function chooseOutputMode(
   return { mode: isLive ? 'terminal' : 'plain', color: wantsColor(options.noColor, env, isLive) };
 }
 
-/** CI systems set CI; some say `false` on a developer's machine. */
+/** The CI system whose log this is, if it folds it. */
+export function ciLog(env: ProcessEnv): Pick<ReporterOptions, 'log' | 'github'> {
+  switch (ciSystem(env)) {
+    case 'GitHub Actions':
+      return {
+        github: { summaryPath: env.GITHUB_STEP_SUMMARY || undefined, outputPath: env.GITHUB_OUTPUT || undefined },
+      };
+    case 'GitLab CI':
+      return { log: 'gitlab' };
+    case 'Azure Pipelines':
+      return { log: 'azure' };
+    default:
+      return {};
+  }
+}
+
+/** Most CI systems set CI; some say `false` on a developer's machine. Azure Pipelines and older Jenkins do not set it. */
 export function isCi(env: ProcessEnv): boolean {
-  return Boolean(env.CI) && env.CI !== 'false' && env.CI !== '0';
+  if (env.CI === 'false' || env.CI === '0') return false;
+  return Boolean(env.CI) || ciSystem(env) !== undefined;
 }
 
 /** The option comes first, then https://no-color.org, then https://force-color.org. */

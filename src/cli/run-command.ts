@@ -15,7 +15,7 @@ import { cleanText } from '../reporters/text.js';
 import { type CommandContext, type CommandList, loadCommands } from './define-command.js';
 import { exitCodeOfError } from './exit-codes.js';
 import { knownSecrets } from './known-secrets.js';
-import { chooseOutputMode, isCi } from './output-mode.js';
+import { chooseOutputMode, ciLog, isCi } from './output-mode.js';
 import type { Invocation } from './parse.js';
 import type { Screen } from './screen.js';
 import { listenForSignals, type Signals } from './signals.js';
@@ -57,7 +57,7 @@ export class Runner {
       terminal: screen.terminal,
       redactor: this.#redactor,
       clock: systemClock,
-      github: env.GITHUB_ACTIONS === 'true' ? { summaryPath: env.GITHUB_STEP_SUMMARY || undefined } : undefined,
+      ...ciLog(env),
     });
   }
 

@@ -43,7 +43,7 @@ function probeLines(result: DeployResult, palette: Palette): string[] {
 }
 
 /** What the table has no room for, except the failure that is printed below it. */
-function notes({ rows, error, evidence = [] }: DeployResult, palette: Palette): string[] {
+export function notes({ rows, error, evidence = [] }: DeployResult, palette: Palette): string[] {
   return rows.flatMap((row) => {
     const isExplained = row.name === error?.droplet && evidence.some(({ droplet }) => droplet === row.name);
     const isPrintedBelow =
@@ -70,11 +70,12 @@ export function commitLines(rows: readonly StatusRow[], palette: Palette): strin
 }
 
 function adviceLines(result: DeployResult, palette: Palette): string[] {
-  const { error, next } = result;
-  const lines: string[] = [];
-  if (error?.hint !== undefined && (next === undefined || !error.hint.includes(next))) lines.push(error.hint);
-  lines.push(...nextCommands(result).map(([what, command]) => `${what} ${palette.strong(command)}`));
-  return lines;
+  return [...hints(result), ...nextCommands(result).map(([what, command]) => `${what} ${palette.strong(command)}`)];
+}
+
+/** The hint of the failure, unless it only names the next command. */
+export function hints({ error, next }: Pick<DeployResult, 'error' | 'next'>): string[] {
+  return error?.hint !== undefined && (next === undefined || !error.hint.includes(next)) ? [error.hint] : [];
 }
 
 /** What can be typed next, each with what it is for. */

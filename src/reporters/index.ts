@@ -1,17 +1,21 @@
 /** Everything that the user reads: a live table, lines or JSON, without secrets and control characters. */
 import type { Clock, Reporter } from '../ports.js';
 import { errorLines, type PrintableError } from './error-text.js';
+import { type FoldedLog, FoldingReporter } from './folding.js';
 import { annotation, GithubReporter, withoutCommands } from './github.js';
+import { GithubFiles, type GithubPaths } from './github-files.js';
 import { jsonLine } from './json-line.js';
 import type { Terminal } from './live-area.js';
 import { Narrator } from './narration.js';
 import { isBlock, type Output, outputLines, outputObjects } from './output.js';
-import { createPalette } from './palette.js';
+import { createPalette, type Palette } from './palette.js';
 import { mapText, type Redactor } from './redacting.js';
 import { TerminalReporter } from './terminal.js';
 import { cleanText } from './text.js';
 
 export type { Output };
+
+const PLAIN = createPalette(false);
 
 export interface ReporterOptions {
   /** `terminal` draws a live table; without a terminal it is `plain`. */
@@ -26,8 +30,10 @@ export interface ReporterOptions {
   terminal?: Terminal;
   redactor: Redactor;
   clock: Clock;
-  /** Present in GitHub Actions, where it implies `plain`; `summaryPath` is the file named by GITHUB_STEP_SUMMARY. */
-  github?: { summaryPath?: string };
+  /** The log of a CI system that folds it; implies `plain`. */
+  log?: Exclude<FoldedLog, 'github'>;
+  /** The same for GitHub Actions, which also gets annotations, and these files. */
+  github?: GithubPaths;
 }
 
 export interface UserReporter extends Reporter {
@@ -48,13 +54,14 @@ export function createReporter(options: ReporterOptions): UserReporter {
   const redact = (text: string) => redactor.redact(text);
   // Cleaned first: an escape sequence in its middle must not hide a secret.
   const readable = (text: string) => redact(cleanText(text));
-  const inGithub = options.github !== undefined;
-  const guard = inGithub ? withoutCommands : (text: string) => text;
+  const log = options.github === undefined ? options.log : 'github';
+  const files = options.github && new GithubFiles(options.github);
+  const guard = log === undefined ? (text: string) => text : withoutCommands;
   const width = () => (terminal === undefined ? Number.POSITIVE_INFINITY : terminal.columns || 80);
 
   function createMain(): Reporter {
     if (mode === 'json') return { report: (event) => out(jsonLine(event)) };
-    const live = mode === 'terminal' && !inGithub ? terminal : undefined;
+    const live = mode === 'terminal' && log === undefined ? terminal : undefined;
     const narrator = new Narrator({ palette, verbose, progress: live === undefined, width });
     if (live !== undefined) return new TerminalReporter(live, narrator, palette, options.clock);
     const plain: Reporter = {
@@ -63,7 +70,9 @@ export function createReporter(options: ReporterOptions): UserReporter {
         if (lines.length > 0) out(guard(`${lines.join('\n')}\n`));
       },
     };
-    return options.github === undefined ? plain : new GithubReporter(plain, out, options.github.summaryPath);
+    if (log === undefined) return plain;
+    const folding = new FoldingReporter(plain, out, log);
+    return log === 'github' ? new GithubReporter(folding, out) : folding;
   }
 
   let printed = false;
@@ -71,24 +80,23 @@ export function createReporter(options: ReporterOptions): UserReporter {
   const shownText = mode === 'json' ? redact : readable;
   return {
     report(event) {
-      try {
-        main.report(mapText(event, shownText));
-      } catch {
-        // Output that fails, such as a summary file that cannot be written, must not stop the rollout.
-      }
+      quietly(() => main.report(mapText(event, shownText)));
+      quietly(() => files?.report(mapText(event, readable)));
     },
     close: async () => await main.close?.(),
     clean: (text) => guard(readable(text)),
 
     print(output) {
       const isText = output.type === 'text';
+      // A line feed in a name or a message must not begin a line of its own.
+      const shown = mapText(output, (text) => (isText ? readable(text) : readable(text).replaceAll(/\s*\n\s*/g, ' ')));
+      const linesOf = (options: { palette: Palette; width: number }) => outputLines(shown, options);
+      if (isBlock(output)) files?.addBlock(linesOf({ palette: PLAIN, width: Number.POSITIVE_INFINITY }));
       if (mode === 'json' && !isText) {
         for (const object of outputObjects(output)) out(jsonLine(mapText(object, redact)));
         return;
       }
-      // A line feed in a name or a message must not begin a line of its own.
-      const shown = mapText(output, (text) => (isText ? readable(text) : readable(text).replaceAll(/\s*\n\s*/g, ' ')));
-      const text = outputLines(shown, { palette, width: width() })
+      const text = linesOf({ palette, width: width() })
         .map((line) => `${line}\n`)
         .join('');
       const separator = printed && isBlock(output) ? '\n' : '';
@@ -103,9 +111,19 @@ export function createReporter(options: ReporterOptions): UserReporter {
     printError(error) {
       void main.close?.();
       err(`${guard(redact(errorLines(error, { palette, verbose }).join('\n')))}\n`);
-      if (!inGithub || mode === 'json') return;
-      const text = errorLines(error, { palette: createPalette(false), verbose: false }).join('\n');
-      out(annotation('error', redact(text), error.droplet && readable(error.droplet)));
+      if (files === undefined) return;
+      const text = redact(errorLines(error, { palette: PLAIN, verbose: false }).join('\n'));
+      files.addError(text.split('\n'));
+      if (mode !== 'json') out(annotation('error', text, error.droplet && readable(error.droplet)));
     },
   };
+}
+
+/** Output that fails must not stop a rollout. */
+function quietly(act: () => void): void {
+  try {
+    act();
+  } catch {
+    // It cannot be reported either.
+  }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseOutputMode } from '../../src/cli/output-mode.js';
+import { chooseOutputMode, ciLog } from '../../src/cli/output-mode.js';
 
 type Case = [
   name: string,
@@ -38,4 +38,20 @@ describe('the output', () => {
   ])('%s', (_, options, env, isTerminal, expected) => {
     expect(chooseOutputMode({ json: false, noColor: false, ...options }, env, isTerminal)).toEqual(expected);
   });
+});
+
+it.each<[Record<string, string>, object]>([
+  [{ GITHUB_ACTIONS: 'true' }, { github: {} }],
+  [
+    { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: '/s', GITHUB_OUTPUT: '/o' },
+    { github: { summaryPath: '/s', outputPath: '/o' } },
+  ],
+  [{ GITLAB_CI: 'true' }, { log: 'gitlab' }],
+  [{ TF_BUILD: 'True' }, { log: 'azure' }],
+  [{ CIRCLECI: 'true' }, {}],
+  // Handed on to a container, without the files and the log of the job.
+  [{ GITHUB_ACTOR: 'ann', GITHUB_OUTPUT: '/o' }, {}],
+  [{}, {}],
+])('the log of a CI system is folded, with %j', (env, expected) => {
+  expect(ciLog(env)).toEqual(expected);
 });

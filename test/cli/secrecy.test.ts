@@ -79,8 +79,9 @@ async function expectSafe(
   mode: Mode,
   options: { files?: Record<string, string>; env?: Record<string, string>; commands?: typeof COMMANDS } = {},
 ): Promise<{ exit: number; stdout: string; stderr: string }> {
-  const cwd = createProject({ ...FILES, summary: '', ...options.files });
+  const cwd = createProject({ ...FILES, summary: '', outputs: '', ...options.files });
   const summary = join(cwd, 'summary');
+  const outputsOfStep = join(cwd, 'outputs');
   const { words: flags, isTerminal, env } = MODES[mode];
   const before = words.indexOf('--');
   const argv = before < 0 ? [...words, ...flags] : [...words.slice(0, before), ...flags, ...words.slice(before)];
@@ -95,15 +96,19 @@ async function expectSafe(
       DO_TOKEN: TOKEN,
       DIGITALOCEAN_API_URL: refusing.apiUrl,
       GITHUB_STEP_SUMMARY: summary,
+      GITHUB_OUTPUT: outputsOfStep,
       ...env,
       ...options.env,
     },
   });
-  const outputs = { stdout: end.stdout, stderr: end.stderr, 'the step summary': readFileSync(summary, 'utf8') };
-  for (const [where, text] of Object.entries(outputs)) {
+  const streams = { stdout: end.stdout, stderr: end.stderr };
+  const files = { 'the step summary': readFileSync(summary, 'utf8'), outputs: readFileSync(outputsOfStep, 'utf8') };
+  for (const [where, text] of Object.entries({ ...streams, ...files })) {
     expectHarmless(text, SECRETS, `${where} of ${mode}`);
-    if (mode.includes('github') && where !== 'the step summary') expectNoCommands(text, `${where} of ${mode}`);
+    if (mode.includes('github') && Object.hasOwn(streams, where)) expectNoCommands(text, `${where} of ${mode}`);
   }
+  const others = files.outputs.split('\n').filter((line) => !/^((outcome|release|summary)=.*)?$/.test(line));
+  expect(others, `outputs of ${mode}`).toEqual([]);
   return end;
 }
 

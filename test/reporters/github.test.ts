@@ -2,22 +2,26 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DeployError } from '../../src/errors.js';
+import { DeployError, type ErrorInfo } from '../../src/errors.js';
 import { reporterOn } from '../support/reporter-on.js';
-import { aRow, eventAt, OUT_OF_MEMORY, result, scriptedRollout, started } from '../support/scripted-events.js';
+import { aRow, eventAt, OUT_OF_MEMORY, result, scriptedRollout, started, V1, V2 } from '../support/scripted-events.js';
 
 let folder: string;
 let summaryPath: string;
+let outputPath: string;
+
+const CONTAINER = { service: 'app', state: 'exited', restarts: 0 };
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'do-deploy-github-'));
   summaryPath = join(folder, 'summary.md');
+  outputPath = join(folder, 'output');
 });
 
 afterEach(() => rmSync(folder, { recursive: true }));
 
 function inActions(secrets: string[] = []) {
-  return reporterOn({ mode: 'terminal', github: { summaryPath }, secrets });
+  return reporterOn({ mode: 'terminal', github: { summaryPath, outputPath }, secrets });
 }
 
 describe('in GitHub Actions', () => {
@@ -102,6 +106,105 @@ describe('in GitHub Actions', () => {
     expect(page).toContain('| a&#124;b |');
     expect(page).toContain('<summary>x: a&#124;b &#60;b&#62;</summary>');
     expect(page).toContain('`````\n```\n<script>\n````\n`````\n');
+  });
+
+  it('the summary page names the app, the environment, the balancer and the releases', () => {
+    const { reporter } = inActions();
+    for (const event of scriptedRollout(2)) reporter.report(event);
+    const page = readFileSync(summaryPath, 'utf8');
+    expect(page).toContain('\nshop on production, load balancer "web" (203.0.113.200)\n');
+    expect(page).toContain(`\nRelease: ${V1} → ${V2}\n`);
+  });
+
+  it('the summary page says what to do, and why droplets other than the first one failed', () => {
+    const { reporter } = inActions();
+    const error = { code: 'x', message: 'It broke.', source: 'external', hint: 'Free *disk* space.', droplet: 'web-1' };
+    const rows = [aRow(1, { detail: 'It broke.' }), aRow(2, { outcome: 'deploy failed', detail: 'disk\nfull' })];
+    const outcome = result('failed', { rows, error: error as ErrorInfo });
+    reporter.report(eventAt(0, { type: 'rollout-finished', result: outcome }));
+    const page = readFileSync(summaryPath, 'utf8');
+    expect(page).toContain('\nFree &#42;disk&#42; space.\n');
+    expect(page.match(/^- .*$/gm)).toEqual(['- web-2: disk     full']);
+  });
+
+  it('the summary page turns no text into a link, and holds evidence while there is room', () => {
+    const { reporter } = inActions();
+    const log = ['x'.repeat(120_000)];
+    const evidence = (n: number) => ({
+      droplet: `web-${n}`,
+      evidence: { cause: 'see https://evil.example or www.evil.example', containers: [{ ...CONTAINER, log }] },
+    });
+    const outcome = result('failed', { evidence: [1, 2, 3].map(evidence) });
+    reporter.report(eventAt(0, { type: 'rollout-finished', result: outcome }));
+    const page = readFileSync(summaryPath, 'utf8');
+    expect(page).not.toMatch(/:\/\/|www\./);
+    expect(page.match(/^<summary>.*/gm)).toEqual([expect.stringContaining('web-1')]);
+    expect(page).toMatch(/<\/details>\n\nThe log of this step has more\.\n\n$/);
+  });
+
+  it('the summary page has what status prints, and an error', () => {
+    const { reporter } = inActions(['hunter22']);
+    reporter.print({ type: 'status', heading: 'shop: *production*', rows: [aRow(1)] });
+    reporter.print({ type: 'text', lines: ['not this'] });
+    reporter.printError(new DeployError('x', 'It broke: hunter22.', { hint: '``` ends nothing' }));
+    expect(readFileSync(summaryPath, 'utf8').split('\n')).toEqual([
+      '### shop: &#42;production&#42;',
+      '',
+      '```',
+      expect.stringMatching(/^DROPLET +ADDRESS/),
+      expect.stringMatching(/^web-1 +203/),
+      '```',
+      '',
+      '### do-deploy failed',
+      '',
+      '````',
+      'error: It broke: [secret].',
+      '  try: ``` ends nothing',
+      '````',
+      '',
+      '',
+    ]);
+  });
+
+  it('the summary page and the outputs are written with --json, too, and standard output stays JSON', () => {
+    const { reporter, stdout } = reporterOn({ mode: 'json', github: { summaryPath, outputPath } });
+    for (const event of scriptedRollout(2)) reporter.report(event);
+    reporter.printError(new DeployError('x', 'It broke.'));
+    for (const line of stdout.text.trim().split('\n')) expect(JSON.parse(line)).toHaveProperty('type');
+    expect(readFileSync(summaryPath, 'utf8')).toContain('| web-1 |');
+    expect(readFileSync(outputPath, 'utf8')).toMatch(/^outcome=succeeded\n/);
+  });
+
+  describe('a step has outputs', () => {
+    const outputs = () => readFileSync(outputPath, 'utf8').split('\n').filter(Boolean);
+
+    it('of a deploy', () => {
+      const { reporter } = inActions();
+      for (const event of scriptedRollout(2)) reporter.report(event);
+      expect(outputs()).toEqual([
+        'outcome=succeeded',
+        `release=${V2}`,
+        expect.stringMatching(/^summary=Deployed v2 to 2 droplets in [\d.]+ s\.$/),
+      ]);
+    });
+
+    it('of one that failed: why, in one line, however it was written', () => {
+      const { reporter } = inActions();
+      const error = { code: 'x', message: 'It broke:\nrelease=evil\r\n::x', source: 'external' } as ErrorInfo;
+      reporter.report(eventAt(0, started([aRow(1)])));
+      reporter.report(eventAt(0, { type: 'rollout-finished', result: result('failed', { error, summary: 'a\nb' }) }));
+      expect(outputs()).toEqual([
+        'outcome=failed',
+        `release=${V2}`,
+        'summary=Deploy failed: It broke: release=evil ::x a b',
+      ]);
+    });
+
+    it('of a run that never began', () => {
+      const { reporter } = inActions(['hunter22']);
+      reporter.printError(new DeployError('x', 'It broke: hunter22.', { hint: 'Fix it.' }));
+      expect(outputs()).toEqual(['outcome=failed', 'summary=error: It broke: [secret].']);
+    });
   });
 
   it('a summary page that can’t be written does not matter', () => {
