@@ -100,6 +100,16 @@ export class Runner {
       this.#signals ??= listenForSignals(process, systemClock);
       return this.#signals;
     };
+    const canAsk = screen.isInteractive && !isCi(env) && !args.json;
+    // The live table may be open.
+    const askAside = async (question: string, signal?: AbortSignal) => {
+      const resume = reporter.suspend();
+      try {
+        return await screen.ask(reporter.clean(question), signal);
+      } finally {
+        resume();
+      }
+    };
     return {
       args,
       settings: settings as LoadedSettings,
@@ -116,20 +126,20 @@ export class Runner {
       roll: async (of, options, rollout) => {
         const { roll } = await import('./roll.js');
         const { config } = args;
+        const ask = canAsk && options.yes !== true ? askAside : undefined;
+        const redact = (text: string) => this.#redactor.redact(cleanText(text));
         return await roll(
           await ports(of),
           of,
-          { ...options, config },
-          signals(),
-          env,
-          (text) => this.#redactor.redact(cleanText(text)),
+          { ...options, config, argv: this.#argv },
+          { ...signals(), env, redact, ask },
           rollout,
         );
       },
       show: (output) => reporter.print(output),
-      canAsk: screen.isInteractive && !isCi(env) && !args.json,
+      canAsk,
       isCi: isCi(env),
-      ask: (question) => screen.ask(reporter.clean(question)),
+      ask: (question) => askAside(question),
       commands: () => loadCommands(this.#commands),
     };
   }

@@ -5,4 +5,10 @@ import type { Layer } from './layer.js';
 type AnyLayer = Layer<any>;
 
 /** The built-in layers, by name. Each is loaded only by a project that uses it. */
-export const LAYERS: Readonly<Record<string, () => Promise<{ default: AnyLayer }>>> = {};
+export const LAYERS: Readonly<Record<string, () => Promise<{ default: AnyLayer }>>> = {
+  checklist: () => import('./checklist.js'),
+  datadog: () => import('./datadog.js'),
+  grafana: () => import('./grafana.js'),
+  opentelemetry: () => import('./opentelemetry.js'),
+  sentry: () => import('./sentry.js'),
+};

@@ -31,7 +31,7 @@ export async function raiseEnding(session: Session, result: DeployResult): Promi
 }
 
 function payloadOf(session: Session, event: LifecycleEvent, about: About): LifecyclePayload {
-  const { command, release, previous, rows, ports, options } = session;
+  const { command, release, previous, previousCommit, rows, ports, options } = session;
   const { settings, deployer } = options;
   return {
     event,
@@ -41,6 +41,7 @@ function payloadOf(session: Session, event: LifecycleEvent, about: About): Lifec
     environment: settings.environment,
     release,
     previous: [...previous],
+    previousCommit,
     who: deployer.who,
     url: deployer.url,
     droplets: rows.map(({ name }) => name),
@@ -48,9 +49,16 @@ function payloadOf(session: Session, event: LifecycleEvent, about: About): Lifec
   };
 }
 
-function verbsOf(_session: Session, event: LifecycleEvent, _about: About): Pick<HandlerContext, 'run' | 'process'> {
+type Verbs = Pick<HandlerContext, 'run' | 'process' | 'confirm'>;
+
+function verbsOf(session: Session, event: LifecycleEvent, _about: About): Verbs {
   const unavailable = async (): Promise<never> => {
     throw new DeployError('layer-failed', `there is nothing to run on at ${event}`, { source: 'user' });
   };
-  return { run: unavailable, process: unavailable };
+  const confirm: Verbs['confirm'] = async (name, question, signal) => {
+    const answer = await session.options.confirm?.(name, question, signal);
+    if (answer === true && !session.confirmed.includes(name)) session.confirmed.push(name);
+    return answer;
+  };
+  return { run: unavailable, process: unavailable, confirm };
 }
