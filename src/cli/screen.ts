@@ -43,12 +43,12 @@ export class Screen {
 
   /** Asks; only a plain yes is a yes. Ctrl-C and Ctrl-D are a no, and so is the signal, which withdraws the question. */
   async ask(question: string, signal?: AbortSignal): Promise<boolean> {
+    if (signal?.aborted) return false;
     const { stdin: input, stdout: output } = this.#streams;
     const terminal = createInterface({ input, output });
     const closed = new Promise<string>((resolve) => {
       terminal.once('SIGINT', () => terminal.close());
       terminal.once('close', () => resolve(''));
-      if (signal?.aborted) terminal.close();
       signal?.addEventListener('abort', () => terminal.close(), { once: true });
     });
     const answer = await Promise.race([terminal.question(`${question} [y/N] `), closed]);

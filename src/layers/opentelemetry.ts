@@ -5,16 +5,22 @@ import { defineLayer, type LayerContext } from './layer.js';
 import { oneLine, post, serviceUrl, words } from './post.js';
 import { Trace } from './trace.js';
 
-const HEADERS = 'must be a map of names and values of headers';
+const NAME = /^[\w!#$%&'*+.^`|~-]{1,100}$/;
+const VALUE = 'must be the value of a header: ASCII text, in one line';
 
 const config = z.strictObject({
   endpoint: serviceUrl(),
   headers: z
     .record(
-      z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,100}$/, { error: 'is not the name of a header' }),
-      z.string({ error: HEADERS }).regex(/^[\x21-\x7e](?:[\x20-\x7e]{0,4094}[\x21-\x7e])?$/, { error: HEADERS }),
-      { error: HEADERS },
+      z.string(),
+      z.string({ error: VALUE }).regex(/^[\x21-\x7e](?:[\x20-\x7e]{0,4094}[\x21-\x7e])?$/, { error: VALUE }),
+      {
+        error: 'must be a map of headers',
+      },
     )
+    .refine((headers) => Object.keys(headers).every((name) => NAME.test(name)), {
+      error: 'must be a map of headers, each with a name of letters, digits and -',
+    })
     .default({}),
   service_name: words().default('do-deploy'),
 });
