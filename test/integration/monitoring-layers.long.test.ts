@@ -1,4 +1,5 @@
 /** A deploy that reports to services on loopback, once its checklist is confirmed. */
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -18,17 +19,28 @@ const TOKENS = {
 };
 
 let fleet: SandboxFleet;
+let before: string;
 beforeAll(async () => {
   fleet = await SandboxFleet.start({ droplets: 2 });
+  before = commitAll('-c', 'init.defaultBranch=main', 'init', '--quiet');
   await fleet.deployFirst('v1');
 });
 afterAll(() => fleet.stop());
+
+/** The hash of a commit of all files, after this command. */
+function commitAll(...first: string[]): string {
+  const git = (...words: string[]) => execFileSync('git', words, { cwd: fleet.folder, encoding: 'utf8' }).trim();
+  if (first.length > 0) git(...first);
+  git('add', '--all');
+  git('-c', 'user.name=Ann', '-c', 'user.email=ann@example.com', 'commit', '--quiet', '--message', 'Next');
+  return git('rev-parse', 'HEAD');
+}
 
 function useLayers(url: string): void {
   const file = join(fleet.folder, 'config/deploy.yml');
   const layers = {
     checklist: [{ name: 'db-snapshot', ask: 'Snapshot taken?' }],
-    sentry: { org: 'acme', project: 'shop', token: '$SENTRY', url },
+    sentry: { org: 'acme', project: 'shop', token: '$SENTRY', url, repository: 'acme/shop' },
     datadog: { api_key: '$DD', url },
     grafana: { url, token: '$GRAFANA' },
     opentelemetry: { endpoint: url, headers: { authorization: 'Bearer $OTLP' } },
@@ -40,6 +52,7 @@ it('tells each service of its beginning and its end, with every step in the trac
   const { url, requests } = await startService({ body: '{"id":17}' });
   const calls = () => requests.splice(0).map(({ method, path, body }) => ({ call: `${method} ${path}`, body }));
   useLayers(url);
+  const commit = commitAll();
   const run = (...words: string[]) => fleet.run([...words, '--json'], { env: TOKENS });
 
   const refused = await run('deploy', 'sandbox', 'v2', '--yes');
@@ -69,6 +82,12 @@ it('tells each service of its beginning and its end, with every step in the trac
     'PATCH /api/annotations/17',
     'POST /v1/traces',
   ]);
+  expect(sent[0]?.body).toEqual({
+    version: 'v2',
+    projects: ['shop'],
+    ref: commit,
+    refs: [{ repository: 'acme/shop', commit, previousCommit: before }],
+  });
   const trace = sent.at(-1)?.body;
   const isExportRequest = new Ajv2020({ strict: true, strictRequired: false }).compile(EXPORT_TRACE_REQUEST);
   expect(isExportRequest(trace), JSON.stringify(isExportRequest.errors)).toBe(true);
