@@ -4,13 +4,13 @@ import type { DeployError } from '../errors.js';
 import type { Handler } from '../rollout/lifecycle.js';
 import { commandLine, usage } from './usage-errors.js';
 
-/** The names that may be given. */
-export function confirmedBy(handlers: readonly Handler[]): string[] {
-  return [...new Set(handlers.flatMap(({ layer }) => layer?.confirms ?? []))];
-}
-
-/** Throws DeployError usage at the first name that is unknown. */
-export function refuseUnknown(given: readonly string[], known: readonly string[], argv: readonly string[]): void {
+/** Throws DeployError usage at the first name that no layer of these handlers asks for. */
+export function refuseUnknownNames(
+  given: readonly string[],
+  handlers: readonly Handler[],
+  argv: readonly string[],
+): void {
+  const known = [...new Set(handlers.flatMap(({ layer }) => layer?.confirms ?? []))];
   const unknown = given.find((name) => !known.includes(name));
   if (unknown !== undefined) throw unknownName(unknown, known, argv);
 }

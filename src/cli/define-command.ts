@@ -44,7 +44,7 @@ export interface CommandContext<A = ValuesOf<Arguments>, L extends SettingsLevel
   /** Runs a rollout. Signals bring it to a safe end. */
   roll(
     settings: Settings,
-    args: Omit<RollArguments, 'config' | 'argv'>,
+    args: Omit<RollArguments, 'config'>,
     rollout: (ports: DeployPorts, options: SessionOptions) => Promise<DeployResult>,
   ): Promise<CommandEnd>;
   /** Prints while the command runs. */

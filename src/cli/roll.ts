@@ -9,7 +9,6 @@ import { readHooks } from '../layers/hooks.js';
 import { mapText } from '../reporters/redacting.js';
 import type { Handler } from '../rollout/lifecycle.js';
 import type { DeployResult } from '../rollout/model.js';
-import { confirmedBy, refuseUnknown } from './confirm-names.js';
 import type { CommandEnd } from './define-command.js';
 import { exitCodeOfResult } from './exit-codes.js';
 import type { Signals } from './signals.js';
@@ -27,8 +26,6 @@ export interface RollArguments {
   confirm?: readonly string[];
   /** Nothing is asked. */
   yes?: boolean;
-  /** The whole command line, for the one to type instead. */
-  argv?: readonly string[];
 }
 
 /** What a rollout takes from the process that it runs in. */
@@ -57,8 +54,7 @@ export async function roll(
   });
   refuseNested(settings, env);
   const handlers = [...settings.handlers, ...readHooks(settings, env)].map(withoutSecrets(redact));
-  const { confirm = [], argv = [] } = args;
-  refuseUnknown(confirm, confirmedBy(handlers), argv);
+  const { confirm = [] } = args;
   const watched = { ...ports, reporter: watchedBy(handlers, ports.reporter, redact) };
   const result = await rollout(watched, {
     settings,

@@ -11,6 +11,7 @@ import { asDeployError, DeployError } from '../errors.js';
 import { createReporter, type UserReporter } from '../reporters/index.js';
 import { Redactor } from '../reporters/redacting.js';
 import { cleanText } from '../reporters/text.js';
+import { refuseUnknownNames } from './confirm-names.js';
 import { type CommandContext, type CommandList, loadCommands } from './define-command.js';
 import { exitCodeOfError } from './exit-codes.js';
 import { knownSecrets } from './known-secrets.js';
@@ -128,13 +129,7 @@ export class Runner {
         const { config } = args;
         const ask = canAsk && options.yes !== true ? askAside : undefined;
         const redact = (text: string) => this.#redactor.redact(cleanText(text));
-        return await roll(
-          await ports(of),
-          of,
-          { ...options, config, argv: this.#argv },
-          { ...signals(), env, redact, ask },
-          rollout,
-        );
+        return await roll(await ports(of), of, { ...options, config }, { ...signals(), env, redact, ask }, rollout);
       },
       show: (output) => reporter.print(output),
       canAsk,
@@ -155,6 +150,8 @@ export class Runner {
       const readLayers = command.rolls ? await layerReader() : undefined;
       const settings = await loadSettings({ ...project, ...options, readLayers });
       this.#redactor.add(settings.secrets.map((secret) => secret.reveal()));
+      const { confirm = [] } = this.#args as { confirm?: readonly string[] };
+      refuseUnknownNames(confirm, settings.handlers, this.#argv);
       return settings;
     } catch (error) {
       if (!(error instanceof DeployError) || error.code !== 'unknown-environment') throw error;

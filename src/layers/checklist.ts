@@ -31,11 +31,8 @@ const item = z.strictObject(
 const config = z
   .array(item, { error: ITEMS })
   .max(50, { error: 'must have at most 50 items' })
-  .superRefine((items, { addIssue }) => {
-    for (const [index, { name }] of items.entries()) {
-      if (items.findIndex((other) => other.name === name) === index) continue;
-      addIssue({ code: 'custom', path: [index, 'name'], message: 'must differ from the names of the other items' });
-    }
+  .refine((items) => new Set(items.map(({ name }) => name)).size === items.length, {
+    error: 'must have items with different names',
   });
 
 type Item = z.output<typeof item>;

@@ -58,6 +58,15 @@ describe('--confirm', () => {
     expect(stderr).toContain('items: db-snapshot and announced');
   });
 
+  it('is checked before anything is asked', async () => {
+    const { exit, stdout } = await run(['test', 'v1', '--confirm', 'backup'], CHECKLIST, {
+      isTerminal: true,
+      answer: 'y\n',
+    });
+    expect(exit).toBe(2);
+    expect(stdout).not.toContain('[y/N]');
+  });
+
   it('without a checklist is an error', async () => {
     const { exit, stderr } = await run(['adopt', 'test', '--confirm', 'backup'], []);
     expect(exit).toBe(2);

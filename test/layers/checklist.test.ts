@@ -74,9 +74,7 @@ describe('checklist', () => {
   it('says what is wrong with its settings', () => {
     expect(problemsWith(checklist, [SNAPSHOT])).toEqual([]);
     expect(problemsWith(checklist, SNAPSHOT)).toEqual(['must be a list of items, each with name and ask']);
-    expect(problemsWith(checklist, [SNAPSHOT, SNAPSHOT])).toEqual([
-      '1.name must differ from the names of the other items',
-    ]);
+    expect(problemsWith(checklist, [SNAPSHOT, SNAPSHOT])).toEqual(['must have items with different names']);
     expect(problemsWith(checklist, [{ name: '--yes', ask: ' ', on: 'deploy_failed', commands: ['status'] }])).toEqual([
       '0.name must be a name of letters, digits and . _ -',
       '0.ask must be a text of 1 to 500 characters, in one line',
