@@ -1,5 +1,5 @@
 /** Arguments that several commands share. */
-import { duration, flag, required, text } from './arguments.js';
+import { duration, flag, list, required, text } from './arguments.js';
 import { EXIT } from './exit-codes.js';
 
 /** Every command has these. */
@@ -24,6 +24,10 @@ export const environment = required(text({ describe: 'An environment of config/d
 export const rolloutOptions = {
   allowDowntime: flag({ describe: 'Deploy even if too few droplets keep serving, as with a single droplet' }),
   waitLock: duration({ describe: 'Wait this long for another deploy to end, for example 10m', example: '10m' }),
+  confirm: list({
+    value: 'NAME',
+    describe: 'Confirm an item of the checklist, by its name; may be given several times',
+  }),
 };
 
 export const skipOptions = {

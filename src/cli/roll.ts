@@ -12,6 +12,7 @@ import type { DeployResult } from '../rollout/model.js';
 import type { CommandEnd } from './define-command.js';
 import { exitCodeOfResult } from './exit-codes.js';
 import type { Signals } from './signals.js';
+import { watchedBy } from './watched-by.js';
 import { whoDeploys } from './who.js';
 
 /** Options of commands that roll. */
@@ -22,6 +23,19 @@ export interface RollArguments {
   skippedOk?: boolean;
   skipMigrate?: boolean;
   config?: string;
+  /** The names given with --confirm. */
+  confirm?: readonly string[];
+  /** Nothing is asked. */
+  yes?: boolean;
+}
+
+/** What a rollout takes from the process that it runs in. */
+export interface RollContext extends Signals {
+  env: ProcessEnv;
+  /** Masks and cleans a text. */
+  redact(text: string): string;
+  /** Absent where no user can be asked. */
+  ask: ((question: string, signal: AbortSignal) => Promise<boolean>) | undefined;
 }
 
 /** Runs what changes a fleet, with signals that bring it to a safe end. Its events and its result are the output. */
@@ -29,9 +43,7 @@ export async function roll(
   ports: DeployPorts,
   settings: Settings,
   args: RollArguments,
-  { interrupted, aborted }: Signals,
-  env: ProcessEnv,
-  redact: (text: string) => string,
+  { interrupted, aborted, env, redact, ask }: RollContext,
   rollout: (ports: DeployPorts, options: SessionOptions) => Promise<DeployResult>,
 ): Promise<CommandEnd> {
   interrupted.addEventListener('abort', () => {
@@ -45,7 +57,9 @@ export async function roll(
   const handlers = [...settings.handlers, ...readHooks(settings, env)]
     .filter(({ name }) => !(args.skipMigrate && name === 'layer migrate'))
     .map(withoutSecrets(redact));
-  const result = await rollout(ports, {
+  const { confirm = [] } = args;
+  const watched = { ...ports, reporter: watchedBy(handlers, ports.reporter, redact) };
+  const result = await rollout(watched, {
     settings,
     allowDowntime: args.allowDowntime,
     waitLockMs: args.waitLock,
@@ -54,6 +68,7 @@ export async function roll(
     interrupted,
     aborted,
     handlers,
+    confirm: async (name, question, signal) => confirm.includes(name) || (await ask?.(question, signal)),
     alsoNext: args.config === undefined ? [] : ['--config', args.config],
   });
   return { exit: exitCodeOfResult(result) };

@@ -12,6 +12,7 @@ import { asDeployError, DeployError } from '../errors.js';
 import { createReporter, type UserReporter } from '../reporters/index.js';
 import { Redactor } from '../reporters/redacting.js';
 import { cleanText } from '../reporters/text.js';
+import { refuseUnknownNames } from './confirm-names.js';
 import { type CommandContext, type CommandList, loadCommands } from './define-command.js';
 import { exitCodeOfError } from './exit-codes.js';
 import { knownSecrets } from './known-secrets.js';
@@ -101,6 +102,16 @@ export class Runner {
       this.#signals ??= listenForSignals(process, systemClock);
       return this.#signals;
     };
+    const canAsk = screen.isInteractive && !isCi(env) && !args.json;
+    // The live table may be open.
+    const askAside = async (question: string, signal?: AbortSignal) => {
+      const resume = reporter.suspend();
+      try {
+        return await screen.ask(reporter.clean(question), signal);
+      } finally {
+        resume();
+      }
+    };
     return {
       args,
       settings: settings as LoadedSettings,
@@ -117,20 +128,14 @@ export class Runner {
       roll: async (of, options, rollout) => {
         const { roll } = await import('./roll.js');
         const { config } = args;
-        return await roll(
-          await ports(of),
-          of,
-          { ...options, config },
-          signals(),
-          env,
-          (text) => this.#redactor.redact(cleanText(text)),
-          rollout,
-        );
+        const ask = canAsk && options.yes !== true ? askAside : undefined;
+        const redact = (text: string) => this.#redactor.redact(cleanText(text));
+        return await roll(await ports(of), of, { ...options, config }, { ...signals(), env, redact, ask }, rollout);
       },
       show: (output) => reporter.print(output),
-      canAsk: screen.isInteractive && !isCi(env) && !args.json,
+      canAsk,
       isCi: isCi(env),
-      ask: (question) => screen.ask(reporter.clean(question)),
+      ask: (question) => askAside(question),
       commands: () => loadCommands(this.#commands),
     };
   }
@@ -146,6 +151,8 @@ export class Runner {
       const readLayers = command.rolls ? await loadLayerReader() : undefined;
       const settings = await loadSettings({ ...project, ...options, readLayers });
       this.#redactor.add(settings.secrets.map((secret) => secret.reveal()));
+      const { confirm = [] } = this.#args as { confirm?: readonly string[] };
+      refuseUnknownNames(confirm, settings.handlers, this.#argv);
       return settings;
     } catch (error) {
       if (!(error instanceof DeployError) || error.code !== 'unknown-environment') throw error;

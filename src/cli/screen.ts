@@ -41,13 +41,15 @@ export class Screen {
     return this.#streams.stdin.isTTY === true && this.terminal !== undefined;
   }
 
-  /** Asks; only a plain yes is a yes. Ctrl-C and Ctrl-D are a no. */
-  async ask(question: string): Promise<boolean> {
+  /** Asks; only a plain yes is a yes. Ctrl-C and Ctrl-D are a no, and so is the signal, which withdraws the question. */
+  async ask(question: string, signal?: AbortSignal): Promise<boolean> {
+    if (signal?.aborted) return false;
     const { stdin: input, stdout: output } = this.#streams;
     const terminal = createInterface({ input, output });
     const closed = new Promise<string>((resolve) => {
       terminal.once('SIGINT', () => terminal.close());
       terminal.once('close', () => resolve(''));
+      signal?.addEventListener('abort', () => terminal.close(), { once: true });
     });
     const answer = await Promise.race([terminal.question(`${question} [y/N] `), closed]);
     terminal.close();

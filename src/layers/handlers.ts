@@ -1,5 +1,5 @@
 /** Turns a layer and its checked settings into handlers of events. */
-import type { Handler, HandlerContext, LifecycleEvent, LifecyclePayload } from '../rollout/lifecycle.js';
+import type { Handler, HandlerContext, LayerFacts, LifecycleEvent, LifecyclePayload } from '../rollout/lifecycle.js';
 import type { Layer, LayerContext, LayerHandler } from './layer.js';
 
 const PRIORITY = 50;
@@ -12,6 +12,10 @@ const NOTIFIER_TIMEOUT_MS = 5_000;
 export function handlersOf(layer: Layer, config: unknown, env: Readonly<Record<string, string>>): Handler[] {
   const usual = typeof layer.timeoutMs === 'function' ? layer.timeoutMs(config) : layer.timeoutMs;
   const timeoutMs = usual ?? (layer.kind === 'notifier' ? NOTIFIER_TIMEOUT_MS : TIMEOUT_MS);
+  const facts: LayerFacts = {
+    confirms: layer.confirms?.(config) ?? [],
+    onEvent: layer.onEvent && ((event) => layer.onEvent?.(event, { config })),
+  };
   return Object.entries(layer.on).map(([event, given]) => {
     const handler: { priority?: number; timeoutMs?: number; run: LayerHandler<unknown> } =
       typeof given === 'function' ? { run: given } : given;
@@ -20,6 +24,8 @@ export function handlersOf(layer: Layer, config: unknown, env: Readonly<Record<s
       event: event as LifecycleEvent,
       priority: handler.priority ?? layer.priority ?? PRIORITY,
       timeoutMs: handler.timeoutMs ?? timeoutMs,
+      mayFail: layer.mayFail,
+      layer: facts,
       handle: async (payload, context) => {
         await handler.run(payload, contextOf(payload, context, config, env));
       },
@@ -29,7 +35,7 @@ export function handlersOf(layer: Layer, config: unknown, env: Readonly<Record<s
 
 function contextOf(
   payload: LifecyclePayload,
-  { signal, log, run, process }: HandlerContext,
+  { signal, log, run, process, confirm }: HandlerContext,
   config: unknown,
   env: Readonly<Record<string, string>>,
 ): LayerContext {
@@ -39,5 +45,6 @@ function contextOf(
     return await fetch(url, { ...init, signal: AbortSignal.any(signals) });
   };
   const { release, droplets, result } = payload;
-  return { config, env, release, droplets, result, signal, logger, run, process, fetch: bounded };
+  const ask: LayerContext['confirm'] = (name, question) => confirm(name, question, signal);
+  return { config, env, release, droplets, result, signal, logger, run, process, fetch: bounded, confirm: ask };
 }

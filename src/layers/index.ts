@@ -8,4 +8,9 @@ type AnyLayer = Layer<any>;
 export const LAYERS: Readonly<Record<string, () => Promise<{ default: AnyLayer }>>> = {
   migrate: () => import('./migrate.js'),
   workers: () => import('./workers.js'),
+  checklist: () => import('./checklist.js'),
+  datadog: () => import('./datadog.js'),
+  grafana: () => import('./grafana.js'),
+  opentelemetry: () => import('./opentelemetry.js'),
+  sentry: () => import('./sentry.js'),
 };

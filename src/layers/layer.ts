@@ -1,7 +1,7 @@
 /** The contract of a layer: what happens besides the rollout, in one file. */
 import type { z } from 'zod';
 import type { HandlerContext, LifecycleEvent, LifecyclePayload } from '../rollout/lifecycle.js';
-import type { DeployResult, ReleaseInfo } from '../rollout/model.js';
+import type { DeployEvent, DeployResult, ReleaseInfo } from '../rollout/model.js';
 
 /** `application`: what belongs to the app, such as migrations. `third-party`: other services. `notifier`: messages. */
 export type LayerKind = 'application' | 'third-party' | 'notifier';
@@ -26,6 +26,11 @@ export interface LayerContext<Config = unknown> extends Pick<HandlerContext, 'si
   readonly logger: Logger;
   /** Like the global one, and ended with the handler's time. */
   readonly fetch: typeof fetch;
+  /**
+   * Whether the user has confirmed this: by `--confirm NAME`, or by answering the question. Undefined when it was not given,
+   * and no user can be asked.
+   */
+  confirm(name: string, question: string): Promise<boolean | undefined>;
 }
 
 export type LayerHandler<Config> = (payload: LifecyclePayload, context: LayerContext<Config>) => void | Promise<void>;
@@ -37,12 +42,21 @@ export interface Layer<Schema extends z.ZodType = z.ZodType> {
   readonly config: Schema;
   /** Names of variables; each missing one is reported with the layer's name, before anything is contacted. */
   readonly requires?: readonly string[];
-  /** Keys of its settings whose values are masked wherever text is shown. */
+  /** Keys of its settings whose values, also those in a map, are masked wherever text is shown. */
   readonly secrets?: readonly string[];
   /** Bounds each handler; by default 30 s, and 5 s in a notifier. */
   readonly timeoutMs?: number | ((config: z.output<Schema>) => number);
   /** Handlers of one event run in this order, lower first; default 50. */
   readonly priority?: number;
+  /** Its failures are warnings at every event: what it does is no reason to stop a rollout. */
+  readonly mayFail?: boolean;
+  /** The names that it passes to `confirm`: others are refused on the command line. */
+  readonly confirms?: (config: z.output<Schema>) => readonly string[];
+  /**
+   * Sees every event that `--json` writes while the run lasts, masked and cleaned. It must return immediately. All handlers
+   * of a run get the same `config` object, by which a layer can find what it has kept of the run.
+   */
+  readonly onEvent?: (event: DeployEvent, context: { readonly config: z.output<Schema> }) => void;
   readonly on: {
     readonly [Event in LifecycleEvent]?:
       | LayerHandler<z.output<Schema>>

@@ -28,8 +28,7 @@ async function readLayer(
     return [];
   }
   for (const key of layer.secrets ?? []) {
-    const value = (settings as Record<string, unknown> | undefined)?.[key];
-    if (typeof value === 'string' && value !== '') hide(secretOf(value));
+    for (const value of textsIn((settings as Record<string, unknown> | undefined)?.[key])) hide(secretOf(value));
   }
   const env: Record<string, string> = {};
   for (const variable of layer.requires ?? []) {
@@ -55,6 +54,16 @@ async function readLayer(
 
 function valueAt(value: unknown, path: readonly (string | number)[]): unknown {
   return path.reduce<unknown>((inner, step) => (inner as Record<string | number, unknown> | undefined)?.[step], value);
+}
+/** Shorter values of a map are words, such as the name of a data set among the headers of a request. */
+const SHORTEST_IN_MAP = 16;
+
+/** A value, or those of a map. What follows a blank in one of them is a secret by itself: `Bearer TOKEN`. */
+function textsIn(value: unknown): string[] {
+  if (typeof value === 'string') return value === '' ? [] : [value];
+  if (typeof value !== 'object' || value === null) return [];
+  const texts = Object.values(value).filter((one) => typeof one === 'string');
+  return texts.flatMap((text) => [text, ...text.split(' ').slice(1)]).filter((text) => text.length >= SHORTEST_IN_MAP);
 }
 
 type Issue = { path: PropertyKey[]; code: string; message: string; keys?: string[] };

@@ -45,6 +45,8 @@ export interface UserReporter extends Reporter {
   printError(error: PrintableError): void;
   /** Text that may be shown: masked, without control characters. */
   clean(text: string): string;
+  /** Leaves the terminal to a question until the returned function is called; what is reported meanwhile is shown then. */
+  suspend(): () => void;
   close(): Promise<void>;
 }
 
@@ -85,6 +87,11 @@ export function createReporter(options: ReporterOptions): UserReporter {
     },
     close: async () => await main.close?.(),
     clean: (text) => guard(readable(text)),
+    suspend() {
+      if (!(main instanceof TerminalReporter)) return () => {};
+      main.suspend();
+      return () => main.resume();
+    },
 
     print(output) {
       const isText = output.type === 'text';

@@ -27,6 +27,9 @@ export class TerminalReporter implements Reporter {
   /** Lines to print with the next frame. */
   #waiting: string[] = [];
   #isStale = false;
+  /** A rollout has started, and its table is shown unless a question is. */
+  #isRolling = false;
+  #isSuspended = false;
   #drawnAt = Number.NEGATIVE_INFINITY;
 
   constructor(terminal: Terminal, narrator: Narrator, palette: Palette, clock: Clock) {
@@ -41,11 +44,29 @@ export class TerminalReporter implements Reporter {
     this.#follow(event);
     if (event.type === 'rollout-started') this.#open();
     if (event.type === 'rollout-finished') this.close();
+    else if (this.#isSuspended) return;
     else if (this.#area.isOpen) this.#redrawSoon();
     else this.#area.draw(this.#waiting.splice(0), []);
   }
 
+  /** Leaves the terminal to a question: nothing is drawn or printed until `resume`. */
+  suspend(): void {
+    this.#isSuspended = true;
+    this.#area.close(this.#waiting.splice(0));
+  }
+
+  resume(): void {
+    if (!this.#isSuspended) return;
+    this.#isSuspended = false;
+    if (this.#isRolling) {
+      this.#area.open();
+      this.#redraw();
+    } else this.#area.draw(this.#waiting.splice(0), []);
+  }
+
   close(): void {
+    this.#isSuspended = false;
+    this.#isRolling = false;
     this.#ticking.abort();
     this.#area.close(this.#waiting.splice(0));
   }
@@ -75,8 +96,9 @@ export class TerminalReporter implements Reporter {
   }
 
   #open(): void {
-    if (this.#area.isOpen) return;
-    this.#area.open();
+    if (this.#isRolling) return;
+    this.#isRolling = true;
+    if (!this.#isSuspended) this.#area.open();
     this.#startedAt = this.#clock.now();
     this.#ticking = new AbortController();
     this.#tick(this.#ticking.signal).catch(() => {});
@@ -98,6 +120,7 @@ export class TerminalReporter implements Reporter {
   }
 
   #redraw(): void {
+    if (this.#isSuspended) return;
     this.#isStale = false;
     this.#drawnAt = this.#clock.now();
     this.#area.draw(this.#waiting.splice(0), this.#frame());

@@ -1,7 +1,7 @@
 /**
  * The events of a rollout that layers and hooks handle, in order, and the shape of a handler. Pure.
  */
-import type { DeployResult, ReleaseInfo } from './model.js';
+import type { DeployEvent, DeployResult, ReleaseInfo } from './model.js';
 
 export const LIFECYCLE_EVENTS = [
   'configure', // the settings are known, and nothing was contacted
@@ -42,6 +42,8 @@ export interface LifecyclePayload {
   release: ReleaseInfo;
   /** Ids of the releases that the droplets ran before, without repetition; empty before `deploy`. */
   previous: string[];
+  /** The commit that all droplets ran before, if they ran the same one. */
+  previousCommit?: string;
   /** user@host, or the CI job. */
   who: string;
   /** The CI run. */
@@ -71,6 +73,12 @@ export interface HandlerContext {
   run(service: string, command: readonly string[], options?: OneOffOptions): Promise<OneOffResult>;
   /** Stops, starts, restarts or signals the containers of a service, on the event's droplet or on all. */
   process(service: string, action: ProcessAction): Promise<void>;
+  /**
+   * Whether the user has confirmed this: by `--confirm NAME`, or by answering the question. Undefined when it was not given,
+   * and no user can be asked. What was confirmed is recorded in the history.
+   * @param signal withdraws the question
+   */
+  confirm(name: string, question: string, signal: AbortSignal): Promise<boolean | undefined>;
 }
 
 export interface OneOffOptions {
@@ -104,6 +112,17 @@ export interface Handler {
   /** Lower ones run first; equal ones in the order in which they are listed. */
   readonly priority: number;
   readonly timeoutMs: number;
+  /** Its failures are warnings at every event. */
+  readonly mayFail?: boolean;
+  /** What its layer is besides its handlers, which share it. */
+  readonly layer?: LayerFacts;
   /** Throws to fail. */
   handle(payload: LifecyclePayload, context: HandlerContext): Promise<void>;
+}
+
+export interface LayerFacts {
+  /** Names that it asks to be confirmed. */
+  readonly confirms: readonly string[];
+  /** Sees every event of the run, masked and cleaned, as soon as it is reported. */
+  readonly onEvent?: (event: DeployEvent) => void;
 }

@@ -195,6 +195,8 @@ export interface HistoryEntry {
   droplets?: number[];
   /** Names of droplets that were off or out of reach, and left as they are. */
   skipped?: string[];
+  /** Items of checklists that were confirmed, by name. */
+  confirmed?: string[];
   /** Why it failed. No message: it could hold what only its own run knows to be a secret. */
   error?: Pick<ErrorInfo, 'code' | 'droplet' | 'step'>;
 }

@@ -44,6 +44,17 @@ describe('a question', () => {
   });
 });
 
+describe('a question that is withdrawn', () => {
+  it.each(['before it was asked', 'while it waits'])('%s is answered no', async (when) => {
+    const { screen } = terminal();
+    const withdraw = new AbortController();
+    if (when === 'before it was asked') withdraw.abort();
+    const asked = screen.ask('Snapshot taken?', withdraw.signal);
+    withdraw.abort();
+    expect(await asked).toBe(false);
+  });
+});
+
 describe('output that cannot be written', () => {
   const failing = (code: string) =>
     new Writable({

@@ -48,6 +48,7 @@ function contextWith(lines: string[]): HandlerContext {
     signal: new AbortController().signal,
     log: (line) => lines.push(line),
     run: async () => ({ code: 0, output: '', done: 'now' }),
+    confirm: async () => false,
     process: async () => {},
   };
 }

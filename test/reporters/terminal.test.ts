@@ -33,6 +33,59 @@ function until(step: string, n: number, droplets: number): DeployEvent[] {
 
 const frameOf = (terminal: FakeTerminal) => terminal.text.slice(terminal.text.lastIndexOf('\n\n') + 2).split('\n');
 
+describe('a question during a rollout', () => {
+  it('has the terminal for itself, and what was reported meanwhile follows the answer', async () => {
+    const { reporter, stdout, clock } = onTerminal();
+    const events = scriptedRollout(2);
+    const before = until('drain', 1, 2).length;
+    await play(events.slice(0, before), reporter, clock);
+    const resume = reporter.suspend();
+    expect(stdout.cursorShown).toBe(true);
+    expect(stdout.text).not.toContain('DROPLET');
+    stdout.write('Snapshot taken? [y/N] ');
+    const asked = stdout.writes.length;
+    const lines = stdout.lines.length;
+    await play(events.slice(before, before + 3), reporter, clock);
+    await clock.advance(60_000);
+    stdout.columns = 90;
+    stdout.emit('resize');
+    expect(stdout.writes.slice(asked), 'nothing is drawn').toEqual([]);
+    stdout.write('y\n');
+    resume();
+    expect(stdout.cursorShown).toBe(false);
+    expect(stdout.lines[lines - 1]).toBe('Snapshot taken? [y/N] y');
+    expect(stdout.lines.filter((line) => line.startsWith('DROPLET'))).toHaveLength(1);
+    await play(events.slice(before + 3), reporter, clock);
+    expect(stdout.cursorShown).toBe(true);
+    expect(stdout.lines.filter((line) => line.includes('Snapshot'))).toHaveLength(1);
+    await reporter.close();
+  });
+
+  it('before a rollout has started needs no table', async () => {
+    const { reporter, stdout } = onTerminal();
+    const resume = reporter.suspend();
+    reporter.report(eventAt(0, { type: 'notice', level: 'info', message: 'Meanwhile.' }));
+    expect(stdout.text).toBe('');
+    resume();
+    expect(stdout.text).toContain('Meanwhile.');
+    expect(stdout.text).not.toContain('DROPLET');
+    await reporter.close();
+  });
+
+  it('is over when the rollout ends', async () => {
+    const { reporter, stdout, clock } = onTerminal();
+    const events = scriptedRollout(2);
+    await play(events.slice(0, -1), reporter, clock);
+    const resume = reporter.suspend();
+    await play(events.slice(-1), reporter, clock);
+    resume();
+    expect(stdout.cursorShown).toBe(true);
+    expect(stdout.text).not.toContain('ELAPSED');
+    expect(stdout.lines.at(-1)).toMatch(/^Deployed v2 to 2 droplets/);
+    await reporter.close();
+  });
+});
+
 describe('the live table', () => {
   it('shows the rotation, step and time of each droplet below the log', async () => {
     const { reporter, stdout, clock } = onTerminal();

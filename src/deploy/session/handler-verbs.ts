@@ -16,7 +16,7 @@ import {
 } from './one-off-commands.js';
 import type { Session } from './session.js';
 
-type Verbs = Pick<HandlerContext, 'run' | 'process'>;
+type Verbs = Pick<HandlerContext, 'run' | 'process' | 'confirm'>;
 
 /** Events at which the release is on the droplets, and the lease is held. */
 const AT: ReadonlySet<LifecycleEvent> = new Set([
@@ -46,6 +46,11 @@ export function verbsOf(
     return { run, goal, own, first };
   };
   return {
+    async confirm(name, question, signal) {
+      const answer = await session.options.confirm?.(name, question, signal);
+      if (answer === true && !session.confirmed.includes(name)) session.confirmed.push(name);
+      return answer;
+    },
     async run(service, words, options = {}) {
       const { run, goal, first } = now();
       const member = first;

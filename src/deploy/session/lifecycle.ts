@@ -41,7 +41,7 @@ export async function raiseEnding(session: Session, result: DeployResult): Promi
 }
 
 function payloadOf(session: Session, event: LifecycleEvent, about: About): LifecyclePayload {
-  const { command, release, previous, rows, ports, options } = session;
+  const { command, release, previous, previousCommit, rows, ports, options } = session;
   const { settings, deployer } = options;
   return {
     event,
@@ -51,6 +51,7 @@ function payloadOf(session: Session, event: LifecycleEvent, about: About): Lifec
     environment: settings.environment,
     release,
     previous: [...previous],
+    previousCommit,
     who: deployer.who,
     url: deployer.url,
     droplets: rows.map(({ name }) => name),

@@ -69,7 +69,7 @@ async function connect(session: Session, found: Fleet['membership']['droplets'])
  * ledger-forbidden.
  */
 export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
-  const { ports, release, command } = session;
+  const { ports, release, command, confirmed } = session;
   const { settings, deployer, waitLockMs, interrupted } = session.options;
   const { target, ledger } = fleet;
   const report = reportTo(ports);
@@ -89,7 +89,8 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   if (interrupted.aborted) await lease.release();
   stopIfInterrupted(session);
   const contacts = new Contacts(target, ports.clock, settings.app);
-  session.run = { ports, settings, id, deployer, target, ledger, lease, contacts, away: awayFrom(session, fleet) };
+  const away = awayFrom(session, fleet);
+  session.run = { ports, settings, id, deployer, target, ledger, lease, contacts, away, confirmed };
   if (target.healthCheck !== undefined) {
     // Under the lease: the check untags a droplet that is not marked out, and another run might be about to mark it.
     const { droplets } = await target.readMembership();

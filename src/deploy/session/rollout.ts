@@ -2,7 +2,7 @@ import type { DeployError } from '../../errors.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { Policy } from '../../rollout/planner.js';
 import { reportTo } from '../core/report.js';
-import { type Member, runningRelease } from '../droplet/member.js';
+import { heldRelease, type Member, runningRelease } from '../droplet/member.js';
 import { type Fleet, findFleet } from '../fleet/find-fleet.js';
 import { policyOf } from '../fleet/policy.js';
 import type { StoredRelease } from '../release/stored-release.js';
@@ -70,6 +70,8 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const participants = members.filter((member) => !exempt.has(member.droplet.id));
 
   session.previous = [...new Set(members.map(runningRelease).filter((id) => id !== ''))];
+  const commits = new Set(members.map((member) => heldRelease(member, runningRelease(member))?.commit));
+  session.previousCommit = commits.size === 1 ? [...commits][0] : undefined;
   const observed = await observeFleet(run, members);
   const isUpToDate = (member: Member) => rollout.isUpToDate(member, goalFor(goal, member.droplet.id));
   const upToDate = members.filter(isUpToDate).map(({ droplet }) => droplet.id);

@@ -2,7 +2,7 @@
 import type { Settings } from '../../config/settings.js';
 import { asDeployError, DeployError } from '../../errors.js';
 import type { Reporter } from '../../ports.js';
-import type { Handler } from '../../rollout/lifecycle.js';
+import type { Handler, HandlerContext } from '../../rollout/lifecycle.js';
 import type { DeployEventBody, DeployResult, ReleaseInfo, StatusRow } from '../../rollout/model.js';
 import type { Deployer, DeployPorts } from '../core/deploy-ports.js';
 import { onAbort } from '../core/on-abort.js';
@@ -32,6 +32,8 @@ export interface SessionOptions {
   aborted: AbortSignal;
   /** Of the project's layers and hooks. */
   handlers?: readonly Handler[];
+  /** Answers what they ask to be confirmed. */
+  confirm?: HandlerContext['confirm'];
   /** Arguments that the next command needs as well: the configuration file that this one was given. */
   alsoNext?: readonly string[];
 }
@@ -52,6 +54,10 @@ export interface Session {
   previous: readonly string[];
   /** Present once the release is chosen. */
   goal?: Goal;
+  /** The commit of their files, if it was the same everywhere. */
+  previousCommit?: string;
+  /** What the user has confirmed, by name. */
+  readonly confirmed: string[];
   /** Droplets that were left out because they are off or cannot be reached. */
   skipped: Unreachable[];
   rows: StatusRow[];
@@ -75,8 +81,9 @@ export async function runSession(
   const startedAt = given.clock.now();
   const { reporter, leave } = untilLeft(given.reporter);
   const ports = { ...given, reporter };
-  const nothing = { fleetAtStart: new Set<number>(), members: [], previous: [], skipped: [], rows: [], rolling: false };
-  const session: Session = { command, ports, options, startedAt, release, ...nothing };
+  const nothing = { members: [], previous: [], confirmed: [], skipped: [], rows: [], rolling: false };
+  const fleetAtStart = new Set<number>();
+  const session: Session = { command, ports, options, startedAt, release, fleetAtStart, ...nothing };
   let result: DeployResult;
   try {
     result = await unlessInterrupted(session, async () => {

@@ -107,7 +107,7 @@ async function inTime(
 
 /** @param rolled the droplets that took part in the rollout */
 function historyLine(
-  { ports, id: run, settings, deployer }: Run,
+  { ports, id: run, settings, deployer, confirmed = [] }: Run,
   command: string,
   { id, imageTag }: Pick<ReleaseInfo, 'id' | 'imageTag'>,
   { release: { commit, dirty }, rows, outcome, durationMs, probes, error }: DeployResult,
@@ -130,6 +130,7 @@ function historyLine(
     probes: probes && { total: probes.total, failed: probes.failed },
     droplets: rolled?.map((member) => member.droplet.id),
     skipped: skipped.length > 0 ? skipped : undefined,
+    confirmed: confirmed.length > 0 ? [...confirmed] : undefined,
     error: error && { code: error.code, droplet: error.droplet, step: error.step },
   };
   return JSON.stringify(entry);

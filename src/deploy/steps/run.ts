@@ -24,6 +24,8 @@ export interface Run {
   readonly contacts: Contacts;
   /** Members of the fleet that this run has no connection to: they count in its size, and as serving nothing. */
   readonly away?: readonly number[];
+  /** What the user has confirmed so far, by name. */
+  readonly confirmed?: readonly string[];
 }
 
 /** What a step needs besides its droplet. */

@@ -16,7 +16,11 @@ const payload = (event: LifecycleEvent): LifecyclePayload => ({
   droplets: ['web-1'],
 });
 
-const verbs = { run: async () => ({ code: 0, output: '', done: 'now' as const }), process: async () => {} };
+const verbs = {
+  run: async () => ({ code: 0, output: '', done: 'now' as const }),
+  process: async () => {},
+  confirm: async () => false,
+};
 
 function handler(name: string, handle: Handler['handle'], more: Partial<Handler> = {}): Handler {
   return { name, event: 'pre_deploy', priority: 50, timeoutMs: 30_000, handle, ...more };

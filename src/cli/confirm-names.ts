@@ -1,0 +1,30 @@
+/** Names given with --confirm: only those that a layer asks for are taken, so that a typo is not a missing confirmation. */
+import { listWords, suggest } from '../config/suggest.js';
+import type { DeployError } from '../errors.js';
+import type { Handler } from '../rollout/lifecycle.js';
+import { commandLine, usage } from './usage-errors.js';
+
+/** Throws DeployError usage at the first name that no layer of these handlers asks for. */
+export function refuseUnknownNames(
+  given: readonly string[],
+  handlers: readonly Handler[],
+  argv: readonly string[],
+): void {
+  const known = [...new Set(handlers.flatMap(({ layer }) => layer?.confirms ?? []))];
+  const unknown = given.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw unknownName(unknown, known, argv);
+}
+
+function unknownName(name: string, known: readonly string[], argv: readonly string[]): DeployError {
+  const message = `No checklist has an item "${name}".`;
+  const similar = suggest(name, known);
+  if (similar !== undefined) return usage(message, commandLine(instead(argv, name, similar)));
+  return usage(message, known.length === 0 ? 'leave out --confirm' : `items: ${listWords(known)}`);
+}
+
+function instead(argv: readonly string[], name: string, similar: string): string[] {
+  return argv.map((word, index) => {
+    if (word === `--confirm=${name}`) return `--confirm=${similar}`;
+    return word === name && argv[index - 1] === '--confirm' ? similar : word;
+  });
+}
