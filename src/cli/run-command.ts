@@ -5,6 +5,7 @@
 import { systemClock } from '../adapters/system-clock.js';
 import { findConfig } from '../config/find-config.js';
 import type { LoadedSettings } from '../config/load.js';
+import type { RunCommand } from '../config/secret-sources.js';
 import type { ProcessEnv } from '../config/variables.js';
 import { asDeployError, DeployError } from '../errors.js';
 import { createReporter, type UserReporter } from '../reporters/index.js';
@@ -36,6 +37,8 @@ export class Runner {
   readonly #redactor: Redactor;
   readonly #reporter: UserReporter;
   #signals: Signals | undefined;
+  /** A command that loads settings twice runs each command of `secrets:` once. */
+  #runCommand: RunCommand | undefined;
   #hasNamedProject = false;
 
   /** @param args at least the common options */
@@ -126,10 +129,19 @@ export class Runner {
 
   async #load({ isDefault, operands }: Run, options: Parameters<CommandContext['load']>[0]): Promise<LoadedSettings> {
     this.#nameProject();
-    const { listEnvironments, loadSettings } = await import('../config/load.js');
+    const [{ listEnvironments, loadSettings }, { runEachOnce }] = await Promise.all([
+      import('../config/load.js'),
+      import('../adapters/command-line.js'),
+    ]);
+    this.#runCommand ??= runEachOnce();
     const project = this.#project();
     try {
-      const settings = await loadSettings({ ...project, ...options });
+      const settings = await loadSettings({
+        ...project,
+        ...options,
+        runCommand: this.#runCommand,
+        onSecret: (secret) => this.#redactor.add([secret.reveal()]),
+      });
       this.#redactor.add(settings.secrets.map((secret) => secret.reveal()));
       return settings;
     } catch (error) {

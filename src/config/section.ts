@@ -28,6 +28,8 @@ export interface Section<K extends Keys = Keys, Resolved extends object = object
    * variables may be unset.
    */
   readonly neededFor?: 'images' | 'release';
+  /** Paths of values in which a `$` stands for itself; `*` is any key. */
+  readonly literal?: readonly Path[];
   /** Checks beyond the schema, on the file as written: every environment, with variables not yet replaced. */
   check?(document: ConfigDocument, problems: ProblemList): void;
   /** Settings for one environment; maps of the environment are already merged into those of the top level. */
@@ -52,12 +54,14 @@ export interface SectionContext {
   readonly problems: ProblemList;
   /** False when this run does not need the section (`neededFor`). */
   readonly isNeeded: boolean;
-  /** Files of a release that the section names. */
+  /** Files and variables of a release that the section names. */
   readonly release: ReleaseEntries;
   /** `config/deploy.yml:12`: where the value for this environment is written, or what encloses it. */
   place(...path: Path): string;
   /** Whether the file has a value there, right or wrong, for the environment or for all. */
   isWritten(...path: Path): boolean;
+  /** Whether the environment's own map has a value there. */
+  isOwn(...path: Path): boolean;
   /** Masks the value wherever text is shown. */
   hide(secret: Secret): void;
 }

@@ -1,6 +1,7 @@
 import { api } from './api.js';
 import { app } from './app.js';
 import { compose } from './compose.js';
+import { env } from './env.js';
 import { files } from './files.js';
 import { gitPolicy } from './git-policy.js';
 import { imageTag } from './image-tag.js';
@@ -8,6 +9,7 @@ import { keepReleases } from './keep-releases.js';
 import { prepare } from './prepare.js';
 import { registry } from './registry.js';
 import { rollout } from './rollout.js';
+import { secrets } from './secrets.js';
 import { ssh } from './ssh.js';
 import { target } from './target.js';
 
@@ -20,6 +22,8 @@ export const SECTIONS = [
   ssh,
   compose,
   files,
+  env,
+  secrets,
   prepare,
   registry,
   rollout,

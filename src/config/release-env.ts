@@ -1,0 +1,143 @@
+/**
+ * The variables that compose interpolates with: the env files of a release as compose reads them, checked against `env:`,
+ * and the env files that do-deploy adds before and after them.
+ */
+import { dirname } from 'node:path';
+import { type Declaration, exampleOf, faultOfValue } from './declaration.js';
+import { decodeText } from './decode-text.js';
+import { parseEnvFile } from './env-file.js';
+import { DEFAULTS_FILE, SECRETS_FILE } from './file-names.js';
+import type { ProblemList } from './problems.js';
+import { MAX_FILE_BYTES, readHead } from './read-file.js';
+import { Secret } from './secret.js';
+import { ON_DROPLETS } from './secret-values.js';
+import type { ReadVariable, SourceFile } from './settings.js';
+import type { ReleaseFiles } from './source-files.js';
+import { writeEnvFile } from './write-env-file.js';
+
+const MODE = 0o600;
+
+/** As compose reads it from the last env file that has it. */
+export interface EnvValue {
+  value: string;
+  /** `config/.env.production:3` */
+  place: string;
+  /** It refers to a variable that only the droplet knows. */
+  isOpen: boolean;
+}
+
+export interface ReleaseEnv {
+  values: ReadonlyMap<string, EnvValue>;
+  /** False where a file could not be read to its end: then it is not known what is missing. */
+  isWhole: boolean;
+  /** What compose reads, but was probably not meant. */
+  warnings: string[];
+}
+
+/** Without an `--env-file`, compose reads the `.env` beside the first compose file. */
+export function envFilesOf({ envFiles, composeFiles, files }: ReleaseFiles): string[] {
+  const usual = `${dirname(composeFiles[0] ?? '')}/.env`.replace(/^\.\//, '');
+  return envFiles.length === 0 && files.some(({ path }) => path === usual) ? [usual] : envFiles;
+}
+
+export function readReleaseEnv(release: ReleaseFiles, environment: string): ReleaseEnv {
+  const values = new Map<string, EnvValue>();
+  const warnings: string[] = [];
+  let isWhole = true;
+  const lookup = (name: string) => (name === 'DEPLOY_ENV' ? environment : values.get(name)?.value);
+  for (const path of envFilesOf(release)) {
+    const text = textOf(release.files.find((file) => file.path === path));
+    const { variables, fault } = parseEnvFile(text ?? '', (name) => (ON_DROPLETS.has(name) ? undefined : lookup(name)));
+    if (text === undefined || fault !== undefined) isWhole = false;
+    for (const { name, value, line, unset = [] } of variables) {
+      const place = `${path}:${line}`;
+      const isOpen = unset.some((one) => ON_DROPLETS.has(one.name) || values.get(one.name)?.isOpen);
+      if (unset.some((one) => one.isEmpty && !ON_DROPLETS.has(one.name))) warnings.push(dollarWarning(name, place));
+      values.set(name, { value, place, isOpen });
+    }
+  }
+  return { values, isWhole, warnings };
+}
+
+/** What stands behind the dollar sign is not named: it may be half of a password. */
+function dollarWarning(name: string, place: string): string {
+  return `${place}: the value of ${name} has a dollar sign that begins the name of a variable. No env file sets that variable, so containers get the value without this part. If the dollar sign belongs to the value, put single quotes around the value, or write $$.`;
+}
+
+/** Reports what is missing, blank or of the wrong type; never a value. `skip`: names that are checked elsewhere. */
+export function checkEnv(
+  declarations: readonly Declaration[],
+  { values, isWhole }: Pick<ReleaseEnv, 'values' | 'isWhole'>,
+  { envFile, skip }: { envFile: string; skip: ReadonlySet<string> },
+  problems: ProblemList,
+): void {
+  for (const declaration of declarations) {
+    const { name, required, type, place } = declaration;
+    if (skip.has(name)) continue;
+    const found = values.get(name);
+    const line = `${name}=${exampleOf(declaration)}`;
+    if (found === undefined) {
+      const isMissing = required && declaration.default === undefined && isWhole;
+      if (isMissing) problems.add(place, `${name} is missing: no env file sets it`, `write ${line} in ${envFile}`);
+    } else if (found.isOpen) {
+      // Its value is for the droplet to say.
+    } else if (found.value.trim() === '') {
+      if (type === 'string' && !required) continue;
+      const instead = required ? '' : ', or remove the line';
+      problems.add(found.place, `${name} is blank`, `write ${line}${instead}`);
+    } else {
+      const fault = faultOfValue(declaration, found.value);
+      if (fault !== undefined) problems.add(found.place, `${name} ${fault}`, `for example ${line} (env: ${place})`);
+    }
+  }
+}
+
+/** The release with defaults before all other env files, and secrets after them. */
+export function withOwnEnvFiles(
+  release: ReleaseFiles,
+  defaults: ReadonlyMap<string, string>,
+  secrets: ReadonlyMap<string, string>,
+): ReleaseFiles {
+  const first = defaults.size === 0 ? [] : [toFile(DEFAULTS_FILE, 'Written by do-deploy: defaults of env:.', defaults)];
+  const last = secrets.size === 0 ? [] : [toFile(SECRETS_FILE, 'Written by do-deploy: values of secrets:.', secrets)];
+  if (first.length + last.length === 0) return release;
+  const paths = (files: readonly SourceFile[]) => files.map(({ path }) => path);
+  return {
+    ...release,
+    envFiles: [...paths(first), ...envFilesOf(release), ...paths(last)],
+    files: [...first, ...release.files, ...last],
+  };
+}
+
+/** What compose on a droplet must read as well. */
+export function toCompare(
+  declarations: readonly Declaration[],
+  { values }: Pick<ReleaseEnv, 'values'>,
+  secrets: ReadonlyMap<string, EnvValue>,
+): ReadVariable[] {
+  const names = new Set([...declarations.map(({ name }) => name), ...secrets.keys()]);
+  return [...names].flatMap((name) => {
+    const fallback = declarations.find((one) => one.name === name);
+    const found = secrets.get(name) ?? values.get(name);
+    if (found?.isOpen) return [];
+    const value = found?.value ?? fallback?.default;
+    if (value === undefined) return [];
+    return [{ name, value: new Secret(value), place: found?.place ?? fallback?.place ?? '' }];
+  });
+}
+
+function toFile(path: string, comment: string, values: ReadonlyMap<string, string>): SourceFile {
+  return { path, mode: MODE, content: Buffer.from(writeEnvFile(comment, values)) };
+}
+
+/** Undefined where it cannot be read: that is a problem already. */
+function textOf(file: SourceFile | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    const content = file.content ?? readHead(file.localPath, MAX_FILE_BYTES).content;
+    const text = decodeText(content);
+    return typeof text === 'string' ? text : undefined;
+  } catch {
+    return undefined;
+  }
+}
