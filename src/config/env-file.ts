@@ -12,8 +12,8 @@ export interface EnvVariable {
   raw: string;
   /** From 1. */
   line: number;
-  /** Variables that the value refers to and that are not set; `isEmpty`: there is no default in their place. */
-  unset?: { name: string; isEmpty: boolean }[];
+  /** Variables that the value refers to and that are not set: nothing stands in their place. */
+  unset?: string[];
 }
 
 /** What is wrong, without any text of the file: it may be part of a secret. */
@@ -97,8 +97,8 @@ function readName(source: Source): { name: string; isInherited: boolean } | Faul
 }
 
 function readValue(source: Source, lookup: Lookup): Pick<EnvVariable, 'value' | 'raw' | 'unset'> | Fault {
-  const unset: { name: string; isEmpty: boolean }[] = [];
-  const expand = (text: string) => interpolate(text, lookup, (name, isEmpty) => unset.push({ name, isEmpty }));
+  const unset: string[] = [];
+  const expand = (text: string) => interpolate(text, lookup, (name) => unset.push(name));
   const found = (value: string | undefined, raw: string) => {
     if (value === undefined) return BAD_REFERENCE;
     return unset.length === 0 ? { value, raw } : { value, raw, unset };

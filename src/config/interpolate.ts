@@ -12,8 +12,8 @@ const REFERENCE = /\$(?:(\$)|([_a-z][_a-z0-9]*)|\{(?:([_a-z][_a-z0-9]*)(:?[-+?]|
 /** Defaults in defaults: deeper ones are a mistake, or meant to exhaust the stack. */
 const MAX_DEPTH = 50;
 
-/** Called for a variable that is not set. `isEmpty`: nothing stands in its place, because there is no default. */
-export type OnUnset = (name: string, isEmpty: boolean) => void;
+/** Called for a variable that is not set and has no default, so that nothing stands in its place. */
+export type OnUnset = (name: string) => void;
 
 /** Undefined where compose refuses the text: a malformed `${`, or a variable that is required and not set. */
 export function interpolate(text: string, lookup: Lookup, onUnset: OnUnset = () => {}, depth = 0): string | undefined {
@@ -28,13 +28,13 @@ export function interpolate(text: string, lookup: Lookup, onUnset: OnUnset = () 
     if (escaped !== undefined) parts.push('$');
     else if (bare !== undefined) {
       const value = lookup(bare);
-      if (value === undefined) onUnset(bare, true);
+      if (value === undefined) onUnset(bare);
       parts.push(value ?? '');
     } else {
       const end = name === undefined ? undefined : closingBrace(text, match.index + 1);
       if (name === undefined || end === undefined) return undefined;
       const value = lookup(name);
-      if (value === undefined) onUnset(name, operator === '');
+      if (value === undefined && operator === '') onUnset(name);
       const replaced = replace(value, operator ?? '', () =>
         interpolate(text.slice(reference.lastIndex, end), lookup, onUnset, depth + 1),
       );

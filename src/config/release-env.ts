@@ -17,12 +17,15 @@ import { writeEnvFile } from './write-env-file.js';
 
 const MODE = 0o600;
 
+/** Stands for the value of a variable that only droplets know; no env file can contain it. */
+const UNKNOWN = '\0';
+
 /** As compose reads it from the last env file that has it. */
 export interface EnvValue {
   value: string;
   /** `config/.env.production:3` */
   place: string;
-  /** It refers to a variable that only the droplet knows. */
+  /** Part of it comes from a variable that only droplets know. */
   isOpen: boolean;
 }
 
@@ -44,16 +47,18 @@ export function readReleaseEnv(release: ReleaseFiles, environment: string): Rele
   const values = new Map<string, EnvValue>();
   const warnings: string[] = [];
   let isWhole = true;
-  const lookup = (name: string) => (name === 'DEPLOY_ENV' ? environment : values.get(name)?.value);
+  const lookup = (name: string) => {
+    if (name === 'DEPLOY_ENV') return environment;
+    return ON_DROPLETS.has(name) ? UNKNOWN : values.get(name)?.value;
+  };
   for (const path of envFilesOf(release)) {
     const text = textOf(release.files.find((file) => file.path === path));
-    const { variables, fault } = parseEnvFile(text ?? '', (name) => (ON_DROPLETS.has(name) ? undefined : lookup(name)));
+    const { variables, fault } = parseEnvFile(text ?? '', lookup);
     if (text === undefined || fault !== undefined) isWhole = false;
     for (const { name, value, line, unset = [] } of variables) {
       const place = `${path}:${line}`;
-      const isOpen = unset.some((one) => ON_DROPLETS.has(one.name) || values.get(one.name)?.isOpen);
-      if (unset.some((one) => one.isEmpty && !ON_DROPLETS.has(one.name))) warnings.push(dollarWarning(name, place));
-      values.set(name, { value, place, isOpen });
+      if (unset.length > 0) warnings.push(dollarWarning(name, place));
+      values.set(name, { value, place, isOpen: value.includes(UNKNOWN) });
     }
   }
   return { values, isWhole, warnings };

@@ -38,7 +38,7 @@ export function secretValues(variables: Iterable<Named>, known: ReadonlySet<stri
     add(name, value);
     add(name, raw);
     // A password with a dollar sign: compose names what stands behind it in a warning.
-    for (const behind of unset) if (!ON_DROPLETS.has(behind.name)) add(name, behind.name);
+    for (const behind of unset) if (!ON_DROPLETS.has(behind)) add(name, behind);
   }
   return [...values];
 }
