@@ -127,7 +127,8 @@ export function toCompare(
     if (found?.isOpen) return [];
     const value = found?.value ?? fallback?.default;
     if (value === undefined) return [];
-    return [{ name, value: new Secret(value), place: found?.place ?? fallback?.place ?? '' }];
+    const place = found?.place ?? fallback?.place ?? '';
+    return [{ name, value: new Secret(value), place, ...(secrets.has(name) && { isSecret: true }) }];
   });
 }
 

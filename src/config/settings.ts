@@ -29,6 +29,8 @@ export interface ReadVariable {
   value: Secret;
   /** `config/.env.production:3`, or where it is declared. */
   place: string;
+  /** From `secrets:`. */
+  isSecret?: boolean;
 }
 
 /** A file of the release: where its content comes from, and where it goes in the release's folder. */

@@ -5,7 +5,7 @@ import { reportStep } from '../core/report.js';
 import type { Member } from '../droplet/member.js';
 import { packFor } from '../release/archive.js';
 import { refuseTakenPorts } from './check-ports.js';
-import { refuseOtherValues } from './compare-variables.js';
+import { refuseOtherValues, warnAboutUnused } from './compare-variables.js';
 import { type ComposeService, readComposeConfig } from './compose-config.js';
 import { warnAboutCompose } from './compose-warnings.js';
 import { fileNotFound, refuseCompose } from './refuse-compose.js';
@@ -42,12 +42,13 @@ export async function uploadAll(
       await refuseCompose(member, draft, stdout, settings);
       // After its first release, the ports are the app's own.
       if (current === undefined) await refuseTakenPorts(member, draft.app, services);
-      return { services, stderr };
+      return { services, stdout, stderr };
     }),
   );
   const [first] = configs;
   if (first === undefined) return [];
   warnAboutCompose(ports, first.stderr, first.services);
+  warnAboutUnused(ports, first.stdout, settings.variables ?? []);
   return first.services;
 }
 
