@@ -96,7 +96,8 @@ export class Runner {
     const { cwd, env, screen } = this.#machine;
     const reporter = this.#reporter;
     const args = this.#args;
-    const ports: CommandContext['ports'] = async (of) => (await import('./wire.js')).wire(of, reporter, args);
+    const ports: CommandContext['ports'] = async (of) =>
+      (await import('./wire.js')).wire(of, reporter, args, (secrets) => this.#redactor.add(secrets));
     const signals = () => {
       this.#signals ??= listenForSignals(process, systemClock);
       return this.#signals;

@@ -1,5 +1,5 @@
 /**
- * The text of an env file from which docker compose reads exactly these values.
+ * The text of an env file from which docker compose reads exactly these values, one variable a line.
  * @param comment one line
  */
 export function writeEnvFile(comment: string, values: ReadonlyMap<string, string>): string {
@@ -9,7 +9,7 @@ export function writeEnvFile(comment: string, values: ReadonlyMap<string, string
 
 function quoted(value: string): string {
   // In single quotes everything stays as it is, but a backslash may end them or be taken for an escape.
-  if (!/['\\\r]/.test(value)) return `'${value}'`;
+  if (!/['\\\r\n]/.test(value)) return `'${value}'`;
   const escaped = value
     .replaceAll('\\', '\\\\')
     .replaceAll('"', '\\"')

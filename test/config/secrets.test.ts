@@ -26,7 +26,7 @@ describe('secrets', () => {
     const root = project(both, { 'secrets/api.key': 'line one\nline two\n\n', 'config/.env.test': 'A=b\n' });
     const settings = await load(root, { env: { ONE: '-one', PATH: process.env.PATH ?? '' } });
     expect(secretsFile(settings)).toBe(
-      "# Written by do-deploy: values of secrets:.\nAPI_KEY='line one\nline two\n'\nDB_PASSWORD='pass2-one'\n",
+      `# Written by do-deploy: values of secrets:.\nAPI_KEY="line one\\nline two\\n"\nDB_PASSWORD='pass2-one'\n`,
     );
     expect(settings.envFiles, 'the last one is in force').toEqual(['config/.env.test', '.do-deploy/secrets.env']);
     expect(settings.files.find(({ path }) => path === '.do-deploy/secrets.env')?.mode).toBe(0o600);
