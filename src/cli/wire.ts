@@ -39,8 +39,11 @@ export function wire(
   };
 }
 
+/** More on a droplet would only slow down the search for them. */
+const MAX_VALUES = 1000;
+
 /** All of them, also those that would be harmless in another file, and the parts of each. */
 function valuesOf(envFile: string): string[] {
-  const { variables } = parseEnvFile(envFile);
+  const variables = parseEnvFile(envFile).variables.slice(0, MAX_VALUES);
   return [...variables.flatMap(({ value, raw }) => [value, raw]), ...secretValues(variables)];
 }

@@ -23,9 +23,10 @@ export async function completeRelease(
   { declarations, secrets }: Pick<ReleaseEntries, 'declarations' | 'secrets'>,
   { environment, root, env, runCommand, problems, hide }: Context,
 ): Promise<ReleaseFiles & Pick<Settings, 'variables' | 'warnings'>> {
-  const read = readReleaseEnv(files, environment);
+  const names = new Set(secrets.map(({ name }) => name));
+  const read = readReleaseEnv(files, environment, declarations, names);
   const envFile = envFilesOf(files).at(-1) ?? `config/.env.${environment}`;
-  checkEnv(declarations, read, { envFile, skip: new Set(secrets.map(({ name }) => name)) }, problems);
+  checkEnv(declarations, read, { envFile, skip: names }, problems);
   // A command may ask another service: it runs only when everything else is right.
   const found =
     problems.isEmpty && secrets.length > 0

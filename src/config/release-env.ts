@@ -43,8 +43,17 @@ export function envFilesOf({ envFiles, composeFiles, files }: ReleaseFiles): str
   return envFiles.length === 0 && files.some(({ path }) => path === usual) ? [usual] : envFiles;
 }
 
-export function readReleaseEnv(release: ReleaseFiles, environment: string): ReleaseEnv {
+/** @param secrets names of variables that compose reads after all env files */
+export function readReleaseEnv(
+  release: ReleaseFiles,
+  environment: string,
+  declarations: readonly Declaration[],
+  secrets: ReadonlySet<string>,
+): ReleaseEnv {
   const values = new Map<string, EnvValue>();
+  for (const { name, default: value, place } of declarations) {
+    if (value !== undefined) values.set(name, { value, place, isOpen: false });
+  }
   const warnings: string[] = [];
   let isWhole = true;
   const lookup = (name: string) => {
@@ -57,7 +66,9 @@ export function readReleaseEnv(release: ReleaseFiles, environment: string): Rele
     if (text === undefined || fault !== undefined) isWhole = false;
     for (const { name, value, line, unset = [] } of variables) {
       const place = `${path}:${line}`;
-      if (unset.length > 0) warnings.push(dollarWarning(name, place));
+      const secret = unset.find((one) => secrets.has(one));
+      if (secret !== undefined) warnings.push(secretWarning(name, secret, place));
+      else if (unset.length > 0) warnings.push(dollarWarning(name, place));
       values.set(name, { value, place, isOpen: value.includes(UNKNOWN) });
     }
   }
@@ -66,7 +77,11 @@ export function readReleaseEnv(release: ReleaseFiles, environment: string): Rele
 
 /** What stands behind the dollar sign is not named: it may be half of a password. */
 function dollarWarning(name: string, place: string): string {
-  return `${place}: the value of ${name} has a dollar sign that begins the name of a variable. No env file sets that variable, so containers get the value without this part. If the dollar sign belongs to the value, put single quotes around the value, or write $$.`;
+  return `${place}: the value of ${name} has a dollar sign that begins the name of a variable. No env file up to this line sets that variable, so containers get the value without this part. If the dollar sign belongs to the value, put single quotes around the value, or write $$.`;
+}
+
+function secretWarning(name: string, secret: string, place: string): string {
+  return `${place}: the value of ${name} refers to the secret ${secret}, which compose reads after all env files, so containers get the value without this part. Set ${name} below environment: in the compose file instead.`;
 }
 
 /** Reports what is missing, blank or of the wrong type; never a value. `skip`: names that are checked elsewhere. */
@@ -82,10 +97,10 @@ export function checkEnv(
     const found = values.get(name);
     const line = `${name}=${exampleOf(declaration)}`;
     if (found === undefined) {
-      const isMissing = required && declaration.default === undefined && isWhole;
-      if (isMissing) problems.add(place, `${name} is missing: no env file sets it`, `write ${line} in ${envFile}`);
-    } else if (found.isOpen) {
-      // Its value is for the droplet to say.
+      if (required && isWhole)
+        problems.add(place, `${name} is missing: no env file sets it`, `write ${line} in ${envFile}`);
+    } else if (found.isOpen || found.place === place) {
+      // Its value is for the droplet to say, or the default, which was checked where it was read.
     } else if (found.value.trim() === '') {
       if (type === 'string' && !required) continue;
       const instead = required ? '' : ', or remove the line';
@@ -122,12 +137,9 @@ export function toCompare(
 ): ReadVariable[] {
   const names = new Set([...declarations.map(({ name }) => name), ...secrets.keys()]);
   return [...names].flatMap((name) => {
-    const fallback = declarations.find((one) => one.name === name);
     const found = secrets.get(name) ?? values.get(name);
-    if (found?.isOpen) return [];
-    const value = found?.value ?? fallback?.default;
-    if (value === undefined) return [];
-    const place = found?.place ?? fallback?.place ?? '';
+    if (found === undefined || found.isOpen) return [];
+    const { value, place } = found;
     return [{ name, value: new Secret(value), place, ...(secrets.has(name) && { isSecret: true }) }];
   });
 }

@@ -56,8 +56,8 @@ export async function readSecrets(
       return await run(command, options);
     }),
   );
-  const outputs = ends.flatMap((end) => (end === undefined || end.kind === 'not-started' ? [] : piecesOf(end.stdout)));
-  for (const piece of outputs) hide(new Secret(piece));
+  const outputs = ends.flatMap((end) => (end === undefined || end.kind === 'not-started' ? [] : textOf(end.stdout)));
+  for (const output of outputs) hide(new Secret(output));
 
   const values = new Map<string, string>();
   for (const [index, source] of sources.entries()) {
@@ -126,17 +126,21 @@ function textIn(content: Buffer): string | FileFault {
   return value.trim() === '' ? { message: 'its value is empty', remedy: 'check where it comes from' } : value;
 }
 
-/** The output, and each line of it: a failed command may repeat one of them. */
-function piecesOf(stdout: Buffer): string[] {
-  const text = stdout.toString('utf8').trim();
-  const lines = text.split('\n').map((line) => line.trim());
-  return [...new Set([text, ...lines])].filter((piece) => piece.length >= SHORTEST_LINE);
+function textOf(stdout: Buffer): string {
+  return stdout.toString('utf8').trim();
+}
+
+/** Each text, and each line of it: a failed command may repeat one of them. The longest first. */
+function piecesOf(texts: readonly string[]): string[] {
+  const lines = texts.flatMap((text) => text.split('\n').map((line) => line.trim()));
+  const pieces = [...new Set([...texts, ...lines])].filter((piece) => piece.length >= SHORTEST_LINE);
+  return pieces.sort((a, b) => b.length - a.length);
 }
 
 /** What the command said, in one line, without what it printed as its output; cut after that. */
 function reasonIn(stderr: string, hidden: readonly string[]): string {
   let text = stderr;
-  for (const secret of [...hidden].sort((a, b) => b.length - a.length)) text = text.replaceAll(secret, '[secret]');
+  for (const piece of piecesOf(hidden)) text = text.replaceAll(piece, '[secret]');
   const lines = text.split('\n').map((line) => line.trim());
   const line = lines.filter((one) => one !== '').join(' / ');
   if (line === '') return '';

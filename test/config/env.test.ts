@@ -119,16 +119,25 @@ describe('a default', () => {
     const declared =
       '{ POOL: { type: integer, default: 5 }, MODE: { type: enum, values: [a, b], default: a }, T: { default: "it\'s $5" } }';
     const settings = await load(project(declared, { '.env.common': '', '.env.test': 'POOL=7\n' }));
-    expect(settings.envFiles).toEqual(['.do-deploy/defaults.env', 'config/.env.common', 'config/.env.test']);
-    expect(contentOf(settings, '.do-deploy/defaults.env')).toBe(
+    expect(settings.envFiles).toEqual(['.variables/defaults.env', 'config/.env.common', 'config/.env.test']);
+    expect(contentOf(settings, '.variables/defaults.env')).toBe(
       `# Written by do-deploy: defaults of env:.\nMODE='a'\nPOOL='5'\nT="it's $$5"\n`,
     );
-    expect(settings.files.find(({ path }) => path === '.do-deploy/defaults.env')?.mode).toBe(0o600);
+    expect(settings.files.find(({ path }) => path === '.variables/defaults.env')?.mode).toBe(0o600);
     expect(settings.variables?.map(({ name, value }) => [name, value.reveal()])).toEqual([
       ['POOL', '7'],
       ['MODE', 'a'],
       ['T', "it's $5"],
     ]);
+  });
+
+  it('is known to the env files that refer to it', async () => {
+    const text = 'URL=https://$HOST_NAME/\n';
+    const settings = await load(
+      project('{ HOST_NAME: { default: shop.example }, URL: { type: url } }', { '.env.test': text }),
+    );
+    expect(settings.warnings).toBeUndefined();
+    expect(settings.variables?.map(({ value }) => value.reveal())).toEqual(['shop.example', 'https://shop.example/']);
   });
 
   it('is no value for a line that is blank', async () => {
@@ -143,7 +152,7 @@ describe('a default', () => {
       'config/deploy.yml': deployYml('files: [compose/]', 'env: { POOL: { type: integer }, MODE: { default: a } }'),
     });
     const { envFiles, variables } = await load(root);
-    expect(envFiles).toEqual(['.do-deploy/defaults.env', 'compose/.env']);
+    expect(envFiles).toEqual(['.variables/defaults.env', 'compose/.env']);
     expect(variables?.map(({ name }) => name)).toEqual(['POOL', 'MODE']);
   });
 });
@@ -161,6 +170,7 @@ describe('a wrong declaration is refused:', () => {
     ['{ POOL: { type: integer, default: 2.5 } }', 'env.POOL.default must be a whole number'],
     ['{ POOL: { type: integer, default: 5, max: 4 } }', 'env.POOL.default must be at most 4'],
     ['{ POOL: { type: integer, min: 5, max: 4 } }', 'env.POOL.min is larger than max'],
+    ['{ TAG: { required: true, default: " " } }', 'env.TAG.default is blank, and the variable required'],
     ['{ TAG: { default: 1.10 } }', 'env.TAG.default must be text'],
     ['{ TAG: { min: 3 } }', 'env.TAG.min is not for type string'],
     ['{ TAG: { pattern: "[" } }', 'env.TAG.pattern is not a valid regular expression'],

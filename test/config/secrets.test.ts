@@ -11,7 +11,7 @@ function project(secrets: string, files: Record<string, string | Buffer> = {}, .
 }
 
 function secretsFile(settings: Awaited<ReturnType<typeof load>>): string | undefined {
-  return settings.files.find(({ path }) => path === '.do-deploy/secrets.env')?.content?.toString();
+  return settings.files.find(({ path }) => path === '.variables/secrets.env')?.content?.toString();
 }
 
 const ended = (stdout: string, code = 0, stderr = ''): CommandEnd => {
@@ -28,12 +28,12 @@ describe('secrets', () => {
     expect(secretsFile(settings)).toBe(
       `# Written by do-deploy: values of secrets:.\nAPI_KEY="line one\\nline two\\n"\nDB_PASSWORD='pass2-one'\n`,
     );
-    expect(settings.envFiles, 'the last one is in force').toEqual(['config/.env.test', '.do-deploy/secrets.env']);
-    expect(settings.files.find(({ path }) => path === '.do-deploy/secrets.env')?.mode).toBe(0o600);
+    expect(settings.envFiles, 'the last one is in force').toEqual(['config/.env.test', '.variables/secrets.env']);
+    expect(settings.files.find(({ path }) => path === '.variables/secrets.env')?.mode).toBe(0o600);
     const masked = settings.secrets.map((secret) => secret.reveal());
     expect(masked).toEqual(expect.arrayContaining(['pass2-one', 'line one\nline two\n']));
     expect(JSON.stringify(settings), 'in no other place').not.toContain('pass2-one');
-    expect(existsSync(join(root, '.do-deploy'))).toBe(false);
+    expect(existsSync(join(root, '.variables'))).toBe(false);
   });
 
   it('are the same bytes for the same values', async () => {
@@ -82,6 +82,17 @@ describe('secrets', () => {
     expect(fine.variables?.map(({ name, value }) => [name, value.reveal()])).toEqual([
       ['PIN', '99'],
       ['KEY', 'from-the-secret'],
+    ]);
+  });
+
+  it('come after the env files, which therefore cannot refer to them', async () => {
+    const root = project('{ PASSWORD: { command: echo value } }', {
+      'config/.env.test': 'URL="db://me:$PASSWORD@db"\n',
+    });
+    expect((await load(root)).warnings).toEqual([
+      expect.stringMatching(
+        /^config\/\.env\.test:1: the value of URL refers to the secret PASSWORD, .* below environment:/,
+      ),
     ]);
   });
 

@@ -72,16 +72,16 @@ it.concurrent('a default and secrets are in the container, and a second deploy c
   expect(app?.spec.env).toMatchObject({ POOL: '7', MODE: 'a', DB_PASSWORD: PASSWORD, API_KEY: KEY });
 
   const release = join(droplet.home, 'do-deploy/shop/current');
-  const ownFiles = ['defaults.env', 'secrets.env'].map((name) => join(release, '.do-deploy', name));
+  const ownFiles = ['defaults.env', 'secrets.env'].map((name) => join(release, '.variables', name));
   for (const file of ownFiles) expect((statSync(file).mode & 0o777).toString(8), file).toBe('600');
   for (const file of filesBelow(join(droplet.home, 'do-deploy'))) {
-    if (!file.endsWith('.do-deploy/secrets.env')) expectNone(readFileSync(file, 'utf8'), file);
+    if (!file.endsWith('.variables/secrets.env')) expectNone(readFileSync(file, 'utf8'), file);
   }
 
   const again = await fleet.run(['alone', 'v1', '--json'], { cwd });
   expect(again).toMatchObject({ code: 0, result: { outcome: 'skipped' } });
   const status = await fleet.run(['status', 'alone', '--check'], { cwd });
-  expect([status.code, status.stdout]).toEqual([0, expect.not.stringContaining('.do-deploy')]);
+  expect([status.code, status.stdout]).toEqual([0, expect.not.stringContaining('.variables')]);
   expect(readFileSync(join(cwd, 'runs'), 'utf8'), 'once for each deploy, and not for status').toBe('run\nrun\n');
 });
 

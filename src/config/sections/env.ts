@@ -79,6 +79,8 @@ function toDeclaration(name: string, written: Written, context: SectionContext):
     else {
       const wrong = type === 'enum' && values === undefined ? undefined : faultOfValue(rule, fallback);
       if (wrong !== undefined) tell(['default'], wrong, 'correct it, or remove it');
+      else if (required && fallback.trim() === '')
+        tell(['default'], 'is blank, and the variable required', 'remove it');
       else if (/[\0\r\n]/.test(fallback)) tell(['default'], 'has more than one line', 'write it in an env file');
     }
   }

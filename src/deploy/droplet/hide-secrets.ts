@@ -5,10 +5,10 @@ import { appFolder, command, quote } from '../core/shell.js';
 import type { Member } from './member.js';
 
 /** The env file of a release with the values of `secrets:`, one variable a line. */
-export const SECRETS_FILE = '.do-deploy/secrets.env';
+export const SECRETS_FILE = '.variables/secrets.env';
 
 /** Bounds what is read, in bytes. */
-const MAX_BYTES = 2 * 1024 * 1024;
+const MAX_BYTES = 512 * 1024;
 
 /** Masks them from now on: what the containers of a surveyed droplet say is shown when they fail. Throws ShellError. */
 export async function hideSecretsOn(ports: Pick<DeployPorts, 'hide'>, app: string, member: Member): Promise<void> {

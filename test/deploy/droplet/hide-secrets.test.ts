@@ -25,7 +25,7 @@ it('the files of all releases that have one are read, in one command', async () 
   await hideSecretsOn({ hide: (text) => void hidden.push(text) }, 'shop', member);
   expect(hidden).toEqual(["KEY='value'\n"]);
   expect(asked.map(({ script }) => script)).toEqual([
-    expect.stringContaining('cat r0/.do-deploy/secrets.env r2/.do-deploy/secrets.env 2>/dev/null | LC_ALL=C sort -u'),
+    expect.stringContaining('cat r0/.variables/secrets.env r2/.variables/secrets.env 2>/dev/null | LC_ALL=C sort -u'),
   ]);
 });
 
