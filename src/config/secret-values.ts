@@ -7,6 +7,7 @@ import { MAX_FILE_BYTES, readHead } from './read-file.js';
 import { Secret } from './secret.js';
 import { partsOf } from './secret-parts.js';
 import type { SourceFile } from './settings.js';
+import { EXPORTED } from './variable-names.js';
 
 /** Shorter values turn up in ordinary text, which would be masked too. */
 const SHORTEST = 4;
@@ -16,9 +17,10 @@ const SHORTEST_LINE = 8;
 const MAX_KEY_BYTES = 64 * 1024;
 
 /** Variables that a login on a droplet has, or that do-deploy sets there. */
-export const ON_DROPLETS: ReadonlySet<string> = new Set(
-  'DEPLOY_ENV IMAGE_TAG HOME HOSTNAME LANG LOGNAME PATH PWD SHELL TERM TMPDIR TZ USER'.split(' '),
-);
+export const ON_DROPLETS: ReadonlySet<string> = new Set([
+  ...EXPORTED,
+  ...'HOME HOSTNAME LANG LOGNAME PATH PWD SHELL TERM TMPDIR TZ USER'.split(' '),
+]);
 
 type Named = Pick<EnvVariable, 'name' | 'value'> & Partial<EnvVariable>;
 

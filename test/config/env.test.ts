@@ -175,6 +175,7 @@ describe('a wrong declaration is refused:', () => {
     ['{ TAG: { min: 3 } }', 'env.TAG.min is not for type string'],
     ['{ TAG: { pattern: "[" } }', 'env.TAG.pattern is not a valid regular expression'],
     ['{ IMAGE_TAG: {} }', 'env.IMAGE_TAG is set by do-deploy itself'],
+    ['{ APP: { default: x } }', 'env.APP is set by do-deploy itself'],
     ['{ DO_TOKEN: {} }', 'env.DO_TOKEN is a secret of do-deploy, which never leaves this machine'],
   ])('%s', async (declared, message) => {
     const problems = await problemsOf(project(declared));
