@@ -5,8 +5,18 @@
 import { systemClock } from '../adapters/system-clock.js';
 import { findConfig } from '../config/find-config.js';
 import type { LoadedSettings } from '../config/load.js';
+
+<<<<<<< HEAD
+
 import { Secret } from '../config/secret.js';
 import type { ReadLayers } from '../config/section.js';
+
+=======
+
+import type { RunCommand } from '../config/secret-sources.js';
+
+>>>>>>> envsecrets
+
 import type { ProcessEnv } from '../config/variables.js';
 import { asDeployError, DeployError } from '../errors.js';
 import { createReporter, type UserReporter } from '../reporters/index.js';
@@ -40,6 +50,8 @@ export class Runner {
   readonly #redactor: Redactor;
   readonly #reporter: UserReporter;
   #signals: Signals | undefined;
+  /** A command that loads settings twice runs each command of `secrets:` once. */
+  #runCommand: RunCommand | undefined;
   #hasNamedProject = false;
 
   /** @param args at least the common options */
@@ -97,7 +109,8 @@ export class Runner {
     const { cwd, env, screen } = this.#machine;
     const reporter = this.#reporter;
     const args = this.#args;
-    const ports: CommandContext['ports'] = async (of) => (await import('./wire.js')).wire(of, reporter, args);
+    const ports: CommandContext['ports'] = async (of) =>
+      (await import('./wire.js')).wire(of, reporter, args, (secrets) => this.#redactor.add(secrets));
     const signals = () => {
       this.#signals ??= listenForSignals(process, systemClock);
       return this.#signals;
@@ -145,11 +158,24 @@ export class Runner {
     options: Parameters<CommandContext['load']>[0],
   ): Promise<LoadedSettings> {
     this.#nameProject();
-    const { listEnvironments, loadSettings } = await import('../config/load.js');
+    const [{ listEnvironments, loadSettings }, { runEachOnce }] = await Promise.all([
+      import('../config/load.js'),
+      import('../adapters/command-line.js'),
+    ]);
+    this.#runCommand ??= runEachOnce();
     const project = this.#project();
     try {
+<<<<<<< HEAD
       const readLayers = command.rolls ? await loadLayerReader() : undefined;
       const settings = await loadSettings({ ...project, ...options, readLayers });
+=======
+      const settings = await loadSettings({
+        ...project,
+        ...options,
+        runCommand: this.#runCommand,
+        onSecret: (secret) => this.#redactor.add([secret.reveal()]),
+      });
+>>>>>>> envsecrets
       this.#redactor.add(settings.secrets.map((secret) => secret.reveal()));
       const { confirm = [] } = this.#args as { confirm?: readonly string[] };
       refuseUnknownNames(confirm, settings.handlers, this.#argv);

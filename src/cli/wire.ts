@@ -4,12 +4,19 @@ import { localFiles } from '../adapters/local-files.js';
 import { createNodeSshShell } from '../adapters/node-ssh-shell.js';
 import { systemClock } from '../adapters/system-clock.js';
 import { web } from '../adapters/web.js';
+import { parseEnvFile } from '../config/env-file.js';
+import { secretValues } from '../config/secret-values.js';
 import type { Settings } from '../config/settings.js';
 import type { DeployPorts } from '../deploy/core/deploy-ports.js';
 import { reportTo } from '../deploy/core/report.js';
 import type { Reporter } from '../ports.js';
 
-export function wire(settings: Settings, reporter: Reporter, options: { verbose: boolean }): DeployPorts {
+export function wire(
+  settings: Settings,
+  reporter: Reporter,
+  options: { verbose: boolean },
+  hide: (secrets: readonly string[]) => void,
+): DeployPorts {
   const clock = systemClock;
   const report = reportTo({ clock, reporter });
   const onTrace = (what: string, ms: number) => {
@@ -28,5 +35,15 @@ export function wire(settings: Settings, reporter: Reporter, options: { verbose:
     reporter,
     files: localFiles,
     web,
+    hide: (envFile) => hide(valuesOf(envFile)),
   };
+}
+
+/** More on a droplet would only slow down the search for them. */
+const MAX_VALUES = 1000;
+
+/** All of them, also those that would be harmless in another file, and the parts of each. */
+function valuesOf(envFile: string): string[] {
+  const variables = parseEnvFile(envFile).variables.slice(0, MAX_VALUES);
+  return [...variables.flatMap(({ value, raw }) => [value, raw]), ...secretValues(variables)];
 }

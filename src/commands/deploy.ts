@@ -3,6 +3,7 @@ import { type CommandContext, type CommandEnd, defineCommand } from '../cli/defi
 import { EXIT } from '../cli/exit-codes.js';
 import { confirmOption, environment, rolloutExits, rolloutOptions, skipOptions } from '../cli/options.js';
 import { usage } from '../cli/usage-errors.js';
+import type { LoadedSettings } from '../config/load.js';
 import { IMAGE_TAG } from '../config/names.js';
 import { mustAsk } from './shared/confirm.js';
 import { allowEmpty } from './shared/tag-options.js';
@@ -57,6 +58,7 @@ export default defineCommand({
     const { settings, repository, version, commit, notice } = await loadSource(context, args);
     checkPolicy(settings, repository, version);
     const imageTag = release ?? settings.imageTag;
+    if (settings.warnings !== undefined) await warnAbout(context, settings, settings.warnings);
     if (mustAsk(context, settings.confirm, [args.environment, ...(release === undefined ? [] : [release])])) {
       const { previewLines } = await import('./shared/preview.js');
       const next = { imageTag, ...commit };
@@ -73,6 +75,15 @@ export default defineCommand({
     });
   },
 });
+
+async function warnAbout(
+  { ports, clock }: CommandContext,
+  settings: LoadedSettings,
+  warnings: readonly string[],
+): Promise<void> {
+  const [{ reporter }, { warn }] = await Promise.all([ports(settings), import('../deploy/core/report.js')]);
+  for (const message of warnings) warn({ clock, reporter }, message);
+}
 
 function nothing(done: string): CommandEnd {
   return { exit: EXIT.interrupted, output: { type: 'text', lines: [`Nothing was ${done}.`] } };

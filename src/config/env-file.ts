@@ -12,6 +12,8 @@ export interface EnvVariable {
   raw: string;
   /** From 1. */
   line: number;
+  /** Variables that the value refers to and that are not set: nothing stands in their place. */
+  unset?: string[];
 }
 
 /** What is wrong, without any text of the file: it may be part of a secret. */
@@ -94,7 +96,13 @@ function readName(source: Source): { name: string; isInherited: boolean } | Faul
   }
 }
 
-function readValue(source: Source, lookup: Lookup): Pick<EnvVariable, 'value' | 'raw'> | Fault {
+function readValue(source: Source, lookup: Lookup): Pick<EnvVariable, 'value' | 'raw' | 'unset'> | Fault {
+  const unset: string[] = [];
+  const expand = (text: string) => interpolate(text, lookup, (name) => unset.push(name));
+  const found = (value: string | undefined, raw: string) => {
+    if (value === undefined) return BAD_REFERENCE;
+    return unset.length === 0 ? { value, raw } : { value, raw, unset };
+  };
   const quote = source.peek();
   if (quote !== '"' && quote !== "'") {
     const line = source.takeLine();
@@ -102,15 +110,13 @@ function readValue(source: Source, lookup: Lookup): Pick<EnvVariable, 'value' | 
     if (/^-----BEGIN (?!.*-----END )/.test(raw)) {
       return { message: 'a key of several lines is not in quotes', remedy: 'put double quotes around all of it' };
     }
-    const value = interpolate(raw, lookup);
-    return value === undefined ? BAD_REFERENCE : { value, raw };
+    return found(expand(raw), raw);
   }
 
   const raw = source.takeQuoted(quote);
   if (raw === undefined) return { message: 'a quote is not closed', remedy: `close the value with ${quote}` };
   const unquoted = raw.replaceAll(/\\([\s\S])/g, (whole, next: string) => (next === quote ? quote : whole));
-  const value = quote === "'" ? unquoted : interpolate(expandEscapes(unquoted), lookup);
-  return value === undefined ? BAD_REFERENCE : { value, raw };
+  return found(quote === "'" ? unquoted : expand(expandEscapes(unquoted)), raw);
 }
 
 /** Not by a regular expression: these take quadratic time for many spaces. */

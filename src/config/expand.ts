@@ -5,11 +5,16 @@ import type { Variables } from './variables.js';
 /**
  * The tree with `$NAME` and `${NAME}` replaced (`$$` is a plain `$`). What cannot be replaced is left out, and its path
  * is among `unknown`: a variable that is not set (a problem, if this run needs it), and what this run does not need:
- * other environments, values that the environment replaces, and the keys in `without`.
+ * other environments, values that the environment replaces, and the keys in `without`. Values at `literal` paths (`*` is
+ * any key) stay as they are.
  */
 export function expandVariables(
   document: ConfigDocument,
-  { environment, without }: { environment: string; without: readonly string[] },
+  {
+    environment,
+    without,
+    literal = [],
+  }: { environment: string; without: readonly string[]; literal?: readonly Path[] },
   variables: Variables,
   problems: ProblemList,
 ): { tree: Tree; unknown: Path[] } {
@@ -22,7 +27,15 @@ export function expandVariables(
     return isOwn || (path[0] !== 'environments' && !isReplaced(overrides, path));
   }
 
+  function isLiteral(path: Path): boolean {
+    const own = path[0] === 'environments' ? path.slice(2) : path;
+    return literal.some(
+      (pattern) => pattern.length === own.length && pattern.every((step, at) => step === '*' || step === own[at]),
+    );
+  }
+
   function expandText(text: string, path: Path): string | undefined {
+    if (isLiteral(path)) return text;
     const names = [...text.matchAll(REFERENCE)].flatMap((match) => match[1] ?? match[2] ?? []);
     if (names.length > 0 && !isNeeded(path)) {
       unknown.push(path);

@@ -10,7 +10,13 @@ export const RESERVED_NAMES: readonly string[] = [
   '.sent',
   '.reuse',
   '.modes',
+  '.declared.yml',
+  '.variables',
 ];
+
+/** Env files that do-deploy adds to a release: defaults of `env:`, and values of `secrets:`. */
+export const DEFAULTS_FILE = '.variables/defaults.env';
+export const SECRETS_FILE = '.variables/secrets.env';
 
 /** Env files may hold secrets: `.env.production`, `app.env`, but not an example of one. */
 export function isEnvFile(path: string): boolean {

@@ -12,8 +12,11 @@ const REFERENCE = /\$(?:(\$)|([_a-z][_a-z0-9]*)|\{(?:([_a-z][_a-z0-9]*)(:?[-+?]|
 /** Defaults in defaults: deeper ones are a mistake, or meant to exhaust the stack. */
 const MAX_DEPTH = 50;
 
+/** Called for a variable that is not set and has no default, so that nothing stands in its place. */
+export type OnUnset = (name: string) => void;
+
 /** Undefined where compose refuses the text: a malformed `${`, or a variable that is required and not set. */
-export function interpolate(text: string, lookup: Lookup, depth = 0): string | undefined {
+export function interpolate(text: string, lookup: Lookup, onUnset: OnUnset = () => {}, depth = 0): string | undefined {
   if (depth > MAX_DEPTH) return undefined;
   const parts: string[] = [];
   let position = 0;
@@ -23,12 +26,17 @@ export function interpolate(text: string, lookup: Lookup, depth = 0): string | u
     const [, escaped, bare, name, operator] = match;
     position = reference.lastIndex;
     if (escaped !== undefined) parts.push('$');
-    else if (bare !== undefined) parts.push(lookup(bare) ?? '');
-    else {
+    else if (bare !== undefined) {
+      const value = lookup(bare);
+      if (value === undefined) onUnset(bare);
+      parts.push(value ?? '');
+    } else {
       const end = name === undefined ? undefined : closingBrace(text, match.index + 1);
       if (name === undefined || end === undefined) return undefined;
-      const replaced = replace(lookup(name), operator ?? '', () =>
-        interpolate(text.slice(reference.lastIndex, end), lookup, depth + 1),
+      const value = lookup(name);
+      if (value === undefined && operator === '') onUnset(name);
+      const replaced = replace(value, operator ?? '', () =>
+        interpolate(text.slice(reference.lastIndex, end), lookup, onUnset, depth + 1),
       );
       if (replaced === undefined) return undefined;
       parts.push(replaced);

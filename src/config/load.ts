@@ -1,5 +1,6 @@
 import { DeployError } from '../errors.js';
 import { checkDocument, checkNames } from './check-document.js';
+import { completeRelease } from './complete-release.js';
 import { isTreeMap, type Path, valueAt } from './document.js';
 import { expandVariables } from './expand.js';
 import type { DeployFile } from './file-schema.js';
@@ -8,6 +9,7 @@ import { ProblemList } from './problems.js';
 import { environmentsOf, openProject, type Project, placeOf } from './project.js';
 import { describeFileError, isFileError } from './read-file.js';
 import type { Secret } from './secret.js';
+import type { RunCommand } from './secret-sources.js';
 import { collectSecrets } from './secret-values.js';
 import type { ReadLayers, Section, SectionContext, SettingsOf } from './section.js';
 import { SECTIONS } from './sections/index.js';
@@ -34,6 +36,10 @@ export interface LoadOptions<Added extends readonly Section[] = readonly []> {
   readLayers?: ReadLayers;
   /** Sections besides do-deploy's own. */
   sections?: Added;
+  /** Runs the commands of `secrets:`. */
+  runCommand?: RunCommand;
+  /** Called for each secret as soon as it is known: what fails later may quote it. */
+  onSecret?: (secret: Secret) => void;
 }
 
 export interface LoadedSettings extends Settings {
@@ -64,7 +70,8 @@ async function load(options: LoadOptions<readonly Section[]>): Promise<LoadedSet
   if (problems.isEmpty) requireEnvironment(project, options.environment);
 
   const without = sections.filter((section) => !isNeeded(section, options)).flatMap(({ keys }) => Object.keys(keys));
-  const scope = { environment: options.environment, without };
+  const literal = sections.flatMap((section) => section.literal ?? []);
+  const scope = { environment: options.environment, without, literal };
   const expanded = expandVariables(document, scope, project.variables, problems);
   if (project.hasFile) for (const section of sections) section.check?.(document, problems);
   checkNames(document, problems);
@@ -130,8 +137,12 @@ async function resolveSettings(
   const { environment, env, needs = 'release', openTree, readLayers } = options;
   const { root, variables, hasFile } = project;
   const merged = merge(file, file.environments?.[environment] ?? {});
-  const release: ReleaseEntries = { compose: [], files: [], ownKeys: [] };
+  const release: ReleaseEntries = { compose: [], files: [], ownKeys: [], declarations: [], secrets: [] };
   const secrets: Secret[] = [];
+  const hide = (secret: Secret) => {
+    secrets.push(secret);
+    options.onSecret?.(secret);
+  };
   const contextFor = (section: Section): SectionContext => ({
     environment,
     root,
@@ -143,7 +154,8 @@ async function resolveSettings(
     readLayers,
     place: (...path) => placeOf(project, environment, path),
     isWritten: (...path) => isWritten(project, environment, path),
-    hide: (secret) => secrets.push(secret),
+    isOwn: (...path) => valueAt(project.document.tree, ['environments', environment, ...path]) !== undefined,
+    hide,
   });
 
   const resolved: object[] = [];
@@ -154,13 +166,15 @@ async function resolveSettings(
     // In other runs they are read for the secrets in them.
     needs === 'release' ? problems : new ProblemList(),
   );
+  const complete =
+    needs === 'release' ? await completeRelease(collected, release, { ...options, root, problems, hide }) : collected;
   const settings = {
     ...(Object.assign({}, ...resolved) as SettingsOf<typeof SECTIONS>),
-    ...collected,
+    ...complete,
     environment,
     root,
   };
-  const all = collectSecrets(secrets, variables.fromFiles, collected.files, shownAnyway(settings));
+  const all = collectSecrets(secrets, variables.fromFiles, complete.files, shownAnyway(settings));
   return { ...settings, secrets: all };
 }
 

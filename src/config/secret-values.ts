@@ -7,6 +7,7 @@ import { MAX_FILE_BYTES, readHead } from './read-file.js';
 import { Secret } from './secret.js';
 import { partsOf } from './secret-parts.js';
 import type { SourceFile } from './settings.js';
+import { EXPORTED } from './variable-names.js';
 
 /** Shorter values turn up in ordinary text, which would be masked too. */
 const SHORTEST = 4;
@@ -14,6 +15,12 @@ const SHORTEST = 4;
 const SHORTEST_LINE = 8;
 /** Larger than any private key. */
 const MAX_KEY_BYTES = 64 * 1024;
+
+/** Variables that a login on a droplet has, or that do-deploy sets there. */
+export const ON_DROPLETS: ReadonlySet<string> = new Set([
+  ...EXPORTED,
+  ...'HOME HOSTNAME LANG LOGNAME PATH PWD SHELL TERM TMPDIR TZ USER'.split(' '),
+]);
 
 type Named = Pick<EnvVariable, 'name' | 'value'> & Partial<EnvVariable>;
 
@@ -29,9 +36,11 @@ export function secretValues(variables: Iterable<Named>, known: ReadonlySet<stri
     if (!known.has(value)) values.add(value);
     for (const part of partsOf(name, value)) add(part.name, part.value);
   };
-  for (const { name, value, raw = value } of variables) {
+  for (const { name, value, raw = value, unset = [] } of variables) {
     add(name, value);
     add(name, raw);
+    // A password with a dollar sign: compose names what stands behind it in a warning.
+    for (const behind of unset) if (!ON_DROPLETS.has(behind)) add(name, behind);
   }
   return [...values];
 }

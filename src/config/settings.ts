@@ -24,11 +24,21 @@ export interface SshSettings {
   address: 'public' | 'private';
 }
 
+/** A variable of the compose files, as it was read here. */
+export interface ReadVariable {
+  name: string;
+  value: Secret;
+  /** `config/.env.production:3`, or where it is declared. */
+  place: string;
+  /** From `secrets:`. */
+  isSecret?: boolean;
+}
+
 /** A file of the release: where its content comes from, and where it goes in the release's folder. */
 export type SourceFile = SourceFilePlace &
   (
     | { localPath: string; content?: undefined }
-    /** Already read, from a commit. */
+    /** Already read, from a commit, or made here. */
     | { content: Buffer; localPath?: undefined }
   );
 
@@ -76,8 +86,10 @@ export interface Settings {
   root: string;
   /** Compose files, the base first; paths relative to `root`. All of them are among `files`. */
   composeFiles: string[];
-  /** Env files (`.env*` among `files:`), for compose's interpolation; paths relative to `root`. */
+  /** Env files (`.env*` among `files:`, and do-deploy's own), for compose's interpolation; paths relative to `root`. */
   envFiles: string[];
+  /** Declared variables and secrets: compose on each droplet must read the same values. */
+  variables?: readonly ReadVariable[];
   files: SourceFile[];
   /** The script that prepares a release on a droplet, relative to `root`; it is among `files`. */
   prepare?: string;
@@ -91,6 +103,8 @@ export interface Settings {
   hooks?: HookSettings;
   /** Releases that stay on a droplet, the running one included; at least 2. */
   keepReleases: number;
+  /** What is probably a mistake, for the user of a deploy; one sentence or more each. */
+  warnings?: readonly string[];
   /** Values to mask wherever text is shown. */
   secrets: Secret[];
 }

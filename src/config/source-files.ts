@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { basename, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Declaration } from './declaration.js';
 import { decodeText } from './decode-text.js';
 import { encryptionOf } from './encryption.js';
 import { parseEnvFile } from './env-file.js';
@@ -9,6 +10,7 @@ import { type FileTree, type ReadContent, WorkingTree } from './file-tree.js';
 import { OwnFiles } from './own-files.js';
 import type { ProblemList } from './problems.js';
 import { describeFileError, MAX_FILE_BYTES } from './read-file.js';
+import type { SecretSource } from './secret-sources.js';
 import type { SourceFile } from './settings.js';
 
 /** An entry of `compose:` or `files:`, and where it is written. */
@@ -17,7 +19,7 @@ export interface FileEntry {
   place: string;
 }
 
-/** Files that the configuration names. */
+/** What the configuration names for a release: files, and variables. */
 export interface ReleaseEntries {
   /** The base first. */
   compose: FileEntry[];
@@ -25,6 +27,8 @@ export interface ReleaseEntries {
   prepare?: FileEntry;
   /** Private keys that must stay on this machine; absolute paths. */
   ownKeys: string[];
+  declarations: Declaration[];
+  secrets: SecretSource[];
 }
 
 export interface ReleaseFiles {

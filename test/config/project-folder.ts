@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { runCommandLine } from '../../src/adapters/command-line.js';
 import { type LoadedSettings, type LoadOptions, loadSettings } from '../../src/config/load.js';
 import { ConfigError } from '../../src/config/problems.js';
 
@@ -28,7 +29,7 @@ export function deployYml(...lines: string[]): string {
 
 export async function load(root: string, options: Partial<LoadOptions> = {}): Promise<LoadedSettings> {
   const env = { DO_TOKEN: TOKEN, HOME: root, ...options.env };
-  return loadSettings({ cwd: root, environment: 'test', ...options, env });
+  return loadSettings({ cwd: root, environment: 'test', runCommand: runCommandLine, ...options, env });
 }
 
 /** The problems as the user reads them: `place: message; remedy`. */

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { editorSchema, type JsonSchema, jsonSchema } from '../../src/config/json-schema.js';
 import { asYaml, configurationReference } from '../../src/config/reference.js';
+import type { RunCommand } from '../../src/config/secret-sources.js';
 import { createProject, load } from './project-folder.js';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
@@ -66,6 +67,7 @@ describe('the configuration reference', () => {
           'config/.env.test': '',
           'config/nginx/nginx.conf': '',
           'deploy/prepare.sh': '',
+          'secrets/api.key': 'key-of-the-api',
           '.ssh/id_ed25519': '',
           '.ssh/config': '',
           'config/deploy.yml': JSON.stringify(
@@ -74,8 +76,11 @@ describe('the configuration reference', () => {
         });
       };
       const env = { DOCKER_USERNAME: 'me', DOCKER_PASSWORD: 'secret' };
+      const runCommand: RunCommand = async () => {
+        return { kind: 'ended', code: 0, signal: null, stdout: Buffer.from('from the password manager'), stderr: '' };
+      };
       for (const example of node.examples ?? [])
-        await expect(load(project(example), { env }), asYaml(example)).resolves.toBeDefined();
+        await expect(load(project(example), { env, runCommand }), asYaml(example)).resolves.toBeDefined();
       if (node.default === undefined) return;
       const [without, explicit] = [project(), project(node.default)];
       // That it was written is known: then it wins over `Host *`.

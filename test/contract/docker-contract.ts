@@ -146,6 +146,18 @@ export function dockerContract(name: string, makeHost: () => Promise<DockerHost>
       expect(JSON.parse(await sh(`TAG=from-process ${over}`)).services.app.image).toBe('shop:from-process');
     });
 
+    it('prints extensions with what it puts in the places of variables; the last env file is in force', async () => {
+      const { write, compose, label } = project();
+      await write('compose.yml', 'services: { app: { image: shop, environment: [POOL, MODE] } }');
+      await write('ask.yml', `{"x-variables":{"POOL":"\${POOL-}","PRICE":"\${PRICE-}","NONE":"\${NONE-}"}}`);
+      await write('defaults.env', "POOL='5'\nMODE='a'\nPRICE='it costs $5'");
+      await write('own.env', 'POOL=7');
+      const files = `--env-file ${label}/defaults.env --env-file ${label}/own.env`;
+      const config = JSON.parse(await sh(compose(`-f ${label}/ask.yml ${files} config --format json`)));
+      expect(config.services.app.environment).toEqual({ POOL: '7', MODE: 'a' });
+      expect(config['x-variables']).toEqual({ POOL: '7', PRICE: 'it costs $$5', NONE: '' });
+    });
+
     it('refuses compose files with a missing variable or file', async () => {
       const { write, compose, label } = project();
       await write('compose.yml', `services:\n  app:\n    image: shop:\${TAG:?is missing}\n    env_file: app.env`);

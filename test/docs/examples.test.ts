@@ -10,15 +10,16 @@ import { codeBlocks, readRoot } from './markdown.js';
 const root = mkdtempSync(join(tmpdir(), 'do-deploy-docs-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-const examples = ['deploying', 'versions', 'autoscaling'].flatMap((name) =>
+/** Those of compose files begin with services, those of an editor's comment have no key. */
+const examples = ['deploying', 'versions', 'autoscaling', 'configuration'].flatMap((name) =>
   codeBlocks(readRoot(`docs/${name}.md`))
-    .filter(({ language }) => language === 'yaml')
+    .filter(({ language, code }) => language === 'yaml' && !/^(services:|#)/.test(code))
     .map(({ code }) => [`docs/${name}.md`, code] as const),
 );
 
 describe('an example of config/deploy.yml', () => {
   it('is in each of these pages', () => {
-    expect(new Set(examples.map(([page]) => page)).size).toBe(3);
+    expect(new Set(examples.map(([page]) => page)).size).toBe(4);
   });
 
   it.each(examples)('%s: %s', async (_, example) => {

@@ -31,7 +31,11 @@ async function read(layers: Record<string, unknown>, variables: Record<string, s
       fromFiles: [],
     },
   });
-  return { handlers, hidden, problems: problems.isEmpty ? [] : problems.toError('deploy.yml').problems.map(({ message }) => message) };
+  return {
+    handlers,
+    hidden,
+    problems: problems.isEmpty ? [] : problems.toError('deploy.yml').problems.map(({ message }) => message),
+  };
 }
 
 const payload = {

@@ -1,6 +1,7 @@
 import { api } from './api.js';
 import { app } from './app.js';
 import { compose } from './compose.js';
+import { env } from './env.js';
 import { files } from './files.js';
 import { gitPolicy } from './git-policy.js';
 import { hooks } from './hooks.js';
@@ -10,6 +11,7 @@ import { layers } from './layers.js';
 import { prepare } from './prepare.js';
 import { registry } from './registry.js';
 import { rollout } from './rollout.js';
+import { secrets } from './secrets.js';
 import { ssh } from './ssh.js';
 import { target } from './target.js';
 
@@ -22,6 +24,8 @@ export const SECTIONS = [
   ssh,
   compose,
   files,
+  env,
+  secrets,
   prepare,
   registry,
   rollout,

@@ -8,6 +8,8 @@ export interface DeployPorts {
   reporter: Reporter;
   files: LocalFiles;
   web: Web;
+  /** Masks every value of an env file wherever text is shown. */
+  hide?(envFile: string): void;
 }
 
 /** Who runs the command, from where. */

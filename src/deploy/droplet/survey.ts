@@ -3,6 +3,7 @@ import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
 import { reportStep } from '../core/report.js';
 import { environmentCollision } from './environment-collision.js';
+import { hideSecretsOn } from './hide-secrets.js';
 import { currentRelease, type Member } from './member.js';
 import { ownPart, readSurvey, surveyCommand } from './survey-command.js';
 
@@ -23,6 +24,7 @@ export async function surveyAll(
   await inParallel(members, (member) =>
     reportStep(ports, { droplet: member.host.name, step: 'check' }, async () => {
       await survey(member, settings, options);
+      await hideSecretsOn(ports, settings.app, member);
       const collision = environmentCollision(member, settings);
       if (collision !== undefined) throw collision;
       return options.check?.(member);

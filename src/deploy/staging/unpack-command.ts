@@ -12,11 +12,13 @@ export function incomingPath(app: string, id: string): string {
  * Unpacks the uploaded archive beside the other releases, verifies its files by SHA-256, copies unchanged files from the
  * release `base`, whose hashes come from the survey, and prints `docker compose config`, which holds secrets and is never
  * shown. compose takes as long as everything else, so it runs simultaneously, on hard links where files are not copied yet.
+ * @param declared names of variables whose values compose is to print too: see `readDeclared`
  */
 export function unpackCommand(
   draft: ReleaseDraft,
   base: string | undefined,
   reused: readonly ReleaseFile[],
+  declared: readonly string[] = [],
 ): RemoteCommand {
   const { app, id } = draft;
   const incoming = `incoming-${id}.tgz`;
@@ -51,10 +53,11 @@ export function unpackCommand(
       '  : & cd "$part"',
       'fi',
       'completed=$!',
-      `${composeConfig(draft)} || { code=$?; wait; exit $code; }`,
+      declared.length === 0 ? undefined : `printf '%s\\n' ${quote(askFor(declared))} >${ASKED}`,
+      `${composeConfig(draft, declared.length > 0)} || { code=$?; wait; exit $code; }`,
       'wait $completed',
       'cd "$part"',
-      'rm -rf .view .sent .reuse .modes',
+      `rm -rf .view .sent .reuse .modes ${ASKED}`,
       `rm -f ../../${quote(incoming)}`,
     ],
     { timeoutMs: 120 * SECOND },
@@ -81,8 +84,18 @@ const LINK_VIEW = [
   '}',
 ];
 
-function composeConfig(run: ComposeRun): string {
-  const files = run.composeFiles.map((file) => `-f ${quote(file)}`);
+/** A compose file that holds nothing but the variables: compose prints what it puts in their places. */
+const ASKED = '.declared.yml';
+
+/** An extension, which compose interpolates and passes through. */
+export const DECLARED = 'x-do-deploy-variables';
+
+function askFor(names: readonly string[]): string {
+  return JSON.stringify({ [DECLARED]: Object.fromEntries(names.map((name) => [name, `\${${name}-}`])) });
+}
+
+function composeConfig(run: ComposeRun, asks: boolean): string {
+  const files = [...run.composeFiles, ...(asks ? [ASKED] : [])].map((file) => `-f ${quote(file)}`);
   const envFiles = run.envFiles.map((file) => `--env-file ${quote(file)}`);
   const exported = `DEPLOY_ENV=${quote(run.environment)} IMAGE_TAG=${quote(run.imageTag)}`;
   return `${exported} docker compose --project-name ${quote(run.app)} ${[...files, ...envFiles].join(' ')} config --format json`;

@@ -5,6 +5,7 @@ import { reportStep } from '../core/report.js';
 import type { Member } from '../droplet/member.js';
 import { packFor } from '../release/archive.js';
 import { refuseTakenPorts } from './check-ports.js';
+import { refuseOtherValues, warnAboutUnused } from './compare-variables.js';
 import { type ComposeService, readComposeConfig } from './compose-config.js';
 import { warnAboutCompose } from './compose-warnings.js';
 import { fileNotFound, refuseCompose } from './refuse-compose.js';
@@ -16,13 +17,14 @@ const UPLOAD_WITHIN_MS = 10 * 60_000;
 
 /**
  * Uploads the files to every droplet and unpacks them there. Returns the services as `docker compose config` shows them.
- * Throws DeployError compose-config, compose-no-image or port-taken, what `refuseCompose` throws, or ShellError.
+ * Throws DeployError compose-config, compose-no-image, variable-differs or port-taken, what `refuseCompose` throws, or ShellError.
  */
 export async function uploadAll(
   { ports, settings, draft }: Staging,
   members: readonly Member[],
 ): Promise<ComposeService[]> {
   // Most droplets of a fleet lack the same files and share one archive.
+  const declared = (settings.variables ?? []).map(({ name }) => name);
   const archives = new Map<string, ReturnType<typeof packFor>>();
   const configs = await inParallel(members, (member) =>
     reportStep(ports, { droplet: member.host.name, step: 'upload' }, async () => {
@@ -33,18 +35,20 @@ export async function uploadAll(
       const { archive, reused } = await packed;
       const path = incomingPath(draft.app, draft.id);
       await member.connection.upload({ path, content: archive, mode: 0o600, timeoutMs: UPLOAD_WITHIN_MS });
-      const { code, stdout, stderr } = await member.connection.run(unpackCommand(draft, current, reused));
+      const { code, stdout, stderr } = await member.connection.run(unpackCommand(draft, current, reused, declared));
       if (code !== 0) throw fileNotFound(member.host.name, draft, stderr) ?? unpackFailed(member, stderr);
       const services = readComposeConfig(stdout, { app: draft.app, build: settings.build === true });
+      refuseOtherValues(member, stdout, settings.variables ?? []);
       await refuseCompose(member, draft, stdout, settings);
       // After its first release, the ports are the app's own.
       if (current === undefined) await refuseTakenPorts(member, draft.app, services);
-      return { services, stderr };
+      return { services, stdout, stderr };
     }),
   );
   const [first] = configs;
   if (first === undefined) return [];
   warnAboutCompose(ports, first.stderr, first.services);
+  warnAboutUnused(ports, first.stdout, settings.variables ?? []);
   return first.services;
 }
 

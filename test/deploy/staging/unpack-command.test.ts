@@ -46,12 +46,12 @@ function draftOf(id: string, files: Record<string, string>): ReleaseDraft {
 }
 
 /** Uploads and unpacks the release; unchanged files come from `base`. */
-async function unpack(draft: ReleaseDraft, base?: ReleaseDraft) {
+async function unpack(draft: ReleaseDraft, base?: ReleaseDraft, declared: string[] = []) {
   const known = new Map(base?.files.map((file) => [file.path, file.sha256]));
   const { archive, reused } = await packFor(draft, known);
   await mkdir(join(app(), 'releases'), { recursive: true });
   await writeFile(join(app(), `incoming-${draft.id}.tgz`), typeof archive === 'function' ? archive() : archive);
-  const { script } = unpackCommand(draft, base?.id, reused);
+  const { script } = unpackCommand(draft, base?.id, reused, declared);
   const env = { PATH: `${join(home, 'bin')}:${process.env.PATH}`, HOME: home };
   return await new Promise<{ code: number; stdout: string; stderr: string }>((done) => {
     execFile('sh', ['-c', script], { env }, (error, stdout, stderr) => {
@@ -91,6 +91,17 @@ describe('unpacking a release', () => {
     expect(await filesOf(partOf('v2'))).toEqual({ SHA256SUMS: checksums(draftOf('v2', NEW).files), ...NEW });
     expect((await readdir(app())).sort()).toEqual(['releases']);
   });
+
+  it.each([[[]], [['v1']]])(
+    'asks compose for the values of variables, and leaves nothing of that: from %j',
+    async (from) => {
+      const [base] = await Promise.all(from.map(have));
+      const end = await unpack(draftOf('v2', NEW), base, ['POOL', 'MODE']);
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: compose replaces it
+      expect(end.stdout).toContain('{"x-do-deploy-variables":{"POOL":"${POOL-}","MODE":"${MODE-}"}}');
+      expect(await filesOf(partOf('v2'))).toEqual({ SHA256SUMS: checksums(draftOf('v2', NEW).files), ...NEW });
+    },
+  );
 
   it('copies files instead of linking them, with the modes of the new release', async () => {
     await unpack(draftOf('v2', NEW), await have('v1'));

@@ -36,10 +36,12 @@ export function loadProject(options: ComposeOptions): ComposeProject {
 
   let services: Record<string, Service> = {};
   let volumes: Record<string, unknown> = {};
+  const extensions: Record<string, unknown> = {};
   for (const file of options.files) {
     const raw = asMap(interpolateTree(readYaml(file), '', variables), file);
     const unknown = Object.keys(raw).find((key) => !/^(?:name|version|services|volumes|x-.*)$/.test(key));
     if (unknown !== undefined) throw new NotImplemented(`compose key ${unknown}`);
+    for (const [key, value] of Object.entries(raw)) if (key.startsWith('x-')) extensions[key] = value;
     const read = Object.entries(asMap(raw.services ?? {}, 'services')).map(
       ([name, service]) => [name, readService(service, `services.${name}`, folder)] as const,
     );
@@ -50,7 +52,7 @@ export function loadProject(options: ComposeOptions): ComposeProject {
     .filter(([, { profiles = [] }]) => profiles.length === 0)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, service]) => [name, finish(options.projectName, name, service, variables)] as const);
-  return checked(options.projectName, Object.fromEntries(enabled), volumes);
+  return { ...extensions, ...checked(options.projectName, Object.fromEntries(enabled), volumes) };
 }
 
 function readVariables({ envFiles, cwd, env, warn }: ComposeOptions, folder: string): Variables {

@@ -1,0 +1,79 @@
+/** Runs command lines of the configuration on this machine: bounded in time and output, without standard input. */
+import { spawn } from 'node:child_process';
+import type { CommandEnd, RunCommand } from '../config/secret-sources.js';
+
+/** Of standard error, which is only for people. */
+const MAX_STDERR_BYTES = 16 * 1024;
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Each line once: a second call gets the end of the first. */
+export function runEachOnce(run: RunCommand = runCommandLine): RunCommand {
+  const ends = new Map<string, Promise<CommandEnd>>();
+  return (line, options) => {
+    const key = JSON.stringify([options.cwd, line]);
+    const end = ends.get(key) ?? run(line, options);
+    ends.set(key, end);
+    return end;
+  };
+}
+
+/** The command gets a process group of its own, so that what it has started can be ended with it. */
+export const runCommandLine: RunCommand = (line, { cwd, env, timeoutMs, maxBytes }) =>
+  new Promise((resolve) => {
+    const child = spawn('/bin/sh', ['-c', line], {
+      cwd,
+      env: { ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    let outBytes = 0;
+    let errBytes = 0;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const output = () => ({
+      stdout: Buffer.concat(stdout).subarray(0, maxBytes),
+      stderr: Buffer.concat(stderr).toString('utf8'),
+    });
+    const settle = (end: CommandEnd) => {
+      timeout.removeEventListener('abort', onTimeout);
+      for (const signal of SIGNALS) process.off(signal, onSignal);
+      child.stdout.destroy();
+      child.stderr.destroy();
+      resolve(end);
+    };
+    const stop = (kind: 'timeout' | 'too-large') => {
+      killGroup(child.pid);
+      settle({ kind, ...output() });
+    };
+    const onTimeout = () => stop('timeout');
+    // Ctrl-C reaches only the group of do-deploy.
+    const onSignal = (signal: NodeJS.Signals) => {
+      killGroup(child.pid);
+      for (const one of SIGNALS) process.off(one, onSignal);
+      if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+    };
+
+    timeout.addEventListener('abort', onTimeout);
+    for (const signal of SIGNALS) process.on(signal, onSignal);
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout.push(chunk);
+      outBytes += chunk.length;
+      if (outBytes > maxBytes) stop('too-large');
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      if (errBytes < MAX_STDERR_BYTES) stderr.push(chunk.subarray(0, MAX_STDERR_BYTES - errBytes));
+      errBytes += chunk.length;
+    });
+    child.on('error', (error) => settle({ kind: 'not-started', reason: error.message }));
+    child.on('close', (code, signal) => settle({ kind: 'ended', code, signal, ...output() }));
+  });
+
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended.
+  }
+}

@@ -1,0 +1,51 @@
+/** A release's env files with what no file has: defaults of `env:`, and values of `secrets:`. */
+import type { ProblemList } from './problems.js';
+import { checkEnv, type EnvValue, envFilesOf, readReleaseEnv, toCompare, withOwnEnvFiles } from './release-env.js';
+import type { Secret } from './secret.js';
+import { type RunCommand, readSecrets } from './secret-sources.js';
+import type { Settings } from './settings.js';
+import type { ReleaseEntries, ReleaseFiles } from './source-files.js';
+import type { ProcessEnv } from './variables.js';
+
+interface Context {
+  environment: string;
+  root: string;
+  env: ProcessEnv;
+  runCommand?: RunCommand;
+  /** Those found so far. */
+  problems: ProblemList;
+  hide(secret: Secret): void;
+}
+
+/** Missing, blank and mistyped variables become problems, all of them together. */
+export async function completeRelease(
+  files: ReleaseFiles,
+  { declarations, secrets }: Pick<ReleaseEntries, 'declarations' | 'secrets'>,
+  { environment, root, env, runCommand, problems, hide }: Context,
+): Promise<ReleaseFiles & Pick<Settings, 'variables' | 'warnings'>> {
+  const names = new Set(secrets.map(({ name }) => name));
+  const read = readReleaseEnv(files, environment, declarations, names);
+  const envFile = envFilesOf(files).at(-1) ?? `config/.env.${environment}`;
+  checkEnv(declarations, read, { envFile, skip: names }, problems);
+  // A command may ask another service: it runs only when everything else is right.
+  const found =
+    problems.isEmpty && secrets.length > 0
+      ? await readSecrets(secrets, { root, env, run: runCommand }, problems, hide)
+      : new Map<string, string>();
+  const given = new Map<string, EnvValue>();
+  for (const { name, place } of secrets) {
+    const value = found.get(name);
+    if (value !== undefined) given.set(name, { value, place, isOpen: false });
+  }
+  const ofSecrets = declarations.filter(({ name }) => given.has(name));
+  checkEnv(ofSecrets, { values: given, isWhole: true }, { envFile, skip: new Set() }, problems);
+
+  const defaults = new Map<string, string>();
+  for (const { name, default: value } of declarations) if (value !== undefined) defaults.set(name, value);
+  const variables = toCompare(declarations, read, given);
+  return {
+    ...withOwnEnvFiles(files, defaults, found),
+    ...(variables.length > 0 && { variables }),
+    ...(read.warnings.length > 0 && { warnings: read.warnings }),
+  };
+}

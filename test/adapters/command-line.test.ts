@@ -1,0 +1,51 @@
+/** Commands of `secrets:` on this machine. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { runCommandLine, runEachOnce } from '../../src/adapters/command-line.js';
+
+const OPTIONS = { cwd: '/', env: { PATH: process.env.PATH, GREETING: 'hello' }, timeoutMs: 60_000, maxBytes: 1000 };
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'do-deploy-command-'));
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+it('a command runs in its folder and environment, without input', async () => {
+  const cwd = folder();
+  const end = await runCommandLine('cat; pwd; echo "$GREETING $HOME-"; echo oops >&2; exit 3', { ...OPTIONS, cwd });
+  expect(end).toMatchObject({ kind: 'ended', code: 3, signal: null, stderr: 'oops\n' });
+  expect('stdout' in end && end.stdout.toString()).toBe(`${cwd}\nhello -\n`);
+});
+
+it('a command that takes too long is killed with all that it started', async () => {
+  const file = join(folder(), 'pid');
+  const line = `sleep 600 & echo $! >${file}; echo half; wait`;
+  const end = await runCommandLine(line, { ...OPTIONS, timeoutMs: 500 });
+  expect(end).toMatchObject({ kind: 'timeout', stdout: Buffer.from('half\n') });
+  const pid = readFileSync(file, 'utf8').trim();
+  expect(spawnSync('ps', ['-o', 'stat=', '-p', pid], { encoding: 'utf8' }).stdout.trim()).toMatch(/^(Z.*)?$/);
+});
+
+it('a command that prints too much is killed', async () => {
+  const end = await runCommandLine('yes', OPTIONS);
+  expect(end.kind).toBe('too-large');
+  expect('stdout' in end && end.stdout.length).toBe(1000);
+});
+
+it('a command that does not exist, or a folder that is gone, is an end of its own', async () => {
+  await expect(runCommandLine('no-such-command', OPTIONS)).resolves.toMatchObject({ kind: 'ended', code: 127 });
+  await expect(runCommandLine('true', { ...OPTIONS, cwd: '/no/such' })).resolves.toMatchObject({ kind: 'not-started' });
+});
+
+it('the same command runs once', async () => {
+  const file = join(folder(), 'runs');
+  const run = runEachOnce();
+  const line = `echo run >>${file}; cat ${file}`;
+  const ends = await Promise.all([run(line, OPTIONS), run(line, OPTIONS)]);
+  ends.push(await run(line, OPTIONS));
+  expect(ends.map((end) => 'stdout' in end && end.stdout.toString())).toEqual(['run\n', 'run\n', 'run\n']);
+});
