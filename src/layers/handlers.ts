@@ -12,7 +12,9 @@ const NOTIFIER_TIMEOUT_MS = 5_000;
 export function handlersOf(layer: Layer, config: unknown, env: Readonly<Record<string, string>>): Handler[] {
   const usual = typeof layer.timeoutMs === 'function' ? layer.timeoutMs(config) : layer.timeoutMs;
   const timeoutMs = usual ?? (layer.kind === 'notifier' ? NOTIFIER_TIMEOUT_MS : TIMEOUT_MS);
-  return Object.entries(layer.on).map(([event, given]) => {
+  const wanted: readonly string[] = layer.events?.(config) ?? Object.keys(layer.on);
+  const chosen = Object.entries(layer.on).filter(([event]) => wanted.includes(event));
+  return chosen.map(([event, given]) => {
     const handler: { priority?: number; timeoutMs?: number; run: LayerHandler<unknown> } =
       typeof given === 'function' ? { run: given } : given;
     return {

@@ -5,4 +5,11 @@ import type { Layer } from './layer.js';
 type AnyLayer = Layer<any>;
 
 /** The built-in layers, by name. Each is loaded only by a project that uses it. */
-export const LAYERS: Readonly<Record<string, () => Promise<{ default: AnyLayer }>>> = {};
+export const LAYERS: Readonly<Record<string, () => Promise<{ default: AnyLayer }>>> = {
+  discord: () => import('./discord.js'),
+  email: () => import('./email.js'),
+  mattermost: () => import('./mattermost.js'),
+  slack: () => import('./slack.js'),
+  teams: () => import('./teams.js'),
+  webhook: () => import('./webhook.js'),
+};
