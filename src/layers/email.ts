@@ -42,7 +42,7 @@ const config = z.strictObject({
     .refine((text) => serverIn(text) !== undefined, { error: SMTP })
     .transform((text) => serverIn(text) as Server),
   from: mailbox,
-  to: z.union([mailbox.transform((one) => [one]), z.array(mailbox).min(1).max(50)], {
+  to: z.union([mailbox.transform((one) => [one]), z.array(mailbox).min(1, RECIPIENTS).max(50, RECIPIENTS)], {
     error: ({ input }) => (input === undefined ? undefined : RECIPIENTS),
   }),
 });

@@ -10,7 +10,7 @@ const GAP = '\u200b';
 export function escapeMarkdown(text: string): string {
   return text
     .replace(/(?<![A-Za-z0-9])[.-]|\.(?![0-9])|-(?![A-Za-z0-9])|[\\`*{}[\]()#+!_>|~]/g, '\\$&')
-    .replace(/[@:#~]/g, `$&${GAP}`);
+    .replace(/[@#~]|:(?=\S)/g, `$&${GAP}`);
 }
 
 /** In a line, as a program would show it. */

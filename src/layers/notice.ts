@@ -202,15 +202,12 @@ function isSick({ state, health, exitCode, restarts, oomKilled }: Evidence['cont
   );
 }
 
-/** Spelled so that no markup ends inside it: no brackets, quotes, backslashes, bars or spaces. */
+/** Spelled so that no markup ends in it and no mention begins: every special character in hexadecimal. */
 function linkOf(url: string | undefined): string | undefined {
   if (url === undefined || url.length > MAX_URL || !URL.canParse(url)) return undefined;
   const { protocol, username, password, href } = new URL(url);
   if (!/^https?:$/.test(protocol) || username !== '' || password !== '') return undefined;
-  return href.replace(
-    /[^\w\-.~:/?#@!$&+,;=%]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
+  return href.replace(/[^\w\-.~:/?#&+,;=%]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 /** One line without control and format characters, of a bounded length. */
