@@ -7,7 +7,7 @@ import type { LifecyclePayload } from '../rollout/lifecycle.js';
 import { defineLayer, type LayerContext } from './layer.js';
 import { code, codeBlock, escapeMarkdown } from './markdown.js';
 import { fitting, line, type Notice, noticeOf } from './notice.js';
-import { accepted, address, send } from './post.js';
+import { accepted, address, send } from './webhook-request.js';
 
 /** Of a title (256) and of all texts of an embed (6,000), in characters, which escaping may double. */
 const MAX_TITLE = 128;
@@ -33,6 +33,7 @@ const started = new WeakMap<Config, string>();
 export default defineLayer({
   name: 'discord',
   kind: 'notifier',
+  mayFail: true,
   config,
   secrets: ['webhook'],
   on: { deploy: notify, deploy_succeeded: notify, deploy_failed: notify },

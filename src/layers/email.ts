@@ -54,6 +54,7 @@ const started = new WeakMap<Config, string>();
 export default defineLayer({
   name: 'email',
   kind: 'notifier',
+  mayFail: true,
   config,
   secrets: ['smtp'],
   on: { deploy: notify, deploy_succeeded: notify, deploy_failed: notify },

@@ -43,6 +43,8 @@ export interface Layer<Schema extends z.ZodType = z.ZodType> {
   readonly timeoutMs?: number | ((config: z.output<Schema>) => number);
   /** Handlers of one event run in this order, lower first; default 50. */
   readonly priority?: number;
+  /** Its failures are warnings at every event: what it does is no reason to stop a rollout. */
+  readonly mayFail?: boolean;
   /** Those of `on` that the settings ask for; by default all. */
   readonly events?: (config: z.output<Schema>) => readonly LifecycleEvent[];
   readonly on: {

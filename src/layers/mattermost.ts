@@ -7,7 +7,7 @@ import type { LifecyclePayload } from '../rollout/lifecycle.js';
 import { defineLayer, type LayerContext } from './layer.js';
 import { code, codeBlock, escapeMarkdown } from './markdown.js';
 import { fitting, type Notice, noticeOf } from './notice.js';
-import { address, postJson } from './post.js';
+import { address, postJson } from './webhook-request.js';
 
 /** In characters, as JSON: what the attachments of a post may take on older servers. */
 const MAX_ATTACHMENT = 8_000;
@@ -26,6 +26,7 @@ type Config = z.output<typeof config>;
 export default defineLayer({
   name: 'mattermost',
   kind: 'notifier',
+  mayFail: true,
   config,
   secrets: ['webhook'],
   on: { deploy: notify, deploy_succeeded: notify, deploy_failed: notify },

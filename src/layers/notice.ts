@@ -2,9 +2,9 @@
  * What a notifier says of a rollout, in words, for every service alike: a notifier only lays it out. Texts are plain, one
  * line each, and cleaned; each notifier escapes them for its own markup.
  */
-import { describeCommit } from '../rollout/commit.js';
+import { shortHash } from '../rollout/commit.js';
 import type { LifecyclePayload } from '../rollout/lifecycle.js';
-import type { DeployResult, DropletOutcome, Evidence } from '../rollout/model.js';
+import type { DeployResult, DropletOutcome, Evidence, ReleaseInfo } from '../rollout/model.js';
 
 export interface Notice {
   kind: 'started' | 'succeeded' | 'failed' | 'rolled back' | 'interrupted';
@@ -121,12 +121,12 @@ function runOf({ command, app, environment, release }: LifecyclePayload): string
   return line(`${NOUNS[command]} of ${app}${version} ${command === 'deploy' ? 'to' : 'on'} ${environment}`, 200);
 }
 
-function factsOf({ release, previous, droplets, who, durationMs, result }: LifecyclePayload): Fact[] {
-  const { commit, dirty } = release;
+function factsOf(payload: LifecyclePayload): Fact[] {
+  const { release, previous, previousCommit, droplets, who, durationMs, result } = payload;
   const before = previous.filter((id) => id !== release.id && id !== '');
   const pairs: [string, string | undefined][] = [
     ['Release', before.length === 0 || release.id === '' ? release.id : `${before.join(', ')} → ${release.id}`],
-    ['Commit', commit && describeCommit({ commit, dirty }).replace(/^commit /, '')],
+    commitsOf(release, previousCommit),
     ['Droplets', result === undefined || result.rows.length === 0 ? names(droplets) : outcomes(result)],
     ['Took', durationMs === undefined ? undefined : took(durationMs)],
     ['Probes', result && probesOf(result)],
@@ -137,6 +137,13 @@ function factsOf({ release, previous, droplets, who, durationMs, result }: Lifec
     const clean = line(text ?? '');
     return clean === '' ? [] : [{ label, text: clean }];
   });
+}
+
+/** "1a2b3c4", or the range that `git log` takes for the commits in between: "9f8e7d6..1a2b3c4". */
+function commitsOf({ commit, dirty }: ReleaseInfo, before: string | undefined): [string, string | undefined] {
+  if (commit === undefined) return ['Commit', undefined];
+  const now = `${shortHash(commit)}${dirty ? ', with uncommitted changes' : ''}`;
+  return before === undefined || before === commit ? ['Commit', now] : ['Commits', `${shortHash(before)}..${now}`];
 }
 
 /** "deployed: web-1, web-2; skipped: web-3" */

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { LifecyclePayload } from '../rollout/lifecycle.js';
 import { defineLayer, type LayerContext } from './layer.js';
 import { fitting, type Notice, noticeOf } from './notice.js';
-import { address, postJson } from './post.js';
+import { address, postJson } from './webhook-request.js';
 
 /** In bytes. Teams names 28 KB, of which its own wrapping takes a part. */
 const MAX_MESSAGE_BYTES = 20_000;
@@ -25,6 +25,7 @@ type Config = z.output<typeof config>;
 export default defineLayer({
   name: 'teams',
   kind: 'notifier',
+  mayFail: true,
   config,
   secrets: ['webhook'],
   on: { deploy: notify, deploy_succeeded: notify, deploy_failed: notify },

@@ -3,7 +3,7 @@ import { createHmac, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { LIFECYCLE_EVENTS, type LifecyclePayload } from '../rollout/lifecycle.js';
 import { defineLayer, type LayerContext } from './layer.js';
-import { accepted, address, send } from './post.js';
+import { accepted, address, send } from './webhook-request.js';
 
 const EVENT = `must be one of ${LIFECYCLE_EVENTS.join(', ')}`;
 const SECRET = 'must be whsec_ followed by 24 to 64 random bytes in base64: echo "whsec_$(openssl rand -base64 32)"';
@@ -22,6 +22,7 @@ type Config = z.output<typeof config>;
 export default defineLayer({
   name: 'webhook',
   kind: 'notifier',
+  mayFail: true,
   config,
   secrets: ['url', 'secret'],
   events: ({ events }) => events,

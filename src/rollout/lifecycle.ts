@@ -42,6 +42,8 @@ export interface LifecyclePayload {
   release: ReleaseInfo;
   /** Ids of the releases that the droplets ran before, without repetition; empty before `deploy`. */
   previous: string[];
+  /** The commit that all droplets ran before, if they ran the same one. */
+  previousCommit?: string;
   /** user@host, or the CI job. */
   who: string;
   /** The CI run. */
@@ -88,6 +90,8 @@ export interface Handler {
   /** Lower ones run first; equal ones in the order in which they are listed. */
   readonly priority: number;
   readonly timeoutMs: number;
+  /** Its failures are warnings at every event. */
+  readonly mayFail?: boolean;
   /** Throws to fail. */
   handle(payload: LifecyclePayload, context: HandlerContext): Promise<void>;
 }

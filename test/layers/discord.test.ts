@@ -22,7 +22,7 @@ describe('a message to Discord', () => {
             description: '[CI run](https://ci.example.com/shop/runs/7)',
             fields: [
               { name: 'Release', value: '20261120T074500Z-v1 → 20261121T074500Z-v2', inline: false },
-              { name: 'Commit', value: '1a2b3c4', inline: true },
+              { name: 'Commits', value: '9f8e7d6\\\\.\\\\.1a2b3c4', inline: true },
               { name: 'Droplets', value: 'web-1, web-2, web-3', inline: true },
               { name: 'By', value: 'ann@\\u200blaptop', inline: true }
             ],
@@ -44,7 +44,7 @@ describe('a message to Discord', () => {
             description: '[CI run](https://ci.example.com/shop/runs/7)',
             fields: [
               { name: 'Release', value: '20261120T074500Z-v1 → 20261121T074500Z-v2', inline: false },
-              { name: 'Commit', value: '1a2b3c4', inline: true },
+              { name: 'Commits', value: '9f8e7d6\\\\.\\\\.1a2b3c4', inline: true },
               { name: 'Droplets', value: 'deployed: web-1, web-2; skipped: web-3', inline: true },
               { name: 'Took', value: '1 min 35 s', inline: true },
               {
@@ -85,7 +85,7 @@ describe('a message to Discord', () => {
               '[CI run](https://ci.example.com/shop/runs/7)',
             fields: [
               { name: 'Release', value: '20261120T074500Z-v1 → 20261121T074500Z-v2', inline: false },
-              { name: 'Commit', value: '1a2b3c4', inline: true },
+              { name: 'Commits', value: '9f8e7d6\\\\.\\\\.1a2b3c4', inline: true },
               {
                 name: 'Droplets',
                 value: 'deployed: web-1; deploy failed: web-2; not deployed: web-3',
@@ -128,7 +128,7 @@ describe('a message to Discord', () => {
               '[CI run](https://ci.example.com/shop/runs/7)',
             fields: [
               { name: 'Release', value: '20261120T074500Z-v1 → 20261121T074500Z-v2', inline: false },
-              { name: 'Commit', value: '1a2b3c4', inline: true },
+              { name: 'Commits', value: '9f8e7d6\\\\.\\\\.1a2b3c4', inline: true },
               { name: 'Droplets', value: 'not deployed: web-1, web-3; reverted: web-2', inline: false },
               { name: 'Took', value: '1 min 35 s', inline: true },
               { name: 'State', value: 'All 3 droplets are in rotation\\\\.', inline: true },
@@ -155,7 +155,7 @@ describe('a message to Discord', () => {
               '[CI run](https://ci.example.com/shop/runs/7)',
             fields: [
               { name: 'Release', value: '20261120T074500Z-v1 → 20261121T074500Z-v2', inline: false },
-              { name: 'Commit', value: '1a2b3c4', inline: true },
+              { name: 'Commits', value: '9f8e7d6\\\\.\\\\.1a2b3c4', inline: true },
               { name: 'Droplets', value: 'deployed: web-1; not deployed: web-2, web-3', inline: false },
               { name: 'Took', value: '1 min 35 s', inline: true },
               { name: 'State', value: 'All 3 droplets are in rotation\\\\.', inline: true },

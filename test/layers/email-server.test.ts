@@ -76,10 +76,15 @@ describe('a mail server', () => {
     const gone = new Promise<void>((resolve) => {
       closed = resolve;
     });
-    const port = await aSocketServer((socket) => socket.resume().on('close', closed));
-    const printed = await notify(email, { smtp: `smtp://127.0.0.1:${port}`, ...USERS }, [ROLLOUT.failed], 200);
-    expect(printed).toEqual([expect.stringContaining('it did not finish within 0.2 s')]);
-    await gone;
+    let arrived = false;
+    const port = await aSocketServer((socket) => {
+      arrived = true;
+      socket.resume().on('close', closed);
+    });
+    const printed = await notify(email, { smtp: `smtp://127.0.0.1:${port}`, ...USERS }, [ROLLOUT.failed], 500);
+    expect(printed).toEqual([expect.stringContaining('it did not finish within 0.5 s')]);
+    // On a busy machine the connection may not have arrived.
+    if (arrived) await gone;
   });
 
   it('that talks without end is left', async () => {

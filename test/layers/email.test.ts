@@ -28,7 +28,7 @@ describe('a mail', () => {
       "Deploy of shop v2 to production has started.
 
       Release: 20261120T074500Z-v1 → 20261121T074500Z-v2
-      Commit: 1a2b3c4
+      Commits: 9f8e7d6..1a2b3c4
       Droplets: web-1, web-2, web-3
       By: ann@laptop
 
@@ -45,7 +45,7 @@ describe('a mail', () => {
       "Deploy of shop v2 to production failed.
 
       Release: 20261120T074500Z-v1 → 20261121T074500Z-v2
-      Commit: 1a2b3c4
+      Commits: 9f8e7d6..1a2b3c4
       Droplets: deployed: web-1; deploy failed: web-2; not deployed: web-3
       Took: 1 min 35 s
       State: 1 droplet is out of rotation and recorded as such; 2 of 3 are in rotation.
@@ -73,7 +73,7 @@ describe('a mail', () => {
       Deploy of shop v2 to production succeeded.
 
       Release: 20261120T074500Z-v1 → 20261121T074500Z-v2
-      Commit: 1a2b3c4
+      Commits: 9f8e7d6..1a2b3c4
       Droplets: deployed: web-1, web-2; skipped: web-3
       Took: 1 min 35 s
       Probes: 1 of 41 failed, slowest 84 ms; the first at 07:45:30: HTTP 502
@@ -91,7 +91,7 @@ describe('a mail', () => {
       Deploy of shop v2 to production failed and was rolled back.
 
       Release: 20261120T074500Z-v1 → 20261121T074500Z-v2
-      Commit: 1a2b3c4
+      Commits: 9f8e7d6..1a2b3c4
       Droplets: not deployed: web-1, web-3; reverted: web-2
       Took: 1 min 35 s
       State: All 3 droplets are in rotation.
@@ -118,7 +118,7 @@ describe('a mail', () => {
       Deploy of shop v2 to production was interrupted.
 
       Release: 20261120T074500Z-v1 → 20261121T074500Z-v2
-      Commit: 1a2b3c4
+      Commits: 9f8e7d6..1a2b3c4
       Droplets: deployed: web-1; not deployed: web-2, web-3
       Took: 1 min 35 s
       State: All 3 droplets are in rotation.

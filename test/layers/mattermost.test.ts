@@ -21,7 +21,7 @@ describe('a message to Mattermost', () => {
             text: '**Deploy of shop v2 to production has started**\\n\\n[CI run](https://ci.example.com/shop/runs/7)',
             fields: [
               { title: 'Release', value: '20261120T074500Z-v1 → 20261121T074500Z-v2', short: false },
-              { title: 'Commit', value: '1a2b3c4', short: true },
+              { title: 'Commits', value: '9f8e7d6\\\\.\\\\.1a2b3c4', short: true },
               { title: 'Droplets', value: 'web-1, web-2, web-3', short: true },
               { title: 'By', value: 'ann@\\u200blaptop', short: true }
             ]
@@ -41,7 +41,7 @@ describe('a message to Mattermost', () => {
             text: '**Deploy of shop v2 to production succeeded**\\n\\n[CI run](https://ci.example.com/shop/runs/7)',
             fields: [
               { title: 'Release', value: '20261120T074500Z-v1 → 20261121T074500Z-v2', short: false },
-              { title: 'Commit', value: '1a2b3c4', short: true },
+              { title: 'Commits', value: '9f8e7d6\\\\.\\\\.1a2b3c4', short: true },
               { title: 'Droplets', value: 'deployed: web-1, web-2; skipped: web-3', short: true },
               { title: 'Took', value: '1 min 35 s', short: true },
               {
@@ -82,7 +82,7 @@ describe('a message to Mattermost', () => {
               '[CI run](https://ci.example.com/shop/runs/7)',
             fields: [
               { title: 'Release', value: '20261120T074500Z-v1 → 20261121T074500Z-v2', short: false },
-              { title: 'Commit', value: '1a2b3c4', short: true },
+              { title: 'Commits', value: '9f8e7d6\\\\.\\\\.1a2b3c4', short: true },
               {
                 title: 'Droplets',
                 value: 'deployed: web-1; deploy failed: web-2; not deployed: web-3',
@@ -125,7 +125,7 @@ describe('a message to Mattermost', () => {
               '[CI run](https://ci.example.com/shop/runs/7)',
             fields: [
               { title: 'Release', value: '20261120T074500Z-v1 → 20261121T074500Z-v2', short: false },
-              { title: 'Commit', value: '1a2b3c4', short: true },
+              { title: 'Commits', value: '9f8e7d6\\\\.\\\\.1a2b3c4', short: true },
               { title: 'Droplets', value: 'not deployed: web-1, web-3; reverted: web-2', short: false },
               { title: 'Took', value: '1 min 35 s', short: true },
               { title: 'State', value: 'All 3 droplets are in rotation\\\\.', short: true },
@@ -152,7 +152,7 @@ describe('a message to Mattermost', () => {
               '[CI run](https://ci.example.com/shop/runs/7)',
             fields: [
               { title: 'Release', value: '20261120T074500Z-v1 → 20261121T074500Z-v2', short: false },
-              { title: 'Commit', value: '1a2b3c4', short: true },
+              { title: 'Commits', value: '9f8e7d6\\\\.\\\\.1a2b3c4', short: true },
               { title: 'Droplets', value: 'deployed: web-1; not deployed: web-2, web-3', short: false },
               { title: 'Took', value: '1 min 35 s', short: true },
               { title: 'State', value: 'All 3 droplets are in rotation\\\\.', short: true },

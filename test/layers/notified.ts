@@ -14,6 +14,7 @@ import { aRow, OUT_OF_MEMORY, result, V1, V2 } from '../support/scripted-events.
 
 export const CI_RUN = 'https://ci.example.com/shop/runs/7';
 
+const PREVIOUS_COMMIT = '9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c';
 const RELEASE = { id: V2, imageTag: 'v2', commit: '1a2b3c4d5e6f7a8b9c0d1a2b3c4d5e6f7a8b9c0d' };
 
 function payload(changes: Partial<LifecyclePayload>): LifecyclePayload {
@@ -25,6 +26,7 @@ function payload(changes: Partial<LifecyclePayload>): LifecyclePayload {
     environment: 'production',
     release: RELEASE,
     previous: [V1],
+    previousCommit: PREVIOUS_COMMIT,
     who: 'ann@laptop',
     url: CI_RUN,
     droplets: ['web-1', 'web-2', 'web-3'],
@@ -162,7 +164,7 @@ export async function notify(
 
 export async function raise(handlers: readonly Handler[], payloads: readonly LifecyclePayload[]): Promise<string[]> {
   const reporter = new CollectingReporter();
-  const verbs = { run: async () => ({ code: 0, output: '' }), process: async () => {} };
+  const verbs = { run: async () => ({ code: 0, output: '' }), process: async () => {}, confirm: async () => false };
   const never = new AbortController().signal;
   for (const one of payloads) await raiseEvent({ clock: systemClock, reporter }, handlers, one, verbs, never);
   return reporter.events.flatMap((event) => {

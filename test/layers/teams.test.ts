@@ -49,8 +49,8 @@ describe('a message to Teams', () => {
                   type: 'RichTextBlock',
                   spacing: 'Small',
                   inlines: [
-                    { type: 'TextRun', text: 'Commit: ', weight: 'Bolder' },
-                    { type: 'TextRun', text: '1a2b3c4' }
+                    { type: 'TextRun', text: 'Commits: ', weight: 'Bolder' },
+                    { type: 'TextRun', text: '9f8e7d6..1a2b3c4' }
                   ]
                 },
                 {
@@ -116,8 +116,8 @@ describe('a message to Teams', () => {
                   type: 'RichTextBlock',
                   spacing: 'Small',
                   inlines: [
-                    { type: 'TextRun', text: 'Commit: ', weight: 'Bolder' },
-                    { type: 'TextRun', text: '1a2b3c4' }
+                    { type: 'TextRun', text: 'Commits: ', weight: 'Bolder' },
+                    { type: 'TextRun', text: '9f8e7d6..1a2b3c4' }
                   ]
                 },
                 {
@@ -202,8 +202,8 @@ describe('a message to Teams', () => {
                   type: 'RichTextBlock',
                   spacing: 'Small',
                   inlines: [
-                    { type: 'TextRun', text: 'Commit: ', weight: 'Bolder' },
-                    { type: 'TextRun', text: '1a2b3c4' }
+                    { type: 'TextRun', text: 'Commits: ', weight: 'Bolder' },
+                    { type: 'TextRun', text: '9f8e7d6..1a2b3c4' }
                   ]
                 },
                 {
@@ -327,8 +327,8 @@ describe('a message to Teams', () => {
                   type: 'RichTextBlock',
                   spacing: 'Small',
                   inlines: [
-                    { type: 'TextRun', text: 'Commit: ', weight: 'Bolder' },
-                    { type: 'TextRun', text: '1a2b3c4' }
+                    { type: 'TextRun', text: 'Commits: ', weight: 'Bolder' },
+                    { type: 'TextRun', text: '9f8e7d6..1a2b3c4' }
                   ]
                 },
                 {
@@ -442,8 +442,8 @@ describe('a message to Teams', () => {
                   type: 'RichTextBlock',
                   spacing: 'Small',
                   inlines: [
-                    { type: 'TextRun', text: 'Commit: ', weight: 'Bolder' },
-                    { type: 'TextRun', text: '1a2b3c4' }
+                    { type: 'TextRun', text: 'Commits: ', weight: 'Bolder' },
+                    { type: 'TextRun', text: '9f8e7d6..1a2b3c4' }
                   ]
                 },
                 {

@@ -15,7 +15,7 @@ type Verbs = Pick<HandlerContext, 'run' | 'process'>;
 
 /**
  * Throws DeployError layer-failed when a handler throws, does not end in time, or is stopped by `stop`; handlers after it
- * do not run. In endings and `after_rejoin`, it warns instead and continues.
+ * do not run. In endings and `after_rejoin`, or when the handler may fail, it warns instead and continues.
  */
 export async function raiseEvent(
   ports: ReportingPorts,
@@ -28,7 +28,7 @@ export async function raiseEvent(
   for (const handler of own.toSorted((a, b) => a.priority - b.priority)) {
     const error = await failureOf(ports, handler, payload, verbs, stop);
     if (error === undefined) continue;
-    if (!onlyWarns(payload.event)) throw error;
+    if (!onlyWarns(payload.event) && handler.mayFail !== true) throw error;
     warn(ports, error.message, payload.droplet);
   }
 }

@@ -69,9 +69,10 @@ describe.each(LAYERS)('the notifier $name', ({ layer, settings }) => {
       closed = resolve;
     });
     const service = await aService((response) => response.on('close', closed));
-    const printed = await notify(layer, settings(service.url), ending, 100);
-    expect(printed).toEqual([expect.stringContaining('failed at deploy_failed: it did not finish within 0.1 s.')]);
-    await gone;
+    const printed = await notify(layer, settings(service.url), ending, 500);
+    expect(printed).toEqual([expect.stringContaining('failed at deploy_failed: it did not finish within 0.5 s.')]);
+    // On a busy machine the request may not have arrived.
+    if (service.received.length > 0) await gone;
   });
 
   it('gives up when an answer trickles', async () => {
