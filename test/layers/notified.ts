@@ -147,6 +147,9 @@ export async function aService(answer: Answer = (response) => response.end('ok')
 // biome-ignore lint/suspicious/noExplicitAny: each layer knows the type of its own settings
 type AnyLayer = Layer<any>;
 
+/** Longer than a notifier has: a busy machine must not fail a test. */
+const PATIENCE_MS = 60_000;
+
 /**
  * Raises these events for a layer with these settings, as a run does.
  * @returns what is printed, warnings included
@@ -155,18 +158,22 @@ export async function notify(
   layer: AnyLayer,
   settings: object,
   payloads: readonly LifecyclePayload[],
-  timeoutMs?: number,
+  timeoutMs = PATIENCE_MS,
 ): Promise<string[]> {
   const config = await layer.config.parseAsync(settings);
-  const handlers = handlersOf(layer, config, {}).map((one) => ({ ...one, timeoutMs: timeoutMs ?? one.timeoutMs }));
-  return await raise(handlers, payloads);
+  return await raise(handlersOf(layer, config, {}), payloads, timeoutMs);
 }
 
-export async function raise(handlers: readonly Handler[], payloads: readonly LifecyclePayload[]): Promise<string[]> {
+export async function raise(
+  handlers: readonly Handler[],
+  payloads: readonly LifecyclePayload[],
+  timeoutMs = PATIENCE_MS,
+): Promise<string[]> {
   const reporter = new CollectingReporter();
   const verbs = { run: async () => ({ code: 0, output: '' }), process: async () => {}, confirm: async () => false };
   const never = new AbortController().signal;
-  for (const one of payloads) await raiseEvent({ clock: systemClock, reporter }, handlers, one, verbs, never);
+  const timed = handlers.map((handler) => ({ ...handler, timeoutMs }));
+  for (const one of payloads) await raiseEvent({ clock: systemClock, reporter }, timed, one, verbs, never);
   return reporter.events.flatMap((event) => {
     if (event.type === 'notice') return event.message;
     return event.type === 'layer-output' ? event.line : [];

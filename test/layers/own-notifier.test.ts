@@ -65,7 +65,7 @@ describe('the notifiers of do-deploy', () => {
     expect(secrets).toEqual(expect.arrayContaining([service.url, SECRET, 'pass-of-mail']));
   });
 
-  it('never stop a rollout', async () => {
+  it('have 5 seconds for each message, and never stop a rollout', async () => {
     const service = await aService((response) => {
       response.statusCode = 500;
       response.end();
@@ -75,6 +75,7 @@ describe('the notifiers of do-deploy', () => {
       'config/deploy.yml': deployYml('layers: { slack: { webhook: $HOOK } }'),
     });
     const { handlers } = await load(root, { readLayers, env: { HOOK: service.url } });
+    expect(handlers.map(({ timeoutMs }) => timeoutMs)).toEqual([5_000, 5_000, 5_000]);
     expect(await raise(handlers, [ROLLOUT.started])).toEqual(['Layer slack failed at deploy: HTTP 500.']);
     for (const name of ['slack', 'mattermost', 'discord', 'teams', 'webhook', 'email']) {
       const layer = (await LAYERS[name]?.())?.default;

@@ -95,7 +95,7 @@ describe.each(LAYERS)('the notifier $name', ({ layer, settings }) => {
   });
 
   it('names the reason when the server hangs up', async () => {
-    const server = createServer((socket) => socket.destroy());
+    const server = createServer((socket) => socket.once('data', () => socket.destroy()));
     onTestFinished(() => void server.close());
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as { port: number };
