@@ -9,7 +9,7 @@ const MAX_ANSWER_BYTES = 64 * 1024;
 /** How much of it an error quotes. */
 const MAX_WORDS = 200;
 /** Shorter parts of an address are words such as "services". */
-const SHORTEST_PART = 8;
+const SHORTEST_PART = 9;
 
 const ADDRESS = 'must be an address that begins with https:// (or http://), without user and password';
 
