@@ -6,16 +6,9 @@ import { systemClock } from '../adapters/system-clock.js';
 import { findConfig } from '../config/find-config.js';
 import type { LoadedSettings } from '../config/load.js';
 
-<<<<<<< HEAD
-
 import { Secret } from '../config/secret.js';
-import type { ReadLayers } from '../config/section.js';
-
-=======
-
 import type { RunCommand } from '../config/secret-sources.js';
-
->>>>>>> envsecrets
+import type { ReadLayers } from '../config/section.js';
 
 import type { ProcessEnv } from '../config/variables.js';
 import { asDeployError, DeployError } from '../errors.js';
@@ -165,17 +158,14 @@ export class Runner {
     this.#runCommand ??= runEachOnce();
     const project = this.#project();
     try {
-<<<<<<< HEAD
       const readLayers = command.rolls ? await loadLayerReader() : undefined;
-      const settings = await loadSettings({ ...project, ...options, readLayers });
-=======
       const settings = await loadSettings({
         ...project,
         ...options,
+        readLayers,
         runCommand: this.#runCommand,
         onSecret: (secret) => this.#redactor.add([secret.reveal()]),
       });
->>>>>>> envsecrets
       this.#redactor.add(settings.secrets.map((secret) => secret.reveal()));
       const { confirm = [] } = this.#args as { confirm?: readonly string[] };
       refuseUnknownNames(confirm, settings.handlers, this.#argv);

@@ -53,8 +53,14 @@ export function collectSecrets(
   known: readonly string[] = [],
 ): Secret[] {
   const shown = new Set(known);
+  const revealed = given.map((secret) => secret.reveal()).filter((value) => value !== '');
   const values = new Set([
-    ...given.map((secret) => secret.reveal()).filter((value) => value !== ''),
+    ...revealed,
+    // The password of an address, for instance.
+    ...secretValues(
+      revealed.map((value) => ({ name: 'SECRET', value })),
+      shown,
+    ),
     ...secretValues(ownVariables, shown),
     ...secretValues(readEnvFiles(files), shown),
     ...files.flatMap((file) => keyIn(file) ?? []),

@@ -28,13 +28,9 @@ export interface Section<K extends Keys = Keys, Resolved extends object = object
    * Runs that read the section (see `LoadOptions.needs`); by default all. In other runs its problems are ignored, and its
    * variables may be unset.
    */
-<<<<<<< HEAD
   readonly neededFor?: 'images' | 'release' | 'rollout';
-=======
-  readonly neededFor?: 'images' | 'release';
   /** Paths of values in which a `$` stands for itself; `*` is any key. */
   readonly literal?: readonly Path[];
->>>>>>> envsecrets
   /** Checks beyond the schema, on the file as written: every environment, with variables not yet replaced. */
   check?(document: ConfigDocument, problems: ProblemList): void;
   /** Settings for one environment; maps of the environment are already merged into those of the top level. */
@@ -79,13 +75,10 @@ export interface SectionContext {
   place(...path: Path): string;
   /** Whether the file has a value there, right or wrong, for the environment or for all. */
   isWritten(...path: Path): boolean;
-<<<<<<< HEAD
   /** Absent in runs that do not roll. */
   readonly readLayers?: ReadLayers;
-=======
   /** Whether the environment's own map has a value there. */
   isOwn(...path: Path): boolean;
->>>>>>> envsecrets
   /** Masks the value wherever text is shown. */
   hide(secret: Secret): void;
 }

@@ -16,7 +16,9 @@ export function handlersOf(layer: Layer, config: unknown, env: Readonly<Record<s
     confirms: layer.confirms?.(config) ?? [],
     onEvent: layer.onEvent && ((event) => layer.onEvent?.(event, { config })),
   };
-  return Object.entries(layer.on).map(([event, given]) => {
+  const wanted: readonly string[] = layer.events?.(config) ?? Object.keys(layer.on);
+  const chosen = Object.entries(layer.on).filter(([event]) => wanted.includes(event));
+  return chosen.map(([event, given]) => {
     const handler: { priority?: number; timeoutMs?: number; run: LayerHandler<unknown> } =
       typeof given === 'function' ? { run: given } : given;
     return {

@@ -57,6 +57,8 @@ export interface Layer<Schema extends z.ZodType = z.ZodType> {
    * of a run get the same `config` object, by which a layer can find what it has kept of the run.
    */
   readonly onEvent?: (event: DeployEvent, context: { readonly config: z.output<Schema> }) => void;
+  /** Those of `on` that the settings ask for; by default all. */
+  readonly events?: (config: z.output<Schema>) => readonly LifecycleEvent[];
   readonly on: {
     readonly [Event in LifecycleEvent]?:
       | LayerHandler<z.output<Schema>>

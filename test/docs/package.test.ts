@@ -62,6 +62,7 @@ describe('the tarball', () => {
       'dotenv',
       'axios',
       'zod',
+      'nodemailer',
     ]) {
       expect(notices).toMatch(new RegExp(`^${name} [\\d.]+: [\\w.-]+$`, 'm'));
     }

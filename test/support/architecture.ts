@@ -55,6 +55,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   kleur: ['reporters', 'cli'],
   yargs: ['cli'],
   dotenv: ['config'],
+  nodemailer: ['layers'],
 };
 
 /** Folders and files of src/ that may use it. */

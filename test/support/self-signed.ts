@@ -1,13 +1,16 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 
-/** A certificate as droplets have them: self-signed, for another name, and expired in 2001. Both in PEM. */
-export function selfSigned(): { key: string; cert: string } {
+/**
+ * A certificate as droplets have them: self-signed, for another name, and expired in 2001. Both in PEM.
+ * @param until UTC, as in `491231235959Z` for the end of 2049
+ */
+export function selfSigned(commonName = 'expired.invalid', until = '010101000000Z'): { key: string; cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   // X.509 (RFC 5280) version 1, the shortest that TLS accepts.
   const ecdsaWithSha256 = sequence(Buffer.from('06082a8648ce3d040302', 'hex'));
-  const commonName = Buffer.from('0603550403', 'hex');
-  const name = sequence(der(0x31, sequence(commonName, der(0x0c, Buffer.from('expired.invalid')))));
-  const validity = sequence(der(0x17, Buffer.from('000101000000Z')), der(0x17, Buffer.from('010101000000Z')));
+  const attribute = Buffer.from('0603550403', 'hex');
+  const name = sequence(der(0x31, sequence(attribute, der(0x0c, Buffer.from(commonName)))));
+  const validity = sequence(der(0x17, Buffer.from('000101000000Z')), der(0x17, Buffer.from(until)));
   const subjectKey = publicKey.export({ type: 'spki', format: 'der' });
   const body = sequence(der(0x02, Buffer.from([1])), ecdsaWithSha256, name, validity, name, subjectKey);
   const signature = der(0x03, Buffer.from([0]), sign('sha256', body, privateKey));

@@ -1,0 +1,75 @@
+/**
+ * Messages to Microsoft Teams by the webhook of a workflow, as an Adaptive Card. Foreign text stands in text runs only, which
+ * know no Markdown: https://adaptivecards.microsoft.com/?topic=TextRun
+ */
+import { z } from 'zod';
+import type { LifecyclePayload } from '../rollout/lifecycle.js';
+import { defineLayer, type LayerContext } from './layer.js';
+import { fitting, type Notice, noticeOf } from './notice.js';
+import { address, postJson } from './webhook-request.js';
+
+/** In bytes. Teams names 28 KB, of which its own wrapping takes a part. */
+const MAX_MESSAGE_BYTES = 20_000;
+
+const COLORS: Record<Notice['kind'], string> = {
+  started: 'Accent',
+  succeeded: 'Good',
+  failed: 'Attention',
+  'rolled back': 'Attention',
+  interrupted: 'Warning',
+};
+
+const config = z.strictObject({ webhook: address });
+type Config = z.output<typeof config>;
+
+export default defineLayer({
+  name: 'teams',
+  kind: 'notifier',
+  mayFail: true,
+  config,
+  secrets: ['webhook'],
+  on: { deploy: notify, deploy_succeeded: notify, deploy_failed: notify },
+});
+
+async function notify(payload: LifecyclePayload, context: LayerContext<Config>): Promise<void> {
+  const notice = noticeOf(payload);
+  if (notice === undefined) return;
+  const message = fitting(notice, MAX_MESSAGE_BYTES, messageOf, (one) => Buffer.byteLength(JSON.stringify(one)));
+  await postJson(context, context.config.webhook, message);
+}
+
+function messageOf(notice: Notice) {
+  const content = {
+    $schema: 'http://adaptivecards.io/schemas/adaptive-card.json',
+    type: 'AdaptiveCard',
+    version: '1.4',
+    msteams: { width: 'Full' },
+    body: bodyOf(notice),
+    ...(notice.url === undefined ? {} : { actions: [{ type: 'Action.OpenUrl', title: 'CI run', url: notice.url }] }),
+  };
+  return {
+    type: 'message',
+    attachments: [{ contentType: 'application/vnd.microsoft.card.adaptive', contentUrl: null, content }],
+  };
+}
+
+function bodyOf({ kind, title, facts, cause, log, advice, next }: Notice) {
+  return [
+    paragraph([run(title, { size: 'Large', weight: 'Bolder', color: COLORS[kind] })]),
+    ...facts.map(({ label, text }) => paragraph([run(`${label}: `, { weight: 'Bolder' }), run(text)], 'Small')),
+    ...(cause === undefined ? [] : [paragraph([run(cause)])]),
+    ...(log === undefined ? [] : [paragraph([run(log.title)])]),
+    ...(log?.lines ?? []).map((text) => paragraph([run(text, { fontType: 'Monospace' })], 'None')),
+    ...(advice === undefined ? [] : [paragraph([run(advice)])]),
+    ...next.map(({ label, command }) => paragraph([run(`${label}: `), run(command, { fontType: 'Monospace' })])),
+  ];
+}
+
+function paragraph(inlines: object[], spacing?: 'Small' | 'None') {
+  return { type: 'RichTextBlock', ...(spacing === undefined ? {} : { spacing }), inlines };
+}
+
+/** Teams turns `{{DATE(…)}}` into a date. */
+function run(text: string, style: { size?: string; weight?: string; color?: string; fontType?: string } = {}) {
+  return { type: 'TextRun', text: text.replaceAll('{{', '{\u200b{'), ...style };
+}
