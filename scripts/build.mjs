@@ -1,7 +1,7 @@
 // Bundles the command into dist/, split by what a command loads, with source maps, types and the licences of what is
 // bundled. `npm ci` and `npm pack` run it (prepare). A tarball holds the result, so installing one builds nothing.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -64,6 +64,26 @@ async function bundleInto(folder, { input, plugins }) {
   return output.flatMap((chunk) => (chunk.type === 'chunk' ? Object.keys(chunk.modules) : []));
 }
 
+/** A layer's types name zod's: they come along, because an installed package brings no other one. */
+function bringTypes(folder) {
+  const zod = join(createRequire(import.meta.url).resolve('zod/package.json'), '..');
+  for (const part of ['index.d.ts', 'v4/classic', 'v4/core', 'v4/locales']) {
+    cpSync(join(zod, part), join(folder, 'zod', part), {
+      recursive: true,
+      filter: (path) => !path.includes('tests') && (!/\.\w+$/.test(path) || path.endsWith('.d.ts')),
+    });
+  }
+  for (const [file, up] of [
+    ['index.d.ts', '.'],
+    ['layers/layer.d.ts', '..'],
+  ]) {
+    const path = join(folder, file);
+    const text = readFileSync(path, 'utf8');
+    if (!text.includes("'zod'")) throw new Error(`${file} does not import zod`);
+    writeFileSync(path, text.replace("'zod'", `'${up}/zod/index.js'`));
+  }
+}
+
 // Built beside and then swapped, so that a failed build leaves the last good one.
 const fresh = `dist.${process.pid}`;
 try {
@@ -71,6 +91,7 @@ try {
   for (const one of BUNDLES) modules.push(...(await bundleInto(fresh, one)));
   const tsc = join(createRequire(import.meta.url).resolve('typescript/package.json'), '../bin/tsc');
   execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', fresh], { stdio: 'inherit' });
+  bringTypes(fresh);
   writeFileSync(join(fresh, 'package.json'), '{ "type": "commonjs" }\n');
   writeFileSync(join(fresh, 'THIRD-PARTY-NOTICES.txt'), notices(modules));
   chmodSync(join(fresh, 'main.js'), 0o755);

@@ -22,6 +22,7 @@ const DEPLOY = {
   skippedOk: false,
   force: false,
   createTag: false,
+  skipMigrate: false,
   allowEmpty: false,
   workingTree: false,
 };

@@ -72,6 +72,7 @@ describe('settings', () => {
       },
       keepReleases: 5,
       confirm: false,
+      handlers: [],
     });
   });
 

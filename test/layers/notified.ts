@@ -170,7 +170,11 @@ export async function raise(
   timeoutMs = PATIENCE_MS,
 ): Promise<string[]> {
   const reporter = new CollectingReporter();
-  const verbs = { run: async () => ({ code: 0, output: '' }), process: async () => {}, confirm: async () => false };
+  const verbs = {
+    run: async () => ({ code: 0, output: '', done: 'now' as const }),
+    process: async () => {},
+    confirm: async () => false,
+  };
   const never = new AbortController().signal;
   const timed = handlers.map((handler) => ({ ...handler, timeoutMs }));
   for (const one of payloads) await raiseEvent({ clock: systemClock, reporter }, timed, one, verbs, never);

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { parseDuration } from '../duration.js';
+import { DURATION, parseDuration } from '../duration.js';
 import { Secret } from '../secret.js';
 import { defineSection } from '../section.js';
 import type { Settings } from '../settings.js';
-import { anyText, duration, map, text } from '../values.js';
+import { anyText, map, text } from '../values.js';
 
 const FOLDER = 'config/hooks';
 const TIMEOUT = '30s';
@@ -21,7 +21,12 @@ const options = map({
       description: 'Variables with secrets that hooks get in their environment. By default they get none.',
       examples: [['SENTRY_AUTH_TOKEN']],
     }),
-  timeout: duration({ description: 'Longest time that a hook may take.', default: TIMEOUT, examples: ['30s', '10m'] }),
+  // Read below: zod documents no default of a value that it changes.
+  timeout: text('must be a duration with its unit: ms, s, m or h', DURATION).meta({
+    description: 'Longest time that a hook may take.',
+    default: TIMEOUT,
+    examples: ['30s', '10m'],
+  }),
 });
 
 export const hooks = defineSection({
@@ -37,7 +42,7 @@ export const hooks = defineSection({
   resolve({ hooks: written = {} }, { variables, problems, place, hide, readLayers }): Pick<Settings, 'hooks'> {
     if (written === false || readLayers === undefined) return {};
     const map = typeof written === 'string' ? { folder: written } : written;
-    const { folder = FOLDER, secrets = [], timeout = parseDuration(TIMEOUT) ?? 0 } = map;
+    const { folder = FOLDER, secrets = [], timeout = TIMEOUT } = map;
     const values: Record<string, Secret> = {};
     for (const [index, name] of secrets.entries()) {
       const value = variables.get(name);
@@ -49,6 +54,6 @@ export const hooks = defineSection({
         problems.add(at, `$${name} is not set (for hooks.secrets)`, variables.howToSet(name));
       }
     }
-    return { hooks: { folder, secrets: values, timeoutMs: timeout } };
+    return { hooks: { folder, secrets: values, timeoutMs: parseDuration(timeout) ?? 0 } };
   },
 });
