@@ -77,7 +77,7 @@ function textOf({ facts, cause, next, url }: Notice): string {
   const lines = [
     ...facts.map(({ label, text }) => `${label}: ${text}`),
     ...(cause ? [`Why: ${cause}`] : []),
-    ...(next ? [`Next: ${next}`] : []),
+    ...next.map(({ label, command }) => `${label}: ${command}`),
     ...(url ? [`CI run: ${url}`] : []),
   ];
   return withoutMentions(lines.join('\n')).slice(0, MAX_TEXT);

@@ -12,7 +12,7 @@ async function parse(line: string): Promise<Record<string, unknown>> {
 }
 
 const COMMON = { json: false, verbose: false, noColor: false, rest: [] };
-const ROLLOUT = { ...COMMON, allowDowntime: false, waitLock: 0 };
+const ROLLOUT = { ...COMMON, allowDowntime: false, waitLock: 0, confirm: [] };
 const DEPLOY = {
   command: 'deploy',
   environment: 'production',

@@ -52,7 +52,7 @@ describe('an added section', () => {
   it('is in the reference, in its place', () => {
     const keys = [...configurationReference(all).matchAll(/^\| `([^`]+)` /gm)].map(([, key]) => key);
     expect(keys.filter((key) => key?.startsWith('pager'))).toEqual(['pager', 'pager.webhook', 'pager.wait']);
-    expect(keys.indexOf('pager')).toBe(keys.indexOf('keep_releases') + 1);
+    expect(keys.indexOf('pager')).toBe(keys.indexOf('layers') + 1);
     expect(configurationReference(all)).toContain('| `pager.wait` | Delay before it calls. | `1m` | `30s` |');
   });
 

@@ -21,7 +21,7 @@ describe('datadog', () => {
         path: '/api/v1/events',
         headers: { 'dd-api-key': KEY, 'content-type': 'application/json' },
         body: {
-          title: 'Deploy of shop v2 to production has begun',
+          title: 'Deploy of shop v2 to production has started',
           alert_type: 'info',
           date_happened: Date.parse('2026-11-21T07:45:30Z') / 1_000,
           tags,
@@ -39,13 +39,12 @@ describe('datadog', () => {
     ]);
     const [begun, ended] = requests.map(({ body }) => body);
     expect(begun.text.split('\n')).toEqual([
-      'Release: 20261121T074500Z-v2',
+      'Release: 20261120T074500Z-v1 → 20261121T074500Z-v2',
       expect.stringMatching(/^Commit: .*6ba09a7$/),
-      'Before: 20261120T074500Z-v1',
       'Droplets: web-1, web-2',
       'By: ann@laptop',
     ]);
-    expect(ended.text).toContain('\nTook: 151 s\n');
+    expect(ended.text).toContain('\nTook: 2 min 31 s\n');
     expect(ended.text).toMatch(/\nCI run: https:\/\/ci\.example\.com\/7$/);
     expect(begun.aggregation_key).toMatch(/^do-deploy [0-9a-f-]{36}$/);
     expect(ended.aggregation_key).toBe(begun.aggregation_key);

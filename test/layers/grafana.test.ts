@@ -32,9 +32,9 @@ describe('grafana', () => {
       },
     ]);
     expect(requests[0]?.body).not.toHaveProperty('timeEnd');
-    expect(requests[0]?.body.text).toMatch(/^Deploy of shop v2 to production has begun\nRelease: 2026/);
+    expect(requests[0]?.body.text).toMatch(/^Deploy of shop v2 to production has started\nRelease: 2026/);
     expect(requests[1]?.body.text).toMatch(
-      /\n<a href="https:\/\/ci\.example\.com\/\?a=1&amp;b=&quot;2&quot;">CI run<\/a>$/,
+      /\n<a href="https:\/\/ci\.example\.com\/\?a=1&amp;b=%222%22">CI run<\/a>$/,
     );
   });
 

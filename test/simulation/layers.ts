@@ -1,26 +1,19 @@
-/** Layers of the story's project: in one story of four, their handlers take their time, throw, or never end. */
+/** Layers of the story's project: their handlers take their time, throw, or never end. */
 import { type Handler, LIFECYCLE_EVENTS, type LifecycleEvent } from '../../src/rollout/lifecycle.js';
 import type { DeployResult } from '../../src/rollout/model.js';
 import { type Deployer, never } from './deployer.js';
 import { random, upTo } from './random.js';
 import type { World } from './world.js';
 
-/** One story of so many has layers. */
-const STORIES = 4;
-
 /** The chance that a handler fails, in percent. */
-const FAILS = 4;
+const FAILS = 12;
 
 const TIMEOUT_MS = 5_000;
-
-export function hasLayers({ story }: World): boolean {
-  return story.seed % STORIES === 1;
-}
 
 /** A random sequence of their own: stories without layers stay as they are. */
 export function layersOf(deployer: Deployer): Handler[] {
   const { world } = deployer;
-  if (!hasLayers(world) || deployer.plan.later) return [];
+  if (!world.story.layers) return [];
   const chance = random(world.story.seed + 104_729 * world.deployers.length);
   return LIFECYCLE_EVENTS.map(
     (event): Handler => ({

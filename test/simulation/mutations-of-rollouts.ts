@@ -46,7 +46,7 @@ export const ROLLING: readonly Mutation[] = [
   {
     name: 'an interruption is not heeded',
     file: 'src/rollout/planner.ts',
-    text: 'if (state.stuck || state.interrupted) return false;',
+    text: 'if (state.stuck || state.interrupted || state.stopped) return false;',
     instead: 'if (state.stuck) return false;',
     breaks: ['g'],
     seeds: [200286, 200354],

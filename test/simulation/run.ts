@@ -123,7 +123,8 @@ export async function play(
     waitLockMs: plan.waitLockMs,
     interrupted: deployer.interrupted.signal,
     aborted: deployer.aborted.signal,
-    handlers: layersOf(deployer),
+    // The run that brings the fleet back must not fail by chance.
+    handlers: force.allowDowntime === undefined ? layersOf(deployer) : [],
   };
   const run = COMMANDS[plan.command](ports, options, plan);
   // Two hours, and half an hour a droplet: a bound that only an endless wait passes.

@@ -121,6 +121,8 @@ export interface Scenario {
     interruptGraceMs: number;
     allowDowntime: boolean;
   };
+  /** The project has layers, and their handlers fail now and then. */
+  layers?: boolean;
   runs: RunPlan[];
   happenings: Happening[];
 }

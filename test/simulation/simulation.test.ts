@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FIRST_SEED, playStories, seedsFrom } from './play-stories.js';
-import { scenarioOf } from './stories.js';
+import { FIRST_LAYERED, LAYERED, scenarioOf } from './stories.js';
 import { type Player, playerOf, removeCopies } from './transpiled.js';
 
 // As `npm run simulate` plays them: without a loader between the modules it is quicker by half.
@@ -64,6 +64,13 @@ it(`${ROLLOUTS} rollouts keep every promise, whatever befalls them`, { timeout: 
     MUST_HAPPEN.filter((what) => !happened.has(what)),
     'add a story to RARE in which this happens: npm run simulate -- --tally',
   ).toEqual([]);
+});
+
+it('stories with layers keep every promise, whatever their handlers do', { timeout: 300_000 }, async () => {
+  const layered = seedsFrom(FIRST_LAYERED, LAYERED * 50).filter((seed) => seed % LAYERED === 1);
+  const { happened } = await playStories(runSeed, layered);
+  const failing = ['pre_deploy', 'deploy', 'before_leave', 'after_rejoin', 'after_batch'];
+  expect(failing.filter((event) => !happened.has(`layer fails: ${event}`))).toEqual([]);
 });
 
 describe('a seed', () => {

@@ -312,10 +312,15 @@ function inBursts(story: Scenario, seed: number): Scenario {
   return { ...story, load: { ...story.load, burst } };
 }
 
+/** From this seed on, one story of so many has layers. None before it does: tests name many of those. */
+export const FIRST_LAYERED = 1_000_001;
+export const LAYERED = 4;
+
 /** The story of a seed; in every fourth one requests come in bursts, and always to a sticky balancer. */
 export function scenarioOf(seed: number): Scenario {
   const [story] = fc.sample(scenario, { seed, numRuns: 1 });
   if (story === undefined) throw new Error(`no story for seed ${seed}`);
-  const told = seed % LATE === 1 ? { ...story, delays: { ...story.delays, effectMs: LATE_MS } } : story;
+  const late = seed % LATE === 1 ? { ...story, delays: { ...story.delays, effectMs: LATE_MS } } : story;
+  const told = seed >= FIRST_LAYERED && seed % LAYERED === 1 ? { ...late, layers: true } : late;
   return seed % 4 === 0 || story.sticky ? inBursts(told, seed) : told;
 }

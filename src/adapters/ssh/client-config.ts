@@ -99,8 +99,13 @@ class Reading {
       else if (line.keyword === 'match') section = within(around, this.#match(line, around.active));
       else if (line.keyword === 'include') {
         for (const path of this.#includedBy(line, kind)) this.#readFile(path, kind, section, depth + 1);
-      } else if (section.active) this.settings.push({ ...line, scope: section.scope });
+      } else if (section.active && !this.#isTooLate(line)) this.settings.push({ ...line, scope: section.scope });
     }
+  }
+
+  /** Before the second time, OpenSSH has settled on a host name. */
+  #isTooLate({ keyword }: ConfigLine): boolean {
+    return this.#isFinal && keyword === 'hostname';
   }
 
   #host({ words }: ConfigLine): Section {
