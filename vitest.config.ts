@@ -34,7 +34,7 @@ export default defineConfig({
     // Files share a process and its loaded modules, which saves a third of the time. There are few long files.
     isolate: MATRIX,
     projects: [
-      { extends: true, test: { name: 'adapters', include: ADAPTERS } },
+      { extends: true, test: { name: 'adapters', include: ADAPTERS, exclude: LONG } },
       {
         extends: true,
         test: { name: 'others', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**', ...LONG, ...ADAPTERS] },

@@ -33,9 +33,7 @@ describe('grafana', () => {
     ]);
     expect(requests[0]?.body).not.toHaveProperty('timeEnd');
     expect(requests[0]?.body.text).toMatch(/^Deploy of shop v2 to production has started\nRelease: 2026/);
-    expect(requests[1]?.body.text).toMatch(
-      /\n<a href="https:\/\/ci\.example\.com\/\?a=1&amp;b=%222%22">CI run<\/a>$/,
-    );
+    expect(requests[1]?.body.text).toMatch(/\n<a href="https:\/\/ci\.example\.com\/\?a=1&amp;b=%222%22">CI run<\/a>$/);
   });
 
   it('creates a region at the end if the run failed before rolling', async () => {

@@ -1,7 +1,9 @@
 /** More of the stories that simulation.test.ts begins with, and those of the planted faults without their fault. */
 import { afterAll, expect, it } from 'vitest';
+import { LIFECYCLE_EVENTS } from '../../src/rollout/lifecycle.js';
 import { MUTATIONS, storiesOf } from './mutations.js';
 import { FIRST_SEED, playStories, seedsFrom } from './play-stories.js';
+import { FIRST_LAYERED, LAYERED } from './stories.js';
 import { playerOf, removeCopies } from './transpiled.js';
 
 const FIRST = FIRST_SEED + 120;
@@ -13,6 +15,15 @@ it('600 more rollouts keep every promise', { timeout: 900_000 }, async () => {
   const { runSeed } = await playerOf('long');
   const { rollouts } = await playStories(runSeed, seedsFrom(FIRST, STORIES));
   expect(rollouts).toBeGreaterThanOrEqual(600);
+});
+
+it('300 rollouts with layers keep every promise, whatever their handlers do', { timeout: 600_000 }, async () => {
+  const { runSeed } = await playerOf('layered');
+  const layered = seedsFrom(FIRST_LAYERED + LAYERED * 20, LAYERED * 130).filter((seed) => seed % LAYERED === 1);
+  const { rollouts, happened } = await playStories(runSeed, layered);
+  expect(rollouts).toBeGreaterThanOrEqual(300);
+  const failing = LIFECYCLE_EVENTS.filter((event) => event !== 'deploy_skipped');
+  expect(failing.filter((event) => !happened.has(`layer fails: ${event}`))).toEqual([]);
 });
 
 it('without a fault, the stories that show the planted faults break nothing', { timeout: 600_000 }, async () => {

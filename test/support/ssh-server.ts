@@ -1,10 +1,12 @@
 /** An SSH server in this process for tests of the SSH adapter: real commands in its own folder, and faults on demand. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { closeSync, fchmodSync, mkdtempSync, openSync, rmSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server as NetServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import ssh2, { type Connection, type ServerChannel, type Session, type SFTPWrapper } from 'ssh2';
 
 const { OPEN_MODE, STATUS_CODE } = ssh2.utils.sftp;
@@ -236,9 +238,24 @@ export class SshServer extends EventEmitter<Events> {
     this.#children.add(child);
     child.stdin.on('error', () => {});
     channel.pipe(child.stdin);
-    child.stdout.pipe(channel, { end: false });
-    child.stderr.pipe(channel.stderr, { end: false });
-    child.on('close', (code, signal) => {
+    const closed = new Promise<void>((resolve) => channel.once('close', () => resolve()));
+    const ended = new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
+      child.on('exit', (code, signal) => resolve([code, signal]));
+    });
+    // One at a time, and what was sent is forgotten: ssh2 would send it again when the client's window grows.
+    const waiting = channel as unknown as { _chunk?: Buffer; _chunkcb?: () => void };
+    let turn: Promise<unknown> = Promise.resolve();
+    const send = async (from: Readable, to: Writable) => {
+      for await (const chunk of from) {
+        turn = turn.then(() => Promise.race([closed, new Promise((resolve) => to.write(chunk, resolve))]));
+        await turn;
+        waiting._chunk = undefined;
+        waiting._chunkcb = undefined;
+      }
+    };
+    const sent = Promise.all([send(child.stdout, channel), send(child.stderr, channel.stderr)]);
+    // The exit code comes after the output, as with sshd: some of it may wait for the client's window.
+    void Promise.all([ended, sent]).then(([[code, signal]]) => {
       this.#children.delete(child);
       if (signal) channel.exit(signal.slice(3), false, '');
       else channel.exit(code ?? 255);
