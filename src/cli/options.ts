@@ -30,6 +30,10 @@ export const rolloutOptions = {
   }),
 };
 
+export const migrateOption = {
+  skipMigrate: flag({ describe: 'Leave out the layer migrate' }),
+};
+
 export const skipOptions = {
   skipUnreachable: flag({
     describe: 'Leave out droplets that are off or do not answer; exit code 1 if there are any',

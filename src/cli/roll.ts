@@ -54,7 +54,7 @@ export async function roll(
     });
   });
   refuseNested(settings, env);
-  const handlers = [...settings.handlers, ...readHooks(settings, env)]
+  const handlers = [...settings.handlers, ...readHooks(settings, env, (value) => redact(value) !== value)]
     .filter(({ name }) => !(args.skipMigrate && name === 'layer migrate'))
     .map(withoutSecrets(redact));
   const { confirm = [] } = args;
@@ -90,6 +90,10 @@ function refuseNested({ app, environment }: Settings, env: ProcessEnv): void {
 function withoutSecrets(redact: (text: string) => string): (handler: Handler) => Handler {
   return (handler) => ({
     ...handler,
-    handle: (payload, context) => handler.handle(mapText(payload, redact), context),
+    handle: (payload, context) =>
+      handler.handle(mapText(payload, redact), {
+        ...context,
+        run: async (...args) => mapText(await context.run(...args), redact),
+      }),
   });
 }

@@ -1,7 +1,14 @@
 import { flag, text } from '../cli/arguments.js';
 import { type CommandContext, type CommandEnd, defineCommand } from '../cli/define-command.js';
 import { EXIT } from '../cli/exit-codes.js';
-import { confirmOption, environment, rolloutExits, rolloutOptions, skipOptions } from '../cli/options.js';
+import {
+  confirmOption,
+  environment,
+  migrateOption,
+  rolloutExits,
+  rolloutOptions,
+  skipOptions,
+} from '../cli/options.js';
 import { usage } from '../cli/usage-errors.js';
 import type { LoadedSettings } from '../config/load.js';
 import { IMAGE_TAG } from '../config/names.js';
@@ -31,7 +38,7 @@ export default defineCommand({
     ...skipOptions,
     force: flag({ describe: 'Deploy even if this release is already running' }),
     createTag: flag({ describe: 'Tag the working tree as RELEASE first, as the command tag does' }),
-    skipMigrate: flag({ describe: 'Leave out the layer migrate' }),
+    ...migrateOption,
     allowEmpty,
     workingTree: flag({ describe: 'Take the files of the working tree even if git has RELEASE' }),
   },

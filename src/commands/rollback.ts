@@ -1,7 +1,14 @@
 import { text } from '../cli/arguments.js';
 import { defineCommand } from '../cli/define-command.js';
 import { EXIT } from '../cli/exit-codes.js';
-import { confirmOption, environment, rolloutExits, rolloutOptions, skipOptions } from '../cli/options.js';
+import {
+  confirmOption,
+  environment,
+  migrateOption,
+  rolloutExits,
+  rolloutOptions,
+  skipOptions,
+} from '../cli/options.js';
 import { versionWords } from '../reporters/phrases.js';
 import { mustAsk } from './shared/confirm.js';
 
@@ -17,7 +24,7 @@ export default defineCommand({
     environment,
     release: text({ describe: 'The id or image tag of a release (default: the one before the current)' }),
   },
-  options: { ...confirmOption, ...rolloutOptions, ...skipOptions },
+  options: { ...confirmOption, ...rolloutOptions, ...skipOptions, ...migrateOption },
   rolls: true,
   settings: 'fleet',
   exits: rolloutExits,

@@ -24,17 +24,19 @@ const MAX_LINES = 1_000;
 const MAX_LINE = 2_000;
 
 /** Variables whose names say that they hold a secret. */
-const SECRET_NAME = /(?:TOKEN|PASS|PASSWORD|PASSWD|PWD|SECRET|KEY|CREDENTIALS?|DSN|WEBHOOK)(?:_|$)/i;
+const SECRET_NAME =
+  /(?:TOKEN|PASS|PASSWORD|PASSWD|PWD|SECRET|KEY|CREDENTIALS?|DSN|WEBHOOK|PASSPHRASE|AUTH|AUTH_CONFIG)$|(?:TOKEN|PASSWORD|SECRET|CREDENTIALS?)_/i;
 
 /**
  * The hooks in the project's folder, as handlers.
- * @throws DeployError hook-not-executable, before anything is contacted
+ * @param isSecret whether a value is masked in the output
+ * @throws DeployError hook-not-executable or hook-unknown, before anything is contacted
  */
-export function readHooks({ root, hooks, secrets }: Settings, env: ProcessEnv): Handler[] {
+export function readHooks({ root, hooks }: Settings, env: ProcessEnv, isSecret: (value: string) => boolean): Handler[] {
   if (hooks === undefined) return [];
-  const hidden = new Set(secrets.map((secret) => secret.reveal()));
+  refuseUnknown(root, hooks.folder);
   const allowed = Object.entries(hooks.secrets).map(([name, value]) => [name, value.reveal()]);
-  const passed = { ...withoutSecrets(env, hidden), ...Object.fromEntries(allowed) };
+  const passed = { ...withoutSecrets(env, isSecret), ...Object.fromEntries(allowed) };
   return LIFECYCLE_EVENTS.flatMap((event) =>
     programsFor(root, hooks.folder, event).map((path): Handler => {
       const handle = (payload: LifecyclePayload, context: HandlerContext) =>
@@ -44,9 +46,9 @@ export function readHooks({ root, hooks, secrets }: Settings, env: ProcessEnv): 
   );
 }
 
-function withoutSecrets(env: ProcessEnv, hidden: ReadonlySet<string>): Record<string, string> {
+function withoutSecrets(env: ProcessEnv, isSecret: (value: string) => boolean): Record<string, string> {
   const pairs = Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
-  return Object.fromEntries(pairs.filter(([name, value]) => !SECRET_NAME.test(name) && !hidden.has(value)));
+  return Object.fromEntries(pairs.filter(([name, value]) => !SECRET_NAME.test(name) && !isSecret(value)));
 }
 
 /** Paths relative to the project, in the order in which they run. */
@@ -64,6 +66,17 @@ function namesIn(folder: string): string[] {
   } catch {
     return [];
   }
+}
+
+/** A program that would never run: a slip in its name, or a name as another tool has it. */
+function refuseUnknown(root: string, folder: string): void {
+  const known: readonly string[] = LIFECYCLE_EVENTS;
+  const unknown = namesIn(join(root, folder)).find((name) => /^[a-z_-]+$/.test(name) && !known.includes(name));
+  if (unknown === undefined || !isProgram(root, `${folder}/${unknown}`)) return;
+  throw new DeployError('hook-unknown', `${folder}/${unknown} has not the name of an event.`, {
+    source: 'user',
+    hint: `The events are ${known.join(', ')}. Rename it, or move it to another folder.`,
+  });
 }
 
 function isProgram(root: string, path: string): boolean {
@@ -125,24 +138,26 @@ async function runHook(
   };
   if (signal.aborted) stop();
   signal.addEventListener('abort', stop);
+  // Before anything else is asked of it: a program that cannot be started may have no streams.
+  const ended = new Promise<void>((resolve, reject) => {
+    child.on('error', (error) => reject(new Error(`it cannot be started: ${error.message}`)));
+    child.on('close', (code, killedBy) => {
+      if (code === 0) resolve();
+      else reject(new Error(code === null ? `it was ended by ${killedBy}` : `exit code ${code}`));
+    });
+  });
   let lines = 0;
   const print = (line: string) => {
     lines += 1;
     if (lines <= MAX_LINES) log(line.slice(0, MAX_LINE));
     else if (lines === MAX_LINES + 1) log(`only the first ${MAX_LINES} lines are shown`);
   };
-  for (const stream of [child.stdout, child.stderr]) createInterface(stream).on('line', print);
+  for (const stream of [child.stdout, child.stderr]) if (stream) createInterface(stream).on('line', print);
   // It need not read its input.
-  child.stdin.on('error', () => {});
-  child.stdin.end(`${JSON.stringify(payload)}\n`);
+  child.stdin?.on('error', () => {});
+  child.stdin?.end(`${JSON.stringify(payload)}\n`);
   try {
-    await new Promise<void>((resolve, reject) => {
-      child.on('error', (error) => reject(new Error(`it cannot be started: ${error.message}`)));
-      child.on('close', (code, killedBy) => {
-        if (code === 0) resolve();
-        else reject(new Error(code === null ? `it was ended by ${killedBy}` : `exit code ${code}`));
-      });
-    });
+    await ended;
   } finally {
     signal.removeEventListener('abort', stop);
   }

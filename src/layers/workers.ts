@@ -28,15 +28,15 @@ export default defineLayer({
   on: {
     async before_leave(_, { config: { services, quiet, stop_timeout: graceMs }, process, logger }) {
       if (quiet !== undefined) {
-        for (const service of services) await process(service, { signal: quiet });
+        await Promise.all(services.map((service) => process(service, { signal: quiet })));
         logger.info(`${services.join(', ')}: no new jobs (${quiet})`);
       }
-      for (const service of services) await process(service, { stop: { graceMs } });
+      await Promise.all(services.map((service) => process(service, { stop: { graceMs } })));
       logger.info(`${services.join(', ')}: stopped`);
     },
     /** Those of the release run already; of a droplet that returns as it was, they are started again. */
     async after_rejoin(_, { config: { services }, process }) {
-      for (const service of services) await process(service, 'start');
+      await Promise.all(services.map((service) => process(service, 'start')));
     },
   },
 });

@@ -22,6 +22,8 @@ function write(path: string, script: string, mode = 0o755) {
 const settings = (more: Partial<Settings> = {}) =>
   ({ root, hooks: { folder: 'config/hooks', secrets: {}, timeoutMs: 30_000 }, secrets: [], ...more }) as Settings;
 
+const never = () => false;
+
 const payload = {
   event: 'pre_deploy',
   command: 'deploy',
@@ -38,24 +40,29 @@ function context(signal = new AbortController().signal) {
 }
 
 it('are the executables of an event, then those of its folder by name, and nothing else', () => {
-  for (const path of ['pre_deploy', 'pre_deploy.d/20-b', 'pre_deploy.d/10-a', 'deploy_failed', 'unknown_event']) {
+  for (const path of ['pre_deploy', 'pre_deploy.d/20-b', 'pre_deploy.d/10-a', 'deploy_failed']) {
     write(`config/hooks/${path}`, '#!/bin/sh\n');
   }
   write('config/hooks/pre_deploy.d/.hidden', '');
-  expect(readHooks(settings(), {}).map(({ name, event }) => `${event}: ${name}`)).toEqual([
+  expect(readHooks(settings(), {}, never).map(({ name, event }) => `${event}: ${name}`)).toEqual([
     'pre_deploy: hook config/hooks/pre_deploy',
     'pre_deploy: hook config/hooks/pre_deploy.d/10-a',
     'pre_deploy: hook config/hooks/pre_deploy.d/20-b',
     'deploy_failed: hook config/hooks/deploy_failed',
   ]);
-  expect(readHooks(settings({ hooks: undefined }), {})).toEqual([]);
+  expect(readHooks(settings({ hooks: undefined }), {}, never)).toEqual([]);
 });
 
 it('that are not executable are refused, with the command that helps', () => {
   write('config/hooks/deploy', '#!/bin/sh\n', 0o644);
-  expect(() => readHooks(settings(), {})).toThrow(
+  expect(() => readHooks(settings(), {}, never)).toThrow(
     expect.objectContaining({ code: 'hook-not-executable', hint: 'Run: chmod +x config/hooks/deploy' }),
   );
+});
+
+it('that would never run are refused', () => {
+  write('config/hooks/pre-deploy', '#!/bin/sh\n');
+  expect(() => readHooks(settings(), {}, never)).toThrow(expect.objectContaining({ code: 'hook-unknown' }));
 });
 
 it('get the event and no secrets, except those that are named', async () => {
@@ -68,7 +75,7 @@ it('get the event and no secrets, except those that are named', async () => {
     COLOUR: 'green',
   };
   const hooks = { folder: 'config/hooks', secrets: { DEPLOY_KEY: new Secret('named-secret') }, timeoutMs: 1_000 };
-  const [hook] = readHooks(settings({ hooks, secrets: [new Secret('hidden-value')] }), env);
+  const [hook] = readHooks(settings({ hooks }), env, (value) => value.includes('hidden'));
   const { lines, given } = context();
   await hook?.handle(payload, given);
   const text = lines.join('\n');
@@ -85,14 +92,14 @@ it('get the event and no secrets, except those that are named', async () => {
 it('fail by their exit code, and also when they cannot be started', async () => {
   write('config/hooks/pre_deploy', '#!/bin/sh\nexit 3\n');
   write('config/hooks/deploy', '#!/no/such/interpreter\n');
-  const [first, second] = readHooks(settings(), {});
+  const [first, second] = readHooks(settings(), {}, never);
   await expect(first?.handle(payload, context().given)).rejects.toThrow('exit code 3');
   await expect(second?.handle(payload, context().given)).rejects.toThrow('it cannot be started');
 });
 
 it('are ended with their children when their time is over, and print a bounded number of lines', async () => {
   write('config/hooks/pre_deploy', `#!/bin/sh\nseq 1 3000\n(sleep 3; touch ${root}/late) &\nsleep 60\n`);
-  const [hook] = readHooks(settings(), { PATH: process.env.PATH });
+  const [hook] = readHooks(settings(), { PATH: process.env.PATH }, never);
   const stop = new AbortController();
   const { lines, given } = context(stop.signal);
   const running = hook?.handle(payload, given);

@@ -26,6 +26,9 @@ export async function raiseEvent(
 ): Promise<void> {
   const own = handlers.filter(({ event }) => event === payload.event);
   for (const handler of own.toSorted((a, b) => a.priority - b.priority)) {
+    // The run has ended meanwhile, or is about to: nothing else may begin.
+    if (stop.aborted && onlyWarns(payload.event)) return;
+    if (stop.aborted) throw new DeployError('interrupted', 'Interrupted.', { source: 'user' });
     const error = await failureOf(ports, handler, payload, verbs, stop);
     if (error === undefined) continue;
     if (!onlyWarns(payload.event) && handler.mayFail !== true) throw error;
@@ -55,15 +58,20 @@ async function failureOf(
     await bounded(ports, timeoutMs, stop, (signal) => handler.handle(payload, { ...verbs, signal, log }));
     return undefined;
   } catch (error) {
-    const reason = (error instanceof Error ? error.message : String(error)).slice(0, MAX_REASON).replace(/\.$/, '');
+    const reason = sentence(error instanceof Error ? error.message : String(error));
     const hint = error instanceof DeployError ? error.hint : undefined;
     const source = error instanceof DeployError ? error.source : 'external';
     const title = name.charAt(0).toUpperCase() + name.slice(1);
-    return new DeployError(LAYER_FAILED, `${title} failed at ${event}: ${reason}.`, { source, hint, droplet });
+    return new DeployError(LAYER_FAILED, `${title} failed at ${event}: ${reason}`, { source, hint, droplet });
   } finally {
     ended = true;
     report({ type: 'layer-finished', ...about, ms: clock.now() - startedAt });
   }
+}
+
+/** With a full stop, or cut: then the end says so, and a secret in it can still be recognised as cut. */
+function sentence(text: string): string {
+  return text.length > MAX_REASON ? `${text.slice(0, MAX_REASON)}…` : `${text.replace(/\.$/, '')}.`;
 }
 
 /** Rejects when the time is over or `stop` aborts, whatever the task does. */

@@ -56,7 +56,12 @@ export function verbsOf(
       const member = first;
       const release = goal.own?.get(member.droplet.id) ?? goal.release;
       const { once } = options;
-      if (once !== undefined && (await isRecorded(session, recordName(release.id, once)))) {
+      // Nothing was done for a release that this run has made, whatever a droplet says.
+      if (
+        once !== undefined &&
+        release.id !== session.made &&
+        (await isRecorded(session, recordName(release.id, once)))
+      ) {
         return { code: 0, output: '', done: 'before' };
       }
       await run.lease.ensure(member.droplet.id);

@@ -1,5 +1,4 @@
 /** The events of a session, for layers and hooks: their payloads, and what handlers may do on droplets. */
-import { DeployError } from '../../errors.js';
 import { endingOf, type LifecycleEvent, type LifecyclePayload } from '../../rollout/lifecycle.js';
 import type { DeployResult } from '../../rollout/model.js';
 import { raiseEvent } from '../core/raise-event.js';
@@ -22,9 +21,6 @@ export async function raise(
 ): Promise<void> {
   const { handlers = [] } = session.options;
   if (!handlers.some((handler) => handler.event === event)) return;
-  // The run may have ended under a task that continues.
-  if (stop !== NEVER && !session.rolling && stop.aborted)
-    throw new DeployError('interrupted', 'Interrupted.', { source: 'user' });
   await raiseEvent(
     session.ports,
     handlers,

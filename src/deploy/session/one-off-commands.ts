@@ -47,6 +47,7 @@ export function oneOffCommand(
             // One that a lost connection has left running: this one waits for its end.
             'exec 8>>done.lock',
             'flock 8',
+            asHolder(app, run),
             `if [ -e ${record} ]; then exit 0; fi`,
           ]),
       // In a subshell: the paths of records are relative to the app's folder.
@@ -94,7 +95,8 @@ export function processCommand(app: string, run: string, service: string, action
       // Ids are hexadecimal words.
       `[ -z "$ids" ] || docker ${verbOf(action)} $ids >/dev/null`,
     ],
-    { timeoutMs: LONGEST_MS },
+    // A signal or a restart twice is another thing than once.
+    { timeoutMs: LONGEST_MS, repeatable: action === 'start' || (typeof action === 'object' && 'stop' in action) },
   );
 }
 

@@ -64,8 +64,11 @@ const UNDER_LEASE: ReadonlySet<PlannedStep> = new Set([
   'clear',
 ]);
 
-/** The steps that take a droplet from what it serves; the first of them depends on how it was found. */
-const LEAVING: ReadonlySet<PlannedStep> = new Set(['mark-out', 'leave', 'switch']);
+/**
+ * The steps that take a droplet from what it serves; the first of them depends on how it was found. It is marked out before:
+ * if the run dies in between, heal takes care of what layers have stopped on it.
+ */
+const LEAVING: ReadonlySet<PlannedStep> = new Set(['leave', 'switch']);
 
 /** Interval for repeating unchanged progress, in ms. */
 const REPEAT_PROGRESS_MS = 2_000;
@@ -185,7 +188,7 @@ class Orchestrator {
    */
   async #closeBatch(): Promise<void> {
     const { batch, droplets, revertingFleet } = this.#state;
-    if (batch === this.#closedBatch) return;
+    if (batch === this.#closedBatch || this.#options.aborted.aborted) return;
     this.#closedBatch = batch;
     const { afterBatch } = this.#options.events;
     for (const { id, course } of droplets) if (course === 'returned') await this.#rejoined(id);
@@ -202,11 +205,20 @@ class Orchestrator {
     await this.#options.events.afterRejoin(this.#member(id).host.name);
   }
 
-  /** Raises before_leave when the droplet is about to change for the first time, or again after it has rejoined. */
-  async #leaving(id: number, step: PlannedStep): Promise<void> {
+  /**
+   * Raises before_leave when the droplet is about to change for the first time, or again after it has rejoined. On its way
+   * back a failure is only a warning: it must not keep a droplet on a release that failed.
+   */
+  async #leaving({ droplet: id, step, towards }: Extract<Action, { kind: 'step' }>): Promise<void> {
     if (!LEAVING.has(step) || this.#away.has(id)) return;
     this.#away.add(id);
-    await this.#options.events.beforeLeave(this.#member(id).host.name);
+    const name = this.#member(id).host.name;
+    try {
+      await this.#options.events.beforeLeave(name);
+    } catch (error) {
+      if (towards === 'new') throw error;
+      warn(this.#run.ports, asDeployError(error).message, name);
+    }
   }
 
   #post(occurrence: Occurrence): void {
@@ -293,7 +305,7 @@ class Orchestrator {
     const droplet = member.host.name;
     const context = this.#contextOf(action, droplet);
     try {
-      await this.#leaving(id, step);
+      await this.#leaving(action);
       await reportStep(this.#run.ports, { droplet, step, release: context.release?.id }, async () => {
         try {
           if (UNDER_LEASE.has(step)) await this.#run.lease.ensure(id);

@@ -65,7 +65,8 @@ export async function rollToRelease(
 
 /** Raises post_deploy once every droplet runs its release. */
 async function failureAfterRolling(session: Session, state: RolloutState): Promise<DeployError | undefined> {
-  if (!isComplete(state)) return undefined;
+  // Droplets that were left out have another release: what assumes one everywhere must wait.
+  if (!isComplete(state) || (session.run?.away ?? []).length > 0) return undefined;
   try {
     await raise(session, 'post_deploy', {}, session.options.aborted);
     return undefined;

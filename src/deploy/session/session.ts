@@ -46,6 +46,8 @@ export interface Session {
   readonly ports: DeployPorts;
   readonly options: SessionOptions;
   readonly startedAt: number;
+  /** Id of the release that this run makes, as far as the droplets do not hold it already. */
+  readonly made: string;
   release: ReleaseInfo;
   /** Ids of the fleet's droplets at the start. */
   fleetAtStart: ReadonlySet<number>;
@@ -83,7 +85,7 @@ export async function runSession(
   const ports = { ...given, reporter };
   const nothing = { members: [], previous: [], confirmed: [], skipped: [], rows: [], rolling: false };
   const fleetAtStart = new Set<number>();
-  const session: Session = { command, ports, options, startedAt, release, fleetAtStart, ...nothing };
+  const session: Session = { command, ports, options, startedAt, release, made: release.id, fleetAtStart, ...nothing };
   let result: DeployResult;
   try {
     result = await unlessInterrupted(session, async () => {

@@ -1,0 +1,97 @@
+/** Migrations and workers as layers, with real Docker. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DeployEvent } from '../../src/rollout/model.js';
+import { Fleet } from './lab/fleet.js';
+
+const NO_FAILURE = { failed: 0, failures: [] };
+const DEPLOYED = { code: 0, result: { outcome: 'succeeded' } };
+const EXTRA = 'compose/docker-compose.extra.yml';
+
+/** The app runs what a one-off container is given; the worker writes down what it is told. */
+const SERVICES = `services:
+  app:
+    entrypoint: [/bin/sh, -c, 'exec "$$0" "$$@"']
+    command: [/entrypoint]
+  worker:
+    image: \${APP_IMAGE}:\${IMAGE_TAG}
+    volumes: ['uploads:/app/uploads']
+    stop_grace_period: 60s
+    entrypoint:
+      - /bin/sh
+      - -c
+      - |
+        trap 'echo "quiet $$VERSION" >>/app/uploads/worker' TSTP
+        trap 'echo "stops $$VERSION" >>/app/uploads/worker; exit 0' TERM
+        while :; do sleep 1; done
+`;
+
+describe('layers on real droplets', { shuffle: false }, () => {
+  let fleet: Fleet;
+  beforeAll(async () => {
+    fleet = await Fleet.start({ droplets: 2 });
+    const compose = ['compose/docker-compose.yml', 'compose/docker-compose.production.yml', EXTRA];
+    await fleet.project.write(EXTRA, SERVICES);
+    await fleet.project.configure({ compose });
+    await fleet.deployFirst('v1');
+    await fleet.project.configure({
+      compose,
+      layers: {
+        migrate: { service: 'app', command: '/migrate' },
+        workers: { services: ['worker'], quiet: 'TSTP', stop_timeout: '20s' },
+      },
+    });
+  });
+  afterAll(() => fleet.stop());
+
+  /** A file of the volume, by droplet; '' where it does not exist. */
+  const uploaded = (name: string) =>
+    Promise.all(
+      fleet.machines.map((machine) =>
+        machine.must(`docker exec shop-app-1 sh -c 'cat /app/uploads/${name} 2>/dev/null || :'`),
+      ),
+    );
+  const migrated = (event: DeployEvent) => event.type === 'layer-finished' && event.name === 'layer migrate';
+
+  it('migrate once, on one droplet; workers get no new jobs, and end before their droplet is changed', async () => {
+    const load = fleet.load();
+    const end = await fleet.deploy('v2');
+    expect(end).toMatchObject(DEPLOYED);
+    expect(await load.stop()).toMatchObject(NO_FAILURE);
+    expect(await uploaded('migrations')).toEqual(['migrated to v2\n', '']);
+    expect(await uploaded('worker')).toEqual(['quiet v1\nstops v1\n', 'quiet v1\nstops v1\n']);
+    const order = end.events.flatMap((event) => {
+      if (migrated(event)) return 'migrated';
+      return event.type === 'step-started' && (event.step === 'leave' || event.step === 'pull') ? event.step : [];
+    });
+    expect(order).toEqual(['pull', 'pull', 'migrated', 'leave', 'leave']);
+    for (const machine of fleet.machines) {
+      expect(await machine.must("docker inspect --format '{{.State.Status}}' shop-worker-1")).toBe('running\n');
+      expect(await machine.must('docker ps -aq --filter label=com.docker.compose.oneoff=True')).toBe('');
+    }
+  });
+
+  it('do not migrate again after a crash', async () => {
+    const killed = fleet.startDeploy('v3');
+    await killed.event(migrated);
+    killed.child.kill('SIGKILL');
+    await killed.ended;
+    expect(await fleet.versions()).toEqual(fleet.all('v2'));
+    expect(await fleet.deploy('v3', '--wait-lock', '1m')).toMatchObject(DEPLOYED);
+    expect(await uploaded('migrations')).toEqual(['migrated to v2\nmigrated to v3\n', '']);
+    expect(await fleet.rotation()).toEqual(fleet.whole);
+  });
+
+  it('end a deploy whose migration fails, with nothing changed in rotation', async () => {
+    fleet.balancer.watchServing();
+    const load = fleet.load();
+    const end = await fleet.deploy('bad-migration');
+    expect(await load.stop()).toMatchObject(NO_FAILURE);
+    expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', error: { code: 'layer-failed' } } });
+    expect(end.result?.error?.message).toBe('Layer migrate failed at deploy: /migrate ended with exit code 4.');
+    const lines = end.events.flatMap((event) => (event.type === 'layer-output' ? event.line : []));
+    expect(lines).toContain('migration 7 failed: column exists');
+    expect(fleet.balancer.fewestServing).toBe(2);
+    expect(await fleet.versions()).toEqual(fleet.all('v3'));
+    expect(await uploaded('worker')).toEqual(Array(2).fill('quiet v1\nstops v1\nquiet v2\nstops v2\n'));
+  });
+});
