@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { DeployError } from '../errors.js';
 import type { LifecycleEvent, LifecyclePayload } from '../rollout/lifecycle.js';
 import { defineLayer, type LayerContext } from './layer.js';
-import { words } from './post.js';
+import { words } from './settings.js';
 
 /** As long as a user may take for the answers at one event. */
 const TIMEOUT_MS = 15 * 60_000;

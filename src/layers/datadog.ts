@@ -6,8 +6,9 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { LifecyclePayload } from '../rollout/lifecycle.js';
 import { defineLayer, type LayerContext } from './layer.js';
-import { type Notice, noticeOf } from './notice.js';
-import { listOfWords, oneLine, post, serviceUrl, token } from './post.js';
+import { line, type Notice, noticeOf } from './notice.js';
+import { post } from './post.js';
+import { listOfWords, serviceUrl, token } from './settings.js';
 
 /** Datadog's own limits, in characters. */
 const MAX_TITLE = 100;
@@ -63,7 +64,7 @@ async function send(payload: LifecyclePayload, context: Context): Promise<void> 
     url: `${url}/api/v1/events`,
     headers: { 'dd-api-key': api_key },
     body: {
-      title: oneLine(withoutMentions(notice.title), MAX_TITLE),
+      title: line(withoutMentions(notice.title), MAX_TITLE),
       text: textOf(notice),
       alert_type: ALERT_TYPES[notice.kind],
       aggregation_key: key,

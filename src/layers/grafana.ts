@@ -6,7 +6,8 @@ import { z } from 'zod';
 import type { LifecyclePayload } from '../rollout/lifecycle.js';
 import { defineLayer, type LayerContext } from './layer.js';
 import { type Notice, noticeOf } from './notice.js';
-import { listOfWords, post, serviceUrl, token } from './post.js';
+import { post } from './post.js';
+import { listOfWords, serviceUrl, token } from './settings.js';
 
 const DASHBOARD = 'must be the UID of a dashboard: the part of its address after /d/';
 

@@ -14,9 +14,6 @@ const config = z.strictObject({
 
 type Config = z.output<typeof config>;
 
-/** How long a migration that has to be ended gets for that, beyond its own time. */
-const ENDING_MS = 5_000;
-
 async function migrate({ command }: LifecyclePayload, context: LayerContext<Config>): Promise<void> {
   const { config: settings, run, logger, signal } = context;
   if (command !== 'deploy' && !(command === 'rollback' && settings.on_rollback)) return;
@@ -34,7 +31,7 @@ export default defineLayer({
   name: 'migrate',
   kind: 'application',
   config,
-  timeoutMs: ({ timeout }) => timeout + ENDING_MS,
+  timeoutMs: ({ timeout }) => timeout,
   on: {
     deploy: async (payload, context) => {
       if (context.config.when === 'before') await migrate(payload, context);

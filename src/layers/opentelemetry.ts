@@ -2,7 +2,9 @@
 import { z } from 'zod';
 import type { LifecyclePayload } from '../rollout/lifecycle.js';
 import { defineLayer, type LayerContext } from './layer.js';
-import { oneLine, post, serviceUrl, words } from './post.js';
+import { line } from './notice.js';
+import { post } from './post.js';
+import { serviceUrl, words } from './settings.js';
 import { Trace } from './trace.js';
 
 const NAME = /^[\w!#$%&'*+.^`|~-]{1,100}$/;
@@ -57,7 +59,7 @@ async function send(payload: LifecyclePayload, context: Context): Promise<void> 
   const answer = await post(context, { service: 'OpenTelemetry', url: `${endpoint}/v1/traces`, headers, body });
   const { rejectedSpans, errorMessage } = partialSuccess(answer);
   if (Number(rejectedSpans) > 0) {
-    const why = typeof errorMessage === 'string' ? `: ${oneLine(errorMessage, 200)}` : '';
+    const why = typeof errorMessage === 'string' ? `: ${line(errorMessage, 200)}` : '';
     context.logger.warn(`the collector refused ${Number(rejectedSpans)} spans${why}`);
   }
 }

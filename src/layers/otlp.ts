@@ -2,7 +2,7 @@
  * Spans as OTLP writes them in JSON: identifiers in hexadecimal, 64-bit numbers as text, enumerations as numbers.
  * https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
  */
-import { oneLine } from './post.js';
+import { line } from './notice.js';
 
 const MAX_TEXT = 500;
 
@@ -43,12 +43,12 @@ function spanOf(trace: string, { id, parent, name, kind, from, to = from, attrib
     traceId: trace,
     spanId: id,
     ...(parent !== undefined && { parentSpanId: parent }),
-    name: oneLine(name, MAX_TEXT),
+    name: line(name, MAX_TEXT),
     kind,
     startTimeUnixNano: nanoseconds(from),
     endTimeUnixNano: nanoseconds(Math.max(from, to)),
     attributes: attributesOf(attributes),
-    ...(error !== undefined && { status: { code: ERROR, message: oneLine(error, MAX_TEXT) } }),
+    ...(error !== undefined && { status: { code: ERROR, message: line(error, MAX_TEXT) } }),
   };
 }
 
@@ -63,7 +63,7 @@ function attributesOf(attributes: Attributes): object[] {
     return [
       {
         key,
-        value: typeof value === 'number' ? { intValue: String(value) } : { stringValue: oneLine(value, MAX_TEXT) },
+        value: typeof value === 'number' ? { intValue: String(value) } : { stringValue: line(value, MAX_TEXT) },
       },
     ];
   });

@@ -5,7 +5,8 @@
 import { z } from 'zod';
 import type { LifecyclePayload } from '../rollout/lifecycle.js';
 import { defineLayer, type LayerContext } from './layer.js';
-import { post, serviceUrl, token, words } from './post.js';
+import { post } from './post.js';
+import { serviceUrl, token, words } from './settings.js';
 
 const SLUG_ERROR = 'must be the slug of a project, or a list of them';
 const slug = (error: string) => z.string({ error }).regex(/^[a-z0-9][\w-]{0,99}$/i, { error });

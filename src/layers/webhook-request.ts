@@ -77,7 +77,8 @@ export async function send(
   }
 }
 
-async function readStart({ body }: Response): Promise<string> {
+/** At most 64 KiB; what follows is not read. */
+export async function readStart({ body }: Response): Promise<string> {
   if (body === null) return '';
   const chunks: Uint8Array[] = [];
   const reader = body.getReader();
