@@ -2,39 +2,13 @@
  * Messages to Slack by an incoming webhook. Foreign text stands in `plain_text` and `rich_text` only, where Slack looks for
  * no markup, link or mention: https://docs.slack.dev/reference/block-kit/blocks/rich-text-block
  */
-import { z } from 'zod';
-import type { LifecyclePayload } from '../rollout/lifecycle.js';
-import { defineLayer, type LayerContext } from './layer.js';
-import { line, type Notice, noticeOf } from './notice.js';
-import { address, postJson } from './webhook-request.js';
+import { COLORS, chatLayer } from './chat-layer.js';
+import { line, type Notice } from './notice.js';
 
 /** Of a header block. */
 const MAX_HEADER = 150;
 
-const COLORS: Record<Notice['kind'], string> = {
-  started: '#4a7ebb',
-  succeeded: '#2eb67d',
-  failed: '#e01e5a',
-  'rolled back': '#e01e5a',
-  interrupted: '#ecb22e',
-};
-
-const config = z.strictObject({ webhook: address });
-type Config = z.output<typeof config>;
-
-export default defineLayer({
-  name: 'slack',
-  kind: 'notifier',
-  mayFail: true,
-  config,
-  secrets: ['webhook'],
-  on: { deploy: notify, deploy_succeeded: notify, deploy_failed: notify },
-});
-
-async function notify(payload: LifecyclePayload, context: LayerContext<Config>): Promise<void> {
-  const notice = noticeOf(payload);
-  if (notice !== undefined) await postJson(context, context.config.webhook, messageOf(notice));
-}
+export default chatLayer('slack', messageOf);
 
 function messageOf(notice: Notice) {
   return {

@@ -2,11 +2,8 @@
  * Messages to Microsoft Teams by the webhook of a workflow, as an Adaptive Card. Foreign text stands in text runs only, which
  * know no Markdown: https://adaptivecards.microsoft.com/?topic=TextRun
  */
-import { z } from 'zod';
-import type { LifecyclePayload } from '../rollout/lifecycle.js';
-import { defineLayer, type LayerContext } from './layer.js';
-import { fitting, type Notice, noticeOf } from './notice.js';
-import { address, postJson } from './webhook-request.js';
+import { chatLayer } from './chat-layer.js';
+import { fitting, type Notice } from './notice.js';
 
 /** In bytes. Teams names 28 KB, of which its own wrapping takes a part. */
 const MAX_MESSAGE_BYTES = 20_000;
@@ -19,24 +16,9 @@ const COLORS: Record<Notice['kind'], string> = {
   interrupted: 'Warning',
 };
 
-const config = z.strictObject({ webhook: address });
-type Config = z.output<typeof config>;
-
-export default defineLayer({
-  name: 'teams',
-  kind: 'notifier',
-  mayFail: true,
-  config,
-  secrets: ['webhook'],
-  on: { deploy: notify, deploy_succeeded: notify, deploy_failed: notify },
-});
-
-async function notify(payload: LifecyclePayload, context: LayerContext<Config>): Promise<void> {
-  const notice = noticeOf(payload);
-  if (notice === undefined) return;
-  const message = fitting(notice, MAX_MESSAGE_BYTES, messageOf, (one) => Buffer.byteLength(JSON.stringify(one)));
-  await postJson(context, context.config.webhook, message);
-}
+export default chatLayer('teams', (notice) =>
+  fitting(notice, MAX_MESSAGE_BYTES, messageOf, (one) => Buffer.byteLength(JSON.stringify(one))),
+);
 
 function messageOf(notice: Notice) {
   const content = {
