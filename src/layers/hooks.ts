@@ -68,12 +68,12 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** A program that would never run: a slip in its name, or a name as another tool has it. */
+/** A program that would never run: its name has a typo, or is another tool's. */
 function refuseUnknown(root: string, folder: string): void {
   const known: readonly string[] = LIFECYCLE_EVENTS;
   const unknown = namesIn(join(root, folder)).find((name) => /^[a-z_-]+$/.test(name) && !known.includes(name));
   if (unknown === undefined || !isProgram(root, `${folder}/${unknown}`)) return;
-  throw new DeployError('hook-unknown', `${folder}/${unknown} has not the name of an event.`, {
+  throw new DeployError('hook-unknown', `${folder}/${unknown} is not named after an event.`, {
     source: 'user',
     hint: `The events are ${known.join(', ')}. Rename it, or move it to another folder.`,
   });

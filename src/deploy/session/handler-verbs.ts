@@ -40,7 +40,7 @@ export function verbsOf(
     const own = droplet === undefined ? members : members.filter(({ host }) => host.name === droplet);
     const [first] = own;
     if (!AT.has(event) || run === undefined || goal === undefined || first === undefined) {
-      const message = `nothing can be run on droplets at ${event}: the events for that are ${[...AT].join(', ')}`;
+      const message = `commands cannot run on droplets at ${event}, only at ${[...AT].join(', ')}`;
       throw new DeployError('layer-misused', message, { source: 'user' });
     }
     return { run, goal, own, first };

@@ -5,13 +5,13 @@ import { appFolder, command, quote } from '../core/shell.js';
 import { asHolder } from '../lease/lease-commands.js';
 import type { StoredRelease } from '../release/stored-release.js';
 
-/** Handlers bound their own time; this is the end of all patience. */
+/** Handlers have timeouts of their own; this only bounds the command. */
 const LONGEST_MS = 24 * 3_600_000;
 
 /** What is shown of a one-off container's output, in bytes. */
 const MAX_OUTPUT = 1024 * 1024;
 
-/** Records of what was done once: more would only be older. */
+/** Records that stay on a droplet, newest first. */
 const KEPT_RECORDS = 50;
 
 /** Name of the record that something was done for a release. */
