@@ -2,12 +2,10 @@
 //
 // Checks every kind of request and answer of the sandbox's API against DigitalOcean's official description, given as FILE
 // (the bundled YAML, which is not part of this project). Prints a line per kind and a count; exits with 1 on a mismatch.
-// Needs a build (dist/).
+import { ApiServer, ROUTES } from '../src/sandbox/api/server.ts';
+import { World } from '../src/sandbox/world.ts';
 import { Description } from './openapi/description.mjs';
 import { exchanges } from './openapi/exchanges.mjs';
-
-const { ApiServer, ROUTES } = await import('../dist/sandbox/api/server.js');
-const { World } = await import('../dist/sandbox/world.js');
 
 const file = process.argv[2];
 if (!file) {
