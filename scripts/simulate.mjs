@@ -1,6 +1,6 @@
 // Plays random rollouts with the real planner, orchestrator and steps in a simulated world, and looks for broken promises.
 // Options: --runs N (rollouts, default 10000), --seed N (of the first story, default from the clock), --workers N,
-// --largest N (only fleets of up to N droplets), --tally (counts what happened).
+// --largest N (only fleets of up to N droplets), --layered (only stories with layers), --tally (counts what happened).
 // `--replay SEED` plays one story and prints everything that happened in it.
 // `--fault NAME` plants one of the faults of test/simulation/mutations.ts and looks for stories that show it.
 import { fork } from 'node:child_process';
@@ -18,8 +18,12 @@ const { values } = parseArgs({
     replay: { type: 'string' },
     fault: { type: 'string' },
     tally: { type: 'boolean', default: false },
+    layered: { type: 'boolean', default: false },
   },
 });
+/** Of every four seeds from here on, the first one's story has layers: FIRST_LAYERED and LAYERED in stories.ts. */
+const FIRST_LAYERED = 1_000_001;
+const step = values.layered ? 4 : 1;
 const copy = await transpile(`simulate-${process.pid}`);
 process.on('exit', () => rmSync(copy, { recursive: true, force: true }));
 const folder = `${copy}/test/simulation`;
@@ -38,9 +42,8 @@ async function showing(name) {
   process.on('exit', () => rmSync(withFault, { recursive: true, force: true }));
   await import(`${withFault}/test/simulation/sync-gzip.js`);
   const { runSeed } = await import(`${withFault}/test/simulation/run.js`);
-  const first = Number(values.seed ?? 1);
   let rollouts = 0;
-  for (let seed = first; rollouts < Number(values.runs); seed += 1) {
+  for (let seed = firstSeed(1); rollouts < Number(values.runs); seed += step) {
     const report = await runSeed(seed);
     rollouts += report.rollouts;
     const noticed = report.violations.filter(({ rule }) => fault.breaks.includes(rule));
@@ -58,7 +61,7 @@ async function replay(seed) {
 }
 
 async function simulate() {
-  const first = Number(values.seed ?? Date.now() % 1_000_000_000);
+  const first = firstSeed(Date.now() % 1_000_000_000);
   const workers = Number(values.workers);
   const each = Math.ceil(Number(values.runs) / workers);
   const began = performance.now();
@@ -69,7 +72,7 @@ async function simulate() {
   console.log(`Playing ${values.runs} rollouts on ${workers} processes, from seed ${first}.`);
 
   const ended = Array.from({ length: workers }, (_, index) => {
-    const worker = fork(`${folder}/main.js`, [first + index, workers, each, values.largest].map(String));
+    const worker = fork(`${folder}/main.js`, [first + index * step, workers * step, each, values.largest].map(String));
     let done = false;
     worker.on('message', (progress) => {
       sum.rollouts += progress.rollouts;
@@ -96,6 +99,12 @@ async function simulate() {
   if (sum.failures > 0) console.log('To see one: npm run simulate -- --replay SEED');
   if (!whole) console.log('A worker process ended before its work was done.');
   return whole && sum.failures === 0 ? 0 : 1;
+}
+
+function firstSeed(usual) {
+  const seed = Number(values.seed ?? usual);
+  if (!values.layered) return seed;
+  return Math.max(FIRST_LAYERED, seed - (seed % step) + 1);
 }
 
 function lineOf({ rule, text, at }) {

@@ -6,7 +6,7 @@ import { COMMANDS } from './commands/index.js';
 const commandLine = new CommandLine(COMMANDS, process.argv.slice(2));
 // Node would print the error with all that it carries, and a library's error may carry a request with its token.
 process.on('uncaughtException', (error) => {
-  void commandLine.fail(error).then((code) => process.exit(code));
+  if (!commandLine.interrupt(error)) void commandLine.fail(error).then((code) => process.exit(code));
 });
 // No await at the top level: the bundle is CommonJS, which Node loads faster.
 void commandLine.run().then((code) => process.exit(code));

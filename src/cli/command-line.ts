@@ -31,6 +31,11 @@ export class CommandLine {
     }
   }
 
+  /** For an error that nothing caught. False: the process should fail with it now. */
+  interrupt(error: unknown): boolean {
+    return this.#runner?.interrupt(error) ?? false;
+  }
+
   /** Prints an error that was thrown outside of `run`, or by it. */
   async fail(error: unknown): Promise<number> {
     this.#runner ??= await this.#createRunner();

@@ -29,9 +29,12 @@ export interface RollArguments {
   yes?: boolean;
 }
 
+/** The environment of this process, which those that it starts inherit. */
+type ChildEnv = Record<string, string | undefined>;
+
 /** What a rollout takes from the process that it runs in. */
-export interface RollContext extends Signals {
-  env: ProcessEnv;
+export interface RollContext extends Pick<Signals, 'interrupted' | 'aborted'> {
+  env: ChildEnv;
   /** Masks and cleans a text. */
   redact(text: string): string;
   /** Absent where no user can be asked. */
@@ -56,9 +59,11 @@ export async function roll(
   refuseNested(settings, env);
   const handlers = [...settings.handlers, ...readHooks(settings, env, (value) => redact(value) !== value)]
     .filter(({ name }) => !(args.skipMigrate && name === 'layer migrate'))
-    .map(withoutSecrets(redact));
+    .map(withoutSecrets(redact))
+    .map(announcedIn(env, settings));
   const { confirm = [] } = args;
   const watched = { ...ports, reporter: watchedBy(handlers, ports.reporter, redact) };
+  const { DO_DEPLOY_EVENT, DO_DEPLOY_APP, DO_DEPLOY_ENVIRONMENT } = env;
   const result = await rollout(watched, {
     settings,
     allowDowntime: args.allowDowntime,
@@ -71,7 +76,24 @@ export async function roll(
     confirm: async (name, question, signal) => confirm.includes(name) || (await ask?.(question, signal)),
     alsoNext: args.config === undefined ? [] : ['--config', args.config],
   });
+  for (const [name, value] of Object.entries({ DO_DEPLOY_EVENT, DO_DEPLOY_APP, DO_DEPLOY_ENVIRONMENT })) {
+    if (value === undefined) delete env[name];
+    else env[name] = value;
+  }
   return { exit: exitCodeOfResult(result) };
+}
+
+/** What a layer starts inherits the environment of this process, and knows by it which rollout it is part of. */
+function announcedIn(env: ChildEnv, { app, environment }: Settings): (handler: Handler) => Handler {
+  return (handler) => ({
+    ...handler,
+    handle: async (payload, context) => {
+      env.DO_DEPLOY_EVENT = payload.event;
+      env.DO_DEPLOY_APP = app;
+      env.DO_DEPLOY_ENVIRONMENT = environment;
+      await handler.handle(payload, context);
+    },
+  });
 }
 
 /** A hook that deploys to the environment that is being deployed to would wait for itself. In an ending it may. */
@@ -79,7 +101,7 @@ function refuseNested({ app, environment }: Settings, env: ProcessEnv): void {
   const event = env.DO_DEPLOY_EVENT;
   if (event === undefined || event.startsWith('deploy_')) return;
   if (env.DO_DEPLOY_APP !== app || env.DO_DEPLOY_ENVIRONMENT !== environment) return;
-  const message = `A hook of ${environment} at ${event} cannot deploy to ${environment}: that deploy is still running.`;
+  const message = `A hook or layer of ${environment} at ${event} cannot deploy to ${environment}: that deploy is still running.`;
   throw new DeployError('nested-deploy', message, {
     source: 'user',
     hint: 'Do it at deploy_succeeded, deploy_skipped or deploy_failed: the lock is free then.',

@@ -29,7 +29,8 @@ import { explainUnknownEnvironment } from './usage-errors.js';
 export interface Machine {
   /** Absolute. */
   cwd: string;
-  env: ProcessEnv;
+  /** Processes that it starts inherit it. */
+  env: Record<string, string | undefined>;
   screen: Screen;
 }
 
@@ -46,6 +47,8 @@ export class Runner {
   /** A command that loads settings twice runs each command of `secrets:` once. */
   #runCommand: RunCommand | undefined;
   #hasNamedProject = false;
+  /** The first that nothing caught. */
+  #uncaught: DeployError | undefined;
 
   /** @param args at least the common options */
   constructor(machine: Machine, commands: CommandList, argv: readonly string[], args: Record<string, unknown>) {
@@ -82,12 +85,28 @@ export class Runner {
       for (const one of [output].flat()) reporter.print(one);
       for (const note of notes) reporter.printNote(note);
       for (const error of errors) reporter.printError(error);
-      return exit;
+      return this.#uncaught === undefined ? exit : await this.fail(this.#uncaught);
     } catch (error) {
       return await this.fail(error);
     } finally {
       this.#signals?.dispose();
+      this.#signals = undefined;
     }
+  }
+
+  /**
+   * For an error that nothing caught, such as one of a layer. What is rolled is brought to a safe end first; then the
+   * command fails. False: there is nothing to wait for.
+   */
+  interrupt(error: unknown): boolean {
+    if (this.#signals === undefined) return false;
+    const message = error instanceof Error ? error.message : String(error);
+    this.#uncaught ??= new DeployError('uncaught', `Nothing caught this error: ${message.replace(/\.$/, '')}.`, {
+      hint: 'If it comes from a layer of yours, await what it starts. Otherwise it is a bug in do-deploy: report it.',
+      cause: error,
+    });
+    this.#signals.interrupt('an error that nothing caught');
+    return true;
   }
 
   /** Prints an error. Resolves to its exit code. */

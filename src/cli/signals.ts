@@ -10,10 +10,12 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const ECHO_MS = 1000;
 
 export interface Signals {
-  /** Bring the droplet in hand to a safe end. The reason is the signal's name. */
+  /** Bring the droplet in hand to a safe end. The reason is the signal's name, or that of `interrupt`. */
   interrupted: AbortSignal;
   /** Stop at once. */
   aborted: AbortSignal;
+  /** Interrupts without a signal of the user. */
+  interrupt(reason: string): void;
   /** Gives the signals back to their default: the process ends. */
   dispose(): void;
 }
@@ -39,5 +41,6 @@ export function listenForSignals(process: EventEmitter, clock: Clock): Signals {
     for (const signal of SIGNALS) process.off(signal, onSignal);
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
-  return { interrupted: interrupted.signal, aborted: aborted.signal, dispose };
+  const interrupt = (reason: string) => interrupted.abort(reason);
+  return { interrupted: interrupted.signal, aborted: aborted.signal, interrupt, dispose };
 }

@@ -2,7 +2,7 @@
  * Hooks: programs of the project that run here at an event. `config/hooks/EVENT`, then those in `config/hooks/EVENT.d/` by
  * name. Each gets the event in variables and, as JSON, on its standard input.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -22,6 +22,10 @@ const PRIORITY = 50;
 /** Bounds what of a hook's output is printed, in lines and characters of each. */
 const MAX_LINES = 1_000;
 const MAX_LINE = 2_000;
+
+/** How long a program gets to end by itself after SIGTERM, and its output after its end, in ms. */
+const TERM_MS = 5_000;
+const OUTPUT_AFTER_EXIT_MS = 1_000;
 
 /** Variables whose names say that they hold a secret. */
 const SECRET_NAME =
@@ -119,7 +123,7 @@ function withoutZeros(text: string): string {
   return text.replaceAll('\0', '');
 }
 
-/** Resolves when the program has ended well. Ends it and its children when the signal aborts. */
+/** Resolves when the program has ended well. Ends it and its children when the signal aborts: SIGTERM, later SIGKILL. */
 async function runHook(
   file: string,
   cwd: string,
@@ -129,23 +133,11 @@ async function runHook(
 ): Promise<void> {
   // A process group of its own, so that its children end with it, and Ctrl-C does not reach it.
   const child = spawn(file, [], { cwd, env, detached: true, stdio: 'pipe' });
-  const stop = () => {
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-    } catch {
-      // It has ended.
-    }
-  };
+  const stop = () => endGroup(child);
   if (signal.aborted) stop();
   signal.addEventListener('abort', stop);
   // Before anything else is asked of it: a program that cannot be started may have no streams.
-  const ended = new Promise<void>((resolve, reject) => {
-    child.on('error', (error) => reject(new Error(`it cannot be started: ${error.message}`)));
-    child.on('close', (code, killedBy) => {
-      if (code === 0) resolve();
-      else reject(new Error(code === null ? `it was ended by ${killedBy}` : `exit code ${code}`));
-    });
-  });
+  const ended = endOf(child);
   let lines = 0;
   const print = (line: string) => {
     lines += 1;
@@ -161,4 +153,43 @@ async function runHook(
   } finally {
     signal.removeEventListener('abort', stop);
   }
+}
+
+/** Rejects unless the exit code is 0. */
+async function endOf(child: ChildProcess): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    child.on('error', (error) => reject(new Error(`it cannot be started: ${error.message}`)));
+    child.on('exit', (code, killedBy) => {
+      const end = () => {
+        clearTimeout(patience);
+        for (const stream of [child.stdout, child.stderr]) stream?.destroy();
+        if (code === 0) resolve();
+        else reject(new Error(code === null ? `it was ended by ${killedBy}` : `exit code ${code}`));
+      };
+      // What it has left running, such as a daemon, may keep its output open for ever.
+      const patience = setTimeout(end, OUTPUT_AFTER_EXIT_MS);
+      child.on('close', end);
+    });
+  });
+}
+
+/** A program that ignores SIGTERM does not outlive this process either. */
+function endGroup(child: ChildProcess): void {
+  const send = (name: NodeJS.Signals) => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, name);
+    } catch {
+      // It has ended.
+    }
+  };
+  const kill = () => send('SIGKILL');
+  send('SIGTERM');
+  const timer = setTimeout(kill, TERM_MS);
+  process.once('exit', kill);
+  child.once('exit', () => {
+    clearTimeout(timer);
+    process.off('exit', kill);
+    // Its children may have stayed.
+    kill();
+  });
 }

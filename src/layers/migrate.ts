@@ -19,10 +19,9 @@ async function migrate({ command }: LifecyclePayload, context: LayerContext<Conf
   if (command !== 'deploy' && !(command === 'rollback' && settings.on_rollback)) return;
   const words = settings.command;
   logger.info(`running ${words.join(' ')} in ${settings.service}`);
-  // Going back to a release, what it once migrated has to be done again.
-  const once = command === 'deploy' ? { once: 'migrate' } : {};
-  const { code, output, done } = await run(settings.service, words, { ...once, signal });
-  if (done === 'before') return logger.info('this release was migrated before');
+  // After a rollback that migrated, the release that it left is migrated again.
+  const { code, output, done } = await run(settings.service, words, { once: 'migrate', signal });
+  if (done === 'before') return logger.info('the last migration was for this release');
   for (const line of output.split('\n')) if (line.trim() !== '') logger.info(line.trimEnd());
   if (code !== 0) throw new Error(`${words.join(' ')} ended with exit code ${code}`);
 }

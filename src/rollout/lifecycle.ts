@@ -82,7 +82,7 @@ export interface HandlerContext {
 }
 
 export interface OneOffOptions {
-  /** Letters, digits and `-`: runs only if nothing of this name has succeeded for this release, on any droplet. */
+  /** Letters, digits and `-`: does not run if the last success under this name was for this release, on any droplet. */
   readonly once?: string;
   /** Ends the command. */
   readonly signal?: AbortSignal;

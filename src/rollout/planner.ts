@@ -224,15 +224,30 @@ function fleetSize(state: RolloutState): number {
   return state.droplets.filter((droplet) => !droplet.gone).length;
 }
 
-function sizeOfBatch(state: RolloutState): number {
-  return batchSize(state.policy.batch, state.batch, fleetSize(state));
+/** @param batch from 0; default: the next one */
+function sizeOfBatch(state: RolloutState, batch = state.batch): number {
+  return batchSize(state.policy.batch, batch, fleetSize(state));
 }
 
-/** The fewest droplets that must serve while the next batch is out. */
-export function floorOf(state: RolloutState): number {
+/** The fewest droplets that must serve while the batch is out. */
+export function floorOf(state: RolloutState, batch = state.batch): number {
   const { policy } = state;
   if (policy.allowDowntime || !policy.balanced) return 0;
-  return capacityFloor(policy.minInRotation, fleetSize(state), sizeOfBatch(state));
+  return capacityFloor(policy.minInRotation, fleetSize(state), sizeOfBatch(state, batch));
+}
+
+/**
+ * Whether a droplet in hand may still leave, by an observation made since its batch was chosen of all droplets that are
+ * not in hand.
+ */
+export function mayStillLeave(
+  state: RolloutState,
+  found: readonly Observed[],
+): { serving: number; floor: number; may: boolean } {
+  const inHand = new Set(state.droplets.filter(({ course }) => isInHand(course)).map(({ id }) => id));
+  const serving = found.filter((droplet) => !inHand.has(droplet.id) && isServing(droplet)).length;
+  const floor = floorOf(state, state.batch - 1);
+  return { serving, floor, may: serving >= floor };
 }
 
 /** The state after an action has started. */

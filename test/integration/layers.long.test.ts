@@ -172,6 +172,17 @@ describe('events', { shuffle: false }, () => {
       result: { outcome: 'failed', error: { code: 'layer-failed' }, next: 'do-deploy rollback sandbox' },
     });
     expectWhole(fleet, ['v2']);
+
+    await layers(`  ./deploy/own.ts: { file: ${log()} }\n`);
+    await rm(log());
+    expect(await deploy('v2')).toMatchObject(DEPLOYED);
+    expect(events(), 'the same deploy makes up for it').toEqual([
+      'configure',
+      'pre_deploy',
+      'post_deploy',
+      'deploy_succeeded',
+    ]);
+    expect(await deploy('v2')).toMatchObject({ code: 0, result: { outcome: 'skipped' } });
   });
 
   it('come from rollback, heal and adopt, too, and once an ending after an interruption', async () => {
@@ -204,7 +215,55 @@ describe('events', { shuffle: false }, () => {
     const end = await deploy('v2');
     expect(end).toMatchObject({ code: 1, result: { error: { code: 'layer-failed' } } });
     const lines = end.events.flatMap((event) => (event.type === 'layer-output' ? event.line : []));
-    expect(lines.join('\n')).toContain('A hook of sandbox at pre_deploy cannot deploy to sandbox');
+    expect(lines.join('\n')).toContain('A hook or layer of sandbox at pre_deploy cannot deploy to sandbox');
+  });
+
+  it('a layer that starts such a deploy is refused as well', async () => {
+    await writeFile(
+      join(fleet.folder, 'deploy/nested.ts'),
+      `import { execFileSync } from 'node:child_process';
+import { defineLayer, z } from 'do-deploy';
+
+export default defineLayer({
+  name: 'nested',
+  kind: 'application',
+  config: z.strictObject({ main: z.string() }),
+  on: {
+    pre_deploy: (_, { config }) => {
+      execFileSync(process.execPath, [config.main, 'heal', 'sandbox', '--wait-lock', '1m'], { stdio: 'pipe' });
+    },
+  },
+});
+`,
+    );
+    await layers(`  ./deploy/nested.ts: { main: ${join(process.cwd(), 'dist/main.js')} }\n`);
+    const end = await deploy('v2');
+    expect(end.result?.error?.message).toContain('A hook or layer of sandbox at pre_deploy cannot deploy to sandbox');
+  });
+
+  it('an error that nothing catches brings the droplet to a safe end, and the deploy fails', async () => {
+    await writeFile(
+      join(fleet.folder, 'deploy/careless.ts'),
+      `import { defineLayer, z } from 'do-deploy';
+
+const fail = async () => { throw new Error('nobody waits for me'); };
+export default defineLayer({
+  name: 'careless',
+  kind: 'third-party',
+  config: z.strictObject({}),
+  on: { before_leave: () => { setTimeout(fail, 1_500); } },
+});
+`,
+    );
+    await layers('  ./deploy/careless.ts: {}\n');
+    const load = fleet.load();
+    const end = await deploy('v3');
+    expect(end).toMatchObject({ code: 1, result: { outcome: 'interrupted' } });
+    expect(end.stderr).toContain('Nothing caught this error: nobody waits for me.');
+    expectNoFailures(await load.stop());
+    await writeFile(config(), plain);
+    expect(await deploy('v2')).toMatchObject({ code: 0 });
+    expectWhole(fleet, ['v2']);
   });
 
   it('wrong settings are all reported with their lines, and nothing runs', async () => {
@@ -237,7 +296,7 @@ describe('migrate', { shuffle: false }, () => {
     const again = await deploy('v2', '--force');
     expect(again).toMatchObject(DEPLOYED);
     const lines = again.events.flatMap((event) => (event.type === 'layer-output' ? event.line : []));
-    expect(lines).toContain('this release was migrated before');
+    expect(lines).toContain('the last migration was for this release');
   });
 
   it('that fails ends the deploy with nothing changed; --skip-migrate deploys without it', async () => {
@@ -251,6 +310,30 @@ describe('migrate', { shuffle: false }, () => {
     expectNoFailures(await load.stop());
   });
 
+  it('that runs at rollbacks as well runs again when the release comes back', async () => {
+    await layers('  migrate: { service: app, command: migrate, on_rollback: true }\n');
+    const said = (end: Awaited<ReturnType<typeof deploy>>) =>
+      end.events.flatMap((event) => (event.type === 'layer-output' ? event.line : []));
+    const migrated = ['running migrate in app', 'migrated the database'];
+    expect(said(await deploy('v3', '--force'))).toEqual(migrated);
+    expect(said(await fleet.run(['rollback', 'sandbox', 'v2', '--yes', '--json']))).toEqual(migrated);
+    expect(said(await deploy('v3'))).toEqual(migrated);
+    expectWhole(fleet, ['v3']);
+  });
+
+  it('is finished after the first Ctrl-C; then nothing is rolled', async () => {
+    await layers('  migrate: { service: app, command: migrate }\n');
+    const run = fleet.start(['deploy', 'sandbox', 'v2', '--force', '--yes', '--json']);
+    run.onEvent((event) => {
+      if (event.type === 'layer-started' && event.event === 'deploy') run.child.kill('SIGINT');
+    });
+    const end = await run.ended;
+    expect(end).toMatchObject({ code: 130, result: { summary: 'Nothing was changed in rotation.' } });
+    const lines = end.events.flatMap((event) => (event.type === 'layer-output' ? event.line : []));
+    expect(lines).toContain('migrated the database');
+    expectWhole(fleet, ['v3']);
+  });
+
   it('is not repeated by a run that continues after a crash', async () => {
     await layers('  migrate: { service: app, command: migrate }\n');
     await appendFile(join(fleet.folder, 'config/.env.common'), 'ROUND=2\n');
@@ -262,7 +345,7 @@ describe('migrate', { shuffle: false }, () => {
     const second = await deploy('v3', '--wait-lock', '1m');
     expect(second).toMatchObject(DEPLOYED);
     const lines = second.events.flatMap((event) => (event.type === 'layer-output' ? event.line : []));
-    expect(lines).toContain('this release was migrated before');
+    expect(lines).toContain('the last migration was for this release');
   });
 });
 

@@ -105,9 +105,36 @@ it('are ended with their children when their time is over, and print a bounded n
   const running = hook?.handle(payload, given);
   while (!lines.some((line) => line.startsWith('only the first'))) await new Promise((wake) => setTimeout(wake, 20));
   stop.abort();
-  await expect(running).rejects.toThrow('SIGKILL');
+  await expect(running).rejects.toThrow('SIGTERM');
   expect(lines).toHaveLength(1_001);
   await new Promise((wake) => setTimeout(wake, 3_500));
   expect(existsSync(join(root, 'late')), 'the child').toBe(false);
   expect(readFileSync(join(root, 'config/hooks/pre_deploy'), 'utf8')).toContain('sleep');
+});
+
+it('may clean up when their time is over, and are killed 5 s later', async () => {
+  write('config/hooks/pre_deploy', `#!/bin/sh\ntrap 'echo cleaned; exit 9' TERM\necho ready\nsleep 60 & wait\n`);
+  write('config/hooks/deploy', `#!/bin/sh\ntrap '' TERM\necho ready\nwhile :; do sleep 1; done\n`);
+  const hooks = readHooks(settings(), { PATH: process.env.PATH }, never);
+  const ends = hooks.map(async (hook) => {
+    const stop = new AbortController();
+    const { lines, given } = context(stop.signal);
+    const running = hook.handle(payload, given);
+    while (!lines.includes('ready')) await new Promise((wake) => setTimeout(wake, 20));
+    stop.abort();
+    await expect(running).rejects.toThrow(hook.event === 'deploy' ? 'SIGKILL' : 'exit code 9');
+    return lines;
+  });
+  expect(await Promise.all(ends)).toEqual([['ready', 'cleaned'], ['ready']]);
+});
+
+it('may leave a daemon running that keeps their output open', async () => {
+  write('config/hooks/pre_deploy', `#!/bin/sh\necho started\nsleep 30 &\necho $! >${root}/pid\n`);
+  const [hook] = readHooks(settings(), { PATH: process.env.PATH }, never);
+  const { lines, given } = context();
+  await hook?.handle(payload, given);
+  expect(lines).toEqual(['started']);
+  const pid = Number(readFileSync(join(root, 'pid'), 'utf8'));
+  expect(process.kill(pid, 0), 'it runs').toBe(true);
+  process.kill(pid);
 });

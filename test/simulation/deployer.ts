@@ -46,6 +46,8 @@ export class Deployer {
   readonly raised: LifecycleEvent[] = [];
   /** A layer has failed, or will. */
   layerFailed = false;
+  /** One of their failures had to end the run. */
+  failedBeforeEnd = false;
   readonly #counts = new Map<CallName, number>();
   readonly #chaosUntil: number;
   #resolveDied: () => void = () => {};

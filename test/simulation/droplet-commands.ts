@@ -6,6 +6,7 @@
 import { NOT_HOLDER } from '../../src/deploy/lease/lease-commands.js';
 import { sha256 } from '../../src/deploy/release/digests.js';
 import { imagesOverride, type StoredRelease } from '../../src/deploy/release/stored-release.js';
+import { type Done as LastDone, lineOf } from '../../src/deploy/session/done-commands.js';
 import type { RemoteCommand } from '../../src/ports.js';
 import { composeUp } from './compose-up.js';
 import { type Container, DOCKER_BACK_WITHIN_MS, inspect } from './containers.js';
@@ -96,6 +97,12 @@ const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
   'write-history': ({ droplet: { disk }, world }) => {
     if (!disk.made || world.time < disk.fullUntil) return bad(FULL, 2);
     disk.history.push(APP);
+    return ok();
+  },
+  'read-done': ({ droplet }, { key }) => ok(`${droplet.disk.done.get(String(key)) ?? ''}\n`),
+  'write-done': ({ droplet: { disk }, world }, { key, done }) => {
+    if (!disk.made || world.time < disk.fullUntil) return bad(FULL, 1);
+    disk.done.set(String(key), lineOf(done as LastDone));
     return ok();
   },
   'images-present': ({ droplet, deployer }, { references }) => {

@@ -1,5 +1,5 @@
 /** Layers of the story's project: their handlers take their time, throw, or never end. */
-import { type Handler, LIFECYCLE_EVENTS, type LifecycleEvent } from '../../src/rollout/lifecycle.js';
+import { type Handler, LIFECYCLE_EVENTS, type LifecycleEvent, onlyWarns } from '../../src/rollout/lifecycle.js';
 import type { DeployResult } from '../../src/rollout/model.js';
 import { type Deployer, never } from './deployer.js';
 import { random, upTo } from './random.js';
@@ -8,7 +8,11 @@ import type { World } from './world.js';
 /** The chance that a handler fails, in percent. */
 const FAILS = 12;
 
-const TIMEOUT_MS = 5_000;
+const TIMEOUT_MS = 10_000;
+
+/** How long a handler takes at most, in ms: before a droplet leaves, so long that the fleet may be another one by then. */
+const USUAL_MS = 2_000;
+const BEFORE_LEAVE_MS = 9_000;
 
 /** A random sequence of their own: stories without layers stay as they are. */
 export function layersOf(deployer: Deployer): Handler[] {
@@ -21,15 +25,20 @@ export function layersOf(deployer: Deployer): Handler[] {
       event,
       priority: 50,
       timeoutMs: TIMEOUT_MS,
-      handle: async ({ droplet }, { signal }) => {
+      handle: async ({ droplet, command, release }, { signal }) => {
         deployer.raised.push(event);
         world.monitor.tally(`event: ${event}`);
         if (world.trace) world.note(`${deployer.name}   ${event} ${droplet ?? ''}`);
-        await deployer.clock.sleep(upTo(chance, 2_000), signal);
+        if (event === 'before_leave' && command !== 'heal') world.postDeployed = undefined;
+        await deployer.clock.sleep(upTo(chance, event === 'before_leave' ? BEFORE_LEAVE_MS : USUAL_MS), signal);
         const roll = upTo(chance, 99);
-        if (roll >= FAILS) return;
+        if (roll >= FAILS) {
+          if (event === 'post_deploy' && !signal.aborted) world.postDeployed = release.id;
+          return;
+        }
         world.monitor.tally(`layer fails: ${event}`);
         deployer.layerFailed = true;
+        if (!onlyWarns(event)) deployer.failedBeforeEnd = true;
         if (roll % 2 === 0) throw new Error(`the story fails at ${event}`);
         await never;
       },
@@ -40,8 +49,9 @@ export function layersOf(deployer: Deployer): Handler[] {
 const ORDER: readonly LifecycleEvent[] = ['configure', 'pre_deploy', 'deploy', 'post_deploy'];
 
 /** Exactly one ending, which says what the result says, after the others in their order. */
-export function judgeEvents({ monitor }: World, { raised, name }: Deployer, result: DeployResult): void {
+export function judgeEvents(world: World, { raised, name, plan, failedBeforeEnd }: Deployer, result: DeployResult): void {
   if (raised.length === 0) return;
+  const { monitor } = world;
   const endings = raised.filter((event) => event.startsWith('deploy_'));
   const good = result.outcome === 'succeeded' || result.outcome === 'skipped';
   const expected = good ? `deploy_${result.outcome}` : 'deploy_failed';
@@ -51,8 +61,16 @@ export function judgeEvents({ monitor }: World, { raised, name }: Deployer, resu
       `${name} ends as ${result.outcome}, and its events end with ${endings.join(', ') || 'none'}`,
     );
   }
+  if (good && failedBeforeEnd) monitor.violation('l', `${name} ends as ${result.outcome}, though a handler failed`);
   const once = raised.filter((event) => ORDER.includes(event));
-  if (once.some((event, index) => event !== ORDER[index])) monitor.violation('l', `${name} raises ${once.join(', ')}`);
+  const rolled = raised.includes('before_leave');
+  // A run with nothing to roll raises post_deploy alone, when the run before it did not finish it.
+  const order = rolled || once.includes('deploy') ? ORDER : ORDER.filter((event) => event !== 'deploy');
+  if (once.some((event, index) => event !== order[index])) monitor.violation('l', `${name} raises ${once.join(', ')}`);
+  if (!rolled && once.includes('post_deploy')) monitor.tally('post_deploy: made up for');
+  if (result.outcome === 'skipped' && plan.command !== 'heal' && world.postDeployed !== result.release.id) {
+    monitor.violation('l', `${name} skips ${result.release.id}, whose post_deploy was not finished`);
+  }
   const per = (event: LifecycleEvent) => raised.filter((one) => one === event).length;
   if (per('after_rejoin') > per('before_leave'))
     monitor.violation('l', `${name} raises more after_rejoin than before_leave`);

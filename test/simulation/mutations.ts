@@ -1,6 +1,7 @@
 /** Faults to plant into the product, and which of the monitor's properties each must break. */
 import { type Told, tell } from './calm.js';
 import { DRAINING } from './mutations-of-draining.js';
+import { LAYERED_FAULTS } from './mutations-of-layers.js';
 import { OBSERVING } from './mutations-of-observing.js';
 import { ROLLING } from './mutations-of-rollouts.js';
 import type { Scenario } from './scenario.js';
@@ -21,7 +22,7 @@ export interface Mutation {
   stories?: Told[];
 }
 
-export const MUTATIONS: readonly Mutation[] = [...OBSERVING, ...DRAINING, ...ROLLING];
+export const MUTATIONS: readonly Mutation[] = [...OBSERVING, ...DRAINING, ...ROLLING, ...LAYERED_FAULTS];
 
 export function storiesOf({ seeds, stories = [] }: Mutation): Scenario[] {
   return [...seeds.map(scenarioOf), ...stories.map(tell)];

@@ -32,6 +32,8 @@ export interface Disk {
   stateWrittenAt: number;
   out?: string;
   history: string[];
+  /** What was done last, by name: a line each. */
+  done: Map<string, string>;
   /** Images that have been pulled, by id. */
   images: Set<string>;
   /** Nothing more can be written before this time. */
@@ -114,6 +116,8 @@ export class World {
   trace: string[] | undefined;
   /** In the order in which they start. */
   readonly deployers: Deployer[] = [];
+  /** The release whose post_deploy was finished after the last change of a droplet. */
+  postDeployed: string | undefined;
   #coming: Coming[] = [];
   #order = 0;
   #time = START;
@@ -159,6 +163,7 @@ export class World {
         stateWrittenAt: 0,
         incoming: new Set(),
         history: [],
+        done: new Map(),
         images: new Set(),
         fullUntil: 0,
       },

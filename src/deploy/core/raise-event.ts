@@ -15,7 +15,8 @@ type Verbs = Pick<HandlerContext, 'run' | 'process' | 'confirm'>;
 
 /**
  * Throws DeployError layer-failed when a handler throws, does not end in time, or is stopped by `stop`; handlers after it
- * do not run. In endings and `after_rejoin`, or when the handler may fail, it warns instead and continues.
+ * do not run. Throws lease-lost when a handler finds the lease lost. In endings and `after_rejoin`, or when the handler may
+ * fail, it warns instead and continues.
  */
 export async function raiseEvent(
   ports: ReportingPorts,
@@ -58,6 +59,8 @@ async function failureOf(
     await bounded(ports, timeoutMs, stop, (signal) => handler.handle(payload, { ...verbs, signal, log }));
     return undefined;
   } catch (error) {
+    // Not the layer's fault, and it ends the run.
+    if (error instanceof DeployError && error.code === 'lease-lost') return error;
     const reason = sentence(error instanceof Error ? error.message : String(error));
     const hint = error instanceof DeployError ? error.hint : undefined;
     const source = error instanceof DeployError ? error.source : 'external';

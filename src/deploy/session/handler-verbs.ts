@@ -3,17 +3,10 @@ import { DeployError } from '../../errors.js';
 import type { HandlerContext, LifecycleEvent, LifecyclePayload } from '../../rollout/lifecycle.js';
 import { errorLine } from '../core/output-lines.js';
 import { inParallel } from '../core/parallel.js';
-import { warn } from '../core/report.js';
-import type { Member } from '../droplet/member.js';
 import { changeDroplet } from '../lease/change-droplet.js';
-import type { Run } from '../steps/run.js';
-import {
-  oneOffCommand,
-  processCommand,
-  readRecordsCommand,
-  recordName,
-  writeRecordCommand,
-} from './one-off-commands.js';
+import type { Done } from './done-commands.js';
+import { readDone, recordDone } from './last-done.js';
+import { oneOffCommand, processCommand } from './one-off-commands.js';
 import type { Session } from './session.js';
 
 type Verbs = Pick<HandlerContext, 'run' | 'process' | 'confirm'>;
@@ -55,19 +48,12 @@ export function verbsOf(
       const { run, goal, first } = now();
       const member = first;
       const release = goal.own?.get(member.droplet.id) ?? goal.release;
-      const { once } = options;
-      // Nothing was done for a release that this run has made, whatever a droplet says.
-      if (
-        once !== undefined &&
-        release.id !== session.made &&
-        (await isRecorded(session, recordName(release.id, once)))
-      ) {
-        return { code: 0, output: '', done: 'before' };
-      }
+      const once = options.once === undefined ? undefined : await next(session, keyOf(options.once), release.id);
+      if (once === 'done') return { code: 0, output: '', done: 'before' };
       await run.lease.ensure(member.droplet.id);
       const command = oneOffCommand(release, run.id, { service, words, once });
       const { code, stdout, stderr } = await changeDroplet(member, command, options.signal ?? stop);
-      if (once !== undefined && code === 0) await recordElsewhere(session, run, release.id, once, member);
+      if (once !== undefined && code === 0) await recordDone(session, once.key, once.done, member);
       return { code, output: `${stdout}${stderr}`, done: 'now' };
     },
     async process(service, action) {
@@ -85,26 +71,15 @@ export function verbsOf(
   };
 }
 
-/** On any droplet: the one that did it may be gone. */
-async function isRecorded({ members, options }: Session, name: string): Promise<boolean> {
-  const answers = await inParallel(members, async ({ connection }) => {
-    const { stdout } = await connection.run(readRecordsCommand(options.settings.app));
-    return stdout.split('\n').includes(name);
-  });
-  return answers.includes(true);
+/** The record to write; `done`: the last time was for this release. */
+async function next(session: Session, key: string, release: string): Promise<{ key: string; done: Done } | 'done'> {
+  const last = await readDone(session, key);
+  // Nothing was done for a release that this run has made, whatever a droplet says.
+  if (last.release === release && release !== session.made) return 'done';
+  return { key, done: { number: last.number + 1, release } };
 }
 
-/** Never throws: the droplet that did it knows. */
-async function recordElsewhere(session: Session, run: Run, release: string, key: string, done: Member): Promise<void> {
-  await inParallel(session.members, async (member) => {
-    if (member === done) return;
-    const droplet = member.host.name;
-    try {
-      const { code } = await changeDroplet(member, writeRecordCommand(run.settings.app, run.id, release, key));
-      if (code !== 0) warn(session.ports, `${droplet} could not record that ${key} was done.`, droplet);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      warn(session.ports, `${droplet} could not record that ${key} was done: ${reason}`, droplet);
-    }
-  });
+/** A name of a layer's choice, as a file's name. */
+function keyOf(once: string): string {
+  return once.replace(/[^a-z0-9-]/gi, '-').slice(0, 100);
 }

@@ -1,6 +1,7 @@
 /** The events of a session, for layers and hooks: their payloads, and what handlers may do on droplets. */
-import { endingOf, type LifecycleEvent, type LifecyclePayload } from '../../rollout/lifecycle.js';
+import { endingOf, type LifecycleEvent, type LifecyclePayload, onlyWarns } from '../../rollout/lifecycle.js';
 import type { DeployResult } from '../../rollout/model.js';
+import { inParallel } from '../core/parallel.js';
 import { raiseEvent } from '../core/raise-event.js';
 import { verbsOf } from './handler-verbs.js';
 import type { Session } from './session.js';
@@ -10,7 +11,8 @@ const NEVER = new AbortController().signal;
 type About = Pick<LifecyclePayload, 'droplet' | 'batch' | 'durationMs' | 'result'>;
 
 /**
- * Raises an event. Throws DeployError layer-failed.
+ * Raises an event. Throws DeployError layer-failed, or lease-lost: handlers may change what the next run of do-deploy has
+ * already changed.
  * @param stop by default the first signal of the user
  */
 export async function raise(
@@ -21,6 +23,7 @@ export async function raise(
 ): Promise<void> {
   const { handlers = [] } = session.options;
   if (!handlers.some((handler) => handler.event === event)) return;
+  if (!onlyWarns(event)) await ensureLease(session, about.droplet);
   await raiseEvent(
     session.ports,
     handlers,
@@ -34,6 +37,13 @@ export async function raise(
 export async function raiseEnding(session: Session, result: DeployResult): Promise<void> {
   const { durationMs } = result;
   await raise(session, endingOf(result), { durationMs, result }, NEVER);
+}
+
+/** @param droplet its name; by default every droplet of the session */
+async function ensureLease({ run, members }: Session, droplet?: string): Promise<void> {
+  if (run === undefined) return;
+  const own = droplet === undefined ? members : members.filter(({ host }) => host.name === droplet);
+  await inParallel(own, (member) => run.lease.ensure(member.droplet.id));
 }
 
 function payloadOf(session: Session, event: LifecycleEvent, about: About): LifecyclePayload {

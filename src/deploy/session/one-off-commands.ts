@@ -4,6 +4,7 @@ import type { ProcessAction } from '../../rollout/lifecycle.js';
 import { appFolder, command, quote } from '../core/shell.js';
 import { asHolder } from '../lease/lease-commands.js';
 import type { StoredRelease } from '../release/stored-release.js';
+import { type Done, lineOf, recordOf, writing } from './done-commands.js';
 
 /** Handlers have timeouts of their own; this only bounds the command. */
 const LONGEST_MS = 24 * 3_600_000;
@@ -11,29 +12,21 @@ const LONGEST_MS = 24 * 3_600_000;
 /** What is shown of a one-off container's output, in bytes. */
 const MAX_OUTPUT = 1024 * 1024;
 
-/** Records that stay on a droplet, newest first. */
-const KEPT_RECORDS = 50;
-
-/** Name of the record that something was done for a release. */
-export function recordName(release: string, key: string): string {
-  return `${release}.${key.replace(/[^a-z0-9-]/gi, '-')}`;
-}
-
 /**
  * Runs words in a new container of a service, with the images and files of the release, and removes it. Its dependencies
- * are not started. With `once`, the success is recorded on the droplet, and where it is recorded, nothing runs.
+ * are not started. With `once`, the success is recorded on the droplet as `done`, and where it is recorded, nothing runs.
  */
 export function oneOffCommand(
   release: StoredRelease,
   run: string,
-  one: { service: string; words: readonly string[]; once?: string },
+  one: { service: string; words: readonly string[]; once?: { key: string; done: Done } },
 ): RemoteCommand {
   const { app, id } = release;
   const files = [...release.composeFiles, 'images.yml'].flatMap((file) => ['-f', file]);
   const envFiles = release.envFiles.flatMap((file) => ['--env-file', file]);
   const compose = ['docker', 'compose', '--project-name', app, ...files, ...envFiles];
   const words = [...compose, 'run', '--rm', '--no-deps', '-T', one.service, ...one.words].map(quote).join(' ');
-  const record = one.once === undefined ? undefined : `done/${quote(recordName(id, one.once))}`;
+  const { once } = one;
   return command(
     'one-off',
     { app, run, release: id, ...one },
@@ -41,41 +34,23 @@ export function oneOffCommand(
       'set -u',
       `cd ${appFolder(app)} || exit 1`,
       asHolder(app, run),
-      ...(record === undefined
+      ...(once === undefined
         ? []
         : [
             // One that a lost connection has left running: this one waits for its end.
             'exec 8>>done.lock',
             'flock 8',
             asHolder(app, run),
-            `if [ -e ${record} ]; then exit 0; fi`,
+            `if [ "$(cat ${quote(recordOf(once.key))} 2>/dev/null)" = ${quote(lineOf(once.done))} ]; then exit 0; fi`,
           ]),
       // In a subshell: the paths of records are relative to the app's folder.
       `(cd releases/${quote(id)} && export DEPLOY_ENV=${quote(release.environment)} IMAGE_TAG=${quote(release.imageTag)} && ${words} 2>&1 </dev/null)`,
       'code=$?',
-      ...(record === undefined ? [] : [`[ $code != 0 ] || { mkdir -p done && : >${record}; } || exit 74`]),
+      ...(once === undefined ? [] : [`[ $code != 0 ] || { ${writing(once.key, once.done)}; } || exit 74`]),
       'exit $code',
     ],
     { timeoutMs: LONGEST_MS, repeatable: false, maxBytes: MAX_OUTPUT, mayBeCut: true },
   );
-}
-
-/** Prints the names of the records on the droplet. */
-export function readRecordsCommand(app: string): RemoteCommand {
-  return command('read-records', { app }, [`cd ${appFolder(app)} && ls done 2>/dev/null || :`]);
-}
-
-export function writeRecordCommand(app: string, run: string, release: string, key: string): RemoteCommand {
-  return command('write-record', { app, run, release, key }, [
-    'set -eu',
-    `cd ${appFolder(app)}`,
-    asHolder(app, run),
-    'mkdir -p done',
-    `: >done/${quote(recordName(release, key))}`,
-    'cd done',
-    // Names of records have no blanks.
-    `ls -t | tail -n +${KEPT_RECORDS + 1} | xargs -r rm -f --`,
-  ]);
 }
 
 /** Does nothing where the service has no container. */

@@ -5,11 +5,13 @@
  */
 
 import { asDeployError, DeployError } from '../../errors.js';
+import { isInHand } from '../../rollout/courses.js';
 import type { Evidence } from '../../rollout/model.js';
 import {
   type Action,
   begin,
   decide,
+  mayStillLeave,
   type Occurrence,
   type PlannedStep,
   type RolloutState,
@@ -33,6 +35,7 @@ import { rejoinRotation } from '../steps/rejoin-rotation.js';
 import type { Run, Step, StepContext, StepResult } from '../steps/run.js';
 import { settle } from '../steps/settle.js';
 import { HOME_FULL, switchRelease } from '../steps/switch-release.js';
+import { CAPACITY_FLOOR, capacityFloor } from './capacity-floor.js';
 import { observeFleet } from './observe-fleet.js';
 
 /** Serving droplets to compare a leaving one with. More would prove little more. */
@@ -83,7 +86,10 @@ export const RELEASE_FAULTS: ReadonlySet<string> = new Set([
 ]);
 
 /** Codes of failures before a step has changed the droplet. */
-const UNCHANGED: ReadonlySet<string> = new Set([HOME_FULL, LAYER_FAILED]);
+const UNCHANGED: ReadonlySet<string> = new Set([HOME_FULL, LAYER_FAILED, CAPACITY_FLOOR]);
+
+/** Handlers that took longer than this, in ms, have outdated the observation by which the droplet was to leave. */
+const FRESH_MS = 5_000;
 
 export interface Rolled {
   state: RolloutState;
@@ -213,12 +219,29 @@ class Orchestrator {
     if (!LEAVING.has(step) || this.#away.has(id)) return;
     this.#away.add(id);
     const name = this.#member(id).host.name;
+    const { clock } = this.#run.ports;
+    const began = clock.now();
     try {
       await this.#options.events.beforeLeave(name);
     } catch (error) {
       if (towards === 'new') throw error;
       warn(this.#run.ports, asDeployError(error).message, name);
     }
+    if (step === 'leave' && clock.now() - began > FRESH_MS) await this.#lookAgain();
+  }
+
+  /** Throws DeployError capacity-floor when others have stopped serving since the batch was chosen. */
+  async #lookAgain(): Promise<void> {
+    const others = this.#state.droplets
+      .filter(({ course }) => !isInHand(course))
+      .map(({ id }) => this.#members.get(id));
+    const found = await observeFleet(
+      this.#run,
+      others.filter((member) => member !== undefined),
+      this.#options.interrupted,
+    );
+    const { serving, floor, may } = mayStillLeave(this.#state, found);
+    if (!may) throw capacityFloor(serving, floor, this.#run.settings.environment);
   }
 
   #post(occurrence: Occurrence): void {
@@ -288,8 +311,9 @@ class Orchestrator {
     await this.#endListening();
     try {
       await this.#closeBatch();
-    } catch {
-      return { kind: 'stopped' };
+    } catch (error) {
+      const { code } = asDeployError(error);
+      return code === 'lease-lost' ? { kind: 'halted', code } : { kind: 'stopped' };
     }
     try {
       const droplets = await observeFleet(this.#run, [...this.#members.values()], this.#options.interrupted);

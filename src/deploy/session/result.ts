@@ -4,6 +4,7 @@ import type { DeployError } from '../../errors.js';
 import { isInHand } from '../../rollout/courses.js';
 import type { DeployResult, Evidence, ReleaseInfo, StatusRow } from '../../rollout/model.js';
 import { type DropletState, isDeployed, type RolloutState } from '../../rollout/planner.js';
+import { capacityFloor } from './capacity-floor.js';
 import { continueCommand } from './continue-command.js';
 import type { Session } from './session.js';
 import { waysOf } from './ways.js';
@@ -79,13 +80,7 @@ function isStranded(droplet: DropletState): boolean {
 
 function stoppedInfo({ halted, stuck }: RolloutState, environment: string): DeployResult['error'] {
   if (halted) return { code: halted.code, message: 'The rollout was stopped.', source: 'external' };
-  if (!stuck) return undefined;
-  return {
-    code: 'capacity-floor',
-    message: `Capacity floor: ${stuck.serving} serving, ${stuck.floor} required. Stopped.`,
-    source: 'external',
-    hint: `See which droplet is not healthy: do-deploy status ${environment}. Then deploy again.`,
-  };
+  return stuck && capacityFloor(stuck.serving, stuck.floor, environment).info();
 }
 
 function incompleteInfo(environment: string): NonNullable<DeployResult['error']> {

@@ -2,7 +2,7 @@ import { asDeployError, type DeployError } from '../../errors.js';
 import type { DeployResult, Probes } from '../../rollout/model.js';
 import type { RolloutState } from '../../rollout/planner.js';
 import { onAbort } from '../core/on-abort.js';
-import { reportTo } from '../core/report.js';
+import { inform, reportTo } from '../core/report.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
 import { watchAvailability } from './availability.js';
@@ -10,6 +10,7 @@ import { type Goal, goalFor } from './goal.js';
 import { raise } from './lifecycle.js';
 import { reportNewcomers } from './newcomers.js';
 import { type Rolled, roll } from './orchestrator.js';
+import { forgetPostDeploy, owesPostDeploy, postDeploy } from './post-deploy.js';
 import { isComplete, resultOf } from './result.js';
 import { isSameRow, rowsOf } from './rollout-rows.js';
 import { type Session, stopIfInterrupted } from './session.js';
@@ -33,17 +34,42 @@ export async function rollToRelease(
   session.rows = [...rowsOf(start, members, goal), ...skipped];
   for (const row of session.rows) report({ type: 'row-changed', row });
   if (start.droplets.every((droplet) => droplet.course === 'done')) {
+    const base = { release, rows: session.rows, durationMs: 0 };
     const summary = nothingToDo(session, run, goal.release);
-    return { outcome: 'skipped', release, rows: session.rows, durationMs: 0, summary };
+    if (!(await owesPostDeploy(session, goal))) return { ...base, outcome: 'skipped', summary };
+    inform(ports, 'An earlier run has rolled this release out, but did not finish post_deploy.');
+    await postDeploy(session, goal);
+    return { ...base, outcome: 'succeeded', summary };
   }
-  await raise(session, 'deploy');
+  return await withGrace(session, (stop) => rollAndFinish(session, run, start, goal, previous, stop));
+}
+
+async function rollAndFinish(
+  session: Session,
+  run: Run,
+  start: RolloutState,
+  goal: Goal,
+  previous: ReadonlyMap<number, StoredRelease>,
+  stop: AbortSignal,
+): Promise<DeployResult> {
+  const { ports, members, release } = session;
+  const report = reportTo(ports);
+  const skipped = skippedRows(session);
+  session.underway = true;
+  try {
+    await raise(session, 'deploy', {}, stop);
+  } catch (error) {
+    stopIfInterrupted(session);
+    throw error;
+  }
   stopIfInterrupted(session);
+  await forgetPostDeploy(session, goal);
   report({ type: 'phase-started', phase: 'roll' });
   session.rolling = true;
   const { probeUrl } = run.settings.rollout;
   const stopProbing = probeUrl === undefined ? undefined : watchAvailability(ports, probeUrl);
   let probes: Probes | undefined;
-  const rolled = await rollWithGrace(session, run, start, goal, previous).finally(async () => {
+  const rolled = await rollAll(session, run, start, goal, previous, stop).finally(async () => {
     probes = await stopProbing?.();
   });
   const { environment } = run.settings;
@@ -51,7 +77,7 @@ export async function rollToRelease(
   const rows = [...rowsOf(rolled.state, members, goal), ...skipped];
   const ended = { rows, release, environment, durationMs, command: session.command };
   const state = rolled.state;
-  const error = rolled.error ?? (await failureAfterRolling(session, state));
+  const error = rolled.error ?? (await failureAfterRolling(session, goal, state));
   const result = { ...resultOf({ ...rolled, ...ended, error }), probes };
   if (rolled.state.halted) {
     await writeHistoryWithoutLock(run, members, session.command, goal.release, result);
@@ -64,11 +90,15 @@ export async function rollToRelease(
 }
 
 /** Raises post_deploy once every droplet runs its release. */
-async function failureAfterRolling(session: Session, state: RolloutState): Promise<DeployError | undefined> {
+async function failureAfterRolling(
+  session: Session,
+  goal: Goal,
+  state: RolloutState,
+): Promise<DeployError | undefined> {
   // Droplets that were left out have another release: what assumes one everywhere must wait.
   if (!isComplete(state) || (session.run?.away ?? []).length > 0) return undefined;
   try {
-    await raise(session, 'post_deploy', {}, session.options.aborted);
+    await postDeploy(session, goal);
     return undefined;
   } catch (error) {
     return asDeployError(error);
@@ -84,40 +114,45 @@ function nothingToDo({ command, members }: Session, run: Run, release: StoredRel
   return `Every droplet${some ? ' that was reached' : ''} already runs this release, healthy and in rotation.`;
 }
 
-/** After an interruption, stops at the second signal or at the end of the grace period. */
-async function rollWithGrace(
-  session: Session,
-  run: Run,
-  start: RolloutState,
-  goal: Goal,
-  previous: ReadonlyMap<number, StoredRelease>,
-): Promise<Rolled> {
-  const { clock } = run.ports;
-  const { interrupted, aborted } = session.options;
+/** After an interruption, `stop` aborts at the second signal or at the end of the grace period. */
+async function withGrace<T>(session: Session, task: (stop: AbortSignal) => Promise<T>): Promise<T> {
+  const { clock } = session.ports;
+  const { interrupted, aborted, settings } = session.options;
   const ended = new AbortController();
   const stop = new AbortController();
   const startGrace = async () => {
-    await clock.sleep(run.settings.rollout.interruptGraceMs, ended.signal);
+    await clock.sleep(settings.rollout.interruptGraceMs, ended.signal);
     if (!ended.signal.aborted) stop.abort();
   };
   onAbort(interrupted, () => void startGrace(), ended.signal);
   onAbort(aborted, () => stop.abort(), ended.signal);
   try {
-    return await roll(run, session.members, start, {
-      releaseFor: (droplet) => goalFor(goal, droplet),
-      previous,
-      interrupted,
-      aborted: stop.signal,
-      events: {
-        beforeLeave: (droplet) => raise(session, 'before_leave', { droplet }, stop.signal),
-        afterRejoin: (droplet) => raise(session, 'after_rejoin', { droplet }, stop.signal),
-        afterBatch: (batch) => raise(session, 'after_batch', { batch }, stop.signal),
-      },
-      onState: (state) => reportChangedRows(session, state, goal),
-    });
+    return await task(stop.signal);
   } finally {
     ended.abort();
   }
+}
+
+async function rollAll(
+  session: Session,
+  run: Run,
+  start: RolloutState,
+  goal: Goal,
+  previous: ReadonlyMap<number, StoredRelease>,
+  stop: AbortSignal,
+): Promise<Rolled> {
+  return await roll(run, session.members, start, {
+    releaseFor: (droplet) => goalFor(goal, droplet),
+    previous,
+    interrupted: session.options.interrupted,
+    aborted: stop,
+    events: {
+      beforeLeave: (droplet) => raise(session, 'before_leave', { droplet }, stop),
+      afterRejoin: (droplet) => raise(session, 'after_rejoin', { droplet }, stop),
+      afterBatch: (batch) => raise(session, 'after_batch', { batch }, stop),
+    },
+    onState: (state) => reportChangedRows(session, state, goal),
+  });
 }
 
 function reportChangedRows(session: Session, state: RolloutState, goal: Goal): void {

@@ -65,6 +65,8 @@ export interface Session {
   rows: StatusRow[];
   /** Present once the lease is held. */
   run?: Run;
+  /** An interruption waits for what is being done, within the grace period. */
+  underway: boolean;
   /** Droplets have begun to change. */
   rolling: boolean;
 }
@@ -83,7 +85,7 @@ export async function runSession(
   const startedAt = given.clock.now();
   const { reporter, leave } = untilLeft(given.reporter);
   const ports = { ...given, reporter };
-  const nothing = { members: [], previous: [], confirmed: [], skipped: [], rows: [], rolling: false };
+  const nothing = { members: [], previous: [], confirmed: [], skipped: [], rows: [], underway: false, rolling: false };
   const fleetAtStart = new Set<number>();
   const session: Session = { command, ports, options, startedAt, release, made: release.id, fleetAtStart, ...nothing };
   let result: DeployResult;
@@ -130,14 +132,17 @@ function untilLeft(reporter: Reporter): { reporter: Reporter; leave: () => void 
   };
 }
 
-/** Before anything rolls, an interruption ends the run immediately: the connections are closed under pending tasks. */
+/**
+ * Before anything rolls, an interruption ends the run immediately: the connections are closed under pending tasks. While
+ * handlers of `deploy` run, only the second signal does.
+ */
 async function unlessInterrupted<T>(session: Session, task: () => Promise<T>): Promise<T> {
   const done = new AbortController();
   const interrupted = new Promise<never>((_, reject) => {
-    const stop = () => {
-      if (!session.rolling) reject(interruption());
-    };
-    onAbort(session.options.interrupted, stop, done.signal);
+    const { interrupted: first, aborted: second } = session.options;
+    const stop = () => reject(interruption(session));
+    onAbort(first, () => !session.underway && stop(), done.signal);
+    onAbort(second, () => !session.rolling && stop(), done.signal);
   });
   try {
     return await Promise.race([task(), interrupted]);
@@ -148,11 +153,12 @@ async function unlessInterrupted<T>(session: Session, task: () => Promise<T>): P
 
 /** To be called between phases: a task must not continue after an interruption has ended its run. */
 export function stopIfInterrupted(session: Session): void {
-  if (session.options.interrupted.aborted) throw interruption();
+  if (session.options.interrupted.aborted) throw interruption(session);
 }
 
-function interruption(): DeployError {
-  return new DeployError('interrupted', 'Interrupted before anything was changed.', { source: 'user' });
+function interruption({ underway }: Session): DeployError {
+  const before = underway ? 'any droplet left rotation' : 'anything was changed';
+  return new DeployError('interrupted', `Interrupted before ${before}.`, { source: 'user' });
 }
 
 function failed(session: Session, error: DeployError): DeployResult {

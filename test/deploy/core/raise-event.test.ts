@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { raiseEvent } from '../../../src/deploy/core/raise-event.js';
+import { DeployError } from '../../../src/errors.js';
 import type { Handler, LifecycleEvent, LifecyclePayload } from '../../../src/rollout/lifecycle.js';
 import { CollectingReporter } from '../../support/collecting-reporter.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
@@ -137,4 +138,10 @@ describe('an event', () => {
       );
     },
   );
+
+  it('passes on that the lease is lost, which is no failure of the layer', async () => {
+    const { raise } = setup();
+    const lost = new DeployError('lease-lost', 'Another run has taken the lock.');
+    await expect(raise([handler('layer migrate', () => Promise.reject(lost))])).rejects.toBe(lost);
+  });
 });

@@ -3,7 +3,12 @@ import { describe, expect, it } from 'vitest';
 import type { DeployPorts } from '../../../src/deploy/core/deploy-ports.js';
 import { reportStep } from '../../../src/deploy/core/report.js';
 import type { Member } from '../../../src/deploy/droplet/member.js';
-import { NO_RELEASE_YET, runSession, type SessionOptions } from '../../../src/deploy/session/session.js';
+import {
+  NO_RELEASE_YET,
+  runSession,
+  type SessionOptions,
+  stopIfInterrupted,
+} from '../../../src/deploy/session/session.js';
 import type { Run } from '../../../src/deploy/steps/run.js';
 import { DeployError } from '../../../src/errors.js';
 import type { RemoteCommand } from '../../../src/ports.js';
@@ -11,11 +16,13 @@ import type { DeployResult } from '../../../src/rollout/model.js';
 import { CollectingReporter } from '../../support/collecting-reporter.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 
+const NEVER = new AbortController().signal;
+
 async function endOf(next: string | undefined, alsoNext?: string[]): Promise<DeployResult> {
   const clock = new VirtualClock({ start: 0 });
   const ports = { clock, reporter: { report: () => {} } } as unknown as DeployPorts;
   const release = { id: 'v2', imageTag: 'v2' };
-  const options = { interrupted: new AbortController().signal, alsoNext };
+  const options = { interrupted: NEVER, aborted: NEVER, alsoNext };
   return await runSession('deploy', ports, options as unknown as SessionOptions, release, async () => {
     return { outcome: 'failed', release, rows: [], durationMs: 0, summary: '', next };
   });
@@ -43,7 +50,7 @@ describe('a run that fails under the lease before anything rolls', () => {
     const member = { droplet: { id: 7 }, connection: { run, close: async () => {} } } as unknown as Member;
     const lease = { ensure: async () => {}, release: async () => {} };
     const settings = { app: 'shop', environment: 'production' };
-    const options = { settings, interrupted: new AbortController().signal } as unknown as SessionOptions;
+    const options = { settings, interrupted: NEVER, aborted: NEVER } as unknown as SessionOptions;
     const end = runSession('deploy', ports, options, { id: release, imageTag: 'v2' }, async (session) => {
       const known = { ports, settings, id: 'run', deployer: { who: 'ann@desk' }, lease } as unknown as Run;
       Object.assign(session, { run: known, members: [member], rolling });
@@ -97,7 +104,11 @@ it('an interruption before rolling ends the run at once, and the steps that it l
   const reporter = new CollectingReporter();
   const ports = { clock, reporter } as unknown as DeployPorts;
   const interrupted = new AbortController();
-  const options = { settings: { environment: 'production' }, interrupted: interrupted.signal } as SessionOptions;
+  const options = {
+    settings: { environment: 'production' },
+    interrupted: interrupted.signal,
+    aborted: NEVER,
+  } as SessionOptions;
   let endPull: (error: Error) => void = () => {};
   const running = runSession('deploy', ports, options, NO_RELEASE_YET, async (_, gated) => {
     await reportStep(gated, { droplet: 'web-1', step: 'pull' }, () => {
@@ -112,4 +123,36 @@ it('an interruption before rolling ends the run at once, and the steps that it l
   endPull(new Error('the connection was closed'));
   await clock.advance(1_000);
   expect(reporter.events.map(({ type }) => type)).toEqual(['step-started', 'rollout-finished']);
+});
+
+describe('an interruption while handlers of deploy run', () => {
+  async function play(signals: number) {
+    const [first, second] = [new AbortController(), new AbortController()];
+    const options = { settings: { environment: 'production' }, interrupted: first.signal, aborted: second.signal };
+    const ports = { clock: new VirtualClock(), reporter: new CollectingReporter() } as unknown as DeployPorts;
+    let isMigrated = false;
+    let migrate = () => {};
+    const end = runSession('deploy', ports, options as SessionOptions, NO_RELEASE_YET, async (session) => {
+      session.underway = true;
+      await new Promise<void>((resolve) => {
+        migrate = resolve;
+      });
+      isMigrated = true;
+      stopIfInterrupted(session);
+      throw new Error('not reached');
+    });
+    await new Promise((wake) => setImmediate(wake));
+    first.abort();
+    if (signals === 2) second.abort();
+    else migrate();
+    return { ...(await end), isMigrated };
+  }
+
+  it('waits for them, and then nothing is rolled', async () => {
+    expect(await play(1)).toMatchObject({ outcome: 'interrupted', isMigrated: true });
+  });
+
+  it('does not wait after the second signal', async () => {
+    expect(await play(2)).toMatchObject({ outcome: 'interrupted', isMigrated: false });
+  });
 });

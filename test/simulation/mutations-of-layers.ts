@@ -1,0 +1,45 @@
+/** Faults in what happens around the events of layers. */
+import type { Mutation } from './mutations.js';
+
+export const LAYERED_FAULTS: readonly Mutation[] = [
+  {
+    name: 'slow handlers outdate nothing',
+    file: 'src/deploy/session/orchestrator.ts',
+    text: `if (step === 'leave' && clock.now() - began > FRESH_MS) await this.#lookAgain();`,
+    instead: '',
+    breaks: ['a'],
+    seeds: [],
+  },
+  {
+    name: 'a failed handler ends nothing',
+    file: 'src/deploy/core/raise-event.ts',
+    text: 'if (!onlyWarns(payload.event) && handler.mayFail !== true) throw error;',
+    instead: '',
+    breaks: ['l'],
+    seeds: [],
+  },
+  {
+    name: 'an interrupted run has no ending',
+    file: 'src/deploy/session/session.ts',
+    text: 'await raiseEnding(session, result);',
+    instead: `if (result.outcome !== 'interrupted') await raiseEnding(session, result);`,
+    breaks: ['l'],
+    seeds: [],
+  },
+  {
+    name: 'post_deploy is never made up for',
+    file: 'src/deploy/session/post-deploy.ts',
+    text: 'return (await readDone(session, KEY)).release !== goal.release.id;',
+    instead: 'return false;',
+    breaks: ['l'],
+    seeds: [],
+  },
+  {
+    name: 'post_deploy of an earlier rollout counts',
+    file: 'src/deploy/session/post-deploy.ts',
+    text: `if ((await readDone(session, KEY)).release === goal.release.id) await record(session, '');`,
+    instead: '',
+    breaks: ['l'],
+    seeds: [],
+  },
+];
