@@ -49,7 +49,11 @@ export function layersOf(deployer: Deployer): Handler[] {
 const ORDER: readonly LifecycleEvent[] = ['configure', 'pre_deploy', 'deploy', 'post_deploy'];
 
 /** Exactly one ending, which says what the result says, after the others in their order. */
-export function judgeEvents(world: World, { raised, name, plan, failedBeforeEnd }: Deployer, result: DeployResult): void {
+export function judgeEvents(
+  world: World,
+  { raised, name, plan, failedBeforeEnd }: Deployer,
+  result: DeployResult,
+): void {
   if (raised.length === 0) return;
   const { monitor } = world;
   const endings = raised.filter((event) => event.startsWith('deploy_'));
