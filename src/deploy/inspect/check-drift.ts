@@ -11,11 +11,11 @@ import type { HistoryEntry } from '../../rollout/model.js';
 import type { FleetMembership, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
-import { releaseOfFleet } from '../droplet/held-releases.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
 import { changedFiles, currentRelease, type Member } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
 import type { Fleet } from '../fleet/find-fleet.js';
+import { fleetRelease } from '../fleet/fleet-release.js';
 import { type Holder, leaseStatusCommand, readHolder } from '../lease/lease-commands.js';
 import { historyCommand, lastFleet, mergeHistories } from './read-history.js';
 import { describeMark } from './read-status.js';
@@ -43,7 +43,8 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
       else answers.set(member.droplet.id, answer);
     });
     const answered = members.flatMap(({ droplet }) => answers.get(droplet.id) ?? []);
-    const release = releaseOfFleet(members.filter(({ droplet }) => answers.has(droplet.id)));
+    const surveyed = members.filter(({ droplet }) => answers.has(droplet.id));
+    const { release } = fleetRelease(surveyed, await fleet.anchors.read());
     const texts = answered.map(({ history }) => history);
     const differences = findDifferences({
       target: fleet.target.description,

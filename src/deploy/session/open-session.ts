@@ -89,7 +89,9 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   if (interrupted.aborted) await lease.release();
   stopIfInterrupted(session);
   const contacts = new Contacts(target, ports.clock, settings.app);
-  session.run = { ports, settings, id, deployer, target, ledger, lease, contacts, away: awayFrom(session, fleet) };
+  const away = awayFrom(session, fleet);
+  session.run = { ports, settings, id, deployer, target, ledger, lease, contacts, away, anchored: [] };
+  session.run = { ...session.run, anchored: await fleet.anchors.read() };
   if (target.healthCheck !== undefined) {
     // Under the lease: the check untags a droplet that is not marked out, and another run might be about to mark it.
     const { droplets } = await target.readMembership();

@@ -7,6 +7,7 @@ import { packFor } from '../release/archive.js';
 import { refuseTakenPorts } from './check-ports.js';
 import { type ComposeService, readComposeConfig } from './compose-config.js';
 import { warnAboutCompose } from './compose-warnings.js';
+import { mostCommonBy } from './most-common.js';
 import { fileNotFound, refuseCompose } from './refuse-compose.js';
 import type { Staging } from './staging.js';
 import { storeFailed } from './store-failure.js';
@@ -15,7 +16,8 @@ import { incomingPath, unpackCommand } from './unpack-command.js';
 const UPLOAD_WITHIN_MS = 10 * 60_000;
 
 /**
- * Uploads the files to every droplet and unpacks them there. Returns the services as `docker compose config` shows them.
+ * Uploads the files to every droplet and unpacks them there. Returns the services as `docker compose config` shows them on
+ * most droplets.
  * Throws DeployError compose-config, compose-no-image or port-taken, what `refuseCompose` throws, or ShellError.
  */
 export async function uploadAll(
@@ -42,10 +44,10 @@ export async function uploadAll(
       return { services, stderr };
     }),
   );
-  const [first] = configs;
-  if (first === undefined) return [];
-  warnAboutCompose(ports, first.stderr, first.services);
-  return first.services;
+  const usual = mostCommonBy(configs, ({ services }) => services);
+  if (usual === undefined) return [];
+  warnAboutCompose(ports, usual.stderr, usual.services);
+  return usual.services;
 }
 
 function unpackFailed(member: Member, stderr: string): DeployError {
