@@ -24,6 +24,8 @@ import { visitFleet } from './visit-fleet.js';
 export interface DriftReport {
   /** The fleet's release; absent when nothing was ever deployed. */
   release?: { id: string; imageTag: string };
+  /** Why `adopt` would refuse to bring droplets to it. */
+  dispute?: string;
   differences: Difference[];
   /** Droplets of the fleet, compared or not. */
   droplets: number;
@@ -44,7 +46,7 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
     });
     const answered = members.flatMap(({ droplet }) => answers.get(droplet.id) ?? []);
     const surveyed = members.filter(({ droplet }) => answers.has(droplet.id));
-    const { release } = fleetRelease(surveyed, await fleet.anchors.read());
+    const { release, dispute } = fleetRelease(surveyed, await fleet.anchors.read());
     const texts = answered.map(({ history }) => history);
     const differences = findDifferences({
       target: fleet.target.description,
@@ -59,6 +61,7 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
     )?.holder;
     return {
       release: release && { id: release.id, imageTag: release.imageTag },
+      dispute,
       differences,
       droplets: fleet.membership.droplets.length,
       deploying,

@@ -112,7 +112,10 @@ function knownRelease(
   const held = members.flatMap((member) => member.survey.releases);
   const isSame = ({ identity }: StoredRelease) => identity === release.identity;
   const same = held.filter((one) => isSame(one) && held.every((other) => other.id !== one.id || isSame(other)));
-  const [known] = same.sort((a, b) => (a.id < b.id ? 1 : -1));
+  const known = mostCommonBy(
+    same.sort((a, b) => (a.id < b.id ? 1 : -1)),
+    ({ id }) => id,
+  );
   if (known === undefined) return release;
   const { id, createdAt, createdBy, commit, dirty } = known;
   return { ...release, id, createdAt, createdBy, commit, dirty };
