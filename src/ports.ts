@@ -87,8 +87,12 @@ export interface Cloud {
   listAutoscalePools(): Promise<AutoscalePool[]>;
   /** Ids of the pool's active droplets: not those that it is creating or destroying. */
   listPoolMembers(poolId: string): Promise<number[]>;
+  /** Names of the account's tags that start with `prefix`. */
+  listTags(prefix: string): Promise<string[]>;
   /** Creates the tag; does nothing when it exists. */
-  createTag(tag: string): Promise<void>;
+  createTag(tag: string, before?: BeforeChange): Promise<void>;
+  /** Deletes the tag; does nothing when it does not exist. */
+  deleteTag(tag: string, before?: BeforeChange): Promise<void>;
   tagDroplets(tag: string, dropletIds: number[], before?: BeforeChange): Promise<void>;
   untagDroplets(tag: string, dropletIds: number[], before?: BeforeChange): Promise<void>;
   /** Firewalls that apply to droplets with this tag, and those whose rules admit traffic from or to them. */

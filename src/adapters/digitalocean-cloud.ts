@@ -15,6 +15,7 @@ import {
   noContent,
   poolMembersPage,
   tagAnswer,
+  tagsPage,
 } from './digitalocean/answers.js';
 import { DigitalOceanApi } from './digitalocean/api.js';
 import type { Call } from './digitalocean/call.js';
@@ -159,7 +160,14 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
     addDroplets: (id, dropletIds, before) => changeMembership('POST', id, dropletIds, before),
     removeDroplets: (id, dropletIds, before) => changeMembership('DELETE', id, dropletIds, before),
 
-    async createTag(name) {
+    async listTags(prefix) {
+      checkTag(prefix);
+      const call = read('/tags', `list the tags that start with "${prefix}"`, ['tag:read']);
+      const found = await api.everyPage(call, ({ tag }, page) => tag.listTags(page), tagsPage);
+      return found.map(({ id: name }) => name).filter((name) => name.startsWith(prefix));
+    },
+
+    async createTag(name, before) {
       checkTag(name);
       const create: Call = {
         method: 'POST',
@@ -169,7 +177,7 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
         scopes: ['tag:create'],
       };
       try {
-        await api.request(create, ({ tag }) => tag.createTag({ name }), tagAnswer);
+        await api.request(create, ({ tag }) => tag.createTag({ name }), tagAnswer, before);
       } catch (error) {
         // "Already exists" is a 422 like other refusals; reading the tag distinguishes them.
         if (!(error instanceof CloudError && error.kind === 'unprocessable')) throw error;
@@ -179,6 +187,22 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
           .catch((failure: unknown) => {
             throw failure instanceof CloudError && failure.kind === 'not-found' ? error : failure;
           });
+      }
+    },
+
+    async deleteTag(name, before) {
+      checkTag(name);
+      const call: Call = {
+        method: 'DELETE',
+        path: `/tags/${name}`,
+        purpose: `delete the tag "${name}"`,
+        change: true,
+        scopes: ['tag:delete'],
+      };
+      try {
+        await api.request(call, ({ tag }) => tag.deleteTag({ tag_name: name }), noContent, before);
+      } catch (error) {
+        if (!(error instanceof CloudError && error.kind === 'not-found')) throw error;
       }
     },
 

@@ -9,6 +9,8 @@ export interface ShownDrift {
   environment: string;
   /** The fleet's release; absent when nothing was ever deployed. */
   release?: { id: string; imageTag: string };
+  /** Why this release is in doubt, as a sentence. */
+  dispute?: string | undefined;
   differences: Difference[];
   /** Number of droplets compared. */
   droplets: number;
@@ -17,17 +19,18 @@ export interface ShownDrift {
 }
 
 export function driftLines(drift: ShownDrift, palette: Palette): string[] {
-  const { app, environment, release, differences, deploying } = drift;
+  const { app, environment, release, dispute, differences, deploying } = drift;
   const title = palette.strong(`${app}: ${environment}${release === undefined ? '' : `, release ${release.id}`}`);
   const meanwhile =
     deploying === undefined
       ? []
       : [palette.caution(`${deploying.who} is deploying now: the differences may come from that deploy.`)];
-  if (differences.length === 0) return [title, ...meanwhile, palette.good(noneSentence(drift.droplets))];
+  const doubt = dispute === undefined ? [] : [palette.caution(dispute)];
+  if (differences.length === 0) return [title, ...doubt, ...meanwhile, palette.good(noneSentence(drift.droplets))];
   const lines = differences.map(
     ({ droplet, message }) => `${palette.caution(droplet)}: ${message.replaceAll(/\s*\n\s*/g, ' ')}`,
   );
-  return [title, ...meanwhile, ...lines, ...adviceLines(differences, environment, palette)];
+  return [title, ...doubt, ...meanwhile, ...lines, ...adviceLines(differences, environment, palette)];
 }
 
 function noneSentence(droplets: number): string {

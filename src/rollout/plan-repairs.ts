@@ -33,10 +33,11 @@ export interface RepairPlan {
 /**
  * Only droplets that are out of rotation or recorded as out, half-changed, or not running what they are recorded to run,
  * healthy. A droplet that is whole otherwise keeps its release.
+ * @param anchored ids of the releases that deployers have recorded, newest first
  */
-export function planRepairs(fleet: readonly Found[]): RepairPlan {
+export function planRepairs(fleet: readonly Found[], anchored: readonly string[] = []): RepairPlan {
   const holdings = fleet.map(({ holding }) => holding);
-  const broken = fleet.filter(isBroken).map((found) => ({ found, release: releaseOf(found, holdings) }));
+  const broken = fleet.filter(isBroken).map((found) => ({ found, release: releaseOf(found, holdings, anchored) }));
   return {
     repairs: broken.flatMap(({ found, release }) =>
       release === undefined ? [] : [{ id: found.id, name: found.name, release, sentence: sentence(found, release) }],
@@ -59,10 +60,10 @@ function isBroken(found: Found): boolean {
   return found.holding.current !== undefined && !found.runsItsRelease;
 }
 
-function releaseOf(found: Found, fleet: readonly Holding[]): string | undefined {
+function releaseOf(found: Found, fleet: readonly Holding[], anchored: readonly string[]): string | undefined {
   const { current, holds } = found.holding;
   const isWhole = !isHalfChanged(found) && current !== undefined && holds.includes(current);
-  return isWhole ? current : releaseForHalfChanged(found.holding, fleet);
+  return isWhole ? current : releaseForHalfChanged(found.holding, fleet, anchored);
 }
 
 function sentence(found: Found, release: string): string {

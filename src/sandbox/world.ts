@@ -165,6 +165,15 @@ export class World {
     this.tags.add(tag);
   }
 
+  deleteTag(tag: string): void {
+    this.#requireTag(tag);
+    this.untagDroplets(
+      tag,
+      this.dropletsWithTag(tag).map(({ id }) => id),
+    );
+    this.tags.delete(tag);
+  }
+
   dropletsWithTag(tag: string): DropletRecord[] {
     return [...this.droplets.values()].filter((droplet) => droplet.tags.has(tag));
   }

@@ -274,6 +274,45 @@ describe('tags', () => {
     expect(error.message).toContain('Tag limit reached.');
   });
 
+  it('are listed by their prefix, from every page', async () => {
+    const page = (number: number, names: string[], next?: string) =>
+      api()
+        .get('/v2/tags')
+        .query({ page: number, per_page: 200 })
+        .reply(200, {
+          tags: names.map((name) => ({ name, resources: { count: 0 } })),
+          links: next === undefined ? {} : { pages: { next } },
+          meta: { total: 4 },
+        });
+    page(1, ['web', 'do-deploy:a', 'x-do-deploy:b'], 'x');
+    page(2, ['do-deploy:c']);
+    const { cloud, clock } = cloudOn();
+    expect(await clock.run(cloud.listTags('do-deploy:'))).toEqual(['do-deploy:a', 'do-deploy:c']);
+  });
+
+  it('are not taken as absent if the answer is something else', async () => {
+    api().get('/v2/tags').query(true).reply(200, { items: [] });
+    const { cloud, clock } = cloudOn();
+    expect((await failureOf(clock, cloud.listTags('do-deploy:'))).error.kind).toBe('invalid-answer');
+  });
+
+  it('are deleted, also if they are gone already', async () => {
+    const deleted = api().delete('/v2/tags/do-deploy:a').reply(204);
+    const { cloud, clock } = cloudOn();
+    await clock.run(cloud.deleteTag('do-deploy:a'));
+    expect(deleted.isDone()).toBe(true);
+    api().delete('/v2/tags/do-deploy:a').reply(404, errorBody('not_found', 'Tag not found'));
+    await clock.run(cloud.deleteTag('do-deploy:a'));
+  });
+
+  it('are not changed if the check before a change fails', async () => {
+    const { cloud, clock, traces } = cloudOn();
+    const refuse = () => Promise.reject(new Error('lease-lost'));
+    await expect(clock.run(cloud.createTag('web', refuse))).rejects.toThrow('lease-lost');
+    await expect(clock.run(cloud.deleteTag('web', refuse))).rejects.toThrow('lease-lost');
+    expect(traces).toEqual([]);
+  });
+
   it('have their firewalls listed, from every page', async () => {
     const firewall = (id: string, tags: string[] | null) => ({ id, name: `fw-${id}`, status: 'succeeded', tags });
     api()
@@ -314,6 +353,8 @@ describe('names that would change the path', () => {
     const { cloud, clock, traces } = cloudOn();
     for (const call of [
       () => cloud.createTag(tag),
+      () => cloud.deleteTag(tag),
+      () => cloud.listTags(tag),
       () => cloud.tagDroplets(tag, [1]),
       () => cloud.untagDroplets(tag, [1]),
       () => cloud.listDroplets({ tag }),

@@ -62,6 +62,17 @@ it('keeps a ledger in tags', async () => {
   expect(await clock.run(cloud().listDroplets({ tag: TAG }))).toEqual([]);
 });
 
+it('keeps anchors in tags of the account', async () => {
+  const names = Array.from({ length: 205 }, (_, index) => `do-deploy:release:shop:production:${index + 1}:a`);
+  for (const name of names) region.world.createTag(name);
+  region.world.createTag('web');
+  const listed = await clock.run(cloud().listTags('do-deploy:release:'));
+  expect(listed.toSorted()).toEqual(names.toSorted());
+  await clock.run(cloud().deleteTag(names[0] ?? ''));
+  await clock.run(cloud().deleteTag(names[0] ?? ''));
+  expect(await clock.run(cloud().listTags('do-deploy:release:'))).toHaveLength(204);
+});
+
 it('names the firewalls that share a tag', async () => {
   region.world.addFirewall({ name: 'web-only', tags: ['web'] });
   region.world.addFirewall({ name: 'other', tags: ['db'] });

@@ -16,6 +16,8 @@ const CHANGES = {
   'mark-out': { method: 'POST', path: TAGGED, nth: 1 },
   leave: { method: 'DELETE', path: MEMBERS, nth: 1 },
   rejoin: { method: 'POST', path: MEMBERS, nth: 1 },
+  // The first call creates the ledger's tag.
+  anchor: { method: 'POST', path: '/tags$', nth: 2 },
   // The first call proves that the token is allowed to.
   clear: { method: 'DELETE', path: TAGGED, nth: 2 },
 };

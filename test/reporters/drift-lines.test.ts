@@ -23,6 +23,13 @@ describe('what differs', () => {
     expect(shown({ droplets: 1 })).toContain('\nThe droplet matches its release.\n');
   });
 
+  it('comes after why the release itself is in doubt', () => {
+    const dispute = 'Most droplets run a release that is not recorded at DigitalOcean.';
+    expect(shown({ dispute })).toBe(
+      `shop: production, release 20261124T000000Z-v2\n${dispute}\nAll 3 droplets match their release.\n`,
+    );
+  });
+
   it('is one line each, without secrets, however long the output of a container; then the commands that fix it', () => {
     const message = `app is unhealthy: cannot log in\n  as shop:${PASSWORD}\u001b[2J`;
     const text = shown({

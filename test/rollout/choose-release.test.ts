@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type Holding, provenRelease, releaseForHalfChanged } from '../../src/rollout/choose-release.js';
+import {
+  type Holding,
+  isBelieved,
+  mostCommon,
+  provenRelease,
+  releaseForHalfChanged,
+} from '../../src/rollout/choose-release.js';
 
 const HOLDS = ['r1', 'r2'];
 const verified = (release: string, since: string): Holding => ({
@@ -69,6 +75,29 @@ describe('the release of a droplet that stopped in the middle of a switch', () =
     expect(releaseForHalfChanged(droplet, [droplet, ...others])).toBe(expected);
     expect(releaseForHalfChanged(droplet, [...others, droplet])).toBe(expected);
   });
+});
+
+describe('of equally common releases', () => {
+  const half = switching('r2', '3', 'r1');
+  const fleet = [verified('r2', '2'), half, verified('r1', '9')];
+
+  it('the one that was anchored last counts, whatever the clocks of deployers said', () => {
+    expect(releaseForHalfChanged(half, fleet, ['r2', 'r1'])).toBe('r2');
+    expect(releaseForHalfChanged(half, fleet, ['r1', 'r2'])).toBe('r1');
+    expect(mostCommon(fleet, ['r2', 'r1'])).toEqual(['r2', 'r1']);
+  });
+
+  it('an anchored one comes before one that was never anchored', () => {
+    expect(releaseForHalfChanged(half, fleet, ['r2'])).toBe('r2');
+    expect(releaseForHalfChanged(half, fleet, [])).toBe('r1');
+  });
+});
+
+it('the newest anchor is not believed while more than half of the droplets run what was never anchored', () => {
+  expect(isBelieved(['a', 'b', 'b'], ['a', 'b'])).toBe(true);
+  expect(isBelieved(['a', 'x'], ['a'])).toBe(true);
+  expect(isBelieved(['a', 'x', 'x'], ['a'])).toBe(false);
+  expect(isBelieved([], ['a'])).toBe(true);
 });
 
 describe('the release that droplets are compared with and brought to', () => {

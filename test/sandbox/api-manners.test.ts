@@ -194,6 +194,21 @@ describe('tags', () => {
     expect((await bench.call('POST', '/tags/a/resources', { resources: [resource] })).status).toBe(422);
   });
 
+  it('are listed, and deleted from the droplets that have them', async () => {
+    await start();
+    bench.world.addDroplet({ tags: ['a'] });
+    bench.world.createTag('b');
+    const names = async () => {
+      const { body } = await bench.call('GET', '/tags');
+      return (body.tags as { name: string }[]).map(({ name }) => name);
+    };
+    expect(await names()).toEqual(['a', 'b']);
+    expect((await bench.call('DELETE', '/tags/a')).status).toBe(204);
+    expect((await bench.call('DELETE', '/tags/a')).status).toBe(404);
+    expect(await names()).toEqual(['b']);
+    expect([...bench.world.droplets.values()].map(({ tags }) => [...tags])).toEqual([[]]);
+  });
+
   it('answer 404 if the tag or the droplet is unknown', async () => {
     await start();
     bench.world.createTag('a');

@@ -64,7 +64,7 @@ export class Deployer {
       this.#resolveDied = resolve;
     });
     this.clock = {
-      now: () => world.clock.now(),
+      now: () => world.clock.now() + (plan.clockAheadMs ?? 0),
       sleep: async (ms, signal) => {
         // Timers count whole milliseconds.
         await (this.dead ? never : world.clock.sleep(Math.ceil(ms), signal));

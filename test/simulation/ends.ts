@@ -1,4 +1,5 @@
 /** Judges a run's end against the truth of the world: d, g and j of the properties in monitor.ts. */
+import { releaseHash } from '../../src/deploy/release/release-hash.js';
 import type { DeployResult, StatusRow } from '../../src/rollout/model.js';
 import type { Deployer } from './deployer.js';
 import { floorFor } from './floor.js';
@@ -25,6 +26,7 @@ export function judgeEnd(world: World, deployer: Deployer, result: DeployResult)
   const good = result.outcome === 'succeeded' || result.outcome === 'skipped';
   if (result.outcome === 'failed' && isCalm(world, deployer)) judgeRevert(world, result);
   if (isCondemned(world, deployer)) judgeFleetReverted(world, deployer, result);
+  if (good) judgeAnchor(world, deployer, result.release.id);
   for (const row of result.rows) judgeRow(world, deployer, row, result.release.id, good);
 }
 
@@ -46,6 +48,22 @@ function judgeRevert(world: World, result: DeployResult): void {
     if (!fine)
       monitor.violation('f', `only the release was bad, and ${droplet.name} is not as it was (${result.error?.code})`);
   }
+}
+
+/** Deployed to the fleet means: recorded where later runs, which need not believe a droplet, find it. */
+function judgeAnchor(world: World, deployer: Deployer, release: string): void {
+  const { monitor, balancer, droplets } = world;
+  const { command } = deployer.plan;
+  if (balancer === undefined || (command !== 'deploy' && command !== 'rollback')) return;
+  if ([...droplets.values()].some((droplet) => isOthersBusiness(droplet, deployer))) return;
+  const anchors = [...world.tags].flatMap((tag) => {
+    const [, sequence = '', hash = ''] = /^do-deploy:release:shop:production:(\d+):(.*)$/.exec(tag) ?? [];
+    return hash === '' ? [] : [{ sequence: Number(sequence), hash }];
+  });
+  const [newest] = anchors.sort((a, b) => b.sequence - a.sequence);
+  const records = [...droplets.values()].flatMap(({ disk }) => disk.releases.get(release)?.record ?? []);
+  if (records.some((record) => releaseHash(record) === newest?.hash)) monitor.tally('anchor: the release');
+  else monitor.violation('d', `${deployer.name} has deployed ${release}, and the newest anchor is another release`);
 }
 
 /** Its release was to be taken back everywhere, and there is an earlier one to go back to. */

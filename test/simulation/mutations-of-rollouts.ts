@@ -220,6 +220,14 @@ export const ROLLING: readonly Mutation[] = [
     seeds: [202849, 200474, 325],
   },
   {
+    name: 'the release of a rollout is not recorded',
+    file: 'src/deploy/steps/clear-mark.ts',
+    text: '    await run.anchor?.verified(run.release, () => run.lease.ensure(member.droplet.id));',
+    instead: '',
+    breaks: ['d'],
+    seeds: [21, 22, 25],
+  },
+  {
     name: 'heal completes what was half-changed, proven or not',
     file: 'src/rollout/choose-release.ts',
     text: '  const candidates = verified.length === 0 ? [droplet.state?.release] : verified;',

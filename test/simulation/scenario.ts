@@ -47,6 +47,8 @@ export interface RunPlan {
   faults: PlannedFault[];
   crash?: Crash;
   interrupt?: { call: CallName; nth: number; secondAfterMs?: number };
+  /** Its machine's clock is ahead of the droplets' and the others'. */
+  clockAheadMs?: number;
 }
 
 /** Something that nobody in the story does. `droplet` is an index. */

@@ -113,9 +113,19 @@ export class SimCloud implements Cloud {
     changeMembership(world, droplet, wanted);
   }
 
-  createTag(tag: string): Promise<void> {
-    return this.#change('create-tag', undefined, () => {
+  listTags(prefix: string): Promise<string[]> {
+    return this.#read('list-tags', () => [...this.#world.tags].filter((tag) => tag.startsWith(prefix)));
+  }
+
+  createTag(tag: string, before?: BeforeChange): Promise<void> {
+    return this.#change('create-tag', before, () => {
       this.#world.tags.add(tag);
+    });
+  }
+
+  deleteTag(tag: string, before?: BeforeChange): Promise<void> {
+    return this.#change('delete-tag', before, () => {
+      this.#world.tags.delete(tag);
     });
   }
 

@@ -106,8 +106,18 @@ export class FakeCloud implements Cloud {
     );
   }
 
-  async createTag(tag: string) {
+  async listTags(prefix: string) {
+    return this.#call('listTags', [prefix], () => [...this.tags].filter((tag) => tag.startsWith(prefix)));
+  }
+
+  async createTag(tag: string, before?: BeforeChange) {
+    await before?.();
     return this.#call('createTag', [tag], () => void this.tags.add(tag));
+  }
+
+  async deleteTag(tag: string, before?: BeforeChange) {
+    await before?.();
+    return this.#call('deleteTag', [tag], () => void this.tags.delete(tag));
   }
 
   async tagDroplets(tag: string, dropletIds: number[], before?: BeforeChange) {

@@ -219,3 +219,6 @@ export const autoscalePoolsPage = z
 export const poolMembersPage = z
   .object({ droplets: z.array(poolMember).max(MAX_ITEMS), ...paging })
   .transform((body) => ({ items: body.droplets, linksOn: body.links, total: body.meta?.total }));
+export const tagsPage = z
+  .object({ tags: z.array(z.object({ name }).transform((tag) => ({ id: tag.name }))).max(MAX_ITEMS), ...paging })
+  .transform((body) => ({ items: body.tags, linksOn: body.links, total: body.meta?.total }));

@@ -48,7 +48,9 @@ export async function createClient({ token, endpoint, requestTimeoutInMs }: Opti
     },
     tag: {
       createTag: tag.createTag(context),
+      deleteTag: tag.deleteTag(context),
       getTag: tag.getTag(context),
+      listTags: tag.listTags(context),
       tagResources: tag.tagResources(context),
       untagResources: tag.untagResources(context),
     },

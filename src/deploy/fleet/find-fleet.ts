@@ -4,12 +4,14 @@ import { openTarget } from '../../targets/open-target.js';
 import type { FleetMembership, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { waitForAll } from '../core/parallel.js';
+import { Anchors } from './anchors.js';
 import { Ledger } from './ledger.js';
 
 /** The environment's droplets as DigitalOcean shows them, and the means to change their rotation. */
 export interface Fleet {
   target: Target;
   ledger: Ledger;
+  anchors: Anchors;
   membership: FleetMembership;
 }
 
@@ -32,5 +34,6 @@ export async function findFleet(
       hint: 'Add droplets to the load balancer in the control panel, or check load_balancer: in config/deploy.yml.',
     });
   }
-  return { target, ledger, membership };
+  const anchors = new Anchors(ports.cloud, settings, target.healthCheck !== undefined);
+  return { target, ledger, anchors, membership };
 }

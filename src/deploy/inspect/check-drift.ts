@@ -11,11 +11,11 @@ import type { HistoryEntry } from '../../rollout/model.js';
 import type { FleetMembership, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
-import { releaseOfFleet } from '../droplet/held-releases.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
 import { changedFiles, currentRelease, type Member } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
 import type { Fleet } from '../fleet/find-fleet.js';
+import { fleetRelease } from '../fleet/fleet-release.js';
 import { type Holder, leaseStatusCommand, readHolder } from '../lease/lease-commands.js';
 import { historyCommand, lastFleet, mergeHistories } from './read-history.js';
 import { describeMark } from './read-status.js';
@@ -24,6 +24,8 @@ import { visitFleet } from './visit-fleet.js';
 export interface DriftReport {
   /** The fleet's release; absent when nothing was ever deployed. */
   release?: { id: string; imageTag: string };
+  /** Why `adopt` would refuse to bring droplets to it. */
+  dispute?: string;
   differences: Difference[];
   /** Droplets of the fleet, compared or not. */
   droplets: number;
@@ -43,7 +45,8 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
       else answers.set(member.droplet.id, answer);
     });
     const answered = members.flatMap(({ droplet }) => answers.get(droplet.id) ?? []);
-    const release = releaseOfFleet(members.filter(({ droplet }) => answers.has(droplet.id)));
+    const surveyed = members.filter(({ droplet }) => answers.has(droplet.id));
+    const { release, dispute } = fleetRelease(surveyed, await fleet.anchors.read());
     const texts = answered.map(({ history }) => history);
     const differences = findDifferences({
       target: fleet.target.description,
@@ -58,6 +61,7 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
     )?.holder;
     return {
       release: release && { id: release.id, imageTag: release.imageTag },
+      dispute,
       differences,
       droplets: fleet.membership.droplets.length,
       deploying,

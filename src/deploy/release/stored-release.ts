@@ -4,7 +4,8 @@ import type { ReleaseInfo } from '../../rollout/model.js';
 
 /** release.json: one line of JSON. */
 export const storedRelease = z.object({
-  id: z.string(),
+  /** The name of a folder, also on other droplets: nothing that leads out of `releases/`. */
+  id: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9._-]*$/),
   app: z.string(),
   environment: z.string(),
   imageTag: z.string(),

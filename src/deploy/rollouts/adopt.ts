@@ -13,10 +13,11 @@ import { inform, reportTo, warn } from '../core/report.js';
 import { closeAll } from '../droplet/connect.js';
 import { environmentCollision } from '../droplet/environment-collision.js';
 import { findGoneImages } from '../droplet/gone-images.js';
-import { namesOf, releaseOfFleet } from '../droplet/held-releases.js';
+import { namesOf } from '../droplet/held-releases.js';
 import { changedFiles, heldRelease, type Member, runsUnchanged } from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Fleet } from '../fleet/find-fleet.js';
+import { type FleetRelease, fleetRelease } from '../fleet/fleet-release.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
 import { observeFleet } from '../session/observe-fleet.js';
 import { performRollout } from '../session/rollout.js';
@@ -38,7 +39,7 @@ export async function adopt(given: DeployPorts, options: SessionOptions): Promis
       leaveOut: leaveOutOtherEnvironments,
       async choose(run, members) {
         await surveyAll(ports, settings, members, { prepare: true });
-        const release = releaseToAdopt(members, settings.environment);
+        const release = releaseToAdopt(fleetRelease(members, run.anchored), settings.environment);
         session.release = infoOf(release);
         const settled = settledOn(release, members, await observeFleet(run, members));
         const strays = members.filter((member) => !settled.includes(member));
@@ -83,8 +84,13 @@ async function leaveOutOtherEnvironments(session: Session): Promise<void> {
   await closeAll(others);
 }
 
-function releaseToAdopt(members: readonly Member[], environment: string): StoredRelease {
-  const release = releaseOfFleet(members);
+/** Never a release of which only droplets say that it was deployed, once deployers have recorded one. */
+function releaseToAdopt({ release, dispute }: FleetRelease, environment: string): StoredRelease {
+  if (dispute !== undefined) {
+    throw new DeployError('release-disputed', dispute, {
+      hint: `See what each droplet runs: do-deploy status ${environment}. Then deploy that version: do-deploy ${environment} ${release?.imageTag ?? ''}`.trim(),
+    });
+  }
   if (release !== undefined) return release;
   throw new DeployError('no-release', 'No droplet runs a release that others could be brought to.', {
     source: 'user',

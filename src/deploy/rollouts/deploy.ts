@@ -41,6 +41,7 @@ export async function deploy(given: DeployPorts, options: DeployOptions): Promis
     return await performRollout(session, {
       refuse: refuseImpossible,
       reach: 'all',
+      anchors: true,
       async choose(run, members, policy) {
         reportTo(ports)({ type: 'phase-started', phase: 'stage' });
         // Watched while staging, so that the traffic of the first batch is known when it leaves.

@@ -15,10 +15,12 @@ import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
 import { inform } from '../core/report.js';
 import { refuseGoneImages } from '../droplet/gone-images.js';
-import { findRelease, namesWithout, releaseOfFleet } from '../droplet/held-releases.js';
+import { findRelease, namesWithout } from '../droplet/held-releases.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
 import { currentRelease, heldRelease, holdingOf, type Member, runsAlready } from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
+import type { Anchor } from '../fleet/anchors.js';
+import { anchoredIds, fleetRelease } from '../fleet/fleet-release.js';
 import { visitFleet } from '../inspect/visit-fleet.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
 import { observeFleet } from '../session/observe-fleet.js';
@@ -41,9 +43,10 @@ export async function heal(given: DeployPorts, options: HealOptions): Promise<De
       reach: 'reachable',
       async choose(run, members) {
         await surveyAll(ports, settings, members, { prepare: false });
-        const plan = planRepairs(foundOn(members, await observeFleet(run, members)));
+        const anchored = anchoredIds(members, run.anchored);
+        const plan = planRepairs(foundOn(members, await observeFleet(run, members)), anchored);
         refuseUnconfirmed(plan, options);
-        const choice = await chooseReleases(members, plan, settings.environment);
+        const choice = await chooseReleases(members, run.anchored, plan, settings.environment);
         session.release = infoOf(choice.release);
         for (const { sentence } of plan.repairs) inform(ports, `${sentence}.`);
         return choice;
@@ -59,17 +62,22 @@ export async function findRepairs(
   ports: DeployPorts,
   { settings }: Pick<HealOptions, 'settings'>,
 ): Promise<RepairPlan> {
-  return await visitFleet(ports, settings, { onlyRunning: true }, async ({ membership, target }, { members }) => {
-    await surveyQuietly(members, settings);
-    const places = new Map(membership.droplets.map((found) => [found.droplet.id, found]));
-    const observed = await inParallel(members, async (member) => ({
-      id: member.droplet.id,
-      rotation: places.get(member.droplet.id)?.rotation ?? 'unknown',
-      inLedger: places.get(member.droplet.id)?.inLedger ?? false,
-      healthy: await answers(member, target),
-    }));
-    return planRepairs(foundOn(members, observed));
-  });
+  return await visitFleet(
+    ports,
+    settings,
+    { onlyRunning: true },
+    async ({ membership, target, anchors }, { members }) => {
+      await surveyQuietly(members, settings);
+      const places = new Map(membership.droplets.map((found) => [found.droplet.id, found]));
+      const observed = await inParallel(members, async (member) => ({
+        id: member.droplet.id,
+        rotation: places.get(member.droplet.id)?.rotation ?? 'unknown',
+        inLedger: places.get(member.droplet.id)?.inLedger ?? false,
+        healthy: await answers(member, target),
+      }));
+      return planRepairs(foundOn(members, observed), anchoredIds(members, await anchors.read()));
+    },
+  );
 }
 
 /** As a rollout observes it: by the balancer's check where there is a balancer, otherwise by the containers. */
@@ -112,7 +120,12 @@ function refuseUnconfirmed(plan: RepairPlan, { confirmed, settings }: HealOption
 }
 
 /** Throws DeployError nothing-to-heal-to or image-gone before anything changes. */
-async function chooseReleases(members: readonly Member[], plan: RepairPlan, environment: string): Promise<Choice> {
+async function chooseReleases(
+  members: readonly Member[],
+  anchors: readonly Anchor[],
+  plan: RepairPlan,
+  environment: string,
+): Promise<Choice> {
   const own = new Map<number, StoredRelease>();
   for (const member of members) {
     const repair = plan.repairs.find(({ id }) => id === member.droplet.id);
@@ -125,20 +138,25 @@ async function chooseReleases(members: readonly Member[], plan: RepairPlan, envi
       () => `Run do-deploy adopt ${environment}: it pulls the same image again.`,
     );
   }
-  const [most] = mostCommon(members.map(holdingOf));
+  const [most] = mostCommon(members.map(holdingOf), anchoredIds(members, anchors));
+  const { release: proven } = fleetRelease(members, anchors);
   const release = findRelease(members, plan.repairs[0]?.release) ?? findRelease(members, most) ?? [...own.values()][0];
-  const failure = plan.without.length === 0 ? undefined : nothingFor(plan.without, members, environment);
-  if (release === undefined) throw failure ?? nothingFor([], members, environment);
+  const failure = plan.without.length === 0 ? undefined : nothingFor(plan.without, members, proven, environment);
+  if (release === undefined) throw failure ?? nothingFor([], members, proven, environment);
   const repaired = new Set(plan.repairs.map(({ id }) => id));
   const exempt = new Set(members.map(({ droplet }) => droplet.id).filter((id) => !repaired.has(id)));
   return { release, own, exempt, failure };
 }
 
-function nothingFor(without: readonly string[], members: readonly Member[], environment: string): DeployError {
-  const proven = releaseOfFleet(members);
+function nothingFor(
+  without: readonly string[],
+  members: readonly Member[],
+  proven: StoredRelease | undefined,
+  environment: string,
+): DeployError {
   const names = without.length > 0 ? without.join(', ') : 'The fleet';
   const lack = `${names} ${without.length > 1 ? 'hold' : 'holds'} no release to heal to`;
-  const where = proven === undefined ? '' : `: ${proven.id} is not on ${namesWithout(members, proven.id)}`;
+  const where = proven === undefined ? '' : `: ${proven.id} is not on ${namesWithout(members, proven)}`;
   return new DeployError('nothing-to-heal-to', `${lack}${where}.`, {
     hint: proven
       ? `Run do-deploy adopt ${environment}: it brings that release to them, and puts droplets that are out back.`

@@ -5,9 +5,11 @@ import type { DeployResult } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inform } from '../core/report.js';
 import { findGoneImages, refuseGoneImages } from '../droplet/gone-images.js';
-import { namesWithout, releaseOfFleet, whereMissing } from '../droplet/held-releases.js';
+import { namesWithout, recordsOf, whereMissing } from '../droplet/held-releases.js';
 import { beforeCurrent, type Member, provenOn, runsAlready } from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
+import type { Anchor } from '../fleet/anchors.js';
+import { fleetRelease } from '../fleet/fleet-release.js';
 import { refuseImpossible } from '../fleet/policy.js';
 import { visitFleet } from '../inspect/visit-fleet.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
@@ -26,9 +28,10 @@ export async function rollback(given: DeployPorts, options: RollbackOptions): Pr
     performRollout(session, {
       refuse: refuseImpossible,
       reach: 'all',
-      async choose(_, members) {
+      anchors: true,
+      async choose(run, members) {
         await surveyAll(ports, settings, members, { prepare: false });
-        const release = await releaseToGoBackTo(members, options);
+        const release = await releaseToGoBackTo(members, run.anchored, options);
         session.release = infoOf(release);
         inform(ports, `Rolling back to release ${release.id}.`);
         return { release };
@@ -43,35 +46,41 @@ export async function findReleaseToGoBackTo(
   ports: DeployPorts,
   options: Pick<RollbackOptions, 'settings' | 'wanted'>,
 ): Promise<StoredRelease> {
-  return await visitFleet(ports, options.settings, {}, async (_, { members, unreachable: [first] }) => {
+  return await visitFleet(ports, options.settings, {}, async ({ anchors }, { members, unreachable: [first] }) => {
     if (first) throw first.error;
     await surveyQuietly(members, options.settings);
-    return await releaseToGoBackTo(members, options);
+    return await releaseToGoBackTo(members, await anchors.read(), options);
   });
 }
 
 async function releaseToGoBackTo(
   members: readonly Member[],
+  anchors: readonly Anchor[],
   { wanted, settings: { app, environment } }: Pick<RollbackOptions, 'settings' | 'wanted'>,
 ): Promise<StoredRelease> {
-  const all = new Map(members.flatMap((member) => member.survey.releases).map((release) => [release.id, release]));
-  const newestFirst = [...all.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
-  const heldByAll = newestFirst.filter((release) => namesWithout(members, release.id) === '');
+  const records = recordsOf(members, new Set(anchors.map(({ hash }) => hash)));
+  const newestFirst = records.sort((a, b) => (a.id < b.id ? 1 : -1));
+  const heldByAll = newestFirst.filter((release) => namesWithout(members, release) === '');
+  const fleet = fleetRelease(members, anchors);
+  const before = (releases: readonly StoredRelease[]) =>
+    fleet.before === undefined
+      ? runBefore(members, releases, fleet.release)
+      : releases.find(({ id }) => id === fleet.before?.id);
   const others = () => othersHint(members, heldByAll);
   const refuse = async (code: string, message: string): Promise<never> => {
     throw new DeployError(code, message, { source: 'user', hint: await others() });
   };
   const isWanted = ({ id, imageTag }: StoredRelease) => id === wanted || imageTag === wanted;
-  const choice = wanted === undefined ? runBefore(members, heldByAll) : newestFirst.find(isWanted);
+  const choice = wanted === undefined ? before(heldByAll) : newestFirst.find(isWanted);
   if (choice === undefined) {
-    const where = whereMissing(members, runBefore(members, newestFirst));
+    const where = whereMissing(members, before(newestFirst));
     const none = `There is no earlier release of ${app} that every droplet holds${where}.`;
     return await refuse(
       'no-such-release',
       wanted === undefined ? none : `No droplet holds a release "${wanted}" of ${app}.`,
     );
   }
-  const without = namesWithout(members, choice.id);
+  const without = namesWithout(members, choice);
   if (without !== '') return await refuse('release-gone', `Release ${choice.id} is no longer on ${without}.`);
   const current = `do-deploy ${environment} ${choice.imageTag} deploys what that tag names today.`;
   await refuseGoneImages(members, choice, async () => `${await others()} ${current}`);
@@ -91,12 +100,15 @@ async function othersHint(members: readonly Member[], heldByAll: readonly Stored
 }
 
 /** The latest of the releases that ran, verified, before the droplets' current ones. Failed releases are never among them. */
-function runBefore(members: readonly Member[], releases: readonly StoredRelease[]): StoredRelease | undefined {
+function runBefore(
+  members: readonly Member[],
+  releases: readonly StoredRelease[],
+  latest: StoredRelease | undefined,
+): StoredRelease | undefined {
   const before = new Set(members.flatMap((member) => beforeCurrent(member) ?? []));
   const current = new Set(members.flatMap((member) => member.survey.current ?? []));
   // After a rollout that was stopped, what it was replacing: some droplets ran it before, others still do.
-  const latest = releaseOfFleet(members)?.id;
-  const replaced = releases.find(({ id }) => before.has(id) && current.has(id) && id !== latest);
+  const replaced = releases.find(({ id }) => before.has(id) && current.has(id) && id !== latest?.id);
   if (replaced !== undefined) return replaced;
   return releases.find((release) => before.has(release.id) && (current.size > 1 || !current.has(release.id)));
 }

@@ -90,7 +90,8 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   stopIfInterrupted(session);
   const contacts = new Contacts(target, ports.clock, settings.app);
   const away = awayFrom(session, fleet);
-  session.run = { ports, settings, id, deployer, target, ledger, lease, contacts, away, confirmed };
+  session.run = { ports, settings, id, deployer, target, ledger, lease, contacts, away, confirmed, anchored: [] };
+  session.run = { ...session.run, anchored: await fleet.anchors.read() };
   if (target.healthCheck !== undefined) {
     // Under the lease: the check untags a droplet that is not marked out, and another run might be about to mark it.
     const { droplets } = await target.readMembership();

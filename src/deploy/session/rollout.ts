@@ -4,6 +4,7 @@ import type { Policy } from '../../rollout/planner.js';
 import { reportTo } from '../core/report.js';
 import { heldRelease, type Member, runningRelease } from '../droplet/member.js';
 import { type Fleet, findFleet } from '../fleet/find-fleet.js';
+import { GoalAnchor } from '../fleet/goal-anchor.js';
 import { policyOf } from '../fleet/policy.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
@@ -29,6 +30,8 @@ export interface Rollout {
    * it is, and the rollout ends as failed after it has rolled the others.
    */
   reach: 'all' | 'reachable';
+  /** The fleet is on its release afterwards, as far as other runs are concerned. */
+  anchors?: boolean;
   /** Removes members from the session before the lease is taken. */
   leaveOut?(session: Session): Promise<void>;
   /** Surveys the droplets and chooses the release, or stages it; sets `session.release`. */
@@ -77,7 +80,12 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const upToDate = members.filter(isUpToDate).map(({ droplet }) => droplet.id);
   const previous = previousReleases(participants, goal);
   const start = startRollout(observed, policy, new Set(upToDate), previous, exempt);
-  const result = await rollToRelease(session, run, start, goal, previous);
+  const anchor = rollout.anchors ? new GoalAnchor(fleet.anchors, run.anchored, goal.release) : undefined;
+  const [first] = upToDate;
+  if (first !== undefined && upToDate.length === members.length) {
+    await anchor?.verified(goal.release, () => run.lease.ensure(first));
+  }
+  const result = await rollToRelease(session, { ...run, anchor }, start, goal, previous);
   if (session.options.skip !== undefined) return withSkipped(session, result);
   const undone = failure ?? unreached;
   if (undone === undefined) return result;

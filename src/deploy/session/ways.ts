@@ -1,9 +1,10 @@
 /** The commands that bring a fleet with two releases to one, after a run that was stopped on purpose. */
-import { mostCommon, provenRelease } from '../../rollout/choose-release.js';
+import { mostCommon } from '../../rollout/choose-release.js';
 import type { DeployResult, ReleaseInfo, Ways } from '../../rollout/model.js';
 import type { RolloutState } from '../../rollout/planner.js';
-import { findRelease, namesOf } from '../droplet/held-releases.js';
+import { namesOf } from '../droplet/held-releases.js';
 import { holdingOf, type Member } from '../droplet/member.js';
+import { anchoredIds, fleetRelease } from '../fleet/fleet-release.js';
 import { continueCommand } from './continue-command.js';
 import type { Session } from './session.js';
 
@@ -27,12 +28,13 @@ export function waysOf(
 }
 
 /** The result of `heal`; where it leaves two releases, it names their droplets and both ways on. */
-export function withWays({ members, options }: Session, result: DeployResult): DeployResult {
+export function withWays({ members, options, run }: Session, result: DeployResult): DeployResult {
   const { environment } = options.settings;
   const groups = byRelease(members);
-  const holdings = members.map(holdingOf);
-  const newest = findRelease(members, provenRelease(holdings));
-  const other = mostCommon(holdings).find((id) => id !== newest?.id);
+  const anchored = run?.anchored ?? [];
+  const { release: newest } = fleetRelease(members, anchored);
+  const common = mostCommon(members.map(holdingOf), anchoredIds(members, anchored));
+  const other = common.find((id) => id !== newest?.id);
   if (groups.size < 2 || newest === undefined || other === undefined) return result;
   const described = [...groups].map(([id, of]) => `${namesOf(of)} ${of.length === 1 ? 'runs' : 'run'} ${id}`);
   return {

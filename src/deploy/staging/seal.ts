@@ -4,6 +4,7 @@ import { appFolder, command, quote } from '../core/shell.js';
 import { heldRelease, type Member } from '../droplet/member.js';
 import { PARTIAL } from '../release/compose-run.js';
 import type { ReleaseDraft } from '../release/draft.js';
+import { releaseHash } from '../release/release-hash.js';
 import { imagesOverride, type ReleaseImages, type StoredRelease } from '../release/stored-release.js';
 import { storeFailed } from './store-failure.js';
 
@@ -19,10 +20,10 @@ export async function seal(
 ): Promise<void> {
   const own = { ...release, images: { ...release.images, ...images } };
   const held = heldRelease(member, own.id);
-  const renew = held !== undefined && hasOtherIds(held, own);
+  const renew = held !== undefined && (releaseHash(held) !== releaseHash(own) || hasOtherIds(held, own));
   const { code, stderr } = await member.connection.run(sealCommand(draft, own, renew));
   if (code !== 0) throw storeFailed(member, 'seal-failed', stderr);
-  // A release that the droplet already held stays as it is, but with the ids that its images have now.
+  // The record of a release that the droplet already held stays, unless it differs from what was deployed.
   if (held !== undefined && !renew) return;
   const others = member.survey.releases.filter((one) => one !== held);
   member.survey = { ...member.survey, releases: [...others, own] };

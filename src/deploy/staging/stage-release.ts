@@ -12,6 +12,7 @@ import { heldRelease, type Member } from '../droplet/member.js';
 import { type ReleaseDraft, storedReleaseOf } from '../release/draft.js';
 import type { ReleaseImages, StoredRelease } from '../release/stored-release.js';
 import type { ComposeService } from './compose-config.js';
+import { mostCommonBy } from './most-common.js';
 import { prepareRelease } from './prepare-release.js';
 import { buildImages, isPulled, pullByName, pullPinned } from './release-images.js';
 import { discard, seal } from './seal.js';
@@ -20,7 +21,7 @@ import { uploadAll } from './upload.js';
 
 /**
  * Brings the draft to every droplet and returns the release that it became. All droplets pull simultaneously. The images
- * that the first one got are the release's; a droplet that got others, because a tag moved meanwhile, pulls those.
+ * that most of them got are the release's; a droplet that got others, because a tag moved meanwhile, pulls those.
  * Throws the first droplet's error after removing what was staged.
  */
 export async function stageDraft(
@@ -38,7 +39,8 @@ export async function stageDraft(
       const pulled = await pull(staging, member, () => pullByName(staging, member, services));
       return { member, pulled, built: await build(staging, member, services) };
     });
-    const known = knownRelease(draft, services, { ...brought[0]?.pulled, ...brought[0]?.built }, members);
+    const usual = mostCommonBy(brought, ({ pulled }) => digestsOf(pulled));
+    const known = knownRelease(draft, services, { ...usual?.pulled, ...usual?.built }, members);
     const images = await inParallel(brought, async ({ member, pulled, built }) => {
       const same = isPulled(known, pulled);
       return { ...(same ? pulled : await pull(staging, member, () => pullPinned(staging, member, known))), ...built };
@@ -47,6 +49,11 @@ export async function stageDraft(
     await waitForAll(members.map((member, index) => seal(draft, release, images[index] ?? {}, member)));
     return release;
   });
+}
+
+/** One of several droplets may answer what it likes. */
+function digestsOf(images: ReleaseImages): string[][] {
+  return Object.entries(images).map(([service, { pinned }]) => [service, pinned]);
 }
 
 /** Brings a release whose images are known to droplets that lack it. Removes what was staged when it fails. */
@@ -88,7 +95,10 @@ async function build(staging: Staging, member: Member, services: readonly Compos
   return await reportStep(staging.ports, step, () => buildImages(staging, member, services));
 }
 
-/** The staged release, under the id that a droplet already holds the same bytes by, if any does. */
+/**
+ * The staged release, under the id that a droplet already holds the same bytes by, if any does. Only what names the release
+ * is taken from that droplet's record, and no id by which a droplet holds other bytes.
+ */
 function knownRelease(
   draft: ReleaseDraft,
   services: ComposeService[],
@@ -100,8 +110,15 @@ function knownRelease(
   );
   const release = storedReleaseOf(draft, specs, images);
   const held = members.flatMap((member) => member.survey.releases);
-  const same = held.filter(({ identity }) => identity === release.identity);
-  return same.sort((a, b) => (a.id < b.id ? 1 : -1))[0] ?? release;
+  const isSame = ({ identity }: StoredRelease) => identity === release.identity;
+  const same = held.filter((one) => isSame(one) && held.every((other) => other.id !== one.id || isSame(other)));
+  const known = mostCommonBy(
+    same.sort((a, b) => (a.id < b.id ? 1 : -1)),
+    ({ id }) => id,
+  );
+  if (known === undefined) return release;
+  const { id, createdAt, createdBy, commit, dirty } = known;
+  return { ...release, id, createdAt, createdBy, commit, dirty };
 }
 
 /** Whether a droplet holds the release with images that it built earlier, which may be gone: then this is a new release. */

@@ -8,6 +8,7 @@ import { refuseTakenPorts } from './check-ports.js';
 import { refuseOtherValues, warnAboutUnused } from './compare-variables.js';
 import { type ComposeService, readComposeConfig } from './compose-config.js';
 import { warnAboutCompose } from './compose-warnings.js';
+import { mostCommonBy } from './most-common.js';
 import { fileNotFound, refuseCompose } from './refuse-compose.js';
 import type { Staging } from './staging.js';
 import { storeFailed } from './store-failure.js';
@@ -16,8 +17,9 @@ import { incomingPath, unpackCommand } from './unpack-command.js';
 const UPLOAD_WITHIN_MS = 10 * 60_000;
 
 /**
- * Uploads the files to every droplet and unpacks them there. Returns the services as `docker compose config` shows them.
- * Throws DeployError compose-config, compose-no-image, variable-differs or port-taken, what `refuseCompose` throws, or ShellError.
+ * Uploads the files to every droplet and unpacks them there. Returns the services as `docker compose config` shows them on
+ * most droplets. Throws DeployError compose-config, compose-no-image, variable-differs or port-taken, what `refuseCompose`
+ * throws, or ShellError.
  */
 export async function uploadAll(
   { ports, settings, draft }: Staging,
@@ -45,11 +47,11 @@ export async function uploadAll(
       return { services, stdout, stderr };
     }),
   );
-  const [first] = configs;
-  if (first === undefined) return [];
-  warnAboutCompose(ports, first.stderr, first.services);
-  warnAboutUnused(ports, first.stdout, settings.variables ?? []);
-  return first.services;
+  const usual = mostCommonBy(configs, ({ services }) => services);
+  if (usual === undefined) return [];
+  warnAboutCompose(ports, usual.stderr, usual.services);
+  warnAboutUnused(ports, usual.stdout, settings.variables ?? []);
+  return usual.services;
 }
 
 function unpackFailed(member: Member, stderr: string): DeployError {

@@ -39,6 +39,7 @@ export async function clearMark(member: Member, run: StepContext): Promise<StepR
   await mustChange(member, confirmCommand(app, state));
   const survey = { ...member.survey, current: run.release.id, state };
   try {
+    await run.anchor?.verified(run.release, () => run.lease.ensure(member.droplet.id));
     await clearLedger(member, run);
     return { survey };
   } catch (error) {

@@ -7,6 +7,8 @@ import type { Deployer, DeployPorts } from '../core/deploy-ports.js';
 import type { Contacts } from '../drain/contacts.js';
 import type { Member } from '../droplet/member.js';
 import type { Survey } from '../droplet/survey-command.js';
+import type { Anchor } from '../fleet/anchors.js';
+import type { GoalAnchor } from '../fleet/goal-anchor.js';
 import type { Ledger } from '../fleet/ledger.js';
 import type { Lease } from '../lease/lease.js';
 import type { StoredRelease } from '../release/stored-release.js';
@@ -20,6 +22,10 @@ export interface Run {
   readonly target: Target;
   readonly ledger: Ledger;
   readonly lease: Lease;
+  /** As read under the lease, newest first. */
+  readonly anchored: readonly Anchor[];
+  /** Only where the rollout decides which release the fleet is on. */
+  readonly anchor?: GoalAnchor;
   /** What is known of the balancer's contact with each droplet. */
   readonly contacts: Contacts;
   /** Members of the fleet that this run has no connection to: they count in its size, and as serving nothing. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { World } from '../world.js';
 import { type Answer, created, noContent, notFound, ok, problem } from './answers.js';
+import { page } from './paging.js';
 import type { ApiRequest, Route } from './route.js';
 import { tagWire } from './wire.js';
 
@@ -11,6 +12,16 @@ const resources = z.object({
 });
 
 export const tagRoutes: Route[] = [
+  {
+    operation: 'tags_list',
+    method: 'GET',
+    path: '/v2/tags',
+    scopes: ['tag:read'],
+    handle: (world, { url, can }) => {
+      const tags = [...world.tags].map((tag) => tagWire(tag, world, can));
+      return page('tags', tags, url);
+    },
+  },
   {
     operation: 'tags_create',
     method: 'POST',
@@ -32,6 +43,16 @@ export const tagRoutes: Route[] = [
     scopes: ['tag:read'],
     handle: (world, { params: { tag_id: tag = '' }, can }) =>
       world.tags.has(tag) ? ok({ tag: tagWire(tag, world, can) }) : notFound,
+  },
+  {
+    operation: 'tags_delete',
+    method: 'DELETE',
+    path: '/v2/tags/{tag_id}',
+    scopes: ['tag:delete'],
+    handle: (world, { params: { tag_id: tag = '' } }) => {
+      world.deleteTag(tag);
+      return noContent;
+    },
   },
   {
     operation: 'tags_assign_resources',

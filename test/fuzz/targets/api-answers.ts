@@ -68,7 +68,9 @@ const CALLS: ((cloud: Cloud) => Promise<unknown>)[] = [
   (cloud) => cloud.removeDroplets(LB_ID, [1]),
   (cloud) => cloud.listAutoscalePools(),
   (cloud) => cloud.listPoolMembers(LB_ID),
+  (cloud) => cloud.listTags('web'),
   (cloud) => cloud.createTag('web'),
+  (cloud) => cloud.deleteTag('web'),
   (cloud) => cloud.untagDroplets('web', [1]),
   (cloud) => cloud.firewallsWithTag('web'),
 ];

@@ -1,0 +1,89 @@
+/**
+ * The anchors: which releases were deployed to a fleet, recorded where deployers write and droplets cannot, in the names of
+ * tags of the DigitalOcean account. No resource has these tags.
+ *
+ *   do-deploy:release:APP:ENVIRONMENT:SEQUENCE:HASH
+ *
+ * SEQUENCE counts the rollouts, so that their order depends on no clock. HASH is that of releaseHash. Tags are written and
+ * deleted under the lease.
+ */
+
+import { CloudError } from '../../errors.js';
+import type { BeforeChange, Cloud } from '../../ports.js';
+import { RELEASE_HASH_LENGTH } from '../release/release-hash.js';
+
+export interface Anchor {
+  sequence: number;
+  hash: string;
+}
+
+/** Anchors that stay: droplets made from an old image run a release that was deployed long ago. */
+const KEPT = 10;
+
+/** Tries of a change whose answer was lost: both changes can be repeated. */
+const TRIES = 3;
+
+export class Anchors {
+  readonly #cloud: Cloud;
+  readonly #prefix: string;
+  readonly #balanced: boolean;
+
+  /** @param balanced false: a droplet without a balancer, which has no others to be protected from */
+  constructor(cloud: Cloud, { app, environment }: { app: string; environment: string }, balanced: boolean) {
+    this.#cloud = cloud;
+    this.#prefix = `do-deploy:release:${app}:${environment}:`;
+    this.#balanced = balanced;
+  }
+
+  /** Newest first. Throws CloudError. */
+  async read(): Promise<Anchor[]> {
+    if (!this.#balanced) return [];
+    const tags = await this.#cloud.listTags(this.#prefix);
+    return tags.flatMap((tag) => parseAnchor(tag.slice(this.#prefix.length)) ?? []).sort(newestFirst);
+  }
+
+  /** Idempotent. Throws CloudError, or what `before` throws. */
+  async write(anchor: Anchor, before: BeforeChange): Promise<void> {
+    if (this.#balanced) await surely(() => this.#cloud.createTag(this.#tag(anchor), before));
+  }
+
+  /** Idempotent. Throws CloudError, or what `before` throws. */
+  async remove(anchor: Anchor, before: BeforeChange): Promise<void> {
+    if (this.#balanced) await surely(() => this.#cloud.deleteTag(this.#tag(anchor), before));
+  }
+
+  /** Removes all but the newest. One that cannot be removed now is removed after a later rollout. */
+  async prune(newestFirst: readonly Anchor[], before: BeforeChange): Promise<void> {
+    for (const anchor of newestFirst.slice(KEPT)) {
+      try {
+        await this.remove(anchor, before);
+      } catch (error) {
+        if (!(error instanceof CloudError)) throw error;
+      }
+    }
+  }
+
+  #tag({ sequence, hash }: Anchor): string {
+    return `${this.#prefix}${sequence}:${hash}`;
+  }
+}
+
+/** "SEQUENCE:HASH"; undefined for anything else. */
+function parseAnchor(text: string): Anchor | undefined {
+  const match = new RegExp(`^([1-9]\\d{0,14}):([0-9a-f]{${RELEASE_HASH_LENGTH}})$`).exec(text);
+  return match?.[1] && match[2] ? { sequence: Number(match[1]), hash: match[2] } : undefined;
+}
+
+function newestFirst(one: Anchor, other: Anchor): number {
+  return other.sequence - one.sequence || (one.hash < other.hash ? -1 : 1);
+}
+
+async function surely(change: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await change();
+    } catch (error) {
+      if (!(error instanceof CloudError) || error.outcome !== 'unknown' || attempt === TRIES) throw error;
+    }
+  }
+}

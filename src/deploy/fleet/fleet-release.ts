@@ -1,0 +1,52 @@
+/** Which release the fleet is on, and whose word counts for it. */
+
+import { isBelieved, provenRelease } from '../../rollout/choose-release.js';
+import { copyOf, findRelease } from '../droplet/held-releases.js';
+import { heldRelease, holdingOf, type Member } from '../droplet/member.js';
+import { releaseHash } from '../release/release-hash.js';
+import type { StoredRelease } from '../release/stored-release.js';
+import type { Anchor } from './anchors.js';
+
+export interface FleetRelease {
+  /** What droplets are compared with. Only without a dispute are they brought to it. */
+  release?: StoredRelease;
+  /** The release that was anchored before; absent where droplets have to be asked. */
+  before?: StoredRelease;
+  /** Why the newest anchor is not believed, as a sentence. */
+  dispute?: string;
+}
+
+/**
+ * The release that was anchored last, in the record that has the anchored hash. Without anchors, or where they are not
+ * believed: the latest release that passed its gates on any of the droplets.
+ */
+export function fleetRelease(members: readonly Member[], anchors: readonly Anchor[]): FleetRelease {
+  const [newest] = anchors;
+  const latest = findRelease(members, provenRelease(members.map(holdingOf)));
+  if (newest === undefined) return { release: latest };
+  const hashes = anchors.map(({ hash }) => hash);
+  const running = members.flatMap(hashOfRunning);
+  const release = copyOf(members, newest.hash);
+  if (release === undefined || !running.includes(newest.hash)) {
+    const which = release === undefined ? '' : `, ${release.id}`;
+    return { release: latest, dispute: `No droplet runs the release that was deployed last${which}.` };
+  }
+  if (!isBelieved(running, hashes)) {
+    return { release: latest, dispute: `Most droplets run a release that is not recorded at DigitalOcean.` };
+  }
+  const before = hashes.find((hash) => hash !== newest.hash);
+  return { release, before: before === undefined ? undefined : copyOf(members, before) };
+}
+
+/** Ids of the releases that are anchored and held by droplets, newest first. */
+export function anchoredIds(members: readonly Member[], anchors: readonly Anchor[]): string[] {
+  return [...new Set(anchors.flatMap(({ hash }) => copyOf(members, hash)?.id ?? []))];
+}
+
+/** Of the release that the droplet runs, verified; empty for one that runs none. */
+function hashOfRunning(member: Member): string[] {
+  const { state, current } = member.survey;
+  if (state?.phase === 'switching' || current === undefined) return [];
+  const held = heldRelease(member, current);
+  return [held === undefined ? '' : releaseHash(held)];
+}

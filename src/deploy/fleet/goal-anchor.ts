@@ -1,0 +1,53 @@
+import type { BeforeChange } from '../../ports.js';
+import { releaseHash } from '../release/release-hash.js';
+import type { StoredRelease } from '../release/stored-release.js';
+import type { Anchor, Anchors } from './anchors.js';
+
+/**
+ * The anchor that a deploy or rollback writes: as soon as its release is verified on a droplet, and taken back as soon as a
+ * droplet had to go back to another release.
+ */
+export class GoalAnchor {
+  readonly #anchors: Anchors;
+  readonly #goal: { id: string; hash: string };
+  /** Newest first. */
+  #known: readonly Anchor[];
+  /** Written by this run, or perhaps written: the answer may have been lost. */
+  #own: Anchor | undefined;
+  #withdrawn = false;
+  #turn: Promise<void> = Promise.resolve();
+
+  /** @param known as read under the lease */
+  constructor(anchors: Anchors, known: readonly Anchor[], goal: StoredRelease) {
+    this.#anchors = anchors;
+    this.#known = known;
+    this.#goal = { id: goal.id, hash: releaseHash(goal) };
+  }
+
+  /**
+   * A droplet runs this release, verified: the goal of the rollout, or the one that it went back to. Throws CloudError, or
+   * what `before` throws.
+   */
+  async verified(release: StoredRelease, before: BeforeChange): Promise<void> {
+    // One after the other, though the droplets of a batch end at the same time.
+    const turn = this.#turn.then(() => (release.id === this.#goal.id ? this.#write(before) : this.#withdraw(before)));
+    this.#turn = turn.catch(() => {});
+    await turn;
+  }
+
+  async #write(before: BeforeChange): Promise<void> {
+    const [newest] = this.#known;
+    if (this.#withdrawn || newest?.hash === this.#goal.hash) return;
+    this.#own = { sequence: (newest?.sequence ?? 0) + 1, hash: this.#goal.hash };
+    await this.#anchors.write(this.#own, before);
+    this.#known = [this.#own, ...this.#known];
+    await this.#anchors.prune(this.#known, before);
+  }
+
+  /** A release that was anchored before this run stays: other droplets have run it since. */
+  async #withdraw(before: BeforeChange): Promise<void> {
+    this.#withdrawn = true;
+    if (this.#own !== undefined) await this.#anchors.remove(this.#own, before);
+    this.#own = undefined;
+  }
+}
