@@ -28,8 +28,10 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 180_000,
     sequence: { shuffle: { files: false, tests: true }, sequencer: LongestFirst },
-    // For two cores. Each worker loads all modules.
-    maxWorkers: 3,
+    // For two cores. Each worker loads all modules. With more deploys under load at the same time, requests would wait for a
+    // core until they time out.
+    maxWorkers: MATRIX ? 2 : 3,
+    maxConcurrency: MATRIX ? 3 : 5,
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
     // Files share a process and its loaded modules, which saves a third of the time. There are few long files.
     isolate: MATRIX,
