@@ -57,7 +57,7 @@ export async function roll(
     });
   });
   refuseNested(settings, env);
-  const handlers = [...settings.handlers, ...readHooks(settings, env, (value) => redact(value) !== value)]
+  const handlers = [...settings.handlers, ...readHooks(settings, env, (value) => redact(value) !== value, systemClock)]
     .filter(({ name }) => !(args.skipMigrate && name === 'layer migrate'))
     .map(withoutSecrets(redact))
     .map(announcedIn(env, settings));

@@ -37,7 +37,7 @@ export function handlersOf(layer: Layer, config: unknown, env: Readonly<Record<s
 
 function contextOf(
   payload: LifecyclePayload,
-  { signal, log, run, process, confirm }: HandlerContext,
+  { signal, startedAt, log, run, process, confirm }: HandlerContext,
   config: unknown,
   env: Readonly<Record<string, string>>,
 ): LayerContext {
@@ -48,5 +48,18 @@ function contextOf(
   };
   const { release, droplets, result } = payload;
   const ask: LayerContext['confirm'] = (name, question) => confirm(name, question, signal);
-  return { config, env, release, droplets, result, signal, logger, run, process, fetch: bounded, confirm: ask };
+  return {
+    config,
+    env,
+    release,
+    droplets,
+    result,
+    signal,
+    startedAt,
+    logger,
+    run,
+    process,
+    fetch: bounded,
+    confirm: ask,
+  };
 }

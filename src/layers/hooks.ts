@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import type { Settings } from '../config/settings.js';
 import type { ProcessEnv } from '../config/variables.js';
 import { DeployError } from '../errors.js';
+import type { Clock } from '../ports.js';
 import {
   type Handler,
   type HandlerContext,
@@ -34,9 +35,15 @@ const SECRET_NAME =
 /**
  * The hooks in the project's folder, as handlers.
  * @param isSecret whether a value is masked in the output
+ * @param clock for what a program may take to end
  * @throws DeployError hook-not-executable or hook-unknown, before anything is contacted
  */
-export function readHooks({ root, hooks }: Settings, env: ProcessEnv, isSecret: (value: string) => boolean): Handler[] {
+export function readHooks(
+  { root, hooks }: Settings,
+  env: ProcessEnv,
+  isSecret: (value: string) => boolean,
+  clock: Clock,
+): Handler[] {
   if (hooks === undefined) return [];
   refuseUnknown(root, hooks.folder);
   const allowed = Object.entries(hooks.secrets).map(([name, value]) => [name, value.reveal()]);
@@ -44,7 +51,7 @@ export function readHooks({ root, hooks }: Settings, env: ProcessEnv, isSecret: 
   return LIFECYCLE_EVENTS.flatMap((event) =>
     programsFor(root, hooks.folder, event).map((path): Handler => {
       const handle = (payload: LifecyclePayload, context: HandlerContext) =>
-        runHook(join(root, path), root, { ...passed, ...variablesOf(payload) }, payload, context);
+        runHook(clock, join(root, path), root, { ...passed, ...variablesOf(payload) }, payload, context);
       return { name: `hook ${path}`, event, priority: PRIORITY, timeoutMs: hooks.timeoutMs, handle };
     }),
   );
@@ -125,6 +132,7 @@ function withoutZeros(text: string): string {
 
 /** Resolves when the program has ended well. Ends it and its children when the signal aborts: SIGTERM, later SIGKILL. */
 async function runHook(
+  clock: Clock,
   file: string,
   cwd: string,
   env: Record<string, string>,
@@ -133,11 +141,11 @@ async function runHook(
 ): Promise<void> {
   // A process group of its own, so that its children end with it, and Ctrl-C does not reach it.
   const child = spawn(file, [], { cwd, env, detached: true, stdio: 'pipe' });
-  const stop = () => endGroup(child);
+  const stop = () => endGroup(clock, child);
   if (signal.aborted) stop();
   signal.addEventListener('abort', stop);
   // Before anything else is asked of it: a program that cannot be started may have no streams.
-  const ended = endOf(child);
+  const ended = endOf(clock, child);
   let lines = 0;
   const print = (line: string) => {
     lines += 1;
@@ -156,25 +164,23 @@ async function runHook(
 }
 
 /** Rejects unless the exit code is 0. */
-async function endOf(child: ChildProcess): Promise<void> {
+async function endOf(clock: Clock, child: ChildProcess): Promise<void> {
+  const closed = new AbortController();
+  child.on('close', () => closed.abort());
   await new Promise<void>((resolve, reject) => {
     child.on('error', (error) => reject(new Error(`it cannot be started: ${error.message}`)));
-    child.on('exit', (code, killedBy) => {
-      const end = () => {
-        clearTimeout(patience);
-        for (const stream of [child.stdout, child.stderr]) stream?.destroy();
-        if (code === 0) resolve();
-        else reject(new Error(code === null ? `it was ended by ${killedBy}` : `exit code ${code}`));
-      };
+    child.on('exit', async (code, killedBy) => {
       // What it has left running, such as a daemon, may keep its output open for ever.
-      const patience = setTimeout(end, OUTPUT_AFTER_EXIT_MS);
-      child.on('close', end);
+      await clock.sleep(OUTPUT_AFTER_EXIT_MS, closed.signal);
+      for (const stream of [child.stdout, child.stderr]) stream?.destroy();
+      if (code === 0) resolve();
+      else reject(new Error(code === null ? `it was ended by ${killedBy}` : `exit code ${code}`));
     });
   });
 }
 
 /** A program that ignores SIGTERM does not outlive this process either. */
-function endGroup(child: ChildProcess): void {
+function endGroup(clock: Clock, child: ChildProcess): void {
   const send = (name: NodeJS.Signals) => {
     try {
       if (child.pid !== undefined) process.kill(-child.pid, name);
@@ -183,13 +189,14 @@ function endGroup(child: ChildProcess): void {
     }
   };
   const kill = () => send('SIGKILL');
+  const ended = new AbortController();
   send('SIGTERM');
-  const timer = setTimeout(kill, TERM_MS);
   process.once('exit', kill);
   child.once('exit', () => {
-    clearTimeout(timer);
+    ended.abort();
     process.off('exit', kill);
     // Its children may have stayed.
     kill();
   });
+  void clock.sleep(TERM_MS, ended.signal).then(() => !ended.signal.aborted && kill());
 }

@@ -12,7 +12,8 @@ export interface Logger {
 }
 
 /** What the handlers of a layer get with each event. */
-export interface LayerContext<Config = unknown> extends Pick<HandlerContext, 'signal' | 'run' | 'process'> {
+export interface LayerContext<Config = unknown>
+  extends Pick<HandlerContext, 'signal' | 'startedAt' | 'run' | 'process'> {
   /** The settings in config/deploy.yml, checked. */
   readonly config: Config;
   /** The variables that the layer requires. */

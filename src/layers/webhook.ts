@@ -33,16 +33,16 @@ export default defineLayer({
 async function post(payload: LifecyclePayload, context: LayerContext<Config>): Promise<void> {
   const { url, secret } = context.config;
   const body = JSON.stringify(payload);
-  // Of the sending: receivers refuse old ones, and other handlers may have taken long.
-  const request = { url, body, headers: signed(body, Date.now(), secret) };
+  // Not the event's own time: handlers before this one may have taken long, and receivers refuse what is old.
+  const request = { url, body, headers: signed(body, context.startedAt, secret) };
   const first = await send(context, request);
   accepted(!first.ok && first.passing ? await send(context, request) : first);
 }
 
-/** @param now in ms */
-function signed(body: string, now: number, secret: string): Record<string, string> {
+/** @param at in ms since the epoch */
+function signed(body: string, at: number, secret: string): Record<string, string> {
   const id = `msg_${randomUUID().replaceAll('-', '')}`;
-  const timestamp = String(Math.floor(now / 1_000));
+  const timestamp = String(Math.floor(at / 1_000));
   const signature = createHmac('sha256', keyOf(secret) ?? '')
     .update(`${id}.${timestamp}.${body}`)
     .digest('base64');

@@ -64,6 +64,8 @@ export interface LifecyclePayload {
 export interface HandlerContext {
   /** Aborted when the handler's time is over, or the run is stopped. */
   readonly signal: AbortSignal;
+  /** When this handler began, in ms since the epoch; `at` of the payload is when the event was raised. */
+  readonly startedAt: number;
   /** Prints a line below the name of the layer; cleaned and redacted. */
   log(line: string): void;
   /**

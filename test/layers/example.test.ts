@@ -50,6 +50,7 @@ const payload = {
 function contextWith(lines: string[]): HandlerContext {
   return {
     signal: new AbortController().signal,
+    startedAt: Date.now(),
     log: (line) => lines.push(line),
     run: async () => ({ code: 0, output: '', done: 'now' }),
     confirm: async () => false,

@@ -2,9 +2,10 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, it } from 'vitest';
+import { systemClock } from '../../src/adapters/system-clock.js';
 import { Secret } from '../../src/config/secret.js';
 import type { Settings } from '../../src/config/settings.js';
-import { readHooks } from '../../src/layers/hooks.js';
+import { readHooks as readHooksOf } from '../../src/layers/hooks.js';
 import type { HandlerContext, LifecyclePayload } from '../../src/rollout/lifecycle.js';
 
 let root: string;
@@ -23,6 +24,10 @@ const settings = (more: Partial<Settings> = {}) =>
   ({ root, hooks: { folder: 'config/hooks', secrets: {}, timeoutMs: 30_000 }, secrets: [], ...more }) as Settings;
 
 const never = () => false;
+
+function readHooks(of: Settings, env: Record<string, string | undefined>, isSecret: (value: string) => boolean) {
+  return readHooksOf(of, env, isSecret, systemClock);
+}
 
 const payload = {
   event: 'pre_deploy',

@@ -5,7 +5,8 @@ import { LIFECYCLE_EVENTS } from '../../src/rollout/lifecycle.js';
 import { aService, notify, type Received, ROLLOUT } from './notified.js';
 
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
-const now = { ...ROLLOUT.failed, at: new Date().toISOString() };
+// Raised long before it is sent: handlers before it may have taken their time.
+const now = ROLLOUT.failed;
 
 /** What a receiver makes of it; throws when the signature is wrong. */
 function verified({ body, headers }: Received, secret = SECRET): unknown {

@@ -56,7 +56,7 @@ async function failureOf(
     if (!ended) report({ type: 'layer-output', ...about, line });
   };
   try {
-    await bounded(ports, timeoutMs, stop, (signal) => handler.handle(payload, { ...verbs, signal, log }));
+    await bounded(ports, timeoutMs, stop, (signal) => handler.handle(payload, { ...verbs, signal, startedAt, log }));
     return undefined;
   } catch (error) {
     // Not the layer's fault, and it ends the run.

@@ -35,7 +35,7 @@ import { rejoinRotation } from '../steps/rejoin-rotation.js';
 import type { Run, Step, StepContext, StepResult } from '../steps/run.js';
 import { settle } from '../steps/settle.js';
 import { HOME_FULL, switchRelease } from '../steps/switch-release.js';
-import { CAPACITY_FLOOR, capacityFloor } from './capacity-floor.js';
+import { capacityFloor } from './capacity-floor.js';
 import { observeFleet } from './observe-fleet.js';
 
 /** Serving droplets to compare a leaving one with. More would prove little more. */
@@ -86,7 +86,7 @@ export const RELEASE_FAULTS: ReadonlySet<string> = new Set([
 ]);
 
 /** Codes of failures before a step has changed the droplet. */
-const UNCHANGED: ReadonlySet<string> = new Set([HOME_FULL, LAYER_FAILED, CAPACITY_FLOOR]);
+const UNCHANGED: ReadonlySet<string> = new Set([HOME_FULL, LAYER_FAILED, 'capacity-floor']);
 
 /** Handlers that took longer than this, in ms, have outdated the observation by which the droplet was to leave. */
 const FRESH_MS = 5_000;
