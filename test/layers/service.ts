@@ -120,7 +120,15 @@ export async function layerWith(
     async raise(event, more, signal = new AbortController().signal) {
       const handler = handlers.find((one) => one.event === event);
       const log = (line: string) => logged.push(line);
-      const verbs = { signal, startedAt: Date.now(), log, run: nothing, process: nothing, confirm: nothing, ...context };
+      const verbs = {
+        signal,
+        startedAt: Date.now(),
+        log,
+        run: nothing,
+        process: nothing,
+        confirm: nothing,
+        ...context,
+      };
       await handler?.handle(payloadOf(event, more), verbs);
     },
   };
