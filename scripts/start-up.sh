@@ -9,6 +9,8 @@
 #   prune  remove old releases, given by the names of their folders, and images, given by their ids. Exit code 75: nothing
 #          was removed, because a deploy of another app is bringing images here. Exit code 73: a release was kept, because
 #          its folder holds files that do-deploy did not put there
+#   sweep  remove the images that do-deploy named in the given repositories and that no release here needs, such as those of
+#          a deploy that failed before its release was complete. Exit code 75: as for `prune`
 #
 # It reads only these variables:
 #
@@ -23,7 +25,7 @@
 # It never removes volumes, or anything that a container or a kept release uses.
 set -eu
 
-verb=${1:?'usage: start-up.sh pull [unbuilt]|build|up [again]|prune'}
+verb=${1:?'usage: start-up.sh pull [unbuilt]|build|up [again]|prune|sweep'}
 shift
 cd "$(dirname "$0")/.."
 export DEPLOY_ENV IMAGE_TAG
@@ -83,15 +85,37 @@ foreign_file() (
   } | awk 'listed && !($0 in known) { print substr($0, 3); exit } $0 == "" { listed = 1 } { known[$0] }'
 )
 
-# Docker removes an image by its id only while it has at most one name, and with its last name in any case. Without
-# force, an image that a container uses is kept.
-remove_image() {
-  users=$(docker ps -aq --filter "ancestor=$1" 2>/dev/null) || return 0
-  if [ -n "$users" ]; then return 0; fi
+# Waits until no deploy starts staging, which it prevents until this script ends. Images that a deploy of another app has
+# pulled, but not recorded yet, look unused. This app has no other deploy: the one that removes holds the lock. Folders older
+# than a day belong to deploys that were killed.
+stop_staging() {
+  exec 7>>../../../images.lock
+  flock 7
+  staging=$(find ../../../*/releases -maxdepth 1 -name '*.partial' -mtime -1 ! -path "../../../$APP/*" 2>/dev/null || :)
+  if [ -z "$staging" ]; then return 0; fi
+  echo "start-up.sh $verb: nothing was removed, because another deploy is bringing images here" >&2
+  exit 75
+}
+
+# Whether a release that is kept here, of this app or of another one, lists an image whose id begins like this.
+is_needed() {
+  cat ../../../*/releases/*/release.json 2>/dev/null | grep -qF "$1"
+}
+
+# Removes the names of an image: all of them, or only those in the repository. Docker removes the image with its last name.
+# Fails if a container uses the image; without force, Docker keeps it anyway.
+remove_names() {
+  users=$(docker ps -aq --filter "ancestor=$1" 2>/dev/null) || return 1
+  if [ -n "$users" ]; then return 1; fi
   names='{{range .RepoTags}}{{println .}}{{end}}{{range .RepoDigests}}{{println .}}{{end}}'
-  for name in $(docker image inspect --format "$names" "$1" 2>/dev/null) "$1"; do
-    docker image rm "$name" >/dev/null 2>&1 || :
+  for name in $(docker image inspect --format "$names" "$1" 2>/dev/null); do
+    case $name in "${2:-$name}" | "${2:-}:"* | "${2:-}@"*) docker image rm "$name" >/dev/null 2>&1 || : ;; esac
   done
+}
+
+# An image without a name is removed by its id, which Docker refuses while it has several names.
+remove_image() {
+  if remove_names "$1"; then docker image rm "$1" >/dev/null 2>&1 || :; fi
 }
 
 case $verb in
@@ -136,23 +160,12 @@ case $verb in
     exit $code
     ;;
   prune)
-    # No other deploy starts staging until this ends.
-    exec 7>>../../../images.lock
-    flock 7
-    # Images that a deploy of another app has pulled, but not recorded yet, look unused. This app has no other deploy: the
-    # one that prunes holds the lock. Folders older than a day belong to deploys that were killed.
-    staging=$(find ../../../*/releases -maxdepth 1 -name '*.partial' -mtime -1 ! -path "../../../$APP/*" 2>/dev/null || :)
-    if [ -n "$staging" ]; then
-      echo "start-up.sh prune: nothing was removed, because another deploy is bringing images here" >&2
-      exit 75
-    fi
+    stop_staging
     code=0
     for old in "$@"; do
       case $old in
         sha256:*)
-          # Another kept release may need it, of this app or of another one.
-          if cat ../../../*/releases/*/release.json 2>/dev/null | grep -qF "$old"; then continue; fi
-          remove_image "$old"
+          if ! is_needed "$old"; then remove_image "$old"; fi
           ;;
         */* | .* | '')
           echo "start-up.sh prune: not a release: $old" >&2
@@ -172,8 +185,19 @@ case $verb in
     done
     exit $code
     ;;
+  sweep)
+    stop_staging
+    for repository in "$@"; do
+      docker image ls --no-trunc --format '{{.ID}} {{.Tag}}' "$repository" | while read -r id tag; do
+        # The name that do-deploy gives ends with the first 12 digits of the image's id.
+        own=${tag#do-deploy-}
+        case ${#own}:$tag:$id in "12:do-deploy-$own:sha256:$own"*) ;; *) continue ;; esac
+        if ! is_needed "sha256:$own"; then remove_names "$id" "$repository" || :; fi
+      done
+    done
+    ;;
   *)
-    echo "start-up.sh: unknown verb '$verb' (expected: pull, build, up or prune)" >&2
+    echo "start-up.sh: unknown verb '$verb' (expected: pull, build, up, prune or sweep)" >&2
     exit 64
     ;;
 esac

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { CommandResult } from '../../ports.js';
-import { repositoryOf } from '../core/image-reference.js';
+import { repositoryOf, shortName } from '../core/image-reference.js';
 import { errorLine } from '../core/output-lines.js';
 import { unsupportedAnswer } from '../droplet/containers-command.js';
 import type { Member } from '../droplet/member.js';
@@ -144,8 +144,8 @@ function loginOf({ registry }: Settings): RegistryLogin | undefined {
 function pinnedReference(reference: string, image: InspectedImage): string {
   const repository = repositoryOf(reference);
   const digests = image.RepoDigests ?? [];
-  const short = repository.replace(/^docker\.io\/(library\/)?/, '');
-  return digests.find((digest) => [repository, short].includes(digest.split('@')[0] ?? '')) ?? digests[0] ?? image.Id;
+  const names = [repository, shortName(repository)];
+  return digests.find((digest) => names.includes(digest.split('@')[0] ?? '')) ?? digests[0] ?? image.Id;
 }
 
 function buildFailed(member: Member, reason: string): DeployError {
