@@ -3,6 +3,8 @@
 #
 #   pull   log in to the registry (password on standard input) and pull all images of the release; `pull unbuilt`: only
 #          images that are not built here
+#   manifests   log in to the registry, and print the manifests of the given images: one line of JSON for each, in their order,
+#          or an empty line if the registry does not answer in 5 s
 #   build  log in to the registry, and build the images of services with a build context
 #   up     start the containers of the release with images that are already here. `up again` also recreates unchanged
 #          containers
@@ -20,12 +22,12 @@
 #   COMPOSE_FILES  compose files in order, separated by spaces, relative to the release
 #   ENV_FILES      env files for compose's interpolation, likewise; may be empty
 #   TMPDIR         where a login is kept if /dev/shm cannot be written; may be absent
-#   REGISTRY_SERVER, REGISTRY_USERNAME   only for `pull` and `build`; absent: no login
+#   REGISTRY_SERVER, REGISTRY_USERNAME   only for `pull`, `manifests` and `build`; absent: no login
 #
 # It never removes volumes, or anything that a container or a kept release uses.
 set -eu
 
-verb=${1:?'usage: start-up.sh pull [unbuilt]|build|up [again]|prune|sweep'}
+verb=${1:?'usage: start-up.sh pull [unbuilt]|manifests|build|up [again]|prune|sweep'}
 shift
 cd "$(dirname "$0")/.."
 export DEPLOY_ENV IMAGE_TAG
@@ -41,6 +43,12 @@ compose() {
   docker compose --project-name "$APP" "$@" $command
 }
 
+login=
+answers=
+clean_up() {
+  for folder in "$login" "$answers"; do if [ -n "$folder" ]; then rm -rf "$folder"; fi; done
+}
+
 # Logs in with a temporary Docker configuration, which is removed when the script ends.
 log_in() {
   home=${DOCKER_CONFIG:-$HOME/.docker}
@@ -49,7 +57,8 @@ log_in() {
   # In memory where that is possible: then the password reaches no disk.
   DOCKER_CONFIG=$(mktemp -d /dev/shm/do-deploy-login.XXXXXX 2>/dev/null || mktemp -d "${TMPDIR:-/tmp}/do-deploy-login.XXXXXX")
   export DOCKER_CONFIG
-  trap 'rm -rf "$DOCKER_CONFIG"' EXIT
+  login=$DOCKER_CONFIG
+  trap clean_up EXIT
   trap 'exit 1' HUP INT TERM
   # Docker looks for plugins, such as compose, below DOCKER_CONFIG.
   if [ -d "$home/cli-plugins" ]; then ln -s "$home/cli-plugins" "$DOCKER_CONFIG/cli-plugins"; fi
@@ -131,6 +140,31 @@ case $verb in
     if [ -n "${REGISTRY_USERNAME:-}" ]; then log_in; fi
     compose pull --quiet $unbuilt
     ;;
+  manifests)
+    if [ -n "${REGISTRY_USERNAME:-}" ]; then log_in; fi
+    answers=$(mktemp -d "${TMPDIR:-/tmp}/do-deploy-manifests.XXXXXX")
+    trap clean_up EXIT
+    trap 'exit 1' HUP INT TERM
+    # This Docker pulls from them without TLS, too.
+    insecure=$(docker info --format '{{range .RegistryConfig.IndexConfigs}}{{if not .Secure}}{{println .Name}}{{end}}{{end}}')
+    number=0
+    for image in "$@"; do
+      number=$((number + 1))
+      flag=
+      if printf '%s\n' "$insecure" | grep -qxF "${image%%/*}"; then flag=--insecure; fi
+      # Of a list, with --verbose Docker prints the manifest of every platform.
+      # shellcheck disable=SC2086
+      timeout 5 docker manifest inspect --verbose $flag "$image" 2>/dev/null >"$answers/$number" &
+    done
+    wait
+    number=0
+    for image in "$@"; do
+      number=$((number + 1))
+      # "Raw" repeats the manifest in base64.
+      grep -v '^[[:space:]]*"Raw":' "$answers/$number" | tr -d '\n\t' | head -c 300000
+      echo
+    done
+    ;;
   build)
     if [ -n "${REGISTRY_USERNAME:-}" ]; then log_in; fi
     compose build
@@ -197,7 +231,7 @@ case $verb in
     done
     ;;
   *)
-    echo "start-up.sh: unknown verb '$verb' (expected: pull, build, up, prune or sweep)" >&2
+    echo "start-up.sh: unknown verb '$verb' (expected: pull, manifests, build, up, prune or sweep)" >&2
     exit 64
     ;;
 esac

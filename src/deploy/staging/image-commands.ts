@@ -3,15 +3,7 @@ import { repositoryOf } from '../core/image-reference.js';
 import { command, quote, releaseFolder } from '../core/shell.js';
 import { PARTIAL, variables } from '../release/compose-run.js';
 import type { ReleaseDraft } from '../release/draft.js';
-
-export interface RegistryLogin {
-  server: string;
-  username: string;
-  password: string;
-}
-
-/** Exit code of start-up.sh when the registry refuses the login. */
-export const LOGIN_REFUSED = 77;
+import { loginVariables, type RegistryLogin } from './registry-login.js';
 
 /**
  * Pulls the release's images and prints `docker image inspect` of them. Exit code 77: the registry refused the login.
@@ -60,11 +52,6 @@ export function buildCommand(
     ],
     { timeoutMs, stdin: registry && `${registry.password}\n` },
   );
-}
-
-function loginVariables(registry: RegistryLogin | undefined): string {
-  if (registry === undefined) return '';
-  return `REGISTRY_SERVER=${quote(registry.server)} REGISTRY_USERNAME=${quote(registry.username)} `;
 }
 
 /**

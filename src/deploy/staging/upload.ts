@@ -5,6 +5,7 @@ import { reportStep } from '../core/report.js';
 import type { Member } from '../droplet/member.js';
 import { packFor } from '../release/archive.js';
 import { refuseTakenPorts } from './check-ports.js';
+import { checkRoom } from './check-room.js';
 import { type ComposeService, readComposeConfig } from './compose-config.js';
 import { warnAboutCompose } from './compose-warnings.js';
 import { fileNotFound, refuseCompose } from './refuse-compose.js';
@@ -16,12 +17,15 @@ const UPLOAD_WITHIN_MS = 10 * 60_000;
 
 /**
  * Uploads the files to every droplet and unpacks them there. Returns the services as `docker compose config` shows them.
- * Throws DeployError compose-config, compose-no-image or port-taken, what `refuseCompose` throws, or ShellError.
+ * Throws DeployError compose-config, compose-no-image, port-taken or disk-full, what `refuseCompose` throws, or ShellError.
+ * @param imagesOf what will be pulled
  */
 export async function uploadAll(
-  { ports, settings, draft }: Staging,
+  staging: Staging,
   members: readonly Member[],
+  imagesOf: (services: readonly ComposeService[]) => readonly string[],
 ): Promise<ComposeService[]> {
+  const { ports, settings, draft } = staging;
   // Most droplets of a fleet lack the same files and share one archive.
   const archives = new Map<string, ReturnType<typeof packFor>>();
   const configs = await inParallel(members, (member) =>
@@ -39,6 +43,7 @@ export async function uploadAll(
       await refuseCompose(member, draft, stdout, settings);
       // After its first release, the ports are the app's own.
       if (current === undefined) await refuseTakenPorts(member, draft.app, services);
+      await checkRoom(staging, member, imagesOf(services));
       return { services, stderr };
     }),
   );

@@ -6,6 +6,7 @@ import { compose } from './compose.js';
 import { info, inspect, logs, ps, rm, version, volume } from './containers.js';
 import { image } from './images.js';
 import { login } from './login.js';
+import { manifest } from './manifest.js';
 
 /** Docker's exit code for a command line that it cannot run. */
 const NOT_IMPLEMENTED = 125;
@@ -17,6 +18,7 @@ const DOCKER_COMMANDS = new Map<string, Command>([
   ['inspect', inspect],
   ['login', login],
   ['logs', logs],
+  ['manifest', manifest],
   ['ps', ps],
   ['rm', rm],
   ['version', version],
