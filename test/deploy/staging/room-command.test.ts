@@ -127,9 +127,10 @@ describe('the command that reads it', () => {
     expect(commandFor(['nginx', ...asked])?.args).toMatchObject({ images: asked });
   });
 
-  it('asks for a dozen images at most, and its output is bounded', () => {
+  it('asks for a dozen images at most, for 20 seconds, and its answer has the usual bound', () => {
     const names = Array.from({ length: 50 }, (_, index) => `ghcr.io/acme/shop-${index}`);
     expect(commandFor(names)?.args).toMatchObject({ images: names.slice(0, 12) });
-    expect(commandFor(names)).toMatchObject({ timeoutMs: 20_000, maxBytes: undefined });
+    expect(commandFor(names)?.timeoutMs).toBe(20_000);
+    expect(commandFor(names)).not.toHaveProperty('maxBytes');
   });
 });
