@@ -41,19 +41,10 @@ export function roomCommand(
     { app: draft.app, release: draft.id, images: asked },
     [
       'set -u',
-      ...LISTS,
       `cd ${releaseFolder(draft.app, draft.id + PARTIAL)} || exit 0`,
       // A script of the project's own, or of an older version of do-deploy, may not know the verb.
       "grep -q '^  manifests)' scripts/start-up.sh || exit 0",
-      'if [ "$(id -u)" = 0 ]; then as_root=; else as_root="sudo -n"; fi',
-      "info=$(docker info --format '{{println .DockerRootDir}}{{println .Driver}}{{println .Architecture}}{{.DriverStatus}}') || exit 0",
-      `root=$(printf '%s\\n' "$info" | sed -n 1p)`,
-      `driver=$(printf '%s\\n' "$info" | sed -n 2p)`,
-      'case $info in',
-      '  *io.containerd.snapshotter*) list=$in_containerd ;;',
-      '  *) list=$in_docker ;;',
-      'esac',
-      'found=$($as_root sh -c "$list" sh "$root" "$driver" 2>/dev/null) || exit 0',
+      ...FIND_LAYERS,
       ...BEGIN_SECTIONS,
       beginSection('machine'),
       `printf '%s\\n' "$info" | sed -n 3p`,
@@ -67,8 +58,11 @@ export function roomCommand(
   );
 }
 
-/** Scripts that print lines of `df`, and the digest of each compressed layer that is there, without `sha256:`. */
-const LISTS = [
+/**
+ * Lines that set `found` to lines of `df`, and the digest of each compressed layer that is there, without `sha256:`; and
+ * `info`, whose third line is what `uname -m` prints. They exit where that cannot be read.
+ */
+export const FIND_LAYERS: readonly string[] = [
   `in_docker=${quote(
     [
       'df -Pk "$1" | tail -n 1',
@@ -87,6 +81,15 @@ const LISTS = [
       'exit $code',
     ].join('\n'),
   )}`,
+  'if [ "$(id -u)" = 0 ]; then as_root=; else as_root="sudo -n"; fi',
+  "info=$(docker info --format '{{println .DockerRootDir}}{{println .Driver}}{{println .Architecture}}{{.DriverStatus}}') || exit 0",
+  `root=$(printf '%s\\n' "$info" | sed -n 1p)`,
+  `driver=$(printf '%s\\n' "$info" | sed -n 2p)`,
+  'case $info in',
+  '  *io.containerd.snapshotter*) list=$in_containerd ;;',
+  '  *) list=$in_docker ;;',
+  'esac',
+  'found=$($as_root sh -c "$list" sh "$root" "$driver" 2>/dev/null) || exit 0',
 ];
 
 /**
