@@ -3,12 +3,16 @@
 #
 #   pull   log in to the registry (password on standard input) and pull all images of the release; `pull unbuilt`: only
 #          images that are not built here
+#   manifests   log in to the registry, and print the manifests of the given images: one line of JSON for each, in their order,
+#          or an empty line if the registry does not answer in 5 s
 #   build  log in to the registry, and build the images of services with a build context
 #   up     start the containers of the release with images that are already here. `up again` also recreates unchanged
 #          containers
 #   prune  remove old releases, given by the names of their folders, and images, given by their ids. Exit code 75: nothing
 #          was removed, because a deploy of another app is bringing images here. Exit code 73: a release was kept, because
 #          its folder holds files that do-deploy did not put there
+#   sweep  remove the images that do-deploy named in the given repositories and that no release here needs, such as those of
+#          a deploy that failed before its release was complete. Exit code 75: as for `prune`
 #
 # It reads only these variables:
 #
@@ -18,12 +22,12 @@
 #   COMPOSE_FILES  compose files in order, separated by spaces, relative to the release
 #   ENV_FILES      env files for compose's interpolation, likewise; may be empty
 #   TMPDIR         where a login is kept if /dev/shm cannot be written; may be absent
-#   REGISTRY_SERVER, REGISTRY_USERNAME   only for `pull` and `build`; absent: no login
+#   REGISTRY_SERVER, REGISTRY_USERNAME   only for `pull`, `manifests` and `build`; absent: no login
 #
 # It never removes volumes, or anything that a container or a kept release uses.
 set -eu
 
-verb=${1:?'usage: start-up.sh pull [unbuilt]|build|up [again]|prune'}
+verb=${1:?'usage: start-up.sh pull [unbuilt]|manifests|build|up [again]|prune|sweep'}
 shift
 cd "$(dirname "$0")/.."
 export DEPLOY_ENV IMAGE_TAG
@@ -39,6 +43,12 @@ compose() {
   docker compose --project-name "$APP" "$@" $command
 }
 
+login=
+answers=
+clean_up() {
+  for folder in "$login" "$answers"; do if [ -n "$folder" ]; then rm -rf "$folder"; fi; done
+}
+
 # Logs in with a temporary Docker configuration, which is removed when the script ends.
 log_in() {
   home=${DOCKER_CONFIG:-$HOME/.docker}
@@ -47,7 +57,8 @@ log_in() {
   # In memory where that is possible: then the password reaches no disk.
   DOCKER_CONFIG=$(mktemp -d /dev/shm/do-deploy-login.XXXXXX 2>/dev/null || mktemp -d "${TMPDIR:-/tmp}/do-deploy-login.XXXXXX")
   export DOCKER_CONFIG
-  trap 'rm -rf "$DOCKER_CONFIG"' EXIT
+  login=$DOCKER_CONFIG
+  trap clean_up EXIT
   trap 'exit 1' HUP INT TERM
   # Docker looks for plugins, such as compose, below DOCKER_CONFIG.
   if [ -d "$home/cli-plugins" ]; then ln -s "$home/cli-plugins" "$DOCKER_CONFIG/cli-plugins"; fi
@@ -83,15 +94,37 @@ foreign_file() (
   } | awk 'listed && !($0 in known) { print substr($0, 3); exit } $0 == "" { listed = 1 } { known[$0] }'
 )
 
-# Docker removes an image by its id only while it has at most one name, and with its last name in any case. Without
-# force, an image that a container uses is kept.
-remove_image() {
-  users=$(docker ps -aq --filter "ancestor=$1" 2>/dev/null) || return 0
-  if [ -n "$users" ]; then return 0; fi
+# Waits until no deploy starts staging, which it prevents until this script ends. Images that a deploy of another app has
+# pulled, but not recorded yet, look unused. This app has no other deploy: the one that removes holds the lock. Folders older
+# than a day belong to deploys that were killed.
+stop_staging() {
+  exec 7>>../../../images.lock
+  flock 7
+  staging=$(find ../../../*/releases -maxdepth 1 -name '*.partial' -mtime -1 ! -path "../../../$APP/*" 2>/dev/null || :)
+  if [ -z "$staging" ]; then return 0; fi
+  echo "start-up.sh $verb: nothing was removed, because another deploy is bringing images here" >&2
+  exit 75
+}
+
+# Whether a release that is kept here, of this app or of another one, lists an image whose id begins like this.
+is_needed() {
+  cat ../../../*/releases/*/release.json 2>/dev/null | grep -qF "$1"
+}
+
+# Removes the names of an image: all of them, or only those in the repository. Docker removes the image with its last name.
+# Fails if a container uses the image; without force, Docker keeps it anyway.
+remove_names() {
+  users=$(docker ps -aq --filter "ancestor=$1" 2>/dev/null) || return 1
+  if [ -n "$users" ]; then return 1; fi
   names='{{range .RepoTags}}{{println .}}{{end}}{{range .RepoDigests}}{{println .}}{{end}}'
-  for name in $(docker image inspect --format "$names" "$1" 2>/dev/null) "$1"; do
-    docker image rm "$name" >/dev/null 2>&1 || :
+  for name in $(docker image inspect --format "$names" "$1" 2>/dev/null); do
+    case $name in "${2:-$name}" | "${2:-}:"* | "${2:-}@"*) docker image rm "$name" >/dev/null 2>&1 || : ;; esac
   done
+}
+
+# An image without a name is removed by its id, which Docker refuses while it has several names.
+remove_image() {
+  if remove_names "$1"; then docker image rm "$1" >/dev/null 2>&1 || :; fi
 }
 
 case $verb in
@@ -106,6 +139,31 @@ case $verb in
     esac
     if [ -n "${REGISTRY_USERNAME:-}" ]; then log_in; fi
     compose pull --quiet $unbuilt
+    ;;
+  manifests)
+    if [ -n "${REGISTRY_USERNAME:-}" ]; then log_in; fi
+    answers=$(mktemp -d "${TMPDIR:-/tmp}/do-deploy-manifests.XXXXXX")
+    trap clean_up EXIT
+    trap 'exit 1' HUP INT TERM
+    # This Docker pulls from them without TLS, too.
+    insecure=$(docker info --format '{{range .RegistryConfig.IndexConfigs}}{{if not .Secure}}{{println .Name}}{{end}}{{end}}')
+    number=0
+    for image in "$@"; do
+      number=$((number + 1))
+      flag=
+      if printf '%s\n' "$insecure" | grep -qxF "${image%%/*}"; then flag=--insecure; fi
+      # Of a list, with --verbose Docker prints the manifest of every platform.
+      # shellcheck disable=SC2086
+      timeout 5 docker manifest inspect --verbose $flag "$image" 2>/dev/null >"$answers/$number" &
+    done
+    wait
+    number=0
+    for image in "$@"; do
+      number=$((number + 1))
+      # "Raw" repeats the manifest in base64.
+      grep -v '^[[:space:]]*"Raw":' "$answers/$number" | tr -d '\n\t' | head -c 300000
+      echo
+    done
     ;;
   build)
     if [ -n "${REGISTRY_USERNAME:-}" ]; then log_in; fi
@@ -136,23 +194,12 @@ case $verb in
     exit $code
     ;;
   prune)
-    # No other deploy starts staging until this ends.
-    exec 7>>../../../images.lock
-    flock 7
-    # Images that a deploy of another app has pulled, but not recorded yet, look unused. This app has no other deploy: the
-    # one that prunes holds the lock. Folders older than a day belong to deploys that were killed.
-    staging=$(find ../../../*/releases -maxdepth 1 -name '*.partial' -mtime -1 ! -path "../../../$APP/*" 2>/dev/null || :)
-    if [ -n "$staging" ]; then
-      echo "start-up.sh prune: nothing was removed, because another deploy is bringing images here" >&2
-      exit 75
-    fi
+    stop_staging
     code=0
     for old in "$@"; do
       case $old in
         sha256:*)
-          # Another kept release may need it, of this app or of another one.
-          if cat ../../../*/releases/*/release.json 2>/dev/null | grep -qF "$old"; then continue; fi
-          remove_image "$old"
+          if ! is_needed "$old"; then remove_image "$old"; fi
           ;;
         */* | .* | '')
           echo "start-up.sh prune: not a release: $old" >&2
@@ -172,8 +219,19 @@ case $verb in
     done
     exit $code
     ;;
+  sweep)
+    stop_staging
+    for repository in "$@"; do
+      docker image ls --no-trunc --format '{{.ID}} {{.Tag}}' "$repository" | while read -r id tag; do
+        # The name that do-deploy gives ends with the first 12 digits of the image's id.
+        own=${tag#do-deploy-}
+        case ${#own}:$tag:$id in "12:do-deploy-$own:sha256:$own"*) ;; *) continue ;; esac
+        if ! is_needed "sha256:$own"; then remove_names "$id" "$repository" || :; fi
+      done
+    done
+    ;;
   *)
-    echo "start-up.sh: unknown verb '$verb' (expected: pull, build, up or prune)" >&2
+    echo "start-up.sh: unknown verb '$verb' (expected: pull, manifests, build, up, prune or sweep)" >&2
     exit 64
     ;;
 esac

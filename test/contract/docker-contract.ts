@@ -3,6 +3,7 @@
  * only a shell.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { FIND_LAYERS } from '../../src/deploy/staging/room-command.js';
 
 export interface DockerHost {
   /** Runs a POSIX sh script, always in the same folder, with this Docker first in PATH. */
@@ -418,6 +419,53 @@ volumes:
       for (const tag of tags) await sh(`docker image rm ${tag}`);
       expect((await host.run(`docker image inspect ${id}`)).code, 'removed with its last name').toBe(1);
       expect((await host.run(`docker image rm ${id}`)).code).toBe(1);
+    });
+
+    it('lists images by id, and the names of a repository with their ids', async () => {
+      const { label, compose, write } = project();
+      await write('Dockerfile', `FROM ${host.images.web}\nLABEL contract="listed"`);
+      await write('compose.yml', `services: { app: { build: . } }`);
+      await sh(compose('build'));
+      await sh(`docker image tag ${label}-app ${label}-app:second; docker image tag ${label}-app ${label}-other:third`);
+      const id = (await sh(`docker image inspect --format '{{.Id}}' ${label}-app`)).trim();
+      expect((await sh('docker image ls --quiet --no-trunc')).split('\n')).toContain(id);
+      const lines = (await sh(`docker image ls --no-trunc --format '{{.ID}} {{.Tag}}' ${label}-app`)).split('\n');
+      expect(lines.filter(Boolean).sort()).toEqual([`${id} latest`, `${id} second`]);
+      expect(await sh(`docker image ls --no-trunc --format '{{.ID}} {{.Tag}}' ${label}-none`)).toBe('');
+      for (const name of ['app:latest', 'app:second', 'other:third']) await sh(`docker image rm ${label}-${name}`);
+    });
+
+    it('prints the layers of an image in its registry, and shows in its files which of them are there', async () => {
+      const { write, compose } = project();
+      const layersOf = async (image: string) => {
+        const text = await sh(`docker manifest inspect --verbose --insecure ${image}`);
+        const { Descriptor: descriptor, SchemaV2Manifest: docker, OCIManifest: oci } = JSON.parse(text);
+        expect(descriptor.platform).toMatchObject({ os: 'linux', architecture: expect.any(String) });
+        return (docker ?? oci).layers as { digest: string; size: number }[];
+      };
+      const found = async () => (await sh([...FIND_LAYERS, `printf '%s\\n' "$found"`].join('\n'))).split('\n');
+      const layers = await layersOf(host.images.oneShot);
+      expect(layers.length).toBeGreaterThan(0);
+      for (const { size } of layers) expect(size).toBeGreaterThan(0);
+      const digests = layers.map(({ digest }) => digest.replace(/^sha256:/, ''));
+
+      await write('compose.yml', `services: { app: { image: '${host.images.oneShot}' } }`);
+      await sh(compose('pull --quiet'));
+      expect(await found()).toEqual(expect.arrayContaining(digests));
+      const users = (await sh(`docker ps -aq --filter ancestor=${host.images.oneShot}`)).trim().replaceAll('\n', ' ');
+      if (users !== '') await sh(`docker rm ${users}`);
+      await sh(`docker image rm ${host.images.oneShot}`);
+      // containerd's store removes what is unused a moment later.
+      await expect.poll(async () => (await found()).filter((line) => digests.includes(line)), SOON).toEqual([]);
+      expect(
+        (await found()).filter((line) => / \d+% /.test(line)),
+        'the disk',
+      ).toHaveLength(1);
+
+      expect((await host.run(`docker manifest inspect --verbose --insecure ${host.images.absent}`)).code).toBe(1);
+      const insecure = '{{range .RegistryConfig.IndexConfigs}}{{if not .Secure}}{{println .Name}}{{end}}{{end}}';
+      const names = (await sh(`docker info --format '${insecure}'`)).split('\n').filter(Boolean);
+      for (const name of names) expect(name).toMatch(/^[\w.-]+(:\d+)?$/);
     });
 
     it('lists the containers of an image', async () => {

@@ -46,6 +46,7 @@ if [ "$1" = compose ] && [ -e "$LAB/conflict" ]; then
 fi
 if [ "$1" = ps ] && [ -e "$LAB/in-use" ]; then echo 0123456789ab; fi
 if [ "$1 $2" = 'image inspect' ] && [ -e "$LAB/names" ]; then cat "$LAB/names"; fi
+if [ "$1 $2" = 'image ls' ] && [ -e "$LAB/images" ]; then cat "$LAB/images"; fi
 if [ "$1 $2" = 'image rm' ] && [ -e "$LAB/refuse-rm" ]; then exit 1; fi
 exit 0
 `;
@@ -308,6 +309,58 @@ describe('start-up.sh prune', () => {
   it.each(['../../home', '/etc', '.', '..', '', 'a/b', '.hidden'])('refuses %j', (word) => {
     expect(run(['prune', word, OLD])).toMatchObject({ status: 64, stdout: '' });
     expect(readdirSync(releases)).toEqual([OLD, CURRENT]);
+    expect(lines('calls')).toEqual([]);
+  });
+});
+
+describe('start-up.sh sweep', () => {
+  const ID = `sha256:${'a'.repeat(64)}`;
+  const LISTED = `sha256:${'b'.repeat(64)}`;
+  const OWN = `do-deploy-${'a'.repeat(12)}`;
+  const REPOSITORY = 'ghcr.io/acme/shop';
+  const list = (...names: [id: string, tag: string][]) =>
+    writeFileSync(join(lab, 'images'), names.map((name) => `${name.join(' ')}\n`).join(''));
+  const removed = () => lines('calls').flatMap((call) => (call.startsWith('image rm ') ? [call.slice(9)] : []));
+  beforeEach(() => {
+    list([ID, 'v9'], [ID, OWN], [LISTED, `do-deploy-${'b'.repeat(12)}`]);
+    writeFileSync(join(releases, CURRENT, 'release.json'), JSON.stringify({ images: { app: { imageId: LISTED } } }));
+  });
+
+  it('removes what do-deploy named and no release lists, by its names in the repository only', () => {
+    const names = [`${REPOSITORY}:v9`, `${REPOSITORY}:${OWN}`, `${REPOSITORY}@sha256:1`];
+    writeFileSync(join(lab, 'names'), [...names, 'backup/shop:v9', `${REPOSITORY}-2:v9`, ''].join('\n'));
+    expect(run(['sweep', REPOSITORY])).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(removed()).toEqual(names);
+    expect(lines('calls')[0]).toBe(`image ls --no-trunc --format {{.ID}} {{.Tag}} ${REPOSITORY}`);
+  });
+
+  it.each<[string, [id: string, tag: string]]>([
+    ['has no name of do-deploy', [ID, 'v9']],
+    ['has one that looks alike', [ID, `do-deploy-${'a'.repeat(11)}`]],
+    ['has the name of another image', [ID, `do-deploy-${'c'.repeat(12)}`]],
+    ['has no tag', [ID, '<none>']],
+  ])('keeps an image that %s', (_, name) => {
+    list(name);
+    expect(run(['sweep', REPOSITORY]).status).toBe(0);
+    expect(lines('calls')).toHaveLength(1);
+  });
+
+  it('keeps an image of a release of another app, and one that a container uses', () => {
+    const other = join(lab, 'home/do-deploy/blog/releases/20261101T000000Z-v7');
+    mkdirSync(other, { recursive: true });
+    writeFileSync(join(other, 'release.json'), JSON.stringify({ images: { app: { imageId: ID } } }));
+    expect(run(['sweep', REPOSITORY]).status).toBe(0);
+    expect(lines('calls')).toHaveLength(1);
+    rmSync(other, { recursive: true });
+    writeFileSync(join(lab, 'in-use'), '');
+    writeFileSync(join(lab, 'names'), `${REPOSITORY}:v9\n`);
+    expect(run(['sweep', REPOSITORY]).status).toBe(0);
+    expect(removed()).toEqual([]);
+  });
+
+  it('removes nothing while another app is staged', () => {
+    mkdirSync(join(lab, 'home/do-deploy/blog/releases/20261124T000000Z-v8.partial'), { recursive: true });
+    expect(run(['sweep', REPOSITORY])).toMatchObject({ status: 75, stderr: expect.stringContaining('sweep: nothing') });
     expect(lines('calls')).toEqual([]);
   });
 });

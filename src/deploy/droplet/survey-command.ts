@@ -1,6 +1,7 @@
 /** The survey of a droplet: tools, disk, do-deploy's own files and running containers, in one round trip. */
 import { z } from 'zod';
 import type { RemoteCommand } from '../../ports.js';
+import { BEGIN_SECTIONS, beginSection, readSections } from '../core/sections.js';
 import { appFolder, command } from '../core/shell.js';
 import { readChecksums } from '../release/digests.js';
 import { type StoredRelease, storedRelease } from '../release/stored-release.js';
@@ -68,54 +69,51 @@ const DIFFERENCES =
   'awk \'NR == FNR { want[$0]; next } $0 in want { delete want[$0]; next } { print } END { for (line in want) print "- " line }\'';
 
 /**
- * The answer starts with a random mark, and each section with that mark and its name, so that no content passes for a
- * section.
+ * The answer is in sections.
  * @param prepare also creates the app's folder, mode 0700
  */
 export function surveyCommand(app: string, prepare: boolean): RemoteCommand {
-  const section = (name: string) => `printf '\\n%s %s\\n' "$mark" ${name}`;
   return command(
     'survey',
     { app, prepare },
     [
       'set -u',
       'umask 077',
-      "mark=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \\n')",
-      'printf \'%s\\n\' "$mark"',
+      ...BEGIN_SECTIONS,
       prepare ? `mkdir -p ${appFolder(app)}/releases` : undefined,
-      section('home'),
+      beginSection('home'),
       'echo "$HOME"',
-      section('clock'),
+      beginSection('clock'),
       'date +%s',
-      section('docker'),
+      beginSection('docker'),
       'docker version --format \'{{.Server.Version}}\' 2>&1 || echo "failed $?"',
-      section('compose'),
+      beginSection('compose'),
       'docker compose version --short 2>&1 || echo "failed $?"',
       `seen=$(cd ${appFolder(app)} 2>/dev/null || exit 0; ${containersScript(app).join('; ')})`,
-      section('disk'),
+      beginSection('disk'),
       // Docker's data folder, from a container's paths: `docker info` takes longer.
       `root=$(printf '%s\\n' "$seen" | sed -n 's|.*"ResolvConfPath": "\\(/.*\\)/containers/.*|\\1|p' | head -n 1)`,
       '[ -n "$root" ] || root=$(docker info --format \'{{.DockerRootDir}}\' 2>/dev/null || echo /)',
       'df -Pk "$root" 2>/dev/null | tail -n 1',
-      section('projects'),
+      beginSection('projects'),
       `[ -e ${appFolder(app)}/current ] || ${otherProjects()}`,
       `cd ${appFolder(app)} 2>/dev/null || exit 0`,
-      section('current'),
+      beginSection('current'),
       'readlink current 2>/dev/null',
-      section('releases'),
+      beginSection('releases'),
       'for file in releases/*/release.json; do if [ -f "$file" ]; then cat "$file"; echo; fi; done',
-      section('state'),
+      beginSection('state'),
       'cat state.json 2>/dev/null',
-      section('state-written'),
+      beginSection('state-written'),
       'date -r state.json +%s 2>/dev/null',
-      section('out'),
+      beginSection('out'),
       'cat out.json 2>/dev/null',
-      section('checksums'),
+      beginSection('checksums'),
       'cat current/SHA256SUMS 2>/dev/null',
-      section('found'),
+      beginSection('found'),
       "(cd current 2>/dev/null && sed 's/^[0-9a-f]* [ *]//' SHA256SUMS 2>/dev/null | tr '\\n' '\\0' | xargs -0 sha256sum -- images.yml 2>/dev/null" +
         ` | ${DIFFERENCES} SHA256SUMS -)`,
-      section('containers'),
+      beginSection('containers'),
       'printf \'%s\\n\' "$seen"',
       'exit 0',
     ],
@@ -139,13 +137,7 @@ function projectsIn(text: string): string | undefined {
 }
 
 export function readSurvey(stdout: string): Survey {
-  const sections = new Map<string, string>();
-  // Without a random mark anything could pass for a section: then nothing is known.
-  const mark = /^[0-9a-f]{32}(?=\n)/.exec(stdout)?.[0];
-  for (const part of mark === undefined ? [] : stdout.split(`\n${mark} `).slice(1)) {
-    const end = part.indexOf('\n');
-    sections.set(part.slice(0, end), withoutLineBreaksAround(part.slice(end + 1)));
-  }
+  const sections = readSections(stdout);
   const text = (name: string) => sections.get(name) ?? '';
   const problems: string[] = [];
   const version = (name: string) => {
@@ -181,15 +173,6 @@ export function readSurvey(stdout: string): Survey {
     // When Docker does not answer, the section holds only the clock.
     containers: docker && text('containers').startsWith('now ') ? parseContainers(text('containers')) : undefined,
   };
-}
-
-/** Not by a regular expression: these take quadratic time for many line breaks. */
-function withoutLineBreaksAround(text: string): string {
-  let start = 0;
-  let end = text.length;
-  while (text[start] === '\n') start += 1;
-  while (end > start && text[end - 1] === '\n') end -= 1;
-  return text.slice(start, end);
 }
 
 /** @param differences what `DIFFERENCES` printed */

@@ -4,6 +4,7 @@ import { DeployError } from '../../errors.js';
 import type { RemoteCommand } from '../../ports.js';
 import { releasesToRemove } from '../../rollout/keep-releases.js';
 import type { DeployResult, HistoryEntry, ReleaseInfo } from '../../rollout/model.js';
+import { repositoryOf, shortName } from '../core/image-reference.js';
 import { errorLine } from '../core/output-lines.js';
 import { warn } from '../core/report.js';
 import { appFolder, command, quote, SECOND } from '../core/shell.js';
@@ -15,10 +16,13 @@ import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
 import { type Goal, goalFor } from './goal.js';
 
-/** Releases and images (by id) to remove from a droplet. */
-type Removal = ReturnType<typeof releasesToRemove>;
+/** What to remove from a droplet: releases, images by id, and in these repositories all images that only do-deploy needed. */
+type Removal = ReturnType<typeof releasesToRemove> & { repositories: string[] };
 
-const NOTHING: Removal = { releases: [], images: [] };
+const NOTHING: Removal = { releases: [], images: [], repositories: [] };
+
+/** More than an app's releases name. */
+const MAX_REPOSITORIES = 100;
 
 /** Bounds how much later a failed run ends because of its line in the history. */
 const HISTORY_WITHIN_MS = 5_000;
@@ -141,7 +145,7 @@ function outdated(member: Member, release: StoredRelease, keep: number): Removal
   const { releases, state, current } = member.survey;
   // A reverted droplet runs another release than the one that was rolled out.
   const running = [release.id, current, state?.release];
-  return releasesToRemove(
+  const old = releasesToRemove(
     releases.map(({ id, images }) => ({ id, images: Object.values(images).map(({ imageId }) => imageId) })),
     {
       keep,
@@ -149,15 +153,26 @@ function outdated(member: Member, release: StoredRelease, keep: number): Removal
       proven: provenOn(member),
     },
   );
+  return { ...old, repositories: repositoriesOf([release, ...releases]) };
 }
 
-/** Exit code of start-up.sh prune while another app is being staged on the droplet. */
+/** As `docker image ls` shows them. Starting with a letter or digit, none passes for an option. */
+function repositoriesOf(releases: readonly StoredRelease[]): string[] {
+  const references = releases.flatMap(({ images }) => Object.values(images).map(({ reference }) => reference));
+  const names = new Set(references.map((reference) => shortName(repositoryOf(reference))));
+  return [...names].filter((name) => /^[a-z0-9][\w.:/-]*$/i.test(name)).slice(0, MAX_REPOSITORIES);
+}
+
+/** Exit code of start-up.sh prune and sweep while another app is being staged on the droplet. */
 const STAGING_ELSEWHERE = 75;
 
 /** Writes the history line, then removes. Exit code 75: nothing was removed, because another app is being staged. */
 function finishCommand(release: StoredRelease, run: string, historyLine: string, remove: Removal): RemoteCommand {
   const { app, id } = release;
+  const script = `releases/${quote(id)}/scripts/start-up.sh`;
+  const startUp = `${variables(release, true)} sh ${script}`;
   const prune = [...remove.releases, ...remove.images].map(quote).join(' ');
+  const sweep = remove.repositories.map(quote).join(' ');
   return command(
     'finish',
     { app, run, release: id, remove },
@@ -165,7 +180,13 @@ function finishCommand(release: StoredRelease, run: string, historyLine: string,
       ...appendHistory(app, run, historyLine),
       // Left behind by runs that died while staging, at least a day ago.
       "find . releases -maxdepth 1 \\( -name 'incoming-*.tgz' -o -name '*.partial' \\) -mtime +0 -exec rm -rf {} + 2>/dev/null || :",
-      prune ? `${variables(release, true)} sh releases/${quote(id)}/scripts/start-up.sh prune ${prune}` : undefined,
+      'code=0',
+      prune ? `${startUp} prune ${prune} || code=$?` : undefined,
+      // A script of the project's own, or of an older version of do-deploy, may not know the verb.
+      sweep
+        ? `if [ $code -ne ${STAGING_ELSEWHERE} ] && grep -q '^  sweep)' ${script}; then ${startUp} sweep ${sweep} || code=$?; fi`
+        : undefined,
+      'exit $code',
     ],
     { timeoutMs: 120 * SECOND, repeatable: false },
   );

@@ -13,7 +13,7 @@ export interface ImagePlatform {
 const USUAL = 'amd64';
 
 /** Go's names for what `uname -m` prints. */
-const MACHINES: Record<string, string> = {
+export const MACHINES: Record<string, string> = {
   x86_64: 'amd64',
   aarch64: 'arm64',
   arm64: 'arm64',

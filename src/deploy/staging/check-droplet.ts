@@ -1,5 +1,7 @@
 import { DeployError } from '../../errors.js';
+import { sizeText } from '../core/sizes.js';
 import type { Member } from '../droplet/member.js';
+import { freeSpace } from './free-space.js';
 
 const MINIMUM_FREE_BYTES = 512 * 1024 * 1024;
 
@@ -7,8 +9,9 @@ const MINIMUM_FREE_BYTES = 512 * 1024 * 1024;
  * Preconditions for staging a release on a droplet: Docker, compose and disk. Returns the versions, for people.
  * Throws DeployError docker-missing, compose-missing or disk-full.
  */
-export function checkDroplet({ survey, host: { name: droplet } }: Member): string {
-  const { docker, compose, diskFreeBytes, problems } = survey;
+export function checkDroplet(member: Member): string {
+  const { docker, compose, diskFreeBytes, problems } = member.survey;
+  const droplet = member.host.name;
   const refuse = (code: string, message: string, hint: string) => new DeployError(code, message, { droplet, hint });
   if (docker === undefined) {
     throw refuse(
@@ -27,8 +30,8 @@ export function checkDroplet({ survey, host: { name: droplet } }: Member): strin
   if (diskFreeBytes !== undefined && diskFreeBytes < MINIMUM_FREE_BYTES) {
     throw refuse(
       'disk-full',
-      `Only ${Math.round(diskFreeBytes / 1024 / 1024)} MB are free on Docker's disk on ${droplet}.`,
-      'Free at least 512 MB there, for instance with `docker image prune`.',
+      `Only ${sizeText(diskFreeBytes)} are free on Docker's disk on ${droplet}, and a deploy needs 512 MB.`,
+      freeSpace(member),
     );
   }
   return `Docker ${docker}, compose ${compose}`;

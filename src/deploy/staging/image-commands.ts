@@ -3,15 +3,7 @@ import { repositoryOf } from '../core/image-reference.js';
 import { command, quote, releaseFolder } from '../core/shell.js';
 import { PARTIAL, variables } from '../release/compose-run.js';
 import type { ReleaseDraft } from '../release/draft.js';
-
-export interface RegistryLogin {
-  server: string;
-  username: string;
-  password: string;
-}
-
-/** Exit code of start-up.sh when the registry refuses the login. */
-export const LOGIN_REFUSED = 77;
+import { loginVariables, type RegistryLogin } from './registry-login.js';
 
 /**
  * Pulls the release's images and prints `docker image inspect` of them. Exit code 77: the registry refused the login.
@@ -32,8 +24,11 @@ export function pullCommand(
       'set -eu',
       `cd ${releaseFolder(draft.app, draft.id + PARTIAL)}`,
       pinned ? `printf '%s' ${quote(override)} >images.yml` : undefined,
+      'here=$(docker image ls --quiet --no-trunc)',
+      'code=0',
       // Standard output is for the inspected images only.
-      `${variables(draft, pinned)} ${loginVariables(registry)}sh scripts/start-up.sh pull${unbuilt ? ' unbuilt' : ''} >&2`,
+      `${variables(draft, pinned)} ${loginVariables(registry)}sh scripts/start-up.sh pull${unbuilt ? ' unbuilt' : ''} >&2 || code=$?`,
+      ...keepPulled(images),
       ...keepImages(images),
     ],
     { timeoutMs, stdin: registry && `${registry.password}\n` },
@@ -59,11 +54,6 @@ export function buildCommand(
   );
 }
 
-function loginVariables(registry: RegistryLogin | undefined): string {
-  if (registry === undefined) return '';
-  return `REGISTRY_SERVER=${quote(registry.server)} REGISTRY_USERNAME=${quote(registry.username)} `;
-}
-
 /**
  * Gives each image a name of its own, and prints `docker image inspect` of them. Another name may move to another image:
  * containerd's store then removes this one at once, and `docker image prune` does so with any store.
@@ -73,10 +63,31 @@ function keepImages(images: readonly string[]): string[] {
   return [
     'keep() {',
     `  id=$(docker image inspect --format '{{.Id}}' "$1")`,
-    '  docker image tag "$id" "$2-$(echo "$id" | cut -c 8-19)"',
+    `  ${NAME_IT}`,
     '}',
-    // In the image's repository: by a name in another one, containerd's store does not find REPOSITORY@DIGEST.
-    ...images.map((one) => `keep ${quote(one)} ${quote(`${repositoryOf(one)}:do-deploy`)}`),
+    ...images.map((one) => `keep ${withName(one)}`),
     `docker image inspect ${images.map(quote).join(' ')}`,
   ];
+}
+
+/** After a failed pull, names what it has brought nevertheless, so that a later deploy removes it; then exits. */
+function keepPulled(images: readonly string[]): string[] {
+  return [
+    'if [ $code -ne 0 ]; then',
+    '  keep_new() {',
+    `    id=$(docker image inspect --format '{{.Id}}' "$1" 2>/dev/null) || return 0`,
+    `    case $here in *"$id"*) ;; *) ${NAME_IT} ;; esac`,
+    '  }',
+    ...images.map((one) => `  keep_new ${withName(one)}`),
+    '  exit $code',
+    'fi',
+  ];
+}
+
+/** The name ends with the first 12 digits of the image's id. */
+const NAME_IT = 'docker image tag "$id" "$2-$(echo "$id" | cut -c 8-19)"';
+
+/** In the image's repository: by a name in another one, containerd's store does not find REPOSITORY@DIGEST. */
+function withName(image: string): string {
+  return `${quote(image)} ${quote(`${repositoryOf(image)}:do-deploy`)}`;
 }

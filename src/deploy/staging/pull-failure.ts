@@ -3,6 +3,7 @@ import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { Member } from '../droplet/member.js';
 import { buildFor } from './check-architecture.js';
+import { freeSpace } from './free-space.js';
 
 type Registry = Settings['registry'];
 
@@ -11,7 +12,7 @@ export function pullFailed(member: Member, reason: string, registry?: Registry):
   if (/no space left/i.test(reason)) {
     return new DeployError('disk-full', `Docker's disk on ${droplet} filled up during the pull: ${reason}`, {
       droplet,
-      hint: 'Free space there, for instance with `docker image prune`, then deploy again.',
+      hint: freeSpace(member),
     });
   }
   const hint = pullHint(reason, droplet, registry);

@@ -4,15 +4,16 @@ import { z } from 'zod';
 import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { CommandResult } from '../../ports.js';
-import { repositoryOf } from '../core/image-reference.js';
+import { repositoryOf, shortName } from '../core/image-reference.js';
 import { errorLine } from '../core/output-lines.js';
 import { unsupportedAnswer } from '../droplet/containers-command.js';
 import type { Member } from '../droplet/member.js';
 import { imagesOverride, type ReleaseImages, type StoredRelease } from '../release/stored-release.js';
 import { refuseForeignImages } from './check-architecture.js';
 import type { ComposeService } from './compose-config.js';
-import { buildCommand, LOGIN_REFUSED, pullCommand, type RegistryLogin } from './image-commands.js';
+import { buildCommand, pullCommand } from './image-commands.js';
 import { pullFailed } from './pull-failure.js';
+import { LOGIN_REFUSED, loginOf } from './registry-login.js';
 import { isPassing, runWithRetries } from './retry-pull.js';
 import type { Staging } from './staging.js';
 
@@ -27,7 +28,7 @@ export async function pullByName(
   services: readonly ComposeService[],
 ): Promise<ReleaseImages> {
   const pulled = services.filter((service) => !service.built);
-  const references = [...new Set(pulled.map((service) => service.image))];
+  const references = namesToPull(services);
   const inspected = await pull(staging, member, references, { unbuilt: pulled.length < services.length });
   const ownPlatform = new Set(pulled.filter(({ platform }) => platform === undefined).map(({ image }) => image));
   await refuseForeignImages(
@@ -45,6 +46,16 @@ export async function pullByName(
   return images;
 }
 
+/** The images that `pullByName` pulls. */
+export function namesToPull(services: readonly ComposeService[]): string[] {
+  return [...new Set(services.filter((service) => !service.built).map((service) => service.image))];
+}
+
+/** The images that `pullPinned` pulls, one for each service. */
+export function digestsToPull({ images }: StoredRelease): string[] {
+  return Object.values(images).flatMap(({ built, pinned }) => (built ? [] : [pinned]));
+}
+
 /**
  * Whether these are the release's images: a tag may have moved between two pulls by name. Compares digests, because the id
  * of an image depends on the droplet's image store.
@@ -59,9 +70,8 @@ export function isPulled({ images }: StoredRelease, pulled: ReleaseImages): bool
  */
 export async function pullPinned(staging: Staging, member: Member, release: StoredRelease): Promise<ReleaseImages> {
   const pulled = Object.fromEntries(Object.entries(release.images).filter(([, image]) => !image.built));
-  const images = Object.values(pulled);
-  const pinned = images.map((image) => image.pinned);
-  const unbuilt = images.length < Object.keys(release.images).length;
+  const pinned = digestsToPull(release);
+  const unbuilt = pinned.length < Object.keys(release.images).length;
   const inspected = await pull(staging, member, pinned, { unbuilt, override: imagesOverride(pulled) });
   return Object.fromEntries(
     Object.entries(pulled).map(([service, image], index) => {
@@ -136,16 +146,12 @@ export function parseImages(stdout: string, droplet: string): InspectedImage[] {
   }
 }
 
-function loginOf({ registry }: Settings): RegistryLogin | undefined {
-  return registry && { server: registry.server, username: registry.username, password: registry.password.reveal() };
-}
-
 /** `repo@sha256:…`; an image that was never in a registry is pinned by its id. */
 function pinnedReference(reference: string, image: InspectedImage): string {
   const repository = repositoryOf(reference);
   const digests = image.RepoDigests ?? [];
-  const short = repository.replace(/^docker\.io\/(library\/)?/, '');
-  return digests.find((digest) => [repository, short].includes(digest.split('@')[0] ?? '')) ?? digests[0] ?? image.Id;
+  const names = [repository, shortName(repository)];
+  return digests.find((digest) => names.includes(digest.split('@')[0] ?? '')) ?? digests[0] ?? image.Id;
 }
 
 function buildFailed(member: Member, reason: string): DeployError {

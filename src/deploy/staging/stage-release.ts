@@ -14,7 +14,7 @@ import type { ReleaseImages, StoredRelease } from '../release/stored-release.js'
 import type { ComposeService } from './compose-config.js';
 import { mostCommonBy } from './most-common.js';
 import { prepareRelease } from './prepare-release.js';
-import { buildImages, isPulled, pullByName, pullPinned } from './release-images.js';
+import { buildImages, digestsToPull, isPulled, namesToPull, pullByName, pullPinned } from './release-images.js';
 import { discard, seal } from './seal.js';
 import type { Staging } from './staging.js';
 import { uploadAll } from './upload.js';
@@ -33,7 +33,7 @@ export async function stageDraft(
   if (members.length === 0) throw new DeployError('no-droplets', 'There is no droplet to deploy to.');
   const staging = { ports, settings, draft };
   return await orDiscard(staging, members, async () => {
-    const services = await uploadAll(staging, members);
+    const services = await uploadAll(staging, members, namesToPull);
     const brought = await inParallel(members, async (member) => {
       await prepare(staging, member);
       const pulled = await pull(staging, member, () => pullByName(staging, member, services));
@@ -59,7 +59,7 @@ function digestsOf(images: ReleaseImages): string[][] {
 /** Brings a release whose images are known to droplets that lack it. Removes what was staged when it fails. */
 export async function stagePinned(staging: Staging, release: StoredRelease, members: readonly Member[]): Promise<void> {
   await orDiscard(staging, members, async () => {
-    const services = await uploadAll(staging, members);
+    const services = await uploadAll(staging, members, () => digestsToPull(release));
     const brought = await inParallel(members, async (member) => {
       await prepare(staging, member);
       const pulled = await pull(staging, member, () => pullPinned(staging, member, release));

@@ -5,6 +5,7 @@ import { reportStep } from '../core/report.js';
 import type { Member } from '../droplet/member.js';
 import { packFor } from '../release/archive.js';
 import { refuseTakenPorts } from './check-ports.js';
+import { checkRoom } from './check-room.js';
 import { refuseOtherValues, warnAboutUnused } from './compare-variables.js';
 import { type ComposeService, readComposeConfig } from './compose-config.js';
 import { warnAboutCompose } from './compose-warnings.js';
@@ -18,13 +19,16 @@ const UPLOAD_WITHIN_MS = 10 * 60_000;
 
 /**
  * Uploads the files to every droplet and unpacks them there. Returns the services as `docker compose config` shows them on
- * most droplets. Throws DeployError compose-config, compose-no-image, variable-differs or port-taken, what `refuseCompose`
- * throws, or ShellError.
+ * most droplets. Throws DeployError compose-config, compose-no-image, variable-differs, port-taken or disk-full, what
+ * `refuseCompose` throws, or ShellError.
+ * @param imagesOf what will be pulled
  */
 export async function uploadAll(
-  { ports, settings, draft }: Staging,
+  staging: Staging,
   members: readonly Member[],
+  imagesOf: (services: readonly ComposeService[]) => readonly string[],
 ): Promise<ComposeService[]> {
+  const { ports, settings, draft } = staging;
   // Most droplets of a fleet lack the same files and share one archive.
   const declared = (settings.variables ?? []).map(({ name }) => name);
   const archives = new Map<string, ReturnType<typeof packFor>>();
@@ -44,6 +48,7 @@ export async function uploadAll(
       await refuseCompose(member, draft, stdout, settings);
       // After its first release, the ports are the app's own.
       if (current === undefined) await refuseTakenPorts(member, draft.app, services);
+      await checkRoom(staging, member, imagesOf(services));
       return { services, stdout, stderr };
     }),
   );

@@ -7,6 +7,7 @@ import { Container, type ContainerHost, type ContainerSpec } from './container.j
 import { DockerFailure, daemonError } from './failure.js';
 import type { Image } from './image.js';
 import { ImageStore, type ImageUser, type LocalImage } from './image-store.js';
+import { writeLayerFiles } from './layer-files.js';
 import { PublishedPorts } from './published-ports.js';
 import { parseReference } from './reference.js';
 import { type Credentials, manifestUnknown, pullDenied, type Registry } from './registry.js';
@@ -26,7 +27,7 @@ export const DOCKER_VERSION = '24.0.9';
 
 /** The Docker daemon of one droplet: its images, containers, published ports and volumes. */
 export class Engine implements ContainerHost {
-  readonly images = new ImageStore();
+  readonly images: ImageStore;
   readonly ports = new PublishedPorts();
   readonly registry: Registry;
   readonly folder: string;
@@ -46,6 +47,8 @@ export class Engine implements ContainerHost {
     this.faults = options.faults;
     this.notImplemented = options.notImplemented;
     mkdirSync(join(this.folder, 'volumes'), { recursive: true });
+    writeLayerFiles(this.folder, []);
+    this.images = new ImageStore((images) => writeLayerFiles(this.folder, images));
   }
 
   /** First call of every command that needs the daemon. */

@@ -21,6 +21,12 @@ export interface ImageUser {
 /** The images of one droplet. */
 export class ImageStore {
   readonly #images = new Map<string, LocalImage>();
+  readonly #changed: (images: readonly LocalImage[]) => void;
+
+  /** @param changed called with all images after one has come or gone */
+  constructor(changed: (images: readonly LocalImage[]) => void = () => {}) {
+    this.#changed = changed;
+  }
 
   /** Newest first, like `docker image ls`. */
   list(): LocalImage[] {
@@ -67,8 +73,12 @@ export class ImageStore {
   }
 
   #store(image: Image, tag: string | undefined): LocalImage {
-    const local = this.#images.get(image.id) ?? { image, tags: new Set<string>(), digests: new Set<string>() };
-    this.#images.set(image.id, local);
+    const known = this.#images.get(image.id);
+    const local = known ?? { image, tags: new Set<string>(), digests: new Set<string>() };
+    if (known === undefined) {
+      this.#images.set(image.id, local);
+      this.#changed(this.list());
+    }
     if (tag !== undefined) {
       for (const other of this.#images.values()) other.tags.delete(tag);
       local.tags.add(tag);
@@ -105,6 +115,7 @@ export class ImageStore {
 
   #delete(local: LocalImage): string[] {
     this.#images.delete(local.image.id);
+    this.#changed(this.list());
     return [...[...local.tags, ...local.digests].map((name) => `Untagged: ${name}`), `Deleted: ${local.image.id}`];
   }
 }

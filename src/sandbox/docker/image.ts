@@ -25,12 +25,22 @@ export interface ContainerProcess {
 
 export type Program = (container: ContainerProcess) => void | Promise<void>;
 
+export interface Layer {
+  /** `sha256:…` of the compressed layer. */
+  readonly digest: string;
+  /** Compressed, in bytes. */
+  readonly size: number;
+  /** `sha256:…` of the layer itself. */
+  readonly diffId: string;
+}
+
 /** An image in a registry. Recipes with the same `content` make the same image, with the same id and digest. */
 export interface Image {
   /** `sha256:…` of its configuration: the id that Docker shows. */
   readonly id: string;
   /** `sha256:…` of its manifest: the digest in a registry. */
   readonly digest: string;
+  readonly layers: readonly Layer[];
   readonly env: readonly string[];
   readonly exposedPorts: readonly number[];
   /** Files in the image: a folder cannot be mounted over them. */
@@ -47,6 +57,8 @@ export interface ImageRecipe {
   content: string;
   program: Program;
   command?: Image['command'];
+  /** Compressed sizes of the layers in bytes, by content. Default: a layer of 1,000 bytes of its own. */
+  layers?: Record<string, number>;
   exposedPorts?: number[];
   env?: string[];
   files?: string[];
@@ -54,9 +66,15 @@ export interface ImageRecipe {
 }
 
 export function buildImage(recipe: ImageRecipe): Image {
+  const layers = recipe.layers ?? { [recipe.content]: 1_000 };
   return {
     id: sha256(`configuration of ${recipe.content}`),
     digest: sha256(`manifest of ${recipe.content}`),
+    layers: Object.entries(layers).map(([content, size]) => ({
+      digest: sha256(`compressed layer ${content}`),
+      size,
+      diffId: sha256(`layer ${content}`),
+    })),
     env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...(recipe.env ?? [])],
     exposedPorts: recipe.exposedPorts ?? [],
     files: recipe.files ?? [],

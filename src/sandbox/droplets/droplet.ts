@@ -44,7 +44,7 @@ export class SandboxDroplet {
   /** Requests that the stand-ins do not support: tests assert that there were none. */
   readonly unimplemented: string[] = [];
   readonly #faults: DropletFaults = { ...NO_FAULTS };
-  readonly #diskFullMark: string;
+  readonly #freeKilobytes: string;
   #parts: { ssh: SshServer; standIns: StandInServer; executor: Executor } | undefined;
 
   private constructor(options: SandboxDropletOptions) {
@@ -56,8 +56,8 @@ export class SandboxDroplet {
     this.folder = realpathSync(options.folder);
     this.home = join(this.folder, 'home');
     for (const folder of ['home', 'run', 'run/locks', 'tmp']) mkdirSync(join(this.folder, folder), { recursive: true });
-    this.#diskFullMark = join(this.folder, 'run', 'disk-full');
-    writeStandIns(join(this.folder, 'bin'), this.#diskFullMark);
+    this.#freeKilobytes = join(this.folder, 'run', 'free-kilobytes');
+    writeStandIns(join(this.folder, 'bin'), this.#freeKilobytes);
     this.engine = new Engine({
       registry: options.registry,
       folder: join(this.folder, 'docker'),
@@ -90,8 +90,10 @@ export class SandboxDroplet {
   /** Changes the given faults and keeps the others. Resolves when they are in effect. */
   async setFaults(faults: Partial<DropletFaults>): Promise<void> {
     Object.assign(this.#faults, faults);
-    if (this.#faults.diskFull) writeFileSync(this.#diskFullMark, '');
-    else rmSync(this.#diskFullMark, { force: true });
+    const { diskFull, diskFreeMb } = this.#faults;
+    const free = diskFull ? 0 : diskFreeMb;
+    if (free === null) rmSync(this.#freeKilobytes, { force: true });
+    else writeFileSync(this.#freeKilobytes, `${free * 1024}`);
     await this.#running.ssh.resettle();
   }
 

@@ -24,6 +24,8 @@ const dropletFaults = z.strictObject({
   daemonDown: z.boolean(),
   /** Writes, uploads and pulls fail, and df reports a full disk. */
   diskFull: z.boolean(),
+  /** What df reports as free, in MB; null: what the disk has. */
+  diskFreeMb: z.int().min(0).nullable(),
   /** The registry's answer to this droplet: `missing` knows no manifest, `denied` requires a login. */
   pull: z.enum(['ok', 'missing', 'denied']),
   /** Delay of every image pull, in ms. */
@@ -41,6 +43,7 @@ export const NO_FAULTS: Readonly<DropletFaults> = {
   hangUpOnDisconnect: false,
   daemonDown: false,
   diskFull: false,
+  diskFreeMb: null,
   pull: 'ok',
   pullDelayMs: 0,
 };

@@ -57,9 +57,9 @@ exit(@ARGV ? system(@ARGV) >> 8 : 0);
 
 /**
  * Writes the stand-in commands of a droplet. `docker` and `iptables` call the sandbox; `sudo` needs no password, like for
- * root; `df` reports a full disk while the file `diskFullMark` exists. Throws DeployError sandbox-bash.
+ * root; `df` reports as many free KB as the file `freeKilobytes` says, if it exists. Throws DeployError sandbox-bash.
  */
-export function writeStandIns(folder: string, diskFullMark: string): void {
+export function writeStandIns(folder: string, freeKilobytes: string): void {
   const bash = ['/bin/bash', '/usr/bin/bash', '/usr/local/bin/bash'].find((path) => existsSync(path));
   if (bash === undefined) {
     const hint = 'Install it, for instance with `apk add bash` on Alpine.';
@@ -73,8 +73,8 @@ export function writeStandIns(folder: string, diskFullMark: string): void {
     'df',
     `#!/bin/sh
 PATH=${SYSTEM_PATH}
-[ -e ${quote(diskFullMark)} ] || exec df "$@"
-df "$@" | awk 'NR > 1 { $3 = $2; $4 = 0; $5 = "100%" } 1'
+free=$(cat ${quote(freeKilobytes)} 2>/dev/null) || exec df "$@"
+df "$@" | awk -v free="$free" 'NR > 1 { $2 = $2 > free ? $2 : free; $3 = $2 - free; $4 = free; $5 = int(100 * $3 / $2) "%" } 1'
 `,
   );
   for (const [name, text] of Object.entries(SUBSTITUTES)) if (!isInstalled(name)) add(name, text);

@@ -15,6 +15,7 @@ import { readChecksums } from '../../../src/deploy/release/digests.js';
 import { checkCompose } from '../../../src/deploy/staging/check-compose.js';
 import { readComposeConfig } from '../../../src/deploy/staging/compose-config.js';
 import { readMissingNeeds } from '../../../src/deploy/staging/compose-needs.js';
+import { readRoom } from '../../../src/deploy/staging/room-command.js';
 import { DeployError } from '../../../src/errors.js';
 import { oneContainer } from '../../support/one-container.js';
 import { expectThat, target } from '../target.js';
@@ -63,6 +64,15 @@ const surveyWith = (sections: Record<string, string>, mark = MARK) =>
   `${mark}\n${Object.entries(sections)
     .map(([name, text]) => `\n${mark} ${name}\n${text}\n`)
     .join('')}`;
+
+const LAYERS = { layers: [{ digest: `sha256:${SUM}`, size: 1_000_000 }] };
+const ROOM = surveyWith({
+  machine: 'x86_64',
+  found: `${SECTIONS.disk}\n${'b'.repeat(64)}`,
+  manifests: JSON.stringify([
+    { Descriptor: { platform: { os: 'linux', architecture: 'amd64' } }, OCIManifest: LAYERS },
+  ]),
+});
 
 const FORGED = [
   ...NAMES.map((name) => `\n--- do-deploy:${name}\n${SECTIONS[name]}\n`),
@@ -303,6 +313,16 @@ const READERS: Record<string, Reader> = {
         expectThat(detail.length < 400 && isSafeLine(detail), `the detail is ${JSON.stringify(detail)}`);
         expectThat(status === undefined || (Number.isInteger(status) && status < 1_000), `the status is ${status}`);
       }
+    },
+  },
+  room: {
+    texts: spoiled(fc.constant(ROOM), FORGED),
+    read(text) {
+      const room = readRoom(text);
+      if (room === undefined) return;
+      const { freeBytes, missingBytes } = room;
+      const areSizes = [freeBytes, missingBytes].every((bytes) => Number.isSafeInteger(bytes) && bytes >= 0);
+      expectThat(areSizes, `the room is ${freeBytes} for ${missingBytes}`);
     },
   },
   checksums: {

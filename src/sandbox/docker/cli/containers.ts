@@ -2,30 +2,45 @@ import type { Container, LogLine } from '../container.js';
 import { DOCKER_VERSION, type Engine } from '../engine.js';
 import { DockerFailure, daemonError, NotImplemented } from '../failure.js';
 import { inspectContainer } from '../inspect.js';
+import { STORAGE_DRIVER } from '../layer-files.js';
 import type { Command, Output } from './call.js';
 import { readFlags } from './flags.js';
 
 /** `docker version --format '{{.Server.Version}}'` */
 export const version: Command = (engine, _call, args, output) => {
-  answerTemplate(engine, 'docker version', args, '{{.Server.Version}}', DOCKER_VERSION, output);
+  answerTemplate(engine, 'docker version', args, { '{{.Server.Version}}': DOCKER_VERSION }, output);
 };
 
-/** `docker info --format '{{.DockerRootDir}}'` */
+/**
+ * `docker info --format TEMPLATE`, for DockerRootDir alone, for that with the driver, the architecture and the state of the
+ * driver, and for the registries without TLS: there are none.
+ */
 export const info: Command = (engine, _call, args, output) => {
-  answerTemplate(engine, 'docker info', args, '{{.DockerRootDir}}', engine.folder, output);
+  const machine = process.arch === 'x64' ? 'x86_64' : process.arch === 'arm64' ? 'aarch64' : process.arch;
+  const templates = {
+    '{{.DockerRootDir}}': engine.folder,
+    '{{println .DockerRootDir}}{{println .Driver}}{{println .Architecture}}{{.DriverStatus}}': [
+      engine.folder,
+      STORAGE_DRIVER,
+      machine,
+      '[[Backing Filesystem extfs] [Supports d_type true]]',
+    ].join('\n'),
+    '{{range .RegistryConfig.IndexConfigs}}{{if not .Secure}}{{println .Name}}{{end}}{{end}}': '',
+  };
+  answerTemplate(engine, 'docker info', args, templates, output);
 };
 
+/** @param templates the supported ones, with what they print */
 function answerTemplate(
   engine: Engine,
   command: string,
   args: readonly string[],
-  template: string,
-  value: string,
+  templates: Readonly<Record<string, string>>,
   output: Output,
 ): void {
   const flags = readFlags(command, args, { options: ['-f|--format'] });
-  if (flags.value('--format') !== template || flags.words.length > 0)
-    throw new NotImplemented(`${command} ${args.join(' ')}`);
+  const value = templates[flags.value('--format') ?? ''];
+  if (value === undefined || flags.words.length > 0) throw new NotImplemented(`${command} ${args.join(' ')}`);
   // Without a daemon, Docker prints the template's empty result before the error.
   output.out(engine.faults.daemonDown ? '' : value);
   engine.mustAnswer();

@@ -4,10 +4,10 @@ import { inspectImage } from '../inspect.js';
 import type { Command } from './call.js';
 import { readFlags } from './flags.js';
 
-/** `docker image inspect|rm|tag` */
+/** `docker image inspect|ls|rm|tag` */
 export const image: Command = (engine, call, args, output) => {
   const [verb = '', ...rest] = args;
-  const command = { inspect, rm, tag }[verb];
+  const command = { inspect, ls, rm, tag }[verb];
   if (command === undefined) throw new NotImplemented(`docker image ${args.join(' ')}`);
   return command(engine, call, rest, output);
 };
@@ -30,6 +30,27 @@ const inspect: Command = (engine, _call, args, output) => {
   if (show === undefined) output.out(JSON.stringify(found.map(inspectImage), undefined, 4));
   else for (const one of found) output.out(show(one));
   if (failures.length > 0) throw new DockerFailure(failures.join('\n'));
+};
+
+/** `docker image ls --no-trunc --quiet`, or `--format '{{.ID}} {{.Tag}}' REPOSITORY` */
+const ls: Command = (engine, _call, args, output) => {
+  const flags = readFlags('docker image ls', args, { switches: ['-q|--quiet', '--no-trunc'], options: ['--format'] });
+  const [repository, ...more] = flags.words;
+  const all = flags.has('--quiet') && repository === undefined;
+  const byTag = flags.value('--format') === '{{.ID}} {{.Tag}}' && repository !== undefined && more.length === 0;
+  if (!flags.has('--no-trunc') || all === byTag) throw new NotImplemented(`docker image ls ${args.join(' ')}`);
+  engine.mustAnswer();
+  for (const { image, tags, digests } of engine.images.list()) {
+    if (repository === undefined) {
+      output.out(image.id);
+      continue;
+    }
+    const own = [...tags].flatMap((name) =>
+      name.startsWith(`${repository}:`) ? name.slice(repository.length + 1) : [],
+    );
+    const untagged = own.length === 0 && [...digests].some((name) => name.startsWith(`${repository}@`));
+    for (const tag of untagged ? ['<none>'] : own) output.out(`${image.id} ${tag}`);
+  }
 };
 
 const rm: Command = (engine, _call, args, output) => {

@@ -6,6 +6,7 @@ import { compose } from './compose.js';
 import { info, inspect, logs, processCommand, ps, rm, version, volume } from './containers.js';
 import { image } from './images.js';
 import { login } from './login.js';
+import { manifest } from './manifest.js';
 
 /** Docker's exit code for a command line that it cannot run. */
 const NOT_IMPLEMENTED = 125;
@@ -18,6 +19,7 @@ const DOCKER_COMMANDS = new Map<string, Command>([
   ['kill', processCommand('kill')],
   ['login', login],
   ['logs', logs],
+  ['manifest', manifest],
   ['ps', ps],
   ['restart', processCommand('restart')],
   ['rm', rm],
