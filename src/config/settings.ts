@@ -93,6 +93,8 @@ export interface Settings {
   files: SourceFile[];
   /** The script that prepares a release on a droplet, relative to `root`; it is among `files`. */
   prepare?: string;
+  /** Not sent: `~/do-deploy/APP/shared/` on each droplet holds them, and releases have links to them. Folders end with `/`. */
+  shared?: string[];
   /** Services with a `build:` are built on the droplets. */
   build?: boolean;
   registry?: { server: string; username: string; password: Secret };

@@ -25,6 +25,7 @@ export interface ReleaseEntries {
   compose: FileEntry[];
   files: FileEntry[];
   prepare?: FileEntry;
+  shared?: FileEntry[];
   /** Private keys that must stay on this machine; absolute paths. */
   ownKeys: string[];
   declarations: Declaration[];
@@ -36,6 +37,8 @@ export interface ReleaseFiles {
   envFiles: string[];
   files: SourceFile[];
   prepare?: string;
+  /** What the releases on a droplet have in common; folders with a trailing `/`. */
+  shared?: string[];
 }
 
 const START_UP = 'scripts/start-up.sh';
@@ -66,7 +69,10 @@ export function collectFiles(
     problems.add(place, 'none of the compose files exists', 'create one, and list it without a ?');
   }
   const envFiles = [...new Set(listed.filter((path) => basename(path).startsWith('.env')))];
-  return { composeFiles: [...new Set(composeFiles)], envFiles, files: collector.files(new Set(envFiles)), prepare };
+  const shared = (entries.shared ?? []).flatMap((entry) => collector.share(entry) ?? []);
+  const files = collector.files(new Set(envFiles));
+  const base = { composeFiles: [...new Set(composeFiles)], envFiles, files, prepare };
+  return shared.length === 0 ? base : { ...base, shared: [...new Set(shared)].sort() };
 }
 
 class Collector {
@@ -108,6 +114,24 @@ class Collector {
       this.#reportUnusable(path, place, read, listedEnvFiles.has(path));
     }
     return hasOwn ? files : [...files, { path: START_UP, mode: WIDEST_MODE, localPath: PACKAGED_START_UP }];
+  }
+
+  /** A file or folder that is not sent: its normal path. Undefined where that cannot be. */
+  share({ entry, place }: FileEntry): string | undefined {
+    const path = posix.normalize(entry).replace(/\/$/, '');
+    const tell = (message: string, remedy: string) => {
+      this.#problems.add(place, `${JSON.stringify(entry).slice(1, -1)} ${message}`, remedy);
+      return undefined;
+    };
+    const fault = faultOfEntry(entry);
+    if (fault !== undefined) return tell(fault.message, fault.remedy);
+    if (path === '.') return tell('is the whole release', 'name the folders in it that all releases share');
+    const sent = [START_UP, ...this.#wanted.keys()].find((file) => isWithin(file, path) || isWithin(path, file));
+    if (sent !== undefined) {
+      const remedy = `share another path, or remove ${sent} from the files of the release`;
+      return tell(`cannot be shared: ${sent} is sent with each release`, remedy);
+    }
+    return entry.endsWith('/') ? `${path}/` : path;
   }
 
   /** Adds what an entry names. Returns the path of a file; nothing for a folder, or when it cannot be sent. */
@@ -277,4 +301,9 @@ function modeOf(path: string, content: Buffer, here: number): number {
 /** What Git LFS leaves in git in place of a file: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md */
 function isLfsPointer(content: Buffer): boolean {
   return content.length < 1024 && content.toString('latin1').startsWith('version https://git-lfs.github.com/spec/');
+}
+
+/** Whether a path is the folder, or lies in it. */
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
 }

@@ -260,3 +260,24 @@ describe('sizes', () => {
     expect((await load(root)).files).toHaveLength(20_002);
   });
 });
+
+describe('shared:', () => {
+  it('names files and folders that are not sent', async () => {
+    const root = projectWith([], {}, 'shared: [data/, ./var//uploads/, .htpasswd, data/]');
+    expect((await load(root)).shared).toEqual(['.htpasswd', 'data/', 'var/uploads/']);
+  });
+
+  it.each([
+    ['../data/', 'is outside the project'],
+    ['/srv/data/', 'is outside the project'],
+    ['./', 'is the whole release'],
+    ['release.json', 'has a name that do-deploy itself uses'],
+    ['compose/', 'cannot be shared: compose/docker-compose.yml is sent with each release'],
+    ['compose/docker-compose.yml/x', 'cannot be shared: compose/docker-compose.yml is sent with each release'],
+    ['scripts/', 'cannot be shared: scripts/start-up.sh is sent with each release'],
+  ])('%s is refused', async (entry, message) => {
+    const [problem, ...others] = await problemsOf(projectWith([], {}, `shared: [${entry}]`));
+    expect(problem).toContain(message);
+    expect(others).toEqual([]);
+  });
+});

@@ -12,6 +12,7 @@ import { prepare } from './prepare.js';
 import { registry } from './registry.js';
 import { rollout } from './rollout.js';
 import { secrets } from './secrets.js';
+import { shared } from './shared.js';
 import { ssh } from './ssh.js';
 import { target } from './target.js';
 
@@ -27,6 +28,7 @@ export const SECTIONS = [
   env,
   secrets,
   prepare,
+  shared,
   registry,
   rollout,
   keepReleases,

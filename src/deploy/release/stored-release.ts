@@ -2,6 +2,12 @@
 import { z } from 'zod';
 import type { ReleaseInfo } from '../../rollout/model.js';
 
+/** A droplet's word: no path may lead out of the release. */
+function isSharedPath(path: string): boolean {
+  const parts = path.replace(/\/$/, '').split('/');
+  return !/\p{Cc}/u.test(path) && parts.every((part) => part !== '' && part !== '.' && part !== '..');
+}
+
 /** release.json: one line of JSON. */
 export const storedRelease = z.object({
   /** The name of a folder, also on other droplets: nothing that leads out of `releases/`. */
@@ -22,6 +28,8 @@ export const storedRelease = z.object({
   envFiles: z.array(z.string()),
   /** The project's own script, one of the files, that runs on each droplet before images are pulled or built. */
   prepare: z.string().optional(),
+  /** Files, and folders with a trailing `/`, that are links to the app's `shared` folder. */
+  shared: z.array(z.string().refine(isSharedPath)).max(100).optional(),
   /**
    * By service: the pinned reference that compose runs, and the image's id on this droplet. Docker's classic image store
    * uses the digest of the image's configuration as the id, containerd's store the digest of its manifest.

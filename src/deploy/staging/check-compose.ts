@@ -32,6 +32,8 @@ export interface ReleaseContents {
   id: string;
   /** Paths relative to the project. */
   files: readonly string[];
+  /** Paths of what is shared by all releases: it is there, and stays. */
+  shared: readonly string[];
   /** A script prepares the release on the droplet and may create more files: missing ones cannot be known. */
   prepared: boolean;
   /** Services with a build context are built on the droplet. */
@@ -103,33 +105,39 @@ function parse(stdout: string): Config {
 }
 
 /** The path in the release's folder, relative to it; undefined for a path elsewhere. */
-function inRelease(path: string, { id }: ReleaseContents): string | undefined {
+function inRelease(path: string, { id }: Pick<ReleaseContents, 'id'>): string | undefined {
   const [, inside] = path.split(`/releases/${id}${PARTIAL}`);
   // Compose may have read the files in a folder of links within the staged one.
   return inside?.replace(/^\/(?:\.view(?:\/|$))?/, '');
 }
 
-function holds({ files }: ReleaseContents, path: string): boolean {
-  return path === '' || files.some((one) => one === path || one.startsWith(`${path}/`));
+function isShared(path: string, { shared }: ReleaseContents): boolean {
+  return shared.some((one) => `${path}/`.startsWith(one.replace(/\/?$/, '/')));
+}
+
+function holds(release: ReleaseContents, path: string): boolean {
+  if (isShared(path, release)) return true;
+  return path === '' || release.files.some((one) => one === path || one.startsWith(`${path}/`));
 }
 
 function bindProblems(name: string, volumes: readonly z.infer<typeof volume>[], release: ReleaseContents) {
   return volumes.flatMap(({ type, source = '', target, read_only: readOnly }): ComposeProblem[] => {
     const path = type === 'bind' ? inRelease(source, release) : undefined;
-    if (path === undefined) return [];
+    if (path === undefined || isShared(path, release)) return [];
     const at = ['services', name, 'volumes', target];
     const shown = path || 'the whole release';
     if (!readOnly) {
-      const listed = holds(release, path)
-        ? 'If the container only reads it, mount it read-only (`:ro`); otherwise use'
-        : 'Use';
+      const places = 'a named volume or an absolute path on the droplet';
+      const remedy = holds(release, path)
+        ? `If the container only reads it, mount it read-only (\`:ro\`); otherwise use ${places}.`
+        : `Add \`${path}/\` to shared: in config/deploy.yml, or use ${places}.`;
       return [
         {
           code: 'compose-writable-bind',
           service: name,
           file: path,
           message: `service ${name} can write to ${shown} (mounted at ${target}), but each deploy has a new folder, so the data would be lost`,
-          remedy: `${listed} a named volume or an absolute path on the droplet.`,
+          remedy,
           at,
         },
       ];
@@ -222,5 +230,5 @@ function neededPaths(project: Config, release: ReleaseContents): ComposeNeeds['p
 export function missingFile(stderr: string, { id }: { id: string }): string | undefined {
   const [, opened, named] =
     /\b(?:open|stat) (\/.*): no such file or directory|find env file: (\/.*)$/m.exec(stderr) ?? [];
-  return inRelease(opened ?? named ?? '', { id, files: [], prepared: false, build: false });
+  return inRelease(opened ?? named ?? '', { id });
 }

@@ -20,6 +20,7 @@ export async function refuseCompose(
   const { problems, needs } = checkCompose(stdout, {
     id: draft.id,
     files: draft.files.map(({ path }) => path),
+    shared: draft.shared ?? [],
     prepared: draft.prepare !== undefined,
     build: settings.build === true,
   });

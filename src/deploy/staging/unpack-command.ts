@@ -11,7 +11,7 @@ export function incomingPath(app: string, id: string): string {
 /**
  * Unpacks the uploaded archive beside the other releases, verifies its files by SHA-256, copies unchanged files from the
  * release `base`, whose hashes come from the survey, and prints `docker compose config`, which holds secrets and is never
- * shown. compose takes as long as everything else, so it runs simultaneously, on hard links where files are not copied yet.
+ * shown. Exit code 76: a file of `shared:` is missing there, whose path is on standard error. compose takes as long as everything else, so it runs simultaneously, on hard links where files are not copied yet.
  * @param declared names of variables whose values compose is to print too: see `readDeclared`
  */
 export function unpackCommand(
@@ -20,7 +20,7 @@ export function unpackCommand(
   reused: readonly ReleaseFile[],
   declared: readonly string[] = [],
 ): RemoteCommand {
-  const { app, id } = draft;
+  const { app, id, shared = [] } = draft;
   const incoming = `incoming-${id}.tgz`;
   const modes = new Set(reused.map(({ mode }) => mode.toString(8)));
   return command(
@@ -30,6 +30,7 @@ export function unpackCommand(
       'set -eu',
       'umask 022',
       `cd ${appFolder(app)}`,
+      ...provideShared(shared),
       `part=$PWD/releases/${quote(id + PARTIAL)}`,
       `base=$PWD/releases/${quote(base ?? id)}`,
       'rm -rf "$part"',
@@ -53,6 +54,7 @@ export function unpackCommand(
       '  : & cd "$part"',
       'fi',
       'completed=$!',
+      ...linkShared(shared),
       declared.length === 0 ? undefined : `printf '%s\\n' ${quote(askFor(declared))} >${ASKED}`,
       `${composeConfig(draft, declared.length > 0)} || { code=$?; wait; exit $code; }`,
       'wait $completed',
@@ -62,6 +64,29 @@ export function unpackCommand(
     ],
     { timeoutMs: 120 * SECOND },
   );
+}
+
+/** Exit code when a droplet lacks a file of `shared:`; its path is on standard error. */
+export const NOT_SHARED = 76;
+
+/** Lines that create the folders that all releases share, for every user to read. Files are the user's to put there. */
+function provideShared(paths: readonly string[]): string[] {
+  return paths.map((path) => {
+    const place = quote(`shared/${path}`);
+    if (path.endsWith('/')) return `mkdir -p ${place}`;
+    const folder = quote(`shared/${path}`.replace(/[^/]*$/, ''));
+    return `[ -f ${place} ] || { mkdir -p ${folder}; echo ${quote(path)} >&2; exit ${NOT_SHARED}; }`;
+  });
+}
+
+/** Lines that link them into the release, and into the folder in which compose reads it. */
+function linkShared(paths: readonly string[]): string[] {
+  return paths.map((path) => {
+    const link = path.replace(/\/$/, '');
+    const folder = link.includes('/') ? `/${quote(link.replace(/\/[^/]*$/, ''))}` : '';
+    const target = `"$part"/../../shared/${quote(link)}`;
+    return `for to in "$part" "$PWD"; do mkdir -p "$to"${folder} && ln -sfn "$(realpath ${target})" "$to"/${quote(link)}; done`;
+  });
 }
 
 /**

@@ -2,8 +2,10 @@ import { DeployError } from '../../errors.js';
 import { firstLines } from '../core/output-lines.js';
 import { inParallel } from '../core/parallel.js';
 import { reportStep } from '../core/report.js';
-import type { Member } from '../droplet/member.js';
+import { quote } from '../core/shell.js';
+import { loginTo, type Member } from '../droplet/member.js';
 import { packFor } from '../release/archive.js';
+import type { ReleaseDraft } from '../release/draft.js';
 import { refuseTakenPorts } from './check-ports.js';
 import { checkRoom } from './check-room.js';
 import { refuseOtherValues, warnAboutUnused } from './compare-variables.js';
@@ -13,14 +15,14 @@ import { mostCommonBy } from './most-common.js';
 import { fileNotFound, refuseCompose } from './refuse-compose.js';
 import type { Staging } from './staging.js';
 import { storeFailed } from './store-failure.js';
-import { incomingPath, unpackCommand } from './unpack-command.js';
+import { incomingPath, NOT_SHARED, unpackCommand } from './unpack-command.js';
 
 const UPLOAD_WITHIN_MS = 10 * 60_000;
 
 /**
  * Uploads the files to every droplet and unpacks them there. Returns the services as `docker compose config` shows them on
- * most droplets. Throws DeployError compose-config, compose-no-image, variable-differs, port-taken or disk-full, what
- * `refuseCompose` throws, or ShellError.
+ * most droplets. Throws DeployError compose-config, compose-no-image, variable-differs, port-taken, disk-full or
+ * shared-file-missing, what `refuseCompose` throws, or ShellError.
  * @param imagesOf what will be pulled
  */
 export async function uploadAll(
@@ -42,6 +44,7 @@ export async function uploadAll(
       const path = incomingPath(draft.app, draft.id);
       await member.connection.upload({ path, content: archive, mode: 0o600, timeoutMs: UPLOAD_WITHIN_MS });
       const { code, stdout, stderr } = await member.connection.run(unpackCommand(draft, current, reused, declared));
+      if (code === NOT_SHARED) throw sharedFileMissing(member, draft, stderr);
       if (code !== 0) throw fileNotFound(member.host.name, draft, stderr) ?? unpackFailed(member, stderr);
       const services = readComposeConfig(stdout, { app: draft.app, build: settings.build === true });
       refuseOtherValues(member, stdout, settings.variables ?? []);
@@ -57,6 +60,22 @@ export async function uploadAll(
   warnAboutCompose(ports, usual.stderr, usual.services);
   warnAboutUnused(ports, usual.stdout, settings.variables ?? []);
   return usual.services;
+}
+
+function sharedFileMissing(member: Member, { app, shared = [] }: ReleaseDraft, stderr: string): DeployError {
+  // What the droplet prints is only believed as far as the project has said it.
+  const path = shared.find((one) => one === stderr.trim()) ?? shared.find((one) => !one.endsWith('/')) ?? '';
+  const droplet = member.host.name;
+  const place = `do-deploy/${app}/shared/${path}`;
+  return new DeployError(
+    'shared-file-missing',
+    `${droplet} has no ~/${place}, which shared: in config/deploy.yml names.`,
+    {
+      source: 'user',
+      droplet,
+      hint: `Put it there: ${loginTo(member)} ${quote(`cat >${quote(place)}`)} <${quote(path)}`,
+    },
+  );
 }
 
 function unpackFailed(member: Member, stderr: string): DeployError {

@@ -6,6 +6,7 @@ const ROOT = `/root/do-deploy/shop/releases/${ID}.partial`;
 const RELEASE: ReleaseContents = {
   id: ID,
   files: ['compose/docker-compose.yml', 'config/nginx/nginx.conf', 'public/index.html'],
+  shared: [],
   prepared: false,
   build: false,
 };
@@ -35,6 +36,23 @@ describe('a bind mount', () => {
       { code: 'compose-writable-bind', service: 'app', file: path, at: ['services', 'app', 'volumes', '/data'] },
     ]);
     expect(problems[0]?.remedy).toMatch(/named volume or an absolute path/);
+  });
+
+  it('of what all releases share is allowed, also below it', () => {
+    const shared = { shared: ['data/', 'secrets/.htpasswd'] };
+    for (const path of ['data', 'data/uploads', 'secrets/.htpasswd']) {
+      const volumes = [
+        bind(`${ROOT}/${path}`),
+        bind(`${ROOT}/.view/${path}`),
+        bind(`${ROOT}/${path}`, { read_only: true }),
+      ];
+      expect(check({ volumes }, {}, shared).problems).toEqual([]);
+    }
+    expect(codes({ volumes: [bind(`${ROOT}/database`), bind(`${ROOT}/secrets`)] }, {}, shared)).toEqual([
+      'compose-writable-bind database',
+      'compose-writable-bind secrets',
+    ]);
+    expect(check({}, { secrets: { htpasswd: { file: `${ROOT}/secrets/.htpasswd` } } }, shared).problems).toEqual([]);
   });
 
   it('of a file of the project that the container may only read is the first remedy', () => {

@@ -1,13 +1,13 @@
 /** Unpacking an uploaded archive, run by a real shell. */
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { packFor } from '../../../src/deploy/release/archive.js';
 import { checksums } from '../../../src/deploy/release/digests.js';
 import { fileInMemory, type ReleaseDraft } from '../../../src/deploy/release/draft.js';
-import { unpackCommand } from '../../../src/deploy/staging/unpack-command.js';
+import { NOT_SHARED, unpackCommand } from '../../../src/deploy/staging/unpack-command.js';
 
 /** compose: prints the files in its folder, and fails when the file ~/refuse exists. */
 const DOCKER = `#!/bin/sh
@@ -28,7 +28,7 @@ afterEach(() => rm(home, { recursive: true, force: true }));
 const OLD = { 'compose.yml': 'compose', 'config/.env': 'secret', 'config/nginx/a b.conf': 'nginx', 'gone.txt': 'gone' };
 const NEW = { 'compose.yml': 'compose', 'config/.env': 'secret', 'config/nginx/a b.conf': 'changed', 'new.sh': 'new' };
 
-function draftOf(id: string, files: Record<string, string>): ReleaseDraft {
+function draftOf(id: string, files: Record<string, string>, shared?: string[]): ReleaseDraft {
   return {
     id,
     app: 'shop',
@@ -39,6 +39,7 @@ function draftOf(id: string, files: Record<string, string>): ReleaseDraft {
     createdBy: '',
     composeFiles: ['compose.yml'],
     envFiles: [],
+    shared,
     files: Object.entries(files).map(([path, text]) =>
       fileInMemory(path, path.endsWith('.sh') ? 0o750 : path.endsWith('.env') ? 0o600 : 0o644, Buffer.from(text)),
     ),
@@ -141,5 +142,37 @@ describe('unpacking a release', () => {
   it('fails with the exit code of compose', async () => {
     await writeFile(join(home, 'refuse'), '');
     expect((await unpack(draftOf('v2', NEW), await have('v1'))).code).toBe(14);
+  });
+});
+
+describe('what all releases share', () => {
+  const SHARED = ['data/', 'var/my uploads/', 'secrets/.htpasswd'];
+
+  it('is linked into the release, with its content; folders are created', async () => {
+    await mkdir(join(app(), 'shared/secrets'), { recursive: true });
+    await writeFile(join(app(), 'shared/secrets/.htpasswd'), 'ann');
+    const base = await have('r1');
+    for (const [id, from] of [
+      ['r2', undefined],
+      ['r3', base],
+    ] as const) {
+      const end = await unpack(draftOf(id, NEW, SHARED), from);
+      expect(end).toMatchObject({ code: 0, stderr: '' });
+      const part = partOf(id);
+      await writeFile(join(part, 'data', `of-${id}`), id);
+      expect(await realpath(join(part, 'var/my uploads'))).toBe(join(await realpath(app()), 'shared/var/my uploads'));
+      expect(await readFile(join(part, 'secrets/.htpasswd'), 'utf8')).toBe('ann');
+      expect(await filesOf(part)).toMatchObject(NEW);
+    }
+    expect((await readdir(join(app(), 'shared/data'))).sort()).toEqual(['of-r2', 'of-r3']);
+    expect((await stat(join(app(), 'shared/data'))).mode & 0o777).toBe(0o755);
+    await rm(partOf('r2'), { recursive: true });
+    expect(await readdir(join(app(), 'shared/data')), 'a release is removed with its link only').toHaveLength(2);
+  });
+
+  it('is refused where a file is missing; its folder is created', async () => {
+    const end = await unpack(draftOf('r2', NEW, SHARED));
+    expect(end).toMatchObject({ code: NOT_SHARED, stderr: 'secrets/.htpasswd\n' });
+    expect(await readdir(join(app(), 'shared'))).toEqual(['data', 'secrets', 'var']);
   });
 });

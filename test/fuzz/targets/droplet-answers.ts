@@ -226,7 +226,7 @@ const READERS: Record<string, Reader> = {
     read(text) {
       const services = unlessRefused(() => readComposeConfig(text, { app: 'shop', build: true }));
       if (services === undefined) return;
-      checkCompose(text, { id: 'r1', files: [], prepared: false, build: true });
+      checkCompose(text, { id: 'r1', files: [], shared: [], prepared: false, build: true });
       for (const { published, replicas } of services) {
         expectThat(
           published.every((port) => port > 0 && port < 65_536),
