@@ -22,7 +22,10 @@ export interface LoadOptions {
   maxRequests?: number;
   /** Ends after this time (default 15 minutes). */
   maxMs?: number;
-  /** With more requests in progress, new ones count as `skipped` (default 500). */
+  /**
+   * With more requests in progress, new ones count as `skipped` (default 100). On a machine that is too slow for all of
+   * them, more would only wait: a process accepts one connection of each server at a time.
+   */
   maxInProgress?: number;
 }
 
@@ -86,7 +89,7 @@ export class Load {
       timeoutMs: 30_000,
       maxRequests: 200_000,
       maxMs: 15 * 60_000,
-      maxInProgress: 500,
+      maxInProgress: 100,
       ...options,
     };
   }

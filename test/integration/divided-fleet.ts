@@ -211,7 +211,14 @@ export class Part {
 
   /** Runs the task with traffic on the balancer. Returns the task's result and the load's report. */
   async underLoad<T>(task: () => Promise<T>): Promise<{ end: T; report: LoadReport }> {
-    const load = Load.start({ url: this.balancer.url, requestsPerSecond: 20, slowEvery: 20, slowMs: 500 });
+    const load = Load.start({
+      url: this.balancer.url,
+      // Several parts at a time, and their traffic goes through one process.
+      requestsPerSecond: 10,
+      maxInProgress: 40,
+      slowEvery: 20,
+      slowMs: 500,
+    });
     try {
       return { end: await task(), report: await load.stop() };
     } catch (error) {

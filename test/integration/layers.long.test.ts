@@ -257,13 +257,13 @@ export default defineLayer({
     );
     await layers('  ./deploy/careless.ts: {}\n');
     const load = fleet.load();
-    const end = await deploy('v3');
+    const end = await deploy('v2');
     expect(end).toMatchObject({ code: 1, result: { outcome: 'interrupted' } });
     expect(end.stderr).toContain('Nothing caught this error: nobody waits for me.');
     expectNoFailures(await load.stop());
     await writeFile(config(), plain);
-    expect(await deploy('v2')).toMatchObject({ code: 0 });
-    expectWhole(fleet, ['v2']);
+    expect(await deploy('v3')).toMatchObject({ code: 0 });
+    expectWhole(fleet, ['v3']);
   });
 
   it('wrong settings are all reported with their lines, and nothing runs', async () => {
