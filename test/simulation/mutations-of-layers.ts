@@ -16,7 +16,7 @@ export const LAYERED_FAULTS: readonly Mutation[] = [
     text: 'if (!onlyWarns(payload.event) && handler.mayFail !== true) throw error;',
     instead: '',
     breaks: ['l'],
-    seeds: [],
+    seeds: [1000017, 1000069],
   },
   {
     name: 'an interrupted run has no ending',
@@ -24,7 +24,7 @@ export const LAYERED_FAULTS: readonly Mutation[] = [
     text: 'await raiseEnding(session, result);',
     instead: `if (result.outcome !== 'interrupted') await raiseEnding(session, result);`,
     breaks: ['l'],
-    seeds: [],
+    seeds: [1000157, 1000657],
   },
   {
     name: 'post_deploy is never made up for',
@@ -32,7 +32,7 @@ export const LAYERED_FAULTS: readonly Mutation[] = [
     text: 'return (await readDone(session, KEY)).release !== goal.release.id;',
     instead: 'return false;',
     breaks: ['l'],
-    seeds: [],
+    seeds: [1000001, 1000249],
   },
   {
     name: 'post_deploy of an earlier rollout counts',
