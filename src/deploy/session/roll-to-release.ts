@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { asDeployError, type DeployError } from '../../errors.js';
 import type { DeployResult, Probes } from '../../rollout/model.js';
 import type { RolloutState } from '../../rollout/planner.js';
@@ -120,6 +121,8 @@ async function withGrace<T>(session: Session, task: (stop: AbortSignal) => Promi
   const { interrupted, aborted, settings } = session.options;
   const ended = new AbortController();
   const stop = new AbortController();
+  // Each droplet of a batch may have a handler that listens; Node would take that for a leak.
+  setMaxListeners(0, stop.signal);
   const startGrace = async () => {
     await clock.sleep(settings.rollout.interruptGraceMs, ended.signal);
     if (!ended.signal.aborted) stop.abort();
