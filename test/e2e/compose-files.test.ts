@@ -119,6 +119,34 @@ volumes: { shared: { external: true } }
   });
 });
 
+describe('what all releases share', { shuffle: false }, () => {
+  const lab = fleetWithExtra({ shared: ['data/', 'keys/token'], keep_releases: 2 });
+  const extra = "services:\n  app:\n    volumes: ['../data:/data', '../keys/token:/run/token:ro']\n";
+
+  it('is refused while a file of it is missing, with a command that puts it there', async () => {
+    const { message, hint } = await lab.refusalOf(extra, 'shared-file-missing');
+    expect(message).toMatch(/^web-[12] has no ~\/do-deploy\/shop\/shared\/keys\/token/);
+    expect(hint).toMatch(/^Put it there: ssh .* 'cat >do-deploy\/shop\/shared\/keys\/token' <keys\/token$/);
+  });
+
+  it('keeps what containers write through deploys, a rollback and the removal of old releases', async () => {
+    await lab.everywhere('printf secret >/root/do-deploy/shop/shared/keys/token');
+    expect(await lab.deployAtOnce(extra, 'v2')).toMatchObject(DEPLOYED);
+    const write = "docker exec shop-app-1 sh -c 'cat /run/token; echo kept >/data/photo'";
+    expect(await lab.everywhere(write)).toEqual(['secret', 'secret']);
+    for (const release of ['v3', 'v1', 'v2']) {
+      await lab.fleet.project.write('config/nginx/round.conf', `# ${release}\n`);
+      expect(await lab.deployAtOnce(extra, release)).toMatchObject(DEPLOYED);
+      expect(await lab.everywhere('docker exec shop-app-1 cat /data/photo')).toEqual(['kept\n', 'kept\n']);
+    }
+    const back = await lab.fleet.run(['rollback', 'production', '--yes', '--json', '--allow-downtime']);
+    expect(back).toMatchObject(DEPLOYED);
+    const look = 'ls /root/do-deploy/shop/releases | wc -l; cat /root/do-deploy/shop/shared/data/photo';
+    for (const text of await lab.everywhere(look)) expect(text).toBe('2\nkept\n');
+    expect(await lab.everywhere('docker exec shop-app-1 cat /data/photo')).toEqual(['kept\n', 'kept\n']);
+  });
+});
+
 describe('a release is deployed', () => {
   const lab = fleetWithExtra();
 
