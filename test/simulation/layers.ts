@@ -12,7 +12,9 @@ const TIMEOUT_MS = 10_000;
 
 /** How long a handler takes at most, in ms: before a droplet leaves, so long that the fleet may be another one by then. */
 const USUAL_MS = 2_000;
-const BEFORE_LEAVE_MS = 9_000;
+const SLOW_MS = 9_000;
+
+const SLOW: ReadonlySet<LifecycleEvent> = new Set(['deploy', 'before_leave']);
 
 /** A random sequence of their own: stories without layers stay as they are. */
 export function layersOf(deployer: Deployer): Handler[] {
@@ -30,10 +32,10 @@ export function layersOf(deployer: Deployer): Handler[] {
         world.monitor.tally(`event: ${event}`);
         if (world.trace) world.note(`${deployer.name}   ${event} ${droplet ?? ''}`);
         if (event === 'before_leave' && command !== 'heal') world.postDeployed = undefined;
-        await deployer.clock.sleep(upTo(chance, event === 'before_leave' ? BEFORE_LEAVE_MS : USUAL_MS), signal);
+        await deployer.clock.sleep(upTo(chance, SLOW.has(event) ? SLOW_MS : USUAL_MS), signal);
         const roll = upTo(chance, 99);
         if (roll >= FAILS) {
-          if (event === 'post_deploy' && !signal.aborted) world.postDeployed = release.id;
+          if (event === 'post_deploy' && command !== 'heal' && !signal.aborted) world.postDeployed = release.id;
           return;
         }
         world.monitor.tally(`layer fails: ${event}`);

@@ -47,7 +47,7 @@ const BY_TIME = new Set(['a', 'b', 'c']);
 const POLLS = new Set(['traffic', 'containers']);
 
 /** Commands that change what a droplet runs, or what do-deploy knows of it. */
-const CHANGES = new Set(['switch', 'confirm', 'mark-out', 'clear-mark', 'finish', 'write-history', 'write-done']);
+const CHANGES = new Set(['switch', 'confirm', 'mark-out', 'clear-mark', 'finish', 'write-history']);
 
 type Told<Type extends DeployEvent['type']> = Extract<DeployEvent, { type: Type }>;
 

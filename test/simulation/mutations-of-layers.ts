@@ -1,15 +1,8 @@
 /** Faults in what happens around the events of layers. */
+import { DIES_BACK_IN_SECOND } from './calm.js';
 import type { Mutation } from './mutations.js';
 
 export const LAYERED_FAULTS: readonly Mutation[] = [
-  {
-    name: 'slow handlers outdate nothing',
-    file: 'src/deploy/session/orchestrator.ts',
-    text: `if (step === 'leave' && clock.now() - began > FRESH_MS) await this.#lookAgain();`,
-    instead: '',
-    breaks: ['a'],
-    seeds: [],
-  },
   {
     name: 'a failed handler ends nothing',
     file: 'src/deploy/core/raise-event.ts',
@@ -41,5 +34,12 @@ export const LAYERED_FAULTS: readonly Mutation[] = [
     instead: '',
     breaks: ['l'],
     seeds: [],
+    stories: [
+      {
+        seed: 3,
+        layers: true,
+        runs: [{}, { force: true, crash: DIES_BACK_IN_SECOND }, { command: 'heal' }, {}],
+      },
+    ],
   },
 ];

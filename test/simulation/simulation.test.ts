@@ -3,14 +3,17 @@
  * clock. What must hold is listed in monitor.ts; `npm run simulate` plays many more.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tell } from './calm.js';
 import { FIRST_SEED, playStories, seedsFrom } from './play-stories.js';
+import type { Happening } from './scenario.js';
 import { FIRST_LAYERED, LAYERED, scenarioOf } from './stories.js';
 import { type Player, playerOf, removeCopies } from './transpiled.js';
 
 // As `npm run simulate` plays them: without a loader between the modules it is quicker by half.
 let runSeed: Player['runSeed'];
+let runScenario: Player['runScenario'];
 beforeAll(async () => {
-  ({ runSeed } = await playerOf('test'));
+  ({ runSeed, runScenario } = await playerOf('test'));
 });
 afterAll(removeCopies);
 
@@ -71,6 +74,25 @@ it('stories with layers keep every promise, whatever their handlers do', { timeo
   const { happened } = await playStories(runSeed, layered);
   expect(happened.get('event: deploy_failed')).toBeGreaterThan(0);
   expect([...happened.keys()].filter((what) => what.startsWith('layer fails: ')).length).toBeGreaterThan(2);
+});
+
+describe('a fleet that changes while handlers take their time', () => {
+  const illAt = (droplet: number): Happening[] => [{ atMs: 4_000, kind: 'ill', droplet, forMs: 60_000 }];
+
+  it('is observed again before rolling begins: the sick droplet goes first', async () => {
+    const story = tell({ seed: 12, layers: true, happenings: illAt(1) });
+    const { trace, violations } = await runScenario(story, { trace: true });
+    expect(violations).toEqual([]);
+    expect(trace.find((line) => line.includes('"batch-started"'))).toContain('"droplets":["web-2"]');
+  });
+
+  it('is observed again before a droplet leaves: it stays', async () => {
+    const { happened, violations } = await runScenario(tell({ seed: 5, fleet: 3, layers: true, happenings: illAt(2) }));
+    expect(violations).toEqual([]);
+    const whats = [...happened].map(([what]) => what);
+    expect(whats).toContain('error: capacity-floor');
+    expect(whats).not.toContain('row: deployed');
+  });
 });
 
 describe('a seed', () => {

@@ -17,8 +17,8 @@ const REPEAT_AFTER_MS = 500;
 /** A droplet is sick when as many checks in a row fail as the balancer wants, but at most this many. */
 const MAX_CHECKS = 3;
 
-/** What was observed is observed again when the slowest answer took longer than this, in ms. */
-const FRESH_MS = 5_000;
+/** An observation is made again when it is older than this before a droplet leaves, or its slowest answer took longer; in ms. */
+export const FRESH_MS = 5_000;
 
 /** Bounds the waiting for a droplet that restarts again and again, or answers slowly each time. */
 const MAX_ROUNDS = 4;

@@ -36,7 +36,7 @@ import type { Run, Step, StepContext, StepResult } from '../steps/run.js';
 import { settle } from '../steps/settle.js';
 import { HOME_FULL, switchRelease } from '../steps/switch-release.js';
 import { capacityFloor } from './capacity-floor.js';
-import { observeFleet } from './observe-fleet.js';
+import { FRESH_MS, observeFleet } from './observe-fleet.js';
 
 /** Serving droplets to compare a leaving one with. More would prove little more. */
 const OTHERS = 2;
@@ -87,9 +87,6 @@ export const RELEASE_FAULTS: ReadonlySet<string> = new Set([
 
 /** Codes of failures before a step has changed the droplet. */
 const UNCHANGED: ReadonlySet<string> = new Set([HOME_FULL, LAYER_FAILED, 'capacity-floor']);
-
-/** Handlers that took longer than this, in ms, have outdated the observation by which the droplet was to leave. */
-const FRESH_MS = 5_000;
 
 export interface Rolled {
   state: RolloutState;

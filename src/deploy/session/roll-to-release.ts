@@ -10,6 +10,7 @@ import { watchAvailability } from './availability.js';
 import { type Goal, goalFor } from './goal.js';
 import { raise } from './lifecycle.js';
 import { reportNewcomers } from './newcomers.js';
+import { FRESH_MS } from './observe-fleet.js';
 import { type Rolled, roll } from './orchestrator.js';
 import { forgetPostDeploy, owesPostDeploy, postDeploy } from './post-deploy.js';
 import { isComplete, resultOf } from './result.js';
@@ -57,6 +58,7 @@ async function rollAndFinish(
   const report = reportTo(ports);
   const skipped = skippedRows(session);
   session.underway = true;
+  const observedAt = ports.clock.now();
   try {
     await raise(session, 'deploy', {}, stop);
   } catch (error) {
@@ -65,12 +67,21 @@ async function rollAndFinish(
   }
   stopIfInterrupted(session);
   await forgetPostDeploy(session, goal);
+  // A migration may take minutes: then the first batch needs an observation of its own.
+  const isOld = ports.clock.now() - observedAt > FRESH_MS;
   report({ type: 'phase-started', phase: 'roll' });
   session.rolling = true;
   const { probeUrl } = run.settings.rollout;
   const stopProbing = probeUrl === undefined ? undefined : watchAvailability(ports, probeUrl);
   let probes: Probes | undefined;
-  const rolled = await rollAll(session, run, start, goal, previous, stop).finally(async () => {
+  const rolled = await rollAll(
+    session,
+    run,
+    isOld ? { ...start, observed: false } : start,
+    goal,
+    previous,
+    stop,
+  ).finally(async () => {
     probes = await stopProbing?.();
   });
   const { environment } = run.settings;
