@@ -71,7 +71,7 @@ export class DeployError extends Error {
 /** Any thrown value as a DeployError. A value of another class is a bug in do-deploy. */
 export function asDeployError(error: unknown): DeployError {
   if (error instanceof DeployError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = reasonOf(error);
   return new DeployError('bug', message, {
     source: 'bug',
     hint: 'This is a bug in do-deploy. Run again with --verbose and report the output.',
@@ -127,5 +127,15 @@ export class ShellError extends DeployError {
     super(`ssh-${kind}`, message, options);
     this.kind = kind;
     this.outcome = outcome;
+  }
+}
+
+/** What a thrown value says; also of one that is no Error, or cannot be made a text. */
+export function reasonOf(thrown: unknown): string {
+  try {
+    const message: unknown = thrown instanceof Error ? thrown.message : thrown;
+    return String(message);
+  } catch {
+    return 'it threw a value that cannot be shown';
   }
 }

@@ -1,5 +1,6 @@
 /** The CI systems that do-deploy knows, one row each, and what their variables tell about the run. */
 import { oneLine } from '../adapters/printable.js';
+import { namesSecret } from '../config/harmless.js';
 import type { ProcessEnv } from '../config/variables.js';
 
 /** A text with variables. The first one of a list whose variables are all set counts. */
@@ -153,5 +154,6 @@ function webAddress(text: string): string | undefined {
   const url = new URL(text);
   url.username = '';
   url.password = '';
+  for (const name of [...url.searchParams.keys()]) if (namesSecret(name)) url.searchParams.delete(name);
   return /^https?:$/.test(url.protocol) && url.href.length <= LONGEST_URL ? url.href : undefined;
 }

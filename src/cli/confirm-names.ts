@@ -1,5 +1,5 @@
 /** Names given with --confirm: only those that a layer asks for are taken, so that a typo is not a missing confirmation. */
-import { listWords, suggest } from '../config/suggest.js';
+import { suggest } from '../config/suggest.js';
 import type { DeployError } from '../errors.js';
 import type { Handler } from '../rollout/lifecycle.js';
 import { commandLine, usage } from './usage-errors.js';
@@ -19,7 +19,7 @@ function unknownName(name: string, known: readonly string[], argv: readonly stri
   const message = `No checklist has an item "${name}".`;
   const similar = suggest(name, known);
   if (similar !== undefined) return usage(message, commandLine(instead(argv, name, similar)));
-  return usage(message, known.length === 0 ? 'leave out --confirm' : `items: ${listWords(known)}`);
+  return usage(message, known.length === 0 ? 'leave out --confirm' : commandLine(instead(argv, name, known[0] ?? '')));
 }
 
 function instead(argv: readonly string[], name: string, similar: string): string[] {

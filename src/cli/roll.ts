@@ -2,13 +2,14 @@ import { systemClock } from '../adapters/system-clock.js';
 import type { Settings } from '../config/settings.js';
 import type { ProcessEnv } from '../config/variables.js';
 import type { DeployPorts } from '../deploy/core/deploy-ports.js';
-import { reportTo } from '../deploy/core/report.js';
+import { inform, reportTo } from '../deploy/core/report.js';
 import type { SessionOptions } from '../deploy/session/session.js';
 import { DeployError } from '../errors.js';
 import { readHooks } from '../layers/hooks.js';
 import { mapText } from '../reporters/redacting.js';
 import type { Handler } from '../rollout/lifecycle.js';
 import type { DeployResult } from '../rollout/model.js';
+import { withCapturedConsole } from './captured-console.js';
 import type { CommandEnd } from './define-command.js';
 import { exitCodeOfResult } from './exit-codes.js';
 import type { Signals } from './signals.js';
@@ -52,8 +53,8 @@ export async function roll(
   interrupted.addEventListener('abort', () => {
     reportTo({ clock: systemClock, reporter: ports.reporter })({
       type: 'deploy-interrupted',
-      signal: String(interrupted.reason),
-      detail: 'Bringing the current droplet to a safe end. A second signal stops immediately.',
+      signal: interrupted.reason instanceof Error ? interrupted.reason.message : String(interrupted.reason),
+      detail: `Finishing what is under way, within ${settings.rollout.interruptGraceMs / 1_000} s. A second signal, 1 s later or more, stops immediately.`,
     });
   });
   refuseNested(settings, env);
@@ -61,21 +62,31 @@ export async function roll(
     .filter(({ name }) => !(args.skipMigrate && name === 'layer migrate'))
     .map(withoutSecrets(redact))
     .map(announcedIn(env, settings));
+  if (args.skipMigrate) {
+    const skipped = settings.handlers.some(({ name }) => name === 'layer migrate');
+    inform(
+      { clock: systemClock, reporter: ports.reporter },
+      skipped ? 'migrate is left out.' : 'There is no layer migrate to leave out.',
+    );
+  }
   const { confirm = [] } = args;
   const watched = { ...ports, reporter: watchedBy(handlers, ports.reporter, redact) };
   const { DO_DEPLOY_EVENT, DO_DEPLOY_APP, DO_DEPLOY_ENVIRONMENT } = env;
-  const result = await rollout(watched, {
-    settings,
-    allowDowntime: args.allowDowntime,
-    waitLockMs: args.waitLock,
-    skip: args.skipUnreachable ? (args.skippedOk ? 'ok' : 'fail') : undefined,
-    deployer: whoDeploys(env),
-    interrupted,
-    aborted,
-    handlers,
-    confirm: async (name, question, signal) => confirm.includes(name) || (await ask?.(question, signal)),
-    alsoNext: args.config === undefined ? [] : ['--config', args.config],
-  });
+  const rolling = () =>
+    rollout(watched, {
+      settings,
+      allowDowntime: args.allowDowntime,
+      waitLockMs: args.waitLock,
+      skip: args.skipUnreachable ? (args.skippedOk ? 'ok' : 'fail') : undefined,
+      deployer: whoDeploys(env),
+      interrupted,
+      aborted,
+      handlers,
+      confirm: async (name, question, signal) => confirm.includes(name) || (await ask?.(question, signal)),
+      alsoNext: args.config === undefined ? [] : ['--config', args.config],
+    });
+  const print = (line: string) => inform({ clock: systemClock, reporter: watched.reporter }, line);
+  const result = await withCapturedConsole(print, rolling);
   for (const [name, value] of Object.entries({ DO_DEPLOY_EVENT, DO_DEPLOY_APP, DO_DEPLOY_ENVIRONMENT })) {
     if (value === undefined) delete env[name];
     else env[name] = value;

@@ -11,13 +11,13 @@ import type { RunCommand } from '../config/secret-sources.js';
 import type { ReadLayers } from '../config/section.js';
 
 import type { ProcessEnv } from '../config/variables.js';
-import { asDeployError, DeployError } from '../errors.js';
+import { asDeployError, DeployError, reasonOf } from '../errors.js';
 import { createReporter, type UserReporter } from '../reporters/index.js';
 import { Redactor } from '../reporters/redacting.js';
 import { cleanText } from '../reporters/text.js';
 import { refuseUnknownNames } from './confirm-names.js';
 import { type CommandContext, type CommandList, loadCommands } from './define-command.js';
-import { exitCodeOfError } from './exit-codes.js';
+import { EXIT, exitCodeOfError } from './exit-codes.js';
 import { knownSecrets } from './known-secrets.js';
 import { chooseOutputMode, ciLog, isCi } from './output-mode.js';
 import type { Invocation } from './parse.js';
@@ -85,7 +85,8 @@ export class Runner {
       for (const one of [output].flat()) reporter.print(one);
       for (const note of notes) reporter.printNote(note);
       for (const error of errors) reporter.printError(error);
-      return this.#uncaught === undefined ? exit : await this.fail(this.#uncaught);
+      const isKnown = this.#uncaught === undefined || exit === EXIT.failed;
+      return isKnown ? exit : await this.fail(this.#uncaught);
     } catch (error) {
       return await this.fail(error);
     } finally {
@@ -100,12 +101,12 @@ export class Runner {
    */
   interrupt(error: unknown): boolean {
     if (this.#signals === undefined) return false;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = reasonOf(error);
     this.#uncaught ??= new DeployError('uncaught', `Nothing caught this error: ${message.replace(/\.$/, '')}.`, {
       hint: 'If it comes from a layer of yours, await what it starts. Otherwise it is a bug in do-deploy: report it.',
       cause: error,
     });
-    this.#signals.interrupt('an error that nothing caught');
+    this.#signals.interrupt(this.#uncaught);
     return true;
   }
 

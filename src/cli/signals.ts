@@ -15,7 +15,7 @@ export interface Signals {
   /** Stop at once. */
   aborted: AbortSignal;
   /** Interrupts without a signal of the user. */
-  interrupt(reason: string): void;
+  interrupt(reason: Error): void;
   /** Gives the signals back to their default: the process ends. */
   dispose(): void;
 }
@@ -41,6 +41,6 @@ export function listenForSignals(process: EventEmitter, clock: Clock): Signals {
     for (const signal of SIGNALS) process.off(signal, onSignal);
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
-  const interrupt = (reason: string) => interrupted.abort(reason);
+  const interrupt = (reason: Error) => interrupted.abort(reason);
   return { interrupted: interrupted.signal, aborted: aborted.signal, interrupt, dispose };
 }

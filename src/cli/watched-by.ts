@@ -1,4 +1,5 @@
 /** Passes the events of a run on to the layers that watch it, masked and cleaned. */
+import { reasonOf } from '../errors.js';
 import type { Reporter } from '../ports.js';
 import { mapText } from '../reporters/redacting.js';
 import type { Handler, LayerFacts } from '../rollout/lifecycle.js';
@@ -21,7 +22,7 @@ export function watchedBy(
     const name = watching.get(layer);
     if (name === undefined) return;
     watching.delete(layer);
-    const reason = (error instanceof Error ? error.message : String(error)).slice(0, 500).replace(/\.$/, '');
+    const reason = reasonOf(error).slice(0, 500).replace(/\.$/, '');
     const message = `The ${name} cannot follow this run: ${reason}.`;
     reporter.report({ schema: 2, at, type: 'notice', level: 'warning', message });
   };

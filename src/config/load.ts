@@ -155,6 +155,7 @@ async function resolveSettings(
     place: (...path) => placeOf(project, environment, path),
     isWritten: (...path) => isWritten(project, environment, path),
     isOwn: (...path) => valueAt(project.document.tree, ['environments', environment, ...path]) !== undefined,
+    isForAll: (...path) => valueAt(project.document.tree, path) !== undefined,
     hide,
   });
 

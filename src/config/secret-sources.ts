@@ -103,7 +103,7 @@ function outputOf(end: CommandEnd, { command = '' }: SecretSource, outputs: read
   const remedy = 'run the command in the project to see why';
   if (end.kind === 'not-started') return { message: `its command could not be started: ${end.reason}`, remedy };
   if (end.kind === 'too-large') return tooLarge('the output of its command');
-  const said = reasonIn(end.stderr, [...outputs, command]);
+  const said = reasonIn(end.stderr, [...outputs, command, ...partsOf(command)]);
   if (end.kind === 'timeout') {
     const message = `its command did not end within ${TIMEOUT_MS / 1000} s${said}`;
     return { message, remedy: 'it gets no input and no terminal: log in to the password manager first' };
@@ -135,6 +135,14 @@ function piecesOf(texts: readonly string[]): string[] {
   const lines = texts.flatMap((text) => text.split('\n').map((line) => line.trim()));
   const pieces = [...new Set([...texts, ...lines])].filter((piece) => piece.length >= SHORTEST_LINE);
   return pieces.sort((a, b) => b.length - a.length);
+}
+
+/** Words of a command line that may be passwords: what is assigned or passed with `=`, and words with digits. */
+function partsOf(command: string): string[] {
+  const words = command.split(/[\s"'`;|&()<>$]+/);
+  return words
+    .flatMap((word) => [word, ...word.split('=').slice(1)])
+    .filter((one) => one.length >= 6 && /\d/.test(one));
 }
 
 /** What the command said, in one line, without what it printed as its output; cut after that. */

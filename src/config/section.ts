@@ -79,6 +79,8 @@ export interface SectionContext {
   readonly readLayers?: ReadLayers;
   /** Whether the environment's own map has a value there. */
   isOwn(...path: Path): boolean;
+  /** Whether the file has something there for all environments. */
+  isForAll(...path: Path): boolean;
   /** Masks the value wherever text is shown. */
   hide(secret: Secret): void;
 }

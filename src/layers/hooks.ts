@@ -3,10 +3,12 @@
  * name. Each gets the event in variables and, as JSON, on its standard input.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, readdirSync, statSync } from 'node:fs';
+import { accessSync, constants, readdirSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { namesSecret } from '../config/harmless.js';
 import type { Settings } from '../config/settings.js';
+import { suggest } from '../config/suggest.js';
 import type { ProcessEnv } from '../config/variables.js';
 import { DeployError } from '../errors.js';
 import type { Clock } from '../ports.js';
@@ -27,10 +29,6 @@ const MAX_LINE = 2_000;
 /** How long a program gets to end by itself after SIGTERM, and its output after its end, in ms. */
 const TERM_MS = 5_000;
 const OUTPUT_AFTER_EXIT_MS = 1_000;
-
-/** Variables whose names say that they hold a secret. */
-const SECRET_NAME =
-  /(?:TOKEN|PASS|PASSWORD|PASSWD|PWD|SECRET|KEY|CREDENTIALS?|DSN|WEBHOOK|PASSPHRASE|AUTH|AUTH_CONFIG)$|(?:TOKEN|PASSWORD|SECRET|CREDENTIALS?)_/i;
 
 /**
  * The hooks in the project's folder, as handlers.
@@ -59,7 +57,7 @@ export function readHooks(
 
 function withoutSecrets(env: ProcessEnv, isSecret: (value: string) => boolean): Record<string, string> {
   const pairs = Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
-  return Object.fromEntries(pairs.filter(([name, value]) => !SECRET_NAME.test(name) && !isSecret(value)));
+  return Object.fromEntries(pairs.filter(([name, value]) => !namesSecret(name) && !isSecret(value)));
 }
 
 /** Paths relative to the project, in the order in which they run. */
@@ -81,18 +79,59 @@ function namesIn(folder: string): string[] {
 
 /** A program that would never run: its name has a typo, or is another tool's. */
 function refuseUnknown(root: string, folder: string): void {
-  const known: readonly string[] = LIFECYCLE_EVENTS;
-  const unknown = namesIn(join(root, folder)).find((name) => /^[a-z_-]+$/.test(name) && !known.includes(name));
-  if (unknown === undefined || !isProgram(root, `${folder}/${unknown}`)) return;
+  const known: readonly string[] = LIFECYCLE_EVENTS.flatMap((event) => [event, `${event}.d`]);
+  const names = namesIn(join(root, folder));
+  const odd = names.find((name) => known.includes(name) && isOdd(join(root, folder, name)));
+  if (odd !== undefined) {
+    const wanted = odd.endsWith('.d') ? 'a folder' : 'a file';
+    throw new DeployError('hook-unknown', `${folder}/${odd} is not ${wanted}, so nothing would run.`, {
+      source: 'user',
+      hint: `See what it is: ls -l ${folder}/${odd}`,
+    });
+  }
+  const unknown = names.find((name) => {
+    return !known.includes(name) && !name.endsWith('.sample') && wouldRun(join(root, folder, name));
+  });
+  if (unknown === undefined) return;
+  const meant = suggest(unknown.replace(/\.(?!d$)[^.]*$/, '').replaceAll('-', '_'), known);
   throw new DeployError('hook-unknown', `${folder}/${unknown} is not named after an event.`, {
     source: 'user',
-    hint: `The events are ${known.join(', ')}. Rename it, or move it to another folder.`,
+    hint:
+      meant === undefined
+        ? `The events are ${LIFECYCLE_EVENTS.join(', ')}. Rename it, or move it to another folder.`
+        : `Run: mv ${quoted(`${folder}/${unknown}`)} ${folder}/${meant}`,
   });
+}
+
+/** A folder where a program should be, or the other way round, or a link that leads nowhere. */
+function isOdd(path: string): boolean {
+  const found = look(path);
+  return path.endsWith('.d') ? found?.isDirectory() !== true : found?.isFile() !== true;
+}
+
+function look(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    // A circle of links, or a folder that may not be read.
+    return undefined;
+  }
+}
+
+/** An executable, or a folder that looks like one of an event. */
+function wouldRun(path: string): boolean {
+  const found = look(path);
+  if (found?.isDirectory()) return path.endsWith('.d');
+  return found?.isFile() === true && (found.mode & 0o111) !== 0;
+}
+
+function quoted(word: string): string {
+  return /^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 function isProgram(root: string, path: string): boolean {
   const file = join(root, path);
-  const found = statSync(file, { throwIfNoEntry: false });
+  const found = look(file);
   if (found === undefined || !found.isFile()) return false;
   try {
     accessSync(file, constants.X_OK);
@@ -152,7 +191,7 @@ async function runHook(
     if (lines <= MAX_LINES) log(line.slice(0, MAX_LINE));
     else if (lines === MAX_LINES + 1) log(`only the first ${MAX_LINES} lines are shown`);
   };
-  for (const stream of [child.stdout, child.stderr]) if (stream) createInterface(stream).on('line', print);
+  for (const stream of [child.stdout, child.stderr]) if (stream) readLines(stream, print);
   // It need not read its input.
   child.stdin?.on('error', () => {});
   child.stdin?.end(`${JSON.stringify(payload)}\n`);
@@ -161,6 +200,27 @@ async function runHook(
   } finally {
     signal.removeEventListener('abort', stop);
   }
+}
+
+/** Calls `print` for each line, as long as it comes: of a long one only the beginning, and the rest is not kept. */
+function readLines(stream: Readable, print: (line: string) => void): void {
+  let line = '';
+  const end = () => {
+    print(line);
+    line = '';
+  };
+  stream.setEncoding('utf8');
+  stream.on('data', (chunk: string) => {
+    const [rest = '', ...lines] = chunk.split('\n');
+    line = (line + rest).slice(0, MAX_LINE + 1);
+    for (const next of lines) {
+      end();
+      line = next.slice(0, MAX_LINE + 1);
+    }
+  });
+  stream.on('close', () => {
+    if (line !== '') end();
+  });
 }
 
 /** Rejects unless the exit code is 0. */

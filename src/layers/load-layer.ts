@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { suggest } from '../config/suggest.js';
 import { LIFECYCLE_EVENTS } from '../rollout/lifecycle.js';
 import { LAYERS } from './index.js';
 import type { Layer } from './layer.js';
@@ -19,29 +20,31 @@ export async function loadLayer(name: string, root: string): Promise<Layer | Unu
   if (builtIn !== undefined) return (await builtIn()).default;
   const isFile = /^\.{0,2}\//.test(name);
   const path = isFile ? resolve(root, name) : packagePath(name, root);
-  if (path === undefined || (isFile && !existsSync(path))) return unknown(name, isFile);
+  if (path === undefined || (isFile && !existsSync(path))) return unknown(name, isFile, root);
   let loaded: unknown;
   try {
     loaded = await importFile(path, root);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return {
-      message: `cannot be loaded: ${firstLine(reason)}`,
+      message: `cannot be loaded: ${firstLine(reason).trim()}${placeIn(error, path)}`,
       remedy: `correct ${isFile ? name : `the package ${name}`}`,
     };
   }
-  return isLayer(loaded)
-    ? loaded
-    : { message: 'exports no layer', remedy: 'write `export default defineLayer({ … })`' };
+  return faultOf(loaded) ?? (loaded as Layer);
 }
 
-function unknown(name: string, isFile: boolean): Unusable {
+/** @param root the project's folder */
+function unknown(name: string, isFile: boolean, root: string): Unusable {
   if (isFile)
     return {
       message: 'does not exist',
       remedy: `create ${name}, relative to the project's folder, or correct the path`,
     };
+  if (existsSync(resolve(root, name))) return { message: 'is a file', remedy: `write ./${name}` };
   const isPackage = name.includes('/');
+  const similar = suggest(name, Object.keys(LAYERS));
+  if (!isPackage && similar !== undefined) return { message: 'is not a layer', remedy: `did you mean ${similar}?` };
   const known = `known: ${Object.keys(LAYERS).join(', ')}`;
   return isPackage
     ? { message: 'is not installed', remedy: `run \`npm install --save-dev ${name}\` in the project` }
@@ -72,12 +75,35 @@ function ownIndex(): string {
   return existsSync(built) ? built : built.replace(/\.js$/, '.ts');
 }
 
-function isLayer(value: unknown): value is Layer {
-  if (typeof value !== 'object' || value === null) return false;
+/** Why the module's default export is no layer. */
+function faultOf(value: unknown): Unusable | undefined {
+  const remedy = 'write `export default defineLayer({ name, kind, config, on })`';
+  if (typeof value !== 'object' || value === null) return { message: 'exports no layer', remedy };
   const { name, on, config } = value as Partial<Layer>;
-  if (typeof name !== 'string' || typeof on !== 'object' || on === null) return false;
-  if (typeof config?.safeParseAsync !== 'function') return false;
-  return Object.keys(on).every((event) => (LIFECYCLE_EVENTS as readonly string[]).includes(event));
+  if (typeof name !== 'string') return { message: 'exports a layer without a name', remedy };
+  if (typeof config?.safeParseAsync !== 'function') {
+    return {
+      message: 'exports a layer whose config is not a zod schema',
+      remedy: 'write `config: z.strictObject({ … })`',
+    };
+  }
+  if (typeof on !== 'object' || on === null) return { message: 'exports a layer without handlers (on)', remedy };
+  const known: readonly string[] = LIFECYCLE_EVENTS;
+  const wrong = Object.keys(on).find((event) => !known.includes(event));
+  if (wrong === undefined) return undefined;
+  const meant = suggest(wrong, known);
+  return {
+    message: `handles ${wrong}, which is not an event`,
+    remedy: meant === undefined ? `the events are ${known.join(', ')}` : `did you mean ${meant}?`,
+  };
+}
+
+/** `(line 5)`, where the error or its stack names a line of the file; '' elsewhere. */
+function placeIn(error: unknown, path: string): string {
+  const text = error instanceof Error ? `${error.message}\n${error.stack}` : '';
+  const at = text.indexOf(`${path}:`);
+  const [, line] = at < 0 ? [] : (/^:(\d+)/.exec(text.slice(at + path.length)) ?? []);
+  return line === undefined ? '' : ` (line ${line})`;
 }
 
 function firstLine(text: string): string {

@@ -4,6 +4,9 @@ import type { LifecyclePayload } from '../rollout/lifecycle.js';
 import { defineLayer, type LayerContext } from './layer.js';
 import { commandWords, durationMs } from './settings.js';
 
+/** Of the output: what failed stands at its end. */
+const MAX_LINES = 500;
+
 const config = z.strictObject({
   service: z.string('must be the name of a service').min(1, 'must be the name of a service'),
   command: commandWords,
@@ -21,9 +24,12 @@ async function migrate({ command }: LifecyclePayload, context: LayerContext<Conf
   logger.info(`running ${words.join(' ')} in ${settings.service}`);
   // After a rollback that migrated, the release that it left is migrated again.
   const { code, output, done } = await run(settings.service, words, { once: 'migrate', signal });
-  if (done === 'before') return logger.info('the last migration was for this release');
-  for (const line of output.split('\n')) if (line.trim() !== '') logger.info(line.trimEnd());
-  if (code !== 0) throw new Error(`${words.join(' ')} ended with exit code ${code}`);
+  if (done === 'before') return logger.info('not run: the last migration was for this release');
+  const lines = output.split('\n').filter((line) => line.trim() !== '');
+  if (lines.length > MAX_LINES) logger.info(`only the last ${MAX_LINES} of ${lines.length} lines are shown`);
+  for (const line of lines.slice(-MAX_LINES)) logger.info(line.trimEnd());
+  const last = lines.at(-1)?.trim().slice(0, 500);
+  if (code !== 0) throw new Error(`${words.join(' ')} ended with exit code ${code}${last ? `: ${last}` : ''}`);
 }
 
 export default defineLayer({

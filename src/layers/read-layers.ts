@@ -57,13 +57,16 @@ function valueAt(value: unknown, path: readonly (string | number)[]): unknown {
 }
 /** Shorter values of a map are words, such as the name of a data set among the headers of a request. */
 const SHORTEST_IN_MAP = 16;
+const SHORTEST_WITH_DIGITS = 8;
 
 /** A value, or those of a map. What follows a blank in one of them is a secret by itself: `Bearer TOKEN`. */
 function textsIn(value: unknown): string[] {
   if (typeof value === 'string') return value === '' ? [] : [value];
+  if (typeof value === 'number') return [String(value)];
   if (typeof value !== 'object' || value === null) return [];
-  const texts = Object.values(value).filter((one) => typeof one === 'string');
-  return texts.flatMap((text) => [text, ...text.split(' ').slice(1)]).filter((text) => text.length >= SHORTEST_IN_MAP);
+  const texts = Object.values(value).flatMap(textsIn);
+  const isLong = (text: string) => text.length >= (/\d/.test(text) ? SHORTEST_WITH_DIGITS : SHORTEST_IN_MAP);
+  return texts.flatMap((text) => [text, ...text.split(' ').slice(1)]).filter(isLong);
 }
 
 type Issue = { path: PropertyKey[]; code: string; message: string; keys?: string[] };

@@ -1,4 +1,5 @@
 /** Workers take no new jobs before their droplet is changed, and get time to finish those that they have. */
+import { constants } from 'node:os';
 import { z } from 'zod';
 import { defineLayer } from './layer.js';
 import { durationMs } from './settings.js';
@@ -8,12 +9,14 @@ const SIGNAL = 'must be the name of a signal, such as TSTP';
 
 const config = z.strictObject({
   services: z.array(z.string(SERVICES).min(1, SERVICES), SERVICES).min(1, SERVICES),
-  quiet: z
-    .string(SIGNAL)
-    .regex(/^(SIG)?[A-Z0-9+]{2,12}$/, SIGNAL)
-    .optional(),
+  quiet: z.string(SIGNAL).refine(isSignal, SIGNAL).optional(),
   stop_timeout: durationMs.default(30_000),
 });
+
+/** `TSTP` or `SIGTSTP`. */
+function isSignal(name: string): boolean {
+  return `SIG${name.replace(/^SIG/, '')}` in constants.signals;
+}
 
 /** For asking Docker, besides the wait. */
 const OVERHEAD_MS = 30_000;

@@ -10,6 +10,7 @@ import { Narrator } from './narration.js';
 import { isBlock, type Output, outputLines, outputObjects } from './output.js';
 import { createPalette, type Palette } from './palette.js';
 import { mapText, type Redactor } from './redacting.js';
+import { MASK } from './redactor.js';
 import { TerminalReporter } from './terminal.js';
 import { cleanText } from './text.js';
 
@@ -79,7 +80,9 @@ export function createReporter(options: ReporterOptions): UserReporter {
 
   let printed = false;
   const main = createMain();
-  const shownText = mode === 'json' ? redact : readable;
+  // A control character within a secret hides it: then the clean text is shown.
+  const isHidden = (text: string) => redact(text) === text && readable(text).includes(MASK);
+  const shownText = mode === 'json' ? (text: string) => (isHidden(text) ? readable(text) : redact(text)) : readable;
   return {
     report(event) {
       quietly(() => main.report(mapText(event, shownText)));

@@ -14,7 +14,7 @@ const SHORTEST_LINE = 16;
 /** JSON inside JSON is decoded, and nothing deeper. */
 const DECODINGS = 2;
 
-const MASK = '[secret]';
+export const MASK = '[secret]';
 
 /** @returns a function that replaces every form of every secret by `[secret]`; the number of lines stays the same */
 export function createRedactor(secrets: readonly string[]): (text: string) => string {

@@ -59,6 +59,8 @@ export interface DropletState extends Starter {
   /** Remaining steps of the course, the next one first. */
   todo: readonly PlannedStep[];
   running?: PlannedStep;
+  /** What was known before the running step, for one that fails before it has changed anything. */
+  before?: Pick<DropletState, 'rotation' | 'healthy' | 'unasked'>;
   /** This run has changed its containers, or may have. */
   touched: boolean;
   /** It was out when its turn came. */
@@ -271,6 +273,7 @@ export function begin(state: RolloutState, action: Action): RolloutState {
       return update(state, [action.droplet], (droplet) => ({
         ...droplet,
         running: action.step,
+        before: { rotation: droplet.rotation, healthy: droplet.healthy, unasked: droplet.unasked },
         // Until the step has ended it counts as out.
         rotation: action.step === 'leave' || action.step === 'rejoin' ? 'unknown' : droplet.rotation,
         inLedger: droplet.inLedger || action.step === 'mark-out',
@@ -335,6 +338,7 @@ function afterFailure(state: RolloutState, id: number, failure: Failure): Rollou
     if (failure.step === 'evidence') return afterStep(droplet);
     const failing: DropletState = {
       ...idle,
+      ...(failure.unchanged && droplet.before),
       failure: droplet.failure ?? failure,
       ...(failure.blame === 'release' && { healthy: false, unasked: false }),
       touched: droplet.touched && !(failure.unchanged && droplet.course === 'forward'),

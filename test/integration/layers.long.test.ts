@@ -296,7 +296,7 @@ describe('migrate', { shuffle: false }, () => {
     const again = await deploy('v2', '--force');
     expect(again).toMatchObject(DEPLOYED);
     const lines = again.events.flatMap((event) => (event.type === 'layer-output' ? event.line : []));
-    expect(lines).toContain('the last migration was for this release');
+    expect(lines).toContain('not run: the last migration was for this release');
   });
 
   it('that fails ends the deploy with nothing changed; --skip-migrate deploys without it', async () => {
@@ -304,7 +304,9 @@ describe('migrate', { shuffle: false }, () => {
     const load = fleet.load();
     const end = await deploy('v3');
     expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', error: { code: 'layer-failed' } } });
-    expect(end.result?.error?.message).toBe('Layer migrate failed at deploy: migrate 3 ended with exit code 3.');
+    expect(end.result?.error?.message).toBe(
+      'Layer migrate failed at deploy: migrate 3 ended with exit code 3: migration failed: relation "orders" is locked.',
+    );
     expectWhole(fleet, ['v2']);
     expect(await deploy('v3', '--skip-migrate')).toMatchObject(DEPLOYED);
     expectNoFailures(await load.stop());
@@ -345,7 +347,7 @@ describe('migrate', { shuffle: false }, () => {
     const second = await deploy('v3', '--wait-lock', '1m');
     expect(second).toMatchObject(DEPLOYED);
     const lines = second.events.flatMap((event) => (event.type === 'layer-output' ? event.line : []));
-    expect(lines).toContain('the last migration was for this release');
+    expect(lines).toContain('not run: the last migration was for this release');
   });
 });
 

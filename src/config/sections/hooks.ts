@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { DURATION, parseDuration } from '../duration.js';
 import { Secret } from '../secret.js';
@@ -39,10 +41,17 @@ export const hooks = defineSection({
       examples: [{ folder: FOLDER, secrets: ['SENTRY_AUTH_TOKEN'] }],
     }),
   },
-  resolve({ hooks: written = {} }, { variables, problems, place, hide, readLayers }): Pick<Settings, 'hooks'> {
+  resolve({ hooks: written = {} }, { root, variables, problems, place, hide, readLayers }): Pick<Settings, 'hooks'> {
     if (written === false || readLayers === undefined) return {};
     const map = typeof written === 'string' ? { folder: written } : written;
     const { folder = FOLDER, secrets = [], timeout = TIMEOUT } = map;
+    if (map.folder !== undefined && !existsSync(join(root, folder))) {
+      problems.add(
+        place('hooks'),
+        `hooks: there is no folder ${folder}`,
+        `run \`mkdir -p ${folder}\`, or remove the setting`,
+      );
+    }
     const values: Record<string, Secret> = {};
     for (const [index, name] of secrets.entries()) {
       const value = variables.get(name);

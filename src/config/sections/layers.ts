@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineSection, type WrittenLayer } from '../section.js';
 import type { Settings } from '../settings.js';
+import { suggest } from '../suggest.js';
 
 const ERROR = 'must be a map of layers, each with a map of its settings, or false';
 
@@ -20,8 +21,21 @@ export const layers = defineSection({
       examples: [{ slack: { webhook: '$SLACK_WEBHOOK' } }],
     }),
   },
-  async resolve({ layers: map = {} }, { place, readLayers, ...about }): Promise<Pick<Settings, 'handlers'>> {
+  async resolve({ layers: map = {} }, { place, readLayers, isForAll, ...about }): Promise<Pick<Settings, 'handlers'>> {
     if (readLayers === undefined) return { handlers: [] };
+    const lost = Object.keys(map).filter((name) => map[name] === false && !isForAll('layers', name));
+    for (const name of lost) {
+      const known = suggest(
+        name,
+        Object.keys(map).filter((one) => one !== name),
+      );
+      const remedy = known === undefined ? 'remove it, or correct its name' : `did you mean ${known}?`;
+      about.problems.add(
+        place('layers', name),
+        `layers.${name} is false, but there is no such layer to switch off`,
+        remedy,
+      );
+    }
     const wanted = Object.entries(map).flatMap(([name, settings]): WrittenLayer[] =>
       settings === false ? [] : [{ name, settings, place: (...path) => place('layers', name, ...path) }],
     );

@@ -1,5 +1,5 @@
 /** Raises an event: runs its handlers one after another, each bounded by its timeout. */
-import { DeployError } from '../../errors.js';
+import { DeployError, reasonOf } from '../../errors.js';
 import type { Handler, HandlerContext, LifecyclePayload } from '../../rollout/lifecycle.js';
 import { onlyWarns } from '../../rollout/lifecycle.js';
 import { onAbort } from './on-abort.js';
@@ -61,7 +61,7 @@ async function failureOf(
   } catch (error) {
     // Not the layer's fault, and it ends the run.
     if (error instanceof DeployError && error.code === 'lease-lost') return error;
-    const reason = sentence(error instanceof Error ? error.message : String(error));
+    const reason = sentence(reasonOf(error));
     const hint = error instanceof DeployError ? error.hint : undefined;
     const source = error instanceof DeployError ? error.source : 'external';
     const title = name.charAt(0).toUpperCase() + name.slice(1);

@@ -14,6 +14,9 @@ export interface Done {
 
 const MAX_BYTES = 300;
 
+/** The largest number that is read, and so the largest that is written. */
+const MAX_NUMBER = 999_999_999;
+
 const LINE = /^(\d{1,9}) (\S{1,200})?$/;
 
 /** Stands for no release. */
@@ -25,7 +28,7 @@ export function recordOf(key: string): string {
 }
 
 export function lineOf({ number, release }: Done): string {
-  return `${number} ${release === '' ? NONE : release}`;
+  return `${Math.min(number, MAX_NUMBER)} ${release === '' ? NONE : release}`;
 }
 
 /** What a droplet says; undefined: nothing that can be understood. */

@@ -3,8 +3,10 @@ import { DeployError } from '../../errors.js';
 import type { HandlerContext, LifecycleEvent, LifecyclePayload } from '../../rollout/lifecycle.js';
 import { errorLine } from '../core/output-lines.js';
 import { inParallel } from '../core/parallel.js';
+import type { Member } from '../droplet/member.js';
 import { changeDroplet } from '../lease/change-droplet.js';
 import type { Done } from './done-commands.js';
+import type { Goal } from './goal.js';
 import { readDone, recordDone } from './last-done.js';
 import { oneOffCommand, processCommand } from './one-off-commands.js';
 import type { Session } from './session.js';
@@ -57,7 +59,8 @@ export function verbsOf(
       return { code, output: `${stdout}${stderr}`, done: 'now' };
     },
     async process(service, action) {
-      const { run, own } = now();
+      const { run, own, goal } = now();
+      refuseUnknown(service, own, goal);
       if (typeof action === 'object' && 'signal' in action && !SIGNAL.test(action.signal)) {
         throw new DeployError('layer-misused', `${action.signal} is not the name of a signal`, { source: 'user' });
       }
@@ -69,6 +72,15 @@ export function verbsOf(
       });
     },
   };
+}
+
+/** A typo would change nothing, and be called done. A service that the release no longer has may still run. */
+function refuseUnknown(service: string, members: readonly Member[], { release }: Goal): void {
+  const running = members.flatMap(({ containers }) => containers.map((container) => container.service));
+  const known = [...new Set([...release.services.map(({ name }) => name), ...running])];
+  if (known.includes(service)) return;
+  const message = `the release has no service ${service}; it has ${known.join(', ')}`;
+  throw new DeployError('layer-misused', message, { source: 'user' });
 }
 
 /** The record to write; `done`: the last time was for this release. */

@@ -11,6 +11,7 @@ import { quote } from '../core/shell.js';
 import { closeAll } from '../droplet/connect.js';
 import type { Member, Unreachable } from '../droplet/member.js';
 import type { Run } from '../steps/run.js';
+import { continueCommand } from './continue-command.js';
 import type { Goal } from './goal.js';
 import { raise, raiseEnding } from './lifecycle.js';
 import { rowsSurveyed } from './rollout-rows.js';
@@ -99,6 +100,9 @@ export async function runSession(
     result = failed(session, asDeployError(error));
     await writeFailure(session, result);
   }
+  // What is still reported comes from steps that were left: their connections are about to be closed.
+  leave();
+  result = unlessUncaught(options, result);
   await session.run?.lease.release();
   const complete = (line: string) => [line, ...(options.alsoNext ?? []).map(quote)].join(' ');
   const { next, ways } = result;
@@ -112,6 +116,13 @@ export async function runSession(
   await raiseEnding(session, result);
   reportTo(ports)({ type: 'rollout-finished', result });
   return result;
+}
+
+/** An interruption by an error that nothing caught is a failure. */
+function unlessUncaught({ interrupted }: SessionOptions, result: DeployResult): DeployResult {
+  const { reason } = interrupted;
+  if (!(reason instanceof DeployError) || result.outcome === 'failed') return result;
+  return { ...result, outcome: 'failed', error: reason.info() };
 }
 
 /**
@@ -165,7 +176,11 @@ function failed(session: Session, error: DeployError): DeployResult {
   const { release, rolling, rows, members } = session;
   const base = { release, rows: rolling ? rows : rowsSurveyed(rows, members), durationMs: 0 };
   const summary = rolling ? 'The state of the fleet is unknown.' : 'Nothing was changed in rotation.';
-  if (error.code === 'interrupted') return { ...base, outcome: 'interrupted', summary };
+  if (error.code === 'interrupted') {
+    const next =
+      release.id === '' ? undefined : continueCommand(session.command, session.options.settings.environment, release);
+    return { ...base, outcome: 'interrupted', summary, next };
+  }
   const next = rolling ? `do-deploy status ${session.options.settings.environment}` : undefined;
   return { ...base, outcome: 'failed', summary, error: error.info(), next };
 }

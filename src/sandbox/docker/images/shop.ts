@@ -62,8 +62,9 @@ function shop(version: string, program: Program): Image {
   });
 }
 
-/** Programs in the image, for one-off containers: `migrate [EXIT CODE]`, `printenv NAME`. */
-function commandOf([name, argument = '']: readonly string[]): Program | undefined {
+/** Programs in the image, for one-off containers: `migrate [EXIT CODE]`, `printenv NAME`, `echo WORDS`, `true`, `false`. */
+function commandOf([name, ...words]: readonly string[]): Program | undefined {
+  const [argument = ''] = words;
   switch (name) {
     case 'migrate':
       return (container) => {
@@ -78,6 +79,14 @@ function commandOf([name, argument = '']: readonly string[]): Program | undefine
         const value = container.env[argument];
         if (value !== undefined) container.log(value);
         container.exit(value === undefined ? 1 : 0);
+      };
+    case 'true':
+    case 'false':
+      return (container) => container.exit(name === 'true' ? 0 : 1);
+    case 'echo':
+      return (container) => {
+        container.log(words.join(' '));
+        container.exit(0);
       };
     default:
       return undefined;
