@@ -51,11 +51,11 @@ describe('--confirm', () => {
     expect(stderr).toContain('do-deploy test --yes --confirm announced --confirm db-snapshot\n');
   });
 
-  it('with another name lists the items', async () => {
+  it('with another name shows a command with one that it has', async () => {
     const { exit, stderr } = await run(['rollback', 'test', '--yes', '--confirm=backup']);
     expect(exit).toBe(2);
     expect(stderr).toContain('No checklist has an item "backup".');
-    expect(stderr).toContain('items: db-snapshot and announced');
+    expect(stderr).toContain('try: do-deploy rollback test --yes --confirm=db-snapshot');
   });
 
   it('is checked before anything is asked', async () => {

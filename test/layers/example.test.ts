@@ -121,7 +121,7 @@ export default defineLayer({ name: 'own', kind: 'notifier', config: z.strictObje
     'layers../deploy/own.ts.page is missing',
     'layers../deploy/own.ts.pages is an unknown key',
     'layers../deploy/broken.ts cannot be loaded',
-    'layers../deploy/empty.js exports no layer',
+    'layers../deploy/empty.js exports a layer without a name',
     'layers../deploy/absent.ts does not exist',
     'layers.@acme/none is not installed',
     'layers.slak is not a layer',

@@ -23,7 +23,7 @@ const LAYERS: Record<string, readonly string[]> = {
   deploy: ['rollout', 'targets', 'ports:type', 'errors', 'config:type'],
   adapters: ['ports:type', 'errors', 'config:type', 'rollout:type'],
   reporters: ['ports:type', 'errors', 'config:type', 'rollout'],
-  layers: ['ports:type', 'errors', 'config:type', 'rollout'],
+  layers: ['ports:type', 'errors', 'config', 'rollout'],
   sandbox: ['ports:type', 'errors'],
   cli: ['deploy', 'adapters', 'reporters', 'config', 'rollout', 'targets', 'layers', 'ports', 'errors'],
   commands: ['cli', 'deploy', 'reporters', 'config', 'rollout', 'ports:type', 'errors'],
@@ -66,7 +66,14 @@ const CAPABILITIES: Record<Capability, readonly string[]> = {
   'the clock': ['adapters/system-clock.ts', 'sandbox/'],
   'AbortSignal.timeout': ['adapters/', 'sandbox/', 'commands/sandbox/'],
   // The programs of the sandbox's droplets have output of their own. `sandbox demo` shows that of a deploy.
-  'the screen': ['cli/screen.ts', 'sandbox/', 'commands/sandbox/sandbox.ts', 'commands/sandbox/deploy-under-load.ts'],
+  'the screen': [
+    'cli/screen.ts',
+    'sandbox/',
+    'commands/sandbox/sandbox.ts',
+    'commands/sandbox/deploy-under-load.ts',
+    'cli/captured-console.ts',
+    'main.ts',
+  ],
 };
 
 /** Whatever breaks a rule, in words. `sources` are the files of src/ by their path in it. */
