@@ -116,6 +116,10 @@ describe('what is wrong with a secret is named with its place:', () => {
     ['{ A: {} }', 'secrets.A has neither command nor file; write `command: op read op://shop/db/password`'],
     ['{ A: { command: a, file: b } }', 'secrets.A has both command and file; keep one of the two'],
     ['{ A: { command: "exit 3" } }', 'secrets.A: its command failed with exit code 3; run the command in the project'],
+    [
+      '{ A: { command: "PW=hunter2hunter; echo login failed for bob:$PW >&2; exit 1" } }',
+      'secrets.A: its command failed with exit code 1: login failed for bob:[secret];',
+    ],
     ['{ A: { command: "kill -9 $$" } }', 'secrets.A: its command was ended by SIGKILL'],
     ['{ A: { command: "echo" } }', 'secrets.A: its value is empty; check where it comes from'],
     ['{ A: { command: "head -c 70000 /dev/zero" } }', 'secrets.A: the output of its command is larger than 64 KiB'],

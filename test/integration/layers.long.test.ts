@@ -258,8 +258,8 @@ export default defineLayer({
     await layers('  ./deploy/careless.ts: {}\n');
     const load = fleet.load();
     const end = await deploy('v2');
-    expect(end).toMatchObject({ code: 1, result: { outcome: 'interrupted' } });
-    expect(end.stderr).toContain('Nothing caught this error: nobody waits for me.');
+    expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', error: { code: 'uncaught' } } });
+    expect(end.result?.error?.message).toBe('Nothing caught this error: nobody waits for me.');
     expectNoFailures(await load.stop());
     await writeFile(config(), plain);
     expect(await deploy('v3')).toMatchObject({ code: 0 });

@@ -105,11 +105,18 @@ it('what is wrong with layers is reported together: settings, variables, files, 
     `import { defineLayer, z } from 'do-deploy';
 export default defineLayer({ name: 'own', kind: 'notifier', config: z.strictObject({ page: z.string() }), requires: ['A_TOKEN'], on: {} });`,
   );
+  writeFileSync(
+    join(root, 'deploy/events.ts'),
+    `import { defineLayer, z } from 'do-deploy';
+export default defineLayer({ name: 'x', kind: 'notifier', config: z.strictObject({}), on: { deployd: () => {} } } as never);`,
+  );
   const { handlers, problems } = await read({
     './deploy/own.ts': { pages: 1 },
     './deploy/broken.ts': {},
     './deploy/empty.js': {},
     './deploy/absent.ts': {},
+    './deploy/events.ts': {},
+    'deploy/own.ts': {},
     '@acme/none': {},
     slak: {},
     constructor: {},
@@ -123,6 +130,8 @@ export default defineLayer({ name: 'own', kind: 'notifier', config: z.strictObje
     'layers../deploy/broken.ts cannot be loaded',
     'layers../deploy/empty.js exports a layer without a name',
     'layers../deploy/absent.ts does not exist',
+    'layers../deploy/events.ts handles deployd, which is not an event',
+    'layers.deploy/own.ts is a file',
     'layers.@acme/none is not installed',
     'layers.slak is not a layer',
     'layers.constructor is not a layer',

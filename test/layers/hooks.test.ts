@@ -1,7 +1,16 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/adapters/system-clock.js';
 import { Secret } from '../../src/config/secret.js';
 import type { Settings } from '../../src/config/settings.js';
@@ -65,9 +74,53 @@ it('that are not executable are refused, with the command that helps', () => {
   );
 });
 
-it('that would never run are refused', () => {
-  write('config/hooks/pre-deploy', '#!/bin/sh\n');
-  expect(() => readHooks(settings(), {}, never)).toThrow(expect.objectContaining({ code: 'hook-unknown' }));
+describe('that would never run are refused:', () => {
+  const refusal = () => {
+    try {
+      readHooks(settings(), {}, never);
+    } catch (error) {
+      const { code, message, hint } = error as { code: string; message: string; hint: string };
+      return `${code}: ${message} ${hint}`;
+    }
+    return undefined;
+  };
+
+  it.each([
+    ['pre-deploy', 'Run: mv config/hooks/pre-deploy config/hooks/pre_deploy'],
+    ['pre_deploy.sh', 'Run: mv config/hooks/pre_deploy.sh config/hooks/pre_deploy'],
+    ['post_deplyo', 'Run: mv config/hooks/post_deplyo config/hooks/post_deploy'],
+    ['docker-setup', 'The events are configure,'],
+    ['pre_deply.d/10-a', 'Run: mv config/hooks/pre_deply.d config/hooks/pre_deploy.d'],
+  ])('%s', (name, hint) => {
+    write('config/hooks/aaa/x', '');
+    write(`config/hooks/${name}`, '#!/bin/sh\n');
+    expect(refusal()).toMatch(/^hook-unknown: /);
+    expect(refusal()).toContain(hint);
+  });
+
+  it('a folder, a file or a link where something else should be', () => {
+    write('config/hooks/pre_deploy/x', '');
+    expect(refusal()).toContain('config/hooks/pre_deploy is not a file, so nothing would run');
+    rmSync(join(root, 'config/hooks'), { recursive: true });
+    write('config/hooks/deploy.d', '');
+    expect(refusal()).toContain('config/hooks/deploy.d is not a folder');
+    rmSync(join(root, 'config/hooks'), { recursive: true });
+    write('config/hooks/README', '', 0o644);
+    write('config/hooks/pre_deploy.sample', '#!/bin/sh\n');
+    expect(refusal()).toBeUndefined();
+    symlinkSync('deploy', join(root, 'config/hooks/deploy'));
+    expect(refusal()).toContain('config/hooks/deploy is not a file');
+  });
+});
+
+it('of a line without an end, only the beginning is kept', async () => {
+  write('config/hooks/pre_deploy', `#!/bin/sh\nyes | tr -d '\\n' | head -c 50000000\necho\necho done\n`);
+  const [hook] = readHooks(settings(), { PATH: process.env.PATH }, never);
+  const { lines, given } = context();
+  const before = process.memoryUsage().rss;
+  await hook?.handle(payload, given);
+  expect(lines.map((line) => line.length)).toEqual([2_000, 4]);
+  expect(process.memoryUsage().rss - before).toBeLessThan(40_000_000);
 });
 
 it('get the event and no secrets, except those that are named', async () => {
@@ -76,6 +129,9 @@ it('get the event and no secrets, except those that are named', async () => {
     PATH: process.env.PATH,
     DO_TOKEN: 'dop_v1_a',
     MYSQL_PASSWORD: 'b',
+    GITHUB_PAT: 'c-pat',
+    AWS_ACCESS_KEY_ID: 'c-key',
+    SSH_AUTH_SOCK: '/run/agent',
     PLAIN: 'hidden-value',
     COLOUR: 'green',
   };
@@ -91,7 +147,8 @@ it('get the event and no secrets, except those that are named', async () => {
   expect(text).toContain(JSON.stringify(payload));
   expect(lines).toContain(root);
   expect(lines).toContain('warned');
-  expect(text).not.toMatch(/dop_v1_a|MYSQL_PASSWORD|hidden-value/);
+  expect(text).not.toMatch(/dop_v1_a|MYSQL_PASSWORD|c-pat|c-key|hidden-value/);
+  expect(text).toContain('SSH_AUTH_SOCK=/run/agent');
 });
 
 it('fail by their exit code, and also when they cannot be started', async () => {

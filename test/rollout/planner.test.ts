@@ -167,6 +167,23 @@ describe('when a droplet fails', () => {
     expect(walked.state.droplets[0]).toMatchObject({ touched: false, rotation: 'in', inLedger: false });
   });
 
+  it('a droplet that failed before it left has not left: only its mark is cleared', () => {
+    const unchanged = { ...accident('leave'), unchanged: true };
+    const walked = walk({}, fleetOf(3), once('1 leave', { fail: unchanged }));
+    expect(walked.log.slice(walked.log.indexOf('1 leave') + 1)).toEqual(['1 clear same']);
+    expect(courses(walked)).toEqual(['returned', 'waiting', 'waiting']);
+  });
+
+  it('without a balancer, a droplet that failed before it was changed is as healthy as before', () => {
+    const unchanged = { ...accident('switch'), unchanged: true };
+    const walked = walk(
+      { balanced: false },
+      [aStarter(1, { rotation: 'none' })],
+      once('1 switch', { fail: unchanged }),
+    );
+    expect(walked.state.droplets[0]).toMatchObject({ course: 'returned', touched: false, healthy: true });
+  });
+
   it('goes back to the previous release through the same gates after its evidence, and the rollout stops', () => {
     const walked = walk({}, fleetOf(3), once('2 health', { fail: released('health') }));
     expect(walked.log.slice(walked.log.indexOf('2 health') + 1)).toEqual(

@@ -144,4 +144,22 @@ describe('an event', () => {
     const lost = new DeployError('lease-lost', 'Another run has taken the lock.');
     await expect(raise([handler('layer migrate', () => Promise.reject(lost))])).rejects.toBe(lost);
   });
+
+  it.each([
+    [Object.create(null)],
+    [Object.assign(new Error(), { message: 7 })],
+    [
+      {
+        toString: () => {
+          throw new Error();
+        },
+      },
+    ],
+  ])('names the layer whatever it throws', async (thrown) => {
+    const { raise, reporter } = setup();
+    const failing = [handler('layer odd', () => Promise.reject(thrown))];
+    await expect(raise(failing)).rejects.toThrow(/^Layer odd failed at pre_deploy: /);
+    await raise([{ ...failing[0], event: 'deploy_failed' } as Handler], 'deploy_failed');
+    expect(reporter.of('notice').map(({ level }) => level)).toEqual(['warning']);
+  });
 });

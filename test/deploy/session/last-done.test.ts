@@ -84,6 +84,10 @@ describe('what was done last', () => {
   });
 });
 
+it('a number beyond what is read is never written: a droplet may claim any', () => {
+  expect(readLine(lineOf({ number: 1_000_000_000, release: 'r2' }))).toEqual({ number: 999_999_999, release: 'r2' });
+});
+
 it('a line is a number and a release; anything else is nothing', () => {
   for (const done of [
     { number: 1, release: '20261121T074500Z-v2' },
