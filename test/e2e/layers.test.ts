@@ -88,7 +88,9 @@ describe('layers on real droplets', { shuffle: false }, () => {
     const end = await fleet.deploy('bad-migration');
     expect(await load.stop()).toMatchObject(NO_FAILURE);
     expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', error: { code: 'layer-failed' } } });
-    expect(end.result?.error?.message).toBe('Layer migrate failed at deploy: /migrate ended with exit code 4.');
+    expect(end.result?.error?.message).toBe(
+      'Layer migrate failed at deploy: /migrate ended with exit code 4: migration 7 failed: column exists.',
+    );
     const lines = end.events.flatMap((event) => (event.type === 'layer-output' ? event.line : []));
     expect(lines).toContain('migration 7 failed: column exists');
     expect(fleet.balancer.fewestServing).toBe(2);
