@@ -60,7 +60,13 @@ it('a JSON line holds no character that a terminal or the runner of GitHub obeys
 it('with --json, a secret with a control character in it is masked', () => {
   const { reporter, stdout } = reporterOn({ mode: 'json', secrets: ['Zk9pQ7mX2vL8nR4tY6w'] });
   for (const hidden of ['Zk9pQ7mX\u001b[0m2vL8nR4tY6w', 'Zk9pQ7mX2v\u0000L8nR4tY6w']) {
-    reporter.report({ schema: 2, at: '2026-11-21T07:45:00.000Z', type: 'notice', level: 'info', message: `a ${hidden}` });
+    reporter.report({
+      schema: 2,
+      at: '2026-11-21T07:45:00.000Z',
+      type: 'notice',
+      level: 'info',
+      message: `a ${hidden}`,
+    });
   }
   expect(stdout.text).not.toMatch(/Zk9pQ7mX|L8nR4tY6w/);
   expect(stdout.text.match(/\[secret\]/g)).toHaveLength(2);
