@@ -28,7 +28,7 @@ describe('a broken release', () => {
         message: /restarting|exited 3/,
         logs: 'fatal: /app/settings.json: no such file',
       },
-      { release: 'oom', is: 'it runs out of memory', message: /out of memory/, logs: undefined },
+      { release: 'oom', is: 'it runs out of memory', message: /out of memory|exited 137/, logs: undefined },
       { release: 'exits', is: 'it exits immediately', message: /exited 0|restarting/, logs: 'nothing to do, good bye' },
     ]),
   )(
