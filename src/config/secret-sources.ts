@@ -140,9 +140,8 @@ function piecesOf(texts: readonly string[]): string[] {
 /** Words of a command line that may be passwords: what is assigned or passed with `=`, and words with digits. */
 function partsOf(command: string): string[] {
   const words = command.split(/[\s"'`;|&()<>$]+/);
-  return words
-    .flatMap((word) => [word, ...word.split('=').slice(1)])
-    .filter((one) => one.length >= 6 && /\d/.test(one));
+  const assigned = words.flatMap((word) => word.split('=').slice(1));
+  return [...words.filter((word) => /\d/.test(word)), ...assigned].filter((one) => one.length >= 6);
 }
 
 /** What the command said, in one line, without what it printed as its output; cut after that. */

@@ -239,17 +239,20 @@ export function floorOf(state: RolloutState, batch = state.batch): number {
 }
 
 /**
- * Whether a droplet in hand may still leave, by an observation made since its batch was chosen of all droplets that are
- * not in hand.
+ * Whether a droplet that is about to leave still may, by an observation made since its batch was chosen of all droplets that
+ * are not in hand. One that does not serve lowers no capacity.
  */
 export function mayStillLeave(
   state: RolloutState,
+  id: number,
   found: readonly Observed[],
 ): { serving: number; floor: number; may: boolean } {
-  const inHand = new Set(state.droplets.filter(({ course }) => isInHand(course)).map(({ id }) => id));
+  const inHand = new Set(state.droplets.filter(({ course }) => isInHand(course)).map((droplet) => droplet.id));
   const serving = found.filter((droplet) => !inHand.has(droplet.id) && isServing(droplet)).length;
   const floor = floorOf(state, state.batch - 1);
-  return { serving, floor, may: serving >= floor };
+  const before = state.droplets.find((droplet) => droplet.id === id)?.before;
+  const isSick = before !== undefined && !before.healthy && !before.unasked;
+  return { serving, floor, may: isSick || serving >= floor };
 }
 
 /** The state after an action has started. */

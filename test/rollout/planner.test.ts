@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isDeployed } from '../../src/rollout/planner.js';
-import { accident, aStarter, fleetOf, once, released, walk } from './walk.js';
+import { begin, isDeployed, mayStillLeave, type Observed, type Starter, start } from '../../src/rollout/planner.js';
+import { accident, aStarter, fleetOf, once, POLICY, released, walk } from './walk.js';
 
 const courses = ({ state }: ReturnType<typeof walk>) => state.droplets.map((droplet) => droplet.course);
 
@@ -337,4 +337,21 @@ it('after a halt nothing more is started, and the droplet stays marked out', () 
   const walked = walk({}, fleetOf(3), once('1 switch', { halt: 'lease-lost' }));
   expect(walked.log.at(-1)).toBe('1 switch');
   expect(walked.state.droplets[0]).toMatchObject({ inLedger: true, rotation: 'out' });
+});
+
+describe('a second look before a droplet leaves', () => {
+  const leaving = (overrides: Partial<Starter>) => {
+    const chosen = begin(start(POLICY, [aStarter(1, overrides), aStarter(2)]), { kind: 'batch', droplets: [1] });
+    return begin(chosen, { kind: 'step', droplet: 1, step: 'leave', towards: 'new' });
+  };
+  const found = (healthy: boolean): Observed[] => [{ id: 2, rotation: 'in', healthy, inLedger: false, gone: false }];
+
+  it('keeps one that serves while too few others do', () => {
+    expect(mayStillLeave(leaving({}), 1, found(false))).toEqual({ serving: 0, floor: 1, may: false });
+    expect(mayStillLeave(leaving({}), 1, found(true))).toEqual({ serving: 1, floor: 1, may: true });
+  });
+
+  it('lets a sick one leave: that lowers no capacity, and may be the way to repair it', () => {
+    expect(mayStillLeave(leaving({ healthy: false }), 1, found(false)).may).toBe(true);
+  });
 });

@@ -224,11 +224,11 @@ class Orchestrator {
       if (towards === 'new') throw error;
       warn(this.#run.ports, asDeployError(error).message, name);
     }
-    if (step === 'leave' && clock.now() - began > FRESH_MS) await this.#lookAgain();
+    if (step === 'leave' && clock.now() - began > FRESH_MS) await this.#lookAgain(id);
   }
 
   /** Throws DeployError capacity-floor when others have stopped serving since the batch was chosen. */
-  async #lookAgain(): Promise<void> {
+  async #lookAgain(id: number): Promise<void> {
     const others = this.#state.droplets
       .filter(({ course }) => !isInHand(course))
       .map(({ id }) => this.#members.get(id));
@@ -237,7 +237,7 @@ class Orchestrator {
       others.filter((member) => member !== undefined),
       this.#options.interrupted,
     );
-    const { serving, floor, may } = mayStillLeave(this.#state, found);
+    const { serving, floor, may } = mayStillLeave(this.#state, id, found);
     if (!may) throw capacityFloor(serving, floor, this.#run.settings.environment);
   }
 

@@ -11,7 +11,8 @@ export function incomingPath(app: string, id: string): string {
 /**
  * Unpacks the uploaded archive beside the other releases, verifies its files by SHA-256, copies unchanged files from the
  * release `base`, whose hashes come from the survey, and prints `docker compose config`, which holds secrets and is never
- * shown. Exit code 76: a file of `shared:` is missing there, whose path is on standard error. compose takes as long as everything else, so it runs simultaneously, on hard links where files are not copied yet.
+ * shown. Exit code 76: a file of `shared:` is missing there; its path is on standard error. compose takes as long as
+ * everything else, so it runs simultaneously, on hard links where files are not copied yet.
  * @param declared names of variables whose values compose is to print too: see `readDeclared`
  */
 export function unpackCommand(
