@@ -58,11 +58,11 @@ export function isHarmless(name: string, value: string): boolean {
 /** Of a variable of this process: whether its name says that it holds a secret. The agent's socket is none. */
 export function namesSecret(name: string): boolean {
   if (name === 'SSH_AUTH_SOCK') return false;
-  return /SECRET|TOKEN|PASSW/i.test(name) || wordsOf(name).some((word) => isSecretWord(word) || MORE_WORDS.has(word));
+  return wordsOf(name).some((word) => isSecretWord(word) || MORE_WORDS.has(word));
 }
 
 /** In names of CI systems' variables. */
-const MORE_WORDS: ReadonlySet<string> = new Set(['PAT', 'SK', 'BEARER', 'DSN', 'CREDENTIALS']);
+const MORE_WORDS: ReadonlySet<string> = new Set(['PAT', 'SK', 'BEARER']);
 
 function isSecretWord(word: string): boolean {
   return SECRET_WORDS.has(word) || /PASSWORD|SECRET|TOKEN|APIKEY/.test(word);

@@ -30,7 +30,7 @@ export const LAYERED_FAULTS: readonly Mutation[] = [
   {
     name: 'post_deploy of an earlier rollout counts',
     file: 'src/deploy/session/post-deploy.ts',
-    text: `if ((await readDone(session, KEY)).release === goal.release.id) await record(session, '');`,
+    text: `if (release === goal.release.id) await recordDone(session, KEY, { number: number + 1, release: '' });`,
     instead: '',
     breaks: ['l'],
     seeds: [],

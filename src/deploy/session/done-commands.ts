@@ -22,7 +22,7 @@ const LINE = /^(\d{1,9}) (\S{1,200})?$/;
 /** Stands for no release. */
 const NONE = '-';
 
-/** Path of the record, relative to the app's folder. Names of users' own never contain `_`. */
+/** Path of the record, relative to the app's folder. A layer's own names have no `_`. */
 export function recordOf(key: string): string {
   return `done/${key}`;
 }
