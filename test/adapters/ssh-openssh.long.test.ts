@@ -134,12 +134,17 @@ describe.skipIf(SSHD === '')("OpenSSH's server", () => {
     expect(error.hint).toContain('MaxStartups');
   });
 
-  it('sees at most eight handshakes at a time, of however many connections', async () => {
+  it('sees about eight handshakes at a time, of however many connections', async () => {
     const sshd = await startSshd('MaxStartups 9:100:9');
-    const client = clientOf(sshd, { user: me, keyPath: sshd.key }, { patience: { connectMs: 0, reconnectMs: 0 } });
+    const client = clientOf(
+      sshd,
+      { user: me, keyPath: sshd.key },
+      { patience: { connectMs: 0, reconnectMs: 0, limitedMs: 120_000 } },
+    );
     const connections = await Promise.all(Array.from({ length: 40 }, () => client.connect()));
     expect(connections).toHaveLength(40);
-    expect(sshd.log()).not.toMatch(/drop connection|past MaxStartups/);
+    // A busy sshd still counts a login for a moment after it told the client of it. All at once, 31 would be dropped.
+    expect(client.traces.filter((trace) => trace.includes('Trying again')).length).toBeLessThan(15);
   });
 
   it('is reached through a ProxyCommand, which ends with the connection', async () => {
