@@ -17,8 +17,10 @@ export interface Trouble {
   roll: number;
 }
 
-/** Resolves never: the answer to a dead process. */
-export const never: Promise<never> = new Promise(() => {});
+/** The answer to a dead process. A promise for all would keep the memory of all that wait for it. */
+export function never(): Promise<never> {
+  return new Promise(() => {});
+}
 
 const CHAOS: readonly FaultKind[] = ['no', 'maybe', 'maybe', 'drop', 'slow', 'fails'];
 
@@ -67,8 +69,8 @@ export class Deployer {
       now: () => world.clock.now() + (plan.clockAheadMs ?? 0),
       sleep: async (ms, signal) => {
         // Timers count whole milliseconds.
-        await (this.dead ? never : world.clock.sleep(Math.ceil(ms), signal));
-        if (this.dead) await never;
+        await (this.dead ? never() : world.clock.sleep(Math.ceil(ms), signal));
+        if (this.dead) await never();
       },
     };
   }
@@ -116,7 +118,7 @@ export class Deployer {
   /** Waits, if there is anything to wait for; a dead process waits for ever. */
   async wait(ms: number): Promise<void> {
     if (ms > 0) await this.world.clock.sleep(ms);
-    if (this.dead) await never;
+    if (this.dead) await never();
     this.world.catchUp();
   }
 

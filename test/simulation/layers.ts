@@ -42,7 +42,7 @@ export function layersOf(deployer: Deployer): Handler[] {
         deployer.layerFailed = true;
         if (!onlyWarns(event)) deployer.failedBeforeEnd = true;
         if (roll % 2 === 0) throw new Error(`the story fails at ${event}`);
-        await never;
+        await never();
       },
     }),
   );

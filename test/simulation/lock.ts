@@ -151,7 +151,7 @@ class SimHeldProcess implements HeldProcess, OnLink {
   /** Whether something has come, or the end, before the time is over; a dead process waits for ever. */
   async #wokenWithin(ms: number): Promise<boolean> {
     const { world, deployer } = this.link;
-    if (deployer.dead) return await never;
+    if (deployer.dead) return await never();
     const nap = world.clock.nap(ms);
     let woken = false;
     this.#wake = () => {
@@ -159,7 +159,7 @@ class SimHeldProcess implements HeldProcess, OnLink {
       nap.wake();
     };
     await nap.over;
-    if (deployer.dead) await never;
+    if (deployer.dead) await never();
     return woken;
   }
 }

@@ -219,7 +219,7 @@ export class SimCloud implements Cloud {
   /** The request is on its way, and arrives. */
   async #set(call: string): Promise<Trouble | undefined> {
     const { deployer } = this;
-    if (deployer.dead) return await never;
+    if (deployer.dead) return await never();
     const trouble = deployer.begin(call);
     await deployer.travel();
     if (trouble?.kind === 'slow' || trouble?.kind === 'drop') await deployer.wait(Math.floor(trouble.roll * 20_000));
@@ -233,7 +233,7 @@ export class SimCloud implements Cloud {
 
   async #die(): Promise<never> {
     this.deployer.die();
-    return await never;
+    return await never();
   }
 }
 

@@ -31,12 +31,12 @@ export class SimShell implements RemoteShell {
   async connect(host: RemoteHost): Promise<Connection> {
     const { deployer } = this;
     const { world } = deployer;
-    if (deployer.dead) return await never;
+    if (deployer.dead) return await never();
     const trouble = deployer.begin('connect');
     await deployer.travel();
     if (trouble?.kind === 'crash') {
       deployer.die();
-      return await never;
+      return await never();
     }
     if (trouble?.kind === 'slow' || trouble?.kind === 'drop')
       await deployer.wait(Math.floor(trouble.roll * CONNECT_MS));
@@ -171,7 +171,7 @@ class SimConnection implements Connection {
   /** Once, and once more on a new link. */
   async #attempt<T>(work: Work<T>): Promise<T> {
     const { deployer } = this;
-    if (deployer.dead) return await never;
+    if (deployer.dead) return await never();
     if (this.#link.dead || this.#closed) await this.#relink();
     const trouble = deployer.begin(work.call);
     if (trouble === undefined && deployer.isNear && !this.#link.dead) return await this.#smoothly(work);
@@ -236,7 +236,7 @@ class SimConnection implements Connection {
     const done = !breaks || trouble.applied || half ? work.does(half) : undefined;
     if (trouble?.kind === 'crash') {
       deployer.die();
-      return await never;
+      return await never();
     }
     if (trouble?.kind === 'maybe' && trouble.roll > 0.7) {
       await deployer.wait(work.timeoutMs);

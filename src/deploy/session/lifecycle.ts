@@ -6,8 +6,6 @@ import { raiseEvent } from '../core/raise-event.js';
 import { verbsOf } from './handler-verbs.js';
 import type { Session } from './session.js';
 
-const NEVER = new AbortController().signal;
-
 type About = Pick<LifecyclePayload, 'droplet' | 'batch' | 'durationMs' | 'result'>;
 
 /**
@@ -36,7 +34,7 @@ export async function raise(
 /** Never throws: what fails in an ending is a warning. Signals do not stop it, but every handler has a timeout. */
 export async function raiseEnding(session: Session, result: DeployResult): Promise<void> {
   const { durationMs } = result;
-  await raise(session, endingOf(result), { durationMs, result }, NEVER);
+  await raise(session, endingOf(result), { durationMs, result }, new AbortController().signal);
 }
 
 /** @param droplet its name; by default every droplet of the session */
