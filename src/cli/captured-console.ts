@@ -1,25 +1,32 @@
-/** What a project's layers print with `console`, as lines of the output: cleaned, masked, and in order. */
+/** What a project's layers print with `console` or as warnings, as lines of the output: cleaned, masked, and in order. */
 import { formatWithOptions } from 'node:util';
 
-const METHODS = ['log', 'info', 'warn', 'error', 'debug', 'trace', 'dir', 'table'] as const;
+/** The other methods print by these, or nothing. */
+const METHODS = ['log', 'info', 'warn', 'error', 'debug', 'trace', 'dir', 'dirxml', 'table'] as const;
 
 /** Bounds what one call prints, in characters and lines. */
 const MAX_LENGTH = 20_000;
 const MAX_LINES = 200;
 
-/** Runs the task while `console` prints to `print`, line by line. */
+/** Runs the task while `console` and warnings print to `print`, line by line. */
 export async function withCapturedConsole<T>(print: (line: string) => void, task: () => Promise<T>): Promise<T> {
   const { console: target } = globalThis;
   const own = METHODS.map((method) => [method, target[method]] as const);
-  for (const method of METHODS) {
-    target[method] = (...values: unknown[]) => {
-      const text = formatWithOptions({ colors: false }, ...values).slice(0, MAX_LENGTH);
-      for (const line of text.split('\n').slice(0, MAX_LINES)) print(line);
-    };
-  }
+  const printAll = (...values: unknown[]) => {
+    const text = formatWithOptions({ colors: false }, ...values).slice(0, MAX_LENGTH);
+    for (const line of text.split('\n').slice(0, MAX_LINES)) print(line);
+  };
+  for (const method of METHODS) target[method] = printAll;
+  const onWarning = ({ name, message }: Error) => printAll(`${name}: ${message}`);
+  // One of them is Node's, which writes to standard error.
+  const ownListeners = process.listeners('warning');
+  process.removeAllListeners('warning');
+  process.on('warning', onWarning);
   try {
     return await task();
   } finally {
     for (const [method, original] of own) target[method] = original;
+    process.off('warning', onWarning);
+    for (const listener of ownListeners) process.on('warning', listener);
   }
 }

@@ -9,7 +9,6 @@ import { readHooks } from '../layers/hooks.js';
 import { mapText } from '../reporters/redacting.js';
 import type { Handler } from '../rollout/lifecycle.js';
 import type { DeployResult } from '../rollout/model.js';
-import { withCapturedConsole } from './captured-console.js';
 import type { CommandEnd } from './define-command.js';
 import { exitCodeOfResult } from './exit-codes.js';
 import type { Signals } from './signals.js';
@@ -72,21 +71,18 @@ export async function roll(
   const { confirm = [] } = args;
   const watched = { ...ports, reporter: watchedBy(handlers, ports.reporter, redact) };
   const { DO_DEPLOY_EVENT, DO_DEPLOY_APP, DO_DEPLOY_ENVIRONMENT } = env;
-  const rolling = () =>
-    rollout(watched, {
-      settings,
-      allowDowntime: args.allowDowntime,
-      waitLockMs: args.waitLock,
-      skip: args.skipUnreachable ? (args.skippedOk ? 'ok' : 'fail') : undefined,
-      deployer: whoDeploys(env),
-      interrupted,
-      aborted,
-      handlers,
-      confirm: async (name, question, signal) => confirm.includes(name) || (await ask?.(question, signal)),
-      alsoNext: args.config === undefined ? [] : ['--config', args.config],
-    });
-  const print = (line: string) => inform({ clock: systemClock, reporter: watched.reporter }, line);
-  const result = await withCapturedConsole(print, rolling);
+  const result = await rollout(watched, {
+    settings,
+    allowDowntime: args.allowDowntime,
+    waitLockMs: args.waitLock,
+    skip: args.skipUnreachable ? (args.skippedOk ? 'ok' : 'fail') : undefined,
+    deployer: whoDeploys(env),
+    interrupted,
+    aborted,
+    handlers,
+    confirm: async (name, question, signal) => confirm.includes(name) || (await ask?.(question, signal)),
+    alsoNext: args.config === undefined ? [] : ['--config', args.config],
+  });
   for (const [name, value] of Object.entries({ DO_DEPLOY_EVENT, DO_DEPLOY_APP, DO_DEPLOY_ENVIRONMENT })) {
     if (value === undefined) delete env[name];
     else env[name] = value;

@@ -5,16 +5,16 @@
 import { systemClock } from '../adapters/system-clock.js';
 import { findConfig } from '../config/find-config.js';
 import type { LoadedSettings } from '../config/load.js';
-
 import { Secret } from '../config/secret.js';
 import type { RunCommand } from '../config/secret-sources.js';
 import type { ReadLayers } from '../config/section.js';
-
 import type { ProcessEnv } from '../config/variables.js';
+import { inform } from '../deploy/core/report.js';
 import { asDeployError, DeployError, reasonOf } from '../errors.js';
 import { createReporter, type UserReporter } from '../reporters/index.js';
 import { Redactor } from '../reporters/redacting.js';
 import { cleanText } from '../reporters/text.js';
+import { withCapturedConsole } from './captured-console.js';
 import { refuseUnknownNames } from './confirm-names.js';
 import { type CommandContext, type CommandList, loadCommands } from './define-command.js';
 import { EXIT, exitCodeOfError } from './exit-codes.js';
@@ -34,6 +34,9 @@ export interface Machine {
   screen: Screen;
 }
 
+/** Bounds what layers print while they are loaded. */
+const MAX_HELD_LINES = 1_000;
+
 type Run = Extract<Invocation, { kind: 'run' }>;
 
 export class Runner {
@@ -47,7 +50,9 @@ export class Runner {
   /** A command that loads settings twice runs each command of `secrets:` once. */
   #runCommand: RunCommand | undefined;
   #hasNamedProject = false;
-  /** The first that nothing caught. */
+  /** What layers have printed while they are loaded: which values are secret is not known yet. */
+  #held: string[] | undefined;
+  /** The first error that nothing caught. */
   #uncaught: DeployError | undefined;
 
   /** @param args at least the common options */
@@ -72,6 +77,17 @@ export class Runner {
 
   /** Never throws. Resolves to the exit code. */
   async run(invocation: Run): Promise<number> {
+    const run = () => this.#run(invocation);
+    // Only commands that roll load layers.
+    return invocation.command.rolls ? await withCapturedConsole((line) => this.#say(line), run) : await run();
+  }
+
+  #say(line: string): void {
+    if (this.#held === undefined) inform({ clock: systemClock, reporter: this.#reporter }, line);
+    else if (this.#held.length < MAX_HELD_LINES) this.#held.push(line);
+  }
+
+  async #run(invocation: Run): Promise<number> {
     const { command, args } = invocation;
     const reporter = this.#reporter;
     try {
@@ -177,6 +193,7 @@ export class Runner {
     ]);
     this.#runCommand ??= runEachOnce();
     const project = this.#project();
+    this.#held = [];
     try {
       const readLayers = command.rolls ? await loadLayerReader() : undefined;
       const settings = await loadSettings({
@@ -198,6 +215,10 @@ export class Runner {
         commands: isDefault ? Object.keys(this.#commands) : [],
         environments: await listEnvironments(project),
       });
+    } finally {
+      const held = this.#held;
+      this.#held = undefined;
+      for (const line of held) this.#say(line);
     }
   }
 

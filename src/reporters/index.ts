@@ -103,7 +103,7 @@ export function createReporter(options: ReporterOptions): UserReporter {
       const linesOf = (options: { palette: Palette; width: number }) => outputLines(shown, options);
       if (isBlock(output)) files?.addBlock(linesOf({ palette: PLAIN, width: Number.POSITIVE_INFINITY }));
       if (mode === 'json' && !isText) {
-        for (const object of outputObjects(output)) out(jsonLine(mapText(object, redact)));
+        for (const object of outputObjects(output)) out(jsonLine(mapText(object, shownText)));
         return;
       }
       const text = linesOf({ palette, width: width() })

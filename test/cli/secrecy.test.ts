@@ -19,6 +19,8 @@ import { SAMPLE_OUTPUTS } from '../support/sample-outputs.js';
 const TOKEN = 'dop_v1_0f1e2d3c4b5a69788796a5b4c3d2e1f0';
 const OWN_SECRET = 'own-file-8417-secret';
 const UPLOADED_SECRET = 'uploaded-9266-secret';
+/** Of a variable whose name tells nothing. */
+const REQUIRED_VALUE = 'page-5521-8830';
 const SECRETS = [TOKEN, OWN_SECRET, UPLOADED_SECRET];
 
 /** Environments of the names that examples use. */
@@ -246,6 +248,39 @@ describe('DigitalOcean', () => {
     for (const mode of ['terminal', 'json', 'github'] as const) {
       const env = { DIGITALOCEAN_API_URL: answering.apiUrl };
       await expectSafe([...exampleOf(command), '--verbose'], mode, { env, files });
+    }
+  });
+});
+
+/** Prints a secret that is known only by `requires`, and two others, wherever a layer's code runs before its handlers. */
+const TALKATIVE_LAYER = `import { defineLayer, z } from 'do-deploy';
+const words = ${JSON.stringify([...SECRETS, REQUIRED_VALUE].map(hostile))};
+console.log('imported', ...words);
+console.error(...words);
+console.dirxml(...words);
+process.emitWarning(words.join());
+export default defineLayer({
+  name: 'talkative',
+  kind: 'application',
+  config: z.strictObject({}).refine(() => (console.log('checked', ...words), true)),
+  requires: ['STATUS_PAGE'],
+  on: { pre_deploy: () => {} },
+});
+`;
+
+describe('A layer that prints while it is loaded', () => {
+  it('gives no secret away', async () => {
+    const files = {
+      'config/deploy.yml': `${YAML}layers: { ./talkative.ts: {} }\n`,
+      'config/.env': `${FILES['config/.env']}STATUS_PAGE=${REQUIRED_VALUE}\n`,
+      'talkative.ts': TALKATIVE_LAYER,
+    };
+    for (const mode of Object.keys(MODES) as Mode[]) {
+      const { stdout, stderr } = await expectSafe(['production', 'v1', '--yes'], mode, { files });
+      expectHarmless(stdout + stderr, [REQUIRED_VALUE], mode);
+      expect(stdout).toContain('imported');
+      expect(stdout).toContain('checked');
+      if (mode.startsWith('json')) for (const line of stdout.trim().split('\n')) JSON.parse(line);
     }
   });
 });
