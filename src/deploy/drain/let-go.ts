@@ -1,5 +1,5 @@
 /**
- * What a silence at a droplet proves: that the balancer has let go of it. docs/safety.md states the rule.
+ * How silence at a droplet proves that the balancer has let go of it. docs/safety.md states the rule.
  *
  * Only the counters prove anything, and only where they have heard this balancer while the droplet served. Two things
  * are proof, and both must lie after DigitalOcean showed that the droplet has left:
