@@ -87,12 +87,17 @@ export class WorkingTree implements FileTree {
     if (real !== this.#realRoot && !real.startsWith(this.#realRoot + sep)) return { kind: 'outside' };
     if (stat.isDirectory()) return { kind: 'folder', real };
     const kind = unusualKind(stat);
-    if (kind !== undefined) return unfit(`is ${kind}, which cannot be sent`, 'remove it, or list the files beside it');
+    if (kind !== undefined) return specialFile(kind);
     // Not its path: names may differ in case only, and one file may have several.
     return { kind: 'file', real: `inode ${stat.dev}:${stat.ino}`, executable: (stat.mode & 0o111) !== 0 };
   }
 }
 
-function unfit(message: string, remedy: string): Found {
+/** @param kind `a named pipe` and the like */
+export function specialFile(kind: string): { kind: 'unfit' } & FileFault {
+  return unfit(`is ${kind}, which cannot be sent`, 'remove it, or list the files beside it');
+}
+
+function unfit(message: string, remedy: string): { kind: 'unfit' } & FileFault {
   return { kind: 'unfit', message, remedy };
 }

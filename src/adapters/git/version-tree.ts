@@ -4,7 +4,8 @@
  */
 import { lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { isAbsolute, join, posix, relative, sep } from 'node:path';
-import type { FileTree, Found, ReadContent } from '../../config/file-tree.js';
+import { type FileTree, type Found, type ReadContent, specialFile } from '../../config/file-tree.js';
+import { describeFileError, type FileFault, isFileError, unusualKind } from '../../config/read-file.js';
 import type { CommittedEntry, Repository } from '../../ports.js';
 
 type Node =
@@ -12,13 +13,16 @@ type Node =
   | { kind: 'local'; real: string; executable: boolean }
   | { kind: 'link'; target: string }
   | { kind: 'submodule' }
-  | { kind: 'folder' };
+  | { kind: 'folder' }
+  /** Neither a file nor a folder nor a link, or it cannot be looked at. */
+  | ({ kind: 'unfit' } & FileFault);
 
 /** Where a path leads once its links are followed; `path` contains none. */
 type Place =
   | { kind: 'outside' }
-  | { kind: 'node'; path: string; node: Exclude<Node, { kind: 'link' | 'submodule' }> }
-  | { kind: 'submodule'; path: string };
+  | { kind: 'node'; path: string; node: Exclude<Node, { kind: 'link' | 'submodule' | 'unfit' }> }
+  | { kind: 'submodule'; path: string }
+  | ({ kind: 'unfit' } & FileFault);
 
 /** Linux follows as many before it reports a loop. */
 const MAX_LINKS = 40;
@@ -55,7 +59,7 @@ export class VersionTree implements FileTree {
 
   find(path: string): Found | undefined {
     const place = this.#resolve(path);
-    if (place === undefined || place.kind === 'outside') return place;
+    if (place === undefined || place.kind === 'outside' || place.kind === 'unfit') return place;
     if (place.kind === 'submodule') return inSubmodule(place.path, this.#version.name);
     const { node } = place;
     if (node.kind === 'folder') return { kind: 'folder', real: place.path };
@@ -119,6 +123,7 @@ export class VersionTree implements FileTree {
       const node = this.#nodeAt(next);
       if (node === undefined) return undefined;
       if (node.kind === 'submodule') return { kind: 'submodule', path: next };
+      if (node.kind === 'unfit') return node;
       if (node.kind === 'link') {
         links += 1;
         if (links > MAX_LINKS) return undefined;
@@ -160,14 +165,24 @@ export class VersionTree implements FileTree {
   }
 
   #localNodeAt(path: string): Node | undefined {
+    try {
+      return this.#lookAt(path);
+    } catch (error) {
+      if (!isFileError(error)) throw error;
+      return { kind: 'unfit', ...describeFileError(error, path) };
+    }
+  }
+
+  #lookAt(path: string): Node | undefined {
     const local = join(this.#root, path);
     const stat = lstatSync(local, { throwIfNoEntry: false });
-    if (stat?.isSymbolicLink()) return { kind: 'link', target: readlinkSync(local) };
-    if (stat?.isFile()) {
+    if (stat === undefined) return undefined;
+    if (stat.isSymbolicLink()) return { kind: 'link', target: readlinkSync(local) };
+    if (stat.isFile()) {
       // Not its path: on some file systems names differ only in case, and one file may have several.
       return { kind: 'local', real: `inode ${stat.dev}:${stat.ino}`, executable: (stat.mode & 0o111) !== 0 };
     }
-    if (!stat?.isDirectory()) return undefined;
+    if (!stat.isDirectory()) return specialFile(unusualKind(stat) ?? 'special');
     // A folder whose files git tracks only now did not exist at the commit.
     const isNew = this.#trackedFolders.has(path);
     const isEmpty = () => this.#localNames(path).every((name) => this.#nodeAt(posix.join(path, name)) === undefined);
@@ -177,9 +192,10 @@ export class VersionTree implements FileTree {
   #localNames(folder: string): string[] {
     try {
       return readdirSync(join(this.#root, folder));
-    } catch {
+    } catch (error) {
       // It exists only in the commit, or is a file today.
-      return [];
+      if (isFileError(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return [];
+      throw error;
     }
   }
 
