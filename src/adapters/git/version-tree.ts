@@ -2,10 +2,9 @@
  * The project at a commit, without touching the working tree: files known to git come from the commit, files that it
  * ignores (secrets) from the folder. A file that git tracks now, but did not track at the commit, is absent.
  */
-import { lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync, type Stats } from 'node:fs';
 import { isAbsolute, join, posix, relative, sep } from 'node:path';
-import { type FileTree, type Found, type ReadContent, specialFile } from '../../config/file-tree.js';
-import { describeFileError, type FileFault, isFileError, unusualKind } from '../../config/read-file.js';
+import type { FileTree, Found, ReadContent } from '../../config/file-tree.js';
 import type { CommittedEntry, Repository } from '../../ports.js';
 
 type Node =
@@ -14,15 +13,14 @@ type Node =
   | { kind: 'link'; target: string }
   | { kind: 'submodule' }
   | { kind: 'folder' }
-  /** Neither a file nor a folder nor a link, or it cannot be looked at. */
-  | ({ kind: 'unfit' } & FileFault);
+  | { kind: 'special'; stat: Stats };
 
 /** Where a path leads once its links are followed; `path` contains none. */
 type Place =
   | { kind: 'outside' }
-  | { kind: 'node'; path: string; node: Exclude<Node, { kind: 'link' | 'submodule' | 'unfit' }> }
+  | { kind: 'node'; path: string; node: Exclude<Node, { kind: 'link' | 'submodule' | 'special' }> }
   | { kind: 'submodule'; path: string }
-  | ({ kind: 'unfit' } & FileFault);
+  | { kind: 'special'; stat: Stats };
 
 /** Linux follows as many before it reports a loop. */
 const MAX_LINKS = 40;
@@ -59,7 +57,7 @@ export class VersionTree implements FileTree {
 
   find(path: string): Found | undefined {
     const place = this.#resolve(path);
-    if (place === undefined || place.kind === 'outside' || place.kind === 'unfit') return place;
+    if (place === undefined || place.kind === 'outside' || place.kind === 'special') return place;
     if (place.kind === 'submodule') return inSubmodule(place.path, this.#version.name);
     const { node } = place;
     if (node.kind === 'folder') return { kind: 'folder', real: place.path };
@@ -123,7 +121,7 @@ export class VersionTree implements FileTree {
       const node = this.#nodeAt(next);
       if (node === undefined) return undefined;
       if (node.kind === 'submodule') return { kind: 'submodule', path: next };
-      if (node.kind === 'unfit') return node;
+      if (node.kind === 'special') return node;
       if (node.kind === 'link') {
         links += 1;
         if (links > MAX_LINKS) return undefined;
@@ -165,15 +163,6 @@ export class VersionTree implements FileTree {
   }
 
   #localNodeAt(path: string): Node | undefined {
-    try {
-      return this.#lookAt(path);
-    } catch (error) {
-      if (!isFileError(error)) throw error;
-      return { kind: 'unfit', ...describeFileError(error, path) };
-    }
-  }
-
-  #lookAt(path: string): Node | undefined {
     const local = join(this.#root, path);
     const stat = lstatSync(local, { throwIfNoEntry: false });
     if (stat === undefined) return undefined;
@@ -182,7 +171,7 @@ export class VersionTree implements FileTree {
       // Not its path: on some file systems names differ only in case, and one file may have several.
       return { kind: 'local', real: `inode ${stat.dev}:${stat.ino}`, executable: (stat.mode & 0o111) !== 0 };
     }
-    if (!stat.isDirectory()) return specialFile(unusualKind(stat) ?? 'special');
+    if (!stat.isDirectory()) return { kind: 'special', stat };
     // A folder whose files git tracks only now did not exist at the commit.
     const isNew = this.#trackedFolders.has(path);
     const isEmpty = () => this.#localNames(path).every((name) => this.#nodeAt(posix.join(path, name)) === undefined);
@@ -194,7 +183,8 @@ export class VersionTree implements FileTree {
       return readdirSync(join(this.#root, folder));
     } catch (error) {
       // It exists only in the commit, or is a file today.
-      if (isFileError(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return [];
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'ENOTDIR') return [];
       throw error;
     }
   }
