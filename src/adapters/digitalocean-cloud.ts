@@ -23,6 +23,8 @@ import { checkDropletId, checkLoadBalancerId, checkPoolId, checkTag } from './di
 
 export interface DigitalOceanOptions {
   token: Secret;
+  /** Where it is set; for messages. */
+  tokenPlace?: string;
   /** With its version, e.g. `https://api.digitalocean.com/v2`. */
   apiUrl: string;
   clock: Clock;

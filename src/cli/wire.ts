@@ -23,7 +23,13 @@ export function wire(
     if (options.verbose) report({ type: 'trace', what, ms });
   };
   return {
-    cloud: createDigitalOceanCloud({ token: settings.token, apiUrl: settings.apiUrl, clock, onTrace }),
+    cloud: createDigitalOceanCloud({
+      token: settings.token,
+      tokenPlace: settings.tokenPlace,
+      apiUrl: settings.apiUrl,
+      clock,
+      onTrace,
+    }),
     shell: createNodeSshShell({
       settings: settings.ssh,
       clock,

@@ -1,6 +1,14 @@
 /** A release's env files with what no file has: defaults of `env:`, and values of `secrets:`. */
 import type { ProblemList } from './problems.js';
-import { checkEnv, type EnvValue, envFilesOf, readReleaseEnv, toCompare, withOwnEnvFiles } from './release-env.js';
+import {
+  checkEnv,
+  checkRequired,
+  type EnvValue,
+  envFilesOf,
+  readReleaseEnv,
+  toCompare,
+  withOwnEnvFiles,
+} from './release-env.js';
 import type { Secret } from './secret.js';
 import { type RunCommand, readSecrets } from './secret-sources.js';
 import type { Settings } from './settings.js';
@@ -27,6 +35,7 @@ export async function completeRelease(
   const read = readReleaseEnv(files, environment, declarations, names);
   const envFile = envFilesOf(files).at(-1) ?? `config/.env.${environment}`;
   checkEnv(declarations, read, { envFile, skip: names }, problems);
+  checkRequired(files, declarations, read, { envFile, secrets: names }, problems);
   // A command may ask another service: it runs only when everything else is right.
   const found =
     problems.isEmpty && secrets.length > 0

@@ -98,7 +98,7 @@ function readName(source: Source): { name: string; isInherited: boolean } | Faul
 
 function readValue(source: Source, lookup: Lookup): Pick<EnvVariable, 'value' | 'raw' | 'unset'> | Fault {
   const unset: string[] = [];
-  const expand = (text: string) => interpolate(text, lookup, (name) => unset.push(name));
+  const expand = (text: string) => interpolate(text, lookup, { onUnset: (name) => unset.push(name) });
   const found = (value: string | undefined, raw: string) => {
     if (value === undefined) return BAD_REFERENCE;
     return unset.length === 0 ? { value, raw } : { value, raw, unset };

@@ -1,8 +1,8 @@
 /** Where a release's files are looked for: the project's folder, or another tree with the same paths. */
-import { lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { isEnvFile } from './file-names.js';
-import { describeFileError, type FileFault, MAX_FILE_BYTES, readHead, unusualKind } from './read-file.js';
+import { describeFileError, type FileFault, MAX_FILE_BYTES, readHead } from './read-file.js';
 
 /** What a path leads to, links followed. `real` is the same for every path that leads to it: a link may lead back up. */
 export type Found =
@@ -10,6 +10,8 @@ export type Found =
   | { kind: 'folder'; real: string }
   /** A link to a place outside the project. */
   | { kind: 'outside' }
+  /** Neither a file nor a folder. */
+  | { kind: 'special'; stat: Stats }
   /** It exists, but cannot be sent: `message` continues "PATH ", `remedy` is what to type. */
   | ({ kind: 'unfit' } & FileFault);
 
@@ -23,7 +25,7 @@ export interface ReadContent {
 
 /** Paths are relative to the project's root, with forward slashes. */
 export interface FileTree {
-  /** Undefined: there is no such thing, or a link that leads nowhere. */
+  /** Undefined: there is no such thing, or a link that leads nowhere. Throws when it cannot be looked at. */
   find(path: string): Found | undefined;
   /** Names in a folder, sorted. Throws when it cannot be read. */
   list(folder: string): string[];
@@ -86,8 +88,7 @@ export class WorkingTree implements FileTree {
     const real = realpathSync(local);
     if (real !== this.#realRoot && !real.startsWith(this.#realRoot + sep)) return { kind: 'outside' };
     if (stat.isDirectory()) return { kind: 'folder', real };
-    const kind = unusualKind(stat);
-    if (kind !== undefined) return unfit(`is ${kind}, which cannot be sent`, 'remove it, or list the files beside it');
+    if (!stat.isFile()) return { kind: 'special', stat };
     // Not its path: names may differ in case only, and one file may have several.
     return { kind: 'file', real: `inode ${stat.dev}:${stat.ino}`, executable: (stat.mode & 0o111) !== 0 };
   }

@@ -12,11 +12,16 @@ const REFERENCE = /\$(?:(\$)|([_a-z][_a-z0-9]*)|\{(?:([_a-z][_a-z0-9]*)(:?[-+?]|
 /** Defaults in defaults: deeper ones are a mistake, or meant to exhaust the stack. */
 const MAX_DEPTH = 50;
 
-/** Called for a variable that is not set and has no default, so that nothing stands in its place. */
-export type OnUnset = (name: string) => void;
+/** Called with the name of a variable. */
+export interface InterpolationEvents {
+  /** It is not set and has no default, so that nothing stands in its place. */
+  onUnset?(name: string): void;
+  /** It is required and not set: compose refuses the text. */
+  onMissing?(name: string): void;
+}
 
 /** Undefined where compose refuses the text: a malformed `${`, or a variable that is required and not set. */
-export function interpolate(text: string, lookup: Lookup, onUnset: OnUnset = () => {}, depth = 0): string | undefined {
+export function interpolate(text: string, lookup: Lookup, on: InterpolationEvents = {}, depth = 0): string | undefined {
   if (depth > MAX_DEPTH) return undefined;
   const parts: string[] = [];
   let position = 0;
@@ -28,17 +33,20 @@ export function interpolate(text: string, lookup: Lookup, onUnset: OnUnset = () 
     if (escaped !== undefined) parts.push('$');
     else if (bare !== undefined) {
       const value = lookup(bare);
-      if (value === undefined) onUnset(bare);
+      if (value === undefined) on.onUnset?.(bare);
       parts.push(value ?? '');
     } else {
       const end = name === undefined ? undefined : closingBrace(text, match.index + 1);
       if (name === undefined || end === undefined) return undefined;
       const value = lookup(name);
-      if (value === undefined && operator === '') onUnset(name);
+      if (value === undefined && operator === '') on.onUnset?.(name);
       const replaced = replace(value, operator ?? '', () =>
-        interpolate(text.slice(reference.lastIndex, end), lookup, onUnset, depth + 1),
+        interpolate(text.slice(reference.lastIndex, end), lookup, on, depth + 1),
       );
-      if (replaced === undefined) return undefined;
+      if (replaced === undefined) {
+        if (operator?.endsWith('?')) on.onMissing?.(name);
+        return undefined;
+      }
       parts.push(replaced);
       position = end + 1;
       reference.lastIndex = position;

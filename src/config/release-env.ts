@@ -9,6 +9,7 @@ import { parseEnvFile } from './env-file.js';
 import { DEFAULTS_FILE, SECRETS_FILE } from './file-names.js';
 import type { ProblemList } from './problems.js';
 import { MAX_FILE_BYTES, readHead } from './read-file.js';
+import { findMissing } from './required-variables.js';
 import { Secret } from './secret.js';
 import { ON_DROPLETS } from './secret-values.js';
 import type { ReadVariable, SourceFile } from './settings.js';
@@ -108,6 +109,33 @@ export function checkEnv(
     } else {
       const fault = faultOfValue(declaration, found.value);
       if (fault !== undefined) problems.add(found.place, `${name} ${fault}`, `for example ${line} (env: ${place})`);
+    }
+  }
+}
+
+/**
+ * Reports what compose files require and no env file sets. Variables that `env:` requires are reported there.
+ * @param secrets names of variables that compose reads after all env files
+ */
+export function checkRequired(
+  release: ReleaseFiles,
+  declarations: readonly Declaration[],
+  { values, isWhole }: Pick<ReleaseEnv, 'values' | 'isWhole'>,
+  { envFile, secrets }: { envFile: string; secrets: ReadonlySet<string> },
+  problems: ProblemList,
+): void {
+  if (!isWhole) return;
+  const elsewhere = new Set([...declarations.filter(({ required }) => required).map(({ name }) => name), ...secrets]);
+  const lookup = (name: string) => (ON_DROPLETS.has(name) || elsewhere.has(name) ? UNKNOWN : values.get(name)?.value);
+  const told = new Set<string>();
+  for (const path of release.composeFiles) {
+    const text = textOf(release.files.find((file) => file.path === path));
+    for (const { name, line } of findMissing(text ?? '', lookup)) {
+      if (told.has(name)) continue;
+      told.add(name);
+      const place = values.get(name)?.place;
+      const found = place === undefined ? 'no env file sets it' : `it is blank in ${place}`;
+      problems.add(`${path}:${line}`, `${name} is required, and ${found}`, `write ${name}=VALUE in ${envFile}`);
     }
   }
 }

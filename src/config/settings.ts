@@ -80,6 +80,8 @@ export interface Settings {
   imageTag: string;
   apiUrl: string;
   token: Secret;
+  /** `DO_TOKEN in config/.env:1`; absent if it comes from the environment. */
+  tokenPlace?: string;
   ssh: SshSettings;
   target: TargetSettings;
   /** The project's root: the folder that holds `config/`. */

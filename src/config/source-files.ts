@@ -6,10 +6,10 @@ import { decodeText } from './decode-text.js';
 import { encryptionOf } from './encryption.js';
 import { parseEnvFile } from './env-file.js';
 import { faultOfEntry, faultOfListedName, faultOfPath, isEnvFile, isKey, isTrap } from './file-names.js';
-import { type FileTree, type ReadContent, WorkingTree } from './file-tree.js';
+import { type FileTree, type Found, type ReadContent, WorkingTree } from './file-tree.js';
 import { OwnFiles } from './own-files.js';
 import type { ProblemList } from './problems.js';
-import { describeFileError, MAX_FILE_BYTES } from './read-file.js';
+import { describeFileError, isFileError, MAX_FILE_BYTES, unusualKind } from './read-file.js';
 import type { SecretSource } from './secret-sources.js';
 import type { SourceFile } from './settings.js';
 
@@ -146,7 +146,7 @@ class Collector {
       return [];
     }
 
-    const found = this.#tree.find(path);
+    const found = this.#find(path);
     const tell = (message: string, remedy: string) => {
       this.#problems.add(place, `${path} ${message}`, remedy);
     };
@@ -191,7 +191,7 @@ class Collector {
         tell(isTrap(name) ? folder : JSON.stringify(path).slice(1, -1), fault.message, fault.remedy);
         continue;
       }
-      const found = this.#tree.find(path);
+      const found = this.#find(path);
       if (found?.kind === 'folder') {
         const isOfGit = /(^|\/)\.git(\/|$)/.test(found.real);
         if (isOfGit) tell(path, "is a link into git's own folder", 'remove it');
@@ -212,6 +212,18 @@ class Collector {
   #addWalked(path: string, place: string, { real, executable }: { real: string; executable: boolean }): void {
     if (this.#wanted.has(path) || this.#own.match(real) !== undefined) return;
     this.#wanted.set(path, { place, executable });
+  }
+
+  #find(path: string): Exclude<Found, { kind: 'special' }> | undefined {
+    try {
+      const found = this.#tree.find(path);
+      if (found?.kind !== 'special') return found;
+      const message = `is ${unusualKind(found.stat)}, which cannot be sent`;
+      return { kind: 'unfit', message, remedy: 'remove it, or list the files beside it' };
+    } catch (error) {
+      if (!isFileError(error)) throw error;
+      return { kind: 'unfit', ...describeFileError(error, path) };
+    }
   }
 
   #namesIn(folder: string, place: string): string[] {

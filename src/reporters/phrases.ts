@@ -52,9 +52,10 @@ export function runTitle(event: EventOf<'rollout-started'>): string {
   const { app, environment, release } = event;
   if (event.command === 'heal') return `Healing ${app} on ${environment}`;
   if (event.command === 'adopt') return `Adopting droplets of ${app} on ${environment}`;
-  return event.command === 'deploy'
-    ? `Deploying ${app} ${versionWords(release)} to ${environment}`
-    : `Rolling ${app} on ${environment} back to ${versionWords(release)}`;
+  if (event.command === 'deploy') return `Deploying ${app} ${versionWords(release)} to ${environment}`;
+  // Which release is before the current one is known only after the survey.
+  const to = release.imageTag === '' ? '' : ` to ${versionWords(release)}`;
+  return `Rolling ${app} on ${environment} back${to}`;
 }
 
 /** "v1.4.2"; for files from git "v1.4.2 (commit 1a2b3c4, with uncommitted changes)". */

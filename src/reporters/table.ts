@@ -3,11 +3,11 @@ import Table from 'cli-table3';
 import { shortHash } from '../rollout/commit.js';
 import type { DropletOutcome, HistoryEntry, Rotation, StatusRow } from '../rollout/model.js';
 import type { Palette } from './palette.js';
-import { type Lose, truncate, truncateAll, widthOf } from './text.js';
+import { apartFrom, type Lose, truncate, truncateAll, widthOf } from './text.js';
 
 export interface Column {
   heading: string;
-  /** Minimum width. */
+  /** Minimum width; with `lose` more, if different texts would look the same otherwise. */
   least: number;
   /** Without room for all columns, the highest is left out first; 0 always stays. */
   expendable: number;
@@ -66,7 +66,15 @@ function columnSizes(columns: Column[], rows: Cell[][], width: number): Map<numb
       Math.max(widthOf(column.heading), ...rows.map((row) => widthOf(row[index]?.text ?? ''))),
     ]),
   );
-  const least = (index: number) => Math.min(columns[index]?.least ?? 0, sizes.get(index) ?? 0);
+  const leasts = new Map(
+    [...sizes].map(([index, size]) => {
+      const { least = 0, lose } = columns[index] ?? {};
+      const texts = rows.map((row) => row[index]?.text ?? '');
+      // A name that looks like another's is no name.
+      return [index, lose === undefined || size <= least ? Math.min(least, size) : apartFrom(texts, least, lose)];
+    }),
+  );
+  const least = (index: number) => leasts.get(index) ?? 0;
   const total = (widths: number[]) => widths.reduce((sum, size) => sum + size, GAP * (widths.length - 1));
   const expendable = [...sizes.keys()]
     .filter((index) => (columns[index]?.expendable ?? 0) > 0)

@@ -43,15 +43,31 @@ export function truncate(text: string, columns: number, lose: Lose = 'end'): str
 /** Cuts the texts of a column to `columns`: at `lose` if different texts still differ then, otherwise elsewhere. */
 export function truncateAll(texts: readonly string[], columns: number, lose: Lose = 'end'): string[] {
   if (texts.every((text) => widthOf(text) <= columns)) return [...texts];
-  const different = new Set(texts).size;
-  const stillDiffer = (cut: readonly string[]) => new Set(cut).size === different;
+  return cutApart(texts, columns, lose) ?? texts.map((text) => truncate(text, columns, lose));
+}
+
+/** The width from `least` on at which `truncateAll` leaves different texts different. */
+export function apartFrom(texts: readonly string[], least: number, lose: Lose = 'end'): number {
+  const widest = Math.max(0, ...texts.map(widthOf));
+  let columns = least;
+  while (columns < widest && cutApart(texts, columns, lose) === undefined) columns += 1;
+  return Math.min(columns, widest);
+}
+
+/** Undefined if different texts would look the same, wherever they are cut. */
+function cutApart(texts: readonly string[], columns: number, lose: Lose): string[] | undefined {
+  const different = [...new Set(texts)];
+  const cutAll = (all: readonly string[], place: Lose) => {
+    const cut = new Map(all.map((text, index) => [different[index] ?? '', truncate(text, columns, place)]));
+    return new Set(cut.values()).size === different.length ? texts.map((text) => cut.get(text) ?? '') : undefined;
+  };
   for (const place of [lose, 'middle', 'start'] as const) {
-    const cut = texts.map((text) => truncate(text, columns, place));
-    if (stillDiffer(cut)) return cut;
+    const cut = cutAll(different, place);
+    if (cut !== undefined) return cut;
   }
-  const shared = sharedStart(texts);
-  const cut = texts.map((text) => truncate(`…${split(text).slice(shared).join('')}`, columns));
-  return stillDiffer(cut) ? cut : texts.map((text) => truncate(text, columns, lose));
+  const shared = sharedStart(different);
+  const rest = different.map((text) => `…${split(text).slice(shared).join('')}`);
+  return cutAll(rest, 'end') ?? cutAll(rest, 'middle');
 }
 
 /** The number of graphemes that all texts begin with. */
@@ -72,7 +88,7 @@ function tail(text: string, columns: number): string {
 
 /** Into graphemes. */
 function split(text: string): string[] {
-  return [...graphemes.segment(text)].map(({ segment }) => segment);
+  return ASCII.test(text) ? text.split('') : [...graphemes.segment(text)].map(({ segment }) => segment);
 }
 
 /** As many of the graphemes, from the first on, as take no more than `columns`. */

@@ -31,6 +31,8 @@ export interface DropletCheckup {
   diskFreeBytes?: number;
   /** e.g. "92%" */
   diskUsed?: string;
+  /** What to type before a command to run it there: `ssh root@203.0.113.1`. */
+  login?: string;
   /** How far its clock is ahead of this machine's, beyond the time of the connection; in ms. */
   clockAheadMs?: number;
   /** The verified release that it runs. */
@@ -238,7 +240,7 @@ function ofMachine(droplet: string, seen: DropletCheckup, usual: Usual): Differe
   const found: Difference[] = [];
   const add = (kind: DifferenceKind, message: string) => found.push({ droplet, kind, message });
   if (seen.docker === undefined) add('docker-missing', `Docker does not answer: ${seen.problem ?? 'no reason given'}`);
-  else if (isOlder(seen.docker, OLDEST_DOCKER)) add('docker-old', `Docker ${seen.docker} is older than 20.10`);
+  else if (isOldDocker(seen.docker)) add('docker-old', `Docker ${seen.docker} is older than 20.10`);
   else if (minor(seen.docker) !== usual.docker)
     add('docker-differs', `Docker is ${seen.docker}, but ${usual.docker} on the others`);
   if (seen.compose === undefined) {
@@ -254,7 +256,9 @@ function ofMachine(droplet: string, seen: DropletCheckup, usual: Usual): Differe
   }
   const ahead = (seen.clockAheadMs ?? usual.clockAheadMs) - usual.clockAheadMs;
   if (Math.abs(ahead) > CLOCK_TOLERANCE_MS) {
-    add('clock', `its clock is ${Math.round(Math.abs(ahead) / 1_000)} s ${ahead > 0 ? 'ahead' : 'behind'}`);
+    const wrong = `its clock is ${Math.round(Math.abs(ahead) / 1_000)} s ${ahead > 0 ? 'ahead' : 'behind'}`;
+    const remedy = seen.login === undefined ? '' : `: ${seen.login} sudo timedatectl set-ntp true`;
+    add('clock', `${wrong}${remedy}`);
   }
   return found;
 }
@@ -262,6 +266,10 @@ function ofMachine(droplet: string, seen: DropletCheckup, usual: Usual): Differe
 /** "28.1" of 28.1.2-rc1: what a fleet should have in common. Droplets get patches on different days. */
 function minor(version: string | undefined): string | undefined {
   return version === undefined ? undefined : /^\d+(\.\d+)?/.exec(version)?.[0];
+}
+
+export function isOldDocker(version: string): boolean {
+  return isOlder(version, OLDEST_DOCKER);
 }
 
 function isOlder(version: string, [major, least]: readonly [number, number]): boolean {

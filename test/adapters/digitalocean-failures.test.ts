@@ -38,6 +38,13 @@ describe('refusals are final', () => {
     expect(traces).toEqual([`GET ${balancerPath} 401`]);
   });
 
+  it('401: names the place of the token, if a file has it', async () => {
+    api().get(balancerPath).reply(401, errorBody('unauthorized', 'Unable to authenticate you'));
+    const { cloud, clock } = cloudOn({ tokenPlace: 'DO_TOKEN in config/.env:1' });
+    const { error } = await failureOf(clock, cloud.getLoadBalancer(LB_ID));
+    expect(error.hint).toMatch(/^Check DO_TOKEN in config\/\.env:1\. Create a token/);
+  });
+
   it.each([
     ['removing a droplet', 'delete', `${balancerPath}/droplets`, 'load_balancer:update'],
     ['tagging', 'post', '/v2/tags/web/resources', 'tag:create and droplet:update'],

@@ -1,4 +1,5 @@
 /** The files of a release at a commit, from real repositories. */
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -163,6 +164,25 @@ describe('the files of a version', () => {
     expect(collect(made, 'v1', ['secrets/folder/passwd']).problems).toEqual([
       'secrets/folder/passwd is a link to a place outside the project; put the file itself there',
     ]);
+  });
+
+  it('are no pipes, sockets or names that the system refuses: each is named, whether or not it was listed', () => {
+    const made = project().write({ 'secrets/key': 'k\n' });
+    execFileSync('mkfifo', [join(made.root, 'secrets/pipe')]);
+    const pipe = 'secrets/pipe is a named pipe, which cannot be sent; remove it, or list the files beside it';
+    expect(collect(made, 'v1', ['secrets/'])).toMatchObject({ files: ['secrets/key 644 k (local)'], problems: [pipe] });
+    expect(collect(made, 'v1', ['secrets/pipe']).problems).toEqual([pipe]);
+    const long = `secrets/${'x'.repeat(300)}`;
+    expect(collect(made, 'v1', [long]).problems).toEqual([
+      `${long} cannot be read: its name is too long (ENAMETOOLONG); check its permissions: ls -ld ${long}`,
+    ]);
+  });
+
+  it.skipIf(process.getuid?.() === 0)('are not taken silently from a folder that cannot be read', () => {
+    const made = project().write({ 'secrets/key': 'k\n' });
+    chmodSync(join(made.root, 'secrets'), 0);
+    onTestFinished(() => chmodSync(join(made.root, 'secrets'), 0o700));
+    expect(collect(made, 'v1', ['secrets/']).problems[0]).toMatch(/^secrets cannot be read: permission denied/);
   });
 
   it('cannot be in a submodule, nor be Git LFS pointers: the problem names the way out', () => {

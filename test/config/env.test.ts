@@ -210,3 +210,41 @@ describe('a dollar sign that loses half of a value', () => {
     expect(await warningsOf('DEF=x\nURL=http://$DEF/\n')).toBeUndefined();
   });
 });
+
+describe('a variable that a compose file requires', () => {
+  const lines = [
+    'services:',
+    '  app:',
+    '    # ${IN_A_COMMENT:?}',
+    '    image: shop:${IMAGE_TAG:?}',
+    '    command: echo $${NOT_ONE:?} ${HOME:?} ${DEPLOY_ENV?}',
+    '    environment:',
+    '      - A=${SET?} ${SET:?} ${BLANK?} ${A_SECRET:?} ${DECLARED:?}',
+    '      - B=${MISSING:?set it} ${NEVER_READ:?}',
+    '      - ${SET:-${NOT_NEEDED:?}}${FIRST:-${DEEP?}}',
+  ];
+  const files = (more: string[] = [], env = 'SET=1\nBLANK=\n') => ({
+    'compose/docker-compose.yml': [...lines, ...more, ''].join('\n'),
+    'config/.env.test': env,
+    'secret.txt': 'x-y-z-1\n',
+    'config/deploy.yml': deployYml('secrets: { A_SECRET: { file: secret.txt } }', 'env: { DECLARED: { default: a } }'),
+  });
+
+  it('is named with its line and the env file to write it in, before anything is contacted', async () => {
+    const missing = (name: string, line: number, why = 'no env file sets it') =>
+      `compose/docker-compose.yml:${line}: ${name} is required, and ${why}; write ${name}=VALUE in config/.env.test`;
+    expect(await problemsOf(createProject(files()))).toEqual([missing('MISSING', 8), missing('DEEP', 9)]);
+    const blank = createProject(files(['      - C=${BLANK:?} ${MISSING:?}'], 'SET=1\nBLANK=\nMISSING=a\nDEEP=b\n'));
+    expect(await problemsOf(blank)).toEqual([
+      missing('NEVER_READ', 8),
+      missing('BLANK', 10, 'it is blank in config/.env.test:2'),
+    ]);
+  });
+
+  it('is left to compose where the compose or env files cannot be read to their end', async () => {
+    const broken = { ...files(), 'compose/docker-compose.yml': 'a: ${MISSING:?}\n  b: [\n' };
+    expect(await problemsOf(createProject(broken))).toEqual([]);
+    const [only, ...others] = await problemsOf(createProject(files([], 'A="\n')));
+    expect([only, others]).toEqual([expect.stringMatching(/^config\/\.env\.test:1: /), []]);
+  });
+});

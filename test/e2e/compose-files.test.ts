@@ -126,11 +126,15 @@ describe('what all releases share', { shuffle: false }, () => {
   it('is refused while a file of it is missing, with a command that puts it there', async () => {
     const { message, hint } = await lab.refusalOf(extra, 'shared-file-missing');
     expect(message).toMatch(/^web-[12] has no ~\/do-deploy\/shop\/shared\/keys\/token/);
-    expect(hint).toMatch(/^Put it there: ssh .* 'cat >do-deploy\/shop\/shared\/keys\/token' <keys\/token$/);
+    expect(hint).toMatch(
+      /^Put it there: ssh .* 'mkdir -p do-deploy\/shop\/shared\/keys && cat >do-deploy\/shop\/shared\/keys\/token' <keys\/token$/,
+    );
   });
 
   it('keeps what containers write through deploys, a rollback and the removal of old releases', async () => {
-    await lab.everywhere('printf secret >/root/do-deploy/shop/shared/keys/token');
+    await lab.everywhere(
+      'mkdir -p /root/do-deploy/shop/shared/keys && printf secret >/root/do-deploy/shop/shared/keys/token',
+    );
     expect(await lab.deployAtOnce(extra, 'v2')).toMatchObject(DEPLOYED);
     const write = "docker exec shop-app-1 sh -c 'cat /run/token; echo kept >/data/photo'";
     expect(await lab.everywhere(write)).toEqual(['secret', 'secret']);

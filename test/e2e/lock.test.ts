@@ -74,7 +74,9 @@ describe('the lock of a droplet', { timeout: PATIENCE_MS }, () => {
     await machine.must(`rm -rf ${LOCKS}; setpriv --reuid 4242 --regid 4242 --clear-groups mkdir -m 700 ${LOCKS}`);
     const refused = await asDeploy('deploy', 'production', 'v2');
     expect(refused).toMatchObject({ code: 1, result: { error: { code: 'lease-failed', droplet: 'web-1' } } });
-    expect(refused.result?.error?.hint).toMatch(/^Remove it: ssh .*deploy@.* sudo rm -rf \/run\/lock\/do-deploy$/);
+    expect(refused.result?.error?.hint).toMatch(
+      /^Move it away: ssh .*deploy@.* sudo mv \/run\/lock\/do-deploy \/run\/lock\/do-deploy\.\$\(date \+%s\)$/,
+    );
     expect(await fleet.deploy('v2')).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
     expect(await machine.must(`stat -c '%a %U %G' ${LOCKS}`)).toBe('2770 root docker\n');
     expect(await fleet.versions()).toEqual(fleet.all('v2'));

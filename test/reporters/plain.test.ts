@@ -187,6 +187,13 @@ describe('the last sentence', () => {
     expect(asRun('heal', result('skipped', { ways })).slice(-2)).toEqual(both);
   });
 
+  it('begins a rollback without naming a release that is not known yet', () => {
+    const begin = (imageTag: string) =>
+      linesOf([{ ...started([aRow(1)], 'rollback'), release: { id: '', imageTag } }])[0]?.slice(10);
+    expect(begin('')).toBe('Rolling shop on production back: 1 droplet, load balancer "web" (203.0.113.200)');
+    expect(begin('v1')).toMatch(/^Rolling shop on production back to v1: 1 droplet,/);
+  });
+
   it('names rollback, heal and adopt as such', () => {
     const rows = [aRow(1, { outcome: 'deployed' })];
     expect(asRun('rollback', result('succeeded', { rows })).at(-1)).toBe('Rolled 1 droplet back to v2 in 24 s.');

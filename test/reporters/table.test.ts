@@ -23,6 +23,28 @@ describe('the status table', () => {
     expect(at(40)).toMatch(/^web-2 +in +deploy failed$/);
   });
 
+  it("keeps DigitalOcean's default names and similar releases apart at every width of a terminal", () => {
+    const sizes = ['s-1vcpu-1gb', 's-2vcpu-4gb', 'c-2-4gib'];
+    const names = sizes.flatMap((size) =>
+      ['fra1-01', 'fra1-02', 'nyc3-01', 'nyc3-02'].map((place) => `ubuntu-${size}-${place}`),
+    );
+    const releases = ['20261128T041200Z-main-0f3ab', '20261128T050000Z-main-0f3ab', '20261128T050000Z-main-0f3ac'];
+    const rows = names.map((name, index) => aRow(index, { name, release: releases[index % 3] ?? '' }));
+    for (const [least, result] of [
+      [50, false],
+      [60, true],
+    ] as const) {
+      for (let width = least; width <= 120; width += 1) {
+        const [headings = '', ...lines] = statusTable(rows, { ...WIDE_OPEN, result, width });
+        const release = headings.split(/ {2,}/).indexOf('RELEASE');
+        const shown = (index: number) => new Set(lines.map((line) => line.split(/ {2,}/)[index])).size;
+        expect(shown(0), `names at ${width}`).toBe(names.length);
+        if (release >= 0) expect(shown(release), `releases at ${width}`).toBe(3);
+        expect(release >= 0 || width < 80, `the release at ${width}`).toBe(true);
+      }
+    }
+  });
+
   it('colours the outcome of each droplet', () => {
     const colored = (outcome: 'deployed' | 'not deployed' | 'deploy failed' | 'reverted') =>
       statusTable([aRow(1, { outcome })], { ...WIDE_OPEN, palette: createPalette(true) })[1];

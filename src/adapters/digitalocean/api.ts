@@ -19,6 +19,8 @@ const MAX_LIST_MS = 10 * 60_000;
 
 export interface ApiOptions {
   token: Secret;
+  /** Where it is set; for messages. */
+  tokenPlace?: string;
   /** With its version, e.g. `https://api.digitalocean.com/v2`. */
   apiUrl: string;
   clock: Clock;
@@ -160,8 +162,8 @@ export class DigitalOceanApi {
   }
 
   #context(call: Call) {
-    const { token, clock, requestTimeoutMs } = this.#options;
-    return { call, endpoint: this.#endpoint, token, now: clock.now(), requestTimeoutMs };
+    const { token, tokenPlace, clock, requestTimeoutMs } = this.#options;
+    return { call, endpoint: this.#endpoint, token, tokenPlace, now: clock.now(), requestTimeoutMs };
   }
 
   #connect(): Promise<Client> {

@@ -30,6 +30,8 @@ export interface FailureContext {
   /** The API's address. */
   endpoint: URL;
   token: Secret;
+  /** Where it is set: `DO_TOKEN in config/.env:1`. */
+  tokenPlace?: string;
   /** Milliseconds since the epoch. */
   now: number;
   requestTimeoutMs: number;
@@ -83,7 +85,7 @@ function refused(status: number, response: unknown, context: FailureContext): Fa
   if (said === undefined) return invalidAnswer(`it answered ${status} without the API's error body`, context, response);
 
   if (status === 401) {
-    const hint = `Check DO_TOKEN. Create a token at ${TOKENS_PAGE} with the scopes ${TOKEN_SCOPES.join(', ')}.`;
+    const hint = `Check ${context.tokenPlace ?? 'DO_TOKEN'}. Create a token at ${TOKENS_PAGE} with the scopes ${TOKEN_SCOPES.join(', ')}.`;
     return new FailedAttempt(failed('unauthorized', 'DigitalOcean refused the token (401).', hint), 'never');
   }
   if (status === 403 && /processes previous actions/i.test(said)) {

@@ -2,7 +2,7 @@
  * The project at a commit, without touching the working tree: files known to git come from the commit, files that it
  * ignores (secrets) from the folder. A file that git tracks now, but did not track at the commit, is absent.
  */
-import { lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync, type Stats } from 'node:fs';
 import { isAbsolute, join, posix, relative, sep } from 'node:path';
 import type { FileTree, Found, ReadContent } from '../../config/file-tree.js';
 import type { CommittedEntry, Repository } from '../../ports.js';
@@ -12,13 +12,15 @@ type Node =
   | { kind: 'local'; real: string; executable: boolean }
   | { kind: 'link'; target: string }
   | { kind: 'submodule' }
-  | { kind: 'folder' };
+  | { kind: 'folder' }
+  | { kind: 'special'; stat: Stats };
 
 /** Where a path leads once its links are followed; `path` contains none. */
 type Place =
   | { kind: 'outside' }
-  | { kind: 'node'; path: string; node: Exclude<Node, { kind: 'link' | 'submodule' }> }
-  | { kind: 'submodule'; path: string };
+  | { kind: 'node'; path: string; node: Exclude<Node, { kind: 'link' | 'submodule' | 'special' }> }
+  | { kind: 'submodule'; path: string }
+  | { kind: 'special'; stat: Stats };
 
 /** Linux follows as many before it reports a loop. */
 const MAX_LINKS = 40;
@@ -55,7 +57,7 @@ export class VersionTree implements FileTree {
 
   find(path: string): Found | undefined {
     const place = this.#resolve(path);
-    if (place === undefined || place.kind === 'outside') return place;
+    if (place === undefined || place.kind === 'outside' || place.kind === 'special') return place;
     if (place.kind === 'submodule') return inSubmodule(place.path, this.#version.name);
     const { node } = place;
     if (node.kind === 'folder') return { kind: 'folder', real: place.path };
@@ -119,6 +121,7 @@ export class VersionTree implements FileTree {
       const node = this.#nodeAt(next);
       if (node === undefined) return undefined;
       if (node.kind === 'submodule') return { kind: 'submodule', path: next };
+      if (node.kind === 'special') return node;
       if (node.kind === 'link') {
         links += 1;
         if (links > MAX_LINKS) return undefined;
@@ -162,12 +165,13 @@ export class VersionTree implements FileTree {
   #localNodeAt(path: string): Node | undefined {
     const local = join(this.#root, path);
     const stat = lstatSync(local, { throwIfNoEntry: false });
-    if (stat?.isSymbolicLink()) return { kind: 'link', target: readlinkSync(local) };
-    if (stat?.isFile()) {
+    if (stat === undefined) return undefined;
+    if (stat.isSymbolicLink()) return { kind: 'link', target: readlinkSync(local) };
+    if (stat.isFile()) {
       // Not its path: on some file systems names differ only in case, and one file may have several.
       return { kind: 'local', real: `inode ${stat.dev}:${stat.ino}`, executable: (stat.mode & 0o111) !== 0 };
     }
-    if (!stat?.isDirectory()) return undefined;
+    if (!stat.isDirectory()) return { kind: 'special', stat };
     // A folder whose files git tracks only now did not exist at the commit.
     const isNew = this.#trackedFolders.has(path);
     const isEmpty = () => this.#localNames(path).every((name) => this.#nodeAt(posix.join(path, name)) === undefined);
@@ -177,9 +181,11 @@ export class VersionTree implements FileTree {
   #localNames(folder: string): string[] {
     try {
       return readdirSync(join(this.#root, folder));
-    } catch {
+    } catch (error) {
       // It exists only in the commit, or is a file today.
-      return [];
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+      throw error;
     }
   }
 

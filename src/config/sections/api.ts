@@ -31,12 +31,12 @@ function isHttpsOrHere(value: string): boolean {
 export const api = defineSection({
   keys: { api_url: apiUrl },
   resolve(written, context) {
-    const token = readToken(context);
-    return { token, apiUrl: resolveUrl(written.api_url, context) };
+    const { token, place } = readToken(context);
+    return { token, tokenPlace: place, apiUrl: resolveUrl(written.api_url, context) };
   },
 });
 
-function readToken({ variables, problems, hide }: SectionContext): Secret {
+function readToken({ variables, problems, hide }: SectionContext): { token: Secret; place?: string } {
   const name = variables.get('DO_TOKEN') ? 'DO_TOKEN' : 'DIGITALOCEAN_ACCESS_TOKEN';
   const token = variables.get(name)?.trim();
   if (!token) {
@@ -54,7 +54,8 @@ function readToken({ variables, problems, hide }: SectionContext): Secret {
   }
   const secret = new Secret(token ?? '');
   hide(secret);
-  return secret;
+  const place = variables.placeOf(name);
+  return { token: secret, ...(place !== name && { place: `${name} in ${place}` }) };
 }
 
 function resolveUrl(written: string | undefined, { variables, problems }: SectionContext): string {

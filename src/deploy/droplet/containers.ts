@@ -7,6 +7,7 @@ import {
   listContainersCommand,
   parseContainers,
 } from './containers-command.js';
+import { dockerRemedy } from './docker-remedy.js';
 import type { Member } from './member.js';
 
 /** Reads the app's containers and keeps them with the droplet. Returns the droplet's clock in ms. */
@@ -40,6 +41,6 @@ async function read(member: Member, command: RemoteCommand): Promise<ContainersS
   const reason = errorLine(stderr, `exit code ${code}`);
   throw new DeployError('docker-missing', `Docker does not answer on ${member.host.name}: ${reason}`, {
     droplet: member.host.name,
-    hint: 'Check it on the droplet: systemctl status docker',
+    hint: dockerRemedy(member, reason),
   });
 }

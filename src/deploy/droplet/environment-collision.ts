@@ -16,6 +16,6 @@ export function environmentCollision(
   return new DeployError('environment-collision', message, {
     source: 'user',
     droplet: member.host.name,
-    hint: `Give ${environment} an app name of its own in config/deploy.yml, for example \`app: ${app}-${environment}\` below environments.${environment}. If the droplet no longer serves ${other}: ${loginTo(member)} rm -rf do-deploy/${app}/releases do-deploy/${app}/current do-deploy/${app}/state.json`,
+    hint: `Give ${environment} an app name of its own in config/deploy.yml, for example \`app: ${app}-${environment}\` below environments.${environment}. If the droplet no longer serves ${other}, move its releases away: ${loginTo(member)} 'cd do-deploy/${app} && mkdir before && mv releases current state.json before/'`,
   });
 }

@@ -6,6 +6,7 @@ import { appFolder, command } from '../core/shell.js';
 import { readChecksums } from '../release/digests.js';
 import { type StoredRelease, storedRelease } from '../release/stored-release.js';
 import { type ContainersSeen, containersScript, parseContainers, readClock } from './containers-command.js';
+import { checkHome } from './home-check.js';
 
 /** state.json: the release that the containers run or are being switched to. Written before they change. */
 export const dropletState = z.object({
@@ -31,6 +32,8 @@ export type OutMark = z.infer<typeof outMark>;
 
 export interface Survey {
   home: string;
+  /** What `checkHome` found wrong with the home folder. */
+  unusable?: string;
   docker?: string;
   compose?: string;
   /** What Docker or compose printed instead of a version. */
@@ -71,8 +74,9 @@ const DIFFERENCES =
 /**
  * The answer is in sections.
  * @param prepare also creates the app's folder, mode 0700
+ * @param shared with `prepare`: what the releases have in common, which is checked
  */
-export function surveyCommand(app: string, prepare: boolean): RemoteCommand {
+export function surveyCommand(app: string, prepare: boolean, shared: readonly string[] = []): RemoteCommand {
   return command(
     'survey',
     { app, prepare },
@@ -80,7 +84,7 @@ export function surveyCommand(app: string, prepare: boolean): RemoteCommand {
       'set -u',
       'umask 077',
       ...BEGIN_SECTIONS,
-      prepare ? `mkdir -p ${appFolder(app)}/releases` : undefined,
+      ...(prepare ? [beginSection('unusable'), ...checkHome(app, shared)] : []),
       beginSection('home'),
       'echo "$HOME"',
       beginSection('clock'),
@@ -154,6 +158,7 @@ export function readSurvey(stdout: string): Survey {
   const checksums = readChecksums(text('checksums'));
   return {
     home: text('home'),
+    unusable: text('unusable') || undefined,
     docker,
     compose,
     problems,

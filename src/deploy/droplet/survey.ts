@@ -4,14 +4,16 @@ import { inParallel } from '../core/parallel.js';
 import { reportStep } from '../core/report.js';
 import { environmentCollision } from './environment-collision.js';
 import { hideSecretsOn } from './hide-secrets.js';
+import { refuseUnusableHome } from './home-check.js';
 import { currentRelease, type Member } from './member.js';
 import { ownPart, readSurvey, surveyCommand } from './survey-command.js';
 
-type Scope = Pick<Settings, 'app' | 'environment'>;
+type Scope = Pick<Settings, 'app' | 'environment'> & Partial<Pick<Settings, 'shared'>>;
 
 /**
  * Surveys every droplet as a step that is reported. Only under the lease: without it, another run may change meanwhile
- * what the survey reads. Throws DeployError environment-collision, or what `check` throws.
+ * what the survey reads. Throws DeployError environment-collision, what `check` throws, or with
+ * `prepare` what `refuseUnusableHome` throws.
  * @param options.prepare also creates the app's folder
  * @param options.check runs on each droplet after its survey; returns a detail to report
  */
@@ -27,6 +29,7 @@ export async function surveyAll(
       await hideSecretsOn(ports, settings.app, member);
       const collision = environmentCollision(member, settings);
       if (collision !== undefined) throw collision;
+      if (options.prepare) refuseUnusableHome(member, settings.app, settings.shared ?? []);
       return options.check?.(member);
     }),
   );
@@ -40,10 +43,10 @@ export async function surveyQuietly(members: readonly Member[], settings: Scope)
 /** Reads the droplet and keeps what was read with it. Throws ShellError, or DeployError docker-answer. */
 export async function survey(
   member: Member,
-  { app, environment }: Scope,
+  { app, environment, shared }: Scope,
   options: { prepare: boolean } = { prepare: false },
 ): Promise<void> {
-  const { stdout } = await member.connection.run(surveyCommand(app, options.prepare));
+  const { stdout } = await member.connection.run(surveyCommand(app, options.prepare, shared));
   member.survey = ownPart(readSurvey(stdout), environment);
   member.containers = member.survey.containers?.containers ?? [];
   member.services = currentRelease(member)?.services ?? [];

@@ -12,7 +12,7 @@ import type { FleetMembership, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
-import { changedFiles, currentRelease, type Member } from '../droplet/member.js';
+import { changedFiles, currentRelease, loginTo, type Member } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
 import type { Fleet } from '../fleet/find-fleet.js';
 import { fleetRelease } from '../fleet/fleet-release.js';
@@ -140,6 +140,7 @@ function checkupOf(
     problem: problems[0]?.split('\n')[0],
     diskFreeBytes,
     diskUsed,
+    login: loginTo(member),
     clockAheadMs: clock === undefined ? undefined : clockAhead(clock, asked, answeredAt),
     current,
     halfWayTo: state?.phase === 'switching' ? state.release : undefined,

@@ -247,7 +247,7 @@ function notTaken(member: Member, last: string, { code, reason }: { code?: numbe
   const folder = last.slice(last.indexOf(' ') + 1);
   if (code === NO_FLOCK) return refusal('flock is not installed', 'Install util-linux on the droplet.');
   if (code === BAD_LOCK_FOLDER && last.startsWith('foreign ')) {
-    const hint = `Remove it: ${loginTo(member)} sudo rm -rf ${folder}`;
+    const hint = `Move it away: ${loginTo(member)} sudo mv ${folder} ${folder}.$(date +%s)`;
     return refusal(`${folder} was created by a user who may not use Docker`, hint);
   }
   if (code === BAD_LOCK_FOLDER) {

@@ -34,12 +34,15 @@ export interface Tagged {
   commit: string;
 }
 
-/** Throws DeployError bad-tag-name, tag-exists, unstaged-changes, merge-conflict, detached-head or no-commit. */
+/**
+ * Throws DeployError bad-tag-name, tag-exists, unstaged-changes, merge-conflict, no-repository, detached-head or no-commit.
+ */
 export function planTag(repository: Repository, name: string, { all, allowEmpty }: TagOptions): TagPlan {
   refuseName(repository, name);
   const changes = repository.changes();
   refuseChanges(name, changes, all);
   const { branch, commit } = repository.head();
+  if (commit !== undefined) refuseStrangeFolder(repository, all);
   const commits = changes.map(({ path }) => path);
   const empty = commits.length === 0 && allowEmpty;
   if (branch === undefined && (commits.length > 0 || empty)) {
@@ -94,6 +97,14 @@ function refuseChanges(name: string, changes: ReturnType<Repository['changes']>,
   if (all || surprises.length === 0) return;
   throw refusal('unstaged-changes', `Some changes are not staged: ${listPaths(surprises)}.`, {
     hint: `Stage what belongs to ${name} with git add and stash the rest, or commit everything: do-deploy tag ${name} --all`,
+  });
+}
+
+/** A folder that git ignores, or that is empty, lies in the repository of another project: that one must not be tagged. */
+function refuseStrangeFolder(repository: Repository, all: boolean): void {
+  if (repository.trackedPaths().length > 0 || (all && repository.untrackedPaths().length > 0)) return;
+  throw refusal('no-repository', 'git tracks nothing in this folder: the repository around it is another one.', {
+    hint: 'Go to the folder of the project, or create a repository for it: git init',
   });
 }
 

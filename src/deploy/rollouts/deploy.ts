@@ -13,7 +13,7 @@ import { refuseImpossible } from '../fleet/policy.js';
 import { draftRelease, releaseId } from '../release/draft.js';
 import { performRollout } from '../session/rollout.js';
 import { runSession, type SessionOptions } from '../session/session.js';
-import { checkDroplet } from '../staging/check-droplet.js';
+import { checkDroplet, warnAboutOldDocker } from '../staging/check-droplet.js';
 import { stageDraft } from '../staging/stage-release.js';
 
 export interface DeployOptions extends SessionOptions {
@@ -50,6 +50,7 @@ export async function deploy(given: DeployPorts, options: DeployOptions): Promis
         const others = () => (policy.balanced ? members.slice(size, size + COMPARED_DROPLETS) : []);
         const staged = await run.contacts.listenDuring(first, others, async () => {
           await surveyAll(ports, settings, members, { prepare: true, check: checkDroplet });
+          warnAboutOldDocker(ports, members);
           return await stageDraft(ports, settings, draft, members);
         });
         // The droplets may hold the same bytes under another id, from another commit.

@@ -2,8 +2,8 @@ import { DeployError } from '../../errors.js';
 import { firstLines } from '../core/output-lines.js';
 import { inParallel } from '../core/parallel.js';
 import { reportStep } from '../core/report.js';
-import { quote } from '../core/shell.js';
-import { loginTo, type Member } from '../droplet/member.js';
+import { sharedFileMissing } from '../droplet/home-check.js';
+import type { Member } from '../droplet/member.js';
 import { packFor } from '../release/archive.js';
 import type { ReleaseDraft } from '../release/draft.js';
 import { refuseTakenPorts } from './check-ports.js';
@@ -44,7 +44,7 @@ export async function uploadAll(
       const path = incomingPath(draft.app, draft.id);
       await member.connection.upload({ path, content: archive, mode: 0o600, timeoutMs: UPLOAD_WITHIN_MS });
       const { code, stdout, stderr } = await member.connection.run(unpackCommand(draft, current, reused, declared));
-      if (code === NOT_SHARED) throw sharedFileMissing(member, draft, stderr);
+      if (code === NOT_SHARED) throw sharedFileMissing(member, draft.app, sharedPath(draft, stderr));
       if (code !== 0) throw fileNotFound(member.host.name, draft, stderr) ?? unpackFailed(member, stderr);
       const services = readComposeConfig(stdout, { app: draft.app, build: settings.build === true });
       refuseOtherValues(member, stdout, settings.variables ?? []);
@@ -62,20 +62,9 @@ export async function uploadAll(
   return usual.services;
 }
 
-function sharedFileMissing(member: Member, { app, shared = [] }: ReleaseDraft, stderr: string): DeployError {
-  // What the droplet prints is only believed as far as the project has said it.
-  const path = shared.find((one) => one === stderr.trim()) ?? shared.find((one) => !one.endsWith('/')) ?? '';
-  const droplet = member.host.name;
-  const place = `do-deploy/${app}/shared/${path}`;
-  return new DeployError(
-    'shared-file-missing',
-    `${droplet} has no ~/${place}, which shared: in config/deploy.yml names.`,
-    {
-      source: 'user',
-      droplet,
-      hint: `Put it there: ${loginTo(member)} ${quote(`cat >${quote(place)}`)} <${quote(path)}`,
-    },
-  );
+/** What the droplet prints is only believed as far as the project has said it. */
+function sharedPath({ shared = [] }: ReleaseDraft, stderr: string): string {
+  return shared.find((one) => one === stderr.trim()) ?? shared.find((one) => !one.endsWith('/')) ?? '';
 }
 
 function unpackFailed(member: Member, stderr: string): DeployError {

@@ -10,7 +10,7 @@ import { effectLag } from '../drain/balancer-timing.js';
 import { watchedPorts } from '../drain/traffic-command.js';
 import { TrafficRecord } from '../drain/traffic-record.js';
 import { refreshContainers } from '../droplet/containers.js';
-import type { Member } from '../droplet/member.js';
+import { loginTo, type Member } from '../droplet/member.js';
 import { sinceThen, unhealthy } from './await-health.js';
 import { balancerCheckFailed, balancerCheckUnderLease } from './balancer-check.js';
 import type { StepContext, StepResult } from './run.js';
@@ -85,7 +85,7 @@ async function inspect(
   if (restarted !== undefined) throw restartedAfterHealthy(member.host.name, restarted);
   const patience = run.settings.rollout.healthTimeoutMs + EFFECT_WITHIN_MS;
   if (verdict.kind === 'waiting' && run.ports.clock.now() - started >= patience) {
-    throw noLongerHealthy(member.host.name, verdict.detail);
+    throw noLongerHealthy(member, verdict.detail);
   }
   return verdict.kind === 'healthy';
 }
@@ -138,10 +138,10 @@ function restartedAfterHealthy(droplet: string, service: string): DeployError {
   });
 }
 
-function noLongerHealthy(droplet: string, detail: string): DeployError {
+function noLongerHealthy(member: Member, detail: string): DeployError {
   return new DeployError('health-timeout', `No longer healthy after it had been: ${detail}.`, {
-    droplet,
-    hint: 'Look at its containers: docker ps -a',
+    droplet: member.host.name,
+    hint: `Look at its containers: ${loginTo(member)} docker ps --all`,
   });
 }
 

@@ -113,7 +113,7 @@ describe('a lock that cannot be taken', () => {
   it('names the command that removes a stranger’s folder', async () => {
     const error = clock.run(acquire(memberWith({ lines: ['foreign /run/lock/do-deploy'], code: 70 })));
     await expect(error).rejects.toMatchObject({
-      hint: 'Remove it: ssh root@203.0.113.1 sudo rm -rf /run/lock/do-deploy',
+      hint: 'Move it away: ssh root@203.0.113.1 sudo mv /run/lock/do-deploy /run/lock/do-deploy.$(date +%s)',
     });
   });
 });

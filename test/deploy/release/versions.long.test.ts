@@ -276,6 +276,18 @@ describe('a tag', () => {
     expect(plan('v1-HEAD').name).toBe('v1-HEAD');
   });
 
+  it('is refused in a folder that git does not know: the repository around it is another project', () => {
+    const project = new GitProject({ '.gitignore': 'shop/\n', 'shop/compose.yml': '' });
+    project.commit();
+    const plan = (folder: string, all: boolean) =>
+      planTag(project.repositoryAt(folder), 'v1', { all, allowEmpty: true });
+    for (const all of [false, true]) {
+      expect(() => plan('shop', all)).toThrow(expect.objectContaining({ code: 'no-repository' }));
+    }
+    project.write({ 'new/compose.yml': '' });
+    expect(plan('new', true).commits, 'it becomes part of the repository').toEqual(['new/compose.yml']);
+  });
+
   it('does not commit onto a detached HEAD or during a merge', () => {
     const project = new GitProject({ a: '1' });
     project.commit();

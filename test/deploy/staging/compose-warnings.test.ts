@@ -23,6 +23,19 @@ it('names variables that are not set, each once', () => {
   expect(warnings({ app: CHECKED }, many)[0]).toMatch(/: V0, .*V9 and 2 more\.$/);
 });
 
+it("passes on compose's other warnings, each once, without the folder on the droplet", () => {
+  const line = (message: string) => `time="2026-11-28T05:00:00Z" level=warning msg="${message}"\n`;
+  const version =
+    '/root/do-deploy/shop/releases/R1.partial/.view/compose/docker-compose.yml: the attribute `version` is obsolete';
+  const quoted = 'secret \\"db\\" is not supported';
+  const many = Array.from({ length: 9 }, (_, index) => line(`a ${index}`)).join('');
+  expect(warnings({ app: CHECKED }, line(version) + line(version) + line(quoted))).toEqual([
+    'Compose warns: compose/docker-compose.yml: the attribute `version` is obsolete',
+    'Compose warns: secret "db" is not supported',
+  ]);
+  expect(warnings({ app: CHECKED }, many)).toHaveLength(5);
+});
+
 it('says that no service has a healthcheck', () => {
   const message =
     'No service in the compose files has a healthcheck. Unless the images have one, do-deploy can only see that the containers keep running.';
