@@ -31,7 +31,7 @@ export function checkHome(app: string, shared: readonly string[]): string[] {
  * Throws DeployError disk-full, home-unusable, shared-file-missing or shared-unusable.
  * @param shared what the project names; the droplet's words are believed only as far as they repeat it
  */
-export function refuseUnusableHome(member: Member, app: string, shared: readonly string[]): void {
+export function refuseUnusableHome(member: Member, app: string, shared: readonly string[] = []): void {
   const lines = (member.survey.unusable ?? '').split('\n').filter(Boolean);
   const home = lines.find((line) => line.startsWith('home '));
   if (home !== undefined) throw homeUnusable(member, app, home.slice('home '.length));

@@ -4,7 +4,6 @@ import { inParallel } from '../core/parallel.js';
 import { reportStep } from '../core/report.js';
 import { environmentCollision } from './environment-collision.js';
 import { hideSecretsOn } from './hide-secrets.js';
-import { refuseUnusableHome } from './home-check.js';
 import { currentRelease, type Member } from './member.js';
 import { ownPart, readSurvey, surveyCommand } from './survey-command.js';
 
@@ -12,9 +11,8 @@ type Scope = Pick<Settings, 'app' | 'environment'> & Partial<Pick<Settings, 'sha
 
 /**
  * Surveys every droplet as a step that is reported. Only under the lease: without it, another run may change meanwhile
- * what the survey reads. Throws DeployError environment-collision, what `check` throws, or with
- * `prepare` what `refuseUnusableHome` throws.
- * @param options.prepare also creates the app's folder
+ * what the survey reads. Throws DeployError environment-collision, or what `check` throws.
+ * @param options.prepare also creates the app's folder, and looks whether it can take a release
  * @param options.check runs on each droplet after its survey; returns a detail to report
  */
 export async function surveyAll(
@@ -29,7 +27,6 @@ export async function surveyAll(
       await hideSecretsOn(ports, settings.app, member);
       const collision = environmentCollision(member, settings);
       if (collision !== undefined) throw collision;
-      if (options.prepare) refuseUnusableHome(member, settings.app, settings.shared ?? []);
       return options.check?.(member);
     }),
   );

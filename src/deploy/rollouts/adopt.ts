@@ -14,6 +14,7 @@ import { closeAll } from '../droplet/connect.js';
 import { environmentCollision } from '../droplet/environment-collision.js';
 import { findGoneImages } from '../droplet/gone-images.js';
 import { namesOf } from '../droplet/held-releases.js';
+import { refuseUnusableHome } from '../droplet/home-check.js';
 import { changedFiles, heldRelease, type Member, runsUnchanged } from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Fleet } from '../fleet/find-fleet.js';
@@ -46,7 +47,10 @@ export async function adopt(given: DeployPorts, options: SessionOptions): Promis
         if (strays.length > 0) {
           reportTo(ports)({ type: 'phase-started', phase: 'stage' });
           inform(ports, `Bringing ${namesOf(strays)} to release ${release.id}.`);
-          for (const member of strays) checkDroplet(member);
+          for (const member of strays) {
+            refuseUnusableHome(member, settings.app, settings.shared);
+            checkDroplet(member);
+          }
           const to = await lacking(strays, release);
           if (to.length > 0) await stageFromDonors(ports, settings, release, { donors: members, to });
         }

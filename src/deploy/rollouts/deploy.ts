@@ -7,7 +7,8 @@ import { batchSize } from '../../rollout/batches.js';
 import type { CommitInfo, DeployResult } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inform, reportTo } from '../core/report.js';
-import { runsUnchanged } from '../droplet/member.js';
+import { refuseUnusableHome } from '../droplet/home-check.js';
+import { type Member, runsUnchanged } from '../droplet/member.js';
 import { surveyAll } from '../droplet/survey.js';
 import { refuseImpossible } from '../fleet/policy.js';
 import { draftRelease, releaseId } from '../release/draft.js';
@@ -49,7 +50,11 @@ export async function deploy(given: DeployPorts, options: DeployOptions): Promis
         const first = () => members.slice(0, size);
         const others = () => (policy.balanced ? members.slice(size, size + COMPARED_DROPLETS) : []);
         const staged = await run.contacts.listenDuring(first, others, async () => {
-          await surveyAll(ports, settings, members, { prepare: true, check: checkDroplet });
+          const check = (member: Member) => {
+            refuseUnusableHome(member, settings.app, settings.shared);
+            return checkDroplet(member);
+          };
+          await surveyAll(ports, settings, members, { prepare: true, check });
           warnAboutOldDocker(ports, members);
           return await stageDraft(ports, settings, draft, members);
         });
