@@ -13,7 +13,7 @@ export interface Logger {
 
 /** What the handlers of a layer get with each event. */
 export interface LayerContext<Config = unknown>
-  extends Pick<HandlerContext, 'signal' | 'startedAt' | 'run' | 'process'> {
+  extends Pick<HandlerContext, 'signal' | 'startedAt' | 'sleep' | 'run' | 'process'> {
   /** The settings in config/deploy.yml, checked. */
   readonly config: Config;
   /** The variables that the layer requires. */

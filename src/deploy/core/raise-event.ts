@@ -56,7 +56,11 @@ async function failureOf(
     if (!ended) report({ type: 'layer-output', ...about, line });
   };
   try {
-    await bounded(ports, timeoutMs, stop, (signal) => handler.handle(payload, { ...verbs, signal, startedAt, log }));
+    await bounded(ports, timeoutMs, stop, (signal) => {
+      const sleep: HandlerContext['sleep'] = (ms, until) =>
+        clock.sleep(ms, until === undefined ? signal : AbortSignal.any([signal, until]));
+      return handler.handle(payload, { ...verbs, signal, startedAt, sleep, log });
+    });
     return undefined;
   } catch (error) {
     // Not the layer's fault, and it ends the run.
