@@ -8,7 +8,7 @@ import type { LoadedSettings } from '../config/load.js';
 
 import { Secret } from '../config/secret.js';
 import type { RunCommand } from '../config/secret-sources.js';
-import type { ReadLayers } from '../config/section.js';
+import type { FindHooks, ReadLayers } from '../config/section.js';
 
 import type { ProcessEnv } from '../config/variables.js';
 import { asDeployError, DeployError, reasonOf } from '../errors.js';
@@ -178,11 +178,11 @@ export class Runner {
     this.#runCommand ??= runEachOnce();
     const project = this.#project();
     try {
-      const readLayers = command.rolls ? await loadLayerReader() : undefined;
+      const own = command.rolls ? await ownCode() : {};
       const settings = await loadSettings({
         ...project,
         ...options,
-        readLayers,
+        ...own,
         runCommand: this.#runCommand,
         onSecret: (secret) => this.#redactor.add([secret.reveal()]),
       });
@@ -215,7 +215,11 @@ export class Runner {
   }
 }
 
-async function loadLayerReader(): Promise<ReadLayers> {
-  const { layerReader } = await import('../layers/read-layers.js');
-  return layerReader((value) => new Secret(value));
+/** What reads the project's layers and hooks. */
+async function ownCode(): Promise<{ readLayers: ReadLayers; findHooks: FindHooks }> {
+  const [{ layerReader }, { findHooks }] = await Promise.all([
+    import('../layers/read-layers.js'),
+    import('../layers/find-hooks.js'),
+  ]);
+  return { readLayers: layerReader((value) => new Secret(value)), findHooks };
 }

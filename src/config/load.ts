@@ -11,7 +11,7 @@ import { describeFileError, isFileError } from './read-file.js';
 import type { Secret } from './secret.js';
 import type { RunCommand } from './secret-sources.js';
 import { collectSecrets } from './secret-values.js';
-import type { ReadLayers, Section, SectionContext, SettingsOf } from './section.js';
+import type { FindHooks, ReadLayers, Section, SectionContext, SettingsOf } from './section.js';
 import { SECTIONS } from './sections/index.js';
 import type { Settings } from './settings.js';
 import { collectFiles, type ReleaseEntries } from './source-files.js';
@@ -34,6 +34,8 @@ export interface LoadOptions<Added extends readonly Section[] = readonly []> {
   openTree?: (root: string) => FileTree | undefined;
   /** In runs that roll: makes the handlers of the project's layers. */
   readLayers?: ReadLayers;
+  /** Likewise: finds the project's hooks. */
+  findHooks?: FindHooks;
   /** Sections besides do-deploy's own. */
   sections?: Added;
   /** Runs the commands of `secrets:`. */
@@ -134,7 +136,7 @@ async function resolveSettings(
   options: LoadOptions<readonly Section[]>,
   problems: ProblemList,
 ): Promise<LoadedSettings> {
-  const { environment, env, needs = 'release', openTree, readLayers } = options;
+  const { environment, env, needs = 'release', openTree, readLayers, findHooks } = options;
   const { root, variables, hasFile } = project;
   const merged = merge(file, file.environments?.[environment] ?? {});
   const release: ReleaseEntries = { compose: [], files: [], ownKeys: [], declarations: [], secrets: [] };
@@ -152,6 +154,7 @@ async function resolveSettings(
     isNeeded: isNeeded(section, options),
     release,
     readLayers,
+    findHooks,
     place: (...path) => placeOf(project, environment, path),
     isWritten: (...path) => isWritten(project, environment, path),
     isOwn: (...path) => valueAt(project.document.tree, ['environments', environment, ...path]) !== undefined,
