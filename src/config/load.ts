@@ -1,6 +1,7 @@
 import { DeployError } from '../errors.js';
 import { checkDocument, checkNames } from './check-document.js';
 import { completeRelease } from './complete-release.js';
+import { checkServices } from './compose-services.js';
 import { isTreeMap, type Path, valueAt } from './document.js';
 import { expandVariables } from './expand.js';
 import type { DeployFile } from './file-schema.js';
@@ -139,7 +140,7 @@ async function resolveSettings(
   const { environment, env, needs = 'release', openTree, readLayers, findHooks } = options;
   const { root, variables, hasFile } = project;
   const merged = merge(file, file.environments?.[environment] ?? {});
-  const release: ReleaseEntries = { compose: [], files: [], ownKeys: [], declarations: [], secrets: [] };
+  const release: ReleaseEntries = { compose: [], files: [], ownKeys: [], declarations: [], secrets: [], services: [] };
   const secrets: Secret[] = [];
   const hide = (secret: Secret) => {
     secrets.push(secret);
@@ -170,7 +171,8 @@ async function resolveSettings(
     // In other runs they are read for the secrets in them.
     needs === 'release' ? problems : new ProblemList(),
   );
-  const complete =
+  const doubts = needs === 'release' ? checkServices(release.services, collected, problems) : [];
+  const complete: Complete =
     needs === 'release' ? await completeRelease(collected, release, { ...options, root, problems, hide }) : collected;
   const settings = {
     ...(Object.assign({}, ...resolved) as SettingsOf<typeof SECTIONS>),
@@ -178,9 +180,12 @@ async function resolveSettings(
     environment,
     root,
   };
+  const warnings = [...(complete.warnings ?? []), ...doubts];
   const all = collectSecrets(secrets, variables.fromFiles, complete.files, shownAnyway(settings));
-  return { ...settings, secrets: all };
+  return { ...settings, ...(warnings.length > 0 && { warnings }), secrets: all };
 }
+
+type Complete = Awaited<ReturnType<typeof completeRelease>>;
 
 /** Values that the output consists of: if an env file repeats one, masking it would make the output unreadable. */
 function shownAnyway(settings: Omit<LoadedSettings, 'secrets'>): string[] {

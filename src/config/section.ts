@@ -56,7 +56,7 @@ export interface WrittenLayer {
 /** Makes the handlers of layers; what is wrong with them becomes problems. Only runs that roll have one. */
 export type ReadLayers = (
   written: readonly WrittenLayer[],
-  about: Pick<SectionContext, 'root' | 'variables' | 'problems' | 'hide'>,
+  about: Pick<SectionContext, 'root' | 'variables' | 'problems' | 'hide' | 'release'>,
 ) => Promise<Handler[]>;
 
 /** Finds the programs in the folder of the hooks; what is wrong with them becomes problems. Only runs that roll have one. */
