@@ -66,7 +66,7 @@ export class Runner {
       terminal: screen.terminal,
       redactor: this.#redactor,
       clock: systemClock,
-      ...ciLog(env),
+      ...ciLog(env, machine.cwd),
     });
   }
 
