@@ -1,6 +1,6 @@
 /** The droplets' remote shell: SSH and SFTP through node-ssh. */
 import type { SshSettings } from '../config/settings.js';
-import { ShellError } from '../errors.js';
+import { reasonOf, ShellError } from '../errors.js';
 import type { Clock, RemoteHost, RemoteShell } from '../ports.js';
 import { ClientConfig } from './ssh/client-config.js';
 import { ConfigProblem } from './ssh/config-lines.js';
@@ -84,7 +84,7 @@ export function createNodeSshShell({
       for (const message of notices) notice(message, host.name);
       return stops;
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = reasonOf(cause);
       const hint = cause instanceof ConfigProblem ? cause.hint : undefined;
       throw new ShellError('unreachable', 'not-applied', `The ssh configuration cannot be used: ${reason}.`, {
         source: 'user',
