@@ -13,6 +13,9 @@ export interface DeployErrorOptions {
   cause?: unknown;
 }
 
+/** Code of the error after a question of a layer that was not answered with yes. */
+export const NOT_CONFIRMED = 'not-confirmed';
+
 /** An error as events, reports and `--json` carry it: plain data without a stack or a secret. */
 export interface ErrorInfo {
   code: string;

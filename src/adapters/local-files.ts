@@ -3,7 +3,7 @@ import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node
 import { readFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import pLimit from 'p-limit';
-import { DeployError } from '../errors.js';
+import { DeployError, reasonOf } from '../errors.js';
 import type { LocalFiles } from '../ports.js';
 
 const CHUNK_BYTES = 1024 * 1024;
@@ -73,7 +73,7 @@ async function named<T>(path: string, task: () => Promise<T>): Promise<T> {
   try {
     return await task();
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     const isOfProcess = ['EMFILE', 'ENFILE'].includes((cause as NodeJS.ErrnoException).code ?? '');
     throw new DeployError('local-file', `${path} cannot be read: ${reason}.`, {
       source: 'user',

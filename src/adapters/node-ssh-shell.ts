@@ -1,6 +1,6 @@
 /** The droplets' remote shell: SSH and SFTP through node-ssh. */
 import type { SshSettings } from '../config/settings.js';
-import { ShellError } from '../errors.js';
+import { reasonOf, ShellError } from '../errors.js';
 import type { Clock, RemoteHost, RemoteShell } from '../ports.js';
 import { ClientConfig } from './ssh/client-config.js';
 import { ConfigProblem } from './ssh/config-lines.js';
@@ -9,8 +9,9 @@ import { SshConnection } from './ssh/connection.js';
 import type { AcceptedKeys } from './ssh/host-keys.js';
 import type { Link } from './ssh/link.js';
 import { homeFolder, localUserName } from './ssh/local-user.js';
+import { loginCommand } from './ssh/login-command.js';
 import { HandshakeLimits, type KeepAlive, openLink } from './ssh/open-link.js';
-import { type LocalPlace, loginCommand, planRoute, type Stop } from './ssh/route.js';
+import { type LocalPlace, planRoute, type Stop, usesDefaultConfig } from './ssh/route.js';
 
 export interface NodeSshShellOptions {
   settings: SshSettings;
@@ -75,7 +76,6 @@ export function createNodeSshShell({
     try {
       config ??= new ClientConfig({
         user: settings.configPath,
-        // A configuration that the user names replaces both, as with `ssh -F`.
         system: usesDefaultConfig(settings.configPath, home) ? `${systemFolder}/ssh_config` : undefined,
         home,
         localUser: place.localUser,
@@ -84,7 +84,7 @@ export function createNodeSshShell({
       for (const message of notices) notice(message, host.name);
       return stops;
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = reasonOf(cause);
       const hint = cause instanceof ConfigProblem ? cause.hint : undefined;
       throw new ShellError('unreachable', 'not-applied', `The ssh configuration cannot be used: ${reason}.`, {
         source: 'user',
@@ -131,10 +131,6 @@ export function createNodeSshShell({
       return new SshConnection(link, { host, login: loginCommand(stops), clock, reconnect, onTrace });
     },
   };
-}
-
-function usesDefaultConfig(configPath: string | undefined, home: string): boolean {
-  return configPath === undefined || configPath === `${home}/.ssh/config`;
 }
 
 /** With jitter where the server limits connections: those of a whole fleet come back at different times. */

@@ -1,10 +1,10 @@
-import type { DeployError, ErrorInfo } from '../errors.js';
+import { type DeployError, type ErrorInfo, NOT_CONFIRMED } from '../errors.js';
 import type { DeployResult } from '../rollout/model.js';
 
 export const EXIT = {
   ok: 0,
   failed: 1,
-  /** Wrong arguments or configuration: nothing was changed. */
+  /** Wrong arguments or configuration, a missing --yes or --confirm: nothing was changed. */
   usage: 2,
   /** Another deploy is running. */
   leaseHeld: 3,
@@ -24,6 +24,8 @@ export const COMMON_EXITS: Readonly<Record<number, string>> = {
 export function exitCodeOfError(error: DeployError | ErrorInfo): number {
   if (error.code === 'lease-held') return EXIT.leaseHeld;
   if (error.code === 'interrupted') return EXIT.interrupted;
+  // Once droplets have changed, its source is another.
+  if (error.code === NOT_CONFIRMED && error.source === 'user') return EXIT.interrupted;
   return error.source === 'user' ? EXIT.usage : EXIT.failed;
 }
 

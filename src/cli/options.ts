@@ -45,6 +45,13 @@ export const confirmOption = {
   yes: flag({ alias: 'y', describe: 'Do not ask for confirmation' }),
 };
 
-export const confirmExits = { [EXIT.interrupted]: 'interrupted, or not confirmed' };
+export const confirmExits = {
+  [EXIT.usage]: 'wrong arguments or configuration, or a confirmation is missing',
+  [EXIT.interrupted]: 'interrupted, or a question was not answered with yes',
+};
 
-export const rolloutExits = { [EXIT.leaseHeld]: 'another deploy holds the lock', ...confirmExits };
+export const rolloutExits = {
+  [EXIT.failed]: 'failed, or how a change ended is not known',
+  [EXIT.leaseHeld]: 'another deploy holds the lock',
+  ...confirmExits,
+};

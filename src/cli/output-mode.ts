@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import type { ProcessEnv } from '../config/variables.js';
 import type { ReporterOptions } from '../reporters/index.js';
 import { ciSystem } from './ci-run.js';
@@ -20,11 +21,15 @@ export function chooseOutputMode(
 }
 
 /** The CI system whose log this is, if it folds it. */
-export function ciLog(env: ProcessEnv): Pick<ReporterOptions, 'log' | 'github'> {
+export function ciLog(env: ProcessEnv, cwd: string): Pick<ReporterOptions, 'log' | 'github'> {
   switch (ciSystem(env)) {
     case 'GitHub Actions':
       return {
-        github: { summaryPath: env.GITHUB_STEP_SUMMARY || undefined, outputPath: env.GITHUB_OUTPUT || undefined },
+        github: {
+          summaryPath: env.GITHUB_STEP_SUMMARY || undefined,
+          outputPath: env.GITHUB_OUTPUT || undefined,
+          folder: env.GITHUB_WORKSPACE ? relative(env.GITHUB_WORKSPACE, cwd) : undefined,
+        },
       };
     case 'GitLab CI':
       return { log: 'gitlab' };

@@ -5,7 +5,7 @@ import type { DeployPorts } from '../deploy/core/deploy-ports.js';
 import { inform, reportTo } from '../deploy/core/report.js';
 import type { SessionOptions } from '../deploy/session/session.js';
 import { DeployError } from '../errors.js';
-import { readHooks } from '../layers/hooks.js';
+import { hookHandlers } from '../layers/hooks.js';
 import { mapText } from '../reporters/redacting.js';
 import type { Handler } from '../rollout/lifecycle.js';
 import type { DeployResult } from '../rollout/model.js';
@@ -57,7 +57,10 @@ export async function roll(
     });
   });
   refuseNested(settings, env);
-  const handlers = [...settings.handlers, ...readHooks(settings, env, (value) => redact(value) !== value, systemClock)]
+  const handlers = [
+    ...settings.handlers,
+    ...hookHandlers(settings, env, (value) => redact(value) !== value, systemClock),
+  ]
     .filter(({ name }) => !(args.skipMigrate && name === 'layer migrate'))
     .map(withoutSecrets(redact))
     .map(announcedIn(env, settings));

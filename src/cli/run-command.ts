@@ -7,7 +7,7 @@ import { findConfig } from '../config/find-config.js';
 import type { LoadedSettings } from '../config/load.js';
 import { Secret } from '../config/secret.js';
 import type { RunCommand } from '../config/secret-sources.js';
-import type { ReadLayers } from '../config/section.js';
+import type { FindHooks, ReadLayers } from '../config/section.js';
 import type { ProcessEnv } from '../config/variables.js';
 import { inform } from '../deploy/core/report.js';
 import { asDeployError, DeployError, reasonOf } from '../errors.js';
@@ -71,7 +71,7 @@ export class Runner {
       terminal: screen.terminal,
       redactor: this.#redactor,
       clock: systemClock,
-      ...ciLog(env),
+      ...ciLog(env, machine.cwd),
     });
   }
 
@@ -195,11 +195,11 @@ export class Runner {
     const project = this.#project();
     this.#held = [];
     try {
-      const readLayers = command.rolls ? await loadLayerReader() : undefined;
+      const own = command.rolls ? await ownCode() : {};
       const settings = await loadSettings({
         ...project,
         ...options,
-        readLayers,
+        ...own,
         runCommand: this.#runCommand,
         onSecret: (secret) => this.#redactor.add([secret.reveal()]),
       });
@@ -236,7 +236,11 @@ export class Runner {
   }
 }
 
-async function loadLayerReader(): Promise<ReadLayers> {
-  const { layerReader } = await import('../layers/read-layers.js');
-  return layerReader((value) => new Secret(value));
+/** What reads the project's layers and hooks. */
+async function ownCode(): Promise<{ readLayers: ReadLayers; findHooks: FindHooks }> {
+  const [{ layerReader }, { findHooks }] = await Promise.all([
+    import('../layers/read-layers.js'),
+    import('../layers/find-hooks.js'),
+  ]);
+  return { readLayers: layerReader((value) => new Secret(value)), findHooks };
 }

@@ -2,6 +2,7 @@ import { defineCommand } from '../cli/define-command.js';
 import { EXIT } from '../cli/exit-codes.js';
 import { confirmOption, environment, rolloutExits, rolloutOptions } from '../cli/options.js';
 import { count } from '../reporters/text.js';
+import { mustAsk } from './shared/confirm.js';
 
 export default defineCommand({
   name: 'heal',
@@ -17,9 +18,10 @@ export default defineCommand({
   rolls: true,
   settings: 'fleet',
   exits: rolloutExits,
-  async run({ args, settings, canAsk, ask, show, ports, roll }) {
+  async run(context) {
+    const { args, settings, ask, show, ports, roll } = context;
     const { findRepairs, heal } = await import('../deploy/rollouts/heal.js');
-    if (!settings.confirm || !canAsk || args.yes) return await roll(settings, args, heal);
+    if (!mustAsk(context, settings.confirm, ['heal', args.environment])) return await roll(settings, args, heal);
     const confirmed = await findRepairs(await ports(settings), { settings });
     if (confirmed.repairs.length > 0) {
       show({ type: 'text', lines: confirmed.repairs.map(({ sentence }) => `  ${sentence}`) });

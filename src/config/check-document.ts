@@ -46,17 +46,35 @@ export function checkDocument(
   return right.success ? right.data : {};
 }
 
-/** Names of environments that the schema takes, and the command line could not. */
+/** Names that the schema passes over, and names of environments that the command line could not take. */
 export function checkNames(document: ConfigDocument, problems: ProblemList): void {
+  reportProto(document, document.tree, [], problems);
   const environments = valueAt(document.tree, ['environments']);
   if (!isTreeMap(environments)) return;
   for (const name of Object.keys(environments)) {
     const path = ['environments', name];
-    const tell = (message: string) => problems.add(document.place(path), message, 'give it another name');
-    if (COMMAND_NAMES.includes(name)) tell(`${showPath(path)} has the name of a command`);
-    // The schema passes over this one.
-    if (name === '__proto__') tell(`${showPath(path)} cannot be the name of an environment`);
+    if (!COMMAND_NAMES.includes(name)) continue;
+    problems.add(document.place(path), `${showPath(path)} has the name of a command`, ANOTHER_NAME);
   }
+}
+
+const ANOTHER_NAME = 'give it another name';
+
+/** zod leaves this key out of every map whose keys are free, without a word. */
+function reportProto(document: ConfigDocument, value: Tree, path: Path, problems: ProblemList): void {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, inner] of Object.entries(value)) {
+    const below = [...path, Array.isArray(value) ? Number(key) : key];
+    reportProto(document, inner, below, problems);
+    if (key !== '__proto__') continue;
+    const isEnvironment = path.length === 1 && path[0] === 'environments';
+    const message = isEnvironment ? `${showPath(below)} cannot be the name of an environment` : unknownKey(below);
+    problems.add(document.place(below), message, ANOTHER_NAME);
+  }
+}
+
+function unknownKey(path: Path): string {
+  return `unknown key ${showPath(path)}`;
 }
 
 interface Check {
@@ -102,7 +120,7 @@ function reportUnknownKey({ document, schema, problems }: Check, above: Path, ke
   if (similar !== undefined) remedy = `did you mean ${similar}?`;
   else if (elsewhere !== undefined) remedy = `it belongs under ${showPath(elsewhere.slice(0, -1))}`;
   else if (Object.hasOwn(environment, key)) remedy = 'it belongs under an environment';
-  problems.add(document.place([...above, key]), `unknown key ${showPath([...above, key])}`, remedy);
+  problems.add(document.place([...above, key]), unknownKey([...above, key]), remedy);
 }
 
 function reportWrongValue({ document, schema, problems }: Check, path: Path, issue: z.core.$ZodIssue): void {

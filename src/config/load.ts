@@ -1,6 +1,7 @@
 import { DeployError } from '../errors.js';
 import { checkDocument, checkNames } from './check-document.js';
 import { completeRelease } from './complete-release.js';
+import { checkServices } from './compose-services.js';
 import { isTreeMap, type Path, valueAt } from './document.js';
 import { expandVariables } from './expand.js';
 import type { DeployFile } from './file-schema.js';
@@ -11,7 +12,7 @@ import { describeFileError, isFileError } from './read-file.js';
 import type { Secret } from './secret.js';
 import type { RunCommand } from './secret-sources.js';
 import { collectSecrets } from './secret-values.js';
-import type { ReadLayers, Section, SectionContext, SettingsOf } from './section.js';
+import type { FindHooks, ReadLayers, Section, SectionContext, SettingsOf } from './section.js';
 import { SECTIONS } from './sections/index.js';
 import type { Settings } from './settings.js';
 import { collectFiles, type ReleaseEntries } from './source-files.js';
@@ -34,6 +35,8 @@ export interface LoadOptions<Added extends readonly Section[] = readonly []> {
   openTree?: (root: string) => FileTree | undefined;
   /** In runs that roll: makes the handlers of the project's layers. */
   readLayers?: ReadLayers;
+  /** Likewise: finds the project's hooks. */
+  findHooks?: FindHooks;
   /** Sections besides do-deploy's own. */
   sections?: Added;
   /** Runs the commands of `secrets:`. */
@@ -134,10 +137,10 @@ async function resolveSettings(
   options: LoadOptions<readonly Section[]>,
   problems: ProblemList,
 ): Promise<LoadedSettings> {
-  const { environment, env, needs = 'release', openTree, readLayers } = options;
+  const { environment, env, needs = 'release', openTree, readLayers, findHooks } = options;
   const { root, variables, hasFile } = project;
   const merged = merge(file, file.environments?.[environment] ?? {});
-  const release: ReleaseEntries = { compose: [], files: [], ownKeys: [], declarations: [], secrets: [] };
+  const release: ReleaseEntries = { compose: [], files: [], ownKeys: [], declarations: [], secrets: [], services: [] };
   const secrets: Secret[] = [];
   const hide = (secret: Secret) => {
     secrets.push(secret);
@@ -152,6 +155,7 @@ async function resolveSettings(
     isNeeded: isNeeded(section, options),
     release,
     readLayers,
+    findHooks,
     place: (...path) => placeOf(project, environment, path),
     isWritten: (...path) => isWritten(project, environment, path),
     isOwn: (...path) => valueAt(project.document.tree, ['environments', environment, ...path]) !== undefined,
@@ -167,7 +171,8 @@ async function resolveSettings(
     // In other runs they are read for the secrets in them.
     needs === 'release' ? problems : new ProblemList(),
   );
-  const complete =
+  const doubts = needs === 'release' ? checkServices(release.services, collected, problems) : [];
+  const complete: Complete =
     needs === 'release' ? await completeRelease(collected, release, { ...options, root, problems, hide }) : collected;
   const settings = {
     ...(Object.assign({}, ...resolved) as SettingsOf<typeof SECTIONS>),
@@ -175,9 +180,12 @@ async function resolveSettings(
     environment,
     root,
   };
+  const warnings = [...(complete.warnings ?? []), ...doubts];
   const all = collectSecrets(secrets, variables.fromFiles, complete.files, shownAnyway(settings));
-  return { ...settings, secrets: all };
+  return { ...settings, ...(warnings.length > 0 && { warnings }), secrets: all };
 }
+
+type Complete = Awaited<ReturnType<typeof completeRelease>>;
 
 /** Values that the output consists of: if an env file repeats one, masking it would make the output unreadable. */
 function shownAnyway(settings: Omit<LoadedSettings, 'secrets'>): string[] {

@@ -1,5 +1,7 @@
 /** Reading files of this machine: what can be wrong with them is a value, never a fault in do-deploy. */
+
 import { closeSync, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
+import { reasonOf } from '../errors.js';
 
 /** Bound of deploy.yml and of env files: larger ones are a mistake, or meant to exhaust memory. */
 export const MAX_FILE_BYTES = 1024 * 1024;
@@ -32,7 +34,7 @@ export function isFileError(error: unknown): error is NodeJS.ErrnoException {
 export function describeFileError(error: unknown, path: string): FileFault {
   const code = isFileError(error) ? (error.code ?? '') : '';
   if (code === 'ENOENT' || code === 'ENOTDIR') return { message: 'does not exist', remedy: 'create it' };
-  const reason = REASONS[code] ?? (error instanceof Error ? error.message : String(error));
+  const reason = REASONS[code] ?? reasonOf(error);
   const message = `cannot be read: ${reason}${code in REASONS ? ` (${code})` : ''}`;
   return { message, remedy: `check its permissions: ls -ld ${path}` };
 }

@@ -177,7 +177,7 @@ function toFile(path: string, comment: string, values: ReadonlyMap<string, strin
 }
 
 /** Undefined where it cannot be read: that is a problem already. */
-function textOf(file: SourceFile | undefined): string | undefined {
+export function textOf(file: SourceFile | undefined): string | undefined {
   if (file === undefined) return undefined;
   try {
     const content = file.content ?? readHead(file.localPath, MAX_FILE_BYTES).content;

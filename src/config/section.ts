@@ -7,6 +7,7 @@ import type { Handler } from '../rollout/lifecycle.js';
 import type { ConfigDocument, Path } from './document.js';
 import type { ProblemList } from './problems.js';
 import type { Secret } from './secret.js';
+import type { HookProgram } from './settings.js';
 import type { ReleaseEntries } from './source-files.js';
 import type { Keys } from './values.js';
 import type { ProcessEnv, Variables } from './variables.js';
@@ -55,8 +56,14 @@ export interface WrittenLayer {
 /** Makes the handlers of layers; what is wrong with them becomes problems. Only runs that roll have one. */
 export type ReadLayers = (
   written: readonly WrittenLayer[],
-  about: Pick<SectionContext, 'root' | 'variables' | 'problems' | 'hide'>,
+  about: Pick<SectionContext, 'root' | 'variables' | 'problems' | 'hide' | 'release'>,
 ) => Promise<Handler[]>;
+
+/** Finds the programs in the folder of the hooks; what is wrong with them becomes problems. Only runs that roll have one. */
+export type FindHooks = (
+  where: { readonly root: string; readonly folder: string },
+  tell: ProblemList['add'],
+) => HookProgram[];
 
 /** What a section resolves its settings from. */
 export interface SectionContext {
@@ -77,6 +84,7 @@ export interface SectionContext {
   isWritten(...path: Path): boolean;
   /** Absent in runs that do not roll. */
   readonly readLayers?: ReadLayers;
+  readonly findHooks?: FindHooks;
   /** Whether the environment's own map has a value there. */
   isOwn(...path: Path): boolean;
   /** Whether the file has something there for all environments. */

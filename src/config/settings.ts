@@ -1,7 +1,7 @@
 /** Settings as the rest of the program uses them: resolved for one environment, durations in ms, paths absolute. */
 import type { BatchSize } from '../rollout/batches.js';
 import type { OnFailure } from '../rollout/courses.js';
-import type { Handler } from '../rollout/lifecycle.js';
+import type { Handler, LifecycleEvent } from '../rollout/lifecycle.js';
 import type { Secret } from './secret.js';
 
 export type { BatchSize, OnFailure };
@@ -71,6 +71,14 @@ export interface HookSettings {
   /** Variables that hooks get although they hold secrets, by name. */
   secrets: Readonly<Record<string, Secret>>;
   timeoutMs: number;
+  /** In the order in which those of an event run. */
+  programs: readonly HookProgram[];
+}
+
+export interface HookProgram {
+  event: LifecycleEvent;
+  /** Relative to `root`. */
+  path: string;
 }
 
 export interface Settings {

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { basename, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { NamedService } from './compose-services.js';
 import type { Declaration } from './declaration.js';
 import { decodeText } from './decode-text.js';
 import { encryptionOf } from './encryption.js';
@@ -30,6 +31,8 @@ export interface ReleaseEntries {
   ownKeys: string[];
   declarations: Declaration[];
   secrets: SecretSource[];
+  /** That layers name. */
+  services: NamedService[];
 }
 
 export interface ReleaseFiles {

@@ -1,6 +1,6 @@
 /** Things that a user confirms before a deploy, at a prompt or by --confirm. */
 import { z } from 'zod';
-import { DeployError } from '../errors.js';
+import { DeployError, type DeployErrorOptions } from '../errors.js';
 import type { LifecycleEvent, LifecyclePayload } from '../rollout/lifecycle.js';
 import { defineLayer, type LayerContext } from './layer.js';
 import { words } from './settings.js';
@@ -53,18 +53,19 @@ async function check({ event, command }: LifecyclePayload, context: LayerContext
   for (const one of context.config) {
     if (one.on !== event || !one.commands.includes(command)) continue;
     const answer = await context.confirm(one.name, one.ask);
-    if (answer === false) throw unconfirmed([one]);
+    if (answer === false) throw new DeployError('not-confirmed', ...about([one]));
     if (answer === true) context.logger.info(`${one.name} is confirmed`);
     else missing.push(one);
   }
-  if (missing.length > 0) throw unconfirmed(missing);
+  // No user could be asked: it is the command line that lacks something.
+  if (missing.length > 0) throw new DeployError('layer-failed', ...about(missing));
 }
 
-function unconfirmed(items: readonly Item[]): DeployError {
+function about(items: readonly Item[]): [message: string, options: DeployErrorOptions] {
   const [first] = items;
   const names = items.map(({ name }) => name);
   const message =
     items.length === 1 ? `${first?.name} is not confirmed (${first?.ask})` : `${names.join(', ')} are not confirmed`;
   const options = names.map((name) => `--confirm ${name}`).join(' ');
-  return new DeployError('layer-failed', message, { source: 'user', hint: `Run again with: ${options}` });
+  return [message, { source: 'user', hint: `Run again with: ${options}` }];
 }

@@ -37,7 +37,7 @@ export function handlersOf(layer: Layer, config: unknown, env: Readonly<Record<s
 
 function contextOf(
   payload: LifecyclePayload,
-  { signal, startedAt, log, run, process, confirm }: HandlerContext,
+  { signal, startedAt, sleep, log, run, process, confirm }: HandlerContext,
   config: unknown,
   env: Readonly<Record<string, string>>,
 ): LayerContext {
@@ -56,6 +56,7 @@ function contextOf(
     result,
     signal,
     startedAt,
+    sleep,
     logger,
     run,
     process,

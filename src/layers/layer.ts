@@ -11,9 +11,15 @@ export interface Logger {
   warn(line: string): void;
 }
 
+export interface ServiceName {
+  readonly name: string;
+  readonly path: readonly (string | number)[];
+  readonly mayBeGone?: boolean;
+}
+
 /** What the handlers of a layer get with each event. */
 export interface LayerContext<Config = unknown>
-  extends Pick<HandlerContext, 'signal' | 'startedAt' | 'run' | 'process'> {
+  extends Pick<HandlerContext, 'signal' | 'startedAt' | 'sleep' | 'run' | 'process'> {
   /** The settings in config/deploy.yml, checked. */
   readonly config: Config;
   /** The variables that the layer requires. */
@@ -60,6 +66,11 @@ export interface Layer<Schema extends z.ZodType = z.ZodType> {
   readonly onEvent?: (event: DeployEvent, context: { readonly config: z.output<Schema> }) => void;
   /** Those of `on` that the settings ask for; by default all. */
   readonly events?: (config: z.output<Schema>) => readonly LifecycleEvent[];
+  /**
+   * Services that its settings name, by the place in them: a deploy checks that the compose files have them. `mayBeGone`: one
+   * that only runs still is right, too.
+   */
+  readonly services?: (config: z.output<Schema>) => readonly ServiceName[];
   readonly on: {
     readonly [Event in LifecycleEvent]?:
       | LayerHandler<z.output<Schema>>

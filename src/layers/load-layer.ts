@@ -1,9 +1,11 @@
 /** Finds the layer that a name in config/deploy.yml stands for: a built-in one, a file of the project, or a package. */
+
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { suggest } from '../config/suggest.js';
+import { reasonOf } from '../errors.js';
 import { LIFECYCLE_EVENTS } from '../rollout/lifecycle.js';
 import { LAYERS } from './index.js';
 import type { Layer } from './layer.js';
@@ -25,7 +27,7 @@ export async function loadLayer(name: string, root: string): Promise<Layer | Unu
   try {
     loaded = await importFile(path, root);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     return {
       message: `cannot be loaded: ${firstLine(reason).trim()}${placeIn(error, path)}`,
       remedy: `correct ${isFile ? name : `the package ${name}`}`,

@@ -37,6 +37,7 @@ export default defineLayer({
   kind: 'application',
   config,
   timeoutMs: ({ timeout }) => timeout,
+  services: ({ service }) => [{ name: service, path: ['service'] }],
   on: {
     deploy: async (payload, context) => {
       if (context.config.when === 'before') await migrate(payload, context);

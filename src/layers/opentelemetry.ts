@@ -11,7 +11,8 @@ const NAME = /^[\w!#$%&'*+.^`|~-]{1,100}$/;
 const VALUE = 'must be the value of a header: ASCII text, in one line';
 
 const config = z.strictObject({
-  endpoint: serviceUrl(),
+  // Collectors' own instructions give either address.
+  endpoint: serviceUrl().transform((url) => url.replace(/\/v1\/traces$/, '')),
   headers: z
     .record(
       z.string(),

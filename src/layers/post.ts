@@ -2,10 +2,10 @@
  * Requests of layers to other services. Bounded: an answer is read up to 64 KiB, and redirects are not followed, because
  * they would take the token elsewhere. Errors name no address and no token.
  */
+import { readStart } from './answer.js';
 import type { LayerContext } from './layer.js';
 import { mask } from './mask.js';
 import { line } from './notice.js';
-import { readStart } from './webhook-request.js';
 
 const MAX_QUOTED = 200;
 /** Shorter values of headers say nothing, such as `1`. */
@@ -23,7 +23,7 @@ export interface ServiceRequest {
 
 /** Resolves to the beginning of the answer. Throws what a user can read, unless the status is 2xx. */
 export async function post(
-  { fetch, signal }: Pick<LayerContext, 'fetch' | 'signal'>,
+  { fetch, signal, sleep }: Pick<LayerContext, 'fetch' | 'signal' | 'sleep'>,
   { service, url, method = 'POST', headers, body }: ServiceRequest,
 ): Promise<string> {
   let status: number;
@@ -36,7 +36,7 @@ export async function post(
       redirect: 'manual',
     });
     status = response.status;
-    answer = await readStart(response);
+    answer = await readStart(response, sleep);
   } catch (error) {
     throw new Error(`${service} did not answer: ${hideIn(reasonOf(error, signal), headers)}`);
   }

@@ -1,5 +1,6 @@
 /** Reads the layers of config/deploy.yml: loads each, checks its settings and variables, and makes its handlers. */
 
+import { showPath } from '../config/document.js';
 import type { Secret } from '../config/secret.js';
 import type { ReadLayers, WrittenLayer } from '../config/section.js';
 import type { Handler } from '../rollout/lifecycle.js';
@@ -19,7 +20,7 @@ export function layerReader(secretOf: (value: string) => Secret): ReadLayers {
 
 async function readLayer(
   { name, settings, place }: WrittenLayer,
-  { root, variables, problems, hide }: About,
+  { root, variables, problems, hide, release }: About,
   secretOf: (value: string) => Secret,
 ): Promise<Handler[]> {
   const layer = await loadLayer(name, root);
@@ -41,7 +42,13 @@ async function readLayer(
     }
   }
   const checked = await layer.config.safeParseAsync(settings);
-  if (checked.success) return handlersOf(layer, checked.data, env);
+  if (checked.success) {
+    for (const { name: service, path, mayBeGone = false } of layer.services?.(checked.data) ?? []) {
+      const shown = showPath(['layers', name, ...path]);
+      release.services.push({ name: service, path: shown, place: place(...path), mayBeGone });
+    }
+    return handlersOf(layer, checked.data, env);
+  }
   for (const issue of checked.error.issues) {
     for (const { path, message } of problemsOf(issue, settings)) {
       const words = [`layers.${name}`, ...path].join('.');

@@ -1,11 +1,10 @@
 /** Requests to a webhook. Its address is a secret: no error repeats it, nor what a server makes of it. */
 import { z } from 'zod';
+import { readStart } from './answer.js';
 import type { LayerContext } from './layer.js';
 import { mask } from './mask.js';
 import { line } from './notice.js';
 
-/** How much of an answer is read. */
-const MAX_ANSWER_BYTES = 64 * 1024;
 /** How much of it an error quotes. */
 const MAX_WORDS = 200;
 /** Shorter parts of an address are words such as "services". */
@@ -31,7 +30,7 @@ export type Answer =
   | { ok: false; reason: string; passing: boolean; status?: number };
 
 /** Both end with the handler's time. */
-type Bounds = Pick<LayerContext, 'fetch' | 'signal'>;
+type Bounds = Pick<LayerContext, 'fetch' | 'signal' | 'sleep'>;
 
 export interface Request {
   url: URL;
@@ -54,7 +53,7 @@ export function accepted(answer: Answer): string {
 
 /** Follows no redirect. Throws only when the handler's time is over. */
 export async function send(
-  { fetch, signal }: Bounds,
+  { fetch, signal, sleep }: Bounds,
   { url, body, method = 'POST', headers }: Request,
 ): Promise<Answer> {
   let response: Response | undefined;
@@ -66,7 +65,7 @@ export async function send(
       headers: { 'content-type': 'application/json', 'user-agent': 'do-deploy', connection: 'close', ...headers },
       redirect: 'manual',
     });
-    const text = await readStart(response);
+    const text = await readStart(response, sleep);
     const { ok, status } = response;
     if (ok) return { ok, text };
     return { ok, status, passing: status >= 500, reason: refusal(status, text, url) };
@@ -75,21 +74,6 @@ export async function send(
     const reason = `${response === undefined ? 'no connection' : 'the answer broke off'} (${codeOf(error)})`;
     return { ok: false, passing: true, reason };
   }
-}
-
-/** At most 64 KiB; what follows is not read. */
-export async function readStart({ body }: Response): Promise<string> {
-  if (body === null) return '';
-  const chunks: Uint8Array[] = [];
-  const reader = body.getReader();
-  for (let bytes = 0; bytes < MAX_ANSWER_BYTES; ) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    chunks.push(value);
-    bytes += value.length;
-  }
-  await reader.cancel().catch(() => {});
-  return Buffer.concat(chunks).subarray(0, MAX_ANSWER_BYTES).toString('utf8');
 }
 
 function refusal(status: number, text: string, url: URL): string {

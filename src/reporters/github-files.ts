@@ -11,6 +11,8 @@ export interface GithubPaths {
   summaryPath?: string;
   /** GITHUB_OUTPUT */
   outputPath?: string;
+  /** The folder of this process, relative to the repository; absent: the repository. */
+  folder?: string;
 }
 
 const LONGEST_OUTPUT = 2_000;

@@ -1,4 +1,6 @@
 /** What GitHub Actions shows besides the log: annotations on the run. Its log is folded, and its files are written, elsewhere. */
+import { posix } from 'node:path';
+import type { Problem } from '../config/problems.js';
 import type { Reporter } from '../ports.js';
 import type { DeployEvent, DeployResult } from '../rollout/model.js';
 import { nextCommands } from './ending.js';
@@ -37,9 +39,44 @@ export class GithubReporter implements Reporter {
   }
 }
 
-export function annotation(level: 'error' | 'warning', message: string, about?: string): string {
+export function annotation(
+  level: 'error' | 'warning',
+  message: string,
+  about?: string,
+  where: { file?: string; line?: string } = {},
+): string {
   const title = about === undefined ? 'do-deploy' : `do-deploy: ${about}`;
-  return `::${level} title=${escapeMessage(title).replaceAll(':', '%3A').replaceAll(',', '%2C')}::${escapeMessage(message)}\n`;
+  const properties = Object.entries({ title, ...where }).map(([key, value]) => `${key}=${escapeProperty(value)}`);
+  return `::${level} ${properties.join(',')}::${escapeMessage(message)}\n`;
+}
+
+/** GitHub shows ten annotations of a kind for each step. */
+const MAX_ANNOTATIONS = 10;
+
+/**
+ * One for each problem of the configuration, at its line.
+ * @param folder where the paths of the problems begin, relative to the repository
+ */
+export function problemAnnotations(problems: readonly Problem[], folder: string): string {
+  const shown = problems.length > MAX_ANNOTATIONS ? problems.slice(0, MAX_ANNOTATIONS - 1) : problems;
+  const more = problems.length - shown.length;
+  const each = shown.map(({ place, message, remedy }) => {
+    const text = remedy === '' ? message : `${message}; ${remedy}`;
+    const [, file, line] = /^(.*?)(?::(\d+))?$/s.exec(place) ?? [];
+    // A place without a line may be a variable.
+    const isFile = file !== undefined && (line !== undefined || file.includes('/'));
+    if (!isFile) return annotation('error', `${place}: ${text}`);
+    return annotation('error', text, undefined, {
+      file: posix.join(folder, file),
+      ...(line !== undefined && { line }),
+    });
+  });
+  if (more > 0) each.push(annotation('error', `${more} more problems: the log lists them.`));
+  return each.join('');
+}
+
+function escapeProperty(text: string): string {
+  return escapeMessage(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
 }
 
 export function escapeMessage(text: string): string {

@@ -2,7 +2,7 @@
 import type { Clock, Reporter } from '../ports.js';
 import { errorLines, type PrintableError } from './error-text.js';
 import { type FoldedLog, FoldingReporter } from './folding.js';
-import { annotation, GithubReporter, withoutCommands } from './github.js';
+import { annotation, GithubReporter, problemAnnotations, withoutCommands } from './github.js';
 import { GithubFiles, type GithubPaths } from './github-files.js';
 import { jsonLine } from './json-line.js';
 import type { Terminal } from './live-area.js';
@@ -124,7 +124,10 @@ export function createReporter(options: ReporterOptions): UserReporter {
       if (files === undefined) return;
       const text = redact(errorLines(error, { palette: PLAIN, verbose: false }).join('\n'));
       files.addError(text.split('\n'));
-      if (mode !== 'json') out(annotation('error', text, error.droplet && readable(error.droplet)));
+      if (mode === 'json') return;
+      const { problems = [] } = error;
+      if (problems.length > 0) out(problemAnnotations(mapText(problems, readable), options.github?.folder ?? ''));
+      else out(annotation('error', text, error.droplet && readable(error.droplet)));
     },
   };
 }

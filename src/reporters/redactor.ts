@@ -1,9 +1,11 @@
 /**
  * Hides secrets in any text, whatever a program has made of them on the way: JSON (also Go's, which escapes <, > and &),
- * HTML, URLs, shell quoting, base64, hexadecimal, a line break in the middle, or a cut at either end of the text.
+ * HTML, URLs, shell quoting, base64, base32, hexadecimal, a line break or invisible characters in the middle, or a cut at
+ * either end of the text. Of output that comes line by line, each line is such a cut text.
  *
  * The text is decoded, up to twice, with a map back to where each character came from; secrets are looked for in that.
  */
+import { encodingsOf } from './encodings.js';
 
 /** Shorter values would blot out ordinary text. */
 const SHORTEST_SECRET = 4;
@@ -21,8 +23,10 @@ export function createRedactor(secrets: readonly string[]): (text: string) => st
   const known = [...new Set(secrets.flatMap(telling))].filter((secret) => secret.length >= SHORTEST_SECRET);
   if (known.length === 0) return (text) => text;
   const plain = [...new Set(known.map((secret) => canonical(secret)))].filter((text) => text.length >= SHORTEST_SECRET);
-  const encoded = known.flatMap((secret) => [...base64Pieces(secret), hexOf(secret), ...escapedForms(secret)]);
-  const needles = [...new Set([...plain, ...encoded.filter((form) => form.length >= SHORTEST_PIECE)])];
+  const isLong = (form: string) => form.length >= SHORTEST_PIECE;
+  const encoded = [...new Set(known.flatMap(encodingsOf))].filter(isLong);
+  const needles = [...new Set([...plain, ...encoded, ...known.flatMap(escapedForms).filter(isLong)])];
+  const folded = [...encoded, ...plain.filter(isKey)];
   return (text) => {
     const found: Range[] = [];
     let view: View = { text, from: undefined };
@@ -31,6 +35,7 @@ export function createRedactor(secrets: readonly string[]): (text: string) => st
       view = decode(view, decodings > 0);
       for (const needle of needles) find(needle, view, found);
       for (const secret of plain) findCut(secret, view, found);
+      findFolded(folded, view, found);
       if (decodings > 0 && view.text === before) break;
     }
     return found.length === 0 ? text : mask(text, found);
@@ -49,8 +54,11 @@ function canonical(text: string): string {
   return decode({ text, from: undefined }, false).text;
 }
 
-/** A line break with what programs put around it: a backslash before, indentation or a bar behind. */
-const BREAK = /\\?\r?\n[ \t│|]*/y;
+/**
+ * A line break with what programs put around it: a backslash before, indentation or a bar behind. And characters that
+ * cannot be seen: zero-width spaces and joiners, soft hyphens.
+ */
+const BREAK = /\\?\r?\n[ \t│|]*|[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]+/y;
 /** One character in a spelling of JSON, a shell, a URL or HTML. */
 const ESCAPE =
   /\\{1,8}u([0-9a-f]{4})|\\{1,8}x([0-9a-f]{2})|((?:%[0-9a-f]{2})+)|&#x0*([0-9a-f]{1,6});|&#0*([0-9]{1,7});|&(amp|lt|gt|quot|apos);|'\\''|'"'"'|\\([nrtbf])|\\(?!%[0-9a-f]{2}|&#?\w+;)([^\n])/iy;
@@ -115,6 +123,39 @@ function findCut(secret: string, view: View, found: Range[]): void {
   if (last !== undefined) found.push(rangeOf(view, 0, start + last));
 }
 
+/** A line of a folded secret, such as `base64` and `fold` print: shorter ones could be any word. */
+const SHORTEST_FOLD = 12;
+const FOLD = /^\+*([\w+/=-]+?)\+*$/;
+const FOLD_END = /[\w+/=-]{12}$/;
+const FOLD_START = /^\+*[\w+/=-]{12}/;
+
+/** Random letters and digits: a part of an address or a phrase may be an ordinary word. */
+function isKey(secret: string): boolean {
+  return /^[\w+/=-]{16,}$/.test(secret) && /\d/.test(secret) && /[a-z]/i.test(secret);
+}
+
+/** The whole text is a part of an encoded secret or of a key, or it ends or begins with one that goes on elsewhere. */
+function findFolded(forms: readonly string[], view: View, found: Range[]): void {
+  const { text } = view;
+  const [, whole = ''] = FOLD.exec(text) ?? [];
+  if (whole.length >= SHORTEST_FOLD && forms.some((form) => form.includes(whole))) {
+    found.push(rangeOf(view, 0, text.length));
+    return;
+  }
+  const [ends, starts] = [FOLD_END.test(text), FOLD_START.test(text)];
+  for (const form of forms) {
+    const tail = ends ? text.slice(Math.max(0, text.length - form.length)) : '';
+    const at = tail.indexOf(form.slice(0, SHORTEST_FOLD));
+    if (at >= 0 && form.startsWith(tail.slice(at)))
+      found.push(rangeOf(view, text.length - tail.length + at, text.length));
+    const head = starts ? text.slice(0, form.length) : '';
+    const end = head.lastIndexOf(form.slice(-SHORTEST_FOLD));
+    if (end < 0) continue;
+    const first = head.slice(0, end + SHORTEST_FOLD).replace(/^\+*(?=[^+])/, '');
+    if (form.endsWith(first)) found.push(rangeOf(view, 0, end + SHORTEST_FOLD));
+  }
+}
+
 /**
  * How long the beginnings of `piece` are that `text` ends with, the longest first, from `SHORTEST_PIECE`. In linear time
  * (Knuth, Morris, Pratt): to compare each length by itself takes minutes for a long secret and a text of almost-matches.
@@ -169,18 +210,6 @@ function telling(secret: string): string[] {
 }
 
 /**
- * The parts of its base64 that stay the same inside a longer text, as the password does in "user:password", for each of the
- * three positions in a group of 3 bytes; characters that also hold bits of a neighbour are left out.
- */
-function base64Pieces(secret: string): string[] {
-  return [0, 1, 2].flatMap((offset) => {
-    const bytes = Buffer.concat([Buffer.alloc(offset), Buffer.from(secret)]);
-    const piece = bytes.toString('base64').slice(Math.ceil((offset * 8) / 6), Math.floor((bytes.length * 8) / 6));
-    return [piece, piece.replaceAll('+', '-').replaceAll('/', '_')];
-  });
-}
-
-/**
  * The usual spellings as they stand: what precedes one may change how it is decoded, as a `%` does before `00%20`, or a
  * backslash before another.
  */
@@ -189,8 +218,4 @@ function escapedForms(secret: string): string[] {
   const lowerCaseUrl = url.replace(/%../g, (byte) => byte.toLowerCase());
   const json = JSON.stringify(secret).slice(1, -1);
   return [url, lowerCaseUrl, json, JSON.stringify(json).slice(1, -1)].map(canonical);
-}
-
-function hexOf(secret: string): string {
-  return Buffer.from(secret).toString('hex');
 }

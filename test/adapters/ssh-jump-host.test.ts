@@ -25,7 +25,9 @@ describe('a connection through a jump host', () => {
     const client = through(bastion, droplet);
     const connection = await client.connect();
     expect(connection.fingerprint).toBe(fingerprintOf(keys[1].blob));
-    expect(connection.login).toBe(`ssh -J gate@127.0.0.1:${bastion.port} -p ${droplet.port} root@127.0.0.1`);
+    expect(connection.login).toBe(
+      `ssh -F ${client.settings.configPath} -i ${client.settings.keyPath} -J gate@127.0.0.1:${bastion.port} -p ${droplet.port} root@127.0.0.1`,
+    );
     expect(bastion.logins).toEqual(['gate']);
     expect(droplet.logins).toEqual(['root']);
     expect(await connection.run(command('echo far'))).toMatchObject({ stdout: 'far\n' });

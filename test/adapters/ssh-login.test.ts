@@ -285,7 +285,7 @@ describe('logging in', () => {
       `droplet web-1 (127.0.0.1:${server.port}) accepted no key for user deploy ` +
         `(tried: key ${keyPath}, agent ${agentSocket}, key from SSH_PRIVATE_KEY).`,
     );
-    expect(error.hint).toContain(`ssh -v -p ${server.port} deploy@127.0.0.1`);
+    expect(error.hint).toContain(`ssh -v -i ${keyPath} -p ${server.port} deploy@127.0.0.1`);
   });
 
   it('names the agent that does not answer', async () => {
@@ -365,7 +365,7 @@ describe('a droplet that cannot be reached', () => {
     const error = await failureOf(client.connect());
     expect(error).toMatchObject({ code: 'ssh-unreachable', outcome: 'not-applied', droplet: 'web-1' });
     expect(error.message).toBe(`droplet web-1 (127.0.0.1:${server.port}) refused the connection.`);
-    expect(error.hint).toContain(`ssh -v -p ${server.port} root@127.0.0.1`);
+    expect(error.hint).toContain(`ssh -v -i ${client.settings.keyPath} -p ${server.port} root@127.0.0.1`);
     expect(client.traces.filter((trace) => trace.includes('Trying again'))).toHaveLength(2);
   });
 

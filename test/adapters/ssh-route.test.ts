@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ClientConfig } from '../../src/adapters/ssh/client-config.js';
+import { loginCommand } from '../../src/adapters/ssh/login-command.js';
 import { planRoute } from '../../src/adapters/ssh/route.js';
 import type { SshSettings } from '../../src/config/settings.js';
 import { temporaryFolder } from './ssh-fixture.js';
@@ -69,8 +70,32 @@ describe('the route to a droplet', () => {
             'rsa-sha2-256',
           ],
         },
+        byHand: { keys: [], proxyCommand: false },
       },
     ]);
+  });
+
+  it.each<[what: string, text: string, more: Partial<SshSettings>, login: string]>([
+    ['nothing special', '', {}, 'ssh -p 22 root@203.0.113.5'],
+    ['a configuration of its own', '', { configPath: '/w/a b/ssh' }, "ssh -F '/w/a b/ssh' -p 22 root@203.0.113.5"],
+    ['the usual configuration', '', { configPath: '/home/ann/.ssh/config' }, 'ssh -p 22 root@203.0.113.5'],
+    ['a key', '', { keyPath: '/w/id' }, 'ssh -i /w/id -p 22 root@203.0.113.5'],
+    [
+      'a section about the name of the droplet',
+      'Host web-1\n  HostName 10.0.0.9\n  Port 2222\n  User ann\n  IdentityFile /k/id\n  HostKeyAlias web\n  ProxyCommand nc %h %p\n',
+      {},
+      "ssh -i /k/id -o HostKeyAlias=web -o 'ProxyCommand=nc 10.0.0.9 2222' -p 2222 ann@10.0.0.9",
+    ],
+    ['what ssh finds by itself', 'Host *\n  IdentityFile /k/id\n', {}, 'ssh -p 22 root@203.0.113.5'],
+    [
+      'a jump host',
+      'Host web-1\n  ProxyJump gate\nHost gate\n  HostName 2001:db8::1\n  Port 23\n  User ann\n',
+      { configPath: '/w/ssh' },
+      "ssh -F /w/ssh -J 'ann@[2001:db8::1]:23' -p 22 root@203.0.113.5",
+    ],
+  ])('by hand takes what its settings need: %s', (_, text, more, login) => {
+    expect(loginCommand(plan(text, more))).toBe(login);
+    expect(loginCommand(plan(text, more), '-v')).toBe(login.replace('ssh', 'ssh -v'));
   });
 
   it.each([

@@ -24,6 +24,8 @@ describe('the exit code', () => {
     [resultOf('failed', { source: 'bug' }), 1],
     [resultOf('failed', { source: 'user' }), 2],
     [resultOf('failed', { code: 'lease-held' }), 3],
+    [resultOf('failed', { source: 'user', code: 'not-confirmed' }), 130],
+    [resultOf('failed', { source: 'external', code: 'not-confirmed' }), 1],
     [resultOf('interrupted'), 130],
     [resultOf('interrupted', { source: 'user', code: 'interrupted' }), 130],
   ])('of %j is %i', (result, code) => {

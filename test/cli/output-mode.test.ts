@@ -46,6 +46,7 @@ it.each<[Record<string, string>, object]>([
     { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: '/s', GITHUB_OUTPUT: '/o' },
     { github: { summaryPath: '/s', outputPath: '/o' } },
   ],
+  [{ GITHUB_ACTIONS: 'true', GITHUB_WORKSPACE: '/w/shop' }, { github: { folder: 'api' } }],
   [{ GITLAB_CI: 'true' }, { log: 'gitlab' }],
   [{ TF_BUILD: 'True' }, { log: 'azure' }],
   [{ CIRCLECI: 'true' }, {}],
@@ -53,5 +54,5 @@ it.each<[Record<string, string>, object]>([
   [{ GITHUB_ACTOR: 'ann', GITHUB_OUTPUT: '/o' }, {}],
   [{}, {}],
 ])('the log of a CI system is folded, with %j', (env, expected) => {
-  expect(ciLog(env)).toEqual(expected);
+  expect(ciLog(env, '/w/shop/api')).toEqual(expected);
 });

@@ -182,4 +182,21 @@ describe('a file that is meant to exhaust the parser', () => {
     }
     expect(({} as { app?: string }).app).toBeUndefined();
   });
+
+  it.each([
+    ['env: { __proto__: { type: integer } }', 'env.__proto__'],
+    ['secrets: { __proto__: { file: x } }', 'secrets.__proto__'],
+    ['layers: { __proto__: {} }', 'layers.__proto__'],
+    ['layers: { slack: { headers: { __proto__: x } } }', 'layers.slack.headers.__proto__'],
+    ['layers: { checklist: [{ __proto__: x }] }', 'layers.checklist[0].__proto__'],
+  ])('by a key that would be left out is refused with its line: %s', async (line, path) => {
+    expect(await problemsIn(deployYml(line))).toEqual([
+      `config/deploy.yml:3: unknown key ${path}; give it another name`,
+    ]);
+  });
+
+  it.each(['constructor', 'prototype'])('by the key %s is read like any other', async (name) => {
+    const [wrong] = await problemsIn(deployYml(`env: { ${name}: { type: nope } }`));
+    expect(wrong).toMatch(new RegExp(`^config/deploy\\.yml:3: env\\.${name}\\.type must be one of`));
+  });
 });

@@ -64,7 +64,7 @@ describe('images', { shuffle: false }, () => {
     expect(end.result?.error).toEqual({
       code: 'disk-full',
       message: 'web-2 has 700 MB of room for images, and the pull needs at least 720 MB.',
-      hint: expect.stringMatching(/: ssh -p \d+ root@127\.0\.0\.1 docker image prune --force$/),
+      hint: expect.stringMatching(/: ssh -F \S+ -i \S+ -p \d+ root@127\.0\.0\.1 docker image prune --force$/),
       source: 'external',
       droplet: 'web-2',
       step: 'upload',

@@ -72,7 +72,9 @@ describe('problems of a droplet are reported before any leaves rotation:', () =>
     expectRefusal(end, 1, {
       code: 'ssh-unreachable',
       message: `droplet ${sick.name} (127.0.0.1:${sick.sshPort}) refused the connection.`,
-      hint: `Check that sshd runs there, on that port. Try: ssh -v -p ${sick.sshPort} root@127.0.0.1`,
+      hint: new RegExp(
+        `^Check that sshd runs there, on that port\\. Try: ssh -v -F \\S+/ssh_config -i \\S+ -p ${sick.sshPort} root@127\\.0\\.0\\.1$`,
+      ),
       droplet: sick.name,
     });
   });

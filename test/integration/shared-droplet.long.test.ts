@@ -74,8 +74,10 @@ it('prune keeps exactly `keep_releases`; other apps, other environments and all 
     'web-1 runs shop for the environment alone: later would replace its containers.',
   );
   expect(collision.result?.error?.hint).toContain('`app: shop-later` below environments.later');
-  expect(collision.result?.error?.hint).toContain(
-    `ssh -p ${droplet.sshPort} root@127.0.0.1 'cd do-deploy/shop && mkdir before && mv releases`,
+  expect(collision.result?.error?.hint).toMatch(
+    new RegExp(
+      `ssh -F \\S+/ssh_config -i \\S+ -p ${droplet.sshPort} root@127\\.0\\.0\\.1 'cd do-deploy/shop && mkdir before && mv releases`,
+    ),
   );
 
   const file = join(shop, 'config/deploy.yml');

@@ -40,6 +40,7 @@ describe('checklist', () => {
       message: 'db-snapshot is not confirmed (Snapshot taken?)',
       hint: 'Run again with: --confirm db-snapshot',
       source: 'user',
+      code: 'not-confirmed',
     });
     expect(asked).toEqual(['db-snapshot: Snapshot taken?']);
   });
@@ -55,6 +56,7 @@ describe('checklist', () => {
     await expect(raise('pre_deploy')).rejects.toMatchObject({
       message: 'db-snapshot, flag-off are not confirmed',
       hint: 'Run again with: --confirm db-snapshot --confirm flag-off',
+      code: 'layer-failed',
     });
   });
 

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
+import { systemClock } from '../../src/adapters/system-clock.js';
 import { ProblemList } from '../../src/config/problems.js';
 import { Secret } from '../../src/config/secret.js';
 import type { WrittenLayer } from '../../src/config/section.js';
@@ -24,6 +25,7 @@ async function read(layers: Record<string, unknown>, variables: Record<string, s
     root,
     problems,
     hide: (secret) => hidden.push(secret.reveal()),
+    release: { compose: [], files: [], ownKeys: [], declarations: [], secrets: [], services: [] },
     variables: {
       get: (name) => variables[name],
       placeOf: (name) => name,
@@ -51,6 +53,7 @@ function contextWith(lines: string[]): HandlerContext {
   return {
     signal: new AbortController().signal,
     startedAt: Date.now(),
+    sleep: systemClock.sleep,
     log: (line) => lines.push(line),
     run: async () => ({ code: 0, output: '', done: 'now' }),
     confirm: async () => false,

@@ -10,12 +10,15 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/adapters/system-clock.js';
 import { Secret } from '../../src/config/secret.js';
 import type { Settings } from '../../src/config/settings.js';
-import { readHooks as readHooksOf } from '../../src/layers/hooks.js';
+import { findHooks } from '../../src/layers/find-hooks.js';
+import { hookHandlers } from '../../src/layers/hooks.js';
+import { layerReader } from '../../src/layers/read-layers.js';
 import type { HandlerContext, LifecyclePayload } from '../../src/rollout/lifecycle.js';
+import { COMPOSE, createProject, deployYml, problemsOf } from '../config/project-folder.js';
 
 let root: string;
 beforeEach(() => {
@@ -30,12 +33,21 @@ function write(path: string, script: string, mode = 0o755) {
 }
 
 const settings = (more: Partial<Settings> = {}) =>
-  ({ root, hooks: { folder: 'config/hooks', secrets: {}, timeoutMs: 30_000 }, secrets: [], ...more }) as Settings;
+  ({ root, hooks: { folder: 'config/hooks', secrets: {}, timeoutMs: 30_000, programs: [] }, ...more }) as Settings;
 
 const never = () => false;
 
+/** Of the folder as it is now. */
 function readHooks(of: Settings, env: Record<string, string | undefined>, isSecret: (value: string) => boolean) {
-  return readHooksOf(of, env, isSecret, systemClock);
+  const hooks = of.hooks && { ...of.hooks, programs: findHooks({ root, folder: 'config/hooks' }, expect.unreachable) };
+  return hookHandlers({ ...of, hooks }, env, isSecret, systemClock);
+}
+
+/** As the user reads them. */
+function problems(folder = 'config/hooks'): string[] {
+  const found: string[] = [];
+  findHooks({ root, folder }, (place, message, remedy) => found.push(`${place}: ${message}; ${remedy}`));
+  return found;
 }
 
 const payload = {
@@ -69,48 +81,66 @@ it('are the executables of an event, then those of its folder by name, and nothi
 
 it('that are not executable are refused, with the command that helps', () => {
   write('config/hooks/deploy', '#!/bin/sh\n', 0o644);
-  expect(() => readHooks(settings(), {}, never)).toThrow(
-    expect.objectContaining({ code: 'hook-not-executable', hint: 'Run: chmod +x config/hooks/deploy' }),
-  );
+  write('config/hooks/deploy.d/a b', '#!/bin/sh\n', 0o644);
+  expect(problems()).toEqual([
+    'config/hooks/deploy: is not executable; run `chmod +x config/hooks/deploy`',
+    "config/hooks/deploy.d/a b: is not executable; run `chmod +x 'config/hooks/deploy.d/a b'`",
+  ]);
 });
 
 describe('that would never run are refused:', () => {
-  const refusal = () => {
-    try {
-      readHooks(settings(), {}, never);
-    } catch (error) {
-      const { code, message, hint } = error as { code: string; message: string; hint: string };
-      return `${code}: ${message} ${hint}`;
-    }
-    return undefined;
-  };
-
   it.each([
-    ['pre-deploy', 'Run: mv config/hooks/pre-deploy config/hooks/pre_deploy'],
-    ['pre_deploy.sh', 'Run: mv config/hooks/pre_deploy.sh config/hooks/pre_deploy'],
-    ['post_deplyo', 'Run: mv config/hooks/post_deplyo config/hooks/post_deploy'],
-    ['docker-setup', 'The events are configure,'],
-    ['pre_deply.d/10-a', 'Run: mv config/hooks/pre_deply.d config/hooks/pre_deploy.d'],
-  ])('%s', (name, hint) => {
+    ['pre-deploy', 'run `mv config/hooks/pre-deploy config/hooks/pre_deploy`'],
+    ['pre_deploy.sh', 'run `mv config/hooks/pre_deploy.sh config/hooks/pre_deploy`'],
+    ['post_deplyo', 'run `mv config/hooks/post_deplyo config/hooks/post_deploy`'],
+    ['docker-setup', 'the events are configure,'],
+    ['pre_deply.d/10-a', 'run `mv config/hooks/pre_deply.d config/hooks/pre_deploy.d`'],
+  ])('%s', (name, remedy) => {
     write('config/hooks/aaa/x', '');
     write(`config/hooks/${name}`, '#!/bin/sh\n');
-    expect(refusal()).toMatch(/^hook-unknown: /);
-    expect(refusal()).toContain(hint);
+    expect(problems()).toEqual([
+      expect.stringContaining(
+        `config/hooks/${name.split('/')[0]}: is not named after an event, so it would never run; ${remedy}`,
+      ),
+    ]);
   });
 
   it('a folder, a file or a link where something else should be', () => {
     write('config/hooks/pre_deploy/x', '');
-    expect(refusal()).toContain('config/hooks/pre_deploy is not a file, so nothing would run');
-    rmSync(join(root, 'config/hooks'), { recursive: true });
     write('config/hooks/deploy.d', '');
-    expect(refusal()).toContain('config/hooks/deploy.d is not a folder');
-    rmSync(join(root, 'config/hooks'), { recursive: true });
     write('config/hooks/README', '', 0o644);
     write('config/hooks/pre_deploy.sample', '#!/bin/sh\n');
-    expect(refusal()).toBeUndefined();
-    symlinkSync('deploy', join(root, 'config/hooks/deploy'));
-    expect(refusal()).toContain('config/hooks/deploy is not a file');
+    symlinkSync('post_deploy', join(root, 'config/hooks/post_deploy'));
+    expect(problems()).toEqual([
+      'config/hooks/deploy.d: is not a folder, so nothing would run; see what it is: `ls -ld config/hooks/deploy.d`',
+      'config/hooks/post_deploy: is not a file, so nothing would run; see what it is: `ls -ld config/hooks/post_deploy`',
+      'config/hooks/pre_deploy: is not a file, so nothing would run; see what it is: `ls -ld config/hooks/pre_deploy`',
+    ]);
+    expect(problems('config/none')).toEqual([]);
+    expect(problems('config/hooks/README')).toEqual([expect.stringContaining('README: is not a folder; see what')]);
   });
+});
+
+it('are refused together with what else is wrong, before anything is contacted', async () => {
+  const project = createProject({
+    ...COMPOSE,
+    'config/deploy.yml': deployYml('keep_releases: none', 'hooks: { folder: config/hook }', 'layers: { slak: {} }'),
+    'config/hooks/deploy': '',
+    'config/hooks/pre-deploy*': '',
+  });
+  const own = { readLayers: layerReader((value) => new Secret(value)), findHooks };
+  expect(await problemsOf(project, own)).toEqual([
+    expect.stringMatching(/^config\/deploy\.yml:3: keep_releases /),
+    'config/deploy.yml:4: hooks: there is no folder config/hook; run `mkdir -p config/hook`, or remove the setting',
+    expect.stringMatching(/^config\/deploy\.yml:5: layers\.slak is not a layer/),
+  ]);
+  writeFileSync(join(project, 'config/deploy.yml'), deployYml('keep_releases: none'));
+  expect(await problemsOf(project, own)).toEqual([
+    expect.stringMatching(/^config\/deploy\.yml:3: keep_releases /),
+    'config/hooks/pre-deploy: is not named after an event, so it would never run; run `mv config/hooks/pre-deploy config/hooks/pre_deploy`',
+    'config/hooks/deploy: is not executable; run `chmod +x config/hooks/deploy`',
+  ]);
+  expect(await problemsOf(project), 'in commands that run no hooks').toHaveLength(1);
 });
 
 it('of a line without an end, only the beginning is kept', async () => {
@@ -135,7 +165,12 @@ it('get the event and no secrets, except those that are named', async () => {
     PLAIN: 'hidden-value',
     COLOUR: 'green',
   };
-  const hooks = { folder: 'config/hooks', secrets: { DEPLOY_KEY: new Secret('named-secret') }, timeoutMs: 1_000 };
+  const hooks = {
+    folder: 'config/hooks',
+    secrets: { DEPLOY_KEY: new Secret('named-secret') },
+    timeoutMs: 1_000,
+    programs: [],
+  };
   const [hook] = readHooks(settings({ hooks }), env, (value) => value.includes('hidden'));
   const { lines, given } = context();
   await hook?.handle(payload, given);
@@ -172,6 +207,28 @@ it('are ended with their children when their time is over, and print a bounded n
   await new Promise((wake) => setTimeout(wake, 3_500));
   expect(existsSync(join(root, 'late')), 'the child').toBe(false);
   expect(readFileSync(join(root, 'config/hooks/pre_deploy'), 'utf8')).toContain('sleep');
+});
+
+it.skipIf(process.platform !== 'linux')('take with them what they started in sessions of their own', async () => {
+  const start = `setsid sh -c 'echo $$ >${root}/own; exec sleep 60' &\n(setsid -f sh -c 'echo $$ >${root}/daemon; exec sleep 60')`;
+  write('config/hooks/pre_deploy', `#!/bin/sh\ntrap '' TERM\n${start}\necho ready\nwhile :; do sleep 1; done\n`);
+  const [hook] = readHooks(settings(), { PATH: process.env.PATH }, never);
+  const stop = new AbortController();
+  const { lines, given } = context(stop.signal);
+  const running = hook?.handle(payload, given);
+  const pids = () => ['own', 'daemon'].map((name) => readFileSync(join(root, name), 'utf8').trim()).map(Number);
+  while (
+    !lines.includes('ready') ||
+    !existsSync(join(root, 'own')) ||
+    !existsSync(join(root, 'daemon')) ||
+    pids().includes(0)
+  ) {
+    await new Promise((wake) => setTimeout(wake, 20));
+  }
+  const started = pids();
+  stop.abort();
+  await expect(running).rejects.toThrow('SIGKILL');
+  for (const pid of started) await vi.waitFor(() => expect(() => process.kill(pid, 0), String(pid)).toThrow('ESRCH'));
 });
 
 it('may clean up when their time is over, and are killed 5 s later', async () => {

@@ -208,6 +208,16 @@ describe('opentelemetry', () => {
     },
   );
 
+  it.each(['', '/', '/v1/traces', '/v1/traces/'])(
+    'sends to /v1/traces once when the address ends in "%s"',
+    async (end) => {
+      const { url, requests } = await startService();
+      const { raise } = await layerWith(opentelemetry, { endpoint: `${url}/otlp${end}` });
+      await raise('deploy_succeeded');
+      expect(requests.map(({ path }) => path)).toEqual(['/otlp/v1/traces']);
+    },
+  );
+
   it('says what is wrong with its settings', () => {
     expect(problemsWith(opentelemetry, { endpoint: 'http://localhost:4318/' })).toEqual([]);
     expect(problemsWith(opentelemetry, { endpoint: 'localhost:4318' })).toEqual([

@@ -61,6 +61,11 @@ describe.each(SERVICES)('%s', (name, layer, settingsFor) => {
     else await expect(end).rejects.toThrow(`${name} answered 500: yyyy`);
   });
 
+  it('says the status and the first words of a refusal whose text never ends', async () => {
+    const { url } = await startService((to) => to.writeHead(503).write('back soon'));
+    expect(await failure(layer, settingsFor(url))).toBe(`${name} answered 503: back soon`);
+  });
+
   it('says that the service cannot be reached', async () => {
     const closed = createServer();
     await new Promise<void>((done) => closed.listen(0, '127.0.0.1', done));

@@ -3,6 +3,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import type { ZodError } from 'zod';
+import { systemClock } from '../../src/adapters/system-clock.js';
 import { handlersOf } from '../../src/layers/handlers.js';
 import type { Layer } from '../../src/layers/layer.js';
 import type { Handler, HandlerContext, LifecycleEvent, LifecyclePayload } from '../../src/rollout/lifecycle.js';
@@ -123,6 +124,7 @@ export async function layerWith(
       const verbs = {
         signal,
         startedAt: Date.now(),
+        sleep: systemClock.sleep,
         log,
         run: nothing,
         process: nothing,

@@ -1,4 +1,5 @@
 /** What the notifiers that speak HTTP have in common: bounds, errors and secrecy. */
+import type { ServerResponse } from 'node:http';
 import { createServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import discord from '../../src/layers/discord.js';
@@ -81,6 +82,19 @@ describe.each(LAYERS)('the notifier $name', ({ layer, settings }) => {
     });
     const printed = await notify(layer, settings(service.url), ending, 300);
     expect(printed).toEqual([expect.stringContaining('it did not finish within 0.3 s')]);
+  });
+
+  it.each<[how: string, end: (response: ServerResponse) => void]>([
+    ['never ends', () => {}],
+    ['breaks off', (response) => setTimeout(() => response.destroy(), 100)],
+  ])('says the status and the first words of a refusal whose text %s', async (_, end) => {
+    const service = await aService((response) => {
+      response.statusCode = 410;
+      response.write('gone away');
+      end(response);
+    });
+    const printed = await notify(layer, settings(service.url), ending);
+    expect(printed).toEqual([expect.stringContaining('HTTP 410: gone away.')]);
   });
 
   it('names the reason when nothing listens', async () => {

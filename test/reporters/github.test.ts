@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ConfigError } from '../../src/config/problems.js';
 import { DeployError, type ErrorInfo } from '../../src/errors.js';
 import { reporterOn } from '../support/reporter-on.js';
 import { aRow, eventAt, OUT_OF_MEMORY, result, scriptedRollout, started, V1, V2 } from '../support/scripted-events.js';
@@ -57,6 +58,34 @@ describe('in GitHub Actions', () => {
     reporter.report(eventAt(0, { type: 'notice', level: 'warning', message: '92% full\nsoon', droplet: 'web-1' }));
     reporter.report(eventAt(0, { type: 'notice', level: 'info', message: 'fine' }));
     expect(stdout.text.match(/^::.*$/gm)).toEqual(['::warning title=do-deploy%3A web-1::92%25 full%0Asoon']);
+  });
+
+  it('each problem of the configuration is an annotation at its line', () => {
+    const { reporter, stdout } = reporterOn({
+      mode: 'plain',
+      github: { summaryPath, outputPath, folder: 'services/api' },
+      secrets: ['hunter22'],
+    });
+    const problems = [
+      { place: 'config/deploy.yml:12', message: 'app must be a name: hunter22', remedy: 'write `app: shop`' },
+      { place: 'config/hooks/a,b', message: 'is not executable\n::x', remedy: 'run `chmod`' },
+      { place: 'DOCKER_PASSWORD', message: 'is not set', remedy: '' },
+    ];
+    reporter.printError(new ConfigError('config/deploy.yml', problems));
+    expect(stdout.text.match(/^::.*$/gm)).toEqual([
+      '::error title=do-deploy,file=services/api/config/deploy.yml,line=12::app must be a name: [secret]; write `app: shop`',
+      '::error title=do-deploy,file=services/api/config/hooks/a%2Cb::is not executable%0A::x; run `chmod`',
+      '::error title=do-deploy::DOCKER_PASSWORD: is not set',
+    ]);
+  });
+
+  it('of many problems, as many are annotations as GitHub shows', () => {
+    const { reporter, stdout } = inActions();
+    const problems = Array.from({ length: 15 }, (_, n) => ({ place: `a.yml:${n}`, message: 'x', remedy: 'y' }));
+    reporter.printError(new ConfigError('a.yml', problems));
+    const lines = stdout.text.match(/^::.*$/gm) ?? [];
+    expect(lines).toHaveLength(10);
+    expect(lines[9]).toBe('::error title=do-deploy::6 more problems: the log lists them.');
   });
 
   it('an error before the rollout is an annotation and text in the log', () => {

@@ -42,6 +42,11 @@ describe('a secret is hidden', () => {
     ['in base64 for URLs', Buffer.from(`u:${SECRET}`).toString('base64url')],
     ['in base64 on several lines', base64.replace(/.{10}/g, '$&\n')],
     ['in hexadecimal', Buffer.from(SECRET).toString('hex')],
+    ['in hexadecimal with capitals', Buffer.from(SECRET).toString('hex').toUpperCase()],
+    ['in base32', base32(SECRET)],
+    ['in base32 with a user before it', base32(`user:${SECRET}\n`)],
+    ['with zero-width spaces between its letters', [...SECRET].join('\u200b')],
+    ['with other characters that cannot be seen', [...SECRET].join('\u00ad\ufeff\u2060')],
     ['on two lines', `${SECRET.slice(0, 7)}\n   ${SECRET.slice(7)}`],
     ['on two lines of a quotation', `${SECRET.slice(0, 7)}\n  │ ${SECRET.slice(7)}`],
     ['cut at the end', `login failed: ${SECRET.slice(0, 12)}`],
@@ -65,6 +70,51 @@ describe('a secret is hidden', () => {
     const text = `a\n${SECRET.slice(0, 7)}\n${SECRET.slice(7)}\nb`;
     expect(redact(text).split('\n')).toEqual(['a', '[secret]', '', 'b']);
   });
+});
+
+describe('a secret that is folded, and comes line by line, is hidden', () => {
+  const KEY = 'sk9Tf2LqWm4Xc7Rv1Zb8Nd5Hy3Kp6Jg0Au';
+  const long = Array.from({ length: 6 }, (_, index) => `${KEY}${index}-${SECRET}`).join('');
+  it.each<[how: string, text: string, width: number]>([
+    ['base64 of 76 columns', Buffer.from(`{"key":"${long}"}`).toString('base64'), 76],
+    ['base64 of 20 columns', Buffer.from(long).toString('base64'), 20],
+    ['hexadecimal of 60 columns', Buffer.from(long).toString('hex'), 60],
+    ['capital hexadecimal of 32 columns', Buffer.from(long).toString('hex').toUpperCase(), 32],
+    ['base32 of 64 columns', base32(long), 64],
+  ])('%s', (_, text, width) => {
+    const hide = createRedactor([long]);
+    const lines = text.match(new RegExp(`.{1,${width}}`, 'g')) ?? [];
+    expect(lines.length).toBeGreaterThan(3);
+    // Of the last line, less than 12 characters may belong to it.
+    for (const line of lines.slice(0, -1)) {
+      expect(hide(line), line).toContain('[secret]');
+      expect(hide(`   ${line}`)).toContain('[secret]');
+    }
+  });
+
+  it('as it is, where it is a key', () => {
+    const key = `${KEY}${[...KEY].reverse().join('')}`;
+    const lines = `token=${key}`.match(/.{1,20}/g) ?? [];
+    expect(lines.map(createRedactor([key]))).toEqual(['token=[secret]', '[secret]', '[secret]', '[secret]']);
+  });
+});
+
+/** RFC 4648, section 6, digit by digit. */
+function base32(text: string): string {
+  const bits = [...Buffer.from(text)].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+  const digits = bits.match(/.{1,5}/g) ?? [];
+  return digits.map((five) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'[Number.parseInt(five.padEnd(5, '0'), 2)]).join('');
+}
+
+it.each([
+  ['postgres://shop:hunter22@database-server/production', 'database-server'],
+  ['{"type":"service_account","project":"shop-production-123"}', 'service_account'],
+  ['https://hooks.slack.com/services/T0123/B0456/x7Yz', 'hooks.slack.com/services'],
+  ['correct-horse-9471-battery-staple', 'deployed horse-9471-battery to web-1'],
+  ['production-database-password-main', 'database-password'],
+  ['sk9Tf2LqWm4Xc7Rv1Zb8Nd5Hy3Kp6Jg0Au', '6ba09a7c53235ee8a8fa5ee4c1ca8ca886e7fdbb'],
+])('with the secret %s, "%s" stays', (secret, text) => {
+  expect(createRedactor([secret])(text)).toBe(text);
 });
 
 describe('other text stays', () => {

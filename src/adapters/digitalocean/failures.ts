@@ -1,5 +1,5 @@
 import type { Secret } from '../../config/secret.js';
-import { CloudError, type Outcome } from '../../errors.js';
+import { CloudError, type Outcome, reasonOf } from '../../errors.js';
 import { oneLine } from '../printable.js';
 import { rateLimited } from './budget.js';
 import { type Call, TOKEN_SCOPES, TOKENS_PAGE } from './call.js';
@@ -138,7 +138,7 @@ function requestId(response: unknown, token: Secret): string {
 function unanswered(thrown: unknown, context: FailureContext): FailedAttempt {
   const { call, endpoint, token, requestTimeoutMs } = context;
   const code = String(property(thrown, 'code') ?? '');
-  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  const text = reasonOf(thrown);
   const detail = printable(code || text, token);
 
   if (/^maxContentLength size of/.test(text)) {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DeployError } from '../../errors.js';
+import { DeployError, reasonOf } from '../../errors.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -25,7 +25,7 @@ function createFolder(): string {
   try {
     return mkdtempSync(join(tmpdir(), 'do-deploy-version-'));
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new DeployError('temporary-folder', `Cannot create a temporary folder in ${tmpdir()}: ${reason}.`, {
       source: 'user',
       hint: 'Make the folder writable, or set TMPDIR to another one.',

@@ -7,6 +7,8 @@ import type { Stop } from './route.js';
 
 export interface FailedConnect {
   stop: Stop;
+  /** The command line to try it by hand. */
+  byHand: string;
   droplet: string;
   identities: Identities;
   timeoutMs: number;
@@ -21,7 +23,7 @@ export class ConnectionLimited extends ShellError {}
 
 /** Errors of sockets and of ssh2 (`level`, `code`: its README), for people. Nothing has run on the droplet. */
 export function connectFailure(error: unknown, failed: FailedConnect): ShellError {
-  const { stop, droplet, identities, timeoutMs } = failed;
+  const { stop, byHand, droplet, identities, timeoutMs } = failed;
   const { message, level, code, reason } = error as {
     message: string;
     level?: string;
@@ -31,7 +33,6 @@ export function connectFailure(error: unknown, failed: FailedConnect): ShellErro
   const place = stop.jump ? `${stop.label}, on the way to ${droplet},` : `droplet ${stop.label}`;
   const fail = (kind: 'unreachable' | 'auth', what: string, hint: string) =>
     new ShellError(kind, 'not-applied', `${place} ${what}.`, { droplet, hint, cause: error });
-  const byHand = `ssh -v -p ${stop.port} ${stop.user}@${stop.host}`;
 
   if (reason === ADMINISTRATIVELY_PROHIBITED) {
     const hint = 'Set AllowTcpForwarding yes in the /etc/ssh/sshd_config of the jump host.';

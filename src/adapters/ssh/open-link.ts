@@ -10,6 +10,7 @@ import { connectFailure } from './connect-failure.js';
 import { type AcceptedKeys, HostKeyCheck } from './host-keys.js';
 import { loadIdentities } from './identities.js';
 import { Link } from './link.js';
+import { loginCommand } from './login-command.js';
 import { openProxy, type ProxiedSocket } from './proxy-command.js';
 import type { Stop } from './route.js';
 import { within } from './within.js';
@@ -57,10 +58,12 @@ export async function openLink(
 ): Promise<Link> {
   let link: Link | undefined;
   try {
-    for (const stop of route) {
+    for (const [index, stop] of route.entries()) {
       const upstream = link;
       const bound = Math.min(timeoutMs, stop.connectTimeoutMs ?? timeoutMs);
-      link = await options.limits.for(stop)(() => logIn(stop, droplet, bound, options, upstream));
+      link = await options.limits.for(stop)(() =>
+        logIn(stop, route.slice(0, index + 1), droplet, bound, options, upstream),
+      );
     }
   } catch (error) {
     link?.lose('the connection through it failed');
@@ -70,8 +73,10 @@ export async function openLink(
   return link;
 }
 
+/** @param route to the stop, which is its last one */
 async function logIn(
   stop: Stop,
+  route: readonly Stop[],
   droplet: string,
   timeoutMs: number,
   { settings, clock, onNotice, accepted, keepAlive }: LinkOptions,
@@ -84,6 +89,7 @@ async function logIn(
   const failure = (error: unknown) =>
     connectFailure(error, {
       stop,
+      byHand: loginCommand(route, '-v'),
       droplet,
       identities,
       timeoutMs,

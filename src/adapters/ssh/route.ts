@@ -7,6 +7,7 @@ import type { ClientConfig, Setting } from './client-config.js';
 import { ConfigProblem } from './config-lines.js';
 import { type ExpansionScope, expandPath, expandTokens } from './expand.js';
 import { type HostOptions, readOptions, refuseUnsupported, unknownSettings } from './host-options.js';
+import type { ByHand } from './login-command.js';
 
 /** One SSH server on the way: a jump host or, at the end, the droplet. */
 export interface Stop {
@@ -50,6 +51,8 @@ export interface Stop {
   /** Of the TCP connection. */
   family?: 4 | 6;
   localAddress?: string;
+  /** What ssh needs besides host, user and port to do the same by hand. */
+  byHand: ByHand;
 }
 
 /** This machine, as far as it matters. */
@@ -142,12 +145,13 @@ export function planRoute(host: RemoteHost, settings: SshSettings, config: Clien
     const either = <K extends keyof HostOptions>(key: K): HostOptions[K] => specific[key] ?? general[key];
 
     const files = [
-      { paths: paths(specific.identityFiles), required: false },
-      { paths: settings.keyPath === undefined ? [] : [settings.keyPath], required: true },
-      { paths: paths(general.identityFiles), required: false },
+      { paths: paths(specific.identityFiles), required: false, byHand: true },
+      { paths: settings.keyPath === undefined ? [] : [settings.keyPath], required: true, byHand: true },
+      { paths: paths(general.identityFiles), required: false, byHand: false },
     ].find((one) => one.paths.length > 0) ?? {
       paths: DEFAULT_KEYS.map((path) => expandPath(path, scope)),
       required: false,
+      byHand: false,
     };
     const knownHosts = paths(specific.userKnownHostsFiles ?? ownKnownHosts ?? general.userKnownHostsFiles ?? []);
     const globalKnownHosts = either('globalKnownHostsFiles') ?? [
@@ -181,6 +185,13 @@ export function planRoute(host: RemoteHost, settings: SshSettings, config: Clien
       connectTimeoutMs: timeout === undefined || timeout === 0 ? undefined : timeout * 1000,
       family: either('addressFamily'),
       localAddress: either('bindAddress'),
+      byHand: {
+        config: usesDefaultConfig(settings.configPath, place.home) ? undefined : settings.configPath,
+        // By hand the host is its address, which sections about its name do not match.
+        keys: files.byHand ? files.paths : [],
+        hostKeyAlias: specific.hostKeyAlias,
+        proxyCommand: specific.proxy !== undefined && 'command' in specific.proxy,
+      },
     };
   }
 }
@@ -240,21 +251,14 @@ function readCommand({ command, place }: { command: string; place: string }, sco
   return { line: expandTokens(command, scope), place };
 }
 
+/** A configuration that the user names replaces both of the usual ones, as with `ssh -F`. */
+export function usesDefaultConfig(configPath: string | undefined, home: string): boolean {
+  return configPath === undefined || configPath === `${home}/.ssh/config`;
+}
+
 /** Without the properties that are undefined. */
 function defined<T extends object>(value: T): Partial<T> {
   return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as Partial<T>;
-}
-
-/** The command to go the same way by hand; keys and the like are left to the user's configuration. */
-export function loginCommand(stops: readonly Stop[]): string {
-  const jumps = stops.filter(({ jump }) => jump).map(({ user, host, port }) => `${user}@${bracketed(host)}:${port}`);
-  const over = jumps.length > 0 ? [`-J ${jumps.join(',')}`] : [];
-  const target = stops.filter(({ jump }) => !jump).map(({ user, host, port }) => `-p ${port} ${user}@${host}`);
-  return ['ssh', ...over, ...target].join(' ');
-}
-
-function bracketed(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
 }
 
 function hostName(written: string | undefined, { name, address }: { name: string; address: string }): string {

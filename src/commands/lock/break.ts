@@ -2,6 +2,7 @@ import { defineCommand } from '../../cli/define-command.js';
 import { EXIT } from '../../cli/exit-codes.js';
 import { confirmExits, confirmOption, environment } from '../../cli/options.js';
 import { whoDeploys } from '../../cli/who.js';
+import { mustAsk } from '../shared/confirm.js';
 import { locksEnd } from '../shared/locks-end.js';
 
 export default defineCommand({
@@ -16,9 +17,12 @@ export default defineCommand({
   options: confirmOption,
   settings: 'fleet',
   exits: confirmExits,
-  async run({ args, settings, env, canAsk, ask, ports }) {
+  async run(context) {
+    const { args, settings, env, ask, ports } = context;
     const question = `Break the deploy lock on ${args.environment}? The running deploy will stop.`;
-    if (canAsk && !args.yes && !(await ask(question))) return { exit: EXIT.interrupted };
+    if (mustAsk(context, true, ['lock', 'break', args.environment]) && !(await ask(question))) {
+      return { exit: EXIT.interrupted };
+    }
     const { breakLocks } = await import('../../deploy/inspect/read-locks.js');
     return locksEnd(args.environment, await breakLocks(await ports(settings), settings, whoDeploys(env)));
   },

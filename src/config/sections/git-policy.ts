@@ -7,7 +7,7 @@ export const gitPolicy = defineSection({
   keys: {
     confirm: bool().meta({
       description:
-        'Ask before a deploy or rollback, and show what it changes. Without a terminal it needs `--yes` or CI. By default only for an environment named production.',
+        'Ask before a deploy, `rollback` or `heal`, and show what it changes. Without a terminal it needs `--yes` or CI. By default only for an environment named production.',
       examples: [true, false],
     }),
     require_clean: bool().meta({

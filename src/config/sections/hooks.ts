@@ -41,13 +41,13 @@ export const hooks = defineSection({
       examples: [{ folder: FOLDER, secrets: ['SENTRY_AUTH_TOKEN'] }],
     }),
   },
-  resolve({ hooks: written = {} }, { root, variables, problems, place, hide, readLayers }): Pick<Settings, 'hooks'> {
-    if (written === false || readLayers === undefined) return {};
+  resolve({ hooks: written = {} }, { root, variables, problems, place, hide, findHooks }): Pick<Settings, 'hooks'> {
+    if (written === false || findHooks === undefined) return {};
     const map = typeof written === 'string' ? { folder: written } : written;
     const { folder = FOLDER, secrets = [], timeout = TIMEOUT } = map;
     if (map.folder !== undefined && !existsSync(join(root, folder))) {
       problems.add(
-        place('hooks'),
+        place('hooks', 'folder'),
         `hooks: there is no folder ${folder}`,
         `run \`mkdir -p ${folder}\`, or remove the setting`,
       );
@@ -63,6 +63,7 @@ export const hooks = defineSection({
         problems.add(at, `$${name} is not set (for hooks.secrets)`, variables.howToSet(name));
       }
     }
-    return { hooks: { folder, secrets: values, timeoutMs: parseDuration(timeout) ?? 0 } };
+    const programs = findHooks({ root, folder }, (...problem) => problems.add(...problem));
+    return { hooks: { folder, secrets: values, timeoutMs: parseDuration(timeout) ?? 0, programs } };
   },
 });

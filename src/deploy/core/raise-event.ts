@@ -1,5 +1,5 @@
 /** Raises an event: runs its handlers one after another, each bounded by its timeout. */
-import { DeployError, reasonOf } from '../../errors.js';
+import { DeployError, NOT_CONFIRMED, reasonOf } from '../../errors.js';
 import type { Handler, HandlerContext, LifecyclePayload } from '../../rollout/lifecycle.js';
 import { onlyWarns } from '../../rollout/lifecycle.js';
 import { onAbort } from './on-abort.js';
@@ -15,7 +15,7 @@ type Verbs = Pick<HandlerContext, 'run' | 'process' | 'confirm'>;
 
 /**
  * Throws DeployError layer-failed when a handler throws, does not end in time, or is stopped by `stop`; handlers after it
- * do not run. Throws lease-lost when a handler finds the lease lost. In endings and `after_rejoin`, or when the handler may
+ * do not run. Throws not-confirmed when a handler does, and lease-lost when a handler finds the lease lost. In endings and `after_rejoin`, or when the handler may
  * fail, it warns instead and continues.
  */
 export async function raiseEvent(
@@ -56,16 +56,21 @@ async function failureOf(
     if (!ended) report({ type: 'layer-output', ...about, line });
   };
   try {
-    await bounded(ports, timeoutMs, stop, (signal) => handler.handle(payload, { ...verbs, signal, startedAt, log }));
+    await bounded(ports, timeoutMs, stop, (signal) => {
+      const sleep: HandlerContext['sleep'] = (ms, until) =>
+        clock.sleep(ms, until === undefined ? signal : AbortSignal.any([signal, until]));
+      return handler.handle(payload, { ...verbs, signal, startedAt, sleep, log });
+    });
     return undefined;
   } catch (error) {
     // Not the layer's fault, and it ends the run.
     if (error instanceof DeployError && error.code === 'lease-lost') return error;
     const reason = sentence(reasonOf(error));
     const hint = error instanceof DeployError ? error.hint : undefined;
+    const code = error instanceof DeployError && error.code === NOT_CONFIRMED ? NOT_CONFIRMED : LAYER_FAILED;
     const source = error instanceof DeployError ? error.source : 'external';
     const title = name.charAt(0).toUpperCase() + name.slice(1);
-    return new DeployError(LAYER_FAILED, `${title} failed at ${event}: ${reason}`, { source, hint, droplet });
+    return new DeployError(code, `${title} failed at ${event}: ${reason}`, { source, hint, droplet });
   } finally {
     ended = true;
     report({ type: 'layer-finished', ...about, ms: clock.now() - startedAt });

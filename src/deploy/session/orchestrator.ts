@@ -4,7 +4,7 @@
  * their outcomes back.
  */
 
-import { asDeployError, DeployError } from '../../errors.js';
+import { asDeployError, DeployError, NOT_CONFIRMED } from '../../errors.js';
 import { isInHand } from '../../rollout/courses.js';
 import type { Evidence } from '../../rollout/model.js';
 import {
@@ -86,7 +86,7 @@ export const RELEASE_FAULTS: ReadonlySet<string> = new Set([
 ]);
 
 /** Codes of failures before a step has changed the droplet. */
-const UNCHANGED: ReadonlySet<string> = new Set([HOME_FULL, LAYER_FAILED, 'capacity-floor']);
+const UNCHANGED: ReadonlySet<string> = new Set([HOME_FULL, LAYER_FAILED, NOT_CONFIRMED, 'capacity-floor']);
 
 export interface Rolled {
   state: RolloutState;

@@ -1,6 +1,6 @@
 /** The end of a run on each droplet: its line in history.jsonl and, after a success, the pruning of old releases. */
 
-import { DeployError } from '../../errors.js';
+import { DeployError, reasonOf } from '../../errors.js';
 import type { RemoteCommand } from '../../ports.js';
 import { releasesToRemove } from '../../rollout/keep-releases.js';
 import type { DeployResult, HistoryEntry, ReleaseInfo } from '../../rollout/model.js';
@@ -50,7 +50,7 @@ export async function writeHistoryAndPrune(
       .filter(({ droplet }) => goal.own?.has(droplet.id) ?? true)
       .map((member) =>
         prune(member).catch((error: unknown) => {
-          const reason = error instanceof Error ? error.message : String(error);
+          const reason = reasonOf(error);
           const droplet = member.host.name;
           warn(
             run.ports,

@@ -54,6 +54,19 @@ describe('an event', () => {
     expect(order).toEqual(['first', 'usual', 'late'].flatMap((name) => [`${name} begins`, `${name} ends`]));
   });
 
+  it('that a user stopped by an answer says so by its code', async () => {
+    const { raise } = setup();
+    const no = async () => {
+      throw new DeployError('not-confirmed', 'snapshot is not confirmed', { source: 'user', hint: 'Confirm it.' });
+    };
+    await expect(raise([handler('layer checklist', no)])).rejects.toMatchObject({
+      code: 'not-confirmed',
+      message: 'Layer checklist failed at pre_deploy: snapshot is not confirmed.',
+      source: 'user',
+      hint: 'Confirm it.',
+    });
+  });
+
   it('fails with the name of the handler and the event, and runs no further handler', async () => {
     const { raise } = setup();
     let ran = false;

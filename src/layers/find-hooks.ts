@@ -1,0 +1,96 @@
+/** Finds the hooks in the project's folder; what would never run is a problem of the configuration. */
+import { accessSync, constants, readdirSync, type Stats, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { FindHooks } from '../config/section.js';
+import type { HookProgram } from '../config/settings.js';
+import { suggest } from '../config/suggest.js';
+import { LIFECYCLE_EVENTS } from '../rollout/lifecycle.js';
+
+const KNOWN: readonly string[] = LIFECYCLE_EVENTS.flatMap((event) => [event, `${event}.d`]);
+
+type Tell = Parameters<FindHooks>[1];
+
+/** In the order in which those of an event run. */
+export const findHooks: FindHooks = ({ root, folder }, tell) => {
+  for (const name of namesIn(root, folder, tell)) reportUnused(root, folder, name, tell);
+  return LIFECYCLE_EVENTS.flatMap((event) => {
+    const several = `${folder}/${event}.d`;
+    const isFolder = look(join(root, several))?.isDirectory() === true;
+    const inFolder = isFolder ? namesIn(root, several, tell).map((name) => `${several}/${name}`) : [];
+    const paths = [`${folder}/${event}`, ...inFolder].filter((path) => isProgram(root, path, tell));
+    return paths.map((path): HookProgram => ({ event, path }));
+  });
+};
+
+/** Without hidden ones. */
+function namesIn(root: string, folder: string, tell: Tell): string[] {
+  try {
+    return readdirSync(join(root, folder))
+      .filter((name) => !name.startsWith('.'))
+      .sort();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return [];
+    tell(folder, code === 'ENOTDIR' ? 'is not a folder' : `cannot be read (${code})`, seeWhat(folder));
+    return [];
+  }
+}
+
+/** What would never run: its name has a typo, or is another tool's, or it is not what its name says. */
+function reportUnused(root: string, folder: string, name: string, tell: Tell): void {
+  const path = `${folder}/${name}`;
+  if (KNOWN.includes(name)) {
+    const wanted = name.endsWith('.d') ? 'a folder' : 'a file';
+    if (isOdd(join(root, path))) tell(path, `is not ${wanted}, so nothing would run`, seeWhat(path));
+    return;
+  }
+  if (name.endsWith('.sample') || !wouldRun(join(root, path))) return;
+  const meant = suggest(name.replace(/\.(?!d$)[^.]*$/, '').replaceAll('-', '_'), KNOWN);
+  const remedy =
+    meant === undefined
+      ? `the events are ${LIFECYCLE_EVENTS.join(', ')}: rename it, or move it to another folder`
+      : `run \`mv ${quoted(path)} ${quoted(`${folder}/${meant}`)}\``;
+  tell(path, 'is not named after an event, so it would never run', remedy);
+}
+
+function seeWhat(path: string): string {
+  return `see what it is: \`ls -ld ${quoted(path)}\``;
+}
+
+/** A folder where a program should be, or the other way round, or a link that leads nowhere. */
+function isOdd(path: string): boolean {
+  const found = look(path);
+  return path.endsWith('.d') ? found?.isDirectory() !== true : found?.isFile() !== true;
+}
+
+function look(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    // A circle of links, or a folder that may not be read.
+    return undefined;
+  }
+}
+
+/** An executable, or a folder that looks like one of an event. */
+function wouldRun(path: string): boolean {
+  const found = look(path);
+  if (found?.isDirectory()) return path.endsWith('.d');
+  return found?.isFile() === true && (found.mode & 0o111) !== 0;
+}
+
+function quoted(word: string): string {
+  return /^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+function isProgram(root: string, path: string, tell: Tell): boolean {
+  const file = join(root, path);
+  if (look(file)?.isFile() !== true) return false;
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    tell(path, 'is not executable', `run \`chmod +x ${quoted(path)}\``);
+    return false;
+  }
+}

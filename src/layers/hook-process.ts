@@ -1,0 +1,146 @@
+/** Runs a program of the project here, until it has ended or its time is over. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import type { Clock } from '../ports.js';
+import type { HandlerContext, LifecyclePayload } from '../rollout/lifecycle.js';
+
+/** Bounds what of a hook's output is printed, in lines and characters of each. */
+const MAX_LINES = 1_000;
+const MAX_LINE = 2_000;
+
+/** How long a program gets to end by itself after SIGTERM, and its output after its end, in ms. */
+const TERM_MS = 5_000;
+const OUTPUT_AFTER_EXIT_MS = 1_000;
+
+/** A variable by which the processes of one hook are found. */
+const MARK = 'DO_DEPLOY_HOOK';
+const KILL_ROUNDS = 3;
+const MAX_PROCESSES = 50_000;
+
+/** Resolves when the program has ended well. Ends it and its children when the signal aborts: SIGTERM, later SIGKILL. */
+export async function runHook(
+  clock: Clock,
+  file: string,
+  cwd: string,
+  env: Record<string, string>,
+  payload: LifecyclePayload,
+  { signal, log }: HandlerContext,
+): Promise<void> {
+  // A process group of its own, so that its children end with it, and Ctrl-C does not reach it.
+  const mark = { [MARK]: randomUUID() };
+  const child = spawn(file, [], { cwd, env: { ...env, ...mark }, detached: true, stdio: 'pipe' });
+  const stop = () => endAll(clock, child, `${MARK}=${mark[MARK]}`);
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop);
+  // Before anything else is asked of it: a program that cannot be started may have no streams.
+  const ended = endOf(clock, child);
+  let lines = 0;
+  const print = (line: string) => {
+    lines += 1;
+    if (lines <= MAX_LINES) log(line.slice(0, MAX_LINE));
+    else if (lines === MAX_LINES + 1) log(`only the first ${MAX_LINES} lines are shown`);
+  };
+  for (const stream of [child.stdout, child.stderr]) if (stream) readLines(stream, print);
+  // It need not read its input.
+  child.stdin?.on('error', () => {});
+  child.stdin?.end(`${JSON.stringify(payload)}\n`);
+  try {
+    await ended;
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** Calls `print` for each line, as long as it comes: of a long one only the beginning, and the rest is not kept. */
+function readLines(stream: Readable, print: (line: string) => void): void {
+  let line = '';
+  const end = () => {
+    print(line);
+    line = '';
+  };
+  stream.setEncoding('utf8');
+  stream.on('data', (chunk: string) => {
+    const [rest = '', ...lines] = chunk.split('\n');
+    line = (line + rest).slice(0, MAX_LINE + 1);
+    for (const next of lines) {
+      end();
+      line = next.slice(0, MAX_LINE + 1);
+    }
+  });
+  stream.on('close', () => {
+    if (line !== '') end();
+  });
+}
+
+/** Rejects unless the exit code is 0. */
+async function endOf(clock: Clock, child: ChildProcess): Promise<void> {
+  const closed = new AbortController();
+  child.on('close', () => closed.abort());
+  await new Promise<void>((resolve, reject) => {
+    child.on('error', (error) => reject(new Error(`it cannot be started: ${error.message}`)));
+    child.on('exit', async (code, killedBy) => {
+      // What it has left running, such as a daemon, may keep its output open for ever.
+      await clock.sleep(OUTPUT_AFTER_EXIT_MS, closed.signal);
+      for (const stream of [child.stdout, child.stderr]) stream?.destroy();
+      if (code === 0) resolve();
+      else reject(new Error(code === null ? `it was ended by ${killedBy}` : `exit code ${code}`));
+    });
+  });
+}
+
+/** A program that ignores SIGTERM does not outlive this process either, nor what it started elsewhere. */
+function endAll(clock: Clock, child: ChildProcess, mark: string): void {
+  const send = (name: NodeJS.Signals) => {
+    if (child.pid !== undefined) sendTo(-child.pid, name);
+    for (const pid of markedWith(mark)) sendTo(pid, name);
+  };
+  const kill = () => {
+    // What begins while others are killed is found in the next round.
+    for (let round = 0; round < KILL_ROUNDS; round += 1) send('SIGKILL');
+  };
+  const ended = new AbortController();
+  send('SIGTERM');
+  process.once('exit', kill);
+  child.once('exit', () => {
+    ended.abort();
+    process.off('exit', kill);
+    // Its children may have stayed.
+    kill();
+  });
+  void clock.sleep(TERM_MS, ended.signal).then(() => !ended.signal.aborted && kill());
+}
+
+function sendTo(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It has ended.
+  }
+}
+
+/**
+ * Processes that have left the group, as `setsid` and daemons do, also those whose parent has ended: what a program starts
+ * inherits its variables, and Linux shows those of a user's own processes. Elsewhere it finds none.
+ */
+function markedWith(mark: string): number[] {
+  try {
+    const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+    return pids
+      .slice(0, MAX_PROCESSES)
+      .map(Number)
+      .filter((pid) => variablesOf(pid).includes(mark));
+  } catch {
+    return [];
+  }
+}
+
+function variablesOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
+  } catch {
+    // Another user's, or it has ended.
+    return [];
+  }
+}

@@ -1,0 +1,65 @@
+/** A layer that names a service which the compose files do not have. */
+import { describe, expect, it } from 'vitest';
+import { Secret } from '../../src/config/secret.js';
+import { layerReader } from '../../src/layers/read-layers.js';
+import { createProject, deployYml, load, problemsOf } from './project-folder.js';
+
+const readLayers = layerReader((value) => new Secret(value));
+const APP = 'services:\n  app: { image: a }\n  sidekiq: { image: a }\n';
+const MIGRATE = ['layers:', '  migrate:', '    service: ap', '    command: x'];
+
+function project(files: Record<string, string>, ...lines: string[]): string {
+  return createProject({ 'config/deploy.yml': deployYml(...lines), 'compose/docker-compose.yml': APP, ...files });
+}
+
+describe('the service of migrate', () => {
+  it('is a problem with its line when no compose file has it', async () => {
+    expect(await problemsOf(project({}, ...MIGRATE), { readLayers })).toEqual([
+      'config/deploy.yml:5: layers.migrate.service: the service ap is in no compose file; did you mean app?',
+    ]);
+    const other = project({}, 'layers: { migrate: { service: database, command: x } }', 'keep_releases: none');
+    expect(await problemsOf(other, { readLayers })).toEqual([
+      'config/deploy.yml:3: layers.migrate.service: the service database is in no compose file; the services are app and sidekiq',
+      expect.stringContaining('config/deploy.yml:4: keep_releases'),
+    ]);
+  });
+
+  it('may be in any of the files', async () => {
+    const files = { 'compose/docker-compose.test.yml': 'services: { ap: { image: b } }' };
+    expect(await problemsOf(project(files, ...MIGRATE), { readLayers })).toEqual([]);
+  });
+
+  it('is a problem when it has profiles, unless an env file chooses some', async () => {
+    const files = { 'compose/docker-compose.test.yml': 'services: { ap: { image: b, profiles: [tools] } }' };
+    expect(await problemsOf(project(files, ...MIGRATE), { readLayers })).toEqual([
+      'config/deploy.yml:5: layers.migrate.service: the service ap has profiles, so a release does not have it; remove `profiles:` from the service ap',
+    ]);
+    const chosen = project(
+      { ...files, 'config/.env.test': 'COMPOSE_PROFILES=tools\n' },
+      ...MIGRATE,
+      'files: [config/.env.test]',
+    );
+    expect(await problemsOf(chosen, { readLayers })).toEqual([]);
+  });
+
+  it.each([
+    ['includes others', 'include: [x.yml]\nservices: { app: { image: a } }'],
+    ['has a merge key', 'x: &x { ap: { image: a } }\nservices: { <<: *x }'],
+    ['has a tag of compose', 'services: { app: { image: !reset null } }'],
+    ['is no YAML', 'services: ['],
+  ])('is left to compose when a file %s', async (_, text) => {
+    expect(await problemsOf(project({ 'compose/docker-compose.yml': text }, ...MIGRATE), { readLayers })).toEqual([]);
+  });
+
+  it('is not looked for in commands that need no files', async () => {
+    expect(await problemsOf(project({}, ...MIGRATE), { readLayers, needs: 'fleet' })).toEqual([]);
+  });
+});
+
+it('a service of workers may be gone from the files and still run: a warning', async () => {
+  const root = project({}, 'layers: { workers: { services: [sidekiq, sidekick] } }');
+  const { warnings } = await load(root, { readLayers });
+  expect(warnings).toEqual([
+    'config/deploy.yml:3: layers.workers.services[1]: the service sidekick is in no compose file; did you mean sidekiq?',
+  ]);
+});
