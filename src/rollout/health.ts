@@ -10,6 +10,8 @@ export interface ContainerView {
   health?: 'starting' | 'healthy' | 'unhealthy';
   /** The last output of its healthcheck. */
   healthOutput?: string;
+  /** It has just answered the balancer's check, made on the droplet. */
+  answers?: boolean;
   exitCode: number;
   oomKilled: boolean;
   /** Docker's error message from starting it. */
@@ -47,8 +49,12 @@ export type Verdict =
   /** It can no longer become healthy. `cause` is a sentence without a full stop: "app exited 137: out of memory". */
   | { kind: 'failed'; service: string; cause: string };
 
-/** A container without a healthcheck counts as healthy after it has run this long without a restart. */
-const STEADY_MS = 3_000;
+/**
+ * A container without a healthcheck counts as healthy after it has run this long without a restart; before that, only if it
+ * answers the balancer's check. In this time no balancer sends traffic to a droplet that has rejoined: DigitalOcean's need
+ * at least two checks, 3 s apart.
+ */
+export const STEADY_MS = 3_000;
 /** Docker restarts a crashing container for ever; from this count on it is a crash loop. */
 export const CRASH_LOOP_RESTARTS = 3;
 /** Docker counts all restarts of a container: after it has run this long, they no longer count as a crash loop. */
@@ -131,7 +137,8 @@ function judgeRunning(service: ServiceSpec, container: ContainerView, now: numbe
   }
   if (container.health === 'starting') return { kind: 'waiting', detail: `${name} starting` };
   if (service.oneShot) return { kind: 'waiting', detail: `${name} still running` };
-  if (container.health === undefined && now - container.startedAt < STEADY_MS) {
+  const answers = container.answers === true && container.restarts === 0;
+  if (container.health === undefined && !answers && now - container.startedAt < STEADY_MS) {
     return { kind: 'waiting', detail: `${name} just started` };
   }
   return { kind: 'healthy' };
