@@ -86,7 +86,7 @@ export const ROLLING: readonly Mutation[] = [
   {
     name: 'a crash loop is let through: what answered the check need not run on',
     file: 'src/rollout/health.ts',
-    text: 'if (container.health === undefined && !answers && now - container.startedAt < STEADY_MS) {',
+    text: 'if (container.health === undefined && !container.answers && now - container.startedAt < STEADY_MS) {',
     instead: 'if (container.health === undefined && container.restarts > 0 && now - container.startedAt < STEADY_MS) {',
     breaks: ['c'],
     seeds: [],

@@ -43,7 +43,8 @@ async function answersInstead(
 ): Promise<boolean> {
   const { healthCheck } = run.target;
   if (healthCheck === undefined) return false;
-  const checked = watchedPorts(member.containers, [healthCheck.port]).map(({ pid }) => pid);
+  const unbroken = member.containers.filter(({ restarts }) => restarts === 0);
+  const checked = watchedPorts(unbroken, [healthCheck.port]).map(({ pid }) => pid);
   const answering = seen.map((one) => (checked.includes(one.pid) ? { ...one, answers: true } : one));
   if (judgeHealth(member.services, answering, now).kind !== 'healthy') return false;
   return (await balancerCheckUnderLease(member, run))?.passed === true;
