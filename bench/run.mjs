@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- PART...] [--rounds N] [--delays S,S] [--sizes N,N] [--write]`: prints the tables of docs/performance.md;
+ * `npm run bench [-- PART...] [--rounds N] [--delays S,S] [--only NAME,NAME] [--sizes N,N] [--write]`: prints the tables of docs/performance.md;
  * with --write it puts them there. Nothing here is a test; run it on a quiet machine. Parts: rolling and upload (real
  * droplets: Linux, root), overhead, scale and start-up.
  */
@@ -18,7 +18,7 @@ const START_UP = [['--version'], ['--help'], ...Object.keys(COMMANDS).map((name)
 const PARTS = {
   rolling: {
     title: 'Rolling deploy: 3 real droplets, checks every 2 s, two passes',
-    measure: ({ rounds = 1, delays = [0, 1, 5] }) => onRealDroplets('rolling', { rounds, delays }),
+    measure: ({ rounds = 1, delays = [0, 1, 5], only }) => onRealDroplets('rolling', { rounds, delays, only }),
   },
   overhead: {
     title: "Overhead: do-deploy's own share, 3 sandbox droplets",
@@ -86,6 +86,7 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: 'string' },
     delays: { type: 'string' },
+    only: { type: 'string' },
     sizes: { type: 'string' },
     write: { type: 'boolean', default: false },
   },
@@ -93,6 +94,7 @@ const { values, positionals } = parseArgs({
 const options = {
   ...(values.rounds && { rounds: Number(values.rounds) }),
   ...(values.delays && { delays: numbers(values.delays) }),
+  ...(values.only && { only: values.only.split(',') }),
   ...(values.sizes && { sizes: numbers(values.sizes) }),
 };
 const unknown = positionals.find((name) => !Object.hasOwn(PARTS, name));

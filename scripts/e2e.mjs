@@ -22,6 +22,7 @@ const LONGEST_FIRST = [
   'compose-files',
   'interruptions',
   'failures',
+  'keep-alive',
   'releases',
   'release-files',
   'image-stores',

@@ -1,8 +1,11 @@
 /**
  * Benchmark 1: a rolling deploy on the real fleet. Three droplets, checks every 2 s, two passes, three failures. Before each
- * measured run, the whole fleet goes back to the other release and every unused image is removed.
+ * measured run, the whole fleet goes back to the other release and every unused image is removed. Two situations have a fleet
+ * of their own: a balancer that keeps its connections, and a project whose nginx has no healthcheck.
  */
-import { Fleet } from '../../test/e2e/lab/fleet.js';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Fleet, type FleetOptions } from '../../test/e2e/lab/fleet.js';
 import { type Contestant, doDeploy, scripts } from './contestants.js';
 import { median } from './median.js';
 
@@ -11,12 +14,37 @@ export interface RollingOptions {
   rounds: number;
   /** Delay until the balancer follows a change, in s. */
   delays: number[];
+  /** Names of the only special situations to measure. */
+  only?: string[];
 }
 
 interface Situation {
   delaySeconds: number;
   load: boolean;
+  /** What is special about its fleet. */
+  special?: string;
 }
+
+interface Special {
+  name: string;
+  options?: Partial<FleetOptions>;
+  prepare?(fleet: Fleet): Promise<void>;
+}
+
+const CHECKS = { healthCheck: { intervalSeconds: 2 }, effectDelayMs: 0 };
+
+const SPECIAL: readonly Special[] = [
+  { name: 'kept connections', options: { keepAlive: true } },
+  {
+    name: 'no healthcheck',
+    prepare: async ({ project }) => {
+      const file = 'compose/docker-compose.production.yml';
+      const text = await readFile(join(project.folder, file), 'utf8');
+      const [before = '', nginx = ''] = text.split(/(?=\n {2}nginx:)/);
+      await project.write(file, before + nginx.replace(/healthcheck:.*/, 'healthcheck: !reset null'));
+    },
+  },
+];
 
 interface Run {
   code: number | null;
@@ -29,22 +57,46 @@ interface Run {
 }
 
 export async function measureRolling(options: RollingOptions): Promise<Record<string, string>[]> {
-  const fleet = await Fleet.start({ healthCheck: { intervalSeconds: 2 }, effectDelayMs: 0 });
+  const { delays, only } = options;
+  const middle = Math.min(1, Math.max(...delays));
+  const rows: Record<string, string>[] = [];
+  const usual = delays.flatMap((delaySeconds) => [true, false].map((load) => ({ delaySeconds, load })));
+  if (only === undefined) rows.push(...(await measureOn({ name: '' }, usual, options)));
+  for (const special of SPECIAL.filter(({ name }) => only === undefined || only.includes(name))) {
+    const situation = { delaySeconds: middle, load: true, special: special.name };
+    rows.push(...(await measureOn(special, [situation], options)));
+  }
+  return rows;
+}
+
+/** On a fleet of its own. */
+async function measureOn(
+  special: Special,
+  situations: readonly Situation[],
+  options: RollingOptions,
+): Promise<Record<string, string>[]> {
+  const fleet = await Fleet.start({ ...CHECKS, ...special.options });
   try {
+    await special.prepare?.(fleet);
     await fleet.deployFirst('v1');
-    return await measureAll(fleet, options);
+    return await measureAll(fleet, situations, options);
   } finally {
     await fleet.stop();
   }
 }
 
-async function measureAll(fleet: Fleet, { rounds, delays }: RollingOptions): Promise<Record<string, string>[]> {
+async function measureAll(
+  fleet: Fleet,
+  situations: readonly Situation[],
+  { rounds, delays }: RollingOptions,
+): Promise<Record<string, string>[]> {
   const { floor, classic, ansible } = await scripts(fleet);
   const ours = doDeploy(fleet);
   const rows: Record<string, string>[] = [];
-  for (const situation of delays.flatMap((delaySeconds) => [true, false].map((load) => ({ delaySeconds, load })))) {
+  for (const situation of situations) {
     // Contestants without a target run only once, in the middle situation.
-    const all = situation.load && situation.delaySeconds === Math.min(1, Math.max(...delays));
+    const { load, delaySeconds, special } = situation;
+    const all = load && special === undefined && delaySeconds === Math.min(1, Math.max(...delays));
     const contestants = [floor, ours, ...(all ? [classic, ansible] : [])];
     const runs = new Map<Contestant, Run[]>(contestants.map((contestant) => [contestant, []]));
     for (let round = 0; round < rounds; round += 1) {
@@ -95,7 +147,7 @@ async function measure(fleet: Fleet, contestant: Contestant, { delaySeconds, loa
 /** Takes all droplets back to v1 and removes the images of v2, so that the next run pulls again. */
 async function reset(fleet: Fleet): Promise<void> {
   fleet.world.timing.effectDelayMs = 0;
-  const first = ['--config', 'config/deploy.first.yml', '--allow-downtime', '--force'];
+  const first = ['--config', 'config/at-once.yml', '--allow-downtime', '--force'];
   const end = await fleet.run(['deploy', 'production', 'v1', '--yes', '--json', ...first]);
   if (end.code !== 0) throw new Error(`the fleet could not be reset:\n${end.stdout.slice(-2_000)}${end.stderr}`);
   await fleet.balancer.allUp();
@@ -128,8 +180,9 @@ function rowOf(contestant: Contestant, situation: Situation, run: Run, base: Run
   };
 }
 
-function nameOf({ delaySeconds, load }: Situation): string {
-  return `${load ? '50 requests/s' : 'health checks only'}, effect after ${delaySeconds} s`;
+function nameOf({ delaySeconds, load, special }: Situation): string {
+  const traffic = `${load ? '50 requests/s' : 'health checks only'}, effect after ${delaySeconds} s`;
+  return special === undefined ? traffic : `${traffic}, ${special}`;
 }
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

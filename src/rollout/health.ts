@@ -10,7 +10,10 @@ export interface ContainerView {
   health?: 'starting' | 'healthy' | 'unhealthy';
   /** The last output of its healthcheck. */
   healthOutput?: string;
+  /** It has just answered the balancer's check, made on the droplet, and Docker has never restarted it. */
+  answers?: boolean;
   exitCode: number;
+  /** Now, or at an earlier look of this run. */
   oomKilled: boolean;
   /** Docker's error message from starting it. */
   error?: string;
@@ -47,8 +50,12 @@ export type Verdict =
   /** It can no longer become healthy. `cause` is a sentence without a full stop: "app exited 137: out of memory". */
   | { kind: 'failed'; service: string; cause: string };
 
-/** A container without a healthcheck counts as healthy after it has run this long without a restart. */
-const STEADY_MS = 3_000;
+/**
+ * A container without a healthcheck counts as healthy after it has run this long without a restart; before that, only if it
+ * answers the balancer's check. In this time no balancer sends traffic to a droplet that has rejoined: DigitalOcean's need
+ * at least two checks, 3 s apart.
+ */
+export const STEADY_MS = 3_000;
 /** Docker restarts a crashing container for ever; from this count on it is a crash loop. */
 export const CRASH_LOOP_RESTARTS = 3;
 /** Docker counts all restarts of a container: after it has run this long, they no longer count as a crash loop. */
@@ -104,7 +111,7 @@ function judgeContainer(service: ServiceSpec, container: ContainerView, now: num
   const calm = container.state === 'running' && now - container.startedAt >= CALM_MS;
   if (container.restarts >= CRASH_LOOP_RESTARTS && !calm) {
     // While it is running again, Docker reports exit code 0 instead of the last one.
-    const ended = container.state === 'running' ? '' : `, ${exitPhrase(container)}`;
+    const ended = container.state === 'running' ? memoryPhrase(container, ', ') : `, ${exitPhrase(container)}`;
     return failed(`${name} keeps restarting: ${container.restarts} times${ended}`);
   }
   switch (container.state) {
@@ -131,14 +138,18 @@ function judgeRunning(service: ServiceSpec, container: ContainerView, now: numbe
   }
   if (container.health === 'starting') return { kind: 'waiting', detail: `${name} starting` };
   if (service.oneShot) return { kind: 'waiting', detail: `${name} still running` };
-  if (container.health === undefined && now - container.startedAt < STEADY_MS) {
+  if (container.health === undefined && !container.answers && now - container.startedAt < STEADY_MS) {
     return { kind: 'waiting', detail: `${name} just started` };
   }
   return { kind: 'healthy' };
 }
 
+function memoryPhrase({ oomKilled }: ContainerView, before: string): string {
+  return oomKilled ? `${before}out of memory` : '';
+}
+
 function exitPhrase(container: ContainerView): string {
-  if (container.oomKilled) return `exited ${container.exitCode}: out of memory`;
+  if (container.oomKilled) return `exited ${container.exitCode}${memoryPhrase(container, ': ')}`;
   if (container.error) return `exited ${container.exitCode}: ${container.error}`;
   if (container.exitCode === 137) return 'exited 137: killed';
   if (container.exitCode === 127) return 'exited 127: command not found in the image';
@@ -158,7 +169,8 @@ export function causeOf(containers: readonly ContainerView[]): string | undefine
   if (container.state !== 'running') return `${service} ${exitPhrase(container)}`;
   if (container.health === 'unhealthy')
     return `${service} is unhealthy${container.healthOutput ? `: ${container.healthOutput}` : ''}`;
-  return `${service} restarted ${container.restarts === 1 ? 'once' : `${container.restarts} times`}`;
+  const times = container.restarts === 1 ? 'once' : `${container.restarts} times`;
+  return `${service} restarted ${times}${memoryPhrase(container, ': ')}`;
 }
 
 /** Failed, restarted or unhealthy. */

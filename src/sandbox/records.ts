@@ -33,6 +33,8 @@ export interface BalancerRecord {
   readonly tag?: string;
   readonly healthCheck: HealthCheckRecord;
   readonly idleTimeoutSeconds: number;
+  /** What the API says; the sandbox's own balancer keeps no connections to droplets. */
+  backendKeepalive: boolean;
   /** All accepted changes. */
   readonly accepted: MembershipView;
   /** What GET shows: `apiDelayMs` behind. */

@@ -49,6 +49,7 @@ export interface NewBalancer {
   dropletIds?: number[];
   healthCheck?: Partial<HealthCheckRecord>;
   idleTimeoutSeconds?: number;
+  backendKeepalive?: boolean;
 }
 
 export class World {
@@ -132,6 +133,7 @@ export class World {
       tag: wish.tag,
       healthCheck: { ...HEALTH_CHECK, ...wish.healthCheck },
       idleTimeoutSeconds: wish.idleTimeoutSeconds ?? 60,
+      backendKeepalive: wish.backendKeepalive ?? false,
       accepted: new MembershipView(ids),
       shown: new MembershipView(ids),
       serving: new MembershipView(ids),

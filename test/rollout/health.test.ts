@@ -41,6 +41,7 @@ describe('a project is healthy', () => {
   it.each<[string, Partial<ContainerView>[], Partial<ServiceSpec>]>([
     ['when its healthcheck passes', [{ health: 'healthy' }], {}],
     ['without a healthcheck when it has run for some seconds', [{}], {}],
+    ['without a healthcheck when it answers', [{ startedAt: NOW, answers: true }], {}],
     ['when a one-shot has ended with 0', [{ state: 'exited' }], { oneShot: true }],
     ['when a service that publishes nothing has ended with 0', [{ state: 'exited' }], { stays: false }],
     [
@@ -61,6 +62,7 @@ describe('a project is healthy', () => {
 describe('a project is not healthy yet', () => {
   it.each<[string, Partial<ContainerView>[], Partial<ServiceSpec>, string]>([
     ['while a healthcheck starts', [{ health: 'starting' }], {}, 'app starting'],
+    ['while a healthcheck starts, though it answers', [{ health: 'starting', answers: true }], {}, 'app starting'],
     ['while it has just started and has no healthcheck', [{ startedAt: NOW - 1_000 }], {}, 'app just started'],
     ['after the first crash', [{ state: 'restarting', exitCode: 1, restarts: 1 }], {}, 'app restarting (exited 1)'],
     ['while a one-shot runs', [{}], { oneShot: true }, 'app still running'],
@@ -101,6 +103,12 @@ describe('a project can no longer become healthy', () => {
       { exitCode: 0, restarts: CRASH_LOOP_RESTARTS },
       {},
       `app keeps restarting: ${CRASH_LOOP_RESTARTS} times`,
+    ],
+    [
+      'a crash loop of which an earlier look showed why',
+      { oomKilled: true, restarts: CRASH_LOOP_RESTARTS },
+      {},
+      `app keeps restarting: ${CRASH_LOOP_RESTARTS} times, out of memory`,
     ],
     ['never started', { state: 'created', error: 'port is taken' }, {}, 'app did not start: port is taken'],
   ])('%s', (_name, container, service, cause) => {
@@ -154,6 +162,10 @@ describe('the cause', () => {
     const waiting = aContainer({ id: 'n', service: 'nginx', state: 'created', startedAt: 0 });
     const oom = aContainer({ state: 'restarting', exitCode: 137, oomKilled: true, restarts: 1 });
     expect(causeOf([waiting, oom])).toBe('app exited 137: out of memory');
+  });
+
+  it('is what an earlier look showed, also when the container runs again', () => {
+    expect(causeOf([aContainer({ oomKilled: true, restarts: 1 })])).toBe('app restarted once: out of memory');
   });
 
   it('is absent when nothing is wrong', () => {

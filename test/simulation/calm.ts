@@ -74,6 +74,13 @@ export const SLOW: Told['check'] = { healthyThreshold: 5 };
 /** Three droplets, of which one restarts once, and is then found healthy only after some checks. */
 export const RESTARTS: Told = { fleet: 3, onlyOn: 0, check: { intervalSeconds: 1, healthyThreshold: 5 } };
 
+/** Without a healthcheck, behind a balancer that takes it back sooner than it crashes again. */
+export const CRASHES: Told = {
+  app: 'bare',
+  image: { kind: 'crash-loop', everyMs: 2_000 },
+  check: { intervalSeconds: 1 },
+};
+
 /** So long after its start. */
 export function hiccups(afterMs: number): Behaviour {
   return { kind: 'hiccups', readyMs: 5_500, afterMs };

@@ -137,6 +137,15 @@ export function isFine(container: Container, at: number): boolean {
   return seen.state === 'running' && seen.restarts < 3 && (!container.checked || seen.health === 'healthy');
 }
 
+const STEADY_MS = 3_000;
+
+/** Whether it has ever run for three seconds without a restart, or its healthcheck says more than that. */
+export function wasSteady({ behaviour, checked, startedAt }: Container, at: number): boolean {
+  if (checked || behaviour.kind === 'one-shot') return true;
+  const longest = behaviour.kind === 'crash-loop' ? behaviour.everyMs - RESTART_PAUSE_MS : Number.POSITIVE_INFINITY;
+  return Math.min(longest, at - startedAt) >= STEADY_MS;
+}
+
 /** An entry of `docker inspect`. @param skewMs the droplet's clock minus the world's */
 export function inspect(container: Container, at: number, skewMs: number): string {
   const seen = look(container, at);

@@ -153,7 +153,7 @@ export function changeMembership(world: World, droplet: Droplet, wanted: 'in' | 
   balancer.settledAt = shownAt;
   const soonest = chance() < 0.2 ? time : shownAt;
   world.at(shownAt, () => {
-    if (wanted === 'in') balancer.shown.add(droplet.id);
+    if (wanted === 'in' && !droplet.destroyed) balancer.shown.add(droplet.id);
     else balancer.shown.delete(droplet.id);
   });
   for (const plane of droplet.planes) {

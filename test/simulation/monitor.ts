@@ -21,7 +21,7 @@ import { RELEASE_FAULTS } from '../../src/deploy/session/orchestrator.js';
 import { PROOFS, SHARE_MISSING } from '../../src/deploy/steps/drain-droplet.js';
 import type { RemoteCommand } from '../../src/ports.js';
 import type { DeployEvent } from '../../src/rollout/model.js';
-import { DOCKER_BACK_WITHIN_MS } from './containers.js';
+import { DOCKER_BACK_WITHIN_MS, wasSteady } from './containers.js';
 import { advance, isReached, isServed, openConnections, servingContainer } from './data-plane.js';
 import type { Deployer } from './deployer.js';
 import { floorFor, sizeFor } from './floor.js';
@@ -240,6 +240,9 @@ export class Monitor {
     const { seen } = droplet;
     if (seen.changed > 0 && seen.healthy < seen.changed) {
       this.violation('c', `${deployer.name} confirms ${droplet.name}, and it was not seen healthy`);
+    }
+    if (!droplet.containers.every((container) => wasSteady(container, this.#world.time))) {
+      this.violation('c', `${deployer.name} confirms ${droplet.name}, and it has not run for 3 s without a crash`);
     }
   }
 

@@ -1,5 +1,5 @@
 /** Faults in the decisions of a rollout and in its steps. */
-import { DIES_BACK_IN, DIES_BACK_IN_SECOND, unreachable } from './calm.js';
+import { CRASHES, DIES_BACK_IN, DIES_BACK_IN_SECOND, unreachable } from './calm.js';
 import type { Mutation } from './mutations.js';
 
 export const ROLLING: readonly Mutation[] = [
@@ -82,6 +82,15 @@ export const ROLLING: readonly Mutation[] = [
     instead: "        'health',\n        'rejoin',",
     breaks: ['c'],
     seeds: [2, 3],
+  },
+  {
+    name: 'a crash loop is let through: what answered the check need not run on',
+    file: 'src/rollout/health.ts',
+    text: 'if (container.health === undefined && !container.answers && now - container.startedAt < STEADY_MS) {',
+    instead: 'if (container.health === undefined && container.restarts > 0 && now - container.startedAt < STEADY_MS) {',
+    breaks: ['c'],
+    seeds: [],
+    stories: [CRASHES, { ...CRASHES, seed: 2 }, { ...CRASHES, seed: 3 }],
   },
   {
     name: 'settling is skipped',

@@ -7,8 +7,8 @@ import type { StoredRelease } from '../../src/deploy/release/stored-release.js';
 import { readComposeConfig } from '../../src/deploy/staging/compose-config.js';
 import type { LocalFiles } from '../../src/ports.js';
 
-/** `single`: one service; `pair`: nginx in front of the app; `full`: also a replica, a one-shot and a worker. */
-export type AppKind = 'single' | 'pair' | 'full';
+/** `single`: one service; `bare`: one without a healthcheck; `pair`: nginx in front of the app; `full`: also a replica, a one-shot and a worker. */
+export type AppKind = 'single' | 'bare' | 'pair' | 'full';
 
 export interface Service {
   name: string;
@@ -47,6 +47,8 @@ function makeServices(app: AppKind, tag: string): Service[] {
   switch (app) {
     case 'single':
       return [{ ...main, name: 'web', published: true }];
+    case 'bare':
+      return [{ ...main, name: 'web', published: true, checked: false }];
     case 'pair':
       return [{ ...main, name: 'app' }, nginx];
     case 'full':

@@ -37,10 +37,18 @@ async function readAndKeep(member: Member, command: RemoteCommand): Promise<numb
 
 async function read(member: Member, command: RemoteCommand): Promise<ContainersSeen> {
   const { code, stdout, stderr } = await member.connection.run(command);
-  if (code === 0) return parseContainers(stdout);
+  if (code === 0) return remember(member, parseContainers(stdout));
   const reason = errorLine(stderr, `exit code ${code}`);
   throw new DeployError('docker-missing', `Docker does not answer on ${member.host.name}: ${reason}`, {
     droplet: member.host.name,
     hint: dockerRemedy(member, reason),
   });
+}
+
+/** Docker forgets that a container ran out of memory when it starts it again: one look that showed it is enough. */
+function remember(member: Member, seen: ContainersSeen): ContainersSeen {
+  const known = member.outOfMemory ?? new Set();
+  for (const { id, oomKilled } of seen.containers) if (oomKilled) known.add(id);
+  member.outOfMemory = known;
+  return { ...seen, containers: seen.containers.map((one) => ({ ...one, oomKilled: known.has(one.id) })) };
 }

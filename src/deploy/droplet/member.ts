@@ -16,6 +16,8 @@ export interface Member {
   survey: Survey;
   /** As last read. */
   containers: readonly ContainerView[];
+  /** Ids of containers that this run has seen out of memory. */
+  outOfMemory?: Set<string>;
   /** Services of the release that it runs or is being switched to. */
   services: readonly ServiceSpec[];
 }

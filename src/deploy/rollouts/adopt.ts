@@ -31,7 +31,7 @@ const MAX_DROPLETS_BY_ID = 10;
 
 /** Never throws: every end is a result. */
 export async function adopt(given: DeployPorts, options: SessionOptions): Promise<DeployResult> {
-  const { settings } = options;
+  const { settings, interrupted } = options;
   return await runSession('adopt', given, options, NO_RELEASE_YET, (session, ports) =>
     performRollout(session, {
       newcomers: true,
@@ -52,7 +52,8 @@ export async function adopt(given: DeployPorts, options: SessionOptions): Promis
             checkDroplet(member);
           }
           const to = await lacking(strays, release);
-          if (to.length > 0) await stageFromDonors(ports, settings, release, { donors: members, to });
+          if (to.length > 0)
+            await stageFromDonors({ ports, settings, signal: interrupted }, release, { donors: members, to });
         }
         return { release, exempt: new Set(settled.map((member) => member.droplet.id)) };
       },

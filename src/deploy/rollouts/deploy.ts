@@ -33,7 +33,7 @@ const COMPARED_DROPLETS = 2;
 
 /** Never throws: every end is a result. */
 export async function deploy(given: DeployPorts, options: DeployOptions): Promise<DeployResult> {
-  const { settings, imageTag, deployer, force } = options;
+  const { settings, imageTag, deployer, force, interrupted } = options;
   const now = given.clock.now();
   const release = { id: releaseId(now, options.releaseRef ?? imageTag), imageTag, ...options.commit };
   return await runSession('deploy', given, options, release, async (session, ports) => {
@@ -56,7 +56,7 @@ export async function deploy(given: DeployPorts, options: DeployOptions): Promis
           };
           await surveyAll(ports, settings, members, { prepare: true, check });
           warnAboutOldDocker(ports, members);
-          return await stageDraft(ports, settings, draft, members);
+          return await stageDraft({ ports, settings, draft, signal: interrupted }, members);
         });
         // The droplets may hold the same bytes under another id, from another commit.
         session.release = { ...release, id: staged.id };

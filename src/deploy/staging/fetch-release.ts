@@ -1,15 +1,14 @@
 /** Stages a release from the droplets that hold it: its files come from them, its images by digest from the registry. */
 
-import type { Settings } from '../../config/settings.js';
 import { DeployError, ShellError } from '../../errors.js';
 import type { RemoteCommand } from '../../ports.js';
-import type { DeployPorts } from '../core/deploy-ports.js';
 import { command, releaseFolder, SECOND } from '../core/shell.js';
 import { heldRelease, type Member } from '../droplet/member.js';
 import { assemble, type FilesOnDroplet, readArchive } from '../release/archive.js';
 import type { ReleaseDraft, ReleaseFile } from '../release/draft.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { stagePinned } from './stage-release.js';
+import type { Staging } from './staging.js';
 
 /** A release holds files, not data: an archive may have this many parts. */
 const MAX_PARTS = 100;
@@ -19,13 +18,12 @@ const PART_BYTES = 2 * 1024 * 1024;
 
 /** Throws DeployError release-damaged when the donors together lack files as they were deployed. */
 export async function stageFromDonors(
-  ports: DeployPorts,
-  settings: Settings,
+  given: Omit<Staging, 'draft'>,
   release: StoredRelease,
   { donors, to }: { donors: readonly Member[]; to: readonly Member[] },
 ): Promise<void> {
   const draft = await fetchDraft(release, donors);
-  await stagePinned({ ports, settings, draft }, release, to);
+  await stagePinned({ ...given, draft }, release, to);
 }
 
 async function fetchDraft(release: StoredRelease, donors: readonly Member[]): Promise<ReleaseDraft> {

@@ -13,9 +13,9 @@ const PASSING =
 
 const LASTING = /denied|unauthorized|not found|unknown|toomanyrequests|rate limit|no space left|x509/i;
 
-/** Runs the command up to four times. Returns the last result, which may be a failure. Throws ShellError. */
+/** Runs the command up to four times, and not again after an interruption. Returns the last result, which may be a failure. Throws ShellError. */
 export async function runWithRetries(
-  { ports }: Pick<Staging, 'ports'>,
+  { ports, signal }: Pick<Staging, 'ports' | 'signal'>,
   member: Member,
   command: RemoteCommand,
 ): Promise<CommandResult> {
@@ -26,7 +26,8 @@ export async function runWithRetries(
     if (result.code === 0 || pause === undefined || !isPassing(reason)) return result;
     const wait = pause * spread(member.host.id);
     warn(ports, `The pull failed; retrying in ${Math.ceil(wait / 1_000)} s: ${reason}`, member.host.name);
-    await ports.clock.sleep(wait);
+    await ports.clock.sleep(wait, signal);
+    if (signal?.aborted) return result;
   }
 }
 

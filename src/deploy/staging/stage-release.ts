@@ -3,9 +3,7 @@
  * parallel. A failure here leaves rotation and containers as they were.
  */
 
-import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
-import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel, waitForAll } from '../core/parallel.js';
 import { reportStep } from '../core/report.js';
 import { heldRelease, type Member } from '../droplet/member.js';
@@ -24,14 +22,9 @@ import { uploadAll } from './upload.js';
  * that most of them got are the release's; a droplet that got others, because a tag moved meanwhile, pulls those.
  * Throws the first droplet's error after removing what was staged.
  */
-export async function stageDraft(
-  ports: DeployPorts,
-  settings: Settings,
-  draft: ReleaseDraft,
-  members: readonly Member[],
-): Promise<StoredRelease> {
+export async function stageDraft(staging: Staging, members: readonly Member[]): Promise<StoredRelease> {
   if (members.length === 0) throw new DeployError('no-droplets', 'There is no droplet to deploy to.');
-  const staging = { ports, settings, draft };
+  const { draft } = staging;
   return await orDiscard(staging, members, async () => {
     const services = await uploadAll(staging, members, namesToPull);
     const brought = await inParallel(members, async (member) => {

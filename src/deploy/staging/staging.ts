@@ -7,4 +7,6 @@ export interface Staging {
   readonly ports: DeployPorts;
   readonly settings: Settings;
   readonly draft: ReleaseDraft;
+  /** Ends waits: the run was interrupted. */
+  readonly signal?: AbortSignal;
 }

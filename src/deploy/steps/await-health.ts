@@ -3,8 +3,10 @@
 import { DeployError } from '../../errors.js';
 import { type ContainerView, isAlive, judgeHealth, type Verdict } from '../../rollout/health.js';
 import { pollPause } from '../core/polling.js';
+import { watchedPorts } from '../drain/traffic-command.js';
 import { loadContainers } from '../droplet/containers.js';
 import type { Member } from '../droplet/member.js';
+import { balancerCheckUnderLease } from './balancer-check.js';
 import type { StepContext, StepResult } from './run.js';
 
 /** The shortest pause between two polls, in ms. */
@@ -19,13 +21,33 @@ export async function awaitHealth(member: Member, run: StepContext): Promise<Ste
   for (;;) {
     const now = await loadContainers(member, run.settings.app);
     if (run.release === undefined && !member.containers.some(isAlive)) throw nothingRuns(member.host.name);
-    const verdict = judgeHealth(member.services, sinceThen(before, member.containers), now);
-    if (verdict.kind === 'healthy') return {};
+    const seen = sinceThen(before, member.containers);
+    const verdict = judgeHealth(member.services, seen, now);
+    if (verdict.kind === 'healthy' || (await answersInstead(member, run, seen, now))) return {};
     if (verdict.kind === 'failed') throw unhealthy(member.host.name, verdict);
     if (clock.now() >= deadline) throw notHealthyWithin(healthTimeoutMs, member.host.name, verdict.detail);
     run.progress(verdict.detail);
     await clock.sleep(pollPause(clock.now() - began, POLL_EVERY_MS));
   }
+}
+
+/**
+ * Whether nothing is missing but the time that the container behind the balancer's check has to run, and that check passes.
+ * `settle` watches it for the rest of that time.
+ */
+async function answersInstead(
+  member: Member,
+  run: StepContext,
+  seen: readonly ContainerView[],
+  now: number,
+): Promise<boolean> {
+  const { healthCheck } = run.target;
+  if (healthCheck === undefined) return false;
+  const unbroken = member.containers.filter(({ restarts }) => restarts === 0);
+  const checked = watchedPorts(unbroken, [healthCheck.port]).map(({ pid }) => pid);
+  const answering = seen.map((one) => (checked.includes(one.pid) ? { ...one, answers: true } : one));
+  if (judgeHealth(member.services, answering, now).kind !== 'healthy') return false;
+  return (await balancerCheckUnderLease(member, run))?.passed === true;
 }
 
 /** On the way back into rotation, before a first release was started. */

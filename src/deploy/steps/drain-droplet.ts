@@ -49,8 +49,8 @@ export async function drain(member: Member, run: StepContext): Promise<StepResul
   if (watchedPorts(member.containers, run.target.ports).length === 0) {
     // Another project's proxy may hold the port and forward what arrives: that cannot be heard, but it can be cut.
     const forwards = await answersTheBalancer(member, run);
-    // Where nothing listens, nothing can be cut.
-    if (!forwards && contact.leaving.shown) return { detail: 'nothing to drain' };
+    // Where nothing listens, nothing can be cut. Had it just come back, the balancer may still be about to take it in.
+    if (!forwards && contact.leaving.shown && !contact.leaving.unsettled) return { detail: 'nothing to drain' };
     return { detail: await waitUnheard(contact.leaving, checks, run, forwards ? drainTimeoutOf(run) : 0) };
   }
   const proof = await untilLetGo(member, run, contact.leaving, checks, wasWell);

@@ -44,11 +44,13 @@ export async function settle(member: Member, run: StepContext): Promise<StepResu
   const before = member.containers;
   let inspectedAt = Number.NEGATIVE_INFINITY;
   let failedChecks = 0;
+  let isHealthy = false;
   for (;;) {
     const wait = await remaining(member, run, started);
-    if (wait.ms <= 0 || clock.now() - inspectedAt >= INSPECT_EVERY_MS) {
+    // Until all have run for long enough, a crash must be noticed before the balancer sends traffic.
+    if (wait.ms <= 0 || !isHealthy || clock.now() - inspectedAt >= INSPECT_EVERY_MS) {
       inspectedAt = clock.now();
-      const isHealthy = await inspect(member, run, before, started);
+      isHealthy = await inspect(member, run, before, started);
       if (wait.ms <= 0 && isHealthy) {
         // At the end only: the droplet's counters cannot tell this check from the balancer's.
         const result = await balancerCheckUnderLease(member, run);

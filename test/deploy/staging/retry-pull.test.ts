@@ -23,7 +23,7 @@ function world(stderrs: string[]) {
   const memberOf = (id: number) => ({ host: { id, name: `web-${id}` }, connection: { run } }) as unknown as Member;
   const ports = { clock, reporter } as unknown as DeployPorts;
   const pull = (id = 1) => clock.run(runWithRetries({ ports }, memberOf(id), COMMAND));
-  return { clock, reporter, pull, attempts: () => attempts, ports };
+  return { clock, reporter, pull, attempts: () => attempts, ports, memberOf };
 }
 
 it.each([
@@ -62,6 +62,18 @@ it('the last failure is returned after four attempts in at most 45 seconds', asy
   expect(await pull()).toMatchObject({ code: 1, stderr: EOF });
   expect(attempts()).toBe(4);
   expect(clock.now() - started).toBeLessThanOrEqual(45_000);
+});
+
+it('a pull is not repeated after an interruption, which also ends the wait', async () => {
+  const { clock, ports, memberOf, attempts } = world([EOF, EOF]);
+  const interrupted = new AbortController();
+  const started = clock.now();
+  const pulling = runWithRetries({ ports, signal: interrupted.signal }, memberOf(1), COMMAND);
+  const interrupting = clock.sleep(500).then(() => interrupted.abort());
+  expect(await clock.run(pulling)).toMatchObject({ code: 1, stderr: EOF });
+  await interrupting;
+  expect(attempts()).toBe(1);
+  expect(clock.now() - started).toBe(500);
 });
 
 it('droplets retry at different times', async () => {

@@ -240,9 +240,9 @@ describe('connections that keep arriving', () => {
 });
 
 describe('a port of the balancer that no container of the app holds', () => {
-  const drainOnly = async (told: Told, shown: boolean) => {
+  const drainOnly = async (told: Told, shown: boolean, unsettled = false) => {
     const world = aWorld(told);
-    world.contacts.of(world.member).leaving = { askedAt: 0, at: 0, shown, unsettled: false, letGo: false };
+    world.contacts.of(world.member).leaving = { askedAt: 0, at: 0, shown, unsettled, letGo: false };
     const { detail } = await world.clock.run(drain(world.member, world.context));
     return { detail, ms: world.clock.now() };
   };
@@ -256,6 +256,11 @@ describe('a port of the balancer that no container of the app holds', () => {
   it('needs no draining where nothing answers', async () => {
     const { detail, ms } = await drainOnly({ came: () => 0, port: 3_000, answers: false }, true);
     expect([detail, ms < 1_000]).toEqual(['nothing to drain', true]);
+  });
+
+  it('is given time where nothing answers and it had just come back: the balancer may be about to take it in', async () => {
+    const { ms } = await drainOnly({ came: () => 0, port: 3_000, answers: false }, true, true);
+    expect(ms).toBeGreaterThan(EFFECT_LAG_MS + INTERVAL_MS);
   });
 
   it('is given time where nothing answers and the leaving was never shown', async () => {

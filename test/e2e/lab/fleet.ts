@@ -18,6 +18,8 @@ export interface FleetOptions extends Partial<Timing> {
   droplets?: number;
   /** Default: every second, healthy after two passes, unhealthy after three failures. */
   healthCheck?: Partial<HealthCheckRecord>;
+  /** The balancer keeps its connections to droplets, also while they are idle. */
+  keepAlive?: boolean;
   /** The SSH user. A user other than root is created in group docker. */
   user?: string;
   diskMegabytes?: number;
@@ -113,6 +115,7 @@ export class Fleet {
       name: 'web',
       ...(options.tagManaged ? { tag: BALANCER_TAG } : { dropletIds: records.slice(0, count).map(({ id }) => id) }),
       healthCheck: { ...QUICK, ...options.healthCheck },
+      backendKeepalive: options.keepAlive ?? false,
     });
     const api = await ApiServer.start({ world, tokens: [{ token: TOKEN }] });
     const balancer = await HaProxy.start(folder, world, record, records);

@@ -154,6 +154,14 @@ function serverName(id: number): string {
   return `droplet-${id}`;
 }
 
+/** By default, DigitalOcean does not keep connections to droplets alive. */
+const NOT_KEPT = 'option http-server-close';
+
+const KEPT = `option http-keep-alive
+  http-reuse always
+  # Idle connections stay as long as the droplet keeps them.
+  default-server pool-purge-delay 600s`;
+
 function configuration(socket: string, record: BalancerRecord, droplets: readonly DropletRecord[]): string {
   const { intervalSeconds, timeoutSeconds, healthyThreshold, unhealthyThreshold, port, path } = record.healthCheck;
   const check = `check port ${port} inter ${intervalSeconds * 1_000}ms rise ${healthyThreshold} fall ${unhealthyThreshold}`;
@@ -163,8 +171,7 @@ defaults
   mode http
   retries 0
   no option redispatch
-  # By default, DigitalOcean does not keep connections to droplets alive.
-  option http-server-close
+  ${record.backendKeepalive ? KEPT : NOT_KEPT}
   timeout connect 5s
   timeout client 60s
   timeout server 60s
