@@ -50,8 +50,10 @@ export class Runner {
   /** A command that loads settings twice runs each command of `secrets:` once. */
   #runCommand: RunCommand | undefined;
   #hasNamedProject = false;
-  /** What layers have printed while they are loaded: which values are secret is not known yet. */
-  #held: string[] | undefined;
+  /** Settings that are being loaded. */
+  #loading = 0;
+  /** What layers have printed meanwhile: which values are secret is not known yet. */
+  #held: string[] = [];
   /** The first error that nothing caught. */
   #uncaught: DeployError | undefined;
 
@@ -83,7 +85,7 @@ export class Runner {
   }
 
   #say(line: string): void {
-    if (this.#held === undefined) inform({ clock: systemClock, reporter: this.#reporter }, line);
+    if (this.#loading === 0) inform({ clock: systemClock, reporter: this.#reporter }, line);
     else if (this.#held.length < MAX_HELD_LINES) this.#held.push(line);
   }
 
@@ -193,7 +195,7 @@ export class Runner {
     ]);
     this.#runCommand ??= runEachOnce();
     const project = this.#project();
-    this.#held = [];
+    this.#loading += 1;
     try {
       const own = command.rolls ? await ownCode() : {};
       const settings = await loadSettings({
@@ -216,9 +218,8 @@ export class Runner {
         environments: await listEnvironments(project),
       });
     } finally {
-      const held = this.#held;
-      this.#held = undefined;
-      for (const line of held) this.#say(line);
+      this.#loading -= 1;
+      if (this.#loading === 0) for (const line of this.#held.splice(0)) this.#say(line);
     }
   }
 

@@ -99,7 +99,7 @@ export interface Evidence {
     /** The last lines of its log, oldest first, at most 50. */
     log?: string[];
   }[];
-  /** "92% of /var/lib/docker used" */
+  /** "92% of Docker's disk used when the deploy began" */
   disk?: string;
 }
 

@@ -81,7 +81,7 @@ web-2: container output
   │ Heap is 512 MB
   │ Killed
   nginx: running, healthy
-  disk: 92% of /var/lib/docker used
+  disk: 92% of Docker's disk used when the deploy began
 
 DROPLET `,
     );

@@ -31,7 +31,11 @@ const BODIES: { [Type in DeployEventBody['type']]: Extract<DeployEventBody, { ty
   'row-changed': { type: 'row-changed', row: FAILED_ROW },
   notice: { type: 'notice', level: 'warning', message: 'Disk is 92% full.', droplet: 'web-2' },
   trace: { type: 'trace', what: 'web-2: survey', ms: 41 },
-  'deploy-interrupted': { type: 'deploy-interrupted', signal: 'SIGINT', detail: 'web-2 is brought to a safe end.' },
+  'deploy-interrupted': {
+    type: 'deploy-interrupted',
+    signal: 'SIGINT',
+    detail: 'Finishing what is under way, within 60 s. A second signal, 1 s later or more, stops immediately.',
+  },
   'rollout-finished': {
     type: 'rollout-finished',
     result: result('failed', {

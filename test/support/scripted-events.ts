@@ -62,7 +62,7 @@ export const OUT_OF_MEMORY: Evidence = {
     },
     { service: 'nginx', state: 'running', health: 'healthy', restarts: 0 },
   ],
-  disk: '92% of /var/lib/docker used',
+  disk: "92% of Docker's disk used when the deploy began",
 };
 
 const DETAILS: Partial<Record<Step, string>> = {
