@@ -5,6 +5,9 @@ import type { CommandEnd, RunCommand } from '../config/secret-sources.js';
 /** Of standard error, which is only for people. */
 const MAX_STDERR_BYTES = 16 * 1024;
 
+/** How long the output of a command that has ended may take to end, in ms: what it has started may keep it open. */
+const OUTPUT_AFTER_EXIT_MS = 1_000;
+
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Each line once: a second call gets the end of the first. */
@@ -67,7 +70,14 @@ export const runCommandLine: RunCommand = (line, { cwd, env, timeoutMs, maxBytes
       errBytes += chunk.length;
     });
     child.on('error', (error) => settle({ kind: 'not-started', reason: error.message }));
-    child.on('close', (code, signal) => settle({ kind: 'ended', code, signal, ...output() }));
+    child.on('exit', (code, signal) => {
+      const ended = () => settle({ kind: 'ended', code, signal, ...output() });
+      const waiting = setTimeout(ended, OUTPUT_AFTER_EXIT_MS);
+      child.on('close', () => {
+        clearTimeout(waiting);
+        ended();
+      });
+    });
   });
 
 function killGroup(pid: number | undefined): void {

@@ -1,5 +1,5 @@
 /** Finds the hooks in the project's folder; what would never run is a problem of the configuration. */
-import { accessSync, constants, readdirSync, type Stats, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, readdirSync, readSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FindHooks } from '../config/section.js';
 import type { HookProgram } from '../config/settings.js';
@@ -22,11 +22,17 @@ export const findHooks: FindHooks = ({ root, folder }, tell) => {
   });
 };
 
-/** Without hidden ones. */
+/** Of editors and package managers: a copy of a hook is none. */
+const BACKUP = /~$|^#.*#$|\.(?:bak|old|orig|rej|save|sw[a-p]|tmp|dpkg-\w+|rpm\w+)$/;
+
+/** Bytes in which the line of `#!` ends. */
+const FIRST_LINE = 256;
+
+/** Without hidden ones and backups. */
 function namesIn(root: string, folder: string, tell: Tell): string[] {
   try {
     return readdirSync(join(root, folder))
-      .filter((name) => !name.startsWith('.'))
+      .filter((name) => !name.startsWith('.') && !BACKUP.test(name))
       .sort();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -79,6 +85,20 @@ function wouldRun(path: string): boolean {
   return found?.isFile() === true && (found.mode & 0o111) !== 0;
 }
 
+/** '' of a program that may be run and not read. */
+function beginningOf(file: string): string {
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync(file, 'r');
+    const bytes = Buffer.alloc(FIRST_LINE);
+    return bytes.toString('latin1', 0, readSync(descriptor, bytes, 0, FIRST_LINE, 0));
+  } catch {
+    return '';
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
 function quoted(word: string): string {
   return /^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
@@ -88,7 +108,13 @@ function isProgram(root: string, path: string, tell: Tell): boolean {
   if (look(file)?.isFile() !== true) return false;
   try {
     accessSync(file, constants.X_OK);
-    return true;
+    if (!/^#![^\n]*\r\n/.test(beginningOf(file))) return true;
+    tell(
+      path,
+      'has Windows line ends, which Linux takes for a part of its #! line',
+      `run \`sed -i 's/\\r$//' ${quoted(path)}\``,
+    );
+    return false;
   } catch {
     tell(path, 'is not executable', `run \`chmod +x ${quoted(path)}\``);
     return false;

@@ -14,11 +14,11 @@ export const durationMs = z
 
 const COMMAND = 'must be a command: words separated by blanks, or a list of words';
 
-const QUOTES = 'must be words without quotes: write a list where a word has blanks';
+const PLAIN = 'must be plain words, because no shell reads them: write a list, such as [sh, -c, "bin/one && bin/two"]';
 
 /** `bin/rails db:migrate`, or a list where a word has blanks: no shell reads it. */
 export const commandWords = z
-  .union([z.string(COMMAND).regex(/^[^"']*$/, QUOTES), z.array(z.string(COMMAND), COMMAND)], COMMAND)
+  .union([z.string(COMMAND).regex(/^[^"'`;&|<>]*$/, PLAIN), z.array(z.string(COMMAND), COMMAND)], COMMAND)
   .transform((written) => (typeof written === 'string' ? written.split(/\s+/).filter(Boolean) : written))
   .refine((words) => words.length > 0 && words.every((word) => !word.includes('\0')), COMMAND);
 

@@ -30,6 +30,15 @@ it('a command that takes too long is killed with all that it started', async () 
   expect(spawnSync('ps', ['-o', 'stat=', '-p', pid], { encoding: 'utf8' }).stdout.trim()).toMatch(/^(Z.*)?$/);
 });
 
+it('a command ends with its shell, though a daemon that it started keeps its output open', async () => {
+  const file = join(folder(), 'pid');
+  const end = await runCommandLine(`sleep 30 & echo $! >${file}; echo hello`, { ...OPTIONS, timeoutMs: 20_000 });
+  const pid = Number(readFileSync(file, 'utf8'));
+  onTestFinished(() => void process.kill(pid));
+  expect(end).toMatchObject({ kind: 'ended', code: 0, stdout: Buffer.from('hello\n') });
+  expect(() => process.kill(pid, 0)).not.toThrow();
+});
+
 it('a command that prints too much is killed', async () => {
   const end = await runCommandLine('yes', OPTIONS);
   expect(end.kind).toBe('too-large');

@@ -88,6 +88,25 @@ it('that are not executable are refused, with the command that helps', () => {
   ]);
 });
 
+it('that Windows has saved are refused', () => {
+  write('config/hooks/deploy', '#!/bin/sh\r\necho\r\n');
+  expect(problems()).toEqual([
+    "config/hooks/deploy: has Windows line ends, which Linux takes for a part of its #! line; run `sed -i 's/\\r$//' config/hooks/deploy`",
+  ]);
+});
+
+it('are not their backups', () => {
+  for (const name of ['10-a', '10-a~', '10-a.orig', '10-a.dpkg-old', '10-a.swp', '#10-a#', '20-b.sh']) {
+    write(`config/hooks/deploy.d/${name}`, '#!/bin/sh\n');
+  }
+  write('config/hooks/pre_deploy.bak', '#!/bin/sh\n');
+  expect(problems()).toEqual([]);
+  expect(readHooks(settings(), {}, never).map(({ name }) => name)).toEqual([
+    'hook config/hooks/deploy.d/10-a',
+    'hook config/hooks/deploy.d/20-b.sh',
+  ]);
+});
+
 describe('that would never run are refused:', () => {
   it.each([
     ['pre-deploy', 'run `mv config/hooks/pre-deploy config/hooks/pre_deploy`'],
