@@ -1,5 +1,6 @@
 import { integer, text } from '../../cli/arguments.js';
 import { defineCommand } from '../../cli/define-command.js';
+import { EXIT } from '../../cli/exit-codes.js';
 
 export default defineCommand({
   name: 'sandbox demo',
@@ -15,6 +16,7 @@ export default defineCommand({
     folder: text({ value: 'DIR', describe: 'Folder for the files of the region (default: .do-deploy/sandbox)' }),
   },
   settings: 'none',
+  exits: { [EXIT.interrupted]: 'interrupted' },
   async run(context) {
     const [{ withSandbox }, { deployUnderLoad }] = await Promise.all([
       import('./sandbox.js'),
