@@ -72,9 +72,10 @@ export const runCommandLine: RunCommand = (line, { cwd, env, timeoutMs, maxBytes
     child.on('error', (error) => settle({ kind: 'not-started', reason: error.message }));
     child.on('exit', (code, signal) => {
       const ended = () => settle({ kind: 'ended', code, signal, ...output() });
-      const waiting = setTimeout(ended, OUTPUT_AFTER_EXIT_MS);
+      const patience = AbortSignal.timeout(OUTPUT_AFTER_EXIT_MS);
+      patience.addEventListener('abort', ended);
       child.on('close', () => {
-        clearTimeout(waiting);
+        patience.removeEventListener('abort', ended);
         ended();
       });
     });
