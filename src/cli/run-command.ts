@@ -50,9 +50,9 @@ export class Runner {
   /** A command that loads settings twice runs each command of `secrets:` once. */
   #runCommand: RunCommand | undefined;
   #hasNamedProject = false;
-  /** Settings that are being loaded. */
+  /** How many times settings are being loaded right now. */
   #loading = 0;
-  /** What layers have printed meanwhile: which values are secret is not known yet. */
+  /** What layers print meanwhile, held back until all secrets are known. */
   #held: string[] = [];
   /** The first error that nothing caught. */
   #uncaught: DeployError | undefined;

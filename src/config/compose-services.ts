@@ -1,4 +1,4 @@
-/** Services that layers name, looked for in the compose files of this machine: a typo must not wait until a release is staged. */
+/** Looks for services that layers name in the compose files here, so that a typo shows before a release is staged. */
 import { isTreeMap, type Tree } from './document.js';
 import type { ProblemList } from './problems.js';
 import { textOf } from './release-env.js';

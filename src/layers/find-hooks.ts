@@ -8,6 +8,12 @@ import { LIFECYCLE_EVENTS } from '../rollout/lifecycle.js';
 
 const KNOWN: readonly string[] = LIFECYCLE_EVENTS.flatMap((event) => [event, `${event}.d`]);
 
+/** Copies that editors and package managers leave behind. */
+const BACKUP = /~$|^#.*#$|\.(?:bak|old|orig|rej|save|sw[a-p]|tmp|dpkg-\w+|rpm\w+)$/;
+
+/** Bytes to read for the line of `#!`. */
+const FIRST_LINE_BYTES = 256;
+
 type Tell = Parameters<FindHooks>[1];
 
 /** In the order in which those of an event run. */
@@ -21,12 +27,6 @@ export const findHooks: FindHooks = ({ root, folder }, tell) => {
     return paths.map((path): HookProgram => ({ event, path }));
   });
 };
-
-/** Of editors and package managers: a copy of a hook is none. */
-const BACKUP = /~$|^#.*#$|\.(?:bak|old|orig|rej|save|sw[a-p]|tmp|dpkg-\w+|rpm\w+)$/;
-
-/** Bytes in which the line of `#!` ends. */
-const FIRST_LINE = 256;
 
 /** Without hidden ones and backups. */
 function namesIn(root: string, folder: string, tell: Tell): string[] {
@@ -85,13 +85,13 @@ function wouldRun(path: string): boolean {
   return found?.isFile() === true && (found.mode & 0o111) !== 0;
 }
 
-/** '' of a program that may be run and not read. */
+/** '' of a program that may be run but not read. */
 function beginningOf(file: string): string {
   let descriptor: number | undefined;
   try {
     descriptor = openSync(file, 'r');
-    const bytes = Buffer.alloc(FIRST_LINE);
-    return bytes.toString('latin1', 0, readSync(descriptor, bytes, 0, FIRST_LINE, 0));
+    const bytes = Buffer.alloc(FIRST_LINE_BYTES);
+    return bytes.toString('latin1', 0, readSync(descriptor, bytes, 0, FIRST_LINE_BYTES, 0));
   } catch {
     return '';
   } finally {
@@ -111,7 +111,7 @@ function isProgram(root: string, path: string, tell: Tell): boolean {
     if (!/^#![^\n]*\r\n/.test(beginningOf(file))) return true;
     tell(
       path,
-      'has Windows line ends, which Linux takes for a part of its #! line',
+      'has Windows line endings, which Linux reads as part of the #! line',
       `run \`sed -i 's/\\r$//' ${quoted(path)}\``,
     );
     return false;

@@ -1,4 +1,4 @@
-/** Runs a program of the project here, until it has ended or its time is over. */
+/** Runs a hook on this machine until it ends or its time is over. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';

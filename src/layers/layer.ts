@@ -13,7 +13,9 @@ export interface Logger {
 
 export interface ServiceName {
   readonly name: string;
+  /** Where the settings name it: `['services', 0]`. */
   readonly path: readonly (string | number)[];
+  /** It may still run although the compose files no longer have it: its absence is only a warning. */
   readonly mayBeGone?: boolean;
 }
 
@@ -66,10 +68,7 @@ export interface Layer<Schema extends z.ZodType = z.ZodType> {
   readonly onEvent?: (event: DeployEvent, context: { readonly config: z.output<Schema> }) => void;
   /** Those of `on` that the settings ask for; by default all. */
   readonly events?: (config: z.output<Schema>) => readonly LifecycleEvent[];
-  /**
-   * Services that its settings name, by the place in them: a deploy checks that the compose files have them. `mayBeGone`: one
-   * that only runs still is right, too.
-   */
+  /** Services that its settings name: a deploy checks that the compose files have them. */
   readonly services?: (config: z.output<Schema>) => readonly ServiceName[];
   readonly on: {
     readonly [Event in LifecycleEvent]?:

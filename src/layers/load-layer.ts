@@ -1,5 +1,4 @@
 /** Finds the layer that a name in config/deploy.yml stands for: a built-in one, a file of the project, or a package. */
-
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';

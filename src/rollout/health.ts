@@ -10,7 +10,10 @@ export interface ContainerView {
   health?: 'starting' | 'healthy' | 'unhealthy';
   /** The last output of its healthcheck. */
   healthOutput?: string;
-  /** It has just answered the balancer's check, made on the droplet, and Docker has never restarted it. */
+  /**
+   * It has just answered the balancer's check, made on the droplet; Docker has never restarted it; and it will have run for
+   * `STEADY_MS` before the balancer can send traffic.
+   */
   answers?: boolean;
   exitCode: number;
   /** Now, or at an earlier look of this run. */
@@ -50,11 +53,7 @@ export type Verdict =
   /** It can no longer become healthy. `cause` is a sentence without a full stop: "app exited 137: out of memory". */
   | { kind: 'failed'; service: string; cause: string };
 
-/**
- * A container without a healthcheck counts as healthy after it has run this long without a restart; before that, only if it
- * answers the balancer's check. In this time no balancer sends traffic to a droplet that has rejoined: DigitalOcean's need
- * at least two checks, 3 s apart.
- */
+/** A container without a healthcheck counts as healthy after it has run this long without a restart, or if it `answers`. */
 export const STEADY_MS = 3_000;
 /** Docker restarts a crashing container for ever; from this count on it is a crash loop. */
 export const CRASH_LOOP_RESTARTS = 3;

@@ -66,7 +66,7 @@ export interface HandlerContext {
   readonly signal: AbortSignal;
   /** When this handler began, in ms since the epoch; `at` of the payload is when the event was raised. */
   readonly startedAt: number;
-  /** Resolves after `ms`, as soon as the given signal aborts, and when the handler's time is over; never rejects. */
+  /** Resolves after `ms`, or earlier when the signal aborts or the handler's time is over; never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** Prints a line below the name of the layer; cleaned and redacted. */
   log(line: string): void;

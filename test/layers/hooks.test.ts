@@ -88,10 +88,10 @@ it('that are not executable are refused, with the command that helps', () => {
   ]);
 });
 
-it('that Windows has saved are refused', () => {
+it('with Windows line endings are refused', () => {
   write('config/hooks/deploy', '#!/bin/sh\r\necho\r\n');
   expect(problems()).toEqual([
-    "config/hooks/deploy: has Windows line ends, which Linux takes for a part of its #! line; run `sed -i 's/\\r$//' config/hooks/deploy`",
+    "config/hooks/deploy: has Windows line endings, which Linux reads as part of the #! line; run `sed -i 's/\\r$//' config/hooks/deploy`",
   ]);
 });
 

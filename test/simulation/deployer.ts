@@ -17,7 +17,7 @@ export interface Trouble {
   roll: number;
 }
 
-/** The answer to a dead process. A promise for all would keep the memory of all that wait for it. */
+/** Never resolves: the answer to a dead process. One shared promise would keep all that wait for it in memory. */
 export function never(): Promise<never> {
   return new Promise(() => {});
 }

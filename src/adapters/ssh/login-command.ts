@@ -1,4 +1,5 @@
-/** The command line that goes the way of do-deploy by hand: every hint that has one takes it from here. */
+/** The ssh command line that takes do-deploy's route by hand, for every hint that names one. */
+import { quote } from './quote.js';
 import type { Stop } from './route.js';
 
 /** What ssh needs besides host, user and port. */
@@ -34,5 +35,5 @@ function bracketed(host: string): string {
 }
 
 function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : quote(word);
 }

@@ -15,8 +15,8 @@ type Verbs = Pick<HandlerContext, 'run' | 'process' | 'confirm'>;
 
 /**
  * Throws DeployError layer-failed when a handler throws, does not end in time, or is stopped by `stop`; handlers after it
- * do not run. Throws not-confirmed when a handler does, and lease-lost when a handler finds the lease lost. In endings and `after_rejoin`, or when the handler may
- * fail, it warns instead and continues.
+ * do not run. Throws not-confirmed and lease-lost when a handler throws these. In endings and `after_rejoin`, or when the
+ * handler may fail, it warns instead and continues.
  */
 export async function raiseEvent(
   ports: ReportingPorts,

@@ -1,7 +1,4 @@
-/**
- * Whether a droplet's home can take a release, and has what `shared:` names: looked at before anything is staged on any
- * droplet.
- */
+/** Whether a droplet's home can take a release and has what `shared:` names: checked before anything is staged. */
 import { DeployError } from '../../errors.js';
 import { errorLine } from '../core/output-lines.js';
 import { appFolder, quote } from '../core/shell.js';
@@ -16,7 +13,8 @@ export function checkHome(app: string, shared: readonly string[]): string[] {
   const probe = `${folder}/releases/.probe`;
   return [
     // A full disk shows only when something is written.
-    `why=$( { mkdir -p ${folder}/releases && printf '%4096s' x >${probe} && rm -f ${probe}; } 2>&1 ) || printf 'home %s\\n' "$why"`,
+    `why=$( { mkdir -p ${folder}/releases && printf '%4096s' x >${probe}; } 2>&1 ) || printf 'home %s\\n' "$why"`,
+    `rm -f ${probe}`,
     ...(shared.length === 0 ? [] : [`[ ! -e ${folder}/shared ] || [ -w ${folder}/shared ] || echo 'closed '`]),
     ...shared.map((path) => {
       const place = `${folder}/shared/${quote(path.replace(/\/$/, ''))}`;

@@ -13,7 +13,7 @@ const PASSING =
 
 const LASTING = /denied|unauthorized|not found|unknown|toomanyrequests|rate limit|no space left|x509/i;
 
-/** Runs the command up to four times, and not again after an interruption. Returns the last result, which may be a failure. Throws ShellError. */
+/** Runs the command up to four times, until the signal aborts. Returns the last result, even a failure. Throws ShellError. */
 export async function runWithRetries(
   { ports, signal }: Pick<Staging, 'ports' | 'signal'>,
   member: Member,

@@ -1,7 +1,7 @@
 /** Waits until the compose project is healthy; fails early when it can no longer become healthy. */
 
 import { DeployError } from '../../errors.js';
-import { type ContainerView, isAlive, judgeHealth, type Verdict } from '../../rollout/health.js';
+import { type ContainerView, isAlive, judgeHealth, STEADY_MS, type Verdict } from '../../rollout/health.js';
 import { pollPause } from '../core/polling.js';
 import { watchedPorts } from '../drain/traffic-command.js';
 import { loadContainers } from '../droplet/containers.js';
@@ -32,8 +32,8 @@ export async function awaitHealth(member: Member, run: StepContext): Promise<Ste
 }
 
 /**
- * Whether nothing is missing but the time that the container behind the balancer's check has to run, and that check passes.
- * `settle` watches it for the rest of that time.
+ * Whether only run time is missing, of the container behind the balancer's check, and that check passes. The rest of the time
+ * must be over before the balancer can send traffic; `settle` watches it.
  */
 async function answersInstead(
   member: Member,
@@ -45,7 +45,11 @@ async function answersInstead(
   if (healthCheck === undefined) return false;
   const unbroken = member.containers.filter(({ restarts }) => restarts === 0);
   const checked = watchedPorts(unbroken, [healthCheck.port]).map(({ pid }) => pid);
-  const answering = seen.map((one) => (checked.includes(one.pid) ? { ...one, answers: true } : one));
+  const untilTrafficMs = (healthCheck.healthyThreshold - 1) * healthCheck.intervalSeconds * 1_000;
+  const isSoonSteady = ({ startedAt }: ContainerView) => now - startedAt + untilTrafficMs >= STEADY_MS;
+  const answering = seen.map((one) =>
+    checked.includes(one.pid) && isSoonSteady(one) ? { ...one, answers: true } : one,
+  );
   if (judgeHealth(member.services, answering, now).kind !== 'healthy') return false;
   return (await balancerCheckUnderLease(member, run))?.passed === true;
 }

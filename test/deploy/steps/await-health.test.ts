@@ -19,6 +19,8 @@ interface Story {
   checkPort?: number;
   published?: number;
   balanced?: boolean;
+  /** Of the balancer's checks, of which it needs two. */
+  intervalSeconds?: number;
   health?: string;
   /** It crashes again and again, every so many ms. */
   crashesMs?: number;
@@ -27,6 +29,7 @@ interface Story {
 /** How long the wait takes, in ms. */
 async function waited(story: Story): Promise<number> {
   const { answersMs = 500, restarts = 0, checkPort = 80, published = 80, balanced = true, health, crashesMs } = story;
+  const { intervalSeconds = 10 } = story;
   const clock = new VirtualClock({ start: STARTED_MS });
   const inspected = () => {
     const age = clock.now() - STARTED_MS;
@@ -48,7 +51,14 @@ async function waited(story: Story): Promise<number> {
     containers: [],
     services: [{ name: 'web', image: 'web', replicas: 1, stays: true, oneShot: false }],
   } as unknown as Member;
-  const healthCheck = { protocol: 'http', port: checkPort, path: '/', intervalSeconds: 10, timeoutSeconds: 5 };
+  const healthCheck = {
+    protocol: 'http',
+    port: checkPort,
+    path: '/',
+    intervalSeconds,
+    timeoutSeconds: 5,
+    healthyThreshold: 2,
+  };
   const target = { ports: [80], nodes: 1, overVpc: true, healthCheck: balanced ? healthCheck : undefined };
   const context = {
     ports: { clock },
@@ -66,6 +76,12 @@ async function waited(story: Story): Promise<number> {
 describe('a container without a healthcheck', () => {
   it("has waited for long enough when it answers the balancer's check", async () => {
     expect(await waited({})).toBe(600);
+  });
+
+  it('has run for 3 s before the balancer can send traffic', async () => {
+    expect(await waited({ intervalSeconds: 3 })).toBe(600);
+    expect(await waited({ intervalSeconds: 2 })).toBeGreaterThanOrEqual(1_000);
+    expect(await waited({ intervalSeconds: 2 })).toBeLessThan(1_500);
   });
 
   it.each<[string, Story]>([
