@@ -140,7 +140,8 @@ describe('files of a commit', () => {
       }
     })();
     expect(failure).toMatchObject({ code: 'git-failed', hint: expect.stringContaining('git fetch --refetch') });
-    execFileSync('git', ['fetch', '--quiet', '--refetch', '--no-filter'], {
+    // Otherwise git packs in the background afterwards, and replaces packs while they are read.
+    execFileSync('git', ['fetch', '--quiet', '--refetch', '--no-filter', '--no-auto-maintenance'], {
       cwd: join(clone.root, 'clone'),
       env: GIT_ENV,
     });
