@@ -15,7 +15,8 @@ export type Course =
   | 'given-up' // stays as it is; if it is out, it stays in the ledger
   | 'kept'; // never started, and will not be
 
-export type PlannedStep = RollingStep | 'evidence';
+/** `start-stopped`: start what layers have stopped, of a droplet that returns as it was. */
+export type PlannedStep = RollingStep | 'start-stopped' | 'evidence';
 
 export interface Failure {
   step: PlannedStep;
@@ -72,9 +73,11 @@ export function stepsOf(course: Course, droplet: Situation, balanced: boolean): 
         'clear',
       ];
     case 'return':
-      if (!balanced || (droplet.rotation === 'in' && !droplet.inLedger)) return [];
-      if (droplet.rotation === 'in') return ['clear'];
-      return ['health', 'balancer-check', 'rejoin', 'settle', 'clear'];
+      if (!balanced) return ['start-stopped'];
+      // No layer has been asked to prepare it for leaving.
+      if (droplet.rotation === 'in' && !droplet.inLedger) return [];
+      if (droplet.rotation === 'in') return ['start-stopped', 'clear'];
+      return ['start-stopped', 'health', 'balancer-check', 'rejoin', 'settle', 'clear'];
     case 'confirm':
       // Into rotation again: the run that recorded it may have asked for its leaving, which shows only later.
       return ['balancer-check', 'rejoin', 'settle', 'clear'];

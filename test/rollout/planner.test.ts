@@ -157,6 +157,7 @@ describe('when a droplet fails', () => {
     const unchanged = { ...accident('switch'), unchanged: true };
     const walked = walk({}, fleetOf(3), once('1 switch', { fail: unchanged }));
     expect(walked.log.slice(walked.log.indexOf('1 switch') + 1)).toEqual([
+      '1 start-stopped same',
       '1 health same',
       '1 balancer-check same',
       '1 rejoin same',
@@ -170,7 +171,7 @@ describe('when a droplet fails', () => {
   it('a droplet that failed before it left has not left: only its mark is cleared', () => {
     const unchanged = { ...accident('leave'), unchanged: true };
     const walked = walk({}, fleetOf(3), once('1 leave', { fail: unchanged }));
-    expect(walked.log.slice(walked.log.indexOf('1 leave') + 1)).toEqual(['1 clear same']);
+    expect(walked.log.slice(walked.log.indexOf('1 leave') + 1)).toEqual(['1 start-stopped same', '1 clear same']);
     expect(courses(walked)).toEqual(['returned', 'waiting', 'waiting']);
   });
 

@@ -88,6 +88,29 @@ const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
     droplet.disk.state = JSON.stringify(state);
     droplet.disk.stateWrittenAt = world.time + droplet.skewMs;
     delete droplet.disk.out;
+    droplet.disk.handled.clear();
+    return ok();
+  },
+  process: ({ droplet, world, deployer }, { service, action, owed }) => {
+    if (world.time < droplet.dockerDownUntil) return bad('Cannot connect to the Docker daemon');
+    const own = droplet.containers.filter((container) => container.service === service);
+    if (owed === true && own.length > 0) {
+      if (world.time < droplet.disk.fullUntil) return bad(FULL, 2);
+      droplet.disk.handled.add(String(service));
+    }
+    if (action === 'start') startAgain(world, own);
+    else for (const container of own) container.stopped = true;
+    world.monitor.tally(`process: ${deployer.dead ? 'of a dead run' : action === 'start' ? 'start' : 'stop'}`);
+    return ok();
+  },
+  'start-stopped': ({ droplet, world }, { start }) => {
+    if (world.time < droplet.dockerDownUntil) return bad('Cannot connect to the Docker daemon');
+    const ids = start as string[];
+    startAgain(
+      world,
+      droplet.containers.filter(({ id }) => ids.includes(id)),
+    );
+    droplet.disk.handled.clear();
     return ok();
   },
   finish,
@@ -142,6 +165,14 @@ function isHolder(droplet: Droplet, { args }: RemoteCommand): boolean {
   return name !== undefined && namesRun(droplet.lock.holder, name);
 }
 
+function startAgain(world: World, containers: readonly Container[]): void {
+  for (const container of containers) {
+    if (!container.stopped) continue;
+    container.stopped = false;
+    container.startedAt = world.time;
+  }
+}
+
 function nowLine(world: World, droplet: Droplet): string {
   return `now ${Math.floor((world.time + droplet.skewMs) / 1_000)}\n`;
 }
@@ -178,6 +209,7 @@ function survey({ world, droplet }: Execution, { prepare }: Args): Done {
     `${mark}state\n${disk.state ?? ''}`,
     `${mark}state-written\n${disk.state === undefined ? '' : Math.floor(disk.stateWrittenAt / 1_000)}`,
     `${mark}out\n${disk.out ?? ''}`,
+    `${mark}handled\n${[...disk.handled].join('\n')}`,
     `${mark}checksums\n${current?.checksums ?? ''}`,
     `${mark}found\n${current === undefined ? '' : imagesSum(current)}`,
     `${mark}containers\n${down ? nowLine(world, droplet) : containersText(world, droplet)}`,

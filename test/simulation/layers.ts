@@ -20,6 +20,7 @@ const SLOW: ReadonlySet<LifecycleEvent> = new Set(['deploy', 'before_leave']);
 export function layersOf(deployer: Deployer): Handler[] {
   const { world } = deployer;
   if (!world.story.layers) return [];
+  const hasWorkers = world.story.app === 'full';
   const chance = random(world.story.seed + 104_729 * world.deployers.length);
   return LIFECYCLE_EVENTS.map(
     (event): Handler => ({
@@ -27,12 +28,14 @@ export function layersOf(deployer: Deployer): Handler[] {
       event,
       priority: 50,
       timeoutMs: TIMEOUT_MS,
-      handle: async ({ droplet, command, release }, { signal }) => {
+      handle: async ({ droplet, command, release }, { signal, process }) => {
         deployer.raised.push(event);
         world.monitor.tally(`event: ${event}`);
         if (world.trace) world.note(`${deployer.name}   ${event} ${droplet ?? ''}`);
         if (event === 'before_leave' && command !== 'heal') world.postDeployed = undefined;
+        if (hasWorkers && event === 'before_leave') await process('worker', { stop: { graceMs: 5_000 } });
         await deployer.clock.sleep(upTo(chance, SLOW.has(event) ? SLOW_MS : USUAL_MS), signal);
+        if (hasWorkers && event === 'after_rejoin') await process('worker', 'start');
         const roll = upTo(chance, 99);
         if (roll >= FAILS) {
           if (event === 'post_deploy' && command !== 'heal' && !signal.aborted) world.postDeployed = release.id;

@@ -31,6 +31,8 @@ export interface Disk {
   /** When state.json was written, by the droplet's clock. */
   stateWrittenAt: number;
   out?: string;
+  /** Services that layers have stopped. */
+  handled: Set<string>;
   history: string[];
   /** What was done last, by name: a line each. */
   done: Map<string, string>;
@@ -162,6 +164,7 @@ export class World {
         partial: new Set(),
         stateWrittenAt: 0,
         incoming: new Set(),
+        handled: new Set(),
         history: [],
         done: new Map(),
         images: new Set(),
@@ -243,6 +246,7 @@ export class World {
       published: service.published,
       pid: 1_000 + this.#containers,
       startedAt,
+      restart: service.checked || service.published ? 'unless-stopped' : 'no',
       illFrom: Number.POSITIVE_INFINITY,
       illUntil: Number.POSITIVE_INFINITY,
       checks: 0,

@@ -1,5 +1,5 @@
 /** Raises an event: runs its handlers one after another, each bounded by its timeout. */
-import { DeployError, NOT_CONFIRMED, reasonOf } from '../../errors.js';
+import { DeployError, reasonOf } from '../../errors.js';
 import type { Handler, HandlerContext, LifecyclePayload } from '../../rollout/lifecycle.js';
 import { onlyWarns } from '../../rollout/lifecycle.js';
 import { onAbort } from './on-abort.js';
@@ -8,15 +8,12 @@ import { type ReportingPorts, reportTo, warn } from './report.js';
 /** How long a message of a failed handler may be. */
 const MAX_REASON = 2_000;
 
-/** Code of the failure of a handler. */
-export const LAYER_FAILED = 'layer-failed';
-
 type Verbs = Pick<HandlerContext, 'run' | 'process' | 'confirm'>;
 
 /**
- * Throws DeployError layer-failed when a handler throws, does not end in time, or is stopped by `stop`; handlers after it
- * do not run. Throws not-confirmed and lease-lost when a handler throws these. In endings and `after_rejoin`, or when the
- * handler may fail, it warns instead and continues.
+ * Throws DeployError when a handler throws, does not end in time, or is stopped by `stop`; handlers after it do not run.
+ * do-deploy's own errors, such as lease-lost, keep their code; of everything else the code is layer-failed. In endings and
+ * `after_rejoin`, or when the handler may fail, it warns instead and continues.
  */
 export async function raiseEvent(
   ports: ReportingPorts,
@@ -63,14 +60,11 @@ async function failureOf(
     });
     return undefined;
   } catch (error) {
-    // Not the layer's fault, and it ends the run.
-    if (error instanceof DeployError && error.code === 'lease-lost') return error;
-    const reason = sentence(reasonOf(error));
-    const hint = error instanceof DeployError ? error.hint : undefined;
-    const code = error instanceof DeployError && error.code === NOT_CONFIRMED ? NOT_CONFIRMED : LAYER_FAILED;
-    const source = error instanceof DeployError ? error.source : 'external';
     const title = name.charAt(0).toUpperCase() + name.slice(1);
-    return new DeployError(code, `${title} failed at ${event}: ${reason}`, { source, hint, droplet });
+    const message = `${title} failed at ${event}: ${sentence(reasonOf(error))}`;
+    if (!(error instanceof DeployError)) return new DeployError('layer-failed', message, { droplet, cause: error });
+    const { code, source, hint } = error;
+    return new DeployError(code, message, { source, hint, droplet: error.droplet ?? droplet, cause: error });
   } finally {
     ended = true;
     report({ type: 'layer-finished', ...about, ms: clock.now() - startedAt });

@@ -12,7 +12,7 @@ import type { FleetMembership, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
-import { changedFiles, currentRelease, loginTo, type Member } from '../droplet/member.js';
+import { changedFiles, currentRelease, loginTo, type Member, signalled } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
 import type { Fleet } from '../fleet/find-fleet.js';
 import { fleetRelease } from '../fleet/fleet-release.js';
@@ -148,7 +148,8 @@ function checkupOf(
     // Their ids depend on this droplet's image store, or on its own build.
     built: currentRelease(member)?.images ?? {},
     changedFiles: changedFiles(member),
-    containers: containers?.containers ?? [],
+    containers: member.containers,
+    signalled: signalled(member),
     now: containers?.now ?? answeredAt,
     balancerCheck,
   };

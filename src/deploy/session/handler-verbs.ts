@@ -64,9 +64,12 @@ export function verbsOf(
       if (typeof action === 'object' && 'signal' in action && !SIGNAL.test(action.signal)) {
         throw new DeployError('layer-misused', `${action.signal} is not the name of a signal`, { source: 'user' });
       }
+      // A droplet that leaves runs everything again when it is back. At other events, a layer may mean to stop a service.
+      const owed = event === 'before_leave' && action !== 'start' && action !== 'restart';
       await inParallel(own, async (member) => {
         await run.lease.ensure(member.droplet.id);
-        const command = processCommand(run.settings.app, run.id, service, action);
+        const command = processCommand(run.settings.app, run.id, { service, action, owed });
+        if (owed) member.handled = new Set([...(member.handled ?? []), service]);
         const { code, stderr } = await changeDroplet(member, command, stop);
         if (code !== 0) throw new Error(`${member.host.name}: ${errorLine(stderr, `exit code ${code}`)}`);
       });

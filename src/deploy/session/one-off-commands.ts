@@ -2,6 +2,7 @@
 import type { RemoteCommand } from '../../ports.js';
 import type { ProcessAction } from '../../rollout/lifecycle.js';
 import { appFolder, command, quote } from '../core/shell.js';
+import { HANDLED } from '../droplet/survey-command.js';
 import { asHolder } from '../lease/lease-commands.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { type Done, lineOf, recordOf, writing } from './done-commands.js';
@@ -53,20 +54,29 @@ export function oneOffCommand(
   );
 }
 
-/** Does nothing where the service has no container. */
-export function processCommand(app: string, run: string, service: string, action: ProcessAction): RemoteCommand {
+/**
+ * Does nothing where the service has no container.
+ * @param owed the service has to be started again: recorded first, so that a later run knows it if this one dies
+ */
+export function processCommand(
+  app: string,
+  run: string,
+  one: { service: string; action: ProcessAction; owed: boolean },
+): RemoteCommand {
+  const { service, action, owed } = one;
   const filters = [`com.docker.compose.project=${app}`, `com.docker.compose.service=${service}`];
   const listed = [...filters, 'com.docker.compose.oneoff=False'].map((label) => `--filter ${quote(`label=${label}`)}`);
   // A signal reaches only what runs.
   const all = typeof action === 'object' && 'signal' in action ? '-q' : '-aq';
   return command(
     'process',
-    { app, run, service, action },
+    { app, run, ...one },
     [
       'set -eu',
       `cd ${appFolder(app)}`,
       asHolder(app, run),
       `ids=$(docker ps ${all} --no-trunc ${listed.join(' ')})`,
+      ...(owed ? [`[ -z "$ids" ] || printf '%s\\n' ${quote(service)} >>${HANDLED}`] : []),
       // Ids are hexadecimal words.
       `[ -z "$ids" ] || docker ${verbOf(action)} $ids >/dev/null`,
     ],

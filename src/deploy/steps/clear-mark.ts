@@ -4,7 +4,7 @@ import { asDeployError, DeployError } from '../../errors.js';
 import type { RemoteCommand } from '../../ports.js';
 import { appFolder, command, quote, writeFile } from '../core/shell.js';
 import { loginTo, type Member, nextState } from '../droplet/member.js';
-import type { DropletStateFile } from '../droplet/survey-command.js';
+import { type DropletStateFile, HANDLED } from '../droplet/survey-command.js';
 import { changeDroplet } from '../lease/change-droplet.js';
 import { asHolder } from '../lease/lease-commands.js';
 import type { StepContext, StepResult } from './run.js';
@@ -19,7 +19,7 @@ export function confirmCommand(app: string, state: DropletStateFile): RemoteComm
     `ln -sfn releases/${quote(state.release)} current.new`,
     'mv -Tf current.new current 2>/dev/null || { rm -f current; mv current.new current; }',
     ...writeFile('state.json', state),
-    'rm -f out.json',
+    `rm -f out.json ${HANDLED}`,
   ]);
 }
 
@@ -37,6 +37,7 @@ export async function clearMark(member: Member, run: StepContext): Promise<StepR
   const written = { run: run.id, since: new Date(run.ports.clock.now()).toISOString() };
   const state = nextState(member, run.release.id, 'verified', written);
   await mustChange(member, confirmCommand(app, state));
+  member.handled?.clear();
   const survey = { ...member.survey, current: run.release.id, state };
   try {
     await run.anchor?.verified(run.release, () => run.lease.ensure(member.droplet.id));

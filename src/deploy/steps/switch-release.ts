@@ -17,9 +17,6 @@ import type { StepContext, StepResult } from './run.js';
 /** Exit code: state.json could not be written, so nothing was changed. EX_IOERR of sysexits.h. */
 const NOT_WRITTEN = 74;
 
-/** Code of the error of a droplet that was not changed, because its home has no room. */
-export const HOME_FULL = 'home-full';
-
 /** Writes state.json, then starts the release's containers; with `again`, also those that run as it wants them. */
 export function switchCommand(
   record: StoredRelease,
@@ -73,7 +70,7 @@ export async function switchRelease(member: Member, run: StepContext): Promise<S
   try {
     const { code, stdout, stderr } = await startUnlessHopeless(member, run, command, release.services);
     if (code === 0) return begun;
-    if (code === NOT_WRITTEN) return { failure: homeFull(member) };
+    if (code === NOT_WRITTEN) return { failure: homeFull(member), unchanged: true };
     return { ...begun, failure: startFailed(member.host.name, code, `${stdout}\n${stderr}`) };
   } catch (error) {
     return { ...begun, failure: asDeployError(error) };
@@ -145,7 +142,7 @@ async function watchStart(
 
 function homeFull(member: Member): DeployError {
   const droplet = member.host.name;
-  return new DeployError(HOME_FULL, `Nothing was changed on ${droplet}, because its home has no room.`, {
+  return new DeployError('home-full', `Nothing was changed on ${droplet}, because its home has no room.`, {
     droplet,
     hint: `Free space, then deploy again: ${loginTo(member)} df -h '~'`,
   });

@@ -152,10 +152,13 @@ describe('an event', () => {
     },
   );
 
-  it('passes on that the lease is lost, which is no failure of the layer', async () => {
+  it("keeps the code of do-deploy's own errors, such as a lost lease", async () => {
     const { raise } = setup();
     const lost = new DeployError('lease-lost', 'Another run has taken the lock.');
-    await expect(raise([handler('layer migrate', () => Promise.reject(lost))])).rejects.toBe(lost);
+    await expect(raise([handler('layer migrate', () => Promise.reject(lost))])).rejects.toMatchObject({
+      code: 'lease-lost',
+      message: 'Layer migrate failed at pre_deploy: Another run has taken the lock.',
+    });
   });
 
   it.each([
