@@ -126,7 +126,10 @@ function judgeContainer(service: ServiceSpec, container: ContainerView, now: num
       return judgeRunning(service, container, now);
     case 'exited':
     case 'dead':
-      if (container.exitCode !== 0 || container.error) return failed(`${name} ${exitPhrase(container)}`);
+      // A layer has stopped it, however it has ended.
+      if (container.handled !== true && (container.exitCode !== 0 || container.error)) {
+        return failed(`${name} ${exitPhrase(container)}`);
+      }
       if (wasStopped(container) && !service.oneShot) return failed(`${name} was stopped, and not started again`);
       if (service.stays && !service.oneShot) return failed(`${name} exited 0, but it is meant to keep running`);
       return { kind: 'healthy' };

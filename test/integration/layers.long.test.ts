@@ -369,3 +369,21 @@ it('workers get no new jobs, are stopped before their droplet is changed, and st
   );
   expectWhole(fleet, ['v3']);
 });
+
+it('a worker that a killed deploy has stopped is missed by status, and started by heal', async () => {
+  const compose = join(fleet.folder, 'compose/docker-compose.sandbox.yml');
+  // Without a restart policy, Docker says nothing of a worker that has stopped.
+  await writeFile(compose, (await readFile(compose, 'utf8')).replace('    restart: unless-stopped\n', ''));
+  await layers('  workers: { services: [worker], stop_timeout: 5s }\n');
+  expect(await deploy('v2', '--force')).toMatchObject(DEPLOYED);
+  const run = fleet.start(['deploy', 'sandbox', 'v3', '--yes', '--json']);
+  run.onEvent((event) => {
+    if (event.type === 'layer-output' && event.line === 'worker: stopped') run.child.kill('SIGKILL');
+  });
+  await run.ended;
+  const status = await fleet.run(['status', 'sandbox']);
+  expect(status.stdout).toContain('worker was stopped, and not started again');
+  expect(await fleet.run(['heal', 'sandbox', '--yes'])).toMatchObject({ code: 0 });
+  expectWhole(fleet, ['v2']);
+  expect((await fleet.run(['status', 'sandbox', '--check'])).code).toBe(0);
+});

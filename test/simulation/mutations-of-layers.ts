@@ -4,6 +4,22 @@ import type { Mutation } from './mutations.js';
 
 export const LAYERED_FAULTS: readonly Mutation[] = [
   {
+    name: 'what a dead run has stopped is forgotten',
+    file: 'src/deploy/session/handler-verbs.ts',
+    text: "const owed = event === 'before_leave' &&",
+    instead: 'const owed = false &&',
+    breaks: ['c', 'f'],
+    seeds: [1000533, 1001969],
+  },
+  {
+    name: 'a droplet returns without what layers have stopped',
+    file: 'src/deploy/steps/start-stopped.ts',
+    text: 'const stopped = member.containers.filter(wasStopped);',
+    instead: 'const stopped: typeof member.containers = [];',
+    breaks: ['c'],
+    seeds: [1002393],
+  },
+  {
     name: 'a failed handler ends nothing',
     file: 'src/deploy/core/raise-event.ts',
     text: 'if (!onlyWarns(payload.event) && handler.mayFail !== true) throw error;',
