@@ -2,6 +2,7 @@
 import { DeployError, reasonOf } from '../../errors.js';
 import type { Handler, HandlerContext, LifecyclePayload } from '../../rollout/lifecycle.js';
 import { onlyWarns } from '../../rollout/lifecycle.js';
+import { capital } from './capital.js';
 import { onAbort } from './on-abort.js';
 import { type ReportingPorts, reportTo, warn } from './report.js';
 
@@ -60,8 +61,7 @@ async function failureOf(
     });
     return undefined;
   } catch (error) {
-    const title = name.charAt(0).toUpperCase() + name.slice(1);
-    const message = `${title} failed at ${event}: ${sentence(reasonOf(error))}`;
+    const message = `${capital(name)} failed at ${event}: ${sentence(reasonOf(error))}`;
     if (!(error instanceof DeployError)) return new DeployError('layer-failed', message, { droplet, cause: error });
     const { code, source, hint } = error;
     return new DeployError(code, message, { source, hint, droplet: error.droplet ?? droplet, cause: error });

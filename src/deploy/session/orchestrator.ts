@@ -19,6 +19,7 @@ import {
   servingMeanwhile,
   upNext,
 } from '../../rollout/planner.js';
+import { capital } from '../core/capital.js';
 import { onAbort } from '../core/on-abort.js';
 import { reportStep, reportTo, warn } from '../core/report.js';
 import type { Member } from '../droplet/member.js';
@@ -126,8 +127,7 @@ export async function roll(
 /** Compose only reports that a container is not healthy; the evidence says why. */
 function explained(error: DeployError, evidence: Evidence): DeployError {
   if (error.code !== 'start-failed') return error;
-  const cause = evidence.cause.charAt(0).toUpperCase() + evidence.cause.slice(1);
-  return new DeployError(error.code, cause.replace(/\.?$/, '.'), {
+  return new DeployError(error.code, capital(evidence.cause).replace(/\.?$/, '.'), {
     hint: error.hint,
     droplet: error.droplet,
     step: error.step,

@@ -2,6 +2,7 @@
 
 import { asDeployError, DeployError } from '../../errors.js';
 import type { RemoteCommand } from '../../ports.js';
+import { errorLine } from '../core/output-lines.js';
 import { appFolder, command, quote, writeFile } from '../core/shell.js';
 import { loginTo, type Member, nextState } from '../droplet/member.js';
 import { type DropletStateFile, HANDLED } from '../droplet/survey-command.js';
@@ -10,7 +11,7 @@ import { asHolder } from '../lease/lease-commands.js';
 import type { StepContext, StepResult } from './run.js';
 
 /** The gates have passed: `current` points to the release, and the droplet counts as verified. */
-export function confirmCommand(app: string, state: DropletStateFile): RemoteCommand {
+function confirmCommand(app: string, state: DropletStateFile): RemoteCommand {
   return command('confirm', { app, release: state.release, state }, [
     'set -eu',
     `cd ${appFolder(app)}`,
@@ -23,7 +24,7 @@ export function confirmCommand(app: string, state: DropletStateFile): RemoteComm
   ]);
 }
 
-export function clearMarkCommand(app: string, run: string): RemoteCommand {
+function clearMarkCommand(app: string, run: string): RemoteCommand {
   return command('clear-mark', { app, run }, [asHolder(app, run), `rm -f ${appFolder(app)}/out.json`]);
 }
 
@@ -57,7 +58,7 @@ async function clearLedger(member: Member, run: StepContext): Promise<void> {
 async function mustChange(member: Member, command: RemoteCommand): Promise<void> {
   const { code, stderr } = await changeDroplet(member, command);
   if (code === 0) return;
-  const reason = stderr.trim().split('\n').at(-1) || `exit code ${code}`;
+  const reason = errorLine(stderr, `exit code ${code}`);
   throw new DeployError('confirm-failed', `Recording the release on ${member.host.name} failed: ${reason}`, {
     droplet: member.host.name,
     hint: `Is its disk full? ${loginTo(member)} df -h`,
