@@ -11,7 +11,10 @@ const MAX_REASON = 2_000;
 /** Code of the failure of a handler. */
 export const LAYER_FAILED = 'layer-failed';
 
-type Verbs = Pick<HandlerContext, 'run' | 'process' | 'confirm'>;
+export interface HandlerVerbs extends Pick<HandlerContext, 'run' | 'process' | 'confirm'> {
+  /** What goes on although its handler has ended, as a sentence, and how to stop it. */
+  leftRunning?(): { message: string; hint: string } | undefined;
+}
 
 /**
  * Throws DeployError layer-failed when a handler throws, does not end in time, or is stopped by `stop`; handlers after it
@@ -22,7 +25,7 @@ export async function raiseEvent(
   ports: ReportingPorts,
   handlers: readonly Handler[],
   payload: LifecyclePayload,
-  verbs: Verbs,
+  verbs: HandlerVerbs,
   stop: AbortSignal,
 ): Promise<void> {
   const own = handlers.filter(({ event }) => event === payload.event);
@@ -41,7 +44,7 @@ async function failureOf(
   ports: ReportingPorts,
   handler: Handler,
   payload: LifecyclePayload,
-  verbs: Verbs,
+  verbs: HandlerVerbs,
   stop: AbortSignal,
 ): Promise<DeployError | undefined> {
   const { clock } = ports;
@@ -59,14 +62,16 @@ async function failureOf(
     await bounded(ports, timeoutMs, stop, (signal) => {
       const sleep: HandlerContext['sleep'] = (ms, until) =>
         clock.sleep(ms, until === undefined ? signal : AbortSignal.any([signal, until]));
-      return handler.handle(payload, { ...verbs, signal, startedAt, sleep, log });
+      const { run, process, confirm } = verbs;
+      return handler.handle(payload, { run, process, confirm, signal, startedAt, sleep, log });
     });
     return undefined;
   } catch (error) {
     // Not the layer's fault, and it ends the run.
     if (error instanceof DeployError && error.code === 'lease-lost') return error;
-    const reason = sentence(reasonOf(error));
-    const hint = error instanceof DeployError ? error.hint : undefined;
+    const left = verbs.leftRunning?.();
+    const reason = [sentence(reasonOf(error)), left?.message].filter((text) => text !== undefined).join(' ');
+    const hint = left?.hint ?? (error instanceof DeployError ? error.hint : undefined);
     const code = error instanceof DeployError && error.code === NOT_CONFIRMED ? NOT_CONFIRMED : LAYER_FAILED;
     const source = error instanceof DeployError ? error.source : 'external';
     const title = name.charAt(0).toUpperCase() + name.slice(1);

@@ -1,17 +1,19 @@
 /** What handlers of events may do on the droplets of a session. */
 import { DeployError } from '../../errors.js';
-import type { HandlerContext, LifecycleEvent, LifecyclePayload } from '../../rollout/lifecycle.js';
+import type { LifecycleEvent, LifecyclePayload } from '../../rollout/lifecycle.js';
+import { LineFeed } from '../core/line-feed.js';
 import { errorLine } from '../core/output-lines.js';
 import { inParallel } from '../core/parallel.js';
-import type { Member } from '../droplet/member.js';
+import type { HandlerVerbs } from '../core/raise-event.js';
+import { quote } from '../core/shell.js';
+import { loginTo, type Member } from '../droplet/member.js';
 import { changeDroplet } from '../lease/change-droplet.js';
 import type { Done } from './done-commands.js';
 import type { Goal } from './goal.js';
 import { readDone, recordDone } from './last-done.js';
+import { onceCommand, onceContainer, readEnd } from './once-command.js';
 import { oneOffCommand, processCommand } from './one-off-commands.js';
 import type { Session } from './session.js';
-
-type Verbs = Pick<HandlerContext, 'run' | 'process' | 'confirm'>;
 
 /** Events at which the release is on the droplets, and the lease is held. */
 const AT: ReadonlySet<LifecycleEvent> = new Set([
@@ -29,7 +31,7 @@ export function verbsOf(
   event: LifecycleEvent,
   { droplet }: Pick<LifecyclePayload, 'droplet'>,
   stop: AbortSignal,
-): Verbs {
+): HandlerVerbs {
   const now = () => {
     const { run, goal, members } = session;
     const own = droplet === undefined ? members : members.filter(({ host }) => host.name === droplet);
@@ -40,7 +42,9 @@ export function verbsOf(
     }
     return { run, goal, own, first };
   };
+  let left: ReturnType<NonNullable<HandlerVerbs['leftRunning']>>;
   return {
+    leftRunning: () => left,
     async confirm(name, question, signal) {
       const answer = await session.options.confirm?.(name, question, signal);
       if (answer === true && !session.confirmed.includes(name)) session.confirmed.push(name);
@@ -53,10 +57,27 @@ export function verbsOf(
       const once = options.once === undefined ? undefined : await next(session, keyOf(options.once), release.id);
       if (once === 'done') return { code: 0, output: '', done: 'before' };
       await run.lease.ensure(member.droplet.id);
-      const command = oneOffCommand(release, run.id, { service, words, once });
-      const { code, stdout, stderr } = await changeDroplet(member, command, options.signal ?? stop);
-      if (once !== undefined && code === 0) await recordDone(session, once.key, once.done, member);
-      return { code, output: `${stdout}${stderr}`, done: 'now' };
+      const feed = new LineFeed(options.onLine ?? (() => {}));
+      const how = { signal: options.signal ?? stop, observe: () => feed.start() };
+      if (once === undefined) {
+        const { code, stdout, stderr } = await changeDroplet(
+          member,
+          oneOffCommand(release, run.id, { service, words }),
+          how,
+        );
+        feed.end();
+        return { code, output: `${stdout}${stderr}`, done: 'now' };
+      }
+      left = goesOn(member, onceContainer(run.settings.app, once.key));
+      const command = onceCommand(release, run.id, { service, words, once });
+      const { code, stdout, stderr } = await changeDroplet(member, command, how);
+      left = undefined;
+      feed.end();
+      const end = readEnd(stderr);
+      if (end === undefined) throw new Error(`${member.host.name}: ${errorLine(stderr, `exit code ${code}`)}`);
+      if (end === 'before' || end === 0) await recordDone(session, once.key, once.done, member);
+      if (end === 'before') return { code: 0, output: stdout, done: 'before' };
+      return { code: end, output: stdout, done: 'now' };
     },
     async process(service, action) {
       const { run, own, goal } = now();
@@ -67,10 +88,19 @@ export function verbsOf(
       await inParallel(own, async (member) => {
         await run.lease.ensure(member.droplet.id);
         const command = processCommand(run.settings.app, run.id, service, action);
-        const { code, stderr } = await changeDroplet(member, command, stop);
+        const { code, stderr } = await changeDroplet(member, command, { signal: stop });
         if (code !== 0) throw new Error(`${member.host.name}: ${errorLine(stderr, `exit code ${code}`)}`);
       });
     },
+  };
+}
+
+/** What a handler that does not wait any longer leaves behind. */
+function goesOn(member: Member, container: string): { message: string; hint: string } {
+  const { name } = member.host;
+  return {
+    message: `It may still run in the container ${container} on ${name}: the next run waits for its end.`,
+    hint: `To stop it: ${loginTo(member)} ${quote(`docker stop ${container}`)}`,
   };
 }
 

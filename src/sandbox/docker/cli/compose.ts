@@ -47,8 +47,9 @@ const VERBS: Record<string, Verb> = {
   build: { run: buildAll },
   run: {
     words: true,
-    switches: ['--rm', '--no-deps', '-T|--no-TTY'],
-    supports: (flags) => flags.has('--rm') && flags.has('--no-deps'),
+    switches: ['--rm', '-d|--detach', '--no-deps', '-T|--no-TTY', '--interactive=false'],
+    options: ['-l|--label', '--name'],
+    supports: (flags) => flags.has('--rm') !== flags.has('--detach') && flags.has('--no-deps'),
     run: runOneOff,
   },
   up: {
@@ -136,7 +137,10 @@ async function upAll({ engine, call, load, files, flags, output }: Context): Pro
   });
 }
 
-/** `docker compose run --rm --no-deps -T SERVICE COMMAND…`: its output is the command's, and its exit code as well. */
+/**
+ * `docker compose run --no-deps -T SERVICE COMMAND…`: with `--rm` its output is the command's, and its exit code as well;
+ * with `--detach` it only starts the container.
+ */
 async function runOneOff({ engine, call, load, flags, output }: Context): Promise<void> {
   const project = load();
   const [name = '', ...words] = flags.words;
@@ -147,8 +151,14 @@ async function runOneOff({ engine, call, load, flags, output }: Context): Promis
   const program = image.command?.(words);
   if (program === undefined) throw new DockerFailure(notInPath(words), 127);
   const plan = new ServicePlan(project, name, service, image);
-  const spec = plan.oneOffSpec(engine, {}, { ...image, program });
-  const container = engine.createContainer(`${project.name}-${name}-run-${randomBytes(6).toString('hex')}`, spec);
+  const labels = Object.fromEntries(flags.values('--label').map((label) => label.split(/=(.*)/s).slice(0, 2)));
+  const spec = plan.oneOffSpec(engine, labels, { ...image, program });
+  const given = flags.value('--name') ?? `${project.name}-${name}-run-${randomBytes(6).toString('hex')}`;
+  const container = engine.createContainer(given, spec);
+  if (flags.has('--detach')) {
+    container.start();
+    return output.out(container.name);
+  }
   try {
     container.start();
     await container.until(({ status }) => status === 'exited', call.signal);
