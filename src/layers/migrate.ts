@@ -50,8 +50,8 @@ class Excerpt {
     if (line === '') return;
     this.#lines += 1;
     this.last = line;
-    if (this.#lines <= FIRST_LINES) return this.#show(line);
-    this.#held.push(line);
+    if (this.#lines <= FIRST_LINES) this.#show(line);
+    else this.#held.push(line);
     if (this.#held.length > LAST_LINES) this.#held.shift();
   }
 
