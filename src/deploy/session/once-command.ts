@@ -154,8 +154,9 @@ export function readEnd(stderr: string): number | 'before' | undefined {
 function shared(app: string, key: string): string[] {
   const filters = [`com.docker.compose.project=${app}`, `${ONE_OFF_LABEL}=${key}`];
   const listing = filters.map((label) => `--filter ${quote(`label=${label}`)}`).join(' ');
-  const labels = [NUMBER_LABEL, RELEASE_LABEL, RUN_LABEL].map((label) => `{{index .Config.Labels "${label}"}}`);
-  const format = quote([...labels, '{{.State.Status}}', '{{.Name}}'].join(' '));
+  const label = (name: string) => `{{index .Config.Labels "${name}"}}`;
+  const facts = [label(NUMBER_LABEL), label(RELEASE_LABEL), '{{.State.Status}}', '{{.Name}}', label(RUN_LABEL)];
+  const format = quote(facts.join(' '));
   const record = quote(recordOf(key));
   const fresh = quote(`${recordOf(key)}.new`);
   return [
@@ -164,7 +165,9 @@ function shared(app: string, key: string): string[] {
     'facts() {',
     `  found=$(docker inspect --format ${format} "$1" 2>/dev/null) || return 1`,
     '  set -- $found',
-    '  number=${1:-} release=${2:-} run=${3:-} status=${4:-} name=${5:-}',
+    '  number=${1:-} release=${2:-} status=${3:-} name=${4:-}',
+    // Names of runs have blanks.
+    '  run=${found#"$number $release $status $name "}',
     '  name=${name#/}',
     '}',
     // Sets `code`; to nothing when the container is gone.

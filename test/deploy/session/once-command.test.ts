@@ -24,7 +24,7 @@ case "$1 $*" in
   inspect*)
     cd "$containers/$4" 2>/dev/null || exit 1
     of() { sed -n "s/^do-deploy.$1=//p" labels; }
-    echo "$(of number) $(of release) $(of run) $(cat status) /$4" ;;
+    echo "$(of number) $(of release) $(cat status) /$4 $(of run)" ;;
   logs*)
     cd "$containers/$3" || exit 1
     shown=0
@@ -74,6 +74,10 @@ esac
 
 /** Notes the sessions: what runs in one has its leader's process id as its group. */
 const SETSID = '#!/bin/sh\necho $$ >>"$DOCKER/sessions"\nexec "$(PATH=$REAL_PATH command -v setsid)" "$@"\n';
+
+/** Runs, named as they are. */
+const A = 'ann@laptop 1234 2026-11-21T07:45:00.000Z';
+const B = 'CI  job 7 2026-11-21T07:46:00.000Z';
 
 const NAME = onceContainer('shop', 'migrate');
 
@@ -152,13 +156,13 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
   const gone = () => vi.waitFor(() => expect(containers()).toBe(''), soon);
 
   it('prints its output while it runs, is recorded and leaves nothing', async () => {
-    await lease('a');
-    const one = start('a');
+    await lease(A);
+    const one = start(A);
     await printed(one, 'migrating\n');
     expect(text('containers/shop-migrate-once/labels').trim().split('\n')).toEqual([
       'do-deploy.one-off=migrate',
       'do-deploy.release=r1',
-      'do-deploy.run=a',
+      `do-deploy.run=${A}`,
       'do-deploy.number=1',
     ]);
     writeFileSync(path('go'), '');
@@ -167,15 +171,15 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
     expect(end.stdout).toMatch(/^(migrating\n)+done\n$/);
     expect(recorded()).toEqual({ number: 1, release: 'r1' });
     expect(containers()).toBe('');
-    expect(await start('a').ended).toMatchObject({ code: 0, end: 'before', stdout: '' });
+    expect(await start(A).ended).toMatchObject({ code: 0, end: 'before', stdout: '' });
     expect(text('ran')).toBe('ran\n');
   });
 
   it('has its own exit code, also where another one has a meaning for do-deploy', async () => {
-    await lease('a');
+    await lease(A);
     writeFileSync(path('go'), '');
     for (const code of [3, 74, 76])
-      expect(await start('a', { words: migration(code) }).ended).toMatchObject({ code: 0, end: code });
+      expect(await start(A, { words: migration(code) }).ended).toMatchObject({ code: 0, end: code });
     expect(recorded()).toBeUndefined();
     expect(containers()).toBe('');
   });
@@ -183,27 +187,27 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
   it.each(['SIGKILL', 'SIGTERM'] as const)(
     'goes on after %s of everything at the other end, and is recorded',
     async (signal) => {
-      await lease('a');
-      const one = start('a');
+      await lease(A);
+      const one = start(A);
       await printed(one, 'migrating\n');
       process.kill(-(one.child.pid ?? 0), signal);
       await one.ended;
       writeFileSync(path('go'), '');
       await vi.waitFor(() => expect(recorded()).toEqual({ number: 1, release: 'r1' }), soon);
       await gone();
-      await lease('b');
-      expect(await start('b').ended).toMatchObject({ end: 'before' });
+      await lease(B);
+      expect(await start(B).ended).toMatchObject({ end: 'before' });
       expect(text('ran')).toBe('ran\n');
     },
   );
 
   it('is not started again by the next run, which shows all of it and takes its exit code', async () => {
-    await lease('a');
-    const first = start('a', { words: migration(4) });
+    await lease(A);
+    const first = start(A, { words: migration(4) });
     await printed(first, 'migrating\n');
     process.kill(-(first.child.pid ?? 0), 'SIGKILL');
-    await lease('b');
-    const second = start('b');
+    await lease(B);
+    const second = start(B);
     await printed(
       second,
       'waiting for the container shop-migrate-once, which an earlier run has started for r1\nmigrating\n',
@@ -212,13 +216,13 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
     expect(await second.ended).toMatchObject({ code: 0, end: 4 });
     expect(text('ran')).toBe('ran\n');
     await gone();
-    expect(await start('b').ended, 'it has failed, so it runs again').toMatchObject({ end: 0 });
+    expect(await start(B).ended, 'it has failed, so it runs again').toMatchObject({ end: 0 });
     expect(text('ran')).toBe('ran\nran\n');
   });
 
   it('is looked after by the next run when its keeper is killed too', async () => {
-    await lease('a');
-    const first = start('a');
+    await lease(A);
+    const first = start(A);
     await printed(first, 'migrating\n');
     process.kill(-(first.child.pid ?? 0), 'SIGKILL');
     const keeper = Number(text('sessions').trim().split('\n').at(-1));
@@ -226,31 +230,31 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
     writeFileSync(path('go'), '');
     await vi.waitFor(() => expect(text('containers/shop-migrate-once/status')).toBe('exited\n'), soon);
     expect(recorded()).toBeUndefined();
-    await lease('b');
-    expect(await start('b').ended).toMatchObject({ code: 0, end: 0 });
+    await lease(B);
+    expect(await start(B).ended).toMatchObject({ code: 0, end: 0 });
     expect(recorded()).toEqual({ number: 1, release: 'r1' });
     expect(text('ran')).toBe('ran\n');
     expect(containers()).toBe('');
   });
 
   it('of another release is waited for, and recorded as its own', async () => {
-    await lease('a');
-    const first = start('a');
+    await lease(A);
+    const first = start(A);
     await printed(first, 'migrating\n');
     process.kill(-(first.child.pid ?? 0), 'SIGKILL');
-    await lease('b');
-    const second = start('b', { release: 'r2', words: ['sh', '-c', 'exit 5'] });
+    await lease(B);
+    const second = start(B, { release: 'r2', words: ['sh', '-c', 'exit 5'] });
     await printed(second, 'migrating\n');
     writeFileSync(path('go'), '');
     expect(await second.ended).toMatchObject({ end: 5 });
     expect(recorded()).toEqual({ number: 1, release: 'r1' });
-    expect(await start('b', { release: 'r2', number: 2 }).ended).toMatchObject({ end: 0 });
+    expect(await start(B, { release: 'r2', number: 2 }).ended).toMatchObject({ end: 0 });
     expect(recorded()).toEqual({ number: 2, release: 'r2' });
   });
 
   it('that Docker cannot start is no success, and leaves nothing', async () => {
-    await lease('a');
-    expect(await start('a', { words: ['/no/such/program'] }).ended).toMatchObject({
+    await lease(A);
+    expect(await start(A, { words: ['/no/such/program'] }).ended).toMatchObject({
       end: 127,
       stdout: 'exec: /no/such/program: not found\n',
     });
@@ -259,27 +263,27 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
   });
 
   it('is not started while Docker does not answer, nor without the lease', async () => {
-    await lease('a');
+    await lease(A);
     writeFileSync(path('down'), '');
-    expect(await start('a').ended).toMatchObject({ code: 1, end: undefined });
+    expect(await start(A).ended).toMatchObject({ code: 1, end: undefined });
     rmSync(path('down'));
-    expect(await start('b').ended).toMatchObject({ code: 76, end: undefined });
+    expect(await start(B).ended).toMatchObject({ code: 76, end: undefined });
     expect(text('calls')).toBe('');
   });
 
   it('runs with a compose that lacks --interactive', async () => {
-    await lease('a');
+    await lease(A);
     writeFileSync(path('old'), '');
     writeFileSync(path('go'), '');
-    expect(await start('a').ended).toMatchObject({ end: 0 });
+    expect(await start(A).ended).toMatchObject({ end: 0 });
     expect(text('ran')).toBe('ran\n');
   });
 
   it('that was done for the release before something else was done runs again', async () => {
-    await lease('a');
+    await lease(A);
     writeFileSync(path('go'), '');
-    await start('a').ended;
-    expect(await start('a', { number: 3 }).ended).toMatchObject({ end: 0 });
+    await start(A).ended;
+    expect(await start(A, { number: 3 }).ended).toMatchObject({ end: 0 });
     expect(recorded()).toEqual({ number: 3, release: 'r1' });
   });
 });
