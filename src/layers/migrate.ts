@@ -68,7 +68,7 @@ export default defineLayer({
   kind: 'application',
   config,
   timeoutMs: ({ timeout }) => timeout,
-  services: ({ service }) => [{ name: service, path: ['service'] }],
+  services: ({ service }) => [{ name: service, path: ['service'], isOneOff: true }],
   on: {
     deploy: async (payload, context) => {
       if (context.config.when === 'before') await migrate(payload, context);

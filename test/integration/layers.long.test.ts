@@ -360,6 +360,20 @@ describe('migrate', { shuffle: false }, () => {
     expectWhole(fleet, ['v2']);
   });
 
+  it('of a service behind a profile runs with the image of the release', async () => {
+    const override = join(fleet.folder, 'compose/docker-compose.sandbox.yml');
+    const before = await readFile(override, 'utf8');
+    await appendFile(override, '  tool:\n    image: docker.io/example/shop:$IMAGE_TAG\n    profiles: [tools]\n');
+    await layers('  migrate: { service: tool, command: printenv SHOP_VERSION }\n');
+    const end = await deploy('v3');
+    expect(end).toMatchObject(DEPLOYED);
+    const lines = end.events.flatMap((event) => (event.type === 'layer-output' ? event.line : []));
+    expect(lines).toEqual(['running printenv SHOP_VERSION in tool', 'v3']);
+    expectWhole(fleet, ['v3']);
+    await writeFile(override, before);
+    expect(await deploy('v2')).toMatchObject({ code: 0 });
+  });
+
   it('goes on at its timeout, and the error says where', async () => {
     await layers("  migrate: { service: app, command: [migrate, '0', '5000'], timeout: 2s }\n");
     const end = await deploy('v3', '--force');

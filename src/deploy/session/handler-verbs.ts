@@ -6,7 +6,7 @@ import { errorLine } from '../core/output-lines.js';
 import { inParallel } from '../core/parallel.js';
 import type { HandlerVerbs } from '../core/raise-event.js';
 import { quote } from '../core/shell.js';
-import { loginTo, type Member } from '../droplet/member.js';
+import { loginTo, type Member, ownCopy } from '../droplet/member.js';
 import { changeDroplet } from '../lease/change-droplet.js';
 import type { Done } from './done-commands.js';
 import type { Goal } from './goal.js';
@@ -53,7 +53,7 @@ export function verbsOf(
     async run(service, words, options = {}) {
       const { run, goal, first } = now();
       const member = first;
-      const release = goal.own?.get(member.droplet.id) ?? goal.release;
+      const release = ownCopy(member, goal.own?.get(member.droplet.id) ?? goal.release);
       const once = options.once === undefined ? undefined : await next(session, keyOf(options.once), release.id);
       if (once === 'done') return { code: 0, output: '', done: 'before' };
       await run.lease.ensure(member.droplet.id);

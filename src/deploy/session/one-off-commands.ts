@@ -3,7 +3,7 @@ import type { RemoteCommand } from '../../ports.js';
 import type { ProcessAction } from '../../rollout/lifecycle.js';
 import { appFolder, command, quote } from '../core/shell.js';
 import { asHolder } from '../lease/lease-commands.js';
-import type { StoredRelease } from '../release/stored-release.js';
+import type { ReleaseImages, StoredRelease } from '../release/stored-release.js';
 
 /** Handlers have timeouts of their own; this only bounds the command. */
 export const LONGEST_MS = 24 * 3_600_000;
@@ -46,7 +46,7 @@ export function oneOffCommand(release: StoredRelease, run: string, one: OneOff):
  * @param how.flags further ones, as the shell reads them
  */
 export function composeRun(
-  { app, id, composeFiles, envFiles, environment, imageTag }: StoredRelease,
+  { app, id, composeFiles, envFiles, environment, imageTag, images }: StoredRelease,
   { service, words }: OneOff,
   { flags, labels }: { flags: string; labels: Readonly<Record<string, string>> },
 ): string {
@@ -57,7 +57,16 @@ export function composeRun(
   const quoted = (list: readonly string[]) => list.map(quote).join(' ');
   const line = `${quoted([...compose, ...labelled])} ${flags} ${quoted([service, ...words])}`;
   const variables = `DEPLOY_ENV=${quote(environment)} IMAGE_TAG=${quote(imageTag)}`;
-  return `(cd releases/${quote(id)} && export ${variables} && ${line})`;
+  const names = service in images ? [] : nameImages(images);
+  return `(cd releases/${quote(id)} && export ${variables} && ${[...names, line].join(' && ')})`;
+}
+
+/** A service with `profiles:` is not in images.yml: compose finds its image by the name that another service has as well. */
+function nameImages(images: ReleaseImages): string[] {
+  const named = Object.values(images).filter(({ reference }) => !reference.includes('@'));
+  return [...new Map(named.map(({ reference, pinned }) => [reference, pinned]))].map(
+    ([reference, pinned]) => `docker image tag ${quote(pinned)} ${quote(reference)}`,
+  );
 }
 /** Does nothing where the service has no container. */
 export function processCommand(app: string, run: string, service: string, action: ProcessAction): RemoteCommand {

@@ -19,7 +19,7 @@ const PULL_FAILURE = 18;
 interface Context {
   engine: Engine;
   call: Call;
-  load(): ComposeProject;
+  load(wanted?: string): ComposeProject;
   /** Absolute. */
   files: string[];
   flags: Flags;
@@ -80,7 +80,8 @@ export const compose: Command = (engine, call, args, output) => {
     output.err(`time="${time}" level=warning msg=${JSON.stringify(message)}`);
   };
   const { cwd, env } = call;
-  const load = () => loadProject({ projectName, files, envFiles: before.values('--env-file'), cwd, env, warn });
+  const envFiles = before.values('--env-file');
+  const load = (wanted?: string) => loadProject({ projectName, files, envFiles, cwd, env, warn, wanted });
   return verb.run({ engine, call, load, files, flags, output });
 };
 
@@ -142,8 +143,8 @@ async function upAll({ engine, call, load, files, flags, output }: Context): Pro
  * with `--detach` it only starts the container.
  */
 async function runOneOff({ engine, call, load, flags, output }: Context): Promise<void> {
-  const project = load();
   const [name = '', ...words] = flags.words;
+  const project = load(name);
   const service = project.services[name];
   if (service === undefined) throw new DockerFailure(`no such service: ${name}`);
   engine.mustAnswer();
