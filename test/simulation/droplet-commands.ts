@@ -108,6 +108,10 @@ const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
     disk.done.set(String(key), lineOf(done as LastDone));
     return ok();
   },
+  'find-once': ({ droplet, world }) => {
+    if (world.time < droplet.dockerDownUntil) return bad('Cannot connect to the Docker daemon');
+    return ok(droplet.oneOffs.some(({ gone }) => !gone) ? '5f0c7e1d9a3b\n' : '');
+  },
   once,
   'images-present': ({ droplet, deployer }, { references }) => {
     const there = new Set(

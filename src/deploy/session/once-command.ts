@@ -143,6 +143,16 @@ export function onceCommand(
   );
 }
 
+/** Prints the id of the container under this name, if there is one: it runs, or nobody has taken its exit code. */
+export function findOnceCommand(app: string, key: string): RemoteCommand {
+  return command('find-once', { app, key }, [`docker ps -aq --no-trunc ${filtersOf(app, key)}`]);
+}
+
+function filtersOf(app: string, key: string): string {
+  const labels = [`com.docker.compose.project=${app}`, `${ONE_OFF_LABEL}=${key}`];
+  return labels.map((label) => `--filter ${quote(`label=${label}`)}`).join(' ');
+}
+
 /** Reads stderr. Undefined: how it ended is not known, or nothing was run. */
 export function readEnd(stderr: string): number | 'before' | undefined {
   const [, code, before] = /^(?:ended (\d{1,3})|(before))$/m.exec(stderr) ?? [];
@@ -152,8 +162,6 @@ export function readEnd(stderr: string): number | 'before' | undefined {
 
 /** Functions of the command and of the keeper. */
 function shared(app: string, key: string): string[] {
-  const filters = [`com.docker.compose.project=${app}`, `${ONE_OFF_LABEL}=${key}`];
-  const listing = filters.map((label) => `--filter ${quote(`label=${label}`)}`).join(' ');
   const label = (name: string) => `{{index .Config.Labels "${name}"}}`;
   const facts = [label(NUMBER_LABEL), label(RELEASE_LABEL), '{{.State.Status}}', '{{.Name}}', label(RUN_LABEL)];
   const format = quote(facts.join(' '));
@@ -161,7 +169,7 @@ function shared(app: string, key: string): string[] {
   const fresh = quote(`${recordOf(key)}.new`);
   return [
     // Docker that does not answer is no proof that there is none.
-    `find_one() { ids=$(docker ps -aq --no-trunc ${listing}) || return 1; set -- $ids; one=\${1:-}; }`,
+    `find_one() { ids=$(docker ps -aq --no-trunc ${filtersOf(app, key)}) || return 1; set -- $ids; one=\${1:-}; }`,
     'facts() {',
     `  found=$(docker inspect --format ${format} "$1" 2>/dev/null) || return 1`,
     '  set -- $found',
