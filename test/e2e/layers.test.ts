@@ -7,7 +7,10 @@ const NO_FAILURE = { failed: 0, failures: [] };
 const DEPLOYED = { code: 0, result: { outcome: 'succeeded' } };
 const EXTRA = 'compose/docker-compose.extra.yml';
 
-/** The app runs what a one-off container is given; the worker writes down what it is told. */
+/**
+ * The app runs what a one-off container is given; the worker writes down what it is told. It waits in a way that a signal
+ * interrupts: of two that come while a command runs, a shell handles the one with the lower number first.
+ */
 const SERVICES = `services:
   app:
     entrypoint: [/bin/sh, -c, 'exec "$$0" "$$@"']
@@ -22,7 +25,7 @@ const SERVICES = `services:
       - |
         trap 'echo "quiet $$VERSION" >>/app/uploads/worker' TSTP
         trap 'echo "stops $$VERSION" >>/app/uploads/worker; exit 0' TERM
-        while :; do usleep 100000; done
+        while :; do usleep 100000 & wait $$!; done
 `;
 
 /** Only run in one-off containers. */
@@ -124,7 +127,7 @@ describe('layers on real droplets', { shuffle: false }, () => {
     await second.event(says(/^printing$/));
     const [first] = fleet.machines;
     expect(await first?.must('docker ps -q --filter label=do-deploy.one-off=migrate | wc -l')).toBe('1\n');
-    await first?.must('docker exec shop-app-1 touch /app/uploads/go');
+    await first?.must("docker exec shop-app-1 sh -c ': >/app/uploads/go'");
     expect(await second.ended).toMatchObject(DEPLOYED);
     expect(await uploaded('slow')).toEqual(['began\nended\n', '']);
     expect(await fleet.deploy('v2', '--force')).toMatchObject(DEPLOYED);

@@ -24,7 +24,9 @@ export function once(execution: Execution, args: Readonly<Record<string, unknown
   const { world, droplet } = execution;
   if (world.time < droplet.dockerDownUntil) return end({ code: 1, stderr: 'Cannot connect to the Docker daemon' });
   const { key, done } = args.once as { key: string; done: LastDone };
+  for (const one of droplet.oneOffs) if (!one.gone) settle(world, droplet, key, one);
   const other = droplet.oneOffs.find((one) => !one.gone);
+  if (other !== undefined && other.endsAt <= world.time) return end({ code: 74, stderr: 'cannot be recorded' });
   const mine = { release: String(args.release), number: Number(lineOf(done).split(' ')[0]) };
   if (other === undefined) return begin(execution, key, mine);
   world.monitor.tally('once: waits for an earlier one');

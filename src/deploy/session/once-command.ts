@@ -84,8 +84,19 @@ export function onceCommand(
       '  find_one || exit 1',
       '  if flock -n 8; then',
       '    find_one || exit 1',
-      // Compose died between the two: it never ran.
-      '    if [ -n "$one" ] && facts "$one" && [ "$status" = created ]; then docker rm "$one" >/dev/null || exit 1; one=; fi',
+      '    if [ -n "$one" ] && facts "$one"; then',
+      '      case $status in',
+      // Compose died before it started it: it never ran.
+      '        created) docker rm -v "$one" >/dev/null && one= || exit 1 ;;',
+      // Its keeper was killed. One that has failed runs again, as it does after a keeper has removed it.
+      '        exited | dead)',
+      '          await_end "$one"',
+      '          [ -n "$code" ] || exit 1',
+      '          settle "$one" "$code" || not_recorded',
+      '          docker rm -v "$one" >/dev/null && one= || exit 1',
+      '          ;;',
+      '      esac',
+      '    fi',
       '    if [ -z "$one" ]; then',
       '      if is_done; then echo before >&2; exit 0; fi',
       // Whoever has waited here may be alone by now: this ends a shell whose connection is lost.
@@ -96,10 +107,11 @@ export function onceCommand(
       // Before compose 2.2.3 the flag does not exist.
       "      case $code:$said in 0:*) ;; *'unknown flag: --interactive'*) code=0; said=$(start) || code=$? ;; esac",
       '      find_one || exit 1',
-      // Docker refuses to remove one that runs.
-      '      if [ $code != 0 ] && { [ -z "$one" ] || docker rm -v "$one" >/dev/null 2>&1; }; then',
-      `        printf '%s\\n' "$said"; echo "ended $code" >&2; exit 0`,
+      // Compose may fail and have started it nevertheless; one that was only created never runs.
+      '      if [ $code != 0 ] && [ -n "$one" ] && facts "$one" && [ "$status" = created ]; then',
+      '        docker rm -v "$one" >/dev/null && one= || exit 1',
       '      fi',
+      `      if [ $code != 0 ] && [ -z "$one" ]; then printf '%s\\n' "$said"; echo "ended $code" >&2; exit 0; fi`,
       `      [ -n "$one" ] || { echo ${quote(`somebody has removed the container ${name}`)} >&2; exit 1; }`,
       '    fi',
       `    exec 7>>${READING}`,
