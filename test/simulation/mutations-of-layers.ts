@@ -13,8 +13,8 @@ export const LAYERED_FAULTS: readonly Mutation[] = [
   {
     name: 'a migration belongs to its connection',
     file: 'src/deploy/session/once-command.ts',
-    text: '`--detach --name ${quote(name)} "$@"`',
-    instead: `'--rm "$@"'`,
+    text: 'const flags = `--detach',
+    instead: 'const flags = `--rm',
     breaks: ['m'],
     seeds: [],
     stories: MIGRATED_TWICE,

@@ -48,7 +48,7 @@ function begin({ world, droplet, command }: Execution, key: string, mine: Pick<O
   world.monitor.onceStarts(droplet, one);
   droplet.oneOffs.push(one);
   // One without a name is compose's, and known to nobody else.
-  const named = command.script.includes('--detach --name ');
+  const named = command.script.includes(' --detach --name ');
   if (!named) one.gone = true;
   const keeps = named && command.script.includes('\nsettle "$1" "$code" || exit 0\n');
   // Of three keepers one is killed.

@@ -185,10 +185,10 @@ function shared(app: string, key: string): string[] {
     'facts() {',
     `  found=$(docker inspect --format ${format} "$1" 2>/dev/null) || return 1`,
     '  set -- $found',
-    '  number=${1:-} release=${2:-} status=${3:-} name=${4:-}',
+    `  number=\${1:-} release=\${2:-} status=\${3:-} name=\${4:-}`,
     // Names of runs have blanks.
-    '  run=${found#"$number $release $status $name "}',
-    '  name=${name#/}',
+    `  run=\${found#"$number $release $status $name "}`,
+    `  name=\${name#/}`,
     '}',
     // Sets `code`; to nothing when the container is gone.
     'await_end() {',
