@@ -371,7 +371,6 @@ describe('migrate', { shuffle: false }, () => {
     expect(lines).toEqual(['running printenv SHOP_VERSION in tool', 'v3']);
     expectWhole(fleet, ['v3']);
     await writeFile(override, before);
-    expect(await deploy('v2')).toMatchObject({ code: 0 });
   });
 
   it('goes on at its timeout, and the error says where', async () => {
