@@ -72,8 +72,9 @@ case "$1 $*" in
 esac
 `;
 
-/** Notes the sessions: what runs in one has its leader's process id as its group. */
-const SETSID = '#!/bin/sh\necho $$ >>"$DOCKER/sessions"\nexec "$(PATH=$REAL_PATH command -v setsid)" "$@"\n';
+/** Notes the keeper: what it runs has its process id as their group. */
+const SETSID =
+  '#!/bin/sh\ncase $* in *await_end*) echo $$ >"$DOCKER/keeper" ;; esac\nexec "$(PATH=$REAL_PATH command -v setsid)" "$@"\n';
 
 /** Runs, named as they are. */
 const A = 'ann@laptop 1234 2026-11-21T07:45:00.000Z';
@@ -225,7 +226,7 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
     const first = start(A);
     await printed(first, 'migrating\n');
     process.kill(-(first.child.pid ?? 0), 'SIGKILL');
-    const keeper = Number(text('sessions').trim().split('\n').at(-1));
+    const keeper = Number(text('keeper'));
     process.kill(-keeper, 'SIGKILL');
     writeFileSync(path('go'), '');
     await vi.waitFor(() => expect(text('containers/shop-migrate-once/status')).toBe('exited\n'), soon);
@@ -242,7 +243,7 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
     const first = start(A, { words: migration(4) });
     await printed(first, 'migrating\n');
     process.kill(-(first.child.pid ?? 0), 'SIGKILL');
-    process.kill(-Number(text('sessions').trim().split('\n').at(-1)), 'SIGKILL');
+    process.kill(-Number(text('keeper')), 'SIGKILL');
     writeFileSync(path('go'), '');
     await vi.waitFor(() => expect(text('containers/shop-migrate-once/status')).toBe('exited\n'), soon);
     await lease(B);
