@@ -154,6 +154,13 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
   const soon = { timeout: 20_000, interval: 20 };
   const printed = (one: ReturnType<typeof start>, words: string) =>
     vi.waitFor(() => expect(one.output.stdout).toContain(words), soon);
+  /** Once its session has begun. */
+  const killKeeper = () =>
+    vi.waitFor(() => {
+      const keeper = Number(text('keeper'));
+      expect(keeper).toBeGreaterThan(1);
+      process.kill(-keeper, 'SIGKILL');
+    }, soon);
   const gone = () => vi.waitFor(() => expect(containers()).toBe(''), soon);
 
   it('prints its output while it runs, is recorded and leaves nothing', async () => {
@@ -226,8 +233,7 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
     const first = start(A);
     await printed(first, 'migrating\n');
     process.kill(-(first.child.pid ?? 0), 'SIGKILL');
-    const keeper = Number(text('keeper'));
-    process.kill(-keeper, 'SIGKILL');
+    await killKeeper();
     writeFileSync(path('go'), '');
     await vi.waitFor(() => expect(text('containers/shop-migrate-once/status')).toBe('exited\n'), soon);
     expect(recorded()).toBeUndefined();
@@ -243,7 +249,7 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
     const first = start(A, { words: migration(4) });
     await printed(first, 'migrating\n');
     process.kill(-(first.child.pid ?? 0), 'SIGKILL');
-    process.kill(-Number(text('keeper')), 'SIGKILL');
+    await killKeeper();
     writeFileSync(path('go'), '');
     await vi.waitFor(() => expect(text('containers/shop-migrate-once/status')).toBe('exited\n'), soon);
     await lease(B);
