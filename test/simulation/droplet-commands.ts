@@ -7,12 +7,13 @@ import { NOT_HOLDER } from '../../src/deploy/lease/lease-commands.js';
 import { sha256 } from '../../src/deploy/release/digests.js';
 import { imagesOverride, type StoredRelease } from '../../src/deploy/release/stored-release.js';
 import { type Done as LastDone, lineOf } from '../../src/deploy/session/done-commands.js';
-import type { RemoteCommand } from '../../src/ports.js';
+import type { CommandResult, RemoteCommand } from '../../src/ports.js';
 import { composeUp } from './compose-up.js';
 import { type Container, DOCKER_BACK_WITHIN_MS, inspect } from './containers.js';
 import { advance, openConnections, recentStrangers, requests, servingContainer, strangersSince } from './data-plane.js';
 import type { Deployer } from './deployer.js';
 import { namesRun } from './lock.js';
+import { once } from './one-off.js';
 import { APP, CHECKSUMS, composeConfig, digestOf, imageIdOf } from './project.js';
 import type { Droplet, World } from './world.js';
 
@@ -22,8 +23,8 @@ export interface Done {
   stderr: string;
   /** How long it takes, in ms. */
   ms: number;
-  /** What it prints at its end. */
-  last?: () => string;
+  /** What it prints at its end; or how it ends. */
+  last?: () => string | Partial<CommandResult>;
 }
 
 export interface Execution {
@@ -130,6 +131,11 @@ const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
     disk.done.set(String(key), lineOf(done as LastDone));
     return ok();
   },
+  'find-once': ({ droplet, world }) => {
+    if (world.time < droplet.dockerDownUntil) return bad('Cannot connect to the Docker daemon');
+    return ok(droplet.oneOffs.some(({ gone }) => !gone) ? '5f0c7e1d9a3b\n' : '');
+  },
+  once,
   'images-present': ({ droplet, deployer }, { references }) => {
     const there = new Set(
       referencesOf(deployer).flatMap((one) => (droplet.disk.images.has(imageIdOf(one)) ? digestOf(one) : [])),

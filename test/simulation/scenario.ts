@@ -125,6 +125,8 @@ export interface Scenario {
   };
   /** The project has layers, and their handlers fail now and then. */
   layers?: boolean;
+  /** One of them migrates. */
+  migrates?: boolean;
   runs: RunPlan[];
   happenings: Happening[];
 }

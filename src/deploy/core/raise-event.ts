@@ -9,7 +9,10 @@ import { type ReportingPorts, reportTo, warn } from './report.js';
 /** How long a message of a failed handler may be. */
 const MAX_REASON = 2_000;
 
-type Verbs = Pick<HandlerContext, 'run' | 'process' | 'confirm'>;
+export interface HandlerVerbs extends Pick<HandlerContext, 'run' | 'process' | 'confirm'> {
+  /** What goes on although its handler has ended, as a sentence, and how to stop it. */
+  leftRunning?(): { message: string; hint: string } | undefined;
+}
 
 /**
  * Throws DeployError when a handler throws, does not end in time, or is stopped by `stop`; handlers after it do not run.
@@ -20,7 +23,7 @@ export async function raiseEvent(
   ports: ReportingPorts,
   handlers: readonly Handler[],
   payload: LifecyclePayload,
-  verbs: Verbs,
+  verbs: HandlerVerbs,
   stop: AbortSignal,
 ): Promise<void> {
   const own = handlers.filter(({ event }) => event === payload.event);
@@ -39,7 +42,7 @@ async function failureOf(
   ports: ReportingPorts,
   handler: Handler,
   payload: LifecyclePayload,
-  verbs: Verbs,
+  verbs: HandlerVerbs,
   stop: AbortSignal,
 ): Promise<DeployError | undefined> {
   const { clock } = ports;
@@ -57,13 +60,19 @@ async function failureOf(
     await bounded(ports, timeoutMs, stop, (signal) => {
       const sleep: HandlerContext['sleep'] = (ms, until) =>
         clock.sleep(ms, until === undefined ? signal : AbortSignal.any([signal, until]));
-      return handler.handle(payload, { ...verbs, signal, startedAt, sleep, log });
+      const { run, process, confirm } = verbs;
+      return handler.handle(payload, { run, process, confirm, signal, startedAt, sleep, log });
     });
     return undefined;
   } catch (error) {
-    const message = `${capital(name)} failed at ${event}: ${sentence(reasonOf(error))}`;
-    if (!(error instanceof DeployError)) return new DeployError('layer-failed', message, { droplet, cause: error });
-    const { code, source, hint } = error;
+    const left = verbs.leftRunning?.();
+    const reason = [sentence(reasonOf(error)), left?.message].filter((text) => text !== undefined).join(' ');
+    const message = `${capital(name)} failed at ${event}: ${reason}`;
+    if (!(error instanceof DeployError)) {
+      return new DeployError('layer-failed', message, { droplet, hint: left?.hint, cause: error });
+    }
+    const { code, source } = error;
+    const hint = left?.hint ?? error.hint;
     return new DeployError(code, message, { source, hint, droplet: error.droplet ?? droplet, cause: error });
   } finally {
     ended = true;

@@ -94,7 +94,7 @@ async function startUnlessHopeless(
     if (failure) hopeless.abort();
   });
   try {
-    return await changeDroplet(member, command, hopeless.signal);
+    return await changeDroplet(member, command, { signal: hopeless.signal });
   } catch (error) {
     throw why ?? error;
   } finally {
