@@ -429,7 +429,8 @@ it('a worker that a killed deploy has stopped is missed by status, and started b
   // Without a restart policy, Docker says nothing of a worker that has stopped.
   await writeFile(compose, (await readFile(compose, 'utf8')).replace('    restart: unless-stopped\n', ''));
   await layers('  workers: { services: [worker], stop_timeout: 5s }\n');
-  expect(await deploy('v2', '--force')).toMatchObject(DEPLOYED);
+  const before = await deploy('v2', '--force');
+  expect(before, JSON.stringify(before.result)).toMatchObject(DEPLOYED);
   const run = fleet.start(['deploy', 'sandbox', 'v3', '--yes', '--json']);
   run.onEvent((event) => {
     if (event.type === 'layer-output' && event.line === 'worker: stopped') run.child.kill('SIGKILL');
