@@ -405,40 +405,41 @@ describe('migrate', { shuffle: false }, () => {
   });
 });
 
-it('workers get no new jobs, are stopped before their droplet is changed, and start with the release', async () => {
-  const worker = 'services:\n  worker:\n    image: docker.io/example/shop:$IMAGE_TAG\n    restart: unless-stopped\n';
-  await appendFile(join(fleet.folder, 'compose/docker-compose.sandbox.yml'), worker.replace('services:\n', ''));
-  expect(await deploy('v2')).toMatchObject(DEPLOYED);
-  await layers('  workers: { services: [worker], quiet: TSTP, stop_timeout: 5s }\n');
-  const end = await deploy('v3');
-  expect(end).toMatchObject(DEPLOYED);
-  const lines = end.events.flatMap((event) =>
-    event.type === 'layer-output' ? `${event.droplet} ${event.event}: ${event.line}` : [],
-  );
-  expect(lines).toEqual(
-    ['web-1', 'web-2'].flatMap((name) => [
-      `${name} before_leave: worker: no new jobs (TSTP)`,
-      `${name} before_leave: worker: stopped`,
-    ]),
-  );
-  expectWhole(fleet, ['v3']);
-});
-
-it('a worker that a killed deploy has stopped is missed by status, and started by heal', async () => {
-  const compose = join(fleet.folder, 'compose/docker-compose.sandbox.yml');
-  // Without a restart policy, Docker says nothing of a worker that has stopped.
-  await writeFile(compose, (await readFile(compose, 'utf8')).replace('    restart: unless-stopped\n', ''));
-  await layers('  workers: { services: [worker], stop_timeout: 5s }\n');
-  const before = await deploy('v2', '--force');
-  expect(before, JSON.stringify(before.result)).toMatchObject(DEPLOYED);
-  const run = fleet.start(['deploy', 'sandbox', 'v3', '--yes', '--json']);
-  run.onEvent((event) => {
-    if (event.type === 'layer-output' && event.line === 'worker: stopped') run.child.kill('SIGKILL');
+describe('workers', { shuffle: false }, () => {
+  it('workers get no new jobs, are stopped before their droplet is changed, and start with the release', async () => {
+    const worker = 'services:\n  worker:\n    image: docker.io/example/shop:$IMAGE_TAG\n    restart: unless-stopped\n';
+    await appendFile(join(fleet.folder, 'compose/docker-compose.sandbox.yml'), worker.replace('services:\n', ''));
+    expect(await deploy('v2')).toMatchObject(DEPLOYED);
+    await layers('  workers: { services: [worker], quiet: TSTP, stop_timeout: 5s }\n');
+    const end = await deploy('v3');
+    expect(end).toMatchObject(DEPLOYED);
+    const lines = end.events.flatMap((event) =>
+      event.type === 'layer-output' ? `${event.droplet} ${event.event}: ${event.line}` : [],
+    );
+    expect(lines).toEqual(
+      ['web-1', 'web-2'].flatMap((name) => [
+        `${name} before_leave: worker: no new jobs (TSTP)`,
+        `${name} before_leave: worker: stopped`,
+      ]),
+    );
+    expectWhole(fleet, ['v3']);
   });
-  await run.ended;
-  const status = await fleet.run(['status', 'sandbox']);
-  expect(status.stdout).toContain('worker was stopped, and not started again');
-  expect(await fleet.run(['heal', 'sandbox', '--yes'])).toMatchObject({ code: 0 });
-  expectWhole(fleet, ['v2']);
-  expect((await fleet.run(['status', 'sandbox', '--check'])).code).toBe(0);
+
+  it('a worker that a killed deploy has stopped is missed by status, and started by heal', async () => {
+    const compose = join(fleet.folder, 'compose/docker-compose.sandbox.yml');
+    // Without a restart policy, Docker says nothing of a worker that has stopped.
+    await writeFile(compose, (await readFile(compose, 'utf8')).replace('    restart: unless-stopped\n', ''));
+    await layers('  workers: { services: [worker], stop_timeout: 5s }\n');
+    expect(await deploy('v2', '--force')).toMatchObject(DEPLOYED);
+    const run = fleet.start(['deploy', 'sandbox', 'v3', '--yes', '--json']);
+    run.onEvent((event) => {
+      if (event.type === 'layer-output' && event.line === 'worker: stopped') run.child.kill('SIGKILL');
+    });
+    await run.ended;
+    const status = await fleet.run(['status', 'sandbox']);
+    expect(status.stdout).toContain('worker was stopped, and not started again');
+    expect(await fleet.run(['heal', 'sandbox', '--yes'])).toMatchObject({ code: 0 });
+    expectWhole(fleet, ['v2']);
+    expect((await fleet.run(['status', 'sandbox', '--check'])).code).toBe(0);
+  });
 });
