@@ -5,6 +5,7 @@ import {
   confirmOption,
   environment,
   migrateOption,
+  partOptions,
   rolloutExits,
   rolloutOptions,
   skipOptions,
@@ -12,6 +13,7 @@ import {
 import { usage } from '../cli/usage-errors.js';
 import type { LoadedSettings } from '../config/load.js';
 import { IMAGE_TAG } from '../config/names.js';
+import type { Part } from '../deploy/session/canary.js';
 import { mustAsk } from './shared/confirm.js';
 import { allowEmpty } from './shared/tag-options.js';
 
@@ -24,6 +26,7 @@ export default defineCommand({
     ['staging', 'deploy the working tree to staging, with the image tag of config/deploy.yml'],
     ['production v1.4.2', 'deploy the images tagged v1.4.2, with the files of that version in git'],
     ['production v1.4.3 --create-tag', 'tag the working tree v1.4.3 first'],
+    ['production v1.4.3 --canary', 'deploy to the first batch of droplets only, then hold'],
   ],
   positionals: {
     environment,
@@ -36,6 +39,7 @@ export default defineCommand({
     ...confirmOption,
     ...rolloutOptions,
     ...skipOptions,
+    ...partOptions,
     force: flag({ describe: 'Deploy even if this release is already running' }),
     createTag: flag({ describe: 'Tag the working tree as RELEASE first, as the command tag does' }),
     ...migrateOption,
@@ -58,6 +62,7 @@ export default defineCommand({
     if (args.createTag && release !== undefined && !(await createTag(context, release, args))) {
       return nothing('committed, tagged or deployed');
     }
+    partOf(args);
     const [{ loadSource }, { checkPolicy }] = await Promise.all([
       import('../cli/source.js'),
       import('../deploy/release/version-policy.js'),
@@ -78,10 +83,27 @@ export default defineCommand({
     ]);
     return await roll(settings, args, (ports, options) => {
       if (notice !== undefined) reportTo(ports)({ type: 'notice', ...notice });
-      return deploy(ports, { ...options, releaseRef: release, commit, imageTag, force });
+      return deploy(ports, { ...options, part: partOf(args), releaseRef: release, commit, imageTag, force });
     });
   },
 });
+
+/** Throws DeployError usage. */
+function partOf({
+  canary,
+  droplets,
+  skipUnreachable,
+}: {
+  canary: number | boolean;
+  droplets: readonly string[];
+  skipUnreachable: boolean;
+}): Part | undefined {
+  if (canary === false && droplets.length === 0) return undefined;
+  if (canary !== false && droplets.length > 0) throw usage('Give --canary or --droplets, not both.');
+  if (skipUnreachable) throw usage('A canary needs every droplet: --skip-unreachable cannot be given with it.');
+  if (canary === false) return { droplets };
+  return { canary: canary === true ? 'first batch' : canary };
+}
 
 async function warnAbout(
   { ports, clock }: CommandContext,

@@ -44,12 +44,12 @@ export class Anchors {
 
   /** Idempotent. Throws CloudError, or what `before` throws. */
   async write(anchor: Anchor, before: BeforeChange): Promise<void> {
-    if (this.#balanced) await surely(() => this.#cloud.createTag(this.#tag(anchor), before));
+    if (this.#balanced) await repeatUnknown(() => this.#cloud.createTag(this.#tag(anchor), before));
   }
 
   /** Idempotent. Throws CloudError, or what `before` throws. */
   async remove(anchor: Anchor, before: BeforeChange): Promise<void> {
-    if (this.#balanced) await surely(() => this.#cloud.deleteTag(this.#tag(anchor), before));
+    if (this.#balanced) await repeatUnknown(() => this.#cloud.deleteTag(this.#tag(anchor), before));
   }
 
   /** Removes all but the newest. One that cannot be removed now is removed after a later rollout. */
@@ -78,7 +78,8 @@ function newestFirst(one: Anchor, other: Anchor): number {
   return other.sequence - one.sequence || (one.hash < other.hash ? -1 : 1);
 }
 
-async function surely(change: () => Promise<void>): Promise<void> {
+/** Repeats an idempotent change while its answer is lost. */
+export async function repeatUnknown(change: () => Promise<void>): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await change();

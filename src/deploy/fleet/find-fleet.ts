@@ -5,6 +5,7 @@ import type { FleetMembership, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { waitForAll } from '../core/parallel.js';
 import { Anchors } from './anchors.js';
+import { CanaryRecord } from './canary.js';
 import { Ledger } from './ledger.js';
 
 /** The environment's droplets as DigitalOcean shows them, and the means to change their rotation. */
@@ -12,6 +13,7 @@ export interface Fleet {
   target: Target;
   ledger: Ledger;
   anchors: Anchors;
+  canary: CanaryRecord;
   membership: FleetMembership;
 }
 
@@ -35,5 +37,6 @@ export async function findFleet(
     });
   }
   const anchors = new Anchors(ports.cloud, settings, target.healthCheck !== undefined);
-  return { target, ledger, anchors, membership };
+  const canary = new CanaryRecord(ports.cloud, settings);
+  return { target, ledger, anchors, canary, membership };
 }

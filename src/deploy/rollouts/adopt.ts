@@ -20,6 +20,7 @@ import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Fleet } from '../fleet/find-fleet.js';
 import { type FleetRelease, fleetRelease } from '../fleet/fleet-release.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
+import { canaryHeld } from '../session/canary.js';
 import { observeFleet } from '../session/observe-fleet.js';
 import { performRollout } from '../session/rollout.js';
 import { NO_RELEASE_YET, runSession, type Session, type SessionOptions } from '../session/session.js';
@@ -42,7 +43,9 @@ export async function adopt(given: DeployPorts, options: SessionOptions): Promis
         await surveyAll(ports, settings, members, { prepare: true });
         const release = releaseToAdopt(fleetRelease(members, run.anchored), settings.environment);
         session.release = infoOf(release);
-        const settled = settledOn(release, members, await observeFleet(run, members));
+        const onCanary = canaryHeld(run, members)?.members ?? [];
+        const onRelease = settledOn(release, members, await observeFleet(run, members));
+        const settled = [...onRelease, ...onCanary.filter((member) => !onRelease.includes(member))];
         const strays = members.filter((member) => !settled.includes(member));
         if (strays.length > 0) {
           reportTo(ports)({ type: 'phase-started', phase: 'stage' });
@@ -111,7 +114,7 @@ function settledOn(release: StoredRelease, members: readonly Member[], observed:
 }
 
 /** Droplets that lack files of the release, or images. */
-async function lacking(members: readonly Member[], release: StoredRelease): Promise<Member[]> {
+export async function lacking(members: readonly Member[], release: StoredRelease): Promise<Member[]> {
   const found = await inParallel(members, async (member) => {
     const isIntact = member.survey.current !== release.id || changedFiles(member).length === 0;
     const isWhole = heldRelease(member, release.id) !== undefined && isIntact;

@@ -1,5 +1,6 @@
 /** The steps from a fleet that was found to the lease on it. */
 import { DeployError } from '../../errors.js';
+import { waitForAll } from '../core/parallel.js';
 import { inform, reportTo, warn } from '../core/report.js';
 import { Contacts } from '../drain/contacts.js';
 import { closeAll, connectAll } from '../droplet/connect.js';
@@ -90,8 +91,23 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   stopIfInterrupted(session);
   const contacts = new Contacts(target, ports.clock, settings.app);
   const away = awayFrom(session, fleet);
-  session.run = { ports, settings, id, deployer, target, ledger, lease, contacts, away, confirmed, anchored: [] };
-  session.run = { ...session.run, anchored: await fleet.anchors.read() };
+  const canary = { record: fleet.canary, hash: undefined };
+  session.run = {
+    ports,
+    settings,
+    id,
+    deployer,
+    target,
+    ledger,
+    lease,
+    contacts,
+    away,
+    confirmed,
+    canary,
+    anchored: [],
+  };
+  const [anchored, hash] = await waitForAll([fleet.anchors.read(), fleet.canary.read()]);
+  session.run = { ...session.run, anchored, canary: { ...canary, hash } };
   if (target.healthCheck !== undefined) {
     // Under the lease: the check untags a droplet that is not marked out, and another run might be about to mark it.
     const { droplets } = await target.readMembership();
