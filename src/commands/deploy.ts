@@ -14,6 +14,7 @@ import { usage } from '../cli/usage-errors.js';
 import type { LoadedSettings } from '../config/load.js';
 import { IMAGE_TAG } from '../config/names.js';
 import type { Part } from '../deploy/session/canary.js';
+import { count } from '../reporters/text.js';
 import { mustAsk } from './shared/confirm.js';
 import { allowEmpty } from './shared/tag-options.js';
 
@@ -75,7 +76,9 @@ export default defineCommand({
       const { previewLines } = await import('./shared/preview.js');
       const next = { imageTag, ...commit };
       show({ type: 'text', lines: await previewLines(await ports(settings), settings, next, repository) });
-      if (!(await ask(`Deploy ${settings.app} ${imageTag} to ${args.environment}?`))) return nothing('deployed');
+      const where = partWords(partOf(args));
+      if (!(await ask(`Deploy ${settings.app} ${imageTag} to ${where}${args.environment}?`)))
+        return nothing('deployed');
     }
     const [{ deploy }, { reportTo }] = await Promise.all([
       import('../deploy/rollouts/deploy.js'),
@@ -90,19 +93,33 @@ export default defineCommand({
 
 /** Throws DeployError usage. */
 function partOf({
+  environment,
   canary,
   droplets,
   skipUnreachable,
 }: {
+  environment: string;
   canary: number | boolean;
   droplets: readonly string[];
   skipUnreachable: boolean;
 }): Part | undefined {
   if (canary === false && droplets.length === 0) return undefined;
-  if (canary !== false && droplets.length > 0) throw usage('Give --canary or --droplets, not both.');
-  if (skipUnreachable) throw usage('A canary needs every droplet: --skip-unreachable cannot be given with it.');
+  if (canary !== false && droplets.length > 0)
+    throw usage('Give --canary or --droplets, not both.', `do-deploy ${environment} --droplets ${droplets.join(',')}`);
+  if (skipUnreachable) {
+    const message =
+      'A release is held only on a fleet whose droplets all answer: --skip-unreachable does not go with it.';
+    throw usage(message, `do-deploy status ${environment}`);
+  }
   if (canary === false) return { droplets };
   return { canary: canary === true ? 'first batch' : canary };
+}
+
+/** "2 droplets of " */
+function partWords(part: Part | undefined): string {
+  if (part === undefined) return '';
+  if ('droplets' in part) return `${part.droplets.join(', ')} of `;
+  return part.canary === 'first batch' ? 'the first batch of ' : `${count(part.canary, 'droplet')} of `;
 }
 
 async function warnAbout(

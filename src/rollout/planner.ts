@@ -335,7 +335,7 @@ function afterObservation(state: RolloutState, found: readonly Observed[]): Roll
     return { ...droplet, rotation, healthy, unasked, gone };
   });
   const observed = { ...state, droplets, observing: false, observed: true };
-  if (waiting(observed).length === 0 || nextBatch(observed).length > 0) return observed;
+  if (waiting(observed).length === 0 || untilHeld(observed) === 0 || nextBatch(observed).length > 0) return observed;
   return { ...observed, stuck: { serving: serving(observed), floor: floorOf(observed) } };
 }
 
