@@ -12,7 +12,7 @@ import { copyOf } from '../droplet/held-releases.js';
 import { heldRelease, type Member, runningRelease } from '../droplet/member.js';
 import { RELEASE_HASH_LENGTH, releaseHash } from '../release/release-hash.js';
 import type { StoredRelease } from '../release/stored-release.js';
-import { repeatUnknown } from './anchors.js';
+import { repeatUnknown } from './repeat-unknown.js';
 
 export class CanaryRecord {
   readonly #cloud: Cloud;
@@ -23,11 +23,13 @@ export class CanaryRecord {
     this.#prefix = `do-deploy:canary:${app}:${environment}:`;
   }
 
-  /** The hash of the release that is held. Of several, which only a lost answer can leave, the first. Throws CloudError. */
-  async read(): Promise<string | undefined> {
-    const tags = await this.#cloud.listTags(this.#prefix);
-    const hashes = tags.map((tag) => tag.slice(this.#prefix.length)).sort();
-    return hashes.find((hash) => new RegExp(`^[0-9a-f]{${RELEASE_HASH_LENGTH}}$`).test(hash));
+  /**
+   * The hash of the release that is held. Of several, which only a lost answer can leave, the first.
+   * @param tags of the account
+   */
+  find(tags: readonly string[]): string | undefined {
+    const own = tags.filter((tag) => tag.startsWith(this.#prefix)).map((tag) => tag.slice(this.#prefix.length));
+    return own.sort().find((hash) => new RegExp(`^[0-9a-f]{${RELEASE_HASH_LENGTH}}$`).test(hash));
   }
 
   /** Idempotent. Throws CloudError, or what `before` throws. */

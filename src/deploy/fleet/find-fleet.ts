@@ -5,7 +5,6 @@ import type { FleetMembership, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { waitForAll } from '../core/parallel.js';
 import { Anchors } from './anchors.js';
-import { CanaryRecord } from './canary.js';
 import { Ledger } from './ledger.js';
 
 /** The environment's droplets as DigitalOcean shows them, and the means to change their rotation. */
@@ -13,7 +12,6 @@ export interface Fleet {
   target: Target;
   ledger: Ledger;
   anchors: Anchors;
-  canary: CanaryRecord;
   membership: FleetMembership;
 }
 
@@ -37,6 +35,5 @@ export async function findFleet(
     });
   }
   const anchors = new Anchors(ports.cloud, settings, target.healthCheck !== undefined);
-  const canary = new CanaryRecord(ports.cloud, settings);
-  return { target, ledger, anchors, canary, membership };
+  return { target, ledger, anchors, membership };
 }

@@ -54,9 +54,9 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
     });
     const answered = members.flatMap(({ droplet }) => answers.get(droplet.id) ?? []);
     const surveyed = members.filter(({ droplet }) => answers.has(droplet.id));
-    const [anchors, hash] = await Promise.all([fleet.anchors.read(), fleet.canary.read()]);
-    const { release, dispute } = fleetRelease(surveyed, anchors);
-    const canary = hash === undefined ? undefined : canaryOn(surveyed, hash).release;
+    const recorded = await fleet.anchors.readWithCanary();
+    const { release, dispute } = fleetRelease(surveyed, recorded.anchored, recorded.canary);
+    const canary = recorded.canary === undefined ? undefined : canaryOn(surveyed, recorded.canary).release;
     const texts = answered.map(({ history }) => history);
     const differences = findDifferences({
       target: fleet.target.description,

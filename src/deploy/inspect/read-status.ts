@@ -23,7 +23,7 @@ export async function readStatus(ports: DeployPorts, settings: Settings): Promis
     settings,
     { newcomers: true, onlyRunning: true },
     async (fleet, { members, unreachable }) => {
-      const canary = await fleet.canary.read();
+      const { canary } = await fleet.anchors.readWithCanary();
       const reached = new Map<number, Member | DeployError>([
         ...members.map((member) => [member.droplet.id, member] as const),
         ...unreachable.map(({ droplet, error }) => [droplet.id, error] as const),

@@ -41,10 +41,11 @@ export async function adopt(given: DeployPorts, options: SessionOptions): Promis
       leaveOut: leaveOutOtherEnvironments,
       async choose(run, members) {
         await surveyAll(ports, settings, members, { prepare: true });
-        const release = releaseToAdopt(fleetRelease(members, run.anchored), settings.environment);
+        const release = releaseToAdopt(fleetRelease(members, run.anchored, run.canary.hash), settings.environment);
         session.release = infoOf(release);
         const onCanary = canaryHeld(run, members)?.members ?? [];
-        const onRelease = settledOn(release, members, await observeFleet(run, members));
+        const placed = placedIn(members, await observeFleet(run, members));
+        const onRelease = placed.filter((member) => runsUnchanged(member, release));
         const settled = [...onRelease, ...onCanary.filter((member) => !onRelease.includes(member))];
         const strays = members.filter((member) => !settled.includes(member));
         if (strays.length > 0) {
@@ -106,11 +107,11 @@ function releaseToAdopt({ release, dispute }: FleetRelease, environment: string)
   });
 }
 
-/** Droplets that run the release in rotation, whatever their health: they are never taken out. */
-function settledOn(release: StoredRelease, members: readonly Member[], observed: readonly Observed[]): Member[] {
+/** Droplets that are in rotation, and not recorded as out, whatever their health. */
+export function placedIn(members: readonly Member[], observed: readonly Observed[]): Member[] {
   const isPlaced = ({ inLedger, rotation }: Observed) => !inLedger && (rotation === 'in' || rotation === 'none');
   const placed = new Set(observed.filter(isPlaced).map(({ id }) => id));
-  return members.filter((member) => placed.has(member.droplet.id) && runsUnchanged(member, release));
+  return members.filter((member) => placed.has(member.droplet.id));
 }
 
 /** Droplets that lack files of the release, or images. */

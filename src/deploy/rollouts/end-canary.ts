@@ -19,11 +19,12 @@ import { refuseImpossible } from '../fleet/policy.js';
 import { visitFleet } from '../inspect/visit-fleet.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
 import { canaryHeld } from '../session/canary.js';
+import { observeFleet } from '../session/observe-fleet.js';
 import { performRollout } from '../session/rollout.js';
 import { NO_RELEASE_YET, runSession, type SessionOptions } from '../session/session.js';
 import { checkDroplet } from '../staging/check-droplet.js';
 import { stageFromDonors } from '../staging/fetch-release.js';
-import { lacking } from './adopt.js';
+import { lacking, placedIn } from './adopt.js';
 
 /** Brings the canary's release to the droplets that do not run it. Never throws: every end is a result. */
 export async function promote(given: DeployPorts, options: SessionOptions): Promise<DeployResult> {
@@ -70,8 +71,10 @@ export async function abort(given: DeployPorts, options: SessionOptions): Promis
         const release = await releaseBefore(canary, members, run.anchored, settings.environment);
         session.release = infoOf(release);
         inform(ports, `Taking ${namesOf(canary.members)} back to release ${release.id}.`);
-        const exempt = members.filter((member) => !canary.members.includes(member)).map(({ droplet }) => droplet.id);
-        return { release, exempt: new Set(exempt) };
+        // What the run of the canary has left recorded as out is put back, too.
+        const placed = placedIn(members, await observeFleet(run, members));
+        const exempt = placed.filter((member) => !canary.members.includes(member));
+        return { release, exempt: new Set(exempt.map(({ droplet }) => droplet.id)) };
       },
       isUpToDate: runsAlready,
     }),
@@ -86,11 +89,11 @@ export async function findCanary(
   return await visitFleet(ports, settings, {}, async (fleet, { members, unreachable: [first] }) => {
     if (first) throw first.error;
     await surveyQuietly(members, settings);
-    const hash = await fleet.canary.read();
+    const { canary: hash, anchored } = await fleet.anchors.readWithCanary();
     const found = hash === undefined ? undefined : canaryOn(members, hash);
     const canary = mustBeHeld(found && found.members.length > 0 ? found : undefined, settings.environment);
     if (ends === 'promote') return { canary, release: canary.release };
-    return { canary, release: await releaseBefore(canary, members, await fleet.anchors.read(), settings.environment) };
+    return { canary, release: await releaseBefore(canary, members, anchored, settings.environment) };
   });
 }
 

@@ -49,18 +49,13 @@ export async function findReleaseToGoBackTo(
   ports: DeployPorts,
   options: Pick<RollbackOptions, 'settings' | 'wanted'>,
 ): Promise<StoredRelease> {
-  return await visitFleet(
-    ports,
-    options.settings,
-    {},
-    async ({ anchors, canary }, { members, unreachable: [first] }) => {
-      if (first) throw first.error;
-      await surveyQuietly(members, options.settings);
-      const hash = await canary.read();
-      refuseBesideCanary(hash === undefined ? undefined : canaryOn(members, hash), options);
-      return await releaseToGoBackTo(members, await anchors.read(), options);
-    },
-  );
+  return await visitFleet(ports, options.settings, {}, async ({ anchors }, { members, unreachable: [first] }) => {
+    if (first) throw first.error;
+    await surveyQuietly(members, options.settings);
+    const { anchored, canary } = await anchors.readWithCanary();
+    refuseBesideCanary(canary === undefined ? undefined : canaryOn(members, canary), options);
+    return await releaseToGoBackTo(members, anchored, options);
+  });
 }
 
 /** "The release before" is not clear then. Throws DeployError canary-held. */

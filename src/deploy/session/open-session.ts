@@ -1,6 +1,5 @@
 /** The steps from a fleet that was found to the lease on it. */
 import { DeployError } from '../../errors.js';
-import { waitForAll } from '../core/parallel.js';
 import { inform, reportTo, warn } from '../core/report.js';
 import { Contacts } from '../drain/contacts.js';
 import { closeAll, connectAll } from '../droplet/connect.js';
@@ -91,7 +90,7 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   stopIfInterrupted(session);
   const contacts = new Contacts(target, ports.clock, settings.app);
   const away = awayFrom(session, fleet);
-  const canary = { record: fleet.canary, hash: undefined };
+  const canary = { record: fleet.anchors.canary, hash: undefined };
   session.run = {
     ports,
     settings,
@@ -106,8 +105,8 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
     canary,
     anchored: [],
   };
-  const [anchored, hash] = await waitForAll([fleet.anchors.read(), fleet.canary.read()]);
-  session.run = { ...session.run, anchored, canary: { ...canary, hash } };
+  const recorded = await fleet.anchors.readWithCanary();
+  session.run = { ...session.run, anchored: recorded.anchored, canary: { ...canary, hash: recorded.canary } };
   if (target.healthCheck !== undefined) {
     // Under the lease: the check untags a droplet that is not marked out, and another run might be about to mark it.
     const { droplets } = await target.readMembership();
