@@ -83,14 +83,20 @@ function judgeCanary(world: World, deployer: Deployer, result: DeployResult): vo
   if (recorded.length > 1) monitor.violation('n', `after ${deployer.name} two canaries are recorded`);
   if (result.held !== undefined) {
     monitor.tally('canary: held');
-    // A request of a run that had to stop may take effect only now.
-    const names = on.filter((droplet) => phaseOf(droplet).endsWith(' verified')).map(({ name }) => name);
+    // Of what is recorded as out, the run may not know how its last change has ended.
+    const known = on.filter(({ tags }) => !tags.has(world.ledgerTag()));
+    const names = known.filter((droplet) => phaseOf(droplet).endsWith(' verified')).map(({ name }) => name);
     const said = result.held.droplets;
     if (names.some((name) => !said.includes(name)))
       monitor.violation(
         'n',
         `${deployer.name} says that a canary is held on ${said.join(', ')}, not ${names.join(', ')}`,
       );
+    const anchor = [...world.tags].find((tag) =>
+      recorded.some((hash) => tag.endsWith(`:${hash}`) && tag.includes(':release:')),
+    );
+    if (plan.canary !== undefined && deployer.name === 'deployer-1' && anchor !== undefined)
+      monitor.violation('n', `a canary is held, and recorded as the release of the fleet: ${anchor}`);
     const most = plan.command === 'deploy' ? plan.canary : undefined;
     if (most !== undefined && result.outcome === 'succeeded' && said.length > most && plan.tag === result.held.imageTag)
       monitor.violation('n', `a canary of ${most} is held on ${said.length} droplets`);
@@ -98,6 +104,8 @@ function judgeCanary(world: World, deployer: Deployer, result: DeployResult): vo
   const good = result.outcome === 'succeeded' || result.outcome === 'skipped';
   if (!good || (plan.command !== 'promote' && plan.command !== 'abort')) return;
   monitor.tally(`canary: ${plan.command}`);
+  if (recorded.length > 0 && plan.faults.length === 0 && plan.chaos === 0)
+    monitor.violation('n', `after ${plan.command} the canary is still recorded`);
   if (on.length > 0 && on.length < droplets.length)
     monitor.violation('n', `after ${plan.command}, ${on.map(({ name }) => name).join(', ')} still run the canary`);
 }
