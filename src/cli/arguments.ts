@@ -6,6 +6,8 @@ export interface Argument<T> {
   readonly describe: string;
   /** What help calls the value: `DURATION`. Absent for a switch. */
   readonly value?: string;
+  /** The value may be left out; what follows is the value only if it is a number. */
+  readonly isOptional?: boolean;
   /** A single letter. */
   readonly alias?: string;
   readonly choices?: readonly string[];
@@ -97,6 +99,36 @@ export function integer(declared: Described & { min: number; max: number; defaul
       const number = /^\d{1,9}$/.test(word) ? Number(word) : Number.NaN;
       if (number >= min && number <= max) return number;
       throw new InvalidValue(`a number from ${min} to ${max}`, String(usual));
+    },
+  };
+}
+
+/** A switch that may have a number from 1 to `max`: `--canary` or `--canary 2`. True: without a number. */
+export function numberedFlag(declared: Described & { value: string; max: number }): Argument<number | boolean> {
+  const { max, ...described } = declared;
+  return {
+    ...described,
+    isOptional: true,
+    read(words) {
+      const word = words.at(-1);
+      if (word === undefined || word === '') return word === '';
+      const number = /^\d{1,9}$/.test(word) ? Number(word) : 0;
+      if (number >= 1 && number <= max) return number;
+      throw new InvalidValue(`a number from 1 to ${max}`, '1');
+    },
+  };
+}
+
+/** Names, separated by commas; the option may be given several times. Empty if absent. */
+export function names(declared: Described & { example: string }): Argument<readonly string[]> {
+  const { example, ...described } = declared;
+  return {
+    value: 'NAMES',
+    ...described,
+    read(words) {
+      const found = words.flatMap((word) => word.split(',')).map((name) => name.trim());
+      if (!found.includes('')) return [...new Set(found)];
+      throw new InvalidValue('names, separated by commas', example);
     },
   };
 }

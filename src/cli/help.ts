@@ -13,11 +13,12 @@ const OPTIONS_OF_ALL = { ...commonOptions, ...informationOptions };
 
 /** Everything that is written about an argument: for help and for the documentation. */
 export function argumentRows(declared: Arguments, kind: 'positionals' | 'options'): Row[] {
-  return Object.entries(declared).map(([key, { describe, value, alias }]) => {
+  return Object.entries(declared).map(([key, { describe, value, alias, isOptional }]) => {
     const name = optionName(key);
     if (kind === 'positionals') return [name.toUpperCase(), describe];
     const label = `${alias === undefined ? '' : `-${alias}, `}--${name}`;
-    return [value === undefined ? label : `${label} ${value}`, describe];
+    if (value === undefined) return [label, describe];
+    return [isOptional ? `${label} [${value}]` : `${label} ${value}`, describe];
   });
 }
 

@@ -1,5 +1,5 @@
 /** Arguments that several commands share. */
-import { duration, flag, list, required, text } from './arguments.js';
+import { duration, flag, list, names, numberedFlag, required, text } from './arguments.js';
 import { EXIT } from './exit-codes.js';
 
 /** Every command has these. */
@@ -27,6 +27,18 @@ export const rolloutOptions = {
   confirm: list({
     value: 'NAME',
     describe: 'Confirm an item of the checklist, by its name; may be given several times',
+  }),
+};
+
+export const partOptions = {
+  canary: numberedFlag({
+    value: 'N',
+    max: 1_000,
+    describe: 'Deploy to the first batch, or to N droplets, and hold the rest until `promote` or `abort`',
+  }),
+  droplets: names({
+    describe: 'Deploy to these droplets, and hold the rest until `promote` or `abort`',
+    example: 'web-1,web-3',
   }),
 };
 

@@ -29,11 +29,14 @@ export function optionsOf(...commands: readonly Pick<Command, 'options'>[]): Arg
 /** @param known options; any other one takes the word that follows for its value */
 export function tokenise(argv: readonly string[], known: Arguments): Tokens {
   const all = Object.entries(known).map(([key, argument]) => ({ ...argument, name: optionName(key) }));
-  const { argv: found, error } = Parser.detailed([...argv], {
+  const optional = all.filter(({ isOptional }) => isOptional).map(({ name }) => `--${name}`);
+  const { argv: found, error } = Parser.detailed(withValues(argv, optional), {
     boolean: all.filter(({ value }) => value === undefined).map(({ name }) => name),
     string: all.filter(({ value }) => value !== undefined).map(({ name }) => name),
     // How many words follow: a switch given as --force=yes is an error.
-    narg: Object.fromEntries(all.map(({ name, value }) => [name, value === undefined ? 0 : 1])),
+    narg: Object.fromEntries(
+      all.filter(({ isOptional }) => !isOptional).map(({ name, value }) => [name, value === undefined ? 0 : 1]),
+    ),
     alias: Object.fromEntries(all.flatMap(({ name, alias }) => (alias === undefined ? [] : [[name, alias]]))),
     configuration: {
       // A release 1.10 is text, and --no-color an option of its own.
@@ -55,6 +58,19 @@ export function tokenise(argv: readonly string[], known: Arguments): Tokens {
     lacksValue: /^Not enough arguments following: (.*)$/.exec(error?.message ?? '')?.[1],
     hasValue: /^Argument unexpected for: (.*)$/.exec(error?.message ?? '')?.[1],
   };
+}
+
+/** Options whose value is optional get it as `--name=VALUE`: the number that follows, or an empty one. */
+function withValues(argv: readonly string[], optional: readonly string[]): string[] {
+  const words = [...argv];
+  const end = words.indexOf('--');
+  for (let index = (end < 0 ? words.length : end) - 1; index >= 0; index -= 1) {
+    const word = words[index] ?? '';
+    if (!optional.includes(word)) continue;
+    const isNumber = /^\d+$/.test(words[index + 1] ?? '');
+    words.splice(index, isNumber ? 2 : 1, `${word}=${isNumber ? words[index + 1] : ''}`);
+  }
+  return words;
 }
 
 export function unknownOptions({ options }: Tokens, known: Arguments): string[] {

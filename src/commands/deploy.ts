@@ -5,6 +5,7 @@ import {
   confirmOption,
   environment,
   migrateOption,
+  partOptions,
   rolloutExits,
   rolloutOptions,
   skipOptions,
@@ -12,6 +13,8 @@ import {
 import { usage } from '../cli/usage-errors.js';
 import type { LoadedSettings } from '../config/load.js';
 import { IMAGE_TAG } from '../config/names.js';
+import type { Part } from '../deploy/session/canary.js';
+import { count } from '../reporters/text.js';
 import { mustAsk } from './shared/confirm.js';
 import { allowEmpty } from './shared/tag-options.js';
 
@@ -24,6 +27,7 @@ export default defineCommand({
     ['staging', 'deploy the working tree to staging, with the image tag of config/deploy.yml'],
     ['production v1.4.2', 'deploy the images tagged v1.4.2, with the files of that version in git'],
     ['production v1.4.3 --create-tag', 'tag the working tree v1.4.3 first'],
+    ['production v1.4.3 --canary', 'deploy to the first batch of droplets only, then hold'],
   ],
   positionals: {
     environment,
@@ -36,6 +40,7 @@ export default defineCommand({
     ...confirmOption,
     ...rolloutOptions,
     ...skipOptions,
+    ...partOptions,
     force: flag({ describe: 'Deploy even if this release is already running' }),
     createTag: flag({ describe: 'Tag the working tree as RELEASE first, as the command tag does' }),
     ...migrateOption,
@@ -58,6 +63,7 @@ export default defineCommand({
     if (args.createTag && release !== undefined && !(await createTag(context, release, args))) {
       return nothing('committed, tagged or deployed');
     }
+    partOf(args);
     const [{ loadSource }, { checkPolicy }] = await Promise.all([
       import('../cli/source.js'),
       import('../deploy/release/version-policy.js'),
@@ -70,7 +76,9 @@ export default defineCommand({
       const { previewLines } = await import('./shared/preview.js');
       const next = { imageTag, ...commit };
       show({ type: 'text', lines: await previewLines(await ports(settings), settings, next, repository) });
-      if (!(await ask(`Deploy ${settings.app} ${imageTag} to ${args.environment}?`))) return nothing('deployed');
+      const where = partWords(partOf(args));
+      if (!(await ask(`Deploy ${settings.app} ${imageTag} to ${where}${args.environment}?`)))
+        return nothing('deployed');
     }
     const [{ deploy }, { reportTo }] = await Promise.all([
       import('../deploy/rollouts/deploy.js'),
@@ -78,10 +86,41 @@ export default defineCommand({
     ]);
     return await roll(settings, args, (ports, options) => {
       if (notice !== undefined) reportTo(ports)({ type: 'notice', ...notice });
-      return deploy(ports, { ...options, releaseRef: release, commit, imageTag, force });
+      return deploy(ports, { ...options, part: partOf(args), releaseRef: release, commit, imageTag, force });
     });
   },
 });
+
+/** Throws DeployError usage. */
+function partOf({
+  environment,
+  canary,
+  droplets,
+  skipUnreachable,
+}: {
+  environment: string;
+  canary: number | boolean;
+  droplets: readonly string[];
+  skipUnreachable: boolean;
+}): Part | undefined {
+  if (canary === false && droplets.length === 0) return undefined;
+  if (canary !== false && droplets.length > 0)
+    throw usage('Give --canary or --droplets, not both.', `do-deploy ${environment} --droplets ${droplets.join(',')}`);
+  if (skipUnreachable) {
+    const message =
+      'A release is held only on a fleet whose droplets all answer: --skip-unreachable does not go with it.';
+    throw usage(message, `do-deploy status ${environment}`);
+  }
+  if (canary === false) return { droplets };
+  return { canary: canary === true ? 'first batch' : canary };
+}
+
+/** "2 droplets of " */
+function partWords(part: Part | undefined): string {
+  if (part === undefined) return '';
+  if ('droplets' in part) return `${part.droplets.join(', ')} of `;
+  return part.canary === 'first batch' ? 'the first batch of ' : `${count(part.canary, 'droplet')} of `;
+}
 
 async function warnAbout(
   { ports, clock }: CommandContext,

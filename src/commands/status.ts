@@ -61,9 +61,16 @@ async function statusOf(
   const { readStatus } = await import('../deploy/inspect/read-status.js');
   const rows = await readStatus(await ports(settings), settings);
   const heading = `${settings.app}: ${settings.environment}`;
-  if (rows.every(({ fix }) => fix === undefined)) return { type: 'status', heading, rows };
-  const next = ['do-deploy heal', settings.environment, ...(config === undefined ? [] : ['--config', quote(config)])];
-  return { type: 'status', heading, rows, next: next.join(' ') };
+  const command = (name: string) =>
+    [`do-deploy ${name}`, settings.environment, ...(config === undefined ? [] : ['--config', quote(config)])].join(' ');
+  const isHeld = rows.some(({ canary }) => canary);
+  return {
+    type: 'status',
+    heading,
+    rows,
+    ...(rows.some(({ fix }) => fix !== undefined) && { next: command('heal') }),
+    ...(isHeld && { ways: { forward: command('promote'), back: command('abort') } }),
+  };
 }
 
 async function driftOf(settings: LoadedSettings, ports: CommandContext['ports']): Promise<Output> {

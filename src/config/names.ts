@@ -10,4 +10,16 @@ export const BRANCH = /^(?![-./])[^\s~^:?*[\\]+$/;
  * Commands of one word: an environment of that name could not be deployed without the word `deploy`. A test compares
  * them with src/commands/index.ts.
  */
-export const COMMAND_NAMES = ['adopt', 'completion', 'deploy', 'heal', 'history', 'rollback', 'status', 'tag', 'tags'];
+export const COMMAND_NAMES = [
+  'abort',
+  'adopt',
+  'completion',
+  'deploy',
+  'heal',
+  'history',
+  'promote',
+  'rollback',
+  'status',
+  'tag',
+  'tags',
+];

@@ -129,6 +129,7 @@ function factsOf(payload: LifecyclePayload): Fact[] {
     commitsOf(release, previousCommit),
     ['Droplets', result === undefined || result.rows.length === 0 ? names(droplets) : outcomes(result)],
     ['Took', durationMs === undefined ? undefined : took(durationMs)],
+    ['Held', result?.held && `${result.held.imageTag} on ${names(result.held.droplets)}`],
     ['Probes', result && probesOf(result)],
     ['State', result === undefined || result.outcome === 'succeeded' ? undefined : result.summary],
     ['By', who],

@@ -1,7 +1,7 @@
 /** What commands print besides the events of a rollout: typed values, here turned into lines or JSON. */
 import { shortHash } from '../rollout/commit.js';
 import type { EnvironmentRow, TagRow } from '../rollout/match-tags.js';
-import type { HistoryEntry, StatusRow } from '../rollout/model.js';
+import type { HistoryEntry, StatusRow, Ways } from '../rollout/model.js';
 import { driftLines, type ShownDrift } from './drift-lines.js';
 import { commitLines, noteLines } from './ending.js';
 import type { Palette } from './palette.js';
@@ -10,8 +10,8 @@ import { tagLines } from './tag-lines.js';
 
 /** `type` is also the type of the JSON object, where it is not `text`. docs/events.md describes them. */
 export type Output =
-  /** `next`: the command that repairs droplets, unless a deploy is running. */
-  | { type: 'status'; heading: string; rows: StatusRow[]; next?: string }
+  /** `next`: the command that repairs droplets, unless a deploy is running. `ways`: those that end a held canary. */
+  | { type: 'status'; heading: string; rows: StatusRow[]; next?: string; ways?: Ways }
   | ({ type: 'drift' } & ShownDrift)
   /** Newest first. */
   | { type: 'history'; entries: HistoryEntry[] }
@@ -37,9 +37,10 @@ export function outputLines(output: Output, options: { palette: Palette; width: 
   const { palette, width } = options;
   switch (output.type) {
     case 'status': {
-      const { heading, rows, next } = output;
+      const { heading, rows, next, ways } = output;
       const notes = [...rows.flatMap((row) => noteLines(row, palette)), ...commitLines(rows, palette)];
       const advice = next === undefined ? [] : [`Unless a deploy is running, repair it: ${palette.strong(next)}`];
+      if (ways !== undefined) advice.push(...canaryLines(rows, ways, palette));
       return [palette.strong(heading), ...statusTable(rows, { result: false, width, palette }), ...notes, ...advice];
     }
     case 'drift':
@@ -55,6 +56,15 @@ export function outputLines(output: Output, options: { palette: Palette; width: 
     case 'text':
       return output.lines;
   }
+}
+
+function canaryLines(rows: readonly StatusRow[], ways: Ways, palette: Palette): string[] {
+  const names = rows.filter(({ canary }) => canary).map(({ name }) => name);
+  return [
+    `A canary is held on ${names.join(', ')}.`,
+    `To roll it out: ${palette.strong(ways.forward)}`,
+    `To take it back: ${palette.strong(ways.back)}`,
+  ];
 }
 
 /** The objects for --json: a line each. */

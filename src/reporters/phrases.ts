@@ -78,6 +78,7 @@ export function closingSentence(result: DeployResult, command: Command): string 
   const time = duration(result.durationMs);
   switch (result.outcome) {
     case 'succeeded':
+      if (result.held !== undefined) return `${heldSentence(result, command)} in ${time}.`;
       return command === 'heal'
         ? `Healed in ${time}. ${result.summary}`
         : `${successSentence(result, command)} in ${time}.${otherSentences(result)}`;
@@ -90,6 +91,14 @@ export function closingSentence(result: DeployResult, command: Command): string 
     case 'failed':
       return failureSentence(result, command);
   }
+}
+
+/** "Deployed v2 to 1 droplet, and held: web-1 runs it" */
+function heldSentence(result: DeployResult, command: Command): string {
+  const { held } = result;
+  const done = command === 'heal' ? 'Healed' : successSentence(result, command);
+  const names = held?.droplets ?? [];
+  return `${done}; ${held?.imageTag} is held on ${names.length > 3 ? count(names.length, 'droplet') : names.join(', ')}`;
 }
 
 function successSentence(result: DeployResult, command: Command): string {

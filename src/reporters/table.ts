@@ -123,7 +123,8 @@ export function historyTable(entries: HistoryEntry[], options: { width: number; 
 }
 
 /** "failed: health-timeout on web-2" */
-function outcomeOf({ outcome, error, skipped }: HistoryEntry): string {
+function outcomeOf({ outcome, error, skipped, held }: HistoryEntry): string {
+  if (error === undefined && held !== undefined) return `held on ${held.join(', ')}`;
   if (error === undefined) return skipped === undefined ? outcome : `${outcome}, skipped ${skipped.join(', ')}`;
   return `${outcome}: ${error.code}${error.droplet === undefined ? '' : ` on ${error.droplet}`}`;
 }

@@ -70,6 +70,8 @@ export interface FleetFacts {
   target: string;
   /** Absent: nothing was ever deployed, according to the droplets. */
   release?: FleetRelease;
+  /** A release that is held as a canary: droplets that run it are compared with it. */
+  canary?: FleetRelease;
   droplets: readonly DropletFacts[];
   /** Names of existing droplets that took part in the last rollout and are no longer in the fleet. */
   departed: readonly string[];
@@ -133,7 +135,7 @@ export function findDifferences(fleet: FleetFacts): Difference[] {
       ...('unreachable' in droplet.answer
         ? unreachable(droplet, droplet.answer.unreachable)
         : [
-            ...ofRelease(droplet.name, droplet.answer, fleet.release),
+            ...ofRelease(droplet.name, droplet.answer, releaseFor(droplet.answer, fleet)),
             ...ofMachine(droplet.name, droplet.answer, usual),
           ]),
     ]),
@@ -145,6 +147,10 @@ export function findDifferences(fleet: FleetFacts): Difference[] {
       }),
     ),
   ];
+}
+
+function releaseFor({ current, halfWayTo }: DropletCheckup, { release, canary }: FleetFacts): FleetRelease | undefined {
+  return canary !== undefined && (halfWayTo ?? current) === canary.id ? canary : release;
 }
 
 function membership({ name, rotation, inLedger, outSince }: DropletFacts, target: string): Difference[] {

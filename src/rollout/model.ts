@@ -57,6 +57,8 @@ export interface StatusRow {
   detail?: string;
   /** When and by which run it was marked out. */
   outSince?: string;
+  /** In a status: its release is held as a canary. */
+  canary?: true;
   /** In a status: the do-deploy command that repairs it. */
   fix?: 'heal';
   /** In a status: the IMAGE_TAG of its release, and the commit of its files as in CommitInfo. */
@@ -161,6 +163,8 @@ export interface DeployResult {
   next?: string;
   /** The fleet is left with two releases. */
   ways?: Ways;
+  /** A canary is held: its IMAGE_TAG, and the names of the droplets that run it. */
+  held?: { imageTag: string; droplets: string[] };
 }
 
 /** The commands that bring a fleet with two releases to one of them. */
@@ -191,6 +195,8 @@ export interface HistoryEntry {
   durationMs: number;
   /** With `rollout.probe`. */
   probes?: Pick<Probes, 'total' | 'failed'>;
+  /** Names of the droplets that the release is held on, as a canary. */
+  held?: string[];
   /** Ids of the droplets that took part. */
   droplets?: number[];
   /** Names of droplets that were off or out of reach, and left as they are. */

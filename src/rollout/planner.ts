@@ -33,6 +33,8 @@ export interface Policy {
   onFailure: OnFailure;
   /** The floor may be broken: `--allow-downtime`. */
   allowDowntime: boolean;
+  /** The rollout is held once so many droplets run the release: a canary. */
+  holdAt?: number;
   /** There is a balancer; without one there is nothing to leave or rejoin. */
   balanced: boolean;
 }
@@ -170,8 +172,25 @@ function nextStep(droplet: DropletState): Action[] {
 }
 
 function mayStartBatch(state: RolloutState): boolean {
-  if (state.stuck || state.interrupted || state.stopped) return false;
+  if (state.stuck || state.interrupted || state.stopped || untilHeld(state) === 0) return false;
   return state.revertingFleet || !state.droplets.some((droplet) => droplet.failure);
+}
+
+/** How many more droplets may get the release before the rollout is held. Droplets in hand count as if they had it. */
+function untilHeld({ policy: { holdAt }, droplets, revertingFleet }: RolloutState): number {
+  if (holdAt === undefined || revertingFleet) return Number.POSITIVE_INFINITY;
+  const have = droplets.filter((droplet) => {
+    const has = isDeployed(droplet) && (droplet.touched || droplet.upToDate);
+    return !droplet.gone && (has || isInHand(droplet.course));
+  });
+  return Math.max(0, holdAt - have.length);
+}
+
+/** A canary is held: as many droplets as were wanted run the release, and others wait for it. */
+export function isHeld(state: RolloutState): boolean {
+  const { droplets, interrupted, stopped, halted, stuck } = state;
+  if (untilHeld(state) > 0 || interrupted || stopped || halted || stuck) return false;
+  return waiting(state).length > 0 && !droplets.some(({ failure }) => failure);
 }
 
 /** Droplets still to be rolled; those that lower no capacity come first. */
@@ -204,7 +223,7 @@ export function servingMeanwhile(state: RolloutState): number[] {
 
 /** As many as the batch size and the floor allow. */
 function nextBatch(state: RolloutState): number[] {
-  const size = sizeOfBatch(state);
+  const size = Math.min(sizeOfBatch(state), untilHeld(state));
   let spare = serving(state) - floorOf(state);
   const chosen: number[] = [];
   for (const droplet of waiting(state)) {
@@ -316,7 +335,7 @@ function afterObservation(state: RolloutState, found: readonly Observed[]): Roll
     return { ...droplet, rotation, healthy, unasked, gone };
   });
   const observed = { ...state, droplets, observing: false, observed: true };
-  if (waiting(observed).length === 0 || nextBatch(observed).length > 0) return observed;
+  if (waiting(observed).length === 0 || untilHeld(observed) === 0 || nextBatch(observed).length > 0) return observed;
   return { ...observed, stuck: { serving: serving(observed), floor: floorOf(observed) } };
 }
 

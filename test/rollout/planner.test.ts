@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { begin, isDeployed, mayStillLeave, type Observed, type Starter, start } from '../../src/rollout/planner.js';
+import {
+  begin,
+  isDeployed,
+  isHeld,
+  mayStillLeave,
+  type Observed,
+  type Starter,
+  start,
+} from '../../src/rollout/planner.js';
 import { accident, aStarter, fleetOf, once, POLICY, released, walk } from './walk.js';
 
 const courses = ({ state }: ReturnType<typeof walk>) => state.droplets.map((droplet) => droplet.course);
@@ -43,6 +51,19 @@ describe('a rollout without failures', () => {
     const astray = walk({ minInRotation: 3 }, [sick, aStarter(2, member), aStarter(3, member), aStarter(4)]);
     expect(astray.log, 'one that serves may not leave while a member is sick').toEqual(['observe']);
     expect(astray.state.stuck).toEqual({ serving: 3, floor: 3 });
+  });
+
+  it('is held once as many droplets run the release as a canary was wanted on', () => {
+    const batches = ({ log }: ReturnType<typeof walk>) => log.filter((entry) => entry.startsWith('batch'));
+    const canary = walk({ batch: [2], holdAt: 3 }, fleetOf(6));
+    expect(batches(canary)).toEqual(['batch 1,2', 'batch 3']);
+    expect(isHeld(canary.state)).toBe(true);
+    const again = walk({ holdAt: 1 }, [aStarter(1, { upToDate: true }), aStarter(2), aStarter(3)]);
+    expect(again.log, 'nothing is left to do').toEqual([]);
+    expect([isHeld(again.state), again.state.stuck]).toEqual([true, undefined]);
+    const failed = walk({ holdAt: 1 }, fleetOf(3), once('1 health', { fail: released('health') }));
+    expect(isHeld(failed.state), 'a canary that failed is not held').toBe(false);
+    expect(isHeld(walk({ holdAt: 3 }, fleetOf(3)).state), 'of the whole fleet nothing is left').toBe(false);
   });
 
   it('does not mark out a droplet that is marked out already', () => {

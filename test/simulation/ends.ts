@@ -26,8 +26,10 @@ export function judgeEnd(world: World, deployer: Deployer, result: DeployResult)
   const good = result.outcome === 'succeeded' || result.outcome === 'skipped';
   if (result.outcome === 'failed' && isCalm(world, deployer)) judgeRevert(world, result);
   if (isCondemned(world, deployer)) judgeFleetReverted(world, deployer, result);
-  if (good) judgeAnchor(world, deployer, result.release.id);
-  for (const row of result.rows) judgeRow(world, deployer, row, result.release.id, good);
+  if (good && result.held === undefined) judgeAnchor(world, deployer, result.release.id);
+  judgeCanary(world, deployer, result);
+  for (const row of result.rows)
+    judgeRow(world, deployer, row, result.release.id, { good, held: result.held !== undefined });
 }
 
 /** Nothing but the release can be at fault, and there is a way back. */
@@ -64,6 +66,48 @@ function judgeAnchor(world: World, deployer: Deployer, release: string): void {
   const records = [...droplets.values()].flatMap(({ disk }) => disk.releases.get(release)?.record ?? []);
   if (records.some((record) => releaseHash(record) === newest?.hash)) monitor.tally('anchor: the release');
   else monitor.violation('d', `${deployer.name} has deployed ${release}, and the newest anchor is another release`);
+}
+
+/** A canary stays as small as it was wanted, is recorded while droplets run it, and the fleet's own release stays recorded. */
+function judgeCanary(world: World, deployer: Deployer, result: DeployResult): void {
+  const { monitor, balancer } = world;
+  const { plan } = deployer;
+  const droplets = [...world.droplets.values()].filter((droplet) => !droplet.destroyed);
+  if (balancer === undefined || droplets.some((droplet) => isOthersBusiness(droplet, deployer))) return;
+  const recorded = [...world.tags].flatMap((tag) => /^do-deploy:canary:shop:production:(.*)$/.exec(tag)?.[1] ?? []);
+  const on = droplets.filter(({ disk }) => {
+    const state = disk.state === undefined ? undefined : (JSON.parse(disk.state) as { release: string });
+    const record = disk.releases.get(state?.release ?? '')?.record;
+    return record !== undefined && recorded.includes(releaseHash(record));
+  });
+  if (recorded.length > 1) monitor.violation('n', `after ${deployer.name} two canaries are recorded`);
+  if (result.held !== undefined) {
+    monitor.tally('canary: held');
+    // Of what is recorded as out, the run may not know how its last change has ended.
+    const known = on.filter(({ tags }) => !tags.has(world.ledgerTag()));
+    const names = known.filter((droplet) => phaseOf(droplet).endsWith(' verified')).map(({ name }) => name);
+    const said = result.held.droplets;
+    if (names.some((name) => !said.includes(name)))
+      monitor.violation(
+        'n',
+        `${deployer.name} says that a canary is held on ${said.join(', ')}, not ${names.join(', ')}`,
+      );
+    const anchor = [...world.tags].find((tag) =>
+      recorded.some((hash) => tag.endsWith(`:${hash}`) && tag.includes(':release:')),
+    );
+    if (plan.canary !== undefined && deployer.name === 'deployer-1' && anchor !== undefined)
+      monitor.violation('n', `a canary is held, and recorded as the release of the fleet: ${anchor}`);
+    const most = plan.command === 'deploy' ? plan.canary : undefined;
+    if (most !== undefined && result.outcome === 'succeeded' && said.length > most && plan.tag === result.held.imageTag)
+      monitor.violation('n', `a canary of ${most} is held on ${said.length} droplets`);
+  }
+  const good = result.outcome === 'succeeded' || result.outcome === 'skipped';
+  if (!good || (plan.command !== 'promote' && plan.command !== 'abort')) return;
+  monitor.tally(`canary: ${plan.command}`);
+  if (recorded.length > 0 && plan.faults.length === 0 && plan.chaos === 0)
+    monitor.violation('n', `after ${plan.command} the canary is still recorded`);
+  if (on.length > 0 && on.length < droplets.length)
+    monitor.violation('n', `after ${plan.command}, ${on.map(({ name }) => name).join(', ')} still run the canary`);
 }
 
 /** Its release was to be taken back everywhere, and there is an earlier one to go back to. */
@@ -104,7 +148,13 @@ function isAtTheFloor(world: World, { knowledge, allowDowntime }: Deployer): boo
   return serving.length <= floorFor(world.story, size, (batch?.batch ?? 0) + 1);
 }
 
-function judgeRow(world: World, deployer: Deployer, row: StatusRow, release: string, good: boolean): void {
+function judgeRow(
+  world: World,
+  deployer: Deployer,
+  row: StatusRow,
+  release: string,
+  { good, held }: { good: boolean; held: boolean },
+): void {
   const { monitor, balancer } = world;
   const droplet = world.droplets.get(row.id);
   if (droplet === undefined || isOthersBusiness(droplet, deployer)) return;
@@ -116,7 +166,8 @@ function judgeRow(world: World, deployer: Deployer, row: StatusRow, release: str
   if (good && row.outcome !== 'deployed' && row.outcome !== 'up to date' && row.outcome !== 'not deployed') {
     monitor.violation('d', `a good end, and ${row.name} is ${row.outcome}`);
   }
-  if (!isDone && !good) {
+  // What a canary leaves alone, or what leaves a canary alone.
+  if (!isDone && (!good || (held && row.outcome === 'not deployed'))) {
     judgeUntouched(monitor, deployer, droplet, row);
     return;
   }

@@ -13,6 +13,7 @@
  *  h  No secret is in an event, an error, an argument or a script.
  *  i  No command removes volumes or prunes what is not do-deploy's own.
  *  k  Where drain says that it has proof, no node of the balancer reaches the droplet.
+ *  n  A canary stays as small as it was wanted; it is recorded while some droplets run it, and ended by promote and abort.
  *  l  A run raises exactly one ending for layers, the one that its result says, after its other events in their order.
  *  m  A container that runs once never runs twice at the same time on a droplet, and never again there for a release that it
  *     succeeded for, unless it was done for another one since.

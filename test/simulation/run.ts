@@ -3,6 +3,7 @@
 import type { DeployPorts } from '../../src/deploy/core/deploy-ports.js';
 import { adopt } from '../../src/deploy/rollouts/adopt.js';
 import { deploy } from '../../src/deploy/rollouts/deploy.js';
+import { abort, promote } from '../../src/deploy/rollouts/end-canary.js';
 import { heal } from '../../src/deploy/rollouts/heal.js';
 import { rollback } from '../../src/deploy/rollouts/rollback.js';
 import type { SessionOptions } from '../../src/deploy/session/session.js';
@@ -81,8 +82,17 @@ const COMMANDS: Record<
 > = {
   heal,
   adopt,
+  promote,
+  abort,
   rollback: (ports, options, { tag }) => rollback(ports, { ...options, ...(tag !== '' && { wanted: tag }) }),
-  deploy: (ports, options, { tag, force }) => deploy(ports, { ...options, imageTag: tag, releaseRef: tag, force }),
+  deploy: (ports, options, { tag, force, canary }) =>
+    deploy(ports, {
+      ...options,
+      imageTag: tag,
+      releaseRef: tag,
+      force,
+      ...(canary !== undefined && { part: { canary } }),
+    }),
 };
 
 /** Plays one run to its end; undefined when it dies. */

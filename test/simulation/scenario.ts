@@ -34,7 +34,9 @@ export interface Crash {
 }
 
 export interface RunPlan {
-  command: 'deploy' | 'heal' | 'rollback' | 'adopt';
+  command: 'deploy' | 'heal' | 'rollback' | 'adopt' | 'promote' | 'abort';
+  /** Of a deploy: it is held after so many droplets. */
+  canary?: number;
   /** Of a deploy, and of a rollback; there '' is the release before. */
   tag: string;
   force: boolean;

@@ -319,6 +319,47 @@ export const LAYERED = 4;
 /** Of those, every second one has a layer that migrates. */
 const MIGRATING = 8;
 
+/** From this seed on, stories begin with a canary, which another run then ends, overtakes or leaves alone. */
+export const FIRST_CANARY = 40_000_001;
+
+const AFTER_A_CANARY = ['promote', 'promote', 'abort', 'abort', 'deploy', 'heal', 'adopt', 'rollback'] as const;
+
+function withCanary(story: Scenario): Scenario {
+  const chance = random(story.seed ^ 0xca4a);
+  const [first] = story.runs;
+  if (story.target === 'droplet' || story.fleet < 2 || first === undefined) return story;
+  const canary = { ...first, command: 'deploy' as const, tag: 'v2', canary: pick(chance, [1, 1, 2]) };
+  const command = pick(chance, AFTER_A_CANARY);
+  const calm = { ...first, tag: command === 'rollback' ? 'v1' : RIVAL, force: false, faults: [], chaos: 0 };
+  const { crash: _crash, interrupt: _interrupt, ...plan } = calm;
+  const next = { ...plan, command, later: true, waitLockMs: 600_000 };
+  // Often the run that ends the canary is the one in which things go wrong.
+  const [one, two] =
+    chance() < 0.5
+      ? [canary, next]
+      : [
+          { ...plan, ...pickCanary(canary) },
+          { ...first, ...pickNext(next) },
+        ];
+  const isGood = chance() < 0.7;
+  return {
+    ...story,
+    start: 'managed',
+    policy: { ...story.policy, minInRotation: undefined },
+    ...(isGood && { image: { kind: 'good', answersMs: 300, readyMs: 1_200 } }),
+    happenings: story.happenings.filter(({ kind }) => kind !== 'joined'),
+    runs: [one, two],
+  };
+}
+
+function pickCanary({ command, tag, canary }: RunPlan): Partial<RunPlan> {
+  return { command, tag, ...(canary !== undefined && { canary }) };
+}
+
+function pickNext({ command, tag, later, waitLockMs }: RunPlan): Partial<RunPlan> {
+  return { command, tag, later, waitLockMs, force: false };
+}
+
 /** From there on, one story of so many has no healthcheck. */
 const BARE = 8;
 
@@ -331,6 +372,10 @@ function withoutHealthcheck(story: Scenario): Scenario {
 
 /** The story of a seed; in every fourth one requests come in bursts, and always to a sticky balancer. */
 export function scenarioOf(seed: number): Scenario {
+  return seed >= FIRST_CANARY ? withCanary(plainScenarioOf(seed)) : plainScenarioOf(seed);
+}
+
+function plainScenarioOf(seed: number): Scenario {
   const [story] = fc.sample(scenario, { seed, numRuns: 1 });
   if (story === undefined) throw new Error(`no story for seed ${seed}`);
   const late = seed % LATE === 1 ? { ...story, delays: { ...story.delays, effectMs: LATE_MS } } : story;

@@ -1,11 +1,13 @@
 import type { Settings } from '../../config/settings.js';
+import { DeployError } from '../../errors.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
+import { errorLine } from '../core/output-lines.js';
 import { inParallel } from '../core/parallel.js';
 import { reportStep } from '../core/report.js';
 import { keep } from './containers.js';
 import { environmentCollision } from './environment-collision.js';
 import { hideSecretsOn } from './hide-secrets.js';
-import { currentRelease, type Member } from './member.js';
+import { currentRelease, loginTo, type Member } from './member.js';
 import { ownPart, readSurvey, surveyCommand } from './survey-command.js';
 
 type Scope = Pick<Settings, 'app' | 'environment'> & Partial<Pick<Settings, 'shared'>>;
@@ -38,13 +40,21 @@ export async function surveyQuietly(members: readonly Member[], settings: Scope)
   await inParallel(members, (member) => survey(member, settings));
 }
 
-/** Reads the droplet and keeps what was read with it. Throws ShellError, or DeployError docker-answer. */
+/** Reads the droplet and keeps what was read with it. Throws ShellError, or DeployError survey-failed or docker-answer. */
 export async function survey(
   member: Member,
   { app, environment, shared }: Scope,
   options: { prepare: boolean } = { prepare: false },
 ): Promise<void> {
-  const { stdout } = await member.connection.run(surveyCommand(app, options.prepare, shared));
+  const { code, stdout, stderr } = await member.connection.run(surveyCommand(app, options.prepare, shared));
+  // Half of an answer would show a droplet without releases.
+  if (code !== 0) {
+    const { name } = member.host;
+    throw new DeployError('survey-failed', `${name} could not be read: ${errorLine(stderr, `exit code ${code}`)}`, {
+      droplet: name,
+      hint: `See whether its shell works: ${loginTo(member)} true`,
+    });
+  }
   member.survey = ownPart(readSurvey(stdout), environment);
   member.handled = new Set(member.survey.handled);
   keep(member, member.survey.containers?.containers ?? []);

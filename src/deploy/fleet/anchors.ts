@@ -11,6 +11,8 @@
 import { CloudError } from '../../errors.js';
 import type { BeforeChange, Cloud } from '../../ports.js';
 import { RELEASE_HASH_LENGTH } from '../release/release-hash.js';
+import { CanaryRecord } from './canary.js';
+import { repeatUnknown } from './repeat-unknown.js';
 
 export interface Anchor {
   sequence: number;
@@ -20,36 +22,42 @@ export interface Anchor {
 /** Anchors that stay: droplets made from an old image run a release that was deployed long ago. */
 const KEPT = 10;
 
-/** Tries of a change whose answer was lost: both changes can be repeated. */
-const TRIES = 3;
-
 export class Anchors {
   readonly #cloud: Cloud;
   readonly #prefix: string;
   readonly #balanced: boolean;
+  readonly canary: CanaryRecord;
 
   /** @param balanced false: a droplet without a balancer, which has no others to be protected from */
   constructor(cloud: Cloud, { app, environment }: { app: string; environment: string }, balanced: boolean) {
     this.#cloud = cloud;
     this.#prefix = `do-deploy:release:${app}:${environment}:`;
     this.#balanced = balanced;
+    this.canary = new CanaryRecord(cloud, { app, environment });
   }
 
   /** Newest first. Throws CloudError. */
   async read(): Promise<Anchor[]> {
-    if (!this.#balanced) return [];
-    const tags = await this.#cloud.listTags(this.#prefix);
-    return tags.flatMap((tag) => parseAnchor(tag.slice(this.#prefix.length)) ?? []).sort(newestFirst);
+    return (await this.readWithCanary()).anchored;
+  }
+
+  /** Also the hash of the release that is held as a canary: DigitalOcean lists all tags at once. Throws CloudError. */
+  async readWithCanary(): Promise<{ anchored: Anchor[]; canary: string | undefined }> {
+    if (!this.#balanced) return { anchored: [], canary: undefined };
+    const tags = await this.#cloud.listTags('do-deploy:');
+    const own = tags.filter((tag) => tag.startsWith(this.#prefix));
+    const anchored = own.flatMap((tag) => parseAnchor(tag.slice(this.#prefix.length)) ?? []).sort(newestFirst);
+    return { anchored, canary: this.canary.find(tags) };
   }
 
   /** Idempotent. Throws CloudError, or what `before` throws. */
   async write(anchor: Anchor, before: BeforeChange): Promise<void> {
-    if (this.#balanced) await surely(() => this.#cloud.createTag(this.#tag(anchor), before));
+    if (this.#balanced) await repeatUnknown(() => this.#cloud.createTag(this.#tag(anchor), before));
   }
 
   /** Idempotent. Throws CloudError, or what `before` throws. */
   async remove(anchor: Anchor, before: BeforeChange): Promise<void> {
-    if (this.#balanced) await surely(() => this.#cloud.deleteTag(this.#tag(anchor), before));
+    if (this.#balanced) await repeatUnknown(() => this.#cloud.deleteTag(this.#tag(anchor), before));
   }
 
   /** Removes all but the newest. One that cannot be removed now is removed after a later rollout. */
@@ -76,14 +84,4 @@ function parseAnchor(text: string): Anchor | undefined {
 
 function newestFirst(one: Anchor, other: Anchor): number {
   return other.sequence - one.sequence || (one.hash < other.hash ? -1 : 1);
-}
-
-async function surely(change: () => Promise<void>): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await change();
-    } catch (error) {
-      if (!(error instanceof CloudError) || error.outcome !== 'unknown' || attempt === TRIES) throw error;
-    }
-  }
 }

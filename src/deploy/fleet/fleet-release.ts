@@ -6,6 +6,7 @@ import { heldRelease, holdingOf, type Member } from '../droplet/member.js';
 import { releaseHash } from '../release/release-hash.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Anchor } from './anchors.js';
+import { runsHash } from './canary.js';
 
 export interface FleetRelease {
   /** What droplets are compared with. Only without a dispute are they brought to it. */
@@ -18,11 +19,17 @@ export interface FleetRelease {
 
 /**
  * The release that was anchored last, in the record that has the anchored hash. Without anchors, or where they are not
- * believed: the latest release that passed its gates on any of the droplets.
+ * believed: the latest release that passed its gates on any of the droplets, except those that run the canary.
+ * @param canary hash of the release that is held
  */
-export function fleetRelease(members: readonly Member[], anchors: readonly Anchor[]): FleetRelease {
+export function fleetRelease(
+  members: readonly Member[],
+  anchors: readonly Anchor[],
+  canary?: string | undefined,
+): FleetRelease {
   const [newest] = anchors;
-  const latest = findRelease(members, provenRelease(members.map(holdingOf)));
+  const others = canary === undefined ? members : members.filter((member) => !runsHash(member, canary));
+  const latest = findRelease(members, provenRelease((others.length > 0 ? others : members).map(holdingOf)));
   if (newest === undefined) return { release: latest };
   const hashes = anchors.map(({ hash }) => hash);
   const running = members.flatMap(hashOfRunning);

@@ -6,7 +6,13 @@
 import type { Settings } from '../../config/settings.js';
 import { asDeployError, DeployError, ShellError } from '../../errors.js';
 import type { HealthResponse } from '../../ports.js';
-import { type Difference, type DropletCheckup, type DropletFacts, findDifferences } from '../../rollout/drift.js';
+import {
+  type Difference,
+  type DropletCheckup,
+  type DropletFacts,
+  type FleetRelease,
+  findDifferences,
+} from '../../rollout/drift.js';
 import type { HistoryEntry } from '../../rollout/model.js';
 import type { FleetMembership, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
@@ -14,9 +20,11 @@ import { inParallel } from '../core/parallel.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
 import { changedFiles, currentRelease, loginTo, type Member, signalled } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
+import { canaryOn } from '../fleet/canary.js';
 import type { Fleet } from '../fleet/find-fleet.js';
 import { fleetRelease } from '../fleet/fleet-release.js';
 import { type Holder, leaseStatusCommand, readHolder } from '../lease/lease-commands.js';
+import type { StoredRelease } from '../release/stored-release.js';
 import { historyCommand, lastFleet, mergeHistories } from './read-history.js';
 import { describeMark } from './read-status.js';
 import { visitFleet } from './visit-fleet.js';
@@ -46,11 +54,14 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
     });
     const answered = members.flatMap(({ droplet }) => answers.get(droplet.id) ?? []);
     const surveyed = members.filter(({ droplet }) => answers.has(droplet.id));
-    const { release, dispute } = fleetRelease(surveyed, await fleet.anchors.read());
+    const recorded = await fleet.anchors.readWithCanary();
+    const { release, dispute } = fleetRelease(surveyed, recorded.anchored, recorded.canary);
+    const canary = recorded.canary === undefined ? undefined : canaryOn(surveyed, recorded.canary).release;
     const texts = answered.map(({ history }) => history);
     const differences = findDifferences({
       target: fleet.target.description,
-      release: release && { id: release.id, services: release.services, images: release.images },
+      release: release && factsOfRelease(release),
+      canary: canary && factsOfRelease(canary),
       droplets: fleet.membership.droplets.map((found) =>
         factsOf(found, answers.get(found.droplet.id), problems.get(found.droplet.id)),
       ),
@@ -67,6 +78,10 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
       deploying,
     };
   });
+}
+
+function factsOfRelease({ id, services, images }: StoredRelease): FleetRelease {
+  return { id, services, images };
 }
 
 /** What a droplet answered. */

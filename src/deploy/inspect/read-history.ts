@@ -24,6 +24,7 @@ const entry: z.ZodType<HistoryEntry> = z.object({
   probes: z.object({ total: z.number(), failed: z.number() }).optional(),
   droplets: z.array(z.number()).optional(),
   skipped: z.array(z.string()).optional(),
+  held: z.array(z.string()).optional(),
   confirmed: z.array(z.string()).optional(),
   error: z.object({ code: z.string(), droplet: z.string().optional(), step: z.string().optional() }).optional(),
 });

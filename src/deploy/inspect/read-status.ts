@@ -11,6 +11,7 @@ import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
 import { addressOf, currentRelease, type Member, runningRelease, signalled } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
 import type { OutMark } from '../droplet/survey-command.js';
+import { runsHash } from '../fleet/canary.js';
 import { notRunning } from '../fleet/not-running.js';
 import { infoOf } from '../release/stored-release.js';
 import { visitFleet } from './visit-fleet.js';
@@ -22,12 +23,13 @@ export async function readStatus(ports: DeployPorts, settings: Settings): Promis
     settings,
     { newcomers: true, onlyRunning: true },
     async (fleet, { members, unreachable }) => {
+      const { canary } = await fleet.anchors.readWithCanary();
       const reached = new Map<number, Member | DeployError>([
         ...members.map((member) => [member.droplet.id, member] as const),
         ...unreachable.map(({ droplet, error }) => [droplet.id, error] as const),
       ]);
       return await inParallel(fleet.membership.droplets, (found) =>
-        rowOf(found, reached.get(found.droplet.id), fleet.target, settings),
+        rowOf(found, reached.get(found.droplet.id), { target: fleet.target, canary }, settings),
       );
     },
   );
@@ -36,7 +38,7 @@ export async function readStatus(ports: DeployPorts, settings: Settings): Promis
 async function rowOf(
   { droplet, rotation, inLedger }: FleetMembership['droplets'][number],
   reached: Member | DeployError | undefined,
-  target: Target,
+  { target, canary }: { target: Target; canary: string | undefined },
   settings: Settings,
 ): Promise<StatusRow> {
   const address = addressOf(droplet, settings.ssh.address) ?? '';
@@ -59,6 +61,7 @@ async function rowOf(
       ...(state?.phase === 'switching' && { fix: 'heal' as const }),
       release: current ?? '',
       ...versionOf(reached),
+      ...(canary !== undefined && runsHash(reached, canary) && { canary: true as const }),
       health: await healthOf(reached, target),
       detail: state?.phase === 'switching' ? `half way to ${state.release}` : undefined,
       outSince: inLedger ? (describeMark(out) ?? 'unknown') : undefined,

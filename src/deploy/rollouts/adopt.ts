@@ -20,6 +20,7 @@ import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Fleet } from '../fleet/find-fleet.js';
 import { type FleetRelease, fleetRelease } from '../fleet/fleet-release.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
+import { canaryHeld } from '../session/canary.js';
 import { observeFleet } from '../session/observe-fleet.js';
 import { performRollout } from '../session/rollout.js';
 import { NO_RELEASE_YET, runSession, type Session, type SessionOptions } from '../session/session.js';
@@ -40,9 +41,12 @@ export async function adopt(given: DeployPorts, options: SessionOptions): Promis
       leaveOut: leaveOutOtherEnvironments,
       async choose(run, members) {
         await surveyAll(ports, settings, members, { prepare: true });
-        const release = releaseToAdopt(fleetRelease(members, run.anchored), settings.environment);
+        const release = releaseToAdopt(fleetRelease(members, run.anchored, run.canary.hash), settings.environment);
         session.release = infoOf(release);
-        const settled = settledOn(release, members, await observeFleet(run, members));
+        const onCanary = canaryHeld(run, members)?.members ?? [];
+        const placed = placedIn(members, await observeFleet(run, members));
+        const onRelease = placed.filter((member) => runsUnchanged(member, release));
+        const settled = [...onRelease, ...onCanary.filter((member) => !onRelease.includes(member))];
         const strays = members.filter((member) => !settled.includes(member));
         if (strays.length > 0) {
           reportTo(ports)({ type: 'phase-started', phase: 'stage' });
@@ -103,15 +107,15 @@ function releaseToAdopt({ release, dispute }: FleetRelease, environment: string)
   });
 }
 
-/** Droplets that run the release in rotation, whatever their health: they are never taken out. */
-function settledOn(release: StoredRelease, members: readonly Member[], observed: readonly Observed[]): Member[] {
+/** Droplets that are in rotation, and not recorded as out, whatever their health. */
+export function placedIn(members: readonly Member[], observed: readonly Observed[]): Member[] {
   const isPlaced = ({ inLedger, rotation }: Observed) => !inLedger && (rotation === 'in' || rotation === 'none');
   const placed = new Set(observed.filter(isPlaced).map(({ id }) => id));
-  return members.filter((member) => placed.has(member.droplet.id) && runsUnchanged(member, release));
+  return members.filter((member) => placed.has(member.droplet.id));
 }
 
 /** Droplets that lack files of the release, or images. */
-async function lacking(members: readonly Member[], release: StoredRelease): Promise<Member[]> {
+export async function lacking(members: readonly Member[], release: StoredRelease): Promise<Member[]> {
   const found = await inParallel(members, async (member) => {
     const isIntact = member.survey.current !== release.id || changedFiles(member).length === 0;
     const isWhole = heldRelease(member, release.id) !== undefined && isIntact;

@@ -9,10 +9,12 @@ import { namesWithout, recordsOf, whereMissing } from '../droplet/held-releases.
 import { beforeCurrent, type Member, provenOn, runsAlready } from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Anchor } from '../fleet/anchors.js';
+import { type Canary, canaryOn } from '../fleet/canary.js';
 import { fleetRelease } from '../fleet/fleet-release.js';
 import { refuseImpossible } from '../fleet/policy.js';
 import { visitFleet } from '../inspect/visit-fleet.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
+import { canaryHeld, canaryIsHeld } from '../session/canary.js';
 import { performRollout } from '../session/rollout.js';
 import { NO_RELEASE_YET, runSession, type SessionOptions } from '../session/session.js';
 
@@ -31,6 +33,7 @@ export async function rollback(given: DeployPorts, options: RollbackOptions): Pr
       anchors: true,
       async choose(run, members) {
         await surveyAll(ports, settings, members, { prepare: false });
+        refuseBesideCanary(canaryHeld(run, members), options);
         const release = await releaseToGoBackTo(members, run.anchored, options);
         session.release = infoOf(release);
         inform(ports, `Rolling back to release ${release.id}.`);
@@ -49,8 +52,20 @@ export async function findReleaseToGoBackTo(
   return await visitFleet(ports, options.settings, {}, async ({ anchors }, { members, unreachable: [first] }) => {
     if (first) throw first.error;
     await surveyQuietly(members, options.settings);
-    return await releaseToGoBackTo(members, await anchors.read(), options);
+    const { anchored, canary } = await anchors.readWithCanary();
+    refuseBesideCanary(canary === undefined ? undefined : canaryOn(members, canary), options);
+    return await releaseToGoBackTo(members, anchored, options);
   });
+}
+
+/** "The release before" is not clear then. Throws DeployError canary-held. */
+function refuseBesideCanary(
+  canary: Canary | undefined,
+  { wanted, settings }: Pick<RollbackOptions, 'settings' | 'wanted'>,
+): void {
+  if (wanted === undefined && canary !== undefined && canary.members.length > 0) {
+    throw canaryIsHeld(canary, settings.environment);
+  }
 }
 
 async function releaseToGoBackTo(

@@ -90,8 +90,23 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   stopIfInterrupted(session);
   const contacts = new Contacts(target, ports.clock, settings.app);
   const away = awayFrom(session, fleet);
-  session.run = { ports, settings, id, deployer, target, ledger, lease, contacts, away, confirmed, anchored: [] };
-  session.run = { ...session.run, anchored: await fleet.anchors.read() };
+  const canary = { record: fleet.anchors.canary, hash: undefined };
+  session.run = {
+    ports,
+    settings,
+    id,
+    deployer,
+    target,
+    ledger,
+    lease,
+    contacts,
+    away,
+    confirmed,
+    canary,
+    anchored: [],
+  };
+  const recorded = await fleet.anchors.readWithCanary();
+  session.run = { ...session.run, anchored: recorded.anchored, canary: { ...canary, hash: recorded.canary } };
   if (target.healthCheck !== undefined) {
     // Under the lease: the check untags a droplet that is not marked out, and another run might be about to mark it.
     const { droplets } = await target.readMembership();

@@ -3,18 +3,15 @@
 import type { DeployError } from '../../errors.js';
 import { isInHand } from '../../rollout/courses.js';
 import type { DeployResult, Evidence, ReleaseInfo, StatusRow } from '../../rollout/model.js';
-import { type DropletState, isDeployed, type RolloutState } from '../../rollout/planner.js';
+import { type DropletState, isDeployed, isHeld, type RolloutState } from '../../rollout/planner.js';
 import { capacityFloor } from './capacity-floor.js';
-import { continueCommand } from './continue-command.js';
-import type { Session } from './session.js';
+import { type Asked, continueCommand } from './continue-command.js';
 import { waysOf } from './ways.js';
 
-interface Ended {
+interface Ended extends Asked {
   state: RolloutState;
   rows: StatusRow[];
   release: ReleaseInfo;
-  command: Session['command'];
-  environment: string;
   durationMs: number;
   error?: DeployError;
   evidence: { droplet: string; evidence: Evidence }[];
@@ -22,12 +19,12 @@ interface Ended {
 
 /** Succeeded, failed or interrupted. */
 export function resultOf(ended: Ended): DeployResult {
-  const { state, release, durationMs, environment, evidence, command } = ended;
+  const { state, release, durationMs, environment, evidence } = ended;
   const rows = ended.rows.map(
     (row): StatusRow => (row.outcome === 'in progress' ? { ...row, outcome: 'unfinished' } : row),
   );
   const base = { release, rows, durationMs };
-  if (isComplete(state) && ended.error === undefined) {
+  if ((isComplete(state) || isHeld(state)) && ended.error === undefined) {
     return { ...base, outcome: 'succeeded', summary: fleetSentence(state) };
   }
   const interrupted = state.interrupted && ended.error === undefined;
@@ -40,7 +37,7 @@ export function resultOf(ended: Ended): DeployResult {
     error: interrupted ? undefined : { ...error, source: error.source === 'user' ? 'external' : error.source },
     evidence: evidence.length > 0 ? evidence : undefined,
     next: nextCommand(ended, interrupted),
-    ways: interrupted ? waysOf(state, command, environment, release) : undefined,
+    ways: interrupted ? waysOf(state, ended, release) : undefined,
   };
 }
 
@@ -63,13 +60,14 @@ function leftDeployed(state: RolloutState, rows: readonly StatusRow[]): string[]
 }
 
 /** Undefined after a failed release: it has to be fixed first. */
-function nextCommand({ state, environment, command, release }: Ended, interrupted: boolean): string | undefined {
+function nextCommand(ended: Ended, interrupted: boolean): string | undefined {
+  const { state, environment, command, release } = ended;
   // Not heal: it leaves alone what serves, verified.
   if (notReverted(state).some((droplet) => droplet.previous !== undefined)) return `do-deploy rollback ${environment}`;
   if (state.droplets.some(isStranded)) return `do-deploy heal ${environment}`;
   // What comes after the rollout has failed.
   if (isComplete(state) && command === 'deploy') return `do-deploy rollback ${environment}`;
-  return interrupted ? continueCommand(command, environment, release) : undefined;
+  return interrupted ? continueCommand(ended, release) : undefined;
 }
 
 /** Out of rotation, not known to be in, or still marked out. */

@@ -1,12 +1,14 @@
 import { setMaxListeners } from 'node:events';
 import { asDeployError, type DeployError } from '../../errors.js';
 import type { DeployResult, Probes } from '../../rollout/model.js';
-import type { RolloutState } from '../../rollout/planner.js';
+import { isHeld, type RolloutState } from '../../rollout/planner.js';
 import { onAbort } from '../core/on-abort.js';
 import { inform, reportTo } from '../core/report.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
 import { watchAvailability } from './availability.js';
+import { forgetCanary, withCanary } from './canary.js';
+import { askedOf } from './continue-command.js';
 import { type Goal, goalFor } from './goal.js';
 import { raise } from './lifecycle.js';
 import { reportNewcomers } from './newcomers.js';
@@ -35,13 +37,15 @@ export async function rollToRelease(
   const skipped = skippedRows(session);
   session.rows = [...rowsOf(start, members, goal), ...skipped];
   for (const row of session.rows) report({ type: 'row-changed', row });
-  if (start.droplets.every((droplet) => droplet.course === 'done')) {
-    const base = { release, rows: session.rows, durationMs: 0 };
+  if (isHeld(start) || start.droplets.every((droplet) => droplet.course === 'done')) {
     const summary = nothingToDo(session, run, goal.release);
-    if (!(await owesPostDeploy(session, goal))) return { ...base, outcome: 'skipped', summary };
+    await forgetCanary(session, run);
+    const nothing: DeployResult = { release, rows: session.rows, durationMs: 0, outcome: 'skipped', summary };
+    const base = withCanary(session, run, nothing);
+    if (session.part !== undefined || !(await owesPostDeploy(session, goal))) return base;
     inform(ports, 'An earlier run has rolled this release out, but did not finish post_deploy.');
     await postDeploy(session, goal);
-    return { ...base, outcome: 'succeeded', summary };
+    return { ...base, outcome: 'succeeded' };
   }
   return await withGrace(session, (stop) => rollAndFinish(session, run, start, goal, previous, stop));
 }
@@ -87,11 +91,12 @@ async function rollAndFinish(
   const { environment } = run.settings;
   const durationMs = ports.clock.now() - session.startedAt;
   const rows = [...rowsOf(rolled.state, members, goal), ...skipped];
-  const ended = { rows, release, environment, durationMs, command: session.command };
+  const ended = { ...askedOf(session), rows, release, durationMs };
   const state = rolled.state;
   const error = rolled.error ?? (await failureAfterRolling(session, goal, state));
-  const result = { ...resultOf({ ...rolled, ...ended, error }), probes };
-  if (rolled.state.halted) {
+  if (!state.halted) await forgetCanary(session, run);
+  const result = withCanary(session, run, { ...resultOf({ ...rolled, ...ended, error }), probes });
+  if (state.halted) {
     await writeHistoryWithoutLock(run, members, session.command, goal.release, result);
     return result;
   }
@@ -108,7 +113,7 @@ async function failureAfterRolling(
   state: RolloutState,
 ): Promise<DeployError | undefined> {
   // Droplets that were left out have another release: what assumes one everywhere must wait.
-  if (!isComplete(state) || (session.run?.away ?? []).length > 0) return undefined;
+  if (!isComplete(state) || session.part !== undefined || (session.run?.away ?? []).length > 0) return undefined;
   try {
     await postDeploy(session, goal);
     return undefined;
@@ -117,7 +122,8 @@ async function failureAfterRolling(
   }
 }
 
-function nothingToDo({ command, members }: Session, run: Run, release: StoredRelease): string {
+function nothingToDo({ command, members, part }: Session, run: Run, release: StoredRelease): string {
+  if (part !== undefined) return `The droplets that it was to be held on already run release ${release.id}.`;
   const some = run.away !== undefined && run.away.length > 0;
   const all = members.length === 1 ? 'The droplet runs' : `All ${members.length} droplets run`;
   if (command === 'adopt') return `${some ? 'Every droplet that was reached runs' : all} release ${release.id}.`;

@@ -8,6 +8,7 @@ import { GoalAnchor } from '../fleet/goal-anchor.js';
 import { policyOf } from '../fleet/policy.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
+import { checkCanary, planPart, recordCanary } from './canary.js';
 import { type Goal, goalFor } from './goal.js';
 import { raise } from './lifecycle.js';
 import { observeFleet } from './observe-fleet.js';
@@ -54,11 +55,13 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   reportTo(ports)({ type: 'phase-started', phase: 'discover' });
   const fleet = await findFleet(ports, settings, { newcomers: rollout.newcomers });
   const { target } = fleet;
-  const policy = { ...policyOf(settings, target, allowDowntime), ...rollout.policy };
+  const policy: Policy = { ...policyOf(settings, target, allowDowntime), ...rollout.policy };
   const needsAll = rollout.reach === 'all' && session.options.skip === undefined;
   const droplets = fleet.membership.droplets.map(({ droplet }) => droplet);
   if (rollout.reach === 'all') refuseOff(session, droplets);
   rollout.refuse?.(fleet, policy);
+  const part = planPart(session.options.part, fleet, policy);
+  session.part = part;
   announce(session, fleet);
   const unreached = await (needsAll ? connectToAll(session, fleet) : connectToReachable(session, fleet));
   await rollout.leaveOut?.(session);
@@ -67,9 +70,11 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   await raise(session, 'pre_deploy');
   stopIfInterrupted(session);
   const { members } = session;
-  const { exempt = new Set<number>(), failure, ...goal } = await rollout.choose(run, members, policy);
+  const { failure, ...goal } = await rollout.choose(run, members, policy);
+  const exempt = new Set([...(goal.exempt ?? []), ...(part?.others ?? [])]);
   stopIfInterrupted(session);
   session.goal = goal;
+  checkCanary(session, run, goal.release);
   const participants = members.filter((member) => !exempt.has(member.droplet.id));
 
   session.previous = [...new Set(members.map(runningRelease).filter((id) => id !== ''))];
@@ -79,12 +84,15 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const isUpToDate = (member: Member) => rollout.isUpToDate(member, goalFor(goal, member.droplet.id));
   const upToDate = members.filter(isUpToDate).map(({ droplet }) => droplet.id);
   const previous = previousReleases(participants, goal);
-  const start = startRollout(observed, policy, new Set(upToDate), previous, exempt);
-  const anchor = rollout.anchors ? new GoalAnchor(fleet.anchors, run.anchored, goal.release) : undefined;
+  const start = startRollout(observed, { ...policy, holdAt: part?.holdAt }, new Set(upToDate), previous, exempt);
+  // What only a part of the fleet runs is not the fleet's release.
+  const anchor =
+    rollout.anchors && part === undefined ? new GoalAnchor(fleet.anchors, run.anchored, goal.release) : undefined;
   const [first] = upToDate;
   if (first !== undefined && upToDate.length === members.length) {
     await anchor?.verified(goal.release, () => run.lease.ensure(first));
   }
+  await recordCanary(session, run, goal.release);
   const result = await rollToRelease(session, { ...run, anchor }, start, goal, previous);
   if (session.options.skip !== undefined) return withSkipped(session, result);
   const undone = failure ?? unreached;

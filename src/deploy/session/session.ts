@@ -11,7 +11,8 @@ import { quote } from '../core/shell.js';
 import { closeAll } from '../droplet/connect.js';
 import type { Member, Unreachable } from '../droplet/member.js';
 import type { Run } from '../steps/run.js';
-import { continueCommand } from './continue-command.js';
+import type { Part, PlannedPart } from './canary.js';
+import { askedOf, continueCommand } from './continue-command.js';
 import type { Goal } from './goal.js';
 import { raise, raiseEnding } from './lifecycle.js';
 import { rowsSurveyed } from './rollout-rows.js';
@@ -27,6 +28,10 @@ export interface SessionOptions {
   skip?: 'fail' | 'ok';
   /** How long to wait for another run's lease, in ms; 0: not at all. */
   waitLockMs: number;
+  /** Only a part of the fleet gets the release. */
+  part?: Part;
+  /** `promote` and `abort`, which end a canary: the command that continues them. */
+  ends?: 'promote' | 'abort';
   /** The first signal: bring the droplets in hand to a safe end. */
   interrupted: AbortSignal;
   /** The second signal: stop immediately. */
@@ -57,6 +62,8 @@ export interface Session {
   previous: readonly string[];
   /** Present once the release is chosen. */
   goal?: Goal;
+  /** The release goes to this part of the fleet. */
+  part?: PlannedPart;
   /** The commit of their files, if it was the same everywhere. */
   previousCommit?: string;
   /** What the user has confirmed, by name. */
@@ -177,8 +184,7 @@ function failed(session: Session, error: DeployError): DeployResult {
   const base = { release, rows: rolling ? rows : rowsSurveyed(rows, members), durationMs: 0 };
   const summary = rolling ? 'The state of the fleet is unknown.' : 'Nothing was changed in rotation.';
   if (error.code === 'interrupted') {
-    const next =
-      release.id === '' ? undefined : continueCommand(session.command, session.options.settings.environment, release);
+    const next = release.id === '' ? undefined : continueCommand(askedOf(session), release);
     return { ...base, outcome: 'interrupted', summary, next };
   }
   const next = rolling ? `do-deploy status ${session.options.settings.environment}` : undefined;

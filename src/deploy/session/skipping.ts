@@ -4,7 +4,7 @@ import type { Droplet } from '../../ports.js';
 import type { DeployResult, StatusRow } from '../../rollout/model.js';
 import { quote } from '../core/shell.js';
 import { powerOn } from '../fleet/not-running.js';
-import { continueCommand } from './continue-command.js';
+import { askedOf, continueCommand } from './continue-command.js';
 import type { Session } from './session.js';
 
 /** Refuses droplets that are off, unless they are to be skipped. Throws DeployError droplet-off. */
@@ -26,10 +26,10 @@ export function maySkip({ code }: DeployError): boolean {
 }
 
 /** The error with the command that leaves out the droplet, where that is offered. */
-export function withSkipping(error: DeployError, { command, options, release }: Session): DeployError {
+export function withSkipping(error: DeployError, session: Session): DeployError {
   if (!maySkip(error)) return error;
-  const { environment } = options.settings;
-  const again = `${continueCommand(command, environment, release)} --skip-unreachable`;
+  const { options, release } = session;
+  const again = `${continueCommand(askedOf(session), release)} --skip-unreachable`;
   const hint = [error.hint, `Or leave it out: ${[again, ...(options.alsoNext ?? []).map(quote)].join(' ')}`]
     .filter(Boolean)
     .join(' ');

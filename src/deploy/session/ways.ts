@@ -5,23 +5,19 @@ import type { RolloutState } from '../../rollout/planner.js';
 import { namesOf } from '../droplet/held-releases.js';
 import { holdingOf, type Member } from '../droplet/member.js';
 import { anchoredIds, fleetRelease } from '../fleet/fleet-release.js';
-import { continueCommand } from './continue-command.js';
+import { type Asked, continueCommand } from './continue-command.js';
 import type { Session } from './session.js';
 
 /** Undefined unless the rollout has changed some droplets and left others on their release. */
-export function waysOf(
-  state: RolloutState,
-  command: Session['command'],
-  environment: string,
-  release: ReleaseInfo,
-): Ways | undefined {
+export function waysOf(state: RolloutState, asked: Asked, release: ReleaseInfo): Ways | undefined {
+  const { command, environment } = asked;
   if (command !== 'deploy' && command !== 'rollback') return undefined;
   const left = state.droplets.filter(({ gone }) => !gone);
   const changed = left.filter(({ touched, course }) => touched && course !== 'reverted');
   const before = changed.find(({ previous }) => previous !== undefined)?.previous;
   if (before === undefined || changed.length === left.length) return undefined;
   return {
-    forward: continueCommand(command, environment, release),
+    forward: continueCommand(asked, release),
     // By its id: a tag may name several releases.
     back: `do-deploy rollback ${environment} ${before}`,
   };
@@ -29,6 +25,7 @@ export function waysOf(
 
 /** The result of `heal`; where it leaves two releases, it names their droplets and both ways on. */
 export function withWays({ members, options, run }: Session, result: DeployResult): DeployResult {
+  if (result.held !== undefined) return result;
   const { environment } = options.settings;
   const groups = byRelease(members);
   const anchored = run?.anchored ?? [];
@@ -41,7 +38,7 @@ export function withWays({ members, options, run }: Session, result: DeployResul
     ...result,
     summary: `${result.summary} The fleet is on ${groups.size} releases: ${described.join('; ')}.`,
     ways: {
-      forward: continueCommand('deploy', environment, newest),
+      forward: continueCommand({ command: 'deploy', environment }, newest),
       back: `do-deploy rollback ${environment} ${other}`,
     },
   };

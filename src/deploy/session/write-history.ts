@@ -114,7 +114,7 @@ function historyLine(
   { ports, id: run, settings, deployer, confirmed = [] }: Run,
   command: string,
   { id, imageTag }: Pick<ReleaseInfo, 'id' | 'imageTag'>,
-  { release: { commit, dirty }, rows, outcome, durationMs, probes, error }: DeployResult,
+  { release: { commit, dirty }, rows, outcome, durationMs, probes, held, error }: DeployResult,
   rolled?: readonly Member[],
 ): string {
   const skipped = rows.filter((row) => row.outcome === 'skipped').map(({ name }) => name);
@@ -132,6 +132,7 @@ function historyLine(
     outcome,
     durationMs,
     probes: probes && { total: probes.total, failed: probes.failed },
+    held: held?.droplets,
     droplets: rolled?.map((member) => member.droplet.id),
     skipped: skipped.length > 0 ? skipped : undefined,
     confirmed: confirmed.length > 0 ? [...confirmed] : undefined,

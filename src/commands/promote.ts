@@ -1,0 +1,19 @@
+import { defineCommand } from '../cli/define-command.js';
+import { confirmOption, environment, migrateOption, rolloutExits, rolloutOptions } from '../cli/options.js';
+import { endCanary } from './shared/end-canary.js';
+
+export default defineCommand({
+  name: 'promote',
+  summary: 'Deploy a held canary to the rest of the fleet',
+  description: 'The release is on every droplet already, so neither project files nor a registry are needed.',
+  examples: [
+    ['promote production', 'roll the canary out to the droplets that do not run it'],
+    ['promote production --yes', 'do not ask, as in CI'],
+  ],
+  positionals: { environment },
+  options: { ...confirmOption, ...rolloutOptions, ...migrateOption },
+  rolls: true,
+  settings: 'fleet',
+  exits: rolloutExits,
+  run: (context) => endCanary(context, 'promote'),
+});

@@ -1,0 +1,35 @@
+/** `promote` and `abort`: what they ask, and what they then do. */
+import type { CommandContext, CommandEnd } from '../../cli/define-command.js';
+import { EXIT } from '../../cli/exit-codes.js';
+import type { RollArguments } from '../../cli/roll.js';
+import type { LoadedSettings } from '../../config/load.js';
+import { versionWords } from '../../reporters/phrases.js';
+import { mustAsk } from './confirm.js';
+
+type Context = CommandContext & {
+  settings: LoadedSettings;
+  args: RollArguments & { environment: string; yes: boolean };
+};
+
+export async function endCanary(context: Context, ends: 'promote' | 'abort'): Promise<CommandEnd> {
+  const { args, settings, ask, show, ports, roll } = context;
+  const { findCanary, ...rollouts } = await import('../../deploy/rollouts/end-canary.js');
+  if (mustAsk(context, settings.confirm, [ends, args.environment])) {
+    const [{ infoOf }, { namesOf }] = await Promise.all([
+      import('../../deploy/release/stored-release.js'),
+      import('../../deploy/droplet/held-releases.js'),
+    ]);
+    const { canary, release } = await findCanary(await ports(settings), { settings, ends });
+    const names = namesOf(canary.members);
+    const version = versionWords(infoOf(release));
+    show({ type: 'text', lines: [`  canary  ${canary.release?.imageTag ?? 'unknown'} on ${names}`] });
+    const question =
+      ends === 'promote'
+        ? `Deploy ${version} to the rest of ${args.environment}?`
+        : `Take ${names} back to ${version}?`;
+    if (!(await ask(question))) {
+      return { exit: EXIT.interrupted, output: { type: 'text', lines: ['Nothing was changed.'] } };
+    }
+  }
+  return await roll(settings, args, rollouts[ends]);
+}

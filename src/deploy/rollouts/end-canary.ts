@@ -1,0 +1,128 @@
+/**
+ * `do-deploy promote` and `do-deploy abort`: a held canary goes to the rest of the fleet, or is taken back. Both need no
+ * project files: the droplets hold both releases.
+ */
+
+import { DeployError } from '../../errors.js';
+import type { DeployResult } from '../../rollout/model.js';
+import type { DeployPorts } from '../core/deploy-ports.js';
+import { inform, reportTo } from '../core/report.js';
+import { refuseGoneImages } from '../droplet/gone-images.js';
+import { namesOf, namesWithout } from '../droplet/held-releases.js';
+import { refuseUnusableHome } from '../droplet/home-check.js';
+import { type Member, runsAlready, runsUnchanged } from '../droplet/member.js';
+import { surveyAll, surveyQuietly } from '../droplet/survey.js';
+import type { Anchor } from '../fleet/anchors.js';
+import { type Canary, canaryOn } from '../fleet/canary.js';
+import { fleetRelease } from '../fleet/fleet-release.js';
+import { refuseImpossible } from '../fleet/policy.js';
+import { visitFleet } from '../inspect/visit-fleet.js';
+import { infoOf, type StoredRelease } from '../release/stored-release.js';
+import { canaryHeld } from '../session/canary.js';
+import { observeFleet } from '../session/observe-fleet.js';
+import { performRollout } from '../session/rollout.js';
+import { NO_RELEASE_YET, runSession, type SessionOptions } from '../session/session.js';
+import { checkDroplet } from '../staging/check-droplet.js';
+import { stageFromDonors } from '../staging/fetch-release.js';
+import { lacking, placedIn } from './adopt.js';
+
+/** Brings the canary's release to the droplets that do not run it. Never throws: every end is a result. */
+export async function promote(given: DeployPorts, options: SessionOptions): Promise<DeployResult> {
+  const { settings, interrupted } = options;
+  return await runSession('deploy', given, { ...options, ends: 'promote' }, NO_RELEASE_YET, (session, ports) =>
+    performRollout(session, {
+      refuse: refuseImpossible,
+      reach: 'all',
+      anchors: true,
+      async choose(run, members) {
+        await surveyAll(ports, settings, members, { prepare: true });
+        const { release } = mustBeHeld(canaryHeld(run, members), settings.environment);
+        session.release = infoOf(release);
+        const others = members.filter((member) => !runsUnchanged(member, release));
+        for (const member of others) {
+          refuseUnusableHome(member, settings.app, settings.shared);
+          checkDroplet(member);
+        }
+        // Droplets that have joined since the canary was staged.
+        const to = await lacking(others, release);
+        if (to.length > 0) {
+          reportTo(ports)({ type: 'phase-started', phase: 'stage' });
+          inform(ports, `Bringing release ${release.id} to ${namesOf(to)}.`);
+          await stageFromDonors({ ports, settings, signal: interrupted }, release, { donors: members, to });
+        }
+        return { release };
+      },
+      isUpToDate: runsUnchanged,
+    }),
+  );
+}
+
+/** Takes the droplets that run the canary back to the fleet's release. Never throws: every end is a result. */
+export async function abort(given: DeployPorts, options: SessionOptions): Promise<DeployResult> {
+  const { settings } = options;
+  return await runSession('rollback', given, { ...options, ends: 'abort' }, NO_RELEASE_YET, (session, ports) =>
+    performRollout(session, {
+      refuse: refuseImpossible,
+      reach: 'all',
+      anchors: true,
+      async choose(run, members) {
+        await surveyAll(ports, settings, members, { prepare: false });
+        const canary = mustBeHeld(canaryHeld(run, members), settings.environment);
+        const release = await releaseBefore(canary, members, run.anchored, settings.environment);
+        session.release = infoOf(release);
+        inform(ports, `Taking ${namesOf(canary.members)} back to release ${release.id}.`);
+        // What the run of the canary has left recorded as out is put back, too.
+        const placed = placedIn(members, await observeFleet(run, members));
+        const exempt = placed.filter((member) => !canary.members.includes(member));
+        return { release, exempt: new Set(exempt.map(({ droplet }) => droplet.id)) };
+      },
+      isUpToDate: runsAlready,
+    }),
+  );
+}
+
+/** The canary, and the release that ends it, as they are at the moment, for a confirmation. Takes no lease. */
+export async function findCanary(
+  ports: DeployPorts,
+  { settings, ends }: Pick<SessionOptions, 'settings'> & { ends: 'promote' | 'abort' },
+): Promise<{ canary: Canary; release: StoredRelease }> {
+  return await visitFleet(ports, settings, {}, async (fleet, { members, unreachable: [first] }) => {
+    if (first) throw first.error;
+    await surveyQuietly(members, settings);
+    const { canary: hash, anchored } = await fleet.anchors.readWithCanary();
+    const found = hash === undefined ? undefined : canaryOn(members, hash);
+    const canary = mustBeHeld(found && found.members.length > 0 ? found : undefined, settings.environment);
+    if (ends === 'promote') return { canary, release: canary.release };
+    return { canary, release: await releaseBefore(canary, members, anchored, settings.environment) };
+  });
+}
+
+/** Throws DeployError no-canary. */
+function mustBeHeld(canary: Canary | undefined, environment: string): Canary & { release: StoredRelease } {
+  if (canary?.release !== undefined) return { ...canary, release: canary.release };
+  throw new DeployError('no-canary', `No canary is held on ${environment}.`, {
+    source: 'user',
+    hint: `See what each droplet runs: do-deploy status ${environment}`,
+  });
+}
+
+/** The release of the fleet, which every droplet of the canary must hold. Throws DeployError no-release-before. */
+async function releaseBefore(
+  canary: Canary,
+  members: readonly Member[],
+  anchors: readonly Anchor[],
+  environment: string,
+): Promise<StoredRelease> {
+  const others = members.filter((member) => !canary.members.includes(member));
+  const { release, dispute } = fleetRelease(others.length > 0 ? others : members, anchors);
+  const without = release && namesWithout(canary.members, release);
+  if (release === undefined || dispute !== undefined || without !== '' || release.id === canary.release?.id) {
+    const why =
+      dispute ?? (without ? `Release ${release?.id} is no longer on ${without}.` : 'The fleet has no other release.');
+    throw new DeployError('no-release-before', `The canary cannot be taken back. ${why}`, {
+      hint: `Deploy the version that you want: do-deploy ${environment}`,
+    });
+  }
+  await refuseGoneImages(canary.members, release, () => `Deploy the version that you want: do-deploy ${environment}`);
+  return release;
+}

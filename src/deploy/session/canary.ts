@@ -1,0 +1,134 @@
+/** Rollouts to a part of the fleet: `--canary` and `--droplets`. The release is staged everywhere, and then held. */
+import { asDeployError, DeployError } from '../../errors.js';
+import { batchSize } from '../../rollout/batches.js';
+import type { DeployResult } from '../../rollout/model.js';
+import type { Policy } from '../../rollout/planner.js';
+import { warn } from '../core/report.js';
+import { namesOf } from '../droplet/held-releases.js';
+import { currentRelease, type Member } from '../droplet/member.js';
+import { type Canary, canaryOn, runsHash } from '../fleet/canary.js';
+import type { Fleet } from '../fleet/find-fleet.js';
+import { releaseHash } from '../release/release-hash.js';
+import type { StoredRelease } from '../release/stored-release.js';
+import type { Run } from '../steps/run.js';
+import type { Session } from './session.js';
+
+/**
+ * `canary`: that many droplets, or the first batch. `droplets`: those with these names or ids. The rest of the fleet keeps
+ * its release until `promote`.
+ */
+export type Part = { canary: number | 'first batch' } | { droplets: readonly string[] };
+
+/** What a part of the fleet means for the planner. Undefined when it is the whole fleet. */
+export interface PlannedPart {
+  /** Droplets at which the rollout is held. */
+  holdAt?: number;
+  /** Ids of the droplets that keep their release. */
+  others: ReadonlySet<number>;
+}
+
+/** Throws DeployError no-such-droplet. */
+export function planPart(part: Part | undefined, { membership }: Fleet, policy: Policy): PlannedPart | undefined {
+  const droplets = membership.droplets.map(({ droplet }) => droplet);
+  if (part === undefined) return undefined;
+  if ('canary' in part) {
+    const holdAt = part.canary === 'first batch' ? batchSize(policy.batch, 0, droplets.length) : part.canary;
+    return holdAt >= droplets.length ? undefined : { holdAt, others: new Set() };
+  }
+  const isNamed = ({ id, name }: { id: number; name: string }) =>
+    part.droplets.includes(name) || part.droplets.includes(String(id));
+  const unknown = part.droplets.filter(
+    (word) => !droplets.some(({ id, name }) => word === name || word === String(id)),
+  );
+  if (unknown.length > 0) {
+    const message = `The fleet has no droplet ${unknown.join(', ')}.`;
+    const hint = `Its droplets: ${droplets.map(({ name }) => name).join(', ')}`;
+    throw new DeployError('no-such-droplet', message, { source: 'user', hint });
+  }
+  const others = droplets.filter((droplet) => !isNamed(droplet)).map(({ id }) => id);
+  return others.length === 0 ? undefined : { others: new Set(others) };
+}
+
+/**
+ * To be called once the release is staged and before anything rolls. Warns when another release takes the place of a canary;
+ * refuses a canary beside another one, and one on a fleet that would have nothing to go back to. Throws DeployError.
+ */
+export function checkCanary(session: Session, run: Run, release: StoredRelease): void {
+  const { members, part, options, command, ports } = session;
+  const { environment } = options.settings;
+  const held = canaryHeld(run, members);
+  const isOther = held !== undefined && held.hash !== releaseHash(release);
+  if (part === undefined) {
+    const replaces = command === 'deploy' || (command === 'rollback' && options.ends === undefined);
+    if (isOther && replaces) warn(ports, `${heldSentence(held)} This ${command} takes its place.`);
+    return;
+  }
+  if (isOther) throw canaryIsHeld(held, environment);
+  if (members.some((member) => currentRelease(member) !== undefined)) return;
+  throw new DeployError(
+    'nothing-to-hold',
+    'No droplet runs a release yet, so a canary would have nothing to go back to.',
+    {
+      source: 'user',
+      hint: `Deploy to the whole fleet first: do-deploy ${environment} ${release.imageTag}`,
+    },
+  );
+}
+
+/** The canary that is held on any of these droplets. */
+export function canaryHeld(run: Pick<Run, 'canary'>, members: readonly Member[]): Canary | undefined {
+  const canary = run.canary.hash === undefined ? undefined : canaryOn(members, run.canary.hash);
+  return canary !== undefined && canary.members.length > 0 ? canary : undefined;
+}
+
+/** "A canary of v2 is held on web-1." */
+export function heldSentence({ release, members }: Canary): string {
+  return `A canary${release === undefined ? '' : ` of ${release.imageTag}`} is held on ${namesOf(members)}.`;
+}
+
+export function canaryIsHeld(canary: Canary, environment: string): DeployError {
+  return new DeployError('canary-held', heldSentence(canary), {
+    source: 'user',
+    hint: `Roll it out (do-deploy promote ${environment}), or take it back (do-deploy abort ${environment}).`,
+  });
+}
+
+/** Records the canary before its first droplet leaves. Throws CloudError, or DeployError lease-lost. */
+export async function recordCanary(session: Session, run: Run, release: StoredRelease): Promise<void> {
+  const [first] = session.members;
+  if (session.part === undefined || first === undefined) return;
+  const hash = releaseHash(release);
+  if (run.canary.hash === hash) return;
+  await run.canary.record.write(hash, () => run.lease.ensure(first.droplet.id));
+  run.canary.hash = hash;
+}
+
+/**
+ * Removes the record once no droplet runs the release, or all do. Never throws: a record without a droplet that runs its
+ * release means nothing, and the next run tries again.
+ */
+export async function forgetCanary(session: Session, run: Run): Promise<void> {
+  const { hash, record } = run.canary;
+  const { members } = session;
+  const [first] = members;
+  if (hash === undefined || first === undefined || (run.away ?? []).length > 0 || session.skipped.length > 0) return;
+  const on = members.filter((member) => runsHash(member, hash));
+  if (on.length > 0 && on.length < members.length) return;
+  try {
+    await record.remove(hash, () => run.lease.ensure(first.droplet.id));
+    run.canary.hash = undefined;
+  } catch (error) {
+    warn(session.ports, `The record of the canary could not be removed: ${asDeployError(error).message}`);
+  }
+}
+
+/** The result of a run that leaves a canary behind, with both ways on. */
+export function withCanary(session: Session, run: Run, result: DeployResult): DeployResult {
+  const canary = canaryHeld(run, session.members);
+  if (canary === undefined || canary.release === undefined) return result;
+  const { environment } = session.options.settings;
+  const held = { imageTag: canary.release.imageTag, droplets: canary.members.map(({ host }) => host.name) };
+  const ways = { forward: `do-deploy promote ${environment}`, back: `do-deploy abort ${environment}` };
+  // What is stranded comes first.
+  return result.next?.includes(' heal ') ? { ...result, held } : { ...result, held, next: undefined, ways };
+}

@@ -1,0 +1,45 @@
+/** Faults in rollouts to a part of the fleet. */
+import type { Mutation } from './mutations.js';
+
+export const CANARY_FAULTS: readonly Mutation[] = [
+  {
+    name: 'a canary goes on to the next droplet',
+    file: 'src/rollout/planner.ts',
+    text: 'return Math.max(0, holdAt - have.length);',
+    instead: 'return Math.max(0, holdAt + 1 - have.length);',
+    breaks: ['n'],
+    seeds: [40000002, 40000004],
+  },
+  {
+    name: 'a canary counts as the release of the fleet',
+    file: 'src/deploy/session/rollout.ts',
+    text: 'rollout.anchors && part === undefined ?',
+    instead: 'rollout.anchors ?',
+    breaks: ['n', 'd'],
+    seeds: [40000002, 40000004],
+  },
+  {
+    name: 'without anchors, a canary is adopted',
+    file: 'src/deploy/fleet/fleet-release.ts',
+    text: 'canary === undefined ? members :',
+    instead: 'true ? members :',
+    breaks: ['n', 'd'],
+    seeds: [40000584, 40000594],
+  },
+  {
+    name: 'abort leaves what the canary has left recorded as out',
+    file: 'src/deploy/rollouts/end-canary.ts',
+    text: 'const exempt = placed.filter((member) => !canary.members.includes(member));',
+    instead: 'const exempt = members.filter((member) => placed.length >= 0 && !canary.members.includes(member));',
+    breaks: ['d'],
+    seeds: [40000646],
+  },
+  {
+    name: 'the record of a canary is never removed',
+    file: 'src/deploy/session/canary.ts',
+    text: 'if (on.length > 0 && on.length < members.length) return;',
+    instead: 'if (on.length >= 0) return;',
+    breaks: ['n'],
+    seeds: [40000008, 40000010],
+  },
+];
