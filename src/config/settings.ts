@@ -57,6 +57,10 @@ export interface RolloutSettings {
   healthTimeoutMs: number;
   onFailure: OnFailure;
   interruptGraceMs: number;
+  /** Between two batches; absent: none. */
+  pauseMs?: number;
+  /** After the last batch; absent: none. */
+  bakeMs?: number;
   /** Requested once a second during a rollout. */
   probeUrl?: string;
 }

@@ -27,7 +27,24 @@ export function judgeEnd(world: World, deployer: Deployer, result: DeployResult)
   if (result.outcome === 'failed' && isCalm(world, deployer)) judgeRevert(world, result);
   if (isCondemned(world, deployer)) judgeFleetReverted(world, deployer, result);
   if (good) judgeAnchor(world, deployer, result.release.id);
+  if (result.outcome === 'succeeded') judgeBaked(world, deployer);
   for (const row of result.rows) judgeRow(world, deployer, row, result.release.id, good);
+}
+
+/** Time in which a bake must have noticed a sick droplet, in ms: the balancer's check is made twice. */
+const NOTICED_MS = 20_000;
+
+/** What was watched to the end is well, where every look was answered. */
+function judgeBaked(world: World, { name, plan, rests, knowledge }: Deployer): void {
+  const calm = world.story.happenings.length === 0 && plan.faults.length === 0 && plan.chaos === 0;
+  if (!calm || rests.bakeMs < NOTICED_MS) return;
+  world.monitor.tally('bake: to the end');
+  const times = [world.time, world.time - NOTICED_MS / 2, world.time - NOTICED_MS];
+  for (const id of knowledge.touched) {
+    const droplet = world.droplets.get(id);
+    if (droplet === undefined || droplet.disturbed || times.some((at) => world.answers(droplet, at))) continue;
+    world.monitor.violation('m', `${name} has baked the release, and ${droplet.name} is sick`);
+  }
 }
 
 /** Nothing but the release can be at fault, and there is a way back. */

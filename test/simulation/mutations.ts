@@ -1,5 +1,6 @@
 /** Faults to plant into the product, and which of the monitor's properties each must break. */
 import { type Told, tell } from './calm.js';
+import { CONTROLLING } from './mutations-of-control.js';
 import { DRAINING } from './mutations-of-draining.js';
 import { LAYERED_FAULTS } from './mutations-of-layers.js';
 import { OBSERVING } from './mutations-of-observing.js';
@@ -22,7 +23,13 @@ export interface Mutation {
   stories?: Told[];
 }
 
-export const MUTATIONS: readonly Mutation[] = [...OBSERVING, ...DRAINING, ...ROLLING, ...LAYERED_FAULTS];
+export const MUTATIONS: readonly Mutation[] = [
+  ...OBSERVING,
+  ...DRAINING,
+  ...ROLLING,
+  ...LAYERED_FAULTS,
+  ...CONTROLLING,
+];
 
 export function storiesOf({ seeds, stories = [] }: Mutation): Scenario[] {
   return [...seeds.map(scenarioOf), ...stories.map(tell)];

@@ -94,11 +94,14 @@ export async function play(
   const { clock, monitor, story, balancer } = world;
   if (plan.startMs > 0) await clock.sleep(plan.startMs);
   const deployer = new Deployer(world, plan);
-  const { allowDowntime: told, ...rollout } = story.policy;
+  const { allowDowntime: told, pauseMs = 0, bakeMs = 0, ...rollout } = story.policy;
   deployer.allowDowntime = force.allowDowntime ?? told;
+  // The run that brings the fleet back need not wait.
+  const rests = force.allowDowntime === undefined ? { pauseMs, bakeMs } : { pauseMs: 0, bakeMs: 0 };
+  if (plan.command === 'deploy' || plan.command === 'adopt') deployer.rests = rests;
   const usual = settingsFor(
     balancer === undefined ? { kind: 'droplet', id: 1_001 } : { kind: 'load_balancer', ref: balancer.name },
-    rollout,
+    { ...rollout, ...rests },
   );
   const settings = { ...usual, keepReleases: force.keepReleases ?? usual.keepReleases };
   const ports = {

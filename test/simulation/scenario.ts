@@ -122,6 +122,8 @@ export interface Scenario {
     healthTimeoutMs: number;
     interruptGraceMs: number;
     allowDowntime: boolean;
+    pauseMs?: number;
+    bakeMs?: number;
   };
   /** The project has layers, and their handlers fail now and then. */
   layers?: boolean;

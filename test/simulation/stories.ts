@@ -316,6 +316,24 @@ function inBursts(story: Scenario, seed: number): Scenario {
 export const FIRST_LAYERED = 1_000_001;
 export const LAYERED = 4;
 
+/** From this seed on, one story of so many is controlled: it pauses and bakes. */
+export const FIRST_CONTROLLED = 2_000_001;
+export const CONTROLLED = 4;
+
+const PAUSES_MS = [0, 2_000, 20_000, 90_000] as const;
+const BAKES_MS = [30_000, 5_000, 0, 120_000] as const;
+
+/** By a random sequence of its own: the rest of the story is as it was. */
+function withControl(story: Scenario): Scenario {
+  const chance = random(story.seed ^ 0x6a7e);
+  const [pauseMs, bakeMs] = [pick(chance, PAUSES_MS), pick(chance, BAKES_MS)];
+  return { ...story, policy: { ...story.policy, pauseMs, bakeMs } };
+}
+
+export function isControlled(seed: number): boolean {
+  return seed >= FIRST_CONTROLLED && seed % CONTROLLED === 2;
+}
+
 /** From there on, one story of so many has no healthcheck. */
 const BARE = 8;
 
@@ -333,5 +351,6 @@ export function scenarioOf(seed: number): Scenario {
   const late = seed % LATE === 1 ? { ...story, delays: { ...story.delays, effectMs: LATE_MS } } : story;
   const told = seed >= FIRST_LAYERED && seed % LAYERED === 1 ? { ...late, layers: true } : late;
   const bare = seed >= FIRST_LAYERED && seed % BARE === 3 ? withoutHealthcheck(told) : told;
-  return seed % 4 === 0 || story.sticky ? inBursts(bare, seed) : bare;
+  const controlled = isControlled(seed) ? withControl(bare) : bare;
+  return seed % 4 === 0 || story.sticky ? inBursts(controlled, seed) : controlled;
 }

@@ -67,6 +67,15 @@ const section = map({
       default: DEFAULTS.on_failure,
       examples: ['revert-droplet', 'revert-fleet', 'stop'],
     }),
+  pause: duration({
+    description:
+      'Time between two batches, in which what has got the release is watched. See [rollout.md](rollout.md#pause-and-bake).',
+    examples: ['2m'],
+  }),
+  bake: duration({
+    description: 'Time after the last batch, watched likewise, before the rollout counts as done.',
+    examples: ['10m'],
+  }),
   interrupt_grace: duration({
     description: 'After Ctrl-C or a cancelled CI job: longest time to bring the droplets that are out to a safe end.',
     default: DEFAULTS.interrupt_grace,
@@ -95,6 +104,8 @@ function resolveRollout(written: z.output<typeof section>): RolloutSettings {
     healthTimeoutMs: written.health?.timeout ?? defaultMs(DEFAULTS.health.timeout),
     onFailure: written.on_failure ?? DEFAULTS.on_failure,
     interruptGraceMs: written.interrupt_grace ?? defaultMs(DEFAULTS.interrupt_grace),
+    pauseMs: written.pause,
+    bakeMs: written.bake,
     probeUrl: written.probe,
   };
 }

@@ -4,6 +4,7 @@ import type { DeployError } from '../../errors.js';
 import { isInHand } from '../../rollout/courses.js';
 import type { DeployResult, Evidence, ReleaseInfo, StatusRow } from '../../rollout/model.js';
 import { type DropletState, isDeployed, type RolloutState } from '../../rollout/planner.js';
+import { isBaked } from '../../rollout/rests.js';
 import { capacityFloor } from './capacity-floor.js';
 import { continueCommand } from './continue-command.js';
 import type { Session } from './session.js';
@@ -27,7 +28,7 @@ export function resultOf(ended: Ended): DeployResult {
     (row): StatusRow => (row.outcome === 'in progress' ? { ...row, outcome: 'unfinished' } : row),
   );
   const base = { release, rows, durationMs };
-  if (isComplete(state) && ended.error === undefined) {
+  if (isComplete(state) && ended.error === undefined && !(state.interrupted && !isBaked(state))) {
     return { ...base, outcome: 'succeeded', summary: fleetSentence(state) };
   }
   const interrupted = state.interrupted && ended.error === undefined;
@@ -35,7 +36,7 @@ export function resultOf(ended: Ended): DeployResult {
   return {
     ...base,
     outcome: interrupted ? 'interrupted' : 'failed',
-    summary: [fleetSentence(state), ...leftDeployed(state, rows)].join(' '),
+    summary: [fleetSentence(state), ...unbaked(state, interrupted), ...leftDeployed(state, rows)].join(' '),
     // After droplets have changed it is a failed deploy, even when the user has to fix the cause.
     error: interrupted ? undefined : { ...error, source: error.source === 'user' ? 'external' : error.source },
     evidence: evidence.length > 0 ? evidence : undefined,
@@ -50,9 +51,17 @@ export function isComplete({ droplets }: RolloutState): boolean {
   return left.length > 0 && left.every((droplet) => droplet.course === 'done');
 }
 
-/** `revert-fleet`: droplets that should have been reverted and still run the release. */
-function notReverted(state: RolloutState): DropletState[] {
-  return state.revertingFleet ? state.droplets.filter((droplet) => isDeployed(droplet) && droplet.touched) : [];
+function unbaked(state: RolloutState, interrupted: boolean): string[] {
+  if (!interrupted || !isComplete(state) || isBaked(state)) return [];
+  return ['Every droplet runs the release, but the bake was not waited for.'];
+}
+
+/** Droplets that should have been reverted and still run the release. */
+function notReverted({ takingBack, revertingFleet, droplets }: RolloutState): DropletState[] {
+  if (!takingBack) return [];
+  return droplets.filter(
+    (droplet) => isDeployed(droplet) && droplet.touched && (revertingFleet || droplet.course !== 'done'),
+  );
 }
 
 function leftDeployed(state: RolloutState, rows: readonly StatusRow[]): string[] {
@@ -68,7 +77,7 @@ function nextCommand({ state, environment, command, release }: Ended, interrupte
   if (notReverted(state).some((droplet) => droplet.previous !== undefined)) return `do-deploy rollback ${environment}`;
   if (state.droplets.some(isStranded)) return `do-deploy heal ${environment}`;
   // What comes after the rollout has failed.
-  if (isComplete(state) && command === 'deploy') return `do-deploy rollback ${environment}`;
+  if (!interrupted && isComplete(state) && command === 'deploy') return `do-deploy rollback ${environment}`;
   return interrupted ? continueCommand(command, environment, release) : undefined;
 }
 

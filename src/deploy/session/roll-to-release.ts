@@ -15,6 +15,7 @@ import { type Rolled, roll } from './orchestrator.js';
 import { forgetPostDeploy, owesPostDeploy, postDeploy } from './post-deploy.js';
 import { isComplete, resultOf } from './result.js';
 import { isSameRow, rowsOf } from './rollout-rows.js';
+import { RolloutWatch } from './rollout-watch.js';
 import { type Session, stopIfInterrupted } from './session.js';
 import { skippedRows } from './skipping.js';
 import { writeHistoryAndPrune, writeHistoryWithoutLock } from './write-history.js';
@@ -160,6 +161,7 @@ async function rollAll(
     previous,
     interrupted: session.options.interrupted,
     aborted: stop,
+    watch: new RolloutWatch(run, session.options.interrupted),
     events: {
       beforeLeave: (droplet) => raise(session, 'before_leave', { droplet }, stop),
       afterRejoin: (droplet) => raise(session, 'after_rejoin', { droplet }, stop),

@@ -1,0 +1,69 @@
+/** Faults in what a rollout watches, and in what follows when that fails. */
+import type { Told } from './calm.js';
+import type { Mutation } from './mutations.js';
+
+const RESTS = { pauseMs: 20_000, bakeMs: 30_000 };
+
+/** On the first droplet the release falls sick so long after its start; the floor lets others leave all the same. */
+function sickens(afterMs: number, policy: Told['policy'] = {}): Told {
+  const image = { kind: 'sickens', readyMs: 500, afterMs } as const;
+  return { fleet: 3, onlyOn: 0, image, policy: { ...RESTS, minInRotation: 1, ...policy } };
+}
+
+export const CONTROLLING: readonly Mutation[] = [
+  {
+    name: 'the pause is left out',
+    file: 'src/rollout/rests.ts',
+    text: 'pauseMs > 0 && pausedAfter < batch && hasChanged',
+    instead: 'pauseMs > 0 && pausedAfter < batch && !hasChanged',
+    breaks: ['m'],
+    seeds: [],
+    stories: [{ policy: RESTS }],
+  },
+  {
+    name: 'the bake is left out',
+    file: 'src/rollout/rests.ts',
+    text: 'return baked || bakeMs === 0 ||',
+    instead: 'return baked || bakeMs > 0 ||',
+    breaks: ['m'],
+    seeds: [],
+    stories: [{ policy: RESTS }],
+  },
+  {
+    name: 'a rest ends after the first look',
+    file: 'src/deploy/session/watch-droplets.ts',
+    text: 'if (sick !== undefined || (left <= 0 && isSure)) return sick;',
+    instead: 'return sick;',
+    breaks: ['m'],
+    seeds: [],
+    stories: [{ policy: RESTS }],
+  },
+  {
+    name: 'nobody looks at the droplets in a rest',
+    file: 'src/deploy/session/watch-droplets.ts',
+    text: 'const error = signal.aborted ? undefined : await this.#look(member);',
+    instead: 'const error = signal.aborted || member !== undefined ? undefined : await this.#look(member);',
+    breaks: ['d', 'm'],
+    seeds: [],
+    stories: [sickens(15_000)],
+  },
+  {
+    name: 'a droplet that falls sick in a pause stops nothing',
+    file: 'src/rollout/planner.ts',
+    text: 'const failed = sick === undefined ? turnBackUntouched({ ...state, watchFailed: true }) : withSick(state, sick);',
+    instead:
+      'const failed = sick === undefined ? turnBackUntouched({ ...state, watchFailed: true }) : { ...state, pausedAfter: state.batch };',
+    breaks: ['m'],
+    seeds: [],
+    stories: [sickens(15_000)],
+  },
+  {
+    name: 'revert-fleet takes back only the sick droplet',
+    file: 'src/rollout/planner.ts',
+    text: `if (policy.onFailure === 'revert-fleet') return takeBackTheDone(startReverting(recall(failed, batch)));`,
+    instead: '',
+    breaks: ['j'],
+    seeds: [],
+    stories: [sickens(50_000, { onFailure: 'revert-fleet', allowDowntime: true })],
+  },
+];
