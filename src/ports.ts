@@ -47,9 +47,23 @@ export interface LoadBalancer {
 export interface Web {
   /**
    * One GET; redirects are not followed and count as answers. Never throws.
-   * @returns `ok`: a complete answer with a status below 400 arrived in time; `detail` for people: `HTTP 503`
+   * @returns `ok`: a complete answer with a status below 400 arrived in time; `status`: of a complete answer; `detail` for
+   * people: `HTTP 503`
    */
-  get(url: string, timeoutMs: number): Promise<{ ok: boolean; detail: string }>;
+  get(url: string, timeoutMs: number): Promise<{ ok: boolean; detail: string; status?: number }>;
+}
+
+/** Command lines of the project on this machine, in its folder and without its secrets. */
+export interface LocalCommands {
+  /**
+   * Runs a line in a shell, without standard input. The command and what it has started are killed at the timeout, and when
+   * the signal aborts. Never throws.
+   * @returns `ok`: exit code 0; `detail` for people: how it ended, and the last line that it printed
+   */
+  run(
+    line: string,
+    options: { variables: Readonly<Record<string, string>>; timeoutMs: number; signal: AbortSignal },
+  ): Promise<{ ok: boolean; detail: string }>;
 }
 
 export interface Droplet {

@@ -15,7 +15,8 @@ export const web: Web = {
       });
       // A page that breaks off is no answer.
       await readBody(response);
-      return { ok: response.status < 400, detail: `HTTP ${response.status}` };
+      const { status } = response;
+      return { ok: status < 400, detail: `HTTP ${status}`, status };
     } catch (error) {
       return { ok: false, detail: reasonOf(error, timeoutMs) };
     }

@@ -61,9 +61,25 @@ export interface RolloutSettings {
   pauseMs?: number;
   /** After the last batch; absent: none. */
   bakeMs?: number;
+  gates?: GateSettings[];
   /** Requested once a second during a rollout. */
   probeUrl?: string;
 }
+
+/** HTTP statuses, both ends included. */
+export interface StatusRange {
+  from: number;
+  to: number;
+}
+
+/** What is asked whether a rollout may go on. */
+export type GateSettings = {
+  name: string;
+  everyMs: number;
+  /** So many failures in a row stop the rollout. */
+  failAfter: number;
+  timeoutMs: number;
+} & ({ command: string; url?: undefined } | { url: string; expect: StatusRange[]; command?: undefined });
 
 export type TargetSettings =
   /** `ref` is an id or a name; absent: the account's only balancer. `pool`, by id or name, creates droplets for it. */

@@ -24,6 +24,23 @@ describe('a problem in config/deploy.yml', () => {
       'rollout: { probe: "https://me:pass@shop.example.com" }',
       'rollout.probe must be an address that begins with http:// or https://, without a user name; write `probe: https://shop.example.com/healthz`',
     ],
+    ['rollout: { gates: [{ command: x }] }', 'rollout.gates[0] has no name; write `name: errors` in it'],
+    [
+      'rollout: { gates: [{ name: a, command: x, url: "https://a.example.com" }] }',
+      'rollout.gates[0] has both command and url; write one of the two: `command: scripts/error-rate.sh`',
+    ],
+    [
+      'rollout: { gates: [{ name: a }] }',
+      'rollout.gates[0] has neither command nor url; write one of the two: `command: scripts/error-rate.sh`',
+    ],
+    [
+      'rollout: { gates: [{ name: a, command: x }, { name: a, command: x }] }',
+      'rollout.gates[1] has the name of an earlier gate; give each a name of its own',
+    ],
+    [
+      'rollout: { gates: [{ name: a, command: x, expect: 200 }] }',
+      'rollout.gates[0] expects a status of a command; remove `expect`',
+    ],
     ['rollout: { interrupt_grace: 25h }', 'rollout.interrupt_grace must be at most 24h; write `interrupt_grace: 60s`'],
     [
       'rollout: { batch: 0 }',

@@ -1,9 +1,17 @@
 /** Pauses and the bake: what is watched then, how they end, and what a failure in them leaves. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { DeployEvent } from '../../src/rollout/model.js';
 import { SHOP } from '../../src/sandbox/docker/images/example-registry.js';
 import { shopImage } from '../../src/sandbox/docker/images/shop.js';
 import { dividedFleet } from './divided-fleet.js';
+
+/** Says no as soon as its file is there. */
+function gate(name: string) {
+  const command = `test ! -e ${name}.bad && exit; echo "$DO_DEPLOY_GATE of $DO_DEPLOY_IMAGE_TAG: 3.1% errors"; exit 7`;
+  return { name: 'errors', command, every: '200ms', fail_after: 2 };
+}
 
 const BAKING = { pause: '1s', bake: '2s' };
 
@@ -13,6 +21,8 @@ const divided = dividedFleet({
   'sick-fleet': { settings: { rollout: { ...BAKING, bake: '5m', on_failure: 'revert-fleet' } } },
   'sick-pause': { settings: { rollout: { ...BAKING, pause: '5m', on_failure: 'stop' } } },
   'cut-pause': { settings: { rollout: { pause: '5m' } } },
+  'gate-pause': { settings: { rollout: { pause: '5m', gates: [gate('gate-pause')] } } },
+  'gate-bake': { settings: { rollout: { bake: '5m', on_failure: 'revert-fleet', gates: [gate('gate-bake')] } } },
   'cut-bake': { settings: { rollout: { bake: '5m' } } },
 });
 
@@ -77,6 +87,33 @@ describe('a droplet that falls sick', () => {
     const { part, end } = await during('sick-pause', 'sick-pause', 'pause', () => unfit.add('sick-pause'));
     expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', next: 'do-deploy heal sick-pause' } });
     expect(part.summary()).toEqual(['out sick-pause do-deploy:out:shop:sick-pause', 'in v1']);
+  });
+});
+
+describe('a gate that fails', () => {
+  const turnBad = (name: string) => writeFileSync(join(divided.fleet.folder, `${name}.bad`), '');
+
+  it.concurrent('in a pause takes back the batch before, and no other begins', async () => {
+    const { part, end } = await during('gate-pause', 'v2', 'pause', () => turnBad('gate-pause'));
+    expect(end).toMatchObject({ code: 1, result: { outcome: 'failed' } });
+    expect(end.result?.error).toMatchObject({
+      code: 'gate-failed',
+      message: 'Gate errors failed 2 times in a row: exit code 7: errors of v2: 3.1% errors.',
+    });
+    expect(end.result?.rows.map(({ outcome }) => outcome)).toEqual(['reverted', 'not deployed']);
+    expect(part.summary()).toEqual(['in v1', 'in v1']);
+  });
+
+  it.concurrent('in the bake takes back the fleet under revert-fleet, and no request fails', async () => {
+    const part = divided.part('gate-bake');
+    const { end, report } = await part.underLoad(async () => {
+      return (await during('gate-bake', 'v2', 'bake', () => turnBad('gate-bake'))).end;
+    });
+    expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', error: { code: 'gate-failed' } } });
+    expect(end.result?.rows.map(({ outcome }) => outcome)).toEqual(['reverted', 'reverted']);
+    expect(part.summary()).toEqual(['in v1', 'in v1']);
+    expect(report).toMatchObject({ failed: 0, failures: [] });
+    expect(part.balancer.fewestServing).toBe(1);
   });
 });
 

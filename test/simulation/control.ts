@@ -8,6 +8,11 @@ export class Control {
   #failed = false;
   #watchFailed = false;
 
+  /** The gate has said no as often as it may. */
+  gateFails(): void {
+    this.#watchFailed = true;
+  }
+
   /**
    * What is wrong with the event, in words.
    * @param tag of the release that the run brings

@@ -5,7 +5,7 @@ import type { Deployer } from './deployer.js';
 import { floorFor } from './floor.js';
 import { judgeEvents } from './layers.js';
 import type { Monitor } from './monitor.js';
-import type { Droplet, World } from './world.js';
+import { type Droplet, START, type World } from './world.js';
 
 /** Right after a run has ended by itself. */
 export function judgeEnd(world: World, deployer: Deployer, result: DeployResult): void {
@@ -39,12 +39,22 @@ function judgeBaked(world: World, { name, plan, rests, knowledge }: Deployer): v
   const calm = world.story.happenings.length === 0 && plan.faults.length === 0 && plan.chaos === 0;
   if (!calm || rests.bakeMs < NOTICED_MS) return;
   world.monitor.tally('bake: to the end');
+  if (isGateBad(world, rests.bakeMs))
+    world.monitor.violation('m', `${name} has baked the release, and the gate says no`);
   const times = [world.time, world.time - NOTICED_MS / 2, world.time - NOTICED_MS];
   for (const id of knowledge.touched) {
     const droplet = world.droplets.get(id);
     if (droplet === undefined || droplet.disturbed || times.some((at) => world.answers(droplet, at))) continue;
     world.monitor.violation('m', `${name} has baked the release, and ${droplet.name} is sick`);
   }
+}
+
+/** Long enough to be asked as often as it takes, all of it within the bake. */
+function isGateBad({ story: { gate }, time }: World, bakeMs: number): boolean {
+  if (gate === undefined) return false;
+  const neededMs = (gate.everyMs + gate.answerMs) * (gate.failAfter + 1);
+  const at = time - START;
+  return neededMs < bakeMs && gate.badFromMs <= at - neededMs && at < gate.badFromMs + gate.badForMs;
 }
 
 /** Nothing but the release can be at fault, and there is a way back. */

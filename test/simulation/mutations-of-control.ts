@@ -4,6 +4,9 @@ import type { Mutation } from './mutations.js';
 
 const RESTS = { pauseMs: 20_000, bakeMs: 30_000 };
 
+/** Bad while the first droplet pauses. */
+const GATE = { everyMs: 1_000, failAfter: 2, badFromMs: 15_000, badForMs: 10_000_000, answerMs: 100 };
+
 /** On the first droplet the release falls sick so long after its start; the floor lets others leave all the same. */
 function sickens(afterMs: number, policy: Told['policy'] = {}): Told {
   const image = { kind: 'sickens', readyMs: 500, afterMs } as const;
@@ -56,6 +59,47 @@ export const CONTROLLING: readonly Mutation[] = [
     breaks: ['m'],
     seeds: [],
     stories: [sickens(15_000)],
+  },
+  {
+    name: 'a gate that has failed is only told',
+    file: 'src/deploy/session/rollout-watch.ts',
+    text: '      onFailure(error);\n',
+    instead: '',
+    breaks: ['m'],
+    seeds: [],
+    stories: [{ policy: RESTS, gate: GATE }],
+  },
+  {
+    name: 'a batch starts although a gate has failed',
+    file: 'src/rollout/planner.ts',
+    text: '!(state.watchFailed || state.droplets',
+    instead: '!(state.droplets',
+    breaks: ['m'],
+    seeds: [],
+    stories: [{ fleet: 3, gate: { ...GATE, badFromMs: 500 }, policy: { onFailure: 'revert-droplet' } }],
+  },
+  {
+    name: 'a gate is asked only until its first answer',
+    file: 'src/deploy/session/watch-gates.ts',
+    text: 'for (let failures = 0; !signal.aborted; ) {',
+    instead: 'for (let failures = 0; !signal.aborted && failures === 0; failures += gate.failAfter) {',
+    breaks: ['m'],
+    seeds: [],
+    stories: [{ policy: RESTS, gate: GATE }],
+  },
+  {
+    name: 'under revert-fleet a gate takes back only the last batch',
+    file: 'src/rollout/planner.ts',
+    text: `if (policy.onFailure === 'revert-fleet') return takeBackTheDone(startReverting(recall(failed, batch)));`,
+    instead: `if (sick !== undefined && policy.onFailure === 'revert-fleet') return takeBackTheDone(startReverting(failed));`,
+    breaks: ['j'],
+    seeds: [],
+    stories: [
+      {
+        policy: { bakeMs: 30_000, onFailure: 'revert-fleet', allowDowntime: true },
+        gate: { ...GATE, badFromMs: 25_000 },
+      },
+    ],
   },
   {
     name: 'revert-fleet takes back only the sick droplet',

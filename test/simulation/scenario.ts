@@ -125,6 +125,8 @@ export interface Scenario {
     pauseMs?: number;
     bakeMs?: number;
   };
+  /** A gate that says no from some time after the beginning on, for some time. */
+  gate?: { everyMs: number; failAfter: number; badFromMs: number; badForMs: number; answerMs: number };
   /** The project has layers, and their handlers fail now and then. */
   layers?: boolean;
   runs: RunPlan[];

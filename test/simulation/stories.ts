@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { BatchSize, OnFailure } from '../../src/config/settings.js';
 import type { Behaviour } from './containers.js';
 import type { AppKind } from './project.js';
-import { pick, random } from './random.js';
+import { pick, type Random, random, upTo } from './random.js';
 import type { CallName, Crash, FaultKind, Happening, PlannedFault, RunPlan, Scenario } from './scenario.js';
 import { RIVAL } from './scenario.js';
 
@@ -327,7 +327,23 @@ const BAKES_MS = [30_000, 5_000, 0, 120_000] as const;
 function withControl(story: Scenario): Scenario {
   const chance = random(story.seed ^ 0x6a7e);
   const [pauseMs, bakeMs] = [pick(chance, PAUSES_MS), pick(chance, BAKES_MS)];
-  return { ...story, policy: { ...story.policy, pauseMs, bakeMs } };
+  const sickens = { kind: 'sickens', readyMs: 500, afterMs: 6_000 + upTo(chance, 60_000) } as const;
+  return {
+    ...story,
+    policy: { ...story.policy, pauseMs, bakeMs },
+    ...(chance() < 0.25 && { image: sickens }),
+    ...(chance() < 0.5 && { gate: gateOf(chance) }),
+  };
+}
+
+function gateOf(chance: Random): NonNullable<Scenario['gate']> {
+  return {
+    everyMs: pick(chance, [1_000, 5_000, 30_000]),
+    failAfter: pick(chance, [1, 1, 2, 3]),
+    badFromMs: upTo(chance, 150_000),
+    badForMs: pick(chance, [0, 4_000, 20_000, 10_000_000]),
+    answerMs: pick(chance, [0, 100, 2_000]),
+  };
 }
 
 export function isControlled(seed: number): boolean {

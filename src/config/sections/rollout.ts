@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { parseDuration } from '../duration.js';
-import { defineSection } from '../section.js';
+import { defineSection, type SectionContext } from '../section.js';
 import type { BatchSize, RolloutSettings } from '../settings.js';
 import { duration, map, text, wholeNumber } from '../values.js';
+import { address, gates, resolveGates } from './gates.js';
 
 const DEFAULTS = {
   batch: 1,
@@ -21,13 +22,6 @@ const batchSize = z.union(
 function toBatchSize(value: string | number): BatchSize {
   if (value === 'all' || typeof value === 'number') return value;
   return value.endsWith('%') ? (value as BatchSize) : Number(value);
-}
-
-const PROBE = 'must be an address that begins with http:// or https://, without a user name';
-
-function isPublicAddress(value: string): boolean {
-  const url = URL.canParse(value) ? new URL(value) : undefined;
-  return url !== undefined && url.username === '' && url.password === '';
 }
 
 const section = map({
@@ -81,21 +75,21 @@ const section = map({
     default: DEFAULTS.interrupt_grace,
     examples: ['60s'],
   }),
-  probe: text(PROBE, /^https?:\/\/\S+$/)
-    .meta({
-      description:
-        'Address of your site, requested once a second during a rollout. The number of failed requests is printed at the end and kept in the history.',
-      examples: ['https://shop.example.com/healthz'],
-    })
-    .refine(isPublicAddress, { error: PROBE }),
+  gates,
+  probe: address.meta({
+    description:
+      'Address of your site, requested once a second during a rollout. The number of failed requests is printed at the end and kept in the history.',
+    examples: ['https://shop.example.com/healthz'],
+  }),
 }).meta({ description: 'How a rollout proceeds.' });
 
 export const rollout = defineSection({
   keys: { rollout: section },
-  resolve: (written) => ({ rollout: resolveRollout(written.rollout ?? {}) }),
+  literal: [['rollout', 'gates', '*', 'command']],
+  resolve: (written, context) => ({ rollout: resolveRollout(written.rollout ?? {}, context) }),
 });
 
-function resolveRollout(written: z.output<typeof section>): RolloutSettings {
+function resolveRollout(written: z.output<typeof section>, context: SectionContext): RolloutSettings {
   const defaultMs = (text: string) => parseDuration(text) ?? 0;
   return {
     batch: written.batch ?? [DEFAULTS.batch],
@@ -106,6 +100,7 @@ function resolveRollout(written: z.output<typeof section>): RolloutSettings {
     interruptGraceMs: written.interrupt_grace ?? defaultMs(DEFAULTS.interrupt_grace),
     pauseMs: written.pause,
     bakeMs: written.bake,
+    gates: written.gates && resolveGates(written.gates, context),
     probeUrl: written.probe,
   };
 }

@@ -1,5 +1,6 @@
 /** Probes the public address throughout a rollout, to show that it kept answering. */
 
+import type { StatusRange } from '../../config/settings.js';
 import type { Probes } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 
@@ -7,6 +8,10 @@ const PROBE_INTERVAL_MS = 1_000;
 
 /** A probe that is not answered within this time has failed. */
 const ANSWER_WITHIN_MS = 5_000;
+
+export function isExpected(status: number | undefined, expect: readonly StatusRange[]): boolean {
+  return status !== undefined && expect.some(({ from, to }) => status >= from && status <= to);
+}
 
 /**
  * Probes the address once a second until stopped, whether or not earlier probes have been answered.

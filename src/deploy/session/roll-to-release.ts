@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { asDeployError, type DeployError } from '../../errors.js';
+import { variablesOf } from '../../rollout/lifecycle-variables.js';
 import type { DeployResult, Probes } from '../../rollout/model.js';
 import type { RolloutState } from '../../rollout/planner.js';
 import { onAbort } from '../core/on-abort.js';
@@ -8,14 +9,14 @@ import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
 import { watchAvailability } from './availability.js';
 import { type Goal, goalFor } from './goal.js';
-import { raise } from './lifecycle.js';
+import { payloadOf, raise } from './lifecycle.js';
 import { reportNewcomers } from './newcomers.js';
 import { FRESH_MS } from './observe-fleet.js';
 import { type Rolled, roll } from './orchestrator.js';
 import { forgetPostDeploy, owesPostDeploy, postDeploy } from './post-deploy.js';
 import { isComplete, resultOf } from './result.js';
 import { isSameRow, rowsOf } from './rollout-rows.js';
-import { RolloutWatch } from './rollout-watch.js';
+import { RolloutWatch, type Watched } from './rollout-watch.js';
 import { type Session, stopIfInterrupted } from './session.js';
 import { skippedRows } from './skipping.js';
 import { writeHistoryAndPrune, writeHistoryWithoutLock } from './write-history.js';
@@ -72,6 +73,7 @@ async function rollAndFinish(
   const isOld = ports.clock.now() - observedAt > FRESH_MS;
   report({ type: 'phase-started', phase: 'roll' });
   session.rolling = true;
+  const watch = new RolloutWatch(run, watchedIn(session), session.options.interrupted);
   const { probeUrl } = run.settings.rollout;
   const stopProbing = probeUrl === undefined ? undefined : watchAvailability(ports, probeUrl);
   let probes: Probes | undefined;
@@ -82,7 +84,9 @@ async function rollAndFinish(
     goal,
     previous,
     stop,
+    watch,
   ).finally(async () => {
+    await watch.stop();
     probes = await stopProbing?.();
   });
   const { environment } = run.settings;
@@ -100,6 +104,14 @@ async function rollAndFinish(
   await writeHistoryAndPrune(run, members, session.command, goal, result);
   const joined = await reportNewcomers(run, session.fleetAtStart, rolled.state);
   return joined ? { ...result, next: result.next ?? `do-deploy adopt ${environment}` } : result;
+}
+
+/** `rollback` and `heal` lead away from what fails: nothing is asked before. */
+function watchedIn(session: Session): Watched {
+  const { gates = [] } = session.options.settings.rollout;
+  const isAsked = session.command === 'deploy' || session.command === 'adopt';
+  const variables = { ...variablesOf(payloadOf(session, 'deploy', {})), DO_DEPLOY_EVENT: 'gate' };
+  return { gates: isAsked ? gates : [], variables };
 }
 
 /** Raises post_deploy once every droplet runs its release. */
@@ -155,13 +167,14 @@ async function rollAll(
   goal: Goal,
   previous: ReadonlyMap<number, StoredRelease>,
   stop: AbortSignal,
+  watch: RolloutWatch,
 ): Promise<Rolled> {
   return await roll(run, session.members, start, {
     releaseFor: (droplet) => goalFor(goal, droplet),
     previous,
     interrupted: session.options.interrupted,
     aborted: stop,
-    watch: new RolloutWatch(run, session.options.interrupted),
+    watch,
     events: {
       beforeLeave: (droplet) => raise(session, 'before_leave', { droplet }, stop),
       afterRejoin: (droplet) => raise(session, 'after_rejoin', { droplet }, stop),

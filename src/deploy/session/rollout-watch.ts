@@ -1,23 +1,52 @@
-/** What a rollout watches besides the droplets in hand: in a pause and a bake, the droplets that have got the release. */
+/** What a rollout watches besides the droplets in hand: gates, and in a pause and a bake the droplets that have got the release. */
+import type { GateSettings } from '../../config/settings.js';
 import type { DeployError } from '../../errors.js';
-import { reportTo } from '../core/report.js';
+import { inform, reportTo } from '../core/report.js';
 import type { Member } from '../droplet/member.js';
 import type { Run } from '../steps/run.js';
 import { DropletWatch, type Sick } from './watch-droplets.js';
+import { type GateWatch, watchGates } from './watch-gates.js';
+
+export type Watched = Pick<GateWatch, 'gates' | 'variables'>;
 
 export class RolloutWatch {
   readonly #run: Run;
   readonly #interrupted: AbortSignal;
   readonly #droplets: DropletWatch;
 
-  constructor(run: Run, interrupted: AbortSignal) {
+  readonly #watched: Watched;
+  readonly #ended = new AbortController();
+  #watching: Promise<void> = Promise.resolve();
+
+  constructor(run: Run, watched: Watched, interrupted: AbortSignal) {
     this.#run = run;
+    this.#watched = watched;
     this.#interrupted = interrupted;
     this.#droplets = new DropletWatch(run);
   }
 
-  /** @param onFailure called at most once, for what fails by itself */
-  start(_onFailure: (error: DeployError) => void): void {}
+  /** @param onFailure called at most once, when a gate has failed */
+  start(onFailure: (error: DeployError) => void): void {
+    const { ports } = this.#run;
+    let isTold = false;
+    const tell = (error: DeployError) => {
+      if (isTold) return;
+      isTold = true;
+      reportTo(ports)({ type: 'watch-failed', error: error.info() });
+      onFailure(error);
+    };
+    const { gates, variables } = this.#watched;
+    // After an interruption what is in hand is brought to its end: nothing that is asked changes that.
+    const signal = AbortSignal.any([this.#ended.signal, this.#interrupted]);
+    if (gates.length > 0) inform(ports, `Asking ${gates.map(describe).join(', ')}.`);
+    this.#watching = watchGates(ports, { gates, variables, onFailure: tell, signal });
+  }
+
+  /** Nothing is asked any more. */
+  async stop(): Promise<void> {
+    this.#ended.abort();
+    await this.#watching;
+  }
 
   /**
    * Lets the time pass and watches the droplets meanwhile. Throws DeployError lease-lost.
@@ -39,4 +68,8 @@ export class RolloutWatch {
     report({ type: 'rest-finished', rest, ms: ports.clock.now() - began });
     return sick;
   }
+}
+
+function describe({ name, everyMs }: GateSettings): string {
+  return `gate ${name} every ${everyMs / 1_000} s`;
 }
