@@ -16,9 +16,9 @@ export const web: Web = {
       // A page that breaks off is no answer.
       await readBody(response);
       const { status } = response;
-      return { ok: status < 400, detail: `HTTP ${status}`, status };
+      return { status, detail: `HTTP ${status}` };
     } catch (error) {
-      return { ok: false, detail: reasonOf(error, timeoutMs) };
+      return { detail: reasonOf(error, timeoutMs) };
     }
   },
 };

@@ -192,7 +192,16 @@ function shownAnyway(settings: Omit<LoadedSettings, 'secrets'>): string[] {
   const { app, environment, imageTag, apiUrl, ssh, target, registry, rollout } = settings;
   const ofTarget = target.kind === 'droplet' ? [String(target.id)] : [target.ref, target.pool];
   const ofRegistry = [registry?.server, registry?.username];
-  const values = [app, environment, imageTag, apiUrl, ssh.user, rollout.probeUrl, ...ofRegistry, ...ofTarget];
+  const values = [
+    app,
+    environment,
+    imageTag,
+    apiUrl,
+    ssh.user,
+    rollout.probe ? rollout.probe.url : undefined,
+    ...ofRegistry,
+    ...ofTarget,
+  ];
   return values.filter((value) => value !== undefined);
 }
 

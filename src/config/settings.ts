@@ -62,14 +62,24 @@ export interface RolloutSettings {
   /** After the last batch; absent: none. */
   bakeMs?: number;
   gates?: GateSettings[];
-  /** Requested once a second during a rollout. */
-  probeUrl?: string;
+  /** Requests to the public address during a rollout; `false`: none. Absent: the balancer's address, if it answers. */
+  probe?: ProbeSettings | false;
 }
 
 /** HTTP statuses, both ends included. */
 export interface StatusRange {
   from: number;
   to: number;
+}
+
+export interface ProbeSettings {
+  /** Absent: the balancer's. */
+  url?: string;
+  intervalMs: number;
+  timeoutMs: number;
+  /** More stop the rollout; absent: failures are only counted. */
+  maxFailures?: number;
+  expect: StatusRange[];
 }
 
 /** What is asked whether a rollout may go on. */

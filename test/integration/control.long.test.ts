@@ -1,7 +1,8 @@
 /** Pauses and the bake: what is watched then, how they end, and what a failure in them leaves. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
 import type { DeployEvent } from '../../src/rollout/model.js';
 import { SHOP } from '../../src/sandbox/docker/images/example-registry.js';
 import { shopImage } from '../../src/sandbox/docker/images/shop.js';
@@ -23,6 +24,8 @@ const divided = dividedFleet({
   'cut-pause': { settings: { rollout: { pause: '5m' } } },
   'gate-pause': { settings: { rollout: { pause: '5m', gates: [gate('gate-pause')] } } },
   'gate-bake': { settings: { rollout: { bake: '5m', on_failure: 'revert-fleet', gates: [gate('gate-bake')] } } },
+  probe: {},
+  'no-probe': { settings: { rollout: { probe: false } } },
   'cut-bake': { settings: { rollout: { bake: '5m' } } },
 });
 
@@ -115,6 +118,34 @@ describe('a gate that fails', () => {
     expect(report).toMatchObject({ failed: 0, failures: [] });
     expect(part.balancer.fewestServing).toBe(1);
   });
+});
+
+it.concurrent('a probe that fails more often than it may stops the rollout, and the droplet in hand goes back', async () => {
+  const part = divided.part('probe');
+  const file = join(divided.fleet.folder, 'config/probe.yml');
+  const settings = parse(readFileSync(join(divided.fleet.folder, 'config/deploy.yml'), 'utf8')) as object;
+  // The address is known only now. Nothing there ever answers as expected.
+  const rollout = {
+    bake: '5m',
+    probe: { url: `${part.balancer.url}/nothing-there`, interval: '200ms', max_failures: 3 },
+  };
+  writeFileSync(file, stringify({ ...settings, rollout }));
+  const { end, report } = await part.underLoad(() => part.deploy('v2', ['--config', file]));
+  expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', error: { code: 'probe-failed' } } });
+  expect(end.result?.error?.message).toMatch(
+    /^4 of \d+ requests to .* failed, and rollout.probe.max_failures allows 3\./,
+  );
+  expect(end.result?.probes).toMatchObject({ failed: end.result?.probes?.total });
+  expect(part.summary()).toEqual(['in v1', 'in v1']);
+  expect(report).toMatchObject({ failed: 0, failures: [] });
+});
+
+it.concurrent('`probe: false` probes nothing and says nothing of it', async () => {
+  const end = await divided.part('no-probe').deploy('v2');
+  expect(end).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
+  expect(end.result?.probes).toBeUndefined();
+  const notices = end.events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
+  expect(notices.filter((message) => message.includes('probe'))).toEqual([]);
 });
 
 describe('Ctrl-C', () => {

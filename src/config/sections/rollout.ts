@@ -3,7 +3,8 @@ import { parseDuration } from '../duration.js';
 import { defineSection, type SectionContext } from '../section.js';
 import type { BatchSize, RolloutSettings } from '../settings.js';
 import { duration, map, text, wholeNumber } from '../values.js';
-import { address, gates, resolveGates } from './gates.js';
+import { gates, resolveGates } from './gates.js';
+import { probe, resolveProbe } from './probe.js';
 
 const DEFAULTS = {
   batch: 1,
@@ -76,11 +77,7 @@ const section = map({
     examples: ['60s'],
   }),
   gates,
-  probe: address.meta({
-    description:
-      'Address of your site, requested once a second during a rollout. The number of failed requests is printed at the end and kept in the history.',
-    examples: ['https://shop.example.com/healthz'],
-  }),
+  probe,
 }).meta({ description: 'How a rollout proceeds.' });
 
 export const rollout = defineSection({
@@ -101,6 +98,6 @@ function resolveRollout(written: z.output<typeof section>, context: SectionConte
     pauseMs: written.pause,
     bakeMs: written.bake,
     gates: written.gates && resolveGates(written.gates, context),
-    probeUrl: written.probe,
+    probe: resolveProbe(written.probe),
   };
 }

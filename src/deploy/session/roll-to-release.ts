@@ -7,7 +7,7 @@ import { onAbort } from '../core/on-abort.js';
 import { inform, reportTo } from '../core/report.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
-import { watchAvailability } from './availability.js';
+import type { Probe } from './availability.js';
 import { type Goal, goalFor } from './goal.js';
 import { payloadOf, raise } from './lifecycle.js';
 import { reportNewcomers } from './newcomers.js';
@@ -61,6 +61,8 @@ async function rollAndFinish(
   const skipped = skippedRows(session);
   session.underway = true;
   const observedAt = ports.clock.now();
+  const { probe, message } = await session.probe;
+  if (message !== undefined) inform(ports, message);
   try {
     await raise(session, 'deploy', {}, stop);
   } catch (error) {
@@ -73,9 +75,7 @@ async function rollAndFinish(
   const isOld = ports.clock.now() - observedAt > FRESH_MS;
   report({ type: 'phase-started', phase: 'roll' });
   session.rolling = true;
-  const watch = new RolloutWatch(run, watchedIn(session), session.options.interrupted);
-  const { probeUrl } = run.settings.rollout;
-  const stopProbing = probeUrl === undefined ? undefined : watchAvailability(ports, probeUrl);
+  const watch = new RolloutWatch(run, watchedIn(session, probe), session.options.interrupted);
   let probes: Probes | undefined;
   const rolled = await rollAll(
     session,
@@ -86,8 +86,7 @@ async function rollAndFinish(
     stop,
     watch,
   ).finally(async () => {
-    await watch.stop();
-    probes = await stopProbing?.();
+    probes = await watch.stop();
   });
   const { environment } = run.settings;
   const durationMs = ports.clock.now() - session.startedAt;
@@ -106,12 +105,13 @@ async function rollAndFinish(
   return joined ? { ...result, next: result.next ?? `do-deploy adopt ${environment}` } : result;
 }
 
-/** `rollback` and `heal` lead away from what fails: nothing is asked before. */
-function watchedIn(session: Session): Watched {
+/** `rollback` and `heal` lead away from what fails: no gate is asked, and the probe only counts. */
+function watchedIn(session: Session, probe: Probe | undefined): Watched {
   const { gates = [] } = session.options.settings.rollout;
   const isAsked = session.command === 'deploy' || session.command === 'adopt';
   const variables = { ...variablesOf(payloadOf(session, 'deploy', {})), DO_DEPLOY_EVENT: 'gate' };
-  return { gates: isAsked ? gates : [], variables };
+  if (isAsked) return { gates, variables, probe };
+  return { gates: [], variables, probe: probe && { ...probe, maxFailures: undefined } };
 }
 
 /** Raises post_deploy once every droplet runs its release. */

@@ -1,13 +1,17 @@
-/** What a rollout watches besides the droplets in hand: gates, and in a pause and a bake the droplets that have got the release. */
+/** What a rollout watches besides the droplets in hand: gates, the public address, and in a pause and a bake the droplets that have got the release. */
 import type { GateSettings } from '../../config/settings.js';
 import type { DeployError } from '../../errors.js';
+import type { Probes } from '../../rollout/model.js';
 import { inform, reportTo } from '../core/report.js';
 import type { Member } from '../droplet/member.js';
 import type { Run } from '../steps/run.js';
+import { type Probe, watchAvailability } from './availability.js';
 import { DropletWatch, type Sick } from './watch-droplets.js';
 import { type GateWatch, watchGates } from './watch-gates.js';
 
-export type Watched = Pick<GateWatch, 'gates' | 'variables'>;
+export interface Watched extends Pick<GateWatch, 'gates' | 'variables'> {
+  probe?: Probe;
+}
 
 export class RolloutWatch {
   readonly #run: Run;
@@ -17,6 +21,7 @@ export class RolloutWatch {
   readonly #watched: Watched;
   readonly #ended = new AbortController();
   #watching: Promise<void> = Promise.resolve();
+  #stopProbing: (() => Promise<Probes>) | undefined;
 
   constructor(run: Run, watched: Watched, interrupted: AbortSignal) {
     this.#run = run;
@@ -25,27 +30,29 @@ export class RolloutWatch {
     this.#droplets = new DropletWatch(run);
   }
 
-  /** @param onFailure called at most once, when a gate has failed */
+  /** @param onFailure called at most once, when a gate or the probe has failed */
   start(onFailure: (error: DeployError) => void): void {
     const { ports } = this.#run;
     let isTold = false;
     const tell = (error: DeployError) => {
-      if (isTold) return;
+      if (isTold || this.#interrupted.aborted) return;
       isTold = true;
       reportTo(ports)({ type: 'watch-failed', error: error.info() });
       onFailure(error);
     };
-    const { gates, variables } = this.#watched;
+    const { gates, variables, probe } = this.#watched;
+    if (probe !== undefined) this.#stopProbing = watchAvailability(ports, probe, tell);
     // After an interruption what is in hand is brought to its end: nothing that is asked changes that.
     const signal = AbortSignal.any([this.#ended.signal, this.#interrupted]);
     if (gates.length > 0) inform(ports, `Asking ${gates.map(describe).join(', ')}.`);
     this.#watching = watchGates(ports, { gates, variables, onFailure: tell, signal });
   }
 
-  /** Nothing is asked any more. */
-  async stop(): Promise<void> {
+  /** Nothing is asked any more. Resolves to what the probe has found. */
+  async stop(): Promise<Probes | undefined> {
     this.#ended.abort();
     await this.#watching;
+    return await this.#stopProbing?.();
   }
 
   /**
