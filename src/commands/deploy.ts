@@ -4,7 +4,9 @@ import { EXIT } from '../cli/exit-codes.js';
 import {
   confirmOption,
   environment,
+  freezeOption,
   migrateOption,
+  protectedOption,
   rolloutExits,
   rolloutOptions,
   skipOptions,
@@ -12,7 +14,7 @@ import {
 import { usage } from '../cli/usage-errors.js';
 import type { LoadedSettings } from '../config/load.js';
 import { IMAGE_TAG } from '../config/names.js';
-import { mustAsk } from './shared/confirm.js';
+import { confirmation } from './shared/confirm.js';
 import { allowEmpty } from './shared/tag-options.js';
 
 export default defineCommand({
@@ -35,6 +37,8 @@ export default defineCommand({
   options: {
     ...confirmOption,
     ...rolloutOptions,
+    ...freezeOption,
+    ...protectedOption,
     ...skipOptions,
     force: flag({ describe: 'Deploy even if this release is already running' }),
     createTag: flag({ describe: 'Tag the working tree as RELEASE first, as the command tag does' }),
@@ -46,7 +50,7 @@ export default defineCommand({
   settings: 'none',
   exits: rolloutExits,
   async run(context) {
-    const { args, ask, show, ports, roll } = context;
+    const { args, show, ports, roll } = context;
     const { release, force } = args;
     if (args.createTag && release === undefined) {
       throw usage('--create-tag needs RELEASE.', `do-deploy ${args.environment} v1.4.2 --create-tag`);
@@ -66,11 +70,12 @@ export default defineCommand({
     checkPolicy(settings, repository, version);
     const imageTag = release ?? settings.imageTag;
     if (settings.warnings !== undefined) await warnAbout(context, settings, settings.warnings);
-    if (mustAsk(context, settings.confirm, [args.environment, ...(release === undefined ? [] : [release])])) {
+    const confirm = confirmation(context, settings, [args.environment, ...(release === undefined ? [] : [release])]);
+    if (confirm !== undefined) {
       const { previewLines } = await import('./shared/preview.js');
       const next = { imageTag, ...commit };
       show({ type: 'text', lines: await previewLines(await ports(settings), settings, next, repository) });
-      if (!(await ask(`Deploy ${settings.app} ${imageTag} to ${args.environment}?`))) return nothing('deployed');
+      if (!(await confirm(`Deploy ${settings.app} ${imageTag} to ${args.environment}?`))) return nothing('deployed');
     }
     const [{ deploy }, { reportTo }] = await Promise.all([
       import('../deploy/rollouts/deploy.js'),
