@@ -76,6 +76,11 @@ function nextCommand({ state, environment, command, release }: Ended, interrupte
   // Not heal: it leaves alone what serves, verified.
   if (notReverted(state).some((droplet) => droplet.previous !== undefined)) return `do-deploy rollback ${environment}`;
   if (state.droplets.some(isStranded)) return `do-deploy heal ${environment}`;
+  // A gate accuses the release, not only the droplets that went back.
+  const isLeft = state.droplets.some(
+    (droplet) => isDeployed(droplet) && droplet.touched && droplet.previous !== undefined,
+  );
+  if (state.watchFailed && isLeft && command === 'deploy') return `do-deploy rollback ${environment}`;
   // What comes after the rollout has failed.
   if (!interrupted && isComplete(state) && command === 'deploy') return `do-deploy rollback ${environment}`;
   return interrupted ? continueCommand(command, environment, release) : undefined;

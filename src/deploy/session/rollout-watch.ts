@@ -9,6 +9,8 @@ import { type Probe, watchAvailability } from './availability.js';
 import { DropletWatch, type Sick } from './watch-droplets.js';
 import { type GateWatch, watchGates } from './watch-gates.js';
 
+const TELL_EVERY_MS = 60_000;
+
 export interface Watched extends Pick<GateWatch, 'gates' | 'variables'> {
   probe?: Probe;
 }
@@ -48,6 +50,17 @@ export class RolloutWatch {
     this.#watching = watchGates(ports, { gates, variables, onFailure: tell, signal });
   }
 
+  /** Some CI systems end a job that prints nothing for minutes. */
+  async #tellTime(rest: 'pause' | 'bake', until: number, ended: AbortSignal): Promise<void> {
+    const { ports } = this.#run;
+    for (;;) {
+      await ports.clock.sleep(TELL_EVERY_MS, ended);
+      const left = Math.round((until - ports.clock.now()) / 1_000);
+      if (ended.aborted || left <= 0) return;
+      inform(ports, `${left} s of the ${rest} are left.`);
+    }
+  }
+
   /** Nothing is asked any more. Resolves to what the probe has found. */
   async stop(): Promise<Probes | undefined> {
     this.#ended.abort();
@@ -70,7 +83,9 @@ export class RolloutWatch {
     const report = reportTo(ports);
     const began = ports.clock.now();
     report({ type: 'rest-started', rest, ms });
-    const sick = await this.#droplets.watch(members, ms, signal, this.#interrupted);
+    const ended = new AbortController();
+    void this.#tellTime(rest, began + ms, ended.signal);
+    const sick = await this.#droplets.watch(members, ms, signal, this.#interrupted).finally(() => ended.abort());
     if (sick !== undefined) report({ type: 'watch-failed', error: sick.error.info() });
     report({ type: 'rest-finished', rest, ms: ports.clock.now() - began });
     return sick;
