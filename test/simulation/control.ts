@@ -1,5 +1,5 @@
 /** What a run has said of its pauses, its bake and what it watches: m of the properties in monitor.ts. */
-import type { DeployEvent } from '../../src/rollout/model.js';
+import type { DeployEvent, DeployResult } from '../../src/rollout/model.js';
 export class Control {
   /** When the last droplet was done. */
   #doneAt = 0;
@@ -7,6 +7,17 @@ export class Control {
   #changed = false;
   #failed = false;
   #watchFailed = false;
+  /** Names of the droplets of the batch that was in hand, or was the last, when the gate failed. */
+  #accused: readonly string[] = [];
+  #batch: readonly string[] = [];
+
+  /** Those that had to go back, still run the release, and are not said to. */
+  #left({ rows, summary }: DeployResult): string[] {
+    const left = rows.filter(({ name, outcome }) => this.#accused.includes(name) && outcome === 'deployed');
+    return left
+      .filter(({ name }) => !summary.includes(name))
+      .map(({ name }) => `leaves ${name} on the release that the gate has stopped`);
+  }
 
   /** The gate has said no as often as it may. */
   gateFails(): void {
@@ -15,12 +26,13 @@ export class Control {
 
   /**
    * What is wrong with the event, in words.
+   * @param rests.recalls a gate that fails takes back the batch in hand
    * @param tag of the release that the run brings
    */
   see(
     event: DeployEvent,
     now: number,
-    { pauseMs, bakeMs }: { pauseMs: number; bakeMs: number },
+    { pauseMs, bakeMs, recalls }: { pauseMs: number; bakeMs: number; recalls: boolean },
     tag: string | undefined,
   ): string[] {
     const since = now - this.#doneAt;
@@ -28,6 +40,7 @@ export class Control {
       case 'batch-started': {
         const isEarly = this.#changedInBatch && !this.#failed && since < pauseMs;
         this.#changedInBatch = false;
+        this.#batch = event.droplets;
         return isEarly ? [`begins batch ${event.batch} after a pause of ${since} ms`] : [];
       }
       case 'step-started': {
@@ -46,6 +59,7 @@ export class Control {
       case 'watch-failed':
         this.#failed = true;
         this.#watchFailed = true;
+        if (event.error.code === 'gate-failed') this.#accused = this.#batch;
         return [];
       case 'rollout-finished': {
         const isEarly = event.result.outcome === 'succeeded' && this.#changed && since < bakeMs;
@@ -53,6 +67,7 @@ export class Control {
         return [
           ...(isEarly ? [`is done after a bake of ${since} ms`] : []),
           ...(isGood ? ['succeeds, although what it watched has failed'] : []),
+          ...(recalls ? this.#left(event.result) : []),
         ];
       }
       default:

@@ -316,7 +316,10 @@ export class Monitor {
     const { knowledge, rests, plan } = deployer;
     // Of other commands the release is not the plan's.
     const release = plan.command === 'deploy' ? plan.tag : undefined;
-    for (const fault of knowledge.control.see(event, this.#world.time, rests, release)) {
+    const { policy, start } = this.#world.story;
+    const goesBack = policy.onFailure === 'revert-droplet' && start === 'managed' && knowledge.finishing;
+    const recalls = goesBack && plan.command === 'deploy' && !deployer.interrupted.signal.aborted;
+    for (const fault of knowledge.control.see(event, this.#world.time, { ...rests, recalls }, release)) {
       this.violation('m', `${deployer.name} ${fault}`);
     }
   }

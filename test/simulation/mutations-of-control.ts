@@ -88,6 +88,15 @@ export const CONTROLLING: readonly Mutation[] = [
     stories: [{ policy: RESTS, gate: GATE }],
   },
   {
+    name: 'the droplet in hand is forgotten when a gate fails',
+    file: 'src/rollout/planner.ts',
+    text: 'return droplet.running === undefined ? ifRecalled(state, recalled) : recalled;',
+    instead: 'return droplet.running === undefined ? ifRecalled(state, recalled) : droplet;',
+    breaks: ['m'],
+    seeds: [],
+    stories: [7_000, 8_000, 9_000].map((badFromMs) => ({ gate: { ...GATE, everyMs: 200, badFromMs } })),
+  },
+  {
     name: 'under revert-fleet a gate takes back only the last batch',
     file: 'src/rollout/planner.ts',
     text: `if (policy.onFailure === 'revert-fleet') return takeBackTheDone(startReverting(recall(failed, batch)));`,

@@ -157,6 +157,8 @@ class Orchestrator {
   readonly #away = new Set<number>();
   /** The last batch whose after_batch was raised. */
   #closedBatch = 0;
+  /** When the last batch was chosen. */
+  #chosenAt = 0;
   /** Ends the pause or the bake. */
   #rest = new AbortController();
 
@@ -234,7 +236,9 @@ class Orchestrator {
       if (towards === 'new') throw error;
       warn(this.#run.ports, asDeployError(error).message, name);
     }
-    if (step === 'leave' && clock.now() - began > FRESH_MS) await this.#lookAgain(id);
+    // The evidence of a droplet that fell sick is collected since its batch was chosen.
+    const since = this.#state.droplets.find((one) => one.id === id)?.examined ? this.#chosenAt : began;
+    if (step === 'leave' && clock.now() - since > FRESH_MS) await this.#lookAgain(id);
   }
 
   /** Throws DeployError capacity-floor when others have stopped serving since the batch was chosen. */
@@ -285,6 +289,7 @@ class Orchestrator {
       const droplets = action.droplets.map((id) => this.#member(id).host.name);
       const left = this.#state.droplets.filter((droplet) => droplet.course === 'waiting' && !droplet.gone).length;
       this.#report({ type: 'batch-started', batch: this.#state.batch, droplets, left });
+      this.#chosenAt = this.#run.ports.clock.now();
       this.#startListening();
       return;
     }
