@@ -1,6 +1,7 @@
 // Plays random rollouts with the real planner, orchestrator and steps in a simulated world, and looks for broken promises.
 // Options: --runs N (rollouts, default 10000), --seed N (of the first story, default from the clock), --workers N,
-// --largest N (only fleets of up to N droplets), --layered (only stories with layers), --tally (counts what happened).
+// --largest N (only fleets of up to N droplets), --layered (only stories with layers), --controlled (only stories that
+// pause and bake), --tally (counts what happened).
 // `--replay SEED` plays one story and prints everything that happened in it.
 // `--fault NAME` plants one of the faults of test/simulation/mutations.ts and looks for stories that show it.
 import { fork } from 'node:child_process';
@@ -19,11 +20,19 @@ const { values } = parseArgs({
     fault: { type: 'string' },
     tally: { type: 'boolean', default: false },
     layered: { type: 'boolean', default: false },
+    controlled: { type: 'boolean', default: false },
   },
 });
-/** Of every four seeds from here on, the first one's story has layers: FIRST_LAYERED and LAYERED in stories.ts. */
-const FIRST_LAYERED = 1_000_001;
-const step = values.layered ? 4 : 1;
+/**
+ * Of every four seeds from here on, the first one's story has layers, or the second one's is controlled: FIRST_LAYERED,
+ * FIRST_CONTROLLED and so on in stories.ts.
+ */
+const kind = values.layered
+  ? { first: 1_000_001, rest: 1 }
+  : values.controlled
+    ? { first: 2_000_002, rest: 2 }
+    : undefined;
+const step = kind === undefined ? 1 : 4;
 const copy = await transpile(`simulate-${process.pid}`);
 process.on('exit', () => rmSync(copy, { recursive: true, force: true }));
 const folder = `${copy}/test/simulation`;
@@ -103,8 +112,8 @@ async function simulate() {
 
 function firstSeed(usual) {
   const seed = Number(values.seed ?? usual);
-  if (!values.layered) return seed;
-  return Math.max(FIRST_LAYERED, seed - (seed % step) + 1);
+  if (kind === undefined) return seed;
+  return Math.max(kind.first, seed - (seed % step) + kind.rest);
 }
 
 function lineOf({ rule, text, at }) {

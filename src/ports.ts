@@ -30,6 +30,8 @@ export interface LoadBalancer {
   /** Set when a tag manages the membership: droplets cannot be added or removed by id then. */
   tag?: string;
   dropletIds: number[];
+  /** Where it takes plain HTTP requests and forwards them; absent if it takes none, or redirects them to HTTPS. */
+  httpPort?: number;
   /** Ports of the droplets that the rules forward to, unique, ascending. */
   targetPorts: number[];
   healthCheck: HealthCheck;
@@ -43,13 +45,31 @@ export interface LoadBalancer {
   vpcId?: string;
 }
 
+export interface WebAnswer {
+  status?: number;
+  detail: string;
+}
+
 /** Requests to the public address. */
 export interface Web {
   /**
    * One GET; redirects are not followed and count as answers. Never throws.
-   * @returns `ok`: a complete answer with a status below 400 arrived in time; `detail` for people: `HTTP 503`
+   * @returns `status`: of an answer that arrived in time and complete; `detail` for people: `HTTP 503`
    */
-  get(url: string, timeoutMs: number): Promise<{ ok: boolean; detail: string }>;
+  get(url: string, timeoutMs: number): Promise<WebAnswer>;
+}
+
+/** Command lines of the project on this machine, in its folder and without its secrets. */
+export interface LocalCommands {
+  /**
+   * Runs a line in a shell, without standard input. The command and what it has started are killed at the timeout, and when
+   * the signal aborts. Never throws.
+   * @returns `ok`: exit code 0; `detail` for people: how it ended, and the last line that it printed
+   */
+  run(
+    line: string,
+    options: { variables: Readonly<Record<string, string>>; timeoutMs: number; signal: AbortSignal },
+  ): Promise<{ ok: boolean; detail: string }>;
 }
 
 export interface Droplet {

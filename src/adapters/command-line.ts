@@ -1,6 +1,9 @@
 /** Runs command lines of the configuration on this machine: bounded in time and output, without standard input. */
 import { spawn } from 'node:child_process';
 import type { CommandEnd, RunCommand } from '../config/secret-sources.js';
+import type { ProcessEnv } from '../config/variables.js';
+import type { LocalCommands } from '../ports.js';
+import { oneLine } from './printable.js';
 
 /** Of standard error, which is only for people. */
 const MAX_STDERR_BYTES = 16 * 1024;
@@ -22,7 +25,7 @@ export function runEachOnce(run: RunCommand = runCommandLine): RunCommand {
 }
 
 /** The command gets a process group of its own, so that what it has started can be ended with it. */
-export const runCommandLine: RunCommand = (line, { cwd, env, timeoutMs, maxBytes }) =>
+export const runCommandLine: RunCommand = (line, { cwd, env, timeoutMs, maxBytes, signal: ended }) =>
   new Promise((resolve) => {
     const child = spawn('/bin/sh', ['-c', line], {
       cwd,
@@ -41,6 +44,7 @@ export const runCommandLine: RunCommand = (line, { cwd, env, timeoutMs, maxBytes
     });
     const settle = (end: CommandEnd) => {
       timeout.removeEventListener('abort', onTimeout);
+      ended?.removeEventListener('abort', onTimeout);
       for (const signal of SIGNALS) process.off(signal, onSignal);
       child.stdout.destroy();
       child.stderr.destroy();
@@ -59,6 +63,8 @@ export const runCommandLine: RunCommand = (line, { cwd, env, timeoutMs, maxBytes
     };
 
     timeout.addEventListener('abort', onTimeout);
+    ended?.addEventListener('abort', onTimeout);
+    if (ended?.aborted) onTimeout();
     for (const signal of SIGNALS) process.on(signal, onSignal);
     child.stdout.on('data', (chunk: Buffer) => {
       stdout.push(chunk);
@@ -80,6 +86,36 @@ export const runCommandLine: RunCommand = (line, { cwd, env, timeoutMs, maxBytes
       });
     });
   });
+
+/** More of a gate's output than anybody reads. */
+const MAX_OUTPUT_BYTES = 1024 * 1024;
+
+/** @param env what the commands get of this environment: no secrets */
+export function localCommands(cwd: string, env: ProcessEnv, run: RunCommand = runCommandLine): LocalCommands {
+  return {
+    async run(line, { variables, timeoutMs, signal }) {
+      const options = { cwd, env: { ...env, ...variables }, timeoutMs, maxBytes: MAX_OUTPUT_BYTES, signal };
+      const end = await run(line, options);
+      if (end.kind === 'not-started') return { ok: false, detail: `it cannot be started: ${oneLine(end.reason)}` };
+      const said = lastLine(end.stdout.toString('utf8')) || lastLine(end.stderr);
+      return {
+        ok: end.kind === 'ended' && end.code === 0,
+        detail: [howItEnded(end, timeoutMs), said].filter(Boolean).join(': '),
+      };
+    },
+  };
+}
+
+function howItEnded(end: Exclude<CommandEnd, { kind: 'not-started' }>, timeoutMs: number): string {
+  if (end.kind === 'timeout') return `it did not end within ${timeoutMs / 1_000} s`;
+  if (end.kind === 'too-large') return 'it printed more than 1 MiB';
+  return end.signal === null ? `exit code ${end.code}` : `ended by ${end.signal}`;
+}
+
+function lastLine(output: string): string {
+  const lines = output.split(/[\r\n]+/).map((line) => oneLine(line));
+  return lines.findLast((line) => line !== '') ?? '';
+}
 
 function killGroup(pid: number | undefined): void {
   try {

@@ -15,9 +15,10 @@ export const web: Web = {
       });
       // A page that breaks off is no answer.
       await readBody(response);
-      return { ok: response.status < 400, detail: `HTTP ${response.status}` };
+      const { status } = response;
+      return { status, detail: `HTTP ${status}` };
     } catch (error) {
-      return { ok: false, detail: reasonOf(error, timeoutMs) };
+      return { detail: reasonOf(error, timeoutMs) };
     }
   },
 };

@@ -55,6 +55,8 @@ export interface CommandContext<A = ValuesOf<Arguments>, L extends SettingsLevel
   readonly isCi: boolean;
   /** Only a plain yes is a yes. */
   ask(question: string): Promise<boolean>;
+  /** What the user types; '' after Ctrl-C. */
+  askFor(question: string): Promise<string>;
   /** From now on SIGINT, SIGTERM and SIGHUP no longer end the process. */
   signals(): Signals;
   /** All commands, for completion. */

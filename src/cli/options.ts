@@ -42,6 +42,18 @@ export const partOptions = {
   }),
 };
 
+/** For what brings a release; `heal` repairs, and needs none. */
+export const freezeOption = {
+  duringFreeze: flag({ describe: 'Deploy although the environment is frozen' }),
+};
+
+export const protectedOption = {
+  confirmEnvironment: text({
+    value: 'NAME',
+    describe: 'Confirm a protected environment by its name, where nobody can be asked',
+  }),
+};
+
 export const migrateOption = {
   skipMigrate: flag({ describe: 'Leave out the layer migrate' }),
 };

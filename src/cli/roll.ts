@@ -1,3 +1,4 @@
+import { localCommands } from '../adapters/command-line.js';
 import { systemClock } from '../adapters/system-clock.js';
 import type { Settings } from '../config/settings.js';
 import type { ProcessEnv } from '../config/variables.js';
@@ -5,7 +6,7 @@ import type { DeployPorts } from '../deploy/core/deploy-ports.js';
 import { inform, reportTo } from '../deploy/core/report.js';
 import type { SessionOptions } from '../deploy/session/session.js';
 import { DeployError } from '../errors.js';
-import { hookHandlers } from '../layers/hooks.js';
+import { hookHandlers, withoutSecrets as safeEnvironment } from '../layers/hooks.js';
 import { mapText } from '../reporters/redacting.js';
 import type { Handler } from '../rollout/lifecycle.js';
 import type { DeployResult } from '../rollout/model.js';
@@ -57,10 +58,8 @@ export async function roll(
     });
   });
   refuseNested(settings, env);
-  const handlers = [
-    ...settings.handlers,
-    ...hookHandlers(settings, env, (value) => redact(value) !== value, systemClock),
-  ]
+  const isSecret = (value: string) => redact(value) !== value;
+  const handlers = [...settings.handlers, ...hookHandlers(settings, env, isSecret, systemClock)]
     .filter(({ name }) => !(args.skipMigrate && name === 'layer migrate'))
     .map(withoutSecrets(redact))
     .map(announcedIn(env, settings));
@@ -72,7 +71,11 @@ export async function roll(
     );
   }
   const { confirm = [] } = args;
-  const watched = { ...ports, reporter: watchedBy(handlers, ports.reporter, redact) };
+  const watched = {
+    ...ports,
+    reporter: watchedBy(handlers, ports.reporter, redact),
+    commands: localCommands(settings.root, safeEnvironment(env, isSecret)),
+  };
   const { DO_DEPLOY_EVENT, DO_DEPLOY_APP, DO_DEPLOY_ENVIRONMENT } = env;
   const result = await rollout(watched, {
     settings,

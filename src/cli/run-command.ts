@@ -21,6 +21,7 @@ import { EXIT, exitCodeOfError } from './exit-codes.js';
 import { knownSecrets } from './known-secrets.js';
 import { chooseOutputMode, ciLog, isCi } from './output-mode.js';
 import type { Invocation } from './parse.js';
+import { refuseFrozen } from './refuse-frozen.js';
 import type { Screen } from './screen.js';
 import { listenForSignals, type Signals } from './signals.js';
 import { explainUnknownEnvironment } from './usage-errors.js';
@@ -148,14 +149,16 @@ export class Runner {
     };
     const canAsk = screen.isInteractive && !isCi(env) && !args.json;
     // The live table may be open.
-    const askAside = async (question: string, signal?: AbortSignal) => {
+    const aside = async <T>(task: () => Promise<T>): Promise<T> => {
       const resume = reporter.suspend();
       try {
-        return await screen.ask(reporter.clean(question), signal);
+        return await task();
       } finally {
         resume();
       }
     };
+    const askAside = (question: string, signal?: AbortSignal) =>
+      aside(() => screen.ask(reporter.clean(question), signal));
     return {
       args,
       settings: settings as LoadedSettings,
@@ -180,6 +183,7 @@ export class Runner {
       canAsk,
       isCi: isCi(env),
       ask: (question) => askAside(question),
+      askFor: (question) => aside(() => screen.askFor(reporter.clean(question))),
       commands: () => loadCommands(this.#commands),
     };
   }
@@ -204,6 +208,10 @@ export class Runner {
         ...own,
         runCommand: this.#runCommand,
         onSecret: (secret) => this.#redactor.add([secret.reveal()]),
+        refuse: ({ environment, freeze }) => {
+          const { duringFreeze = true } = this.#args as { duringFreeze?: boolean };
+          if (!duringFreeze) refuseFrozen(environment, freeze, systemClock.now(), this.#argv);
+        },
       });
       this.#redactor.add(settings.secrets.map((secret) => secret.reveal()));
       const { confirm = [] } = this.#args as { confirm?: readonly string[] };

@@ -43,7 +43,12 @@ export class Screen {
 
   /** Asks; only a plain yes is a yes. Ctrl-C and Ctrl-D are a no, and so is the signal, which withdraws the question. */
   async ask(question: string, signal?: AbortSignal): Promise<boolean> {
-    if (signal?.aborted) return false;
+    return /^y(es)?$/i.test(await this.askFor(`${question} [y/N]`, signal));
+  }
+
+  /** What is typed, without blanks around it; '' after Ctrl-C, Ctrl-D and the signal. */
+  async askFor(question: string, signal?: AbortSignal): Promise<string> {
+    if (signal?.aborted) return '';
     const { stdin: input, stdout: output } = this.#streams;
     const terminal = createInterface({ input, output });
     const closed = new Promise<string>((resolve) => {
@@ -51,9 +56,9 @@ export class Screen {
       terminal.once('close', () => resolve(''));
       signal?.addEventListener('abort', () => terminal.close(), { once: true });
     });
-    const answer = await Promise.race([terminal.question(`${question} [y/N] `), closed]);
+    const answer = await Promise.race([terminal.question(`${question} `), closed]);
     terminal.close();
-    return /^y(es)?$/i.test(answer.trim());
+    return answer.trim();
   }
 
   /**

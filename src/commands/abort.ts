@@ -1,5 +1,12 @@
 import { defineCommand } from '../cli/define-command.js';
-import { confirmOption, environment, migrateOption, rolloutExits, rolloutOptions } from '../cli/options.js';
+import {
+  confirmOption,
+  environment,
+  migrateOption,
+  protectedOption,
+  rolloutExits,
+  rolloutOptions,
+} from '../cli/options.js';
 import { endCanary } from './shared/end-canary.js';
 
 export default defineCommand({
@@ -11,7 +18,7 @@ export default defineCommand({
     ['abort production --yes', 'do not ask, as in CI'],
   ],
   positionals: { environment },
-  options: { ...confirmOption, ...rolloutOptions, ...migrateOption },
+  options: { ...confirmOption, ...rolloutOptions, ...protectedOption, ...migrateOption },
   rolls: true,
   settings: 'fleet',
   exits: rolloutExits,

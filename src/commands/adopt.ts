@@ -1,5 +1,7 @@
 import { defineCommand } from '../cli/define-command.js';
-import { environment, rolloutExits, rolloutOptions } from '../cli/options.js';
+import { EXIT } from '../cli/exit-codes.js';
+import { environment, freezeOption, protectedOption, rolloutExits, rolloutOptions } from '../cli/options.js';
+import { confirmation } from './shared/confirm.js';
 
 export default defineCommand({
   name: 'adopt',
@@ -11,11 +13,18 @@ export default defineCommand({
     ['adopt production --wait-lock 10m', 'wait while another deploy is running'],
   ],
   positionals: { environment },
-  options: rolloutOptions,
+  options: { ...rolloutOptions, ...freezeOption, ...protectedOption },
   rolls: true,
   settings: 'images',
   exits: rolloutExits,
-  async run({ args, settings, roll }) {
+  async run(context) {
+    const { args, settings, roll } = context;
+    // Droplets that join must not wait for a yes: only a protected environment asks.
+    const asking = { ...context, args: { ...args, yes: true } };
+    const confirm = confirmation(asking, settings, ['adopt', args.environment]);
+    if (confirm !== undefined && !(await confirm(`Bring the droplets of ${args.environment} to its release?`))) {
+      return { exit: EXIT.interrupted, output: { type: 'text', lines: ['Nothing was changed.'] } };
+    }
     const { adopt } = await import('../deploy/rollouts/adopt.js');
     return await roll(settings, args, adopt);
   },

@@ -4,8 +4,10 @@ import { EXIT } from '../cli/exit-codes.js';
 import {
   confirmOption,
   environment,
+  freezeOption,
   migrateOption,
   partOptions,
+  protectedOption,
   rolloutExits,
   rolloutOptions,
   skipOptions,
@@ -15,7 +17,7 @@ import type { LoadedSettings } from '../config/load.js';
 import { IMAGE_TAG } from '../config/names.js';
 import type { Part } from '../deploy/session/canary.js';
 import { count } from '../reporters/text.js';
-import { mustAsk } from './shared/confirm.js';
+import { confirmation } from './shared/confirm.js';
 import { allowEmpty } from './shared/tag-options.js';
 
 export default defineCommand({
@@ -39,6 +41,8 @@ export default defineCommand({
   options: {
     ...confirmOption,
     ...rolloutOptions,
+    ...freezeOption,
+    ...protectedOption,
     ...skipOptions,
     ...partOptions,
     force: flag({ describe: 'Deploy even if this release is already running' }),
@@ -51,7 +55,7 @@ export default defineCommand({
   settings: 'none',
   exits: rolloutExits,
   async run(context) {
-    const { args, ask, show, ports, roll } = context;
+    const { args, show, ports, roll } = context;
     const { release, force } = args;
     if (args.createTag && release === undefined) {
       throw usage('--create-tag needs RELEASE.', `do-deploy ${args.environment} v1.4.2 --create-tag`);
@@ -72,12 +76,13 @@ export default defineCommand({
     checkPolicy(settings, repository, version);
     const imageTag = release ?? settings.imageTag;
     if (settings.warnings !== undefined) await warnAbout(context, settings, settings.warnings);
-    if (mustAsk(context, settings.confirm, [args.environment, ...(release === undefined ? [] : [release])])) {
+    const confirm = confirmation(context, settings, [args.environment, ...(release === undefined ? [] : [release])]);
+    if (confirm !== undefined) {
       const { previewLines } = await import('./shared/preview.js');
       const next = { imageTag, ...commit };
       show({ type: 'text', lines: await previewLines(await ports(settings), settings, next, repository) });
       const where = partWords(partOf(args));
-      if (!(await ask(`Deploy ${settings.app} ${imageTag} to ${where}${args.environment}?`)))
+      if (!(await confirm(`Deploy ${settings.app} ${imageTag} to ${where}${args.environment}?`)))
         return nothing('deployed');
     }
     const [{ deploy }, { reportTo }] = await Promise.all([

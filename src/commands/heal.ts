@@ -1,8 +1,8 @@
 import { defineCommand } from '../cli/define-command.js';
 import { EXIT } from '../cli/exit-codes.js';
-import { confirmOption, environment, rolloutExits, rolloutOptions } from '../cli/options.js';
+import { confirmOption, environment, protectedOption, rolloutExits, rolloutOptions } from '../cli/options.js';
 import { count } from '../reporters/text.js';
-import { mustAsk } from './shared/confirm.js';
+import { confirmation } from './shared/confirm.js';
 
 export default defineCommand({
   name: 'heal',
@@ -14,18 +14,19 @@ export default defineCommand({
     ['heal production --wait-lock 10m', 'wait while another deploy is running'],
   ],
   positionals: { environment },
-  options: { ...confirmOption, ...rolloutOptions },
+  options: { ...confirmOption, ...rolloutOptions, ...protectedOption },
   rolls: true,
   settings: 'fleet',
   exits: rolloutExits,
   async run(context) {
-    const { args, settings, ask, show, ports, roll } = context;
+    const { args, settings, show, ports, roll } = context;
     const { findRepairs, heal } = await import('../deploy/rollouts/heal.js');
-    if (!mustAsk(context, settings.confirm, ['heal', args.environment])) return await roll(settings, args, heal);
+    const confirm = confirmation(context, settings, ['heal', args.environment]);
+    if (confirm === undefined) return await roll(settings, args, heal);
     const confirmed = await findRepairs(await ports(settings), { settings });
     if (confirmed.repairs.length > 0) {
       show({ type: 'text', lines: confirmed.repairs.map(({ sentence }) => `  ${sentence}`) });
-      if (!(await ask(`Repair ${count(confirmed.repairs.length, 'droplet')} of ${args.environment}?`))) {
+      if (!(await confirm(`Repair ${count(confirmed.repairs.length, 'droplet')} of ${args.environment}?`))) {
         return { exit: EXIT.interrupted, output: { type: 'text', lines: ['Nothing was changed.'] } };
       }
     }

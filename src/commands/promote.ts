@@ -1,5 +1,13 @@
 import { defineCommand } from '../cli/define-command.js';
-import { confirmOption, environment, migrateOption, rolloutExits, rolloutOptions } from '../cli/options.js';
+import {
+  confirmOption,
+  environment,
+  freezeOption,
+  migrateOption,
+  protectedOption,
+  rolloutExits,
+  rolloutOptions,
+} from '../cli/options.js';
 import { endCanary } from './shared/end-canary.js';
 
 export default defineCommand({
@@ -11,7 +19,7 @@ export default defineCommand({
     ['promote production --yes', 'do not ask, as in CI'],
   ],
   positionals: { environment },
-  options: { ...confirmOption, ...rolloutOptions, ...migrateOption },
+  options: { ...confirmOption, ...rolloutOptions, ...freezeOption, ...protectedOption, ...migrateOption },
   rolls: true,
   settings: 'fleet',
   exits: rolloutExits,

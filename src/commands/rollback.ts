@@ -4,13 +4,15 @@ import { EXIT } from '../cli/exit-codes.js';
 import {
   confirmOption,
   environment,
+  freezeOption,
   migrateOption,
+  protectedOption,
   rolloutExits,
   rolloutOptions,
   skipOptions,
 } from '../cli/options.js';
 import { versionWords } from '../reporters/phrases.js';
-import { mustAsk } from './shared/confirm.js';
+import { confirmation } from './shared/confirm.js';
 
 export default defineCommand({
   name: 'rollback',
@@ -24,16 +26,24 @@ export default defineCommand({
     environment,
     release: text({ describe: 'The id or image tag of a release (default: the one before the current)' }),
   },
-  options: { ...confirmOption, ...rolloutOptions, ...skipOptions, ...migrateOption },
+  options: {
+    ...confirmOption,
+    ...rolloutOptions,
+    ...freezeOption,
+    ...protectedOption,
+    ...skipOptions,
+    ...migrateOption,
+  },
   rolls: true,
   settings: 'fleet',
   exits: rolloutExits,
   async run(context) {
-    const { args, settings, ask, show, ports, roll } = context;
+    const { args, settings, show, ports, roll } = context;
     const { findReleaseToGoBackTo, rollback } = await import('../deploy/rollouts/rollback.js');
     let wanted = args.release;
     const words = ['rollback', args.environment, ...(wanted === undefined ? [] : [wanted])];
-    if (mustAsk(context, settings.confirm, words)) {
+    const confirm = confirmation(context, settings, words);
+    if (confirm !== undefined) {
       const { previewLines } = await import('./shared/preview.js');
       const { repositoryIfUsable } = await import('../cli/source.js');
       const { infoOf } = await import('../deploy/release/stored-release.js');
@@ -42,7 +52,7 @@ export default defineCommand({
       const repository = repositoryIfUsable(settings.root, context.env);
       show({ type: 'text', lines: await previewLines(on, settings, infoOf(found), repository) });
       const question = `Roll ${args.environment} back to ${versionWords(infoOf(found))}, release ${found.id}?`;
-      if (!(await ask(question))) {
+      if (!(await confirm(question))) {
         return { exit: EXIT.interrupted, output: { type: 'text', lines: ['Nothing was changed.'] } };
       }
       // Exactly the release that was confirmed, whatever is deployed meanwhile.

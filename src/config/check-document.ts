@@ -127,7 +127,9 @@ function reportWrongValue({ document, schema, problems }: Check, path: Path, iss
   const place = document.place(path);
   const name = path.length === 0 ? document.label : showPath(path);
   const written = valueAt(document.tree, path);
-  const key = path.findLast((step) => typeof step === 'string') ?? '';
+  // Of a list, the example is that of the whole.
+  const inList = path.findIndex((step) => typeof step === 'number');
+  const key = path.slice(0, inList === -1 ? path.length : inList).findLast((step) => typeof step === 'string') ?? '';
   const example = path.length === 1 && key === 'environments' ? ENVIRONMENTS : schemaAt(schema, path)?.examples?.[0];
   const forExample = example === undefined ? 'see the configuration reference' : `write \`${key}: ${asYaml(example)}\``;
 

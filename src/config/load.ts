@@ -6,6 +6,7 @@ import { isTreeMap, type Path, valueAt } from './document.js';
 import { expandVariables } from './expand.js';
 import type { DeployFile } from './file-schema.js';
 import type { FileTree } from './file-tree.js';
+import type { FreezeWindow } from './freeze.js';
 import { ProblemList } from './problems.js';
 import { environmentsOf, openProject, type Project, placeOf } from './project.js';
 import { describeFileError, isFileError } from './read-file.js';
@@ -37,6 +38,8 @@ export interface LoadOptions<Added extends readonly Section[] = readonly []> {
   readLayers?: ReadLayers;
   /** Likewise: finds the project's hooks. */
   findHooks?: FindHooks;
+  /** Throws to refuse the run when the file is read and right, and no command of `secrets:` has run yet. */
+  refuse?: (known: { environment: string; freeze: readonly FreezeWindow[] }) => void;
   /** Sections besides do-deploy's own. */
   sections?: Added;
   /** Runs the commands of `secrets:`. */
@@ -48,6 +51,10 @@ export interface LoadOptions<Added extends readonly Section[] = readonly []> {
 export interface LoadedSettings extends Settings {
   /** A deploy or rollback needs a confirmation. */
   confirm: boolean;
+  /** Whoever changes it confirms its name. */
+  isProtected: boolean;
+  /** When nothing is deployed. */
+  freeze?: FreezeWindow[];
   /** Deploy only when the working tree has no uncommitted changes. */
   requireClean: boolean;
   /** The branch that must contain what is deployed. */
@@ -165,6 +172,8 @@ async function resolveSettings(
 
   const resolved: object[] = [];
   for (const section of sections) resolved.push(await section.resolve(merged, contextFor(section)));
+  const known = Object.assign({}, ...resolved) as SettingsOf<typeof SECTIONS>;
+  if (problems.isEmpty) options.refuse?.({ environment, freeze: known.freeze ?? [] });
   const collected = collectFiles(
     { root, environment, hasFile, tree: openTree?.(root) },
     release,
@@ -175,7 +184,7 @@ async function resolveSettings(
   const complete: Complete =
     needs === 'release' ? await completeRelease(collected, release, { ...options, root, problems, hide }) : collected;
   const settings = {
-    ...(Object.assign({}, ...resolved) as SettingsOf<typeof SECTIONS>),
+    ...known,
     ...complete,
     environment,
     root,
@@ -192,7 +201,16 @@ function shownAnyway(settings: Omit<LoadedSettings, 'secrets'>): string[] {
   const { app, environment, imageTag, apiUrl, ssh, target, registry, rollout } = settings;
   const ofTarget = target.kind === 'droplet' ? [String(target.id)] : [target.ref, target.pool];
   const ofRegistry = [registry?.server, registry?.username];
-  const values = [app, environment, imageTag, apiUrl, ssh.user, rollout.probeUrl, ...ofRegistry, ...ofTarget];
+  const values = [
+    app,
+    environment,
+    imageTag,
+    apiUrl,
+    ssh.user,
+    rollout.probe ? rollout.probe.url : undefined,
+    ...ofRegistry,
+    ...ofTarget,
+  ];
   return values.filter((value) => value !== undefined);
 }
 

@@ -21,14 +21,14 @@ export type SecretSource = {
 export type CommandEnd =
   | { kind: 'ended'; code: number | null; signal: string | null; stdout: Buffer; stderr: string }
   | { kind: 'not-started'; reason: string }
-  /** After `timeoutMs` or `maxBytes`, the command and what it started were killed. */
+  /** After `timeoutMs` (or the signal) or `maxBytes`, the command and what it started were killed. */
   | { kind: 'timeout'; stdout: Buffer; stderr: string }
   | { kind: 'too-large'; stdout: Buffer; stderr: string };
 
 /** Runs a line in a shell, without standard input. Never throws. */
 export type RunCommand = (
   line: string,
-  options: { cwd: string; env: ProcessEnv; timeoutMs: number; maxBytes: number },
+  options: { cwd: string; env: ProcessEnv; timeoutMs: number; maxBytes: number; signal?: AbortSignal },
 ) => Promise<CommandEnd>;
 
 const TIMEOUT_MS = 30_000;

@@ -57,9 +57,39 @@ export interface RolloutSettings {
   healthTimeoutMs: number;
   onFailure: OnFailure;
   interruptGraceMs: number;
-  /** Requested once a second during a rollout. */
-  probeUrl?: string;
+  /** Between two batches; absent: none. */
+  pauseMs?: number;
+  /** After the last batch; absent: none. */
+  bakeMs?: number;
+  gates?: GateSettings[];
+  /** Requests to the public address during a rollout; `false`: none. Absent: the balancer's address, if it answers. */
+  probe?: ProbeSettings | false;
 }
+
+/** HTTP statuses, both ends included. */
+export interface StatusRange {
+  from: number;
+  to: number;
+}
+
+export interface ProbeSettings {
+  /** Absent: the balancer's. */
+  url?: string;
+  intervalMs: number;
+  timeoutMs: number;
+  /** More stop the rollout; absent: failures are only counted. */
+  maxFailures?: number;
+  expect: StatusRange[];
+}
+
+/** What is asked whether a rollout may go on. */
+export type GateSettings = {
+  name: string;
+  everyMs: number;
+  /** So many failures in a row stop the rollout. */
+  failAfter: number;
+  timeoutMs: number;
+} & ({ command: string; url?: undefined } | { url: string; expect: StatusRange[]; command?: undefined });
 
 export type TargetSettings =
   /** `ref` is an id or a name; absent: the account's only balancer. `pool`, by id or name, creates droplets for it. */

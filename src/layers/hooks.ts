@@ -8,6 +8,7 @@ import type { Settings } from '../config/settings.js';
 import type { ProcessEnv } from '../config/variables.js';
 import type { Clock } from '../ports.js';
 import type { Handler, HandlerContext, LifecyclePayload } from '../rollout/lifecycle.js';
+import { variablesOf } from '../rollout/lifecycle-variables.js';
 import { runHook } from './hook-process.js';
 
 const PRIORITY = 50;
@@ -33,32 +34,8 @@ export function hookHandlers(
   });
 }
 
-function withoutSecrets(env: ProcessEnv, isSecret: (value: string) => boolean): Record<string, string> {
+/** The variables of this environment that neither are named like a secret nor hold one. */
+export function withoutSecrets(env: ProcessEnv, isSecret: (value: string) => boolean): Record<string, string> {
   const pairs = Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
   return Object.fromEntries(pairs.filter(([name, value]) => !namesSecret(name) && !isSecret(value)));
-}
-
-function variablesOf(payload: LifecyclePayload): Record<string, string> {
-  const { event, command, app, environment, release, droplets, droplet, result, durationMs, url } = payload;
-  return {
-    DO_DEPLOY_EVENT: event,
-    DO_DEPLOY_COMMAND: command,
-    DO_DEPLOY_APP: app,
-    DO_DEPLOY_ENVIRONMENT: environment,
-    DO_DEPLOY_RELEASE: release.id,
-    DO_DEPLOY_IMAGE_TAG: release.imageTag,
-    DO_DEPLOY_COMMIT: release.commit ?? '',
-    DO_DEPLOY_DROPLETS: droplets.join(' '),
-    DO_DEPLOY_DROPLET: droplet ?? '',
-    DO_DEPLOY_OUTCOME: result?.outcome ?? '',
-    DO_DEPLOY_ERROR_CODE: result?.error?.code ?? '',
-    DO_DEPLOY_ERROR: withoutZeros(result?.error?.message ?? ''),
-    DO_DEPLOY_DURATION_MS: durationMs === undefined ? '' : String(durationMs),
-    DO_DEPLOY_URL: url ?? '',
-  };
-}
-
-/** A variable cannot hold a zero byte. */
-function withoutZeros(text: string): string {
-  return text.replaceAll('\0', '');
 }

@@ -2,7 +2,7 @@ import type { DeployEvent, StatusRow, Step } from '../rollout/model.js';
 import { applyEvent } from '../rollout/status-rows.js';
 import { endingLines } from './ending.js';
 import type { Palette } from './palette.js';
-import { batchSentence, type Command, openingSentence, phaseSentence, stepPhrase } from './phrases.js';
+import { batchSentence, type Command, openingSentence, phaseSentence, restSentence, stepPhrase } from './phrases.js';
 import { clockTime, duration, hang } from './text.js';
 
 export interface NarrationOptions {
@@ -107,6 +107,12 @@ function remarkOn(event: DeployEvent, before: StatusRow[], after: StatusRow[]): 
       return { level: 'headline', text: phaseSentence(event) };
     case 'batch-started':
       return { level: 'info', text: batchSentence(event) };
+    case 'rest-started':
+      return { level: 'info', text: restSentence(event) };
+    case 'rest-finished':
+      return { level: 'detail', text: `${event.rest} ended (${duration(event.ms)})` };
+    case 'watch-failed':
+      return { level: 'failure', droplet: event.error.droplet, text: event.error.message };
     case 'step-started':
       return { level: 'detail', droplet: event.droplet, text: phraseOf(event, after).present };
     case 'step-finished': {

@@ -44,7 +44,7 @@ const PHASES: Record<EventOf<'phase-started'>['phase'], string> = {
 
 const NOUNS: Record<Command, string> = { deploy: 'Deploy', rollback: 'Rollback', heal: 'Heal', adopt: 'Adoption' };
 
-export function phaseSentence(event: EventOf<'phase-started'>): string {
+export function phaseSentence(event: Pick<EventOf<'phase-started'>, 'phase' | 'detail'>): string {
   return event.detail === undefined ? PHASES[event.phase] : `${PHASES[event.phase]}: ${event.detail}`;
 }
 
@@ -71,6 +71,12 @@ export function openingSentence(event: EventOf<'rollout-started'>): string {
 export function batchSentence(event: EventOf<'batch-started'>): string {
   const after = event.left === 0 ? 'the last batch' : `${count(event.left, 'droplet')} after this`;
   return `Batch ${event.batch}: ${event.droplets.join(', ')} (${after})`;
+}
+
+export function restSentence({ rest, ms }: EventOf<'rest-started'>): string {
+  return rest === 'pause'
+    ? `Pausing for ${duration(ms)} before the next batch`
+    : `Every droplet runs the release: watching it for ${duration(ms)} (bake)`;
 }
 
 /** How the run ended, in one or two sentences. */

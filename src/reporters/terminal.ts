@@ -4,7 +4,7 @@ import { countOutcomes } from '../rollout/status-rows.js';
 import { LiveArea, type Terminal } from './live-area.js';
 import type { Narrator } from './narration.js';
 import type { Palette } from './palette.js';
-import { phaseSentence, runTitle, stepPhrase } from './phrases.js';
+import { phaseSentence, restSentence, runTitle, stepPhrase } from './phrases.js';
 import { type Cell, liveTable, outcomeCell } from './table.js';
 import { duration, truncate, wholeSeconds } from './text.js';
 
@@ -79,6 +79,12 @@ export class TerminalReporter implements Reporter {
       case 'phase-started':
         this.#phase = phaseSentence(event);
         this.#inHand.clear();
+        break;
+      case 'rest-started':
+        this.#phase = restSentence(event);
+        break;
+      case 'rest-finished':
+        this.#phase = phaseSentence({ phase: 'roll' });
         break;
       case 'step-started':
         this.#inHand.set(event.droplet, {

@@ -19,7 +19,8 @@ export type Course =
 export type PlannedStep = RollingStep | 'start-stopped' | 'evidence';
 
 export interface Failure {
-  step: PlannedStep;
+  /** Absent where a droplet that was done has fallen sick. */
+  step?: PlannedStep;
   code: string;
   /** For people. */
   message: string;
@@ -84,7 +85,8 @@ export function stepsOf(course: Course, droplet: Situation, balanced: boolean): 
     case 'abandon': {
       const sickInRotation =
         balanced && droplet.rotation !== 'out' && droplet.failure?.blame === 'release' && !droplet.healthy;
-      return [...evidence, ...(sickInRotation ? ['leave' as const] : [])];
+      const leaving: PlannedStep[] = droplet.inLedger ? ['leave'] : ['mark-out', 'leave'];
+      return [...evidence, ...(sickInRotation ? leaving : [])];
     }
     default:
       return [];

@@ -121,6 +121,11 @@ export type DeployEventBody =
     }
   | { type: 'phase-started'; phase: 'discover' | 'lease' | 'stage' | 'roll' | 'finish'; detail?: string }
   | { type: 'batch-started'; batch: number; droplets: string[]; left: number }
+  /** A pause between batches, or the bake after the last one, of at most `ms`. */
+  | { type: 'rest-started'; rest: 'pause' | 'bake'; ms: number }
+  | { type: 'rest-finished'; rest: 'pause' | 'bake'; ms: number }
+  /** A gate, the public probe, or a droplet that was done has failed. */
+  | { type: 'watch-failed'; error: ErrorInfo }
   | { type: 'step-started'; droplet: string; step: Step; release?: string }
   | { type: 'step-progress'; droplet: string; step: Step; detail: string }
   | { type: 'step-finished'; droplet: string; step: Step; ms: number; detail?: string }

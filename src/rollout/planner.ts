@@ -10,6 +10,8 @@
  *     release and are only still recorded as out: they need not leave.
  *  4. Every droplet in hand walks its course step by step. A failure, an interruption or a lost lease changes courses
  *     (courses.ts), and then no further batch starts.
+ *  5. Between batches there is a pause, and after the last one a bake (rests.ts). What fails there, and what a gate or the
+ *     public probe says at any time, counts as the release's failure, and `onFailure` applies.
  */
 import { type BatchSize, batchSize, capacityFloor } from './batches.js';
 import {
@@ -24,10 +26,11 @@ import {
   untouchedEnd,
 } from './courses.js';
 import type { Rotation } from './model.js';
+import { dueRest, type Rest, type RestPolicy } from './rests.js';
 
 export type { Failure, PlannedStep };
 
-export interface Policy {
+export interface Policy extends RestPolicy {
   batch: readonly BatchSize[];
   minInRotation?: number;
   onFailure: OnFailure;
@@ -75,6 +78,10 @@ export interface DropletState extends Starter {
   unasked: boolean;
   /** It was taken out of the fleet meanwhile: it is left alone and no longer counts. */
   gone: boolean;
+  /** The last batch that it was in, from 1. */
+  inBatch?: number;
+  /** It goes back as soon as its running step has ended. */
+  recalled?: boolean;
 }
 
 export interface RolloutState {
@@ -92,20 +99,34 @@ export interface RolloutState {
   halted?: { code: string };
   /** The floor allows no droplet to leave. */
   stuck?: { serving: number; floor: number };
-  /** The droplets already done are being taken back. */
+  /** All droplets already done are being taken back. */
   revertingFleet: boolean;
+  /** What still waits goes back: no further droplet gets the release. */
+  takingBack: boolean;
+  /** A gate or the probe has failed. */
+  watchFailed: boolean;
+  resting?: Rest['kind'];
+  /** The batch that was followed by a pause, from 1. */
+  pausedAfter: number;
+  baked: boolean;
 }
 
 export type Action =
   | { kind: 'observe' }
   | { kind: 'step'; droplet: number; step: PlannedStep; towards: 'new' | 'previous' | 'same' }
-  | { kind: 'batch'; droplets: number[] };
+  | { kind: 'batch'; droplets: number[] }
+  | Rest;
 
 export type Occurrence =
   | { kind: 'observed'; droplets: Observed[] }
   | { kind: 'observe-failed'; code: string }
   | { kind: 'done'; droplet: number }
   | { kind: 'failed'; droplet: number; failure: Failure }
+  /** The pause, or the bake, has lasted its time. */
+  | { kind: 'paused' }
+  | { kind: 'baked' }
+  /** A droplet that was done has fallen sick; without `sick`, a gate or the public probe has failed. */
+  | { kind: 'watch-failed'; sick?: { droplet: number; failure: Failure } }
   | { kind: 'interrupted' }
   | { kind: 'stopped' }
   | { kind: 'halted'; code: string };
@@ -132,7 +153,8 @@ export function start(policy: Policy, starters: readonly Starter[]): RolloutStat
     const settled = starter.upToDate && starter.healthy && !starter.inLedger && isServingPlace(starter.rotation);
     return { ...starter, course: settled || starter.exempt ? 'done' : 'waiting', todo: [], ...UNTOUCHED };
   });
-  return { policy, droplets, batch: 0, observed: false, observing: false, interrupted: false, revertingFleet: false };
+  const calm = { observing: false, interrupted: false, revertingFleet: false, takingBack: false, watchFailed: false };
+  return { policy, droplets, batch: 0, observed: false, pausedAfter: 0, baked: false, ...calm };
 }
 
 function isServingPlace(rotation: Rotation): boolean {
@@ -158,7 +180,11 @@ export function decide(state: RolloutState): Action[] {
   if (state.halted) return [];
   const inHand = state.droplets.filter((droplet) => isInHand(droplet.course));
   if (inHand.length > 0) return inHand.flatMap(nextStep);
-  if (!mayStartBatch(state) || waiting(state).length === 0) return [];
+  if (!mayStartBatch(state)) return [];
+  const left = Math.min(waiting(state).length, untilHeld(state));
+  const rest = dueRest(state, left);
+  if (rest !== undefined) return state.resting === undefined ? [rest] : [];
+  if (left === 0) return [];
   if (!state.observed) return state.observing ? [] : [{ kind: 'observe' }];
   const droplets = nextBatch(state);
   return droplets.length === 0 ? [] : [{ kind: 'batch', droplets }];
@@ -172,13 +198,13 @@ function nextStep(droplet: DropletState): Action[] {
 }
 
 function mayStartBatch(state: RolloutState): boolean {
-  if (state.stuck || state.interrupted || state.stopped || untilHeld(state) === 0) return false;
-  return state.revertingFleet || !state.droplets.some((droplet) => droplet.failure);
+  if (state.stuck || state.interrupted || state.stopped) return false;
+  return state.takingBack || !(state.watchFailed || state.droplets.some((droplet) => droplet.failure));
 }
 
 /** How many more droplets may get the release before the rollout is held. Droplets in hand count as if they had it. */
-function untilHeld({ policy: { holdAt }, droplets, revertingFleet }: RolloutState): number {
-  if (holdAt === undefined || revertingFleet) return Number.POSITIVE_INFINITY;
+function untilHeld({ policy: { holdAt }, droplets, takingBack }: RolloutState): number {
+  if (holdAt === undefined || takingBack) return Number.POSITIVE_INFINITY;
   const have = droplets.filter((droplet) => {
     const has = isDeployed(droplet) && (droplet.touched || droplet.upToDate);
     return !droplet.gone && (has || isInHand(droplet.course));
@@ -188,8 +214,8 @@ function untilHeld({ policy: { holdAt }, droplets, revertingFleet }: RolloutStat
 
 /** A canary is held: as many droplets as were wanted run the release, and others wait for it. */
 export function isHeld(state: RolloutState): boolean {
-  const { droplets, interrupted, stopped, halted, stuck } = state;
-  if (untilHeld(state) > 0 || interrupted || stopped || halted || stuck) return false;
+  const { droplets, interrupted, stopped, halted, stuck, watchFailed } = state;
+  if (untilHeld(state) > 0 || interrupted || stopped || halted || stuck || watchFailed) return false;
   return waiting(state).length > 0 && !droplets.some(({ failure }) => failure);
 }
 
@@ -210,7 +236,7 @@ export function upNext(state: RolloutState): number[] {
   const comeBack = inHand.every(({ todo }) => !todo.includes('switch'));
   if (inHand.length === 0 || !comeBack || state.halted || !mayStartBatch(state)) return [];
   return waiting(state)
-    .slice(0, sizeOfBatch(state))
+    .slice(0, Math.min(sizeOfBatch(state), untilHeld(state)))
     .map((droplet) => droplet.id);
 }
 
@@ -279,13 +305,16 @@ export function begin(state: RolloutState, action: Action): RolloutState {
   switch (action.kind) {
     case 'observe':
       return { ...state, observing: true };
+    case 'wait':
+    case 'bake':
+      return { ...state, resting: action.kind };
     case 'batch':
       return {
         ...update(state, action.droplets, (droplet) =>
           startCourse(
             state,
-            { ...droplet, foundOut: !isServingPlace(droplet.rotation) },
-            state.revertingFleet ? 'back' : isOnlyRecorded(droplet) ? 'confirm' : 'forward',
+            { ...droplet, foundOut: !isServingPlace(droplet.rotation), inBatch: state.batch + 1 },
+            courseInBatch(state, droplet),
           ),
         ),
         batch: state.batch + 1,
@@ -306,6 +335,14 @@ export function begin(state: RolloutState, action: Action): RolloutState {
   }
 }
 
+function courseInBatch({ takingBack, policy }: RolloutState, droplet: DropletState): Course {
+  if (!takingBack) return isOnlyRecorded(droplet) ? 'confirm' : 'forward';
+  const { failure } = droplet;
+  return failure === undefined
+    ? 'back'
+    : courseAfterFailure({ ...droplet, course: 'forward' }, failure, policy.onFailure);
+}
+
 /** The state after something has happened. */
 export function record(state: RolloutState, occurrence: Occurrence): RolloutState {
   switch (occurrence.kind) {
@@ -315,15 +352,21 @@ export function record(state: RolloutState, occurrence: Occurrence): RolloutStat
       // Without an observation no droplet may leave; none is in hand.
       return { ...state, observing: false, halted: { code: occurrence.code } };
     case 'done':
-      return takeBackTheDone(update(state, [occurrence.droplet], afterStep));
+      return takeBackTheDone(update(state, [occurrence.droplet], (droplet) => ifRecalled(state, afterStep(droplet))));
     case 'failed':
       return afterFailure(state, occurrence.droplet, occurrence.failure);
+    case 'paused':
+      return state.resting === 'wait' ? { ...state, resting: undefined, pausedAfter: state.batch } : state;
+    case 'baked':
+      return state.resting === 'bake' ? { ...state, resting: undefined, baked: true } : state;
+    case 'watch-failed':
+      return afterWatchFailed({ ...state, resting: undefined }, occurrence.sick);
     case 'interrupted':
-      return turnBackUntouched({ ...state, interrupted: true });
+      return turnBackUntouched({ ...state, resting: undefined, interrupted: true });
     case 'stopped':
-      return turnBackUntouched({ ...state, observing: false, stopped: true });
+      return turnBackUntouched({ ...state, observing: false, resting: undefined, stopped: true });
     case 'halted':
-      return { ...state, halted: { code: occurrence.code } };
+      return { ...state, resting: undefined, halted: { code: occurrence.code } };
   }
 }
 
@@ -386,10 +429,61 @@ function condemns(state: RolloutState, id: number, failure: Failure): boolean {
 
 /** `revert-fleet`: no further droplet starts, and those that have the release go back. */
 function startReverting(state: RolloutState): RolloutState {
-  if (state.revertingFleet) return state;
+  return state.revertingFleet ? state : { ...startTakingBack(state), revertingFleet: true };
+}
+
+/** No further droplet starts. */
+function startTakingBack(state: RolloutState): RolloutState {
+  if (state.takingBack) return state;
   const ids = state.droplets.filter((droplet) => droplet.course === 'waiting').map((droplet) => droplet.id);
   const kept = update(state, ids, (droplet) => ({ ...droplet, course: 'kept' }));
-  return { ...kept, revertingFleet: true, observed: false };
+  return { ...kept, takingBack: true, observed: false };
+}
+
+/**
+ * A droplet that was done has fallen sick, or a gate or the probe has failed. These accuse no droplet: what goes back is the
+ * batch that is in hand, or was the last. Under `stop`, what is in hand finishes its course.
+ */
+function afterWatchFailed(
+  state: RolloutState,
+  sick: Extract<Occurrence, { kind: 'watch-failed' }>['sick'],
+): RolloutState {
+  const { interrupted, takingBack, policy, batch } = state;
+  if (interrupted || takingBack) return state;
+  const failed = sick === undefined ? turnBackUntouched({ ...state, watchFailed: true }) : withSick(state, sick);
+  if (policy.onFailure === 'revert-fleet') return takeBackTheDone(startReverting(recall(failed, batch)));
+  return sick !== undefined || policy.onFailure === 'stop' ? failed : recall(failed, batch);
+}
+
+/** It waits for a batch of its own, under the floor like any other: it may serve again by then. */
+function withSick(state: RolloutState, { droplet: id, failure }: { droplet: number; failure: Failure }): RolloutState {
+  return update(startTakingBack(state), [id], (droplet) => ({
+    ...droplet,
+    failure,
+    healthy: false,
+    course: droplet.course === 'done' ? 'waiting' : droplet.course,
+  }));
+}
+
+/** Those of the batch that have the release, or are about to, go back. */
+function recall(state: RolloutState, batch: number): RolloutState {
+  const ids = state.droplets
+    .filter(
+      (d) => d.inBatch === batch && d.touched && d.previous !== undefined && ['forward', 'done'].includes(d.course),
+    )
+    .map((droplet) => droplet.id);
+  if (ids.length === 0) return state;
+  return update(startTakingBack(state), ids, (droplet) => {
+    const recalled = { ...droplet, recalled: true };
+    return droplet.running === undefined ? ifRecalled(state, recalled) : recalled;
+  });
+}
+
+function ifRecalled(state: RolloutState, droplet: DropletState): DropletState {
+  if (!droplet.recalled) return droplet;
+  const { recalled: _, ...rest } = droplet;
+  if (droplet.course === 'forward') return startCourse(state, rest, 'back');
+  return droplet.course === 'done' ? { ...rest, course: 'waiting' } : rest;
 }
 
 /**

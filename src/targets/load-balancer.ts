@@ -28,6 +28,7 @@ export interface BalancerOptions {
 
 export class LoadBalancerTarget implements Target {
   readonly description: string;
+  readonly publicUrl: string | undefined;
   readonly healthCheck;
   readonly proxyProtocol;
   readonly overVpc: boolean;
@@ -58,6 +59,7 @@ export class LoadBalancerTarget implements Target {
     this.#balancer = balancer;
     this.#ledger = ledger;
     this.description = `load balancer "${balancer.name}"${balancer.ip ? ` (${balancer.ip})` : ''}`;
+    this.publicUrl = publicUrlOf(balancer);
     this.healthCheck = balancer.healthCheck;
     this.proxyProtocol = balancer.proxyProtocol;
     this.overVpc = balancer.type === 'REGIONAL';
@@ -137,6 +139,12 @@ export class LoadBalancerTarget implements Target {
       this.#clock,
     );
   }
+}
+
+function publicUrlOf({ ip, httpPort, healthCheck }: LoadBalancer): string | undefined {
+  if (ip === '' || httpPort === undefined) return undefined;
+  const path = healthCheck.protocol === 'tcp' ? '/' : healthCheck.path;
+  return `http://${ip}${httpPort === 80 ? '' : `:${httpPort}`}${path}`;
 }
 
 function memberById(cloud: Cloud, id: string): MembershipChange {

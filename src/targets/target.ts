@@ -22,6 +22,8 @@ export interface Target {
   readonly evenShares: boolean;
   /** It keeps its connections to droplets open between requests. */
   readonly keepsConnections: boolean;
+  /** The balancer's health path at its own address, as a visitor asks for it; absent where that cannot be said. */
+  readonly publicUrl?: string;
   /** Ports on the droplets that the balancer connects to: its rules' targets and its health check's. */
   readonly ports: readonly number[];
   /** For the user, before anything changes. */

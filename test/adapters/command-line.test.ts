@@ -1,10 +1,11 @@
-/** Commands of `secrets:` on this machine. */
+/** Command lines of the configuration on this machine: those of `secrets:`, and of gates. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
-import { runCommandLine, runEachOnce } from '../../src/adapters/command-line.js';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { localCommands, runCommandLine, runEachOnce } from '../../src/adapters/command-line.js';
+import type { LocalCommands } from '../../src/ports.js';
 
 const OPTIONS = { cwd: '/', env: { PATH: process.env.PATH, GREETING: 'hello' }, timeoutMs: 60_000, maxBytes: 1000 };
 
@@ -57,4 +58,43 @@ it('the same command runs once', async () => {
   const ends = await Promise.all([run(line, OPTIONS), run(line, OPTIONS)]);
   ends.push(await run(line, OPTIONS));
   expect(ends.map((end) => 'stdout' in end && end.stdout.toString())).toEqual(['run\n', 'run\n', 'run\n']);
+});
+
+describe('commands of a rollout', () => {
+  const run = async (line: string, options: Partial<Parameters<LocalCommands['run']>[1]> = {}) => {
+    const given = { variables: {}, timeoutMs: 60_000, signal: new AbortController().signal, ...options };
+    return await localCommands('/', { PATH: process.env.PATH, KEPT: 'yes' }).run(line, given);
+  };
+
+  it('get the environment that they may have, and variables besides', async () => {
+    expect(await run('echo "$KEPT $ADDED $HOME$(pwd)"', { variables: { ADDED: 'too' } })).toEqual({
+      ok: true,
+      detail: 'exit code 0: yes too /',
+    });
+  });
+
+  it('end with the last line of their output, or else of their standard error, cleaned', async () => {
+    expect(await run('echo one; printf "\\033[31mtwo\\033[0m\\n\\n"; echo three >&2; exit 3')).toEqual({
+      ok: false,
+      detail: 'exit code 3: two',
+    });
+    expect(await run('echo three >&2; exit 1')).toEqual({ ok: false, detail: 'exit code 1: three' });
+    expect(await run('false')).toEqual({ ok: false, detail: 'exit code 1' });
+  });
+
+  it('are ended with what they started, at the timeout and at the signal', async () => {
+    expect(await run('sleep 600 & echo waiting; wait', { timeoutMs: 300 })).toEqual({
+      ok: false,
+      detail: 'it did not end within 0.3 s: waiting',
+    });
+    const ended = new AbortController();
+    const running = run('sleep 600 & wait', { signal: ended.signal });
+    ended.abort();
+    expect(await running).toMatchObject({ ok: false });
+    expect(await run('sleep 600', { signal: AbortSignal.abort() })).toMatchObject({ ok: false });
+  });
+
+  it('may not print without end', async () => {
+    expect(await run('yes')).toMatchObject({ ok: false, detail: expect.stringMatching(/^it printed more than 1 MiB/) });
+  });
 });

@@ -37,6 +37,7 @@ describe('reading load balancers', () => {
       type: 'REGIONAL',
       region: 'fra1',
       dropletIds: [3164444, 3164445],
+      httpPort: 80,
       targetPorts: [900, 8080, 9001],
       healthCheck: {
         protocol: 'http',

@@ -17,6 +17,7 @@ const DEPLOY = {
   command: 'deploy',
   environment: 'production',
   ...ROLLOUT,
+  duringFreeze: false,
   yes: false,
   skipUnreachable: false,
   skippedOk: false,
@@ -29,8 +30,8 @@ const DEPLOY = {
   workingTree: false,
 };
 const TAG = { command: 'tag', name: 'v1', ...COMMON, yes: false, all: false, allowEmpty: false };
-const ADOPT = { command: 'adopt', environment: 'production', ...ROLLOUT };
-const HEAL = { ...ADOPT, command: 'heal', yes: false };
+const ADOPT = { command: 'adopt', environment: 'production', ...ROLLOUT, duringFreeze: false };
+const HEAL = { command: 'heal', environment: 'production', ...ROLLOUT, yes: false };
 const STATUS = { command: 'status', ...COMMON, check: false };
 const UP = { command: 'sandbox up', droplets: 3, ...COMMON };
 

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
-import { mustAsk } from '../../src/commands/shared/confirm.js';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { confirmation, mustAsk } from '../../src/commands/shared/confirm.js';
 import { runCommandLine } from '../support/command-line.js';
 
 const WORDS = ['production', 'v3'];
@@ -42,4 +42,120 @@ it.each([
   const { exit, stderr } = await runCommandLine(words.split(' '), { cwd, env: { HOME: cwd, DO_TOKEN: 'dop_v1_abc' } });
   expect(stderr).toBe(`error: This needs a confirmation, and there is no terminal to ask at.\n  try: ${hint}\n`);
   expect(exit).toBe(2);
+});
+
+describe('a protected environment', () => {
+  const settings = { confirm: true, isProtected: true };
+  function protectedRun({
+    canAsk = false,
+    isCi = false,
+    yes = false,
+    named = undefined as string | undefined,
+    types = '',
+  }) {
+    const questions: string[] = [];
+    const context = {
+      canAsk,
+      isCi,
+      args: { environment: 'production', yes, confirmEnvironment: named },
+      ask: async () => true,
+      askFor: async (question: string) => {
+        questions.push(question);
+        return types;
+      },
+    };
+    return { confirm: () => confirmation(context, settings, WORDS), questions };
+  }
+
+  it.each([
+    ['production', true],
+    ['Production', false],
+    ['y', false],
+    ['', false],
+  ])('is confirmed at a terminal by its name: %j is %j', async (types, confirmed) => {
+    const { confirm, questions } = protectedRun({ canAsk: true, yes: true, types });
+    expect(await confirm()?.('Deploy shop v3 to production?')).toBe(confirmed);
+    expect(questions).toEqual(['Deploy shop v3 to production? Type production:']);
+  });
+
+  it.each([{ isCi: true }, { yes: true }, { canAsk: false }])(
+    'needs its name where nobody can be asked (%j)',
+    (where) => {
+      expect(protectedRun(where).confirm).toThrow(
+        expect.objectContaining({ hint: 'do-deploy production v3 --confirm-environment production' }),
+      );
+      expect(protectedRun({ ...where, named: 'production' }).confirm()).toBeUndefined();
+    },
+  );
+
+  it('is not confirmed by another name, nor is any other environment', () => {
+    const wrong = expect.objectContaining({
+      code: 'usage',
+      message: '--confirm-environment names staging, and the environment is production.',
+    });
+    expect(protectedRun({ canAsk: true, named: 'staging' }).confirm).toThrow(wrong);
+    const context = {
+      canAsk: true,
+      isCi: false,
+      args: { environment: 'production', yes: true, confirmEnvironment: 'staging' },
+    };
+    const asking = { ...context, ask: async () => true, askFor: async () => '' };
+    expect(() => confirmation(asking, { confirm: false, isProtected: false }, WORDS)).toThrow(wrong);
+  });
+});
+
+describe('without a terminal, nothing is contacted', () => {
+  const always = [
+    { from: 'Mon 00:00', to: 'Sun 12:00' },
+    { from: 'Sat 12:00', to: 'Tue 00:00' },
+  ];
+  const run = async (words: string, settings: object) => {
+    const cwd = mkdtempSync(join(tmpdir(), 'do-deploy-confirm-'));
+    onTestFinished(() => rmSync(cwd, { recursive: true, force: true }));
+    for (const folder of ['config', 'compose']) mkdirSync(join(cwd, folder));
+    writeFileSync(join(cwd, 'compose/docker-compose.yml'), 'services: { app: { image: app } }\n');
+    const written = {
+      app: 'shop',
+      api_url: 'http://127.0.0.1:9',
+      environments: { production: { load_balancer: 'web' } },
+      secrets: { A: { command: 'touch asked; echo secret' } },
+      ...settings,
+    };
+    writeFileSync(join(cwd, 'config/deploy.yml'), JSON.stringify(written));
+    const end = await runCommandLine(words.split(' '), {
+      cwd,
+      env: { HOME: cwd, DO_TOKEN: 'dop_v1_abc', PATH: process.env.PATH },
+    });
+    return { ...end, asked: existsSync(join(cwd, 'asked')) };
+  };
+
+  it.each(['production v1 --yes', 'rollback production --yes', 'adopt production'])(
+    '%s is refused in a freeze',
+    async (words) => {
+      const { exit, stderr, asked } = await run(words, { freeze: always });
+      expect(exit).toBe(2);
+      expect(stderr).toMatch(
+        /^error: production is frozen from (Mon 00:00 to Sun 12:00|Sat 12:00 to Tue 00:00) \(UTC\): until .*Z\. Nothing was contacted\.$/m,
+      );
+      expect(stderr).toContain(`now: do-deploy ${words} --during-freeze`);
+      expect(asked, 'no command of secrets: has run').toBe(false);
+    },
+  );
+
+  it('with --during-freeze it goes on; heal needs none', async () => {
+    for (const words of ['rollback production --yes --during-freeze', 'heal production --yes']) {
+      const { exit, stdout, stderr } = await run(words, { freeze: always });
+      expect(exit).toBe(1);
+      expect(stdout + stderr).not.toContain('frozen');
+    }
+  });
+
+  it.each(['production v1', 'rollback production', 'adopt production', 'heal production'])(
+    '%s is refused in a protected environment without its name',
+    async (words) => {
+      const { exit, stderr } = await run(`${words}`, { protected: true, secrets: {} });
+      expect(stderr).toContain(`${words} --confirm-environment production`);
+      expect(exit).toBe(2);
+    },
+  );
 });

@@ -24,6 +24,39 @@ describe('a problem in config/deploy.yml', () => {
       'rollout: { probe: "https://me:pass@shop.example.com" }',
       'rollout.probe must be an address that begins with http:// or https://, without a user name; write `probe: https://shop.example.com/healthz`',
     ],
+    ['rollout: { gates: [{ command: x }] }', 'rollout.gates[0] has no name; write `name: errors` in it'],
+    [
+      'rollout: { gates: [{ name: a, command: x, url: "https://a.example.com" }] }',
+      'rollout.gates[0] has both command and url; write one of the two: `command: scripts/error-rate.sh`',
+    ],
+    [
+      'rollout: { gates: [{ name: a }] }',
+      'rollout.gates[0] has neither command nor url; write one of the two: `command: scripts/error-rate.sh`',
+    ],
+    [
+      'rollout: { gates: [{ name: a, command: x }, { name: a, command: x }] }',
+      'rollout.gates[1] has the name of an earlier gate; give each a name of its own',
+    ],
+    [
+      'rollout: { gates: [{ name: a, command: x, expect: 200 }] }',
+      'rollout.gates[0] expects a status of a command; remove `expect`',
+    ],
+    [
+      'freeze: [{ from: "Fri 16:00", to: "Mon 8", timezone: UTC }]',
+      'freeze[0].to must be a day and a time, such as "Fri 16:00" or "2026-12-23 18:00"; write `freeze: [{ from: Fri 16:00, to: Mon 08:00, timezone: Europe/Paris }, { from: 2026-12-23 18:00, to: 2027-01-02 08:00, timezone: Europe/Paris }]`',
+    ],
+    [
+      'freeze: [{ from: "Fri 16:00", to: "2026-12-23 18:00" }]',
+      'freeze[0] has a day of the week and a date; write two days, or two dates',
+    ],
+    [
+      'freeze: [{ from: "2026-12-24 18:00", to: "2026-12-23 18:00" }]',
+      'freeze[0] ends before it begins; exchange the two',
+    ],
+    [
+      'freeze: [{ from: "Fri 16:00", to: "Fri 16:00" }]',
+      'freeze[0] ends where it begins; write another time in one of the two',
+    ],
     ['rollout: { interrupt_grace: 25h }', 'rollout.interrupt_grace must be at most 24h; write `interrupt_grace: 60s`'],
     [
       'rollout: { batch: 0 }',

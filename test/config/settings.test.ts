@@ -49,6 +49,7 @@ describe('settings', () => {
       app: 'shop',
       environment: 'test',
       imageTag: 'latest',
+      isProtected: false,
       requireClean: false,
       apiUrl: 'https://api.digitalocean.com/v2',
       ssh: {

@@ -50,6 +50,22 @@ describe('plain lines', () => {
     );
   });
 
+  it('say what is waited for between batches, and what has failed then', () => {
+    const error = { code: 'gate-failed', message: 'Gate errors failed: exit code 1.', source: 'external' } as const;
+    const lines = linesOf([
+      started([aRow(1)]),
+      { type: 'rest-started', rest: 'pause', ms: 120_000 },
+      { type: 'rest-finished', rest: 'pause', ms: 120_000 },
+      { type: 'rest-started', rest: 'bake', ms: 600_000 },
+      { type: 'watch-failed', error },
+    ]);
+    expect(lines.slice(1)).toEqual([
+      '07:45:01  Pausing for 2 min before the next batch',
+      '07:45:03  Every droplet runs the release: watching it for 10 min (bake)',
+      '07:45:04  Gate errors failed: exit code 1.',
+    ]);
+  });
+
   it('report each step with its time, and end with the table and one sentence', () => {
     const text = textOf(scriptedRollout(2));
     expect(text).toContain('07:45:06  web-1  left the balancer (1.2 s)\n');

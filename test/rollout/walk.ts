@@ -5,6 +5,7 @@ import {
   begin,
   decide,
   type Observed,
+  type Occurrence,
   type Policy,
   type RolloutState,
   record,
@@ -42,6 +43,9 @@ export interface Walked {
   fewest: number;
 }
 
+/** `watch`: a gate fails, or the droplet of that id has fallen sick. */
+type Event = { fail: Failure } | { interrupt: true } | { halt: string } | { watch: 'gate' | number };
+
 /**
  * @param meddle called before each action; what it returns happens instead of the action's success
  * @param world what a look finds of a droplet beyond what the rollout itself did
@@ -49,10 +53,7 @@ export interface Walked {
 export function walk(
   policy: Partial<Policy>,
   starters: Starter[],
-  meddle: (
-    action: Action,
-    state: RolloutState,
-  ) => { fail: Failure } | { interrupt: true } | { halt: string } | undefined = () => undefined,
+  meddle: (action: Action, state: RolloutState) => Event | undefined = () => undefined,
   world: (seen: Observed) => Observed = (seen) => seen,
 ): Walked {
   let state = start({ ...POLICY, ...policy }, starters);
@@ -68,6 +69,9 @@ export function walk(
       state = begin(state, action);
       if (event && 'interrupt' in event) state = record(state, { kind: 'interrupted' });
       if (event && 'halt' in event) state = record(state, { kind: 'halted', code: event.halt });
+      if (event && 'watch' in event) state = record(state, watchFailed(event.watch));
+      if (action.kind === 'wait') state = record(state, { kind: 'paused' });
+      if (action.kind === 'bake') state = record(state, { kind: 'baked' });
       if (action.kind === 'observe') state = record(state, { kind: 'observed', droplets: state.droplets.map(world) });
       if (action.kind === 'step') {
         const failure = event && 'fail' in event ? event.fail : undefined;
@@ -84,9 +88,16 @@ export function walk(
   throw new Error(`no end in sight: ${log.slice(-20).join(', ')}`);
 }
 
+function watchFailed(what: 'gate' | number): Occurrence {
+  if (what === 'gate') return { kind: 'watch-failed' };
+  const failure = { code: 'unhealthy', message: 'app is unhealthy', blame: 'release' } as const;
+  return { kind: 'watch-failed', sick: { droplet: what, failure } };
+}
+
 function nameOf(action: Action): string {
   if (action.kind === 'observe') return 'observe';
   if (action.kind === 'batch') return `batch ${action.droplets.join(',')}`;
+  if (action.kind === 'wait' || action.kind === 'bake') return action.kind;
   const towards = action.towards === 'new' ? '' : ` ${action.towards}`;
   return `${action.droplet} ${action.step}${towards}`;
 }

@@ -39,6 +39,8 @@ export class Deployer {
   finished: DeployResult[] = [];
   /** It was told that the floor may be broken. */
   allowDowntime = false;
+  /** How long it was told to pause between batches, and to bake. */
+  rests = { pauseMs: 0, bakeMs: 0 };
   /** Its token is refused. */
   revoked = false;
   sshAwayUntil = 0;

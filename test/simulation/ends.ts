@@ -5,7 +5,7 @@ import type { Deployer } from './deployer.js';
 import { floorFor } from './floor.js';
 import { judgeEvents } from './layers.js';
 import type { Monitor } from './monitor.js';
-import type { Droplet, World } from './world.js';
+import { type Droplet, START, type World } from './world.js';
 
 /** Right after a run has ended by itself. */
 export function judgeEnd(world: World, deployer: Deployer, result: DeployResult): void {
@@ -28,8 +28,35 @@ export function judgeEnd(world: World, deployer: Deployer, result: DeployResult)
   if (isCondemned(world, deployer)) judgeFleetReverted(world, deployer, result);
   if (good && result.held === undefined) judgeAnchor(world, deployer, result.release.id);
   judgeCanary(world, deployer, result);
+  if (result.outcome === 'succeeded') judgeBaked(world, deployer);
   for (const row of result.rows)
     judgeRow(world, deployer, row, result.release.id, { good, held: result.held !== undefined });
+}
+
+/** Time in which a bake must have noticed a sick droplet, in ms: the balancer's check is made twice. */
+const NOTICED_MS = 20_000;
+
+/** What was watched to the end is well, where every look was answered. */
+function judgeBaked(world: World, { name, plan, rests, knowledge }: Deployer): void {
+  const calm = world.story.happenings.length === 0 && plan.faults.length === 0 && plan.chaos === 0;
+  if (!calm || rests.bakeMs < NOTICED_MS) return;
+  world.monitor.tally('bake: to the end');
+  if (isGateBad(world, rests.bakeMs))
+    world.monitor.violation('o', `${name} has baked the release, and the gate says no`);
+  const times = [world.time, world.time - NOTICED_MS / 2, world.time - NOTICED_MS];
+  for (const id of knowledge.touched) {
+    const droplet = world.droplets.get(id);
+    if (droplet === undefined || droplet.disturbed || times.some((at) => world.answers(droplet, at))) continue;
+    world.monitor.violation('o', `${name} has baked the release, and ${droplet.name} is sick`);
+  }
+}
+
+/** Long enough to be asked as often as it takes, all of it within the bake. */
+function isGateBad({ story: { gate }, time }: World, bakeMs: number): boolean {
+  if (gate === undefined) return false;
+  const neededMs = (gate.everyMs + gate.answerMs) * (gate.failAfter + 1);
+  const at = time - START;
+  return neededMs < bakeMs && gate.badFromMs <= at - neededMs && at < gate.badFromMs + gate.badForMs;
 }
 
 /** Nothing but the release can be at fault, and there is a way back. */

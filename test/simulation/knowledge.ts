@@ -1,5 +1,7 @@
 /** What a deployer has been told by the world, for judging whether it was right to do what it did. */
 
+import { Control } from './control.js';
+
 export interface BatchKnowledge {
   /** From 1. */
   batch: number;
@@ -44,6 +46,7 @@ export class Knowledge {
   readonly towards = new Map<string, string | undefined>();
   /** The release has failed where it was to be deployed, before any interruption. */
   condemned = false;
+  readonly control = new Control();
   /** It came to its finish: nothing has halted it. */
   finishing = false;
 }

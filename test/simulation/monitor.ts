@@ -17,6 +17,7 @@
  *  l  A run raises exactly one ending for layers, the one that its result says, after its other events in their order.
  *  m  A container that runs once never runs twice at the same time on a droplet, and never again there for a release that it
  *     succeeded for, unless it was done for another one since.
+ *  o  A pause and a bake last as long as said, and after a failure that is noticed then no further droplet gets the release.
  *  j  Under revert-fleet a release that failed is taken back wherever the run has brought it. What stays is recorded as
  *     out, or told as deployed by a run that had to stop before.
  */
@@ -286,6 +287,8 @@ export class Monitor {
     if (event.type === 'step-started') this.#stepStarts(deployer, event);
     if (event.type === 'step-failed') this.#stepFails(deployer, event);
     if (event.type === 'step-finished' && event.step === 'drain') this.#drained(event);
+    if (event.type === 'watch-failed') this.#watchFails(deployer, event.error);
+    this.#judgeControl(deployer, event);
     if (event.type === 'rollout-finished') deployer.finished.push(event.result);
   }
 
@@ -320,6 +323,24 @@ export class Monitor {
     this.tally(`failed: ${step} ${error.code}`);
     if (interrupted.signal.aborted || !RELEASE_FAULTS.has(error.code)) return;
     if (knowledge.towards.get(droplet)?.endsWith(`-${plan.tag}`)) knowledge.condemned = true;
+  }
+
+  /** The release has failed where it was deployed: what is promised of that holds from here on. */
+  #watchFails({ knowledge, interrupted, plan }: Deployer, { code }: Told<'watch-failed'>['error']): void {
+    this.tally(`watch: ${code}`);
+    if (!interrupted.signal.aborted && plan.command === 'deploy') knowledge.condemned = true;
+  }
+
+  #judgeControl(deployer: Deployer, event: DeployEvent): void {
+    const { knowledge, rests, plan } = deployer;
+    // Of other commands the release is not the plan's.
+    const release = plan.command === 'deploy' ? plan.tag : undefined;
+    const { policy, start } = this.#world.story;
+    const goesBack = policy.onFailure === 'revert-droplet' && start === 'managed' && knowledge.finishing;
+    const recalls = goesBack && plan.command === 'deploy' && !deployer.interrupted.signal.aborted;
+    for (const fault of knowledge.control.see(event, this.#world.time, { ...rests, recalls }, release)) {
+      this.violation('o', `${deployer.name} ${fault}`);
+    }
   }
 
   #batchStarts(deployer: Deployer, batch: number, size: number): void {

@@ -207,8 +207,8 @@ export const ROLLING: readonly Mutation[] = [
   {
     name: 'revert-fleet forgets those in the same batch',
     file: 'src/rollout/planner.ts',
-    text: 'return takeBackTheDone(update(state, [occurrence.droplet], afterStep));',
-    instead: 'return update(state, [occurrence.droplet], afterStep);',
+    text: 'return takeBackTheDone(update(state, [occurrence.droplet], (droplet) => ifRecalled(state, afterStep(droplet))));',
+    instead: 'return update(state, [occurrence.droplet], (droplet) => ifRecalled(state, afterStep(droplet)));',
     breaks: ['j'],
     seeds: [202415, 12455],
   },

@@ -1,6 +1,7 @@
 /** Faults to plant into the product, and which of the monitor's properties each must break. */
 import { type Told, tell } from './calm.js';
 import { CANARY_FAULTS } from './mutations-of-canaries.js';
+import { CONTROLLING } from './mutations-of-control.js';
 import { DRAINING } from './mutations-of-draining.js';
 import { LAYERED_FAULTS } from './mutations-of-layers.js';
 import { OBSERVING } from './mutations-of-observing.js';
@@ -29,6 +30,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...ROLLING,
   ...LAYERED_FAULTS,
   ...CANARY_FAULTS,
+  ...CONTROLLING,
 ];
 
 export function storiesOf({ seeds, stories = [] }: Mutation): Scenario[] {

@@ -10,6 +10,7 @@ import type { SessionOptions } from '../../src/deploy/session/session.js';
 import type { DeployResult } from '../../src/rollout/model.js';
 import { Deployer } from './deployer.js';
 import { judgeEnd } from './ends.js';
+import { gateCommands, gateSettings } from './gates.js';
 import { calm, schedule } from './happenings.js';
 import { layersOf } from './layers.js';
 import type { Violation } from './monitor.js';
@@ -104,18 +105,28 @@ export async function play(
   const { clock, monitor, story, balancer } = world;
   if (plan.startMs > 0) await clock.sleep(plan.startMs);
   const deployer = new Deployer(world, plan);
-  const { allowDowntime: told, ...rollout } = story.policy;
+  const { allowDowntime: told, pauseMs = 0, bakeMs = 0, ...rollout } = story.policy;
   deployer.allowDowntime = force.allowDowntime ?? told;
+  // The run that brings the fleet back need not wait.
+  const rests = force.allowDowntime === undefined ? { pauseMs, bakeMs } : { pauseMs: 0, bakeMs: 0 };
+  if (plan.command === 'deploy' || plan.command === 'adopt') deployer.rests = rests;
   const usual = settingsFor(
     balancer === undefined ? { kind: 'droplet', id: 1_001 } : { kind: 'load_balancer', ref: balancer.name },
-    rollout,
+    { ...rollout, ...rests },
   );
-  const settings = { ...usual, keepReleases: force.keepReleases ?? usual.keepReleases };
+  // The one that brings the fleet back must not fail by chance.
+  const gates = story.gate === undefined || force.allowDowntime !== undefined ? [] : [gateSettings(story.gate)];
+  const settings = {
+    ...usual,
+    rollout: { ...usual.rollout, gates },
+    keepReleases: force.keepReleases ?? usual.keepReleases,
+  };
   const ports = {
     cloud: new SimCloud(deployer),
     shell: new SimShell(deployer),
     clock: deployer.clock,
     files: localFiles,
+    commands: gateCommands(deployer),
     // No story has a public address.
     web: { get: () => Promise.reject(new Error('nobody asked for it')) },
     reporter: {

@@ -124,7 +124,11 @@ export interface Scenario {
     healthTimeoutMs: number;
     interruptGraceMs: number;
     allowDowntime: boolean;
+    pauseMs?: number;
+    bakeMs?: number;
   };
+  /** A gate that says no from some time after the beginning on, for some time. */
+  gate?: { everyMs: number; failAfter: number; badFromMs: number; badForMs: number; answerMs: number };
   /** The project has layers, and their handlers fail now and then. */
   layers?: boolean;
   /** One of them migrates. */

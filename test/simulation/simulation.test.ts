@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DIES_MIGRATING, tell } from './calm.js';
 import { FIRST_SEED, playStories, seedsFrom } from './play-stories.js';
 import type { Happening } from './scenario.js';
-import { FIRST_LAYERED, LAYERED, scenarioOf } from './stories.js';
+import { CONTROLLED, FIRST_CONTROLLED, FIRST_LAYERED, isControlled, LAYERED, scenarioOf } from './stories.js';
 import { type Player, playerOf, removeCopies } from './transpiled.js';
 
 // As `npm run simulate` plays them: without a loader between the modules it is quicker by half.
@@ -92,6 +92,13 @@ it('a migration outlives its deployer, and is neither started twice nor repeated
       'row: deployed',
     ]),
   );
+});
+
+it('stories that pause and bake keep every promise', { timeout: 300_000 }, async () => {
+  const controlled = seedsFrom(FIRST_CONTROLLED, CONTROLLED * 40).filter(isControlled);
+  const { happened } = await playStories(runSeed, controlled);
+  expect(happened.get('bake: to the end')).toBeGreaterThan(0);
+  expect([...happened.keys()].filter((what) => what.startsWith('watch: '))).not.toEqual([]);
 });
 
 describe('a fleet that changes while handlers take their time', () => {

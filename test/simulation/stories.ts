@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { BatchSize, OnFailure } from '../../src/config/settings.js';
 import type { Behaviour } from './containers.js';
 import type { AppKind } from './project.js';
-import { pick, random } from './random.js';
+import { pick, type Random, random, upTo } from './random.js';
 import type { CallName, Crash, FaultKind, Happening, PlannedFault, RunPlan, Scenario } from './scenario.js';
 import { RIVAL } from './scenario.js';
 
@@ -360,6 +360,40 @@ function pickNext({ command, tag, later, waitLockMs }: RunPlan): Partial<RunPlan
   return { command, tag, later, waitLockMs, force: false };
 }
 
+/** From this seed on, one story of so many is controlled: it pauses and bakes. */
+export const FIRST_CONTROLLED = 2_000_001;
+export const CONTROLLED = 4;
+
+const PAUSES_MS = [0, 2_000, 20_000, 90_000] as const;
+const BAKES_MS = [30_000, 5_000, 0, 120_000] as const;
+
+/** By a random sequence of its own: the rest of the story is as it was. */
+function withControl(story: Scenario): Scenario {
+  const chance = random(story.seed ^ 0x6a7e);
+  const [pauseMs, bakeMs] = [pick(chance, PAUSES_MS), pick(chance, BAKES_MS)];
+  const sickens = { kind: 'sickens', readyMs: 500, afterMs: 6_000 + upTo(chance, 60_000) } as const;
+  return {
+    ...story,
+    policy: { ...story.policy, pauseMs, bakeMs },
+    ...(chance() < 0.25 && { image: sickens }),
+    ...(chance() < 0.5 && { gate: gateOf(chance) }),
+  };
+}
+
+function gateOf(chance: Random): NonNullable<Scenario['gate']> {
+  return {
+    everyMs: pick(chance, [1_000, 5_000, 30_000]),
+    failAfter: pick(chance, [1, 1, 2, 3]),
+    badFromMs: upTo(chance, 150_000),
+    badForMs: pick(chance, [0, 4_000, 20_000, 10_000_000]),
+    answerMs: pick(chance, [0, 100, 2_000]),
+  };
+}
+
+export function isControlled(seed: number): boolean {
+  return seed >= FIRST_CONTROLLED && seed % CONTROLLED === 2;
+}
+
 /** From there on, one story of so many has no healthcheck. */
 const BARE = 8;
 
@@ -382,5 +416,6 @@ function plainScenarioOf(seed: number): Scenario {
   const told =
     seed >= FIRST_LAYERED && seed % LAYERED === 1 ? { ...late, layers: true, migrates: seed % MIGRATING === 5 } : late;
   const bare = seed >= FIRST_LAYERED && seed % BARE === 3 ? withoutHealthcheck(told) : told;
-  return seed % 4 === 0 || story.sticky ? inBursts(bare, seed) : bare;
+  const controlled = isControlled(seed) ? withControl(bare) : bare;
+  return seed % 4 === 0 || story.sticky ? inBursts(controlled, seed) : controlled;
 }

@@ -106,7 +106,7 @@ interface Coming {
   happens(): void;
 }
 
-const START = Date.UTC(2026, 10, 21, 7, 45);
+export const START = Date.UTC(2026, 10, 21, 7, 45);
 const DAY = 86_400_000;
 
 export class World {

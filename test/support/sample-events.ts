@@ -17,6 +17,12 @@ const BODIES: { [Type in DeployEventBody['type']]: Extract<DeployEventBody, { ty
   'rollout-started': started([aRow(1, { release: '', health: '' }), aRow(2, { release: '', health: '' })]),
   'phase-started': { type: 'phase-started', phase: 'stage' },
   'batch-started': { type: 'batch-started', batch: 2, droplets: ['web-2'], left: 0 },
+  'rest-started': { type: 'rest-started', rest: 'pause', ms: 120_000 },
+  'rest-finished': { type: 'rest-finished', rest: 'pause', ms: 45_000 },
+  'watch-failed': {
+    type: 'watch-failed',
+    error: { code: 'unhealthy', message: 'App is unhealthy.', source: 'external', droplet: 'web-1' },
+  },
   'step-started': { type: 'step-started', droplet: 'web-2', step: 'switch', release: V2 },
   'step-progress': { type: 'step-progress', droplet: 'web-2', step: 'health', detail: 'app starting' },
   'step-finished': {

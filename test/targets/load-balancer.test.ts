@@ -14,6 +14,22 @@ function targetOn(cloud: FakeCloud) {
   return { target, clock, members: () => cloud.balancers[0]?.dropletIds };
 }
 
+describe('the address as a visitor asks for it', () => {
+  const urlOf = (balancer: Partial<LoadBalancer>) =>
+    targetOn(new FakeCloud([aBalancer(balancer)], [])).target.publicUrl;
+  const check = (changes: Partial<LoadBalancer['healthCheck']>) => ({ ...aBalancer().healthCheck, ...changes });
+
+  it('is the health path where the balancer takes plain HTTP', () => {
+    expect(urlOf({ httpPort: 80, healthCheck: check({ path: '/healthz' }) })).toBe('http://203.0.113.100/healthz');
+    expect(urlOf({ httpPort: 8080, healthCheck: check({ protocol: 'tcp' }) })).toBe('http://203.0.113.100:8080/');
+  });
+
+  it('is unknown without an address, or where HTTP is not taken', () => {
+    expect(urlOf({ httpPort: 80, ip: '' })).toBeUndefined();
+    expect(urlOf({})).toBeUndefined();
+  });
+});
+
 describe('the fleet of a load balancer', () => {
   it('is its droplets and those in the ledger, by id', async () => {
     const cloud = new FakeCloud(

@@ -76,10 +76,11 @@ const loadBalancer = z
     /** Some versions of the API write an empty list as null. */
     droplet_ids: z.array(z.number().int()).max(MAX_ITEMS).nullable().optional(),
     forwarding_rules: z
-      .array(z.object({ target_port: port }))
+      .array(z.object({ target_port: port, entry_protocol: text, entry_port: port.nullish().catch(undefined) }))
       .max(MAX_ITEMS)
       .nullish(),
     health_check: healthCheck.nullish(),
+    redirect_http_to_https: z.boolean().nullish(),
     enable_proxy_protocol: z.boolean().nullish(),
     enable_backend_keepalive: z.boolean().nullish(),
     sticky_sessions: z.object({ type: text }).nullish(),
@@ -92,6 +93,9 @@ const loadBalancer = z
     message: 'missing',
   })
   .transform((answer): LoadBalancer => {
+    const plain = answer.redirect_http_to_https
+      ? undefined
+      : answer.forwarding_rules?.find((rule) => rule.entry_protocol === 'http');
     const ports = new Set(answer.forwarding_rules?.map((rule) => rule.target_port));
     return {
       id: answer.id,
@@ -102,6 +106,7 @@ const loadBalancer = z
       region: answer.region,
       tag: answer.tag || undefined,
       dropletIds: answer.droplet_ids ?? [],
+      httpPort: plain?.entry_port ?? undefined,
       targetPorts: [...ports].sort((a, b) => a - b),
       healthCheck: answer.health_check ?? healthCheck.parse({}),
       proxyProtocol: answer.enable_proxy_protocol ?? false,

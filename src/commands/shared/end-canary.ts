@@ -4,17 +4,18 @@ import { EXIT } from '../../cli/exit-codes.js';
 import type { RollArguments } from '../../cli/roll.js';
 import type { LoadedSettings } from '../../config/load.js';
 import { versionWords } from '../../reporters/phrases.js';
-import { mustAsk } from './confirm.js';
+import { confirmation } from './confirm.js';
 
 type Context = CommandContext & {
   settings: LoadedSettings;
-  args: RollArguments & { environment: string; yes: boolean };
+  args: RollArguments & { environment: string; yes: boolean; confirmEnvironment?: string | undefined };
 };
 
 export async function endCanary(context: Context, ends: 'promote' | 'abort'): Promise<CommandEnd> {
-  const { args, settings, ask, show, ports, roll } = context;
+  const { args, settings, show, ports, roll } = context;
   const { findCanary, ...rollouts } = await import('../../deploy/rollouts/end-canary.js');
-  if (mustAsk(context, settings.confirm, [ends, args.environment])) {
+  const confirm = confirmation(context, settings, [ends, args.environment]);
+  if (confirm !== undefined) {
     const [{ infoOf }, { namesOf }] = await Promise.all([
       import('../../deploy/release/stored-release.js'),
       import('../../deploy/droplet/held-releases.js'),
@@ -27,7 +28,7 @@ export async function endCanary(context: Context, ends: 'promote' | 'abort'): Pr
       ends === 'promote'
         ? `Deploy ${version} to the rest of ${args.environment}?`
         : `Take ${names} back to ${version}?`;
-    if (!(await ask(question))) {
+    if (!(await confirm(question))) {
       return { exit: EXIT.interrupted, output: { type: 'text', lines: ['Nothing was changed.'] } };
     }
   }

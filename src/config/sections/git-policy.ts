@@ -10,6 +10,12 @@ export const gitPolicy = defineSection({
         'Ask before a deploy, `rollback` or `heal`, and show what it changes. Without a terminal it needs `--yes` or CI. By default only for an environment named production.',
       examples: [true, false],
     }),
+    protected: bool().meta({
+      description:
+        'Ask for the name of the environment before a deploy, `rollback`, `adopt` or `heal`, also with `--yes`. Without a terminal, and in CI, it needs `--confirm-environment NAME`. See [rollout.md](rollout.md#protected-environments).',
+      default: false,
+      examples: [true],
+    }),
     require_clean: bool().meta({
       description: 'Deploy only when `git status` is clean: no uncommitted change, no new file.',
       default: false,
@@ -23,6 +29,7 @@ export const gitPolicy = defineSection({
   },
   resolve: (written, { environment }) => ({
     confirm: written.confirm ?? environment === 'production',
+    isProtected: written.protected ?? false,
     requireClean: written.require_clean ?? false,
     deployFrom: written.deploy_from,
   }),

@@ -3,6 +3,7 @@ import { app } from './app.js';
 import { compose } from './compose.js';
 import { env } from './env.js';
 import { files } from './files.js';
+import { freeze } from './freeze.js';
 import { gitPolicy } from './git-policy.js';
 import { hooks } from './hooks.js';
 import { imageTag } from './image-tag.js';
@@ -22,6 +23,7 @@ export const SECTIONS = [
   imageTag,
   api,
   gitPolicy,
+  freeze,
   ssh,
   compose,
   files,

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { parseDuration } from '../duration.js';
-import { defineSection } from '../section.js';
+import { defineSection, type SectionContext } from '../section.js';
 import type { BatchSize, RolloutSettings } from '../settings.js';
 import { duration, map, text, wholeNumber } from '../values.js';
+import { gates, resolveGates } from './gates.js';
+import { probe, resolveProbe } from './probe.js';
 
 const DEFAULTS = {
   batch: 1,
@@ -21,13 +23,6 @@ const batchSize = z.union(
 function toBatchSize(value: string | number): BatchSize {
   if (value === 'all' || typeof value === 'number') return value;
   return value.endsWith('%') ? (value as BatchSize) : Number(value);
-}
-
-const PROBE = 'must be an address that begins with http:// or https://, without a user name';
-
-function isPublicAddress(value: string): boolean {
-  const url = URL.canParse(value) ? new URL(value) : undefined;
-  return url !== undefined && url.username === '' && url.password === '';
 }
 
 const section = map({
@@ -67,26 +62,31 @@ const section = map({
       default: DEFAULTS.on_failure,
       examples: ['revert-droplet', 'revert-fleet', 'stop'],
     }),
+  pause: duration({
+    description:
+      'Time between two batches, in which what has got the release is watched. See [rollout.md](rollout.md#pause-and-bake).',
+    examples: ['2m'],
+  }),
+  bake: duration({
+    description: 'Time after the last batch, watched likewise, before the rollout counts as done.',
+    examples: ['10m'],
+  }),
   interrupt_grace: duration({
     description: 'After Ctrl-C or a cancelled CI job: longest time to bring the droplets that are out to a safe end.',
     default: DEFAULTS.interrupt_grace,
     examples: ['60s'],
   }),
-  probe: text(PROBE, /^https?:\/\/\S+$/)
-    .meta({
-      description:
-        'Address of your site, requested once a second during a rollout. The number of failed requests is printed at the end and kept in the history.',
-      examples: ['https://shop.example.com/healthz'],
-    })
-    .refine(isPublicAddress, { error: PROBE }),
+  gates,
+  probe,
 }).meta({ description: 'How a rollout proceeds.' });
 
 export const rollout = defineSection({
   keys: { rollout: section },
-  resolve: (written) => ({ rollout: resolveRollout(written.rollout ?? {}) }),
+  literal: [['rollout', 'gates', '*', 'command']],
+  resolve: (written, context) => ({ rollout: resolveRollout(written.rollout ?? {}, context) }),
 });
 
-function resolveRollout(written: z.output<typeof section>): RolloutSettings {
+function resolveRollout(written: z.output<typeof section>, context: SectionContext): RolloutSettings {
   const defaultMs = (text: string) => parseDuration(text) ?? 0;
   return {
     batch: written.batch ?? [DEFAULTS.batch],
@@ -95,6 +95,9 @@ function resolveRollout(written: z.output<typeof section>): RolloutSettings {
     healthTimeoutMs: written.health?.timeout ?? defaultMs(DEFAULTS.health.timeout),
     onFailure: written.on_failure ?? DEFAULTS.on_failure,
     interruptGraceMs: written.interrupt_grace ?? defaultMs(DEFAULTS.interrupt_grace),
-    probeUrl: written.probe,
+    pauseMs: written.pause,
+    bakeMs: written.bake,
+    gates: written.gates && resolveGates(written.gates, context),
+    probe: resolveProbe(written.probe),
   };
 }

@@ -1,4 +1,4 @@
-import type { Clock, Cloud, LocalFiles, RemoteShell, Reporter, Web } from '../../ports.js';
+import type { Clock, Cloud, LocalCommands, LocalFiles, RemoteShell, Reporter, Web } from '../../ports.js';
 
 /** The ports that a command on a fleet works through. */
 export interface DeployPorts {
@@ -8,6 +8,8 @@ export interface DeployPorts {
   reporter: Reporter;
   files: LocalFiles;
   web: Web;
+  /** Absent in commands that do not roll. */
+  commands?: LocalCommands;
   /** Masks every value of an env file wherever text is shown. */
   hide?(envFile: string): void;
 }

@@ -5,8 +5,9 @@ import type { Target } from '../../targets/target.js';
 import type { Fleet } from './find-fleet.js';
 
 export function policyOf(settings: Settings, target: Target, allowDowntime: boolean): Policy {
-  const { batch, minInRotation, onFailure } = settings.rollout;
-  return { batch, minInRotation, onFailure, allowDowntime, balanced: target.healthCheck !== undefined };
+  const { batch, minInRotation, onFailure, pauseMs, bakeMs } = settings.rollout;
+  const balanced = target.healthCheck !== undefined;
+  return { batch, minInRotation, onFailure, allowDowntime, balanced, pauseMs, bakeMs };
 }
 
 /** Refuses a rollout that could not start or end, before anything changes. Throws DeployError. */

@@ -39,7 +39,7 @@ export async function heal(given: DeployPorts, options: HealOptions): Promise<De
   return await runSession('heal', given, options, NO_RELEASE_YET, async (session, ports) => {
     const result = await performRollout(session, {
       // Repairs as much as it can, also where the settings say to stop.
-      policy: { onFailure: 'revert-droplet' },
+      policy: { onFailure: 'revert-droplet', pauseMs: 0, bakeMs: 0 },
       reach: 'reachable',
       async choose(run, members) {
         await surveyAll(ports, settings, members, { prepare: false });

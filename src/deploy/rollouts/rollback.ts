@@ -28,6 +28,8 @@ export async function rollback(given: DeployPorts, options: RollbackOptions): Pr
   const { settings, wanted = '' } = options;
   return await runSession('rollback', given, options, { ...NO_RELEASE_YET, imageTag: wanted }, (session, ports) =>
     performRollout(session, {
+      // It leads back to what has been verified, and may be urgent.
+      policy: { pauseMs: 0, bakeMs: 0 },
       refuse: refuseImpossible,
       reach: 'all',
       anchors: true,

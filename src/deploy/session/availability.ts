@@ -1,20 +1,26 @@
 /** Probes the public address throughout a rollout, to show that it kept answering. */
 
+import type { ProbeSettings, StatusRange } from '../../config/settings.js';
+import { DeployError } from '../../errors.js';
 import type { Probes } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 
-const PROBE_INTERVAL_MS = 1_000;
+/** What is probed. */
+export type Probe = ProbeSettings & { url: string };
 
-/** A probe that is not answered within this time has failed. */
-const ANSWER_WITHIN_MS = 5_000;
+export function isExpected(status: number | undefined, expect: readonly StatusRange[]): boolean {
+  return status !== undefined && expect.some(({ from, to }) => status >= from && status <= to);
+}
 
 /**
- * Probes the address once a second until stopped, whether or not earlier probes have been answered.
+ * Probes the address at its interval until stopped, whether or not earlier probes have been answered.
+ * @param onFailure called once, when more probes have failed than are allowed
  * @returns a function that stops it and returns the counts once pending probes have ended
  */
 export function watchAvailability(
   { web, clock }: Pick<DeployPorts, 'web' | 'clock'>,
-  url: string,
+  { url, intervalMs, timeoutMs, expect, maxFailures = Number.POSITIVE_INFINITY }: Probe,
+  onFailure: (error: DeployError) => void,
 ): () => Promise<Probes> {
   const stopped = new AbortController();
   const pending = new Set<Promise<void>>();
@@ -22,19 +28,21 @@ export function watchAvailability(
 
   async function probe(): Promise<void> {
     const began = clock.now();
-    const { ok, detail } = await web.get(url, ANSWER_WITHIN_MS);
+    const { status, detail } = await web.get(url, timeoutMs);
     probes.total += 1;
     probes.slowestMs = Math.max(probes.slowestMs, clock.now() - began);
-    if (ok) return;
+    if (isExpected(status, expect)) return;
     probes.failed += 1;
     probes.firstFailure ??= { at: new Date(began).toISOString(), detail };
+    if (probes.failed === maxFailures + 1 && !stopped.signal.aborted)
+      onFailure(probeFailed(probes, maxFailures, detail));
   }
 
   async function watch(): Promise<void> {
     while (!stopped.signal.aborted) {
       const request = probe().finally(() => pending.delete(request));
       pending.add(request);
-      await clock.sleep(PROBE_INTERVAL_MS, stopped.signal);
+      await clock.sleep(intervalMs, stopped.signal);
     }
   }
 
@@ -45,4 +53,11 @@ export function watchAvailability(
     await Promise.all(pending);
     return probes;
   };
+}
+
+function probeFailed({ url, failed, total }: Probes, allowed: number, detail: string): DeployError {
+  const message = `${failed} of ${total} requests to ${url} failed, and rollout.probe.max_failures allows ${allowed}. The last: ${detail}.`;
+  return new DeployError('probe-failed', message, {
+    hint: 'Look at that address and at the droplets behind it. Fix the release, then deploy again.',
+  });
 }

@@ -44,7 +44,7 @@ async function ensureLease({ run, members }: Session, droplet?: string): Promise
   await inParallel(own, (member) => run.lease.ensure(member.droplet.id));
 }
 
-function payloadOf(session: Session, event: LifecycleEvent, about: About): LifecyclePayload {
+export function payloadOf(session: Session, event: LifecycleEvent, about: About): LifecyclePayload {
   const { command, release, previous, previousCommit, rows, ports, options } = session;
   const { settings, deployer } = options;
   return {

@@ -77,7 +77,7 @@ async function observeOnce(
   const membership = readMembership(run);
   const observe = async (member: Member) => {
     const recorded = async () => (await membership).get(member.droplet.id)?.inLedger === true;
-    return [member, await observeHealth(run, member, waited, recorded)] as const;
+    return [member, (await observeDroplet(run, member, waited, recorded)).healthy] as const;
   };
   const [known, health] = await waitForAll([membership, inParallel(members, observe)]);
   return [known, new Map(health)];
@@ -100,16 +100,25 @@ async function readMembership(run: Run) {
   return new Map(droplets.map((one) => [one.droplet.id, one]));
 }
 
+export interface DropletSeen {
+  /** Undefined: it could not be asked. */
+  healthy: boolean | undefined;
+  /** The answer to the balancer's check; absent without a balancer. */
+  response?: HealthResponse;
+  /** The droplet's clock when its containers were inspected; absent if they were not. */
+  now?: number;
+}
+
 /**
  * By the balancer's check where there is a balancer, otherwise by the containers.
  * @param recorded whether an earlier run has left the droplet in the ledger
  */
-async function observeHealth(
+export async function observeDroplet(
   run: Run,
   member: Member,
   waited: boolean,
   recorded: () => Promise<boolean>,
-): Promise<boolean | undefined> {
+): Promise<DropletSeen> {
   try {
     const { clock } = run.ports;
     const contact = run.contacts.of(member);
@@ -122,7 +131,7 @@ async function observeHealth(
     if (inspection !== undefined) contact.inspectedAt = clock.now();
     if (response === undefined) {
       const runs = now !== undefined && member.containers.length > 0;
-      return runs && judgeHealth(member.services, member.containers, now).kind === 'healthy';
+      return { healthy: runs && judgeHealth(member.services, member.containers, now).kind === 'healthy', now };
     }
     const mayHaveRestarted =
       (inspection !== undefined && now === undefined) ||
@@ -132,16 +141,16 @@ async function observeHealth(
     const passes = mayHaveRestarted ? (await checkUntilSure(run, member)).response?.passed : response.passed;
     if (!passes) {
       contact.servesFrom = Number.POSITIVE_INFINITY;
-      return false;
+      return { healthy: false, response, now };
     }
     // The balancer may have found it sick as well, and must see it healthy again. What cannot be known counts as so.
     const mayBeNew = failures > 0 || contact.servesFrom === Number.POSITIVE_INFINITY || mayHaveRestarted;
     const lagMs = isFirst && (await recorded()) ? EFFECT_LAG_MS : 0;
     if (mayBeNew || lagMs > 0) contact.servesFrom = run.contacts.servesBy(member) + lagMs;
     contact.servesFrom ??= clock.now();
-    return true;
+    return { healthy: true, response, now };
   } catch (error) {
-    if (error instanceof ShellError) return undefined;
+    if (error instanceof ShellError) return { healthy: undefined };
     throw error;
   }
 }

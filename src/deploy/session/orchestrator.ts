@@ -19,6 +19,7 @@ import {
   servingMeanwhile,
   upNext,
 } from '../../rollout/planner.js';
+import type { Rest } from '../../rollout/rests.js';
 import { capital } from '../core/capital.js';
 import { onAbort } from '../core/on-abort.js';
 import { reportStep, reportTo, warn } from '../core/report.js';
@@ -38,6 +39,7 @@ import { startStopped } from '../steps/start-stopped.js';
 import { switchRelease } from '../steps/switch-release.js';
 import { capacityFloor } from './capacity-floor.js';
 import { FRESH_MS, observeFleet } from './observe-fleet.js';
+import type { RolloutWatch } from './rollout-watch.js';
 
 /** Serving droplets to compare a leaving one with. More would prove little more. */
 const OTHERS = 2;
@@ -104,6 +106,8 @@ export interface RollOptions {
   interrupted: AbortSignal;
   /** Stops immediately. */
   aborted: AbortSignal;
+  /** What is watched besides the droplets in hand. */
+  watch: RolloutWatch;
   /** Raise the events of layers and hooks; they throw what a handler throws. */
   events: {
     beforeLeave(droplet: string): Promise<void>;
@@ -152,6 +156,10 @@ class Orchestrator {
   readonly #away = new Set<number>();
   /** The last batch whose after_batch was raised. */
   #closedBatch = 0;
+  /** When the last batch was chosen. */
+  #chosenAt = 0;
+  /** Ends the pause or the bake. */
+  #rest = new AbortController();
 
   constructor(run: Run, members: readonly Member[], start: RolloutState, options: RollOptions) {
     this.#run = run;
@@ -162,8 +170,12 @@ class Orchestrator {
   }
 
   async run(): Promise<Rolled> {
-    const { interrupted, aborted } = this.#options;
+    const { interrupted, aborted, watch } = this.#options;
     const stopWatching = new AbortController();
+    watch.start((error) => {
+      this.#keep(error);
+      this.#post({ kind: 'watch-failed' });
+    });
     onAbort(interrupted, () => this.#post({ kind: 'interrupted' }), stopWatching.signal);
     onAbort(aborted, () => this.#post({ kind: 'halted', code: 'aborted' }), stopWatching.signal);
     try {
@@ -189,7 +201,7 @@ class Orchestrator {
    * after_batch. Throws what its handler throws, which is then the rollout's failure, except while the fleet is reverted.
    */
   async #closeBatch(): Promise<void> {
-    const { batch, droplets, revertingFleet } = this.#state;
+    const { batch, droplets, takingBack } = this.#state;
     if (batch === this.#closedBatch || this.#options.aborted.aborted) return;
     this.#closedBatch = batch;
     const { afterBatch } = this.#options.events;
@@ -197,7 +209,7 @@ class Orchestrator {
     try {
       await afterBatch(batch);
     } catch (error) {
-      if (revertingFleet) warn(this.#run.ports, asDeployError(error).message);
+      if (takingBack) warn(this.#run.ports, asDeployError(error).message);
       else throw this.#keep(error);
     }
   }
@@ -223,7 +235,9 @@ class Orchestrator {
       if (towards === 'new') throw error;
       warn(this.#run.ports, asDeployError(error).message, name);
     }
-    if (step === 'leave' && clock.now() - began > FRESH_MS) await this.#lookAgain(id);
+    // The evidence of a droplet that fell sick is collected since its batch was chosen.
+    const since = this.#state.droplets.find((one) => one.id === id)?.examined ? this.#chosenAt : began;
+    if (step === 'leave' && clock.now() - since > FRESH_MS) await this.#lookAgain(id);
   }
 
   /** Throws DeployError capacity-floor when others have stopped serving since the batch was chosen. */
@@ -261,6 +275,7 @@ class Orchestrator {
 
   /** A droplet that returns unchanged need not be drained to the end. */
   #endLostWaits(): void {
+    if (this.#state.resting === undefined) this.#rest.abort();
     for (const droplet of this.#state.droplets) {
       if (droplet.course === 'return' && !droplet.touched) this.#waits.get(droplet.id)?.abort();
     }
@@ -273,15 +288,20 @@ class Orchestrator {
       const droplets = action.droplets.map((id) => this.#member(id).host.name);
       const left = this.#state.droplets.filter((droplet) => droplet.course === 'waiting' && !droplet.gone).length;
       this.#report({ type: 'batch-started', batch: this.#state.batch, droplets, left });
+      this.#chosenAt = this.#run.ports.clock.now();
       this.#startListening();
       return;
     }
     this.#performing += 1;
-    const performed = action.kind === 'observe' ? this.#observe() : this.#perform(action);
-    void performed.then((occurrence) => {
+    void this.#performed(action).then((occurrence) => {
       this.#performing -= 1;
       this.#post(occurrence);
     });
+  }
+
+  #performed(action: Exclude<Action, { kind: 'batch' }>): Promise<Occurrence> {
+    if (action.kind === 'step') return this.#perform(action);
+    return action.kind === 'observe' ? this.#observe() : this.#restFor(action);
   }
 
   /** Listens to the droplets that go next, so that the balancer has been heard there when they leave, and to others. */
@@ -303,14 +323,43 @@ class Orchestrator {
     this.#listening = undefined;
   }
 
-  async #observe(): Promise<Occurrence> {
+  /** Before anything else begins: `undefined` unless a handler of after_batch has failed. */
+  async #endBatch(): Promise<Occurrence | undefined> {
     await this.#endListening();
     try {
       await this.#closeBatch();
+      return undefined;
     } catch (error) {
       const { code } = asDeployError(error);
       return code === 'lease-lost' ? { kind: 'halted', code } : { kind: 'stopped' };
     }
+  }
+
+  /** Ends early when the state no longer wants the rest: after a signal, or a failure. */
+  async #restFor({ kind, ms }: Extract<Action, Rest>): Promise<Occurrence> {
+    const rest = new AbortController();
+    this.#rest = rest;
+    const ended = await this.#endBatch();
+    if (ended !== undefined) return ended;
+    const done = this.#state.droplets.filter(({ course, touched, gone }) => course === 'done' && touched && !gone);
+    try {
+      const members = done.map(({ id }) => this.#member(id));
+      const sick = await this.#options.watch.rest(kind === 'wait' ? 'pause' : 'bake', members, ms, rest.signal);
+      if (sick === undefined) return { kind: kind === 'wait' ? 'paused' : 'baked' };
+      const { code, message } = this.#keep(sick.error);
+      return {
+        kind: 'watch-failed',
+        sick: { droplet: sick.member.droplet.id, failure: { code, message, blame: 'release' } },
+      };
+    } catch (error) {
+      const { code } = this.#keep(error);
+      return code === 'lease-lost' ? { kind: 'halted', code } : { kind: 'stopped' };
+    }
+  }
+
+  async #observe(): Promise<Occurrence> {
+    const ended = await this.#endBatch();
+    if (ended !== undefined) return ended;
     try {
       const droplets = await observeFleet(this.#run, [...this.#members.values()], this.#options.interrupted);
       return { kind: 'observed', droplets };

@@ -4,6 +4,7 @@ import type { DeployError } from '../../errors.js';
 import { isInHand } from '../../rollout/courses.js';
 import type { DeployResult, Evidence, ReleaseInfo, StatusRow } from '../../rollout/model.js';
 import { type DropletState, isDeployed, isHeld, type RolloutState } from '../../rollout/planner.js';
+import { isBaked } from '../../rollout/rests.js';
 import { capacityFloor } from './capacity-floor.js';
 import { type Asked, continueCommand } from './continue-command.js';
 import { waysOf } from './ways.js';
@@ -24,7 +25,8 @@ export function resultOf(ended: Ended): DeployResult {
     (row): StatusRow => (row.outcome === 'in progress' ? { ...row, outcome: 'unfinished' } : row),
   );
   const base = { release, rows, durationMs };
-  if ((isComplete(state) || isHeld(state)) && ended.error === undefined) {
+  const done = (isComplete(state) && !(state.interrupted && !isBaked(state))) || isHeld(state);
+  if (done && ended.error === undefined) {
     return { ...base, outcome: 'succeeded', summary: fleetSentence(state) };
   }
   const interrupted = state.interrupted && ended.error === undefined;
@@ -32,7 +34,7 @@ export function resultOf(ended: Ended): DeployResult {
   return {
     ...base,
     outcome: interrupted ? 'interrupted' : 'failed',
-    summary: [fleetSentence(state), ...leftDeployed(state, rows)].join(' '),
+    summary: [fleetSentence(state), ...unbaked(state, interrupted), ...leftDeployed(state, rows)].join(' '),
     // After droplets have changed it is a failed deploy, even when the user has to fix the cause.
     error: interrupted ? undefined : { ...error, source: error.source === 'user' ? 'external' : error.source },
     evidence: evidence.length > 0 ? evidence : undefined,
@@ -47,9 +49,17 @@ export function isComplete({ droplets }: RolloutState): boolean {
   return left.length > 0 && left.every((droplet) => droplet.course === 'done');
 }
 
-/** `revert-fleet`: droplets that should have been reverted and still run the release. */
-function notReverted(state: RolloutState): DropletState[] {
-  return state.revertingFleet ? state.droplets.filter((droplet) => isDeployed(droplet) && droplet.touched) : [];
+function unbaked(state: RolloutState, interrupted: boolean): string[] {
+  if (!interrupted || !isComplete(state) || isBaked(state)) return [];
+  return ['Every droplet runs the release, but the bake was not waited for.'];
+}
+
+/** Droplets that should have been reverted and still run the release. */
+function notReverted({ takingBack, revertingFleet, droplets }: RolloutState): DropletState[] {
+  if (!takingBack) return [];
+  return droplets.filter(
+    (droplet) => isDeployed(droplet) && droplet.touched && (revertingFleet || droplet.course !== 'done'),
+  );
 }
 
 function leftDeployed(state: RolloutState, rows: readonly StatusRow[]): string[] {
@@ -65,8 +75,13 @@ function nextCommand(ended: Ended, interrupted: boolean): string | undefined {
   // Not heal: it leaves alone what serves, verified.
   if (notReverted(state).some((droplet) => droplet.previous !== undefined)) return `do-deploy rollback ${environment}`;
   if (state.droplets.some(isStranded)) return `do-deploy heal ${environment}`;
+  // A gate accuses the release, not only the droplets that went back.
+  const isLeft = state.droplets.some(
+    (droplet) => isDeployed(droplet) && droplet.touched && droplet.previous !== undefined,
+  );
+  if (state.watchFailed && isLeft && command === 'deploy') return `do-deploy rollback ${environment}`;
   // What comes after the rollout has failed.
-  if (isComplete(state) && command === 'deploy') return `do-deploy rollback ${environment}`;
+  if (!interrupted && isComplete(state) && command === 'deploy') return `do-deploy rollback ${environment}`;
   return interrupted ? continueCommand(ended, release) : undefined;
 }
 

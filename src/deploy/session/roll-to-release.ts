@@ -1,22 +1,24 @@
 import { setMaxListeners } from 'node:events';
 import { asDeployError, type DeployError } from '../../errors.js';
+import { variablesOf } from '../../rollout/lifecycle-variables.js';
 import type { DeployResult, Probes } from '../../rollout/model.js';
 import { isHeld, type RolloutState } from '../../rollout/planner.js';
 import { onAbort } from '../core/on-abort.js';
 import { inform, reportTo } from '../core/report.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
-import { watchAvailability } from './availability.js';
+import type { Probe } from './availability.js';
 import { forgetCanary, withCanary } from './canary.js';
 import { askedOf } from './continue-command.js';
 import { type Goal, goalFor } from './goal.js';
-import { raise } from './lifecycle.js';
+import { payloadOf, raise } from './lifecycle.js';
 import { reportNewcomers } from './newcomers.js';
 import { FRESH_MS } from './observe-fleet.js';
 import { type Rolled, roll } from './orchestrator.js';
 import { forgetPostDeploy, owesPostDeploy, postDeploy } from './post-deploy.js';
 import { isComplete, resultOf } from './result.js';
 import { isSameRow, rowsOf } from './rollout-rows.js';
+import { RolloutWatch, type Watched } from './rollout-watch.js';
 import { type Session, stopIfInterrupted } from './session.js';
 import { skippedRows } from './skipping.js';
 import { writeHistoryAndPrune, writeHistoryWithoutLock } from './write-history.js';
@@ -63,6 +65,8 @@ async function rollAndFinish(
   const skipped = skippedRows(session);
   session.underway = true;
   const observedAt = ports.clock.now();
+  const { probe, message } = await session.probe;
+  if (message !== undefined) inform(ports, message);
   try {
     await raise(session, 'deploy', {}, stop);
   } catch (error) {
@@ -75,8 +79,7 @@ async function rollAndFinish(
   const isOld = ports.clock.now() - observedAt > FRESH_MS;
   report({ type: 'phase-started', phase: 'roll' });
   session.rolling = true;
-  const { probeUrl } = run.settings.rollout;
-  const stopProbing = probeUrl === undefined ? undefined : watchAvailability(ports, probeUrl);
+  const watch = new RolloutWatch(run, watchedIn(session, probe), session.options.interrupted);
   let probes: Probes | undefined;
   const rolled = await rollAll(
     session,
@@ -85,8 +88,9 @@ async function rollAndFinish(
     goal,
     previous,
     stop,
+    watch,
   ).finally(async () => {
-    probes = await stopProbing?.();
+    probes = await watch.stop();
   });
   const { environment } = run.settings;
   const durationMs = ports.clock.now() - session.startedAt;
@@ -104,6 +108,15 @@ async function rollAndFinish(
   await writeHistoryAndPrune(run, members, session.command, goal, result);
   const joined = await reportNewcomers(run, session.fleetAtStart, rolled.state);
   return joined ? { ...result, next: result.next ?? `do-deploy adopt ${environment}` } : result;
+}
+
+/** `rollback` and `heal` lead away from what fails: no gate is asked, and the probe only counts. */
+function watchedIn(session: Session, probe: Probe | undefined): Watched {
+  const { gates = [] } = session.options.settings.rollout;
+  const isAsked = session.command === 'deploy' || session.command === 'adopt';
+  const variables = { ...variablesOf(payloadOf(session, 'deploy', {})), DO_DEPLOY_EVENT: 'gate' };
+  if (isAsked) return { gates, variables, probe };
+  return { gates: [], variables, probe: probe && { ...probe, maxFailures: undefined } };
 }
 
 /** Raises post_deploy once every droplet runs its release. */
@@ -160,12 +173,14 @@ async function rollAll(
   goal: Goal,
   previous: ReadonlyMap<number, StoredRelease>,
   stop: AbortSignal,
+  watch: RolloutWatch,
 ): Promise<Rolled> {
   return await roll(run, session.members, start, {
     releaseFor: (droplet) => goalFor(goal, droplet),
     previous,
     interrupted: session.options.interrupted,
     aborted: stop,
+    watch,
     events: {
       beforeLeave: (droplet) => raise(session, 'before_leave', { droplet }, stop),
       afterRejoin: (droplet) => raise(session, 'after_rejoin', { droplet }, stop),

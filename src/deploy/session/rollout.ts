@@ -9,6 +9,7 @@ import { policyOf } from '../fleet/policy.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
 import { checkCanary, planPart, recordCanary } from './canary.js';
+import { findProbe } from './find-probe.js';
 import { type Goal, goalFor } from './goal.js';
 import { raise } from './lifecycle.js';
 import { observeFleet } from './observe-fleet.js';
@@ -55,6 +56,8 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   reportTo(ports)({ type: 'phase-started', phase: 'discover' });
   const fleet = await findFleet(ports, settings, { newcomers: rollout.newcomers });
   const { target } = fleet;
+  // The balancer may not answer from here: that is found out while the release is staged.
+  session.probe = findProbe(ports, settings, session.command === 'heal' ? {} : target);
   const policy: Policy = { ...policyOf(settings, target, allowDowntime), ...rollout.policy };
   const needsAll = rollout.reach === 'all' && session.options.skip === undefined;
   const droplets = fleet.membership.droplets.map(({ droplet }) => droplet);

@@ -13,6 +13,7 @@ import type { Member, Unreachable } from '../droplet/member.js';
 import type { Run } from '../steps/run.js';
 import type { Part, PlannedPart } from './canary.js';
 import { askedOf, continueCommand } from './continue-command.js';
+import type { FoundProbe } from './find-probe.js';
 import type { Goal } from './goal.js';
 import { raise, raiseEnding } from './lifecycle.js';
 import { rowsSurveyed } from './rollout-rows.js';
@@ -71,6 +72,8 @@ export interface Session {
   /** Droplets that were left out because they are off or cannot be reached. */
   skipped: Unreachable[];
   rows: StatusRow[];
+  /** Known before rolling begins. */
+  probe: Promise<FoundProbe>;
   /** Present once the lease is held. */
   run?: Run;
   /** An interruption waits for what is being done, within the grace period. */
@@ -95,7 +98,18 @@ export async function runSession(
   const ports = { ...given, reporter };
   const nothing = { members: [], previous: [], confirmed: [], skipped: [], rows: [], underway: false, rolling: false };
   const fleetAtStart = new Set<number>();
-  const session: Session = { command, ports, options, startedAt, release, made: release.id, fleetAtStart, ...nothing };
+  const probe = Promise.resolve({});
+  const session: Session = {
+    command,
+    ports,
+    options,
+    startedAt,
+    release,
+    made: release.id,
+    fleetAtStart,
+    probe,
+    ...nothing,
+  };
   let result: DeployResult;
   try {
     result = await unlessInterrupted(session, async () => {

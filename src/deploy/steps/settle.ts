@@ -133,14 +133,14 @@ async function remaining(member: Member, run: StepContext, started: number): Pro
   return { ms: served - clock.now(), detail: 'the balancer is checking' };
 }
 
-function restartedAfterHealthy(droplet: string, service: string): DeployError {
+export function restartedAfterHealthy(droplet: string, service: string): DeployError {
   return new DeployError('unhealthy', `${service} restarted after it had been healthy.`, {
     droplet,
     hint: 'Fix the image or its settings, then deploy again.',
   });
 }
 
-function noLongerHealthy(member: Member, detail: string): DeployError {
+export function noLongerHealthy(member: Member, detail: string): DeployError {
   return new DeployError('health-timeout', `No longer healthy after it had been: ${detail}.`, {
     droplet: member.host.name,
     hint: `Look at its containers: ${loginTo(member)} docker ps --all`,

@@ -42,6 +42,40 @@ describe('a fleet that should have been reverted', () => {
   });
 });
 
+describe('a rollout that rests', () => {
+  const RESTS = { pauseMs: 1_000, bakeMs: 1_000 };
+
+  it('is done when it has baked', () => {
+    expect(ended(walk(RESTS, fleetOf(2)).state).outcome).toBe('succeeded');
+  });
+
+  it('is interrupted where the bake was not waited for, and the same command goes on', () => {
+    const { state } = walk(RESTS, fleetOf(2), once('bake', { interrupt: true as const }));
+    expect(ended(state)).toMatchObject({
+      outcome: 'interrupted',
+      error: undefined,
+      summary: 'All 2 droplets are in rotation. Every droplet runs the release, but the bake was not waited for.',
+      next: 'do-deploy production v2',
+    });
+  });
+
+  it('names both ways on after an interruption of a pause', () => {
+    const { state } = walk(RESTS, fleetOf(2), once('wait', { interrupt: true as const }));
+    expect(ended(state)).toMatchObject({
+      outcome: 'interrupted',
+      ways: { forward: 'do-deploy production v2', back: 'do-deploy rollback production old' },
+    });
+  });
+
+  it('names the way back from a release that a gate has stopped, where droplets still run it', () => {
+    const { state } = walk(RESTS, fleetOf(2), once('bake', { watch: 'gate' as const }));
+    expect(ended(state).rows.map(({ outcome }) => outcome)).toEqual(['deployed', 'reverted']);
+    expect(ended(state)).toMatchObject({ outcome: 'failed', next: 'do-deploy rollback production' });
+    const first = walk(RESTS, fleetOf(2), once('wait', { watch: 'gate' as const }));
+    expect(ended(first.state).next).toBeUndefined();
+  });
+});
+
 it('a droplet that an earlier run left half-done shows the release that it was being switched to', () => {
   const starters = fleetOf(2).map((starter) => ({ ...starter, inLedger: true, halfDone: starter.id === 1 }));
   const { state } = walk({}, starters, once('1 drain', { interrupt: true as const }));

@@ -1,0 +1,115 @@
+/** `rollout.gates`: what is asked, from this machine, whether a rollout may go on. */
+import { z } from 'zod';
+import { DURATION, LONGEST_MS, parseDuration } from '../duration.js';
+import type { SectionContext } from '../section.js';
+import type { GateSettings, StatusRange } from '../settings.js';
+import { anyText, map, text } from '../values.js';
+
+const SHORTEST_MS = 100;
+
+/** What answers a browser: redirects are not followed. */
+const ANSWERED: readonly StatusRange[] = [{ from: 200, to: 399 }];
+
+// Nothing here changes a value: zod documents no examples of a setting that does. See `toRanges` and `toMs`.
+
+const STATUS = 'must be an HTTP status, a range such as 200-399, or a list of these';
+const status = z.union(
+  [
+    z.int({ error: STATUS }).min(100, { error: STATUS }).max(599, { error: STATUS }),
+    text(STATUS, /^[1-5]\d\d(-[1-5]\d\d)?$/),
+  ],
+  { error: STATUS },
+);
+
+export const expected = z.union([status, z.array(status, { error: STATUS }).min(1, { error: STATUS })], {
+  error: STATUS,
+});
+
+export function toRanges(written: z.output<typeof expected> | undefined): StatusRange[] {
+  if (written === undefined) return [...ANSWERED];
+  return (Array.isArray(written) ? written : [written]).map((one) => {
+    const [first = 0, last = first] = String(one).split('-').map(Number);
+    return { from: Math.min(first, last), to: Math.max(first, last) };
+  });
+}
+
+const ADDRESS = 'must be an address that begins with http:// or https://, without a user name';
+
+export const address = text(ADDRESS, /^https?:\/\/\S+$/).refine(isPublicAddress, { error: ADDRESS });
+
+function isPublicAddress(value: string): boolean {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  return url !== undefined && url.username === '' && url.password === '';
+}
+
+/** Between 100 ms and a day. */
+export const time = text('must be a duration with its unit: ms, s, m or h', DURATION)
+  .refine((value) => toMs(value) >= SHORTEST_MS, { error: `must be at least ${SHORTEST_MS}ms` })
+  .refine((value) => toMs(value) <= LONGEST_MS, { error: 'must be at most 24h' });
+
+export function toMs(written: string): number {
+  return parseDuration(written) ?? 0;
+}
+
+const TIMES = 'must be a whole number from 1 to 1000';
+export const times = z.int({ error: TIMES }).min(1, { error: TIMES }).max(1000, { error: TIMES });
+
+const gate = map(
+  {
+    name: text('must be a name of letters, digits, - and _', /^[A-Za-z0-9][\w-]{0,39}$/),
+    command: anyText('must be a command line'),
+    url: address,
+    expect: expected,
+    every: time,
+    fail_after: times,
+    timeout: time,
+  },
+  'must be a map, such as { name: errors, command: scripts/error-rate.sh }',
+);
+
+const FORM = 'must be a list of gates, such as { name: errors, command: scripts/error-rate.sh }';
+
+export const gates = z
+  .array(gate, { error: FORM })
+  .max(20, { error: 'must have at most 20 gates' })
+  .meta({
+    description:
+      'Asked from here while a rollout rolls, pauses and bakes: `command`, a command line that fails, or `url`, an address that answers with another status than `expect` (`200-399`), stops it. `every` (`30s`), `fail_after` (`1`: so many failures in a row), `timeout` (`10s`). See [rollout.md](rollout.md#gates).',
+    examples: [
+      [
+        { name: 'errors', command: 'scripts/error-rate.sh', every: '30s', fail_after: 2 },
+        { name: 'alarms', url: 'https://alarms.example.com/shop', expect: 200 },
+      ],
+    ],
+  });
+
+/** A gate is a command or an address, and has a name of its own. */
+export function resolveGates(
+  written: z.output<typeof gates> = [],
+  { problems, place }: Pick<SectionContext, 'problems' | 'place'>,
+): GateSettings[] {
+  const names = new Set<string>();
+  return written.flatMap((one, index): GateSettings[] => {
+    const tell = (key: string | undefined, message: string, remedy: string) =>
+      problems.add(place('rollout', 'gates', index, ...(key === undefined ? [] : [key])), message, remedy);
+    const { name, command, url, expect, every = '30s', fail_after: failAfter = 1, timeout = '10s' } = one;
+    const what = `rollout.gates[${index}]`;
+    if (name === undefined) {
+      tell(undefined, `${what} has no name`, 'write `name: errors` in it');
+      return [];
+    }
+    if (names.has(name)) tell('name', `${what} has the name of an earlier gate`, 'give each a name of its own');
+    names.add(name);
+    if ((command === undefined) === (url === undefined)) {
+      const has = command === undefined ? 'neither command nor url' : 'both command and url';
+      tell(undefined, `${what} has ${has}`, 'write one of the two: `command: scripts/error-rate.sh`');
+      return [];
+    }
+    const common = { name, everyMs: toMs(every), failAfter, timeoutMs: toMs(timeout) };
+    if (command !== undefined) {
+      if (expect !== undefined) tell('expect', `${what} expects a status of a command`, 'remove `expect`');
+      return [{ ...common, command }];
+    }
+    return url === undefined ? [] : [{ ...common, url, expect: toRanges(expect) }];
+  });
+}

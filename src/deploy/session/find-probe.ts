@@ -1,0 +1,33 @@
+/** What a rollout probes: the address of the settings, or else the balancer's own, if it answers from here. */
+import type { ProbeSettings, Settings } from '../../config/settings.js';
+import type { Target } from '../../targets/target.js';
+import type { DeployPorts } from '../core/deploy-ports.js';
+import { isExpected, type Probe } from './availability.js';
+
+/** How long the balancer may take to answer from here, in ms. */
+const REACH_WITHIN_MS = 2_000;
+
+const USUAL: ProbeSettings = { intervalMs: 1_000, timeoutMs: 5_000, expect: [{ from: 200, to: 399 }] };
+
+export interface FoundProbe {
+  probe?: Probe;
+  /** For the user, where the address is not one that the settings name. */
+  message?: string;
+}
+
+/** Never throws. */
+export async function findProbe(
+  { web }: Pick<DeployPorts, 'web'>,
+  { rollout }: Pick<Settings, 'rollout'>,
+  target: Pick<Target, 'publicUrl'>,
+): Promise<FoundProbe> {
+  if (rollout.probe === false) return {};
+  const probe = rollout.probe ?? USUAL;
+  if (probe.url !== undefined) return { probe: { ...probe, url: probe.url } };
+  const { publicUrl: url } = target;
+  if (url === undefined) return {};
+  const { status, detail } = await web.get(url, Math.min(REACH_WITHIN_MS, probe.timeoutMs));
+  if (isExpected(status, probe.expect)) return { probe: { ...probe, url }, message: `Probing the balancer at ${url}.` };
+  const instead = 'Name an address of your site as rollout.probe, or set it to false.';
+  return { message: `The balancer is not probed, because ${url} does not answer from here (${detail}). ${instead}` };
+}

@@ -1,0 +1,97 @@
+/** What a rollout watches besides the droplets in hand: gates, the public address, and in a pause and a bake the droplets that have got the release. */
+import type { GateSettings } from '../../config/settings.js';
+import type { DeployError } from '../../errors.js';
+import type { Probes } from '../../rollout/model.js';
+import { inform, reportTo } from '../core/report.js';
+import type { Member } from '../droplet/member.js';
+import type { Run } from '../steps/run.js';
+import { type Probe, watchAvailability } from './availability.js';
+import { DropletWatch, type Sick } from './watch-droplets.js';
+import { type GateWatch, watchGates } from './watch-gates.js';
+
+const TELL_EVERY_MS = 60_000;
+
+export interface Watched extends Pick<GateWatch, 'gates' | 'variables'> {
+  probe?: Probe;
+}
+
+export class RolloutWatch {
+  readonly #run: Run;
+  readonly #interrupted: AbortSignal;
+  readonly #droplets: DropletWatch;
+
+  readonly #watched: Watched;
+  readonly #ended = new AbortController();
+  #watching: Promise<void> = Promise.resolve();
+  #stopProbing: (() => Promise<Probes>) | undefined;
+
+  constructor(run: Run, watched: Watched, interrupted: AbortSignal) {
+    this.#run = run;
+    this.#watched = watched;
+    this.#interrupted = interrupted;
+    this.#droplets = new DropletWatch(run);
+  }
+
+  /** @param onFailure called at most once, when a gate or the probe has failed */
+  start(onFailure: (error: DeployError) => void): void {
+    const { ports } = this.#run;
+    let isTold = false;
+    const tell = (error: DeployError) => {
+      if (isTold || this.#interrupted.aborted) return;
+      isTold = true;
+      reportTo(ports)({ type: 'watch-failed', error: error.info() });
+      onFailure(error);
+    };
+    const { gates, variables, probe } = this.#watched;
+    if (probe !== undefined) this.#stopProbing = watchAvailability(ports, probe, tell);
+    // After an interruption what is in hand is brought to its end: nothing that is asked changes that.
+    const signal = AbortSignal.any([this.#ended.signal, this.#interrupted]);
+    if (gates.length > 0) inform(ports, `Asking ${gates.map(describe).join(', ')}.`);
+    this.#watching = watchGates(ports, { gates, variables, onFailure: tell, signal });
+  }
+
+  /** Some CI systems end a job that prints nothing for minutes. */
+  async #tellTime(rest: 'pause' | 'bake', until: number, ended: AbortSignal): Promise<void> {
+    const { ports } = this.#run;
+    for (;;) {
+      await ports.clock.sleep(TELL_EVERY_MS, ended);
+      const left = Math.round((until - ports.clock.now()) / 1_000);
+      if (ended.aborted || left <= 0) return;
+      inform(ports, `${left} s of the ${rest} are left.`);
+    }
+  }
+
+  /** Nothing is asked any more. Resolves to what the probe has found. */
+  async stop(): Promise<Probes | undefined> {
+    this.#ended.abort();
+    await this.#watching;
+    return await this.#stopProbing?.();
+  }
+
+  /**
+   * Lets the time pass and watches the droplets meanwhile. Throws DeployError lease-lost.
+   * @param signal ends it
+   * @returns the first that fell sick
+   */
+  async rest(
+    rest: 'pause' | 'bake',
+    members: readonly Member[],
+    ms: number,
+    signal: AbortSignal,
+  ): Promise<Sick | undefined> {
+    const { ports } = this.#run;
+    const report = reportTo(ports);
+    const began = ports.clock.now();
+    report({ type: 'rest-started', rest, ms });
+    const ended = new AbortController();
+    void this.#tellTime(rest, began + ms, ended.signal);
+    const sick = await this.#droplets.watch(members, ms, signal, this.#interrupted).finally(() => ended.abort());
+    if (sick !== undefined) report({ type: 'watch-failed', error: sick.error.info() });
+    report({ type: 'rest-finished', rest, ms: ports.clock.now() - began });
+    return sick;
+  }
+}
+
+function describe({ name, everyMs }: GateSettings): string {
+  return `gate ${name} every ${everyMs / 1_000} s`;
+}

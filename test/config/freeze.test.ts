@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { frozenAt, parseMoment } from '../../src/config/freeze.js';
+
+const PARIS = 'Europe/Paris';
+const until = (from: string, to: string, now: string, timezone = PARIS) => {
+  const frozen = frozenAt([{ from, to, timezone }], Date.parse(now));
+  return frozen && new Date(frozen.until).toISOString();
+};
+
+it.each([
+  ['Fri 16:00', true],
+  ['fri 9:05', true],
+  ['2026-12-23 18:00', true],
+  ['Fri 24:00', false],
+  ['Friday 16:00', false],
+  ['2026-02-30 18:00', false],
+  ['16:00', false],
+  ['', false],
+])('%j is a moment: %j', (text, is) => {
+  expect(parseMoment(text) !== undefined).toBe(is);
+});
+
+describe('a window of the week', () => {
+  // In November, Paris is one hour ahead of UTC. 2026-11-27 is a Friday.
+  it.each([
+    ['2026-11-27T14:59:59Z', undefined],
+    ['2026-11-27T15:00:00Z', '2026-11-30T07:00:00.000Z'],
+    ['2026-11-29T23:30:00Z', '2026-11-30T07:00:00.000Z'],
+    ['2026-11-30T06:59:59Z', '2026-11-30T07:00:00.000Z'],
+    ['2026-11-30T07:00:00Z', undefined],
+    ['2026-11-25T12:00:00Z', undefined],
+  ])('that ends in the next week holds at %s: %s', (now, end) => {
+    expect(until('Fri 16:00', 'Mon 08:00', now)).toBe(end);
+  });
+
+  it('of one day, and one of almost a week', () => {
+    expect(until('Wed 10:00', 'Wed 12:00', '2026-11-25T10:30:00Z')).toBe('2026-11-25T11:00:00.000Z');
+    expect(until('Wed 10:00', 'Wed 12:00', '2026-11-25T11:00:00Z')).toBeUndefined();
+    expect(until('Wed 12:00', 'Wed 10:00', '2026-11-25T08:59:00Z')).toBe('2026-11-25T09:00:00.000Z');
+    expect(until('Wed 12:00', 'Wed 10:00', '2026-11-25T10:30:00Z')).toBeUndefined();
+    expect(until('Wed 12:00', 'Wed 10:00', '2026-11-28T10:30:00Z')).toBe('2026-12-02T09:00:00.000Z');
+  });
+
+  it('is that of its time zone', () => {
+    expect(until('Mon 00:00', 'Mon 01:00', '2026-11-29T13:30:00Z', 'Asia/Kamchatka')).toBeUndefined();
+    expect(until('Mon 00:00', 'Mon 02:00', '2026-11-29T13:30:00Z', 'Asia/Kamchatka')).toBe('2026-11-29T14:00:00.000Z');
+    expect(until('Sun 23:00', 'Mon 01:00', '2026-11-30T09:30:00Z', 'Pacific/Honolulu')).toBe(
+      '2026-11-30T11:00:00.000Z',
+    );
+  });
+});
+
+describe('where the clocks change', () => {
+  it('a window over a weekend is an hour longer or shorter', () => {
+    // Back on 2026-10-25, forward on 2026-03-29.
+    expect(until('Fri 16:00', 'Mon 08:00', '2026-10-23T14:00:00Z')).toBe('2026-10-26T07:00:00.000Z');
+    expect(until('Fri 16:00', 'Mon 08:00', '2026-03-27T15:00:00Z')).toBe('2026-03-30T06:00:00.000Z');
+  });
+
+  it('a time that comes twice begins with the first and ends with the second', () => {
+    expect(until('Sun 02:30', 'Sun 03:30', '2026-10-25T00:30:00Z')).toBe('2026-10-25T02:30:00.000Z');
+    expect(until('Sun 00:00', 'Sun 02:30', '2026-10-25T01:29:00Z')).toBe('2026-10-25T01:30:00.000Z');
+  });
+
+  it('a time that is skipped ends late rather than early', () => {
+    expect(until('Sun 00:00', 'Sun 02:30', '2026-03-29T01:10:00Z')).toBe('2026-03-29T01:30:00.000Z');
+  });
+});
+
+describe('a window between two dates', () => {
+  it.each([
+    ['2026-12-23T16:59:00Z', undefined],
+    ['2026-12-23T17:00:00Z', '2027-01-02T07:00:00.000Z'],
+    ['2027-01-02T06:59:00Z', '2027-01-02T07:00:00.000Z'],
+    ['2027-01-02T07:00:00Z', undefined],
+  ])('holds at %s: %s', (now, end) => {
+    expect(until('2026-12-23 18:00', '2027-01-02 08:00', now)).toBe(end);
+  });
+});
+
+it('of several windows, the one that ends last counts', () => {
+  const windows = [
+    { from: 'Fri 16:00', to: 'Mon 08:00', timezone: 'UTC' },
+    { from: 'Sat 00:00', to: 'Tue 00:00', timezone: 'UTC' },
+  ];
+  expect(frozenAt(windows, Date.parse('2026-11-28T12:00:00Z'))?.window).toBe(windows[1]);
+  expect(frozenAt([], 0)).toBeUndefined();
+});

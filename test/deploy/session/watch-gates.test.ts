@@ -1,0 +1,107 @@
+/** When a gate stops a rollout. */
+import { describe, expect, it } from 'vitest';
+import type { GateSettings } from '../../../src/config/settings.js';
+import type { DeployPorts } from '../../../src/deploy/core/deploy-ports.js';
+import { watchGates } from '../../../src/deploy/session/watch-gates.js';
+import type { DeployError } from '../../../src/errors.js';
+import { CollectingReporter } from '../../support/collecting-reporter.js';
+import { VirtualClock } from '../../support/virtual-clock.js';
+
+const COMMAND: GateSettings = {
+  name: 'errors',
+  command: 'scripts/error-rate.sh',
+  everyMs: 30_000,
+  failAfter: 2,
+  timeoutMs: 10_000,
+};
+
+interface Answer {
+  ok: boolean;
+  detail: string;
+  status?: number;
+  afterMs?: number;
+}
+
+/** Plays ten minutes. `answer` is given the number of the question, from 0. */
+async function play(gate: GateSettings, answer: (question: number) => Answer, stopAtMs = 600_000) {
+  const clock = new VirtualClock({ start: 0 });
+  const reporter = new CollectingReporter();
+  const asked: { at: number; what: string; variables?: object }[] = [];
+  const reply = async (what: string, variables?: object) => {
+    const { afterMs = 0, ...given } = answer(asked.length);
+    asked.push({ at: clock.now(), what, variables });
+    await clock.sleep(afterMs);
+    return given;
+  };
+  const ports = {
+    clock,
+    reporter,
+    commands: { run: (line: string, { variables }: { variables: object }) => reply(line, variables) },
+    web: { get: (url: string) => reply(url) },
+  } as unknown as DeployPorts;
+  const failed: { error: DeployError; at: number }[] = [];
+  const stop = new AbortController();
+  void clock.sleep(stopAtMs).then(() => stop.abort());
+  const onFailure = (error: DeployError) => failed.push({ error, at: clock.now() });
+  const variables = { DO_DEPLOY_APP: 'shop' };
+  await clock.run(watchGates(ports, { gates: [gate], variables, onFailure, signal: stop.signal }));
+  const warnings = reporter.events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
+  return { asked, failed, warnings, endedAt: clock.now() };
+}
+
+const YES = { ok: true, detail: 'exit code 0' };
+const NO = { ok: false, detail: 'exit code 1: 3.1% errors' };
+
+it('is asked at once and then at its interval, and gets the variables of the rollout and its own name', async () => {
+  const { asked, failed } = await play(COMMAND, () => YES, 70_000);
+  expect(asked.map(({ at }) => at)).toEqual([0, 30_000, 60_000]);
+  expect(asked[0]).toMatchObject({
+    what: 'scripts/error-rate.sh',
+    variables: { DO_DEPLOY_APP: 'shop', DO_DEPLOY_GATE: 'errors' },
+  });
+  expect(failed).toEqual([]);
+});
+
+it('stops the rollout after so many failures in a row, and says what it printed last', async () => {
+  const { failed, warnings, endedAt } = await play(COMMAND, (question) => (question < 2 ? YES : NO));
+  expect(failed.map(({ error, at }) => [error.code, error.message, at])).toEqual([
+    ['gate-failed', 'Gate errors failed 2 times in a row: exit code 1: 3.1% errors.', 90_000],
+  ]);
+  expect(warnings).toEqual(['Gate errors failed (1 of 2): exit code 1: 3.1% errors']);
+  expect(endedAt).toBe(90_000);
+});
+
+it('stops nothing while failures do not follow each other', async () => {
+  const { failed, warnings } = await play(COMMAND, (question) => (question % 2 === 0 ? NO : YES));
+  expect(failed).toEqual([]);
+  expect(warnings.length).toBeGreaterThan(5);
+});
+
+describe('at an address', () => {
+  const gate: GateSettings = {
+    name: 'alarms',
+    url: 'https://alarms.example.com',
+    expect: [{ from: 200, to: 204 }],
+    everyMs: 1_000,
+    failAfter: 1,
+    timeoutMs: 5_000,
+  };
+
+  it.each([
+    [200, 0],
+    [204, 0],
+    [302, 1],
+    [undefined, 1],
+  ])('status %s fails it %s times', async (status, times) => {
+    const { failed, asked } = await play(gate, () => ({ ok: true, detail: `HTTP ${status}`, status }), 2_500);
+    expect(asked[0]?.what).toBe('https://alarms.example.com');
+    expect(failed.map(({ error }) => error.message)).toEqual(
+      times === 0 ? [] : [`Gate alarms failed: HTTP ${status}.`],
+    );
+  });
+});
+
+it('an answer that comes after the end does not count, and is not waited for', async () => {
+  const late = await play({ ...COMMAND, failAfter: 1 }, () => ({ ...NO, afterMs: 60_000 }), 10_000);
+  expect(late).toMatchObject({ failed: [], endedAt: 10_000 });
+});

@@ -1,0 +1,77 @@
+/** What a run has said of its pauses, its bake and what it watches: m of the properties in monitor.ts. */
+import type { DeployEvent, DeployResult } from '../../src/rollout/model.js';
+export class Control {
+  /** When the last droplet was done. */
+  #doneAt = 0;
+  #changedInBatch = false;
+  #changed = false;
+  #failed = false;
+  #watchFailed = false;
+  /** Names of the droplets of the batch that was in hand, or was the last, when the gate failed. */
+  #accused: readonly string[] = [];
+  #batch: readonly string[] = [];
+
+  /** Those that had to go back, still run the release, and are not said to. */
+  #left({ rows, summary }: DeployResult): string[] {
+    const left = rows.filter(({ name, outcome }) => this.#accused.includes(name) && outcome === 'deployed');
+    return left
+      .filter(({ name }) => !summary.includes(name))
+      .map(({ name }) => `leaves ${name} on the release that the gate has stopped`);
+  }
+
+  /** The gate has said no as often as it may. */
+  gateFails(): void {
+    this.#watchFailed = true;
+  }
+
+  /**
+   * What is wrong with the event, in words.
+   * @param rests.recalls a gate that fails takes back the batch in hand
+   * @param tag of the release that the run brings
+   */
+  see(
+    event: DeployEvent,
+    now: number,
+    { pauseMs, bakeMs, recalls }: { pauseMs: number; bakeMs: number; recalls: boolean },
+    tag: string | undefined,
+  ): string[] {
+    const since = now - this.#doneAt;
+    switch (event.type) {
+      case 'batch-started': {
+        const isEarly = this.#changedInBatch && !this.#failed && since < pauseMs;
+        this.#changedInBatch = false;
+        this.#batch = event.droplets;
+        return isEarly ? [`begins batch ${event.batch} after a pause of ${since} ms`] : [];
+      }
+      case 'step-started': {
+        if (event.step !== 'switch') return [];
+        this.#changedInBatch = true;
+        this.#changed = true;
+        const isNew = event.release?.endsWith(`-${tag}`) === true;
+        return isNew && this.#watchFailed ? [`brings the release to ${event.droplet} after it has failed`] : [];
+      }
+      case 'step-finished':
+        if (event.step === 'clear') this.#doneAt = now;
+        return [];
+      case 'step-failed':
+        this.#failed = true;
+        return [];
+      case 'watch-failed':
+        this.#failed = true;
+        this.#watchFailed = true;
+        if (event.error.code === 'gate-failed') this.#accused = this.#batch;
+        return [];
+      case 'rollout-finished': {
+        const isEarly = event.result.outcome === 'succeeded' && this.#changed && since < bakeMs;
+        const isGood = event.result.outcome === 'succeeded' && this.#watchFailed;
+        return [
+          ...(isEarly ? [`is done after a bake of ${since} ms`] : []),
+          ...(isGood ? ['succeeds, although what it watched has failed'] : []),
+          ...(recalls ? this.#left(event.result) : []),
+        ];
+      }
+      default:
+        return [];
+    }
+  }
+}

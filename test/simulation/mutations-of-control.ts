@@ -1,0 +1,122 @@
+/** Faults in what a rollout watches, and in what follows when that fails. */
+import type { Told } from './calm.js';
+import type { Mutation } from './mutations.js';
+
+const RESTS = { pauseMs: 20_000, bakeMs: 30_000 };
+
+/** Bad while the first droplet pauses. */
+const GATE = { everyMs: 1_000, failAfter: 2, badFromMs: 15_000, badForMs: 10_000_000, answerMs: 100 };
+
+/** On the first droplet the release falls sick so long after its start; the floor lets others leave all the same. */
+function sickens(afterMs: number, policy: Told['policy'] = {}): Told {
+  const image = { kind: 'sickens', readyMs: 500, afterMs } as const;
+  return { fleet: 3, onlyOn: 0, image, policy: { ...RESTS, minInRotation: 1, ...policy } };
+}
+
+export const CONTROLLING: readonly Mutation[] = [
+  {
+    name: 'the pause is left out',
+    file: 'src/rollout/rests.ts',
+    text: 'pauseMs > 0 && pausedAfter < batch && hasChanged',
+    instead: 'pauseMs > 0 && pausedAfter < batch && !hasChanged',
+    breaks: ['o'],
+    seeds: [],
+    stories: [{ policy: RESTS }],
+  },
+  {
+    name: 'the bake is left out',
+    file: 'src/rollout/rests.ts',
+    text: 'return baked || bakeMs === 0 ||',
+    instead: 'return baked || bakeMs > 0 ||',
+    breaks: ['o'],
+    seeds: [],
+    stories: [{ policy: RESTS }],
+  },
+  {
+    name: 'a rest ends after the first look',
+    file: 'src/deploy/session/watch-droplets.ts',
+    text: 'if (sick !== undefined || (left <= 0 && isSure)) return sick;',
+    instead: 'return sick;',
+    breaks: ['o'],
+    seeds: [],
+    stories: [{ policy: RESTS }],
+  },
+  {
+    name: 'nobody looks at the droplets in a rest',
+    file: 'src/deploy/session/watch-droplets.ts',
+    text: 'const error = signal.aborted ? undefined : await this.#look(member);',
+    instead: 'const error = signal.aborted || member !== undefined ? undefined : await this.#look(member);',
+    breaks: ['d', 'o'],
+    seeds: [],
+    stories: [sickens(15_000)],
+  },
+  {
+    name: 'a droplet that falls sick in a pause stops nothing',
+    file: 'src/rollout/planner.ts',
+    text: 'const failed = sick === undefined ? turnBackUntouched({ ...state, watchFailed: true }) : withSick(state, sick);',
+    instead:
+      'const failed = sick === undefined ? turnBackUntouched({ ...state, watchFailed: true }) : { ...state, pausedAfter: state.batch };',
+    breaks: ['o'],
+    seeds: [],
+    stories: [sickens(15_000)],
+  },
+  {
+    name: 'a gate that has failed is only told',
+    file: 'src/deploy/session/rollout-watch.ts',
+    text: '      onFailure(error);\n',
+    instead: '',
+    breaks: ['o'],
+    seeds: [],
+    stories: [{ policy: RESTS, gate: GATE }],
+  },
+  {
+    name: 'a batch starts although a gate has failed',
+    file: 'src/rollout/planner.ts',
+    text: '!(state.watchFailed || state.droplets',
+    instead: '!(state.droplets',
+    breaks: ['o'],
+    seeds: [],
+    stories: [{ fleet: 3, gate: { ...GATE, badFromMs: 500 }, policy: { onFailure: 'revert-droplet' } }],
+  },
+  {
+    name: 'a gate is asked only until its first answer',
+    file: 'src/deploy/session/watch-gates.ts',
+    text: 'for (let failures = 0; !signal.aborted; ) {',
+    instead: 'for (let failures = 0; !signal.aborted && failures === 0; failures += gate.failAfter) {',
+    breaks: ['o'],
+    seeds: [],
+    stories: [{ policy: RESTS, gate: GATE }],
+  },
+  {
+    name: 'the droplet in hand is forgotten when a gate fails',
+    file: 'src/rollout/planner.ts',
+    text: 'return droplet.running === undefined ? ifRecalled(state, recalled) : recalled;',
+    instead: 'return droplet.running === undefined ? ifRecalled(state, recalled) : droplet;',
+    breaks: ['o'],
+    seeds: [],
+    stories: [7_000, 8_000, 9_000].map((badFromMs) => ({ gate: { ...GATE, everyMs: 200, badFromMs } })),
+  },
+  {
+    name: 'under revert-fleet a gate takes back only the last batch',
+    file: 'src/rollout/planner.ts',
+    text: `if (policy.onFailure === 'revert-fleet') return takeBackTheDone(startReverting(recall(failed, batch)));`,
+    instead: `if (sick !== undefined && policy.onFailure === 'revert-fleet') return takeBackTheDone(startReverting(failed));`,
+    breaks: ['j'],
+    seeds: [],
+    stories: [
+      {
+        policy: { bakeMs: 30_000, onFailure: 'revert-fleet', allowDowntime: true },
+        gate: { ...GATE, badFromMs: 25_000 },
+      },
+    ],
+  },
+  {
+    name: 'revert-fleet takes back only the sick droplet',
+    file: 'src/rollout/planner.ts',
+    text: `if (policy.onFailure === 'revert-fleet') return takeBackTheDone(startReverting(recall(failed, batch)));`,
+    instead: '',
+    breaks: ['j'],
+    seeds: [],
+    stories: [sickens(50_000, { onFailure: 'revert-fleet', allowDowntime: true })],
+  },
+];
