@@ -63,7 +63,12 @@ export interface RolloutSettings {
 
 export type TargetSettings =
   /** `ref` is an id or a name; absent: the account's only balancer. `pool`, by id or name, creates droplets for it. */
-  { kind: 'load_balancer'; ref?: string; pool?: string } | { kind: 'droplet'; id: number };
+  | { kind: 'load_balancer'; ref?: string; pool?: string }
+  | { kind: 'droplet'; id: number }
+  /** Every droplet of the account with this tag, without a balancer. */
+  | { kind: 'tag'; tag: string }
+  /** Ids, or names, of droplets without a balancer. */
+  | { kind: 'droplets'; droplets: readonly (number | string)[] };
 
 export interface HookSettings {
   /** Relative to `root`. */

@@ -66,6 +66,7 @@ export interface DropletFacts {
 export interface FleetFacts {
   /** For people: `load balancer "web" (203.0.113.9)`. */
   target: string;
+  isBalanced: boolean;
   /** Absent: nothing was ever deployed, according to the droplets. */
   release?: FleetRelease;
   droplets: readonly DropletFacts[];
@@ -139,7 +140,9 @@ export function findDifferences(fleet: FleetFacts): Difference[] {
       (droplet): Difference => ({
         droplet,
         kind: 'departed',
-        message: `is no longer behind ${fleet.target}, as it was at the last rollout; add it there again, then run adopt`,
+        message: fleet.isBalanced
+          ? `is no longer behind ${fleet.target}, as it was at the last rollout; add it there again, then run adopt`
+          : `no longer has the ${fleet.target}, as it had at the last rollout; tag it again, then run adopt`,
       }),
     ),
   ];
@@ -154,7 +157,10 @@ function membership({ name, rotation, inLedger, outSince }: DropletFacts, target
     return [{ droplet: name, kind: 'out-of-rotation', message, fix }];
   }
   if (!inLedger) return [];
-  const message = `is in rotation, but still marked out${since}`;
+  const message =
+    rotation === 'none'
+      ? `is still recorded as being changed${since.replace('out since', 'since')}`
+      : `is in rotation, but still marked out${since}`;
   return [{ droplet: name, kind: 'recorded-as-out', message, fix: 'heal' }];
 }
 

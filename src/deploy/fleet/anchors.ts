@@ -26,30 +26,30 @@ const TRIES = 3;
 export class Anchors {
   readonly #cloud: Cloud;
   readonly #prefix: string;
-  readonly #balanced: boolean;
+  readonly #isFleet: boolean;
 
-  /** @param balanced false: a droplet without a balancer, which has no others to be protected from */
-  constructor(cloud: Cloud, { app, environment }: { app: string; environment: string }, balanced: boolean) {
+  /** @param isFleet false: a droplet without a balancer, which has no others to be protected from */
+  constructor(cloud: Cloud, { app, environment }: { app: string; environment: string }, isFleet: boolean) {
     this.#cloud = cloud;
     this.#prefix = `do-deploy:release:${app}:${environment}:`;
-    this.#balanced = balanced;
+    this.#isFleet = isFleet;
   }
 
   /** Newest first. Throws CloudError. */
   async read(): Promise<Anchor[]> {
-    if (!this.#balanced) return [];
+    if (!this.#isFleet) return [];
     const tags = await this.#cloud.listTags(this.#prefix);
     return tags.flatMap((tag) => parseAnchor(tag.slice(this.#prefix.length)) ?? []).sort(newestFirst);
   }
 
   /** Idempotent. Throws CloudError, or what `before` throws. */
   async write(anchor: Anchor, before: BeforeChange): Promise<void> {
-    if (this.#balanced) await surely(() => this.#cloud.createTag(this.#tag(anchor), before));
+    if (this.#isFleet) await surely(() => this.#cloud.createTag(this.#tag(anchor), before));
   }
 
   /** Idempotent. Throws CloudError, or what `before` throws. */
   async remove(anchor: Anchor, before: BeforeChange): Promise<void> {
-    if (this.#balanced) await surely(() => this.#cloud.deleteTag(this.#tag(anchor), before));
+    if (this.#isFleet) await surely(() => this.#cloud.deleteTag(this.#tag(anchor), before));
   }
 
   /** Removes all but the newest. One that cannot be removed now is removed after a later rollout. */

@@ -50,11 +50,12 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
     const texts = answered.map(({ history }) => history);
     const differences = findDifferences({
       target: fleet.target.description,
+      isBalanced: fleet.target.healthCheck !== undefined,
       release: release && { id: release.id, services: release.services, images: release.images },
       droplets: fleet.membership.droplets.map((found) =>
         factsOf(found, answers.get(found.droplet.id), problems.get(found.droplet.id)),
       ),
-      departed: await departed(ports, fleet, mergeHistories(texts, settings.environment)),
+      departed: await departed(ports, settings.target.kind, fleet, mergeHistories(texts, settings.environment)),
     });
     const deploying = answered.find(
       ({ holder, checkup }) => holder !== undefined && checkup.otherEnvironment === undefined,
@@ -168,9 +169,14 @@ function clockAhead(clock: number, asked: number, answeredAt: number): number {
   return Math.min(0, clock + 999 - asked);
 }
 
-/** Names of droplets of the last rollouts that still exist and were removed from the balancer without a mark. */
-async function departed(ports: DeployPorts, fleet: Fleet, history: readonly HistoryEntry[]): Promise<string[]> {
-  if (fleet.target.healthCheck === undefined) return [];
+/** Names of droplets of the last rollouts that still exist and that somebody took from the balancer, or untagged, without a mark. */
+async function departed(
+  ports: DeployPorts,
+  kind: Settings['target']['kind'],
+  fleet: Fleet,
+  history: readonly HistoryEntry[],
+): Promise<string[]> {
+  if (kind === 'droplet' || kind === 'droplets') return [];
   const present = new Set(fleet.membership.droplets.map(({ droplet }) => droplet.id));
   const gone = new Set([...lastFleet(history)].filter((id) => !present.has(id)));
   if (gone.size === 0) return [];

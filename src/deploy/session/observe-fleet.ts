@@ -121,8 +121,10 @@ async function observeHealth(
     // Not the time of asking: a slow Docker would be asked again immediately.
     if (inspection !== undefined) contact.inspectedAt = clock.now();
     if (response === undefined) {
-      const runs = now !== undefined && member.containers.length > 0;
-      return runs && judgeHealth(member.services, member.containers, now).kind === 'healthy';
+      if (now === undefined || member.containers.length === 0) return false;
+      const { kind } = judgeHealth(member.services, member.containers, now);
+      // One that is just starting does not count as serving, and may serve all the same.
+      return kind === 'waiting' ? undefined : kind === 'healthy';
     }
     const mayHaveRestarted =
       (inspection !== undefined && now === undefined) ||

@@ -224,7 +224,13 @@ class Orchestrator {
       if (towards === 'new') throw error;
       warn(this.#run.ports, asDeployError(error).message, name);
     }
-    if (step === 'leave' && clock.now() - began > FRESH_MS) await this.#lookAgain(id);
+    if (this.#stopsServing(step) && clock.now() - began > FRESH_MS) await this.#lookAgain(id);
+  }
+
+  /** In a fleet without a balancer a droplet serves until its containers are switched. */
+  #stopsServing(step: PlannedStep): boolean {
+    const { balanced, isFleet } = this.#state.policy;
+    return step === 'leave' || (step === 'switch' && isFleet && !balanced);
   }
 
   /** Throws DeployError capacity-floor when others have stopped serving since the batch was chosen. */
