@@ -1,6 +1,7 @@
 // Plays random rollouts with the real planner, orchestrator and steps in a simulated world, and looks for broken promises.
 // Options: --runs N (rollouts, default 10000), --seed N (of the first story, default from the clock), --workers N,
-// --largest N (only fleets of up to N droplets), --layered (only stories with layers), --tally (counts what happened).
+// --largest N (only fleets of up to N droplets), --layered (only stories with layers), --alone (only fleets without a
+// balancer), --tally (counts what happened).
 // `--replay SEED` plays one story and prints everything that happened in it.
 // `--fault NAME` plants one of the faults of test/simulation/mutations.ts and looks for stories that show it.
 import { fork } from 'node:child_process';
@@ -19,10 +20,14 @@ const { values } = parseArgs({
     fault: { type: 'string' },
     tally: { type: 'boolean', default: false },
     layered: { type: 'boolean', default: false },
+    alone: { type: 'boolean', default: false },
   },
 });
 /** Of every four seeds from here on, the first one's story has layers: FIRST_LAYERED and LAYERED in stories.ts. */
 const FIRST_LAYERED = 1_000_001;
+/** From this seed on, for a million seeds, the fleets have no balancer: FIRST_ALONE and LAST_ALONE in stories.ts. */
+const FIRST_ALONE = 2_000_001;
+const ALONE = 1_000_000;
 const step = values.layered ? 4 : 1;
 const copy = await transpile(`simulate-${process.pid}`);
 process.on('exit', () => rmSync(copy, { recursive: true, force: true }));
@@ -102,7 +107,9 @@ async function simulate() {
 }
 
 function firstSeed(usual) {
-  const seed = Number(values.seed ?? usual);
+  const given = Number(values.seed ?? usual);
+  const seed =
+    values.alone && (given < FIRST_ALONE || given >= FIRST_ALONE + ALONE) ? FIRST_ALONE + (given % ALONE) : given;
   if (!values.layered) return seed;
   return Math.max(FIRST_LAYERED, seed - (seed % step) + 1);
 }

@@ -1,5 +1,6 @@
 /** Plays a story to its end: the runs with all that befalls them, then one that must bring the fleet back. */
 
+import type { TargetSettings } from '../../src/config/settings.js';
 import type { DeployPorts } from '../../src/deploy/core/deploy-ports.js';
 import { adopt } from '../../src/deploy/rollouts/adopt.js';
 import { deploy } from '../../src/deploy/rollouts/deploy.js';
@@ -18,7 +19,7 @@ import type { RunPlan, Scenario } from './scenario.js';
 import { SimCloud } from './sim-cloud.js';
 import { SimShell } from './sim-shell.js';
 import { scenarioOf } from './stories.js';
-import { World } from './world.js';
+import { WORKERS, World } from './world.js';
 
 export interface Report {
   story: Scenario;
@@ -85,21 +86,25 @@ const COMMANDS: Record<
   deploy: (ports, options, { tag, force }) => deploy(ports, { ...options, imageTag: tag, releaseRef: tag, force }),
 };
 
+function targetOf({ story, balancer, listed }: World): TargetSettings {
+  if (balancer !== undefined) return { kind: 'load_balancer', ref: balancer.name };
+  if (story.target === 'tagged') return { kind: 'tag', tag: WORKERS };
+  if (story.target === 'listed') return { kind: 'droplets', droplets: [...listed] };
+  return { kind: 'droplet', id: 1_001 };
+}
+
 /** Plays one run to its end; undefined when it dies. */
 export async function play(
   world: World,
   plan: RunPlan,
   force: { allowDowntime?: boolean; keepReleases?: number } = {},
 ): Promise<DeployResult | undefined> {
-  const { clock, monitor, story, balancer } = world;
+  const { clock, monitor, story } = world;
   if (plan.startMs > 0) await clock.sleep(plan.startMs);
   const deployer = new Deployer(world, plan);
   const { allowDowntime: told, ...rollout } = story.policy;
   deployer.allowDowntime = force.allowDowntime ?? told;
-  const usual = settingsFor(
-    balancer === undefined ? { kind: 'droplet', id: 1_001 } : { kind: 'load_balancer', ref: balancer.name },
-    rollout,
-  );
+  const usual = settingsFor(targetOf(world), rollout);
   const settings = { ...usual, keepReleases: force.keepReleases ?? usual.keepReleases };
   const ports = {
     cloud: new SimCloud(deployer),

@@ -73,7 +73,8 @@ export interface Scenario {
   /** For everything that is not told here: delays, jitter, details of chaos. */
   seed: number;
   fleet: number;
-  target: 'ids' | 'tag' | 'droplet';
+  /** `ids`, `tag`: of a balancer; `tagged`, `listed`: droplets without one, by a tag or a list; `droplet`: a single one. */
+  target: 'ids' | 'tag' | 'droplet' | 'tagged' | 'listed';
   /** `managed`: an earlier deploy's; `legacy`: containers that somebody else started; `empty`: nothing runs. */
   start: 'managed' | 'legacy' | 'empty';
   app: AppKind;

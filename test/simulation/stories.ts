@@ -326,8 +326,55 @@ function withoutHealthcheck(story: Scenario): Scenario {
   return { ...story, app: 'bare', image: crashes ? { ...image, everyMs: 2_000 } : image };
 }
 
+/** The seeds whose stories are of fleets without a balancer. */
+export const FIRST_ALONE = 2_000_001;
+export const LAST_ALONE = 3_000_000;
+
+/** Where a balancer would have been asked, or changed, this happens instead. */
+const CALLS_ALONE: Readonly<Record<CallName, CallName>> = {
+  'get-balancer': 'list-droplets',
+  add: 'tag',
+  remove: 'untag',
+  'balancer-check': 'containers',
+  traffic: 'containers',
+};
+
+const callAlone = <T extends { call: CallName }>(planned: T): T => ({
+  ...planned,
+  call: CALLS_ALONE[planned.call] ?? planned.call,
+});
+
+function runAlone({ crash: dies, interrupt: stopped, faults, ...plan }: RunPlan): RunPlan {
+  return {
+    ...plan,
+    faults: faults.map(callAlone),
+    ...(dies && { crash: callAlone(dies) }),
+    ...(stopped && { interrupt: callAlone(stopped) }),
+  };
+}
+
+/** The same story, in which the droplets are workers: nobody sends them requests. */
+function withoutBalancer(story: Scenario, seed: number): Scenario {
+  return {
+    ...story,
+    target: seed % 3 === 0 ? 'listed' : 'tagged',
+    load: { rate: 0, requestMs: 20, spread: 'even' },
+    sticky: false,
+    keepalive: false,
+    strangers: 0,
+    instrument: 'none',
+    delays: { ...story.delays, showMs: 0, effectMs: 0 },
+    runs: story.runs.map(runAlone),
+  };
+}
+
 /** The story of a seed; in every fourth one requests come in bursts, and always to a sticky balancer. */
 export function scenarioOf(seed: number): Scenario {
+  const story = storyOf(seed);
+  return seed >= FIRST_ALONE && seed <= LAST_ALONE ? withoutBalancer(story, seed) : story;
+}
+
+function storyOf(seed: number): Scenario {
   const [story] = fc.sample(scenario, { seed, numRuns: 1 });
   if (story === undefined) throw new Error(`no story for seed ${seed}`);
   const late = seed % LATE === 1 ? { ...story, delays: { ...story.delays, effectMs: LATE_MS } } : story;

@@ -17,7 +17,7 @@ import { inform } from '../core/report.js';
 import { refuseGoneImages } from '../droplet/gone-images.js';
 import { findRelease, namesWithout } from '../droplet/held-releases.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
-import { currentRelease, heldRelease, holdingOf, type Member, runsAlready } from '../droplet/member.js';
+import { currentRelease, heldRelease, holdingOf, type Member, runsAlready, runsSomething } from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Anchor } from '../fleet/anchors.js';
 import { anchoredIds, fleetRelease } from '../fleet/fleet-release.js';
@@ -90,7 +90,7 @@ async function answers(member: Member, target: Target): Promise<boolean> {
     throw error;
   }
   const { services, containers, survey } = member;
-  return containers.length > 0 && judgeHealth(services, containers, survey.containers?.now ?? 0).kind === 'healthy';
+  return runsSomething(member) && judgeHealth(services, containers, survey.containers?.now ?? 0).kind === 'healthy';
 }
 
 type Seen = Pick<Observed, 'id' | 'rotation' | 'inLedger' | 'healthy'>;

@@ -7,7 +7,7 @@ import type { Observed } from '../../rollout/planner.js';
 import { inParallel, waitForAll } from '../core/parallel.js';
 import { EFFECT_LAG_MS } from '../drain/balancer-timing.js';
 import { refreshContainers } from '../droplet/containers.js';
-import type { Member } from '../droplet/member.js';
+import { type Member, runsSomething } from '../droplet/member.js';
 import { balancerCheckUnderLease } from '../steps/balancer-check.js';
 import type { Run } from '../steps/run.js';
 
@@ -60,7 +60,7 @@ export async function observeFleet(run: Run, members: readonly Member[], signal?
     const healthy = notYetServing(member) > 0 ? undefined : health.get(member);
     return {
       ...placeOf(member.droplet.id, membership),
-      halfDone: member.survey.state?.phase === 'switching',
+      halfDone: isHalfDone(member),
       healthy: healthy === true,
       unasked: healthy === undefined,
     };
@@ -81,6 +81,10 @@ async function observeOnce(
   };
   const [known, health] = await waitForAll([membership, inParallel(members, observe)]);
   return [known, new Map(health)];
+}
+
+function isHalfDone({ survey }: Member): boolean {
+  return survey.state?.phase === 'switching';
 }
 
 type MembershipById = Awaited<ReturnType<typeof readMembership>>;
@@ -121,7 +125,8 @@ async function observeHealth(
     // Not the time of asking: a slow Docker would be asked again immediately.
     if (inspection !== undefined) contact.inspectedAt = clock.now();
     if (response === undefined) {
-      if (now === undefined || member.containers.length === 0) return false;
+      // Without a balancer one that was left half-changed serves nothing yet, whatever its containers do.
+      if (now === undefined || isHalfDone(member) || !runsSomething(member)) return false;
       const { kind } = judgeHealth(member.services, member.containers, now);
       // One that is just starting does not count as serving, and may serve all the same.
       return kind === 'waiting' ? undefined : kind === 'healthy';
