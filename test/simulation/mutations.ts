@@ -4,6 +4,7 @@ import { DRAINING } from './mutations-of-draining.js';
 import { LAYERED_FAULTS } from './mutations-of-layers.js';
 import { OBSERVING } from './mutations-of-observing.js';
 import { ROLLING } from './mutations-of-rollouts.js';
+import { WORKERS_FAULTS } from './mutations-of-workers.js';
 import type { Scenario } from './scenario.js';
 import { scenarioOf } from './stories.js';
 
@@ -22,7 +23,13 @@ export interface Mutation {
   stories?: Told[];
 }
 
-export const MUTATIONS: readonly Mutation[] = [...OBSERVING, ...DRAINING, ...ROLLING, ...LAYERED_FAULTS];
+export const MUTATIONS: readonly Mutation[] = [
+  ...OBSERVING,
+  ...DRAINING,
+  ...ROLLING,
+  ...LAYERED_FAULTS,
+  ...WORKERS_FAULTS,
+];
 
 export function storiesOf({ seeds, stories = [] }: Mutation): Scenario[] {
   return [...seeds.map(scenarioOf), ...stories.map(tell)];

@@ -3,7 +3,7 @@ import { afterAll, expect, it } from 'vitest';
 import { LIFECYCLE_EVENTS } from '../../src/rollout/lifecycle.js';
 import { MUTATIONS, storiesOf } from './mutations.js';
 import { FIRST_SEED, playStories, seedsFrom } from './play-stories.js';
-import { FIRST_LAYERED, LAYERED } from './stories.js';
+import { FIRST_ALONE, FIRST_LAYERED, LAYERED } from './stories.js';
 import { playerOf, removeCopies } from './transpiled.js';
 
 const FIRST = FIRST_SEED + 120;
@@ -24,6 +24,12 @@ it('900 rollouts with layers keep every promise, whatever their handlers do', { 
   expect(rollouts).toBeGreaterThanOrEqual(900);
   const failing = LIFECYCLE_EVENTS.filter((event) => event !== 'deploy_skipped');
   expect(failing.filter((event) => !happened.has(`layer fails: ${event}`))).toEqual([]);
+});
+
+it('900 rollouts of fleets without a balancer keep every promise', { timeout: 600_000 }, async () => {
+  const { runSeed } = await playerOf('alone');
+  const { rollouts } = await playStories(runSeed, seedsFrom(FIRST_ALONE + 60, 400));
+  expect(rollouts).toBeGreaterThanOrEqual(900);
 });
 
 it('without a fault, the stories that show the planted faults break nothing', { timeout: 600_000 }, async () => {
