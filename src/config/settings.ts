@@ -49,12 +49,23 @@ interface SourceFilePlace {
   mode: number;
 }
 
+/** A GET request to the app, made on the droplet; 200-299 passes. */
+export interface HttpCheckSettings {
+  port: number;
+  path: string;
+  /** Pause before it is repeated. */
+  intervalMs: number;
+  timeoutMs: number;
+}
+
 export interface RolloutSettings {
   batch: BatchSize[];
   /** Capacity floor; absent: all but one batch, at least 1. */
   minInRotation?: number;
   drainTimeoutMs: number;
   healthTimeoutMs: number;
+  /** Asked after the containers are healthy. */
+  healthHttp?: HttpCheckSettings;
   onFailure: OnFailure;
   interruptGraceMs: number;
   /** Requested once a second during a rollout. */

@@ -49,6 +49,8 @@ export interface DropletCheckup {
   now: number;
   /** The balancer check made on the droplet; absent without a balancer, or if it could not be made. */
   balancerCheck?: { passed: boolean; detail: string };
+  /** The request of `rollout.health.http`, likewise. */
+  appCheck?: { passed: boolean; detail: string };
 }
 
 export interface DropletFacts {
@@ -224,6 +226,10 @@ function ofContainers(droplet: string, seen: DropletCheckup, release: FleetRelea
     if (verdict.kind === 'healthy') continue;
     const message = verdict.kind === 'failed' ? verdict.cause : verdict.detail;
     found.push({ droplet, kind: 'container-not-healthy', message, fix: 'heal' });
+  }
+  if (found.length === 0 && seen.appCheck?.passed === false) {
+    const message = `the app's check fails: ${seen.appCheck.detail}`;
+    found.push({ droplet, kind: 'check-fails', message, fix: 'heal' });
   }
   if (found.length === 0 && seen.balancerCheck?.passed === false) {
     const message = `the balancer's health check fails: ${seen.balancerCheck.detail}`;

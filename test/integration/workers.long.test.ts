@@ -139,6 +139,23 @@ describe('fleets without a balancer', { shuffle: false }, () => {
     });
   });
 
+  describe('droplets whose app is asked', { shuffle: false }, () => {
+    const asking = (path: string) =>
+      retarget({ tag: TAG, rollout: { health: { timeout: '6s', http: { port: 80, path } } } });
+
+    it('fail where it does not answer with 2xx, and recover where it does', async () => {
+      await asking('/no-such-page');
+      const end = await deploy('v2');
+      expect(end, end.stdout).toMatchObject({ code: 1, result: { error: { code: 'app-check-failed' } } });
+      expect((await fleet.run(['status', 'sandbox'])).stdout).toContain("the app's check fails");
+      await asking('/healthz');
+      const healed = await command('heal', 'sandbox');
+      expect(healed, healed.stdout).toMatchObject({ code: 0 });
+      expect(await deploy('v1')).toMatchObject({ code: 0 });
+      expectWorkers('v1');
+    });
+  });
+
   describe('droplets of a list', { shuffle: false }, () => {
     it('that do not exist are named, all at once', async () => {
       await retarget({ droplets: [fleet.region.droplet('web-1').id, 999_999_998, 'web-99'] });

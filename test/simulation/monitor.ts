@@ -263,6 +263,9 @@ export class Monitor {
     if (seen.changed > 0 && seen.healthy < seen.changed) {
       this.violation('c', `${deployer.name} confirms ${droplet.name}, and it was not seen healthy`);
     }
+    if (this.#world.story.http && seen.changed > 0 && seen.asked < seen.changed) {
+      this.violation('c', `${deployer.name} confirms ${droplet.name}, and its app has not answered`);
+    }
     if (!droplet.containers.every((container) => wasSteady(container, this.#world.time))) {
       this.violation('c', `${deployer.name} confirms ${droplet.name}, and it has not run for 3 s without a crash`);
     }

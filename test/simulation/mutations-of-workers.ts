@@ -3,6 +3,14 @@ import type { Mutation } from './mutations.js';
 
 export const WORKERS_FAULTS: readonly Mutation[] = [
   {
+    name: 'the app is not asked before a droplet is done',
+    file: 'src/deploy/steps/app-check.ts',
+    text: 'if (check === undefined) return undefined;',
+    instead: 'if (check !== null) return undefined;',
+    breaks: ['c'],
+    seeds: [2_000_002],
+  },
+  {
     name: 'without a balancer there is no floor',
     file: 'src/rollout/planner.ts',
     text: 'if (policy.allowDowntime || !policy.isFleet) return 0;',
@@ -29,7 +37,7 @@ export const WORKERS_FAULTS: readonly Mutation[] = [
   {
     name: 'a worker counts as serving whatever its containers do',
     file: 'src/deploy/session/observe-fleet.ts',
-    text: "return kind === 'waiting' ? undefined : kind === 'healthy';",
+    text: "return kind === 'waiting' ? undefined : kind === 'healthy' && (await appAnswers(run, member));",
     instead: 'return true;',
     breaks: ['a'],
     seeds: [2_000_376],

@@ -93,7 +93,7 @@ function isClear(world: World): boolean {
       );
     case 'wrong-answer':
       // Without a balancer nobody asks.
-      if (world.balancer === undefined) return image.readyMs < policy.healthTimeoutMs / 2;
+      if (world.balancer === undefined && !world.story.http) return image.readyMs < policy.healthTimeoutMs / 2;
       return onlyOn === undefined;
     case 'never-healthy':
     case 'does-not-start':
@@ -130,7 +130,8 @@ export function judgeRecovery(world: World, recovery: Recovery, result: DeployRe
     if (phaseOf(droplet) !== `${release} verified`) violation(`${droplet.name} is left ${phaseOf(droplet)}`);
     if (droplet.tags.has(world.ledgerTag())) violation(`${droplet.name} is in the ledger`);
     if (!world.isFine(droplet, world.time)) violation(`${droplet.name} is not well`);
-    if (world.balancer && !world.answers(droplet, world.time)) violation(`${droplet.name} does not answer`);
+    if ((world.balancer || world.story.http) && !world.answers(droplet, world.time))
+      violation(`${droplet.name} does not answer`);
     const isOut = world.isFleet && !world.isMember(droplet);
     // Nobody tags again what somebody has untagged.
     if (isOut && (world.balancer || !droplet.disturbed)) violation(`${droplet.name} is out of rotation`);

@@ -104,7 +104,8 @@ export async function play(
   const deployer = new Deployer(world, plan);
   const { allowDowntime: told, ...rollout } = story.policy;
   deployer.allowDowntime = force.allowDowntime ?? told;
-  const usual = settingsFor(targetOf(world), rollout);
+  const http = { port: 80, path: '/', intervalMs: 2_000, timeoutMs: 5_000 };
+  const usual = settingsFor(targetOf(world), { ...rollout, ...(story.http && { healthHttp: http }) });
   const settings = { ...usual, keepReleases: force.keepReleases ?? usual.keepReleases };
   const ports = {
     cloud: new SimCloud(deployer),

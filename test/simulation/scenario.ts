@@ -126,6 +126,8 @@ export interface Scenario {
   };
   /** The project has layers, and their handlers fail now and then. */
   layers?: boolean;
+  /** The app is asked on each droplet: `rollout.health.http`. */
+  http?: boolean;
   runs: RunPlan[];
   happenings: Happening[];
 }

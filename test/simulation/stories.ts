@@ -364,6 +364,7 @@ function withoutBalancer(story: Scenario, seed: number): Scenario {
     strangers: 0,
     instrument: 'none',
     delays: { ...story.delays, showMs: 0, effectMs: 0 },
+    ...(seed % 2 === 0 && { http: true }),
     runs: story.runs.map(runAlone),
   };
 }

@@ -81,6 +81,8 @@ export interface Observed {
   /** The last time its containers were looked at and all was well; and its balancer's check passed. */
   healthy: number;
   probed: number;
+  /** The last time the app answered do-deploy's request. */
+  asked: number;
 }
 
 export interface Balancer {
@@ -179,7 +181,7 @@ export class World {
       sshRefusedUntil: 0,
       dockerDownUntil: 0,
       disturbed: false,
-      seen: { changed: 0, left: 0, leftAt: 0, listened: false, healthy: 0, probed: 0 },
+      seen: { changed: 0, left: 0, leftAt: 0, listened: false, healthy: 0, probed: 0, asked: 0 },
     };
     this.droplets.set(id, droplet);
     this.#install(droplet, start);
@@ -332,6 +334,7 @@ export class World {
     if (this.balancer !== undefined) return this.answers(droplet, at);
     const { state } = droplet.disk;
     const isHalfDone = state !== undefined && JSON.parse(state).phase !== 'verified';
+    if (this.story.http && !this.answers(droplet, at)) return false;
     return droplet.status === 'active' && !droplet.destroyed && !isHalfDone && this.isFine(droplet, at);
   }
 

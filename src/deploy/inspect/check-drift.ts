@@ -11,6 +11,7 @@ import type { HistoryEntry } from '../../rollout/model.js';
 import type { FleetMembership, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
+import { makeAppCheck } from '../droplet/make-app-check.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
 import { changedFiles, currentRelease, loginTo, type Member } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
@@ -104,17 +105,18 @@ async function ask(
   const asked = clock.now();
   let answeredAt = asked;
   try {
-    const [, history, lease, balancerCheck] = await Promise.all([
+    const [, history, lease, balancerCheck, appCheck] = await Promise.all([
       survey(member, settings).then(() => {
         answeredAt = clock.now();
       }),
       member.connection.run(historyCommand(app)),
       member.connection.run(leaseStatusCommand(app)),
       makeBalancerCheck(member, target).catch(() => undefined),
+      makeAppCheck(member, settings.rollout.healthHttp).catch(() => undefined),
     ]);
     const status = lease.stdout.trim();
     return {
-      checkup: checkupOf(member, app, { asked, answeredAt }, balancerCheck),
+      checkup: checkupOf(member, app, { asked, answeredAt }, { balancerCheck, appCheck }),
       history: history.stdout,
       holder: status.startsWith('held') ? (readHolder(status) ?? UNKNOWN_HOLDER) : undefined,
       outSince: describeMark(member.survey.out),
@@ -132,7 +134,7 @@ function checkupOf(
   member: Member,
   app: string,
   { asked, answeredAt }: { asked: number; answeredAt: number },
-  balancerCheck: HealthResponse | undefined,
+  checks: { balancerCheck: HealthResponse | undefined; appCheck: HealthResponse | undefined },
 ): DropletCheckup {
   const { docker, compose, problems, diskFreeBytes, diskUsed, current, state, clock, containers } = member.survey;
   return {
@@ -151,7 +153,7 @@ function checkupOf(
     changedFiles: changedFiles(member),
     containers: containers?.containers ?? [],
     now: containers?.now ?? answeredAt,
-    balancerCheck,
+    ...checks,
   };
 }
 

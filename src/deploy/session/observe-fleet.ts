@@ -8,6 +8,7 @@ import { inParallel, waitForAll } from '../core/parallel.js';
 import { EFFECT_LAG_MS } from '../drain/balancer-timing.js';
 import { refreshContainers } from '../droplet/containers.js';
 import { type Member, runsSomething } from '../droplet/member.js';
+import { appCheckUnderLease } from '../steps/app-check.js';
 import { balancerCheckUnderLease } from '../steps/balancer-check.js';
 import type { Run } from '../steps/run.js';
 
@@ -129,7 +130,7 @@ async function observeHealth(
       if (now === undefined || isHalfDone(member) || !runsSomething(member)) return false;
       const { kind } = judgeHealth(member.services, member.containers, now);
       // One that is just starting does not count as serving, and may serve all the same.
-      return kind === 'waiting' ? undefined : kind === 'healthy';
+      return kind === 'waiting' ? undefined : kind === 'healthy' && (await appAnswers(run, member));
     }
     const mayHaveRestarted =
       (inspection !== undefined && now === undefined) ||
@@ -167,6 +168,16 @@ function startedRecently(run: Run, member: Member, now: number): boolean {
     const neededMs = startedAt < verifiedAt ? foundWithinMs : foundWithinMs + answersWithinMs;
     return state === 'running' && now - startedAt < neededMs;
   });
+}
+
+/** By `rollout.health.http`, if it is set. */
+async function appAnswers(run: Run, member: Member): Promise<boolean> {
+  for (let failures = 0; ; failures += 1) {
+    const response = await appCheckUnderLease(member, run);
+    if (response === undefined || response.passed) return true;
+    if (failures + 1 >= MAX_CHECKS) return false;
+    await run.ports.clock.sleep(REPEAT_AFTER_MS);
+  }
 }
 
 /** One failed check is no illness: not for the balancer either. */

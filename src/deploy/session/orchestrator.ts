@@ -82,6 +82,7 @@ export const RELEASE_FAULTS: ReadonlySet<string> = new Set([
   'unhealthy',
   'health-timeout',
   'balancer-check-failed',
+  'app-check-failed',
   'balancer-silent',
 ]);
 
