@@ -72,10 +72,18 @@ export interface RolloutSettings {
   probeUrl?: string;
 }
 
+/** Services of one droplet that do the same work: they are switched one after the other. */
+export interface ReplicaSettings {
+  /** In the order in which they are switched; at least two. */
+  services: readonly string[];
+  /** Longest wait for one of them to become healthy. */
+  timeoutMs: number;
+}
+
 export type TargetSettings =
   /** `ref` is an id or a name; absent: the account's only balancer. `pool`, by id or name, creates droplets for it. */
   | { kind: 'load_balancer'; ref?: string; pool?: string }
-  | { kind: 'droplet'; id: number }
+  | { kind: 'droplet'; id: number; replicas?: ReplicaSettings }
   /** Every droplet of the account with this tag, without a balancer. */
   | { kind: 'tag'; tag: string }
   /** Ids, or names, of droplets without a balancer. */

@@ -186,7 +186,7 @@ describe('start-up.sh up', () => {
     ]);
     expect(run(['up', '--build'])).toMatchObject({
       status: 64,
-      stderr: "start-up.sh up: unexpected argument '--build' (expected: again)\n",
+      stderr: "start-up.sh up: unexpected argument '--build' (expected: again or only)\n",
     });
   });
 

@@ -8,16 +8,20 @@ import type { Run } from './run.js';
 
 /**
  * Undefined where it is not configured. As for the balancer's check, another run that listens to the droplet must not take
- * it for traffic, nor must this one. Throws DeployError lease-lost, or ShellError.
+ * it for traffic, nor must this one.
+ * @param port instead of the one in the settings
+ * Throws DeployError lease-lost, or ShellError.
  */
 export async function appCheckUnderLease(
   member: Member,
   { target, lease, contacts, settings }: Pick<Run, 'target' | 'lease' | 'contacts' | 'settings'>,
+  port?: number,
 ): Promise<HealthResponse | undefined> {
   const check = settings.rollout.healthHttp;
   if (check === undefined) return undefined;
   if (target.healthCheck !== undefined) await lease.ensure(member.droplet.id);
-  return await contacts.ownRequest(member, () => makeAppCheck(member, check));
+  const asked = port === undefined ? check : { ...check, port };
+  return await contacts.ownRequest(member, () => makeAppCheck(member, asked));
 }
 
 export function appCheckFailed(member: Member, { settings }: Pick<Run, 'settings'>, detail: string): DeployError {
