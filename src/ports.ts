@@ -150,6 +150,8 @@ export interface RunOptions {
    * `stdout` of the result is '', and without `maxBytes` there is no bound.
    */
   receive?: () => (chunk: Buffer) => Promise<void> | void;
+  /** Called at the start of each attempt, it returns what sees stdout as it comes; the result has it as well. */
+  observe?: () => (chunk: Buffer) => void;
 }
 
 /** A remote process that runs as long as this end keeps writing to it (the lease). */

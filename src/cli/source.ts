@@ -57,6 +57,15 @@ export async function loadSource(
   };
 }
 
+/** For what is good to know: undefined without a repository, and also if git cannot read it. */
+export function repositoryIfUsable(root: string, env: CommandContext['env']): Repository | undefined {
+  try {
+    return openRepository(root, env);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Throws DeployError `no-repository`. */
 export function requireRepository({ cwd, env }: Pick<CommandContext, 'cwd' | 'env'>): Repository {
   const repository = openRepository(cwd, env);

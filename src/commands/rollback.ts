@@ -35,10 +35,12 @@ export default defineCommand({
     const words = ['rollback', args.environment, ...(wanted === undefined ? [] : [wanted])];
     if (mustAsk(context, settings.confirm, words)) {
       const { previewLines } = await import('./shared/preview.js');
+      const { repositoryIfUsable } = await import('../cli/source.js');
       const { infoOf } = await import('../deploy/release/stored-release.js');
       const on = await ports(settings);
       const found = await findReleaseToGoBackTo(on, { settings, wanted });
-      show({ type: 'text', lines: await previewLines(on, settings, infoOf(found)) });
+      const repository = repositoryIfUsable(settings.root, context.env);
+      show({ type: 'text', lines: await previewLines(on, settings, infoOf(found), repository) });
       const question = `Roll ${args.environment} back to ${versionWords(infoOf(found))}, release ${found.id}?`;
       if (!(await ask(question))) {
         return { exit: EXIT.interrupted, output: { type: 'text', lines: ['Nothing was changed.'] } };

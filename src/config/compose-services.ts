@@ -15,6 +15,8 @@ export interface NamedService {
   place: string;
   /** It may be one that the release no longer has, and that still runs. */
   mayBeGone: boolean;
+  /** It is only run in one-off containers, also when it has profiles. */
+  isOneOff: boolean;
 }
 
 /** @returns warnings; what cannot be is a problem. What cannot be known here is left to compose on a droplet. */
@@ -24,8 +26,8 @@ export function checkServices(named: readonly NamedService[], files: ReleaseFile
   if (found === undefined) return [];
   const known = [...found.keys()];
   const warnings: string[] = [];
-  for (const { name, path, place, mayBeGone } of named) {
-    if (found.get(name) === 'always') continue;
+  for (const { name, path, place, mayBeGone, isOneOff } of named) {
+    if (found.get(name) === 'always' || (isOneOff && found.has(name))) continue;
     const message = found.has(name) ? 'has profiles, so a release does not have it' : 'is in no compose file';
     const meant = suggest(name, known);
     const remedy = found.has(name)

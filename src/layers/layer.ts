@@ -17,6 +17,8 @@ export interface ServiceName {
   readonly path: readonly (string | number)[];
   /** It may still run although the compose files no longer have it: its absence is only a warning. */
   readonly mayBeGone?: boolean;
+  /** It is only run in one-off containers: compose does that for a service with `profiles:` as well. */
+  readonly isOneOff?: boolean;
 }
 
 /** What the handlers of a layer get with each event. */

@@ -4,8 +4,9 @@ import type { LifecyclePayload } from '../rollout/lifecycle.js';
 import { defineLayer, type LayerContext } from './layer.js';
 import { commandWords, durationMs } from './settings.js';
 
-/** Of the output: what failed stands at its end. */
-const MAX_LINES = 500;
+/** Of the output: the first lines are shown as they come, and of the others the last: what failed stands at the end. */
+const FIRST_LINES = 250;
+const LAST_LINES = 250;
 
 const config = z.strictObject({
   service: z.string('must be the name of a service').min(1, 'must be the name of a service'),
@@ -22,14 +23,44 @@ async function migrate({ command }: LifecyclePayload, context: LayerContext<Conf
   if (command !== 'deploy' && !(command === 'rollback' && settings.on_rollback)) return;
   const words = settings.command;
   logger.info(`running ${words.join(' ')} in ${settings.service}`);
+  const output = new Excerpt((line) => logger.info(line));
+  const onLine = (line: string) => output.add(line.trimEnd());
+  // Its time is over: what came until now may say why.
+  signal.addEventListener('abort', () => output.end(), { once: true });
   // After a rollback that migrated, the release that it left is migrated again.
-  const { code, output, done } = await run(settings.service, words, { once: 'migrate', signal });
+  const { code, done } = await run(settings.service, words, { once: 'migrate', signal, onLine });
+  output.end();
   if (done === 'before') return logger.info('not run: the last migration was for this release');
-  const lines = output.split('\n').filter((line) => line.trim() !== '');
-  if (lines.length > MAX_LINES) logger.info(`only the last ${MAX_LINES} of ${lines.length} lines are shown`);
-  for (const line of lines.slice(-MAX_LINES)) logger.info(line.trimEnd());
-  const last = lines.at(-1)?.trim().slice(0, 500);
+  const last = output.last?.trim().slice(0, 500);
   if (code !== 0) throw new Error(`${words.join(' ')} ended with exit code ${code}${last ? `: ${last}` : ''}`);
+}
+
+/** Shows the beginning and the end of lines that come one after another. */
+class Excerpt {
+  readonly #show: (line: string) => void;
+  readonly #held: string[] = [];
+  #lines = 0;
+  last: string | undefined;
+
+  constructor(show: (line: string) => void) {
+    this.#show = show;
+  }
+
+  add(line: string): void {
+    if (line === '') return;
+    this.#lines += 1;
+    this.last = line;
+    if (this.#lines <= FIRST_LINES) this.#show(line);
+    else this.#held.push(line);
+    if (this.#held.length > LAST_LINES) this.#held.shift();
+  }
+
+  end(): void {
+    const left = this.#lines - FIRST_LINES - this.#held.length;
+    if (this.#held.length > 0 && left > 0) this.#show(`${left} lines are left out`);
+    for (const line of this.#held.splice(0)) this.#show(line);
+    this.#lines = Math.min(this.#lines, FIRST_LINES);
+  }
 }
 
 export default defineLayer({
@@ -37,7 +68,7 @@ export default defineLayer({
   kind: 'application',
   config,
   timeoutMs: ({ timeout }) => timeout,
-  services: ({ service }) => [{ name: service, path: ['service'] }],
+  services: ({ service }) => [{ name: service, path: ['service'], isOneOff: true }],
   on: {
     deploy: async (payload, context) => {
       if (context.config.when === 'before') await migrate(payload, context);

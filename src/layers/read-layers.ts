@@ -43,9 +43,9 @@ async function readLayer(
   }
   const checked = await layer.config.safeParseAsync(settings);
   if (checked.success) {
-    for (const { name: service, path, mayBeGone = false } of layer.services?.(checked.data) ?? []) {
+    for (const { name: service, path, mayBeGone = false, isOneOff = false } of layer.services?.(checked.data) ?? []) {
       const shown = showPath(['layers', name, ...path]);
-      release.services.push({ name: service, path: shown, place: place(...path), mayBeGone });
+      release.services.push({ name: service, path: shown, place: place(...path), mayBeGone, isOneOff });
     }
     return handlersOf(layer, checked.data, env);
   }

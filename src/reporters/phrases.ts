@@ -22,6 +22,7 @@ const STEP_PHRASES: Record<Step, { present: string; past: string }> = {
   rejoin: { present: 'rejoining the balancer', past: 'rejoined the balancer' },
   settle: { present: 'settling in rotation', past: 'settled in rotation' },
   clear: { present: 'clearing its mark', past: 'cleared its mark' },
+  'start-stopped': { present: 'starting what layers have stopped', past: 'started what layers had stopped' },
   evidence: { present: 'collecting evidence', past: 'collected evidence' },
   finish: { present: 'cleaning up', past: 'cleaned up' },
 };

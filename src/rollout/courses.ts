@@ -15,7 +15,8 @@ export type Course =
   | 'given-up' // stays as it is; if it is out, it stays in the ledger
   | 'kept'; // never started, and will not be
 
-export type PlannedStep = RollingStep | 'evidence';
+/** `start-stopped`: start what layers have stopped, of a droplet that returns as it was. */
+export type PlannedStep = RollingStep | 'start-stopped' | 'evidence';
 
 export interface Failure {
   step: PlannedStep;
@@ -77,8 +78,11 @@ export function stepsOf(
         'clear',
       ];
     case 'return':
-      if (!balanced || droplet.rotation === 'in') return droplet.inLedger ? ['clear'] : [];
-      return ['health', 'balancer-check', 'rejoin', 'settle', 'clear'];
+      // No layer has been asked to prepare it for leaving, or being switched, before it is recorded.
+      if (isFleet && droplet.rotation !== 'out' && droplet.rotation !== 'unknown' && !droplet.inLedger) return [];
+      if (!balanced || droplet.rotation === 'in')
+        return ['start-stopped', ...(droplet.inLedger ? ['clear' as const] : [])];
+      return ['start-stopped', 'health', 'balancer-check', 'rejoin', 'settle', 'clear'];
     case 'confirm':
       if (!balanced) return ['settle', 'clear'];
       // Into rotation again: the run that recorded it may have asked for its leaving, which shows only later.

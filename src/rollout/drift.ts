@@ -45,6 +45,8 @@ export interface DropletCheckup {
   built?: FleetRelease['images'];
   changedFiles: readonly FileChange[];
   containers: readonly ContainerView[];
+  /** Which running service a layer has signalled and not started again, as a message. */
+  signalled?: string;
   /** The droplet's clock when its containers were read, in ms since the epoch. */
   now: number;
   /** The balancer check made on the droplet; absent without a balancer, or if it could not be made. */
@@ -226,6 +228,9 @@ function ofContainers(droplet: string, seen: DropletCheckup, release: FleetRelea
     if (verdict.kind === 'healthy') continue;
     const message = verdict.kind === 'failed' ? verdict.cause : verdict.detail;
     found.push({ droplet, kind: 'container-not-healthy', message, fix: 'heal' });
+  }
+  if (found.length === 0 && seen.signalled !== undefined) {
+    found.push({ droplet, kind: 'container-not-healthy', message: seen.signalled, fix: 'heal' });
   }
   if (found.length === 0 && seen.appCheck?.passed === false) {
     const message = `the app's check fails: ${seen.appCheck.detail}`;

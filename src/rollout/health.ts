@@ -23,6 +23,8 @@ export interface ContainerView {
   /** Restarts by Docker's restart policy. */
   restarts: number;
   restartPolicy: string;
+  /** A layer has stopped or signalled it before its droplet left, and it was not started again. */
+  handled?: boolean;
   /** Milliseconds since the epoch, by the droplet's clock. */
   startedAt: number;
   /** How long Docker waits for it to stop before it kills it, in ms; absent: Docker's default. */
@@ -81,6 +83,12 @@ function aloneAsService({ service, imageRef }: ContainerView): ServiceSpec {
   return { name: service, image: imageRef, replicas: 1, stays: false, oneShot: false };
 }
 
+/** A command has stopped it: of these restart policies, Docker would have started it again. */
+export function wasStopped({ state, restartPolicy, handled }: ContainerView): boolean {
+  if (state !== 'exited') return false;
+  return handled === true || restartPolicy === 'always' || restartPolicy === 'unless-stopped';
+}
+
 /** It runs, or Docker may still start it. */
 export function isAlive({ state }: ContainerView): boolean {
   return state !== 'exited' && state !== 'dead';
@@ -118,7 +126,11 @@ function judgeContainer(service: ServiceSpec, container: ContainerView, now: num
       return judgeRunning(service, container, now);
     case 'exited':
     case 'dead':
-      if (container.exitCode !== 0 || container.error) return failed(`${name} ${exitPhrase(container)}`);
+      // A layer has stopped it, however it has ended.
+      if (container.handled !== true && (container.exitCode !== 0 || container.error)) {
+        return failed(`${name} ${exitPhrase(container)}`);
+      }
+      if (wasStopped(container) && !service.oneShot) return failed(`${name} was stopped, and not started again`);
       if (service.stays && !service.oneShot) return failed(`${name} exited 0, but it is meant to keep running`);
       return { kind: 'healthy' };
     case 'restarting':

@@ -88,8 +88,10 @@ export interface HandlerContext {
 export interface OneOffOptions {
   /** Letters, digits and `-`: does not run if the last success under this name was for this release, on any droplet. */
   readonly once?: string;
-  /** Ends the command. */
+  /** Ends the command. With `once` it only ends the wait for it: the container goes on, and the next run waits for its end. */
   readonly signal?: AbortSignal;
+  /** Gets each line of the output as soon as it is printed. */
+  readonly onLine?: (line: string) => void;
 }
 
 export interface OneOffResult {

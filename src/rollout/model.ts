@@ -22,7 +22,7 @@ export type RollingStep = (typeof ROLLING_STEPS)[number];
 export const STAGING_STEPS = ['connect', 'check', 'upload', 'prepare', 'pull', 'build'] as const;
 export type StagingStep = (typeof STAGING_STEPS)[number];
 
-export type Step = StagingStep | RollingStep | 'evidence' | 'finish';
+export type Step = StagingStep | RollingStep | 'start-stopped' | 'evidence' | 'finish';
 
 /** `none`: the target has no balancer. `unknown` counts as out. */
 export type Rotation = 'in' | 'out' | 'unknown' | 'none';

@@ -12,7 +12,7 @@ export interface Change {
 }
 
 /** How long DigitalOcean may take to show a change that it accepted, in ms. */
-export const SHOWN_WITHIN_MS = 120_000;
+const SHOWN_WITHIN_MS = 120_000;
 const TRIES = 4;
 
 /**

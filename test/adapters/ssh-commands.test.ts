@@ -74,6 +74,26 @@ describe('a remote command', () => {
     expect(stderr.length).toBeLessThan(1_100_000);
   });
 
+  it('shows its output to an observer as it comes, also what the result has no room for', async () => {
+    const { connection } = await connected();
+    const seen: string[] = [];
+    const done = new AbortController();
+    // It goes on only after what it has printed was seen.
+    const observe = () => (chunk: Buffer) => {
+      seen.push(chunk.toString());
+      if (seen.join('').includes('first\n')) done.abort();
+    };
+    const script = 'echo first; yes 0123456789 | head -n 20; read -r _; echo last';
+    const stdin = async function* () {
+      await new Promise((resolve) => done.signal.addEventListener('abort', resolve));
+      yield Buffer.from('go\n');
+    };
+    const options = { maxBytes: 20, mayBeCut: true, stdin };
+    const result = await connection.run(command(script, options), { observe });
+    expect(result.stdout).toContain('bytes left out');
+    expect(seen.join('')).toBe(`first\n${'0123456789\n'.repeat(20)}last\n`);
+  });
+
   it('hands large output on piece by piece, and waits while a receiver is busy', async () => {
     const { connection } = await connected();
     const bytes = 20_000_000;

@@ -112,7 +112,6 @@ const CONFIGURATIONS: [what: string, config: string, hosts?: string[]][] = [
   ['a jump host before a command', 'ProxyJump a,b:22,c@d\nProxyCommand nc %h %p\n'],
   ['a command before a jump host', 'ProxyCommand nc "a b" %h # %p\nProxyJump a\n'],
   ['no command before a jump host', 'ProxyCommand none\nProxyJump a\n'],
-  ['no jump host before a command', 'ProxyJump none\nProxyCommand nc %h %p\n'],
   ['HostName with a token', 'Host web-*\n  HostName %h.example.com\n', ['web-1']],
   ['Match host after HostName', 'Host web-1\n  HostName real\nMatch host real\n  Port 7\nMatch host web-1\n  Port 8\n'],
   ['Match host with HostName of a token', 'HostName %h.lan\nMatch host web-1.lan\n  Port 7\n'],
@@ -151,6 +150,11 @@ const CONFIGURATIONS: [what: string, config: string, hosts?: string[]][] = [
   ['a criterion without argument', 'Match host\n  User a\n'],
   ['Include without a path', 'Include ""\n'],
 ];
+
+it('ProxyJump none excludes no later ProxyCommand, as in releases of OpenSSH since 2025', () => {
+  const file = write({ config: 'ProxyJump none\nProxyCommand nc %h %p\n' });
+  expect(ours(file, 'web-1')).toMatchObject({ more: { proxycommand: 'nc %h %p' } });
+});
 
 describe.skipIf(!hasSsh)('an ssh configuration is read as OpenSSH reads it', () => {
   it.each(CONFIGURATIONS)('%s', (_what, config, hosts = ['web-1']) => {

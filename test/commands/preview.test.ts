@@ -51,13 +51,15 @@ it('shows which droplets differ, and what is wrong with them', () => {
   ]);
 });
 
-it('says how many commits a rollout takes away', () => {
+it('shows the commits that a rollout takes away', () => {
   expect(
     describeChange([row('web-1', { commit: NEW })], { imageTag: 'v1', commit: OLD }, settings, repository),
   ).toEqual([
     '  now    v2 (commit bbbbbbb)',
     '  new    v1 (commit aaaaaaa)',
-    '         without 2 commits that run now',
+    '         without 2 commits that run now:',
+    '           bbbbbbb Fix the login',
+    '           and 1 more',
     '  fleet  1 droplet, in one batch',
   ]);
 });

@@ -29,17 +29,9 @@ describe('the service of migrate', () => {
     expect(await problemsOf(project(files, ...MIGRATE), { readLayers })).toEqual([]);
   });
 
-  it('is a problem when it has profiles, unless an env file chooses some', async () => {
+  it('may have profiles: it is only run in a one-off container', async () => {
     const files = { 'compose/docker-compose.test.yml': 'services: { ap: { image: b, profiles: [tools] } }' };
-    expect(await problemsOf(project(files, ...MIGRATE), { readLayers })).toEqual([
-      'config/deploy.yml:5: layers.migrate.service: the service ap has profiles, so a release does not have it; remove `profiles:` from the service ap',
-    ]);
-    const chosen = project(
-      { ...files, 'config/.env.test': 'COMPOSE_PROFILES=tools\n' },
-      ...MIGRATE,
-      'files: [config/.env.test]',
-    );
-    expect(await problemsOf(chosen, { readLayers })).toEqual([]);
+    expect(await problemsOf(project(files, ...MIGRATE), { readLayers })).toEqual([]);
   });
 
   it.each([
@@ -54,6 +46,17 @@ describe('the service of migrate', () => {
   it('is not looked for in commands that need no files', async () => {
     expect(await problemsOf(project({}, ...MIGRATE), { readLayers, needs: 'fleet' })).toEqual([]);
   });
+});
+
+it('a service of workers with profiles is never started: a warning, unless an env file chooses some', async () => {
+  const files = { 'compose/docker-compose.test.yml': 'services: { jobs: { image: b, profiles: [tools] } }' };
+  const workers = 'layers: { workers: { services: [jobs] } }';
+  const warningsOf = async (root: string) => (await load(root, { readLayers })).warnings;
+  expect(await warningsOf(project(files, workers))).toEqual([
+    'config/deploy.yml:3: layers.workers.services[0]: the service jobs has profiles, so a release does not have it; remove `profiles:` from the service jobs',
+  ]);
+  const chosen = { ...files, 'config/.env.test': 'COMPOSE_PROFILES=tools\n' };
+  expect(await warningsOf(project(chosen, workers, 'files: [config/.env.test]'))).toBeUndefined();
 });
 
 it('a service of workers may be gone from the files and still run: a warning', async () => {

@@ -7,7 +7,10 @@ const NO_FAILURE = { failed: 0, failures: [] };
 const DEPLOYED = { code: 0, result: { outcome: 'succeeded' } };
 const EXTRA = 'compose/docker-compose.extra.yml';
 
-/** The app runs what a one-off container is given; the worker writes down what it is told. */
+/**
+ * The app runs what a one-off container is given; the worker writes down what it is told. It waits in a way that a signal
+ * interrupts: of two that come while a command runs, a shell handles the one with the lower number first.
+ */
 const SERVICES = `services:
   app:
     entrypoint: [/bin/sh, -c, 'exec "$$0" "$$@"']
@@ -22,14 +25,23 @@ const SERVICES = `services:
       - |
         trap 'echo "quiet $$VERSION" >>/app/uploads/worker' TSTP
         trap 'echo "stops $$VERSION" >>/app/uploads/worker; exit 0' TERM
-        while :; do usleep 100000; done
+        while :; do usleep 100000 & wait $$!; done
 `;
+
+/** Only run in one-off containers. */
+const TOOL = `  tool:
+    image: \${APP_IMAGE}:\${IMAGE_TAG}
+    profiles: [tools]
+    volumes: ['uploads:/app/uploads']
+    entrypoint: [/bin/sh, -c, 'exec "$$0" "$$@"']
+`;
+
+const compose = ['compose/docker-compose.yml', 'compose/docker-compose.production.yml', EXTRA];
 
 describe('layers on real droplets', { shuffle: false }, () => {
   let fleet: Fleet;
   beforeAll(async () => {
     fleet = await Fleet.start({ droplets: 2 });
-    const compose = ['compose/docker-compose.yml', 'compose/docker-compose.production.yml', EXTRA];
     await fleet.project.write(EXTRA, SERVICES);
     await fleet.project.configure({ compose });
     await fleet.deployFirst('v1');
@@ -96,5 +108,43 @@ describe('layers on real droplets', { shuffle: false }, () => {
     expect(fleet.balancer.fewestServing).toBe(2);
     expect(await fleet.versions()).toEqual(fleet.all('v3'));
     expect(await uploaded('worker')).toEqual(Array(2).fill('quiet v1\nstops v1\nquiet v2\nstops v2\n'));
+  });
+
+  it('run once when the deployer is killed while a migration prints: the next deploy waits for its end', async () => {
+    const script =
+      'echo began >>/app/uploads/slow; until [ -e /app/uploads/go ]; do echo printing || exit 9; sleep 1; done; echo ended >>/app/uploads/slow';
+    const layers = { migrate: { service: 'app', command: ['sh', '-c', script] } };
+    await fleet.project.configure({ compose, layers });
+    const says = (words: RegExp) => (event: DeployEvent) => event.type === 'layer-output' && words.test(event.line);
+    const killed = fleet.startDeploy('v2');
+    await killed.event(says(/^printing$/));
+    killed.child.kill('SIGKILL');
+    await killed.ended;
+    const second = fleet.startDeploy('v2', '--wait-lock', '1m');
+    await second.event(
+      says(/^waiting for the container shop-migrate-once, which an earlier run has started for .*-v2$/),
+    );
+    await second.event(says(/^printing$/));
+    const [first] = fleet.machines;
+    expect(await first?.must('docker ps -q --filter label=do-deploy.one-off=migrate | wc -l')).toBe('1\n');
+    await first?.must("docker exec shop-app-1 sh -c ': >/app/uploads/go'");
+    expect(await second.ended).toMatchObject(DEPLOYED);
+    expect(await uploaded('slow')).toEqual(['began\nended\n', '']);
+    expect(await fleet.deploy('v2', '--force')).toMatchObject(DEPLOYED);
+    expect(await uploaded('slow')).toEqual(['began\nended\n', '']);
+    for (const machine of fleet.machines) {
+      expect(await machine.must('docker ps -aq --filter label=do-deploy.one-off')).toBe('');
+    }
+    expect(await first?.must("ps -eo args | grep '[a]wait_end' || :"), 'nothing is left that looks after it').toBe('');
+    expect(await fleet.rotation()).toEqual(fleet.whole);
+  });
+
+  it('run in a service behind a profile', async () => {
+    await fleet.project.write(EXTRA, `${SERVICES}${TOOL}`);
+    await fleet.project.configure({ compose, layers: { migrate: { service: 'tool', command: '/migrate' } } });
+    expect(await fleet.deploy('v3', '--force')).toMatchObject(DEPLOYED);
+    const [first = ''] = await uploaded('migrations');
+    expect(first.split('\n').slice(-2)).toEqual(['migrated to v3', '']);
+    expect(await fleet.machines[0]?.must('docker ps -aq --filter label=com.docker.compose.service=tool')).toBe('');
   });
 });

@@ -336,6 +336,60 @@ describe('migrate', { shuffle: false }, () => {
     expectWhole(fleet, ['v3']);
   });
 
+  it('goes on when the deployer is killed in the middle; the next deploy waits for its end', async () => {
+    await layers("  migrate: { service: app, command: [migrate, '0', '6000'] }\n");
+    await appendFile(join(fleet.folder, 'config/.env.common'), 'ROUND=1\n');
+    const names = () =>
+      [...fleet.region.droplets.values()].flatMap(({ engine }) => engine.containers().map(({ name }) => name));
+    const first = fleet.start(['deploy', 'sandbox', 'v2', '--force', '--yes', '--json']);
+    await vi.waitFor(() => expect(names()).toContain('shop-migrate-once'), { timeout: 60_000 });
+    first.child.kill('SIGKILL');
+    await first.ended;
+    const second = await deploy('v2', '--wait-lock', '1m');
+    expect(second).toMatchObject(DEPLOYED);
+    const lines = second.events.flatMap((event) => (event.type === 'layer-output' ? event.line : []));
+    const last = ['migrated the database'];
+    // Its keeper may have recorded it before the lock was free.
+    if (lines.includes(last[0] ?? '')) {
+      expect(lines.at(1)).toMatch(
+        /^waiting for the container shop-migrate-once, which an earlier run has started for /,
+      );
+      expect(lines.slice(2)).toEqual(last);
+    } else expect(lines).toContain('not run: the last migration was for this release');
+    expect(names()).not.toContain('shop-migrate-once');
+    expectWhole(fleet, ['v2']);
+  });
+
+  it('of a service behind a profile runs with the image of the release', async () => {
+    const override = join(fleet.folder, 'compose/docker-compose.sandbox.yml');
+    const before = await readFile(override, 'utf8');
+    await appendFile(override, '  tool:\n    image: docker.io/example/shop:$IMAGE_TAG\n    profiles: [tools]\n');
+    await layers('  migrate: { service: tool, command: printenv SHOP_VERSION }\n');
+    const end = await deploy('v3');
+    expect(end).toMatchObject(DEPLOYED);
+    const lines = end.events.flatMap((event) => (event.type === 'layer-output' ? event.line : []));
+    expect(lines).toEqual(['running printenv SHOP_VERSION in tool', 'v3']);
+    expectWhole(fleet, ['v3']);
+    await writeFile(override, before);
+  });
+
+  it('goes on at its timeout, and the error says where', async () => {
+    await layers("  migrate: { service: app, command: [migrate, '0', '5000'], timeout: 2s }\n");
+    const end = await deploy('v3', '--force');
+    expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', error: { code: 'layer-failed' } } });
+    expect(end.result?.error?.message).toBe(
+      'Layer migrate failed at deploy: it did not finish within 2 s. It may still run in the container shop-migrate-once on web-1: the next run waits for its end.',
+    );
+    expect(end.result?.error?.hint).toMatch(/^To stop it: ssh .* 'docker stop shop-migrate-once'$/);
+    await layers("  migrate: { service: app, command: [migrate, '0', '5000'] }\n");
+    const again = await deploy('v3');
+    expect(again).toMatchObject(DEPLOYED);
+    const lines = again.events.flatMap((event) => (event.type === 'layer-output' ? event.line : []));
+    expect(lines.filter((line) => line === 'migrated the database').length).toBeLessThan(2);
+    expect(lines.at(1)).toMatch(/^(waiting for the container shop-migrate-once|not run: the last migration)/);
+    expectWhole(fleet, ['v3']);
+  });
+
   it('is not repeated by a run that continues after a crash', async () => {
     await layers('  migrate: { service: app, command: migrate }\n');
     await appendFile(join(fleet.folder, 'config/.env.common'), 'ROUND=2\n');
@@ -351,21 +405,41 @@ describe('migrate', { shuffle: false }, () => {
   });
 });
 
-it('workers get no new jobs, are stopped before their droplet is changed, and start with the release', async () => {
-  const worker = 'services:\n  worker:\n    image: docker.io/example/shop:$IMAGE_TAG\n    restart: unless-stopped\n';
-  await appendFile(join(fleet.folder, 'compose/docker-compose.sandbox.yml'), worker.replace('services:\n', ''));
-  expect(await deploy('v2')).toMatchObject(DEPLOYED);
-  await layers('  workers: { services: [worker], quiet: TSTP, stop_timeout: 5s }\n');
-  const end = await deploy('v3');
-  expect(end).toMatchObject(DEPLOYED);
-  const lines = end.events.flatMap((event) =>
-    event.type === 'layer-output' ? `${event.droplet} ${event.event}: ${event.line}` : [],
-  );
-  expect(lines).toEqual(
-    ['web-1', 'web-2'].flatMap((name) => [
-      `${name} before_leave: worker: no new jobs (TSTP)`,
-      `${name} before_leave: worker: stopped`,
-    ]),
-  );
-  expectWhole(fleet, ['v3']);
+describe('workers', { shuffle: false }, () => {
+  it('workers get no new jobs, are stopped before their droplet is changed, and start with the release', async () => {
+    const worker = 'services:\n  worker:\n    image: docker.io/example/shop:$IMAGE_TAG\n    restart: unless-stopped\n';
+    await appendFile(join(fleet.folder, 'compose/docker-compose.sandbox.yml'), worker.replace('services:\n', ''));
+    expect(await deploy('v2')).toMatchObject(DEPLOYED);
+    await layers('  workers: { services: [worker], quiet: TSTP, stop_timeout: 5s }\n');
+    const end = await deploy('v3');
+    expect(end).toMatchObject(DEPLOYED);
+    const lines = end.events.flatMap((event) =>
+      event.type === 'layer-output' ? `${event.droplet} ${event.event}: ${event.line}` : [],
+    );
+    expect(lines).toEqual(
+      ['web-1', 'web-2'].flatMap((name) => [
+        `${name} before_leave: worker: no new jobs (TSTP)`,
+        `${name} before_leave: worker: stopped`,
+      ]),
+    );
+    expectWhole(fleet, ['v3']);
+  });
+
+  it('a worker that a killed deploy has stopped is missed by status, and started by heal', async () => {
+    const compose = join(fleet.folder, 'compose/docker-compose.sandbox.yml');
+    // Without a restart policy, Docker says nothing of a worker that has stopped.
+    await writeFile(compose, (await readFile(compose, 'utf8')).replace('    restart: unless-stopped\n', ''));
+    await layers('  workers: { services: [worker], stop_timeout: 5s }\n');
+    expect(await deploy('v2', '--force')).toMatchObject(DEPLOYED);
+    const run = fleet.start(['deploy', 'sandbox', 'v3', '--yes', '--json']);
+    run.onEvent((event) => {
+      if (event.type === 'layer-output' && event.line === 'worker: stopped') run.child.kill('SIGKILL');
+    });
+    await run.ended;
+    const status = await fleet.run(['status', 'sandbox']);
+    expect(status.stdout).toContain('worker was stopped, and not started again');
+    expect(await fleet.run(['heal', 'sandbox', '--yes'])).toMatchObject({ code: 0 });
+    expectWhole(fleet, ['v2']);
+    expect((await fleet.run(['status', 'sandbox', '--check'])).code).toBe(0);
+  });
 });

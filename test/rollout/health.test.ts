@@ -43,7 +43,11 @@ describe('a project is healthy', () => {
     ['without a healthcheck when it has run for some seconds', [{}], {}],
     ['without a healthcheck when it answers', [{ startedAt: NOW, answers: true }], {}],
     ['when a one-shot has ended with 0', [{ state: 'exited' }], { oneShot: true }],
-    ['when a service that publishes nothing has ended with 0', [{ state: 'exited' }], { stays: false }],
+    [
+      'when a service that publishes nothing has ended with 0',
+      [{ state: 'exited', restartPolicy: 'no' }],
+      { stays: false },
+    ],
     [
       'when all of a scaled service are',
       [
@@ -91,7 +95,24 @@ describe('a project can no longer become healthy', () => {
     ['out of memory', { state: 'exited', exitCode: 137, oomKilled: true }, {}, 'app exited 137: out of memory'],
     ['killed', { state: 'exited', exitCode: 137 }, {}, 'app exited 137: killed'],
     ['no such command', { state: 'exited', exitCode: 127 }, {}, 'app exited 127: command not found in the image'],
-    ['ended, though it should stay', { state: 'exited' }, {}, 'app exited 0, but it is meant to keep running'],
+    [
+      'ended, though it should stay',
+      { state: 'exited', restartPolicy: 'no' },
+      {},
+      'app exited 0, but it is meant to keep running',
+    ],
+    [
+      'stopped, as its restart policy shows',
+      { state: 'exited' },
+      { stays: false },
+      'app was stopped, and not started again',
+    ],
+    [
+      'stopped by a layer',
+      { state: 'exited', restartPolicy: 'no', handled: true },
+      { stays: false },
+      'app was stopped, and not started again',
+    ],
     [
       'a crash loop',
       { state: 'restarting', exitCode: 1, restarts: CRASH_LOOP_RESTARTS },

@@ -101,7 +101,7 @@ describe('a fleet without a balancer', () => {
       [worker(1), worker(2)],
       once('1 switch', { fail: { ...released('switch'), unchanged: true } }),
     );
-    expect(untouched.log.slice(-2)).toEqual(['1 switch', '1 clear same']);
+    expect(untouched.log.slice(-3)).toEqual(['1 switch', '1 start-stopped same', '1 clear same']);
     expect(untouched.state.droplets[0]).toMatchObject({ course: 'returned', inLedger: false, touched: false });
     const half = worker(1, { inLedger: true, halfDone: true, healthy: false });
     const given = walk(
@@ -201,6 +201,7 @@ describe('when a droplet fails', () => {
     const unchanged = { ...accident('switch'), unchanged: true };
     const walked = walk({}, fleetOf(3), once('1 switch', { fail: unchanged }));
     expect(walked.log.slice(walked.log.indexOf('1 switch') + 1)).toEqual([
+      '1 start-stopped same',
       '1 health same',
       '1 balancer-check same',
       '1 rejoin same',
@@ -214,7 +215,7 @@ describe('when a droplet fails', () => {
   it('a droplet that failed before it left has not left: only its mark is cleared', () => {
     const unchanged = { ...accident('leave'), unchanged: true };
     const walked = walk({}, fleetOf(3), once('1 leave', { fail: unchanged }));
-    expect(walked.log.slice(walked.log.indexOf('1 leave') + 1)).toEqual(['1 clear same']);
+    expect(walked.log.slice(walked.log.indexOf('1 leave') + 1)).toEqual(['1 start-stopped same', '1 clear same']);
     expect(courses(walked)).toEqual(['returned', 'waiting', 'waiting']);
   });
 

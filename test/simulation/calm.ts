@@ -104,6 +104,9 @@ export function ill(atMs: number): Happening {
 export const DIES_BACK_IN: Crash = { call: 'add', nth: 0, applied: true, power: false };
 export const DIES_BACK_IN_SECOND: Crash = { ...DIES_BACK_IN, nth: 1 };
 
+/** The deployer is killed while a migration runs. */
+export const DIES_MIGRATING: Crash = { call: 'once', nth: 0, applied: true, power: false };
+
 export function unreachable(call: CallName, nth: number): PlannedFault {
   return { call, nth, fault: 'no', applied: false, roll: 0.5 };
 }

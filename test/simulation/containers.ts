@@ -39,6 +39,10 @@ export interface Container {
   pid: number;
   /** Infinity: made, and never started. */
   startedAt: number;
+  /** Docker's restart policy. */
+  restart: 'no' | 'unless-stopped';
+  /** A command has stopped it, and none has started it since. */
+  stopped?: boolean;
   /** It fell ill by itself, from then until then. */
   illFrom: number;
   illUntil: number;
@@ -64,6 +68,7 @@ export function look(container: Container, at: number): FleetMembership {
   const age = at - container.startedAt;
   const { startedAt } = container;
   if (age < 0) return { state: 'created', exitCode: 0, oomKilled: false, restarts: 0, startedAt: 0, answers: false };
+  if (container.stopped) return ended(startedAt, 0, false);
   const ill = at >= container.illFrom && at < container.illUntil;
   const seen = behave(container.behaviour, age, startedAt);
   if (!ill || seen.state !== 'running') return container.checked ? seen : withoutHealth(seen);
@@ -159,5 +164,5 @@ export function inspect(container: Container, at: number, skewMs: number): strin
     container.published && up
       ? '{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"80"},{"HostIp":"::","HostPort":"80"}],"81/tcp":[{"HostIp":"0.0.0.0","HostPort":"81"}]}'
       : '{}';
-  return `{"Id":"${container.id}","Image":"${container.imageId}","RestartCount":${seen.restarts},"State":{"Status":"${seen.state}","OOMKilled":${seen.oomKilled},"ExitCode":${seen.exitCode},"Error":"","Pid":${up ? container.pid : 0},"StartedAt":"${started}"${health}},"Config":{"Image":"${container.reference}","Labels":{"com.docker.compose.service":"${container.service}"}},"HostConfig":{"RestartPolicy":{"Name":"unless-stopped"},"NetworkMode":"shop_default"},"NetworkSettings":{"Ports":${ports}}}`;
+  return `{"Id":"${container.id}","Image":"${container.imageId}","RestartCount":${seen.restarts},"State":{"Status":"${seen.state}","OOMKilled":${seen.oomKilled},"ExitCode":${seen.exitCode},"Error":"","Pid":${up ? container.pid : 0},"StartedAt":"${started}"${health}},"Config":{"Image":"${container.reference}","Labels":{"com.docker.compose.service":"${container.service}"}},"HostConfig":{"RestartPolicy":{"Name":"${container.restart}"},"NetworkMode":"shop_default"},"NetworkSettings":{"Ports":${ports}}}`;
 }

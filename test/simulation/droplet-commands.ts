@@ -7,12 +7,13 @@ import { NOT_HOLDER } from '../../src/deploy/lease/lease-commands.js';
 import { sha256 } from '../../src/deploy/release/digests.js';
 import { imagesOverride, type StoredRelease } from '../../src/deploy/release/stored-release.js';
 import { type Done as LastDone, lineOf } from '../../src/deploy/session/done-commands.js';
-import type { RemoteCommand } from '../../src/ports.js';
+import type { CommandResult, RemoteCommand } from '../../src/ports.js';
 import { composeUp } from './compose-up.js';
 import { type Container, DOCKER_BACK_WITHIN_MS, inspect } from './containers.js';
 import { advance, openConnections, recentStrangers, requests, servingContainer, strangersSince } from './data-plane.js';
 import type { Deployer } from './deployer.js';
 import { namesRun } from './lock.js';
+import { once } from './one-off.js';
 import { APP, CHECKSUMS, composeConfig, digestOf, imageIdOf } from './project.js';
 import type { Droplet, World } from './world.js';
 
@@ -22,8 +23,8 @@ export interface Done {
   stderr: string;
   /** How long it takes, in ms. */
   ms: number;
-  /** What it prints at its end. */
-  last?: () => string;
+  /** What it prints at its end; or how it ends. */
+  last?: () => string | Partial<CommandResult>;
 }
 
 export interface Execution {
@@ -88,6 +89,29 @@ const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
     droplet.disk.state = JSON.stringify(state);
     droplet.disk.stateWrittenAt = world.time + droplet.skewMs;
     delete droplet.disk.out;
+    droplet.disk.handled.clear();
+    return ok();
+  },
+  process: ({ droplet, world, deployer }, { service, action, owed }) => {
+    if (world.time < droplet.dockerDownUntil) return bad('Cannot connect to the Docker daemon');
+    const own = droplet.containers.filter((container) => container.service === service);
+    if (owed === true && own.length > 0) {
+      if (world.time < droplet.disk.fullUntil) return bad(FULL, 2);
+      droplet.disk.handled.add(String(service));
+    }
+    if (action === 'start') startAgain(world, own);
+    else for (const container of own) container.stopped = true;
+    world.monitor.tally(`process: ${deployer.dead ? 'of a dead run' : action === 'start' ? 'start' : 'stop'}`);
+    return ok();
+  },
+  'start-stopped': ({ droplet, world }, { start }) => {
+    if (world.time < droplet.dockerDownUntil) return bad('Cannot connect to the Docker daemon');
+    const ids = start as string[];
+    startAgain(
+      world,
+      droplet.containers.filter(({ id }) => ids.includes(id)),
+    );
+    droplet.disk.handled.clear();
     return ok();
   },
   finish,
@@ -107,6 +131,11 @@ const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
     disk.done.set(String(key), lineOf(done as LastDone));
     return ok();
   },
+  'find-once': ({ droplet, world }) => {
+    if (world.time < droplet.dockerDownUntil) return bad('Cannot connect to the Docker daemon');
+    return ok(droplet.oneOffs.some(({ gone }) => !gone) ? '5f0c7e1d9a3b\n' : '');
+  },
+  once,
   'images-present': ({ droplet, deployer }, { references }) => {
     const there = new Set(
       referencesOf(deployer).flatMap((one) => (droplet.disk.images.has(imageIdOf(one)) ? digestOf(one) : [])),
@@ -140,6 +169,14 @@ function isHolder(droplet: Droplet, { args }: RemoteCommand): boolean {
   const { run, state, out } = args as { run?: string; state?: { run: string }; out?: { run: string } };
   const name = run ?? state?.run ?? out?.run;
   return name !== undefined && namesRun(droplet.lock.holder, name);
+}
+
+function startAgain(world: World, containers: readonly Container[]): void {
+  for (const container of containers) {
+    if (!container.stopped) continue;
+    container.stopped = false;
+    container.startedAt = world.time;
+  }
 }
 
 function nowLine(world: World, droplet: Droplet): string {
@@ -178,6 +215,7 @@ function survey({ world, droplet }: Execution, { prepare }: Args): Done {
     `${mark}state\n${disk.state ?? ''}`,
     `${mark}state-written\n${disk.state === undefined ? '' : Math.floor(disk.stateWrittenAt / 1_000)}`,
     `${mark}out\n${disk.out ?? ''}`,
+    `${mark}handled\n${[...disk.handled].join('\n')}`,
     `${mark}checksums\n${current?.checksums ?? ''}`,
     `${mark}found\n${current === undefined ? '' : imagesSum(current)}`,
     `${mark}containers\n${down ? nowLine(world, droplet) : containersText(world, droplet)}`,

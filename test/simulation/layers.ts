@@ -20,19 +20,22 @@ const SLOW: ReadonlySet<LifecycleEvent> = new Set(['deploy', 'before_leave']);
 export function layersOf(deployer: Deployer): Handler[] {
   const { world } = deployer;
   if (!world.story.layers) return [];
+  const hasWorkers = world.story.app === 'full';
   const chance = random(world.story.seed + 104_729 * world.deployers.length);
-  return LIFECYCLE_EVENTS.map(
+  const own = LIFECYCLE_EVENTS.map(
     (event): Handler => ({
       name: 'layer story',
       event,
       priority: 50,
       timeoutMs: TIMEOUT_MS,
-      handle: async ({ droplet, command, release }, { signal }) => {
+      handle: async ({ droplet, command, release }, { signal, process }) => {
         deployer.raised.push(event);
         world.monitor.tally(`event: ${event}`);
         if (world.trace) world.note(`${deployer.name}   ${event} ${droplet ?? ''}`);
         if (event === 'before_leave' && command !== 'heal') world.postDeployed = undefined;
+        if (hasWorkers && event === 'before_leave') await process('worker', { stop: { graceMs: 5_000 } });
         await deployer.clock.sleep(upTo(chance, SLOW.has(event) ? SLOW_MS : USUAL_MS), signal);
+        if (hasWorkers && event === 'after_rejoin') await process('worker', 'start');
         const roll = upTo(chance, 99);
         if (roll >= FAILS) {
           if (event === 'post_deploy' && command !== 'heal' && !signal.aborted) world.postDeployed = release.id;
@@ -46,6 +49,37 @@ export function layersOf(deployer: Deployer): Handler[] {
       },
     }),
   );
+  return world.story.migrates ? [migrating(deployer), ...own] : own;
+}
+
+/** Mostly long enough, and the wait for it may be too short. */
+const MIGRATION_TIMEOUT_MS = 40_000;
+
+/** Like the layer migrate. */
+function migrating(deployer: Deployer): Handler {
+  const fails = () => {
+    deployer.layerFailed = true;
+    deployer.failedBeforeEnd = true;
+  };
+  return {
+    name: 'layer migrate',
+    event: 'deploy',
+    priority: 40,
+    timeoutMs: MIGRATION_TIMEOUT_MS,
+    handle: async ({ command }, { run, signal }) => {
+      if (command !== 'deploy') return;
+      signal.addEventListener('abort', fails, { once: true });
+      try {
+        const { code } = await run('app', ['migrate'], { once: 'migrate', signal });
+        if (code !== 0) throw new Error(`ended with exit code ${code}`);
+      } catch (error) {
+        fails();
+        throw error;
+      } finally {
+        signal.removeEventListener('abort', fails);
+      }
+    },
+  };
 }
 
 const ORDER: readonly LifecycleEvent[] = ['configure', 'pre_deploy', 'deploy', 'post_deploy'];

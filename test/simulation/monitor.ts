@@ -14,6 +14,8 @@
  *  i  No command removes volumes or prunes what is not do-deploy's own.
  *  k  Where drain says that it has proof, no node of the balancer reaches the droplet.
  *  l  A run raises exactly one ending for layers, the one that its result says, after its other events in their order.
+ *  m  A container that runs once never runs twice at the same time on a droplet, and never again there for a release that it
+ *     succeeded for, unless it was done for another one since.
  *  j  Under revert-fleet a release that failed is taken back wherever the run has brought it. What stays is recorded as
  *     out, or told as deployed by a run that had to stop before.
  */
@@ -26,6 +28,7 @@ import { advance, isReached, isServed, openConnections, servingContainer } from 
 import type { Deployer } from './deployer.js';
 import { floorFor, sizeFor } from './floor.js';
 import { lockProcess } from './lock.js';
+import type { OneOff } from './one-off.js';
 import { SECRETS } from './project.js';
 import type { Droplet, World } from './world.js';
 
@@ -279,6 +282,21 @@ export class Monitor {
       if (id === disk.current || id === state?.release || id === state?.previous) {
         this.violation('i', `${id} is removed from ${droplet.name}, which needs it`);
       }
+    }
+  }
+
+  onceStarts(droplet: Droplet, { release, number }: Pick<OneOff, 'release' | 'number'>): void {
+    const { time, droplets } = this.#world;
+    this.tally('once: starts');
+    const said = `a migration for ${release} starts on ${droplet.name}`;
+    if (droplet.oneOffs.some(({ endsAt }) => endsAt > time)) this.violation('m', `${said} while another one runs`);
+    const all = [...droplets.values()].flatMap((one) => one.oneOffs.map((container) => ({ container, on: one })));
+    const good = all.filter(({ container: { code, endsAt } }) => code === 0 && endsAt <= time);
+    const last = good
+      .toSorted((a, b) => a.container.number - b.container.number || a.container.endsAt - b.container.endsAt)
+      .at(-1);
+    if (last?.on === droplet && last.container.release === release && last.container.number >= number - 1) {
+      this.violation('m', `${said}, for which one has succeeded`);
     }
   }
 

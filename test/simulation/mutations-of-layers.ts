@@ -1,8 +1,49 @@
 /** Faults in what happens around the events of layers. */
-import { DIES_BACK_IN_SECOND } from './calm.js';
+import { DIES_BACK_IN_SECOND, DIES_MIGRATING } from './calm.js';
 import type { Mutation } from './mutations.js';
 
+const MIGRATED_TWICE = [1, 2, 3, 4, 5].map((seed) => ({
+  seed,
+  layers: true,
+  migrates: true,
+  runs: [{ crash: DIES_MIGRATING }, {}, {}],
+}));
+
 export const LAYERED_FAULTS: readonly Mutation[] = [
+  {
+    name: 'what a dead run has stopped is forgotten',
+    file: 'src/deploy/session/handler-verbs.ts',
+    text: "const owed = event === 'before_leave' &&",
+    instead: 'const owed = false &&',
+    breaks: ['c', 'f'],
+    seeds: [1000533, 1001969],
+  },
+  {
+    name: 'a droplet returns without what layers have stopped',
+    file: 'src/deploy/steps/start-stopped.ts',
+    text: 'const stopped = member.containers.filter(wasStopped);',
+    instead: 'const stopped: typeof member.containers = [];',
+    breaks: ['c'],
+    seeds: [1002393],
+  },
+  {
+    name: 'a migration belongs to its connection',
+    file: 'src/deploy/session/once-command.ts',
+    text: 'const flags = `--detach',
+    instead: 'const flags = `--rm',
+    breaks: ['m'],
+    seeds: [],
+    stories: MIGRATED_TWICE,
+  },
+  {
+    name: 'the success of a migration is recorded by its deployer alone',
+    file: 'src/deploy/session/once-command.ts',
+    text: `'settle "$1" "$code" || exit 0',`,
+    instead: '',
+    breaks: ['m'],
+    seeds: [],
+    stories: MIGRATED_TWICE.map((story) => ({ ...story, runs: [{ crash: DIES_MIGRATING }, { startMs: 60_000 }, {}] })),
+  },
   {
     name: 'a failed handler ends nothing',
     file: 'src/deploy/core/raise-event.ts',

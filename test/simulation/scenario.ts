@@ -128,6 +128,8 @@ export interface Scenario {
   layers?: boolean;
   /** The app is asked on each droplet: `rollout.health.http`. */
   http?: boolean;
+  /** One of them migrates. */
+  migrates?: boolean;
   runs: RunPlan[];
   happenings: Happening[];
 }

@@ -96,7 +96,11 @@ class SimConnection implements Connection {
       repeatable: command.repeatable,
       does: (half) => {
         const { ms, last, ...value } = execute({ world, droplet, deployer, command, half });
-        return { value, ms, ...(last && { last: () => ({ ...value, stdout: value.stdout + last() }) }) };
+        const atEnd = (): CommandResult => {
+          const end = last?.() ?? '';
+          return typeof end === 'string' ? { ...value, stdout: value.stdout + end } : { ...value, ...end };
+        };
+        return { value, ms, ...(last && { last: atEnd }) };
       },
       fails: () =>
         command.name === 'traffic'

@@ -3,7 +3,7 @@
  * clock. What must hold is listed in monitor.ts; `npm run simulate` plays many more.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tell } from './calm.js';
+import { DIES_MIGRATING, tell } from './calm.js';
 import { FIRST_SEED, playStories, seedsFrom } from './play-stories.js';
 import type { Happening } from './scenario.js';
 import { FIRST_ALONE, FIRST_LAYERED, LAYERED, scenarioOf } from './stories.js';
@@ -82,6 +82,24 @@ it('fleets without a balancer keep every promise', { timeout: 300_000 }, async (
   for (const end of ['deploy succeeded', 'deploy failed', 'heal succeeded', 'crashed'])
     expect(happened.get(`end: ${end}`), end).toBeGreaterThan(0);
   expect(happened.has('step: leave')).toBe(false);
+});
+
+it('a migration outlives its deployer, and is neither started twice nor repeated', async () => {
+  const happened = new Set<string>();
+  for (let seed = 1; seed <= 12; seed += 1) {
+    const runs = [{ crash: DIES_MIGRATING }, { startMs: seed > 6 ? 60_000 : 0 }, {}];
+    const report = await runScenario(tell({ seed, layers: true, migrates: true, runs }));
+    expect(report.violations, `seed ${seed}`).toEqual([]);
+    for (const what of report.happened.keys()) happened.add(what);
+  }
+  expect([...happened]).toEqual(
+    expect.arrayContaining([
+      'once: starts',
+      'once: waits for an earlier one',
+      'once: nobody looks after it',
+      'row: deployed',
+    ]),
+  );
 });
 
 describe('a fleet that changes while handlers take their time', () => {

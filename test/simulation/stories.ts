@@ -316,6 +316,9 @@ function inBursts(story: Scenario, seed: number): Scenario {
 export const FIRST_LAYERED = 1_000_001;
 export const LAYERED = 4;
 
+/** Of those, every second one has a layer that migrates. */
+const MIGRATING = 8;
+
 /** From there on, one story of so many has no healthcheck. */
 const BARE = 8;
 
@@ -379,7 +382,8 @@ function storyOf(seed: number): Scenario {
   const [story] = fc.sample(scenario, { seed, numRuns: 1 });
   if (story === undefined) throw new Error(`no story for seed ${seed}`);
   const late = seed % LATE === 1 ? { ...story, delays: { ...story.delays, effectMs: LATE_MS } } : story;
-  const told = seed >= FIRST_LAYERED && seed % LAYERED === 1 ? { ...late, layers: true } : late;
+  const told =
+    seed >= FIRST_LAYERED && seed % LAYERED === 1 ? { ...late, layers: true, migrates: seed % MIGRATING === 5 } : late;
   const bare = seed >= FIRST_LAYERED && seed % BARE === 3 ? withoutHealthcheck(told) : told;
   return seed % 4 === 0 || story.sticky ? inBursts(bare, seed) : bare;
 }

@@ -12,6 +12,7 @@ import { newPlanes, type Plane } from './data-plane.js';
 import type { Deployer } from './deployer.js';
 import type { LeaseProcess } from './lock.js';
 import { Monitor } from './monitor.js';
+import type { OneOff } from './one-off.js';
 import { APP, CHECKSUMS, digestOf, earlierRelease, imageIdOf, servicesOf } from './project.js';
 import { type Random, random } from './random.js';
 import { BEFORE, type Scenario } from './scenario.js';
@@ -31,6 +32,8 @@ export interface Disk {
   /** When state.json was written, by the droplet's clock. */
   stateWrittenAt: number;
   out?: string;
+  /** Services that layers have stopped. */
+  handled: Set<string>;
   history: string[];
   /** What was done last, by name: a line each. */
   done: Map<string, string>;
@@ -58,6 +61,8 @@ export interface Droplet {
   lock: { process?: LeaseProcess; holder?: string; holders: string[] };
   sshRefusedUntil: number;
   dockerDownUntil: number;
+  /** Containers that run once, in the order in which they were started. */
+  oneOffs: OneOff[];
   /** Somebody outside the story changed it: what then becomes of it is not do-deploy's doing. */
   disturbed: boolean;
   /** Somebody else has put it behind the balancer. */
@@ -169,6 +174,7 @@ export class World {
         partial: new Set(),
         stateWrittenAt: 0,
         incoming: new Set(),
+        handled: new Set(),
         history: [],
         done: new Map(),
         images: new Set(),
@@ -180,6 +186,7 @@ export class World {
       lock: { holders: [] },
       sshRefusedUntil: 0,
       dockerDownUntil: 0,
+      oneOffs: [],
       disturbed: false,
       seen: { changed: 0, left: 0, leftAt: 0, listened: false, healthy: 0, probed: 0, asked: 0 },
     };
@@ -252,6 +259,7 @@ export class World {
       published: service.published,
       pid: 1_000 + this.#containers,
       startedAt,
+      restart: service.checked || service.published ? 'unless-stopped' : 'no',
       illFrom: Number.POSITIVE_INFINITY,
       illUntil: Number.POSITIVE_INFINITY,
       checks: 0,

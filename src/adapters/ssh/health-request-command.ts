@@ -1,7 +1,9 @@
 /** The health check as a command, for a droplet whose sshd forbids forwarding (AllowTcpForwarding no). */
+
 import { isIP } from 'node:net';
 import type { CommandResult, HealthRequest, HealthResponse, RemoteCommand } from '../../ports.js';
 import { oneLine } from '../printable.js';
+import { lastLine } from './output.js';
 import { quote } from './quote.js';
 
 /** Exit code of the script when the droplet has no tool for the request. */
@@ -61,5 +63,5 @@ export function readHealthOutput({ code, stdout, stderr }: CommandResult, ms: nu
     return { passed: status >= 200 && status < 300, detail: `HTTP ${status} in ${ms} ms`, status, ms };
   }
   if (code === 0) return { passed: true, detail: `accepted the connection in ${ms} ms`, ms };
-  return { passed: false, detail: oneLine(stderr.trim().split('\n').at(-1) ?? '') || 'no answer', ms };
+  return { passed: false, detail: oneLine(lastLine(stderr)) || 'no answer', ms };
 }

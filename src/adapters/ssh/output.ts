@@ -48,3 +48,8 @@ export class BoundedOutput {
     return `${head}\n[${left} bytes left out]\n${end}`;
   }
 }
+
+/** '' of no output. */
+export function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) ?? '';
+}

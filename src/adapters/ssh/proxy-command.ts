@@ -1,6 +1,8 @@
 /** ProxyCommand (ssh_config(5)): a local command whose input and output stand in for a TCP connection. */
+
 import { spawn } from 'node:child_process';
 import { Duplex } from 'node:stream';
+import { lastLine } from './output.js';
 
 const MAX_STDERR = 2000;
 
@@ -34,7 +36,7 @@ export function openProxy(line: string): ProxiedSocket {
     socket,
     ended: new Promise((resolve) => child.once('close', () => resolve())),
     failure() {
-      const said = stderr.trim().split('\n').at(-1) ?? '';
+      const said = lastLine(stderr);
       if (ended === undefined && said === '') return undefined;
       return [ended, said].filter(Boolean).join(': ');
     },

@@ -27,7 +27,7 @@ export async function runCommand(
   host: RemoteHost,
   command: RemoteCommand,
   clock: Clock,
-  { signal, receive }: RunOptions = {},
+  { signal, receive, observe }: RunOptions = {},
 ): Promise<CommandResult> {
   // Settles once the droplet was asked to stop a command that is given up.
   let stopped: Promise<void> | undefined;
@@ -38,7 +38,7 @@ export async function runCommand(
     const { channel, exit } = opened;
     const stderr = new BoundedOutput(MAX_STDERR_BYTES);
     channel.stderr.on('data', (chunk: Buffer) => stderr.add(chunk));
-    const answer = new Answer(opened, frame.stdout(), command, host, receive?.());
+    const answer = new Answer(opened, frame.stdout(), command, host, receive?.(), observe?.());
     let ended = false;
     const giveUp = () => {
       if (!ended) stopped = stopProcess(link, host, opened, () => frame.stderr(stderr.text()).pid, clock);
@@ -103,6 +103,7 @@ class Answer {
     readonly command: RemoteCommand,
     readonly host: RemoteHost,
     readonly receiver: Receiver | undefined,
+    observer: ((chunk: Buffer) => void) | undefined,
   ) {
     let reject: (error: unknown) => void = () => {};
     this.failure = new Promise((_, fail) => {
@@ -116,6 +117,7 @@ class Answer {
       const piece = stream.take(chunk);
       if (stream.banner.length > MAX_BANNER_BYTES) this.#fail(this.#tooMuchBanner());
       if (piece.length === 0) return;
+      observer?.(piece);
       this.#output.add(piece);
       if (this.#output.bytes > this.#limit && !command.mayBeCut) return this.#fail(this.#tooLong());
       const received = this.#handOn(piece);

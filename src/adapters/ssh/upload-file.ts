@@ -4,6 +4,7 @@ import type { Clock, RemoteCommand, RemoteHost, Upload } from '../../ports.js';
 import { oneLine } from '../printable.js';
 import { isRefusal, lost, refused } from './channel.js';
 import type { Link } from './link.js';
+import { lastLine } from './output.js';
 import { quote } from './quote.js';
 import { runCommand } from './run-command.js';
 import { type Interruption, within } from './within.js';
@@ -77,7 +78,7 @@ async function uploadByCommand(link: Link, host: RemoteHost, file: Upload, clock
   };
   const { code, stderr } = await runCommand(link, host, command, clock);
   if (code === 0) return;
-  const reason = oneLine(stderr.trim().split('\n').at(-1) || `exit code ${code}`);
+  const reason = oneLine(lastLine(stderr) || `exit code ${code}`);
   throw new ShellError('transfer', 'unknown', `${path} could not be uploaded to ${host.name}: ${reason}.`, {
     droplet: host.name,
     hint: `Check that the SSH user may write there, and that the disk is not full. Run there: df -h ${folderOf(path)}`,

@@ -2,7 +2,7 @@
 import type { Settings } from '../../config/settings.js';
 import type { DeployPorts } from '../../deploy/core/deploy-ports.js';
 import { DeployError } from '../../errors.js';
-import type { Repository } from '../../ports.js';
+import type { CommitRange, Repository } from '../../ports.js';
 import { versionWords } from '../../reporters/phrases.js';
 import { count } from '../../reporters/text.js';
 import { batchCount } from '../../rollout/batches.js';
@@ -79,15 +79,20 @@ function commitLines(
   to: string | undefined,
 ): string[] {
   if (repository === undefined || from === undefined || to === undefined || from === to) return [];
-  const [ahead, back] = [repository.commitsBetween(from, to, SUBJECTS), repository.commitsBetween(to, from, 0)];
-  if (ahead === undefined) return [];
-  const listed = ahead.newest.map(({ commit, subject }) => `           ${shortHash(commit)} ${subject}`);
-  const more = ahead.total - listed.length;
+  const [ahead, back] = [repository.commitsBetween(from, to, SUBJECTS), repository.commitsBetween(to, from, SUBJECTS)];
   return [
-    ...(ahead.total > 0 ? [`         ${count(ahead.total, 'commit')} ahead:`] : []),
-    ...listed,
+    ...rangeLines(ahead, (commits) => `${commits} ahead`),
+    ...rangeLines(back, (commits) => `without ${commits} that run now`),
+  ];
+}
+
+function rangeLines(range: CommitRange | undefined, title: (commits: string) => string): string[] {
+  if (range === undefined || range.total === 0) return [];
+  const more = range.total - range.newest.length;
+  return [
+    `         ${title(count(range.total, 'commit'))}:`,
+    ...range.newest.map(({ commit, subject }) => `           ${shortHash(commit)} ${subject}`),
     ...(more > 0 ? [`           and ${more} more`] : []),
-    ...(back !== undefined && back.total > 0 ? [`         without ${count(back.total, 'commit')} that run now`] : []),
   ];
 }
 

@@ -1,28 +1,29 @@
 /** Raises an event: runs its handlers one after another, each bounded by its timeout. */
-import { DeployError, NOT_CONFIRMED, reasonOf } from '../../errors.js';
+import { DeployError, reasonOf } from '../../errors.js';
 import type { Handler, HandlerContext, LifecyclePayload } from '../../rollout/lifecycle.js';
 import { onlyWarns } from '../../rollout/lifecycle.js';
+import { capital } from './capital.js';
 import { onAbort } from './on-abort.js';
 import { type ReportingPorts, reportTo, warn } from './report.js';
 
 /** How long a message of a failed handler may be. */
 const MAX_REASON = 2_000;
 
-/** Code of the failure of a handler. */
-export const LAYER_FAILED = 'layer-failed';
-
-type Verbs = Pick<HandlerContext, 'run' | 'process' | 'confirm'>;
+export interface HandlerVerbs extends Pick<HandlerContext, 'run' | 'process' | 'confirm'> {
+  /** What goes on although its handler has ended, as a sentence, and how to stop it. */
+  leftRunning?(): { message: string; hint: string } | undefined;
+}
 
 /**
- * Throws DeployError layer-failed when a handler throws, does not end in time, or is stopped by `stop`; handlers after it
- * do not run. Throws not-confirmed and lease-lost when a handler throws these. In endings and `after_rejoin`, or when the
- * handler may fail, it warns instead and continues.
+ * Throws DeployError when a handler throws, does not end in time, or is stopped by `stop`; handlers after it do not run.
+ * do-deploy's own errors, such as lease-lost, keep their code; of everything else the code is layer-failed. In endings and
+ * `after_rejoin`, or when the handler may fail, it warns instead and continues.
  */
 export async function raiseEvent(
   ports: ReportingPorts,
   handlers: readonly Handler[],
   payload: LifecyclePayload,
-  verbs: Verbs,
+  verbs: HandlerVerbs,
   stop: AbortSignal,
 ): Promise<void> {
   const own = handlers.filter(({ event }) => event === payload.event);
@@ -41,7 +42,7 @@ async function failureOf(
   ports: ReportingPorts,
   handler: Handler,
   payload: LifecyclePayload,
-  verbs: Verbs,
+  verbs: HandlerVerbs,
   stop: AbortSignal,
 ): Promise<DeployError | undefined> {
   const { clock } = ports;
@@ -59,18 +60,20 @@ async function failureOf(
     await bounded(ports, timeoutMs, stop, (signal) => {
       const sleep: HandlerContext['sleep'] = (ms, until) =>
         clock.sleep(ms, until === undefined ? signal : AbortSignal.any([signal, until]));
-      return handler.handle(payload, { ...verbs, signal, startedAt, sleep, log });
+      const { run, process, confirm } = verbs;
+      return handler.handle(payload, { run, process, confirm, signal, startedAt, sleep, log });
     });
     return undefined;
   } catch (error) {
-    // Not the layer's fault, and it ends the run.
-    if (error instanceof DeployError && error.code === 'lease-lost') return error;
-    const reason = sentence(reasonOf(error));
-    const hint = error instanceof DeployError ? error.hint : undefined;
-    const code = error instanceof DeployError && error.code === NOT_CONFIRMED ? NOT_CONFIRMED : LAYER_FAILED;
-    const source = error instanceof DeployError ? error.source : 'external';
-    const title = name.charAt(0).toUpperCase() + name.slice(1);
-    return new DeployError(code, `${title} failed at ${event}: ${reason}`, { source, hint, droplet });
+    const left = verbs.leftRunning?.();
+    const reason = [sentence(reasonOf(error)), left?.message].filter((text) => text !== undefined).join(' ');
+    const message = `${capital(name)} failed at ${event}: ${reason}`;
+    if (!(error instanceof DeployError)) {
+      return new DeployError('layer-failed', message, { droplet, hint: left?.hint, cause: error });
+    }
+    const { code, source } = error;
+    const hint = left?.hint ?? error.hint;
+    return new DeployError(code, message, { source, hint, droplet: error.droplet ?? droplet, cause: error });
   } finally {
     ended = true;
     report({ type: 'layer-finished', ...about, ms: clock.now() - startedAt });

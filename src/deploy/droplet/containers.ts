@@ -1,5 +1,6 @@
 import { DeployError } from '../../errors.js';
 import type { RemoteCommand } from '../../ports.js';
+import type { ContainerView } from '../../rollout/health.js';
 import { errorLine } from '../core/output-lines.js';
 import {
   type ContainersSeen,
@@ -31,8 +32,15 @@ export async function readContainersNow(member: Member, app: string): Promise<Co
 
 async function readAndKeep(member: Member, command: RemoteCommand): Promise<number> {
   const { containers, now } = await read(member, command);
-  member.containers = containers;
+  keep(member, containers);
   return now;
+}
+
+/** Keeps the containers with the droplet, and with them what layers have done to their services. */
+export function keep(member: Member, containers: readonly ContainerView[]): void {
+  const { handled } = member;
+  const isHandled = ({ service }: ContainerView) => handled?.has(service) === true;
+  member.containers = containers.map((one) => (isHandled(one) ? { ...one, handled: true } : one));
 }
 
 async function read(member: Member, command: RemoteCommand): Promise<ContainersSeen> {

@@ -4,7 +4,7 @@ import type { DeployError } from '../../errors.js';
 import type { Connection, Droplet, RemoteHost } from '../../ports.js';
 import type { Holding } from '../../rollout/choose-release.js';
 import type { FileChange } from '../../rollout/drift.js';
-import { type ContainerView, isAlive, type ServiceSpec } from '../../rollout/health.js';
+import { type ContainerView, isAlive, type ServiceSpec, wasStopped } from '../../rollout/health.js';
 import { sha256 } from '../release/digests.js';
 import { imagesOverride, type StoredRelease } from '../release/stored-release.js';
 import type { DropletStateFile, Survey } from './survey-command.js';
@@ -18,6 +18,8 @@ export interface Member {
   containers: readonly ContainerView[];
   /** Ids of containers that this run has seen out of memory. */
   outOfMemory?: Set<string>;
+  /** Services that layers have stopped or signalled since the last release was confirmed. */
+  handled?: Set<string>;
   /** Services of the release that it runs or is being switched to. */
   services: readonly ServiceSpec[];
 }
@@ -29,7 +31,14 @@ export interface Unreachable {
 }
 
 /** Before the survey. */
-export const NOTHING_KNOWN: Survey = { home: '', problems: [], releases: [], checksums: new Map(), found: new Map() };
+export const NOTHING_KNOWN: Survey = {
+  home: '',
+  problems: [],
+  releases: [],
+  handled: [],
+  checksums: new Map(),
+  found: new Map(),
+};
 
 /** What to type to log in to the droplet, with the user and the port of this run. */
 export function loginTo({ host, connection }: Member): string {
@@ -82,7 +91,7 @@ export function runsSomething({ services, containers }: Pick<Member, 'services' 
   return services.length > 0 ? containers.length > 0 : containers.some(isAlive);
 }
 
-/** Whether the droplet runs these images, verified. */
+/** Whether the droplet runs these images, verified, and nothing that layers have stopped. */
 export function runsAlready(member: Member, release: StoredRelease): boolean {
   const { survey, containers } = member;
   const { state } = survey;
@@ -91,13 +100,20 @@ export function runsAlready(member: Member, release: StoredRelease): boolean {
   const empty = new Set(services.filter(({ replicas }) => replicas === 0).map(({ name }) => name));
   return Object.entries(images).every(([service, image]) => {
     const own = containers.filter((container) => container.service === service);
-    return (own.length > 0 || empty.has(service)) && own.every((container) => container.imageId === image.imageId);
+    if (own.length === 0) return empty.has(service);
+    return own.every((one) => one.imageId === image.imageId && one.handled !== true && !wasStopped(one));
   });
 }
 
 /** Whether the droplet runs these images, verified, with every file as it was deployed. */
 export function runsUnchanged(member: Member, release: StoredRelease): boolean {
   return runsAlready(member, release) && changedFiles(member).length === 0;
+}
+
+/** "sidekiq was signalled before a deploy, and not started again", of what runs; undefined: no service was. */
+export function signalled({ containers }: Member): string | undefined {
+  const found = containers.find(({ handled, state }) => handled === true && state === 'running');
+  return found && `${found.service} was signalled before a deploy, and not started again`;
 }
 
 /** Id of the release that the droplet ran, verified, before its current one, also when it is half-way to another. */

@@ -52,6 +52,8 @@ export interface Survey {
   /** When state.json was written, by the droplet's clock, ms since the epoch, to the second. */
   stateWrittenAt?: number;
   out?: OutMark;
+  /** Services that layers have stopped or signalled since the last release was confirmed. */
+  handled: string[];
   /** SHA256SUMS of the current release: path → hash as deployed. */
   checksums: Map<string, string>;
   /** path → hash of its files as they are now, images.yml included; a missing file has no entry. */
@@ -60,6 +62,11 @@ export interface Survey {
   clock?: number;
   containers?: ContainersSeen;
 }
+
+/** In the app's folder: services that layers have stopped or signalled, one per line. */
+export const HANDLED = 'handled';
+
+const MAX_HANDLED_BYTES = 100_000;
 
 /** Twice the checksums of a release with 100,000 files. */
 const MAX_SURVEY_BYTES = 32 * 1024 * 1024;
@@ -112,6 +119,8 @@ export function surveyCommand(app: string, prepare: boolean, shared: readonly st
       'date -r state.json +%s 2>/dev/null',
       beginSection('out'),
       'cat out.json 2>/dev/null',
+      beginSection('handled'),
+      `head -c ${MAX_HANDLED_BYTES} ${HANDLED} 2>/dev/null`,
       beginSection('checksums'),
       'cat current/SHA256SUMS 2>/dev/null',
       beginSection('found'),
@@ -172,6 +181,7 @@ export function readSurvey(stdout: string): Survey {
     state: parseLine(dropletState, text('state')),
     stateWrittenAt: readClock(text('state-written')),
     out: parseLine(outMark, text('out')),
+    handled: text('handled').split('\n').filter(Boolean),
     checksums,
     found: readFound(checksums, text('found')),
     clock: readClock(text('clock')),

@@ -2,6 +2,7 @@ import type { Settings } from '../../config/settings.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
 import { reportStep } from '../core/report.js';
+import { keep } from './containers.js';
 import { environmentCollision } from './environment-collision.js';
 import { hideSecretsOn } from './hide-secrets.js';
 import { currentRelease, type Member } from './member.js';
@@ -45,6 +46,7 @@ export async function survey(
 ): Promise<void> {
   const { stdout } = await member.connection.run(surveyCommand(app, options.prepare, shared));
   member.survey = ownPart(readSurvey(stdout), environment);
-  member.containers = member.survey.containers?.containers ?? [];
+  member.handled = new Set(member.survey.handled);
+  keep(member, member.survey.containers?.containers ?? []);
   member.services = currentRelease(member)?.services ?? [];
 }

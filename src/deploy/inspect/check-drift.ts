@@ -13,7 +13,7 @@ import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
 import { makeAppCheck } from '../droplet/make-app-check.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
-import { changedFiles, currentRelease, loginTo, type Member } from '../droplet/member.js';
+import { changedFiles, currentRelease, loginTo, type Member, signalled } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
 import type { Fleet } from '../fleet/find-fleet.js';
 import { fleetRelease } from '../fleet/fleet-release.js';
@@ -151,7 +151,8 @@ function checkupOf(
     // Their ids depend on this droplet's image store, or on its own build.
     built: currentRelease(member)?.images ?? {},
     changedFiles: changedFiles(member),
-    containers: containers?.containers ?? [],
+    containers: member.containers,
+    signalled: signalled(member),
     now: containers?.now ?? answeredAt,
     ...checks,
   };

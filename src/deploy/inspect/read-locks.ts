@@ -3,6 +3,7 @@
 import type { Settings } from '../../config/settings.js';
 import type { CommandResult } from '../../ports.js';
 import type { Deployer, DeployPorts } from '../core/deploy-ports.js';
+import { errorLine } from '../core/output-lines.js';
 import { connectAll } from '../droplet/connect.js';
 import type { Member } from '../droplet/member.js';
 import { findFleet } from '../fleet/find-fleet.js';
@@ -46,7 +47,7 @@ async function readLock(member: Member, app: string): Promise<LockRow> {
 
 /** What a command that failed has printed. */
 function reasonOf({ code, stderr }: CommandResult): string {
-  return stderr.trim().split('\n').at(-1) || `exit code ${code}`;
+  return errorLine(stderr, `exit code ${code}`);
 }
 
 async function onEveryDroplet(

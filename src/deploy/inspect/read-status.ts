@@ -9,7 +9,7 @@ import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
 import { makeAppCheck } from '../droplet/make-app-check.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
-import { addressOf, currentRelease, type Member, runningRelease } from '../droplet/member.js';
+import { addressOf, currentRelease, type Member, runningRelease, signalled } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
 import type { OutMark } from '../droplet/survey-command.js';
 import { notRunning } from '../fleet/not-running.js';
@@ -95,9 +95,10 @@ function illness(member: Member): string | undefined {
   if (otherProjects !== undefined && state === undefined)
     return `runs containers of ${otherProjects}, not deployed by do-deploy`;
   if (seen === undefined || seen.containers.length === 0) return 'no containers';
-  const verdict = judgeHealth(currentRelease(member)?.services ?? [], seen.containers, seen.now);
+  const verdict = judgeHealth(currentRelease(member)?.services ?? [], member.containers, seen.now);
   if (verdict.kind === 'failed') return verdict.cause;
-  return verdict.kind === 'waiting' ? verdict.detail : undefined;
+  if (verdict.kind === 'waiting') return verdict.detail;
+  return signalled(member);
 }
 
 /** By the survey and, when that is well, by the checks of the app and of the balancer. */

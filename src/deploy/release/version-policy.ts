@@ -18,7 +18,7 @@ export function checkPolicy(policy: VersionPolicy, repository: Repository | unde
 }
 
 /** Throws DeployError not-in-git or not-clean. */
-export function checkClean(policy: VersionPolicy, repository: Repository | undefined, version: Version): void {
+function checkClean(policy: VersionPolicy, repository: Repository | undefined, version: Version): void {
   if (!policy.requireClean) return;
   const known = inGit('require_clean', policy, repository, version);
   const changed = known.changes().map(({ path }) => path);

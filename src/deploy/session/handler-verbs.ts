@@ -1,17 +1,20 @@
 /** What handlers of events may do on the droplets of a session. */
 import { DeployError } from '../../errors.js';
-import type { HandlerContext, LifecycleEvent, LifecyclePayload } from '../../rollout/lifecycle.js';
+import type { CommandResult, RunOptions } from '../../ports.js';
+import type { LifecycleEvent, LifecyclePayload, OneOffOptions, OneOffResult } from '../../rollout/lifecycle.js';
+import { LineFeed } from '../core/line-feed.js';
 import { errorLine } from '../core/output-lines.js';
 import { inParallel } from '../core/parallel.js';
-import type { Member } from '../droplet/member.js';
+import type { HandlerVerbs } from '../core/raise-event.js';
+import { quote } from '../core/shell.js';
+import { loginTo, type Member, ownCopy } from '../droplet/member.js';
 import { changeDroplet } from '../lease/change-droplet.js';
 import type { Done } from './done-commands.js';
 import type { Goal } from './goal.js';
 import { readDone, recordDone } from './last-done.js';
+import { findOnceCommand, onceCommand, onceContainer, readEnd } from './once-command.js';
 import { oneOffCommand, processCommand } from './one-off-commands.js';
 import type { Session } from './session.js';
-
-type Verbs = Pick<HandlerContext, 'run' | 'process' | 'confirm'>;
 
 /** Events at which the release is on the droplets, and the lease is held. */
 const AT: ReadonlySet<LifecycleEvent> = new Set([
@@ -29,7 +32,7 @@ export function verbsOf(
   event: LifecycleEvent,
   { droplet }: Pick<LifecyclePayload, 'droplet'>,
   stop: AbortSignal,
-): Verbs {
+): HandlerVerbs {
   const now = () => {
     const { run, goal, members } = session;
     const own = droplet === undefined ? members : members.filter(({ host }) => host.name === droplet);
@@ -40,23 +43,33 @@ export function verbsOf(
     }
     return { run, goal, own, first };
   };
+  let left: ReturnType<NonNullable<HandlerVerbs['leftRunning']>>;
   return {
+    leftRunning: () => left,
     async confirm(name, question, signal) {
       const answer = await session.options.confirm?.(name, question, signal);
       if (answer === true && !session.confirmed.includes(name)) session.confirmed.push(name);
       return answer;
     },
     async run(service, words, options = {}) {
-      const { run, goal, first } = now();
-      const member = first;
-      const release = goal.own?.get(member.droplet.id) ?? goal.release;
-      const once = options.once === undefined ? undefined : await next(session, keyOf(options.once), release.id);
+      const { run, goal, own, first } = now();
+      const key = options.once === undefined ? undefined : keyOf(options.once);
+      const member = key === undefined ? first : ((await leftOn(own, run.settings.app, key)) ?? first);
+      const release = ownCopy(member, goal.own?.get(member.droplet.id) ?? goal.release);
+      const once = key === undefined ? undefined : await next(session, key, release.id);
       if (once === 'done') return { code: 0, output: '', done: 'before' };
       await run.lease.ensure(member.droplet.id);
-      const command = oneOffCommand(release, run.id, { service, words, once });
-      const { code, stdout, stderr } = await changeDroplet(member, command, options.signal ?? stop);
-      if (once !== undefined && code === 0) await recordDone(session, once.key, once.done, member);
-      return { code, output: `${stdout}${stderr}`, done: 'now' };
+      const one = { service, words };
+      const command = once ? onceCommand(release, run.id, { ...one, once }) : oneOffCommand(release, run.id, one);
+      if (once !== undefined) left = goesOn(member, onceContainer(run.settings.app, once.key));
+      const result = await inLines(options.onLine, (observe) =>
+        changeDroplet(member, command, { signal: options.signal ?? stop, observe }),
+      );
+      left = undefined;
+      if (once === undefined) return { code: result.code, output: `${result.stdout}${result.stderr}`, done: 'now' };
+      const ended = endOf(member, result);
+      if (ended.code === 0) await recordDone(session, once.key, once.done, member);
+      return ended;
     },
     async process(service, action) {
       const { run, own, goal } = now();
@@ -64,13 +77,49 @@ export function verbsOf(
       if (typeof action === 'object' && 'signal' in action && !SIGNAL.test(action.signal)) {
         throw new DeployError('layer-misused', `${action.signal} is not the name of a signal`, { source: 'user' });
       }
+      // A droplet that leaves runs everything again when it is back. At other events, a layer may mean to stop a service.
+      const owed = event === 'before_leave' && action !== 'start' && action !== 'restart';
       await inParallel(own, async (member) => {
         await run.lease.ensure(member.droplet.id);
-        const command = processCommand(run.settings.app, run.id, service, action);
-        const { code, stderr } = await changeDroplet(member, command, stop);
+        const command = processCommand(run.settings.app, run.id, { service, action, owed });
+        if (owed) member.handled = new Set([...(member.handled ?? []), service]);
+        const { code, stderr } = await changeDroplet(member, command, { signal: stop });
         if (code !== 0) throw new Error(`${member.host.name}: ${errorLine(stderr, `exit code ${code}`)}`);
       });
     },
+  };
+}
+
+/** Runs a command, and hands each line of its output on as soon as it is printed. */
+async function inLines(
+  onLine: OneOffOptions['onLine'] = () => {},
+  run: (observe: NonNullable<RunOptions['observe']>) => Promise<CommandResult>,
+): Promise<CommandResult> {
+  const feed = new LineFeed(onLine);
+  const result = await run(() => feed.start());
+  feed.end();
+  return result;
+}
+
+/** Throws when nothing was run, or when it is not known how it ended. */
+function endOf({ host }: Member, { code, stdout: output, stderr }: CommandResult): OneOffResult {
+  const end = readEnd(stderr);
+  if (end === undefined) throw new Error(`${host.name}: ${errorLine(stderr, `exit code ${code}`)}`);
+  return end === 'before' ? { code: 0, output, done: 'before' } : { code: end, output, done: 'now' };
+}
+
+/** The droplet on which an earlier run has left such a container. One whose Docker does not answer cannot say. */
+async function leftOn(members: readonly Member[], app: string, key: string): Promise<Member | undefined> {
+  const found = await inParallel(members, async ({ connection }) => await connection.run(findOnceCommand(app, key)));
+  return members.find((_, index) => found[index]?.code === 0 && found[index]?.stdout.trim() !== '');
+}
+
+/** What a handler that does not wait any longer leaves behind. */
+function goesOn(member: Member, container: string): { message: string; hint: string } {
+  const { name } = member.host;
+  return {
+    message: `It may still run in the container ${container} on ${name}: the next run waits for its end.`,
+    hint: `To stop it: ${loginTo(member)} ${quote(`docker stop ${container}`)}`,
   };
 }
 

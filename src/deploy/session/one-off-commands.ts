@@ -2,31 +2,33 @@
 import type { RemoteCommand } from '../../ports.js';
 import type { ProcessAction } from '../../rollout/lifecycle.js';
 import { appFolder, command, quote } from '../core/shell.js';
+import { HANDLED } from '../droplet/survey-command.js';
 import { asHolder } from '../lease/lease-commands.js';
-import type { StoredRelease } from '../release/stored-release.js';
-import { type Done, lineOf, recordOf, writing } from './done-commands.js';
+import type { ReleaseImages, StoredRelease } from '../release/stored-release.js';
 
 /** Handlers have timeouts of their own; this only bounds the command. */
-const LONGEST_MS = 24 * 3_600_000;
+export const LONGEST_MS = 24 * 3_600_000;
 
-/** What is shown of a one-off container's output, in bytes. */
-const MAX_OUTPUT = 1024 * 1024;
+/** What is kept of a one-off container's output, in bytes. */
+export const MAX_OUTPUT = 1024 * 1024;
+
+export interface OneOff {
+  service: string;
+  words: readonly string[];
+}
+
+/** Labels of one-off containers, besides compose's own. The first one holds the name of `once`, or nothing. */
+export const ONE_OFF_LABEL = 'do-deploy.one-off';
+export const RELEASE_LABEL = 'do-deploy.release';
+export const RUN_LABEL = 'do-deploy.run';
 
 /**
  * Runs words in a new container of a service, with the images and files of the release, and removes it. Its dependencies
- * are not started. With `once`, the success is recorded on the droplet as `done`, and where it is recorded, nothing runs.
+ * are not started.
  */
-export function oneOffCommand(
-  release: StoredRelease,
-  run: string,
-  one: { service: string; words: readonly string[]; once?: { key: string; done: Done } },
-): RemoteCommand {
+export function oneOffCommand(release: StoredRelease, run: string, one: OneOff): RemoteCommand {
   const { app, id } = release;
-  const files = [...release.composeFiles, 'images.yml'].flatMap((file) => ['-f', file]);
-  const envFiles = release.envFiles.flatMap((file) => ['--env-file', file]);
-  const compose = ['docker', 'compose', '--project-name', app, ...files, ...envFiles];
-  const words = [...compose, 'run', '--rm', '--no-deps', '-T', one.service, ...one.words].map(quote).join(' ');
-  const { once } = one;
+  const labels = { [ONE_OFF_LABEL]: '', [RELEASE_LABEL]: id, [RUN_LABEL]: run };
   return command(
     'one-off',
     { app, run, release: id, ...one },
@@ -34,39 +36,63 @@ export function oneOffCommand(
       'set -u',
       `cd ${appFolder(app)} || exit 1`,
       asHolder(app, run),
-      ...(once === undefined
-        ? []
-        : [
-            // One that a lost connection has left running: this one waits for its end.
-            'exec 8>>done.lock',
-            'flock 8',
-            asHolder(app, run),
-            `if [ "$(cat ${quote(recordOf(once.key))} 2>/dev/null)" = ${quote(lineOf(once.done))} ]; then exit 0; fi`,
-          ]),
-      // In a subshell: the paths of records are relative to the app's folder.
-      `(cd releases/${quote(id)} && export DEPLOY_ENV=${quote(release.environment)} IMAGE_TAG=${quote(release.imageTag)} && ${words} 2>&1 </dev/null)`,
-      'code=$?',
-      ...(once === undefined ? [] : [`[ $code != 0 ] || { ${writing(once.key, once.done)}; } || exit 74`]),
-      'exit $code',
+      `${composeRun(release, one, { flags: '--rm', labels })} 2>&1 </dev/null`,
     ],
     { timeoutMs: LONGEST_MS, repeatable: false, maxBytes: MAX_OUTPUT, mayBeCut: true },
   );
 }
 
-/** Does nothing where the service has no container. */
-export function processCommand(app: string, run: string, service: string, action: ProcessAction): RemoteCommand {
+/**
+ * `docker compose run` as a subshell, in the app's folder: the paths of records are relative to it.
+ * @param how.flags further ones, as the shell reads them
+ */
+export function composeRun(
+  { app, id, composeFiles, envFiles, environment, imageTag, images }: StoredRelease,
+  { service, words }: OneOff,
+  { flags, labels }: { flags: string; labels: Readonly<Record<string, string>> },
+): string {
+  const files = [...composeFiles, 'images.yml'].flatMap((file) => ['-f', file]);
+  const envs = envFiles.flatMap((file) => ['--env-file', file]);
+  const compose = ['docker', 'compose', '--project-name', app, ...files, ...envs, 'run', '--no-deps', '-T'];
+  const labelled = Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]);
+  const quoted = (list: readonly string[]) => list.map(quote).join(' ');
+  const line = `${quoted([...compose, ...labelled])} ${flags} ${quoted([service, ...words])}`;
+  const variables = `DEPLOY_ENV=${quote(environment)} IMAGE_TAG=${quote(imageTag)}`;
+  const names = service in images ? [] : nameImages(images);
+  return `(cd releases/${quote(id)} && export ${variables} && ${[...names, line].join(' && ')})`;
+}
+
+/** A service with `profiles:` is not in images.yml: compose finds its image by the name that another service has as well. */
+function nameImages(images: ReleaseImages): string[] {
+  const named = Object.values(images).filter(({ reference }) => !reference.includes('@'));
+  return [...new Map(named.map(({ reference, pinned }) => [reference, pinned]))].map(
+    ([reference, pinned]) => `docker image tag ${quote(pinned)} ${quote(reference)}`,
+  );
+}
+
+/**
+ * Does nothing where the service has no container.
+ * @param owed the service has to be started again: recorded first, so that a later run knows it if this one dies
+ */
+export function processCommand(
+  app: string,
+  run: string,
+  one: { service: string; action: ProcessAction; owed: boolean },
+): RemoteCommand {
+  const { service, action, owed } = one;
   const filters = [`com.docker.compose.project=${app}`, `com.docker.compose.service=${service}`];
   const listed = [...filters, 'com.docker.compose.oneoff=False'].map((label) => `--filter ${quote(`label=${label}`)}`);
   // A signal reaches only what runs.
   const all = typeof action === 'object' && 'signal' in action ? '-q' : '-aq';
   return command(
     'process',
-    { app, run, service, action },
+    { app, run, ...one },
     [
       'set -eu',
       `cd ${appFolder(app)}`,
       asHolder(app, run),
       `ids=$(docker ps ${all} --no-trunc ${listed.join(' ')})`,
+      ...(owed ? [`[ -z "$ids" ] || printf '%s\\n' ${quote(service)} >>${HANDLED}`] : []),
       // Ids are hexadecimal words.
       `[ -z "$ids" ] || docker ${verbOf(action)} $ids >/dev/null`,
     ],

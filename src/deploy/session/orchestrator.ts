@@ -4,7 +4,7 @@
  * their outcomes back.
  */
 
-import { asDeployError, DeployError, NOT_CONFIRMED } from '../../errors.js';
+import { asDeployError, DeployError } from '../../errors.js';
 import { isInHand } from '../../rollout/courses.js';
 import type { Evidence } from '../../rollout/model.js';
 import {
@@ -19,8 +19,8 @@ import {
   servingMeanwhile,
   upNext,
 } from '../../rollout/planner.js';
+import { capital } from '../core/capital.js';
 import { onAbort } from '../core/on-abort.js';
-import { LAYER_FAILED } from '../core/raise-event.js';
 import { reportStep, reportTo, warn } from '../core/report.js';
 import type { Member } from '../droplet/member.js';
 import type { StoredRelease } from '../release/stored-release.js';
@@ -34,7 +34,8 @@ import { markOut } from '../steps/mark-out.js';
 import { rejoinRotation } from '../steps/rejoin-rotation.js';
 import type { Run, Step, StepContext, StepResult } from '../steps/run.js';
 import { settle } from '../steps/settle.js';
-import { HOME_FULL, switchRelease } from '../steps/switch-release.js';
+import { startStopped } from '../steps/start-stopped.js';
+import { switchRelease } from '../steps/switch-release.js';
 import { capacityFloor } from './capacity-floor.js';
 import { FRESH_MS, observeFleet } from './observe-fleet.js';
 
@@ -51,6 +52,7 @@ const STEPS = {
   rejoin: rejoinRotation,
   settle,
   clear: clearMark,
+  'start-stopped': startStopped,
   evidence: collectEvidence,
 } as const satisfies Record<PlannedStep, Step>;
 
@@ -61,6 +63,7 @@ const STEPS = {
 const UNDER_LEASE: ReadonlySet<PlannedStep> = new Set([
   'mark-out',
   'leave',
+  'start-stopped',
   'switch',
   'balancer-check',
   'rejoin',
@@ -85,9 +88,6 @@ export const RELEASE_FAULTS: ReadonlySet<string> = new Set([
   'app-check-failed',
   'balancer-silent',
 ]);
-
-/** Codes of failures before a step has changed the droplet. */
-const UNCHANGED: ReadonlySet<string> = new Set([HOME_FULL, LAYER_FAILED, NOT_CONFIRMED, 'capacity-floor']);
 
 export interface Rolled {
   state: RolloutState;
@@ -128,8 +128,7 @@ export async function roll(
 /** Compose only reports that a container is not healthy; the evidence says why. */
 function explained(error: DeployError, evidence: Evidence): DeployError {
   if (error.code !== 'start-failed') return error;
-  const cause = evidence.cause.charAt(0).toUpperCase() + evidence.cause.slice(1);
-  return new DeployError(error.code, cause.replace(/\.?$/, '.'), {
+  return new DeployError(error.code, capital(evidence.cause).replace(/\.?$/, '.'), {
     hint: error.hint,
     droplet: error.droplet,
     step: error.step,
@@ -332,13 +331,17 @@ class Orchestrator {
     const member = this.#member(id);
     const droplet = member.host.name;
     const context = this.#contextOf(action, droplet);
+    // What layers do before the droplet leaves changes neither its rotation nor its release.
+    let unchanged = true;
     try {
       await this.#leaving(action);
+      unchanged = false;
       await reportStep(this.#run.ports, { droplet, step, release: context.release?.id }, async () => {
         try {
           if (UNDER_LEASE.has(step)) await this.#run.lease.ensure(id);
           const result = await STEPS[step](member, context);
           this.#learn(member, result);
+          unchanged = result.unchanged ?? false;
           if (result.failure !== undefined) throw result.failure;
           return result.detail;
         } catch (error) {
@@ -351,7 +354,7 @@ class Orchestrator {
       const { code, message } = this.#keep(error);
       if (code === 'lease-lost') return { kind: 'halted', code };
       const blame = RELEASE_FAULTS.has(code) ? 'release' : 'external';
-      return { kind: 'failed', droplet: id, failure: { step, code, message, blame, unchanged: UNCHANGED.has(code) } };
+      return { kind: 'failed', droplet: id, failure: { step, code, message, blame, unchanged } };
     } finally {
       this.#waits.delete(id);
     }

@@ -1,5 +1,6 @@
 import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
+import { capital } from '../core/capital.js';
 import { loginTo, type Member } from '../droplet/member.js';
 import type { ReleaseDraft } from '../release/draft.js';
 import { addToFiles, checkCompose, missingFile } from './check-compose.js';
@@ -74,8 +75,4 @@ export function fileNotFound(droplet: string, draft: ReleaseDraft, stderr: strin
   if (path === undefined) return undefined;
   const message = `The compose files use ${path}, which is not among the release's files.`;
   return new DeployError('compose-file-missing', message, { source: 'user', droplet, hint: addToFiles(path) });
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -2,6 +2,7 @@
 
 import { DeployError } from '../../errors.js';
 import { type ContainerView, isAlive, judgeHealth, STEADY_MS, type Verdict } from '../../rollout/health.js';
+import { capital } from '../core/capital.js';
 import { pollPause } from '../core/polling.js';
 import { watchedPorts } from '../drain/traffic-command.js';
 import { loadContainers } from '../droplet/containers.js';
@@ -90,8 +91,4 @@ export function sinceThen(before: readonly ContainerView[], now: readonly Contai
     const earlier = before.find((other) => other.id === container.id);
     return earlier === undefined ? container : { ...container, restarts: container.restarts - earlier.restarts };
   });
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -2,15 +2,16 @@
 
 import { asDeployError, DeployError } from '../../errors.js';
 import type { RemoteCommand } from '../../ports.js';
+import { errorLine } from '../core/output-lines.js';
 import { appFolder, command, quote, writeFile } from '../core/shell.js';
 import { loginTo, type Member, nextState } from '../droplet/member.js';
-import type { DropletStateFile } from '../droplet/survey-command.js';
+import { type DropletStateFile, HANDLED } from '../droplet/survey-command.js';
 import { changeDroplet } from '../lease/change-droplet.js';
 import { asHolder } from '../lease/lease-commands.js';
 import type { StepContext, StepResult } from './run.js';
 
 /** The gates have passed: `current` points to the release, and the droplet counts as verified. */
-export function confirmCommand(app: string, state: DropletStateFile): RemoteCommand {
+function confirmCommand(app: string, state: DropletStateFile): RemoteCommand {
   return command('confirm', { app, release: state.release, state }, [
     'set -eu',
     `cd ${appFolder(app)}`,
@@ -19,11 +20,11 @@ export function confirmCommand(app: string, state: DropletStateFile): RemoteComm
     `ln -sfn releases/${quote(state.release)} current.new`,
     'mv -Tf current.new current 2>/dev/null || { rm -f current; mv current.new current; }',
     ...writeFile('state.json', state),
-    'rm -f out.json',
+    `rm -f out.json ${HANDLED}`,
   ]);
 }
 
-export function clearMarkCommand(app: string, run: string): RemoteCommand {
+function clearMarkCommand(app: string, run: string): RemoteCommand {
   return command('clear-mark', { app, run }, [asHolder(app, run), `rm -f ${appFolder(app)}/out.json`]);
 }
 
@@ -37,6 +38,7 @@ export async function clearMark(member: Member, run: StepContext): Promise<StepR
   const written = { run: run.id, since: new Date(run.ports.clock.now()).toISOString() };
   const state = nextState(member, run.release.id, 'verified', written);
   await mustChange(member, confirmCommand(app, state));
+  member.handled?.clear();
   const survey = { ...member.survey, current: run.release.id, state };
   try {
     await run.anchor?.verified(run.release, () => run.lease.ensure(member.droplet.id));
@@ -56,7 +58,7 @@ async function clearLedger(member: Member, run: StepContext): Promise<void> {
 async function mustChange(member: Member, command: RemoteCommand): Promise<void> {
   const { code, stderr } = await changeDroplet(member, command);
   if (code === 0) return;
-  const reason = stderr.trim().split('\n').at(-1) || `exit code ${code}`;
+  const reason = errorLine(stderr, `exit code ${code}`);
   throw new DeployError('confirm-failed', `Recording the release on ${member.host.name} failed: ${reason}`, {
     droplet: member.host.name,
     hint: `Is its disk full? ${loginTo(member)} df -h`,

@@ -7,7 +7,7 @@ import { loadContainers } from '../droplet/containers.js';
 import type { Member } from '../droplet/member.js';
 import type { StepContext, StepResult } from './run.js';
 
-export function logsCommand(app: string, containerIds: readonly string[]): RemoteCommand {
+function logsCommand(app: string, containerIds: readonly string[]): RemoteCommand {
   const logs = containerIds.map(
     // Standard output and error come one after the other; by their timestamps they are what the container said.
     (id) => `echo '--- ${id}'; docker logs --timestamps --tail 50 ${quote(id)} 2>&1 | LC_ALL=C sort -s -k1,1`,

@@ -13,7 +13,7 @@ import type { StepContext, StepResult } from './run.js';
 
 const LISTEN_EVERY_MS = 500;
 
-export function markOutCommand(app: string, out: OutMark): RemoteCommand {
+function markOutCommand(app: string, out: OutMark): RemoteCommand {
   return command('mark-out', { app, out }, [
     'set -eu',
     'umask 077',

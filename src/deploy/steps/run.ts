@@ -53,6 +53,8 @@ export interface StepResult {
   detail?: string;
   /** Where something was learned before the step failed; otherwise it throws. */
   failure?: DeployError;
+  /** The step has failed before it changed anything on the droplet. */
+  unchanged?: boolean;
   survey?: Survey;
   services?: readonly ServiceSpec[];
   evidence?: Evidence;

@@ -21,9 +21,6 @@ const NOT_WRITTEN = 74;
 /** Exit code of start-up.sh for arguments that it does not know. EX_USAGE of sysexits.h. */
 const USAGE = 64;
 
-/** Code of the error of a droplet that was not changed, because its home has no room. */
-export const HOME_FULL = 'home-full';
-
 /**
  * Writes state.json, then starts the release's containers; with `again`, also those that run as it wants them.
  * @param options.only names of services; the others stay as they are
@@ -85,7 +82,7 @@ export async function switchRelease(member: Member, run: StepContext): Promise<S
   try {
     for (const part of partsOf(release.services, replicas, again)) {
       const { code, stdout, stderr } = await start(part.services, part);
-      if (code === NOT_WRITTEN && !changed) return { failure: homeFull(member) };
+      if (code === NOT_WRITTEN && !changed) return { failure: homeFull(member), unchanged: true };
       // An earlier version's script knows no replicas: then all containers are started together.
       const isUnknown = code === USAGE && part.only !== undefined && !changed;
       const {
@@ -153,7 +150,7 @@ async function startUnlessHopeless(
     if (failure) hopeless.abort();
   });
   try {
-    return await changeDroplet(member, command, hopeless.signal);
+    return await changeDroplet(member, command, { signal: hopeless.signal });
   } catch (error) {
     throw why ?? error;
   } finally {
@@ -201,7 +198,7 @@ async function watchStart(
 
 function homeFull(member: Member): DeployError {
   const droplet = member.host.name;
-  return new DeployError(HOME_FULL, `Nothing was changed on ${droplet}, because its home has no room.`, {
+  return new DeployError('home-full', `Nothing was changed on ${droplet}, because its home has no room.`, {
     droplet,
     hint: `Free space, then deploy again: ${loginTo(member)} df -h '~'`,
   });

@@ -67,6 +67,25 @@ describe('an event', () => {
     });
   });
 
+  it('that leaves something running says where, and how to stop it', async () => {
+    const { clock, reporter, stop } = setup();
+    const left = {
+      message: 'It may still run in the container shop-migrate-once on web-1.',
+      hint: 'To stop it: ssh …',
+    };
+    const raised = raiseEvent(
+      { clock, reporter },
+      [handler('layer migrate', () => new Promise(() => {}), { timeoutMs: 2_000 })],
+      payload('pre_deploy'),
+      { ...verbs, leftRunning: () => left },
+      stop.signal,
+    );
+    await expect(clock.run(raised)).rejects.toMatchObject({
+      message: `Layer migrate failed at pre_deploy: it did not finish within 2 s. ${left.message}`,
+      hint: left.hint,
+    });
+  });
+
   it('fails with the name of the handler and the event, and runs no further handler', async () => {
     const { raise } = setup();
     let ran = false;
@@ -152,10 +171,13 @@ describe('an event', () => {
     },
   );
 
-  it('passes on that the lease is lost, which is no failure of the layer', async () => {
+  it("keeps the code of do-deploy's own errors, such as a lost lease", async () => {
     const { raise } = setup();
     const lost = new DeployError('lease-lost', 'Another run has taken the lock.');
-    await expect(raise([handler('layer migrate', () => Promise.reject(lost))])).rejects.toBe(lost);
+    await expect(raise([handler('layer migrate', () => Promise.reject(lost))])).rejects.toMatchObject({
+      code: 'lease-lost',
+      message: 'Layer migrate failed at pre_deploy: Another run has taken the lock.',
+    });
   });
 
   it.each([

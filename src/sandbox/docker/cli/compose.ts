@@ -19,7 +19,7 @@ const PULL_FAILURE = 18;
 interface Context {
   engine: Engine;
   call: Call;
-  load(): ComposeProject;
+  load(wanted?: string): ComposeProject;
   /** Absolute. */
   files: string[];
   flags: Flags;
@@ -47,8 +47,9 @@ const VERBS: Record<string, Verb> = {
   build: { run: buildAll },
   run: {
     words: true,
-    switches: ['--rm', '--no-deps', '-T|--no-TTY'],
-    supports: (flags) => flags.has('--rm') && flags.has('--no-deps'),
+    switches: ['--rm', '-d|--detach', '--no-deps', '-T|--no-TTY', '--interactive=false'],
+    options: ['-l|--label', '--name'],
+    supports: (flags) => flags.has('--rm') !== flags.has('--detach') && flags.has('--no-deps'),
     run: runOneOff,
   },
   up: {
@@ -85,7 +86,8 @@ export const compose: Command = (engine, call, args, output) => {
     output.err(`time="${time}" level=warning msg=${JSON.stringify(message)}`);
   };
   const { cwd, env } = call;
-  const load = () => loadProject({ projectName, files, envFiles: before.values('--env-file'), cwd, env, warn });
+  const envFiles = before.values('--env-file');
+  const load = (wanted?: string) => loadProject({ projectName, files, envFiles, cwd, env, warn, wanted });
   return verb.run({ engine, call, load, files, flags, output });
 };
 
@@ -143,10 +145,13 @@ async function upAll({ engine, call, load, files, flags, output }: Context): Pro
   });
 }
 
-/** `docker compose run --rm --no-deps -T SERVICE COMMAND…`: its output is the command's, and its exit code as well. */
+/**
+ * `docker compose run --no-deps -T SERVICE COMMAND…`: with `--rm` its output is the command's, and its exit code as well;
+ * with `--detach` it only starts the container.
+ */
 async function runOneOff({ engine, call, load, flags, output }: Context): Promise<void> {
-  const project = load();
   const [name = '', ...words] = flags.words;
+  const project = load(name);
   const service = project.services[name];
   if (service === undefined) throw new DockerFailure(`no such service: ${name}`);
   engine.mustAnswer();
@@ -154,8 +159,14 @@ async function runOneOff({ engine, call, load, flags, output }: Context): Promis
   const program = image.command?.(words);
   if (program === undefined) throw new DockerFailure(notInPath(words), 127);
   const plan = new ServicePlan(project, name, service, image);
-  const spec = plan.oneOffSpec(engine, {}, { ...image, program });
-  const container = engine.createContainer(`${project.name}-${name}-run-${randomBytes(6).toString('hex')}`, spec);
+  const labels = Object.fromEntries(flags.values('--label').map((label) => label.split(/=(.*)/s).slice(0, 2)));
+  const spec = plan.oneOffSpec(engine, labels, { ...image, program });
+  const given = flags.value('--name') ?? `${project.name}-${name}-run-${randomBytes(6).toString('hex')}`;
+  const container = engine.createContainer(given, spec);
+  if (flags.has('--detach')) {
+    container.start();
+    return output.out(container.name);
+  }
   try {
     container.start();
     await container.until(({ status }) => status === 'exited', call.signal);

@@ -78,10 +78,10 @@ export const ps: Command = (engine, _call, args, output) => {
   }
 };
 
-/** `docker rm CONTAINER…` */
+/** `docker rm [-v] CONTAINER…`: the stand-in has no anonymous volumes. */
 export const rm: Command = (engine, _call, args, output) => {
   engine.mustAnswer();
-  for (const word of readFlags('docker rm', args, {}).words) {
+  for (const word of readFlags('docker rm', args, { switches: ['-v|--volumes'] }).words) {
     const container = engine.findContainer(word);
     if (container === undefined || container.running) throw daemonError(`cannot remove container ${word}`);
     engine.removeContainer(container);
@@ -111,9 +111,43 @@ export function processCommand(verb: 'start' | 'stop' | 'restart' | 'kill'): Com
   };
 }
 
-/** `docker inspect CONTAINER…` */
+/** `docker wait CONTAINER` */
+export const wait: Command = async (engine, call, args, output) => {
+  const [word = '', ...more] = readFlags('docker wait', args, {}).words;
+  if (more.length > 0) throw new NotImplemented(`docker wait ${args.join(' ')}`);
+  engine.mustAnswer();
+  const container = mustFind(engine, word);
+  await container.until(({ running }) => !running, call.signal);
+  output.out(`${container.exitCode}`);
+};
+
+function mustFind(engine: Engine, word: string): Container {
+  const container = engine.findContainer(word);
+  if (container === undefined) throw daemonError(`No such container: ${word}`);
+  return container;
+}
+
+/** Go's templates of labels, of the state and of the name, separated by blanks. */
+function fillIn(template: string, { spec, status, name }: Container): string {
+  return template.replaceAll(/\{\{([^}]*)\}\}/g, (_, inner: string) => {
+    const [, label] = /^index \.Config\.Labels "([^"]+)"$/.exec(inner) ?? [];
+    if (label !== undefined) return spec.labels[label] ?? '';
+    if (inner === '.State.Status') return status;
+    if (inner === '.Name') return `/${name}`;
+    throw new NotImplemented(`docker inspect --format ${template}`);
+  });
+}
+
+/** `docker inspect [--format TEMPLATE] CONTAINER…` */
 export const inspect: Command = (engine, _call, args, output) => {
-  const { words } = readFlags('docker inspect', args, {});
+  const flags = readFlags('docker inspect', args, { options: ['-f|--format'] });
+  const { words } = flags;
+  const template = flags.value('--format');
+  if (template !== undefined) {
+    engine.mustAnswer();
+    for (const word of words) output.out(fillIn(template, mustFind(engine, word)));
+    return;
+  }
   if (engine.faults.daemonDown) output.out('[]');
   engine.mustAnswer();
   const found = words.flatMap((word) => engine.findContainer(word) ?? []);
@@ -123,16 +157,18 @@ export const inspect: Command = (engine, _call, args, output) => {
   if (missing.length > 0) throw new DockerFailure(missing.map((word) => `Error: No such object: ${word}`).join('\n'));
 };
 
-/** `docker logs [--tail N] [--timestamps] CONTAINER` */
-export const logs: Command = (engine, _call, args, output) => {
-  const flags = readFlags('docker logs', args, { switches: ['-t|--timestamps'], options: ['-n|--tail'] });
+/** `docker logs [--tail N] [--timestamps] [--follow] CONTAINER`; what it follows is printed at the end. */
+export const logs: Command = async (engine, call, args, output) => {
+  const flags = readFlags('docker logs', args, {
+    switches: ['-t|--timestamps', '-f|--follow'],
+    options: ['-n|--tail'],
+  });
   const tail = flags.value('--tail') ?? `${Number.MAX_SAFE_INTEGER}`;
   const [word = '', ...more] = flags.words;
   if (more.length > 0 || !/^[1-9]\d*$/.test(tail)) throw new NotImplemented(`docker logs ${args.join(' ')}`);
   engine.mustAnswer();
-  const container = engine.findContainer(word);
-  if (container === undefined) throw new DockerFailure(`Error response from daemon: No such container: ${word}`);
-
+  const container = mustFind(engine, word);
+  if (flags.has('--follow')) await container.until(({ running }) => !running, call.signal);
   const show = ({ at, text }: LogLine) => (flags.has('--timestamps') ? `${new Date(at).toISOString()} ${text}` : text);
   for (const line of container.log.slice(-Number(tail))) {
     if (line.stream === 'stdout') output.out(show(line));

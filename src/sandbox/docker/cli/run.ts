@@ -3,7 +3,7 @@ import { DockerFailure, NotImplemented } from '../failure.js';
 import { listNatRules } from '../iptables.js';
 import { type Call, type CallResult, type Command, Output } from './call.js';
 import { compose } from './compose.js';
-import { info, inspect, logs, processCommand, ps, rm, version, volume } from './containers.js';
+import { info, inspect, logs, processCommand, ps, rm, version, volume, wait } from './containers.js';
 import { image } from './images.js';
 import { login } from './login.js';
 import { manifest } from './manifest.js';
@@ -27,6 +27,7 @@ const DOCKER_COMMANDS = new Map<string, Command>([
   ['stop', processCommand('stop')],
   ['version', version],
   ['volume', volume],
+  ['wait', wait],
 ]);
 
 /** Runs one call of `docker` or `iptables`. What the stand-in does not support fails with a message and is recorded. */

@@ -19,6 +19,8 @@ export interface ComposeOptions {
   cwd: string;
   env: Readonly<Record<string, string>>;
   warn(message: string): void;
+  /** A service that is wanted although it has profiles. */
+  wanted?: string;
 }
 
 /** Where variables come from, and what to do about one that is not set. */
@@ -49,7 +51,7 @@ export function loadProject(options: ComposeOptions): ComposeProject {
     volumes = mergeMaps(volumes, asMap(raw.volumes ?? {}, 'volumes'), 'volumes');
   }
   const enabled = Object.entries(services)
-    .filter(([, { profiles = [] }]) => profiles.length === 0)
+    .filter(([name, { profiles = [] }]) => profiles.length === 0 || name === options.wanted)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, service]) => [name, finish(options.projectName, name, service, variables)] as const);
   return { ...extensions, ...checked(options.projectName, Object.fromEntries(enabled), volumes) };

@@ -62,13 +62,13 @@ function shop(version: string, program: Program): Image {
   });
 }
 
-/** Programs in the image, for one-off containers: `migrate [EXIT CODE]`, `printenv NAME`, `echo WORDS`, `true`, `false`. */
+/** Programs in the image, for one-off containers: `migrate [EXIT CODE [MS]]`, `printenv NAME`, `echo WORDS`, `true`, `false`. */
 function commandOf([name, ...words]: readonly string[]): Program | undefined {
-  const [argument = ''] = words;
+  const [argument = '', ms = '200'] = words;
   switch (name) {
     case 'migrate':
       return (container) => {
-        container.after(200, () => {
+        container.after(Number(ms), () => {
           const code = Number(argument || 0);
           container.log(code === 0 ? 'migrated the database' : 'migration failed: relation "orders" is locked');
           container.exit(code);

@@ -1,0 +1,246 @@
+/**
+ * A one-off container that runs once for a release, whatever dies: the deployer, its connection, compose, the shell.
+ *
+ * The container belongs to Docker, not to the connection. Its name is fixed, so Docker never runs two. A process in a
+ * session of its own holds the lock, waits for the container's end, records the success and then removes the container.
+ * The command itself only follows the output. A run that finds the container of an earlier one waits for it; where
+ * nobody looks after that one any more, it does so itself.
+ */
+import type { RemoteCommand } from '../../ports.js';
+import { appFolder, command, quote } from '../core/shell.js';
+import { asHolder } from '../lease/lease-commands.js';
+import type { StoredRelease } from '../release/stored-release.js';
+import { type Done, lineOf, recordOf, writing } from './done-commands.js';
+import {
+  composeRun,
+  LONGEST_MS,
+  MAX_OUTPUT,
+  ONE_OFF_LABEL,
+  type OneOff,
+  RELEASE_LABEL,
+  RUN_LABEL,
+} from './one-off-commands.js';
+
+const NUMBER_LABEL = 'do-deploy.number';
+
+/** Exit code: the success cannot be recorded. */
+const NOT_RECORDED = 74;
+
+/** How often Docker is asked again while it does not answer, 1 s apart. */
+const DOCKER_ATTEMPTS = 300;
+
+/** How often a lock is tried that is free within moments, 100 ms apart. */
+const LOCK_ATTEMPTS = 600;
+
+/** Held while a `once` container runs, by the process that looks after it; by earlier versions as well. */
+const LOCK = 'done.lock';
+
+/** Held, shared, by those who still read the output and the exit code of a container. */
+const READING = 'done.reading';
+
+export function onceContainer(app: string, key: string): string {
+  return `${app}-${key}-once`;
+}
+
+/**
+ * Prints the output, and on stderr `ended CODE`, or `before` when it was done already. A repeated command follows the same
+ * container from the beginning of its output.
+ */
+export function onceCommand(
+  release: StoredRelease,
+  run: string,
+  one: OneOff & { once: { key: string; done: Done } },
+): RemoteCommand {
+  const { app, id } = release;
+  const { key, done } = one.once;
+  const name = onceContainer(app, key);
+  const [number = ''] = lineOf(done).split(' ');
+  const labels = {
+    [ONE_OFF_LABEL]: key,
+    [RELEASE_LABEL]: id,
+    [RUN_LABEL]: run,
+    [NUMBER_LABEL]: number,
+  };
+  const flags = `--detach --name ${quote(name)} "$@"`;
+  return command(
+    'once',
+    { app, run, release: id, ...one },
+    [
+      'set -u',
+      `cd ${appFolder(app)} || exit 1`,
+      asHolder(app, run),
+      'umask 077',
+      ...shared(app, key),
+      `keeper=${quote([...shared(app, key), ...KEEPER].join('\n'))}`,
+      ...DETACHED,
+      `start() { ${composeRun(release, one, { flags, labels })} 2>&1 >/dev/null </dev/null; }`,
+      `exec 8>>${LOCK}`,
+      // What was done for it before something else was done does not count.
+      `is_own() { [ "$1" = ${quote(id)} ] && [ "$2" -ge ${number} ] 2>/dev/null; }`,
+      `is_done() { { read -r had whose _ <${quote(recordOf(key))}; } 2>/dev/null && is_own "$whose" "$had"; }`,
+      `not_recorded() { echo ${quote(`the success of ${name} cannot be recorded`)} >&2; exit ${NOT_RECORDED}; }`,
+      'waited=',
+      'while :; do',
+      '  find_one || exit 1',
+      '  if flock -n 8; then',
+      '    find_one || exit 1',
+      '    if [ -n "$one" ] && facts "$one"; then',
+      '      case $status in',
+      // Compose died before it started it: it never ran.
+      '        created) docker rm -v "$one" >/dev/null && one= || exit 1 ;;',
+      // Its keeper was killed. One that has failed runs again, as it does after a keeper has removed it.
+      '        exited | dead)',
+      '          await_end "$one"',
+      '          [ -n "$code" ] || exit 1',
+      '          settle "$one" "$code" || not_recorded',
+      '          docker rm -v "$one" >/dev/null && one= || exit 1',
+      '          ;;',
+      '      esac',
+      '    fi',
+      '    if [ -z "$one" ]; then',
+      '      if is_done; then echo before >&2; exit 0; fi',
+      // Whoever has waited here may be alone by now: this ends a shell whose connection is lost.
+      '      [ -z "$waited" ] || echo "it has ended"',
+      indented(asHolder(app, run), 6),
+      '      code=0',
+      '      said=$(start --interactive=false) || code=$?',
+      // Before compose 2.2.3 the flag does not exist.
+      "      case $code:$said in 0:*) ;; *'unknown flag: --interactive'*) code=0; said=$(start) || code=$? ;; esac",
+      '      find_one || exit 1',
+      // Compose may fail and have started it nevertheless; one that was only created never runs.
+      '      if [ $code != 0 ] && [ -n "$one" ] && facts "$one" && [ "$status" = created ]; then',
+      '        docker rm -v "$one" >/dev/null && one= || exit 1',
+      '      fi',
+      `      if [ $code != 0 ] && [ -z "$one" ]; then printf '%s\\n' "$said"; echo "ended $code" >&2; exit 0; fi`,
+      `      [ -n "$one" ] || { echo ${quote(`somebody has removed the container ${name}`)} >&2; exit 1; }`,
+      '    fi',
+      `    exec 7>>${READING}`,
+      '    flock -s 7',
+      // It inherits the lock.
+      '    detached sh -c "$keeper" sh "$one" </dev/null >/dev/null 2>&1 7>&- &',
+      `    exec 8>&- 8>>${LOCK}`,
+      '  elif [ -n "$one" ]; then',
+      `    exec 7>>${READING}`,
+      '    flock -s 7',
+      '  else',
+      '    [ -n "$waited" ] || echo "waiting for the end of another one-off container of this app"',
+      '    waited=yes',
+      '    sleep 1',
+      '    continue',
+      '  fi',
+      '  if ! facts "$one"; then exec 7>&-; sleep 0.1; continue; fi',
+      `  if [ "$run" != ${quote(run)} ]; then`,
+      '    waited=yes',
+      '    echo "waiting for the container $name, which an earlier run has started for $release"',
+      '  fi',
+      '  docker logs --follow "$one" 2>&1',
+      '  await_end "$one"',
+      '  exec 7>&-',
+      '  if lock 8; then',
+      '    find_one || exit 1',
+      // Its keeper was killed.
+      '    if [ -n "$one" ] && [ -n "$code" ]; then',
+      '      settle "$one" "$code" || not_recorded',
+      '      docker rm -v "$one" >/dev/null 2>&1',
+      '    fi',
+      '  fi',
+      '  if is_own "$release" "$number"; then break; fi',
+      'done',
+      'if [ -z "$code" ] && is_done; then code=0; fi',
+      `[ -n "$code" ] || { echo "the exit code of the container $name is not known: it was removed, or Docker does not answer" >&2; exit 1; }`,
+      `if [ "$code" = 0 ] && ! is_done; then { ${writing(key, done)}; } || not_recorded; fi`,
+      'echo "ended $code" >&2',
+    ],
+    { timeoutMs: LONGEST_MS, maxBytes: MAX_OUTPUT, mayBeCut: true },
+  );
+}
+
+/** Prints the id of the container under this name, if there is one: it runs, or nobody has taken its exit code. */
+export function findOnceCommand(app: string, key: string): RemoteCommand {
+  return command('find-once', { app, key }, [`docker ps -aq --no-trunc ${filtersOf(app, key)}`]);
+}
+
+function filtersOf(app: string, key: string): string {
+  const labels = [`com.docker.compose.project=${app}`, `${ONE_OFF_LABEL}=${key}`];
+  return labels.map((label) => `--filter ${quote(`label=${label}`)}`).join(' ');
+}
+
+/** Reads stderr. Undefined: how it ended is not known, or nothing was run. */
+export function readEnd(stderr: string): number | 'before' | undefined {
+  const [, code, before] = /^(?:ended (\d{1,3})|(before))$/m.exec(stderr) ?? [];
+  if (before !== undefined) return 'before';
+  return code === undefined ? undefined : Number(code);
+}
+
+/** Functions of the command and of the keeper. */
+function shared(app: string, key: string): string[] {
+  const label = (name: string) => `{{index .Config.Labels "${name}"}}`;
+  const facts = [label(NUMBER_LABEL), label(RELEASE_LABEL), '{{.State.Status}}', '{{.Name}}', label(RUN_LABEL)];
+  const format = quote(facts.join(' '));
+  const record = quote(recordOf(key));
+  const fresh = quote(`${recordOf(key)}.new`);
+  return [
+    // Docker that does not answer is no proof that there is none.
+    `find_one() { ids=$(docker ps -aq --no-trunc ${filtersOf(app, key)}) || return 1; set -- $ids; one=\${1:-}; }`,
+    'facts() {',
+    `  found=$(docker inspect --format ${format} "$1" 2>/dev/null) || return 1`,
+    '  set -- $found',
+    `  number=\${1:-} release=\${2:-} status=\${3:-} name=\${4:-}`,
+    // Names of runs have blanks.
+    `  run=\${found#"$number $release $status $name "}`,
+    `  name=\${name#/}`,
+    '}',
+    // Sets `code`; to nothing when the container is gone.
+    'await_end() {',
+    '  tries=0',
+    '  until code=$(docker wait "$1" 2>/dev/null); do',
+    '    code=',
+    '    tries=$((tries + 1))',
+    `    if [ $tries -ge ${DOCKER_ATTEMPTS} ]; then return; fi`,
+    '    if find_one 2>/dev/null && [ -z "$one" ]; then return; fi',
+    '    sleep 1',
+    '  done',
+    '}',
+    // Takes the lock on a descriptor that is free within moments.
+    'lock() {',
+    '  tries=0',
+    `  until flock -n "$1"; do tries=$((tries + 1)); [ $tries -lt ${LOCK_ATTEMPTS} ] || return 1; sleep 0.1; done`,
+    '}',
+    // Records a success, unless a later one is recorded.
+    'settle() {',
+    '  facts "$1" || return 1',
+    '  [ "$2" = 0 ] || return 0',
+    `  have=0; { read -r have _ <${record}; } 2>/dev/null || :`,
+    "  case $have in '' | *[!0-9]*) have=0 ;; esac",
+    '  [ "$have" -lt "$number" ] || return 0',
+    `  mkdir -p done && printf '%s %s\\n' "$number" "$release" >${fresh} && mv -f ${fresh} ${record}`,
+    '}',
+  ];
+}
+
+/** Without a record the container stays: it is the record. */
+const KEEPER = [
+  'set -u',
+  'await_end "$1"',
+  '[ -n "$code" ] || exit 0',
+  'settle "$1" "$code" || exit 0',
+  // Whoever follows takes the exit code first.
+  `exec 7>>${READING}`,
+  'lock 7 || :',
+  'docker rm -v "$1"',
+];
+
+/** Runs a program in a session of its own: neither the end of this one nor a signal to its processes reaches it. */
+const DETACHED = [
+  'detached() {',
+  '  if command -v setsid >/dev/null; then exec setsid "$@"; fi',
+  `  if command -v perl >/dev/null; then exec perl -e 'use POSIX; POSIX::setsid(); exec @ARGV' "$@"; fi`,
+  `  if command -v python3 >/dev/null; then exec python3 -c 'import os, sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])' "$@"; fi`,
+  "  trap '' HUP INT TERM",
+  '  exec "$@"',
+  '}',
+];
+
+function indented(lines: string, by: number): string {
+  return lines.replaceAll(/^/gm, ' '.repeat(by));
+}

@@ -1,0 +1,53 @@
+/** What migrate shows of its output, and when. */
+import { describe, expect, it } from 'vitest';
+import { handlersOf } from '../../src/layers/handlers.js';
+import migrate from '../../src/layers/migrate.js';
+import type { HandlerContext, OneOffOptions, OneOffResult } from '../../src/rollout/lifecycle.js';
+import { payloadOf } from './service.js';
+
+/** A container that prints these lines, and then ends or hangs. */
+function setup(lines: readonly string[], result?: OneOffResult) {
+  const shown: string[] = [];
+  const time = new AbortController();
+  let asked: OneOffOptions | undefined;
+  const run: HandlerContext['run'] = async (_service, _words, options) => {
+    asked = options;
+    for (const line of lines) options?.onLine?.(line);
+    return result ?? (await new Promise<never>(() => {}));
+  };
+  const config = migrate.config.parse({ service: 'app', command: 'bin/migrate' });
+  const [handler] = handlersOf(migrate, config, {});
+  const context = { run, log: (line: string) => shown.push(line), signal: time.signal } as unknown as HandlerContext;
+  const ended = handler?.handle(payloadOf('deploy'), context);
+  return { shown, time, ended, asked: () => asked };
+}
+
+const MANY = Array.from({ length: 1_000 }, (_, index) => `line ${index + 1}`);
+
+describe('the output of a migration', () => {
+  it('is shown as it comes, without empty lines', async () => {
+    const { shown, ended, asked } = setup(['one', '', '  two  '], { code: 0, output: '', done: 'now' });
+    await ended;
+    expect(shown).toEqual(['running bin/migrate in app', 'one', '  two']);
+    expect(asked()).toMatchObject({ once: 'migrate' });
+  });
+
+  it('is shown at its timeout: what came until then may say why', () => {
+    const { shown, time } = setup(MANY.slice(0, 300));
+    expect(shown.at(-1), 'before it').toBe('line 250');
+    time.abort();
+    expect(shown.slice(-50)).toEqual(MANY.slice(250, 300));
+  });
+
+  it('has its beginning and its end when it is long; the last line is the reason of a failure', async () => {
+    const { shown, ended } = setup(MANY, { code: 3, output: '', done: 'now' });
+    await expect(ended).rejects.toThrow('bin/migrate ended with exit code 3: line 1000');
+    expect(shown.slice(1)).toEqual([...MANY.slice(0, 250), '500 lines are left out', ...MANY.slice(750)]);
+  });
+
+  it('is none where it was done before', async () => {
+    const { shown, ended } = setup([], { code: 0, output: '', done: 'before' });
+    await ended;
+    expect(shown.at(-1)).toBe('not run: the last migration was for this release');
+  });
+});
