@@ -1,7 +1,8 @@
 // Plays random rollouts with the real planner, orchestrator and steps in a simulated world, and looks for broken promises.
 // Options: --runs N (rollouts, default 10000), --seed N (of the first story, default from the clock), --workers N,
 // --largest N (only fleets of up to N droplets), --layered (only stories with layers), --controlled (only stories that
-// pause and bake), --tally (counts what happened).
+// pause and bake), --alone (only fleets without a balancer), --canary (only stories that begin with a canary), --tally
+// (counts what happened).
 // `--replay SEED` plays one story and prints everything that happened in it.
 // `--fault NAME` plants one of the faults of test/simulation/mutations.ts and looks for stories that show it.
 import { fork } from 'node:child_process';
@@ -21,18 +22,20 @@ const { values } = parseArgs({
     tally: { type: 'boolean', default: false },
     layered: { type: 'boolean', default: false },
     controlled: { type: 'boolean', default: false },
+    alone: { type: 'boolean', default: false },
+    canary: { type: 'boolean', default: false },
   },
 });
-/**
- * Of every four seeds from here on, the first one's story has layers, or the second one's is controlled: FIRST_LAYERED,
- * FIRST_CONTROLLED and so on in stories.ts.
- */
-const kind = values.layered
-  ? { first: 1_000_001, rest: 1 }
-  : values.controlled
-    ? { first: 2_000_002, rest: 2 }
-    : undefined;
-const step = kind === undefined ? 1 : 4;
+/** The ranges of seeds of stories.ts: FIRST_LAYERED, FIRST_ALONE, FIRST_CONTROLLED and FIRST_CANARY. */
+const MILLION = 1_000_000;
+const KINDS = {
+  layered: { first: MILLION + 1, step: 4 },
+  alone: { first: 2 * MILLION + 1, step: 1 },
+  controlled: { first: 3 * MILLION + 2, step: 4 },
+  canary: { first: 40 * MILLION + 1, step: 1 },
+};
+const kind = Object.entries(KINDS).find(([name]) => values[name])?.[1];
+const step = kind?.step ?? 1;
 const copy = await transpile(`simulate-${process.pid}`);
 process.on('exit', () => rmSync(copy, { recursive: true, force: true }));
 const folder = `${copy}/test/simulation`;
@@ -113,7 +116,7 @@ async function simulate() {
 function firstSeed(usual) {
   const seed = Number(values.seed ?? usual);
   if (kind === undefined) return seed;
-  return Math.max(kind.first, seed - (seed % step) + kind.rest);
+  return kind.first + ((seed - 1) % MILLION) - (((seed - 1) % MILLION) % step);
 }
 
 function lineOf({ rule, text, at }) {

@@ -7,7 +7,7 @@
 #          or an empty line if the registry does not answer in 5 s
 #   build  log in to the registry, and build the images of services with a build context
 #   up     start the containers of the release with images that are already here. `up again` also recreates unchanged
-#          containers
+#          containers. `up only SERVICE...` and `up again only SERVICE...` leave all other services as they are
 #   prune  remove old releases, given by the names of their folders, and images, given by their ids. Exit code 75: nothing
 #          was removed, because a deploy of another app is bringing images here. Exit code 73: a release was kept, because
 #          its folder holds files that do-deploy did not put there
@@ -27,7 +27,7 @@
 # It never removes volumes, or anything that a container or a kept release uses.
 set -eu
 
-verb=${1:?'usage: start-up.sh pull [unbuilt]|manifests|build|up [again]|prune|sweep'}
+verb=${1:?'usage: start-up.sh pull [unbuilt]|manifests|build|up [again] [only SERVICE...]|prune|sweep'}
 shift
 cd "$(dirname "$0")/.."
 export DEPLOY_ENV IMAGE_TAG
@@ -170,15 +170,27 @@ case $verb in
     compose build
     ;;
   up)
+    again=
+    if [ "${1:-}" = again ]; then
+      again=--force-recreate
+      shift
+    fi
+    which=--remove-orphans
+    only=
     case ${1:-} in
-      '') again= ;;
-      again) again=--force-recreate ;;
+      '') ;;
+      only)
+        shift
+        which=--no-deps
+        # Names of services have no spaces.
+        only=${*:?'usage: start-up.sh up only SERVICE...'}
+        ;;
       *)
-        echo "start-up.sh up: unexpected argument '$1' (expected: again)" >&2
+        echo "start-up.sh up: unexpected argument '$1' (expected: again or only)" >&2
         exit 64
         ;;
     esac
-    up() { compose up --detach --no-build --pull never --remove-orphans $again; }
+    up() { compose up --detach --no-build --pull never $which $again $only; }
     remove_leftovers
     code=0
     output=$(up 2>&1) || code=$?

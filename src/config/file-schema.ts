@@ -23,7 +23,7 @@ export function fileSchema(sections: readonly Section[]): z.ZodObject {
     })
     .meta({
       description:
-        'An environment, with exactly one of `load_balancer` and `droplet`. Any key of the top level may stand here too: maps are merged, everything else is replaced.',
+        'An environment, with exactly one of `load_balancer`, `droplet`, `droplets` and `tag`. Any key of the top level may stand here too: maps are merged, everything else is replaced.',
     });
 
   const keys: Record<string, z.ZodType> = {};

@@ -199,7 +199,6 @@ type Complete = Awaited<ReturnType<typeof completeRelease>>;
 /** Values that the output consists of: if an env file repeats one, masking it would make the output unreadable. */
 function shownAnyway(settings: Omit<LoadedSettings, 'secrets'>): string[] {
   const { app, environment, imageTag, apiUrl, ssh, target, registry, rollout } = settings;
-  const ofTarget = target.kind === 'droplet' ? [String(target.id)] : [target.ref, target.pool];
   const ofRegistry = [registry?.server, registry?.username];
   const values = [
     app,
@@ -209,9 +208,22 @@ function shownAnyway(settings: Omit<LoadedSettings, 'secrets'>): string[] {
     ssh.user,
     rollout.probe ? rollout.probe.url : undefined,
     ...ofRegistry,
-    ...ofTarget,
+    ...wordsOf(target),
   ];
   return values.filter((value) => value !== undefined);
+}
+
+function wordsOf(target: LoadedSettings['target']): (string | undefined)[] {
+  switch (target.kind) {
+    case 'load_balancer':
+      return [target.ref, target.pool];
+    case 'droplet':
+      return [String(target.id)];
+    case 'droplets':
+      return target.droplets.map(String);
+    case 'tag':
+      return [target.tag];
+  }
 }
 
 /** Whether the file has something there: for the environment, or for all. */

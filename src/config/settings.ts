@@ -49,12 +49,23 @@ interface SourceFilePlace {
   mode: number;
 }
 
+/** A GET request to the app, made on the droplet; 200-299 passes. */
+export interface HttpCheckSettings {
+  port: number;
+  path: string;
+  /** Pause before it is repeated. */
+  intervalMs: number;
+  timeoutMs: number;
+}
+
 export interface RolloutSettings {
   batch: BatchSize[];
   /** Capacity floor; absent: all but one batch, at least 1. */
   minInRotation?: number;
   drainTimeoutMs: number;
   healthTimeoutMs: number;
+  /** Asked after the containers are healthy. */
+  healthHttp?: HttpCheckSettings;
   onFailure: OnFailure;
   interruptGraceMs: number;
   /** Between two batches; absent: none. */
@@ -91,9 +102,22 @@ export type GateSettings = {
   timeoutMs: number;
 } & ({ command: string; url?: undefined } | { url: string; expect: StatusRange[]; command?: undefined });
 
+/** Services of one droplet that do the same work: they are switched one after the other. */
+export interface ReplicaSettings {
+  /** In the order in which they are switched; at least two. */
+  services: readonly string[];
+  /** Longest wait for one of them to become healthy. */
+  timeoutMs: number;
+}
+
 export type TargetSettings =
   /** `ref` is an id or a name; absent: the account's only balancer. `pool`, by id or name, creates droplets for it. */
-  { kind: 'load_balancer'; ref?: string; pool?: string } | { kind: 'droplet'; id: number };
+  | { kind: 'load_balancer'; ref?: string; pool?: string }
+  | { kind: 'droplet'; id: number; replicas?: ReplicaSettings }
+  /** Every droplet of the account with this tag, without a balancer. */
+  | { kind: 'tag'; tag: string }
+  /** Ids, or names, of droplets without a balancer. */
+  | { kind: 'droplets'; droplets: readonly (number | string)[] };
 
 export interface HookSettings {
   /** Relative to `root`. */

@@ -54,15 +54,20 @@ export function isInHand(course: Course): boolean {
 }
 
 /** The steps from where a droplet is to the end of the course. */
-export function stepsOf(course: Course, droplet: Situation, balanced: boolean): PlannedStep[] {
+export function stepsOf(
+  course: Course,
+  droplet: Situation,
+  { balanced, isFleet }: { balanced: boolean; isFleet: boolean },
+): PlannedStep[] {
+  const mark: PlannedStep[] = isFleet && !droplet.inLedger ? ['mark-out'] : [];
   const evidence: PlannedStep[] = droplet.failure?.blame === 'release' && !droplet.examined ? ['evidence'] : [];
   switch (course) {
     case 'forward':
     case 'back':
-      if (!balanced) return [...evidence, 'switch', 'health', 'settle', 'clear'];
+      if (!balanced) return [...evidence, ...mark, 'switch', 'health', 'settle', 'clear'];
       return [
         ...evidence,
-        ...(droplet.inLedger ? [] : ['mark-out' as const]),
+        ...mark,
         // A droplet that was found out may be on its way in, by a run that died: only this run's own leaving counts.
         ...(droplet.rotation === 'out' && droplet.touched ? [] : ['leave' as const]),
         'drain',
@@ -74,12 +79,13 @@ export function stepsOf(course: Course, droplet: Situation, balanced: boolean): 
         'clear',
       ];
     case 'return':
-      if (!balanced) return ['start-stopped'];
-      // No layer has been asked to prepare it for leaving.
-      if (droplet.rotation === 'in' && !droplet.inLedger) return [];
-      if (droplet.rotation === 'in') return ['start-stopped', 'clear'];
+      // No layer has been asked to prepare it for leaving, or being switched, before it is recorded.
+      if (isFleet && droplet.rotation !== 'out' && droplet.rotation !== 'unknown' && !droplet.inLedger) return [];
+      if (!balanced || droplet.rotation === 'in')
+        return ['start-stopped', ...(droplet.inLedger ? ['clear' as const] : [])];
       return ['start-stopped', 'health', 'balancer-check', 'rejoin', 'settle', 'clear'];
     case 'confirm':
+      if (!balanced) return ['settle', 'clear'];
       // Into rotation again: the run that recorded it may have asked for its leaving, which shows only later.
       return ['balancer-check', 'rejoin', 'settle', 'clear'];
     case 'abandon': {

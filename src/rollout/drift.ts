@@ -51,6 +51,8 @@ export interface DropletCheckup {
   now: number;
   /** The balancer check made on the droplet; absent without a balancer, or if it could not be made. */
   balancerCheck?: { passed: boolean; detail: string };
+  /** The request of `rollout.health.http`, likewise. */
+  appCheck?: { passed: boolean; detail: string };
 }
 
 export interface DropletFacts {
@@ -68,6 +70,7 @@ export interface DropletFacts {
 export interface FleetFacts {
   /** For people: `load balancer "web" (203.0.113.9)`. */
   target: string;
+  isBalanced: boolean;
   /** Absent: nothing was ever deployed, according to the droplets. */
   release?: FleetRelease;
   /** A release that is held as a canary: droplets that run it are compared with it. */
@@ -143,7 +146,9 @@ export function findDifferences(fleet: FleetFacts): Difference[] {
       (droplet): Difference => ({
         droplet,
         kind: 'departed',
-        message: `is no longer behind ${fleet.target}, as it was at the last rollout; add it there again, then run adopt`,
+        message: fleet.isBalanced
+          ? `is no longer behind ${fleet.target}, as it was at the last rollout; add it there again, then run adopt`
+          : `no longer has the ${fleet.target}, as it had at the last rollout; tag it again, then run adopt`,
       }),
     ),
   ];
@@ -162,7 +167,10 @@ function membership({ name, rotation, inLedger, outSince }: DropletFacts, target
     return [{ droplet: name, kind: 'out-of-rotation', message, fix }];
   }
   if (!inLedger) return [];
-  const message = `is in rotation, but still marked out${since}`;
+  const message =
+    rotation === 'none'
+      ? `is still recorded as being changed${since.replace('out since', 'since')}`
+      : `is in rotation, but still marked out${since}`;
   return [{ droplet: name, kind: 'recorded-as-out', message, fix: 'heal' }];
 }
 
@@ -229,6 +237,10 @@ function ofContainers(droplet: string, seen: DropletCheckup, release: FleetRelea
   }
   if (found.length === 0 && seen.signalled !== undefined) {
     found.push({ droplet, kind: 'container-not-healthy', message: seen.signalled, fix: 'heal' });
+  }
+  if (found.length === 0 && seen.appCheck?.passed === false) {
+    const message = `the app's check fails: ${seen.appCheck.detail}`;
+    found.push({ droplet, kind: 'check-fails', message, fix: 'heal' });
   }
   if (found.length === 0 && seen.balancerCheck?.passed === false) {
     const message = `the balancer's health check fails: ${seen.balancerCheck.detail}`;

@@ -72,7 +72,7 @@ function sentence(found: Found, release: string): string {
   const where = isOut(found)
     ? ['is out of rotation']
     : inLedger
-      ? ['is still recorded as out of rotation']
+      ? [found.rotation === 'none' ? 'is recorded as being changed' : 'is still recorded as out of rotation']
       : !healthy
         ? ['is not healthy']
         : half.length === 0 && !runsItsRelease

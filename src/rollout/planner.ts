@@ -40,6 +40,11 @@ export interface Policy extends RestPolicy {
   holdAt?: number;
   /** There is a balancer; without one there is nothing to leave or rejoin. */
   balanced: boolean;
+  /**
+   * Its droplets do the same work, with or without a balancer: there is a floor, and each is recorded while it changes. False:
+   * a single droplet without a balancer.
+   */
+  isFleet: boolean;
 }
 
 /** A droplet as observed at the start. */
@@ -279,7 +284,7 @@ function sizeOfBatch(state: RolloutState, batch = state.batch): number {
 /** The fewest droplets that must serve while the batch is out. */
 export function floorOf(state: RolloutState, batch = state.batch): number {
   const { policy } = state;
-  if (policy.allowDowntime || !policy.balanced) return 0;
+  if (policy.allowDowntime || !policy.isFleet) return 0;
   return capacityFloor(policy.minInRotation, fleetSize(state), sizeOfBatch(state, batch));
 }
 
@@ -504,7 +509,7 @@ export function isDeployed(droplet: DropletState): boolean {
 }
 
 function startCourse(state: RolloutState, droplet: DropletState, course: Course): DropletState {
-  const steps = stepsOf(course, droplet, state.policy.balanced);
+  const steps = stepsOf(course, droplet, state.policy);
   // A step that is running ends first.
   const todo = droplet.running === undefined ? steps : [droplet.running, ...steps];
   return { ...droplet, todo, course: todo.length > 0 ? course : endOf(course) };

@@ -3,13 +3,9 @@ import type { AutoscalePool, BeforeChange, Clock, Cloud, Droplet, LoadBalancer }
 import type { Rotation } from '../rollout/model.js';
 import { coalesced } from './coalesced.js';
 import { settleChange } from './settle-change.js';
-import type { FleetMembership, Target } from './target.js';
+import type { FleetMembership, LedgerTags, Target } from './target.js';
 
 const NOBODY: ReadonlySet<number> = new Set();
-
-interface LedgerTags {
-  has(droplet: Droplet): boolean;
-}
 
 /** How a droplet is in or out: its id in the balancer's list, or the balancer's tag on it. */
 interface MembershipChange {
@@ -29,6 +25,7 @@ export interface BalancerOptions {
 export class LoadBalancerTarget implements Target {
   readonly description: string;
   readonly publicUrl: string | undefined;
+  readonly isFleet = true;
   readonly healthCheck;
   readonly proxyProtocol;
   readonly overVpc: boolean;

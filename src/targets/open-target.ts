@@ -1,11 +1,12 @@
 import type { TargetSettings } from '../config/settings.js';
 import { CloudError } from '../errors.js';
-import type { Clock, Cloud, Droplet, LoadBalancer } from '../ports.js';
+import type { Clock, Cloud, LoadBalancer } from '../ports.js';
 import { deployable, findBalancer } from './find-balancer.js';
 import { findPool } from './find-pool.js';
 import { LoadBalancerTarget } from './load-balancer.js';
 import { SingleDropletTarget } from './single-droplet.js';
-import type { Target } from './target.js';
+import type { LedgerTags, Target } from './target.js';
+import { workersByList, workersByTag } from './workers.js';
 
 /**
  * Finds the target in the settings and checks that it can be deployed to. Changes nothing.
@@ -15,10 +16,12 @@ export async function openTarget(
   settings: TargetSettings,
   cloud: Cloud,
   clock: Clock,
-  ledger: { has(droplet: Droplet): boolean },
+  ledger: LedgerTags,
   { newcomers }: { newcomers: boolean },
 ): Promise<Target> {
   if (settings.kind === 'droplet') return new SingleDropletTarget(cloud, settings.id);
+  if (settings.kind === 'tag') return workersByTag(cloud, ledger, settings.tag);
+  if (settings.kind === 'droplets') return await workersByList(cloud, ledger, settings.droplets);
   const balancer = await deployable(cloud, await findBalancer(cloud, settings.ref), clock);
   const notices = balancer.tag === undefined ? [] : await sharedTagNotices(cloud, balancer, balancer.tag);
   const pool = settings.pool === undefined ? undefined : await findPool(cloud, settings.pool);

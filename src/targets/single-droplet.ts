@@ -1,21 +1,17 @@
 /** One droplet by id, behind no balancer: staging. */
 import { CloudError, DeployError } from '../errors.js';
 import type { Cloud } from '../ports.js';
-import type { FleetMembership, Target } from './target.js';
+import type { FleetMembership } from './target.js';
+import { WithoutBalancer } from './without-balancer.js';
 
-export class SingleDropletTarget implements Target {
+export class SingleDropletTarget extends WithoutBalancer {
   readonly description: string;
-  readonly proxyProtocol = false;
-  readonly overVpc = false;
-  readonly nodes = 0;
-  readonly evenShares = false;
-  readonly keepsConnections = false;
-  readonly ports: readonly number[] = [];
-  readonly notices: readonly string[] = [];
+  readonly isFleet = false;
   readonly #cloud: Cloud;
   readonly #id: number;
 
   constructor(cloud: Cloud, id: number) {
+    super();
     this.#cloud = cloud;
     this.#id = id;
     this.description = `droplet ${id}`;
@@ -36,14 +32,4 @@ export class SingleDropletTarget implements Target {
       throw error;
     }
   }
-
-  async waiting(): Promise<[]> {
-    return [];
-  }
-
-  async leave(): Promise<'shown'> {
-    return 'shown';
-  }
-
-  async rejoin(): Promise<void> {}
 }

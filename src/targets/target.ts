@@ -8,9 +8,19 @@ export interface FleetMembership {
   balancer?: LoadBalancer;
 }
 
+/** Which droplets are recorded in the ledger. */
+export interface LedgerTags {
+  has(droplet: Droplet): boolean;
+}
+
 export interface Target {
   /** For people: `load balancer "web" (203.0.113.9)`. */
   readonly description: string;
+  /**
+   * Its droplets do the same work: enough of them keep running, each is recorded in the ledger while it changes, and the
+   * release that they are on is anchored. False: a single droplet without a balancer, which has no others to rely on.
+   */
+  readonly isFleet: boolean;
   /** How the balancer checks a droplet; absent without a balancer. */
   readonly healthCheck?: HealthCheck;
   readonly proxyProtocol: boolean;

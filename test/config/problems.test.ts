@@ -126,7 +126,7 @@ describe('a problem in config/deploy.yml', () => {
     [
       'app: shop\nenvironments:\n  test: {}',
       [
-        'config/deploy.yml:3: environments.test names neither load_balancer nor droplet; write `load_balancer: NAME` or `droplet: ID` below it',
+        'config/deploy.yml:3: environments.test names no droplets; write `load_balancer: NAME`, `droplet: ID`, `droplets: [ID, ID]` or `tag: NAME` below it',
       ],
     ],
     [

@@ -4,6 +4,46 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { listEnvironments, loadSettings } from '../../src/config/load.js';
 import { COMPOSE, createProject, deployYml, load, problemsOf, TOKEN } from './project-folder.js';
 
+describe('the request to the app', () => {
+  const http = async (text: string) =>
+    (
+      await load(
+        createProject({ ...COMPOSE, 'config/deploy.yml': deployYml(`rollout: { health: { http: ${text} } }`) }),
+      )
+    ).rollout.healthHttp;
+  const problems = (text: string) =>
+    problemsOf(createProject({ ...COMPOSE, 'config/deploy.yml': deployYml(`rollout: { health: { http: ${text} } }`) }));
+
+  it('is to port 80, unless another one is written', async () => {
+    expect(await http('{ path: /healthz }')).toMatchObject({ port: 80, path: '/healthz' });
+    expect(await http('{ port: 8080 }')).toEqual({ port: 8080, path: '/', intervalMs: 2_000, timeoutMs: 5_000 });
+    expect(await http('{ port: 80, path: "/healthz?full=1", interval: 500ms, timeout: 1s }')).toEqual({
+      ...{ port: 80, path: '/healthz?full=1', intervalMs: 500, timeoutMs: 1_000 },
+    });
+  });
+
+  it.each([
+    [
+      '{ port: 80, path: healthz }',
+      'config/deploy.yml:3: rollout.health.http.path must be a path that begins with /; write `path: /healthz`',
+    ],
+    [
+      '{ port: 80, path: "/a b" }',
+      'config/deploy.yml:3: rollout.health.http.path must be a path that begins with /; write `path: /healthz`',
+    ],
+    [
+      '{ port: 70000 }',
+      'config/deploy.yml:3: rollout.health.http.port must be a port, a number from 1 to 65535; write `port: 8080`',
+    ],
+    [
+      '{ port: 80, interval: 10ms }',
+      'config/deploy.yml:3: rollout.health.http.interval must be at least 100ms; write `interval: 2s`',
+    ],
+  ])('%s is a problem', async (text, problem) => {
+    expect(await problems(text)).toEqual([problem]);
+  });
+});
+
 describe('compose', () => {
   const FILES = { 'a.yml': '', 'compose/docker-compose.yml': '' };
   const settingsOf = (yaml: string) => load(createProject({ ...FILES, 'config/deploy.yml': yaml }));

@@ -249,6 +249,25 @@ volumes:
       expect((await one('other')).State.StartedAt).toBe(other.State.StartedAt);
     });
 
+    it('changes only the services that are named, without those that they depend on', async () => {
+      const { up, one, write, compose } = project();
+      const text = (mode: string) => `services:
+  app: { image: '${host.images.web}', environment: { MODE: ${mode} }, depends_on: [other] }
+  other: { image: '${host.images.web}', environment: { MODE: ${mode} } }`;
+      await up(text('a'));
+      const [app, other] = [await one('app'), await one('other')];
+      await write('compose.yml', text('b'));
+      const only = 'up --detach --no-build --pull never --no-deps';
+      expect(await host.run(compose(`${only} app`))).toMatchObject({ code: 0 });
+      expect((await one('app')).Id).not.toBe(app.Id);
+      expect((await one('other')).Id).toBe(other.Id);
+      const again = (await one('app')).Id;
+      expect(await host.run(compose(`${only} --force-recreate app`))).toMatchObject({ code: 0 });
+      expect((await one('app')).Id).not.toBe(again);
+      expect((await one('other')).State.StartedAt).toBe(other.State.StartedAt);
+      expect((await host.run(compose(`${only} nobody`))).code).not.toBe(0);
+    });
+
     it('replaces the container of a new image, and removes the container of a removed service', async () => {
       const { up, inspect, one } = project();
       await up(`services:\n  app: { image: '${host.images.web}' }\n  gone: { image: '${host.images.web}' }`);

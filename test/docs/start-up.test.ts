@@ -186,8 +186,18 @@ describe('start-up.sh up', () => {
     ]);
     expect(run(['up', '--build'])).toMatchObject({
       status: 64,
-      stderr: "start-up.sh up: unexpected argument '--build' (expected: again)\n",
+      stderr: "start-up.sh up: unexpected argument '--build' (expected: again or only)\n",
     });
+  });
+
+  it('with `only` leaves all other services as they are', () => {
+    expect(run(['up', 'only', 'web', 'web2']).status).toBe(0);
+    expect(run(['up', 'again', 'only', 'web']).status).toBe(0);
+    expect(lines('calls').filter((call) => call.includes(' up '))).toEqual([
+      `${COMPOSE} up --detach --no-build --pull never --no-deps web web2`,
+      `${COMPOSE} up --detach --no-build --pull never --no-deps --force-recreate web`,
+    ]);
+    expect(run(['up', 'only']).status).not.toBe(0);
   });
 
   it('passes on the exit code', () => {

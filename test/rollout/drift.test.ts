@@ -59,7 +59,14 @@ function aDroplet(answer: Partial<DropletCheckup> = {}, overrides: Partial<Dropl
 
 function aFleet(first: DropletFacts, overrides: Partial<FleetFacts> = {}): FleetFacts {
   const others = ['web-2', 'web-3'].map((name) => aDroplet({}, { name }));
-  return { target: 'load balancer "web"', release: RELEASE, droplets: [first, ...others], departed: [], ...overrides };
+  return {
+    target: 'load balancer "web"',
+    isBalanced: true,
+    release: RELEASE,
+    droplets: [first, ...others],
+    departed: [],
+    ...overrides,
+  };
 }
 
 const found = (fleet: FleetFacts) =>
@@ -227,6 +234,18 @@ describe('no difference is reported', () => {
     const droplets = ['web-1', 'web-2'].map((name) => aDroplet({ clockAheadMs: 90_000 }, { name }));
     expect(findDifferences(aFleet(aDroplet(), { droplets }))).toEqual([]);
   });
+});
+
+it('a worker is reported that somebody untagged, or that a rollout left recorded', () => {
+  const recorded = aDroplet({}, { rotation: 'none', inLedger: true, outSince: 'noon by ann' });
+  const fleet = aFleet(recorded, { target: 'tag "workers"', isBalanced: false, departed: ['worker-4'] });
+  expect(found(fleet)).toEqual([
+    ['web-1: is still recorded as being changed (since noon by ann)', 'recorded-as-out', 'heal'],
+    [
+      'worker-4: no longer has the tag "workers", as it had at the last rollout; tag it again, then run adopt',
+      'departed',
+    ],
+  ]);
 });
 
 it('a droplet that was removed from the balancer by hand is reported', () => {

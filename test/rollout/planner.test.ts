@@ -90,8 +90,52 @@ describe('a rollout without failures', () => {
   });
 
   it('skips leaving and rejoining for a target without a balancer', () => {
-    const { log } = walk({ balanced: false }, [aStarter(1, { rotation: 'none' })]);
+    const { log } = walk({ balanced: false, isFleet: false }, [aStarter(1, { rotation: 'none' })]);
     expect(log).toEqual(['observe', 'batch 1', '1 switch', '1 health', '1 settle', '1 clear']);
+  });
+});
+
+describe('a fleet without a balancer', () => {
+  const worker = (id: number, more: Partial<Starter> = {}) => aStarter(id, { rotation: 'none', ...more });
+  const workers = { balanced: false };
+
+  it('records each droplet while it changes, and keeps its floor', () => {
+    const { log, fewest } = walk(workers, [worker(1), worker(2), worker(3)]);
+    expect(log.slice(0, 7)).toEqual([
+      ...['observe', 'batch 1', '1 mark-out', '1 switch', '1 health', '1 settle', '1 clear'],
+    ]);
+    expect(fewest).toBe(2);
+  });
+
+  it('starts with those that do not run, and stops where too few do', () => {
+    const [ill, ...well] = [worker(1), worker(2, { healthy: false }), worker(3)];
+    const { log } = walk(workers, [...well, ill]);
+    expect(log[1]).toBe('batch 2');
+    const few = walk({ ...workers, minInRotation: 3 }, [worker(1), worker(2), worker(3)]);
+    expect(few.log).toEqual(['observe']);
+    expect(few.state.stuck).toEqual({ serving: 3, floor: 3 });
+  });
+
+  it('removes the mark of a droplet that was not switched, and only then', () => {
+    const untouched = walk(
+      workers,
+      [worker(1), worker(2)],
+      once('1 switch', { fail: { ...released('switch'), unchanged: true } }),
+    );
+    expect(untouched.log.slice(-3)).toEqual(['1 switch', '1 start-stopped same', '1 clear same']);
+    expect(untouched.state.droplets[0]).toMatchObject({ course: 'returned', inLedger: false, touched: false });
+    const half = worker(1, { inLedger: true, halfDone: true, healthy: false });
+    const given = walk(
+      workers,
+      [half, worker(2)],
+      once('1 switch', { fail: { ...released('switch'), unchanged: true } }),
+    );
+    expect(given.state.droplets[0]).toMatchObject({ course: 'given-up', inLedger: true });
+  });
+
+  it('only confirms one that runs the release and is still recorded', () => {
+    const { log } = walk(workers, [worker(1, { inLedger: true, upToDate: true }), worker(2, { upToDate: true })]);
+    expect(log).toEqual(['observe', 'batch 1', '1 settle', '1 clear']);
   });
 });
 
@@ -199,7 +243,7 @@ describe('when a droplet fails', () => {
   it('without a balancer, a droplet that failed before it was changed is as healthy as before', () => {
     const unchanged = { ...accident('switch'), unchanged: true };
     const walked = walk(
-      { balanced: false },
+      { balanced: false, isFleet: false },
       [aStarter(1, { rotation: 'none' })],
       once('1 switch', { fail: unchanged }),
     );

@@ -4,6 +4,7 @@ import {
   type Action,
   begin,
   decide,
+  isServing,
   type Observed,
   type Occurrence,
   type Policy,
@@ -13,7 +14,13 @@ import {
   start,
 } from '../../src/rollout/planner.js';
 
-export const POLICY: Policy = { batch: [1], onFailure: 'revert-droplet', allowDowntime: false, balanced: true };
+export const POLICY: Policy = {
+  batch: [1],
+  onFailure: 'revert-droplet',
+  allowDowntime: false,
+  balanced: true,
+  isFleet: true,
+};
 
 export function aStarter(id: number, overrides: Partial<Starter> = {}): Starter {
   return { id, rotation: 'in', healthy: true, inLedger: false, upToDate: false, previous: 'old', ...overrides };
@@ -58,7 +65,7 @@ export function walk(
 ): Walked {
   let state = start({ ...POLICY, ...policy }, starters);
   const log: string[] = [];
-  const serving = () => state.droplets.filter((one) => one.rotation === 'in' && one.healthy).length;
+  const serving = () => state.droplets.filter((one) => isServing(one)).length;
   let fewest = serving();
   for (let turn = 0; turn < 10_000; turn += 1) {
     const actions = decide(state);

@@ -35,6 +35,27 @@ describe('docker compose up', () => {
     expect((await lab.get('app', 3000, '/env?name=A')).body).toBe('2\n');
   });
 
+  it('changes only the services that are named, without those that they depend on', async () => {
+    const lab = new DockerLab();
+    const three = (tag: string) => `services:
+  app: { image: 'example/shop:${tag}', depends_on: [other] }
+  other: { image: 'example/shop:${tag}' }
+  ${tag === 'v1' ? "gone: { image: 'example/shop:v1' }" : ''}
+`;
+    await lab.up(three('v1'));
+    const before = ['app', 'other', 'gone'].map((name) => lab.container(name).id);
+    lab.write('compose.yml', three('v2'));
+    await lab.compose(['pull', '--quiet']);
+    const only = (name: string) => ['up', '--detach', '--no-build', '--pull', 'never', '--no-deps', name];
+    expect(await lab.compose(only('app'))).toMatchObject({ code: 0 });
+    const after = ['app', 'other', 'gone'].map((name) => lab.container(name).id);
+    expect(after.map((id, index) => id === before[index])).toEqual([false, true, true]);
+    expect(await lab.compose(only('nobody'))).toMatchObject({
+      code: 1,
+      stderr: 'no such service: nobody\n',
+    });
+  });
+
   it('recreates a container whose tag has moved to another image', async () => {
     const lab = new DockerLab();
     await lab.up(shop('latest'));

@@ -60,11 +60,11 @@ function isGateBad({ story: { gate }, time }: World, bakeMs: number): boolean {
 }
 
 /** Nothing but the release can be at fault, and there is a way back. */
-function isCalm({ story, deployers, balancer }: World, { plan, layerFailed }: Deployer): boolean {
+function isCalm({ story, deployers, isFleet }: World, { plan, layerFailed }: Deployer): boolean {
   const { onFailure } = story.policy;
   const alone = deployers.length === 1 && story.runs.length === 1 && story.happenings.length === 0;
   const calm = plan.faults.length === 0 && plan.chaos === 0 && !layerFailed && !plan.interrupt && !plan.crash;
-  return alone && calm && balancer !== undefined && story.start === 'managed' && onFailure !== 'stop';
+  return alone && calm && isFleet && story.start === 'managed' && onFailure !== 'stop';
 }
 
 /** A bad release costs nothing but time. */
@@ -81,9 +81,9 @@ function judgeRevert(world: World, result: DeployResult): void {
 
 /** Deployed to the fleet means: recorded where later runs, which need not believe a droplet, find it. */
 function judgeAnchor(world: World, deployer: Deployer, release: string): void {
-  const { monitor, balancer, droplets } = world;
+  const { monitor, isFleet, droplets } = world;
   const { command } = deployer.plan;
-  if (balancer === undefined || (command !== 'deploy' && command !== 'rollback')) return;
+  if (!isFleet || (command !== 'deploy' && command !== 'rollback')) return;
   if ([...droplets.values()].some((droplet) => isOthersBusiness(droplet, deployer))) return;
   const anchors = [...world.tags].flatMap((tag) => {
     const [, sequence = '', hash = ''] = /^do-deploy:release:shop:production:(\d+):(.*)$/.exec(tag) ?? [];
@@ -162,7 +162,7 @@ function judgeFleetReverted(world: World, deployer: Deployer, result: DeployResu
 
 /** As the run saw it: nobody else could leave. */
 function isAtTheFloor(world: World, { knowledge, allowDowntime }: Deployer): boolean {
-  if (allowDowntime || world.balancer === undefined) return false;
+  if (allowDowntime || !world.isFleet) return false;
   const { members, probes, batch, lastChange } = knowledge;
   const fleet = [...knowledge.fleet].filter((id) => members?.ids.has(id));
   // One that could not be asked at the last look counts as out.
@@ -182,7 +182,7 @@ function judgeRow(
   release: string,
   { good, held }: { good: boolean; held: boolean },
 ): void {
-  const { monitor, balancer } = world;
+  const { monitor } = world;
   const droplet = world.droplets.get(row.id);
   if (droplet === undefined || isOthersBusiness(droplet, deployer)) return;
   if (row.outcome === 'in progress') monitor.violation('d', `at the end ${row.name} is in progress`);
@@ -208,7 +208,7 @@ function judgeRow(
   if (phaseOf(droplet) !== `${expected} verified`)
     monitor.violation('d', `${where}, and its state is ${phaseOf(droplet)}`);
   if (!runs(droplet, expected)) monitor.violation('d', `${where}, and does not run ${expected}`);
-  if (balancer === undefined) return;
+  if (!world.isFleet) return;
   if (!world.isMember(droplet)) monitor.violation('d', `${where}, and is out of rotation`);
   if (droplet.tags.has(world.ledgerTag())) monitor.violation('d', `${where}, and is in the ledger`);
 }

@@ -2,7 +2,7 @@
 import { advance, changeMembership } from './data-plane.js';
 import { lockProcess } from './lock.js';
 import type { Happening } from './scenario.js';
-import type { Droplet, World } from './world.js';
+import { type Droplet, WORKERS, type World } from './world.js';
 
 /** Puts the story's happenings on the world's agenda. */
 export function schedule(world: World): void {
@@ -31,9 +31,9 @@ function befall(world: World, droplet: Droplet, { kind, forMs }: Happening): voi
       }
       return;
     case 'removed':
-      if (world.balancer === undefined || fleetSize(world) < 3 || !world.isMember(droplet)) return;
+      if (!canChange(world) || fleetSize(world) < 3 || !world.isMember(droplet)) return;
       droplet.disturbed = true;
-      if (world.balancer.tag !== undefined) droplet.tags.delete(world.balancer.tag);
+      droplet.tags.delete(memberTag(world) ?? '');
       changeMembership(world, droplet, 'out');
       world.at(until, () => putBack(world, droplet));
       return;
@@ -42,11 +42,11 @@ function befall(world: World, droplet: Droplet, { kind, forMs }: Happening): voi
       destroy(world, droplet);
       return;
     case 'joined': {
-      if (world.balancer === undefined) return;
+      if (!canChange(world)) return;
       const newcomer = world.addDroplet('legacy', false);
       newcomer.disturbed = true;
       newcomer.joined = true;
-      if (world.balancer.tag !== undefined) newcomer.tags.add(world.balancer.tag);
+      tagAsMember(world, newcomer);
       changeMembership(world, newcomer, 'in');
       return;
     }
@@ -80,11 +80,25 @@ function befall(world: World, droplet: Droplet, { kind, forMs }: Happening): voi
   }
 }
 
-/** Whoever took it out of the balancer thinks better of it. */
+/** Somebody can add droplets to the fleet, and take them out. */
+function canChange({ balancer, story }: World): boolean {
+  return balancer !== undefined || story.target === 'tagged';
+}
+
+function memberTag({ balancer, story }: World): string | undefined {
+  return story.target === 'tagged' ? WORKERS : balancer?.tag;
+}
+
+function tagAsMember(world: World, droplet: Droplet): void {
+  const tag = memberTag(world);
+  if (tag !== undefined) droplet.tags.add(tag);
+}
+
+/** Whoever took it out of the fleet thinks better of it. */
 function putBack(world: World, droplet: Droplet): void {
-  if (world.balancer === undefined || droplet.destroyed || world.isMember(droplet)) return;
+  if (droplet.destroyed || world.isMember(droplet)) return;
   world.monitor.tally('happening: put back');
-  if (world.balancer.tag !== undefined) droplet.tags.add(world.balancer.tag);
+  tagAsMember(world, droplet);
   changeMembership(world, droplet, 'in');
 }
 
@@ -100,6 +114,8 @@ function destroy(world: World, droplet: Droplet): void {
   droplet.destroyed = true;
   droplet.disturbed = true;
   droplet.tags.clear();
+  // Nor does its owner list it any longer.
+  world.listed.delete(droplet.id);
   for (const plane of droplet.planes) Object.assign(plane, { member: false, up: false });
   world.balancer?.accepted.delete(droplet.id);
   world.balancer?.shown.delete(droplet.id);

@@ -95,7 +95,17 @@ export class Monitor {
     if (name === 'containers' && answered && world.isFine(droplet, world.time)) {
       droplet.seen.healthy = world.next();
     }
+    if (name === 'containers') this.#looks(deployer, droplet, answered);
     if (CHANGES.has(name)) this.#changes(deployer, droplet, name);
+  }
+
+  /** Without a balancer a look at the containers says whether the droplet serves. */
+  #looks({ knowledge }: Deployer, droplet: Droplet, answered: boolean): void {
+    const world = this.#world;
+    if (world.balancer !== undefined) return;
+    const passed = answered ? world.works(droplet, world.time) : undefined;
+    knowledge.probes.set(droplet.id, { passed, served: this.serves(droplet), at: world.next() });
+    if (passed === false) knowledge.failedChecks.set(droplet.id, world.time);
   }
 
   /** e, and nothing after the run has ended. */
@@ -135,6 +145,13 @@ export class Monitor {
     seen.listened = servingContainer(droplet, world.time) !== undefined;
     if (!droplet.tags.has(world.ledgerTag()) && !seen.untaggedLate)
       this.violation('g', `${droplet.name} leaves and is not in the ledger`);
+    this.#stopsServing(deployer, droplet);
+  }
+
+  /** a: it leaves the balancer or, where there is none, its containers are stopped. */
+  #stopsServing(deployer: Deployer, droplet: Droplet): void {
+    const world = this.#world;
+    const { seen } = droplet;
     const { batch } = deployer.knowledge;
     if (batch === undefined) {
       this.violation('a', `${droplet.name} leaves before any batch`);
@@ -164,7 +181,8 @@ export class Monitor {
   serves(droplet: Droplet): boolean {
     const world = this.#world;
     advance(world, droplet, world.time);
-    return isServed(droplet) && world.isMember(droplet) && world.answers(droplet, world.time);
+    const isReached = world.balancer === undefined || isServed(droplet);
+    return isReached && world.isMember(droplet) && world.works(droplet, world.time);
   }
 
   /** Nobody can see what others have done, nor an illness that came and went between two looks: that is promised of no run. */
@@ -191,9 +209,13 @@ export class Monitor {
     seen.changed = world.next();
     seen.changedBy = deployer.name;
     deployer.knowledge.touched.add(droplet.id);
-    if (world.balancer === undefined) return;
+    if (!world.isFleet) return;
     if (!droplet.tags.has(world.ledgerTag()) && !seen.untaggedLate)
       this.violation('g', `${droplet.name} changes and is not in the ledger`);
+    if (world.balancer === undefined) {
+      this.#stopsServing(deployer, droplet);
+      return;
+    }
     if (world.isMember(droplet) && !droplet.disturbed) {
       this.violation('b', `${droplet.name} changes its containers in rotation`);
     }
@@ -245,6 +267,9 @@ export class Monitor {
     const { seen } = droplet;
     if (seen.changed > 0 && seen.healthy < seen.changed) {
       this.violation('c', `${deployer.name} confirms ${droplet.name}, and it was not seen healthy`);
+    }
+    if (this.#world.story.http && seen.changed > 0 && seen.asked < seen.changed) {
+      this.violation('c', `${deployer.name} confirms ${droplet.name}, and its app has not answered`);
     }
     if (!droplet.containers.every((container) => wasSteady(container, this.#world.time))) {
       this.violation('c', `${deployer.name} confirms ${droplet.name}, and it has not run for 3 s without a crash`);
@@ -376,7 +401,7 @@ export class Monitor {
     }
     const own = { batch, fleet, serving, unasked, left: new Set<number>(), trulyServing, excused };
     deployer.knowledge.batch = { ...own, members: members?.ids ?? new Set() };
-    if (world.balancer && (members === undefined || members.at < lastChange)) {
+    if (world.isFleet && (members === undefined || members.at < lastChange)) {
       this.violation('a', `batch ${batch} begins without a look at the world`);
     }
   }

@@ -54,8 +54,8 @@ export const ROLLING: readonly Mutation[] = [
   {
     name: 'the ledger is written after the droplet has left',
     file: 'src/rollout/courses.ts',
-    text: `        ...(droplet.inLedger ? [] : ['mark-out' as const]),`,
-    instead: '',
+    text: '        ...mark,\n        // A droplet',
+    instead: '        // A droplet',
     breaks: ['g'],
     seeds: [2, 3],
   },

@@ -6,6 +6,7 @@ import { DRAINING } from './mutations-of-draining.js';
 import { LAYERED_FAULTS } from './mutations-of-layers.js';
 import { OBSERVING } from './mutations-of-observing.js';
 import { ROLLING } from './mutations-of-rollouts.js';
+import { WORKERS_FAULTS } from './mutations-of-workers.js';
 import type { Scenario } from './scenario.js';
 import { scenarioOf } from './stories.js';
 
@@ -31,6 +32,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...LAYERED_FAULTS,
   ...CANARY_FAULTS,
   ...CONTROLLING,
+  ...WORKERS_FAULTS,
 ];
 
 export function storiesOf({ seeds, stories = [] }: Mutation): Scenario[] {

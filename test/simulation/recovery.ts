@@ -24,9 +24,9 @@ export function recoveryFor(world: World): Recovery {
     (droplet) =>
       !droplet.destroyed &&
       (!droplet.disturbed ||
-        balancer === undefined ||
+        !world.isFleet ||
         // One that somebody has put back, and DigitalOcean does not show yet, joins during the run.
-        (world.isMember(droplet) && balancer.shown.has(droplet.id)) ||
+        (world.isMember(droplet) && balancer?.shown.has(droplet.id) !== false) ||
         droplet.tags.has(world.ledgerTag())),
   );
   // A droplet that joined and never ran a release may hold what was staged on it: nothing that the others have proven.
@@ -74,7 +74,7 @@ function tightFloor(world: World, size: number): boolean {
 
 /** Whether one that serves has to leave: not where all that do run what is verified on them, and are healed. */
 function mustLeave(fleet: readonly Droplet[], world: World, canHeal: boolean): boolean {
-  const serving = fleet.filter((droplet) => world.isMember(droplet) && world.answers(droplet, world.time));
+  const serving = fleet.filter((droplet) => world.isMember(droplet) && world.works(droplet, world.time));
   const isDone = (droplet: Droplet) => {
     const release = droplet.disk.current ?? '';
     return phaseOf(droplet) === `${release} verified` && runs(droplet, release);
@@ -91,8 +91,11 @@ function isClear(world: World): boolean {
         image.readyMs < policy.healthTimeoutMs / 2 ||
         (image.readyMs > policy.healthTimeoutMs && onlyOn === undefined && !isProven(world))
       );
-    case 'never-healthy':
     case 'wrong-answer':
+      // Without a balancer nobody asks.
+      if (world.balancer === undefined && !world.story.http) return image.readyMs < policy.healthTimeoutMs / 2;
+      return onlyOn === undefined;
+    case 'never-healthy':
     case 'does-not-start':
       return onlyOn === undefined;
     default:
@@ -127,8 +130,11 @@ export function judgeRecovery(world: World, recovery: Recovery, result: DeployRe
     if (phaseOf(droplet) !== `${release} verified`) violation(`${droplet.name} is left ${phaseOf(droplet)}`);
     if (droplet.tags.has(world.ledgerTag())) violation(`${droplet.name} is in the ledger`);
     if (!world.isFine(droplet, world.time)) violation(`${droplet.name} is not well`);
-    if (world.balancer && !world.answers(droplet, world.time)) violation(`${droplet.name} does not answer`);
-    if (world.balancer && !world.isMember(droplet)) violation(`${droplet.name} is out of rotation`);
+    if ((world.balancer || world.story.http) && !world.answers(droplet, world.time))
+      violation(`${droplet.name} does not answer`);
+    const isOut = world.isFleet && !world.isMember(droplet);
+    // Nobody tags again what somebody has untagged.
+    if (isOut && (world.balancer || !droplet.disturbed)) violation(`${droplet.name} is out of rotation`);
   }
   for (const droplet of world.droplets.values()) {
     const holder = lockProcess(world, droplet);

@@ -1,5 +1,6 @@
 /** Plays a story to its end: the runs with all that befalls them, then one that must bring the fleet back. */
 
+import type { TargetSettings } from '../../src/config/settings.js';
 import type { DeployPorts } from '../../src/deploy/core/deploy-ports.js';
 import { adopt } from '../../src/deploy/rollouts/adopt.js';
 import { deploy } from '../../src/deploy/rollouts/deploy.js';
@@ -20,7 +21,7 @@ import type { RunPlan, Scenario } from './scenario.js';
 import { SimCloud } from './sim-cloud.js';
 import { SimShell } from './sim-shell.js';
 import { scenarioOf } from './stories.js';
-import { World } from './world.js';
+import { WORKERS, World } from './world.js';
 
 export interface Report {
   story: Scenario;
@@ -96,13 +97,20 @@ const COMMANDS: Record<
     }),
 };
 
+function targetOf({ story, balancer, listed }: World): TargetSettings {
+  if (balancer !== undefined) return { kind: 'load_balancer', ref: balancer.name };
+  if (story.target === 'tagged') return { kind: 'tag', tag: WORKERS };
+  if (story.target === 'listed') return { kind: 'droplets', droplets: [...listed] };
+  return { kind: 'droplet', id: 1_001 };
+}
+
 /** Plays one run to its end; undefined when it dies. */
 export async function play(
   world: World,
   plan: RunPlan,
   force: { allowDowntime?: boolean; keepReleases?: number } = {},
 ): Promise<DeployResult | undefined> {
-  const { clock, monitor, story, balancer } = world;
+  const { clock, monitor, story } = world;
   if (plan.startMs > 0) await clock.sleep(plan.startMs);
   const deployer = new Deployer(world, plan);
   const { allowDowntime: told, pauseMs = 0, bakeMs = 0, ...rollout } = story.policy;
@@ -110,10 +118,8 @@ export async function play(
   // The run that brings the fleet back need not wait.
   const rests = force.allowDowntime === undefined ? { pauseMs, bakeMs } : { pauseMs: 0, bakeMs: 0 };
   if (plan.command === 'deploy' || plan.command === 'adopt') deployer.rests = rests;
-  const usual = settingsFor(
-    balancer === undefined ? { kind: 'droplet', id: 1_001 } : { kind: 'load_balancer', ref: balancer.name },
-    { ...rollout, ...rests },
-  );
+  const http = { port: 80, path: '/', intervalMs: 2_000, timeoutMs: 5_000 };
+  const usual = settingsFor(targetOf(world), { ...rollout, ...rests, ...(story.http && { healthHttp: http }) });
   // The one that brings the fleet back must not fail by chance.
   const gates = story.gate === undefined || force.allowDowntime !== undefined ? [] : [gateSettings(story.gate)];
   const settings = {

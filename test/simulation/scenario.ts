@@ -75,7 +75,8 @@ export interface Scenario {
   /** For everything that is not told here: delays, jitter, details of chaos. */
   seed: number;
   fleet: number;
-  target: 'ids' | 'tag' | 'droplet';
+  /** `ids`, `tag`: of a balancer; `tagged`, `listed`: droplets without one, by a tag or a list; `droplet`: a single one. */
+  target: 'ids' | 'tag' | 'droplet' | 'tagged' | 'listed';
   /** `managed`: an earlier deploy's; `legacy`: containers that somebody else started; `empty`: nothing runs. */
   start: 'managed' | 'legacy' | 'empty';
   app: AppKind;
@@ -131,6 +132,8 @@ export interface Scenario {
   gate?: { everyMs: number; failAfter: number; badFromMs: number; badForMs: number; answerMs: number };
   /** The project has layers, and their handlers fail now and then. */
   layers?: boolean;
+  /** The app is asked on each droplet: `rollout.health.http`. */
+  http?: boolean;
   /** One of them migrates. */
   migrates?: boolean;
   runs: RunPlan[];

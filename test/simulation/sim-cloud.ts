@@ -63,9 +63,20 @@ export class SimCloud implements Cloud {
       const droplets = [...this.#world.droplets.values()].filter((droplet) => !droplet.destroyed);
       const recorded = droplets.filter((droplet) => droplet.tags.has(this.#world.ledgerTag()));
       this.deployer.knowledge.found.recorded ??= new Set(recorded.map(({ id }) => id));
-      if (filter?.tag === undefined) this.deployer.knowledge.found.listed ??= new Set(droplets.map(({ id }) => id));
+      if (filter?.tag === undefined) this.#lists(droplets);
       return droplets.filter(({ tags }) => filter?.tag === undefined || tags.has(filter.tag)).map(shape);
     });
+  }
+
+  /** Without a balancer this is what says who belongs to the fleet. */
+  #lists(droplets: readonly Droplet[]): void {
+    const world = this.#world;
+    const { knowledge } = this.deployer;
+    knowledge.found.listed ??= new Set(droplets.map(({ id }) => id));
+    if (world.balancer !== undefined || !world.isFleet) return;
+    const ids = new Set(droplets.filter((droplet) => world.isMember(droplet)).map(({ id }) => id));
+    knowledge.members = { ids, at: world.next() };
+    knowledge.found.members ??= ids;
   }
 
   getDroplet(id: number): Promise<CloudDroplet> {

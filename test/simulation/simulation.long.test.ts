@@ -3,7 +3,7 @@ import { afterAll, expect, it } from 'vitest';
 import { LIFECYCLE_EVENTS } from '../../src/rollout/lifecycle.js';
 import { MUTATIONS, storiesOf } from './mutations.js';
 import { FIRST_SEED, playStories, seedsFrom } from './play-stories.js';
-import { CONTROLLED, FIRST_CONTROLLED, FIRST_LAYERED, isControlled, LAYERED } from './stories.js';
+import { CONTROLLED, FIRST_ALONE, FIRST_CONTROLLED, FIRST_LAYERED, isControlled, LAYERED } from './stories.js';
 import { playerOf, removeCopies } from './transpiled.js';
 
 const FIRST = FIRST_SEED + 120;
@@ -31,6 +31,12 @@ it('600 rollouts that pause and bake keep every promise', { timeout: 600_000 }, 
   const controlled = seedsFrom(FIRST_CONTROLLED + CONTROLLED * 40, CONTROLLED * 260).filter(isControlled);
   const { rollouts } = await playStories(runSeed, controlled);
   expect(rollouts).toBeGreaterThanOrEqual(600);
+});
+
+it('900 rollouts of fleets without a balancer keep every promise', { timeout: 600_000 }, async () => {
+  const { runSeed } = await playerOf('alone');
+  const { rollouts } = await playStories(runSeed, seedsFrom(FIRST_ALONE + 60, 400));
+  expect(rollouts).toBeGreaterThanOrEqual(900);
 });
 
 it('without a fault, the stories that show the planted faults break nothing', { timeout: 600_000 }, async () => {

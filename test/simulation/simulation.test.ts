@@ -6,7 +6,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DIES_MIGRATING, tell } from './calm.js';
 import { FIRST_SEED, playStories, seedsFrom } from './play-stories.js';
 import type { Happening } from './scenario.js';
-import { CONTROLLED, FIRST_CONTROLLED, FIRST_LAYERED, isControlled, LAYERED, scenarioOf } from './stories.js';
+import {
+  CONTROLLED,
+  FIRST_ALONE,
+  FIRST_CONTROLLED,
+  FIRST_LAYERED,
+  isControlled,
+  LAYERED,
+  scenarioOf,
+} from './stories.js';
 import { type Player, playerOf, removeCopies } from './transpiled.js';
 
 // As `npm run simulate` plays them: without a loader between the modules it is quicker by half.
@@ -76,6 +84,14 @@ it('stories with layers keep every promise, whatever their handlers do', { timeo
   expect([...happened.keys()].filter((what) => what.startsWith('layer fails: ')).length).toBeGreaterThan(2);
 });
 
+it('fleets without a balancer keep every promise', { timeout: 300_000 }, async () => {
+  const { rollouts, happened } = await playStories(runSeed, seedsFrom(FIRST_ALONE, 60));
+  expect(rollouts).toBeGreaterThan(100);
+  for (const end of ['deploy succeeded', 'deploy failed', 'heal succeeded', 'crashed'])
+    expect(happened.get(`end: ${end}`), end).toBeGreaterThan(0);
+  expect(happened.has('step: leave')).toBe(false);
+});
+
 it('a migration outlives its deployer, and is neither started twice nor repeated', async () => {
   const happened = new Set<string>();
   for (let seed = 1; seed <= 12; seed += 1) {
@@ -113,6 +129,15 @@ describe('a fleet that changes while handlers take their time', () => {
 
   it('is observed again before a droplet leaves: it stays', async () => {
     const { happened, violations } = await runScenario(tell({ seed: 5, fleet: 3, layers: true, happenings: illAt(2) }));
+    expect(violations).toEqual([]);
+    const whats = [...happened].map(([what]) => what);
+    expect(whats).toContain('error: capacity-floor');
+    expect(whats).not.toContain('row: deployed');
+  });
+
+  it('is observed again before a worker is switched: it keeps its release', async () => {
+    const story = tell({ seed: 5, fleet: 3, target: 'tagged', layers: true, happenings: illAt(2) });
+    const { happened, violations } = await runScenario(story);
     expect(violations).toEqual([]);
     const whats = [...happened].map(([what]) => what);
     expect(whats).toContain('error: capacity-floor');

@@ -361,7 +361,7 @@ function pickNext({ command, tag, later, waitLockMs }: RunPlan): Partial<RunPlan
 }
 
 /** From this seed on, one story of so many is controlled: it pauses and bakes. */
-export const FIRST_CONTROLLED = 2_000_001;
+export const FIRST_CONTROLLED = 3_000_001;
 export const CONTROLLED = 4;
 
 const PAUSES_MS = [0, 2_000, 20_000, 90_000] as const;
@@ -391,7 +391,7 @@ function gateOf(chance: Random): NonNullable<Scenario['gate']> {
 }
 
 export function isControlled(seed: number): boolean {
-  return seed >= FIRST_CONTROLLED && seed % CONTROLLED === 2;
+  return seed >= FIRST_CONTROLLED && seed < FIRST_CANARY && seed % CONTROLLED === 2;
 }
 
 /** From there on, one story of so many has no healthcheck. */
@@ -404,12 +404,57 @@ function withoutHealthcheck(story: Scenario): Scenario {
   return { ...story, app: 'bare', image: crashes ? { ...image, everyMs: 2_000 } : image };
 }
 
-/** The story of a seed; in every fourth one requests come in bursts, and always to a sticky balancer. */
-export function scenarioOf(seed: number): Scenario {
-  return seed >= FIRST_CANARY ? withCanary(plainScenarioOf(seed)) : plainScenarioOf(seed);
+/** The seeds whose stories are of fleets without a balancer. */
+export const FIRST_ALONE = 2_000_001;
+export const LAST_ALONE = 3_000_000;
+
+/** Where a balancer would have been asked, or changed, this happens instead. */
+const CALLS_ALONE: Readonly<Record<CallName, CallName>> = {
+  'get-balancer': 'list-droplets',
+  add: 'tag',
+  remove: 'untag',
+  'balancer-check': 'containers',
+  traffic: 'containers',
+};
+
+const callAlone = <T extends { call: CallName }>(planned: T): T => ({
+  ...planned,
+  call: CALLS_ALONE[planned.call] ?? planned.call,
+});
+
+function runAlone({ crash: dies, interrupt: stopped, faults, ...plan }: RunPlan): RunPlan {
+  return {
+    ...plan,
+    faults: faults.map(callAlone),
+    ...(dies && { crash: callAlone(dies) }),
+    ...(stopped && { interrupt: callAlone(stopped) }),
+  };
 }
 
-function plainScenarioOf(seed: number): Scenario {
+/** The same story, in which the droplets are workers: nobody sends them requests. */
+function withoutBalancer(story: Scenario, seed: number): Scenario {
+  return {
+    ...story,
+    target: seed % 3 === 0 ? 'listed' : 'tagged',
+    load: { rate: 0, requestMs: 20, spread: 'even' },
+    sticky: false,
+    keepalive: false,
+    strangers: 0,
+    instrument: 'none',
+    delays: { ...story.delays, showMs: 0, effectMs: 0 },
+    ...(seed % 2 === 0 && { http: true }),
+    runs: story.runs.map(runAlone),
+  };
+}
+
+/** The story of a seed; in every fourth one requests come in bursts, and always to a sticky balancer. */
+export function scenarioOf(seed: number): Scenario {
+  const story = storyOf(seed);
+  if (seed >= FIRST_CANARY) return withCanary(story);
+  return seed >= FIRST_ALONE && seed <= LAST_ALONE ? withoutBalancer(story, seed) : story;
+}
+
+function storyOf(seed: number): Scenario {
   const [story] = fc.sample(scenario, { seed, numRuns: 1 });
   if (story === undefined) throw new Error(`no story for seed ${seed}`);
   const late = seed % LATE === 1 ? { ...story, delays: { ...story.delays, effectMs: LATE_MS } } : story;

@@ -86,6 +86,8 @@ export interface Observed {
   /** The last time its containers were looked at and all was well; and its balancer's check passed. */
   healthy: number;
   probed: number;
+  /** The last time the app answered do-deploy's request. */
+  asked: number;
 }
 
 export interface Balancer {
@@ -109,11 +111,16 @@ interface Coming {
 export const START = Date.UTC(2026, 10, 21, 7, 45);
 const DAY = 86_400_000;
 
+/** The tag of droplets without a balancer. */
+export const WORKERS = 'workers';
+
 export class World {
   readonly clock = new VirtualClock({ start: START, promisesOnly: true });
   readonly monitor: Monitor;
   readonly droplets = new Map<number, Droplet>();
   readonly balancer: Balancer | undefined;
+  /** Ids of the droplets that the project lists. */
+  readonly listed = new Set<number>();
   /** Tags that exist in the account. */
   readonly tags = new Set<string>();
   readonly chance: Random;
@@ -132,7 +139,7 @@ export class World {
   constructor(readonly story: Scenario) {
     this.chance = random(story.seed);
     this.monitor = new Monitor(this);
-    if (story.target !== 'droplet') this.balancer = this.#makeBalancer();
+    if (story.target === 'ids' || story.target === 'tag') this.balancer = this.#makeBalancer();
     for (let index = 0; index < story.fleet; index += 1) this.addDroplet(story.start, true);
   }
 
@@ -181,11 +188,13 @@ export class World {
       dockerDownUntil: 0,
       oneOffs: [],
       disturbed: false,
-      seen: { changed: 0, left: 0, leftAt: 0, listened: false, healthy: 0, probed: 0 },
+      seen: { changed: 0, left: 0, leftAt: 0, listened: false, healthy: 0, probed: 0, asked: 0 },
     };
     this.droplets.set(id, droplet);
     this.#install(droplet, start);
     if (member && this.balancer) this.#enrol(droplet, this.balancer);
+    if (member && this.story.target === 'tagged') droplet.tags.add(WORKERS);
+    if (member && this.story.target === 'listed') this.listed.add(id);
     return droplet;
   }
 
@@ -304,9 +313,18 @@ export class World {
     return this.story.delays.effectMs > EFFECT_LAG_MS;
   }
 
+  /** Whether droplets do the same work: there is a floor, and a ledger. */
+  get isFleet(): boolean {
+    return this.story.target !== 'droplet';
+  }
+
+  /** Whether DigitalOcean, or the project's list, says that it belongs to the fleet. */
   isMember(droplet: Droplet): boolean {
-    const { balancer } = this;
-    if (balancer === undefined || droplet.destroyed) return false;
+    const { balancer, story } = this;
+    if (droplet.destroyed) return false;
+    if (story.target === 'tagged') return droplet.tags.has(WORKERS);
+    if (story.target === 'listed') return this.listed.has(droplet.id);
+    if (balancer === undefined) return false;
     return balancer.tag === undefined ? balancer.accepted.has(droplet.id) : droplet.tags.has(balancer.tag);
   }
 
@@ -317,6 +335,15 @@ export class World {
     if (door === undefined || !look(door, at).answers) return false;
     const apps = droplet.containers.filter((container) => container.service === 'app');
     return apps.length === 0 || apps.some((app) => look(app, at).answers);
+  }
+
+  /** Whether it does its work: without a balancer by its containers alone. */
+  works(droplet: Droplet, at: number): boolean {
+    if (this.balancer !== undefined) return this.answers(droplet, at);
+    const { state } = droplet.disk;
+    const isHalfDone = state !== undefined && JSON.parse(state).phase !== 'verified';
+    if (this.story.http && !this.answers(droplet, at)) return false;
+    return droplet.status === 'active' && !droplet.destroyed && !isHalfDone && this.isFine(droplet, at);
   }
 
   /** Whether all its containers are as they should be. */

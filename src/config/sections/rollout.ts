@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseDuration } from '../duration.js';
 import { defineSection, type SectionContext } from '../section.js';
-import type { BatchSize, RolloutSettings } from '../settings.js';
+import type { BatchSize, HttpCheckSettings, RolloutSettings } from '../settings.js';
 import { duration, map, text, wholeNumber } from '../values.js';
 import { gates, resolveGates } from './gates.js';
 import { probe, resolveProbe } from './probe.js';
@@ -9,7 +9,7 @@ import { probe, resolveProbe } from './probe.js';
 const DEFAULTS = {
   batch: 1,
   drain: { timeout: '30s' },
-  health: { timeout: '2m' },
+  health: { timeout: '2m', http: { port: 80, path: '/', interval: '2s', timeout: '5s' } },
   on_failure: 'revert-droplet',
   interrupt_grace: '60s',
 } as const;
@@ -30,14 +30,14 @@ const section = map({
     .union([batchSize, z.array(batchSize, { error: BATCH }).min(1, { error: BATCH })], { error: BATCH })
     .meta({
       description:
-        'Droplets out of rotation at a time: a number, a percentage or `all`. A list sets the sizes of successive batches; its last entry repeats.',
+        'Droplets out of rotation at a time, or changed at a time without a balancer: a number, a percentage or `all`. A list sets the sizes of successive batches; its last entry repeats.',
       default: DEFAULTS.batch,
       examples: [1, '25%', 'all', [1, 5, '20%']],
     })
     .transform((value): BatchSize[] => (Array.isArray(value) ? value : [value]).map(toBatchSize)),
   min_in_rotation: wholeNumber(1, 1000, 'must be a whole number from 1', {
     description:
-      'Capacity floor: healthy droplets that must stay in rotation at any moment. By default all but one batch, at least 1.',
+      'Capacity floor: healthy droplets that must stay in rotation at any moment, or without a balancer keep running. By default all but one batch, at least 1.',
     examples: [2],
   }),
   drain: map({
@@ -53,6 +53,28 @@ const section = map({
       default: DEFAULTS.health.timeout,
       examples: ['2m', '10m'],
     }).refine((ms) => ms >= 1000, { error: 'must be at least 1s' }),
+    http: map({
+      port: wholeNumber(1, 65_535, 'must be a port, a number from 1 to 65535', {
+        description: 'Port on the droplet, asked at 127.0.0.1. By default 80.',
+        examples: [8080],
+      }),
+      path: text('must be a path that begins with /', /^\/[\x21-\x7e]*$/).meta({
+        description: 'What is requested. By default `/`.',
+        examples: ['/healthz'],
+      }),
+      interval: duration({
+        description: 'Pause before a request that failed is repeated. By default 2s.',
+        examples: ['2s'],
+      }).refine((ms) => ms >= 100, { error: 'must be at least 100ms' }),
+      timeout: duration({
+        description: 'Longest wait for an answer. By default 5s.',
+        examples: ['5s'],
+      }).refine((ms) => ms >= 100, { error: 'must be at least 100ms' }),
+    }).meta({
+      description:
+        "Request that the app must answer with 200-299, made on the droplet once its containers are healthy, within `rollout.health.timeout`. Behind a balancer it is made in addition to the balancer's own check.",
+      examples: [{ port: 8080, path: '/healthz' }],
+    }),
   }),
   on_failure: z
     .enum(['revert-droplet', 'revert-fleet', 'stop'], { error: 'must be revert-droplet, revert-fleet or stop' })
@@ -87,12 +109,12 @@ export const rollout = defineSection({
 });
 
 function resolveRollout(written: z.output<typeof section>, context: SectionContext): RolloutSettings {
-  const defaultMs = (text: string) => parseDuration(text) ?? 0;
   return {
     batch: written.batch ?? [DEFAULTS.batch],
     minInRotation: written.min_in_rotation,
     drainTimeoutMs: written.drain?.timeout ?? defaultMs(DEFAULTS.drain.timeout),
     healthTimeoutMs: written.health?.timeout ?? defaultMs(DEFAULTS.health.timeout),
+    healthHttp: resolveHttp(written.health?.http),
     onFailure: written.on_failure ?? DEFAULTS.on_failure,
     interruptGraceMs: written.interrupt_grace ?? defaultMs(DEFAULTS.interrupt_grace),
     pauseMs: written.pause,
@@ -100,4 +122,21 @@ function resolveRollout(written: z.output<typeof section>, context: SectionConte
     gates: written.gates && resolveGates(written.gates, context),
     probe: resolveProbe(written.probe),
   };
+}
+
+type WrittenHttp = NonNullable<z.output<typeof section>['health']>['http'];
+
+function resolveHttp(http: WrittenHttp): HttpCheckSettings | undefined {
+  if (http === undefined) return undefined;
+  const defaults = DEFAULTS.health.http;
+  return {
+    port: http.port ?? defaults.port,
+    path: http.path ?? defaults.path,
+    intervalMs: http.interval ?? defaultMs(defaults.interval),
+    timeoutMs: http.timeout ?? defaultMs(defaults.timeout),
+  };
+}
+
+function defaultMs(text: string): number {
+  return parseDuration(text) ?? 0;
 }

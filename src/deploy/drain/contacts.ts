@@ -135,13 +135,18 @@ export class Contacts {
     await this.listen(member);
   }
 
+  /** Makes a request of do-deploy's own, which must not pass for traffic. */
+  async ownRequest<T>(member: Member, request: () => Promise<T>): Promise<T> {
+    return await this.of(member).traffic.ownCheck(() => this.#clock.now(), request);
+  }
+
   /** Makes a health check of do-deploy's own, which must not pass for the balancer's. */
   async ownCheck(
     member: Member,
     check: () => Promise<HealthResponse | undefined>,
   ): Promise<HealthResponse | undefined> {
     const contact = this.of(member);
-    const response = await contact.traffic.ownCheck(() => this.#clock.now(), check);
+    const response = await this.ownRequest(member, check);
     if (response?.passed) contact.answerMs = Math.max(contact.answerMs, response.ms);
     return response;
   }

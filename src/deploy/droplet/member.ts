@@ -4,7 +4,7 @@ import type { DeployError } from '../../errors.js';
 import type { Connection, Droplet, RemoteHost } from '../../ports.js';
 import type { Holding } from '../../rollout/choose-release.js';
 import type { FileChange } from '../../rollout/drift.js';
-import { type ContainerView, type ServiceSpec, wasStopped } from '../../rollout/health.js';
+import { type ContainerView, isAlive, type ServiceSpec, wasStopped } from '../../rollout/health.js';
 import { sha256 } from '../release/digests.js';
 import { imagesOverride, type StoredRelease } from '../release/stored-release.js';
 import type { DropletStateFile, Survey } from './survey-command.js';
@@ -84,6 +84,11 @@ export function changedFiles(member: Member): FileChange[] {
     const now = found.get(path);
     return now === expected ? [] : [{ path, deployed: expected, found: now }];
   });
+}
+
+/** Whether it has containers that can be judged: of a project that do-deploy did not start, those that still run. */
+export function runsSomething({ services, containers }: Pick<Member, 'services' | 'containers'>): boolean {
+  return services.length > 0 ? containers.length > 0 : containers.some(isAlive);
 }
 
 /** Whether the droplet runs these images, verified, and nothing that layers have stopped. */

@@ -25,14 +25,14 @@ const KEPT = 10;
 export class Anchors {
   readonly #cloud: Cloud;
   readonly #prefix: string;
-  readonly #balanced: boolean;
+  readonly #isFleet: boolean;
   readonly canary: CanaryRecord;
 
-  /** @param balanced false: a droplet without a balancer, which has no others to be protected from */
-  constructor(cloud: Cloud, { app, environment }: { app: string; environment: string }, balanced: boolean) {
+  /** @param isFleet false: a droplet without a balancer, which has no others to be protected from */
+  constructor(cloud: Cloud, { app, environment }: { app: string; environment: string }, isFleet: boolean) {
     this.#cloud = cloud;
     this.#prefix = `do-deploy:release:${app}:${environment}:`;
-    this.#balanced = balanced;
+    this.#isFleet = isFleet;
     this.canary = new CanaryRecord(cloud, { app, environment });
   }
 
@@ -43,7 +43,7 @@ export class Anchors {
 
   /** Also the hash of the release that is held as a canary: DigitalOcean lists all tags at once. Throws CloudError. */
   async readWithCanary(): Promise<{ anchored: Anchor[]; canary: string | undefined }> {
-    if (!this.#balanced) return { anchored: [], canary: undefined };
+    if (!this.#isFleet) return { anchored: [], canary: undefined };
     const tags = await this.#cloud.listTags('do-deploy:');
     const own = tags.filter((tag) => tag.startsWith(this.#prefix));
     const anchored = own.flatMap((tag) => parseAnchor(tag.slice(this.#prefix.length)) ?? []).sort(newestFirst);
@@ -52,12 +52,12 @@ export class Anchors {
 
   /** Idempotent. Throws CloudError, or what `before` throws. */
   async write(anchor: Anchor, before: BeforeChange): Promise<void> {
-    if (this.#balanced) await repeatUnknown(() => this.#cloud.createTag(this.#tag(anchor), before));
+    if (this.#isFleet) await repeatUnknown(() => this.#cloud.createTag(this.#tag(anchor), before));
   }
 
   /** Idempotent. Throws CloudError, or what `before` throws. */
   async remove(anchor: Anchor, before: BeforeChange): Promise<void> {
-    if (this.#balanced) await repeatUnknown(() => this.#cloud.deleteTag(this.#tag(anchor), before));
+    if (this.#isFleet) await repeatUnknown(() => this.#cloud.deleteTag(this.#tag(anchor), before));
   }
 
   /** Removes all but the newest. One that cannot be removed now is removed after a later rollout. */

@@ -26,14 +26,22 @@ export async function findFleet(
 ): Promise<Fleet> {
   const ledger = new Ledger(ports.cloud, settings.app, settings.environment);
   const target = await openTarget(settings.target, ports.cloud, ports.clock, ledger, { newcomers });
-  const readable = target.healthCheck === undefined ? Promise.resolve() : ledger.checkReadable();
+  const readable = target.isFleet ? ledger.checkReadable() : Promise.resolve();
   const [membership] = await waitForAll([target.readMembership(), readable]);
-  if (membership.droplets.length === 0) {
-    throw new DeployError('no-droplets', `There are no droplets behind ${target.description}.`, {
+  if (membership.droplets.length === 0) throw noDroplets(settings.target, target);
+  const anchors = new Anchors(ports.cloud, settings, target.isFleet);
+  return { target, ledger, anchors, membership };
+}
+
+function noDroplets(written: Settings['target'], { description }: Target): DeployError {
+  if (written.kind === 'tag') {
+    return new DeployError('no-droplets', `No droplet has the ${description}.`, {
       source: 'user',
-      hint: 'Add droplets to the load balancer in the control panel, or check load_balancer: in config/deploy.yml.',
+      hint: `Tag the droplets (doctl compute droplet tag ID --tag-name ${written.tag}), or correct tag: in config/deploy.yml.`,
     });
   }
-  const anchors = new Anchors(ports.cloud, settings, target.healthCheck !== undefined);
-  return { target, ledger, anchors, membership };
+  return new DeployError('no-droplets', `There are no droplets behind ${description}.`, {
+    source: 'user',
+    hint: 'Add droplets to the load balancer in the control panel, or check load_balancer: in config/deploy.yml.',
+  });
 }

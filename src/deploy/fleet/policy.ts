@@ -6,16 +6,28 @@ import type { Fleet } from './find-fleet.js';
 
 export function policyOf(settings: Settings, target: Target, allowDowntime: boolean): Policy {
   const { batch, minInRotation, onFailure, pauseMs, bakeMs } = settings.rollout;
-  const balanced = target.healthCheck !== undefined;
-  return { batch, minInRotation, onFailure, allowDowntime, balanced, pauseMs, bakeMs };
+  return {
+    batch,
+    minInRotation,
+    onFailure,
+    allowDowntime,
+    balanced: target.healthCheck !== undefined,
+    isFleet: target.isFleet,
+    pauseMs,
+    bakeMs,
+  };
 }
 
 /** Refuses a rollout that could not start or end, before anything changes. Throws DeployError. */
-export function refuseImpossible({ membership: { droplets } }: Fleet, policy: Policy): void {
-  if (!policy.balanced || policy.allowDowntime) return;
+export function refuseImpossible({ membership: { droplets }, target }: Fleet, policy: Policy): void {
+  if (!policy.isFleet || policy.allowDowntime) return;
   const size = droplets.length;
-  if (size === 1 && droplets[0]?.rotation === 'in') {
-    const message = 'Only one droplet is behind the load balancer: while it is updated, nothing would serve.';
+  const [first] = droplets;
+  if (size === 1 && (first?.rotation === 'in' || (first?.rotation === 'none' && !first.inLedger))) {
+    const message =
+      first.rotation === 'in'
+        ? 'Only one droplet is behind the load balancer: while it is updated, nothing would serve.'
+        : `The fleet (${target.description}) has only one droplet: while it is updated, nothing would run.`;
     throw new DeployError('fleet-of-one', message, {
       source: 'user',
       hint: 'Add a second droplet, or accept the outage with --allow-downtime.',

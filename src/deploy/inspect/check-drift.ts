@@ -17,6 +17,7 @@ import type { HistoryEntry } from '../../rollout/model.js';
 import type { FleetMembership, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
+import { makeAppCheck } from '../droplet/make-app-check.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
 import { changedFiles, currentRelease, loginTo, type Member, signalled } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
@@ -60,12 +61,13 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
     const texts = answered.map(({ history }) => history);
     const differences = findDifferences({
       target: fleet.target.description,
+      isBalanced: fleet.target.healthCheck !== undefined,
       release: release && factsOfRelease(release),
       canary: canary && factsOfRelease(canary),
       droplets: fleet.membership.droplets.map((found) =>
         factsOf(found, answers.get(found.droplet.id), problems.get(found.droplet.id)),
       ),
-      departed: await departed(ports, fleet, mergeHistories(texts, settings.environment)),
+      departed: await departed(ports, settings.target.kind, fleet, mergeHistories(texts, settings.environment)),
     });
     const deploying = answered.find(
       ({ holder, checkup }) => holder !== undefined && checkup.otherEnvironment === undefined,
@@ -118,17 +120,18 @@ async function ask(
   const asked = clock.now();
   let answeredAt = asked;
   try {
-    const [, history, lease, balancerCheck] = await Promise.all([
+    const [, history, lease, balancerCheck, appCheck] = await Promise.all([
       survey(member, settings).then(() => {
         answeredAt = clock.now();
       }),
       member.connection.run(historyCommand(app)),
       member.connection.run(leaseStatusCommand(app)),
       makeBalancerCheck(member, target).catch(() => undefined),
+      makeAppCheck(member, settings.rollout.healthHttp).catch(() => undefined),
     ]);
     const status = lease.stdout.trim();
     return {
-      checkup: checkupOf(member, app, { asked, answeredAt }, balancerCheck),
+      checkup: checkupOf(member, app, { asked, answeredAt }, { balancerCheck, appCheck }),
       history: history.stdout,
       holder: status.startsWith('held') ? (readHolder(status) ?? UNKNOWN_HOLDER) : undefined,
       outSince: describeMark(member.survey.out),
@@ -146,7 +149,7 @@ function checkupOf(
   member: Member,
   app: string,
   { asked, answeredAt }: { asked: number; answeredAt: number },
-  balancerCheck: HealthResponse | undefined,
+  checks: { balancerCheck: HealthResponse | undefined; appCheck: HealthResponse | undefined },
 ): DropletCheckup {
   const { docker, compose, problems, diskFreeBytes, diskUsed, current, state, clock, containers } = member.survey;
   return {
@@ -166,7 +169,7 @@ function checkupOf(
     containers: member.containers,
     signalled: signalled(member),
     now: containers?.now ?? answeredAt,
-    balancerCheck,
+    ...checks,
   };
 }
 
@@ -184,9 +187,14 @@ function clockAhead(clock: number, asked: number, answeredAt: number): number {
   return Math.min(0, clock + 999 - asked);
 }
 
-/** Names of droplets of the last rollouts that still exist and were removed from the balancer without a mark. */
-async function departed(ports: DeployPorts, fleet: Fleet, history: readonly HistoryEntry[]): Promise<string[]> {
-  if (fleet.target.healthCheck === undefined) return [];
+/** Names of droplets of the last rollouts that still exist and that somebody took from the balancer, or untagged, without a mark. */
+async function departed(
+  ports: DeployPorts,
+  kind: Settings['target']['kind'],
+  fleet: Fleet,
+  history: readonly HistoryEntry[],
+): Promise<string[]> {
+  if (kind === 'droplet' || kind === 'droplets') return [];
   const present = new Set(fleet.membership.droplets.map(({ droplet }) => droplet.id));
   const gone = new Set([...lastFleet(history)].filter((id) => !present.has(id)));
   if (gone.size === 0) return [];

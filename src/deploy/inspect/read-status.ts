@@ -7,6 +7,7 @@ import type { StatusRow } from '../../rollout/model.js';
 import type { FleetMembership, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
+import { makeAppCheck } from '../droplet/make-app-check.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
 import { addressOf, currentRelease, type Member, runningRelease, signalled } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
@@ -62,7 +63,7 @@ async function rowOf(
       release: current ?? '',
       ...versionOf(reached),
       ...(canary !== undefined && runsHash(reached, canary) && { canary: true as const }),
-      health: await healthOf(reached, target),
+      health: await healthOf(reached, target, settings),
       detail: state?.phase === 'switching' ? `half way to ${state.release}` : undefined,
       outSince: inLedger ? (describeMark(out) ?? 'unknown') : undefined,
     };
@@ -103,11 +104,13 @@ function illness(member: Member): string | undefined {
   return signalled(member);
 }
 
-/** By the survey and, when that is well, by the balancer's check. */
-async function healthOf(member: Member, target: Target): Promise<string> {
+/** By the survey and, when that is well, by the checks of the app and of the balancer. */
+async function healthOf(member: Member, target: Target, { rollout }: Settings): Promise<string> {
   const ill = illness(member);
   if (ill !== undefined) return ill;
   try {
+    const app = await makeAppCheck(member, rollout.healthHttp);
+    if (app?.passed === false) return `the app's check fails: ${app.detail}`;
     const result = await makeBalancerCheck(member, target);
     return result === undefined || result.passed ? 'healthy' : `the balancer's check fails: ${result.detail}`;
   } catch (error) {

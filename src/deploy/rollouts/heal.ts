@@ -4,6 +4,7 @@
  * files and no registry: the ledger and the droplets' state.json say enough.
  */
 
+import type { Settings } from '../../config/settings.js';
 import { DeployError, ShellError } from '../../errors.js';
 import { mostCommon } from '../../rollout/choose-release.js';
 import { judgeHealth } from '../../rollout/health.js';
@@ -16,8 +17,9 @@ import { inParallel } from '../core/parallel.js';
 import { inform } from '../core/report.js';
 import { refuseGoneImages } from '../droplet/gone-images.js';
 import { findRelease, namesWithout } from '../droplet/held-releases.js';
+import { makeAppCheck } from '../droplet/make-app-check.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
-import { currentRelease, heldRelease, holdingOf, type Member, runsAlready } from '../droplet/member.js';
+import { currentRelease, heldRelease, holdingOf, type Member, runsAlready, runsSomething } from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Anchor } from '../fleet/anchors.js';
 import { anchoredIds, fleetRelease } from '../fleet/fleet-release.js';
@@ -73,7 +75,7 @@ export async function findRepairs(
         id: member.droplet.id,
         rotation: places.get(member.droplet.id)?.rotation ?? 'unknown',
         inLedger: places.get(member.droplet.id)?.inLedger ?? false,
-        healthy: await answers(member, target),
+        healthy: await answers(member, target, settings),
       }));
       return planRepairs(foundOn(members, observed), anchoredIds(members, await anchors.read()));
     },
@@ -81,16 +83,18 @@ export async function findRepairs(
 }
 
 /** As a rollout observes it: by the balancer's check where there is a balancer, otherwise by the containers. */
-async function answers(member: Member, target: Target): Promise<boolean> {
+async function answers(member: Member, target: Target, { rollout }: Settings): Promise<boolean> {
+  const { services, containers, survey } = member;
+  const verdict = judgeHealth(services, containers, survey.containers?.now ?? 0);
   try {
     const response = await makeBalancerCheck(member, target);
     if (response !== undefined) return response.passed;
+    if (!runsSomething(member) || verdict.kind !== 'healthy') return false;
+    return (await makeAppCheck(member, rollout.healthHttp))?.passed !== false;
   } catch (error) {
     if (error instanceof ShellError) return false;
     throw error;
   }
-  const { services, containers, survey } = member;
-  return containers.length > 0 && judgeHealth(services, containers, survey.containers?.now ?? 0).kind === 'healthy';
 }
 
 type Seen = Pick<Observed, 'id' | 'rotation' | 'inLedger' | 'healthy'>;

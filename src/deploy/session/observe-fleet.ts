@@ -7,7 +7,8 @@ import type { Observed } from '../../rollout/planner.js';
 import { inParallel, waitForAll } from '../core/parallel.js';
 import { EFFECT_LAG_MS } from '../drain/balancer-timing.js';
 import { refreshContainers } from '../droplet/containers.js';
-import type { Member } from '../droplet/member.js';
+import { type Member, runsSomething } from '../droplet/member.js';
+import { appCheckUnderLease } from '../steps/app-check.js';
 import { balancerCheckUnderLease } from '../steps/balancer-check.js';
 import type { Run } from '../steps/run.js';
 
@@ -60,7 +61,7 @@ export async function observeFleet(run: Run, members: readonly Member[], signal?
     const healthy = notYetServing(member) > 0 ? undefined : health.get(member);
     return {
       ...placeOf(member.droplet.id, membership),
-      halfDone: member.survey.state?.phase === 'switching',
+      halfDone: isHalfDone(member),
       healthy: healthy === true,
       unasked: healthy === undefined,
     };
@@ -81,6 +82,10 @@ async function observeOnce(
   };
   const [known, health] = await waitForAll([membership, inParallel(members, observe)]);
   return [known, new Map(health)];
+}
+
+function isHalfDone({ survey }: Member): boolean {
+  return survey.state?.phase === 'switching';
 }
 
 type MembershipById = Awaited<ReturnType<typeof readMembership>>;
@@ -130,8 +135,12 @@ export async function observeDroplet(
     // Not the time of asking: a slow Docker would be asked again immediately.
     if (inspection !== undefined) contact.inspectedAt = clock.now();
     if (response === undefined) {
-      const runs = now !== undefined && member.containers.length > 0;
-      return { healthy: runs && judgeHealth(member.services, member.containers, now).kind === 'healthy', now };
+      // Without a balancer one that was left half-changed serves nothing yet, whatever its containers do.
+      if (now === undefined || isHalfDone(member) || !runsSomething(member)) return { healthy: false, now };
+      const { kind } = judgeHealth(member.services, member.containers, now);
+      // One that is just starting does not count as serving, and may serve all the same.
+      if (kind === 'waiting') return { healthy: undefined, now };
+      return { healthy: kind === 'healthy' && (await appAnswers(run, member)), now };
     }
     const mayHaveRestarted =
       (inspection !== undefined && now === undefined) ||
@@ -169,6 +178,16 @@ function startedRecently(run: Run, member: Member, now: number): boolean {
     const neededMs = startedAt < verifiedAt ? foundWithinMs : foundWithinMs + answersWithinMs;
     return state === 'running' && now - startedAt < neededMs;
   });
+}
+
+/** By `rollout.health.http`, if it is set. */
+async function appAnswers(run: Run, member: Member): Promise<boolean> {
+  for (let failures = 0; ; failures += 1) {
+    const response = await appCheckUnderLease(member, run);
+    if (response === undefined || response.passed) return true;
+    if (failures + 1 >= MAX_CHECKS) return false;
+    await run.ports.clock.sleep(REPEAT_AFTER_MS);
+  }
 }
 
 /** One failed check is no illness: not for the balancer either. */

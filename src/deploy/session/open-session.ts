@@ -91,23 +91,11 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   const contacts = new Contacts(target, ports.clock, settings.app);
   const away = awayFrom(session, fleet);
   const canary = { record: fleet.anchors.canary, hash: undefined };
-  session.run = {
-    ports,
-    settings,
-    id,
-    deployer,
-    target,
-    ledger,
-    lease,
-    contacts,
-    away,
-    confirmed,
-    canary,
-    anchored: [],
-  };
+  const opened = { ports, settings, id, deployer, target, ledger, lease, contacts, away, confirmed };
+  session.run = { ...opened, canary, anchored: [] };
   const recorded = await fleet.anchors.readWithCanary();
   session.run = { ...session.run, anchored: recorded.anchored, canary: { ...canary, hash: recorded.canary } };
-  if (target.healthCheck !== undefined) {
+  if (target.isFleet) {
     // Under the lease: the check untags a droplet that is not marked out, and another run might be about to mark it.
     const { droplets } = await target.readMembership();
     await ledger.checkWritable(droplets.map(({ droplet }) => droplet));
@@ -121,8 +109,14 @@ function reportLeftOut({ ports, members }: Session, droplets: Fleet['membership'
   for (const { droplet, rotation } of droplets.filter(({ inLedger }) => inLedger)) {
     const isReached = members.some((member) => member.droplet.id === droplet.id);
     const left = 'was left out of rotation by an earlier run; it goes first';
-    const known = rotation === 'in' ? 'is still recorded as out by an earlier run' : left;
-    const state = isReached ? known : 'is recorded as out of rotation, and was not reached';
+    const known =
+      rotation === 'in'
+        ? 'is still recorded as out by an earlier run'
+        : rotation === 'none'
+          ? 'was left in the middle of a change by an earlier run; it goes first'
+          : left;
+    const recorded = rotation === 'none' ? 'is recorded as being changed' : 'is recorded as out of rotation';
+    const state = isReached ? known : `${recorded}, and was not reached`;
     warn(ports, `${droplet.name} ${state}.`, droplet.name);
   }
 }
@@ -132,9 +126,9 @@ function awayFrom(session: Session, fleet: Fleet): number[] {
   return session.options.skip === undefined ? idsAway(session, fleet) : [];
 }
 
-/** Ids of droplets in rotation or in the ledger that this run is not connected to. */
+/** Ids of droplets in rotation, without any, or in the ledger that this run is not connected to. */
 function idsAway({ members }: Session, { membership }: Fleet): number[] {
   const reached = new Set(members.map((member) => member.droplet.id));
-  const fleetMembers = membership.droplets.filter(({ rotation, inLedger }) => rotation === 'in' || inLedger);
+  const fleetMembers = membership.droplets.filter(({ rotation, inLedger }) => rotation !== 'out' || inLedger);
   return fleetMembers.map(({ droplet }) => droplet.id).filter((id) => !reached.has(id));
 }

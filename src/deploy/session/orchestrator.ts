@@ -87,6 +87,7 @@ export const RELEASE_FAULTS: ReadonlySet<string> = new Set([
   'unhealthy',
   'health-timeout',
   'balancer-check-failed',
+  'app-check-failed',
   'balancer-silent',
 ]);
 
@@ -237,7 +238,13 @@ class Orchestrator {
     }
     // The evidence of a droplet that fell sick is collected since its batch was chosen.
     const since = this.#state.droplets.find((one) => one.id === id)?.examined ? this.#chosenAt : began;
-    if (step === 'leave' && clock.now() - since > FRESH_MS) await this.#lookAgain(id);
+    if (this.#stopsServing(step) && clock.now() - since > FRESH_MS) await this.#lookAgain(id);
+  }
+
+  /** In a fleet without a balancer a droplet serves until its containers are switched. */
+  #stopsServing(step: PlannedStep): boolean {
+    const { balanced, isFleet } = this.#state.policy;
+    return step === 'leave' || (step === 'switch' && isFleet && !balanced);
   }
 
   /** Throws DeployError capacity-floor when others have stopped serving since the batch was chosen. */

@@ -111,9 +111,12 @@ function fleetSentence(state: RolloutState): string {
   const total = left.length;
   const all = total === 1 ? 'The droplet' : `All ${total} droplets`;
   if (!state.policy.balanced) {
-    return state.droplets.every((d) => d.healthy)
-      ? `${all} run${total === 1 ? 's' : ''}.`
-      : `${all} may not be healthy.`;
+    const changing = left.filter(({ inLedger }) => inLedger).length;
+    const recorded =
+      changing === 0 ? '' : ` ${changing} of ${total} ${changing === 1 ? 'is' : 'are'} recorded as being changed.`;
+    return left.every((d) => d.healthy)
+      ? `${all} run${total === 1 ? 's' : ''}.${recorded}`
+      : `${all} may not be healthy.${recorded}`;
   }
   const out = left.filter(({ rotation }) => rotation === 'out' || rotation === 'unknown').length;
   const recorded = left.filter(({ rotation, inLedger }) => rotation === 'in' && inLedger).length;

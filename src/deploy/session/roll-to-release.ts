@@ -137,12 +137,13 @@ async function failureAfterRolling(
 
 function nothingToDo({ command, members, part }: Session, run: Run, release: StoredRelease): string {
   if (part !== undefined) return `The droplets that it was to be held on already run release ${release.id}.`;
+  const isBalanced = run.target.healthCheck !== undefined;
   const some = run.away !== undefined && run.away.length > 0;
   const all = members.length === 1 ? 'The droplet runs' : `All ${members.length} droplets run`;
   if (command === 'adopt') return `${some ? 'Every droplet that was reached runs' : all} release ${release.id}.`;
   if (command === 'heal')
-    return `Every droplet${some ? ' that was reached' : ''} is in rotation, healthy and verified.`;
-  return `Every droplet${some ? ' that was reached' : ''} already runs this release, healthy and in rotation.`;
+    return `Every droplet${some ? ' that was reached' : ''} ${isBalanced ? 'is in rotation, healthy and verified' : 'runs, healthy and verified'}.`;
+  return `Every droplet${some ? ' that was reached' : ''} already runs this release, healthy${isBalanced ? ' and in rotation' : ''}.`;
 }
 
 /** After an interruption, `stop` aborts at the second signal or at the end of the grace period. */

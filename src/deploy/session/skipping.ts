@@ -15,9 +15,20 @@ export function refuseOff(session: Session, droplets: readonly Droplet[]): void 
   const on = off.flatMap(({ id, status }) => (status === 'off' ? [powerOn(id)] : []));
   const remedy = on.length === 0 ? 'Wait for them' : `Power them on (${on.join('; ')})`;
   const error = new DeployError('droplet-off', `Not every droplet is running: ${names}.`, {
-    hint: `${remedy}, or remove them from the load balancer.`,
+    hint: `${remedy}, or remove them from ${placeOf(session)}.`,
   });
   throw withSkipping(error, session);
+}
+
+function placeOf({ options: { settings } }: Session): string {
+  switch (settings.target.kind) {
+    case 'load_balancer':
+      return 'the load balancer';
+    case 'tag':
+      return `the tag "${settings.target.tag}"`;
+    default:
+      return 'config/deploy.yml';
+  }
 }
 
 /** A changed host key or a refused login is no outage: another machine may have answered. */

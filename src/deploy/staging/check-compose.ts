@@ -6,11 +6,11 @@ import { z } from 'zod';
 import { PARTIAL } from '../release/compose-run.js';
 
 export interface ComposeProblem {
-  code: 'compose-writable-bind' | 'compose-file-missing';
+  code: 'compose-writable-bind' | 'compose-file-missing' | 'replica-missing' | 'replica-unchecked';
   /** Absent if it concerns the whole project. */
   service?: string;
-  /** The file or folder, relative to the project. */
-  file: string;
+  /** The file or folder, relative to the project; absent where none is concerned. */
+  file?: string;
   /** One sentence. */
   message: string;
   /** What to change, one sentence. */
@@ -38,6 +38,8 @@ export interface ReleaseContents {
   prepared: boolean;
   /** Services with a build context are built on the droplet. */
   build: boolean;
+  /** Services that are switched one after the other; `asked`: the app is asked whether it is well. */
+  replicas?: { services: readonly string[]; asked: boolean };
 }
 
 const volume = z.object({
@@ -48,10 +50,13 @@ const volume = z.object({
   bind: z.object({ create_host_path: z.boolean().optional() }).nullish(),
 });
 
+const healthcheck = z.object({ disable: z.boolean().optional(), test: z.array(z.string()).nullish() });
+
 const service = z.object({
   container_name: z.string().nullish(),
   volumes: z.array(volume).nullish(),
   build: z.object({ context: z.string().optional() }).nullish(),
+  healthcheck: healthcheck.nullish(),
 });
 
 const file = z.object({ file: z.string().optional() });
@@ -85,6 +90,7 @@ export function checkCompose(
       ...services.flatMap(([name, { volumes }]) => bindProblems(name, volumes ?? [], release)),
       ...volumeProblems(project, release),
       ...fileProblems(project, release),
+      ...replicaProblems(project, release),
       ...(release.build ? services.flatMap(([name, { build }]) => buildProblems(name, build?.context, release)) : []),
     ],
     needs: {
@@ -179,6 +185,28 @@ function buildProblems(name: string, context: string | undefined, release: Relea
   const path = context === undefined ? undefined : inRelease(context, release);
   if (path === undefined || release.prepared || holds(release, path)) return [];
   return [missing(name, path, `service ${name} is built from ${path}`, ['services', name, 'build'])];
+}
+
+/** A replica that nobody can verify would take the other one down with it. */
+function replicaProblems({ services }: Config, { replicas }: ReleaseContents): ComposeProblem[] {
+  return (replicas?.services ?? []).flatMap((name): ComposeProblem[] => {
+    const at = ['services', name];
+    const found = services[name];
+    if (found === undefined) {
+      const message = `replicas: names the service ${name}, which is in no compose file, or only with a profile`;
+      const remedy = 'Correct replicas: in config/deploy.yml, or add the service.';
+      return [{ code: 'replica-missing', service: name, message, remedy, at: ['services'] }];
+    }
+    if (replicas?.asked || isChecked(found.healthcheck)) return [];
+    const message = `service ${name} is one of the replicas, and has no healthcheck`;
+    const remedy = 'Give each replica a `healthcheck:`, or set rollout.health.http in config/deploy.yml.';
+    return [{ code: 'replica-unchecked', service: name, message, remedy, at }];
+  });
+}
+
+/** Whether compose files give a service a healthcheck. */
+export function isChecked(check: z.infer<typeof healthcheck> | null | undefined): boolean {
+  return check != null && !check.disable && check.test?.[0] !== 'NONE';
 }
 
 function missing(name: string | undefined, path: string, use: string, at: string[]): ComposeProblem {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { DeployError } from '../../errors.js';
 import type { ServiceSpec } from '../../rollout/health.js';
 import { isPort } from '../droplet/containers-command.js';
+import { isChecked } from './check-compose.js';
 
 const port = z.object({ published: z.union([z.string(), z.number()]).nullish(), protocol: z.string().nullish() });
 
@@ -57,7 +58,7 @@ export function readComposeConfig(stdout: string, project: { app: string; build:
       });
     }
     const { healthcheck } = one;
-    const checked = healthcheck != null && !healthcheck.disable && healthcheck.test?.[0] !== 'NONE';
+    const checked = isChecked(healthcheck);
     return {
       name,
       image,

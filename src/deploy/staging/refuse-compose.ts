@@ -16,7 +16,7 @@ export async function refuseCompose(
   member: Member,
   draft: ReleaseDraft,
   stdout: string,
-  settings: Pick<Settings, 'build'>,
+  settings: Pick<Settings, 'build' | 'target' | 'rollout'>,
 ): Promise<void> {
   const { problems, needs } = checkCompose(stdout, {
     id: draft.id,
@@ -24,6 +24,7 @@ export async function refuseCompose(
     shared: draft.shared ?? [],
     prepared: draft.prepare !== undefined,
     build: settings.build === true,
+    replicas: replicasIn(settings),
   });
   await refuse(member, draft, problems);
 
@@ -35,6 +36,11 @@ export async function refuseCompose(
     return { code, message: `${message} on ${member.host.name}`, remedy: [...run, remedy ?? []].flat().join(' '), at };
   });
   await refuse(member, draft, missing);
+}
+
+function replicasIn({ target, rollout }: Pick<Settings, 'target' | 'rollout'>) {
+  const replicas = target.kind === 'droplet' ? target.replicas : undefined;
+  return replicas && { services: replicas.services, asked: rollout.healthHttp !== undefined };
 }
 
 interface Problem {

@@ -1,4 +1,4 @@
-/** Waits until the compose project is healthy; fails early when it can no longer become healthy. */
+/** Waits until the compose project is healthy and the app answers; fails early when it can no longer become healthy. */
 
 import { DeployError } from '../../errors.js';
 import { type ContainerView, isAlive, judgeHealth, STEADY_MS, type Verdict } from '../../rollout/health.js';
@@ -7,6 +7,7 @@ import { pollPause } from '../core/polling.js';
 import { watchedPorts } from '../drain/traffic-command.js';
 import { loadContainers } from '../droplet/containers.js';
 import type { Member } from '../droplet/member.js';
+import { appCheckFailed, appCheckUnderLease } from './app-check.js';
 import { balancerCheckUnderLease } from './balancer-check.js';
 import type { StepContext, StepResult } from './run.js';
 
@@ -24,7 +25,14 @@ export async function awaitHealth(member: Member, run: StepContext): Promise<Ste
     if (run.release === undefined && !member.containers.some(isAlive)) throw nothingRuns(member.host.name);
     const seen = sinceThen(before, member.containers);
     const verdict = judgeHealth(member.services, seen, now);
-    if (verdict.kind === 'healthy' || (await answersInstead(member, run, seen, now))) return {};
+    if (verdict.kind === 'healthy' || (await answersInstead(member, run, seen, now))) {
+      const response = await appCheckUnderLease(member, run);
+      if (response === undefined || response.passed) return { detail: response?.detail };
+      if (clock.now() >= deadline) throw appCheckFailed(member, run, response.detail);
+      run.progress(`the app: ${response.detail}`);
+      await clock.sleep(run.settings.rollout.healthHttp?.intervalMs ?? POLL_EVERY_MS);
+      continue;
+    }
     if (verdict.kind === 'failed') throw unhealthy(member.host.name, verdict);
     if (clock.now() >= deadline) throw notHealthyWithin(healthTimeoutMs, member.host.name, verdict.detail);
     run.progress(verdict.detail);

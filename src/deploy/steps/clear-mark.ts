@@ -50,7 +50,7 @@ export async function clearMark(member: Member, run: StepContext): Promise<StepR
 }
 
 async function clearLedger(member: Member, run: StepContext): Promise<void> {
-  if (run.target.healthCheck === undefined) return;
+  if (!run.target.isFleet) return;
   await run.ledger.clear(member.droplet.id, () => run.lease.ensure(member.droplet.id));
 }
 

@@ -1,4 +1,4 @@
-/** Writes the droplet into the ledger, and makes sure that the balancer can be heard while it still uses the droplet. */
+/** Writes the droplet into the ledger and, where there is a balancer, makes sure that the balancer can be heard while it still uses the droplet. */
 
 import type { RemoteCommand } from '../../ports.js';
 import { waitForAll } from '../core/parallel.js';
@@ -26,14 +26,16 @@ function markOutCommand(app: string, out: OutMark): RemoteCommand {
 
 export async function markOut(member: Member, run: StepContext): Promise<StepResult> {
   const since = run.ports.clock.now();
+  const isBalanced = run.target.healthCheck !== undefined;
   // Concurrently: DigitalOcean's answer takes as long as the droplet's.
   await waitForAll([
-    refreshContainers(member, run.settings.app).then(() => run.contacts.listen(member)),
+    refreshContainers(member, run.settings.app).then(() => (isBalanced ? run.contacts.listen(member) : undefined)),
     run.ledger.write(member.droplet.id, () => run.lease.ensure(member.droplet.id)),
   ]);
   const out = { since: new Date(since).toISOString(), run: run.id, who: run.deployer.who };
   // The ledger first: a run that died in between would leave a mark without a tag, which no later run removes.
   await changeDroplet(member, markOutCommand(run.settings.app, out));
+  if (!isBalanced) return {};
   if (watchedPorts(member.containers, run.target.ports).length === 0) {
     return { detail: "nothing serves on the balancer's ports" };
   }

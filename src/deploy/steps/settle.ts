@@ -11,6 +11,7 @@ import { watchedPorts } from '../drain/traffic-command.js';
 import { TrafficRecord } from '../drain/traffic-record.js';
 import { refreshContainers } from '../droplet/containers.js';
 import { loginTo, type Member } from '../droplet/member.js';
+import { appCheckFailed, appCheckUnderLease } from './app-check.js';
 import { sinceThen, unhealthy } from './await-health.js';
 import { balancerCheckFailed, balancerCheckUnderLease } from './balancer-check.js';
 import type { StepContext, StepResult } from './run.js';
@@ -53,8 +54,8 @@ export async function settle(member: Member, run: StepContext): Promise<StepResu
       isHealthy = await inspect(member, run, before, started);
       if (wait.ms <= 0 && isHealthy) {
         // At the end only: the droplet's counters cannot tell this check from the balancer's.
-        const result = await balancerCheckUnderLease(member, run);
-        if (result === undefined || result.passed) {
+        const failure = await failedCheck(member, run);
+        if (failure === undefined) {
           contact.inspectedAt = clock.now();
           contact.servesFrom = clock.now();
           contact.leaving = undefined;
@@ -63,7 +64,7 @@ export async function settle(member: Member, run: StepContext): Promise<StepResu
           return { detail: wait.end };
         }
         failedChecks += 1;
-        if (failedChecks >= 2) throw balancerCheckFailed(member, run.target, result);
+        if (failedChecks >= 2) throw failure;
       }
     }
     run.progress(wait.detail);
@@ -71,6 +72,14 @@ export async function settle(member: Member, run: StepContext): Promise<StepResu
     const pause = pollPause(clock.now() - started, Math.max(POLL_EVERY_MS, interval / POLLS_PER_INTERVAL));
     await clock.sleep(Math.max(50, Math.min(pause, wait.ms)));
   }
+}
+
+/** Of the app and of the balancer. */
+async function failedCheck(member: Member, run: StepContext): Promise<DeployError | undefined> {
+  const app = await appCheckUnderLease(member, run);
+  if (app?.passed === false) return appCheckFailed(member, run, app.detail);
+  const result = await balancerCheckUnderLease(member, run);
+  return result?.passed === false ? balancerCheckFailed(member, run.target, result) : undefined;
 }
 
 /** Whether all are healthy. Throws DeployError when they are so no longer, or have restarted. */

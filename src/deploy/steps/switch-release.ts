@@ -1,4 +1,4 @@
-/** Starts the release's containers. From here until its gates have passed the droplet's state.json says `switching`. */
+/** Starts the release's containers, replicas one after the other. From here until its gates have passed the droplet's state.json says `switching`. */
 
 import { asDeployError, DeployError } from '../../errors.js';
 import type { CommandResult, RemoteCommand } from '../../ports.js';
@@ -12,21 +12,29 @@ import { asHolder } from '../lease/lease-commands.js';
 import { variables } from '../release/compose-run.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { notHealthyWithin, unhealthy } from './await-health.js';
+import { awaitReplica, replicasInOrder, replicasOf } from './replicas.js';
 import type { StepContext, StepResult } from './run.js';
 
 /** Exit code: state.json could not be written, so nothing was changed. EX_IOERR of sysexits.h. */
 const NOT_WRITTEN = 74;
 
-/** Writes state.json, then starts the release's containers; with `again`, also those that run as it wants them. */
+/** Exit code of start-up.sh for arguments that it does not know. EX_USAGE of sysexits.h. */
+const USAGE = 64;
+
+/**
+ * Writes state.json, then starts the release's containers; with `again`, also those that run as it wants them.
+ * @param options.only names of services; the others stay as they are
+ */
 export function switchCommand(
   record: StoredRelease,
   state: DropletStateFile,
-  options: { again: boolean; timeoutMs: number },
+  options: { again: boolean; timeoutMs: number; only?: readonly string[] },
 ): RemoteCommand {
-  const verb = options.again ? 'up again' : 'up';
+  const { again, only } = options;
+  const verb = ['up', ...(again ? ['again'] : []), ...(only ? ['only', ...only.map(quote)] : [])].join(' ');
   return command(
     'switch',
-    { app: record.app, release: record.id, state, again: options.again },
+    { app: record.app, release: record.id, state, again, ...(only && { only }) },
     [
       'set -eu',
       `cd ${appFolder(record.app)}`,
@@ -58,7 +66,7 @@ export async function switchRelease(member: Member, run: StepContext): Promise<S
   const { release } = run;
   if (release === undefined) return {};
   const { clock } = run.ports;
-  await refreshContainers(member, run.settings.app);
+  const now = await refreshContainers(member, run.settings.app);
   const written = { run: run.id, since: new Date(clock.now()).toISOString() };
   const state = nextState(member, release.id, 'switching', written);
   // To what it runs already: compose by itself would do nothing.
@@ -66,15 +74,63 @@ export async function switchRelease(member: Member, run: StepContext): Promise<S
   // From here on this is what the droplet runs, or may run.
   const begun = { survey: { ...member.survey, state }, services: release.services };
   const timeoutMs = run.settings.rollout.healthTimeoutMs + longestStop(member.containers) + UP_OVERHEAD_MS;
-  const command = switchCommand(release, state, { again, timeoutMs });
+  const start: Start = (services, options) =>
+    startUnlessHopeless(member, run, switchCommand(release, state, { timeoutMs, ...options }), services);
+  const settings = replicasOf(run.settings);
+  const replicas = settings === undefined ? [] : replicasInOrder(release, settings, member.containers, now);
+  let changed = false;
   try {
-    const { code, stdout, stderr } = await startUnlessHopeless(member, run, command, release.services);
-    if (code === 0) return begun;
-    if (code === NOT_WRITTEN) return { failure: homeFull(member), unchanged: true };
-    return { ...begun, failure: startFailed(member.host.name, code, `${stdout}\n${stderr}`) };
+    for (const part of partsOf(release.services, replicas, again)) {
+      const { code, stdout, stderr } = await start(part.services, part);
+      if (code === NOT_WRITTEN && !changed) return { failure: homeFull(member), unchanged: true };
+      // An earlier version's script knows no replicas: then all containers are started together.
+      const isUnknown = code === USAGE && part.only !== undefined && !changed;
+      const {
+        code: end,
+        stdout: said,
+        stderr: cried,
+      } = isUnknown ? await start(release.services, { again }) : { code, stdout, stderr };
+      if (end !== 0) return { ...begun, failure: startFailed(member.host.name, end, `${said}\n${cried}`) };
+      if (isUnknown) break;
+      changed = true;
+      const [replica] = part.services;
+      if (settings && replica && part.isReplica) await awaitReplica(member, run, replica, settings);
+    }
+    return begun;
   } catch (error) {
     return { ...begun, failure: asDeployError(error) };
   }
+}
+
+type Start = (
+  services: readonly ServiceSpec[],
+  options: { again: boolean; only?: readonly string[] },
+) => Promise<CommandResult>;
+
+interface Part {
+  /** What is started, and has to become healthy. */
+  services: readonly ServiceSpec[];
+  again: boolean;
+  /** Absent: the whole project, without what the release no longer has. */
+  only?: readonly string[];
+  /** It is verified before the next part. */
+  isReplica?: boolean;
+}
+
+/**
+ * What is started together. The replicas come first: if one of them fails, the proxy, the workers and all else still run as
+ * before. Then the rest, in which replicas are unchanged and stay.
+ */
+function partsOf(services: readonly ServiceSpec[], replicas: readonly ServiceSpec[], again: boolean): Part[] {
+  if (replicas.length === 0) return [{ services, again }];
+  const rest = services.filter((service) => !replicas.includes(service));
+  const names = rest.map(({ name }) => name);
+  return [
+    ...replicas.map((replica): Part => ({ services: [replica], again, only: [replica.name], isReplica: true })),
+    // With `again`, compose would recreate the replicas as well, all at once.
+    ...(again && names.length > 0 ? [{ services: rest, again, only: names }] : []),
+    { services: rest, again: false },
+  ];
 }
 
 /**

@@ -9,7 +9,7 @@ const away = { droplet: aDroplet(3), error: new DeployError('ssh-unreachable', '
 const row = { id: 3, name: 'web-3', address: '', rotation: 'in', release: '', health: '', outcome: 'not deployed' };
 
 function aSession(skip: 'fail' | 'ok' | undefined): Session {
-  const options = { skip, settings: { environment: 'production' } };
+  const options = { skip, settings: { environment: 'production', target: { kind: 'load_balancer' } } };
   const release = { id: 'r2', imageTag: 'v2' };
   return { command: 'deploy', options, release, skipped: [away], rows: [row] } as unknown as Session;
 }

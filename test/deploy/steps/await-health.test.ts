@@ -4,7 +4,7 @@ import { Contacts } from '../../../src/deploy/drain/contacts.js';
 import type { Member } from '../../../src/deploy/droplet/member.js';
 import { awaitHealth } from '../../../src/deploy/steps/await-health.js';
 import type { StepContext } from '../../../src/deploy/steps/run.js';
-import type { RemoteCommand } from '../../../src/ports.js';
+import type { HealthRequest, RemoteCommand } from '../../../src/ports.js';
 import { oneContainer } from '../../support/one-container.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 
@@ -22,6 +22,8 @@ interface Story {
   /** Of the balancer's checks, of which it needs two. */
   intervalSeconds?: number;
   health?: string;
+  /** `rollout.health.http`, asked every 2 s: from when on it passes, in ms. */
+  appAnswersMs?: number;
   /** It crashes again and again, every so many ms. */
   crashesMs?: number;
 }
@@ -29,7 +31,7 @@ interface Story {
 /** How long the wait takes, in ms. */
 async function waited(story: Story): Promise<number> {
   const { answersMs = 500, restarts = 0, checkPort = 80, published = 80, balanced = true, health, crashesMs } = story;
-  const { intervalSeconds = 10 } = story;
+  const { intervalSeconds = 10, appAnswersMs } = story;
   const clock = new VirtualClock({ start: STARTED_MS });
   const inspected = () => {
     const age = clock.now() - STARTED_MS;
@@ -46,7 +48,10 @@ async function waited(story: Story): Promise<number> {
     host: { name: 'web-1' },
     connection: {
       run: async (_: RemoteCommand) => ({ code: 0, stderr: '', stdout: inspected() }),
-      checkHealth: async () => ({ passed: clock.now() - STARTED_MS >= answersMs, detail: 'HTTP 200', ms: 3 }),
+      checkHealth: async ({ address }: HealthRequest) => {
+        const from = address === '127.0.0.1' ? (appAnswersMs ?? 0) : answersMs;
+        return { passed: clock.now() - STARTED_MS >= from, detail: 'HTTP 503', ms: 3 };
+      },
     },
     containers: [],
     services: [{ name: 'web', image: 'web', replicas: 1, stays: true, oneShot: false }],
@@ -60,9 +65,11 @@ async function waited(story: Story): Promise<number> {
     healthyThreshold: 2,
   };
   const target = { ports: [80], nodes: 1, overVpc: true, healthCheck: balanced ? healthCheck : undefined };
+  const http = { port: 8080, path: '/healthz', intervalMs: 2_000, timeoutMs: 5_000 };
+  const healthHttp = appAnswersMs === undefined ? undefined : http;
   const context = {
     ports: { clock },
-    settings: { app: 'shop', rollout: { healthTimeoutMs: 60_000 } },
+    settings: { app: 'shop', rollout: { healthTimeoutMs: 60_000, healthHttp } },
     release: {},
     target,
     contacts: new Contacts(target as never, clock, 'shop'),
@@ -103,4 +110,21 @@ describe('a container without a healthcheck', () => {
 
 it('a healthcheck that has not passed counts for more than an answer', async () => {
   await expect(waited({ health: 'starting' })).rejects.toMatchObject({ code: 'health-timeout' });
+});
+
+describe('the app', () => {
+  it.each([true, false])(
+    'is asked after its containers are healthy, until it answers (behind a balancer: %s)',
+    async (balanced) => {
+      expect(await waited({ balanced, health: 'healthy', appAnswersMs: 0 })).toBe(0);
+      expect(await waited({ balanced, health: 'healthy', appAnswersMs: 3_000 })).toBe(4_000);
+    },
+  );
+
+  it('fails the release if it does not answer within the time for its health', async () => {
+    await expect(waited({ balanced: false, health: 'healthy', appAnswersMs: 90_000 })).rejects.toMatchObject({
+      code: 'app-check-failed',
+      message: 'The app on web-1 fails its check (http port 8080 /healthz): HTTP 503.',
+    });
+  });
 });

@@ -66,7 +66,7 @@ async function start(upMs: number, seen: (now: number) => Observed) {
   const services = [{ name: 'web', image: 'web', replicas: 1, stays: true, oneShot: false }];
   const context = {
     ports: { clock },
-    settings: { app: 'shop', rollout: { healthTimeoutMs: HEALTH_TIMEOUT_MS } },
+    settings: { app: 'shop', rollout: { healthTimeoutMs: HEALTH_TIMEOUT_MS }, target: { kind: 'droplet', id: 1 } },
     release: { app: 'shop', id: 'v2', services, images: {}, composeFiles: [], envFiles: [] },
     id: 'run',
     progress: () => {},

@@ -30,8 +30,8 @@ interface Verb {
   switches?: string[];
   options?: string[];
   /** The combinations that are supported, as the flags' long names. */
-  /** Words after the verb's options: a service and its command. */
-  words?: boolean;
+  /** Words after the verb's options: a service and its command, or services. */
+  words?: boolean | 'optional';
   supports?: (flags: Flags) => boolean;
   run: (context: Context) => void | Promise<void>;
 }
@@ -53,10 +53,15 @@ const VERBS: Record<string, Verb> = {
     run: runOneOff,
   },
   up: {
-    switches: ['-d|--detach', '--no-build', '--remove-orphans', '--force-recreate'],
+    words: 'optional',
+    switches: ['-d|--detach', '--no-build', '--remove-orphans', '--force-recreate', '--no-deps'],
     options: ['--pull'],
     supports: (flags) =>
-      ['--detach', '--no-build', '--remove-orphans'].every((flag) => flags.has(flag)) &&
+      // Either the whole project, or services without those that they depend on.
+      ['--detach', '--no-build', flags.words.length > 0 ? '--no-deps' : '--remove-orphans'].every((flag) =>
+        flags.has(flag),
+      ) &&
+      !(flags.has('--no-deps') && flags.has('--remove-orphans')) &&
       flags.value('--pull') === 'never',
     run: upAll,
   },
@@ -71,8 +76,9 @@ export const compose: Command = (engine, call, args, output) => {
   const verb = VERBS[name];
   const projectName = before.value('--project-name');
   if (verb === undefined || projectName === undefined) throw notSupported;
-  const flags = readFlags(`docker compose ${name}`, rest, verb, verb.words);
-  if (flags.words.length > 0 !== (verb.words === true) || verb.supports?.(flags) === false) throw notSupported;
+  const flags = readFlags(`docker compose ${name}`, rest, verb, verb.words === true);
+  const fits = verb.words === 'optional' || flags.words.length > 0 === (verb.words === true);
+  if (!fits || verb.supports?.(flags) === false) throw notSupported;
 
   const files = before.values('--file').map((file) => resolve(call.cwd, file));
   const warn = (message: string) => {
@@ -133,6 +139,7 @@ async function upAll({ engine, call, load, files, flags, output }: Context): Pro
       'com.docker.compose.project.working_dir': dirname(files[0] ?? ''),
     },
     forceRecreate: flags.has('--force-recreate'),
+    only: flags.words,
     signal: call.signal,
     print: (line) => output.err(line),
   });

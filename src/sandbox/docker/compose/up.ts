@@ -11,6 +11,8 @@ export interface UpOptions {
   labels: Record<string, string>;
   /** Also recreates unchanged containers. */
   forceRecreate: boolean;
+  /** Names of services, with `--no-deps`; empty: all of them, with `--remove-orphans`. */
+  only: readonly string[];
   /** Aborts when the client is gone: compose then stops between two steps. */
   signal: AbortSignal;
   /** Prints a line of progress. */
@@ -19,14 +21,18 @@ export interface UpOptions {
 
 /**
  * `docker compose up --detach --pull never --remove-orphans`: creates every service's containers, or recreates changed ones, then starts
- * them in the order of `depends_on`.
+ * them in the order of `depends_on`. With `--no-deps SERVICE…` only these, and nothing is waited for.
  */
 export async function up(engine: Engine, project: ComposeProject, options: UpOptions): Promise<void> {
-  const plans = inDependencyOrder(project.services).map(
+  const unknown = options.only.find((name) => project.services[name] === undefined);
+  if (unknown !== undefined) throw new DockerFailure(`no such service: ${unknown}`);
+  const isWhole = options.only.length === 0;
+  const wanted = inDependencyOrder(project.services).filter(([name]) => isWhole || options.only.includes(name));
+  const plans = wanted.map(
     ([name, service]) => new ServicePlan(project, name, service, engine.images.mustFind(service.image).image),
   );
   if (plans.length === 0) throw new DockerFailure('no service selected');
-  removeOrphans(engine, project, options);
+  if (isWhole) removeOrphans(engine, project, options);
   for (const plan of plans) converge(engine, project, plan, options);
   await startAll(engine, project, plans, options);
 }
@@ -105,7 +111,8 @@ async function startAll(
   const begun = new Map<string, Promise<void>>();
 
   const start = async ({ name, service }: ServicePlan): Promise<void> => {
-    for (const [other, dependency] of Object.entries(service.depends_on ?? {})) {
+    const needed = options.only.length > 0 ? {} : (service.depends_on ?? {});
+    for (const [other, dependency] of Object.entries(needed)) {
       await begun.get(other);
       await waitFor(engine, project, other, dependency, signal);
     }

@@ -14,8 +14,14 @@ interface Directive {
 export interface NginxLocation {
   path: string;
   exact: boolean;
-  /** The service to proxy to, or what to answer. */
-  action: { service: string; port: number } | { status: number; text: string };
+  /** The services to proxy to, or what to answer. */
+  action: NginxUpstream | { status: number; text: string };
+}
+
+export interface NginxUpstream {
+  servers: { service: string; port: number }[];
+  /** Statuses after which the next server is asked: `proxy_next_upstream http_503`. */
+  nextAfter: number[];
 }
 
 export interface NginxServer {
@@ -29,8 +35,7 @@ const IGNORED = /^(?:events|access_log|error_log|proxy_set_header|proxy_http_ver
 const TOKEN = /\n|#[^\n]*|"(?:\\.|[^"\\])*"|'[^']*'|[{};]|[^\s{};"']+/g;
 
 /**
- * Reads the servers of an nginx.conf: upstreams of one server, locations (exact or by prefix) with `proxy_pass` or
- * `return`. Throws NginxConfigError for everything else.
+ * Reads the servers of an nginx.conf: upstreams, locations (exact or by prefix) with `proxy_pass` or `return`. Throws NginxConfigError for everything else.
  */
 export function readNginxConfig(text: string, file: string): NginxServer[] {
   const pick = (block: readonly Directive[], ...names: string[]) => {
@@ -41,7 +46,10 @@ export function readNginxConfig(text: string, file: string): NginxServer[] {
   const [http] = pick(parse(text, file), 'http')('http');
   const inHttp = pick(http?.block ?? [], 'upstream', 'server');
   const upstreams = new Map(
-    inHttp('upstream').map(({ words, block }) => [words[1], pick(block, 'server')('server')[0]?.words[1]]),
+    inHttp('upstream').map(({ words, block }) => [
+      words[1],
+      pick(block, 'server')('server').map((server) => server.words[1] ?? ''),
+    ]),
   );
   return inHttp('server').map(({ block }) => {
     const inServer = pick(block, 'listen', 'location');
@@ -52,18 +60,23 @@ export function readNginxConfig(text: string, file: string): NginxServer[] {
   });
 }
 
-function readLocation(location: Directive, upstreams: Map<string | undefined, string | undefined>, file: string) {
+function readLocation(location: Directive, upstreams: Map<string | undefined, string[]>, file: string) {
   const [, modifier = '', path = modifier] = location.words;
   const exact = modifier === '=';
   if (path === modifier ? !path.startsWith('/') : !exact) throw unknown(location, file);
-  const [action = location, more] = location.block.filter(({ words: [name = ''] }) => !IGNORED.test(name));
+  const next = location.block.find(({ words: [name] }) => name === 'proxy_next_upstream');
+  const [action = location, more] = location.block.filter((one) => one !== next && !IGNORED.test(one.words[0] ?? ''));
   if (more !== undefined) throw unknown(more, file);
   const [name, argument = '', text = ''] = action.words;
   const target = /^http:\/\/([\w.:-]+)$/.exec(argument)?.[1];
   if (name === 'return' && !text.includes('$')) return { path, exact, action: { status: Number(argument), text } };
   if (name !== 'proxy_pass' || target === undefined) throw unknown(action, file);
-  const [service = '', port = '80'] = (upstreams.get(target) ?? target).split(':');
-  return { path, exact, action: { service, port: Number(port) } };
+  const servers = (upstreams.get(target) ?? [target]).map((server) => {
+    const [service = '', port = '80'] = server.split(':');
+    return { service, port: Number(port) };
+  });
+  const nextAfter = (next?.words ?? []).flatMap((word) => (/^http_\d+$/.test(word) ? [Number(word.slice(5))] : []));
+  return { path, exact, action: { servers, nextAfter } };
 }
 
 function unknown({ words, line }: Directive, file: string): UnknownDirective {

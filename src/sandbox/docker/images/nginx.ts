@@ -1,6 +1,12 @@
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { buildImage, type ContainerProcess, type Image } from '../image.js';
-import { NginxConfigError, type NginxServer, readNginxConfig, UnknownDirective } from './nginx-config.js';
+import {
+  NginxConfigError,
+  type NginxServer,
+  type NginxUpstream,
+  readNginxConfig,
+  UnknownDirective,
+} from './nginx-config.js';
 
 const CONFIG = '/etc/nginx/nginx.conf';
 const DEFAULT_CONFIG = 'http { server { listen 80; location / { return 200 "Welcome to nginx!"; } } }';
@@ -36,8 +42,10 @@ async function runNginx(container: ContainerProcess): Promise<void> {
 /** nginx resolves upstreams once, when it starts, and exits if it cannot. */
 function resolveUpstreams(container: ContainerProcess, servers: NginxServer[]): void {
   for (const { action } of servers.flatMap(({ locations }) => locations)) {
-    if ('status' in action || container.resolves(action.service)) continue;
-    throw new NginxConfigError(`host not found in upstream "${action.service}:${action.port}" in ${CONFIG}`);
+    if ('status' in action) continue;
+    const unknown = action.servers.find(({ service }) => !container.resolves(service));
+    if (unknown === undefined) continue;
+    throw new NginxConfigError(`host not found in upstream "${unknown.service}:${unknown.port}" in ${CONFIG}`);
   }
 }
 
@@ -56,11 +64,38 @@ function serve(
     .map((location) => location.action);
   if (action === undefined) answer(response, 404, '404 Not Found\n');
   else if ('status' in action) answer(response, action.status, action.text);
-  else {
-    const upstream = container.locate(action.service, action.port);
-    if (upstream !== undefined) proxy(container, upstream, request, response);
-    else badGateway(container, response, 'connect() failed (111: Connection refused)');
-  }
+  else balance(container, action, request, response);
+}
+
+/** How many requests each container has passed on: round robin. */
+const passedOn = new WeakMap<ContainerProcess, number>();
+
+/** Asks one server after the other, as long as none has begun to answer. */
+function balance(
+  container: ContainerProcess,
+  { servers, nextAfter }: NginxUpstream,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const turn = passedOn.get(container) ?? 0;
+  passedOn.set(container, turn + 1);
+  const inTurn = servers.map((_, index) => servers[(turn + index) % servers.length]).filter((one) => one !== undefined);
+  const ask = (left: readonly { service: string; port: number }[]): void => {
+    const [first, ...others] = left;
+    const upstream = first && container.locate(first.service, first.port);
+    // A body that has been sent to one server is gone.
+    const canAskNext = others.length > 0 && (request.method === 'GET' || request.method === 'HEAD');
+    if (first === undefined) badGateway(container, response, 'connect() failed (111: Connection refused)');
+    else if (upstream === undefined) ask(others);
+    else proxy(container, upstream, request, response, { nextAfter, next: canAskNext ? () => ask(others) : undefined });
+  };
+  ask(inTurn);
+}
+
+interface Next {
+  nextAfter: readonly number[];
+  /** Asks the next server; absent: there is none. */
+  next: (() => void) | undefined;
 }
 
 function proxy(
@@ -68,10 +103,17 @@ function proxy(
   place: { host: string; port: number },
   request: IncomingMessage,
   response: ServerResponse,
+  { nextAfter, next }: Next,
 ): void {
+  let isOver = false;
   const headers = { ...request.headers, connection: 'close' };
   const upstream = httpRequest({ ...place, method: request.method, path: request.url, headers, agent: false });
   upstream.on('response', (answered) => {
+    if (next !== undefined && nextAfter.includes(answered.statusCode ?? 0)) {
+      isOver = true;
+      answered.resume();
+      return next();
+    }
     const { connection: _, 'keep-alive': __, ...others } = answered.headers;
     response.writeHead(answered.statusCode ?? 502, others);
     answered.on('error', () => response.destroy());
@@ -79,7 +121,9 @@ function proxy(
   });
   upstream.on('error', (error) => {
     // A response that has begun can only be cut off.
+    if (isOver) return;
     if (response.headersSent) response.destroy();
+    else if (next !== undefined && !response.destroyed) next();
     else badGateway(container, response, `upstream: ${error.message}`);
   });
   response.on('close', () => upstream.destroy());
