@@ -66,6 +66,17 @@ describe('a rollout without failures', () => {
     expect(isHeld(walk({ holdAt: 3 }, fleetOf(3)).state), 'of the whole fleet nothing is left').toBe(false);
   });
 
+  it('a canary is watched before it is held, and goes back when a gate fails meanwhile', () => {
+    const policy = { holdAt: 2, pauseMs: 1_000, bakeMs: 1_000 };
+    const outline = ({ log }: ReturnType<typeof walk>) => log.filter((entry) => /^(batch|wait|bake)/.test(entry));
+    const held = walk(policy, fleetOf(4));
+    expect(outline(held)).toEqual(['batch 1', 'wait', 'batch 2', 'bake']);
+    expect(isHeld(held.state)).toBe(true);
+    const gate = walk({ ...policy, onFailure: 'revert-fleet' }, fleetOf(4), once('bake', { watch: 'gate' }));
+    expect(gate.state.droplets.map(({ course }) => course)).toEqual(['reverted', 'reverted', 'kept', 'kept']);
+    expect(isHeld(gate.state)).toBe(false);
+  });
+
   it('does not mark out a droplet that is marked out already', () => {
     const { log } = walk({}, [aStarter(1, { rotation: 'out', inLedger: true }), aStarter(2), aStarter(3)]);
     expect(log).not.toContain('1 mark-out');
