@@ -33,7 +33,7 @@ import { drain } from '../steps/drain-droplet.js';
 import { leaveRotation } from '../steps/leave-rotation.js';
 import { markOut } from '../steps/mark-out.js';
 import { rejoinRotation } from '../steps/rejoin-rotation.js';
-import type { Run, Step, StepContext, StepResult } from '../steps/run.js';
+import type { Perform, Run, StepContext, StepResult } from '../steps/run.js';
 import { settle } from '../steps/settle.js';
 import { startStopped } from '../steps/start-stopped.js';
 import { switchRelease } from '../steps/switch-release.js';
@@ -56,7 +56,7 @@ const STEPS = {
   clear: clearMark,
   'start-stopped': startStopped,
   evidence: collectEvidence,
-} as const satisfies Record<PlannedStep, Step>;
+} as const satisfies Record<PlannedStep, Perform>;
 
 /**
  * Steps that first make sure that the lease is held: all that change something, and the balancer check, which another run
@@ -154,7 +154,7 @@ class Orchestrator {
   #wake: () => void = () => {};
   #performing = 0;
   /** Droplets whose before_leave was raised, and whose after_rejoin was not. */
-  readonly #away = new Set<number>();
+  readonly #prepared = new Set<number>();
   /** The last batch whose after_batch was raised. */
   #closedBatch = 0;
   /** When the last batch was chosen. */
@@ -216,7 +216,7 @@ class Orchestrator {
   }
 
   async #rejoined(id: number): Promise<void> {
-    if (!this.#away.delete(id)) return;
+    if (!this.#prepared.delete(id)) return;
     await this.#options.events.afterRejoin(this.#member(id).host.name);
   }
 
@@ -225,8 +225,8 @@ class Orchestrator {
    * back a failure is only a warning: it must not keep a droplet on a release that failed.
    */
   async #leaving({ droplet: id, step, towards }: Extract<Action, { kind: 'step' }>): Promise<void> {
-    if (!LEAVING.has(step) || this.#away.has(id)) return;
-    this.#away.add(id);
+    if (!LEAVING.has(step) || this.#prepared.has(id)) return;
+    this.#prepared.add(id);
     const name = this.#member(id).host.name;
     const { clock } = this.#run.ports;
     const began = clock.now();

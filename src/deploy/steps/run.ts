@@ -63,4 +63,5 @@ export interface StepResult {
   evidence?: Evidence;
 }
 
-export type Step = (member: Member, run: StepContext) => Promise<StepResult>;
+/** Does one step on a droplet. */
+export type Perform = (member: Member, run: StepContext) => Promise<StepResult>;
