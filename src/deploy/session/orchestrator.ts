@@ -22,7 +22,7 @@ import {
 import type { Rest } from '../../rollout/rests.js';
 import { capital } from '../core/capital.js';
 import { onAbort } from '../core/on-abort.js';
-import { reportStep, reportTo, warn } from '../core/report.js';
+import { reportStep, reportTo } from '../core/report.js';
 import type { Member } from '../droplet/member.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { awaitHealth } from '../steps/await-health.js';
@@ -37,6 +37,7 @@ import type { Perform, Run, StepContext, StepResult } from '../steps/run.js';
 import { settle } from '../steps/settle.js';
 import { startStopped } from '../steps/start-stopped.js';
 import { switchRelease } from '../steps/switch-release.js';
+import { BatchEvents, type Raisers } from './batch-events.js';
 import { capacityFloor } from './capacity-floor.js';
 import { FRESH_MS, observeFleet } from './observe-fleet.js';
 import type { RolloutWatch } from './rollout-watch.js';
@@ -72,12 +73,6 @@ const UNDER_LEASE: ReadonlySet<PlannedStep> = new Set([
   'clear',
 ]);
 
-/**
- * The steps that take a droplet from what it serves; the first of them depends on how it was found. It is marked out before:
- * if the run dies in between, heal takes care of what layers have stopped on it.
- */
-const LEAVING: ReadonlySet<PlannedStep> = new Set(['leave', 'switch']);
-
 /** Interval for repeating unchanged progress, in ms. */
 const REPEAT_PROGRESS_MS = 2_000;
 
@@ -109,13 +104,8 @@ export interface RollOptions {
   aborted: AbortSignal;
   /** What is watched besides the droplets in hand. */
   watch: RolloutWatch;
-  /** Raise the events of layers and hooks; they throw what a handler throws. */
-  events: {
-    beforeLeave(droplet: string): Promise<void>;
-    /** Never throws. */
-    afterRejoin(droplet: string): Promise<void>;
-    afterBatch(batch: number): Promise<void>;
-  };
+  /** Of layers and hooks. */
+  events: Raisers;
   /** Called after every change of the state, for the status table. */
   onState?: (state: RolloutState) => void;
 }
@@ -153,10 +143,7 @@ class Orchestrator {
   #listening: { stop(): Promise<void> } | undefined;
   #wake: () => void = () => {};
   #performing = 0;
-  /** Droplets whose before_leave was raised, and whose after_rejoin was not. */
-  readonly #prepared = new Set<number>();
-  /** The last batch whose after_batch was raised. */
-  #closedBatch = 0;
+  readonly #events: BatchEvents;
   /** When the last batch was chosen. */
   #chosenAt = 0;
   /** Ends the pause or the bake. */
@@ -168,6 +155,7 @@ class Orchestrator {
     this.#state = start;
     this.#options = options;
     this.#report = reportTo(run.ports);
+    this.#events = new BatchEvents(run.ports, options.events, (id) => this.#member(id).host.name);
   }
 
   async run(): Promise<Rolled> {
@@ -197,48 +185,24 @@ class Orchestrator {
     return { state: this.#state, evidence: this.#evidence, error: this.#error };
   }
 
-  /**
-   * Raises what is left of a batch's events: after_rejoin of droplets that have stayed in rotation after all, then
-   * after_batch. Throws what its handler throws, which is then the rollout's failure, except while the fleet is reverted.
-   */
   async #closeBatch(): Promise<void> {
-    const { batch, droplets, takingBack } = this.#state;
-    if (batch === this.#closedBatch || this.#options.aborted.aborted) return;
-    this.#closedBatch = batch;
-    const { afterBatch } = this.#options.events;
-    for (const { id, course } of droplets) if (course === 'returned') await this.#rejoined(id);
+    if (this.#options.aborted.aborted) return;
     try {
-      await afterBatch(batch);
+      await this.#events.close(this.#state);
     } catch (error) {
-      if (takingBack) warn(this.#run.ports, asDeployError(error).message);
-      else throw this.#keep(error);
+      throw this.#keep(error);
     }
   }
 
-  async #rejoined(id: number): Promise<void> {
-    if (!this.#prepared.delete(id)) return;
-    await this.#options.events.afterRejoin(this.#member(id).host.name);
-  }
-
-  /**
-   * Raises before_leave when the droplet is about to change for the first time, or again after it has rejoined. On its way
-   * back a failure is only a warning: it must not keep a droplet on a release that failed.
-   */
-  async #leaving({ droplet: id, step, towards }: Extract<Action, { kind: 'step' }>): Promise<void> {
-    if (!LEAVING.has(step) || this.#prepared.has(id)) return;
-    this.#prepared.add(id);
-    const name = this.#member(id).host.name;
+  /** What handlers of before_leave take long for makes the observation of the fleet old. */
+  async #prepare(action: Extract<Action, { kind: 'step' }>): Promise<void> {
+    const { droplet: id, step } = action;
     const { clock } = this.#run.ports;
     const began = clock.now();
-    try {
-      await this.#options.events.beforeLeave(name);
-    } catch (error) {
-      if (towards === 'new') throw error;
-      warn(this.#run.ports, asDeployError(error).message, name);
-    }
+    if (!(await this.#events.leaving(action)) || !this.#stopsServing(step)) return;
     // The evidence of a droplet that fell sick is collected since its batch was chosen.
     const since = this.#state.droplets.find((one) => one.id === id)?.examined ? this.#chosenAt : began;
-    if (this.#stopsServing(step) && clock.now() - since > FRESH_MS) await this.#lookAgain(id);
+    if (clock.now() - since > FRESH_MS) await this.#lookAgain(id);
   }
 
   /** In a fleet without a balancer a droplet serves until its containers are switched. */
@@ -383,7 +347,7 @@ class Orchestrator {
     // What layers do before the droplet leaves changes neither its rotation nor its release.
     let unchanged = true;
     try {
-      await this.#leaving(action);
+      await this.#prepare(action);
       unchanged = false;
       await reportStep(this.#run.ports, { droplet, step, release: context.release?.id }, async () => {
         try {
@@ -397,7 +361,7 @@ class Orchestrator {
           throw (await this.#run.lease.lossOn(id)) ?? error;
         }
       });
-      if (step === 'clear') await this.#rejoined(id);
+      if (step === 'clear') await this.#events.rejoined(id);
       return { kind: 'done', droplet: id };
     } catch (error) {
       const { code, message } = this.#keep(error);
