@@ -12,7 +12,7 @@ import { changeDroplet } from '../lease/change-droplet.js';
 import type { Done } from './done-commands.js';
 import type { Goal } from './goal.js';
 import { readDone, recordDone } from './last-done.js';
-import { findOnceCommand, onceCommand, onceContainer, readEnd } from './once-command.js';
+import { findOnceCommand, NOT_RECORDED, onceCommand, onceContainer, readEnd } from './once-command.js';
 import { oneOffCommand, processCommand } from './one-off-commands.js';
 import type { Session } from './session.js';
 
@@ -102,7 +102,14 @@ async function inLines(
 }
 
 /** Throws when nothing was run, or when it is not known how it ended. */
-function endOf({ host }: Member, { code, stdout: output, stderr }: CommandResult): OneOffResult {
+function endOf(member: Member, { code, stdout: output, stderr }: CommandResult): OneOffResult {
+  const { host } = member;
+  if (code === NOT_RECORDED) {
+    throw new DeployError('not-recorded', `It succeeded, but ${host.name} has no room to record that.`, {
+      droplet: host.name,
+      hint: `Free space, then run this again: it is not started a second time. ${loginTo(member)} df -h '~'`,
+    });
+  }
   const end = readEnd(stderr);
   if (end === undefined) throw new Error(`${host.name}: ${errorLine(stderr, `exit code ${code}`)}`);
   return end === 'before' ? { code: 0, output, done: 'before' } : { code: end, output, done: 'now' };

@@ -24,7 +24,7 @@ import {
 const NUMBER_LABEL = 'do-deploy.number';
 
 /** Exit code: the success cannot be recorded. */
-const NOT_RECORDED = 74;
+export const NOT_RECORDED = 74;
 
 /** How often Docker is asked again while it does not answer, 1 s apart. */
 const DOCKER_ATTEMPTS = 300;
