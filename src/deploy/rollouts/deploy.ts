@@ -8,7 +8,7 @@ import type { CommitInfo, DeployResult } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inform, reportTo } from '../core/report.js';
 import { refuseUnusableHome } from '../droplet/home-check.js';
-import { type Member, runsUnchanged } from '../droplet/member.js';
+import { heldRelease, type Member, runsUnchanged } from '../droplet/member.js';
 import { surveyAll } from '../droplet/survey.js';
 import { refuseImpossible } from '../fleet/policy.js';
 import { draftRelease, releaseId } from '../release/draft.js';
@@ -56,6 +56,8 @@ export async function deploy(given: DeployPorts, options: DeployOptions): Promis
           };
           await surveyAll(ports, settings, members, { prepare: true, check });
           warnAboutOldDocker(ports, members);
+          // Another deploy has begun in the same second, with the same tag: what it has done for the release is done.
+          if (members.some((member) => heldRelease(member, release.id) !== undefined)) session.made = '';
           return await stageDraft({ ports, settings, draft, signal: interrupted }, members);
         });
         // The droplets may hold the same bytes under another id, from another commit.

@@ -53,8 +53,8 @@ export interface Session {
   readonly ports: DeployPorts;
   readonly options: SessionOptions;
   readonly startedAt: number;
-  /** Id of the release that this run makes, as far as the droplets do not hold it already. */
-  readonly made: string;
+  /** Id of the release that this run makes; '' once a droplet is found to hold it already. */
+  made: string;
   release: ReleaseInfo;
   /** Ids of the fleet's droplets at the start. */
   fleetAtStart: ReadonlySet<number>;
