@@ -60,14 +60,16 @@ export async function roll(
   refuseNested(settings, env);
   const isSecret = (value: string) => redact(value) !== value;
   const handlers = [...settings.handlers, ...hookHandlers(settings, env, isSecret, systemClock)]
-    .filter(({ name }) => !(args.skipMigrate && name === 'layer migrate'))
+    .map((handler) => (args.skipMigrate && handler.name === 'layer migrate' ? leftOut(handler) : handler))
     .map(withoutSecrets(redact))
     .map(announcedIn(env, settings));
   if (args.skipMigrate) {
     const skipped = settings.handlers.some(({ name }) => name === 'layer migrate');
     inform(
       { clock: systemClock, reporter: ports.reporter },
-      skipped ? 'migrate is left out.' : 'There is no layer migrate to leave out.',
+      skipped
+        ? 'migrate is left out. To run it for this release later, deploy it again with --force.'
+        : 'There is no layer migrate to leave out.',
     );
   }
   const { confirm = [] } = args;
@@ -94,6 +96,11 @@ export async function roll(
     else env[name] = value;
   }
   return { exit: exitCodeOfResult(result) };
+}
+
+/** Its events are raised, and so recorded as done. */
+function leftOut(handler: Handler): Handler {
+  return { ...handler, handle: async () => {} };
 }
 
 /** What a layer starts inherits the environment of this process, and knows by it which rollout it is part of. */

@@ -89,6 +89,11 @@ export function wasStopped({ state, restartPolicy, handled }: ContainerView): bo
   return handled === true || restartPolicy === 'always' || restartPolicy === 'unless-stopped';
 }
 
+/** As after SIGTERM, or SIGKILL; or a layer has stopped it, however it has ended. */
+function endedByStop({ exitCode, oomKilled, error, handled }: ContainerView): boolean {
+  return handled === true || (error === undefined && !oomKilled && [0, 137, 143].includes(exitCode));
+}
+
 /** It runs, or Docker may still start it. */
 export function isAlive({ state }: ContainerView): boolean {
   return state !== 'exited' && state !== 'dead';
@@ -126,11 +131,10 @@ function judgeContainer(service: ServiceSpec, container: ContainerView, now: num
       return judgeRunning(service, container, now);
     case 'exited':
     case 'dead':
-      // A layer has stopped it, however it has ended.
-      if (container.handled !== true && (container.exitCode !== 0 || container.error)) {
-        return failed(`${name} ${exitPhrase(container)}`);
+      if (wasStopped(container) && !service.oneShot && endedByStop(container)) {
+        return failed(`${name} was stopped, and not started again`);
       }
-      if (wasStopped(container) && !service.oneShot) return failed(`${name} was stopped, and not started again`);
+      if (container.exitCode !== 0 || container.error) return failed(`${name} ${exitPhrase(container)}`);
       if (service.stays && !service.oneShot) return failed(`${name} exited 0, but it is meant to keep running`);
       return { kind: 'healthy' };
     case 'restarting':

@@ -106,7 +106,7 @@ describe('a droplet differs from the release of the fleet', () => {
     ],
     [
       'by a stopped container',
-      aDroplet({ containers: [aContainer({ state: 'exited', exitCode: 137 })] }),
+      aDroplet({ containers: [aContainer({ state: 'exited', exitCode: 137, restartPolicy: 'no' })] }),
       ['web-1: app exited 137: killed', 'container-not-healthy', 'heal'],
     ],
     [

@@ -93,7 +93,7 @@ describe('a project can no longer become healthy', () => {
     ['exited', { state: 'exited', exitCode: 3 }, {}, 'app exited 3'],
     ['a one-shot that fails', { state: 'exited', exitCode: 1 }, { oneShot: true }, 'app exited 1'],
     ['out of memory', { state: 'exited', exitCode: 137, oomKilled: true }, {}, 'app exited 137: out of memory'],
-    ['killed', { state: 'exited', exitCode: 137 }, {}, 'app exited 137: killed'],
+    ['killed', { state: 'exited', exitCode: 137, restartPolicy: 'no' }, {}, 'app exited 137: killed'],
     ['no such command', { state: 'exited', exitCode: 127 }, {}, 'app exited 127: command not found in the image'],
     [
       'ended, though it should stay',

@@ -46,7 +46,7 @@ export class Frame {
 export class FramedStream {
   readonly #start: Buffer;
   readonly #end: Buffer;
-  /** Until the start marker: all bytes. After it: the last bytes, which may be the end marker. */
+  /** Until the start marker: all bytes. After it: the last bytes, as far as they may begin the end marker. */
   #held: Buffer = Buffer.alloc(0);
   #started = false;
 
@@ -76,9 +76,16 @@ export class FramedStream {
       this.#started = true;
       bytes = bytes.subarray(at + this.#start.length);
     }
-    const certain = Math.max(0, bytes.length - this.#end.length);
+    const certain = bytes.length - this.#endBegunIn(bytes);
     this.#held = Buffer.from(bytes.subarray(certain));
     return bytes.subarray(0, certain);
+  }
+
+  /** How many of the last bytes are the beginning of the end marker. */
+  #endBegunIn(bytes: Buffer): number {
+    let length = Math.min(bytes.length, this.#end.length);
+    while (!bytes.subarray(bytes.length - length).equals(this.#end.subarray(0, length))) length -= 1;
+    return length;
   }
 
   /** The stream ended with the end marker, so the output is complete. */

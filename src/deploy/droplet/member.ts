@@ -4,7 +4,7 @@ import type { DeployError } from '../../errors.js';
 import type { Connection, Droplet, RemoteHost } from '../../ports.js';
 import type { Holding } from '../../rollout/choose-release.js';
 import type { FileChange } from '../../rollout/drift.js';
-import { type ContainerView, isAlive, type ServiceSpec, wasStopped } from '../../rollout/health.js';
+import { type ContainerView, isAlive, judgeHealth, type ServiceSpec, wasStopped } from '../../rollout/health.js';
 import { sha256 } from '../release/digests.js';
 import { imagesOverride, type StoredRelease } from '../release/stored-release.js';
 import type { DropletStateFile, Survey } from './survey-command.js';
@@ -103,6 +103,13 @@ export function runsAlready(member: Member, release: StoredRelease): boolean {
     if (own.length === 0) return empty.has(service);
     return own.every((one) => one.imageId === image.imageId && one.handled !== true && !wasStopped(one));
   });
+}
+
+/** Whether the droplet runs the release unchanged, and none of its containers has failed. */
+export function needsNothing(member: Member, release: StoredRelease): boolean {
+  const { services } = ownCopy(member, release);
+  const now = member.survey.containers?.now ?? 0;
+  return runsUnchanged(member, release) && judgeHealth(services, member.containers, now).kind !== 'failed';
 }
 
 /** Whether the droplet runs these images, verified, with every file as it was deployed. */

@@ -8,7 +8,7 @@ import type { CommitInfo, DeployResult } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inform, reportTo } from '../core/report.js';
 import { refuseUnusableHome } from '../droplet/home-check.js';
-import { heldRelease, type Member, runsUnchanged } from '../droplet/member.js';
+import { heldRelease, type Member, needsNothing } from '../droplet/member.js';
 import { surveyAll } from '../droplet/survey.js';
 import { refuseImpossible } from '../fleet/policy.js';
 import { draftRelease, releaseId } from '../release/draft.js';
@@ -67,7 +67,7 @@ export async function deploy(given: DeployPorts, options: DeployOptions): Promis
         }
         return { release: staged };
       },
-      isUpToDate: (member, staged) => !force && runsUnchanged(member, staged),
+      isUpToDate: (member, staged) => !force && needsNothing(member, staged),
     });
   });
 }

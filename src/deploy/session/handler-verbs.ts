@@ -1,11 +1,12 @@
 /** What handlers of events may do on the droplets of a session. */
 import { DeployError } from '../../errors.js';
-import type { CommandResult, RunOptions } from '../../ports.js';
+import type { CommandResult, RemoteCommand, RunOptions } from '../../ports.js';
 import type { LifecycleEvent, LifecyclePayload, OneOffOptions, OneOffResult } from '../../rollout/lifecycle.js';
 import { LineFeed } from '../core/line-feed.js';
 import { errorLine } from '../core/output-lines.js';
 import { inParallel } from '../core/parallel.js';
 import type { HandlerVerbs } from '../core/raise-event.js';
+import { warn } from '../core/report.js';
 import { quote } from '../core/shell.js';
 import { loginTo, type Member, ownCopy } from '../droplet/member.js';
 import { changeDroplet } from '../lease/change-droplet.js';
@@ -54,22 +55,30 @@ export function verbsOf(
     async run(service, words, options = {}) {
       const { run, goal, own, first } = now();
       const key = options.once === undefined ? undefined : keyOf(options.once);
-      const member = key === undefined ? first : ((await leftOn(own, run.settings.app, key)) ?? first);
-      const release = ownCopy(member, goal.own?.get(member.droplet.id) ?? goal.release);
-      const once = key === undefined ? undefined : await next(session, key, release.id);
-      if (once === 'done') return { code: 0, output: '', done: 'before' };
-      await run.lease.ensure(member.droplet.id);
-      const one = { service, words };
-      const command = once ? onceCommand(release, run.id, { ...one, once }) : oneOffCommand(release, run.id, one);
-      if (once !== undefined) left = goesOn(member, onceContainer(run.settings.app, once.key));
-      const result = await inLines(options.onLine, (observe) =>
-        changeDroplet(member, command, { signal: options.signal ?? stop, observe }),
-      );
-      left = undefined;
-      if (once === undefined) return { code: result.code, output: `${result.stdout}${result.stderr}`, done: 'now' };
-      const ended = endOf(member, result);
-      if (ended.code === 0) await recordDone(session, once.key, once.done, member);
-      return ended;
+      if (key !== undefined) warnOfSkipped(session, key);
+      const perform = async (member: Member, command: RemoteCommand) => {
+        await run.lease.ensure(member.droplet.id);
+        return await inLines(options.onLine, (observe) =>
+          changeDroplet(member, command, { signal: options.signal ?? stop, observe }),
+        );
+      };
+      for (let attempt = 1; key !== undefined && attempt <= MOST_ATTEMPTS; attempt += 1) {
+        const member = (await leftOn(own, run.settings.app, key)) ?? first;
+        const release = ownCopy(member, goal.own?.get(member.droplet.id) ?? goal.release);
+        const once = await next(session, key, release.id);
+        if (once === 'done') return { code: 0, output: '', done: 'before' };
+        left = goesOn(member, onceContainer(run.settings.app, key));
+        const result = await perform(member, onceCommand(release, run.id, { service, words, once }));
+        left = undefined;
+        const ended = endOf(member, result);
+        if (ended === 'again') continue;
+        if (ended.code === 0) await recordDone(session, key, once.done, member);
+        return ended;
+      }
+      if (key !== undefined) throw new Error(`other runs have started ${service} again and again`);
+      const release = ownCopy(first, goal.own?.get(first.droplet.id) ?? goal.release);
+      const { code, stdout, stderr } = await perform(first, oneOffCommand(release, run.id, { service, words }));
+      return { code, output: `${stdout}${stderr}`, done: 'now' };
     },
     async process(service, action) {
       const { run, own, goal } = now();
@@ -102,7 +111,17 @@ async function inLines(
 }
 
 /** Throws when nothing was run, or when it is not known how it ended. */
-function endOf(member: Member, { code, stdout: output, stderr }: CommandResult): OneOffResult {
+/** How often an earlier container is waited for. */
+const MOST_ATTEMPTS = 5;
+
+/** A droplet that is out of reach cannot say whether an earlier run has left such a container there. */
+function warnOfSkipped({ ports, skipped }: Session, key: string): void {
+  const unasked = skipped.filter(({ droplet }) => droplet.status === 'active').map(({ droplet }) => droplet.name);
+  if (unasked.length === 0) return;
+  warn(ports, `${unasked.join(', ')} cannot say whether ${key} still runs there for an earlier deploy.`);
+}
+
+function endOf(member: Member, { code, stdout: output, stderr }: CommandResult): OneOffResult | 'again' {
   const { host } = member;
   if (code === NOT_RECORDED) {
     throw new DeployError('not-recorded', `It succeeded, but ${host.name} has no room to record that.`, {
@@ -112,6 +131,7 @@ function endOf(member: Member, { code, stdout: output, stderr }: CommandResult):
   }
   const end = readEnd(stderr);
   if (end === undefined) throw new Error(`${host.name}: ${errorLine(stderr, `exit code ${code}`)}`);
+  if (end === 'again') return end;
   return end === 'before' ? { code: 0, output, done: 'before' } : { code: end, output, done: 'now' };
 }
 

@@ -10,7 +10,7 @@ import type { RemoteCommand } from '../../ports.js';
 import { appFolder, command, quote } from '../core/shell.js';
 import { asHolder } from '../lease/lease-commands.js';
 import type { StoredRelease } from '../release/stored-release.js';
-import { type Done, lineOf, recordOf, writing } from './done-commands.js';
+import { type Done, lineOf, recordOf } from './done-commands.js';
 import {
   composeRun,
   LONGEST_MS,
@@ -43,8 +43,9 @@ export function onceContainer(app: string, key: string): string {
 }
 
 /**
- * Prints the output, and on stderr `ended CODE`, or `before` when it was done already. A repeated command follows the same
- * container from the beginning of its output.
+ * Prints the output, and on stderr `ended CODE`; or `before` when it was done already; or `again` when it has waited for an
+ * earlier one, so that the record is another one now: nothing was started, and the command has to be made anew. A repeated
+ * command follows the same container from the beginning of its output.
  */
 export function onceCommand(
   release: StoredRelease,
@@ -93,14 +94,14 @@ export function onceCommand(
       '          await_end "$one"',
       '          [ -n "$code" ] || exit 1',
       '          settle "$one" "$code" || not_recorded',
+      '          is_own "$release" "$number" || waited=yes',
       '          docker rm -v "$one" >/dev/null && one= || exit 1',
       '          ;;',
       '      esac',
       '    fi',
       '    if [ -z "$one" ]; then',
       '      if is_done; then echo before >&2; exit 0; fi',
-      // Whoever has waited here may be alone by now: this ends a shell whose connection is lost.
-      '      [ -z "$waited" ] || echo "it has ended"',
+      '      if [ -n "$waited" ]; then echo again >&2; exit 0; fi',
       indented(asHolder(app, run), 6),
       '      code=0',
       '      said=$(start --interactive=false) || code=$?',
@@ -145,10 +146,13 @@ export function onceCommand(
       '    fi',
       '  fi',
       '  if is_own "$release" "$number"; then break; fi',
+      '  echo again >&2',
+      '  exit 0',
       'done',
       'if [ -z "$code" ] && is_done; then code=0; fi',
       `[ -n "$code" ] || { echo "the exit code of the container $name is not known: it was removed, or Docker does not answer" >&2; exit 1; }`,
-      `if [ "$code" = 0 ] && ! is_done; then { ${writing(key, done)}; } || not_recorded; fi`,
+      // Somebody else has removed the container before its keeper could record it.
+      'if [ "$code" = 0 ] && ! is_done; then { lock 8 && note "$number" "$release"; } || not_recorded; fi',
       'echo "ended $code" >&2',
     ],
     { timeoutMs: LONGEST_MS, maxBytes: MAX_OUTPUT, mayBeCut: true },
@@ -166,9 +170,9 @@ function filtersOf(app: string, key: string): string {
 }
 
 /** Reads stderr. Undefined: how it ended is not known, or nothing was run. */
-export function readEnd(stderr: string): number | 'before' | undefined {
-  const [, code, before] = /^(?:ended (\d{1,3})|(before))$/m.exec(stderr) ?? [];
-  if (before !== undefined) return 'before';
+export function readEnd(stderr: string): number | 'before' | 'again' | undefined {
+  const [, code, instead] = /^(?:ended (\d{1,3})|(before|again))$/m.exec(stderr) ?? [];
+  if (instead === 'before' || instead === 'again') return instead;
   return code === undefined ? undefined : Number(code);
 }
 
@@ -206,14 +210,17 @@ function shared(app: string, key: string): string[] {
     '  tries=0',
     `  until flock -n "$1"; do tries=$((tries + 1)); [ $tries -lt ${LOCK_ATTEMPTS} ] || return 1; sleep 0.1; done`,
     '}',
-    // Records a success, unless a later one is recorded.
+    // Records that what has this number was done for a release, unless something later is recorded.
+    'note() {',
+    `  have=0; { read -r have _ <${record}; } 2>/dev/null || :`,
+    "  case $have in '' | *[!0-9]*) have=0 ;; esac",
+    '  [ "$have" -lt "$1" ] || return 0',
+    `  { mkdir -p done && printf '%s %s\\n' "$1" "$2" >${fresh} && mv -f ${fresh} ${record}; } 2>/dev/null`,
+    '}',
     'settle() {',
     '  facts "$1" || return 1',
     '  [ "$2" = 0 ] || return 0',
-    `  have=0; { read -r have _ <${record}; } 2>/dev/null || :`,
-    "  case $have in '' | *[!0-9]*) have=0 ;; esac",
-    '  [ "$have" -lt "$number" ] || return 0',
-    `  mkdir -p done && printf '%s %s\\n' "$number" "$release" >${fresh} && mv -f ${fresh} ${record}`,
+    '  note "$number" "$release"',
     '}',
   ];
 }

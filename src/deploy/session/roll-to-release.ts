@@ -4,7 +4,7 @@ import { variablesOf } from '../../rollout/lifecycle-variables.js';
 import type { DeployResult, Probes } from '../../rollout/model.js';
 import { isHeld, type RolloutState } from '../../rollout/planner.js';
 import { onAbort } from '../core/on-abort.js';
-import { inform, reportTo } from '../core/report.js';
+import { inform, reportTo, warn } from '../core/report.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
 import type { Probe } from './availability.js';
@@ -46,6 +46,8 @@ export async function rollToRelease(
     const base = withCanary(session, run, nothing);
     if (session.part !== undefined || !(await owesPostDeploy(session, goal))) return base;
     inform(ports, 'An earlier run has rolled this release out, but did not finish post_deploy.');
+    // From here on, only the second signal stops it.
+    session.underway = true;
     await postDeploy(session, goal);
     return { ...base, outcome: 'succeeded' };
   }
@@ -70,6 +72,9 @@ async function rollAndFinish(
   try {
     await raise(session, 'deploy', {}, stop);
   } catch (error) {
+    const { message, hint } = asDeployError(error);
+    // The end of an interrupted run has no error that could say what goes on.
+    if (session.options.interrupted.aborted) warn(ports, hint === undefined ? message : `${message} ${hint}`);
     stopIfInterrupted(session);
     throw error;
   }

@@ -27,6 +27,7 @@ function sessionOf(codes: Readonly<Record<string, number>>): { session: Session;
     run: { id: 'this run', settings, lease: { ensure: async () => {} } },
     options: { settings },
     made: '',
+    skipped: [],
   } as unknown as Session;
   return { session, ran };
 }

@@ -272,7 +272,18 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
     expect(text('ran')).toBe('ran\nran\n');
   });
 
-  it('of another release is waited for, and recorded as its own', async () => {
+  it('does not overwrite what was recorded later, however late its shell comes', async () => {
+    await lease(A);
+    const late = start(A);
+    await printed(late, 'migrating\n');
+    mkdirSync(join(folder(), 'done'), { recursive: true });
+    writeFileSync(join(folder(), 'done/migrate'), '8 r2\n');
+    writeFileSync(path('go'), '');
+    expect(await late.ended).toMatchObject({ end: 0 });
+    expect(recorded()).toEqual({ number: 8, release: 'r2' });
+  });
+
+  it('of another release is waited for, and then the record is read again', async () => {
     await lease(A);
     const first = start(A);
     await printed(first, 'migrating\n');
@@ -281,7 +292,7 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
     const second = start(B, { release: 'r2', words: ['sh', '-c', 'exit 5'] });
     await printed(second, 'migrating\n');
     writeFileSync(path('go'), '');
-    expect(await second.ended).toMatchObject({ end: 5 });
+    expect(await second.ended, 'nothing was started under the old number').toMatchObject({ end: 'again' });
     expect(recorded()).toEqual({ number: 1, release: 'r1' });
     expect(await start(B, { release: 'r2', number: 2 }).ended).toMatchObject({ end: 0 });
     expect(recorded()).toEqual({ number: 2, release: 'r2' });
