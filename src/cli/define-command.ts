@@ -33,6 +33,8 @@ export interface CommandContext<A = ValuesOf<Arguments>, L extends SettingsLevel
   /** Options and positionals by their declared names; `rest` holds the words after `--`. */
   readonly args: A & ValuesOf<typeof commonOptions> & { readonly rest: readonly string[] };
   readonly settings: L extends 'none' ? undefined : LoadedSettings;
+  /** The words of the command line, to repeat with what is missing. */
+  readonly argv: readonly string[];
   readonly cwd: string;
   readonly env: ProcessEnv;
   readonly clock: Clock;

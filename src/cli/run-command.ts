@@ -162,6 +162,7 @@ export class Runner {
     return {
       args,
       settings: settings as LoadedSettings,
+      argv: this.#argv,
       cwd,
       env,
       clock: systemClock,

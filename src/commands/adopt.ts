@@ -21,7 +21,7 @@ export default defineCommand({
     const { args, settings, roll } = context;
     // Droplets that join must not wait for a yes: only a protected environment asks.
     const asking = { ...context, args: { ...args, yes: true } };
-    const confirm = confirmation(asking, settings, ['adopt', args.environment]);
+    const confirm = confirmation(asking, settings);
     if (confirm !== undefined && !(await confirm(`Bring the droplets of ${args.environment} to its release?`))) {
       return { exit: EXIT.interrupted, output: { type: 'text', lines: ['Nothing was changed.'] } };
     }

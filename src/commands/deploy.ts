@@ -76,7 +76,7 @@ export default defineCommand({
     checkPolicy(settings, repository, version);
     const imageTag = release ?? settings.imageTag;
     if (settings.warnings !== undefined) await warnAbout(context, settings, settings.warnings);
-    const confirm = confirmation(context, settings, [args.environment, ...(release === undefined ? [] : [release])]);
+    const confirm = confirmation(context, settings);
     if (confirm !== undefined) {
       const { previewLines } = await import('./shared/preview.js');
       const next = { imageTag, ...commit };
@@ -99,23 +99,23 @@ export default defineCommand({
 /** Throws DeployError usage. */
 function partOf({
   environment,
+  release,
   canary,
   droplets,
   skipUnreachable,
 }: {
   environment: string;
+  release: string | undefined;
   canary: number | boolean;
   droplets: readonly string[];
   skipUnreachable: boolean;
 }): Part | undefined {
   if (canary === false && droplets.length === 0) return undefined;
+  const command = ['do-deploy', environment, ...(release === undefined ? [] : [release])].join(' ');
   if (canary !== false && droplets.length > 0)
-    throw usage('Give --canary or --droplets, not both.', `do-deploy ${environment} --droplets ${droplets.join(',')}`);
-  if (skipUnreachable) {
-    const message =
-      'A release is held only on a fleet whose droplets all answer: --skip-unreachable does not go with it.';
-    throw usage(message, `do-deploy status ${environment}`);
-  }
+    throw usage('Give --canary or --droplets, not both.', `${command} --droplets ${droplets.join(',')}`);
+  if (skipUnreachable)
+    throw usage('A canary needs every droplet to answer. Leave out --skip-unreachable.', `${command} --canary`);
   if (canary === false) return { droplets };
   return { canary: canary === true ? 'first batch' : canary };
 }

@@ -21,7 +21,7 @@ export default defineCommand({
   async run(context) {
     const { args, settings, show, ports, roll } = context;
     const { findRepairs, heal } = await import('../deploy/rollouts/heal.js');
-    const confirm = confirmation(context, settings, ['heal', args.environment]);
+    const confirm = confirmation(context, settings);
     if (confirm === undefined) return await roll(settings, args, heal);
     const confirmed = await findRepairs(await ports(settings), { settings });
     if (confirmed.repairs.length > 0) {

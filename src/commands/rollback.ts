@@ -41,8 +41,7 @@ export default defineCommand({
     const { args, settings, show, ports, roll } = context;
     const { findReleaseToGoBackTo, rollback } = await import('../deploy/rollouts/rollback.js');
     let wanted = args.release;
-    const words = ['rollback', args.environment, ...(wanted === undefined ? [] : [wanted])];
-    const confirm = confirmation(context, settings, words);
+    const confirm = confirmation(context, settings);
     if (confirm !== undefined) {
       const { previewLines } = await import('./shared/preview.js');
       const { repositoryIfUsable } = await import('../cli/source.js');

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { type ConfigDocument, isTreeMap, type Path, showPath, type Tree, valueAt } from './document.js';
 import { type DeployFile, fileSchema } from './file-schema.js';
-import { type JsonSchema, jsonSchema, pathsOfKey, schemaAt } from './json-schema.js';
+import { itemAt, type JsonSchema, jsonSchema, pathsOfKey, schemaAt } from './json-schema.js';
 import { COMMAND_NAMES } from './names.js';
 import type { ProblemList } from './problems.js';
 import { asYaml } from './reference.js';
@@ -112,7 +112,7 @@ function reportUnknownKeys(check: Check, above: Path, keys: readonly string[]): 
 }
 
 function reportUnknownKey({ document, schema, problems }: Check, above: Path, key: string): void {
-  const known = Object.keys(schemaAt(schema, above)?.properties ?? {});
+  const known = Object.keys(itemAt(schema, above)?.properties ?? {});
   const similar = suggest(key, known);
   const elsewhere = pathsOfKey(schema, key).find((path) => path.length > 1);
   const environment = schemaAt(schema, ['environments', 'NAME'])?.properties ?? {};

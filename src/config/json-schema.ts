@@ -58,6 +58,14 @@ export function schemaAt(schema: JsonSchema, path: Path): JsonSchema | undefined
   return node;
 }
 
+/** As `schemaAt`; of a list, the schema of its items. */
+export function itemAt(schema: JsonSchema, path: Path): JsonSchema | undefined {
+  const inList = path.findIndex((step) => typeof step === 'number');
+  if (inList === -1) return schemaAt(schema, path);
+  const items = schemaAt(schema, path.slice(0, inList))?.items as JsonSchema | undefined;
+  return items && itemAt(items, path.slice(inList + 1));
+}
+
 /** Paths of every key named `name`, at the top level and below. */
 export function pathsOfKey(schema: JsonSchema, name: string, above: Path = []): Path[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, node]) => {

@@ -11,6 +11,8 @@ export interface ShownDrift {
   release?: { id: string; imageTag: string };
   /** Why this release is in doubt, as a sentence. */
   dispute?: string | undefined;
+  /** A release that is held on some droplets: these are compared with it. */
+  canary?: { imageTag: string; droplets: string[] } | undefined;
   differences: Difference[];
   /** Number of droplets compared. */
   droplets: number;
@@ -25,7 +27,9 @@ export function driftLines(drift: ShownDrift, palette: Palette): string[] {
     deploying === undefined
       ? []
       : [palette.caution(`${deploying.who} is deploying now: the differences may come from that deploy.`)];
-  const doubt = dispute === undefined ? [] : [palette.caution(dispute)];
+  const { canary } = drift;
+  const held = canary && palette.caution(`A canary of ${canary.imageTag} is held on ${canary.droplets.join(', ')}.`);
+  const doubt = [...(dispute === undefined ? [] : [palette.caution(dispute)]), ...(held === undefined ? [] : [held])];
   if (differences.length === 0) return [title, ...doubt, ...meanwhile, palette.good(noneSentence(drift.droplets))];
   const lines = differences.map(
     ({ droplet, message }) => `${palette.caution(droplet)}: ${message.replaceAll(/\s*\n\s*/g, ' ')}`,

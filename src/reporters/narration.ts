@@ -161,7 +161,7 @@ function isSettled(row: StatusRow): boolean {
 }
 
 function isBookkeeping(step: string): boolean {
-  return step === 'mark-out' || step === 'clear' || step === 'evidence';
+  return step === 'mark-out' || step === 'clear' || step === 'start-stopped' || step === 'evidence';
 }
 
 /** Only the outcome of a droplet; its steps report the changes on the way. */

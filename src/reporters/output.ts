@@ -59,9 +59,10 @@ export function outputLines(output: Output, options: { palette: Palette; width: 
 }
 
 function canaryLines(rows: readonly StatusRow[], ways: Ways, palette: Palette): string[] {
-  const names = rows.filter(({ canary }) => canary).map(({ name }) => name);
+  const held = rows.filter(({ canary }) => canary);
+  const [{ imageTag = '' } = {}] = held;
   return [
-    `A canary is held on ${names.join(', ')}.`,
+    `A canary${imageTag && ` of ${imageTag}`} is held on ${held.map(({ name }) => name).join(', ')}.`,
     `To roll it out: ${palette.strong(ways.forward)}`,
     `To take it back: ${palette.strong(ways.back)}`,
   ];

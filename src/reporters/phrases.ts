@@ -53,7 +53,9 @@ export function runTitle(event: EventOf<'rollout-started'>): string {
   const { app, environment, release } = event;
   if (event.command === 'heal') return `Healing ${app} on ${environment}`;
   if (event.command === 'adopt') return `Adopting droplets of ${app} on ${environment}`;
-  if (event.command === 'deploy') return `Deploying ${app} ${versionWords(release)} to ${environment}`;
+  // `promote` knows its release only after the survey.
+  if (event.command === 'deploy')
+    return `Deploying ${[app, versionWords(release)].filter(Boolean).join(' ')} to ${environment}`;
   // Which release is before the current one is known only after the survey.
   const to = release.imageTag === '' ? '' : ` to ${versionWords(release)}`;
   return `Rolling ${app} on ${environment} back${to}`;
@@ -76,7 +78,7 @@ export function batchSentence(event: EventOf<'batch-started'>): string {
 export function restSentence({ rest, ms }: EventOf<'rest-started'>): string {
   return rest === 'pause'
     ? `Pausing for ${duration(ms)} before the next batch`
-    : `Every droplet runs the release: watching it for ${duration(ms)} (bake)`;
+    : `The last batch is done: watching the release for ${duration(ms)} (bake)`;
 }
 
 /** How the run ended, in one or two sentences. */
@@ -126,6 +128,8 @@ function skippedSentence({ rows }: DeployResult): string {
 }
 
 function nothingToDo(result: DeployResult): string {
+  const { held } = result;
+  if (held !== undefined) return `Nothing to do: ${held.imageTag} is held on ${held.droplets.join(', ')}.`;
   const { length } = result.rows.filter((row) => row.outcome !== 'skipped');
   const fleet = length === 1 ? 'the droplet already runs' : `all ${length} droplets already run`;
   return `Nothing to do: ${fleet} ${result.release.imageTag}.${skippedSentence(result)}`;

@@ -6,7 +6,7 @@ import { confirmation, mustAsk } from '../../src/commands/shared/confirm.js';
 import { runCommandLine } from '../support/command-line.js';
 
 const WORDS = ['production', 'v3'];
-const context = (canAsk: boolean, isCi: boolean, yes: boolean) => ({ canAsk, isCi, args: { yes } });
+const context = (canAsk: boolean, isCi: boolean, yes: boolean) => ({ canAsk, isCi, argv: WORDS, args: { yes } });
 
 it.each([
   ['at a terminal', context(true, false, false), true],
@@ -14,17 +14,17 @@ it.each([
   ['with --yes and without a terminal', context(false, false, true), false],
   ['in CI', context(false, true, false), false],
 ])('a change that needs a confirmation %s', (_, of, asks) => {
-  expect(mustAsk(of, true, WORDS)).toBe(asks);
+  expect(mustAsk(of, true)).toBe(asks);
 });
 
 it('without a terminal and without --yes, it is refused with the command to type', () => {
-  expect(() => mustAsk(context(false, false, false), true, WORDS)).toThrow(
+  expect(() => mustAsk(context(false, false, false), true)).toThrow(
     expect.objectContaining({
       message: 'This needs a confirmation, and there is no terminal to ask at.',
       hint: 'do-deploy production v3 --yes',
     }),
   );
-  expect(mustAsk(context(false, false, false), false, WORDS), 'an environment without a confirmation').toBe(false);
+  expect(mustAsk(context(false, false, false), false), 'an environment without a confirmation').toBe(false);
 });
 
 it.each([
@@ -57,6 +57,7 @@ describe('a protected environment', () => {
     const context = {
       canAsk,
       isCi,
+      argv: WORDS,
       args: { environment: 'production', yes, confirmEnvironment: named },
       ask: async () => true,
       askFor: async (question: string) => {
@@ -64,7 +65,7 @@ describe('a protected environment', () => {
         return types;
       },
     };
-    return { confirm: () => confirmation(context, settings, WORDS), questions };
+    return { confirm: () => confirmation(context, settings), questions };
   }
 
   it.each([
@@ -97,10 +98,11 @@ describe('a protected environment', () => {
     const context = {
       canAsk: true,
       isCi: false,
+      argv: WORDS,
       args: { environment: 'production', yes: true, confirmEnvironment: 'staging' },
     };
     const asking = { ...context, ask: async () => true, askFor: async () => '' };
-    expect(() => confirmation(asking, { confirm: false, isProtected: false }, WORDS)).toThrow(wrong);
+    expect(() => confirmation(asking, { confirm: false, isProtected: false })).toThrow(wrong);
   });
 });
 

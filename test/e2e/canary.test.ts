@@ -36,6 +36,11 @@ describe('a canary on two droplets under load', { shuffle: false }, () => {
       if (event.type === 'step-started' && event.step === 'health') deploy.child.kill('SIGKILL');
     });
     await deploy.ended;
+    expect(await run('promote', 'production', '--wait-lock', '1m')).toMatchObject({
+      code: 1,
+      result: { error: { code: 'canary-sick' } },
+    });
+    expect(await canary('v2')).toMatchObject(DEPLOYED);
     expect(await underLoad('promote', 'production', '--wait-lock', '1m')).toMatchObject(DEPLOYED);
     expect(await fleet.versions()).toEqual(fleet.all('v2'));
     expect(await fleet.rotation()).toEqual(fleet.whole);

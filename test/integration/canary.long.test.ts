@@ -1,6 +1,7 @@
 /** Canaries on the sandbox: held, promoted, taken back, overtaken, and left behind by a killed deploy. */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { expectNoFailures, expectWhole } from './fleet-state.js';
+import { onDroplet } from './on-droplet.js';
 import { SandboxFleet } from './sandbox-fleet.js';
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
@@ -101,17 +102,48 @@ describe('a canary', { shuffle: false }, () => {
     expectWhole(fleet, ['v3']);
   });
 
-  it.each(['promote', 'abort'])('that a killed deploy has left half-way is ended by %s', async (ends) => {
+  it('that a killed deploy has left half-way is not promoted, but finished, or taken back', async () => {
     const canary = fleet.start(['sandbox', 'v2', '--canary', '--yes', '--json']);
     canary.onEvent((event) => {
       if (event.type === 'step-started' && event.step === 'health') canary.child.kill('SIGKILL');
     });
     await canary.ended;
     expect((await statusRows()).rows[0]).toMatchObject({ canary: true });
-    const end = await run(ends, 'sandbox', '--wait-lock', '1m');
-    expect(end).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
-    expectWhole(fleet, [ends === 'promote' ? 'v2' : 'v3']);
-    if (ends === 'promote') expect(await run('sandbox', 'v3')).toMatchObject({ code: 0 });
+    const promoted = await run('promote', 'sandbox', '--wait-lock', '1m');
+    expect(promoted).toMatchObject({ code: 1, result: { error: { code: 'canary-sick' } } });
+    expect(await run('sandbox', 'v2', '--canary')).toMatchObject({
+      code: 0,
+      result: { held: { droplets: ['web-1'] } },
+    });
+    expect(await run('abort', 'sandbox')).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
+    expectWhole(fleet, ['v3']);
+  });
+
+  it('whose promotion was interrupted is still no release of the fleet, and is taken back', async () => {
+    expect(await run('sandbox', 'v2', '--canary')).toMatchObject({ code: 0 });
+    const promotion = fleet.start(['promote', 'sandbox', '--yes', '--json']);
+    promotion.onEvent((event) => {
+      if (event.type === 'step-started' && event.step === 'switch') promotion.child.kill('SIGINT');
+    });
+    expect(await promotion.ended).toMatchObject({
+      code: 130,
+      result: { ways: { forward: 'do-deploy promote sandbox', back: 'do-deploy abort sandbox' } },
+    });
+    const adopted = await fleet.run(['adopt', 'sandbox', '--json']);
+    expect(adopted, JSON.stringify(adopted.result)).toMatchObject({ code: 0, result: { outcome: 'skipped' } });
+    expect(await run('abort', 'sandbox')).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
+    expectWhole(fleet, ['v3']);
+  });
+
+  it('that is sick is not promoted', async () => {
+    expect(await run('sandbox', 'v2', '--canary')).toMatchObject({ code: 0 });
+    const status = await statusRows();
+    const name = status.rows.find(({ canary }) => canary)?.name ?? '';
+    await onDroplet(fleet, name, 'docker stop $(docker ps -q --filter label=com.docker.compose.service=app)');
+    const end = await run('promote', 'sandbox');
+    expect(end).toMatchObject({ code: 1, result: { error: { code: 'canary-sick', droplet: name } } });
+    expect(await run('abort', 'sandbox')).toMatchObject({ code: 0 });
+    expectWhole(fleet, ['v3']);
   });
 
   it('that is broken goes back to its release, and nothing is held', async () => {
@@ -120,6 +152,19 @@ describe('a canary', { shuffle: false }, () => {
     expect(end.result?.held).toBeUndefined();
     expectWhole(fleet, ['v3']);
     expect(await run('promote', 'sandbox')).toMatchObject({ code: 2, result: { error: { code: 'no-canary' } } });
+  });
+
+  it('leaves at least one droplet on its release', async () => {
+    for (const words of [
+      ['--canary', '3'],
+      ['--droplets', 'web-1,web-2,web-3'],
+    ]) {
+      expect(await run('sandbox', 'v2', ...words)).toMatchObject({
+        code: 2,
+        result: { error: { code: 'canary-of-all' } },
+      });
+    }
+    expectWhole(fleet, ['v3']);
   });
 
   it('needs droplets that exist', async () => {

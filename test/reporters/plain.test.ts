@@ -61,7 +61,7 @@ describe('plain lines', () => {
     ]);
     expect(lines.slice(1)).toEqual([
       '07:45:01  Pausing for 2 min before the next batch',
-      '07:45:03  Every droplet runs the release: watching it for 10 min (bake)',
+      '07:45:03  The last batch is done: watching the release for 10 min (bake)',
       '07:45:04  Gate errors failed: exit code 1.',
     ]);
   });

@@ -13,7 +13,7 @@ export const CANARY_FAULTS: readonly Mutation[] = [
   {
     name: 'a canary counts as the release of the fleet',
     file: 'src/deploy/session/rollout.ts',
-    text: 'rollout.anchors && part === undefined ?',
+    text: 'rollout.anchors && !isCanary ?',
     instead: 'rollout.anchors ?',
     breaks: ['n', 'd'],
     seeds: [40000002, 40000004],

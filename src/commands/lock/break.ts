@@ -20,7 +20,7 @@ export default defineCommand({
   async run(context) {
     const { args, settings, env, ask, ports } = context;
     const question = `Break the deploy lock on ${args.environment}? The running deploy will stop.`;
-    if (mustAsk(context, true, ['lock', 'break', args.environment]) && !(await ask(question))) {
+    if (mustAsk(context, true) && !(await ask(question))) {
       return { exit: EXIT.interrupted };
     }
     const { breakLocks } = await import('../../deploy/inspect/read-locks.js');

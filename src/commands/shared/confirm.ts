@@ -5,38 +5,37 @@ import type { LoadedSettings } from '../../config/load.js';
 /**
  * Whether to ask before a change. With --yes, and in CI, which answers for itself, there is no question.
  * Throws DeployError usage where a confirmation is needed and no user can be asked.
- * @param words of the command line, to repeat with --yes
  */
 export function mustAsk(
-  { canAsk, isCi, args }: Pick<CommandContext, 'canAsk' | 'isCi'> & { args: { yes: boolean } },
+  { canAsk, isCi, argv, args }: Pick<CommandContext, 'canAsk' | 'isCi' | 'argv'> & { args: { yes: boolean } },
   confirm: boolean,
-  words: readonly string[],
 ): boolean {
   if (!confirm || args.yes || isCi) return false;
   if (canAsk) return true;
-  throw usage('This needs a confirmation, and there is no terminal to ask at.', commandLine([...words, '--yes']));
+  throw usage('This needs a confirmation, and there is no terminal to ask at.', commandLine([...argv, '--yes']));
 }
 
-type Asking = Pick<CommandContext, 'canAsk' | 'isCi' | 'ask' | 'askFor'> & {
+type Asking = Pick<CommandContext, 'canAsk' | 'isCi' | 'argv' | 'ask' | 'askFor'> & {
   args: { environment: string; yes: boolean; confirmEnvironment?: string };
 };
 
 /**
  * How to ask before a change of an environment; undefined: nothing has to be asked. A protected one is confirmed by its name,
  * at the prompt or with --confirm-environment. Throws DeployError usage where the confirmation is missing, or names another.
- * @param words of the command line, to repeat with what is missing
  */
 export function confirmation(
   context: Asking,
   { confirm, isProtected }: Pick<LoadedSettings, 'confirm' | 'isProtected'>,
-  words: readonly string[],
 ): ((question: string) => Promise<boolean>) | undefined {
   const { environment, confirmEnvironment: named } = context.args;
-  const again = commandLine([...words, '--confirm-environment', environment]);
+  const others = context.argv.filter(
+    (word, index, all) => !/^--confirm-environment(=|$)/.test(word) && all[index - 1] !== '--confirm-environment',
+  );
+  const again = commandLine([...others, '--confirm-environment', environment]);
   if (named !== undefined && named !== environment) {
     throw usage(`--confirm-environment names ${named}, and the environment is ${environment}.`, again);
   }
-  if (!isProtected) return mustAsk(context, confirm, words) ? context.ask : undefined;
+  if (!isProtected) return mustAsk(context, confirm) ? context.ask : undefined;
   if (named !== undefined) return undefined;
   if (context.canAsk)
     return async (question) => (await context.askFor(`${question} Type ${environment}:`)) === environment;

@@ -14,7 +14,7 @@ type Context = CommandContext & {
 export async function endCanary(context: Context, ends: 'promote' | 'abort'): Promise<CommandEnd> {
   const { args, settings, show, ports, roll } = context;
   const { findCanary, ...rollouts } = await import('../../deploy/rollouts/end-canary.js');
-  const confirm = confirmation(context, settings, [ends, args.environment]);
+  const confirm = confirmation(context, settings);
   if (confirm !== undefined) {
     const [{ infoOf }, { namesOf }] = await Promise.all([
       import('../../deploy/release/stored-release.js'),

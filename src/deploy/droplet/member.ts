@@ -123,6 +123,11 @@ export function signalled({ containers }: Member): string | undefined {
   return found && `${found.service} was signalled before a deploy, and not started again`;
 }
 
+/** Its containers have begun to change, and their gates have not passed. */
+export function isHalfDone({ survey }: Pick<Member, 'survey'>): boolean {
+  return survey.state?.phase === 'switching';
+}
+
 /** Id of the release that the droplet ran, verified, before its current one, also when it is half-way to another. */
 export function beforeCurrent({ survey: { current, state } }: Member): string | undefined {
   const before = state?.release === current ? state?.previous : state?.earlier;

@@ -35,6 +35,8 @@ export interface DriftReport {
   release?: { id: string; imageTag: string };
   /** Why `adopt` would refuse to bring droplets to it. */
   dispute?: string;
+  /** A release that is held on some droplets. */
+  canary?: { imageTag: string; droplets: string[] };
   differences: Difference[];
   /** Droplets of the fleet, compared or not. */
   droplets: number;
@@ -57,7 +59,8 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
     const surveyed = members.filter(({ droplet }) => answers.has(droplet.id));
     const recorded = await fleet.anchors.readWithCanary();
     const { release, dispute } = fleetRelease(surveyed, recorded.anchored, recorded.canary);
-    const canary = recorded.canary === undefined ? undefined : canaryOn(surveyed, recorded.canary).release;
+    const held = recorded.canary === undefined ? undefined : canaryOn(surveyed, recorded.canary);
+    const canary = held?.members.length === 0 ? undefined : held?.release;
     const texts = answered.map(({ history }) => history);
     const differences = findDifferences({
       target: fleet.target.description,
@@ -75,6 +78,7 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
     return {
       release: release && { id: release.id, imageTag: release.imageTag },
       dispute,
+      canary: canary && { imageTag: canary.imageTag, droplets: held?.members.map(({ host }) => host.name) ?? [] },
       differences,
       droplets: fleet.membership.droplets.length,
       deploying,

@@ -83,7 +83,7 @@ function parsed(line: string): unknown[] {
  */
 export function lastFleet(history: readonly HistoryEntry[]): Set<number> {
   const succeeded = history.filter(({ outcome }) => outcome === 'succeeded');
-  const whole = succeeded.findIndex(({ command }) => command === 'deploy' || command === 'rollback');
+  const whole = succeeded.findIndex(({ command }) => ['deploy', 'rollback', 'promote', 'abort'].includes(command));
   const since = whole < 0 ? succeeded : succeeded.slice(0, whole + 1);
   return new Set(since.flatMap(({ droplets }) => droplets ?? []));
 }

@@ -12,6 +12,7 @@ import { heldRelease, type Member, needsNothing } from '../droplet/member.js';
 import { surveyAll } from '../droplet/survey.js';
 import { refuseImpossible } from '../fleet/policy.js';
 import { draftRelease, releaseId } from '../release/draft.js';
+import { refuseOtherCanary } from '../session/canary.js';
 import { performRollout } from '../session/rollout.js';
 import { runSession, type SessionOptions } from '../session/session.js';
 import { checkDroplet, warnAboutOldDocker } from '../staging/check-droplet.js';
@@ -56,6 +57,7 @@ export async function deploy(given: DeployPorts, options: DeployOptions): Promis
           };
           await surveyAll(ports, settings, members, { prepare: true, check });
           warnAboutOldDocker(ports, members);
+          refuseOtherCanary(session, run, imageTag);
           // Another deploy has begun in the same second, with the same tag: what it has done for the release is done.
           if (members.some((member) => heldRelease(member, release.id) !== undefined)) session.made = '';
           return await stageDraft({ ports, settings, draft, signal: interrupted }, members);

@@ -4,13 +4,14 @@
  */
 
 import { DeployError } from '../../errors.js';
+import { judgeHealth } from '../../rollout/health.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inform, reportTo } from '../core/report.js';
 import { refuseGoneImages } from '../droplet/gone-images.js';
 import { namesOf, namesWithout } from '../droplet/held-releases.js';
 import { refuseUnusableHome } from '../droplet/home-check.js';
-import { type Member, runsAlready, runsUnchanged } from '../droplet/member.js';
+import { isHalfDone, type Member, runsAlready, runsUnchanged } from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Anchor } from '../fleet/anchors.js';
 import { type Canary, canaryOn } from '../fleet/canary.js';
@@ -36,7 +37,9 @@ export async function promote(given: DeployPorts, options: SessionOptions): Prom
       anchors: true,
       async choose(run, members) {
         await surveyAll(ports, settings, members, { prepare: true });
-        const { release } = mustBeHeld(canaryHeld(run, members), settings.environment);
+        const canary = mustBeHeld(canaryHeld(run, members), settings.environment);
+        refuseSick(canary, settings.environment);
+        const { release } = canary;
         session.release = infoOf(release);
         const others = members.filter((member) => !runsUnchanged(member, release));
         for (const member of others) {
@@ -92,9 +95,27 @@ export async function findCanary(
     const { canary: hash, anchored } = await fleet.anchors.readWithCanary();
     const found = hash === undefined ? undefined : canaryOn(members, hash);
     const canary = mustBeHeld(found && found.members.length > 0 ? found : undefined, settings.environment);
-    if (ends === 'promote') return { canary, release: canary.release };
+    if (ends === 'promote') {
+      refuseSick(canary, settings.environment);
+      return { canary, release: canary.release };
+    }
     return { canary, release: await releaseBefore(canary, members, anchored, settings.environment) };
   });
+}
+
+/** What is not well on the canary is not brought to the rest. Throws DeployError canary-sick. */
+function refuseSick({ members, release }: Canary, environment: string): void {
+  for (const member of members) {
+    const verdict = judgeHealth(member.services, member.containers, member.survey.containers?.now ?? 0);
+    const isFailed = verdict.kind === 'failed';
+    if (!isFailed && !isHalfDone(member)) continue;
+    const why = isFailed ? verdict.cause : 'it was left half-changed';
+    const again = `do-deploy ${environment} ${release?.imageTag ?? ''}`.trim();
+    throw new DeployError('canary-sick', `The canary is not well on ${member.host.name}: ${why}.`, {
+      droplet: member.host.name,
+      hint: `Finish it (${again} --canary), repair it (do-deploy heal ${environment}), or take it back (do-deploy abort ${environment}).`,
+    });
+  }
 }
 
 /** Throws DeployError no-canary. */

@@ -4,13 +4,15 @@ import { batchSize } from '../../rollout/batches.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { Policy } from '../../rollout/planner.js';
 import { warn } from '../core/report.js';
-import { namesOf } from '../droplet/held-releases.js';
-import { currentRelease, type Member } from '../droplet/member.js';
+import { copyOf, namesOf } from '../droplet/held-releases.js';
+import { currentRelease, isHalfDone, type Member } from '../droplet/member.js';
 import { type Canary, canaryOn, runsHash } from '../fleet/canary.js';
 import type { Fleet } from '../fleet/find-fleet.js';
+import { GoalAnchor } from '../fleet/goal-anchor.js';
 import { releaseHash } from '../release/release-hash.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
+import { askedOf, continueCommand } from './continue-command.js';
 import type { Session } from './session.js';
 
 /**
@@ -27,13 +29,19 @@ export interface PlannedPart {
   others: ReadonlySet<number>;
 }
 
-/** Throws DeployError no-such-droplet. */
-export function planPart(part: Part | undefined, { membership }: Fleet, policy: Policy): PlannedPart | undefined {
+/** Throws DeployError no-such-droplet, or canary-of-all. */
+export function planPart(
+  part: Part | undefined,
+  { membership }: Fleet,
+  policy: Policy,
+  environment: string,
+): PlannedPart | undefined {
   const droplets = membership.droplets.map(({ droplet }) => droplet);
   if (part === undefined) return undefined;
   if ('canary' in part) {
     const holdAt = part.canary === 'first batch' ? batchSize(policy.batch, 0, droplets.length) : part.canary;
-    return holdAt >= droplets.length ? undefined : { holdAt, others: new Set() };
+    if (holdAt >= droplets.length) throw wholeFleet(droplets.length, environment);
+    return { holdAt, others: new Set() };
   }
   const isNamed = ({ id, name }: { id: number; name: string }) =>
     part.droplets.includes(name) || part.droplets.includes(String(id));
@@ -46,7 +54,18 @@ export function planPart(part: Part | undefined, { membership }: Fleet, policy: 
     throw new DeployError('no-such-droplet', message, { source: 'user', hint });
   }
   const others = droplets.filter((droplet) => !isNamed(droplet)).map(({ id }) => id);
-  return others.length === 0 ? undefined : { others: new Set(others) };
+  if (others.length === 0) throw wholeFleet(droplets.length, environment);
+  return { others: new Set(others) };
+}
+
+function wholeFleet(size: number, environment: string): DeployError {
+  const message = `That leaves no droplet of ${environment} on its release: the fleet has ${size}. Nothing was changed.`;
+  const fewer =
+    size > 2 ? `Deploy to fewer, with --canary ${Math.floor(size / 2)}, or to all, without --canary.` : undefined;
+  return new DeployError('canary-of-all', message, {
+    source: 'user',
+    hint: fewer ?? 'Deploy to all of them, without --canary.',
+  });
 }
 
 /**
@@ -75,6 +94,13 @@ export function checkCanary(session: Session, run: Run, release: StoredRelease):
   );
 }
 
+/** Before anything is uploaded for a canary beside another one. Throws DeployError canary-held. */
+export function refuseOtherCanary({ members, part, options }: Session, run: Run, imageTag: string): void {
+  const held = canaryHeld(run, members);
+  if (part === undefined || held?.release === undefined || held.release.imageTag === imageTag) return;
+  throw canaryIsHeld(held, options.settings.environment);
+}
+
 /** The canary that is held on any of these droplets. */
 export function canaryHeld(run: Pick<Run, 'canary'>, members: readonly Member[]): Canary | undefined {
   const canary = run.canary.hash === undefined ? undefined : canaryOn(members, run.canary.hash);
@@ -99,23 +125,28 @@ export async function recordCanary(session: Session, run: Run, release: StoredRe
   if (session.part === undefined || first === undefined) return;
   const hash = releaseHash(release);
   if (run.canary.hash === hash) return;
-  await run.canary.record.write(hash, () => run.lease.ensure(first.droplet.id));
+  await run.canary.anchors.canary.write(hash, () => run.lease.ensure(first.droplet.id));
   run.canary.hash = hash;
 }
 
 /**
- * Removes the record once no droplet runs the release, or all do. Never throws: a record without a droplet that runs its
+ * Removes the record once no droplet runs the release, or all do: then it is the fleet's. Never throws: a record without a droplet that runs its
  * release means nothing, and the next run tries again.
  */
 export async function forgetCanary(session: Session, run: Run): Promise<void> {
-  const { hash, record } = run.canary;
+  const { hash, anchors } = run.canary;
   const { members } = session;
   const [first] = members;
   if (hash === undefined || first === undefined || (run.away ?? []).length > 0 || session.skipped.length > 0) return;
   const on = members.filter((member) => runsHash(member, hash));
-  if (on.length > 0 && on.length < members.length) return;
+  const release = copyOf(members, hash);
+  if (on.length > 0 && (on.length < members.length || on.some(isHalfDone))) return;
+  const ensure = () => run.lease.ensure(first.droplet.id);
   try {
-    await record.remove(hash, () => run.lease.ensure(first.droplet.id));
+    if (on.length > 0 && release !== undefined) {
+      await new GoalAnchor(anchors, run.anchored, release).verified(release, ensure);
+    }
+    await anchors.canary.remove(hash, ensure);
     run.canary.hash = undefined;
   } catch (error) {
     warn(session.ports, `The record of the canary could not be removed: ${asDeployError(error).message}`);
@@ -128,7 +159,11 @@ export function withCanary(session: Session, run: Run, result: DeployResult): De
   if (canary === undefined || canary.release === undefined) return result;
   const { environment } = session.options.settings;
   const held = { imageTag: canary.release.imageTag, droplets: canary.members.map(({ host }) => host.name) };
-  const ways = { forward: `do-deploy promote ${environment}`, back: `do-deploy abort ${environment}` };
-  // What is stranded comes first.
-  return result.next?.includes(' heal ') ? { ...result, held } : { ...result, held, next: undefined, ways };
+  const isUnfinished = result.outcome === 'failed' || result.outcome === 'interrupted';
+  const isItsOwn = session.part !== undefined || session.options.ends !== undefined;
+  // What is stranded comes first; and what has failed beside the canary is not continued with it.
+  if (result.next?.includes(' heal ') || (isUnfinished && !isItsOwn)) return { ...result, held };
+  const again = isUnfinished && session.part !== undefined;
+  const forward = again ? continueCommand(askedOf(session), session.release) : `do-deploy promote ${environment}`;
+  return { ...result, held, next: undefined, ways: { forward, back: `do-deploy abort ${environment}` } };
 }

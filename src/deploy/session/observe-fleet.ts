@@ -7,7 +7,7 @@ import type { Observed } from '../../rollout/planner.js';
 import { inParallel, waitForAll } from '../core/parallel.js';
 import { EFFECT_LAG_MS } from '../drain/balancer-timing.js';
 import { refreshContainers } from '../droplet/containers.js';
-import { type Member, runsSomething } from '../droplet/member.js';
+import { isHalfDone, type Member, runsSomething } from '../droplet/member.js';
 import { appCheckUnderLease } from '../steps/app-check.js';
 import { balancerCheckUnderLease } from '../steps/balancer-check.js';
 import type { Run } from '../steps/run.js';
@@ -82,10 +82,6 @@ async function observeOnce(
   };
   const [known, health] = await waitForAll([membership, inParallel(members, observe)]);
   return [known, new Map(health)];
-}
-
-function isHalfDone({ survey }: Member): boolean {
-  return survey.state?.phase === 'switching';
 }
 
 type MembershipById = Awaited<ReturnType<typeof readMembership>>;

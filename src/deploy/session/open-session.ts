@@ -90,7 +90,7 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   stopIfInterrupted(session);
   const contacts = new Contacts(target, ports.clock, settings.app);
   const away = awayFrom(session, fleet);
-  const canary = { record: fleet.anchors.canary, hash: undefined };
+  const canary = { anchors: fleet.anchors, hash: undefined };
   const opened = { ports, settings, id, deployer, target, ledger, lease, contacts, away, confirmed };
   session.run = { ...opened, canary, anchored: [] };
   const recorded = await fleet.anchors.readWithCanary();

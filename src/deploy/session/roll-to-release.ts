@@ -8,7 +8,7 @@ import { inform, reportTo, warn } from '../core/report.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
 import type { Probe } from './availability.js';
-import { forgetCanary, withCanary } from './canary.js';
+import { canaryHeld, forgetCanary, heldSentence, withCanary } from './canary.js';
 import { askedOf } from './continue-command.js';
 import { type Goal, goalFor } from './goal.js';
 import { payloadOf, raise } from './lifecycle.js';
@@ -106,11 +106,11 @@ async function rollAndFinish(
   if (!state.halted) await forgetCanary(session, run);
   const result = withCanary(session, run, { ...resultOf({ ...rolled, ...ended, error }), probes });
   if (state.halted) {
-    await writeHistoryWithoutLock(run, members, session.command, goal.release, result);
+    await writeHistoryWithoutLock(run, members, session.options.ends ?? session.command, goal.release, result);
     return result;
   }
   report({ type: 'phase-started', phase: 'finish' });
-  await writeHistoryAndPrune(run, members, session.command, goal, result);
+  await writeHistoryAndPrune(run, members, session.options.ends ?? session.command, goal, result);
   const joined = await reportNewcomers(run, session.fleetAtStart, rolled.state);
   return joined ? { ...result, next: result.next ?? `do-deploy adopt ${environment}` } : result;
 }
@@ -141,6 +141,10 @@ async function failureAfterRolling(
 }
 
 function nothingToDo({ command, members, part }: Session, run: Run, release: StoredRelease): string {
+  const held = canaryHeld(run, members);
+  if (command === 'adopt' && held !== undefined) {
+    return `Every droplet without the canary runs release ${release.id}. ${heldSentence(held)}`;
+  }
   if (part !== undefined) return `The droplets that it was to be held on already run release ${release.id}.`;
   const isBalanced = run.target.healthCheck !== undefined;
   const some = run.away !== undefined && run.away.length > 0;

@@ -6,6 +6,7 @@ import { heldRelease, type Member, runningRelease } from '../droplet/member.js';
 import { type Fleet, findFleet } from '../fleet/find-fleet.js';
 import { GoalAnchor } from '../fleet/goal-anchor.js';
 import { policyOf } from '../fleet/policy.js';
+import { releaseHash } from '../release/release-hash.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
 import { checkCanary, planPart, recordCanary } from './canary.js';
@@ -63,7 +64,7 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const droplets = fleet.membership.droplets.map(({ droplet }) => droplet);
   if (rollout.reach === 'all') refuseOff(session, droplets);
   rollout.refuse?.(fleet, policy);
-  const part = planPart(session.options.part, fleet, policy);
+  const part = planPart(session.options.part, fleet, policy, settings.environment);
   session.part = part;
   announce(session, fleet);
   const unreached = await (needsAll ? connectToAll(session, fleet) : connectToReachable(session, fleet));
@@ -88,9 +89,9 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const upToDate = members.filter(isUpToDate).map(({ droplet }) => droplet.id);
   const previous = previousReleases(participants, goal);
   const start = startRollout(observed, { ...policy, holdAt: part?.holdAt }, new Set(upToDate), previous, exempt);
-  // What only a part of the fleet runs is not the fleet's release.
-  const anchor =
-    rollout.anchors && part === undefined ? new GoalAnchor(fleet.anchors, run.anchored, goal.release) : undefined;
+  // What only a part of the fleet runs is not the fleet's release: that of a canary is, once all droplets run it.
+  const isCanary = part !== undefined || run.canary.hash === releaseHash(goal.release);
+  const anchor = rollout.anchors && !isCanary ? new GoalAnchor(fleet.anchors, run.anchored, goal.release) : undefined;
   const [first] = upToDate;
   if (first !== undefined && upToDate.length === members.length) {
     await anchor?.verified(goal.release, () => run.lease.ensure(first));

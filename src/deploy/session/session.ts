@@ -211,5 +211,5 @@ async function writeFailure(session: Session, result: DeployResult): Promise<voi
   if (run === undefined || rolling || result.error?.source === 'user') return;
   if (release.id === '') return;
   const durationMs = ports.clock.now() - startedAt;
-  await writeHistory(run, members, command, release, { ...result, durationMs });
+  await writeHistory(run, members, session.options.ends ?? command, release, { ...result, durationMs });
 }

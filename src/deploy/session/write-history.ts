@@ -132,7 +132,7 @@ function historyLine(
     outcome,
     durationMs,
     probes: probes && { total: probes.total, failed: probes.failed },
-    held: held?.droplets,
+    held: outcome === 'succeeded' ? held?.droplets : undefined,
     droplets: rolled?.map((member) => member.droplet.id),
     skipped: skipped.length > 0 ? skipped : undefined,
     confirmed: confirmed.length > 0 ? [...confirmed] : undefined,

@@ -7,8 +7,7 @@ import type { Deployer, DeployPorts } from '../core/deploy-ports.js';
 import type { Contacts } from '../drain/contacts.js';
 import type { Member } from '../droplet/member.js';
 import type { Survey } from '../droplet/survey-command.js';
-import type { Anchor } from '../fleet/anchors.js';
-import type { CanaryRecord } from '../fleet/canary.js';
+import type { Anchor, Anchors } from '../fleet/anchors.js';
 import type { GoalAnchor } from '../fleet/goal-anchor.js';
 import type { Ledger } from '../fleet/ledger.js';
 import type { Lease } from '../lease/lease.js';
@@ -25,8 +24,8 @@ export interface Run {
   readonly lease: Lease;
   /** As read under the lease, newest first. */
   readonly anchored: readonly Anchor[];
-  /** The record of a canary, and the hash of the release that it names, as known under the lease. */
-  readonly canary: { readonly record: CanaryRecord; hash: string | undefined };
+  /** Where canaries are recorded, and the hash of the release that is held, as known under the lease. */
+  readonly canary: { readonly anchors: Anchors; hash: string | undefined };
   /** Only where the rollout decides which release the fleet is on. */
   readonly anchor?: GoalAnchor;
   /** What is known of the balancer's contact with each droplet. */
