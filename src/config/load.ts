@@ -180,7 +180,7 @@ async function resolveSettings(
     // In other runs they are read for the secrets in them.
     needs === 'release' ? problems : new ProblemList(),
   );
-  const doubts = needs === 'release' ? checkServices(release.services, collected, problems) : [];
+  const doubts = needs === 'release' ? checkServices(release, collected, problems) : [];
   const complete: Complete =
     needs === 'release' ? await completeRelease(collected, release, { ...options, root, problems, hide }) : collected;
   const settings = {

@@ -150,6 +150,8 @@ export interface Settings {
   root: string;
   /** Compose files, the base first; paths relative to `root`. All of them are among `files`. */
   composeFiles: string[];
+  /** Compose profiles that are on, sorted; absent: none, unless an env file sets COMPOSE_PROFILES. */
+  profiles?: readonly string[];
   /** Env files (`.env*` among `files:`, and do-deploy's own), for compose's interpolation; paths relative to `root`. */
   envFiles: string[];
   /** Declared variables and secrets: compose on each droplet must read the same values. */

@@ -14,7 +14,7 @@ import { describeFileError, isFileError, MAX_FILE_BYTES, unusualKind } from './r
 import type { SecretSource } from './secret-sources.js';
 import type { SourceFile } from './settings.js';
 
-/** An entry of `compose:` or `files:`, and where it is written. */
+/** An entry of `compose:`, `files:` and the like, and where it is written. */
 export interface FileEntry {
   entry: string;
   place: string;
@@ -27,6 +27,8 @@ export interface ReleaseEntries {
   files: FileEntry[];
   prepare?: FileEntry;
   shared?: FileEntry[];
+  /** Compose profiles that are on. */
+  profiles?: FileEntry[];
   /** Private keys that must stay on this machine; absolute paths. */
   ownKeys: string[];
   declarations: Declaration[];
