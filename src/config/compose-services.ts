@@ -5,9 +5,18 @@
 import { isTreeMap, type Tree } from './document.js';
 import type { ProblemList } from './problems.js';
 import { textOf } from './release-env.js';
-import type { FileEntry, ReleaseEntries, ReleaseFiles } from './source-files.js';
+import type { ReleaseEntries, ReleaseFiles } from './source-files.js';
 import { listWords, suggest } from './suggest.js';
 import { parseYaml } from './yaml-syntax.js';
+
+/** A profile that is turned on, for the environment or for a role. */
+export interface NamedProfile {
+  entry: string;
+  /** `config/deploy.yml:12` */
+  place: string;
+  /** `profiles[0]` */
+  path: string;
+}
 
 /** A service that a layer names. */
 export interface NamedService {
@@ -27,7 +36,7 @@ export interface NamedService {
  * @returns warnings; what cannot be is a problem. What cannot be known here is left to compose on a droplet.
  */
 export function checkServices(
-  { services: named, profiles = [] }: Pick<ReleaseEntries, 'services' | 'profiles'>,
+  { services: named, profiles }: Pick<ReleaseEntries, 'services' | 'profiles'>,
   files: ReleaseFiles,
   problems: ProblemList,
 ): string[] {
@@ -57,17 +66,21 @@ export function checkServices(
 }
 
 /** Compose takes a profile that no service has without a word, and starts nothing for it. */
-function checkProfiles(profiles: readonly FileEntry[], found: ReadonlyMap<string, Found>, problems: ProblemList): void {
+function checkProfiles(
+  profiles: readonly NamedProfile[],
+  found: ReadonlyMap<string, Found>,
+  problems: ProblemList,
+): void {
   const services = [...found.values()];
   if (services.some(({ isClear }) => !isClear)) return;
   const known = [...new Set(services.flatMap((service) => service.profiles))];
-  for (const [index, { entry, place }] of profiles.entries()) {
+  for (const { entry, place, path } of profiles) {
     if (known.includes(entry)) continue;
     const meant = suggest(entry, known);
     let remedy = `did you mean ${meant}?`;
     if (known.length === 0) remedy = `add \`profiles: [${entry}]\` to a service, or remove it`;
     else if (meant === undefined) remedy = `the profiles are ${listWords(known)}`;
-    problems.add(place, `profiles[${index}]: no service of the compose files has the profile ${entry}`, remedy);
+    problems.add(place, `${path}: no service of the compose files has the profile ${entry}`, remedy);
   }
 }
 

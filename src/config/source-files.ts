@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { basename, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { NamedService } from './compose-services.js';
+import type { NamedProfile, NamedService } from './compose-services.js';
 import type { Declaration } from './declaration.js';
 import { decodeText } from './decode-text.js';
 import { encryptionOf } from './encryption.js';
@@ -14,7 +14,7 @@ import { describeFileError, isFileError, MAX_FILE_BYTES, unusualKind } from './r
 import type { SecretSource } from './secret-sources.js';
 import type { SourceFile } from './settings.js';
 
-/** An entry of `compose:`, `files:` and the like, and where it is written. */
+/** An entry of `compose:` or `files:`, and where it is written. */
 export interface FileEntry {
   entry: string;
   place: string;
@@ -27,8 +27,8 @@ export interface ReleaseEntries {
   files: FileEntry[];
   prepare?: FileEntry;
   shared?: FileEntry[];
-  /** Compose profiles that are on. */
-  profiles?: FileEntry[];
+  /** Compose profiles that are on, in any role. */
+  profiles: NamedProfile[];
   /** Private keys that must stay on this machine; absolute paths. */
   ownKeys: string[];
   declarations: Declaration[];

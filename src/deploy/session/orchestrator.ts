@@ -156,7 +156,7 @@ class Orchestrator {
   /** Droplets whose before_leave was raised, and whose after_rejoin was not. */
   readonly #away = new Set<number>();
   /** The last batch whose after_batch was raised. */
-  #closedBatch = 0;
+  #closedBatch: number;
   /** When the last batch was chosen. */
   #chosenAt = 0;
   /** Ends the pause or the bake. */
@@ -166,6 +166,7 @@ class Orchestrator {
     this.#run = run;
     this.#members = new Map(members.map((member) => [member.droplet.id, member]));
     this.#state = start;
+    this.#closedBatch = start.batch;
     this.#options = options;
     this.#report = reportTo(run.ports);
   }

@@ -105,6 +105,7 @@ describe('unpacking a release', () => {
   );
 
   it('compose reads the files with the profiles that are on', async () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: for the shell
     await writeFile(join(home, 'bin/docker'), '#!/bin/sh\necho "profiles: ${COMPOSE_PROFILES-none}"\n');
     expect((await unpack({ ...draftOf('v2', NEW), profiles: ['web', 'worker'] })).stdout).toBe(
       'profiles: web,worker\n',
