@@ -2,14 +2,14 @@
 import { describe, expect, it } from 'vitest';
 import { start, takeBack } from '../../src/rollout/planner.js';
 import { combined } from '../../src/rollout/roles.js';
-import { fleetOf, once, POLICY, released, walk } from './walk.js';
+import { fleetOf, once, POLICY, released, walk, walkOn } from './walk.js';
 
-const done = () => walk(start({ ...POLICY, onFailure: 'revert-fleet' }, fleetOf(3))).state;
+const done = () => walk({ onFailure: 'revert-fleet' }, fleetOf(3)).state;
 
 describe('a role that is done', () => {
   it('goes back in batches, under the floor, because another one has failed', () => {
     const before = done();
-    const { state, log, fewest } = walk(takeBack(before));
+    const { state, log, fewest } = walkOn(takeBack(before));
     expect(log.filter((line) => line.startsWith('batch'))).toEqual(['batch 1', 'batch 2', 'batch 3']);
     expect(log).toContain('1 switch previous');
     expect(state.droplets.map(({ course }) => course)).toEqual(['reverted', 'reverted', 'reverted']);
@@ -18,7 +18,7 @@ describe('a role that is done', () => {
 
   it('stays where it has changed nothing, or has nothing to go back to', () => {
     const fresh = fleetOf(2).map(({ previous: _, ...starter }) => starter);
-    const first = walk(start({ ...POLICY, onFailure: 'revert-fleet' }, fresh)).state;
+    const first = walk({ onFailure: 'revert-fleet' }, fresh).state;
     const upToDate = start(
       POLICY,
       fleetOf(2).map((starter) => ({ ...starter, upToDate: true })),
@@ -36,7 +36,7 @@ describe('the state of all roles', () => {
 
   it('has what has happened to any of them', () => {
     const failing = once('1 health', { fail: released('health') });
-    const failed = walk(start({ ...POLICY, onFailure: 'revert-fleet' }, fleetOf(2)), failing).state;
+    const failed = walk({ onFailure: 'revert-fleet' }, fleetOf(2), failing).state;
     const both = combined([done(), failed]);
     expect(both.droplets).toHaveLength(5);
     expect(both).toMatchObject({ revertingFleet: true, takingBack: true, interrupted: false, watchFailed: false });

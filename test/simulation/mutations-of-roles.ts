@@ -21,6 +21,7 @@ export const ROLES_FAULTS: readonly Mutation[] = [
   {
     name: 'what is out of a role is recorded for the environment',
     file: 'src/deploy/fleet/roles.ts',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: source
     text: 'return role === undefined ? environment : `${environment}:${role}`;',
     instead: 'return role === undefined ? environment : environment;',
     breaks: ['g'],
