@@ -228,4 +228,15 @@ describe('roles', { shuffle: false }, () => {
     });
     expectRoles('v3');
   });
+
+  it('of which one is off as a whole: nothing is deployed, and heal still repairs the others', async () => {
+    const records = WORKERS.map((name) => fleet.region.world.droplets.get(fleet.region.droplet(name).id));
+    for (const record of records) if (record) record.status = 'off';
+    const end = await deploy('v1', '--skip-unreachable');
+    expect(end).toMatchObject({ code: 1, result: { error: { code: 'role-unreachable' } } });
+    const healed = await command('heal', 'sandbox');
+    expect(healed, healed.stdout).toMatchObject({ code: 0, result: { outcome: 'skipped' } });
+    for (const record of records) if (record) record.status = 'active';
+    expectRoles('v3');
+  });
 });

@@ -39,7 +39,8 @@ export async function deploy(given: DeployPorts, options: DeployOptions): Promis
   const release = { id: releaseId(now, options.releaseRef ?? imageTag), imageTag, ...options.commit };
   return await runSession('deploy', given, options, release, async (session, ports) => {
     const origin = { createdAt: new Date(now).toISOString(), createdBy: deployer.who };
-    const drafts = await eachShare(settingsOfRoles(settings), (own) => draftRelease(release, origin, own, ports.files));
+    const own = settingsOfRoles(settings);
+    const drafts = await eachShare(own, (one) => draftRelease(release, origin, one, ports.files));
     return await performRollout(session, {
       refuse: refuseImpossible,
       reach: 'all',

@@ -1,4 +1,4 @@
-import type { DeployError } from '../../errors.js';
+import { DeployError } from '../../errors.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { Policy } from '../../rollout/planner.js';
 import { waitForAll } from '../core/parallel.js';
@@ -95,15 +95,18 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const unreached = await (needsAll ? connectToAll(session, fleets) : connectToReachable(session, fleets));
   await rollout.leaveOut?.(session);
 
+  const reached = fleets.map((fleet) => membersOf(session, fleet));
+  if (rollout.reach === 'all') refuseUnreachedRole(fleets, reached);
+
   const runs = await takeLease(session, fleets);
   await raise(session, 'pre_deploy');
   stopIfInterrupted(session);
   const { members } = session;
-  const shares = fleets.map((fleet, index): Share => {
-    const own = new Set(fleet.membership.droplets.map(({ droplet }) => droplet.id));
-    const ofFleet = members.filter(({ droplet }) => own.has(droplet.id));
-    return { fleet, run: runs[index] as Run, policy: policies[index] as Policy, members: ofFleet };
+  const all = fleets.map((fleet, index): Share => {
+    return { fleet, run: runs[index] as Run, policy: policies[index] as Policy, members: membersOf(session, fleet) };
   });
+  // Of a role that cannot be reached nothing is known, and nothing is done there.
+  const shares = all.filter((share) => share.members.length > 0);
   const choices = await rollout.choose(shares);
   stopIfInterrupted(session);
   session.goal = goalOfAll(shares.map((share, index) => ({ members: share.members, goal: choices[index] as Choice })));
@@ -138,6 +141,20 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const undone = choices.find(({ failure }) => failure !== undefined)?.failure ?? unreached;
   if (undone === undefined) return result;
   return { ...result, outcome: 'failed', error: result.error ?? undone.info() };
+}
+
+function membersOf(session: Session, { membership }: Fleet): Member[] {
+  const own = new Set(membership.droplets.map(({ droplet }) => droplet.id));
+  return session.members.filter(({ droplet }) => own.has(droplet.id));
+}
+
+/** What `adopt` brings droplets to is recorded for each role: one that is left out as a whole would stay on its release. */
+function refuseUnreachedRole(fleets: readonly Fleet[], reached: readonly (readonly Member[])[]): void {
+  const lost = fleets.find(({ settings }, index) => settings.role !== undefined && reached[index]?.length === 0);
+  if (lost === undefined) return;
+  throw new DeployError('role-unreachable', `No droplet of the role ${lost.settings.role} can be reached.`, {
+    hint: `See what is wrong: do-deploy status ${lost.settings.environment}. Then deploy to all roles again.`,
+  });
 }
 
 /** The state from which a share is rolled. */
