@@ -13,8 +13,8 @@ export const CANARY_FAULTS: readonly Mutation[] = [
   {
     name: 'a canary counts as the release of the fleet',
     file: 'src/deploy/session/rollout.ts',
-    text: 'rollout.anchors && part === undefined ?',
-    instead: 'rollout.anchors ?',
+    text: 'rollout.anchors && part === undefined\n',
+    instead: 'rollout.anchors\n',
     breaks: ['n', 'd'],
     seeds: [40000002, 40000004],
   },

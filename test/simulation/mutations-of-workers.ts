@@ -37,8 +37,8 @@ export const WORKERS_FAULTS: readonly Mutation[] = [
   {
     name: 'a worker counts as serving whatever its containers do',
     file: 'src/deploy/session/observe-fleet.ts',
-    text: "return kind === 'waiting' ? undefined : kind === 'healthy' && (await appAnswers(run, member));",
-    instead: 'return true;',
+    text: "if (kind === 'waiting') return { healthy: undefined, now };",
+    instead: "if (kind !== 'failed' || now !== undefined) return { healthy: true, now };",
     breaks: ['a'],
     seeds: [2_000_376],
     stories: [{ target: 'tagged', fleet: 3, happenings: [{ atMs: 500, kind: 'ill', droplet: 2, forMs: 60_000 }] }],
