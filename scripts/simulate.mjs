@@ -1,8 +1,8 @@
 // Plays random rollouts with the real planner, orchestrator and steps in a simulated world, and looks for broken promises.
 // Options: --runs N (rollouts, default 10000), --seed N (of the first story, default from the clock), --workers N,
 // --largest N (only fleets of up to N droplets), --layered (only stories with layers), --controlled (only stories that
-// pause and bake), --alone (only fleets without a balancer), --canary (only stories that begin with a canary), --tally
-// (counts what happened).
+// pause and bake), --alone (only fleets without a balancer), --canary (only stories that begin with a canary), --roles
+// (only fleets with roles), --tally (counts what happened).
 // `--replay SEED` plays one story and prints everything that happened in it.
 // `--fault NAME` plants one of the faults of test/simulation/mutations.ts and looks for stories that show it.
 import { fork } from 'node:child_process';
@@ -24,15 +24,17 @@ const { values } = parseArgs({
     controlled: { type: 'boolean', default: false },
     alone: { type: 'boolean', default: false },
     canary: { type: 'boolean', default: false },
+    roles: { type: 'boolean', default: false },
   },
 });
-/** The ranges of seeds of stories.ts: FIRST_LAYERED, FIRST_ALONE, FIRST_CONTROLLED and FIRST_CANARY. */
+/** The ranges of seeds of stories.ts: FIRST_LAYERED, FIRST_ALONE, FIRST_CONTROLLED, FIRST_CANARY and FIRST_ROLES. */
 const MILLION = 1_000_000;
 const KINDS = {
   layered: { first: MILLION + 1, step: 4 },
   alone: { first: 2 * MILLION + 1, step: 1 },
   controlled: { first: 3 * MILLION + 2, step: 4 },
   canary: { first: 40 * MILLION + 1, step: 1 },
+  roles: { first: 50 * MILLION + 1, step: 1 },
 };
 const kind = Object.entries(KINDS).find(([name]) => values[name])?.[1];
 const step = kind?.step ?? 1;

@@ -21,6 +21,7 @@
 #   IMAGE_TAG      tag of the release's images, for compose files
 #   COMPOSE_FILES  compose files in order, separated by spaces, relative to the release
 #   ENV_FILES      env files for compose's interpolation, likewise; may be empty
+#   COMPOSE_PROFILES   compose profiles that are on, separated by commas; absent: none, or those that an env file sets
 #   TMPDIR         where a login is kept if /dev/shm cannot be written; may be absent
 #   REGISTRY_SERVER, REGISTRY_USERNAME   only for `pull`, `manifests` and `build`; absent: no login
 #
@@ -31,6 +32,7 @@ verb=${1:?'usage: start-up.sh pull [unbuilt]|manifests|build|up [again] [only SE
 shift
 cd "$(dirname "$0")/.."
 export DEPLOY_ENV IMAGE_TAG
+if [ -n "${COMPOSE_PROFILES:-}" ]; then export COMPOSE_PROFILES; fi
 
 compose() {
   # "$@" becomes the -f and --env-file options, so that their values are not split again.

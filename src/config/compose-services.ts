@@ -1,10 +1,22 @@
-/** Looks for services that layers name in the compose files here, so that a typo shows before a release is staged. */
+/**
+ * Looks in the compose files here for services that layers name and for profiles that are turned on, so that a typo shows
+ * before a release is staged.
+ */
 import { isTreeMap, type Tree } from './document.js';
 import type { ProblemList } from './problems.js';
 import { textOf } from './release-env.js';
-import type { ReleaseFiles } from './source-files.js';
+import type { ReleaseEntries, ReleaseFiles } from './source-files.js';
 import { listWords, suggest } from './suggest.js';
 import { parseYaml } from './yaml-syntax.js';
+
+/** A profile that is turned on, for the environment or for a role. */
+export interface NamedProfile {
+  entry: string;
+  /** `config/deploy.yml:12` */
+  place: string;
+  /** `profiles[0]` */
+  path: string;
+}
 
 /** A service that a layer names. */
 export interface NamedService {
@@ -15,23 +27,35 @@ export interface NamedService {
   place: string;
   /** It may be one that the release no longer has, and that still runs. */
   mayBeGone: boolean;
-  /** It is only run in one-off containers, also when it has profiles. */
+  /** It is only run in one-off containers, also when its profiles are off. */
   isOneOff: boolean;
 }
 
-/** @returns warnings; what cannot be is a problem. What cannot be known here is left to compose on a droplet. */
-export function checkServices(named: readonly NamedService[], files: ReleaseFiles, problems: ProblemList): string[] {
-  if (named.length === 0) return [];
+/**
+ * Checks the services that the configuration names, and the profiles that it turns on.
+ * @returns warnings; what cannot be is a problem. What cannot be known here is left to compose on a droplet.
+ */
+export function checkServices(
+  { services: named, profiles }: Pick<ReleaseEntries, 'services' | 'profiles'>,
+  files: ReleaseFiles,
+  problems: ProblemList,
+): string[] {
+  if (named.length === 0 && profiles.length === 0) return [];
   const found = readServices(files);
   if (found === undefined) return [];
+  checkProfiles(profiles, found, problems);
+  const on = new Set(profiles.map(({ entry }) => entry));
+  const isOn = (limits: readonly string[]) =>
+    limits.length === 0 || limits.some((profile) => on.has(profile)) || (on.size === 0 && choosesProfiles(files));
   const known = [...found.keys()];
   const warnings: string[] = [];
   for (const { name, path, place, mayBeGone, isOneOff } of named) {
-    if (found.get(name) === 'always' || (isOneOff && found.has(name))) continue;
-    const message = found.has(name) ? 'has profiles, so a release does not have it' : 'is in no compose file';
+    const service = found.get(name);
+    if (service !== undefined && (isOneOff || isOn(service.profiles))) continue;
+    const message = service ? 'has profiles, so a release does not have it' : 'is in no compose file';
     const meant = suggest(name, known);
-    const remedy = found.has(name)
-      ? `remove \`profiles:\` from the service ${name}`
+    const remedy = service
+      ? `remove \`profiles:\` from the service ${name}, or turn one on: \`profiles: [${service.profiles[0]}]\``
       : meant === undefined
         ? `the services are ${listWords(known)}`
         : `did you mean ${meant}?`;
@@ -41,26 +65,58 @@ export function checkServices(named: readonly NamedService[], files: ReleaseFile
   return warnings;
 }
 
-type Presence = 'always' | 'with a profile';
+/** Compose takes a profile that no service has without a word, and starts nothing for it. */
+function checkProfiles(
+  profiles: readonly NamedProfile[],
+  found: ReadonlyMap<string, Found>,
+  problems: ProblemList,
+): void {
+  const services = [...found.values()];
+  if (services.some(({ isClear }) => !isClear)) return;
+  const known = [...new Set(services.flatMap((service) => service.profiles))];
+  for (const { entry, place, path } of profiles) {
+    if (known.includes(entry)) continue;
+    const meant = suggest(entry, known);
+    let remedy = `did you mean ${meant}?`;
+    if (known.length === 0) remedy = `add \`profiles: [${entry}]\` to a service, or remove it`;
+    else if (meant === undefined) remedy = `the profiles are ${listWords(known)}`;
+    problems.add(place, `${path}: no service of the compose files has the profile ${entry}`, remedy);
+  }
+}
+
+interface Found {
+  /** Those of all files; none: the service is always on. */
+  profiles: readonly string[];
+  /** False when it may have others: by a variable, or from a service that it extends. */
+  isClear: boolean;
+}
 
 /** Undefined when a file cannot be read as compose reads it, or takes services from elsewhere. */
-function readServices({ files, composeFiles, envFiles }: ReleaseFiles): Map<string, Presence> | undefined {
-  const text = (path: string) => textOf(files.find((file) => file.path === path));
-  const choosesProfiles = envFiles.some((path) => /^\s*(export\s+)?COMPOSE_PROFILES\s*=/m.test(text(path) ?? ''));
-  const found = new Map<string, Presence>();
+function readServices({ files, composeFiles }: ReleaseFiles): Map<string, Found> | undefined {
+  const found = new Map<string, Found>();
   for (const path of composeFiles) {
-    const tree = treeOf(text(path));
+    const tree = treeOf(textOf(files.find((file) => file.path === path)));
     if (!isTreeMap(tree) || tree.include !== undefined) return undefined;
     const services = tree.services ?? {};
     if (!isTreeMap(services) || '<<' in services) return undefined;
     for (const [name, service] of Object.entries(services)) {
-      const profiles = isTreeMap(service) ? service.profiles : undefined;
-      // Lists of several files are joined.
-      const isLimited = found.get(name) === 'with a profile' || (Array.isArray(profiles) && profiles.length > 0);
-      found.set(name, isLimited && !choosesProfiles ? 'with a profile' : 'always');
+      const { profiles: written = [], extends: base, '<<': merged } = isTreeMap(service) ? service : {};
+      const own = Array.isArray(written) ? written.filter((one) => typeof one === 'string') : [];
+      const isPlain = Array.isArray(written) && own.length === written.length && !own.some((one) => one.includes('$'));
+      const before = found.get(name) ?? { profiles: [], isClear: true };
+      found.set(name, {
+        // Lists of several files are joined.
+        profiles: [...before.profiles, ...own],
+        isClear: before.isClear && isPlain && base === undefined && merged === undefined,
+      });
     }
   }
   return found.size === 0 ? undefined : found;
+}
+
+function choosesProfiles({ files, envFiles }: ReleaseFiles): boolean {
+  const text = (path: string) => textOf(files.find((file) => file.path === path));
+  return envFiles.some((path) => /^\s*(export\s+)?COMPOSE_PROFILES\s*=/m.test(text(path) ?? ''));
 }
 
 function treeOf(text: string | undefined): Tree | undefined {

@@ -18,7 +18,13 @@ export interface JsonSchema {
 
 /** Of config/deploy.yml as it is written. */
 export function jsonSchema(sections: readonly Section[] = SECTIONS): JsonSchema {
-  return z.toJSONSchema(fileSchema(sections), { io: 'input' }) as JsonSchema;
+  return z.toJSONSchema(fileSchema(sections), { io: 'input', override: keepExamples }) as JsonSchema;
+}
+
+/** zod leaves out the examples of a map in which a value is changed: ours are as they are written. */
+function keepExamples({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: object }): void {
+  const examples = zodSchema._zod.def.type === 'record' ? z.globalRegistry.get(zodSchema)?.examples : undefined;
+  if (examples !== undefined) Object.assign(jsonSchema, { examples });
 }
 
 /** For editors: the same, but any value may also come from a `$NAME`. This is config/deploy.schema.json. */

@@ -147,7 +147,15 @@ async function resolveSettings(
   const { environment, env, needs = 'release', openTree, readLayers, findHooks } = options;
   const { root, variables, hasFile } = project;
   const merged = merge(file, file.environments?.[environment] ?? {});
-  const release: ReleaseEntries = { compose: [], files: [], ownKeys: [], declarations: [], secrets: [], services: [] };
+  const release: ReleaseEntries = {
+    compose: [],
+    files: [],
+    ownKeys: [],
+    declarations: [],
+    secrets: [],
+    services: [],
+    profiles: [],
+  };
   const secrets: Secret[] = [];
   const hide = (secret: Secret) => {
     secrets.push(secret);
@@ -180,7 +188,7 @@ async function resolveSettings(
     // In other runs they are read for the secrets in them.
     needs === 'release' ? problems : new ProblemList(),
   );
-  const doubts = needs === 'release' ? checkServices(release.services, collected, problems) : [];
+  const doubts = needs === 'release' ? checkServices(release, collected, problems) : [];
   const complete: Complete =
     needs === 'release' ? await completeRelease(collected, release, { ...options, root, problems, hide }) : collected;
   const settings = {
@@ -198,7 +206,7 @@ type Complete = Awaited<ReturnType<typeof completeRelease>>;
 
 /** Values that the output consists of: if an env file repeats one, masking it would make the output unreadable. */
 function shownAnyway(settings: Omit<LoadedSettings, 'secrets'>): string[] {
-  const { app, environment, imageTag, apiUrl, ssh, target, registry, rollout } = settings;
+  const { app, environment, imageTag, apiUrl, ssh, target, roles, registry, rollout } = settings;
   const ofRegistry = [registry?.server, registry?.username];
   const values = [
     app,
@@ -209,6 +217,7 @@ function shownAnyway(settings: Omit<LoadedSettings, 'secrets'>): string[] {
     rollout.probe ? rollout.probe.url : undefined,
     ...ofRegistry,
     ...wordsOf(target),
+    ...(roles ?? []).flatMap((role) => wordsOf(role.target)),
   ];
   return values.filter((value) => value !== undefined);
 }

@@ -3,6 +3,8 @@ export const APP_NAME = /^[a-z0-9][a-z0-9_-]*$/;
 export const ENVIRONMENT_NAME = /^[a-z0-9][a-z0-9-]*$/;
 /** Tags of images, as Docker takes them. */
 export const IMAGE_TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+/** Compose profiles, as compose takes them. */
+export const PROFILE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
 /** Names of branches, near enough: whether there is such a branch, git knows. */
 export const BRANCH = /^(?![-./])[^\s~^:?*[\\]+$/;
 

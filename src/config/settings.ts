@@ -119,6 +119,16 @@ export type TargetSettings =
   /** Ids, or names, of droplets without a balancer. */
   | { kind: 'droplets'; droplets: readonly (number | string)[] };
 
+/** Droplets of an environment that do the same work. */
+export interface RoleSettings {
+  name: string;
+  target: TargetSettings;
+  /** Absent: those of the environment. */
+  profiles?: readonly string[];
+  batch?: BatchSize[];
+  minInRotation?: number;
+}
+
 export interface HookSettings {
   /** Relative to `root`. */
   folder: string;
@@ -145,11 +155,18 @@ export interface Settings {
   /** `DO_TOKEN in config/.env:1`; absent if it comes from the environment. */
   tokenPlace?: string;
   ssh: SshSettings;
+  /** Where there are roles, that of the first. */
   target: TargetSettings;
+  /** In the order in which they are rolled; absent: the environment has one target. */
+  roles?: readonly RoleSettings[];
+  /** In the settings of a single role: its name. */
+  role?: string;
   /** The project's root: the folder that holds `config/`. */
   root: string;
   /** Compose files, the base first; paths relative to `root`. All of them are among `files`. */
   composeFiles: string[];
+  /** Compose profiles that are on, sorted; absent: none, unless an env file sets COMPOSE_PROFILES. */
+  profiles?: readonly string[];
   /** Env files (`.env*` among `files:`, and do-deploy's own), for compose's interpolation; paths relative to `root`. */
   envFiles: string[];
   /** Declared variables and secrets: compose on each droplet must read the same values. */

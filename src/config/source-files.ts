@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { basename, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { NamedService } from './compose-services.js';
+import type { NamedProfile, NamedService } from './compose-services.js';
 import type { Declaration } from './declaration.js';
 import { decodeText } from './decode-text.js';
 import { encryptionOf } from './encryption.js';
@@ -27,6 +27,8 @@ export interface ReleaseEntries {
   files: FileEntry[];
   prepare?: FileEntry;
   shared?: FileEntry[];
+  /** Compose profiles that are on, in any role. */
+  profiles: NamedProfile[];
   /** Private keys that must stay on this machine; absolute paths. */
   ownKeys: string[];
   declarations: Declaration[];

@@ -90,6 +90,7 @@ function columnSizes(columns: Column[], rows: Cell[][], width: number): Map<numb
 }
 
 const DROPLET: Column = { heading: 'DROPLET', least: 8, expendable: 0, lose: 'middle' };
+const ROLE: Column = { heading: 'ROLE', least: 6, expendable: 2 };
 const ADDRESS: Column = { heading: 'ADDRESS', least: 15, expendable: 4 };
 const ROTATION: Column = { heading: 'ROTATION', least: 8, expendable: 1 };
 const RELEASE: Column = { heading: 'RELEASE', least: 10, expendable: 3, lose: 'start' };
@@ -140,9 +141,10 @@ export function statusTable(
   options: { result: boolean; width: number; palette: Palette },
 ): string[] {
   const { palette } = options;
-  const columns = [DROPLET, ADDRESS, ROTATION, RELEASE, HEALTH, ...(options.result ? [RESULT] : [])];
+  const hasRoles = rows.some(({ role }) => role !== undefined);
+  const columns = [...placeColumns(hasRoles), HEALTH, ...(options.result ? [RESULT] : [])];
   const cells = rows.map((row) => [
-    ...placeCells(row, palette),
+    ...placeCells(row, hasRoles, palette),
     { text: row.health, paint: row.health === 'healthy' ? undefined : palette.caution },
     outcomeCell(row.outcome, palette),
   ]);
@@ -157,20 +159,29 @@ export interface LiveRow {
 
 /** The table that is redrawn while a rollout runs. */
 export function liveTable(rows: LiveRow[], width: number, palette: Palette): string[] {
+  const hasRoles = rows.some(({ row }) => row.role !== undefined);
   const columns = [
-    DROPLET,
-    ADDRESS,
-    ROTATION,
-    RELEASE,
+    ...placeColumns(hasRoles),
     { heading: 'STEP', least: 10, expendable: 0 },
     { heading: 'ELAPSED', least: 7, expendable: 2 },
   ];
-  const cells = rows.map(({ row, step, elapsed }) => [...placeCells(row, palette), step, { text: elapsed }]);
+  const cells = rows.map(({ row, step, elapsed }) => [...placeCells(row, hasRoles, palette), step, { text: elapsed }]);
   return layOut(columns, cells, width, palette);
 }
 
-function placeCells(row: StatusRow, palette: Palette): Cell[] {
-  return [{ text: row.name }, { text: row.address }, rotationCell(row.rotation, palette), { text: row.release }];
+function placeColumns(hasRoles: boolean): Column[] {
+  return [DROPLET, ...(hasRoles ? [ROLE] : []), ADDRESS, ROTATION, RELEASE];
+}
+
+function placeCells(row: StatusRow, hasRoles: boolean, palette: Palette): Cell[] {
+  const role = hasRoles ? [{ text: row.role ?? '' }] : [];
+  return [
+    { text: row.name },
+    ...role,
+    { text: row.address },
+    rotationCell(row.rotation, palette),
+    { text: row.release },
+  ];
 }
 
 function rotationCell(rotation: Rotation, palette: Palette): Cell {

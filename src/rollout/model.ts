@@ -42,6 +42,8 @@ export type DropletOutcome =
 export interface StatusRow {
   id: number;
   name: string;
+  /** Where an environment has roles. */
+  role?: string;
   address: string;
   rotation: Rotation;
   /** The release it runs, '' when none or unknown. */

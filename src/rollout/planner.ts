@@ -508,6 +508,11 @@ export function isDeployed(droplet: DropletState): boolean {
   return droplet.course === 'done' || (droplet.course === 'waiting' && droplet.touched);
 }
 
+/** The state from which a rollout that is over is taken back: `revert-fleet`, because another role has failed. */
+export function takeBack(state: RolloutState): RolloutState {
+  return takeBackTheDone(startReverting({ ...state, observed: false, resting: undefined }));
+}
+
 function startCourse(state: RolloutState, droplet: DropletState, course: Course): DropletState {
   const steps = stepsOf(course, droplet, state.policy);
   // A step that is running ends first.

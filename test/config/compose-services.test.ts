@@ -53,7 +53,7 @@ it('a service of workers with profiles is never started: a warning, unless an en
   const workers = 'layers: { workers: { services: [jobs] } }';
   const warningsOf = async (root: string) => (await load(root, { readLayers })).warnings;
   expect(await warningsOf(project(files, workers))).toEqual([
-    'config/deploy.yml:3: layers.workers.services[0]: the service jobs has profiles, so a release does not have it; remove `profiles:` from the service jobs',
+    'config/deploy.yml:3: layers.workers.services[0]: the service jobs has profiles, so a release does not have it; remove `profiles:` from the service jobs, or turn one on: `profiles: [tools]`',
   ]);
   const chosen = { ...files, 'config/.env.test': 'COMPOSE_PROFILES=tools\n' };
   expect(await warningsOf(project(chosen, workers, 'files: [config/.env.test]'))).toBeUndefined();
@@ -65,4 +65,59 @@ it('a service of workers may be gone from the files and still run: a warning', a
   expect(warnings).toEqual([
     'config/deploy.yml:3: layers.workers.services[1]: the service sidekick is in no compose file; did you mean sidekiq?',
   ]);
+});
+
+describe('profiles that are on', () => {
+  const files = {
+    'compose/docker-compose.test.yml':
+      'services:\n  jobs: { image: b, profiles: [worker, batch] }\n  web: { image: b, profiles: [web] }\n',
+  };
+  const workers = 'layers: { workers: { services: [jobs] } }';
+
+  it('are resolved without repetitions, and in no order of their own', async () => {
+    expect((await load(project(files, 'profiles: [web, batch, web]'))).profiles).toEqual(['batch', 'web']);
+    expect((await load(project(files))).profiles).toBeUndefined();
+    expect((await load(project(files, 'profiles: []'))).profiles).toBeUndefined();
+  });
+
+  it('of an environment replace those of the top level', async () => {
+    const text = 'app: shop\nprofiles: [web]\nenvironments: { test: { load_balancer: web, profiles: [worker] } }\n';
+    const root = createProject({ 'config/deploy.yml': text, 'compose/docker-compose.yml': APP, ...files });
+    expect((await load(root)).profiles).toEqual(['worker']);
+  });
+
+  it('are refused with their line when no service has them', async () => {
+    expect(await problemsOf(project(files, 'profiles:', '  - web', '  - wroker', '  - nightly'))).toEqual([
+      'config/deploy.yml:5: profiles[1]: no service of the compose files has the profile wroker; did you mean worker?',
+      'config/deploy.yml:6: profiles[2]: no service of the compose files has the profile nightly; the profiles are worker, batch and web',
+    ]);
+    expect(await problemsOf(project({}, 'profiles: [web]'))).toEqual([
+      'config/deploy.yml:3: profiles[0]: no service of the compose files has the profile web; add `profiles: [web]` to a service, or remove it',
+    ]);
+  });
+
+  it.each([
+    ['holds a variable', 'services: { jobs: { image: b, profiles: ["$PROFILE"] } }'],
+    ['extends another service', 'services: { jobs: { extends: { file: x.yml, service: y } } }'],
+    ['is no list', 'services: { jobs: { image: b, profiles: worker } }'],
+  ])('are left to compose where a service %s', async (_, text) => {
+    const root = project({ 'compose/docker-compose.test.yml': text }, 'profiles: [any]');
+    expect(await problemsOf(root)).toEqual([]);
+  });
+
+  it.each(['"a b"', '-a', '"*"', '1'])('have names that compose takes: not %s', async (name) => {
+    const [problem, ...others] = await problemsOf(project(files, `profiles: [${name}]`));
+    expect([problem, others]).toEqual([expect.stringContaining("must be a list of compose profiles' names"), []]);
+  });
+
+  it('make their services part of the release: a layer may name these, and others not', async () => {
+    expect((await load(project(files, 'profiles: [batch]', workers), { readLayers })).warnings).toBeUndefined();
+    const env = { ...files, 'config/.env.test': 'COMPOSE_PROFILES=worker\n' };
+    const { warnings } = await load(project(env, 'profiles: [web]', workers, 'files: [config/.env.test]'), {
+      readLayers,
+    });
+    expect(warnings, 'an env file does not count beside the setting').toEqual([
+      expect.stringContaining('the service jobs has profiles'),
+    ]);
+  });
 });

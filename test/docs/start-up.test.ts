@@ -176,6 +176,12 @@ describe('start-up.sh up', () => {
     expect(run(['up'])).toEqual({ status: 0, stdout: '', stderr: '' });
     expect(lines('calls')).toEqual([LEFTOVERS, `${COMPOSE} up --detach --no-build --pull never --remove-orphans`]);
     expect(lines('env')).toEqual(expect.arrayContaining(['DEPLOY_ENV=production', 'IMAGE_TAG=v2']));
+    expect(lines('env').filter((line) => line.startsWith('COMPOSE_PROFILES'))).toEqual([]);
+  });
+
+  it('turns on the profiles that it is given', () => {
+    expect(run(['up'], { env: { COMPOSE_PROFILES: 'web,worker' } })).toMatchObject({ status: 0 });
+    expect(lines('env')).toContain('COMPOSE_PROFILES=web,worker');
   });
 
   it('with `again` also replaces what has not changed', () => {

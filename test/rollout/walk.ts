@@ -54,6 +54,7 @@ export interface Walked {
 type Event = { fail: Failure } | { interrupt: true } | { halt: string } | { watch: 'gate' | number };
 
 /**
+ * Walks from the start of a rollout.
  * @param meddle called before each action; what it returns happens instead of the action's success
  * @param world what a look finds of a droplet beyond what the rollout itself did
  */
@@ -63,7 +64,16 @@ export function walk(
   meddle: (action: Action, state: RolloutState) => Event | undefined = () => undefined,
   world: (seen: Observed) => Observed = (seen) => seen,
 ): Walked {
-  let state = start({ ...POLICY, ...policy }, starters);
+  return walkOn(start({ ...POLICY, ...policy }, starters), meddle, world);
+}
+
+/** Walks on from a state. */
+export function walkOn(
+  from: RolloutState,
+  meddle: (action: Action, state: RolloutState) => Event | undefined = () => undefined,
+  world: (seen: Observed) => Observed = (seen) => seen,
+): Walked {
+  let state = from;
   const log: string[] = [];
   const serving = () => state.droplets.filter((one) => isServing(one)).length;
   let fewest = serving();

@@ -171,6 +171,9 @@ YAML: style
     const lab = new DockerLab();
     lab.write('compose.yml', 'services:\n  app: { image: shop }\n  debug: { image: nginx, profiles: [debug] }\n');
     expect(Object.keys((await lab.config()).services)).toEqual(['app']);
+    const on = { env: { COMPOSE_PROFILES: 'x,debug' } };
+    expect(Object.keys((await lab.config(on)).services)).toEqual(['app', 'debug']);
+    expect(await lab.config()).not.toHaveProperty('disabled');
   });
 
   it.each([

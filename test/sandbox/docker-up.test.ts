@@ -107,6 +107,18 @@ describe('docker compose up', () => {
     ).toEqual(['another-app-1', 'another-gone-1', 'lab-app-1']);
   });
 
+  it('leaves services whose profile is off as they are, like compose', async () => {
+    const lab = new DockerLab();
+    lab.write('compose.yml', 'services:\n  app: { image: nginx }\n  jobs: { image: nginx, profiles: [worker] }\n');
+    const names = () => lab.engine.containers().map(({ name }) => name);
+    expect(await lab.compose(['pull', '--quiet'], { env: { COMPOSE_PROFILES: 'worker' } })).toMatchObject({ code: 0 });
+    expect(await lab.compose(UP)).toMatchObject({ code: 0 });
+    expect(names()).toEqual(['lab-app-1']);
+    expect(await lab.compose(UP, { env: { COMPOSE_PROFILES: 'worker' } })).toMatchObject({ code: 0 });
+    await lab.compose(UP);
+    expect(names().sort()).toEqual(['lab-app-1', 'lab-jobs-1']);
+  });
+
   it('scales up and down', async () => {
     const lab = new DockerLab();
     const names = () =>

@@ -73,7 +73,7 @@ function judgeRevert(world: World, result: DeployResult): void {
   monitor.tally('calm: failed');
   for (const droplet of world.droplets.values()) {
     const current = droplet.disk.current ?? '';
-    const fine = world.isMember(droplet) && !droplet.tags.has(world.ledgerTag()) && runs(droplet, current);
+    const fine = world.isMember(droplet) && !droplet.tags.has(world.ledgerTag(droplet)) && runs(droplet, current);
     if (!fine)
       monitor.violation('f', `only the release was bad, and ${droplet.name} is not as it was (${result.error?.code})`);
   }
@@ -85,14 +85,17 @@ function judgeAnchor(world: World, deployer: Deployer, release: string): void {
   const { command } = deployer.plan;
   if (!isFleet || (command !== 'deploy' && command !== 'rollback')) return;
   if ([...droplets.values()].some((droplet) => isOthersBusiness(droplet, deployer))) return;
-  const anchors = [...world.tags].flatMap((tag) => {
-    const [, sequence = '', hash = ''] = /^do-deploy:release:shop:production:(\d+):(.*)$/.exec(tag) ?? [];
-    return hash === '' ? [] : [{ sequence: Number(sequence), hash }];
-  });
-  const [newest] = anchors.sort((a, b) => b.sequence - a.sequence);
   const records = [...droplets.values()].flatMap(({ disk }) => disk.releases.get(release)?.record ?? []);
-  if (records.some((record) => releaseHash(record) === newest?.hash)) monitor.tally('anchor: the release');
-  else monitor.violation('d', `${deployer.name} has deployed ${release}, and the newest anchor is another release`);
+  for (const scope of world.story.target === 'roles' ? ['web:', 'worker:'] : ['']) {
+    const anchors = [...world.tags].flatMap((tag) => {
+      const pattern = new RegExp(`^do-deploy:release:shop:production:${scope}(\\d+):(.*)$`);
+      const [, sequence = '', hash = ''] = pattern.exec(tag) ?? [];
+      return hash === '' ? [] : [{ sequence: Number(sequence), hash }];
+    });
+    const [newest] = anchors.sort((a, b) => b.sequence - a.sequence);
+    if (records.some((record) => releaseHash(record) === newest?.hash)) monitor.tally('anchor: the release');
+    else monitor.violation('d', `${deployer.name} has deployed ${release}, and the newest anchor is another release`);
+  }
 }
 
 /** A canary stays as small as it was wanted, is recorded while droplets run it, and the fleet's own release stays recorded. */
@@ -111,7 +114,7 @@ function judgeCanary(world: World, deployer: Deployer, result: DeployResult): vo
   if (result.held !== undefined) {
     monitor.tally('canary: held');
     // Of what is recorded as out, the run may not know how its last change has ended.
-    const known = on.filter(({ tags }) => !tags.has(world.ledgerTag()));
+    const known = on.filter((droplet) => !droplet.tags.has(world.ledgerTag(droplet)));
     const names = known.filter((droplet) => phaseOf(droplet).endsWith(' verified')).map(({ name }) => name);
     const said = result.held.droplets;
     if (names.some((name) => !said.includes(name)))
@@ -151,7 +154,7 @@ function judgeFleetReverted(world: World, deployer: Deployer, result: DeployResu
   for (const row of result.rows) {
     const droplet = world.droplets.get(row.id);
     if (droplet === undefined || !touched.has(row.id) || isOthersBusiness(droplet, deployer)) continue;
-    if (row.outcome === 'reverted' || droplet.tags.has(world.ledgerTag())) continue;
+    if (row.outcome === 'reverted' || droplet.tags.has(world.ledgerTag(droplet))) continue;
     // What is said of it must be true: that it could not be taken back, or is in hand, or still on the release.
     const failed = row.outcome === 'deploy failed';
     const said = row.outcome === 'unfinished' || (row.outcome === 'deployed' && row.release === result.release.id);
@@ -163,16 +166,21 @@ function judgeFleetReverted(world: World, deployer: Deployer, result: DeployResu
 /** As the run saw it: nobody else could leave. */
 function isAtTheFloor(world: World, { knowledge, allowDowntime }: Deployer): boolean {
   if (allowDowntime || !world.isFleet) return false;
-  const { members, probes, batch, lastChange } = knowledge;
-  const fleet = [...knowledge.fleet].filter((id) => members?.ids.has(id));
-  // One that could not be asked at the last look counts as out.
-  const serving = fleet.filter((id) => {
-    const probe = probes.get(id);
-    return probe?.passed === true && probe.at > lastChange;
+  const { probes, batch, lastChange } = knowledge;
+  const roles = world.story.target === 'roles' ? (['web', 'worker'] as const) : [undefined];
+  return roles.some((role) => {
+    const members = role === 'worker' ? knowledge.workers : knowledge.members;
+    const isOfRole = (droplet: Droplet | undefined) => droplet !== undefined && world.roleOf(droplet) === role;
+    const fleet = [...knowledge.fleet].filter((id) => members?.ids.has(id) && isOfRole(world.droplets.get(id)));
+    // One that could not be asked at the last look counts as out.
+    const serving = fleet.filter((id) => {
+      const probe = probes.get(id);
+      return probe?.passed === true && probe.at > lastChange;
+    });
+    const recorded = [...world.droplets.values()].filter((one) => isOfRole(one) && one.tags.has(world.ledgerTag(one)));
+    const size = new Set([...fleet, ...recorded.map(({ id }) => id)]).size;
+    return serving.length <= floorFor(world.story, size, (batch?.batch ?? 0) + 1);
   });
-  const recorded = [...world.droplets.values()].filter((one) => one.tags.has(world.ledgerTag()));
-  const size = new Set([...fleet, ...recorded.map(({ id }) => id)]).size;
-  return serving.length <= floorFor(world.story, size, (batch?.batch ?? 0) + 1);
 }
 
 function judgeRow(
@@ -188,7 +196,7 @@ function judgeRow(
   if (row.outcome === 'in progress') monitor.violation('d', `at the end ${row.name} is in progress`);
   monitor.tally(`row: ${row.outcome}`);
   if (row.outcome === 'reverted') monitor.tally(`reverted: ${world.story.policy.onFailure}`);
-  if (row.outcome === 'deploy failed' && droplet.tags.has(world.ledgerTag())) monitor.tally('row: stranded');
+  if (row.outcome === 'deploy failed' && droplet.tags.has(world.ledgerTag(droplet))) monitor.tally('row: stranded');
   const isDone = row.outcome === 'deployed' || row.outcome === 'up to date' || row.outcome === 'reverted';
   if (good && row.outcome !== 'deployed' && row.outcome !== 'up to date' && row.outcome !== 'not deployed') {
     monitor.violation('d', `a good end, and ${row.name} is ${row.outcome}`);
@@ -210,7 +218,7 @@ function judgeRow(
   if (!runs(droplet, expected)) monitor.violation('d', `${where}, and does not run ${expected}`);
   if (!world.isFleet) return;
   if (!world.isMember(droplet)) monitor.violation('d', `${where}, and is out of rotation`);
-  if (droplet.tags.has(world.ledgerTag())) monitor.violation('d', `${where}, and is in the ledger`);
+  if (droplet.tags.has(world.ledgerTag(droplet))) monitor.violation('d', `${where}, and is in the ledger`);
 }
 
 /** What this run has not changed runs what is said of it. */

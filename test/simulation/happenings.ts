@@ -105,7 +105,7 @@ function putBack(world: World, droplet: Droplet): void {
 /** Who is left: a fleet that somebody has emptied is nobody's to deploy to. */
 function fleetSize(world: World): number {
   return [...world.droplets.values()].filter(
-    (droplet) => !droplet.destroyed && (world.isMember(droplet) || droplet.tags.has(world.ledgerTag())),
+    (droplet) => !droplet.destroyed && (world.isMember(droplet) || droplet.tags.has(world.ledgerTag(droplet))),
   ).length;
 }
 

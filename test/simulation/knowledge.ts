@@ -24,6 +24,8 @@ export interface BatchKnowledge {
 export class Knowledge {
   /** Members at the last answer of GET, and when (in the world's sequence). */
   members: { ids: Set<number>; at: number } | undefined;
+  /** Where there are roles: those of the role without a balancer, at the last list of droplets. */
+  workers: { ids: Set<number>; at: number } | undefined;
   /**
    * The last answer of the balancer's check on each droplet; `passed` is undefined when none came. `served`: the droplet
    * did so in truth when it was asked, whatever became of it while the answer was on its way.

@@ -17,6 +17,7 @@
  *  l  A run raises exactly one ending for layers, the one that its result says, after its other events in their order.
  *  m  A container that runs once never runs twice at the same time on a droplet, and never again there for a release that it
  *     succeeded for, unless it was done for another one since.
+ *  p  A role gets a release only when every droplet of the role before it runs the release, verified.
  *  o  A pause and a bake last as long as said, and after a failure that is noticed then no further droplet gets the release.
  *  j  Under revert-fleet a release that failed is taken back wherever the run has brought it. What stays is recorded as
  *     out, or told as deployed by a run that had to stop before.
@@ -102,7 +103,7 @@ export class Monitor {
   /** Without a balancer a look at the containers says whether the droplet serves. */
   #looks({ knowledge }: Deployer, droplet: Droplet, answered: boolean): void {
     const world = this.#world;
-    if (world.balancer !== undefined) return;
+    if (world.isBalanced(droplet)) return;
     const passed = answered ? world.works(droplet, world.time) : undefined;
     knowledge.probes.set(droplet.id, { passed, served: this.serves(droplet), at: world.next() });
     if (passed === false) knowledge.failedChecks.set(droplet.id, world.time);
@@ -143,7 +144,7 @@ export class Monitor {
     seen.left = world.next();
     seen.leftAt = world.time;
     seen.listened = servingContainer(droplet, world.time) !== undefined;
-    if (!droplet.tags.has(world.ledgerTag()) && !seen.untaggedLate)
+    if (!droplet.tags.has(world.ledgerTag(droplet)) && !seen.untaggedLate)
       this.violation('g', `${droplet.name} leaves and is not in the ledger`);
     this.#stopsServing(deployer, droplet);
   }
@@ -181,7 +182,7 @@ export class Monitor {
   serves(droplet: Droplet): boolean {
     const world = this.#world;
     advance(world, droplet, world.time);
-    const isReached = world.balancer === undefined || isServed(droplet);
+    const isReached = !world.isBalanced(droplet) || isServed(droplet);
     return isReached && world.isMember(droplet) && world.works(droplet, world.time);
   }
 
@@ -210,9 +211,10 @@ export class Monitor {
     seen.changedBy = deployer.name;
     deployer.knowledge.touched.add(droplet.id);
     if (!world.isFleet) return;
-    if (!droplet.tags.has(world.ledgerTag()) && !seen.untaggedLate)
+    if (!droplet.tags.has(world.ledgerTag(droplet)) && !seen.untaggedLate)
       this.violation('g', `${droplet.name} changes and is not in the ledger`);
-    if (world.balancer === undefined) {
+    if (world.roleOf(droplet) === 'worker') this.#roleFollows(deployer, droplet);
+    if (!world.isBalanced(droplet)) {
       this.#stopsServing(deployer, droplet);
       return;
     }
@@ -227,6 +229,20 @@ export class Monitor {
         const what = isReached(droplet) ? 'the balancer still reaches it' : `${open} requests are under way`;
         this.violation('b', `${deployer.name} changes the containers of ${droplet.name}: ${what}`);
       } else this.tally('drain: timed out');
+    }
+  }
+
+  /** p: what is brought to a worker runs on every web droplet. */
+  #roleFollows(deployer: Deployer, { name }: Droplet): void {
+    const world = this.#world;
+    const release = deployer.knowledge.towards.get(name);
+    if (deployer.plan.command !== 'deploy' || !release?.endsWith(`-${deployer.plan.tag}`)) return;
+    this.tally('roles: the second');
+    for (const droplet of world.droplets.values()) {
+      if (world.roleOf(droplet) !== 'web' || droplet.disturbed || droplet.destroyed) continue;
+      const state = droplet.disk.state === undefined ? undefined : JSON.parse(droplet.disk.state);
+      if (state?.release === release && state.phase === 'verified') continue;
+      this.violation('p', `${name} is brought to ${release}, and ${droplet.name} does not run it`);
     }
   }
 
@@ -306,7 +322,7 @@ export class Monitor {
 
   reported(deployer: Deployer, event: DeployEvent): void {
     if (hasSecret(JSON.stringify(event))) this.violation('h', `the event ${event.type} shows a secret`);
-    if (event.type === 'batch-started') this.#batchStarts(deployer, event.batch, event.droplets.length);
+    if (event.type === 'batch-started') this.#batchStarts(deployer, event.batch, event.droplets);
     if (event.type === 'phase-started' && event.phase === 'finish') deployer.knowledge.finishing = true;
     if (event.type === 'notice' && event.message.includes('by an earlier run')) this.#blames(deployer, event.droplet);
     if (event.type === 'step-started') this.#stepStarts(deployer, event);
@@ -368,17 +384,25 @@ export class Monitor {
     }
   }
 
-  #batchStarts(deployer: Deployer, batch: number, size: number): void {
+  #batchStarts(deployer: Deployer, batch: number, names: readonly string[]): void {
     const world = this.#world;
+    const size = names.length;
+    const first = [...world.droplets.values()].find(({ name }) => name === names[0]);
+    const role = first && world.roleOf(first);
+    const isOfRole = (id: number) => {
+      const droplet = world.droplets.get(id);
+      return droplet !== undefined && world.roleOf(droplet) === role;
+    };
     if (deployer.interrupted.signal.aborted) {
       this.violation('g', `${deployer.name} begins batch ${batch} after it was interrupted`);
     }
-    const { members, probes, lastChange } = deployer.knowledge;
+    const { probes, lastChange } = deployer.knowledge;
+    const members = role === 'worker' ? deployer.knowledge.workers : deployer.knowledge.members;
     const serving = new Set<number>();
     const unasked = new Set<number>();
     const trulyServing = new Set<number>();
     const excused = new Set<number>();
-    for (const id of deployer.knowledge.fleet) {
+    for (const id of [...deployer.knowledge.fleet].filter(isOfRole)) {
       const probe = probes.get(id);
       const fresh = members !== undefined && members.at > lastChange && probe !== undefined && probe.at > lastChange;
       if (fresh && members.ids.has(id) && probe.passed) serving.add(id);
@@ -392,9 +416,9 @@ export class Monitor {
     // A droplet that the list of droplets was too old to hold joins later, as anybody does.
     const membersFound = [...(found.members ?? [])].filter((id) => found.listed?.has(id) !== false);
     const known = new Set([...reached, ...membersFound, ...(found.recorded ?? [])]);
-    const fleet = [...known].filter((id) => {
+    const fleet = [...known].filter(isOfRole).filter((id) => {
       const droplet = world.droplets.get(id);
-      return members?.ids.has(id) || droplet?.tags.has(world.ledgerTag());
+      return members?.ids.has(id) || droplet?.tags.has(world.ledgerTag(droplet));
     }).length;
     if (size > Math.max(1, sizeFor(world.story, fleet, batch))) {
       this.violation('a', `batch ${batch} has ${size} droplets of ${fleet}`);

@@ -13,8 +13,8 @@ export const CANARY_FAULTS: readonly Mutation[] = [
   {
     name: 'a canary counts as the release of the fleet',
     file: 'src/deploy/session/rollout.ts',
-    text: 'rollout.anchors && !isCanary ?',
-    instead: 'rollout.anchors ?',
+    text: 'rollout.anchors && !isCanary\n',
+    instead: 'rollout.anchors\n',
     breaks: ['n', 'd'],
     seeds: [40000002, 40000004],
   },

@@ -5,6 +5,7 @@ import { CONTROLLING } from './mutations-of-control.js';
 import { DRAINING } from './mutations-of-draining.js';
 import { LAYERED_FAULTS } from './mutations-of-layers.js';
 import { OBSERVING } from './mutations-of-observing.js';
+import { ROLES_FAULTS } from './mutations-of-roles.js';
 import { ROLLING } from './mutations-of-rollouts.js';
 import { WORKERS_FAULTS } from './mutations-of-workers.js';
 import type { Scenario } from './scenario.js';
@@ -33,6 +34,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...CANARY_FAULTS,
   ...CONTROLLING,
   ...WORKERS_FAULTS,
+  ...ROLES_FAULTS,
 ];
 
 export function storiesOf({ seeds, stories = [] }: Mutation): Scenario[] {

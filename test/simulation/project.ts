@@ -158,7 +158,11 @@ export function earlierRelease(app: AppKind, tag: string, at: number): StoredRel
   return record;
 }
 
-export function settingsFor(target: Settings['target'], rollout: Settings['rollout']): Settings {
+export function settingsFor(
+  target: Settings['target'],
+  rollout: Settings['rollout'],
+  roles?: Settings['roles'],
+): Settings {
   const token = new Secret(TOKEN);
   const password = new Secret(PASSWORD);
   return {
@@ -176,6 +180,7 @@ export function settingsFor(target: Settings['target'], rollout: Settings['rollo
       address: 'public',
     },
     target,
+    ...(roles && { roles }),
     root: '/project',
     composeFiles: COMPOSE_FILES,
     envFiles: ENV_FILES,

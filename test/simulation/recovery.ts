@@ -27,7 +27,7 @@ export function recoveryFor(world: World): Recovery {
         !world.isFleet ||
         // One that somebody has put back, and DigitalOcean does not show yet, joins during the run.
         (world.isMember(droplet) && balancer?.shown.has(droplet.id) !== false) ||
-        droplet.tags.has(world.ledgerTag())),
+        droplet.tags.has(world.ledgerTag(droplet))),
   );
   // A droplet that joined and never ran a release may hold what was staged on it: nothing that the others have proven.
   const strangers = fleet.some((droplet) => !holdsABaseRelease(droplet) || droplet.disk.state === undefined);
@@ -58,8 +58,8 @@ export function recoveryFor(world: World): Recovery {
 function isWhole(world: World, droplet: Droplet): boolean {
   const release = droplet.disk.current ?? '';
   const isVerified = phaseOf(droplet) === `${release} verified` && runs(droplet, release);
-  const serves = world.balancer === undefined || (world.isMember(droplet) && world.answers(droplet, world.time));
-  return isVerified && serves && world.isFine(droplet, world.time) && !droplet.tags.has(world.ledgerTag());
+  const serves = !world.isBalanced(droplet) || (world.isMember(droplet) && world.answers(droplet, world.time));
+  return isVerified && serves && world.isFine(droplet, world.time) && !droplet.tags.has(world.ledgerTag(droplet));
 }
 
 function holdsABaseRelease(droplet: Droplet): boolean {
@@ -128,9 +128,9 @@ export function judgeRecovery(world: World, recovery: Recovery, result: DeployRe
     const release = recovery.run.command === 'heal' ? own : result.release.id;
     if (!runs(droplet, release)) violation(`${droplet.name} does not run ${release}`);
     if (phaseOf(droplet) !== `${release} verified`) violation(`${droplet.name} is left ${phaseOf(droplet)}`);
-    if (droplet.tags.has(world.ledgerTag())) violation(`${droplet.name} is in the ledger`);
+    if (droplet.tags.has(world.ledgerTag(droplet))) violation(`${droplet.name} is in the ledger`);
     if (!world.isFine(droplet, world.time)) violation(`${droplet.name} is not well`);
-    if ((world.balancer || world.story.http) && !world.answers(droplet, world.time))
+    if ((world.isBalanced(droplet) || world.story.http) && !world.answers(droplet, world.time))
       violation(`${droplet.name} does not answer`);
     const isOut = world.isFleet && !world.isMember(droplet);
     // Nobody tags again what somebody has untagged.

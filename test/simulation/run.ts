@@ -1,6 +1,6 @@
 /** Plays a story to its end: the runs with all that befalls them, then one that must bring the fleet back. */
 
-import type { TargetSettings } from '../../src/config/settings.js';
+import type { RoleSettings, TargetSettings } from '../../src/config/settings.js';
 import type { DeployPorts } from '../../src/deploy/core/deploy-ports.js';
 import { adopt } from '../../src/deploy/rollouts/adopt.js';
 import { deploy } from '../../src/deploy/rollouts/deploy.js';
@@ -104,6 +104,14 @@ function targetOf({ story, balancer, listed }: World): TargetSettings {
   return { kind: 'droplet', id: 1_001 };
 }
 
+function rolesOf(world: World): RoleSettings[] | undefined {
+  if (world.story.target !== 'roles') return undefined;
+  return [
+    { name: 'web', target: targetOf(world) },
+    { name: 'worker', target: { kind: 'tag', tag: WORKERS } },
+  ];
+}
+
 /** Plays one run to its end; undefined when it dies. */
 export async function play(
   world: World,
@@ -119,7 +127,11 @@ export async function play(
   const rests = force.allowDowntime === undefined ? { pauseMs, bakeMs } : { pauseMs: 0, bakeMs: 0 };
   if (plan.command === 'deploy' || plan.command === 'adopt') deployer.rests = rests;
   const http = { port: 80, path: '/', intervalMs: 2_000, timeoutMs: 5_000 };
-  const usual = settingsFor(targetOf(world), { ...rollout, ...rests, ...(story.http && { healthHttp: http }) });
+  const usual = settingsFor(
+    targetOf(world),
+    { ...rollout, ...rests, ...(story.http && { healthHttp: http }) },
+    rolesOf(world),
+  );
   // The one that brings the fleet back must not fail by chance.
   const gates = story.gate === undefined || force.allowDowntime !== undefined ? [] : [gateSettings(story.gate)];
   const settings = {

@@ -75,8 +75,11 @@ export interface Scenario {
   /** For everything that is not told here: delays, jitter, details of chaos. */
   seed: number;
   fleet: number;
-  /** `ids`, `tag`: of a balancer; `tagged`, `listed`: droplets without one, by a tag or a list; `droplet`: a single one. */
-  target: 'ids' | 'tag' | 'droplet' | 'tagged' | 'listed';
+  /**
+   * `ids`, `tag`: of a balancer; `tagged`, `listed`: droplets without one, by a tag or a list; `droplet`: a single one;
+   * `roles`: the first half behind a balancer, the others without one, by a tag.
+   */
+  target: 'ids' | 'tag' | 'droplet' | 'tagged' | 'listed' | 'roles';
   /** `managed`: an earlier deploy's; `legacy`: containers that somebody else started; `empty`: nothing runs. */
   start: 'managed' | 'legacy' | 'empty';
   app: AppKind;

@@ -61,7 +61,7 @@ export class SimCloud implements Cloud {
   listDroplets(filter?: { tag?: string }): Promise<CloudDroplet[]> {
     return this.#read('list-droplets', () => {
       const droplets = [...this.#world.droplets.values()].filter((droplet) => !droplet.destroyed);
-      const recorded = droplets.filter((droplet) => droplet.tags.has(this.#world.ledgerTag()));
+      const recorded = droplets.filter((droplet) => droplet.tags.has(this.#world.ledgerTag(droplet)));
       this.deployer.knowledge.found.recorded ??= new Set(recorded.map(({ id }) => id));
       if (filter?.tag === undefined) this.#lists(droplets);
       return droplets.filter(({ tags }) => filter?.tag === undefined || tags.has(filter.tag)).map(shape);
@@ -73,10 +73,12 @@ export class SimCloud implements Cloud {
     const world = this.#world;
     const { knowledge } = this.deployer;
     knowledge.found.listed ??= new Set(droplets.map(({ id }) => id));
+    const isWorker = (droplet: Droplet) => !world.isBalanced(droplet) && world.isMember(droplet);
+    const workers = new Set(droplets.filter(isWorker).map(({ id }) => id));
+    if (world.story.target === 'roles') knowledge.workers = { ids: workers, at: world.next() };
     if (world.balancer !== undefined || !world.isFleet) return;
-    const ids = new Set(droplets.filter((droplet) => world.isMember(droplet)).map(({ id }) => id));
-    knowledge.members = { ids, at: world.next() };
-    knowledge.found.members ??= ids;
+    knowledge.members = { ids: workers, at: world.next() };
+    knowledge.found.members ??= workers;
   }
 
   getDroplet(id: number): Promise<CloudDroplet> {

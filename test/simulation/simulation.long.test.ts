@@ -3,7 +3,15 @@ import { afterAll, expect, it } from 'vitest';
 import { LIFECYCLE_EVENTS } from '../../src/rollout/lifecycle.js';
 import { MUTATIONS, storiesOf } from './mutations.js';
 import { FIRST_SEED, playStories, seedsFrom } from './play-stories.js';
-import { CONTROLLED, FIRST_ALONE, FIRST_CONTROLLED, FIRST_LAYERED, isControlled, LAYERED } from './stories.js';
+import {
+  CONTROLLED,
+  FIRST_ALONE,
+  FIRST_CONTROLLED,
+  FIRST_LAYERED,
+  FIRST_ROLES,
+  isControlled,
+  LAYERED,
+} from './stories.js';
 import { playerOf, removeCopies } from './transpiled.js';
 
 const FIRST = FIRST_SEED + 120;
@@ -37,6 +45,15 @@ it('900 rollouts of fleets without a balancer keep every promise', { timeout: 60
   const { runSeed } = await playerOf('alone');
   const { rollouts } = await playStories(runSeed, seedsFrom(FIRST_ALONE + 60, 400));
   expect(rollouts).toBeGreaterThanOrEqual(900);
+});
+
+it('700 rollouts of fleets with roles keep every promise', { timeout: 600_000 }, async () => {
+  const { runSeed } = await playerOf('roles');
+  const { rollouts, happened } = await playStories(runSeed, seedsFrom(FIRST_ROLES + 60, 330));
+  expect(rollouts).toBeGreaterThanOrEqual(700);
+  for (const what of ['roles: the second', 'revert-fleet: condemned', 'recovery: heal']) {
+    expect(happened.get(what), what).toBeGreaterThan(0);
+  }
 });
 
 it('without a fault, the stories that show the planted faults break nothing', { timeout: 600_000 }, async () => {

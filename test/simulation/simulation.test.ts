@@ -11,6 +11,7 @@ import {
   FIRST_ALONE,
   FIRST_CONTROLLED,
   FIRST_LAYERED,
+  FIRST_ROLES,
   isControlled,
   LAYERED,
   scenarioOf,
@@ -90,6 +91,13 @@ it('fleets without a balancer keep every promise', { timeout: 300_000 }, async (
   for (const end of ['deploy succeeded', 'deploy failed', 'heal succeeded', 'crashed'])
     expect(happened.get(`end: ${end}`), end).toBeGreaterThan(0);
   expect(happened.has('step: leave')).toBe(false);
+});
+
+it('fleets with roles keep every promise', { timeout: 300_000 }, async () => {
+  const { rollouts, happened } = await playStories(runSeed, seedsFrom(FIRST_ROLES, 50));
+  expect(rollouts).toBeGreaterThan(100);
+  for (const what of ['roles: the second', 'end: deploy failed', 'end: heal succeeded', 'end: crashed'])
+    expect(happened.get(what), what).toBeGreaterThan(0);
 });
 
 it('a migration outlives its deployer, and is neither started twice nor repeated', async () => {

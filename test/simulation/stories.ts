@@ -360,6 +360,37 @@ function pickNext({ command, tag, later, waitLockMs }: RunPlan): Partial<RunPlan
   return { command, tag, later, waitLockMs, force: false };
 }
 
+/** From this seed on, stories are of fleets with two roles. */
+export const FIRST_ROLES = 50_000_001;
+
+const GOOD_OR_NOT = [
+  { kind: 'good', answersMs: 300, readyMs: 1_200 },
+  { kind: 'good', answersMs: 300, readyMs: 1_200 },
+  { kind: 'never-healthy', answers: true, giveUpMs: 3_000 },
+  { kind: 'does-not-start' },
+] as const;
+
+/** The same story, with droplets enough for both roles. What fails, fails often in the second one only. */
+function withRoles(story: Scenario): Scenario {
+  const chance = random(story.seed ^ 0x401e5);
+  const fleet = Math.min(10, Math.max(4, story.fleet));
+  const { onlyOn: _, ...rest } = story;
+  const onSecond = chance() < 0.6 ? { onlyOn: Math.ceil(fleet / 2) + upTo(chance, Math.floor(fleet / 2) - 1) } : {};
+  return {
+    ...rest,
+    ...onSecond,
+    fleet,
+    target: 'roles',
+    image: pick(chance, GOOD_OR_NOT),
+    policy: {
+      ...story.policy,
+      minInRotation: undefined,
+      onFailure: pick(chance, ['revert-droplet', 'revert-fleet', 'revert-fleet', 'stop']),
+    },
+    happenings: [],
+  };
+}
+
 /** From this seed on, one story of so many is controlled: it pauses and bakes. */
 export const FIRST_CONTROLLED = 3_000_001;
 export const CONTROLLED = 4;
@@ -450,6 +481,7 @@ function withoutBalancer(story: Scenario, seed: number): Scenario {
 /** The story of a seed; in every fourth one requests come in bursts, and always to a sticky balancer. */
 export function scenarioOf(seed: number): Scenario {
   const story = storyOf(seed);
+  if (seed >= FIRST_ROLES) return withRoles(story);
   if (seed >= FIRST_CANARY) return withCanary(story);
   return seed >= FIRST_ALONE && seed <= LAST_ALONE ? withoutBalancer(story, seed) : story;
 }

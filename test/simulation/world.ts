@@ -139,7 +139,8 @@ export class World {
   constructor(readonly story: Scenario) {
     this.chance = random(story.seed);
     this.monitor = new Monitor(this);
-    if (story.target === 'ids' || story.target === 'tag') this.balancer = this.#makeBalancer();
+    if (story.target === 'ids' || story.target === 'tag' || story.target === 'roles')
+      this.balancer = this.#makeBalancer();
     for (let index = 0; index < story.fleet; index += 1) this.addDroplet(story.start, true);
   }
 
@@ -192,8 +193,8 @@ export class World {
     };
     this.droplets.set(id, droplet);
     this.#install(droplet, start);
-    if (member && this.balancer) this.#enrol(droplet, this.balancer);
-    if (member && this.story.target === 'tagged') droplet.tags.add(WORKERS);
+    if (member && this.balancer && this.isBalanced(droplet)) this.#enrol(droplet, this.balancer);
+    if (member && (this.story.target === 'tagged' || this.roleOf(droplet) === 'worker')) droplet.tags.add(WORKERS);
     if (member && this.story.target === 'listed') this.listed.add(id);
     return droplet;
   }
@@ -318,11 +319,21 @@ export class World {
     return this.story.target !== 'droplet';
   }
 
+  roleOf({ id }: Droplet): 'web' | 'worker' | undefined {
+    if (this.story.target !== 'roles') return undefined;
+    return id - 1_000 <= Math.ceil(this.story.fleet / 2) ? 'web' : 'worker';
+  }
+
+  /** Whether a balancer sends it requests, while it is in rotation. */
+  isBalanced(droplet: Droplet): boolean {
+    return this.balancer !== undefined && this.roleOf(droplet) !== 'worker';
+  }
+
   /** Whether DigitalOcean, or the project's list, says that it belongs to the fleet. */
   isMember(droplet: Droplet): boolean {
     const { balancer, story } = this;
     if (droplet.destroyed) return false;
-    if (story.target === 'tagged') return droplet.tags.has(WORKERS);
+    if (story.target === 'tagged' || this.roleOf(droplet) === 'worker') return droplet.tags.has(WORKERS);
     if (story.target === 'listed') return this.listed.has(droplet.id);
     if (balancer === undefined) return false;
     return balancer.tag === undefined ? balancer.accepted.has(droplet.id) : droplet.tags.has(balancer.tag);
@@ -339,7 +350,7 @@ export class World {
 
   /** Whether it does its work: without a balancer by its containers alone. */
   works(droplet: Droplet, at: number): boolean {
-    if (this.balancer !== undefined) return this.answers(droplet, at);
+    if (this.isBalanced(droplet)) return this.answers(droplet, at);
     const { state } = droplet.disk;
     const isHalfDone = state !== undefined && JSON.parse(state).phase !== 'verified';
     if (this.story.http && !this.answers(droplet, at)) return false;
@@ -357,7 +368,9 @@ export class World {
     this.trace?.push(`${((this.#time - START) / 1_000).toFixed(3).padStart(9)} ${text}`);
   }
 
-  ledgerTag(): string {
-    return `do-deploy:out:${APP}:production`;
+  /** By which it is marked out. */
+  ledgerTag(droplet: Droplet): string {
+    const role = this.roleOf(droplet);
+    return `do-deploy:out:${APP}:production${role === undefined ? '' : `:${role}`}`;
   }
 }

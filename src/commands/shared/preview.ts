@@ -37,7 +37,7 @@ export async function previewLines(
 export function describeChange(
   rows: readonly StatusRow[],
   next: Version,
-  settings: Pick<Settings, 'rollout'>,
+  settings: Pick<Settings, 'rollout' | 'roles'>,
   repository?: Pick<Repository, 'commitsBetween'>,
 ): string[] {
   const commits = new Set(rows.flatMap(({ commit }) => commit ?? []));
@@ -96,8 +96,10 @@ function rangeLines(range: CommitRange | undefined, title: (commits: string) => 
   ];
 }
 
-function fleetLine(rows: readonly StatusRow[], { rollout }: Pick<Settings, 'rollout'>): string {
-  const batches = batchCount(rollout.batch, rows.length);
+function fleetLine(rows: readonly StatusRow[], { rollout, roles }: Pick<Settings, 'rollout' | 'roles'>): string {
+  const inRole = (name: string) => rows.filter(({ role }) => role === name).length;
+  const counts = roles?.map(({ name, batch }) => batchCount(batch ?? rollout.batch, inRole(name)));
+  const batches = counts?.reduce((sum, one) => sum + one, 0) ?? batchCount(rollout.batch, rows.length);
   const out = rows.filter(({ rotation }) => rotation === 'out' || rotation === 'unknown');
   const sick = rows.filter(({ health }) => health !== 'healthy');
   return [

@@ -10,6 +10,7 @@ import { imageTag } from './image-tag.js';
 import { keepReleases } from './keep-releases.js';
 import { layers } from './layers.js';
 import { prepare } from './prepare.js';
+import { profiles } from './profiles.js';
 import { registry } from './registry.js';
 import { rollout } from './rollout.js';
 import { secrets } from './secrets.js';
@@ -26,6 +27,7 @@ export const SECTIONS = [
   freeze,
   ssh,
   compose,
+  profiles,
   files,
   env,
   secrets,

@@ -25,21 +25,26 @@ function toBatchSize(value: string | number): BatchSize {
   return value.endsWith('%') ? (value as BatchSize) : Number(value);
 }
 
-const section = map({
-  batch: z
-    .union([batchSize, z.array(batchSize, { error: BATCH }).min(1, { error: BATCH })], { error: BATCH })
-    .meta({
-      description:
-        'Droplets out of rotation at a time, or changed at a time without a balancer: a number, a percentage or `all`. A list sets the sizes of successive batches; its last entry repeats.',
-      default: DEFAULTS.batch,
-      examples: [1, '25%', 'all', [1, 5, '20%']],
-    })
-    .transform((value): BatchSize[] => (Array.isArray(value) ? value : [value]).map(toBatchSize)),
-  min_in_rotation: wholeNumber(1, 1000, 'must be a whole number from 1', {
+/** Also of a role. */
+export const batch = z
+  .union([batchSize, z.array(batchSize, { error: BATCH }).min(1, { error: BATCH })], { error: BATCH })
+  .meta({
     description:
-      'Capacity floor: healthy droplets that must stay in rotation at any moment, or without a balancer keep running. By default all but one batch, at least 1.',
-    examples: [2],
-  }),
+      'Droplets out of rotation at a time, or changed at a time without a balancer: a number, a percentage or `all`. A list sets the sizes of successive batches; its last entry repeats.',
+    default: DEFAULTS.batch,
+    examples: [1, '25%', 'all', [1, 5, '20%']],
+  })
+  .transform((value): BatchSize[] => (Array.isArray(value) ? value : [value]).map(toBatchSize));
+
+export const minInRotation = wholeNumber(1, 1000, 'must be a whole number from 1', {
+  description:
+    'Capacity floor: healthy droplets that must stay in rotation at any moment, or without a balancer keep running. By default all but one batch, at least 1.',
+  examples: [2],
+});
+
+const section = map({
+  batch,
+  min_in_rotation: minInRotation,
   drain: map({
     timeout: duration({
       description: 'Longest wait for open connections before a droplet is switched.',

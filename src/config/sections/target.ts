@@ -1,10 +1,13 @@
 import { z } from 'zod';
-import { type ConfigDocument, isTreeMap, showPath, valueAt } from '../document.js';
+import { type ConfigDocument, isTreeMap, showPath, type Tree, valueAt } from '../document.js';
 import { parseDuration } from '../duration.js';
+import { ENVIRONMENT_NAME } from '../names.js';
 import type { ProblemList } from '../problems.js';
 import { defineSection, type SectionContext } from '../section.js';
-import type { TargetSettings } from '../settings.js';
+import type { RoleSettings, TargetSettings } from '../settings.js';
 import { anyText, duration, map, text, wholeNumber } from '../values.js';
+import { profileNames, sorted } from './profiles.js';
+import { batch, minInRotation } from './rollout.js';
 
 const TAG = 'must be the name of a DigitalOcean tag';
 
@@ -17,23 +20,78 @@ const REPLICAS_TIMEOUT = '60s';
 /** What the ledger and the anchors are written in. */
 const OWN_TAGS = /^do-deploy:/i;
 
+const loadBalancer = anyText("must be a load balancer's id or name").meta({
+  description: 'Id or name of the load balancer whose droplets are deployed.',
+  examples: ['$LOAD_BALANCER', 'web'],
+});
+
+const droplet = wholeNumber(1, Number.MAX_SAFE_INTEGER, "must be a droplet's id, a number", {
+  description: 'Id of a single droplet to deploy, without a load balancer.',
+  examples: ['$STAGING_DROPLET_ID', 3164494],
+});
+
+const droplets = z
+  .array(z.union([z.int({ error: IDS }).min(1, { error: IDS }), anyText(IDS)], { error: IDS }), { error: IDS })
+  .min(1, { error: IDS })
+  .meta({
+    description:
+      'Ids or names of droplets to deploy, without a load balancer. A name must be that of one droplet only.',
+    examples: [
+      [3164494, 3164495],
+      ['worker-1', '$SECOND_WORKER'],
+    ],
+  })
+  .transform((list) => [...new Set(list.map(idOrName))]);
+
+const tag = text(TAG, /^[A-Za-z0-9:_-]{1,255}$/)
+  .meta({
+    description: 'DigitalOcean tag: every droplet of the account that has it is deployed, without a load balancer.',
+    examples: ['workers'],
+  })
+  .refine((tag) => !OWN_TAGS.test(tag), {
+    error: 'must not begin with `do-deploy:`, as the tags do that do-deploy keeps its records in',
+  });
+
+const KINDS = ['load_balancer', 'droplet', 'droplets', 'tag'] as const;
+
+const ROLE = 'must be a map of names and roles; a name is lower-case letters, digits and -';
+
+const roles = z
+  .record(
+    text(ROLE, ENVIRONMENT_NAME),
+    map({
+      load_balancer: loadBalancer,
+      droplet,
+      droplets,
+      tag,
+      profiles: profileNames,
+      batch,
+      min_in_rotation: minInRotation,
+    }),
+    { error: ROLE },
+  )
+  .meta({
+    description:
+      'Instead of one target: droplets that do different work and get one release together, role by role in this order. Each role has one target (`load_balancer`, `droplet`, `droplets` or `tag`) and may have `profiles`, `batch` and `min_in_rotation` of its own. See [targets.md](targets.md#roles).',
+    examples: [
+      {
+        web: { load_balancer: 'web', profiles: ['web'] },
+        worker: { tag: 'shop-worker', profiles: ['worker'], batch: '50%' },
+      },
+    ],
+  });
+
 /** Where an environment's droplets come from. */
 export const target = defineSection({
   scope: 'environment',
   keys: {
-    load_balancer: anyText("must be a load balancer's id or name").meta({
-      description: 'Id or name of the load balancer whose droplets are deployed.',
-      examples: ['$LOAD_BALANCER', 'web'],
-    }),
+    load_balancer: loadBalancer,
     autoscale_pool: anyText("must be an autoscale pool's id or name").meta({
       description:
         'Id or name of the autoscale pool that creates droplets for the load balancer. `do-deploy adopt ENVIRONMENT` puts them behind it once they run the release.',
       examples: ['web-pool'],
     }),
-    droplet: wholeNumber(1, Number.MAX_SAFE_INTEGER, "must be a droplet's id, a number", {
-      description: 'Id of a single droplet to deploy, without a load balancer.',
-      examples: ['$STAGING_DROPLET_ID', 3164494],
-    }),
+    droplet,
     replicas: map({
       services: z
         .array(text(SERVICES, /^[A-Za-z0-9][A-Za-z0-9._-]*$/), { error: SERVICES })
@@ -52,31 +110,16 @@ export const target = defineSection({
         'Services of a single `droplet` that do the same work behind a proxy on it. They are switched one after the other, each verified healthy before the next is touched. See [targets.md](targets.md#replicas-on-one-droplet).',
       examples: [{ services: ['web', 'web2'] }],
     }),
-    droplets: z
-      .array(z.union([z.int({ error: IDS }).min(1, { error: IDS }), anyText(IDS)], { error: IDS }), { error: IDS })
-      .min(1, { error: IDS })
-      .meta({
-        description:
-          'Ids or names of droplets to deploy, without a load balancer. A name must be that of one droplet only.',
-        examples: [
-          [3164494, 3164495],
-          ['worker-1', '$SECOND_WORKER'],
-        ],
-      })
-      .transform((list) => [...new Set(list.map(idOrName))]),
-    tag: text(TAG, /^[A-Za-z0-9:_-]{1,255}$/)
-      .meta({
-        description: 'DigitalOcean tag: every droplet of the account that has it is deployed, without a load balancer.',
-        examples: ['workers'],
-      })
-      .refine((tag) => !OWN_TAGS.test(tag), {
-        error: 'must not begin with `do-deploy:`, as the tags do that do-deploy keeps its records in',
-      }),
+    droplets,
+    tag,
+    roles,
   },
   check: checkTargets,
-  resolve: (written, context): { target: TargetSettings } => {
+  resolve: (written, context): { target: TargetSettings; roles?: RoleSettings[] } => {
     nameServices(written.replicas, context);
-    return { target: resolveTarget(written) };
+    const [first, ...others] = resolveRoles(written.roles ?? {}, context);
+    if (first === undefined) return { target: resolveTarget(written) };
+    return { target: first.target, roles: [first, ...others] };
   },
 });
 
@@ -96,7 +139,21 @@ function nameServices(replicas: WrittenTarget['replicas'], { release, place }: S
 
 type WrittenTarget = Parameters<typeof target.resolve>[0];
 
-function resolveTarget(written: WrittenTarget): TargetSettings {
+function resolveRoles(
+  written: NonNullable<WrittenTarget['roles']>,
+  { release, place }: SectionContext,
+): RoleSettings[] {
+  return Object.entries(written).map(([name, role]): RoleSettings => {
+    for (const [index, entry] of (role.profiles ?? []).entries()) {
+      const path = `roles.${name}.profiles[${index}]`;
+      release.profiles.push({ entry, place: place('roles', name, 'profiles', index), path });
+    }
+    const names = role.profiles === undefined ? {} : { profiles: sorted(role.profiles) };
+    return { name, target: resolveTarget(role), ...names, batch: role.batch, minInRotation: role.min_in_rotation };
+  });
+}
+
+function resolveTarget(written: Omit<WrittenTarget, 'roles'>): TargetSettings {
   const { droplet, droplets, tag, load_balancer, autoscale_pool, replicas } = written;
   if (droplet !== undefined) {
     const { services, timeout = parseDuration(REPLICAS_TIMEOUT) ?? 0 } = replicas ?? {};
@@ -107,9 +164,31 @@ function resolveTarget(written: WrittenTarget): TargetSettings {
   return { kind: 'load_balancer', ref: load_balancer, pool: autoscale_pool };
 }
 
-const KINDS = ['load_balancer', 'droplet', 'droplets', 'tag'];
+const ONE_TARGET = 'write `load_balancer: NAME`, `droplet: ID`, `droplets: [ID, ID]` or `tag: NAME` below it';
 
-/** Exactly one of the kinds; a pool only with a balancer. */
+/** Exactly one of the kinds in each. */
+function checkRoles(
+  roles: { [name: string]: Tree },
+  path: readonly string[],
+  document: ConfigDocument,
+  problems: ProblemList,
+): void {
+  const names = Object.keys(roles);
+  if (names.length === 0) problems.add(document.place(path), `${showPath(path)} has no roles`, 'name at least one');
+  for (const name of names) {
+    const role = roles[name];
+    if (!isTreeMap(role)) continue;
+    const own = [...path, name];
+    const [first, ...others] = KINDS.filter((kind) => Object.hasOwn(role, kind));
+    if (first === undefined) problems.add(document.place(own), `${showPath(own)} names no droplets`, ONE_TARGET);
+    for (const other of others) {
+      const message = `${showPath(own)} has both ${first} and ${other}`;
+      problems.add(document.place([...own, other]), message, 'keep one of the two');
+    }
+  }
+}
+
+/** Exactly one of the kinds, or roles; a pool only with a balancer. */
 function checkTargets(document: ConfigDocument, problems: ProblemList): void {
   const environments = valueAt(document.tree, ['environments']);
   if (!isTreeMap(environments)) return;
@@ -120,7 +199,7 @@ function checkTargets(document: ConfigDocument, problems: ProblemList): void {
     const tell = (key: string[], message: string, remedy: string) =>
       problems.add(document.place([...path, ...key]), `${showPath(path)} ${message}`, remedy);
 
-    const [first, ...others] = KINDS.filter(has);
+    const [first, ...others] = [...KINDS, 'roles'].filter(has);
     for (const other of others) {
       tell([other], `has both ${first} and ${other}`, 'keep one of the two');
     }
@@ -136,9 +215,7 @@ function checkTargets(document: ConfigDocument, problems: ProblemList): void {
     if (isTreeMap(replicas) && !Object.hasOwn(replicas, 'services')) {
       tell(['replicas'], 'has replicas without services', 'write `services: [web, web2]` below replicas');
     }
-    if (first === undefined) {
-      const remedy = 'write `load_balancer: NAME`, `droplet: ID`, `droplets: [ID, ID]` or `tag: NAME` below it';
-      tell([], 'names no droplets', remedy);
-    }
+    if (isTreeMap(section.roles)) checkRoles(section.roles, [...path, 'roles'], document, problems);
+    if (first === undefined) tell([], 'names no droplets', ONE_TARGET);
   }
 }

@@ -96,7 +96,9 @@ export function runsAlready(member: Member, release: StoredRelease): boolean {
   const { survey, containers } = member;
   const { state } = survey;
   if (survey.current !== release.id || state?.release !== release.id || state.phase !== 'verified') return false;
-  const { images, services } = ownCopy(member, release);
+  const { images, services, profiles } = ownCopy(member, release);
+  // A droplet whose role has changed holds the same release with other services.
+  if (String(profiles) !== String(release.profiles)) return false;
   const empty = new Set(services.filter(({ replicas }) => replicas === 0).map(({ name }) => name));
   return Object.entries(images).every(([service, image]) => {
     const own = containers.filter((container) => container.service === service);

@@ -3,6 +3,7 @@
  * tags of the DigitalOcean account. No resource has these tags.
  *
  *   do-deploy:release:APP:ENVIRONMENT:SEQUENCE:HASH
+ *   do-deploy:release:APP:ENVIRONMENT:ROLE:SEQUENCE:HASH
  *
  * SEQUENCE counts the rollouts, so that their order depends on no clock. HASH is that of releaseHash. Tags are written and
  * deleted under the lease.
@@ -28,12 +29,15 @@ export class Anchors {
   readonly #isFleet: boolean;
   readonly canary: CanaryRecord;
 
-  /** @param isFleet false: a droplet without a balancer, which has no others to be protected from */
-  constructor(cloud: Cloud, { app, environment }: { app: string; environment: string }, isFleet: boolean) {
+  /**
+   * @param of.scope the environment, or `ENVIRONMENT:ROLE`
+   * @param isFleet false: a droplet without a balancer, which has no others to be protected from
+   */
+  constructor(cloud: Cloud, of: { app: string; scope: string }, isFleet: boolean) {
     this.#cloud = cloud;
-    this.#prefix = `do-deploy:release:${app}:${environment}:`;
+    this.#prefix = `do-deploy:release:${of.app}:${of.scope}:`;
     this.#isFleet = isFleet;
-    this.canary = new CanaryRecord(cloud, { app, environment });
+    this.canary = new CanaryRecord(cloud, of);
   }
 
   /** Newest first. Throws CloudError. */

@@ -18,9 +18,10 @@ export class CanaryRecord {
   readonly #cloud: Cloud;
   readonly #prefix: string;
 
-  constructor(cloud: Cloud, { app, environment }: { app: string; environment: string }) {
+  /** @param of.scope the environment */
+  constructor(cloud: Cloud, { app, scope }: { app: string; scope: string }) {
     this.#cloud = cloud;
-    this.#prefix = `do-deploy:canary:${app}:${environment}:`;
+    this.#prefix = `do-deploy:canary:${app}:${scope}:`;
   }
 
   /**

@@ -51,3 +51,12 @@ export class GoalAnchor {
     this.#own = undefined;
   }
 }
+
+/** The anchors of all roles are written, and taken back, together: the environment is on one release. */
+export function together(anchors: readonly GoalAnchor[]): Pick<GoalAnchor, 'verified'> {
+  return {
+    async verified(release, before) {
+      for (const anchor of anchors) await anchor.verified(release, before);
+    },
+  };
+}

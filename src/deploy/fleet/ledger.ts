@@ -12,9 +12,10 @@ export class Ledger {
   readonly tag: string;
   readonly #cloud: Cloud;
 
-  constructor(cloud: Cloud, app: string, environment: string) {
+  /** @param scope the environment, or `ENVIRONMENT:ROLE` */
+  constructor(cloud: Cloud, app: string, scope: string) {
     this.#cloud = cloud;
-    this.tag = `do-deploy:out:${app}:${environment}`;
+    this.tag = `do-deploy:out:${app}:${scope}`;
   }
 
   has(droplet: Droplet): boolean {

@@ -4,6 +4,16 @@ import type { Policy } from '../../rollout/planner.js';
 import type { Target } from '../../targets/target.js';
 import type { Fleet } from './find-fleet.js';
 
+/**
+ * Whether fewer droplets may serve than the floor requires. One that is alone in a role without a balancer is like a single
+ * `droplet`: there are no others to rely on, and nobody sends it requests.
+ */
+export function mayHaveDowntime({ settings, target, membership }: Fleet, allowDowntime: boolean): boolean {
+  const { role, rollout } = settings;
+  const isAlone = membership.droplets.length === 1 && target.healthCheck === undefined;
+  return allowDowntime || (role !== undefined && isAlone && rollout.minInRotation === undefined);
+}
+
 export function policyOf(settings: Settings, target: Target, allowDowntime: boolean): Policy {
   const { batch, minInRotation, onFailure, pauseMs, bakeMs } = settings.rollout;
   return {

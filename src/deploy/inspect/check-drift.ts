@@ -22,13 +22,13 @@ import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
 import { changedFiles, currentRelease, loginTo, type Member, signalled } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
 import { canaryOn } from '../fleet/canary.js';
-import type { Fleet } from '../fleet/find-fleet.js';
 import { fleetRelease } from '../fleet/fleet-release.js';
+import { ofRole } from '../fleet/roles.js';
 import { type Holder, leaseStatusCommand, readHolder } from '../lease/lease-commands.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { historyCommand, lastFleet, mergeHistories } from './read-history.js';
 import { describeMark } from './read-status.js';
-import { visitFleet } from './visit-fleet.js';
+import { type Visit, visitFleets } from './visit-fleet.js';
 
 export interface DriftReport {
   /** The fleet's release; absent when nothing was ever deployed. */
@@ -47,43 +47,77 @@ export interface DriftReport {
 /** Throws CloudError, or DeployError when the fleet cannot be found. */
 export async function checkFleet(ports: DeployPorts, settings: Settings): Promise<DriftReport> {
   const options = { newcomers: true, onlyRunning: true };
-  return await visitFleet(ports, settings, options, async (fleet, { members, unreachable }) => {
-    const problems = new Map(unreachable.map(({ droplet, error }) => [droplet.id, error.message]));
-    const answers = new Map<number, Answer>();
-    await inParallel(members, async (member) => {
-      const answer = await ask(member, fleet.target, ports, settings);
-      if ('problem' in answer) problems.set(member.droplet.id, answer.problem);
-      else answers.set(member.droplet.id, answer);
+  return await visitFleets(ports, settings, options, async (visits) => {
+    const present = new Set(visits.flatMap(({ fleet }) => fleet.membership.droplets.map(({ droplet }) => droplet.id)));
+    const reports = await Promise.all(visits.map((visit) => checkRole(ports, visit, present)));
+    const disputes = reports.flatMap(({ dispute }, index) => {
+      const { settings: own } = (visits[index] as Visit).fleet;
+      return dispute === undefined ? [] : `${ofRole(own)}${dispute}`;
     });
-    const answered = members.flatMap(({ droplet }) => answers.get(droplet.id) ?? []);
-    const surveyed = members.filter(({ droplet }) => answers.has(droplet.id));
-    const recorded = await fleet.anchors.readWithCanary();
-    const { release, dispute } = fleetRelease(surveyed, recorded.anchored, recorded.canary);
-    const held = recorded.canary === undefined ? undefined : canaryOn(surveyed, recorded.canary);
-    const canary = held?.members.length === 0 ? undefined : held?.release;
-    const texts = answered.map(({ history }) => history);
-    const differences = findDifferences({
-      target: fleet.target.description,
-      isBalanced: fleet.target.healthCheck !== undefined,
-      release: release && factsOfRelease(release),
-      canary: canary && factsOfRelease(canary),
-      droplets: fleet.membership.droplets.map((found) =>
-        factsOf(found, answers.get(found.droplet.id), problems.get(found.droplet.id)),
-      ),
-      departed: await departed(ports, settings.target.kind, fleet, mergeHistories(texts, settings.environment)),
-    });
-    const deploying = answered.find(
-      ({ holder, checkup }) => holder !== undefined && checkup.otherEnvironment === undefined,
-    )?.holder;
     return {
-      release: release && { id: release.id, imageTag: release.imageTag },
-      dispute,
-      canary: canary && { imageTag: canary.imageTag, droplets: held?.members.map(({ host }) => host.name) ?? [] },
-      differences,
-      droplets: fleet.membership.droplets.length,
-      deploying,
+      release: reports.find(({ release }) => release !== undefined)?.release,
+      dispute: disputes.length === 0 ? undefined : disputes.join(' '),
+      canary: reports.find(({ canary }) => canary !== undefined)?.canary,
+      differences: [...reports.flatMap(({ differences }) => differences), ...betweenRoles(visits, reports)],
+      droplets: present.size,
+      deploying: reports.find(({ deploying }) => deploying !== undefined)?.deploying,
     };
   });
+}
+
+/** Each role may be whole, and still be on another release than the first one. */
+function betweenRoles(visits: readonly Visit[], reports: readonly DriftReport[]): Difference[] {
+  const [first] = reports;
+  return reports.flatMap(({ release }, index): Difference[] => {
+    if (release === undefined || first?.release === undefined || release.id === first.release.id) return [];
+    const { fleet } = visits[index] as Visit;
+    const message = `is on ${release.id} with the role ${fleet.settings.role}, and the first role on ${first.release.id}; deploy one release to both`;
+    return fleet.membership.droplets.map(({ droplet }) => ({ droplet: droplet.name, kind: 'other-release', message }));
+  });
+}
+
+/** @param present ids of the droplets of all roles */
+async function checkRole(
+  ports: DeployPorts,
+  { fleet, members, unreachable }: Visit,
+  present: ReadonlySet<number>,
+): Promise<DriftReport> {
+  const { settings } = fleet;
+  const problems = new Map(unreachable.map(({ droplet, error }) => [droplet.id, error.message]));
+  const answers = new Map<number, Answer>();
+  await inParallel(members, async (member) => {
+    const answer = await ask(member, fleet.target, ports, settings);
+    if ('problem' in answer) problems.set(member.droplet.id, answer.problem);
+    else answers.set(member.droplet.id, answer);
+  });
+  const answered = members.flatMap(({ droplet }) => answers.get(droplet.id) ?? []);
+  const surveyed = members.filter(({ droplet }) => answers.has(droplet.id));
+  const recorded = await fleet.anchors.readWithCanary();
+  const { release, dispute } = fleetRelease(surveyed, recorded.anchored, recorded.canary);
+  const held = recorded.canary === undefined ? undefined : canaryOn(surveyed, recorded.canary);
+  const canary = held?.members.length === 0 ? undefined : held?.release;
+  const texts = answered.map(({ history }) => history);
+  const differences = findDifferences({
+    target: fleet.target.description,
+    isBalanced: fleet.target.healthCheck !== undefined,
+    release: release && factsOfRelease(release),
+    canary: canary && factsOfRelease(canary),
+    droplets: fleet.membership.droplets.map((found) =>
+      factsOf(found, answers.get(found.droplet.id), problems.get(found.droplet.id)),
+    ),
+    departed: await departed(ports, settings, present, mergeHistories(texts, settings.environment)),
+  });
+  const deploying = answered.find(
+    ({ holder, checkup }) => holder !== undefined && checkup.otherEnvironment === undefined,
+  )?.holder;
+  return {
+    release: release && { id: release.id, imageTag: release.imageTag },
+    dispute,
+    canary: canary && { imageTag: canary.imageTag, droplets: held?.members.map(({ host }) => host.name) ?? [] },
+    differences,
+    droplets: fleet.membership.droplets.length,
+    deploying,
+  };
 }
 
 function factsOfRelease({ id, services, images }: StoredRelease): FleetRelease {
@@ -194,12 +228,12 @@ function clockAhead(clock: number, asked: number, answeredAt: number): number {
 /** Names of droplets of the last rollouts that still exist and that somebody took from the balancer, or untagged, without a mark. */
 async function departed(
   ports: DeployPorts,
-  kind: Settings['target']['kind'],
-  fleet: Fleet,
+  { target: { kind }, role }: Settings,
+  present: ReadonlySet<number>,
   history: readonly HistoryEntry[],
 ): Promise<string[]> {
-  if (kind === 'droplet' || kind === 'droplets') return [];
-  const present = new Set(fleet.membership.droplets.map(({ droplet }) => droplet.id));
+  // The history does not say which role a droplet had.
+  if (kind === 'droplet' || kind === 'droplets' || role !== undefined) return [];
   const gone = new Set([...lastFleet(history)].filter((id) => !present.has(id)));
   if (gone.size === 0) return [];
   const existing = await ports.cloud.listDroplets();

@@ -6,7 +6,7 @@ import type { HistoryEntry } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
 import { appFolder, command } from '../core/shell.js';
-import { visitFleet } from './visit-fleet.js';
+import { visitFleets } from './visit-fleet.js';
 
 const entry: z.ZodType<HistoryEntry> = z.object({
   at: z.string(),
@@ -36,7 +36,9 @@ export async function readHistory(
   ports: DeployPorts,
   settings: Settings,
 ): Promise<{ entries: HistoryEntry[]; unreachable: string[] }> {
-  return await visitFleet(ports, settings, {}, async (_, { members, unreachable }) => {
+  return await visitFleets(ports, settings, {}, async (visits) => {
+    const members = visits.flatMap((visit) => visit.members);
+    const unreachable = visits.flatMap((visit) => visit.unreachable);
     const answers = await inParallel(members, ({ connection }) => connection.run(historyCommand(settings.app)));
     const texts = answers.map(({ stdout }) => stdout);
     return {

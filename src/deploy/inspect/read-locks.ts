@@ -6,7 +6,7 @@ import type { Deployer, DeployPorts } from '../core/deploy-ports.js';
 import { errorLine } from '../core/output-lines.js';
 import { connectAll } from '../droplet/connect.js';
 import type { Member } from '../droplet/member.js';
-import { findFleet } from '../fleet/find-fleet.js';
+import { findFleets } from '../fleet/find-fleet.js';
 import { breakLeaseCommand, type Holder, leaseStatusCommand, readHolder } from '../lease/lease-commands.js';
 export interface LockRow {
   droplet: string;
@@ -55,9 +55,9 @@ async function onEveryDroplet(
   settings: Settings,
   task: (member: Member) => Promise<LockRow>,
 ): Promise<LockRow[]> {
-  const { membership } = await findFleet(ports, settings);
+  const fleets = await findFleets(ports, settings);
   const quiet = { ...ports, reporter: { report: () => {} } };
-  const droplets = membership.droplets.map(({ droplet }) => droplet);
+  const droplets = fleets.flatMap(({ membership }) => membership.droplets.map(({ droplet }) => droplet));
   const { members, unreachable } = await connectAll(quiet, settings, droplets);
   try {
     const rows = await Promise.all(members.map(task));

@@ -15,25 +15,22 @@ import type { OutMark } from '../droplet/survey-command.js';
 import { runsHash } from '../fleet/canary.js';
 import { notRunning } from '../fleet/not-running.js';
 import { infoOf } from '../release/stored-release.js';
-import { visitFleet } from './visit-fleet.js';
+import { visitEach } from './visit-fleet.js';
 
 /** A row for each droplet of the fleet. Throws CloudError, or DeployError when the fleet cannot be found. */
 export async function readStatus(ports: DeployPorts, settings: Settings): Promise<StatusRow[]> {
-  return await visitFleet(
-    ports,
-    settings,
-    { newcomers: true, onlyRunning: true },
-    async (fleet, { members, unreachable }) => {
-      const { canary } = await fleet.anchors.readWithCanary();
-      const reached = new Map<number, Member | DeployError>([
-        ...members.map((member) => [member.droplet.id, member] as const),
-        ...unreachable.map(({ droplet, error }) => [droplet.id, error] as const),
-      ]);
-      return await inParallel(fleet.membership.droplets, (found) =>
-        rowOf(found, reached.get(found.droplet.id), { target: fleet.target, canary }, settings),
-      );
-    },
-  );
+  const options = { newcomers: true, onlyRunning: true };
+  const rows = await visitEach(ports, settings, options, async ({ fleet, members, unreachable }) => {
+    const { canary } = await fleet.anchors.readWithCanary();
+    const reached = new Map<number, Member | DeployError>([
+      ...members.map((member) => [member.droplet.id, member] as const),
+      ...unreachable.map(({ droplet, error }) => [droplet.id, error] as const),
+    ]);
+    return await inParallel(fleet.membership.droplets, (found) =>
+      rowOf(found, reached.get(found.droplet.id), { target: fleet.target, canary }, fleet.settings),
+    );
+  });
+  return rows.flat();
 }
 
 async function rowOf(
@@ -43,7 +40,15 @@ async function rowOf(
   settings: Settings,
 ): Promise<StatusRow> {
   const address = addressOf(droplet, settings.ssh.address) ?? '';
-  const place = { id: droplet.id, name: droplet.name, address, rotation, outcome: 'not deployed' } as const;
+  const { role } = settings;
+  const place = {
+    id: droplet.id,
+    name: droplet.name,
+    ...(role && { role }),
+    address,
+    rotation,
+    outcome: 'not deployed',
+  } as const;
   const base = { ...place, ...(inLedger && { fix: 'heal' as const }) };
   const unknown = ({ message }: DeployError): StatusRow => {
     return { ...base, release: '', health: 'unknown', detail: message, outSince: inLedger ? 'unknown' : undefined };

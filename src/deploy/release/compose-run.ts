@@ -10,6 +10,16 @@ export interface ComposeRun {
   imageTag: string;
   composeFiles: readonly string[];
   envFiles: readonly string[];
+  profiles?: readonly string[];
+}
+
+/** Assignments for compose: what its files may name, and the profiles that are on. Without any, env files may choose some. */
+export function composeVariables({ environment, imageTag, profiles }: Omit<ComposeRun, 'app'>): string {
+  return [
+    `DEPLOY_ENV=${quote(environment)}`,
+    `IMAGE_TAG=${quote(imageTag)}`,
+    ...(profiles === undefined ? [] : [`COMPOSE_PROFILES=${quote(profiles.join(','))}`]),
+  ].join(' ');
 }
 
 /**
@@ -20,8 +30,7 @@ export function variables(run: ComposeRun, pinned: boolean): string {
   const files = pinned ? [...run.composeFiles, 'images.yml'] : run.composeFiles;
   return [
     `APP=${quote(run.app)}`,
-    `DEPLOY_ENV=${quote(run.environment)}`,
-    `IMAGE_TAG=${quote(run.imageTag)}`,
+    composeVariables(run),
     `COMPOSE_FILES=${quote(files.join(' '))}`,
     `ENV_FILES=${quote(run.envFiles.join(' '))}`,
   ].join(' ');

@@ -54,8 +54,9 @@ export async function draftRelease(
   files: LocalFiles,
 ): Promise<ReleaseDraft> {
   const { app, environment, composeFiles, envFiles, prepare, shared } = settings;
+  const profiles = settings.profiles && [...settings.profiles];
   const sources = await readFiles(settings.files, files);
-  const known = { ...release, app, environment, composeFiles, envFiles, prepare, shared, files: sources };
+  const known = { ...release, app, environment, composeFiles, envFiles, profiles, prepare, shared, files: sources };
   return { ...known, ...origin, content: contentHash(known) };
 }
 
@@ -73,9 +74,10 @@ export async function readFiles(sources: readonly SourceFile[], files: LocalFile
 
 export function contentHash(draft: Omit<ReleaseDraft, 'id' | 'content' | 'createdAt' | 'createdBy'>): string {
   const files = draft.files.map(({ path, mode, sha256 }) => [path, mode, sha256]);
-  const { app, environment, imageTag, composeFiles, envFiles, prepare, shared } = draft;
+  const { app, environment, imageTag, composeFiles, envFiles, prepare, shared, profiles } = draft;
   const parts = [app, environment, imageTag, composeFiles, envFiles, files];
   // A release without these hashes as it did before there were any.
+  if (profiles !== undefined) return sha256(JSON.stringify([...parts, prepare ?? null, shared ?? null, profiles]));
   if (shared !== undefined) return sha256(JSON.stringify([...parts, prepare ?? null, shared]));
   return sha256(JSON.stringify(prepare === undefined ? parts : [...parts, prepare]));
 }

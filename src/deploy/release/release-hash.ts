@@ -11,7 +11,7 @@ export const RELEASE_HASH_LENGTH = 40;
  * hash of records without it as it is.
  */
 export function releaseHash(record: StoredRelease): string {
-  const { id, app, environment, imageTag, content, composeFiles, envFiles, prepare = null, shared } = record;
+  const { id, app, environment, imageTag, content, composeFiles, envFiles, prepare = null, shared, profiles } = record;
   const services = record.services.map(({ name, image, replicas, stays, oneShot }) => [
     name,
     image,
@@ -28,7 +28,8 @@ export function releaseHash(record: StoredRelease): string {
     ...[id, app, environment, imageTag, content, composeFiles, envFiles, prepare],
     services.sort(byFirst),
     images.sort(byFirst),
-    ...(shared === undefined ? [] : [shared]),
+    ...(shared === undefined && profiles === undefined ? [] : [shared ?? null]),
+    ...(profiles === undefined ? [] : [profiles]),
   ];
   return sha256(JSON.stringify(parts)).slice(0, RELEASE_HASH_LENGTH);
 }

@@ -26,6 +26,8 @@ export const storedRelease = z.object({
   dirty: z.boolean().optional(),
   composeFiles: z.array(z.string()),
   envFiles: z.array(z.string()),
+  /** Compose profiles that are on, sorted. */
+  profiles: z.array(z.string()).max(100).optional(),
   /** The project's own script, one of the files, that runs on each droplet before images are pulled or built. */
   prepare: z.string().optional(),
   /** Files, and folders with a trailing `/`, that are links to the app's `shared` folder. */

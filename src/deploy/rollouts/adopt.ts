@@ -22,7 +22,7 @@ import { type FleetRelease, fleetRelease } from '../fleet/fleet-release.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
 import { canaryHeld } from '../session/canary.js';
 import { observeFleet } from '../session/observe-fleet.js';
-import { performRollout } from '../session/rollout.js';
+import { eachShare, performRollout } from '../session/rollout.js';
 import { NO_RELEASE_YET, runSession, type Session, type SessionOptions } from '../session/session.js';
 import { checkDroplet } from '../staging/check-droplet.js';
 import { stageFromDonors } from '../staging/fetch-release.js';
@@ -39,28 +39,30 @@ export async function adopt(given: DeployPorts, options: SessionOptions): Promis
       refuse: refuseTooMany,
       reach: 'reachable',
       leaveOut: leaveOutOtherEnvironments,
-      async choose(run, members) {
-        await surveyAll(ports, settings, members, { prepare: true });
-        const release = releaseToAdopt(fleetRelease(members, run.anchored, run.canary.hash), settings.environment);
-        session.release = infoOf(release);
-        const onCanary = canaryHeld(run, members)?.members ?? [];
-        const placed = placedIn(members, await observeFleet(run, members));
-        const onRelease = placed.filter((member) => runsUnchanged(member, release));
-        const settled = [...onRelease, ...onCanary.filter((member) => !onRelease.includes(member))];
-        const strays = members.filter((member) => !settled.includes(member));
-        if (strays.length > 0) {
-          reportTo(ports)({ type: 'phase-started', phase: 'stage' });
-          inform(ports, `Bringing ${namesOf(strays)} to release ${release.id}.`);
-          for (const member of strays) {
-            refuseUnusableHome(member, settings.app, settings.shared);
-            checkDroplet(member);
+      choose: (shares) =>
+        eachShare(shares, async ({ run, members }) => {
+          await surveyAll(ports, settings, members, { prepare: true });
+          const release = releaseToAdopt(fleetRelease(members, run.anchored, run.canary.hash), settings.environment);
+          session.release = infoOf(release);
+          const onCanary = canaryHeld(run, members)?.members ?? [];
+          const placed = placedIn(members, await observeFleet(run, members));
+          const onRelease = placed.filter((member) => runsUnchanged(member, release));
+          const settled = [...onRelease, ...onCanary.filter((member) => !onRelease.includes(member))];
+          const strays = members.filter((member) => !settled.includes(member));
+          if (strays.length > 0) {
+            reportTo(ports)({ type: 'phase-started', phase: 'stage' });
+            inform(ports, `Bringing ${namesOf(strays)} to release ${release.id}.`);
+            for (const member of strays) {
+              refuseUnusableHome(member, settings.app, settings.shared);
+              checkDroplet(member);
+              refuseOtherRole(member, release);
+            }
+            const to = await lacking(strays, release);
+            if (to.length > 0)
+              await stageFromDonors({ ports, settings, signal: interrupted }, release, { donors: members, to });
           }
-          const to = await lacking(strays, release);
-          if (to.length > 0)
-            await stageFromDonors({ ports, settings, signal: interrupted }, release, { donors: members, to });
-        }
-        return { release, exempt: new Set(settled.map((member) => member.droplet.id)) };
-      },
+          return { release, exempt: new Set(settled.map((member) => member.droplet.id)) };
+        }),
       isUpToDate: runsUnchanged,
     }),
   );
@@ -104,6 +106,18 @@ function releaseToAdopt({ release, dispute }: FleetRelease, environment: string)
   throw new DeployError('no-release', 'No droplet runs a release that others could be brought to.', {
     source: 'user',
     hint: `Deploy one first: do-deploy ${environment}`,
+  });
+}
+
+/** A droplet holds a release under its id once, with the profiles of one role. Throws DeployError role-changed. */
+function refuseOtherRole(member: Member, release: StoredRelease): void {
+  const held = heldRelease(member, release.id);
+  if (held === undefined || String(held.profiles) === String(release.profiles)) return;
+  const message = `${member.host.name} has got release ${release.id} in another role, with other services.`;
+  throw new DeployError('role-changed', message, {
+    source: 'user',
+    droplet: member.host.name,
+    hint: `Deploy a new release: do-deploy ${release.environment} ${release.imageTag}`,
   });
 }
 

@@ -11,12 +11,13 @@ import { refuseUnusableHome } from '../droplet/home-check.js';
 import { heldRelease, type Member, needsNothing } from '../droplet/member.js';
 import { surveyAll } from '../droplet/survey.js';
 import { refuseImpossible } from '../fleet/policy.js';
+import { settingsOfRoles } from '../fleet/roles.js';
 import { draftRelease, releaseId } from '../release/draft.js';
 import { refuseOtherCanary } from '../session/canary.js';
-import { performRollout } from '../session/rollout.js';
+import { eachShare, performRollout, type Share } from '../session/rollout.js';
 import { runSession, type SessionOptions } from '../session/session.js';
 import { checkDroplet, warnAboutOldDocker } from '../staging/check-droplet.js';
-import { stageDraft } from '../staging/stage-release.js';
+import { stageDrafts } from '../staging/stage-release.js';
 
 export interface DeployOptions extends SessionOptions {
   /** IMAGE_TAG. */
@@ -39,37 +40,51 @@ export async function deploy(given: DeployPorts, options: DeployOptions): Promis
   const release = { id: releaseId(now, options.releaseRef ?? imageTag), imageTag, ...options.commit };
   return await runSession('deploy', given, options, release, async (session, ports) => {
     const origin = { createdAt: new Date(now).toISOString(), createdBy: deployer.who };
-    const draft = await draftRelease(release, origin, settings, ports.files);
+    const own = settingsOfRoles(settings);
+    const drafts = await eachShare(own, (one) => draftRelease(release, origin, one, ports.files));
     return await performRollout(session, {
       refuse: refuseImpossible,
       reach: 'all',
       anchors: true,
-      async choose(run, members, policy) {
+      async choose(shares) {
         reportTo(ports)({ type: 'phase-started', phase: 'stage' });
-        // Watched while staging, so that the traffic of the first batch is known when it leaves.
-        const size = policy.balanced ? batchSize(policy.batch, 0, members.length) : 0;
-        const first = () => members.slice(0, size);
-        const others = () => (policy.balanced ? members.slice(size, size + COMPARED_DROPLETS) : []);
-        const staged = await run.contacts.listenDuring(first, others, async () => {
+        const members = shares.flatMap((share) => share.members);
+        const staged = await listening(shares, async () => {
           const check = (member: Member) => {
             refuseUnusableHome(member, settings.app, settings.shared);
             return checkDroplet(member);
           };
           await surveyAll(ports, settings, members, { prepare: true, check });
           warnAboutOldDocker(ports, members);
-          refuseOtherCanary(session, run, imageTag);
+          for (const { run } of shares) refuseOtherCanary(session, run, imageTag);
           // Another deploy has begun in the same second, with the same tag: what it has done for the release is done.
           if (members.some((member) => heldRelease(member, release.id) !== undefined)) session.made = '';
-          return await stageDraft({ ports, settings, draft, signal: interrupted }, members);
+          return await stageDrafts(
+            drafts.map((draft, index) => ({
+              staging: { ports, settings, draft, signal: interrupted },
+              members: shares[index]?.members ?? [],
+            })),
+          );
         });
         // The droplets may hold the same bytes under another id, from another commit.
-        session.release = { ...release, id: staged.id };
-        if (staged.id !== release.id) {
-          inform(ports, `The droplets already hold these files and images as release ${staged.id}, which is used.`);
+        const id = staged[0]?.id ?? release.id;
+        session.release = { ...release, id };
+        if (id !== release.id) {
+          inform(ports, `The droplets already hold these files and images as release ${id}, which is used.`);
         }
-        return { release: staged };
+        return staged.map((own) => ({ release: own }));
       },
       isUpToDate: (member, staged) => !force && needsNothing(member, staged),
     });
   });
+}
+
+/** Watches the traffic while staging, so that the traffic of each first batch is known when it leaves. */
+async function listening<T>([share, ...others]: readonly Share[], task: () => Promise<T>): Promise<T> {
+  if (share === undefined) return await task();
+  const { run, members, policy } = share;
+  const size = policy.balanced ? batchSize(policy.batch, 0, members.length) : 0;
+  const first = () => members.slice(0, size);
+  const compared = () => (policy.balanced ? members.slice(size, size + COMPARED_DROPLETS) : []);
+  return await run.contacts.listenDuring(first, compared, () => listening(others, task));
 }

@@ -17,9 +17,9 @@ import type { Anchor } from '../fleet/anchors.js';
 import { type Canary, canaryOn } from '../fleet/canary.js';
 import { fleetRelease } from '../fleet/fleet-release.js';
 import { refuseImpossible } from '../fleet/policy.js';
-import { visitFleet } from '../inspect/visit-fleet.js';
+import { visitFleets } from '../inspect/visit-fleet.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
-import { canaryHeld } from '../session/canary.js';
+import { canaryHeld, onlyOne } from '../session/canary.js';
 import { observeFleet } from '../session/observe-fleet.js';
 import { performRollout } from '../session/rollout.js';
 import { NO_RELEASE_YET, runSession, type SessionOptions } from '../session/session.js';
@@ -35,7 +35,8 @@ export async function promote(given: DeployPorts, options: SessionOptions): Prom
       refuse: refuseImpossible,
       reach: 'all',
       anchors: true,
-      async choose(run, members) {
+      async choose(shares) {
+        const { run, members } = onlyOne(shares, 'promote');
         await surveyAll(ports, settings, members, { prepare: true });
         const canary = mustBeHeld(canaryHeld(run, members), settings.environment);
         refuseSick(canary, settings.environment);
@@ -53,7 +54,7 @@ export async function promote(given: DeployPorts, options: SessionOptions): Prom
           inform(ports, `Bringing release ${release.id} to ${namesOf(to)}.`);
           await stageFromDonors({ ports, settings, signal: interrupted }, release, { donors: members, to });
         }
-        return { release };
+        return [{ release }];
       },
       isUpToDate: runsUnchanged,
     }),
@@ -68,7 +69,8 @@ export async function abort(given: DeployPorts, options: SessionOptions): Promis
       refuse: refuseImpossible,
       reach: 'all',
       anchors: true,
-      async choose(run, members) {
+      async choose(shares) {
+        const { run, members } = onlyOne(shares, 'abort');
         await surveyAll(ports, settings, members, { prepare: false });
         const canary = mustBeHeld(canaryHeld(run, members), settings.environment);
         const release = await releaseBefore(canary, members, run.anchored, settings.environment);
@@ -77,7 +79,7 @@ export async function abort(given: DeployPorts, options: SessionOptions): Promis
         // What the run of the canary has left recorded as out is put back, too.
         const placed = placedIn(members, await observeFleet(run, members));
         const exempt = placed.filter((member) => !canary.members.includes(member));
-        return { release, exempt: new Set(exempt.map(({ droplet }) => droplet.id)) };
+        return [{ release, exempt: new Set(exempt.map(({ droplet }) => droplet.id)) }];
       },
       isUpToDate: runsAlready,
     }),
@@ -89,7 +91,9 @@ export async function findCanary(
   ports: DeployPorts,
   { settings, ends }: Pick<SessionOptions, 'settings'> & { ends: 'promote' | 'abort' },
 ): Promise<{ canary: Canary; release: StoredRelease }> {
-  return await visitFleet(ports, settings, {}, async (fleet, { members, unreachable: [first] }) => {
+  return await visitFleets(ports, settings, {}, async (visits) => {
+    const { fleet, members, unreachable } = onlyOne(visits, ends);
+    const [first] = unreachable;
     if (first) throw first.error;
     await surveyQuietly(members, settings);
     const { canary: hash, anchored } = await fleet.anchors.readWithCanary();

@@ -23,10 +23,10 @@ import { currentRelease, heldRelease, holdingOf, type Member, runsAlready, runsS
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Anchor } from '../fleet/anchors.js';
 import { anchoredIds, fleetRelease } from '../fleet/fleet-release.js';
-import { visitFleet } from '../inspect/visit-fleet.js';
+import { visitEach } from '../inspect/visit-fleet.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
 import { observeFleet } from '../session/observe-fleet.js';
-import { type Choice, performRollout } from '../session/rollout.js';
+import { type Choice, eachShare, performRollout } from '../session/rollout.js';
 import { NO_RELEASE_YET, runSession, type SessionOptions } from '../session/session.js';
 import { withWays } from '../session/ways.js';
 
@@ -43,15 +43,22 @@ export async function heal(given: DeployPorts, options: HealOptions): Promise<De
       // Repairs as much as it can, also where the settings say to stop.
       policy: { onFailure: 'revert-droplet', pauseMs: 0, bakeMs: 0 },
       reach: 'reachable',
-      async choose(run, members) {
-        await surveyAll(ports, settings, members, { prepare: false });
-        const anchored = anchoredIds(members, run.anchored);
-        const plan = planRepairs(foundOn(members, await observeFleet(run, members)), anchored);
-        refuseUnconfirmed(plan, options);
-        const choice = await chooseReleases(members, run.anchored, plan, settings.environment);
-        session.release = infoOf(choice.release);
-        for (const { sentence } of plan.repairs) inform(ports, `${sentence}.`);
-        return choice;
+      async choose(shares) {
+        const plans = await eachShare(shares, async ({ run, members }) => {
+          await surveyAll(ports, settings, members, { prepare: false });
+          const anchored = anchoredIds(members, run.anchored);
+          return planRepairs(foundOn(members, await observeFleet(run, members)), anchored);
+        });
+        const all = allOf(plans);
+        refuseUnconfirmed(all, options);
+        const choices = await eachShare(shares, ({ run, members }, index) =>
+          chooseReleases(members, run.anchored, plans[index] ?? all, settings.environment),
+        );
+        // For the history: a release that something is brought to.
+        const repaired = choices.find((_, index) => (plans[index]?.repairs.length ?? 0) > 0) ?? choices[0];
+        if (repaired !== undefined) session.release = infoOf(repaired.release);
+        for (const { sentence } of all.repairs) inform(ports, `${sentence}.`);
+        return choices;
       },
       isUpToDate: runsAlready,
     });
@@ -64,22 +71,24 @@ export async function findRepairs(
   ports: DeployPorts,
   { settings }: Pick<HealOptions, 'settings'>,
 ): Promise<RepairPlan> {
-  return await visitFleet(
-    ports,
-    settings,
-    { onlyRunning: true },
-    async ({ membership, target, anchors }, { members }) => {
-      await surveyQuietly(members, settings);
-      const places = new Map(membership.droplets.map((found) => [found.droplet.id, found]));
-      const observed = await inParallel(members, async (member) => ({
-        id: member.droplet.id,
-        rotation: places.get(member.droplet.id)?.rotation ?? 'unknown',
-        inLedger: places.get(member.droplet.id)?.inLedger ?? false,
-        healthy: await answers(member, target, settings),
-      }));
-      return planRepairs(foundOn(members, observed), anchoredIds(members, await anchors.read()));
-    },
-  );
+  const plans = await visitEach(ports, settings, { onlyRunning: true }, async ({ fleet, members }) => {
+    const { membership, target, anchors } = fleet;
+    await surveyQuietly(members, settings);
+    const places = new Map(membership.droplets.map((found) => [found.droplet.id, found]));
+    const observed = await inParallel(members, async (member) => ({
+      id: member.droplet.id,
+      rotation: places.get(member.droplet.id)?.rotation ?? 'unknown',
+      inLedger: places.get(member.droplet.id)?.inLedger ?? false,
+      healthy: await answers(member, target, settings),
+    }));
+    return planRepairs(foundOn(members, observed), anchoredIds(members, await anchors.read()));
+  });
+  return allOf(plans);
+}
+
+/** What is done in all roles. */
+function allOf(plans: readonly RepairPlan[]): RepairPlan {
+  return { repairs: plans.flatMap(({ repairs }) => repairs), without: plans.flatMap(({ without }) => without) };
 }
 
 /** As a rollout observes it: by the balancer's check where there is a balancer, otherwise by the containers. */

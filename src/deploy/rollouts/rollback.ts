@@ -12,10 +12,10 @@ import type { Anchor } from '../fleet/anchors.js';
 import { type Canary, canaryOn } from '../fleet/canary.js';
 import { fleetRelease } from '../fleet/fleet-release.js';
 import { refuseImpossible } from '../fleet/policy.js';
-import { visitFleet } from '../inspect/visit-fleet.js';
+import { visitFleets } from '../inspect/visit-fleet.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
 import { canaryHeld, canaryIsHeld } from '../session/canary.js';
-import { performRollout } from '../session/rollout.js';
+import { eachShare, performRollout } from '../session/rollout.js';
 import { NO_RELEASE_YET, runSession, type SessionOptions } from '../session/session.js';
 
 export interface RollbackOptions extends SessionOptions {
@@ -33,13 +33,17 @@ export async function rollback(given: DeployPorts, options: RollbackOptions): Pr
       refuse: refuseImpossible,
       reach: 'all',
       anchors: true,
-      async choose(run, members) {
-        await surveyAll(ports, settings, members, { prepare: false });
-        refuseBesideCanary(canaryHeld(run, members), options);
-        const release = await releaseToGoBackTo(members, run.anchored, options);
-        session.release = infoOf(release);
-        inform(ports, `Rolling back to release ${release.id}.`);
-        return { release };
+      async choose(shares) {
+        await eachShare(shares, ({ members }) => surveyAll(ports, settings, members, { prepare: false }));
+        for (const { run, members } of shares) refuseBesideCanary(canaryHeld(run, members), options);
+        const releases = await releasesToGoBackTo(
+          shares.map(({ run, members }) => ({ members, anchored: run.anchored })),
+          options,
+        );
+        const [release] = releases;
+        if (release !== undefined) session.release = infoOf(release);
+        inform(ports, `Rolling back to release ${session.release.id}.`);
+        return releases.map((own) => ({ release: own }));
       },
       isUpToDate: runsAlready,
     }),
@@ -51,13 +55,36 @@ export async function findReleaseToGoBackTo(
   ports: DeployPorts,
   options: Pick<RollbackOptions, 'settings' | 'wanted'>,
 ): Promise<StoredRelease> {
-  return await visitFleet(ports, options.settings, {}, async ({ anchors }, { members, unreachable: [first] }) => {
+  return await visitFleets(ports, options.settings, {}, async (visits) => {
+    const [first] = visits.flatMap(({ unreachable }) => unreachable);
     if (first) throw first.error;
-    await surveyQuietly(members, options.settings);
-    const { anchored, canary } = await anchors.readWithCanary();
-    refuseBesideCanary(canary === undefined ? undefined : canaryOn(members, canary), options);
-    return await releaseToGoBackTo(members, anchored, options);
+    const shares = await Promise.all(
+      visits.map(async ({ fleet, members }) => {
+        await surveyQuietly(members, options.settings);
+        const { anchored, canary } = await fleet.anchors.readWithCanary();
+        refuseBesideCanary(canary === undefined ? undefined : canaryOn(members, canary), options);
+        return { members, anchored };
+      }),
+    );
+    const [release] = await releasesToGoBackTo(shares, options);
+    if (release === undefined) throw new Error('an environment has at least one target');
+    return release;
   });
+}
+
+/**
+ * The release of each role, with one id. After a rollout that has ended in the middle, the roles that it has not reached are
+ * still on the release that the others go back to.
+ */
+async function releasesToGoBackTo(
+  shares: readonly { members: readonly Member[]; anchored: readonly Anchor[] }[],
+  options: Pick<RollbackOptions, 'settings' | 'wanted'>,
+): Promise<StoredRelease[]> {
+  const choose = (wanted = options.wanted) =>
+    eachShare(shares, ({ members, anchored }) => releaseToGoBackTo(members, anchored, { ...options, wanted }));
+  const chosen = await choose();
+  const [newest, ...others] = [...new Set(chosen.map(({ id }) => id))].sort().reverse();
+  return others.length === 0 ? chosen : await choose(newest);
 }
 
 /** "The release before" is not clear then. Throws DeployError canary-held. */

@@ -24,12 +24,14 @@ export class BatchEvents {
   /** Droplets whose before_leave was raised, and whose after_rejoin was not. */
   readonly #prepared = new Set<number>();
   /** The last batch whose after_batch was raised. */
-  #closed = 0;
+  #closed: number;
 
-  constructor(ports: ReportingPorts, raise: Raisers, nameOf: (droplet: number) => string) {
+  /** @param closed batches that were closed before, by another part of the rollout */
+  constructor(ports: ReportingPorts, raise: Raisers, nameOf: (droplet: number) => string, closed: number) {
     this.#raise = raise;
     this.#ports = ports;
     this.#nameOf = nameOf;
+    this.#closed = closed;
   }
 
   /**

@@ -29,6 +29,19 @@ export interface PlannedPart {
   others: ReadonlySet<number>;
 }
 
+/**
+ * The only fleet of the environment: a canary is one of a fleet, not of several roles. Throws DeployError canary-of-roles.
+ * @param what was asked for: `--canary`, `promote` …
+ */
+export function onlyOne<T>(fleets: readonly T[], what: string): T {
+  const [first, ...others] = fleets;
+  if (first !== undefined && others.length === 0) return first;
+  throw new DeployError('canary-of-roles', `${what} is not for environments with roles.`, {
+    source: 'user',
+    hint: 'Deploy to all of them. With `batch: [1, 50%]` a role begins with one droplet; rollout.pause and rollout.gates watch it.',
+  });
+}
+
 /** Throws DeployError no-such-droplet, or canary-of-all. */
 export function planPart(
   part: Part | undefined,

@@ -151,9 +151,10 @@ function goesOn(member: Member, container: string): { message: string; hint: str
 }
 
 /** A typo would change nothing, and be called done. A service that the release no longer has may still run. */
-function refuseUnknown(service: string, members: readonly Member[], { release }: Goal): void {
+function refuseUnknown(service: string, members: readonly Member[], { release, own }: Goal): void {
   const running = members.flatMap(({ containers }) => containers.map((container) => container.service));
-  const known = [...new Set([...release.services.map(({ name }) => name), ...running])];
+  const services = [release, ...(own?.values() ?? [])].flatMap((one) => one.services);
+  const known = [...new Set([...services.map(({ name }) => name), ...running])];
   if (known.includes(service)) return;
   const message = `the release has no service ${service}; it has ${known.join(', ')}`;
   throw new DeployError('layer-misused', message, { source: 'user' });

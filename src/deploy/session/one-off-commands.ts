@@ -4,6 +4,7 @@ import type { ProcessAction } from '../../rollout/lifecycle.js';
 import { appFolder, command, quote } from '../core/shell.js';
 import { HANDLED } from '../droplet/survey-command.js';
 import { asHolder } from '../lease/lease-commands.js';
+import { composeVariables } from '../release/compose-run.js';
 import type { ReleaseImages, StoredRelease } from '../release/stored-release.js';
 
 /** Handlers have timeouts of their own; this only bounds the command. */
@@ -47,22 +48,22 @@ export function oneOffCommand(release: StoredRelease, run: string, one: OneOff):
  * @param how.flags further ones, as the shell reads them
  */
 export function composeRun(
-  { app, id, composeFiles, envFiles, environment, imageTag, images }: StoredRelease,
+  release: StoredRelease,
   { service, words }: OneOff,
   { flags, labels }: { flags: string; labels: Readonly<Record<string, string>> },
 ): string {
+  const { app, id, composeFiles, envFiles, images } = release;
   const files = [...composeFiles, 'images.yml'].flatMap((file) => ['-f', file]);
   const envs = envFiles.flatMap((file) => ['--env-file', file]);
   const compose = ['docker', 'compose', '--project-name', app, ...files, ...envs, 'run', '--no-deps', '-T'];
   const labelled = Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]);
   const quoted = (list: readonly string[]) => list.map(quote).join(' ');
   const line = `${quoted([...compose, ...labelled])} ${flags} ${quoted([service, ...words])}`;
-  const variables = `DEPLOY_ENV=${quote(environment)} IMAGE_TAG=${quote(imageTag)}`;
   const names = service in images ? [] : nameImages(images);
-  return `(cd releases/${quote(id)} && export ${variables} && ${[...names, line].join(' && ')})`;
+  return `(cd releases/${quote(id)} && export ${composeVariables(release)} && ${[...names, line].join(' && ')})`;
 }
 
-/** A service with `profiles:` is not in images.yml: compose finds its image by the name that another service has as well. */
+/** A service whose profile is off is not in images.yml: compose finds its image by the name that another service has as well. */
 function nameImages(images: ReleaseImages): string[] {
   const named = Object.values(images).filter(({ reference }) => !reference.includes('@'));
   return [...new Map(named.map(({ reference, pinned }) => [reference, pinned]))].map(

@@ -5,6 +5,7 @@ import { Contacts } from '../drain/contacts.js';
 import { closeAll, connectAll } from '../droplet/connect.js';
 import type { Fleet } from '../fleet/find-fleet.js';
 import { notRunning } from '../fleet/not-running.js';
+import { ofRole } from '../fleet/roles.js';
 import { Lease } from '../lease/lease.js';
 import type { Run } from '../steps/run.js';
 import { rowsAtStart } from './rollout-rows.js';
@@ -12,20 +13,20 @@ import { type Session, stopIfInterrupted } from './session.js';
 import { maySkip, withSkipping } from './skipping.js';
 
 /** Reports what is about to be rolled out, and to which droplets. */
-export function announce(session: Session, { membership, target }: Fleet): void {
+export function announce(session: Session, fleets: readonly Fleet[]): void {
   const { ports, command, release } = session;
   const { app, environment, ssh } = session.options.settings;
-  session.fleetAtStart = new Set(membership.droplets.map(({ droplet }) => droplet.id));
-  session.rows = rowsAtStart(membership, ssh.address);
-  const { description, notices } = target;
+  session.fleetAtStart = new Set(dropletsOf(fleets).map(({ droplet }) => droplet.id));
+  session.rows = fleets.flatMap((fleet) => rowsAtStart(fleet, ssh.address));
+  const target = fleets.map((fleet) => `${ofRole(fleet.settings)}${fleet.target.description}`).join(', ');
   const { rows } = session;
-  reportTo(ports)({ type: 'rollout-started', command, app, environment, release, target: description, rows });
-  for (const message of notices) warn(ports, message);
+  reportTo(ports)({ type: 'rollout-started', command, app, environment, release, target, rows });
+  for (const message of fleets.flatMap((fleet) => fleet.target.notices)) warn(ports, message);
 }
 
 /** Connects to every droplet, or throws: a rollout that left one out would leave the fleet on two releases. */
-export async function connectToAll(session: Session, fleet: Fleet): Promise<undefined> {
-  const [first] = await connect(session, fleet.membership.droplets);
+export async function connectToAll(session: Session, fleets: readonly Fleet[]): Promise<undefined> {
+  const [first] = await connect(session, dropletsOf(fleets));
   if (first) throw withSkipping(first.error, session);
 }
 
@@ -34,9 +35,9 @@ export async function connectToAll(session: Session, fleet: Fleet): Promise<unde
  * droplet can be reached.
  * @returns the first failure
  */
-export async function connectToReachable(session: Session, fleet: Fleet): Promise<DeployError | undefined> {
+export async function connectToReachable(session: Session, fleets: readonly Fleet[]): Promise<DeployError | undefined> {
   const { ports } = session;
-  const { droplets } = fleet.membership;
+  const droplets = dropletsOf(fleets);
   const off = droplets.filter(({ droplet }) => droplet.status !== 'active');
   for (const { droplet } of off) warn(ports, `${droplet.name} is ${droplet.status} and stays as it is.`, droplet.name);
   const unreachable = await connect(
@@ -54,6 +55,10 @@ export async function connectToReachable(session: Session, fleet: Fleet): Promis
   throw first?.error ?? new DeployError('droplet-off', 'No droplet is running.');
 }
 
+function dropletsOf(fleets: readonly Fleet[]): Fleet['membership']['droplets'] {
+  return fleets.flatMap(({ membership }) => membership.droplets);
+}
+
 async function connect(session: Session, found: Fleet['membership']['droplets']) {
   const droplets = found.map(({ droplet }) => droplet);
   const { members, unreachable } = await connectAll(session.ports, session.options.settings, droplets);
@@ -65,13 +70,13 @@ async function connect(session: Session, found: Fleet['membership']['droplets'])
 }
 
 /**
- * Takes the lease on every droplet and checks that the ledger can be written. Throws DeployError lease-held or
+ * Takes the lease on every droplet and checks that the ledgers can be written. Throws DeployError lease-held or
  * ledger-forbidden.
+ * @returns a run for each fleet, which have all but their target and its records in common
  */
-export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
+export async function takeLease(session: Session, fleets: readonly Fleet[]): Promise<Run[]> {
   const { ports, release, command, confirmed } = session;
   const { settings, deployer, waitLockMs, interrupted } = session.options;
-  const { target, ledger } = fleet;
   const report = reportTo(ports);
   stopIfInterrupted(session);
   report({ type: 'phase-started', phase: 'lease' });
@@ -81,27 +86,44 @@ export async function takeLease(session: Session, fleet: Fleet): Promise<Run> {
   const lease = await Lease.acquire(session.members, settings.app, holder, {
     clock: ports.clock,
     waitMs: waitLockMs,
-    rotation: target.healthCheck !== undefined,
+    rotation: fleets.some(({ target }) => target.healthCheck !== undefined),
     signal: interrupted,
     onWait: (other) =>
       inform(ports, `Waiting for another deploy${other === undefined ? '' : ` by ${other.who}`} to end.`),
   });
   if (interrupted.aborted) await lease.release();
   stopIfInterrupted(session);
-  const contacts = new Contacts(target, ports.clock, settings.app);
-  const away = awayFrom(session, fleet);
-  const canary = { anchors: fleet.anchors, hash: undefined };
-  const opened = { ports, settings, id, deployer, target, ledger, lease, contacts, away, confirmed };
-  session.run = { ...opened, canary, anchored: [] };
-  const recorded = await fleet.anchors.readWithCanary();
-  session.run = { ...session.run, anchored: recorded.anchored, canary: { ...canary, hash: recorded.canary } };
-  if (target.isFleet) {
+  const common = { ports, id, deployer, lease, confirmed };
+  const opened = fleets.map((fleet): Run => {
+    const { target, ledger, anchors } = fleet;
+    const contacts = new Contacts(target, ports.clock, settings.app);
+    const canary = { anchors, hash: undefined };
+    const away = awayFrom(session, fleet);
+    return { ...common, settings: fleet.settings, target, ledger, contacts, away, canary, anchored: [] };
+  });
+  session.run = runOfAll(session, opened);
+  const runs: Run[] = [];
+  for (const [index, run] of opened.entries()) {
+    const recorded = await (fleets[index] as Fleet).anchors.readWithCanary();
+    runs.push({ ...run, anchored: recorded.anchored, canary: { ...run.canary, hash: recorded.canary } });
+  }
+  session.run = runOfAll(session, runs);
+  for (const { target, ledger } of runs) {
+    if (!target.isFleet) continue;
     // Under the lease: the check untags a droplet that is not marked out, and another run might be about to mark it.
     const { droplets } = await target.readMembership();
     await ledger.checkWritable(droplets.map(({ droplet }) => droplet));
     reportLeftOut(session, droplets);
   }
-  return session.run;
+  return runs;
+}
+
+/** For what concerns the whole environment, such as its history. */
+function runOfAll({ options: { settings } }: Session, runs: readonly Run[]): Run | undefined {
+  const [first] = runs;
+  if (first === undefined || runs.length === 1) return first;
+  const anchored = runs.flatMap((run) => run.anchored).sort((one, other) => other.sequence - one.sequence);
+  return { ...first, settings, anchored, away: runs.flatMap(({ away = [] }) => away) };
 }
 
 /** Only under the lease: before, droplets that are marked out may be in the hands of another run. */

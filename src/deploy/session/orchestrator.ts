@@ -155,7 +155,7 @@ class Orchestrator {
     this.#state = start;
     this.#options = options;
     this.#report = reportTo(run.ports);
-    this.#events = new BatchEvents(run.ports, options.events, (id) => this.#member(id).host.name);
+    this.#events = new BatchEvents(run.ports, options.events, (id) => this.#member(id).host.name, start.batch);
   }
 
   async run(): Promise<Rolled> {

@@ -11,6 +11,8 @@ import { waysOf } from './ways.js';
 
 interface Ended extends Asked {
   state: RolloutState;
+  /** Of each role; without roles one, which has no name. */
+  parts?: readonly { name?: string | undefined; state: RolloutState }[];
   rows: StatusRow[];
   release: ReleaseInfo;
   durationMs: number;
@@ -27,14 +29,14 @@ export function resultOf(ended: Ended): DeployResult {
   const base = { release, rows, durationMs };
   const done = (isComplete(state) && !(state.interrupted && !isBaked(state))) || isHeld(state);
   if (done && ended.error === undefined) {
-    return { ...base, outcome: 'succeeded', summary: fleetSentence(state) };
+    return { ...base, outcome: 'succeeded', summary: fleetSentences(ended) };
   }
   const interrupted = state.interrupted && ended.error === undefined;
   const error = ended.error?.info() ?? stoppedInfo(state, environment) ?? incompleteInfo(environment);
   return {
     ...base,
     outcome: interrupted ? 'interrupted' : 'failed',
-    summary: [fleetSentence(state), ...unbaked(state, interrupted), ...leftDeployed(state, rows)].join(' '),
+    summary: [fleetSentences(ended), ...unbaked(state, interrupted), ...leftDeployed(state, rows)].join(' '),
     // After droplets have changed it is a failed deploy, even when the user has to fix the cause.
     error: interrupted ? undefined : { ...error, source: error.source === 'user' ? 'external' : error.source },
     evidence: evidence.length > 0 ? evidence : undefined,
@@ -103,6 +105,12 @@ function incompleteInfo(environment: string): NonNullable<DeployResult['error']>
     source: 'external',
     hint: `See what each droplet runs: do-deploy status ${environment}`,
   };
+}
+
+/** "web: All 3 droplets are in rotation. worker: The droplet runs." */
+function fleetSentences({ state, parts = [] }: Ended): string {
+  if (parts.length < 2) return fleetSentence(state);
+  return parts.map((part) => `${part.name}: ${fleetSentence(part.state)}`).join(' ');
 }
 
 /** "All 3 droplets are in rotation." */

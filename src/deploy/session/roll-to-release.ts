@@ -2,11 +2,11 @@ import { setMaxListeners } from 'node:events';
 import { asDeployError, type DeployError } from '../../errors.js';
 import { variablesOf } from '../../rollout/lifecycle-variables.js';
 import type { DeployResult, Probes } from '../../rollout/model.js';
-import { isHeld, type RolloutState } from '../../rollout/planner.js';
+import { isHeld, type RolloutState, takeBack } from '../../rollout/planner.js';
+import { combined } from '../../rollout/roles.js';
 import { onAbort } from '../core/on-abort.js';
 import { inform, reportTo, warn } from '../core/report.js';
 import type { StoredRelease } from '../release/stored-release.js';
-import type { Run } from '../steps/run.js';
 import type { Probe } from './availability.js';
 import { canaryHeld, forgetCanary, heldSentence, withCanary } from './canary.js';
 import { askedOf } from './continue-command.js';
@@ -17,30 +17,32 @@ import { FRESH_MS } from './observe-fleet.js';
 import { type Rolled, roll } from './orchestrator.js';
 import { forgetPostDeploy, owesPostDeploy, postDeploy } from './post-deploy.js';
 import { isComplete, resultOf } from './result.js';
+import type { Share } from './rollout.js';
 import { isSameRow, rowsOf } from './rollout-rows.js';
 import { RolloutWatch, type Watched } from './rollout-watch.js';
 import { type Session, stopIfInterrupted } from './session.js';
 import { skippedRows } from './skipping.js';
 import { writeHistoryAndPrune, writeHistoryWithoutLock } from './write-history.js';
 
-/**
- * Rolls the fleet to its goal and finishes; or skips when every droplet already runs it.
- * @param previous by droplet id: the release to revert to
- */
-export async function rollToRelease(
-  session: Session,
-  run: Run,
-  start: RolloutState,
-  goal: Goal,
-  previous: ReadonlyMap<number, StoredRelease>,
-): Promise<DeployResult> {
-  const { ports, members, release } = session;
+/** A share with its goal, and the state from which it is rolled. */
+export interface PlannedShare extends Share {
+  goal: Goal;
+  start: RolloutState;
+  /** By droplet id: the release to revert to. */
+  previous: ReadonlyMap<number, StoredRelease>;
+}
+
+/** Rolls the shares to their goals, one after the other, and finishes; or skips when every droplet already runs its goal. */
+export async function rollToRelease(session: Session, shares: readonly PlannedShare[]): Promise<DeployResult> {
+  const { ports, release } = session;
   const report = reportTo(ports);
-  const skipped = skippedRows(session);
-  session.rows = [...rowsOf(start, members, goal), ...skipped];
+  const [{ run, goal }] = shares as readonly [PlannedShare];
+  const starts = shares.map(({ start }) => start);
+  session.rows = rowsOfAll(session, shares, starts);
   for (const row of session.rows) report({ type: 'row-changed', row });
+  const start = combined(starts);
   if (isHeld(start) || start.droplets.every((droplet) => droplet.course === 'done')) {
-    const summary = nothingToDo(session, run, goal.release);
+    const summary = nothingToDo(session, shares);
     await forgetCanary(session, run);
     const nothing: DeployResult = { release, rows: session.rows, durationMs: 0, outcome: 'skipped', summary };
     const base = withCanary(session, run, nothing);
@@ -51,20 +53,18 @@ export async function rollToRelease(
     await postDeploy(session, goal);
     return { ...base, outcome: 'succeeded' };
   }
-  return await withGrace(session, (stop) => rollAndFinish(session, run, start, goal, previous, stop));
+  return await withGrace(session, (stop) => rollAndFinish(session, shares, stop));
 }
 
 async function rollAndFinish(
   session: Session,
-  run: Run,
-  start: RolloutState,
-  goal: Goal,
-  previous: ReadonlyMap<number, StoredRelease>,
+  shares: readonly PlannedShare[],
   stop: AbortSignal,
 ): Promise<DeployResult> {
-  const { ports, members, release } = session;
+  const { ports, members, release, command } = session;
   const report = reportTo(ports);
-  const skipped = skippedRows(session);
+  const [{ run: first, goal }] = shares as readonly [PlannedShare];
+  const run = session.run ?? first;
   session.underway = true;
   const observedAt = ports.clock.now();
   const { probe, message } = await session.probe;
@@ -80,39 +80,99 @@ async function rollAndFinish(
   }
   stopIfInterrupted(session);
   await forgetPostDeploy(session, goal);
-  // A migration may take minutes: then the first batch needs an observation of its own.
-  const isOld = ports.clock.now() - observedAt > FRESH_MS;
   report({ type: 'phase-started', phase: 'roll' });
   session.rolling = true;
-  const watch = new RolloutWatch(run, watchedIn(session, probe), session.options.interrupted);
-  let probes: Probes | undefined;
-  const rolled = await rollAll(
-    session,
-    run,
-    isOld ? { ...start, observed: false } : start,
-    goal,
-    previous,
-    stop,
-    watch,
-  ).finally(async () => {
-    probes = await watch.stop();
-  });
-  const { environment } = run.settings;
+  const { probes, ...rolled } = await rollShares(session, shares, { stop, observedAt, probe });
   const durationMs = ports.clock.now() - session.startedAt;
-  const rows = [...rowsOf(rolled.state, members, goal), ...skipped];
-  const ended = { ...askedOf(session), rows, release, durationMs };
-  const state = rolled.state;
+  const state = combined(rolled.states);
+  const rows = rowsOfAll(session, shares, rolled.states);
+  const parts = shares.map(({ fleet }, index) => ({ name: fleet.settings.role, state: rolled.states[index] ?? state }));
+  const ended = { ...askedOf(session), rows, release, durationMs, parts };
   const error = rolled.error ?? (await failureAfterRolling(session, goal, state));
-  if (!state.halted) await forgetCanary(session, run);
-  const result = withCanary(session, run, { ...resultOf({ ...rolled, ...ended, error }), probes });
+  if (!state.halted) await forgetCanary(session, first);
+  const result = withCanary(session, first, { ...resultOf({ ...rolled, ...ended, state, error }), probes });
   if (state.halted) {
-    await writeHistoryWithoutLock(run, members, session.options.ends ?? session.command, goal.release, result);
+    await writeHistoryWithoutLock(run, members, session.options.ends ?? command, goal.release, result);
     return result;
   }
   report({ type: 'phase-started', phase: 'finish' });
-  await writeHistoryAndPrune(run, members, session.options.ends ?? session.command, goal, result);
-  const joined = await reportNewcomers(run, session.fleetAtStart, rolled.state);
-  return joined ? { ...result, next: result.next ?? `do-deploy adopt ${environment}` } : result;
+  await writeHistoryAndPrune(run, members, session.options.ends ?? command, session.goal ?? goal, result);
+  let joined = false;
+  for (const [index, share] of shares.entries()) {
+    joined = (await reportNewcomers(share.run, session.fleetAtStart, rolled.states[index] ?? state)) || joined;
+  }
+  return joined ? { ...result, next: result.next ?? `do-deploy adopt ${run.settings.environment}` } : result;
+}
+
+interface RolledShares extends Omit<Rolled, 'state'> {
+  /** Of each share; of one that was not begun, the state from which it would have been. */
+  states: RolloutState[];
+  probes?: Probes;
+}
+
+interface Rolling {
+  stop: AbortSignal;
+  /** When the states at the start were observed. */
+  observedAt: number;
+  probe: Probe | undefined;
+}
+
+/**
+ * Rolls one share after the other. A failure, or a signal, stops what follows. Where it condemns the release for the whole
+ * fleet, the shares before go back, the last one first.
+ */
+async function rollShares(
+  session: Session,
+  shares: readonly PlannedShare[],
+  { stop, observedAt, probe }: Rolling,
+): Promise<RolledShares> {
+  const { clock } = session.ports;
+  const { interrupted } = session.options;
+  const states = shares.map(({ start }) => start);
+  const rolled: RolledShares = { states, evidence: [] };
+  const rollOne = async (index: number, share: PlannedShare, from: RolloutState) => {
+    const watch = new RolloutWatch(share.run, watchedIn(session, probe), interrupted);
+    const onState = (state: RolloutState) => {
+      states[index] = state;
+      reportChangedRows(session, shares, states);
+    };
+    const one = await rollAll(session, share, from, { stop, watch, onState }).finally(async () => {
+      rolled.probes = sumOf(rolled.probes, await watch.stop());
+    });
+    states[index] = one.state;
+    rolled.error ??= one.error;
+    rolled.evidence.push(...one.evidence);
+    return one.state;
+  };
+  for (const [index, share] of shares.entries()) {
+    const { start } = share;
+    if (start.droplets.every(({ course }) => course === 'done')) continue;
+    // A migration, or the shares before, may have taken minutes: then the first batch needs an observation of its own.
+    const isOld = index > 0 || clock.now() - observedAt > FRESH_MS;
+    const ended = await rollOne(index, share, isOld ? { ...start, observed: false } : start);
+    if (!isHeld(ended) && !isComplete(ended)) {
+      if (!ended.revertingFleet) break;
+      for (const [before, other] of [...shares.entries()].slice(0, index).reverse()) {
+        const back = takeBack(states[before] ?? other.start);
+        if (combined(states).halted || interrupted.aborted) break;
+        if (back.droplets.some(({ course }) => course === 'waiting')) await rollOne(before, other, back);
+      }
+      break;
+    }
+    if (rolled.error !== undefined || interrupted.aborted) break;
+  }
+  return rolled;
+}
+
+function sumOf(one: Probes | undefined, other: Probes | undefined): Probes | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return {
+    ...one,
+    total: one.total + other.total,
+    failed: one.failed + other.failed,
+    slowestMs: Math.max(one.slowestMs, other.slowestMs),
+    firstFailure: one.firstFailure ?? other.firstFailure,
+  };
 }
 
 /** `rollback` and `heal` lead away from what fails: no gate is asked, and the probe only counts. */
@@ -140,16 +200,18 @@ async function failureAfterRolling(
   }
 }
 
-function nothingToDo({ command, members, part }: Session, run: Run, release: StoredRelease): string {
+function nothingToDo({ command, members, part }: Session, shares: readonly PlannedShare[]): string {
+  const [{ goal, run }] = shares as readonly [PlannedShare];
+  const { id } = goal.release;
   const held = canaryHeld(run, members);
   if (command === 'adopt' && held !== undefined) {
-    return `Every droplet without the canary runs release ${release.id}. ${heldSentence(held)}`;
+    return `Every droplet without the canary runs release ${id}. ${heldSentence(held)}`;
   }
-  if (part !== undefined) return `The droplets that it was to be held on already run release ${release.id}.`;
-  const isBalanced = run.target.healthCheck !== undefined;
-  const some = run.away !== undefined && run.away.length > 0;
+  if (part !== undefined) return `The droplets that it was to be held on already run release ${id}.`;
+  const isBalanced = shares.every(({ run }) => run.target.healthCheck !== undefined);
+  const some = shares.some(({ run }) => (run.away ?? []).length > 0);
   const all = members.length === 1 ? 'The droplet runs' : `All ${members.length} droplets run`;
-  if (command === 'adopt') return `${some ? 'Every droplet that was reached runs' : all} release ${release.id}.`;
+  if (command === 'adopt') return `${some ? 'Every droplet that was reached runs' : all} release ${id}.`;
   if (command === 'heal')
     return `Every droplet${some ? ' that was reached' : ''} ${isBalanced ? 'is in rotation, healthy and verified' : 'runs, healthy and verified'}.`;
   return `Every droplet${some ? ' that was reached' : ''} already runs this release, healthy${isBalanced ? ' and in rotation' : ''}.`;
@@ -178,32 +240,39 @@ async function withGrace<T>(session: Session, task: (stop: AbortSignal) => Promi
 
 async function rollAll(
   session: Session,
-  run: Run,
-  start: RolloutState,
-  goal: Goal,
-  previous: ReadonlyMap<number, StoredRelease>,
-  stop: AbortSignal,
-  watch: RolloutWatch,
+  { run, members, goal, previous }: PlannedShare,
+  from: RolloutState,
+  { stop, ...options }: { stop: AbortSignal; watch: RolloutWatch; onState: (state: RolloutState) => void },
 ): Promise<Rolled> {
-  return await roll(run, session.members, start, {
+  return await roll(run, members, from, {
     releaseFor: (droplet) => goalFor(goal, droplet),
     previous,
     interrupted: session.options.interrupted,
     aborted: stop,
-    watch,
     events: {
       beforeLeave: (droplet) => raise(session, 'before_leave', { droplet }, stop),
       afterRejoin: (droplet) => raise(session, 'after_rejoin', { droplet }, stop),
       afterBatch: (batch) => raise(session, 'after_batch', { batch }, stop),
     },
-    onState: (state) => reportChangedRows(session, state, goal),
+    ...options,
   });
 }
 
-function reportChangedRows(session: Session, state: RolloutState, goal: Goal): void {
+/** With those of droplets that were left out. */
+function rowsOfAll(
+  session: Session,
+  shares: readonly PlannedShare[],
+  states: readonly RolloutState[],
+): DeployResult['rows'] {
+  const own = shares.flatMap(({ start, members, goal, fleet }, index) =>
+    rowsOf(states[index] ?? start, members, goal, fleet.settings.role),
+  );
+  return [...own, ...skippedRows(session)];
+}
+
+function reportChangedRows(session: Session, shares: readonly PlannedShare[], states: readonly RolloutState[]): void {
   const before = session.rows;
-  const skipped = session.rows.filter(({ outcome }) => outcome === 'skipped');
-  session.rows = [...rowsOf(state, session.members, goal), ...skipped];
+  session.rows = rowsOfAll(session, shares, states);
   const report = reportTo(session.ports);
   for (const [index, row] of session.rows.entries()) {
     if (!isSameRow(row, before[index])) report({ type: 'row-changed', row });

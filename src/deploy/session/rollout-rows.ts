@@ -3,16 +3,20 @@
 import type { Course } from '../../rollout/courses.js';
 import type { DropletOutcome, StatusRow } from '../../rollout/model.js';
 import { type DropletState, isDeployed, type RolloutState } from '../../rollout/planner.js';
-import type { FleetMembership } from '../../targets/target.js';
 import { addressOf, type Member, NOTHING_KNOWN, runningRelease } from '../droplet/member.js';
+import type { Fleet } from '../fleet/find-fleet.js';
 import { surveyed } from '../inspect/read-status.js';
 import { type Goal, goalFor } from './goal.js';
 
 /** Before any droplet is connected. */
-export function rowsAtStart({ droplets }: FleetMembership, address: 'public' | 'private'): StatusRow[] {
+export function rowsAtStart(
+  { membership: { droplets }, settings: { role } }: Pick<Fleet, 'membership' | 'settings'>,
+  address: 'public' | 'private',
+): StatusRow[] {
   return droplets.map(({ droplet, rotation }) => ({
     id: droplet.id,
     name: droplet.name,
+    ...(role && { role }),
     address: addressOf(droplet, address) ?? '',
     rotation,
     release: '',
@@ -30,7 +34,7 @@ export function rowsSurveyed(rows: readonly StatusRow[], members: readonly Membe
 }
 
 /** A row for each droplet from the planner's state. */
-export function rowsOf(state: RolloutState, members: readonly Member[], goal: Goal): StatusRow[] {
+export function rowsOf(state: RolloutState, members: readonly Member[], goal: Goal, role?: string): StatusRow[] {
   const states = new Map(state.droplets.map((droplet) => [droplet.id, droplet]));
   return members.map((member) => {
     const droplet = states.get(member.droplet.id);
@@ -38,6 +42,7 @@ export function rowsOf(state: RolloutState, members: readonly Member[], goal: Go
     return {
       id: member.droplet.id,
       name: member.host.name,
+      ...(role && { role }),
       address: member.host.address,
       rotation: droplet?.rotation ?? 'unknown',
       release: deployed ? goalFor(goal, member.droplet.id).id : runningRelease(member),

@@ -1,21 +1,22 @@
-import type { DeployError } from '../../errors.js';
+import { DeployError } from '../../errors.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { Policy } from '../../rollout/planner.js';
+import { waitForAll } from '../core/parallel.js';
 import { reportTo } from '../core/report.js';
 import { heldRelease, type Member, runningRelease } from '../droplet/member.js';
-import { type Fleet, findFleet } from '../fleet/find-fleet.js';
-import { GoalAnchor } from '../fleet/goal-anchor.js';
-import { policyOf } from '../fleet/policy.js';
+import { type Fleet, findFleets } from '../fleet/find-fleet.js';
+import { GoalAnchor, together } from '../fleet/goal-anchor.js';
+import { mayHaveDowntime, policyOf } from '../fleet/policy.js';
 import { releaseHash } from '../release/release-hash.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
-import { checkCanary, planPart, recordCanary } from './canary.js';
+import { checkCanary, onlyOne, planPart, recordCanary } from './canary.js';
 import { findProbe } from './find-probe.js';
-import { type Goal, goalFor } from './goal.js';
+import { type Goal, goalFor, goalOfAll } from './goal.js';
 import { raise } from './lifecycle.js';
 import { observeFleet } from './observe-fleet.js';
 import { announce, connectToAll, connectToReachable, takeLease } from './open-session.js';
-import { rollToRelease } from './roll-to-release.js';
+import { type PlannedShare, rollToRelease } from './roll-to-release.js';
 import { type Session, stopIfInterrupted } from './session.js';
 import { refuseOff, withSkipped } from './skipping.js';
 import { previousReleases, startRollout } from './start-rollout.js';
@@ -37,10 +38,29 @@ export interface Rollout {
   anchors?: boolean;
   /** Removes members from the session before the lease is taken. */
   leaveOut?(session: Session): Promise<void>;
-  /** Surveys the droplets and chooses the release, or stages it; sets `session.release`. */
-  choose(run: Run, members: readonly Member[], policy: Policy): Promise<Choice>;
+  /**
+   * Surveys the droplets and chooses the release of each share, or stages it; sets `session.release`. The releases have one id
+   * where something new is rolled out.
+   */
+  choose(shares: readonly Share[]): Promise<Choice[]>;
   /** Whether the droplet needs nothing, as far as its release goes. */
   isUpToDate(member: Member, release: StoredRelease): boolean;
+}
+
+/** What a role has of a rollout; without roles there is one share, of the whole fleet. */
+export interface Share {
+  fleet: Fleet;
+  run: Run;
+  policy: Policy;
+  members: readonly Member[];
+}
+
+/** Runs the task for each share. Results keep their order; errors as in `waitForAll`. */
+export async function eachShare<S, T>(
+  shares: readonly S[],
+  task: (share: S, index: number) => Promise<T>,
+): Promise<T[]> {
+  return await waitForAll(shares.map(task));
 }
 
 export interface Choice extends Goal {
@@ -50,56 +70,105 @@ export interface Choice extends Goal {
   failure?: DeployError;
 }
 
-/** Finds the fleet, takes the lease, chooses the release and rolls to it. Throws DeployError before anything rolls. */
+/** Finds the fleets, takes the lease, chooses the releases and rolls to them. Throws DeployError before anything rolls. */
 export async function performRollout(session: Session, rollout: Rollout): Promise<DeployResult> {
   const { ports } = session;
-  const { settings, allowDowntime } = session.options;
+  const { settings, allowDowntime, part: wanted } = session.options;
   reportTo(ports)({ type: 'phase-started', phase: 'discover' });
-  const fleet = await findFleet(ports, settings, { newcomers: rollout.newcomers });
-  const { target } = fleet;
+  const fleets = await findFleets(ports, settings, { newcomers: rollout.newcomers });
   // The balancer may not answer from here: that is found out while the release is staged.
-  session.probe = findProbe(ports, settings, session.command === 'heal' ? {} : target);
-  const policy: Policy = { ...policyOf(settings, target, allowDowntime), ...rollout.policy };
+  const visited = session.command === 'heal' ? undefined : fleets.find(({ target }) => target.publicUrl !== undefined);
+  session.probe = findProbe(ports, settings, visited?.target ?? {});
+  const policies = fleets.map((fleet): Policy => {
+    const policy = policyOf(fleet.settings, fleet.target, mayHaveDowntime(fleet, allowDowntime));
+    return { ...policy, ...rollout.policy };
+  });
   const needsAll = rollout.reach === 'all' && session.options.skip === undefined;
-  const droplets = fleet.membership.droplets.map(({ droplet }) => droplet);
+  const droplets = fleets.flatMap(({ membership }) => membership.droplets.map(({ droplet }) => droplet));
   if (rollout.reach === 'all') refuseOff(session, droplets);
-  rollout.refuse?.(fleet, policy);
-  const part = planPart(session.options.part, fleet, policy, settings.environment);
+  for (const [index, fleet] of fleets.entries()) rollout.refuse?.(fleet, policies[index] as Policy);
+  const onlyFleet = () => onlyOne(fleets, wanted !== undefined && 'canary' in wanted ? '--canary' : '--droplets');
+  const part = wanted && planPart(wanted, onlyFleet(), policies[0] as Policy, settings.environment);
   session.part = part;
-  announce(session, fleet);
-  const unreached = await (needsAll ? connectToAll(session, fleet) : connectToReachable(session, fleet));
+  announce(session, fleets);
+  const unreached = await (needsAll ? connectToAll(session, fleets) : connectToReachable(session, fleets));
   await rollout.leaveOut?.(session);
 
-  const run = await takeLease(session, fleet);
+  const reached = fleets.map((fleet) => membersOf(session, fleet));
+  if (rollout.reach === 'all') refuseUnreachedRole(fleets, reached);
+
+  const runs = await takeLease(session, fleets);
   await raise(session, 'pre_deploy');
   stopIfInterrupted(session);
   const { members } = session;
-  const { failure, ...goal } = await rollout.choose(run, members, policy);
-  const exempt = new Set([...(goal.exempt ?? []), ...(part?.others ?? [])]);
+  const all = fleets.map((fleet, index): Share => {
+    return { fleet, run: runs[index] as Run, policy: policies[index] as Policy, members: membersOf(session, fleet) };
+  });
+  // Of a role that cannot be reached nothing is known, and nothing is done there.
+  const shares = all.filter((share) => share.members.length > 0);
+  const choices = await rollout.choose(shares);
   stopIfInterrupted(session);
-  session.goal = goal;
-  checkCanary(session, run, goal.release);
-  const participants = members.filter((member) => !exempt.has(member.droplet.id));
+  session.goal = goalOfAll(shares.map((share, index) => ({ members: share.members, goal: choices[index] as Choice })));
+  for (const [index, { run }] of shares.entries()) checkCanary(session, run, (choices[index] as Choice).release);
 
   session.previous = [...new Set(members.map(runningRelease).filter((id) => id !== ''))];
   const commits = new Set(members.map((member) => heldRelease(member, runningRelease(member))?.commit));
   session.previousCommit = commits.size === 1 ? [...commits][0] : undefined;
-  const observed = await observeFleet(run, members);
-  const isUpToDate = (member: Member) => rollout.isUpToDate(member, goalFor(goal, member.droplet.id));
-  const upToDate = members.filter(isUpToDate).map(({ droplet }) => droplet.id);
-  const previous = previousReleases(participants, goal);
-  const start = startRollout(observed, { ...policy, holdAt: part?.holdAt }, new Set(upToDate), previous, exempt);
+  const isUpToDate = (member: Member, goal: Goal) => rollout.isUpToDate(member, goalFor(goal, member.droplet.id));
+  const plans = await eachShare(shares, (share, index) => {
+    const { failure: _, exempt, ...goal } = choices[index] as Choice;
+    const left = new Set([...(exempt ?? []), ...(part?.others ?? [])]);
+    const own = { ...share, policy: { ...share.policy, holdAt: part?.holdAt } };
+    return planShare(own, goal, left, (member) => isUpToDate(member, goal));
+  });
   // What only a part of the fleet runs is not the fleet's release: that of a canary is, once all droplets run it.
-  const isCanary = part !== undefined || run.canary.hash === releaseHash(goal.release);
-  const anchor = rollout.anchors && !isCanary ? new GoalAnchor(fleet.anchors, run.anchored, goal.release) : undefined;
-  const [first] = upToDate;
-  if (first !== undefined && upToDate.length === members.length) {
-    await anchor?.verified(goal.release, () => run.lease.ensure(first));
+  const isCanary = part !== undefined || plans.some(({ run, goal }) => run.canary.hash === releaseHash(goal.release));
+  const anchor =
+    rollout.anchors && !isCanary
+      ? together(plans.map(({ fleet, run, goal }) => new GoalAnchor(fleet.anchors, run.anchored, goal.release)))
+      : undefined;
+  const [first] = members;
+  const goal = plans[0]?.goal;
+  if (first !== undefined && goal && plans.every((plan) => plan.members.every((one) => isUpToDate(one, plan.goal)))) {
+    await anchor?.verified(goal.release, () => (runs[0] as Run).lease.ensure(first.droplet.id));
   }
-  await recordCanary(session, run, goal.release);
-  const result = await rollToRelease(session, { ...run, anchor }, start, goal, previous);
+  for (const { run, goal } of plans) await recordCanary(session, run, goal.release);
+  const result = await rollToRelease(
+    session,
+    plans.map((plan) => ({ ...plan, run: { ...plan.run, anchor } })),
+  );
   if (session.options.skip !== undefined) return withSkipped(session, result);
-  const undone = failure ?? unreached;
+  const undone = choices.find(({ failure }) => failure !== undefined)?.failure ?? unreached;
   if (undone === undefined) return result;
   return { ...result, outcome: 'failed', error: result.error ?? undone.info() };
+}
+
+function membersOf(session: Session, { membership }: Fleet): Member[] {
+  const own = new Set(membership.droplets.map(({ droplet }) => droplet.id));
+  return session.members.filter(({ droplet }) => own.has(droplet.id));
+}
+
+/** What `adopt` brings droplets to is recorded for each role: one that is left out as a whole would stay on its release. */
+function refuseUnreachedRole(fleets: readonly Fleet[], reached: readonly (readonly Member[])[]): void {
+  const lost = fleets.find(({ settings }, index) => settings.role !== undefined && reached[index]?.length === 0);
+  if (lost === undefined) return;
+  throw new DeployError('role-unreachable', `No droplet of the role ${lost.settings.role} can be reached.`, {
+    hint: `See what is wrong: do-deploy status ${lost.settings.environment}. Then deploy to all roles again.`,
+  });
+}
+
+/** The state from which a share is rolled. */
+async function planShare(
+  share: Share,
+  goal: Goal,
+  exempt: ReadonlySet<number>,
+  isUpToDate: (member: Member) => boolean,
+): Promise<PlannedShare> {
+  const { run, members, policy } = share;
+  const participants = members.filter((member) => !exempt.has(member.droplet.id));
+  const observed = await observeFleet(run, members);
+  const upToDate = members.filter(isUpToDate).map(({ droplet }) => droplet.id);
+  const previous = previousReleases(participants, goal);
+  const start = startRollout(observed, policy, new Set(upToDate), previous, exempt);
+  return { ...share, goal, start, previous };
 }

@@ -21,6 +21,7 @@ export function refuseOff(session: Session, droplets: readonly Droplet[]): void 
 }
 
 function placeOf({ options: { settings } }: Session): string {
+  if (settings.roles !== undefined) return 'the load balancer, the tag or the list of their role';
   switch (settings.target.kind) {
     case 'load_balancer':
       return 'the load balancer';

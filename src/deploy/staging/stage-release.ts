@@ -17,31 +17,54 @@ import { discard, seal } from './seal.js';
 import type { Staging } from './staging.js';
 import { uploadAll } from './upload.js';
 
+/** The droplets of a role, or of the whole environment, and the draft that they get. */
+export interface Drafted {
+  staging: Staging;
+  members: readonly Member[];
+}
+
 /**
- * Brings the draft to every droplet and returns the release that it became. All droplets pull simultaneously. The images
- * that most of them got are the release's; a droplet that got others, because a tag moved meanwhile, pulls those.
- * Throws the first droplet's error after removing what was staged.
+ * Brings the drafts of all roles to their droplets and returns the releases that they became, which have one id. All droplets
+ * pull simultaneously. The images that most droplets of a role got are the release's; a droplet that got others, because a
+ * tag moved meanwhile, pulls those. Throws the first droplet's error after removing what was staged.
  */
-export async function stageDraft(staging: Staging, members: readonly Member[]): Promise<StoredRelease> {
-  if (members.length === 0) throw new DeployError('no-droplets', 'There is no droplet to deploy to.');
-  const { draft } = staging;
-  return await orDiscard(staging, members, async () => {
-    const services = await uploadAll(staging, members, namesToPull);
-    const brought = await inParallel(members, async (member) => {
-      await prepare(staging, member);
-      const pulled = await pull(staging, member, () => pullByName(staging, member, services));
-      return { member, pulled, built: await build(staging, member, services) };
-    });
-    const usual = mostCommonBy(brought, ({ pulled }) => digestsOf(pulled));
-    const known = knownRelease(draft, services, { ...usual?.pulled, ...usual?.built }, members);
-    const images = await inParallel(brought, async ({ member, pulled, built }) => {
-      const same = isPulled(known, pulled);
-      return { ...(same ? pulled : await pull(staging, member, () => pullPinned(staging, member, known))), ...built };
-    });
-    const release = isOutdated(known, brought) ? storedReleaseOf(draft, known.services, known.images) : known;
-    await waitForAll(members.map((member, index) => seal(draft, release, images[index] ?? {}, member)));
-    return release;
+export async function stageDrafts(drafted: readonly Drafted[]): Promise<StoredRelease[]> {
+  if (drafted.some(({ members }) => members.length === 0)) {
+    throw new DeployError('no-droplets', 'There is no droplet to deploy to.');
+  }
+  return await orDiscardAll(drafted, async () => {
+    const brought = await inParallel(drafted, bring);
+    const ids = new Set(brought.map(({ known }) => known.id));
+    // Roles that already hold it, and others that do not: it is a new release for all.
+    const isKnown = ids.size === 1 && !brought.some(({ isOutdated }) => isOutdated);
+    const releases = brought.map(({ known, draft }) =>
+      isKnown ? known : storedReleaseOf(draft, known.services, known.images),
+    );
+    await waitForAll(
+      brought.flatMap(({ draft, droplets }, index) =>
+        droplets.map(({ member, images }) => seal(draft, releases[index] as StoredRelease, images, member)),
+      ),
+    );
+    return releases;
   });
+}
+
+async function bring({ staging, members }: Drafted) {
+  const { draft } = staging;
+  const services = await uploadAll(staging, members, namesToPull);
+  const brought = await inParallel(members, async (member) => {
+    await prepare(staging, member);
+    const pulled = await pull(staging, member, () => pullByName(staging, member, services));
+    return { member, pulled, built: await build(staging, member, services) };
+  });
+  const usual = mostCommonBy(brought, ({ pulled }) => digestsOf(pulled));
+  const known = knownRelease(draft, services, { ...usual?.pulled, ...usual?.built }, members);
+  const droplets = await inParallel(brought, async ({ member, pulled, built }) => {
+    const same = isPulled(known, pulled);
+    const own = same ? pulled : await pull(staging, member, () => pullPinned(staging, member, known));
+    return { member, images: { ...own, ...built } };
+  });
+  return { draft, known, droplets, isOutdated: isOutdated(known, brought) };
 }
 
 /** One of several droplets may answer what it likes. */
@@ -62,11 +85,15 @@ export async function stagePinned(staging: Staging, release: StoredRelease, memb
   });
 }
 
-async function orDiscard<T>({ draft }: Staging, members: readonly Member[], task: () => Promise<T>): Promise<T> {
+async function orDiscard<T>(staging: Staging, members: readonly Member[], task: () => Promise<T>): Promise<T> {
+  return await orDiscardAll([{ staging, members }], task);
+}
+
+async function orDiscardAll<T>(drafted: readonly Drafted[], task: () => Promise<T>): Promise<T> {
   try {
     return await task();
   } catch (error) {
-    await discard(draft, members);
+    await Promise.all(drafted.map(({ staging, members }) => discard(staging.draft, members)));
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import type { RemoteCommand } from '../../ports.js';
 import { appFolder, command, quote, SECOND } from '../core/shell.js';
-import { type ComposeRun, PARTIAL } from '../release/compose-run.js';
+import { type ComposeRun, composeVariables, PARTIAL } from '../release/compose-run.js';
 import type { ReleaseDraft, ReleaseFile } from '../release/draft.js';
 
 /** Where the archive is uploaded to. */
@@ -123,6 +123,5 @@ function askFor(names: readonly string[]): string {
 function composeConfig(run: ComposeRun, asks: boolean): string {
   const files = [...run.composeFiles, ...(asks ? [ASKED] : [])].map((file) => `-f ${quote(file)}`);
   const envFiles = run.envFiles.map((file) => `--env-file ${quote(file)}`);
-  const exported = `DEPLOY_ENV=${quote(run.environment)} IMAGE_TAG=${quote(run.imageTag)}`;
-  return `${exported} docker compose --project-name ${quote(run.app)} ${[...files, ...envFiles].join(' ')} config --format json`;
+  return `${composeVariables(run)} docker compose --project-name ${quote(run.app)} ${[...files, ...envFiles].join(' ')} config --format json`;
 }

@@ -27,7 +27,7 @@ export interface Run {
   /** Where canaries are recorded, and the hash of the release that is held, as known under the lease. */
   readonly canary: { readonly anchors: Anchors; hash: string | undefined };
   /** Only where the rollout decides which release the fleet is on. */
-  readonly anchor?: GoalAnchor;
+  readonly anchor?: Pick<GoalAnchor, 'verified'>;
   /** What is known of the balancer's contact with each droplet. */
   readonly contacts: Contacts;
   /** Members of the fleet that this run has no connection to: they count in its size, and as serving nothing. */

@@ -24,17 +24,25 @@ const USAGE = 64;
 /**
  * Writes state.json, then starts the release's containers; with `again`, also those that run as it wants them.
  * @param options.only names of services; the others stay as they are
+ * @param options.dropped names of services whose containers are removed first
  */
 export function switchCommand(
   record: StoredRelease,
   state: DropletStateFile,
-  options: { again: boolean; timeoutMs: number; only?: readonly string[] },
+  options: { again: boolean; timeoutMs: number; only?: readonly string[]; dropped?: readonly string[] },
 ): RemoteCommand {
-  const { again, only } = options;
+  const { again, only, dropped = [] } = options;
   const verb = ['up', ...(again ? ['again'] : []), ...(only ? ['only', ...only.map(quote)] : [])].join(' ');
   return command(
     'switch',
-    { app: record.app, release: record.id, state, again, ...(only && { only }) },
+    {
+      app: record.app,
+      release: record.id,
+      state,
+      again,
+      ...(only && { only }),
+      ...(dropped.length > 0 && { dropped }),
+    },
     [
       'set -eu',
       `cd ${appFolder(record.app)}`,
@@ -45,10 +53,30 @@ export function switchCommand(
       asHolder(record.app, state.run),
       // On a full disk nothing has changed yet.
       `if ! { ${writeFile('state.json', state).join(' && ')}; }; then rm -f state.json.new; exit ${NOT_WRITTEN}; fi`,
+      ...dropped.map((service) => removeService(record.app, service)),
       `${variables(record, true)} sh releases/${quote(record.id)}/scripts/start-up.sh ${verb} 2>&1`,
     ],
     { timeoutMs: options.timeoutMs, mayBeCut: true },
   );
+}
+
+function removeService(app: string, service: string): string {
+  const filters = [`project=${app}`, `service=${service}`, 'oneoff=False'];
+  const labels = filters.map((filter) => `--filter ${quote(`label=com.docker.compose.${filter}`)}`);
+  // Ids are hexadecimal words.
+  return `ids=$(docker ps -aq --no-trunc ${labels.join(' ')}); [ -z "$ids" ] || { docker stop $ids && docker rm $ids; } >/dev/null`;
+}
+
+/**
+ * Services that run here, got with a release that turned their profiles on, and are not in this one. Compose keeps them: a
+ * service whose profiles are off is none of its orphans.
+ */
+function droppedServices({ survey, containers }: Member, release: StoredRelease): string[] {
+  const limited = survey.releases.filter(({ profiles }) => profiles !== undefined);
+  const had = new Set(limited.flatMap(({ services }) => services.map(({ name }) => name)));
+  const has = new Set(release.services.map(({ name }) => name));
+  const running = new Set(containers.map(({ service }) => service));
+  return [...running].filter((name) => had.has(name) && !has.has(name));
 }
 
 /** Time for what `up` does besides waiting: containers are stopped and created service by service. */
@@ -74,8 +102,11 @@ export async function switchRelease(member: Member, run: StepContext): Promise<S
   // From here on this is what the droplet runs, or may run.
   const begun = { survey: { ...member.survey, state }, services: release.services };
   const timeoutMs = run.settings.rollout.healthTimeoutMs + longestStop(member.containers) + UP_OVERHEAD_MS;
-  const start: Start = (services, options) =>
-    startUnlessHopeless(member, run, switchCommand(release, state, { timeoutMs, ...options }), services);
+  const start: Start = (services, { only, again }) => {
+    const dropped = only === undefined ? droppedServices(member, release) : [];
+    const command = switchCommand(release, state, { timeoutMs, only, again, dropped });
+    return startUnlessHopeless(member, run, command, services);
+  };
   const settings = replicasOf(run.settings);
   const replicas = settings === undefined ? [] : replicasInOrder(release, settings, member.containers, now);
   let changed = false;

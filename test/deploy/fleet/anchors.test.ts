@@ -14,7 +14,7 @@ let cloud: FakeCloud;
 let anchors: Anchors;
 beforeEach(() => {
   cloud = new FakeCloud();
-  anchors = new Anchors(cloud, { app: 'shop', environment: 'production' }, true);
+  anchors = new Anchors(cloud, { app: 'shop', scope: 'production' }, true);
 });
 
 describe('anchors', () => {
@@ -64,7 +64,7 @@ describe('anchors', () => {
   });
 
   it('are not kept for a droplet without a balancer', async () => {
-    const none = new Anchors(cloud, { app: 'shop', environment: 'production' }, false);
+    const none = new Anchors(cloud, { app: 'shop', scope: 'production' }, false);
     await none.write({ sequence: 1, hash: A }, held);
     await none.remove({ sequence: 1, hash: A }, held);
     expect(await none.read()).toEqual([]);

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Settings } from '../../../src/config/settings.js';
 import type { DeployPorts } from '../../../src/deploy/core/deploy-ports.js';
-import { visitFleet } from '../../../src/deploy/inspect/visit-fleet.js';
+import { visitFleets } from '../../../src/deploy/inspect/visit-fleet.js';
 import type { RemoteHost } from '../../../src/ports.js';
 import { CollectingReporter } from '../../support/collecting-reporter.js';
 import { aDroplet, FakeCloud } from '../../support/fake-cloud.js';
@@ -25,7 +25,7 @@ function aFleet() {
 
 it('connects without reporting it, and closes the connections at the end', async () => {
   const { ports, reporter, closed } = aFleet();
-  const names = await visitFleet(ports, settings, {}, async (_, { members }) => members.map(({ host }) => host.name));
+  const names = await visitFleets(ports, settings, {}, async ([visit]) => visit?.members.map(({ host }) => host.name));
   expect({ names, closed }).toEqual({ names: ['web-1', 'web-2', 'web-3'], closed: [1, 2, 3] });
   expect(reporter.events).toEqual([]);
 });
@@ -33,6 +33,6 @@ it('connects without reporting it, and closes the connections at the end', async
 it('closes the connections when reading fails, and leaves out droplets that are off on request', async () => {
   const { ports, closed } = aFleet();
   const read = () => Promise.reject(new Error('cannot read'));
-  await expect(visitFleet(ports, settings, { onlyRunning: true }, read)).rejects.toThrow('cannot read');
+  await expect(visitFleets(ports, settings, { onlyRunning: true }, read)).rejects.toThrow('cannot read');
   expect(closed).toEqual([1, 3]);
 });

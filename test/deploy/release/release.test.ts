@@ -14,6 +14,7 @@ import {
   releaseId,
   storedReleaseOf,
 } from '../../../src/deploy/release/draft.js';
+import { releaseHash } from '../../../src/deploy/release/release-hash.js';
 import { imagesOverride } from '../../../src/deploy/release/stored-release.js';
 import type { LocalFiles } from '../../../src/ports.js';
 
@@ -59,6 +60,28 @@ it('the content hash depends on what is deployed, not on when or by whom', async
   const others = [{ imageTag: 'v2' }, { environment: 'staging' }, { files: changed }, { envFiles: ['a'] }];
   const contents = await Promise.all(others.map(async (other) => (await aDraft(other)).content));
   expect(new Set([one.content, ...contents]).size).toBe(5);
+});
+
+it('profiles are part of the content, and leave the hashes of releases without any as they were', async () => {
+  const contents = [undefined, ['web'], ['worker'], ['web', 'worker']].map(async (profiles) => aDraft({ profiles }));
+  const drafts = await Promise.all(contents);
+  expect(new Set(drafts.map(({ content }) => content)).size).toBe(4);
+  expect(drafts[0]?.content).toBe((await aDraft()).content);
+  const shared = await Promise.all([aDraft({ profiles: ['a'], shared: ['b'] }), aDraft({ profiles: ['a'] })]);
+  expect(shared[0]?.content).not.toBe(shared[1]?.content);
+
+  const hashOf = (more: Partial<ReleaseDraft>) =>
+    releaseHash({
+      ...storedReleaseOf({ ...(drafts[0] as ReleaseDraft), content: 'c', ...more }, [], {}),
+      identity: '',
+    });
+  // As released before there were profiles.
+  expect([hashOf({}), hashOf({ shared: ['data/'] })]).toEqual([
+    '6d686a508c87a35328b286b6b7664a9f55fba090',
+    '6c52735870559d23b4b678ab4a3fe3119ab2d113',
+  ]);
+  const others = [{ profiles: ['web'] }, { profiles: ['worker'] }, { profiles: ['web'], shared: ['web'] }];
+  expect(new Set([hashOf({}), ...others.map(hashOf)]).size).toBe(4);
 });
 
 it('the identity depends on the digests of the images too, not on their ids', () => {

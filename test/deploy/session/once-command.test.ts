@@ -334,6 +334,13 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
   });
 });
 
+it('one-off containers are run with the profiles of the release', () => {
+  const script = (profiles?: string[]) =>
+    oneOffCommand({ ...aRecord('r1'), profiles }, 'a', { service: 'app', words: ['x'] }).script;
+  expect(script(['web', 'worker'])).toMatch(/export DEPLOY_ENV=\S+ IMAGE_TAG=\S+ COMPOSE_PROFILES=web,worker && /);
+  expect(script()).not.toContain('COMPOSE_PROFILES');
+});
+
 it('other one-off containers have labels of do-deploy, too, but no name', () => {
   const { script } = oneOffCommand(aRecord('r1'), 'a', { service: 'app', words: ['echo', "it's"] });
   expect(script).toContain(

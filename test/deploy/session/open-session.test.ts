@@ -32,7 +32,7 @@ function aSession(droplets: Droplet[], unreachable: number[] = []) {
 describe('connecting to a fleet', () => {
   it('fails when one of all droplets cannot be reached, and keeps the others to be closed', async () => {
     const { session, fleet } = aSession([aDroplet(1), aDroplet(2)], [2]);
-    await expect(connectToAll(session, fleet)).rejects.toMatchObject({
+    await expect(connectToAll(session, [fleet])).rejects.toMatchObject({
       code: 'ssh-unreachable',
       droplet: 'web-2',
       hint: expect.stringMatching(/Or leave it out: do-deploy production v2 --skip-unreachable$/),
@@ -42,7 +42,7 @@ describe('connecting to a fleet', () => {
 
   it('warns of droplets that are off or cannot be reached, and returns the first failure', async () => {
     const { session, fleet, warnings } = aSession([aDroplet(1), aDroplet(2), aDroplet(3, { status: 'off' })], [2]);
-    expect(await connectToReachable(session, fleet)).toMatchObject({ code: 'ssh-unreachable', droplet: 'web-2' });
+    expect(await connectToReachable(session, [fleet])).toMatchObject({ code: 'ssh-unreachable', droplet: 'web-2' });
     expect(warnings()).toEqual([
       'web-3 is off and stays as it is.',
       'web-2 cannot be reached and stays as it is: web-2 is silent.',
@@ -52,13 +52,13 @@ describe('connecting to a fleet', () => {
 
   it('fails when no droplet is running', async () => {
     const { session, fleet } = aSession([aDroplet(1, { status: 'off' })]);
-    await expect(connectToReachable(session, fleet)).rejects.toMatchObject({ code: 'droplet-off' });
+    await expect(connectToReachable(session, [fleet])).rejects.toMatchObject({ code: 'droplet-off' });
   });
 
   it('closes the connections when it was interrupted meanwhile', async () => {
     const { session, fleet, interrupted, closed } = aSession([aDroplet(1), aDroplet(2)]);
     interrupted.abort();
-    await expect(connectToAll(session, fleet)).rejects.toMatchObject({ code: 'interrupted' });
+    await expect(connectToAll(session, [fleet])).rejects.toMatchObject({ code: 'interrupted' });
     expect(closed).toEqual([1, 2]);
   });
 });

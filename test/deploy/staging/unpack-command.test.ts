@@ -104,6 +104,15 @@ describe('unpacking a release', () => {
     },
   );
 
+  it('compose reads the files with the profiles that are on', async () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: for the shell
+    await writeFile(join(home, 'bin/docker'), '#!/bin/sh\necho "profiles: ${COMPOSE_PROFILES-none}"\n');
+    expect((await unpack({ ...draftOf('v2', NEW), profiles: ['web', 'worker'] })).stdout).toBe(
+      'profiles: web,worker\n',
+    );
+    expect((await unpack(draftOf('v3', NEW))).stdout).toBe('profiles: none\n');
+  });
+
   it('copies files instead of linking them, with the modes of the new release', async () => {
     await unpack(draftOf('v2', NEW), await have('v1'));
     const [old, own] = await Promise.all(

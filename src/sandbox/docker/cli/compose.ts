@@ -93,7 +93,7 @@ export const compose: Command = (engine, call, args, output) => {
 
 /** Works without the daemon. */
 function config({ load, flags, output }: Context): void {
-  const project = load();
+  const { disabled: _, ...project } = load();
   if (flags.has('--quiet')) return;
   const services = Object.entries(project.services).map(([name, { unnamed, image, ...rest }]) => [
     name,

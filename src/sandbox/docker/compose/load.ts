@@ -50,11 +50,15 @@ export function loadProject(options: ComposeOptions): ComposeProject {
     services = mergeMaps(services, Object.fromEntries(read), 'services') as Record<string, Service>;
     volumes = mergeMaps(volumes, asMap(raw.volumes ?? {}, 'volumes'), 'volumes');
   }
+  const on = (variables.lookup('COMPOSE_PROFILES') ?? '').split(',');
+  const isOn = ([name, { profiles = [] }]: [string, Service]) =>
+    profiles.length === 0 || name === options.wanted || profiles.some((one) => on.includes(one));
+  const disabled = Object.entries(services).flatMap((entry) => (isOn(entry) ? [] : entry[0]));
   const enabled = Object.entries(services)
-    .filter(([name, { profiles = [] }]) => profiles.length === 0 || name === options.wanted)
+    .filter(isOn)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, service]) => [name, finish(options.projectName, name, service, variables)] as const);
-  return { ...extensions, ...checked(options.projectName, Object.fromEntries(enabled), volumes) };
+  return { ...extensions, ...checked(options.projectName, Object.fromEntries(enabled), volumes), disabled };
 }
 
 function readVariables({ envFiles, cwd, env, warn }: ComposeOptions, folder: string): Variables {
@@ -134,7 +138,11 @@ function finish(project: string, name: string, service: Service, { lookup, unset
 }
 
 /** Names the network and the volumes. Throws for references to something undefined, and for cycles. */
-function checked(name: string, services: Record<string, ServiceModel>, top: Record<string, unknown>): ComposeProject {
+function checked(
+  name: string,
+  services: Record<string, ServiceModel>,
+  top: Record<string, unknown>,
+): Omit<ComposeProject, 'disabled'> {
   const volumes: ComposeProject['volumes'] = {};
   for (const [service, { depends_on = {}, volumes: mounts = [] }] of Object.entries(services)) {
     for (const [other, { required }] of Object.entries(depends_on)) {

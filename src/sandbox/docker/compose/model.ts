@@ -6,6 +6,8 @@ export interface ComposeProject {
   services: Record<string, ServiceModel>;
   networks: Record<string, { name: string; [key: string]: unknown }>;
   volumes: Record<string, { name: string; [key: string]: unknown }>;
+  /** Names of services whose profiles are off; `config` does not print them. */
+  disabled: readonly string[];
 }
 
 /** A service after all files are merged and its env files are read. */

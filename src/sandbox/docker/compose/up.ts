@@ -52,8 +52,10 @@ function numberOf({ spec }: Container): number {
   return Number(spec.labels['com.docker.compose.container-number']);
 }
 
+/** As in compose, a service whose profiles are off is no orphan: its containers stay as they are. */
 function removeOrphans(engine: Engine, project: ComposeProject, options: UpOptions): void {
-  const orphans = containersOf(engine, project.name).filter(({ service }) => project.services[service] === undefined);
+  const known = new Set([...Object.keys(project.services), ...project.disabled]);
+  const orphans = containersOf(engine, project.name).filter(({ service }) => !known.has(service));
   for (const orphan of orphans) remove(engine, orphan, options);
 }
 
