@@ -49,7 +49,7 @@ describe('three releases on two droplets with keep_releases: 2', { shuffle: fals
     const drift = await check();
     expect(drift).toMatchObject({ code: 4, stderr: '' });
     expect(drift.stdout).toMatch(/^web-1: config\/nginx\/nginx\.conf has changed since it was deployed/m);
-    expect(drift.stdout).toMatch(/^web-2: app exited/m);
+    expect(drift.stdout).toMatch(/^web-2: app was stopped, and not started again/m);
 
     expect(await fleet.run(['heal', 'production', '--json'])).toMatchObject({ code: 0 });
     expect(await fleet.run(['adopt', 'production', '--json'])).toMatchObject({ code: 0 });

@@ -59,7 +59,7 @@ describe('a fleet with drift', { shuffle: false }, () => {
       expect.stringMatching(
         /^web-1: config\/nginx\/nginx\.conf has changed since it was deployed \(SHA-256 \w{12}… instead of /,
       ),
-      expect.stringMatching(/^web-2: app exited /),
+      expect.stringMatching(/^web-2: app was stopped, and not started again/),
       expect.stringMatching(
         /^web-3: app runs image sha256:\w+ instead of sha256:\w+ \(docker\.io\/example\/shop:v1\)$/,
       ),
