@@ -14,7 +14,7 @@ import {
 } from '../cli/options.js';
 import { usage } from '../cli/usage-errors.js';
 import type { LoadedSettings } from '../config/load.js';
-import { IMAGE_TAG } from '../config/names.js';
+import { COMMAND_NAMES, IMAGE_TAG } from '../config/names.js';
 import type { Part } from '../deploy/session/canary.js';
 import { count } from '../reporters/text.js';
 import { confirmation } from './shared/confirm.js';
@@ -73,6 +73,13 @@ export default defineCommand({
       import('../deploy/release/version-policy.js'),
     ]);
     const { settings, repository, version, commit, notice } = await loadSource(context, args);
+    // Words in the wrong order would stage an image tag of that name.
+    if (release !== undefined && COMMAND_NAMES.includes(release) && version.from !== 'commit') {
+      throw usage(
+        `${release} is a command, and git has no version of that name.`,
+        `do-deploy ${release} ${args.environment}`,
+      );
+    }
     checkPolicy(settings, repository, version);
     const imageTag = release ?? settings.imageTag;
     if (settings.warnings !== undefined) await warnAbout(context, settings, settings.warnings);

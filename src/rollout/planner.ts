@@ -217,6 +217,11 @@ function untilHeld({ policy: { holdAt }, droplets, takingBack }: RolloutState): 
   return Math.max(0, holdAt - have.length);
 }
 
+/** How many droplets are still to be rolled after those in hand. */
+export function stillToCome(state: RolloutState): number {
+  return Math.min(waiting(state).length, untilHeld(state));
+}
+
 /** A canary is held: as many droplets as were wanted run the release, and others wait for it. */
 export function isHeld(state: RolloutState): boolean {
   const { droplets, interrupted, stopped, halted, stuck, watchFailed } = state;

@@ -127,7 +127,7 @@ function mustBeHeld(canary: Canary | undefined, environment: string): Canary & {
   if (canary?.release !== undefined) return { ...canary, release: canary.release };
   throw new DeployError('no-canary', `No canary is held on ${environment}.`, {
     source: 'user',
-    hint: `See what each droplet runs: do-deploy status ${environment}`,
+    hint: `See what each droplet runs: do-deploy status ${environment}. What a killed run has left out, do-deploy heal ${environment} puts back.`,
   });
 }
 

@@ -17,6 +17,7 @@ import {
   type RolloutState,
   record,
   servingMeanwhile,
+  stillToCome,
   upNext,
 } from '../../rollout/planner.js';
 import type { Rest } from '../../rollout/rests.js';
@@ -257,7 +258,7 @@ class Orchestrator {
     this.#options.onState?.(this.#state);
     if (action.kind === 'batch') {
       const droplets = action.droplets.map((id) => this.#member(id).host.name);
-      const left = this.#state.droplets.filter((droplet) => droplet.course === 'waiting' && !droplet.gone).length;
+      const left = stillToCome(this.#state);
       this.#report({ type: 'batch-started', batch: this.#state.batch, droplets, left });
       this.#chosenAt = this.#run.ports.clock.now();
       this.#startListening();
