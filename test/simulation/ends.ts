@@ -110,6 +110,10 @@ function judgeCanary(world: World, deployer: Deployer, result: DeployResult): vo
     const record = disk.releases.get(state?.release ?? '')?.record;
     return record !== undefined && recorded.includes(releaseHash(record));
   });
+  const release = droplets.flatMap(({ disk }) => disk.releases.get(result.release.id)?.record ?? [])[0];
+  if (plan.command === 'adopt' && release !== undefined && releaseHash(release) === world.held)
+    monitor.violation('n', `${deployer.name} adopts droplets with the canary`);
+  world.held = result.held === undefined ? undefined : recorded[0];
   if (recorded.length > 1) monitor.violation('n', `after ${deployer.name} two canaries are recorded`);
   if (result.held !== undefined) {
     monitor.tally('canary: held');

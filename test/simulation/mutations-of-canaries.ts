@@ -24,7 +24,7 @@ export const CANARY_FAULTS: readonly Mutation[] = [
     text: 'canary === undefined ? members :',
     instead: 'true ? members :',
     breaks: ['n', 'd'],
-    seeds: [40000584, 40000594],
+    seeds: [40000084, 40000106],
   },
   {
     name: 'abort leaves what the canary has left recorded as out',
@@ -37,7 +37,7 @@ export const CANARY_FAULTS: readonly Mutation[] = [
   {
     name: 'the record of a canary is never removed',
     file: 'src/deploy/session/canary.ts',
-    text: 'if (on.length > 0 && on.length < members.length) return;',
+    text: 'if (on.length > 0 && (on.length < members.length || on.some(isHalfDone))) return;',
     instead: 'if (on.length >= 0) return;',
     breaks: ['n'],
     seeds: [40000008, 40000010],

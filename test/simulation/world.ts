@@ -128,6 +128,8 @@ export class World {
   trace: string[] | undefined;
   /** In the order in which they start. */
   readonly deployers: Deployer[] = [];
+  /** The hash of the release that the last run has left held as a canary. */
+  held: string | undefined;
   /** The release whose post_deploy was finished after the last change of a droplet. */
   postDeployed: string | undefined;
   #coming: Coming[] = [];
