@@ -192,6 +192,8 @@ case $verb in
         exit 64
         ;;
     esac
+    # A service has a name without blanks; without one, there is no word.
+    # shellcheck disable=SC2086
     up() { compose up --detach --no-build --pull never $which $again $only; }
     remove_leftovers
     code=0
