@@ -192,7 +192,7 @@ case $verb in
         exit 64
         ;;
     esac
-    # A service has a name without blanks; without one, there is no word.
+    # None of these words has spaces.
     # shellcheck disable=SC2086
     up() { compose up --detach --no-build --pull never $which $again $only; }
     remove_leftovers
