@@ -1,12 +1,12 @@
 import type { TargetSettings } from '../config/settings.js';
 import { CloudError } from '../errors.js';
 import type { Clock, Cloud, LoadBalancer } from '../ports.js';
+import { workersByList, workersByTag } from './by-tag-or-list.js';
 import { deployable, findBalancer } from './find-balancer.js';
 import { findPool } from './find-pool.js';
 import { LoadBalancerTarget } from './load-balancer.js';
 import { SingleDropletTarget } from './single-droplet.js';
 import type { LedgerTags, Target } from './target.js';
-import { workersByList, workersByTag } from './workers.js';
 
 /**
  * Finds the target in the settings and checks that it can be deployed to. Changes nothing.

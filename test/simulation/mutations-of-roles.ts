@@ -20,7 +20,7 @@ export const ROLES_FAULTS: readonly Mutation[] = [
   },
   {
     name: 'what is out of a role is recorded for the environment',
-    file: 'src/deploy/fleet/roles.ts',
+    file: 'src/deploy/fleet/role-settings.ts',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: source
     text: 'return role === undefined ? environment : `${environment}:${role}`;',
     instead: 'return role === undefined ? environment : environment;',

@@ -12,7 +12,7 @@
 import { CloudError } from '../../errors.js';
 import type { BeforeChange, Cloud } from '../../ports.js';
 import { RELEASE_HASH_LENGTH } from '../release/release-hash.js';
-import { CanaryRecord } from './canary.js';
+import { CanaryRecord } from './canary-record.js';
 import { repeatUnknown } from './repeat-unknown.js';
 
 export interface Anchor {

@@ -6,7 +6,7 @@ import type { DeployPorts } from '../core/deploy-ports.js';
 import { waitForAll } from '../core/parallel.js';
 import { Anchors } from './anchors.js';
 import { Ledger } from './ledger.js';
-import { scopeOf, settingsOfRoles } from './roles.js';
+import { scopeOf, settingsOfRoles } from './role-settings.js';
 
 /** The droplets of an environment, or of one of its roles, as DigitalOcean shows them, and the means to change their rotation. */
 export interface Fleet {

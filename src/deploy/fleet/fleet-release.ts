@@ -6,7 +6,7 @@ import { heldRelease, holdingOf, type Member } from '../droplet/member.js';
 import { releaseHash } from '../release/release-hash.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Anchor } from './anchors.js';
-import { runsHash } from './canary.js';
+import { runsHash } from './canary-record.js';
 
 export interface FleetRelease {
   /** What droplets are compared with. Only without a dispute are they brought to it. */

@@ -12,7 +12,7 @@ import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
 import { addressOf, currentRelease, type Member, runningRelease, signalled } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
 import type { OutMark } from '../droplet/survey-command.js';
-import { runsHash } from '../fleet/canary.js';
+import { runsHash } from '../fleet/canary-record.js';
 import { notRunning } from '../fleet/not-running.js';
 import { infoOf } from '../release/stored-release.js';
 import { visitEach } from './visit-fleet.js';

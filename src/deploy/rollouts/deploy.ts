@@ -11,7 +11,7 @@ import { refuseUnusableHome } from '../droplet/home-check.js';
 import { heldRelease, type Member, needsNothing } from '../droplet/member.js';
 import { surveyAll } from '../droplet/survey.js';
 import { refuseImpossible } from '../fleet/policy.js';
-import { settingsOfRoles } from '../fleet/roles.js';
+import { settingsOfRoles } from '../fleet/role-settings.js';
 import { draftRelease, releaseId } from '../release/draft.js';
 import { refuseOtherCanary } from '../session/canary.js';
 import { eachShare, performRollout, type Share } from '../session/rollout.js';

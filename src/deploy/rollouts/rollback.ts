@@ -9,7 +9,7 @@ import { namesWithout, recordsOf, whereMissing } from '../droplet/held-releases.
 import { beforeCurrent, type Member, provenOn, runsAlready } from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Anchor } from '../fleet/anchors.js';
-import { type Canary, canaryOn } from '../fleet/canary.js';
+import { type Canary, canaryOn } from '../fleet/canary-record.js';
 import { fleetRelease } from '../fleet/fleet-release.js';
 import { refuseImpossible } from '../fleet/policy.js';
 import { visitFleets } from '../inspect/visit-fleet.js';

@@ -6,7 +6,7 @@ import type { Policy } from '../../rollout/planner.js';
 import { warn } from '../core/report.js';
 import { copyOf, namesOf } from '../droplet/held-releases.js';
 import { currentRelease, isHalfDone, type Member } from '../droplet/member.js';
-import { type Canary, canaryOn, runsHash } from '../fleet/canary.js';
+import { type Canary, canaryOn, runsHash } from '../fleet/canary-record.js';
 import type { Fleet } from '../fleet/find-fleet.js';
 import { GoalAnchor } from '../fleet/goal-anchor.js';
 import { releaseHash } from '../release/release-hash.js';

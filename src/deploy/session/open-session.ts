@@ -5,7 +5,7 @@ import { Contacts } from '../drain/contacts.js';
 import { closeAll, connectAll } from '../droplet/connect.js';
 import type { Fleet } from '../fleet/find-fleet.js';
 import { notRunning } from '../fleet/not-running.js';
-import { ofRole } from '../fleet/roles.js';
+import { ofRole } from '../fleet/role-settings.js';
 import { Lease } from '../lease/lease.js';
 import type { Run } from '../steps/run.js';
 import { rowsAtStart } from './rollout-rows.js';

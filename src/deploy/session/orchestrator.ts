@@ -195,7 +195,7 @@ class Orchestrator {
     }
   }
 
-  /** What handlers of before_leave take long for makes the observation of the fleet old. */
+  /** If handlers of before_leave took long, the fleet is observed again. */
   async #prepare(action: Extract<Action, { kind: 'step' }>): Promise<void> {
     const { droplet: id, step } = action;
     const { clock } = this.#run.ports;

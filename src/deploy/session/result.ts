@@ -124,7 +124,7 @@ function fleetSentence(state: RolloutState): string {
       changing === 0 ? '' : ` ${changing} of ${total} ${changing === 1 ? 'is' : 'are'} recorded as being changed.`;
     return left.every((d) => d.healthy)
       ? `${all} run${total === 1 ? 's' : ''}.${recorded}`
-      : `${all} may not be healthy.${recorded}`;
+      : `${total === 1 ? 'The droplet is not' : 'Not every droplet is'} known to be healthy.${recorded}`;
   }
   const out = left.filter(({ rotation }) => rotation === 'out' || rotation === 'unknown').length;
   const recorded = left.filter(({ rotation, inLedger }) => rotation === 'in' && inLedger).length;

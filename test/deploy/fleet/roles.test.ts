@@ -3,7 +3,7 @@ import type { Settings } from '../../../src/config/settings.js';
 import type { DeployPorts } from '../../../src/deploy/core/deploy-ports.js';
 import { findFleets } from '../../../src/deploy/fleet/find-fleet.js';
 import { mayHaveDowntime } from '../../../src/deploy/fleet/policy.js';
-import { scopeOf, settingsOfRoles } from '../../../src/deploy/fleet/roles.js';
+import { scopeOf, settingsOfRoles } from '../../../src/deploy/fleet/role-settings.js';
 import { aDroplet, FakeCloud } from '../../support/fake-cloud.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 

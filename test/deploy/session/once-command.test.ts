@@ -30,7 +30,10 @@ case "$1 $*" in
     shown=0
     while :; do
       last=$(cat status 2>/dev/null)
-      tail -c +$((shown + 1)) log && shown=$(($(wc -c <log)))
+      # What is printed after its size was read comes with the next look.
+      size=$(($(wc -c <log)))
+      tail -c +$((shown + 1)) log | head -c $((size - shown))
+      shown=$size
       [ "$last" = running ] || exit 0
       sleep 0.05
     done ;;

@@ -4,8 +4,8 @@
  *
  *   do-deploy:canary:APP:ENVIRONMENT:HASH
  *
- * HASH is that of releaseHash. It is written before the first droplet leaves, and removed when no droplet runs the release
- * any more, when all do, or when another release is rolled out.
+ * HASH is that of releaseHash. The tag is written before the first droplet leaves, and removed once no droplet runs the
+ * release, or all do.
  */
 import type { BeforeChange, Cloud } from '../../ports.js';
 import { copyOf } from '../droplet/held-releases.js';
