@@ -83,6 +83,14 @@ export const DRAINING: readonly Mutation[] = [
     seeds: [48, 206224],
   },
   {
+    name: 'only a check that passes tells how long a droplet takes to answer',
+    file: 'src/deploy/drain/contacts.ts',
+    text: 'response?.ms ?? 0',
+    instead: 'response?.passed ? response.ms : 0',
+    breaks: ['k'],
+    seeds: [1621529],
+  },
+  {
     name: 'a pause at all droplets counts as a missing share',
     file: 'src/deploy/drain/let-go.ts',
     text: '  if (heard === 0 || after < SURE * heard * nodes) return false;',

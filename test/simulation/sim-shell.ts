@@ -161,7 +161,7 @@ class SimConnection implements Connection {
         if (door) door.ownChecks += 1;
         const passed = world.answers(droplet, world.time);
         if (passed) droplet.seen.probed = world.next();
-        const ms = passed ? answerMs(world, world.time) : 3;
+        const ms = answerMs(world, world.time);
         return { value: { ...learn(passed), ms }, ms };
       },
       fails: () => learn(false),

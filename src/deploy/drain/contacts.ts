@@ -147,7 +147,8 @@ export class Contacts {
   ): Promise<HealthResponse | undefined> {
     const contact = this.of(member);
     const response = await this.ownRequest(member, check);
-    if (response?.passed) contact.answerMs = Math.max(contact.answerMs, response.ms);
+    // A failed check counts, too: the balancer checks a sick droplet at the same interval.
+    contact.answerMs = Math.max(contact.answerMs, response?.ms ?? 0);
     return response;
   }
 }
