@@ -97,9 +97,17 @@ export const OBSERVING: readonly Mutation[] = [
     ],
   },
   {
+    name: 'one that another run has put back counts when it is shown',
+    file: 'src/deploy/session/observe-fleet.ts',
+    text: "if (rotation !== 'in') {",
+    instead: "if (rotation !== 'in' && isFirst && !isFirst) {",
+    breaks: ['a'],
+    seeds: [5012775],
+  },
+  {
     name: 'what an earlier run has left in the ledger counts at once',
     file: 'src/deploy/session/observe-fleet.ts',
-    text: 'const lagMs = isFirst && (await recorded()) ? EFFECT_LAG_MS : 0;',
+    text: 'const lagMs = !servedBefore || (isFirst && inLedger) ? EFFECT_LAG_MS : 0;',
     instead: 'const lagMs = 0;',
     breaks: ['a'],
     seeds: [],

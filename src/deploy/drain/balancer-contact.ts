@@ -22,7 +22,7 @@ export class BalancerContact {
   leaving: Leaving | undefined;
   /**
    * From when on the balancer must be sending it traffic, as far as the run has observed; infinite while it fails
-   * checks. Undefined before the first observation.
+   * checks or is not shown in rotation. Undefined before the first observation.
    */
   servesFrom: number | undefined;
   /** When its containers were last inspected for restarts. */

@@ -77,8 +77,8 @@ async function observeOnce(
 ): Promise<[MembershipById, HealthByMember]> {
   const membership = readMembership(run);
   const observe = async (member: Member) => {
-    const recorded = async () => (await membership).get(member.droplet.id)?.inLedger === true;
-    return [member, (await observeDroplet(run, member, waited, recorded)).healthy] as const;
+    const place = async () => placeOf(member.droplet.id, await membership);
+    return [member, (await observeDroplet(run, member, waited, place)).healthy] as const;
   };
   const [known, health] = await waitForAll([membership, inParallel(members, observe)]);
   return [known, new Map(health)];
@@ -86,7 +86,9 @@ async function observeOnce(
 
 type MembershipById = Awaited<ReturnType<typeof readMembership>>;
 
-function placeOf(id: number, membership: MembershipById): Pick<Observed, 'id' | 'rotation' | 'inLedger' | 'gone'> {
+type Place = Pick<Observed, 'id' | 'rotation' | 'inLedger' | 'gone'>;
+
+function placeOf(id: number, membership: MembershipById): Place {
   const member = membership.get(id);
   return {
     id,
@@ -112,13 +114,13 @@ export interface DropletSeen {
 
 /**
  * By the balancer's check where there is a balancer, otherwise by the containers.
- * @param recorded whether an earlier run has left the droplet in the ledger
+ * @param place where DigitalOcean shows the droplet; where it is not asked, in rotation
  */
 export async function observeDroplet(
   run: Run,
   member: Member,
   waited: boolean,
-  recorded: () => Promise<boolean>,
+  place?: () => Promise<Pick<Place, 'rotation' | 'inLedger'>>,
 ): Promise<DropletSeen> {
   try {
     const { clock } = run.ports;
@@ -148,9 +150,16 @@ export async function observeDroplet(
       contact.servesFrom = Number.POSITIVE_INFINITY;
       return { healthy: false, response, now };
     }
+    const { rotation, inLedger } = (await place?.()) ?? { rotation: 'in', inLedger: false };
+    // Another run may have put it back: the balancer begins to check it some time after DigitalOcean shows that.
+    if (rotation !== 'in') {
+      contact.servesFrom = Number.POSITIVE_INFINITY;
+      return { healthy: true, response, now };
+    }
     // The balancer may have found it sick as well, and must see it healthy again. What cannot be known counts as so.
-    const mayBeNew = failures > 0 || contact.servesFrom === Number.POSITIVE_INFINITY || mayHaveRestarted;
-    const lagMs = isFirst && (await recorded()) ? EFFECT_LAG_MS : 0;
+    const servedBefore = contact.servesFrom !== Number.POSITIVE_INFINITY;
+    const mayBeNew = failures > 0 || !servedBefore || mayHaveRestarted;
+    const lagMs = !servedBefore || (isFirst && inLedger) ? EFFECT_LAG_MS : 0;
     if (mayBeNew || lagMs > 0) contact.servesFrom = run.contacts.servesBy(member) + lagMs;
     contact.servesFrom ??= clock.now();
     return { healthy: true, response, now };

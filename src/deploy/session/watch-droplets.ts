@@ -82,7 +82,7 @@ export class DropletWatch {
   async #look(member: Member): Promise<DeployError | undefined> {
     const known = this.#known.get(member);
     if (known === undefined) return undefined;
-    const { healthy, response, now } = await observeDroplet(this.#run, member, true, async () => false);
+    const { healthy, response, now } = await observeDroplet(this.#run, member, true);
     const ofContainers = now === undefined ? undefined : this.#faultOfContainers(member, known, now);
     if (ofContainers !== undefined || response === undefined) return ofContainers;
     return this.#faultOfChecks(member, known, { healthy, response });
