@@ -27,8 +27,7 @@ export default defineLayer({
   config,
   // Before other layers: the jobs that it waits for may need what they change.
   priority: 40,
-  // The release may have none of them any more, while they still run.
-  services: ({ services }) => services.map((name, index) => ({ name, path: ['services', index], mayBeGone: true })),
+  services: ({ services }) => services.map((name, index) => ({ name, path: ['services', index], mayBeNew: true })),
   timeoutMs: ({ stop_timeout }) => stop_timeout + OVERHEAD_MS,
   on: {
     async before_leave(_, { config: { services, quiet, stop_timeout: graceMs }, process, logger }) {
