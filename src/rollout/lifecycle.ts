@@ -91,8 +91,11 @@ export interface OneOffOptions {
   /** Ends the command. With `once` it only ends the wait for it: the container goes on, and the next run waits for its end. */
   readonly signal?: AbortSignal;
   /** Gets each line of the output as soon as it is printed. */
-  readonly onLine?: (line: string) => void;
+  readonly onLine?: (line: string, speaker: Speaker) => void;
 }
+
+/** `program`: what the container runs. With `once` it is told apart from what Docker and do-deploy print themselves. */
+export type Speaker = 'program' | 'docker' | 'do-deploy';
 
 export interface OneOffResult {
   /** Its exit code; 0 if it was done before. */

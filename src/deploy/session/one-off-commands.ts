@@ -5,6 +5,7 @@ import { appFolder, command, quote } from '../core/shell.js';
 import { HANDLED } from '../droplet/survey-command.js';
 import { asHolder } from '../lease/lease-commands.js';
 import { composeVariables } from '../release/compose-run.js';
+import { ONE_OFF_LABEL, RELEASE_LABEL, RUN_LABEL } from '../release/once-functions.js';
 import type { ReleaseImages, StoredRelease } from '../release/stored-release.js';
 
 /** Handlers have timeouts of their own; this only bounds the command. */
@@ -17,11 +18,6 @@ export interface OneOff {
   service: string;
   words: readonly string[];
 }
-
-/** Labels of one-off containers, besides compose's own. The first one holds the name of `once`, or nothing. */
-export const ONE_OFF_LABEL = 'do-deploy.one-off';
-export const RELEASE_LABEL = 'do-deploy.release';
-export const RUN_LABEL = 'do-deploy.run';
 
 /**
  * Runs words in a new container of a service, with the images and files of the release, and removes it. Its dependencies
