@@ -51,9 +51,11 @@ export const LAYERED_FAULTS: readonly Mutation[] = [
     instead: `':'`,
     breaks: ['m'],
     seeds: [],
-    stories: MIGRATED_TWICE.map((story) => ({
-      ...story,
-      runs: [{ crash: DIES_MIGRATING }, { command: 'rollback', startMs: 60_000 }, {}],
+    stories: [46, 51, 56].map((seed) => ({
+      seed,
+      layers: true,
+      migrates: true,
+      runs: [{ crash: DIES_MIGRATING }, { command: 'rollback', startMs: 90_000 }, {}],
     })),
   },
   {
