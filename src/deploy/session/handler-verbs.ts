@@ -1,6 +1,6 @@
 /** What handlers of events may do on the droplets of a session. */
 import { DeployError } from '../../errors.js';
-import type { LifecycleEvent, LifecyclePayload } from '../../rollout/lifecycle.js';
+import type { LifecycleEvent, LifecyclePayload, ProcessAction } from '../../rollout/lifecycle.js';
 import { LineFeed } from '../core/line-feed.js';
 import { errorLine } from '../core/output-lines.js';
 import { inParallel } from '../core/parallel.js';
@@ -8,7 +8,7 @@ import type { HandlerVerbs } from '../core/raise-event.js';
 import { type Member, ownCopy } from '../droplet/member.js';
 import { changeDroplet } from '../lease/change-droplet.js';
 import type { Goal } from './goal.js';
-import { oneOffCommand, processCommand } from './one-off-commands.js';
+import { graceOf, oneOffCommand, processCommand } from './one-off-commands.js';
 import { type Perform, runOnce } from './run-once.js';
 import type { Session } from './session.js';
 
@@ -79,15 +79,28 @@ export function verbsOf(
       }
       // A droplet that leaves runs everything again when it is back. At other events, a layer may mean to stop a service.
       const owed = event === 'before_leave' && action !== 'start' && action !== 'restart';
-      await inParallel(own, async (member) => {
+      const reached = await inParallel(own, async (member) => {
         await run.lease.ensure(member.droplet.id);
         const command = processCommand(run.settings.app, run.id, { service, action, owed });
-        if (owed) member.handled = new Set([...(member.handled ?? []), service]);
-        const { code, stderr } = await changeDroplet(member, command, { signal: stop });
+        if (owed) handle(member, service, action);
+        const { code, stdout, stderr } = await changeDroplet(member, command, { signal: stop });
         if (code !== 0) throw new Error(`${member.host.name}: ${errorLine(stderr, `exit code ${code}`)}`);
+        return Number.parseInt(stdout, 10) || 0;
       });
+      const ofService = own.flatMap(({ services }) => services.filter(({ name }) => name === service));
+      return { reached: sum(reached), expected: sum(ofService.map(({ replicas }) => replicas)) };
     },
   };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
+}
+
+/** As `processCommand` writes it down. */
+function handle(member: Member, service: string, action: ProcessAction): void {
+  const { handled = new Map() } = member;
+  member.handled = new Map(handled).set(service, graceOf(action) ?? handled.get(service));
 }
 
 /** A typo would change nothing, and be called done. A service that the release no longer has may still run. */
