@@ -2,10 +2,11 @@
 import type { ProblemList } from './problems.js';
 import {
   checkEnv,
-  checkRequired,
   type EnvValue,
   envFilesOf,
+  findRequired,
   readReleaseEnv,
+  reportRequired,
   toCompare,
   withOwnEnvFiles,
 } from './release-env.js';
@@ -34,8 +35,11 @@ export async function completeRelease(
   const names = new Set(secrets.map(({ name }) => name));
   const read = readReleaseEnv(files, environment, declarations, names);
   const envFile = envFilesOf(files).at(-1) ?? `config/.env.${environment}`;
-  checkEnv(declarations, read, { envFile, skip: names }, problems);
-  checkRequired(files, declarations, read, { envFile, secrets: names }, problems);
+  const required = findRequired(files, declarations, read, names);
+  const needed = new Set(required.map(({ name }) => name));
+  const told = checkEnv(declarations, read, { envFile, skip: names, needed }, problems);
+  const untold = required.filter(({ name }) => !told.has(name));
+  reportRequired(untold, read, envFile, problems);
   // A command may ask another service: it runs only when everything else is right.
   const found =
     problems.isEmpty && secrets.length > 0
@@ -47,7 +51,7 @@ export async function completeRelease(
     if (value !== undefined) given.set(name, { value, place, isOpen: false });
   }
   const ofSecrets = declarations.filter(({ name }) => given.has(name));
-  checkEnv(ofSecrets, { values: given, isWhole: true }, { envFile, skip: new Set() }, problems);
+  checkEnv(ofSecrets, { values: given, isWhole: true }, { envFile, skip: new Set(), needed: new Set() }, problems);
 
   const defaults = new Map<string, string>();
   for (const { name, default: value } of declarations) if (value !== undefined) defaults.set(name, value);

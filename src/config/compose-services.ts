@@ -25,19 +25,20 @@ export interface NamedService {
   path: string;
   /** `config/deploy.yml:12` */
   place: string;
-  /** It may be one that the release no longer has, and that still runs. */
-  mayBeGone: boolean;
+  /** An earlier version of the files may not have it yet. */
+  mayBeNew: boolean;
   /** It is only run in one-off containers, also when its profiles are off. */
   isOneOff: boolean;
 }
 
 /**
  * Checks the services that the configuration names, and the profiles that it turns on.
+ * @param files.isOtherVersion they are those of a version in git, and the configuration is that of the working tree
  * @returns warnings; what cannot be is a problem. What cannot be known here is left to compose on a droplet.
  */
 export function checkServices(
   { services: named, profiles }: Pick<ReleaseEntries, 'services' | 'profiles'>,
-  files: ReleaseFiles,
+  { isOtherVersion, ...files }: ReleaseFiles & { isOtherVersion: boolean },
   problems: ProblemList,
 ): string[] {
   if (named.length === 0 && profiles.length === 0) return [];
@@ -49,9 +50,9 @@ export function checkServices(
     limits.length === 0 || limits.some((profile) => on.has(profile)) || (on.size === 0 && choosesProfiles(files));
   const known = [...found.keys()];
   const warnings: string[] = [];
-  for (const { name, path, place, mayBeGone, isOneOff } of named) {
+  for (const { name, path, place, mayBeNew, isOneOff } of named) {
     const service = found.get(name);
-    if (service !== undefined && (isOneOff || isOn(service.profiles))) continue;
+    if (service !== undefined && (isOneOff || !service.isClear || isOn(service.profiles))) continue;
     const message = service ? 'has profiles, so a release does not have it' : 'is in no compose file';
     const meant = suggest(name, known);
     const remedy = service
@@ -59,7 +60,7 @@ export function checkServices(
       : meant === undefined
         ? `the services are ${listWords(known)}`
         : `did you mean ${meant}?`;
-    if (mayBeGone) warnings.push(`${place}: ${path}: the service ${name} ${message}; ${remedy}`);
+    if (mayBeNew && isOtherVersion) warnings.push(`${place}: ${path}: the service ${name} ${message}; ${remedy}`);
     else problems.add(place, `${path}: the service ${name} ${message}`, remedy);
   }
   return warnings;

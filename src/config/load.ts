@@ -182,13 +182,15 @@ async function resolveSettings(
   for (const section of sections) resolved.push(await section.resolve(merged, contextFor(section)));
   const known = Object.assign({}, ...resolved) as SettingsOf<typeof SECTIONS>;
   if (problems.isEmpty) options.refuse?.({ environment, freeze: known.freeze ?? [] });
+  const tree = openTree?.(root);
   const collected = collectFiles(
-    { root, environment, hasFile, tree: openTree?.(root) },
+    { root, environment, hasFile, tree },
     release,
     // In other runs they are read for the secrets in them.
     needs === 'release' ? problems : new ProblemList(),
   );
-  const doubts = needs === 'release' ? checkServices(release, collected, problems) : [];
+  const inFiles = { ...collected, isOtherVersion: tree !== undefined };
+  const doubts = needs === 'release' ? checkServices(release, inFiles, problems) : [];
   const complete: Complete =
     needs === 'release' ? await completeRelease(collected, release, { ...options, root, problems, hide }) : collected;
   const settings = {

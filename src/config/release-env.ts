@@ -28,6 +28,8 @@ export interface EnvValue {
   place: string;
   /** Part of it comes from a variable that only droplets know. */
   isOpen: boolean;
+  /** Variables that it refers to and that are not set. */
+  unset?: readonly string[];
 }
 
 export interface ReleaseEnv {
@@ -70,7 +72,7 @@ export function readReleaseEnv(
       const secret = unset.find((one) => secrets.has(one));
       if (secret !== undefined) warnings.push(secretWarning(name, secret, place));
       else if (unset.length > 0) warnings.push(dollarWarning(name, place));
-      values.set(name, { value, place, isOpen: value.includes(UNKNOWN) });
+      values.set(name, { value, place, isOpen: value.includes(UNKNOWN), ...(unset.length > 0 && { unset }) });
     }
   }
   return { values, isWhole, warnings };
@@ -85,25 +87,37 @@ function secretWarning(name: string, secret: string, place: string): string {
   return `${place}: the value of ${name} refers to the secret ${secret}, which compose reads after all env files, so containers get the value without this part. Set ${name} below environment: in the compose file instead.`;
 }
 
-/** Reports what is missing, blank or of the wrong type; never a value. `skip`: names that are checked elsewhere. */
+/**
+ * Reports what is missing, blank or of the wrong type; never a value. What is so only because another variable is missing is no
+ * problem of its own.
+ * @param options.skip names that are checked elsewhere
+ * @param options.needed names that compose files require
+ * @returns names of which there is nothing more to say
+ */
 export function checkEnv(
   declarations: readonly Declaration[],
   { values, isWhole }: Pick<ReleaseEnv, 'values' | 'isWhole'>,
-  { envFile, skip }: { envFile: string; skip: ReadonlySet<string> },
+  { envFile, skip, needed }: { envFile: string; skip: ReadonlySet<string>; needed: ReadonlySet<string> },
   problems: ProblemList,
-): void {
+): ReadonlySet<string> {
+  const isMissing = ({ name, required }: Declaration) => required && isWhole && !values.has(name) && !skip.has(name);
+  const missing = new Set(declarations.filter(isMissing).map(({ name }) => name));
+  const follows = ({ unset = [] }: EnvValue) => unset.some((one) => missing.has(one));
+  const told = new Set([...missing, ...[...values].flatMap(([name, value]) => (follows(value) ? [name] : []))]);
   for (const declaration of declarations) {
-    const { name, required, type, place } = declaration;
+    const { name, type, place } = declaration;
+    const required = declaration.required || needed.has(name);
     if (skip.has(name)) continue;
     const found = values.get(name);
     const line = `${name}=${exampleOf(declaration)}`;
     if (found === undefined) {
-      if (required && isWhole)
+      if (missing.has(name))
         problems.add(place, `${name} is missing: no env file sets it`, `write ${line} in ${envFile}`);
-    } else if (found.isOpen || found.place === place) {
-      // Its value is for the droplet to say, or the default, which was checked where it was read.
+    } else if (found.isOpen || told.has(name) || found.place === place) {
+      // Its value is for the droplet to say, or what it refers to is missing, or it is the default, which was checked where it was read.
     } else if (found.value.trim() === '') {
-      if (type === 'string' && !required) continue;
+      if (type === 'string' && !declaration.required) continue;
+      told.add(name);
       const instead = required ? '' : ', or remove the line';
       problems.add(found.place, `${name} is blank`, `write ${line}${instead}`);
     } else {
@@ -111,32 +125,49 @@ export function checkEnv(
       if (fault !== undefined) problems.add(found.place, `${name} ${fault}`, `for example ${line} (env: ${place})`);
     }
   }
+  return told;
+}
+
+/** A variable that a compose file requires, and that no env file sets. */
+export interface Required {
+  name: string;
+  /** `compose/docker-compose.yml:12` */
+  place: string;
 }
 
 /**
- * Reports what compose files require and no env file sets. Variables that `env:` requires are reported there.
+ * What compose files require and no env file sets, without what `env:` requires as well.
  * @param secrets names of variables that compose reads after all env files
  */
-export function checkRequired(
+export function findRequired(
   release: ReleaseFiles,
   declarations: readonly Declaration[],
   { values, isWhole }: Pick<ReleaseEnv, 'values' | 'isWhole'>,
-  { envFile, secrets }: { envFile: string; secrets: ReadonlySet<string> },
-  problems: ProblemList,
-): void {
-  if (!isWhole) return;
+  secrets: ReadonlySet<string>,
+): Required[] {
+  if (!isWhole) return [];
   const elsewhere = new Set([...declarations.filter(({ required }) => required).map(({ name }) => name), ...secrets]);
   const lookup = (name: string) => (ON_DROPLETS.has(name) || elsewhere.has(name) ? UNKNOWN : values.get(name)?.value);
-  const told = new Set<string>();
+  const found = new Map<string, Required>();
   for (const path of release.composeFiles) {
     const text = textOf(release.files.find((file) => file.path === path));
     for (const { name, line } of findMissing(text ?? '', lookup)) {
-      if (told.has(name)) continue;
-      told.add(name);
-      const place = values.get(name)?.place;
-      const found = place === undefined ? 'no env file sets it' : `it is blank in ${place}`;
-      problems.add(`${path}:${line}`, `${name} is required, and ${found}`, `write ${name}=VALUE in ${envFile}`);
+      if (!found.has(name)) found.set(name, { name, place: `${path}:${line}` });
     }
+  }
+  return [...found.values()];
+}
+
+export function reportRequired(
+  required: readonly Required[],
+  { values }: Pick<ReleaseEnv, 'values'>,
+  envFile: string,
+  problems: ProblemList,
+): void {
+  for (const { name, place } of required) {
+    const blank = values.get(name)?.place;
+    const why = blank === undefined ? 'no env file sets it' : `it is blank in ${blank}`;
+    problems.add(place, `${name} is required, and ${why}`, `write ${name}=VALUE in ${envFile}`);
   }
 }
 

@@ -15,8 +15,8 @@ export interface ServiceName {
   readonly name: string;
   /** Where the settings name it: `['services', 0]`. */
   readonly path: readonly (string | number)[];
-  /** It may still run although the compose files no longer have it: its absence is only a warning. */
-  readonly mayBeGone?: boolean;
+  /** An earlier version of the files, deployed from git, does without it: there its absence is only a warning. */
+  readonly mayBeNew?: boolean;
   /** It is only run in one-off containers: compose does that for a service with `profiles:` as well. */
   readonly isOneOff?: boolean;
 }

@@ -1,8 +1,9 @@
 /** Finds the layer that a name in config/deploy.yml stands for: a built-in one, a file of the project, or a package. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { Jiti } from 'jiti';
 import { suggest } from '../config/suggest.js';
 import { reasonOf } from '../errors.js';
 import { LIFECYCLE_EVENTS } from '../rollout/lifecycle.js';
@@ -20,7 +21,7 @@ export async function loadLayer(name: string, root: string): Promise<Layer | Unu
   const builtIn = Object.hasOwn(LAYERS, name) ? LAYERS[name] : undefined;
   if (builtIn !== undefined) return (await builtIn()).default;
   const isFile = /^\.{0,2}\//.test(name);
-  const path = isFile ? resolve(root, name) : packagePath(name, root);
+  const path = isFile ? resolve(root, name) : await packagePath(name, root);
   if (path === undefined || (isFile && !existsSync(path))) return unknown(name, isFile, root);
   let loaded: unknown;
   try {
@@ -29,7 +30,7 @@ export async function loadLayer(name: string, root: string): Promise<Layer | Unu
     const reason = reasonOf(error);
     return {
       message: `cannot be loaded: ${firstLine(reason).trim()}${placeIn(error, path)}`,
-      remedy: `correct ${isFile ? name : `the package ${name}`}`,
+      remedy: missingPackage(reason, { name, isFile }) ?? `correct ${isFile ? name : `the package ${name}`}`,
     };
   }
   return faultOf(loaded) ?? (loaded as Layer);
@@ -43,6 +44,10 @@ function unknown(name: string, isFile: boolean, root: string): Unusable {
       remedy: `create ${name}, relative to the project's folder, or correct the path`,
     };
   if (existsSync(resolve(root, name))) return { message: 'is a file', remedy: `write ./${name}` };
+  if (installed(name, root)) {
+    const message = 'is installed, but has no entry that can be loaded: see main or exports in its package.json';
+    return { message, remedy: `build it, or run \`npm install --save-dev ${name}@latest\` in the project` };
+  }
   const isPackage = name.includes('/');
   const similar = suggest(name, Object.keys(LAYERS));
   if (!isPackage && similar !== undefined) return { message: 'is not a layer', remedy: `did you mean ${similar}?` };
@@ -52,23 +57,46 @@ function unknown(name: string, isFile: boolean, root: string): Unusable {
     : { message: 'is not a layer', remedy: `${known}; a file of yours begins with ./` };
 }
 
-function packagePath(name: string, root: string): string | undefined {
+/** Undefined when it is not installed, or has no entry. */
+async function packagePath(name: string, root: string): Promise<string | undefined> {
   try {
     return createRequire(join(root, 'package.json')).resolve(name);
   } catch {
-    return undefined;
+    // Its `exports` may be only for `import`.
+    const found = (await jitiOf(root)).esmResolve(name, { try: true });
+    return found?.startsWith('file:') && existsSync(fileURLToPath(found)) ? fileURLToPath(found) : undefined;
   }
+}
+
+/** Also in a folder above, as in a workspace. */
+function installed(name: string, root: string): boolean {
+  const above = dirname(root);
+  if (existsSync(join(root, 'node_modules', name, 'package.json'))) return true;
+  return above !== root && installed(name, above);
+}
+
+/** What to type when something that the layer imports is missing; undefined for another failure. */
+function missingPackage(reason: string, { name, isFile }: { name: string; isFile: boolean }): string | undefined {
+  const [, imported = ''] = /Cannot find (?:module|package) '([^']+)'/.exec(reason) ?? [];
+  const [needed] = /^(?:@[\w.-]+\/)?[\w-][\w.-]*/.exec(imported) ?? [];
+  if (needed === undefined) return undefined;
+  return isFile
+    ? `run \`npm install --save-dev ${needed}\` in the project`
+    : `run \`npm install --save-dev ${needed}\` in the project, or add it to the dependencies of ${name}`;
 }
 
 /** TypeScript and JavaScript. `do-deploy` is this program, wherever it is installed. */
 async function importFile(path: string, root: string): Promise<unknown> {
+  return await (await jitiOf(root)).import(path, { default: true });
+}
+
+async function jitiOf(root: string): Promise<Jiti> {
   const { createJiti } = await import('jiti');
-  const jiti = createJiti(pathToFileURL(join(root, 'package.json')).href, {
+  return createJiti(pathToFileURL(join(root, 'package.json')).href, {
     alias: { 'do-deploy': ownIndex() },
     fsCache: false,
     interopDefault: true,
   });
-  return await jiti.import(path, { default: true });
 }
 
 function ownIndex(): string {

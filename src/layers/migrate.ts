@@ -1,6 +1,6 @@
 /** Migrations: a one-off container of the new release, once per release, before or after the rollout. */
 import { z } from 'zod';
-import type { LifecyclePayload } from '../rollout/lifecycle.js';
+import type { LifecyclePayload, OneOffOptions, Speaker } from '../rollout/lifecycle.js';
 import { defineLayer, type LayerContext } from './layer.js';
 import { commandWords, durationMs } from './settings.js';
 
@@ -24,14 +24,14 @@ async function migrate({ command }: LifecyclePayload, context: LayerContext<Conf
   const words = settings.command;
   logger.info(`running ${words.join(' ')} in ${settings.service}`);
   const output = new Excerpt((line) => logger.info(line));
-  const onLine = (line: string) => output.add(line.trimEnd());
+  const onLine: OneOffOptions['onLine'] = (line, speaker) => output.add(line.trimEnd(), speaker);
   // Its time is over: what came until now may say why.
   signal.addEventListener('abort', () => output.end(), { once: true });
   // After a rollback that migrated, the release that it left is migrated again.
   const { code, done } = await run(settings.service, words, { once: 'migrate', signal, onLine });
   output.end();
   if (done === 'before') return logger.info('not run: the last migration was for this release');
-  const last = output.last?.trim().slice(0, 500);
+  const last = output.cause?.trim().slice(0, 500);
   if (code !== 0) throw new Error(`${words.join(' ')} ended with exit code ${code}${last ? `: ${last}` : ''}`);
 }
 
@@ -40,16 +40,21 @@ class Excerpt {
   readonly #show: (line: string) => void;
   readonly #held: string[] = [];
   #lines = 0;
-  last: string | undefined;
+  readonly #last: Partial<Record<Speaker, string>> = {};
 
   constructor(show: (line: string) => void) {
     this.#show = show;
   }
 
-  add(line: string): void {
+  /** Of the program: Docker may print something after it, such as that the connection was lost. */
+  get cause(): string | undefined {
+    return this.#last.program ?? this.#last.docker;
+  }
+
+  add(line: string, speaker: Speaker): void {
     if (line === '') return;
     this.#lines += 1;
-    this.last = line;
+    this.#last[speaker] = line;
     if (this.#lines <= FIRST_LINES) this.#show(line);
     else this.#held.push(line);
     if (this.#held.length > LAST_LINES) this.#held.shift();

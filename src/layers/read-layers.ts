@@ -43,9 +43,9 @@ async function readLayer(
   }
   const checked = await layer.config.safeParseAsync(settings);
   if (checked.success) {
-    for (const { name: service, path, mayBeGone = false, isOneOff = false } of layer.services?.(checked.data) ?? []) {
+    for (const { name: service, path, mayBeNew = false, isOneOff = false } of layer.services?.(checked.data) ?? []) {
       const shown = showPath(['layers', name, ...path]);
-      release.services.push({ name: service, path: shown, place: place(...path), mayBeGone, isOneOff });
+      release.services.push({ name: service, path: shown, place: place(...path), mayBeNew, isOneOff });
     }
     return handlersOf(layer, checked.data, env);
   }

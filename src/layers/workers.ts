@@ -1,6 +1,7 @@
 /** Workers take no new jobs before their droplet is changed, and get time to finish those that they have. */
 import { constants } from 'node:os';
 import { z } from 'zod';
+import type { ProcessAction } from '../rollout/lifecycle.js';
 import { defineLayer } from './layer.js';
 import { durationMs } from './settings.js';
 
@@ -27,17 +28,32 @@ export default defineLayer({
   config,
   // Before other layers: the jobs that it waits for may need what they change.
   priority: 40,
-  // The release may have none of them any more, while they still run.
-  services: ({ services }) => services.map((name, index) => ({ name, path: ['services', index], mayBeGone: true })),
+  services: ({ services }) => services.map((name, index) => ({ name, path: ['services', index], mayBeNew: true })),
   timeoutMs: ({ stop_timeout }) => stop_timeout + OVERHEAD_MS,
   on: {
     async before_leave(_, { config: { services, quiet, stop_timeout: graceMs }, process, logger }) {
+      const each = async (action: ProcessAction) =>
+        await Promise.all(services.map(async (name) => ({ name, ...(await process(name, action)) })));
+      const tell = (some: readonly { name: string }[], what: string) => {
+        if (some.length > 0) logger.info(`${some.map(({ name }) => name).join(', ')}: ${what}`);
+      };
       if (quiet !== undefined) {
-        await Promise.all(services.map((service) => process(service, { signal: quiet })));
-        logger.info(`${services.join(', ')}: no new jobs (${quiet})`);
+        const told = await each({ signal: quiet, graceMs });
+        tell(
+          told.filter(({ reached }) => reached > 0),
+          `no new jobs (${quiet})`,
+        );
       }
-      await Promise.all(services.map((service) => process(service, { stop: { graceMs } })));
-      logger.info(`${services.join(', ')}: stopped`);
+      const stopped = await each({ stop: { graceMs } });
+      tell(
+        stopped.filter(({ reached }) => reached > 0),
+        'stopped',
+      );
+      // Elsewhere the droplet's release does not have them.
+      tell(
+        stopped.filter(({ reached, expected }) => reached === 0 && expected > 0),
+        'no container',
+      );
     },
     /** Those of the release run already; of a droplet that returns as it was, they are started again. */
     async after_rejoin(_, { config: { services }, process }) {

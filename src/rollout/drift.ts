@@ -295,7 +295,7 @@ export function isOldDocker(version: string): boolean {
   return isOlder(version, OLDEST_DOCKER);
 }
 
-function isOlder(version: string, [major, least]: readonly [number, number]): boolean {
+export function isOlder(version: string, [major, least]: readonly [number, number]): boolean {
   const [ownMajor = 0, ownMinor = 0] = version.split('.').map((part) => Number.parseInt(part, 10) || 0);
   return ownMajor < major || (ownMajor === major && ownMinor < least);
 }

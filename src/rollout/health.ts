@@ -78,6 +78,18 @@ export function judgeHealth(
   return judgeServices([...named.values()], alive, now);
 }
 
+/** Whether time alone may make it healthy: a container has been started, and its health does not show yet. */
+export function isStarting(
+  services: readonly ServiceSpec[],
+  containers: readonly ContainerView[],
+  now: number,
+): boolean {
+  if (judgeHealth(services, containers, now).kind !== 'waiting') return false;
+  const isNew = ({ health, startedAt }: ContainerView) =>
+    health === 'starting' || (health === undefined && now - startedAt < STEADY_MS);
+  return containers.some((container) => container.state === 'running' && isNew(container));
+}
+
 /** For a project that do-deploy did not start: only its containers are known. */
 function aloneAsService({ service, imageRef }: ContainerView): ServiceSpec {
   return { name: service, image: imageRef, replicas: 1, stays: false, oneShot: false };

@@ -76,7 +76,7 @@ export interface HandlerContext {
    */
   run(service: string, command: readonly string[], options?: OneOffOptions): Promise<OneOffResult>;
   /** Stops, starts, restarts or signals the containers of a service, on the event's droplet or on all. */
-  process(service: string, action: ProcessAction): Promise<void>;
+  process(service: string, action: ProcessAction): Promise<ProcessResult>;
   /**
    * Whether the user has confirmed this: by `--confirm NAME`, or by answering the question. Undefined when it was not given,
    * and no user can be asked. What was confirmed is recorded in the history.
@@ -91,8 +91,11 @@ export interface OneOffOptions {
   /** Ends the command. With `once` it only ends the wait for it: the container goes on, and the next run waits for its end. */
   readonly signal?: AbortSignal;
   /** Gets each line of the output as soon as it is printed. */
-  readonly onLine?: (line: string) => void;
+  readonly onLine?: (line: string, speaker: Speaker) => void;
 }
+
+/** `program`: what the container runs. With `once` it is told apart from what Docker and do-deploy print themselves. */
+export type Speaker = 'program' | 'docker' | 'do-deploy';
 
 export interface OneOffResult {
   /** Its exit code; 0 if it was done before. */
@@ -103,13 +106,24 @@ export interface OneOffResult {
   done: 'now' | 'before';
 }
 
-/** `signal`: a name as kill takes it, such as TSTP. `graceMs`: how long a container may take to stop. */
+/** Numbers of containers, on all droplets together. */
+export interface ProcessResult {
+  /** Those that the action was for; a signal is only for those that run. */
+  reached: number;
+  /** Those that the service has in the releases that the droplets run. */
+  expected: number;
+}
+
+/**
+ * `signal`: a name as kill takes it, such as TSTP. `graceMs`: how long a container may take to stop, without it as long as its
+ * `stop_grace_period`. After a signal it holds if do-deploy dies and a later run restarts the container.
+ */
 export type ProcessAction =
   | 'start'
   | 'restart'
   | 'stop'
   | { readonly stop: { readonly graceMs: number } }
-  | { readonly signal: string };
+  | { readonly signal: string; readonly graceMs?: number };
 
 export interface Handler {
   /** For people: `layer slack` or `hook config/hooks/pre_deploy`. */

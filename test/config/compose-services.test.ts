@@ -1,5 +1,6 @@
 /** A layer that names a service which the compose files do not have. */
 import { describe, expect, it } from 'vitest';
+import { WorkingTree } from '../../src/config/file-tree.js';
 import { Secret } from '../../src/config/secret.js';
 import { layerReader } from '../../src/layers/read-layers.js';
 import { createProject, deployYml, load, problemsOf } from './project-folder.js';
@@ -48,23 +49,39 @@ describe('the service of migrate', () => {
   });
 });
 
-it('a service of workers with profiles is never started: a warning, unless an env file chooses some', async () => {
-  const files = { 'compose/docker-compose.test.yml': 'services: { jobs: { image: b, profiles: [tools] } }' };
-  const workers = 'layers: { workers: { services: [jobs] } }';
-  const warningsOf = async (root: string) => (await load(root, { readLayers })).warnings;
-  expect(await warningsOf(project(files, workers))).toEqual([
-    'config/deploy.yml:3: layers.workers.services[0]: the service jobs has profiles, so a release does not have it; remove `profiles:` from the service jobs, or turn one on: `profiles: [tools]`',
-  ]);
-  const chosen = { ...files, 'config/.env.test': 'COMPOSE_PROFILES=tools\n' };
-  expect(await warningsOf(project(chosen, workers, 'files: [config/.env.test]'))).toBeUndefined();
-});
+describe('a service of workers', () => {
+  const workers = 'layers: { workers: { services: [sidekiq, sidekick] } }';
+  const problem =
+    'config/deploy.yml:3: layers.workers.services[1]: the service sidekick is in no compose file; did you mean sidekiq?';
 
-it('a service of workers may be gone from the files and still run: a warning', async () => {
-  const root = project({}, 'layers: { workers: { services: [sidekiq, sidekick] } }');
-  const { warnings } = await load(root, { readLayers });
-  expect(warnings).toEqual([
-    'config/deploy.yml:3: layers.workers.services[1]: the service sidekick is in no compose file; did you mean sidekiq?',
-  ]);
+  it('is a problem with its line when no compose file has it', async () => {
+    expect(await problemsOf(project({}, workers), { readLayers })).toEqual([problem]);
+  });
+
+  it('may be missing in an earlier version of the files: a warning', async () => {
+    const openTree = (root: string) => new WorkingTree(root);
+    const { warnings } = await load(project({}, workers), { readLayers, openTree });
+    expect(warnings).toEqual([problem]);
+  });
+
+  it('is never started when its profiles are off: a problem, unless an env file chooses some', async () => {
+    const files = { 'compose/docker-compose.test.yml': 'services: { jobs: { image: b, profiles: [tools] } }' };
+    const jobs = 'layers: { workers: { services: [jobs] } }';
+    expect(await problemsOf(project(files, jobs), { readLayers })).toEqual([
+      'config/deploy.yml:3: layers.workers.services[0]: the service jobs has profiles, so a release does not have it; remove `profiles:` from the service jobs, or turn one on: `profiles: [tools]`',
+    ]);
+    const chosen = { ...files, 'config/.env.test': 'COMPOSE_PROFILES=tools\n' };
+    expect(await problemsOf(project(chosen, jobs, 'files: [config/.env.test]'), { readLayers })).toEqual([]);
+  });
+
+  it.each(['profiles: ["$PROFILE"]', 'extends: base, profiles: [tools]'])(
+    'is left to compose with %s',
+    async (keys) => {
+      const files = { 'compose/docker-compose.test.yml': `services: { jobs: { image: b, ${keys} } }` };
+      const jobs = 'layers: { workers: { services: [jobs] } }';
+      expect(await problemsOf(project(files, jobs), { readLayers })).toEqual([]);
+    },
+  );
 });
 
 describe('profiles that are on', () => {
@@ -111,12 +128,10 @@ describe('profiles that are on', () => {
   });
 
   it('make their services part of the release: a layer may name these, and others not', async () => {
-    expect((await load(project(files, 'profiles: [batch]', workers), { readLayers })).warnings).toBeUndefined();
+    expect(await problemsOf(project(files, 'profiles: [batch]', workers), { readLayers })).toEqual([]);
     const env = { ...files, 'config/.env.test': 'COMPOSE_PROFILES=worker\n' };
-    const { warnings } = await load(project(env, 'profiles: [web]', workers, 'files: [config/.env.test]'), {
-      readLayers,
-    });
-    expect(warnings, 'an env file does not count beside the setting').toEqual([
+    const root = project(env, 'profiles: [web]', workers, 'files: [config/.env.test]');
+    expect(await problemsOf(root, { readLayers }), 'an env file does not count beside the setting').toEqual([
       expect.stringContaining('the service jobs has profiles'),
     ]);
   });

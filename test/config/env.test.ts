@@ -114,6 +114,50 @@ environments:
   });
 });
 
+describe('one cause is one problem:', () => {
+  const compose = { 'compose/docker-compose.yml': 'services: { app: { image: a, environment: { V: "${X:?}" } } }' };
+  const problems = (env: string, file: string, files: Record<string, string> = compose) =>
+    problemsOf(
+      createProject({
+        ...COMPOSE,
+        ...files,
+        'config/.env.test': file,
+        'config/deploy.yml': deployYml('files: [config/.env.test]', `env: ${env}`),
+      }),
+    );
+
+  it('a variable that is missing, declared and required by compose', async () => {
+    expect(await problems('{ X: { required: true } }', 'A=1\n')).toEqual([
+      'config/deploy.yml:4: X is missing: no env file sets it; write X=VALUE in config/.env.test',
+    ]);
+    expect(await problems('{ X: { type: integer } }', 'A=1\n')).toEqual([
+      'compose/docker-compose.yml:1: X is required, and no env file sets it; write X=VALUE in config/.env.test',
+    ]);
+  });
+
+  it('one that is blank', async () => {
+    for (const required of [true, false]) {
+      expect(await problems(`{ X: { type: integer, required: ${required} } }`, 'X=\n')).toEqual([
+        'config/.env.test:1: X is blank; write X=10',
+      ]);
+    }
+    expect(await problems('{ X: { type: string } }', 'X=\n')).toEqual([
+      'compose/docker-compose.yml:1: X is required, and it is blank in config/.env.test:1; write X=VALUE in config/.env.test',
+    ]);
+  });
+
+  it('one that another refers to', async () => {
+    const missing = 'config/deploy.yml:4: Y is missing: no env file sets it; write Y=VALUE in config/.env.test';
+    const both = '{ X: { required: true }, Y: { required: true } }';
+    for (const env of [both, '{ Y: { required: true } }', '{ X: { type: integer }, Y: { required: true } }']) {
+      expect(await problems(env, 'X=${Y}\n'), env).toEqual([missing]);
+    }
+    expect(await problems(both, 'X=${Z}\nY=1\n'), 'nothing else says so').toEqual([
+      'config/.env.test:1: X is blank; write X=VALUE',
+    ]);
+  });
+});
+
 describe('a default', () => {
   it('reaches the droplets in a file before all others', async () => {
     const declared =

@@ -57,7 +57,7 @@ function contextWith(lines: string[]): HandlerContext {
     log: (line) => lines.push(line),
     run: async () => ({ code: 0, output: '', done: 'now' }),
     confirm: async () => false,
-    process: async () => {},
+    process: async () => ({ reached: 0, expected: 0 }),
   };
 }
 

@@ -2,17 +2,20 @@
 import { describe, expect, it } from 'vitest';
 import { handlersOf } from '../../src/layers/handlers.js';
 import migrate from '../../src/layers/migrate.js';
-import type { HandlerContext, OneOffOptions, OneOffResult } from '../../src/rollout/lifecycle.js';
+import type { HandlerContext, OneOffOptions, OneOffResult, Speaker } from '../../src/rollout/lifecycle.js';
 import { payloadOf } from './service.js';
 
 /** A container that prints these lines, and then ends or hangs. */
-function setup(lines: readonly string[], result?: OneOffResult) {
+function setup(lines: readonly (string | [Speaker, string])[], result?: OneOffResult) {
   const shown: string[] = [];
   const time = new AbortController();
   let asked: OneOffOptions | undefined;
   const run: HandlerContext['run'] = async (_service, _words, options) => {
     asked = options;
-    for (const line of lines) options?.onLine?.(line);
+    for (const line of lines) {
+      const [speaker, text] = typeof line === 'string' ? (['program', line] as const) : line;
+      options?.onLine?.(text, speaker);
+    }
     return result ?? (await new Promise<never>(() => {}));
   };
   const config = migrate.config.parse({ service: 'app', command: 'bin/migrate' });
@@ -43,6 +46,15 @@ describe('the output of a migration', () => {
     const { shown, ended } = setup(MANY, { code: 3, output: '', done: 'now' });
     await expect(ended).rejects.toThrow('bin/migrate ended with exit code 3: line 1000');
     expect(shown.slice(1)).toEqual([...MANY.slice(0, 250), '500 lines are left out', ...MANY.slice(750)]);
+  });
+
+  it('is the reason of a failure only where it is the program’s own, or where the program said nothing', async () => {
+    const failed: OneOffResult = { code: 3, output: '', done: 'now' };
+    const lost: [Speaker, string] = ['docker', 'Error response from daemon: context canceled'];
+    const waiting: [Speaker, string] = ['do-deploy', 'waiting for the container shop-migrate-once'];
+    await expect(setup(['column exists', lost, waiting], failed).ended).rejects.toThrow(': column exists');
+    await expect(setup([waiting, lost], failed).ended).rejects.toThrow(': Error response from daemon: context');
+    await expect(setup([waiting], failed).ended).rejects.toThrow(/exit code 3$/);
   });
 
   it('is none where it was done before', async () => {

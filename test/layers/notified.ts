@@ -172,7 +172,7 @@ export async function raise(
   const reporter = new CollectingReporter();
   const verbs = {
     run: async () => ({ code: 0, output: '', done: 'now' as const }),
-    process: async () => {},
+    process: async () => ({ reached: 0, expected: 0 }),
     confirm: async () => false,
   };
   const never = new AbortController().signal;

@@ -4,6 +4,7 @@ import {
   type ContainerView,
   CRASH_LOOP_RESTARTS,
   causeOf,
+  isStarting,
   judgeHealth,
   restartedSince,
   type ServiceSpec,
@@ -191,5 +192,34 @@ describe('the cause', () => {
 
   it('is absent when nothing is wrong', () => {
     expect(causeOf([aContainer()])).toBeUndefined();
+  });
+});
+
+describe('time alone may make a project healthy', () => {
+  const starting = (...containers: Partial<ContainerView>[]) =>
+    isStarting([aService({ replicas: containers.length })], containers.map(aContainer), NOW);
+
+  it.each<[string, Partial<ContainerView>]>([
+    ['while a healthcheck has not passed', { health: 'starting' }],
+    ['in the first seconds without a healthcheck', { startedAt: NOW - 2_999 }],
+  ])('%s', (_, container) => {
+    expect(starting(container)).toBe(true);
+    expect(starting({ id: 'a', health: 'healthy' }, { ...container, id: 'b' })).toBe(true);
+    expect(starting({ id: 'a', health: 'unhealthy' }, { ...container, id: 'b' }), 'and another is sick').toBe(false);
+  });
+
+  it.each<[string, Partial<ContainerView>]>([
+    ['when it is healthy', { health: 'healthy' }],
+    ['when it is unhealthy', { health: 'unhealthy' }],
+    ['when it has run for some seconds', { startedAt: NOW - 3_000 }],
+    ['when it has ended', { state: 'exited', exitCode: 1, startedAt: NOW }],
+    ['while Docker restarts it', { state: 'restarting', exitCode: 1, startedAt: NOW }],
+    ['when it was only created', { state: 'created', startedAt: 0 }],
+  ])('not %s', (_, container) => {
+    expect(starting(container)).toBe(false);
+  });
+
+  it('not when there is no container', () => {
+    expect(isStarting([aService()], [], NOW)).toBe(false);
   });
 });

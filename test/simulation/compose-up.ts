@@ -2,15 +2,14 @@
 
 import { look } from './containers.js';
 import type { Done, Execution } from './droplet-commands.js';
+import { removeOrphans } from './one-off.js';
 import { servicesOf } from './project.js';
 
 /** Stopping and starting containers, in ms. */
 const RECREATING_MS = 900;
 
-export function composeUp(
-  { world, droplet, deployer, half }: Execution,
-  { release, state }: Readonly<Record<string, unknown>>,
-): Done {
+export function composeUp(execution: Execution, { release, state }: Readonly<Record<string, unknown>>): Done {
+  const { world, droplet, deployer, half } = execution;
   const { disk } = droplet;
   const id = String(release);
   // state.json could not be written.
@@ -22,6 +21,7 @@ export function composeUp(
   if (world.time < droplet.dockerDownUntil) {
     return { code: 1, stdout: 'Cannot connect to the Docker daemon', stderr: '', ms: 0 };
   }
+  removeOrphans(execution);
   const { images, imageTag } = stored.record;
   const missing = Object.values(images).find((image) => !disk.images.has(image.imageId));
   if (missing) return { code: 1, stdout: `Error: No such image: ${missing.pinned}`, stderr: '', ms: 0 };

@@ -102,7 +102,7 @@ const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
     if (action === 'start') startAgain(world, own);
     else for (const container of own) container.stopped = true;
     world.monitor.tally(`process: ${deployer.dead ? 'of a dead run' : action === 'start' ? 'start' : 'stop'}`);
-    return ok();
+    return ok(`${own.length}\n`);
   },
   'start-stopped': ({ droplet, world }, { start }) => {
     if (world.time < droplet.dockerDownUntil) return bad('Cannot connect to the Docker daemon');

@@ -38,11 +38,25 @@ export const LAYERED_FAULTS: readonly Mutation[] = [
   {
     name: 'the success of a migration is recorded by its deployer alone',
     file: 'src/deploy/session/once-command.ts',
-    text: `'settle "$1" "$code" || exit 0',`,
+    text: `'settle "$code" || exit 0',`,
     instead: '',
     breaks: ['m'],
     seeds: [],
     stories: MIGRATED_TWICE.map((story) => ({ ...story, runs: [{ crash: DIES_MIGRATING }, { startMs: 60_000 }, {}] })),
+  },
+  {
+    name: 'compose removes the only record of a migration',
+    file: 'src/deploy/steps/switch-release.ts',
+    text: 'settleEnded(record.app)',
+    instead: `':'`,
+    breaks: ['m'],
+    seeds: [],
+    stories: [46, 51, 56].map((seed) => ({
+      seed,
+      layers: true,
+      migrates: true,
+      runs: [{ crash: DIES_MIGRATING }, { command: 'rollback', startMs: 90_000 }, {}],
+    })),
   },
   {
     name: 'a failed handler ends nothing',

@@ -50,7 +50,7 @@ function begin({ world, droplet, command }: Execution, key: string, mine: Pick<O
   // One without a name is compose's, and known to nobody else.
   const named = command.script.includes(' --detach --name ');
   if (!named) one.gone = true;
-  const keeps = named && command.script.includes('\nsettle "$1" "$code" || exit 0\n');
+  const keeps = named && command.script.includes('\nsettle "$code" || exit 0\n');
   // Of three keepers one is killed.
   if (named && world.chance() < 0.67) {
     world.at(one.endsAt, () => {
@@ -65,6 +65,16 @@ function begin({ world, droplet, command }: Execution, key: string, mine: Pick<O
     return ended(code);
   };
   return { ...end({}), ms: one.endsAt - world.time, last };
+}
+
+/** Compose removes ended one-off containers as orphans, whether their success was recorded or not. */
+export function removeOrphans({ world, droplet, command }: Execution): void {
+  for (const one of droplet.oneOffs) {
+    if (one.gone || one.endsAt > world.time) continue;
+    if (command.script.includes('settle "$code" || exit 1')) settle(world, droplet, 'migrate', one);
+    one.gone = true;
+    world.monitor.tally('once: removed as an orphan');
+  }
 }
 
 /** Records a success and removes the container; a full disk keeps it. */

@@ -133,7 +133,7 @@ function nameServices(replicas: WrittenTarget['replicas'], { release, place }: S
   for (const [index, name] of (replicas?.services ?? []).entries()) {
     const path = ['replicas', 'services', index] as const;
     const where = { path: `replicas.services[${index}]`, place: place(...path) };
-    release.services.push({ name, ...where, mayBeGone: false, isOneOff: false });
+    release.services.push({ name, ...where, mayBeNew: false, isOneOff: false });
   }
 }
 

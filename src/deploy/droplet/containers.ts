@@ -39,8 +39,10 @@ async function readAndKeep(member: Member, command: RemoteCommand): Promise<numb
 /** Keeps the containers with the droplet, and with them what layers have done to their services. */
 export function keep(member: Member, containers: readonly ContainerView[]): void {
   const { handled } = member;
-  const isHandled = ({ service }: ContainerView) => handled?.has(service) === true;
-  member.containers = containers.map((one) => (isHandled(one) ? { ...one, handled: true } : one));
+  member.containers = containers.map((one) => {
+    if (!handled?.has(one.service)) return one;
+    return { ...one, handled: true, stopGraceMs: handled.get(one.service) ?? one.stopGraceMs };
+  });
 }
 
 async function read(member: Member, command: RemoteCommand): Promise<ContainersSeen> {

@@ -18,8 +18,8 @@ export interface Member {
   containers: readonly ContainerView[];
   /** Ids of containers that this run has seen out of memory. */
   outOfMemory?: Set<string>;
-  /** Services that layers have stopped or signalled since the last release was confirmed. */
-  handled?: Set<string>;
+  /** Services that layers have stopped or signalled since the last release was confirmed, with the time they get to stop, in ms. */
+  handled?: Map<string, number | undefined>;
   /** Services of the release that it runs or is being switched to. */
   services: readonly ServiceSpec[];
 }
@@ -35,7 +35,7 @@ export const NOTHING_KNOWN: Survey = {
   home: '',
   problems: [],
   releases: [],
-  handled: [],
+  handled: new Map(),
   checksums: new Map(),
   found: new Map(),
 };

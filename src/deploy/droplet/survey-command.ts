@@ -52,8 +52,8 @@ export interface Survey {
   /** When state.json was written, by the droplet's clock, ms since the epoch, to the second. */
   stateWrittenAt?: number;
   out?: OutMark;
-  /** Services that layers have stopped or signalled since the last release was confirmed. */
-  handled: string[];
+  /** Services that layers have stopped or signalled since the last release was confirmed, with the time they get to stop, in ms. */
+  handled: Map<string, number | undefined>;
   /** SHA256SUMS of the current release: path → hash as deployed. */
   checksums: Map<string, string>;
   /** path → hash of its files as they are now, images.yml included; a missing file has no entry. */
@@ -63,8 +63,21 @@ export interface Survey {
   containers?: ContainersSeen;
 }
 
-/** In the app's folder: services that layers have stopped or signalled, one per line. */
+/** In the app's folder: services that layers have stopped or signalled, one per line, some with a time in seconds. */
 export const HANDLED = 'handled';
+
+export function handledLine(service: string, graceMs: number | undefined): string {
+  return graceMs === undefined ? service : `${service} ${Math.ceil(graceMs / 1_000)}`;
+}
+
+/** Of several lines for a service, the last with a time counts. */
+function readHandled(text: string): Survey['handled'] {
+  const handled: Survey['handled'] = new Map();
+  for (const [, service = '', seconds] of text.matchAll(/^(\S+)(?: (\d{1,6}))?$/gm)) {
+    handled.set(service, seconds === undefined ? handled.get(service) : Number(seconds) * 1_000);
+  }
+  return handled;
+}
 
 const MAX_HANDLED_BYTES = 100_000;
 
@@ -181,7 +194,7 @@ export function readSurvey(stdout: string): Survey {
     state: parseLine(dropletState, text('state')),
     stateWrittenAt: readClock(text('state-written')),
     out: parseLine(outMark, text('out')),
-    handled: text('handled').split('\n').filter(Boolean),
+    handled: readHandled(text('handled')),
     checksums,
     found: readFound(checksums, text('found')),
     clock: readClock(text('clock')),

@@ -56,7 +56,7 @@ export async function survey(
     });
   }
   member.survey = ownPart(readSurvey(stdout), environment);
-  member.handled = new Set(member.survey.handled);
+  member.handled = new Map(member.survey.handled);
   keep(member, member.survey.containers?.containers ?? []);
   member.services = currentRelease(member)?.services ?? [];
 }

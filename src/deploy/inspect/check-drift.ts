@@ -17,6 +17,7 @@ import type { HistoryEntry } from '../../rollout/model.js';
 import type { FleetMembership, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
+import { awaitStart } from '../droplet/await-start.js';
 import { makeAppCheck } from '../droplet/make-app-check.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
 import { changedFiles, currentRelease, loginTo, type Member, signalled } from '../droplet/member.js';
@@ -158,18 +159,21 @@ async function ask(
   const asked = clock.now();
   let answeredAt = asked;
   try {
-    const [, history, lease, balancerCheck, appCheck] = await Promise.all([
+    const [, history, lease] = await Promise.all([
       survey(member, settings).then(() => {
         answeredAt = clock.now();
       }),
       member.connection.run(historyCommand(app)),
       member.connection.run(leaseStatusCommand(app)),
+    ]);
+    const now = await awaitStart(member, clock, { app, timeoutMs: settings.rollout.healthTimeoutMs });
+    const [balancerCheck, appCheck] = await Promise.all([
       makeBalancerCheck(member, target).catch(() => undefined),
       makeAppCheck(member, settings.rollout.healthHttp).catch(() => undefined),
     ]);
     const status = lease.stdout.trim();
     return {
-      checkup: checkupOf(member, app, { asked, answeredAt }, { balancerCheck, appCheck }),
+      checkup: checkupOf(member, app, { asked, answeredAt, now }, { balancerCheck, appCheck }),
       history: history.stdout,
       holder: status.startsWith('held') ? (readHolder(status) ?? UNKNOWN_HOLDER) : undefined,
       outSince: describeMark(member.survey.out),
@@ -186,10 +190,10 @@ const UNKNOWN_HOLDER: Holder = { run: '', who: 'another run', release: '', since
 function checkupOf(
   member: Member,
   app: string,
-  { asked, answeredAt }: { asked: number; answeredAt: number },
+  { asked, answeredAt, now }: { asked: number; answeredAt: number; now: number | undefined },
   checks: { balancerCheck: HealthResponse | undefined; appCheck: HealthResponse | undefined },
 ): DropletCheckup {
-  const { docker, compose, problems, diskFreeBytes, diskUsed, current, state, clock, containers } = member.survey;
+  const { docker, compose, problems, diskFreeBytes, diskUsed, current, state, clock } = member.survey;
   return {
     docker,
     compose,
@@ -206,7 +210,7 @@ function checkupOf(
     changedFiles: changedFiles(member),
     containers: member.containers,
     signalled: signalled(member),
-    now: containers?.now ?? answeredAt,
+    now: now ?? answeredAt,
     ...checks,
   };
 }

@@ -5,6 +5,7 @@
 import type { RemoteCommand } from '../../ports.js';
 import { appFolder, command, quote } from '../core/shell.js';
 import { asHolder } from '../lease/lease-commands.js';
+import { recordOf } from '../release/once-functions.js';
 
 export interface Done {
   number: number;
@@ -21,11 +22,6 @@ const LINE = /^(\d{1,9}) (\S{1,200})?$/;
 
 /** Stands for no release. */
 const NONE = '-';
-
-/** Path of the record, relative to the app's folder. A layer's own names have no `_`. */
-export function recordOf(key: string): string {
-  return `done/${key}`;
-}
 
 export function lineOf({ number, release }: Done): string {
   return `${Math.min(number, MAX_NUMBER)} ${release === '' ? NONE : release}`;

@@ -1,20 +1,15 @@
 /** What handlers of events may do on the droplets of a session. */
 import { DeployError } from '../../errors.js';
-import type { CommandResult, RemoteCommand, RunOptions } from '../../ports.js';
-import type { LifecycleEvent, LifecyclePayload, OneOffOptions, OneOffResult } from '../../rollout/lifecycle.js';
+import type { LifecycleEvent, LifecyclePayload, ProcessAction } from '../../rollout/lifecycle.js';
 import { LineFeed } from '../core/line-feed.js';
 import { errorLine } from '../core/output-lines.js';
 import { inParallel } from '../core/parallel.js';
 import type { HandlerVerbs } from '../core/raise-event.js';
-import { warn } from '../core/report.js';
-import { quote } from '../core/shell.js';
-import { loginTo, type Member, ownCopy } from '../droplet/member.js';
+import { type Member, ownCopy } from '../droplet/member.js';
 import { changeDroplet } from '../lease/change-droplet.js';
-import type { Done } from './done-commands.js';
 import type { Goal } from './goal.js';
-import { readDone, recordDone } from './last-done.js';
-import { findOnceCommand, NOT_RECORDED, onceCommand, onceContainer, readEnd } from './once-command.js';
-import { oneOffCommand, processCommand } from './one-off-commands.js';
+import { graceOf, oneOffCommand, processCommand } from './one-off-commands.js';
+import { type Perform, runOnce } from './run-once.js';
 import type { Session } from './session.js';
 
 /** Events at which the release is on the droplets, and the lease is held. */
@@ -54,30 +49,26 @@ export function verbsOf(
     },
     async run(service, words, options = {}) {
       const { run, goal, own, first } = now();
-      const key = options.once === undefined ? undefined : keyOf(options.once);
-      if (key !== undefined) warnOfSkipped(session, key);
-      const perform = async (member: Member, command: RemoteCommand) => {
+      const what = { service, words };
+      const perform: Perform = async (member, command, { feed, signal = stop }) => {
         await run.lease.ensure(member.droplet.id);
-        return await inLines(options.onLine, (observe) =>
-          changeDroplet(member, command, { signal: options.signal ?? stop, observe }),
-        );
+        const result = await changeDroplet(member, command, { signal, observe: () => feed.start() });
+        feed.end();
+        return result;
       };
-      for (let attempt = 1; key !== undefined && attempt <= MOST_ATTEMPTS; attempt += 1) {
-        const member = (await leftOn(own, run.settings.app, key)) ?? first;
-        const release = ownCopy(member, goal.own?.get(member.droplet.id) ?? goal.release);
-        const once = await next(session, key, release.id);
-        if (once === 'done') return { code: 0, output: '', done: 'before' };
-        left = goesOn(member, onceContainer(run.settings.app, key));
-        const result = await perform(member, onceCommand(release, run.id, { service, words, once }));
-        left = undefined;
-        const ended = endOf(member, result);
-        if (ended === 'again') continue;
-        if (ended.code === 0) await recordDone(session, key, once.done, member);
-        return ended;
+      if (options.once !== undefined) {
+        const { once, ...others } = options;
+        const watch = (now: typeof left) => {
+          left = now;
+        };
+        return await runOnce(session, own, what, { ...others, once }, perform, watch);
       }
-      if (key !== undefined) throw new Error(`other runs have started ${service} again and again`);
       const release = ownCopy(first, goal.own?.get(first.droplet.id) ?? goal.release);
-      const { code, stdout, stderr } = await perform(first, oneOffCommand(release, run.id, { service, words }));
+      const feed = new LineFeed((line) => options.onLine?.(line, 'program'));
+      const { code, stdout, stderr } = await perform(first, oneOffCommand(release, run.id, what), {
+        feed,
+        signal: options.signal,
+      });
       return { code, output: `${stdout}${stderr}`, done: 'now' };
     },
     async process(service, action) {
@@ -88,66 +79,28 @@ export function verbsOf(
       }
       // A droplet that leaves runs everything again when it is back. At other events, a layer may mean to stop a service.
       const owed = event === 'before_leave' && action !== 'start' && action !== 'restart';
-      await inParallel(own, async (member) => {
+      const reached = await inParallel(own, async (member) => {
         await run.lease.ensure(member.droplet.id);
         const command = processCommand(run.settings.app, run.id, { service, action, owed });
-        if (owed) member.handled = new Set([...(member.handled ?? []), service]);
-        const { code, stderr } = await changeDroplet(member, command, { signal: stop });
+        if (owed) handle(member, service, action);
+        const { code, stdout, stderr } = await changeDroplet(member, command, { signal: stop });
         if (code !== 0) throw new Error(`${member.host.name}: ${errorLine(stderr, `exit code ${code}`)}`);
+        return Number.parseInt(stdout, 10) || 0;
       });
+      const ofService = own.flatMap(({ services }) => services.filter(({ name }) => name === service));
+      return { reached: sum(reached), expected: sum(ofService.map(({ replicas }) => replicas)) };
     },
   };
 }
 
-/** Runs a command, and hands each line of its output on as soon as it is printed. */
-async function inLines(
-  onLine: OneOffOptions['onLine'] = () => {},
-  run: (observe: NonNullable<RunOptions['observe']>) => Promise<CommandResult>,
-): Promise<CommandResult> {
-  const feed = new LineFeed(onLine);
-  const result = await run(() => feed.start());
-  feed.end();
-  return result;
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
 }
 
-/** Throws when nothing was run, or when it is not known how it ended. */
-/** How often an earlier container is waited for. */
-const MOST_ATTEMPTS = 5;
-
-/** A droplet that is out of reach cannot say whether an earlier run has left such a container there. */
-function warnOfSkipped({ ports, skipped }: Session, key: string): void {
-  const unasked = skipped.filter(({ droplet }) => droplet.status === 'active').map(({ droplet }) => droplet.name);
-  if (unasked.length === 0) return;
-  warn(ports, `${unasked.join(', ')} cannot say whether ${key} still runs there for an earlier deploy.`);
-}
-
-function endOf(member: Member, { code, stdout: output, stderr }: CommandResult): OneOffResult | 'again' {
-  const { host } = member;
-  if (code === NOT_RECORDED) {
-    throw new DeployError('not-recorded', `It succeeded, but ${host.name} has no room to record that.`, {
-      droplet: host.name,
-      hint: `Free space, then run this again: it is not started a second time. ${loginTo(member)} df -h '~'`,
-    });
-  }
-  const end = readEnd(stderr);
-  if (end === undefined) throw new Error(`${host.name}: ${errorLine(stderr, `exit code ${code}`)}`);
-  if (end === 'again') return end;
-  return end === 'before' ? { code: 0, output, done: 'before' } : { code: end, output, done: 'now' };
-}
-
-/** The droplet on which an earlier run has left such a container. One whose Docker does not answer cannot say. */
-async function leftOn(members: readonly Member[], app: string, key: string): Promise<Member | undefined> {
-  const found = await inParallel(members, async ({ connection }) => await connection.run(findOnceCommand(app, key)));
-  return members.find((_, index) => found[index]?.code === 0 && found[index]?.stdout.trim() !== '');
-}
-
-/** What a handler that does not wait any longer leaves behind. */
-function goesOn(member: Member, container: string): { message: string; hint: string } {
-  const { name } = member.host;
-  return {
-    message: `It may still run in the container ${container} on ${name}: the next run waits for its end.`,
-    hint: `To stop it: ${loginTo(member)} ${quote(`docker stop ${container}`)}`,
-  };
+/** As `processCommand` writes it down. */
+function handle(member: Member, service: string, action: ProcessAction): void {
+  const { handled = new Map() } = member;
+  member.handled = new Map(handled).set(service, graceOf(action) ?? handled.get(service));
 }
 
 /** A typo would change nothing, and be called done. A service that the release no longer has may still run. */
@@ -158,17 +111,4 @@ function refuseUnknown(service: string, members: readonly Member[], { release, o
   if (known.includes(service)) return;
   const message = `the release has no service ${service}; it has ${known.join(', ')}`;
   throw new DeployError('layer-misused', message, { source: 'user' });
-}
-
-/** The record to write; `done`: the last time was for this release. */
-async function next(session: Session, key: string, release: string): Promise<{ key: string; done: Done } | 'done'> {
-  const last = await readDone(session, key);
-  // Nothing was done for a release that this run has made, whatever a droplet says.
-  if (last.release === release && release !== session.made) return 'done';
-  return { key, done: { number: last.number + 1, release } };
-}
-
-/** A name of a layer's choice, as a file's name. */
-function keyOf(once: string): string {
-  return once.replace(/[^a-z0-9-]/gi, '-').slice(0, 100);
 }

@@ -7,33 +7,29 @@
  * nobody looks after that one any more, it does so itself.
  */
 import type { RemoteCommand } from '../../ports.js';
+import type { Speaker } from '../../rollout/lifecycle.js';
 import { appFolder, command, quote } from '../core/shell.js';
 import { asHolder } from '../lease/lease-commands.js';
-import type { StoredRelease } from '../release/stored-release.js';
-import { type Done, lineOf, recordOf } from './done-commands.js';
 import {
-  composeRun,
-  LONGEST_MS,
-  MAX_OUTPUT,
+  NUMBER_LABEL,
+  ONCE_FUNCTIONS,
   ONE_OFF_LABEL,
-  type OneOff,
   RELEASE_LABEL,
   RUN_LABEL,
-} from './one-off-commands.js';
-
-const NUMBER_LABEL = 'do-deploy.number';
+  recordOf,
+} from '../release/once-functions.js';
+import type { StoredRelease } from '../release/stored-release.js';
+import { type Done, lineOf } from './done-commands.js';
+import { composeRun, LONGEST_MS, MAX_OUTPUT, type OneOff } from './one-off-commands.js';
 
 /** Exit code: the success cannot be recorded. */
 export const NOT_RECORDED = 74;
 
-/** How often Docker is asked again while it does not answer, 1 s apart. */
-const DOCKER_ATTEMPTS = 300;
-
-/** How often a lock is tried that is free within moments, 100 ms apart. */
-const LOCK_ATTEMPTS = 600;
-
 /** Held while a `once` container runs, by the process that looks after it; by earlier versions as well. */
 const LOCK = 'done.lock';
+
+/** What this command says of another container; no line of Docker begins like this. */
+const WAITING = 'waiting for the ';
 
 /** Held, shared, by those who still read the output and the exit code of a container. */
 const READING = 'done.reading';
@@ -71,14 +67,14 @@ export function onceCommand(
       `cd ${appFolder(app)} || exit 1`,
       asHolder(app, run),
       'umask 077',
-      ...shared(app, key),
-      `keeper=${quote([...shared(app, key), ...KEEPER].join('\n'))}`,
+      `keeper=${quote([...functions(app, key), ...KEEPER].join('\n'))}`,
+      ...functions(app, key),
       ...DETACHED,
       `start() { ${composeRun(release, one, { flags, labels })} 2>&1 >/dev/null </dev/null; }`,
       `exec 8>>${LOCK}`,
       // What was done for it before something else was done does not count.
       `is_own() { [ "$1" = ${quote(id)} ] && [ "$2" -ge ${number} ] 2>/dev/null; }`,
-      `is_done() { { read -r had whose _ <${quote(recordOf(key))}; } 2>/dev/null && is_own "$whose" "$had"; }`,
+      'is_done() { { read -r had whose _ <"$record"; } 2>/dev/null && is_own "$whose" "$had"; }',
       `not_recorded() { echo ${quote(`the success of ${name} cannot be recorded`)} >&2; exit ${NOT_RECORDED}; }`,
       'waited=',
       'while :; do',
@@ -91,9 +87,10 @@ export function onceCommand(
       '        created) docker rm -v "$one" >/dev/null && one= || exit 1 ;;',
       // Its keeper was killed. One that has failed runs again, as it does after a keeper has removed it.
       '        exited | dead)',
-      '          await_end "$one"',
-      '          [ -n "$code" ] || exit 1',
-      '          settle "$one" "$code" || not_recorded',
+      '          await_end "$one" "$status"',
+      '          [ -n "$code$missed" ] || exit 1',
+      '          settle "$code" || not_recorded',
+      '          [ -z "$missed" ] || echo "this Docker cannot tell how the container $name has ended: it counts as failed"',
       '          is_own "$release" "$number" || waited=yes',
       '          docker rm -v "$one" >/dev/null && one= || exit 1',
       '          ;;',
@@ -114,17 +111,19 @@ export function onceCommand(
       '      fi',
       `      if [ $code != 0 ] && [ -z "$one" ]; then printf '%s\\n' "$said"; echo "ended $code" >&2; exit 0; fi`,
       `      [ -n "$one" ] || { echo ${quote(`somebody has removed the container ${name}`)} >&2; exit 1; }`,
+      // It may have ended already: Docker has seen that.
+      '      status=running',
       '    fi',
       `    exec 7>>${READING}`,
       '    flock -s 7',
       // It inherits the lock.
-      '    detached sh -c "$keeper" sh "$one" </dev/null >/dev/null 2>&1 7>&- &',
+      '    detached sh -c "$keeper" sh "$one" "$status" </dev/null >/dev/null 2>&1 7>&- &',
       `    exec 8>&- 8>>${LOCK}`,
       '  elif [ -n "$one" ]; then',
       `    exec 7>>${READING}`,
       '    flock -s 7',
       '  else',
-      '    [ -n "$waited" ] || echo "waiting for the end of another one-off container of this app"',
+      `    [ -n "$waited" ] || echo "${WAITING}end of another one-off container of this app"`,
       '    waited=yes',
       '    sleep 1',
       '    continue',
@@ -132,16 +131,17 @@ export function onceCommand(
       '  if ! facts "$one"; then exec 7>&-; sleep 0.1; continue; fi',
       `  if [ "$run" != ${quote(run)} ]; then`,
       '    waited=yes',
-      '    echo "waiting for the container $name, which an earlier run has started for $release"',
+      `    echo "${WAITING}container $name, which an earlier run has started for $release"`,
       '  fi',
-      '  docker logs --follow "$one" 2>&1',
-      '  await_end "$one"',
+      // Of its lines, those of the program have their time: others are Docker's own.
+      '  docker logs --follow --timestamps "$one" 2>&1',
+      '  await_end "$one" later',
       '  exec 7>&-',
       '  if lock 8; then',
       '    find_one || exit 1',
       // Its keeper was killed.
       '    if [ -n "$one" ] && [ -n "$code" ]; then',
-      '      settle "$one" "$code" || not_recorded',
+      '      settle "$code" || not_recorded',
       '      docker rm -v "$one" >/dev/null 2>&1',
       '    fi',
       '  fi',
@@ -150,7 +150,7 @@ export function onceCommand(
       '  exit 0',
       'done',
       'if [ -z "$code" ] && is_done; then code=0; fi',
-      `[ -n "$code" ] || { echo "the exit code of the container $name is not known: it was removed, or Docker does not answer" >&2; exit 1; }`,
+      `[ -n "$code" ] || { echo "the exit code of the container $name is not known: it was removed, or Docker does not tell" >&2; exit 1; }`,
       // Somebody else has removed the container before its keeper could record it.
       'if [ "$code" = 0 ] && ! is_done; then { lock 8 && note "$number" "$release"; } || not_recorded; fi',
       'echo "ended $code" >&2',
@@ -176,61 +176,31 @@ export function readEnd(stderr: string): number | 'before' | 'again' | undefined
   return code === undefined ? undefined : Number(code);
 }
 
+/** Who has said a line of the command's output, and what. */
+export function readSpoken(line: string): { text: string; speaker: Speaker } {
+  const stamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}Z ?/.exec(line)?.[0];
+  if (stamp !== undefined) return { text: line.slice(stamp.length), speaker: 'program' };
+  return { text: line, speaker: line.startsWith(WAITING) ? 'do-deploy' : 'docker' };
+}
+
 /** Functions of the command and of the keeper. */
-function shared(app: string, key: string): string[] {
-  const label = (name: string) => `{{index .Config.Labels "${name}"}}`;
-  const facts = [label(NUMBER_LABEL), label(RELEASE_LABEL), '{{.State.Status}}', '{{.Name}}', label(RUN_LABEL)];
-  const format = quote(facts.join(' '));
-  const record = quote(recordOf(key));
-  const fresh = quote(`${recordOf(key)}.new`);
+function functions(app: string, key: string): string[] {
   return [
+    `record=${quote(recordOf(key))}`,
     // Docker that does not answer is no proof that there is none.
     `find_one() { ids=$(docker ps -aq --no-trunc ${filtersOf(app, key)}) || return 1; set -- $ids; one=\${1:-}; }`,
-    'facts() {',
-    `  found=$(docker inspect --format ${format} "$1" 2>/dev/null) || return 1`,
-    '  set -- $found',
-    `  number=\${1:-} release=\${2:-} status=\${3:-} name=\${4:-}`,
-    // Names of runs have blanks.
-    `  run=\${found#"$number $release $status $name "}`,
-    `  name=\${name#/}`,
-    '}',
-    // Sets `code`; to nothing when the container is gone.
-    'await_end() {',
-    '  tries=0',
-    '  until code=$(docker wait "$1" 2>/dev/null); do',
-    '    code=',
-    '    tries=$((tries + 1))',
-    `    if [ $tries -ge ${DOCKER_ATTEMPTS} ]; then return; fi`,
-    '    if find_one 2>/dev/null && [ -z "$one" ]; then return; fi',
-    '    sleep 1',
-    '  done',
-    '}',
-    // Takes the lock on a descriptor that is free within moments.
-    'lock() {',
-    '  tries=0',
-    `  until flock -n "$1"; do tries=$((tries + 1)); [ $tries -lt ${LOCK_ATTEMPTS} ] || return 1; sleep 0.1; done`,
-    '}',
-    // Records that what has this number was done for a release, unless something later is recorded.
-    'note() {',
-    `  have=0; { read -r have _ <${record}; } 2>/dev/null || :`,
-    "  case $have in '' | *[!0-9]*) have=0 ;; esac",
-    '  [ "$have" -lt "$1" ] || return 0',
-    `  { mkdir -p done && printf '%s %s\\n' "$1" "$2" >${fresh} && mv -f ${fresh} ${record}; } 2>/dev/null`,
-    '}',
-    'settle() {',
-    '  facts "$1" || return 1',
-    '  [ "$2" = 0 ] || return 0',
-    '  note "$number" "$release"',
-    '}',
+    ...ONCE_FUNCTIONS,
   ];
 }
 
 /** Without a record the container stays: it is the record. */
 const KEEPER = [
   'set -u',
-  'await_end "$1"',
+  // Before it ends: compose may remove it at that moment.
+  'facts "$1" || exit 0',
+  'await_end "$1" "$2"',
   '[ -n "$code" ] || exit 0',
-  'settle "$1" "$code" || exit 0',
+  'settle "$code" || exit 0',
   // Whoever follows takes the exit code first.
   `exec 7>>${READING}`,
   'lock 7 || :',

@@ -2,9 +2,10 @@
 import type { RemoteCommand } from '../../ports.js';
 import type { ProcessAction } from '../../rollout/lifecycle.js';
 import { appFolder, command, quote } from '../core/shell.js';
-import { HANDLED } from '../droplet/survey-command.js';
+import { HANDLED, handledLine } from '../droplet/survey-command.js';
 import { asHolder } from '../lease/lease-commands.js';
 import { composeVariables } from '../release/compose-run.js';
+import { ONE_OFF_LABEL, RELEASE_LABEL, RUN_LABEL } from '../release/once-functions.js';
 import type { ReleaseImages, StoredRelease } from '../release/stored-release.js';
 
 /** Handlers have timeouts of their own; this only bounds the command. */
@@ -17,11 +18,6 @@ export interface OneOff {
   service: string;
   words: readonly string[];
 }
-
-/** Labels of one-off containers, besides compose's own. The first one holds the name of `once`, or nothing. */
-export const ONE_OFF_LABEL = 'do-deploy.one-off';
-export const RELEASE_LABEL = 'do-deploy.release';
-export const RUN_LABEL = 'do-deploy.run';
 
 /**
  * Runs words in a new container of a service, with the images and files of the release, and removes it. Its dependencies
@@ -72,7 +68,7 @@ function nameImages(images: ReleaseImages): string[] {
 }
 
 /**
- * Does nothing where the service has no container.
+ * Does nothing where the service has no container. Prints how many it has found.
  * @param owed the service has to be started again: recorded first, so that a later run knows it if this one dies
  */
 export function processCommand(
@@ -93,13 +89,21 @@ export function processCommand(
       `cd ${appFolder(app)}`,
       asHolder(app, run),
       `ids=$(docker ps ${all} --no-trunc ${listed.join(' ')})`,
-      ...(owed ? [`[ -z "$ids" ] || printf '%s\\n' ${quote(service)} >>${HANDLED}`] : []),
+      ...(owed ? [`[ -z "$ids" ] || printf '%s\\n' ${quote(handledLine(service, graceOf(action)))} >>${HANDLED}`] : []),
       // Ids are hexadecimal words.
       `[ -z "$ids" ] || docker ${verbOf(action)} $ids >/dev/null`,
+      'set -- $ids',
+      'echo $#',
     ],
     // A signal or a restart twice is another thing than once.
     { timeoutMs: LONGEST_MS, repeatable: action === 'start' || (typeof action === 'object' && 'stop' in action) },
   );
+}
+
+/** How long it lets a container take to stop, in ms; undefined: as long as its `stop_grace_period`. */
+export function graceOf(action: ProcessAction): number | undefined {
+  if (typeof action === 'string') return undefined;
+  return 'signal' in action ? action.graceMs : action.stop.graceMs;
 }
 
 function verbOf(action: ProcessAction): string {

@@ -15,7 +15,13 @@ const service = z.object({
   platform: z.string().nullish(),
   ports: z.array(port).nullish(),
   network_mode: z.string().nullish(),
-  healthcheck: z.object({ disable: z.boolean().optional(), test: z.array(z.string()).nullish() }).nullish(),
+  healthcheck: z
+    .object({
+      disable: z.boolean().optional(),
+      test: z.array(z.string()).nullish(),
+      start_interval: z.union([z.string(), z.number()]).nullish(),
+    })
+    .nullish(),
   depends_on: z.record(z.string(), z.object({ condition: z.string().optional() })).nullish(),
   deploy: z.object({ replicas: replicas.nullish() }).nullish(),
   scale: replicas.nullish(),
@@ -28,6 +34,8 @@ export interface ComposeService extends ServiceSpec {
   built: boolean;
   /** It has a healthcheck in the compose files. */
   checked: boolean;
+  /** Its healthcheck has `start_interval`. */
+  startInterval: boolean;
   /** The platform that the compose file asks for, such as linux/arm64; absent for the droplet's own. */
   platform?: string;
   /** Published tcp ports; ranges are left out. */
@@ -67,6 +75,7 @@ export function readComposeConfig(stdout: string, project: { app: string; build:
       oneShot: awaited.has(name),
       built,
       checked,
+      startInterval: checked && healthcheck?.start_interval != null,
       platform: one.platform ?? undefined,
       published: (one.ports ?? [])
         .filter(({ protocol }) => (protocol ?? 'tcp') === 'tcp')

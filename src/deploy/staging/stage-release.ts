@@ -126,7 +126,14 @@ function knownRelease(
   members: readonly Member[],
 ): StoredRelease {
   const specs = services.map(
-    ({ built: _built, checked: _checked, published: _published, platform: _platform, ...spec }) => spec,
+    ({
+      built: _built,
+      checked: _checked,
+      startInterval: _interval,
+      published: _published,
+      platform: _platform,
+      ...spec
+    }) => spec,
   );
   const release = storedReleaseOf(draft, specs, images);
   const held = members.flatMap((member) => member.survey.releases);

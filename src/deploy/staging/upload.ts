@@ -14,6 +14,7 @@ import { warnAboutCompose } from './compose-warnings.js';
 import { mostCommonBy } from './most-common.js';
 import { fileNotFound, refuseCompose } from './refuse-compose.js';
 import type { Staging } from './staging.js';
+import { refuseStartInterval, warnAboutStartInterval } from './start-interval.js';
 import { storeFailed } from './store-failure.js';
 import { incomingPath, NOT_SHARED, unpackCommand } from './unpack-command.js';
 
@@ -48,6 +49,7 @@ export async function uploadAll(
       if (code !== 0) throw fileNotFound(member.host.name, draft, stderr) ?? unpackFailed(member, stderr);
       const services = readComposeConfig(stdout, { app: draft.app, build: settings.build === true });
       refuseOtherValues(member, stdout, settings.variables ?? []);
+      refuseStartInterval(member, services);
       await refuseCompose(member, draft, stdout, settings);
       // After its first release, the ports are the app's own.
       if (current === undefined) await refuseTakenPorts(member, draft.app, services);
@@ -58,6 +60,7 @@ export async function uploadAll(
   const usual = mostCommonBy(configs, ({ services }) => services);
   if (usual === undefined) return [];
   warnAboutCompose(ports, usual.stderr, usual.services);
+  warnAboutStartInterval(ports, members, usual.services);
   warnAboutUnused(ports, usual.stdout, settings.variables ?? []);
   return usual.services;
 }

@@ -14,14 +14,16 @@ import type { StepContext, StepResult } from './run.js';
 /** Docker starts a container in a second; a container that still runs has its own time to stop before it starts again. */
 const TIMEOUT_MS = 600_000;
 
-/** Starts containers, restarts others that run, and forgets that layers have stopped or signalled them. */
+/** Starts containers, restarts others that run, each with its time to stop, and forgets that layers have stopped or signalled them. */
 export function startStoppedCommand(
   app: string,
   run: string,
-  ids: { start: readonly string[]; restart: readonly string[] },
+  ids: { start: readonly string[]; restart: readonly { id: string; stopGraceMs?: number | undefined }[] },
 ): RemoteCommand {
-  const each = (verb: string, some: readonly string[]) =>
-    some.length === 0 ? [] : [`docker ${verb} ${some.map(quote).join(' ')} >/dev/null`];
+  const { start, restart } = ids;
+  const graceOf = ({ stopGraceMs: ms }: (typeof restart)[number]) =>
+    ms === undefined ? '' : `--time ${Math.ceil(ms / 1_000)} `;
+  const longestMs = restart.reduce((total, { stopGraceMs = 0 }) => total + stopGraceMs, 0);
   return command(
     'start-stopped',
     { app, run, ...ids },
@@ -29,11 +31,11 @@ export function startStoppedCommand(
       'set -eu',
       `cd ${appFolder(app)}`,
       asHolder(app, run),
-      ...each('start', ids.start),
-      ...each('restart', ids.restart),
+      start.length === 0 ? undefined : `docker start ${start.map(quote).join(' ')} >/dev/null`,
+      ...restart.map((one) => `docker restart ${graceOf(one)}${quote(one.id)} >/dev/null`),
       `rm -f ${HANDLED}`,
     ],
-    { timeoutMs: TIMEOUT_MS },
+    { timeoutMs: TIMEOUT_MS + longestMs },
   );
 }
 
@@ -43,7 +45,10 @@ export async function startStopped(member: Member, run: StepContext): Promise<St
   const stopped = member.containers.filter(wasStopped);
   const signalled = member.containers.filter(({ state, handled }) => handled === true && state === 'running');
   if (stopped.length + signalled.length === 0) return {};
-  const ids = { start: stopped.map(({ id }) => id), restart: signalled.map(({ id }) => id) };
+  const ids = {
+    start: stopped.map(({ id }) => id),
+    restart: signalled.map(({ id, stopGraceMs }) => ({ id, stopGraceMs })),
+  };
   const { code, stderr } = await changeDroplet(member, startStoppedCommand(app, run.id, ids));
   if (code !== 0) throw notStarted(member, errorLine(stderr, `exit code ${code}`));
   member.handled?.clear();

@@ -10,6 +10,7 @@ import type { DropletStateFile } from '../droplet/survey-command.js';
 import { changeDroplet } from '../lease/change-droplet.js';
 import { asHolder } from '../lease/lease-commands.js';
 import { variables } from '../release/compose-run.js';
+import { settleEnded } from '../release/once-functions.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { notHealthyWithin, unhealthy } from './await-health.js';
 import { awaitReplica, replicasInOrder, replicasOf } from './replicas.js';
@@ -51,6 +52,7 @@ export function switchCommand(
       'exec 8>>switch.lock',
       'flock 8',
       asHolder(record.app, state.run),
+      ...(only ? [] : [`${settleEnded(record.app)} || exit ${NOT_WRITTEN}`]),
       // On a full disk nothing has changed yet.
       `if ! { ${writeFile('state.json', state).join(' && ')}; }; then rm -f state.json.new; exit ${NOT_WRITTEN}; fi`,
       ...dropped.map((service) => removeService(record.app, service)),

@@ -19,7 +19,7 @@ const payload = (event: LifecycleEvent): LifecyclePayload => ({
 
 const verbs = {
   run: async () => ({ code: 0, output: '', done: 'now' as const }),
-  process: async () => {},
+  process: async () => ({ reached: 0, expected: 0 }),
   confirm: async () => false,
 };
 

@@ -11,7 +11,7 @@ const aSurvey = (overrides: Partial<Survey>): Survey => ({
   home: '/root',
   problems: [],
   releases: [],
-  handled: [],
+  handled: new Map(),
   checksums: new Map([['a', '1']]),
   found: new Map([['a', '2']]),
   ...overrides,

@@ -51,5 +51,5 @@ it('what is stopped before a droplet leaves is owed, and at other events it is n
   await verbsOf(session, 'before_leave', { droplet: 'web-1' }, never).process('worker', 'restart');
   expect(ran.map(({ args }) => args.owed)).toEqual([true, false, false]);
   expect(ran.map(({ script }) => script.includes('>>handled'))).toEqual([true, false, false]);
-  expect([...(session.members[0]?.handled ?? [])]).toEqual(['worker']);
+  expect([...(session.members[0]?.handled?.keys() ?? [])]).toEqual(['worker']);
 });

@@ -3,8 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { settleEnded } from '../../../src/deploy/release/once-functions.js';
 import { type Done, readLine } from '../../../src/deploy/session/done-commands.js';
-import { onceCommand, onceContainer, readEnd } from '../../../src/deploy/session/once-command.js';
+import { onceCommand, onceContainer, readEnd, readSpoken } from '../../../src/deploy/session/once-command.js';
 import { oneOffCommand } from '../../../src/deploy/session/one-off-commands.js';
 import { aRecord } from '../../support/records.js';
 import { answer, Droplet, type Hold, holderOf, end as release } from '../lease/lock-shell.js';
@@ -16,27 +17,39 @@ const DOCKER = `#!/bin/sh
 containers=$DOCKER/containers
 case "$1 $*" in
   ps*)
-    for filter; do case $filter in label=do-deploy.one-off=*) key=\${filter##*=} ;; esac; done
+    key=.* id= ended=
+    for filter; do
+      case $filter in
+        label=do-deploy.one-off=*) key=\${filter##*=} ;;
+        id=*) id=\${filter#id=} ;;
+        status=exited) ended=yes ;;
+      esac
+    done
     [ ! -e "$DOCKER/down" ] || { echo 'Cannot connect to the Docker daemon' >&2; exit 1; }
     for one in "$containers"/*; do
+      [ -z "$id" ] || [ "\${one##*/}" = "$id" ] || continue
+      [ -z "$ended" ] || [ "$(cat "$one/status" 2>/dev/null)" = exited ] || continue
       ! grep -qx "do-deploy.one-off=$key" "$one/labels" 2>/dev/null || echo "\${one##*/}"
     done ;;
+  version*) cat "$DOCKER/version" 2>/dev/null || echo 28.2.2 ;;
+  inspect*one-off*) sed -n 's/^do-deploy.one-off=//p' "$containers/$4/labels" ;;
   inspect*)
     cd "$containers/$4" 2>/dev/null || exit 1
     of() { sed -n "s/^do-deploy.$1=//p" labels; }
     echo "$(of number) $(of release) $(cat status) /$4 $(of run)" ;;
   logs*)
-    cd "$containers/$3" || exit 1
+    cd "$containers/$4" || exit 1
     shown=0
     while :; do
       last=$(cat status 2>/dev/null)
       # What is printed after its size was read comes with the next look.
       size=$(($(wc -c <log)))
-      tail -c +$((shown + 1)) log | head -c $((size - shown))
+      tail -c +$((shown + 1)) log | head -c $((size - shown)) | sed 's/^/2026-11-21T07:45:00.123456789Z /'
       shown=$size
-      [ "$last" = running ] || exit 0
+      [ "$last" = running ] || break
       sleep 0.05
-    done ;;
+    done
+    [ ! -e "$DOCKER/lost" ] || { echo 'Error response from daemon: context canceled' >&2; exit 1; } ;;
   wait*)
     cd "$containers/$2" 2>/dev/null || exit 1
     while [ "$(cat status)" = running ]; do sleep 0.05; done
@@ -145,13 +158,20 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     children.push(child);
+    let raw = '';
+    const spoken = () => raw.split('\n').map(readSpoken);
     const output = { stdout: '', stderr: '' };
-    child.stdout.on('data', (chunk) => (output.stdout += chunk));
+    child.stdout.on('data', (chunk) => {
+      raw += chunk;
+      output.stdout = spoken()
+        .map(({ text }) => text)
+        .join('\n');
+    });
     child.stderr.on('data', (chunk) => (output.stderr += chunk));
     const ended = new Promise<{ code: number | null; stdout: string; stderr: string; end: ReturnType<typeof readEnd> }>(
       (resolve) => child.on('close', (code) => resolve({ code, ...output, end: readEnd(output.stderr) })),
     );
-    return { child, output, ended };
+    return { child, output, spoken, ended };
   }
 
   const soon = { timeout: 20_000, interval: 20 };
@@ -258,6 +278,92 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
     await lease(B);
     expect(await start(B).ended).toMatchObject({ code: 0, end: 0 });
     expect(text('ran')).toBe('ran\nran\n');
+  });
+
+  it('says which lines are the program’s own', async () => {
+    await lease(A);
+    writeFileSync(path('lost'), '');
+    const one = start(A, { words: ['sh', '-c', 'echo; echo column exists; exit 4'] });
+    expect(await one.ended).toMatchObject({ end: 4 });
+    expect(one.spoken().filter(({ text }) => text !== '')).toEqual([
+      { text: 'column exists', speaker: 'program' },
+      { text: 'Error response from daemon: context canceled', speaker: 'docker' },
+    ]);
+    expect(readSpoken('waiting for the end of another one-off container of this app').speaker).toBe('do-deploy');
+    expect(readSpoken('2026-11-21T07:45:00.1Z ')).toEqual({ text: '', speaker: 'program' });
+  });
+
+  describe('on a Docker that reports 0 of a container whose end it has not seen', () => {
+    beforeEach(() => writeFileSync(path('version'), '24.0.2\n'));
+
+    it('has succeeded where its keeper has seen its end', async () => {
+      await lease(A);
+      writeFileSync(path('go'), '');
+      expect(await start(A).ended).toMatchObject({ code: 0, end: 0 });
+      expect(recorded()).toEqual({ number: 1, release: 'r1' });
+    });
+
+    it.each([
+      ['24.0.2', 'ran\nran\n'],
+      ['24.0.1-1', 'ran\nran\n'],
+      ['', 'ran\nran\n'],
+      ['24.0.3', 'ran\n'],
+      ['24.0.20', 'ran\n'],
+    ])('has not where nobody has: with %s', async (version, ran) => {
+      writeFileSync(path('version'), `${version}\n`);
+      await lease(A);
+      const first = start(A);
+      await printed(first, 'migrating\n');
+      process.kill(-(first.child.pid ?? 0), 'SIGKILL');
+      await killKeeper();
+      writeFileSync(path('go'), '');
+      await vi.waitFor(() => expect(text('containers/shop-migrate-once/status')).toBe('exited\n'), soon);
+      await lease(B);
+      const second = await start(B).ended;
+      expect(second).toMatchObject({ code: 0, end: ran === 'ran\n' ? 'before' : 0 });
+      expect(text('ran')).toBe(ran);
+      expect(second.stdout.includes('cannot tell how the container shop-migrate-once has ended')).toBe(ran !== 'ran\n');
+    });
+  });
+
+  describe('is recorded before compose removes it as an orphan', () => {
+    const settle = () =>
+      droplet.run(
+        `export PATH="${join(droplet.folder, 'bin')}:$PATH" DOCKER="${docker}"; cd "${folder()}" && ${settleEnded('shop')}`,
+      );
+    async function leave(code: number): Promise<void> {
+      await lease(A);
+      const first = start(A, { words: migration(code) });
+      await printed(first, 'migrating\n');
+      process.kill(-(first.child.pid ?? 0), 'SIGKILL');
+      await killKeeper();
+      expect(settle(), 'it runs').toMatchObject({ code: 0 });
+      expect(recorded()).toBeUndefined();
+      writeFileSync(path('go'), '');
+      await vi.waitFor(() => expect(text('containers/shop-migrate-once/status')).toBe('exited\n'), soon);
+    }
+
+    it('when it has succeeded', async () => {
+      await leave(0);
+      expect(settle()).toMatchObject({ code: 0 });
+      expect(recorded()).toEqual({ number: 1, release: 'r1' });
+    });
+
+    it('not when it has failed, nor when nobody knows', async () => {
+      await leave(4);
+      expect(settle()).toMatchObject({ code: 0 });
+      expect(recorded()).toBeUndefined();
+      writeFileSync(path('containers/shop-migrate-once/code'), '0\n');
+      writeFileSync(path('version'), '24.0.2\n');
+      expect(settle()).toMatchObject({ code: 0 });
+      expect(recorded()).toBeUndefined();
+    });
+
+    it('or nothing is changed: the record cannot be written', async () => {
+      await leave(0);
+      writeFileSync(join(folder(), 'done'), 'in its way');
+      expect(settle().code).not.toBe(0);
+    });
   });
 
   it('that was created and never started is no success', async () => {

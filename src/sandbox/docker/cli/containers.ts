@@ -46,7 +46,7 @@ function answerTemplate(
   engine.mustAnswer();
 }
 
-/** `docker ps -aq --no-trunc --filter label=KEY=VALUE …`; also filters by `ancestor`, `name` and `status`. */
+/** `docker ps -aq --no-trunc --filter label=KEY=VALUE …`; also filters by `label=KEY`, `ancestor`, `id`, `name` and `status`. */
 export const ps: Command = (engine, _call, args, output) => {
   const flags = readFlags('docker ps', args, {
     switches: ['-a|--all', '-q|--quiet', '--no-trunc'],
@@ -55,13 +55,14 @@ export const ps: Command = (engine, _call, args, output) => {
   if (!flags.has('--quiet') || flags.words.length > 0) throw new NotImplemented(`docker ps ${args.join(' ')}`);
   engine.mustAnswer();
   const filters = flags.values('--filter').map((filter) => {
-    const [, kind = '', value = ''] = /^(label|ancestor|name|status)=(.+)$/.exec(filter) ?? [];
+    const [, kind = '', value = ''] = /^(label|ancestor|id|name|status)=(.+)$/.exec(filter) ?? [];
     if (kind === '') throw new NotImplemented(`docker ps --filter ${filter}`);
     return { kind, value };
   });
-  const matches = ({ spec, name, status }: Container, { kind, value }: { kind: string; value: string }) => {
-    const [, key = '', label = ''] = /^([^=]+)=(.*)$/.exec(value) ?? [];
-    if (kind === 'label') return spec.labels[key] === label;
+  const matches = ({ id, spec, name, status }: Container, { kind, value }: { kind: string; value: string }) => {
+    const [, key = '', label] = /^([^=]+)(?:=(.*))?$/.exec(value) ?? [];
+    if (kind === 'label') return Object.hasOwn(spec.labels, key) && (label === undefined || spec.labels[key] === label);
+    if (kind === 'id') return id.startsWith(value);
     if (kind === 'ancestor') return spec.image.id === engine.images.find(value)?.image.id;
     return kind === 'name' ? new RegExp(value).test(name) : status === value;
   };
