@@ -18,7 +18,7 @@ export const web: Web = {
       const { status } = response;
       return { status, detail: `HTTP ${status}` };
     } catch (error) {
-      return { detail: reasonOf(error, timeoutMs) };
+      return { detail: reasonOf(error, timeoutMs), ...(isUnresolved(error) && { isUnresolved: true }) };
     }
   },
 };
@@ -32,6 +32,11 @@ async function readBody({ body }: Response): Promise<void> {
     bytes += value.length;
   }
   await reader.cancel();
+}
+
+/** `EAI_AGAIN` is no answer of the name server, which may be there again a moment later. */
+function isUnresolved(error: unknown): boolean {
+  return ((error as { cause?: { code?: unknown } }).cause?.code ?? '') === 'ENOTFOUND';
 }
 
 function reasonOf(error: unknown, timeoutMs: number): string {

@@ -13,6 +13,7 @@ import type { DeployResult } from '../rollout/model.js';
 import type { CommandEnd } from './define-command.js';
 import { exitCodeOfResult } from './exit-codes.js';
 import type { Signals } from './signals.js';
+import { commandLine } from './usage-errors.js';
 import { watchedBy } from './watched-by.js';
 import { whoDeploys } from './who.js';
 
@@ -22,6 +23,7 @@ export interface RollArguments {
   waitLock: number;
   skipUnreachable?: boolean;
   skippedOk?: boolean;
+  skipFirstCheck?: boolean;
   skipMigrate?: boolean;
   config?: string;
   /** The names given with --confirm. */
@@ -36,6 +38,8 @@ type ChildEnv = Record<string, string | undefined>;
 /** What a rollout takes from the process that it runs in. */
 export interface RollContext extends Pick<Signals, 'interrupted' | 'aborted'> {
   env: ChildEnv;
+  /** Without node and the script. */
+  argv: readonly string[];
   /** Masks and cleans a text. */
   redact(text: string): string;
   /** Absent where no user can be asked. */
@@ -47,7 +51,7 @@ export async function roll(
   ports: DeployPorts,
   settings: Settings,
   args: RollArguments,
-  { interrupted, aborted, env, redact, ask }: RollContext,
+  { interrupted, aborted, env, argv, redact, ask }: RollContext,
   rollout: (ports: DeployPorts, options: SessionOptions) => Promise<DeployResult>,
 ): Promise<CommandEnd> {
   interrupted.addEventListener('abort', () => {
@@ -84,6 +88,8 @@ export async function roll(
     allowDowntime: args.allowDowntime,
     waitLockMs: args.waitLock,
     skip: args.skipUnreachable ? (args.skippedOk ? 'ok' : 'fail') : undefined,
+    skipFirstCheck: args.skipFirstCheck,
+    again: (...options) => commandLine([...argv, ...options]),
     deployer: whoDeploys(env),
     interrupted,
     aborted,

@@ -167,6 +167,7 @@ async function resolveSettings(
     env,
     variables,
     problems: isNeeded(section, options) ? problems : new ProblemList(),
+    needs,
     isNeeded: isNeeded(section, options),
     release,
     readLayers,

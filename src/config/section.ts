@@ -74,6 +74,8 @@ export interface SectionContext {
   /** The project's variables: the environment first, then its env files. */
   readonly variables: Variables;
   readonly problems: ProblemList;
+  /** What the run takes; see `LoadOptions.needs`. */
+  readonly needs: 'release' | 'fleet' | 'images';
   /** False when this run does not need the section (`neededFor`). */
   readonly isNeeded: boolean;
   /** Files and variables of a release that the section names. */

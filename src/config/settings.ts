@@ -96,6 +96,8 @@ export interface ProbeSettings {
 /** What is asked whether a rollout may go on. */
 export type GateSettings = {
   name: string;
+  /** Where it is written: `config/deploy.yml:12`. */
+  place: string;
   everyMs: number;
   /** So many failures in a row stop the rollout. */
   failAfter: number;

@@ -8,7 +8,14 @@ import { START } from './world.js';
 type Gate = NonNullable<Scenario['gate']>;
 
 export function gateSettings({ everyMs, failAfter }: Gate): GateSettings {
-  return { name: 'story', command: 'ask the story', everyMs, failAfter, timeoutMs: 10_000 };
+  return {
+    name: 'story',
+    place: 'config/deploy.yml:1',
+    command: 'ask the story',
+    everyMs,
+    failAfter,
+    timeoutMs: 10_000,
+  };
 }
 
 /** Tells the monitor when the gate has said no often enough. */
