@@ -85,11 +85,15 @@ function secretWarning(name: string, secret: string, place: string): string {
   return `${place}: the value of ${name} refers to the secret ${secret}, which compose reads after all env files, so containers get the value without this part. Set ${name} below environment: in the compose file instead.`;
 }
 
+function ofRole(role: string | undefined): string {
+  return role === undefined ? '' : ` of the role ${role}`;
+}
+
 /** Reports what is missing, blank or of the wrong type; never a value. `skip`: names that are checked elsewhere. */
 export function checkEnv(
   declarations: readonly Declaration[],
   { values, isWhole }: Pick<ReleaseEnv, 'values' | 'isWhole'>,
-  { envFile, skip }: { envFile: string; skip: ReadonlySet<string> },
+  { envFile, role, skip }: { envFile: string; role?: string | undefined; skip: ReadonlySet<string> },
   problems: ProblemList,
 ): void {
   for (const declaration of declarations) {
@@ -99,7 +103,7 @@ export function checkEnv(
     const line = `${name}=${exampleOf(declaration)}`;
     if (found === undefined) {
       if (required && isWhole)
-        problems.add(place, `${name} is missing: no env file sets it`, `write ${line} in ${envFile}`);
+        problems.add(place, `${name} is missing: no env file${ofRole(role)} sets it`, `write ${line} in ${envFile}`);
     } else if (found.isOpen || found.place === place) {
       // Its value is for the droplet to say, or the default, which was checked where it was read.
     } else if (found.value.trim() === '') {
@@ -121,7 +125,7 @@ export function checkRequired(
   release: ReleaseFiles,
   declarations: readonly Declaration[],
   { values, isWhole }: Pick<ReleaseEnv, 'values' | 'isWhole'>,
-  { envFile, secrets }: { envFile: string; secrets: ReadonlySet<string> },
+  { envFile, role, secrets }: { envFile: string; role?: string | undefined; secrets: ReadonlySet<string> },
   problems: ProblemList,
 ): void {
   if (!isWhole) return;
@@ -134,7 +138,7 @@ export function checkRequired(
       if (told.has(name)) continue;
       told.add(name);
       const place = values.get(name)?.place;
-      const found = place === undefined ? 'no env file sets it' : `it is blank in ${place}`;
+      const found = place === undefined ? `no env file${ofRole(role)} sets it` : `it is blank in ${place}`;
       problems.add(`${path}:${line}`, `${name} is required, and ${found}`, `write ${name}=VALUE in ${envFile}`);
     }
   }

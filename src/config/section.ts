@@ -91,6 +91,8 @@ export interface SectionContext {
   isOwn(...path: Path): boolean;
   /** Whether the file has something there for all environments. */
   isForAll(...path: Path): boolean;
+  /** What the roles of the environment have below that key, each checked like the key itself. */
+  ofRoles(key: string): readonly { role: string; written: unknown }[];
   /** Masks the value wherever text is shown. */
   hide(secret: Secret): void;
 }

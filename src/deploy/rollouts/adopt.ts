@@ -15,7 +15,7 @@ import { environmentCollision } from '../droplet/environment-collision.js';
 import { findGoneImages } from '../droplet/gone-images.js';
 import { namesOf } from '../droplet/held-releases.js';
 import { refuseUnusableHome } from '../droplet/home-check.js';
-import { changedFiles, heldRelease, type Member, runsUnchanged } from '../droplet/member.js';
+import { changedFiles, heldRelease, isOfOtherRole, type Member, runsUnchanged } from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Fleet } from '../fleet/find-fleet.js';
 import { type FleetRelease, fleetRelease } from '../fleet/fleet-release.js';
@@ -109,11 +109,10 @@ function releaseToAdopt({ release, dispute }: FleetRelease, environment: string)
   });
 }
 
-/** A droplet holds a release under its id once, with the profiles of one role. Throws DeployError role-changed. */
+/** A droplet holds a release under its id once, as one role has it. Throws DeployError role-changed. */
 function refuseOtherRole(member: Member, release: StoredRelease): void {
-  const held = heldRelease(member, release.id);
-  if (held === undefined || String(held.profiles) === String(release.profiles)) return;
-  const message = `${member.host.name} has got release ${release.id} in another role, with other services.`;
+  if (!isOfOtherRole(member, release)) return;
+  const message = `${member.host.name} has got release ${release.id} in another role, with other services or files.`;
   throw new DeployError('role-changed', message, {
     source: 'user',
     droplet: member.host.name,
