@@ -226,6 +226,20 @@ describe('roles', { shuffle: false }, () => {
     expectRoles('v3');
   });
 
+  it('of which a droplet has left its tag, or the balancer, are not whole', async () => {
+    const { world, balancerId } = fleet.region;
+    const [worker, web] = [fleet.region.droplet('web-4').id, fleet.region.droplet('web-2').id];
+    world.untagDroplets(TAG, [worker]);
+    world.removeFromBalancer(balancerId, [web]);
+    const check = await fleet.run(['status', 'sandbox', '--check']);
+    expect(check, check.stdout).toMatchObject({ code: 4 });
+    expect(check.stdout).toMatch(/web-2: is no longer behind load balancer/);
+    expect(check.stdout).toMatch(/web-4: no longer has the tag "shop-worker"/);
+    world.tagDroplets(TAG, [worker]);
+    world.addToBalancer(balancerId, [web]);
+    expect(await fleet.run(['status', 'sandbox', '--check'])).toMatchObject({ code: 0 });
+  });
+
   it('a worker that joins is adopted with the profiles of its role', async () => {
     await fleet.region.addDroplet({ name: 'web-5', tags: [TAG] });
     const adopted = await command('adopt', 'sandbox');

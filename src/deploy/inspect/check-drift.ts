@@ -232,9 +232,9 @@ async function departed(
   present: ReadonlySet<number>,
   history: readonly HistoryEntry[],
 ): Promise<string[]> {
-  // The history does not say which role a droplet had.
-  if (kind === 'droplet' || kind === 'droplets' || role !== undefined) return [];
-  const gone = new Set([...lastFleet(history)].filter((id) => !present.has(id)));
+  // What was taken from a list was taken out of the fleet.
+  if (kind === 'droplet' || kind === 'droplets') return [];
+  const gone = new Set([...lastFleet(history, role)].filter((id) => !present.has(id)));
   if (gone.size === 0) return [];
   const existing = await ports.cloud.listDroplets();
   return existing.filter(({ id }) => gone.has(id)).map(({ name }) => name);
