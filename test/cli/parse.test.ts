@@ -28,6 +28,7 @@ const DEPLOY = {
   skipMigrate: false,
   allowEmpty: false,
   workingTree: false,
+  skipFirstCheck: false,
 };
 const TAG = { command: 'tag', name: 'v1', ...COMMON, yes: false, all: false, allowEmpty: false };
 const ADOPT = { command: 'adopt', environment: 'production', ...ROLLOUT, duringFreeze: false };

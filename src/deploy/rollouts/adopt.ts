@@ -18,7 +18,7 @@ import { refuseUnusableHome } from '../droplet/home-check.js';
 import { changedFiles, heldRelease, isOfOtherRole, type Member, runsUnchanged } from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Fleet } from '../fleet/find-fleet.js';
-import { type FleetRelease, fleetRelease } from '../fleet/fleet-release.js';
+import { type FleetRelease, fleetRelease, recordedIn } from '../fleet/fleet-release.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
 import { canaryHeld } from '../session/canary.js';
 import { observeFleet } from '../session/observe-fleet.js';
@@ -42,7 +42,7 @@ export async function adopt(given: DeployPorts, options: SessionOptions): Promis
       choose: (shares) =>
         eachShare(shares, async ({ run, members }) => {
           await surveyAll(ports, settings, members, { prepare: true });
-          const release = releaseToAdopt(fleetRelease(members, run.anchored, run.canary.hash), settings.environment);
+          const release = releaseToAdopt(fleetRelease(members, recordedIn(run)), settings.environment);
           session.release = infoOf(release);
           const onCanary = canaryHeld(run, members)?.members ?? [];
           const placed = placedIn(members, await observeFleet(run, members));
