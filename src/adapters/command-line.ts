@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { CommandEnd, RunCommand } from '../config/secret-sources.js';
 import type { ProcessEnv } from '../config/variables.js';
+import { inWords } from '../durations.js';
 import type { LocalCommands } from '../ports.js';
 import { oneLine } from './printable.js';
 
@@ -113,7 +114,7 @@ export function localCommands(cwd: string, env: ProcessEnv, run: RunCommand = ru
 }
 
 function howItEnded(end: Exclude<CommandEnd, { kind: 'not-started' }>, timeoutMs: number): string {
-  if (end.kind === 'timeout') return `it did not end within ${timeoutMs / 1_000} s`;
+  if (end.kind === 'timeout') return `it did not end within ${inWords(timeoutMs)}`;
   if (end.kind === 'too-large') return 'it printed more than 1 MiB';
   return end.signal === null ? `exit code ${end.code}` : `ended by ${end.signal}`;
 }

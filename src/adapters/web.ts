@@ -1,4 +1,6 @@
 /** Requests to a public address, as a visitor makes them. */
+
+import { inWords } from '../durations.js';
 import type { Web } from '../ports.js';
 
 /** A page that is larger than this counts as complete: an endless one must not fill the memory. */
@@ -41,7 +43,7 @@ function isUnresolved(error: unknown): boolean {
 
 function reasonOf(error: unknown, timeoutMs: number): string {
   if (!(error instanceof Error)) return String(error);
-  if (error.name === 'TimeoutError') return `no answer within ${timeoutMs / 1_000} s`;
+  if (error.name === 'TimeoutError') return `no answer within ${inWords(timeoutMs)}`;
   // fetch says only that it failed; its cause says why.
   const { cause } = error as { cause?: unknown };
   return cause instanceof Error && cause.message ? cause.message : error.message;

@@ -5,6 +5,7 @@ import type { ProcessEnv } from '../config/variables.js';
 import type { DeployPorts } from '../deploy/core/deploy-ports.js';
 import { inform, reportTo } from '../deploy/core/report.js';
 import type { SessionOptions } from '../deploy/session/session.js';
+import { inWords } from '../durations.js';
 import { DeployError } from '../errors.js';
 import { hookHandlers, withoutSecrets as safeEnvironment } from '../layers/hooks.js';
 import { mapText } from '../reporters/redacting.js';
@@ -58,7 +59,7 @@ export async function roll(
     reportTo({ clock: systemClock, reporter: ports.reporter })({
       type: 'deploy-interrupted',
       signal: interrupted.reason instanceof Error ? interrupted.reason.message : String(interrupted.reason),
-      detail: `Finishing what is under way, within ${settings.rollout.interruptGraceMs / 1_000} s. A second signal, 1 s later or more, stops immediately.`,
+      detail: `Finishing what is under way, within ${inWords(settings.rollout.interruptGraceMs)}. A second signal, 1 s later or more, stops immediately.`,
     });
   });
   refuseNested(settings, env);
