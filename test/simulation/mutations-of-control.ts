@@ -116,7 +116,11 @@ export const CONTROLLING: readonly Mutation[] = [
     instead: '!(state.droplets',
     breaks: ['o'],
     seeds: [],
-    stories: [{ fleet: 3, gate: { ...GATE, badFromMs: 500 }, policy: { onFailure: 'revert-droplet' } }],
+    stories: [3_000, 4_000, 5_000, 6_000, 7_000, 8_000].map((badFromMs) => ({
+      fleet: 3,
+      gate: { ...GATE, everyMs: 200, badFromMs },
+      policy: { onFailure: 'revert-droplet' },
+    })),
   },
   {
     name: 'a gate is asked only until its first answer',
