@@ -48,6 +48,8 @@ export interface LoadBalancer {
 export interface WebAnswer {
   status?: number;
   detail: string;
+  /** The name of the host leads nowhere: nobody was asked. */
+  isUnresolved?: boolean;
 }
 
 /** Requests to the public address. */
@@ -64,12 +66,13 @@ export interface LocalCommands {
   /**
    * Runs a line in a shell, without standard input. The command and what it has started are killed at the timeout, and when
    * the signal aborts. Never throws.
-   * @returns `ok`: exit code 0; `detail` for people: how it ended, and the last line that it printed
+   * @returns `ok`: exit code 0; `isUnusable`: there was nothing to run, or it may not be run; `detail` for people: how it
+   * ended, and the last line that it printed
    */
   run(
     line: string,
     options: { variables: Readonly<Record<string, string>>; timeoutMs: number; signal: AbortSignal },
-  ): Promise<{ ok: boolean; detail: string }>;
+  ): Promise<{ ok: boolean; detail: string; isUnusable?: boolean }>;
 }
 
 export interface Droplet {

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { CommandEnd, RunCommand } from '../config/secret-sources.js';
 import type { ProcessEnv } from '../config/variables.js';
+import { inWords } from '../durations.js';
 import type { LocalCommands } from '../ports.js';
 import { oneLine } from './printable.js';
 
@@ -90,16 +91,22 @@ export const runCommandLine: RunCommand = (line, { cwd, env, timeoutMs, maxBytes
 /** More of a gate's output than anybody reads. */
 const MAX_OUTPUT_BYTES = 1024 * 1024;
 
+/** Of a shell: the command may not be executed, or there is none. */
+const UNUSABLE: ReadonlySet<number> = new Set([126, 127]);
+
 /** @param env what the commands get of this environment: no secrets */
 export function localCommands(cwd: string, env: ProcessEnv, run: RunCommand = runCommandLine): LocalCommands {
   return {
     async run(line, { variables, timeoutMs, signal }) {
       const options = { cwd, env: { ...env, ...variables }, timeoutMs, maxBytes: MAX_OUTPUT_BYTES, signal };
       const end = await run(line, options);
-      if (end.kind === 'not-started') return { ok: false, detail: `it cannot be started: ${oneLine(end.reason)}` };
+      if (end.kind === 'not-started') {
+        return { ok: false, isUnusable: true, detail: `it cannot be started: ${oneLine(end.reason)}` };
+      }
       const said = lastLine(end.stdout.toString('utf8')) || lastLine(end.stderr);
       return {
         ok: end.kind === 'ended' && end.code === 0,
+        ...(end.kind === 'ended' && UNUSABLE.has(end.code ?? 0) && { isUnusable: true }),
         detail: [howItEnded(end, timeoutMs), said].filter(Boolean).join(': '),
       };
     },
@@ -107,7 +114,7 @@ export function localCommands(cwd: string, env: ProcessEnv, run: RunCommand = ru
 }
 
 function howItEnded(end: Exclude<CommandEnd, { kind: 'not-started' }>, timeoutMs: number): string {
-  if (end.kind === 'timeout') return `it did not end within ${timeoutMs / 1_000} s`;
+  if (end.kind === 'timeout') return `it did not end within ${inWords(timeoutMs)}`;
   if (end.kind === 'too-large') return 'it printed more than 1 MiB';
   return end.signal === null ? `exit code ${end.code}` : `ended by ${end.signal}`;
 }

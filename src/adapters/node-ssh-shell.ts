@@ -1,5 +1,6 @@
 /** The droplets' remote shell: SSH and SFTP through node-ssh. */
 import type { SshSettings } from '../config/settings.js';
+import { inWords } from '../durations.js';
 import { reasonOf, ShellError } from '../errors.js';
 import type { Clock, RemoteHost, RemoteShell } from '../ports.js';
 import { ClientConfig } from './ssh/client-config.js';
@@ -142,6 +143,6 @@ function pauseBefore(attempt: number, limited: boolean): number {
 function withAttempts(error: ShellError, attempts: number, ms: number): ShellError {
   if (attempts < 2) return error;
   const { kind, outcome, droplet, hint, cause } = error;
-  const message = `${error.message} Tried ${attempts} times in ${Math.round(ms / 1000)} s.`;
+  const message = `${error.message} Tried ${attempts} times in ${inWords(ms)}.`;
   return new ShellError(kind, outcome, message, { droplet, hint, cause });
 }

@@ -1,4 +1,6 @@
 /** Requests to a public address, as a visitor makes them. */
+
+import { inWords } from '../durations.js';
 import type { Web } from '../ports.js';
 
 /** A page that is larger than this counts as complete: an endless one must not fill the memory. */
@@ -18,7 +20,7 @@ export const web: Web = {
       const { status } = response;
       return { status, detail: `HTTP ${status}` };
     } catch (error) {
-      return { detail: reasonOf(error, timeoutMs) };
+      return { detail: reasonOf(error, timeoutMs), ...(isUnresolved(error) && { isUnresolved: true }) };
     }
   },
 };
@@ -34,9 +36,14 @@ async function readBody({ body }: Response): Promise<void> {
   await reader.cancel();
 }
 
+/** `EAI_AGAIN` is no answer of the name server, which may be there again a moment later. */
+function isUnresolved(error: unknown): boolean {
+  return ((error as { cause?: { code?: unknown } }).cause?.code ?? '') === 'ENOTFOUND';
+}
+
 function reasonOf(error: unknown, timeoutMs: number): string {
   if (!(error instanceof Error)) return String(error);
-  if (error.name === 'TimeoutError') return `no answer within ${timeoutMs / 1_000} s`;
+  if (error.name === 'TimeoutError') return `no answer within ${inWords(timeoutMs)}`;
   // fetch says only that it failed; its cause says why.
   const { cause } = error as { cause?: unknown };
   return cause instanceof Error && cause.message ? cause.message : error.message;

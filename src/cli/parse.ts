@@ -46,7 +46,7 @@ export async function understand(argv: readonly string[], commands: CommandList)
   const [operands, rest] = command.rest === undefined ? [[...given, ...tokens.rest], []] : [given, tokens.rest];
   const positionals = Object.entries(command.positionals);
   const extra = operands[positionals.length];
-  if (extra !== undefined) throw unexpectedOperand(extra, words, isDefault ? names : [], { command, isDefault });
+  if (extra !== undefined) throw unexpectedOperand(extra, words, isDefault ? names : [], argv, { command, isDefault });
   const missing = positionals.find(([_, { isRequired }], index) => isRequired && operands[index] === undefined)?.[0];
   if (missing !== undefined) throw missingOperand(optionName(missing), { command, isDefault });
   if (command.rest?.isRequired && rest.length === 0) throw missingOperand(command.rest.value, { command, isDefault });

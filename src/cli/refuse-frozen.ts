@@ -1,5 +1,6 @@
 /** Freezes: a command that would deploy is refused in one, before anything is contacted. */
 import { type FreezeWindow, frozenAt } from '../config/freeze.js';
+import { inWords } from '../durations.js';
 import { DeployError } from '../errors.js';
 import { commandLine } from './usage-errors.js';
 
@@ -20,7 +21,7 @@ export function refuseFrozen(
   const utc = new Date(until).toISOString().replace(/:00\.000Z$/, 'Z');
   throw new DeployError(
     'frozen',
-    `${environment} is frozen from ${from} to ${to} (${timezone}): until ${ends}, ${utc}. Nothing was contacted.`,
-    { source: 'user', hint: `deploy after that, or now: ${commandLine([...argv, '--during-freeze'])}` },
+    `${environment} is frozen from ${from} to ${to} (${timezone}). That ends on ${ends} there (${utc}), ${inWords(until - now)} from now. Nothing was contacted.`,
+    { source: 'user', hint: `wait until then, or run it all the same: ${commandLine([...argv, '--during-freeze'])}` },
   );
 }

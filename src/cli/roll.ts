@@ -5,6 +5,7 @@ import type { ProcessEnv } from '../config/variables.js';
 import type { DeployPorts } from '../deploy/core/deploy-ports.js';
 import { inform, reportTo } from '../deploy/core/report.js';
 import type { SessionOptions } from '../deploy/session/session.js';
+import { inWords } from '../durations.js';
 import { DeployError } from '../errors.js';
 import { hookHandlers, withoutSecrets as safeEnvironment } from '../layers/hooks.js';
 import { mapText } from '../reporters/redacting.js';
@@ -13,6 +14,7 @@ import type { DeployResult } from '../rollout/model.js';
 import type { CommandEnd } from './define-command.js';
 import { exitCodeOfResult } from './exit-codes.js';
 import type { Signals } from './signals.js';
+import { commandLine } from './usage-errors.js';
 import { watchedBy } from './watched-by.js';
 import { whoDeploys } from './who.js';
 
@@ -22,6 +24,7 @@ export interface RollArguments {
   waitLock: number;
   skipUnreachable?: boolean;
   skippedOk?: boolean;
+  skipFirstCheck?: boolean;
   skipMigrate?: boolean;
   config?: string;
   /** The names given with --confirm. */
@@ -36,6 +39,8 @@ type ChildEnv = Record<string, string | undefined>;
 /** What a rollout takes from the process that it runs in. */
 export interface RollContext extends Pick<Signals, 'interrupted' | 'aborted'> {
   env: ChildEnv;
+  /** Without node and the script. */
+  argv: readonly string[];
   /** Masks and cleans a text. */
   redact(text: string): string;
   /** Absent where no user can be asked. */
@@ -47,14 +52,14 @@ export async function roll(
   ports: DeployPorts,
   settings: Settings,
   args: RollArguments,
-  { interrupted, aborted, env, redact, ask }: RollContext,
+  { interrupted, aborted, env, argv, redact, ask }: RollContext,
   rollout: (ports: DeployPorts, options: SessionOptions) => Promise<DeployResult>,
 ): Promise<CommandEnd> {
   interrupted.addEventListener('abort', () => {
     reportTo({ clock: systemClock, reporter: ports.reporter })({
       type: 'deploy-interrupted',
       signal: interrupted.reason instanceof Error ? interrupted.reason.message : String(interrupted.reason),
-      detail: `Finishing what is under way, within ${settings.rollout.interruptGraceMs / 1_000} s. A second signal, 1 s later or more, stops immediately.`,
+      detail: `Finishing what is under way, within ${inWords(settings.rollout.interruptGraceMs)}. A second signal, 1 s later or more, stops immediately.`,
     });
   });
   refuseNested(settings, env);
@@ -84,6 +89,8 @@ export async function roll(
     allowDowntime: args.allowDowntime,
     waitLockMs: args.waitLock,
     skip: args.skipUnreachable ? (args.skippedOk ? 'ok' : 'fail') : undefined,
+    skipFirstCheck: args.skipFirstCheck,
+    again: (...options) => commandLine([...argv, ...options]),
     deployer: whoDeploys(env),
     interrupted,
     aborted,

@@ -178,7 +178,13 @@ export class Runner {
         const { config } = args;
         const ask = canAsk && options.yes !== true ? askAside : undefined;
         const redact = (text: string) => this.#redactor.redact(cleanText(text));
-        return await roll(await ports(of), of, { ...options, config }, { ...signals(), env, redact, ask }, rollout);
+        return await roll(
+          await ports(of),
+          of,
+          { ...options, config },
+          { ...signals(), env, argv: this.#argv, redact, ask },
+          rollout,
+        );
       },
       show: (output) => reporter.print(output),
       canAsk,

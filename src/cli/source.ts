@@ -47,7 +47,9 @@ export async function loadSource(
     const message = `The commit of the files is unknown: ${unusable.message}`;
     return { settings, version, notice: { level: 'warning', message } };
   }
-  const { commit, notice } = describeVersion(version, repository, release, settings.files);
+  const ofRoles = (settings.roles ?? []).flatMap(({ own }) => own?.files ?? []);
+  const files = new Map([...settings.files, ...ofRoles].map((file) => [file.path, file]));
+  const { commit, notice } = describeVersion(version, repository, release, [...files.values()]);
   return {
     settings,
     version,

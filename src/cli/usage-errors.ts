@@ -89,14 +89,33 @@ export function unexpectedOperand(
   extra: string,
   words: readonly string[],
   names: readonly string[],
+  argv: readonly string[],
   { command, isDefault }: Found,
 ): DeployError {
   const [group = '', word = ''] = words;
   const members = membersOf(group, names);
-  if (members.length === 0) return usage(`Unexpected argument "${extra}".`, usageLine(command, { isDefault }));
+  if (members.length === 0) {
+    const given = isDefault ? words : words.slice(command.name.split(' ').length);
+    const understood = Object.keys(command.positionals).flatMap((key, index) => {
+      return given[index] === undefined ? [] : `${given[index]} is ${optionName(key).toUpperCase()}`;
+    });
+    const already = understood.length === 0 ? '' : `: ${listWords(understood, 'and')}`;
+    return usage(
+      `Unexpected argument "${extra}"${already}.`,
+      numberFor(extra, argv) ?? usageLine(command, { isDefault }),
+    );
+  }
   const meant = suggest(`${group} ${word}`, members);
   const hint = meant === undefined ? linesOf(members) : commandLine([...meant.split(' '), ...words.slice(2)]);
   return usage(`Unknown command "${group} ${word}".`, hint);
+}
+
+/** What follows `--canary` belongs to it only if it is a number of droplets. */
+function numberFor(extra: string, argv: readonly string[]): string | undefined {
+  const index = argv.indexOf(extra);
+  if (argv[index - 1] !== '--canary') return undefined;
+  const instead = argv.map((word, at) => (at === index ? '1' : word));
+  return `--canary takes a number of droplets: ${commandLine(instead)}`;
 }
 
 /** A group's word alone. */
@@ -134,6 +153,10 @@ export function explainUnknownEnvironment(
     if (environments.includes(release)) {
       const swapped = argv.map((word) => (word === name ? release : word === release ? name : word));
       return `ENVIRONMENT comes first: ${commandLine(swapped)}`;
+    }
+    const [only, ...others] = environments;
+    if (similar === undefined && release === '' && commands.length > 0 && only !== undefined && others.length === 0) {
+      return `ENVIRONMENT comes first: ${commandLine(argv.flatMap((word) => (word === name ? [only, name] : word)))}`;
     }
     if (similar !== undefined) return `did you mean ${similar}? ${instead(similar)}; ${known}`;
     return `${known}; do-deploy --help lists the commands`;

@@ -45,6 +45,7 @@ export default defineCommand({
     ...protectedOption,
     ...skipOptions,
     ...partOptions,
+    skipFirstCheck: flag({ describe: 'Deploy although what runs now does not answer `rollout.health.http`' }),
     force: flag({ describe: 'Deploy even if this release is already running' }),
     createTag: flag({ describe: 'Tag the working tree as RELEASE first, as the command tag does' }),
     ...migrateOption,

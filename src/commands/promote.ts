@@ -1,16 +1,9 @@
 import { defineCommand } from '../cli/define-command.js';
-import {
-  confirmOption,
-  environment,
-  freezeOption,
-  migrateOption,
-  protectedOption,
-  rolloutExits,
-  rolloutOptions,
-} from '../cli/options.js';
-import { endCanary } from './shared/end-canary.js';
+import { freezeOption } from '../cli/options.js';
+import { endCanary, ofEndings } from './shared/end-canary.js';
 
 export default defineCommand({
+  ...ofEndings,
   name: 'promote',
   summary: 'Deploy a held canary to the rest of the fleet',
   description: 'The release is on every droplet already, so neither project files nor a registry are needed.',
@@ -18,10 +11,6 @@ export default defineCommand({
     ['promote production', 'roll the canary out to the droplets that do not run it'],
     ['promote production --yes', 'do not ask, as in CI'],
   ],
-  positionals: { environment },
-  options: { ...confirmOption, ...rolloutOptions, ...freezeOption, ...protectedOption, ...migrateOption },
-  rolls: true,
-  settings: 'fleet',
-  exits: rolloutExits,
+  options: { ...ofEndings.options, ...freezeOption },
   run: (context) => endCanary(context, 'promote'),
 });

@@ -127,20 +127,66 @@ function reportWrongValue({ document, schema, problems }: Check, path: Path, iss
   const place = document.place(path);
   const name = path.length === 0 ? document.label : showPath(path);
   const written = valueAt(document.tree, path);
-  // Of a list, the example is that of the whole.
-  const inList = path.findIndex((step) => typeof step === 'number');
-  const key = path.slice(0, inList === -1 ? path.length : inList).findLast((step) => typeof step === 'string') ?? '';
-  const example = path.length === 1 && key === 'environments' ? ENVIRONMENTS : schemaAt(schema, path)?.examples?.[0];
+  // Of an entry of a list, the example is that of the whole.
+  const key = path.findLast((step) => typeof step === 'string') ?? '';
+  const example = path.length === 1 && key === 'environments' ? ENVIRONMENTS : exampleAt(schema, path);
   const forExample = example === undefined ? 'see the configuration reference' : `write \`${key}: ${asYaml(example)}\``;
 
   if (written === undefined) problems.add(place, `${name} is missing`, forExample);
   else if (written === null) problems.add(place, `${name} is empty`, `${forExample}, or remove the line`);
+  else if (issue.code === 'invalid_key') problems.add(place, `${name} ${messageOf(issue)}`, nameFor(key) ?? forExample);
   else problems.add(place, `${name} ${messageOf(issue)}`, remedyFor(written, issue.message) ?? forExample);
+}
+
+/** Its own example, or its part in the example of what encloses it. */
+function exampleAt(schema: JsonSchema, path: Path): unknown {
+  const inList = path.findIndex((step) => typeof step === 'number');
+  for (let depth = inList === -1 ? path.length : inList; depth > 0; depth -= 1) {
+    const below = path.slice(depth);
+    // The last of a list stands for the list.
+    while (typeof below.at(-1) === 'number') below.pop();
+    for (const example of schemaAt(schema, path.slice(0, depth))?.examples ?? []) {
+      const part = partOf(example, below);
+      if (part !== undefined) return part;
+    }
+  }
+  return inList === -1 ? madeOf(schemaAt(schema, path)) : undefined;
+}
+
+/** A map of more keys than this would be a wall of text. */
+const MAX_KEYS_SHOWN = 4;
+
+/** Of a small map without an example: what its keys have. */
+function madeOf(schema: JsonSchema | undefined): object | undefined {
+  const keys = Object.entries(schema?.properties ?? {});
+  const examples = keys.flatMap(([key, { examples = [] }]) => (examples[0] === undefined ? [] : [[key, examples[0]]]));
+  return examples.length === 0 || keys.length > MAX_KEYS_SHOWN ? undefined : Object.fromEntries(examples);
+}
+
+/** Of a list, the first that has such a part. */
+function partOf(value: unknown, [step, ...rest]: Path): unknown {
+  if (step === undefined) return value;
+  if (Array.isArray(value)) {
+    return value
+      .map((one) => partOf(one, typeof step === 'number' ? rest : [step, ...rest]))
+      .find((one) => one !== undefined);
+  }
+  const isMap = typeof value === 'object' && value !== null && Object.hasOwn(value, step);
+  return isMap ? partOf((value as Record<string, unknown>)[step], rest) : undefined;
 }
 
 /** For a wrong name of an environment, zod puts our message one level down. */
 function messageOf(issue: z.core.$ZodIssue): string {
   return issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
+}
+
+/** `Web 1` as a name that is allowed wherever names are: `web-1`. */
+function nameFor(key: string): string | undefined {
+  const plain = key
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '');
+  return /^[a-z]/.test(plain) && plain !== key ? `write \`${plain}:\`` : undefined;
 }
 
 /** A remedy that follows from the value itself. */

@@ -1,6 +1,6 @@
 import { DeployError } from '../errors.js';
 import { checkDocument, checkNames } from './check-document.js';
-import { completeRelease } from './complete-release.js';
+import { type Complete, completeReleases, type Variant } from './complete-release.js';
 import { checkServices } from './compose-services.js';
 import { isTreeMap, type Path, valueAt } from './document.js';
 import { expandVariables } from './expand.js';
@@ -15,8 +15,8 @@ import type { RunCommand } from './secret-sources.js';
 import { collectSecrets } from './secret-values.js';
 import type { FindHooks, ReadLayers, Section, SectionContext, SettingsOf } from './section.js';
 import { SECTIONS } from './sections/index.js';
-import type { Settings } from './settings.js';
-import { collectFiles, type ReleaseEntries } from './source-files.js';
+import type { RoleSettings, Settings } from './settings.js';
+import { collectFiles, type FileEntry, type ReleaseEntries, type ReleaseFiles } from './source-files.js';
 import { listWords, suggest } from './suggest.js';
 import type { ProcessEnv } from './variables.js';
 
@@ -152,6 +152,7 @@ async function resolveSettings(
     files: [],
     ownKeys: [],
     declarations: [],
+    roles: new Map(),
     secrets: [],
     services: [],
     profiles: [],
@@ -167,6 +168,7 @@ async function resolveSettings(
     env,
     variables,
     problems: isNeeded(section, options) ? problems : new ProblemList(),
+    needs,
     isNeeded: isNeeded(section, options),
     release,
     readLayers,
@@ -174,6 +176,10 @@ async function resolveSettings(
     place: (...path) => placeOf(project, environment, path),
     isWritten: (...path) => isWritten(project, environment, path),
     isOwn: (...path) => valueAt(project.document.tree, ['environments', environment, ...path]) !== undefined,
+    ofRoles: (key) =>
+      Object.entries((merged.roles ?? {}) as Record<string, Record<string, unknown>>).flatMap(([role, own]) =>
+        own[key] === undefined ? [] : [{ role, written: own[key] }],
+      ),
     isForAll: (...path) => valueAt(project.document.tree, path) !== undefined,
     hide,
   });
@@ -183,28 +189,60 @@ async function resolveSettings(
   const known = Object.assign({}, ...resolved) as SettingsOf<typeof SECTIONS>;
   if (problems.isEmpty) options.refuse?.({ environment, freeze: known.freeze ?? [] });
   const tree = openTree?.(root);
-  const collected = collectFiles(
-    { root, environment, hasFile, tree },
-    release,
-    // In other runs they are read for the secrets in them.
-    needs === 'release' ? problems : new ProblemList(),
+  // In other runs files are read for the secrets in them.
+  const ofFiles = needs === 'release' ? problems : new ProblemList();
+  const variants = variantsOf(release, known.roles, (files) =>
+    collectFiles({ root, environment, hasFile, tree }, { ...release, files }, ofFiles),
   );
-  const inFiles = { ...collected, isOtherVersion: tree !== undefined };
+  const [collected] = variants;
+  const inFiles = { ...collected.files, isOtherVersion: tree !== undefined };
   const doubts = needs === 'release' ? checkServices(release, inFiles, problems) : [];
-  const complete: Complete =
-    needs === 'release' ? await completeRelease(collected, release, { ...options, root, problems, hide }) : collected;
+  const completed: Complete[] =
+    needs === 'release'
+      ? await completeReleases(variants, release.secrets, { ...options, root, problems, hide })
+      : variants.map(({ files }) => files);
+  const [complete = collected.files] = completed;
   const settings = {
     ...known,
     ...complete,
+    ...(known.roles && { roles: withOwnFiles(known.roles, variants, completed) }),
     environment,
     root,
   };
-  const warnings = [...(complete.warnings ?? []), ...doubts];
-  const all = collectSecrets(secrets, variables.fromFiles, complete.files, shownAnyway(settings));
+  const warnings = [...new Set([...completed.flatMap((one) => one.warnings ?? []), ...doubts])];
+  const files = completed.flatMap((one) => one.files);
+  const all = collectSecrets(secrets, variables.fromFiles, files, shownAnyway(settings));
   return { ...settings, ...(warnings.length > 0 && { warnings }), secrets: all };
 }
 
-type Complete = Awaited<ReturnType<typeof completeRelease>>;
+/** The releases that are made: one, and another one for each role that has files or declarations of its own. */
+function variantsOf(
+  { files, declarations, roles: own }: ReleaseEntries,
+  roles: readonly RoleSettings[] = [],
+  collect: (files: FileEntry[]) => ReleaseFiles,
+): [Variant, ...Variant[]] {
+  const ofRoles = [...own].map(([role, one]): Variant => {
+    const all = collect([...files, ...one.files]);
+    return { role, files: all, declarations: one.declarations ?? declarations };
+  });
+  const [first, ...others] = ofRoles;
+  // Nobody gets the one without: what only roles set would be missing in it.
+  if (first !== undefined && own.size === roles.length) return [first, ...others];
+  return [{ files: collect(files), declarations }, ...ofRoles];
+}
+
+function withOwnFiles(
+  roles: readonly RoleSettings[],
+  variants: readonly Variant[],
+  completed: readonly Complete[],
+): RoleSettings[] {
+  return roles.map((role) => {
+    const own = completed[variants.findIndex((variant) => variant.role === role.name)];
+    if (own === undefined) return role;
+    const { files, envFiles, variables } = own;
+    return { ...role, own: { files, envFiles, variables } };
+  });
+}
 
 /** Values that the output consists of: if an env file repeats one, masking it would make the output unreadable. */
 function shownAnyway(settings: Omit<LoadedSettings, 'secrets'>): string[] {

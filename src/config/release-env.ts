@@ -87,6 +87,10 @@ function secretWarning(name: string, secret: string, place: string): string {
   return `${place}: the value of ${name} refers to the secret ${secret}, which compose reads after all env files, so containers get the value without this part. Set ${name} below environment: in the compose file instead.`;
 }
 
+function ofRole(role: string | undefined): string {
+  return role === undefined ? '' : ` of the role ${role}`;
+}
+
 /**
  * Reports what is missing, blank or of the wrong type; never a value. What is so only because another variable is missing is no
  * problem of its own.
@@ -97,7 +101,12 @@ function secretWarning(name: string, secret: string, place: string): string {
 export function checkEnv(
   declarations: readonly Declaration[],
   { values, isWhole }: Pick<ReleaseEnv, 'values' | 'isWhole'>,
-  { envFile, skip, needed }: { envFile: string; skip: ReadonlySet<string>; needed: ReadonlySet<string> },
+  {
+    envFile,
+    role,
+    skip,
+    needed,
+  }: { envFile: string; role?: string | undefined; skip: ReadonlySet<string>; needed: ReadonlySet<string> },
   problems: ProblemList,
 ): ReadonlySet<string> {
   const isMissing = ({ name, required }: Declaration) => required && isWhole && !values.has(name) && !skip.has(name);
@@ -112,7 +121,7 @@ export function checkEnv(
     const line = `${name}=${exampleOf(declaration)}`;
     if (found === undefined) {
       if (missing.has(name))
-        problems.add(place, `${name} is missing: no env file sets it`, `write ${line} in ${envFile}`);
+        problems.add(place, `${name} is missing: no env file${ofRole(role)} sets it`, `write ${line} in ${envFile}`);
     } else if (found.isOpen || told.has(name) || found.place === place) {
       // Its value is for the droplet to say, or what it refers to is missing, or it is the default, which was checked where it was read.
     } else if (found.value.trim() === '') {
@@ -161,12 +170,12 @@ export function findRequired(
 export function reportRequired(
   required: readonly Required[],
   { values }: Pick<ReleaseEnv, 'values'>,
-  envFile: string,
+  { envFile, role }: { envFile: string; role?: string | undefined },
   problems: ProblemList,
 ): void {
   for (const { name, place } of required) {
     const blank = values.get(name)?.place;
-    const why = blank === undefined ? 'no env file sets it' : `it is blank in ${blank}`;
+    const why = blank === undefined ? `no env file${ofRole(role)} sets it` : `it is blank in ${blank}`;
     problems.add(place, `${name} is required, and ${why}`, `write ${name}=VALUE in ${envFile}`);
   }
 }

@@ -1,5 +1,6 @@
 /** Values of `secrets:`, from commands and files of this machine. No message contains any part of one. */
 import { statSync } from 'node:fs';
+import { inWords } from '../durations.js';
 import { decodeText } from './decode-text.js';
 import { encryptionOf } from './encryption.js';
 import type { ProblemList } from './problems.js';
@@ -105,7 +106,7 @@ function outputOf(end: CommandEnd, { command = '' }: SecretSource, outputs: read
   if (end.kind === 'too-large') return tooLarge('the output of its command');
   const said = reasonIn(end.stderr, [...outputs, command, ...partsOf(command)]);
   if (end.kind === 'timeout') {
-    const message = `its command did not end within ${TIMEOUT_MS / 1000} s${said}`;
+    const message = `its command did not end within ${inWords(TIMEOUT_MS)}${said}`;
     return { message, remedy: 'it gets no input and no terminal: log in to the password manager first' };
   }
   if (end.code === 0) return end.stdout;

@@ -74,6 +74,8 @@ export interface SectionContext {
   /** The project's variables: the environment first, then its env files. */
   readonly variables: Variables;
   readonly problems: ProblemList;
+  /** What the run takes; see `LoadOptions.needs`. */
+  readonly needs: 'release' | 'fleet' | 'images';
   /** False when this run does not need the section (`neededFor`). */
   readonly isNeeded: boolean;
   /** Files and variables of a release that the section names. */
@@ -89,6 +91,8 @@ export interface SectionContext {
   isOwn(...path: Path): boolean;
   /** Whether the file has something there for all environments. */
   isForAll(...path: Path): boolean;
+  /** What the roles of the environment have below that key, each checked like the key itself. */
+  ofRoles(key: string): readonly { role: string; written: unknown }[];
   /** Masks the value wherever text is shown. */
   hide(secret: Secret): void;
 }

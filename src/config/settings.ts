@@ -96,6 +96,8 @@ export interface ProbeSettings {
 /** What is asked whether a rollout may go on. */
 export type GateSettings = {
   name: string;
+  /** Where it is written: `config/deploy.yml:12`. */
+  place: string;
   everyMs: number;
   /** So many failures in a row stop the rollout. */
   failAfter: number;
@@ -125,8 +127,16 @@ export interface RoleSettings {
   target: TargetSettings;
   /** Absent: those of the environment. */
   profiles?: readonly string[];
+  /** Of its release, where it has `files:` or `env:` of its own; absent: those of the environment. */
+  own?: RoleFiles;
   batch?: BatchSize[];
   minInRotation?: number;
+}
+
+export interface RoleFiles {
+  files: SourceFile[];
+  envFiles: string[];
+  variables?: readonly ReadVariable[];
 }
 
 export interface HookSettings {
@@ -171,6 +181,7 @@ export interface Settings {
   envFiles: string[];
   /** Declared variables and secrets: compose on each droplet must read the same values. */
   variables?: readonly ReadVariable[];
+  /** With roles, those of a role that has none of its own; or else of the first. */
   files: SourceFile[];
   /** The script that prepares a release on a droplet, relative to `root`; it is among `files`. */
   prepare?: string;

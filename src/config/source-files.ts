@@ -20,6 +20,13 @@ export interface FileEntry {
   place: string;
 }
 
+export interface OfRole {
+  /** Added to those of the environment. */
+  files: FileEntry[];
+  /** With those of the environment. */
+  declarations?: Declaration[];
+}
+
 /** What the configuration names for a release: files, and variables. */
 export interface ReleaseEntries {
   /** The base first. */
@@ -32,6 +39,8 @@ export interface ReleaseEntries {
   /** Private keys that must stay on this machine; absolute paths. */
   ownKeys: string[];
   declarations: Declaration[];
+  /** By name: roles with files or declarations of their own, besides those above. */
+  roles: Map<string, OfRole>;
   secrets: SecretSource[];
   /** That layers name. */
   services: NamedService[];

@@ -2,6 +2,7 @@
  * What a notifier says of a rollout, in words, for every service alike: a notifier only lays it out. Texts are plain, one
  * line each, and cleaned; each notifier escapes them for its own markup.
  */
+import { wholeSeconds } from '../durations.js';
 import { shortHash } from '../rollout/commit.js';
 import type { LifecyclePayload } from '../rollout/lifecycle.js';
 import type { DeployResult, DropletOutcome, Evidence, ReleaseInfo } from '../rollout/model.js';
@@ -162,8 +163,7 @@ function names(all: readonly string[]): string {
 
 /** "40 s", "3 min 5 s" */
 function took(ms: number): string {
-  const seconds = Math.round(ms / 1_000);
-  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  return wholeSeconds(Math.round(ms / 1_000) * 1_000);
 }
 
 function probesOf({ probes }: DeployResult): string | undefined {

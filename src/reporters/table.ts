@@ -1,5 +1,6 @@
 /** Tables that fit the terminal: columns shrink, then the least important ones are left out. */
 import Table from 'cli-table3';
+import { wholeSeconds } from '../durations.js';
 import { shortHash } from '../rollout/commit.js';
 import type { DropletOutcome, HistoryEntry, Rotation, StatusRow } from '../rollout/model.js';
 import type { Palette } from './palette.js';
@@ -116,7 +117,7 @@ export function historyTable(entries: HistoryEntry[], options: { width: number; 
     { text: entry.release },
     { text: entry.commit === undefined ? '-' : `${shortHash(entry.commit)}${entry.dirty ? ' +changes' : ''}` },
     { text: outcomeOf(entry), paint: entry.outcome === 'succeeded' ? palette.good : palette.bad },
-    { text: `${Math.round(entry.durationMs / 1000)} s` },
+    { text: wholeSeconds(Math.round(entry.durationMs / 1000) * 1000) },
     failedProbes(entry, palette),
     { text: entry.url === undefined ? entry.who : `${entry.who} ${entry.url}` },
   ]);

@@ -1,3 +1,4 @@
+import { wholeSeconds } from '../durations.js';
 import type { Clock, Reporter } from '../ports.js';
 import type { DeployEvent, StatusRow } from '../rollout/model.js';
 import { countOutcomes } from '../rollout/status-rows.js';
@@ -6,7 +7,7 @@ import type { Narrator } from './narration.js';
 import type { Palette } from './palette.js';
 import { phaseSentence, restSentence, runTitle, stepPhrase } from './phrases.js';
 import { type Cell, liveTable, outcomeCell } from './table.js';
-import { duration, truncate, wholeSeconds } from './text.js';
+import { duration, truncate } from './text.js';
 
 const REDRAW_INTERVAL_MS = 100;
 /** Lines of a frame besides its droplets: blank, title, headings, counts, and the cursor's line. */

@@ -1,5 +1,6 @@
 /** Text on a terminal: its width, where to cut it, and times and numbers in words. */
 import { stripVTControlCharacters } from 'node:util';
+import { inWords } from '../durations.js';
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 /** East Asian wide and fullwidth characters, and emoji: two columns each. */
@@ -109,18 +110,9 @@ export function cleanText(text: string): string {
   return text.replace(SEQUENCES, '').replaceAll('\t', '  ').replaceAll('\r\n', '\n').replace(UNSAFE, '');
 }
 
-/** "40 ms", "1.2 s", "24 s", "3 min 5 s" */
+/** "40 ms", "1.2 s", "24 s", "3 min 5 s": always as exact, for what was measured */
 export function duration(ms: number): string {
-  if (ms < 100) return `${Math.round(ms)} ms`;
-  if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`;
-  return wholeSeconds(Math.round(ms / 1000) * 1000);
-}
-
-/** For what is still running: "3 s", "3 min 5 s" */
-export function wholeSeconds(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  if (seconds < 60) return `${seconds} s`;
-  return seconds % 60 === 0 ? `${seconds / 60} min` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  return ms >= 100 && ms < 9_950 ? `${(ms / 1000).toFixed(1)} s` : inWords(ms);
 }
 
 /** An event's time in the reader's time zone: "07:45:03" */

@@ -37,6 +37,8 @@ export interface Situation {
   course: Course;
   rotation: Rotation;
   inLedger: boolean;
+  /** Its mark could not be written: `inLedger` is only a guess, and before it leaves it has to be marked. */
+  unmarked?: boolean;
   touched: boolean;
   /** It was out when its turn came: an earlier run left it there, in whatever state. */
   foundOut: boolean;
@@ -91,7 +93,7 @@ export function stepsOf(
     case 'abandon': {
       const sickInRotation =
         balanced && droplet.rotation !== 'out' && droplet.failure?.blame === 'release' && !droplet.healthy;
-      const leaving: PlannedStep[] = droplet.inLedger ? ['leave'] : ['mark-out', 'leave'];
+      const leaving: PlannedStep[] = droplet.inLedger && !droplet.unmarked ? ['leave'] : ['mark-out', 'leave'];
       return [...evidence, ...(sickInRotation ? leaving : [])];
     }
     default:

@@ -2,6 +2,8 @@
  * How droplets differ from the fleet's release, and from each other. Pure: what was read goes in, differences come out.
  * A file is reported by its name and hashes, never by its content.
  */
+
+import { inWords } from '../durations.js';
 import { type ContainerView, judgeHealth, type ServiceSpec } from './health.js';
 import type { Rotation } from './model.js';
 
@@ -279,7 +281,7 @@ function ofMachine(droplet: string, seen: DropletCheckup, usual: Usual): Differe
   }
   const ahead = (seen.clockAheadMs ?? usual.clockAheadMs) - usual.clockAheadMs;
   if (Math.abs(ahead) > CLOCK_TOLERANCE_MS) {
-    const wrong = `its clock is ${Math.round(Math.abs(ahead) / 1_000)} s ${ahead > 0 ? 'ahead' : 'behind'}`;
+    const wrong = `its clock is ${inWords(Math.abs(ahead))} ${ahead > 0 ? 'ahead' : 'behind'}`;
     const remedy = seen.login === undefined ? '' : `: ${seen.login} sudo timedatectl set-ntp true`;
     add('clock', `${wrong}${remedy}`);
   }

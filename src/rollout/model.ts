@@ -206,6 +206,8 @@ export interface HistoryEntry {
   held?: string[];
   /** Ids of the droplets that took part. */
   droplets?: number[];
+  /** Those of each role, by its name. */
+  roles?: Record<string, number[]>;
   /** Names of droplets that were off or out of reach, and left as they are. */
   skipped?: string[];
   /** Items of checklists that were confirmed, by name. */

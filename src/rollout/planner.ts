@@ -85,6 +85,8 @@ export interface DropletState extends Starter {
   gone: boolean;
   /** The last batch that it was in, from 1. */
   inBatch?: number;
+  /** Its mark could not be written. */
+  unmarked?: boolean;
   /** It goes back as soon as its running step has ended. */
   recalled?: boolean;
 }
@@ -402,6 +404,7 @@ function afterStep(droplet: DropletState): DropletState {
     ...((step === 'settle' || step === 'health') && { healthy: true, unasked: false }),
     inLedger: step === 'clear' ? false : droplet.inLedger,
     examined: droplet.examined || step === 'evidence',
+    ...(step === 'mark-out' && { unmarked: false }),
   };
   return next.todo.length > 0 ? next : { ...next, course: endOf(droplet.course) };
 }
@@ -415,6 +418,7 @@ function afterFailure(state: RolloutState, id: number, failure: Failure): Rollou
       ...idle,
       ...(failure.unchanged && droplet.before),
       failure: droplet.failure ?? failure,
+      ...(failure.step === 'mark-out' && { unmarked: true }),
       ...(failure.blame === 'release' && { healthy: false, unasked: false }),
       touched: droplet.touched && !(failure.unchanged && droplet.course === 'forward'),
     };

@@ -94,6 +94,14 @@ describe('commands of a rollout', () => {
     expect(await run('sleep 600', { signal: AbortSignal.abort() })).toMatchObject({ ok: false });
   });
 
+  it.each(['no-such-command', './no-such-file', '/dev/null'])(
+    'of which %s is none say that nothing was run',
+    async (line) => {
+      expect(await run(line)).toMatchObject({ ok: false, isUnusable: true });
+      expect(await run('exit 125')).toEqual({ ok: false, detail: 'exit code 125' });
+    },
+  );
+
   it('may not print without end', async () => {
     expect(await run('yes')).toMatchObject({ ok: false, detail: expect.stringMatching(/^it printed more than 1 MiB/) });
   });

@@ -123,7 +123,7 @@ describe('trouble on the way', () => {
     const { error, ms } = await failureOf(clock, cloud.getLoadBalancer(LB_ID));
     expect(error).toMatchObject({ kind: 'server', outcome: 'not-applied' });
     expect(error.message).toBe(
-      `DigitalOcean answered 502 when asked to read load balancer ${LB_ID}. Tried 5 times in 8 s.`,
+      `DigitalOcean answered 502 when asked to read load balancer ${LB_ID}. Tried 5 times in 7.5 s.`,
     );
     expect(ms).toBe(7_500);
     expect(broken.isDone()).toBe(true);

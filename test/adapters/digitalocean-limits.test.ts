@@ -82,7 +82,7 @@ describe('429', () => {
     const { cloud, clock } = cloudOn();
     const { error, ms } = await failureOf(clock, cloud.getDroplet(1));
     expect(error.kind).toBe('rate-limited');
-    expect(error.message).toContain('Tried 7 times in 300 s.');
+    expect(error.message).toContain('Tried 7 times in 5 min.');
     expect(ms).toBe(300_000);
   });
 

@@ -74,7 +74,7 @@ describe('a new command', () => {
   it.each([
     ['run production -- env', 'Missing argument SERVICE.'],
     ['run production app', 'Missing argument CMD.'],
-    ['run production app more -- env', 'Unexpected argument "more".'],
+    ['run production app more -- env', 'Unexpected argument "more": production is ENVIRONMENT and app is SERVICE.'],
     ['run production app --on some -- env', 'Invalid --on: expected one of first, all.'],
     ['run production app --at-once 21 -- env', 'Invalid --at-once: expected a number from 1 to 20.'],
     ['run production app --intractive -- env', 'Unknown option --intractive.'],

@@ -28,6 +28,7 @@ const DEPLOY = {
   skipMigrate: false,
   allowEmpty: false,
   workingTree: false,
+  skipFirstCheck: false,
 };
 const TAG = { command: 'tag', name: 'v1', ...COMMON, yes: false, all: false, allowEmpty: false };
 const ADOPT = { command: 'adopt', environment: 'production', ...ROLLOUT, duringFreeze: false };
@@ -157,9 +158,14 @@ describe('the command line', () => {
     ['status --force', 'Unknown option --force.', 'do-deploy status --help'],
     ['production -x', 'Unknown option -x.', 'do-deploy deploy --help'],
     ['-v', 'Unknown option -v.', 'do-deploy --verbose or do-deploy --version'],
-    ['production v1 v2', 'Unexpected argument "v2".', USAGE],
-    ['production v1 -- v2', 'Unexpected argument "v2".', USAGE],
-    ['status a b', 'Unexpected argument "b".', 'do-deploy status [ENVIRONMENT]'],
+    ['production v1 v2', 'Unexpected argument "v2": production is ENVIRONMENT and v1 is RELEASE.', USAGE],
+    [
+      'production v1 --canary two',
+      'Unexpected argument "two": production is ENVIRONMENT and v1 is RELEASE.',
+      '--canary takes a number of droplets: do-deploy production v1 --canary 1',
+    ],
+    ['production v1 -- v2', 'Unexpected argument "v2": production is ENVIRONMENT and v1 is RELEASE.', USAGE],
+    ['status a b', 'Unexpected argument "b": a is ENVIRONMENT.', 'do-deploy status [ENVIRONMENT]'],
     ['production --config', '--config needs a value.', 'do-deploy production --config FILE'],
     ['production --config --json', '--config needs a value.', 'do-deploy production --config FILE --json'],
     ['production --force=yes', '--force takes no value.', 'do-deploy production --force'],

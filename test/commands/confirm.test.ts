@@ -137,9 +137,9 @@ describe('without a terminal, nothing is contacted', () => {
       const { exit, stderr, asked } = await run(words, { freeze: always });
       expect(exit).toBe(2);
       expect(stderr).toMatch(
-        /^error: production is frozen from (Mon 00:00 to Sun 12:00|Sat 12:00 to Tue 00:00) \(UTC\): until .*Z\. Nothing was contacted\.$/m,
+        /^error: production is frozen from (Mon 00:00 to Sun 12:00|Sat 12:00 to Tue 00:00) \(UTC\)\. That ends on .* there \(.*Z\), \d.* from now\. Nothing was contacted\.$/m,
       );
-      expect(stderr).toContain(`now: do-deploy ${words} --during-freeze`);
+      expect(stderr).toContain(`wait until then, or run it all the same: do-deploy ${words} --during-freeze`);
       expect(asked, 'no command of secrets: has run').toBe(false);
     },
   );

@@ -1,15 +1,20 @@
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import type { LoadOptions } from '../../src/config/load.js';
 import { createProject, load } from './project-folder.js';
 
-async function gatesOf(gates: unknown, env = {}) {
+async function gatesOf(gates: unknown, { env = {}, needs }: Pick<Partial<LoadOptions>, 'env' | 'needs'> = {}) {
   const rollout = { gates };
   const config = JSON.stringify({ app: 'shop', environments: { test: { droplet: 1 } }, rollout });
-  const root = createProject({ 'config/deploy.yml': config, 'compose/docker-compose.yml': '' });
-  return (await load(root, { env })).rollout.gates;
+  const files = { 'scripts/error-rate.sh': '#!/bin/sh\n', 'scripts/plain.sh': '', 'scripts/folder/file': '' };
+  const root = createProject({ 'config/deploy.yml': config, 'compose/docker-compose.yml': '', ...files });
+  chmodSync(join(root, 'scripts/error-rate.sh'), 0o755);
+  return (await load(root, { env, ...(needs && { needs }) })).rollout.gates;
 }
 
 it('a gate has defaults', async () => {
-  const common = { everyMs: 30_000, failAfter: 1, timeoutMs: 10_000 };
+  const common = { place: 'config/deploy.yml:1', everyMs: 30_000, failAfter: 1, timeoutMs: 10_000 };
   expect(
     await gatesOf([
       { name: 'errors', command: 'scripts/error-rate.sh' },
@@ -41,6 +46,32 @@ it('a dollar sign of a command is for the shell, one of an address is for do-dep
     { name: 'errors', command: 'test "$RATE" = 0' },
     { name: 'alarms', url: 'https://$ALARMS/' },
   ];
-  const read = await gatesOf(gates, { ALARMS: 'alarms.example.com' });
+  const read = await gatesOf(gates, { env: { ALARMS: 'alarms.example.com' } });
   expect(read).toMatchObject([{ command: 'test "$RATE" = 0' }, { url: 'https://alarms.example.com/' }]);
+});
+
+it.each([
+  ['scripts/eror-rate.sh --since 5m', 'there is no file scripts/eror-rate.sh'],
+  ['./scripts/nothing', 'there is no file ./scripts/nothing'],
+  ['sh scripts/nothing.sh', 'there is no file scripts/nothing.sh'],
+  ['scripts/plain.sh', 'scripts/plain.sh is not executable'],
+  ['scripts/folder', 'scripts/folder is not a file'],
+])('%s could never run: a problem at its line', async (command, problem) => {
+  const found = gatesOf([{ name: 'errors', command }]);
+  await expect(found).rejects.toMatchObject({
+    problems: [{ place: 'config/deploy.yml:1', message: `gate errors: ${problem}` }],
+  });
+  // A rollback asks no gate.
+  await expect(gatesOf([{ name: 'errors', command }], { needs: 'fleet' })).resolves.toHaveLength(1);
+});
+
+it.each([
+  'scripts/error-rate.sh --since 5m',
+  'sh scripts/plain.sh',
+  'test -e "$FILE"',
+  '"scripts/a b" x',
+  'RATE=a/b true',
+  '$DIR/x',
+])('%s may run', async (command) => {
+  await expect(gatesOf([{ name: 'errors', command }])).resolves.toMatchObject([{ command }]);
 });

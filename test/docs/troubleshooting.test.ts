@@ -8,6 +8,7 @@ const CODES = [
   /\b(?:new DeployError|super|refus\w+)\(\s*'([a-z][a-z-]*)'/g,
   /\b(?:must|storeFailed)\([^']*, '([a-z]+-[a-z-]+)'/g,
   /\bcode: '([a-z][a-z-]*)'/g,
+  /\/\*\* Code of the error[^\n]*\nexport const \w+ = '([a-z][a-z-]*)'/g,
 ];
 /** Fields of that name in the answers of libraries. */
 const NO_ERROR = /^(src\/config\/document|src\/config\/check-document)\.ts$/;

@@ -1,7 +1,9 @@
 /** Pauses and the bake: what is watched then, how they end, and what a failure in them leaves. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { DeployEvent } from '../../src/rollout/model.js';
 import { SHOP } from '../../src/sandbox/docker/images/example-registry.js';
@@ -25,6 +27,8 @@ const divided = dividedFleet({
   'gate-pause': { settings: { rollout: { pause: '5m', gates: [gate('gate-pause')] } } },
   'gate-bake': { settings: { rollout: { bake: '5m', on_failure: 'revert-fleet', gates: [gate('gate-bake')] } } },
   probe: {},
+  refused: {},
+  'wrong-check': {},
   'no-probe': { settings: { rollout: { probe: false } } },
   'cut-bake': { settings: { rollout: { bake: '5m' } } },
 });
@@ -120,22 +124,69 @@ describe('a gate that fails', () => {
   });
 });
 
-it.concurrent('a probe that fails more often than it may stops the rollout, and the droplet in hand goes back', async () => {
-  const part = divided.part('probe');
-  const file = join(divided.fleet.folder, 'config/probe.yml');
+/** An address of this machine: what it answers can be changed. */
+async function anAddress() {
+  const answer = { status: 200 };
+  const server = createServer((_request, response) => response.writeHead(answer.status).end());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  return { answer, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` };
+}
+
+/** The project's settings with another `rollout`, in a file of their own. */
+function withRollout(name: string, rollout: object): string {
+  const file = join(divided.fleet.folder, `config/${name}.yml`);
   const settings = parse(readFileSync(join(divided.fleet.folder, 'config/deploy.yml'), 'utf8')) as object;
-  // The address is known only now. Nothing there ever answers as expected.
-  const rollout = {
-    bake: '5m',
-    probe: { url: `${part.balancer.url}/nothing-there`, interval: '200ms', max_failures: 3 },
-  };
   writeFileSync(file, stringify({ ...settings, rollout }));
-  const { end, report } = await part.underLoad(() => part.deploy('v2', ['--config', file]));
+  return file;
+}
+
+it('a probe that fails more often than it may stops the rollout, and the droplet in hand goes back', async () => {
+  const part = divided.part('probe');
+  const { answer, url } = await anAddress();
+  const file = withRollout('probe', { bake: '5m', probe: { url, interval: '200ms', max_failures: 3 } });
+  const { end, report } = await part.underLoad(async () => {
+    const running = part.startDeploy('v2', ['--config', file]);
+    running.onEvent(({ type }) => {
+      if (type === 'batch-started') answer.status = 503;
+    });
+    return await running.ended;
+  });
   expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', error: { code: 'probe-failed' } } });
   expect(end.result?.error?.message).toMatch(
     /^4 of \d+ requests to .* failed, and rollout.probe.max_failures allows 3\./,
   );
-  expect(end.result?.probes).toMatchObject({ failed: end.result?.probes?.total });
+  expect(end.result?.probes?.failed).toBeGreaterThan(3);
+  expect(part.summary()).toEqual(['in v1', 'in v1']);
+  expect(report).toMatchObject({ failed: 0, failures: [] });
+});
+
+describe('before anything changes', () => {
+  const isUntouched = (events: readonly DeployEvent[]) => !events.some(({ type }) => type === 'batch-started');
+
+  it.each([
+    ['a gate that says no', 'gate-failed', { gates: [{ name: 'errors', command: 'echo 3.1% errors; exit 7' }] }],
+    ['a gate that cannot be run', 'gate-unusable', { gates: [{ name: 'errors', command: 'no-such-command' }] }],
+    ['a probe that nobody answers', 'probe-unanswered', { probe: { url: 'http://127.0.0.1:9/', interval: '100ms' } }],
+    ['a wrong rollout.health.http', 'app-check-wrong', { health: { http: { port: 9, path: '/healthz' } } }],
+  ])('%s is refused', async (_, code, rollout) => {
+    const part = divided.part('refused');
+    const end = await part.deploy('v2', ['--config', withRollout(`refused-${code}`, rollout)]);
+    expect(end).toMatchObject({ code: 2, result: { outcome: 'failed', error: { code, source: 'user' } } });
+    expect(isUntouched(end.events)).toBe(true);
+    expect(part.summary()).toEqual(['in v1', 'in v1']);
+  });
+});
+
+it('a wrong rollout.health.http that is insisted on fails the deploy, and strands no droplet', async () => {
+  const part = divided.part('wrong-check');
+  const file = withRollout('wrong-check', { health: { timeout: '3s', http: { port: 9, interval: '200ms' } } });
+  const { end, report } = await part.underLoad(() => part.deploy('v2', ['--config', file, '--skip-first-check']));
+  expect(end).toMatchObject({ code: 1, result: { outcome: 'failed', error: { code: 'app-check-failed' } } });
+  expect(end.result?.rows.map(({ outcome, rotation }) => [outcome, rotation])).toEqual([
+    ['reverted', 'in'],
+    ['not deployed', 'in'],
+  ]);
   expect(part.summary()).toEqual(['in v1', 'in v1']);
   expect(report).toMatchObject({ failed: 0, failures: [] });
 });

@@ -15,7 +15,13 @@ const WEB = ['web-1', 'web-2'];
 const WORKERS = ['web-3', 'web-4'];
 const ROLES = {
   web: { load_balancer: '', profiles: ['web'] },
-  worker: { tag: TAG, profiles: ['worker'], batch: '50%' },
+  worker: {
+    tag: TAG,
+    profiles: ['worker'],
+    batch: '50%',
+    env: { QUEUE: { required: true } },
+    files: ['config/.env.worker'],
+  },
 };
 
 let fleet: SandboxFleet;
@@ -37,7 +43,13 @@ async function worker(more: object = {}): Promise<void> {
     services: {
       app: { profiles: ['web'], healthcheck: { interval: '500ms', start_period: '1s' } },
       nginx: { profiles: ['web'], healthcheck: { interval: '500ms', start_period: '1s' } },
-      worker: { image: 'docker.io/example/shop:$IMAGE_TAG', profiles: ['worker'], healthcheck, ...more },
+      worker: {
+        image: 'docker.io/example/shop:$IMAGE_TAG',
+        profiles: ['worker'],
+        environment: ['QUEUE=$QUEUE'],
+        healthcheck,
+        ...more,
+      },
     },
   }));
 }
@@ -51,6 +63,7 @@ beforeAll(async () => {
   world.tagDroplets(TAG, ids);
   ROLES.web.load_balancer = balancerName;
   await worker();
+  await writeFile(join(fleet.folder, 'config/.env.worker'), 'QUEUE=mail\n');
   await settings({ roles: ROLES });
   const first = await deploy('v1', '--allow-downtime');
   expect(first, first.stdout + first.stderr).toMatchObject({ code: 0 });
@@ -78,7 +91,13 @@ function runs(name: string): Record<string, string> {
 function expectRoles(web: string, workers = web): void {
   const { world, balancerId } = fleet.region;
   for (const name of WEB) expect(runs(name), name).toEqual({ app: web, nginx: expect.any(String) });
-  for (const name of WORKERS) expect(runs(name), name).toEqual({ worker: workers });
+  for (const name of WORKERS) {
+    expect(runs(name), name).toEqual({ worker: workers });
+    const [container] = fleet.region.droplet(name).engine.containers();
+    expect(container?.spec.env.QUEUE, name).toBe('mail');
+    expect(filesOn(name)).toContain('config/.env.worker');
+  }
+  for (const name of WEB) expect(filesOn(name)).not.toContain('config/.env.worker');
   const { shown } = world.balancer(balancerId);
   expect([...WEB, ...WORKERS].map((name) => shown.has(fleet.region.droplet(name).id))).toEqual([
     true,
@@ -104,6 +123,10 @@ const order = ({ events }: CommandEnd) =>
 
 const recordOn = (name: string) =>
   JSON.parse(readFileSync(join(fleet.region.droplet(name).home, 'do-deploy/shop/current/release.json'), 'utf8'));
+
+/** Paths that the current release consists of. */
+const filesOn = (name: string) =>
+  readFileSync(join(fleet.region.droplet(name).home, 'do-deploy/shop/current/SHA256SUMS'), 'utf8');
 
 describe('roles', { shuffle: false }, () => {
   it('get one release role by role, each with its profiles, and no request fails', async () => {
@@ -201,6 +224,20 @@ describe('roles', { shuffle: false }, () => {
     const end = await deploy('v3');
     expect(end, end.stdout).toMatchObject({ code: 0 });
     expectRoles('v3');
+  });
+
+  it('of which a droplet has left its tag, or the balancer, are not whole', async () => {
+    const { world, balancerId } = fleet.region;
+    const [worker, web] = [fleet.region.droplet('web-4').id, fleet.region.droplet('web-2').id];
+    world.untagDroplets(TAG, [worker]);
+    world.removeFromBalancer(balancerId, [web]);
+    const check = await fleet.run(['status', 'sandbox', '--check']);
+    expect(check, check.stdout).toMatchObject({ code: 4 });
+    expect(check.stdout).toMatch(/web-2: is no longer behind load balancer/);
+    expect(check.stdout).toMatch(/web-4: no longer has the tag "shop-worker"/);
+    world.tagDroplets(TAG, [worker]);
+    world.addToBalancer(balancerId, [web]);
+    expect(await fleet.run(['status', 'sandbox', '--check'])).toMatchObject({ code: 0 });
   });
 
   it('a worker that joins is adopted with the profiles of its role', async () => {

@@ -25,7 +25,16 @@ async function read(layers: Record<string, unknown>, variables: Record<string, s
     root,
     problems,
     hide: (secret) => hidden.push(secret.reveal()),
-    release: { compose: [], files: [], ownKeys: [], declarations: [], secrets: [], services: [], profiles: [] },
+    release: {
+      compose: [],
+      files: [],
+      ownKeys: [],
+      declarations: [],
+      roles: new Map(),
+      secrets: [],
+      services: [],
+      profiles: [],
+    },
     variables: {
       get: (name) => variables[name],
       placeOf: (name) => name,

@@ -36,14 +36,14 @@ describe('what differs', () => {
       differences: [
         { droplet: 'web-1', kind: 'container-not-healthy', message, fix: 'heal' },
         { droplet: 'web-2', kind: 'no-release', message: 'runs no release', fix: 'adopt' },
-        { droplet: 'web-3', kind: 'clock', message: 'its clock is 61 s behind' },
+        { droplet: 'web-3', kind: 'clock', message: 'its clock is 1 min 1 s behind' },
       ],
     });
     expect(text.split('\n')).toEqual([
       'shop: production, release 20261124T000000Z-v2',
       'web-1: app is unhealthy: cannot log in as shop:[secret]',
       'web-2: runs no release',
-      'web-3: its clock is 61 s behind',
+      'web-3: its clock is 1 min 1 s behind',
       '',
       'do-deploy heal production fixes 1 difference.',
       'do-deploy adopt production fixes 1 difference.',

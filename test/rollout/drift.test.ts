@@ -193,11 +193,11 @@ describe('a droplet differs from the release of the fleet', () => {
       aDroplet({ diskFreeBytes: 700 * 1024 * 1024, diskUsed: '97%' }),
       ["web-1: only 700 MB free on Docker's disk, 97% used", 'disk-low'],
     ],
-    ['by its clock', aDroplet({ clockAheadMs: -61_000 }), ['web-1: its clock is 61 s behind', 'clock']],
+    ['by its clock', aDroplet({ clockAheadMs: -61_000 }), ['web-1: its clock is 1 min 1 s behind', 'clock']],
     [
       'by its clock, with the command that sets it',
       aDroplet({ clockAheadMs: 61_000, login: 'ssh root@web-1' }),
-      ['web-1: its clock is 61 s ahead: ssh root@web-1 sudo timedatectl set-ntp true', 'clock'],
+      ['web-1: its clock is 1 min 1 s ahead: ssh root@web-1 sudo timedatectl set-ntp true', 'clock'],
     ],
   ])('%s', (_, droplet, ...expected) => {
     expect(found(aFleet(droplet))).toEqual(expected);

@@ -7,6 +7,9 @@ export class Control {
   #changed = false;
   #failed = false;
   #watchFailed = false;
+  #awaitsYes = false;
+  /** Droplets may have begun to change. */
+  isRolling = false;
   /** Names of the droplets of the batch that was in hand, or was the last, when the gate failed. */
   #accused: readonly string[] = [];
   #batch: readonly string[] = [];
@@ -19,9 +22,18 @@ export class Control {
       .map(({ name }) => `leaves ${name} on the release that the gate has stopped`);
   }
 
-  /** The gate has said no as often as it may. */
-  gateFails(): void {
+  /** The gate has said no as often as it may, or the site. */
+  watchFails(): void {
     this.#watchFailed = true;
+  }
+
+  /** A gate is asked before anything changes. */
+  expectYes(): void {
+    this.#awaitsYes = true;
+  }
+
+  gateSaysYes(): void {
+    this.#awaitsYes = false;
   }
 
   /**
@@ -37,11 +49,17 @@ export class Control {
   ): string[] {
     const since = now - this.#doneAt;
     switch (event.type) {
+      case 'phase-started':
+        this.isRolling ||= event.phase === 'roll';
+        return [];
       case 'batch-started': {
         const isEarly = this.#changedInBatch && !this.#failed && since < pauseMs;
         this.#changedInBatch = false;
         this.#batch = event.droplets;
-        return isEarly ? [`begins batch ${event.batch} after a pause of ${since} ms`] : [];
+        return [
+          ...(isEarly ? [`begins batch ${event.batch} after a pause of ${since} ms`] : []),
+          ...(this.#awaitsYes ? [`begins batch ${event.batch}, and no gate has said yes`] : []),
+        ];
       }
       case 'step-started': {
         if (event.step !== 'switch') return [];
@@ -59,7 +77,7 @@ export class Control {
       case 'watch-failed':
         this.#failed = true;
         this.#watchFailed = true;
-        if (event.error.code === 'gate-failed') this.#accused = this.#batch;
+        if (['gate-failed', 'probe-failed'].includes(event.error.code)) this.#accused = this.#batch;
         return [];
       case 'rollout-finished': {
         const isEarly = event.result.outcome === 'succeeded' && this.#changed && since < bakeMs;

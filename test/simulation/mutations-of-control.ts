@@ -13,7 +13,47 @@ function sickens(afterMs: number, policy: Told['policy'] = {}): Told {
   return { fleet: 3, onlyOn: 0, image, policy: { ...RESTS, minInRotation: 1, ...policy } };
 }
 
+/** The site answers wrongly while the first droplet pauses. */
+const SITE = { intervalMs: 1_000, maxFailures: 3, badFromMs: 15_000, badForMs: 10_000_000, answerMs: 100 };
+
 export const CONTROLLING: readonly Mutation[] = [
+  {
+    name: 'no gate is asked before the first batch',
+    file: 'src/deploy/session/ask-first.ts',
+    text: '  await askGates(session.ports, { gates, variables, signal: session.options.interrupted }, again(session));\n',
+    instead:
+      '  await askGates(session.ports, { gates: [], variables, signal: session.options.interrupted }, again(session));\n',
+    breaks: ['o'],
+    seeds: [],
+    stories: [{ policy: RESTS, gate: { ...GATE, answerMs: 2_000 } }],
+  },
+  {
+    name: 'a first no of a gate is taken for a yes',
+    file: 'src/deploy/session/watch-gates.ts',
+    text: 'untilFailed(ports, gate, watch, (ok) => ok)',
+    instead: 'untilFailed(ports, gate, watch, () => true)',
+    breaks: ['o'],
+    seeds: [],
+    stories: [{ policy: RESTS, gate: { ...GATE, badFromMs: 0, answerMs: 2_000 } }],
+  },
+  {
+    name: 'the probe stops a rollout only after many more failures',
+    file: 'src/deploy/session/availability.ts',
+    text: 'probes.failed === maxFailures + 1',
+    instead: 'probes.failed === maxFailures + 1_000',
+    breaks: ['o'],
+    seeds: [],
+    stories: [{ policy: RESTS, probe: SITE }],
+  },
+  {
+    name: 'what the probe has found is only told where a pause is over',
+    file: 'src/deploy/session/rollout-watch.ts',
+    text: 'this.#stopProbing = watchAvailability(ports, probe, tell);',
+    instead: 'this.#stopProbing = watchAvailability(ports, probe, () => {});',
+    breaks: ['o'],
+    seeds: [],
+    stories: [{ policy: RESTS, probe: SITE }],
+  },
   {
     name: 'the pause is left out',
     file: 'src/rollout/rests.ts',
@@ -76,7 +116,11 @@ export const CONTROLLING: readonly Mutation[] = [
     instead: '!(state.droplets',
     breaks: ['o'],
     seeds: [],
-    stories: [{ fleet: 3, gate: { ...GATE, badFromMs: 500 }, policy: { onFailure: 'revert-droplet' } }],
+    stories: [3_000, 4_000, 5_000, 6_000, 7_000, 8_000].map((badFromMs) => ({
+      fleet: 3,
+      gate: { ...GATE, everyMs: 200, badFromMs },
+      policy: { onFailure: 'revert-droplet' },
+    })),
   },
   {
     name: 'a gate is asked only until its first answer',

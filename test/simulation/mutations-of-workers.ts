@@ -5,7 +5,7 @@ export const WORKERS_FAULTS: readonly Mutation[] = [
   {
     name: 'the app is not asked before a droplet is done',
     file: 'src/deploy/steps/app-check.ts',
-    text: 'if (check === undefined) return undefined;',
+    text: 'if (check === undefined || unasked?.has(runningRelease(member))) return undefined;',
     instead: 'if (check !== null) return undefined;',
     breaks: ['c'],
     seeds: [2_000_002],
@@ -37,7 +37,7 @@ export const WORKERS_FAULTS: readonly Mutation[] = [
   {
     name: 'a worker counts as serving whatever its containers do',
     file: 'src/deploy/session/observe-fleet.ts',
-    text: "return { healthy: kind === 'healthy' && (await appAnswers(run, member)), now };",
+    text: "return { healthy: kind === 'healthy' && (await askApp(run, member))?.passed !== false, now };",
     instead: 'return { healthy: true, now };',
     breaks: ['a'],
     seeds: [2_000_376],

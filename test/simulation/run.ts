@@ -11,7 +11,7 @@ import type { SessionOptions } from '../../src/deploy/session/session.js';
 import type { DeployResult } from '../../src/rollout/model.js';
 import { Deployer } from './deployer.js';
 import { judgeEnd } from './ends.js';
-import { gateCommands, gateSettings } from './gates.js';
+import { gateCommands, gateSettings, LEADING, probeSettings, siteOf } from './gates.js';
 import { calm, schedule } from './happenings.js';
 import { layersOf } from './layers.js';
 import type { Violation } from './monitor.js';
@@ -134,9 +134,12 @@ export async function play(
   );
   // The one that brings the fleet back must not fail by chance.
   const gates = story.gate === undefined || force.allowDowntime !== undefined ? [] : [gateSettings(story.gate)];
+  if (gates.length > 0 && LEADING.has(plan.command)) deployer.knowledge.control.expectYes();
+  const isProbed = story.probe !== undefined && force.allowDowntime === undefined;
+  const probe = isProbed && story.probe !== undefined ? probeSettings(story.probe) : (false as const);
   const settings = {
     ...usual,
-    rollout: { ...usual.rollout, gates },
+    rollout: { ...usual.rollout, gates, probe },
     keepReleases: force.keepReleases ?? usual.keepReleases,
   };
   const ports = {
@@ -145,8 +148,7 @@ export async function play(
     clock: deployer.clock,
     files: localFiles,
     commands: gateCommands(deployer),
-    // No story has a public address.
-    web: { get: () => Promise.reject(new Error('nobody asked for it')) },
+    web: siteOf(deployer),
     reporter: {
       report: (event: Parameters<typeof monitor.reported>[1]) => {
         world.catchUp();

@@ -133,6 +133,8 @@ export interface Scenario {
   };
   /** A gate that says no from some time after the beginning on, for some time. */
   gate?: { everyMs: number; failAfter: number; badFromMs: number; badForMs: number; answerMs: number };
+  /** The site answers wrongly from some time after the beginning on, for some time. */
+  probe?: { intervalMs: number; maxFailures: number; badFromMs: number; badForMs: number; answerMs: number };
   /** The project has layers, and their handlers fail now and then. */
   layers?: boolean;
   /** The app is asked on each droplet: `rollout.health.http`. */

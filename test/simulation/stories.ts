@@ -408,6 +408,17 @@ function withControl(story: Scenario): Scenario {
     policy: { ...story.policy, pauseMs, bakeMs },
     ...(chance() < 0.25 && { image: sickens }),
     ...(chance() < 0.5 && { gate: gateOf(chance) }),
+    ...(chance() < 0.4 && story.target !== 'roles' && { probe: probeOf(chance) }),
+  };
+}
+
+function probeOf(chance: Random): NonNullable<Scenario['probe']> {
+  return {
+    intervalMs: pick(chance, [1_000, 3_000]),
+    maxFailures: pick(chance, [0, 3, 10]),
+    badFromMs: upTo(chance, 150_000),
+    badForMs: pick(chance, [0, 4_000, 20_000, 10_000_000]),
+    answerMs: pick(chance, [10, 300, 2_000]),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Secret } from '../../config/secret.js';
+import { inWords } from '../../durations.js';
 import { CloudError } from '../../errors.js';
 import type { BeforeChange, Clock } from '../../ports.js';
 import type { Page } from './answers.js';
@@ -79,7 +80,7 @@ export class DigitalOceanApi {
   }
 
   #tooSlow({ purpose }: Call, page: number): CloudError {
-    const message = `${this.#endpoint.host} is too slow to ${purpose}: page ${page} after ${MAX_LIST_MS / 60_000} minutes.`;
+    const message = `${this.#endpoint.host} is too slow to ${purpose}: page ${page} after ${inWords(MAX_LIST_MS)}.`;
     return new CloudError('timeout', 'not-applied', message, {
       hint: 'Run again in a few minutes. Known incidents: https://status.digitalocean.com',
     });

@@ -1,4 +1,5 @@
 import type { Secret } from '../../config/secret.js';
+import { inWords } from '../../durations.js';
 import { CloudError, type Outcome, reasonOf } from '../../errors.js';
 import { oneLine } from '../printable.js';
 import { rateLimited } from './budget.js';
@@ -156,7 +157,7 @@ function unanswered(thrown: unknown, context: FailureContext): FailedAttempt {
   }
   const late = /^(ETIMEDOUT|ERR_CANCELED)$/.test(code) || (code === 'ECONNABORTED' && /timeout/i.test(text));
   const message = late
-    ? `${endpoint.host} did not answer completely within ${requestTimeoutMs / 1_000} s when asked to ${call.purpose}.`
+    ? `${endpoint.host} did not answer completely within ${inWords(requestTimeoutMs)} when asked to ${call.purpose}.`
     : `The connection to ${endpoint.host} broke when it was asked to ${call.purpose} (${detail}).`;
   const hint = call.change
     ? 'It is unknown whether the change was made: check `do-deploy status`, then run again.'

@@ -1,4 +1,5 @@
 import pRetry from 'p-retry';
+import { inWords } from '../../durations.js';
 import { CloudError } from '../../errors.js';
 import type { Clock } from '../../ports.js';
 import { LONGEST_RATE_LIMIT_WAIT_MS } from './budget.js';
@@ -74,7 +75,7 @@ export async function withRetries<T>(attempt: () => Promise<T>, clock: Clock, bo
 
 function withTries(error: CloudError, tries: number, ms: number): CloudError {
   if (tries < 2) return error;
-  const message = `${error.message} Tried ${tries} times in ${Math.round(ms / 1_000)} s.`;
+  const message = `${error.message} Tried ${tries} times in ${inWords(ms)}.`;
   return new CloudError(error.kind, error.outcome, message, {
     source: error.source,
     hint: error.hint,

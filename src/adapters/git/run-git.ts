@@ -1,5 +1,6 @@
 /** Runs git with a list of arguments: no shell, no prompt, no pager, no locale; bounded in time and output. */
 import { spawnSync } from 'node:child_process';
+import { inWords } from '../../durations.js';
 import { DeployError } from '../../errors.js';
 import { fewLines } from '../printable.js';
 
@@ -72,7 +73,7 @@ export function tryGit(args: readonly string[], run: GitRun): GitEnd | undefined
   });
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (code === 'ENOENT') return undefined;
-  if (code === 'ETIMEDOUT') throw gitFailed(args, `no result within ${timeoutMs / 1000} s`);
+  if (code === 'ETIMEDOUT') throw gitFailed(args, `no result within ${inWords(timeoutMs)}`);
   if (code === 'ENOBUFS') throw gitFailed(args, `more than ${MAX_OUTPUT_BYTES / 1024 / 1024} MiB of output`);
   if (error !== undefined) throw gitFailed(args, error.message);
   if (status === null) throw gitFailed(args, `ended by ${signal}`);

@@ -1,3 +1,4 @@
+import { inWords } from '../../durations.js';
 import { ShellError } from '../../errors.js';
 import { oneLine } from '../printable.js';
 import { SHA1_REFUSED } from './agent.js';
@@ -68,7 +69,7 @@ export function connectFailure(error: unknown, failed: FailedConnect): ShellErro
   }
   if (level === 'client-timeout') {
     const firewall = `Check that the droplet is on, and that firewalls allow port ${stop.port} from here. Try: ${byHand}`;
-    return fail('unreachable', `did not answer within ${timeoutMs / 1000} s`, firewall);
+    return fail('unreachable', `did not answer within ${inWords(timeoutMs)}`, firewall);
   }
   switch (code) {
     case 'ECONNREFUSED':

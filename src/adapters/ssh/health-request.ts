@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
+import { inWords } from '../../durations.js';
 import type { Clock, CommandResult, HealthRequest, HealthResponse, RemoteCommand, RemoteHost } from '../../ports.js';
 import { ADMINISTRATIVELY_PROHIBITED, lost } from './channel.js';
 import { healthRequestCommand, readHealthOutput } from './health-request-command.js';
@@ -39,7 +40,7 @@ export async function requestHealth(
     if (error instanceof Forbidden)
       return readHealthOutput(await run(healthRequestCommand(request)), clock.now() - began);
     if (error instanceof TimedOut)
-      return { passed: false, detail: `no answer within ${request.timeoutMs / 1000} s`, ms };
+      return { passed: false, detail: `no answer within ${inWords(request.timeoutMs)}`, ms };
     if (!(error instanceof RequestFailed)) throw error;
     return { passed: false, detail: error.message, ms };
   }

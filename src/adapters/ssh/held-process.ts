@@ -1,5 +1,6 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { ClientChannel } from 'ssh2';
+import { inWords } from '../../durations.js';
 import { ShellError } from '../../errors.js';
 import type { Clock, HeldProcess, RemoteCommand, RemoteHost } from '../../ports.js';
 import { oneLine } from '../printable.js';
@@ -103,7 +104,7 @@ class ChannelProcess implements HeldProcess {
         throw new ShellError(
           'timeout',
           'unknown',
-          `"${name}" on ${host.name} printed nothing for ${timeoutMs / 1000} s.`,
+          `"${name}" on ${host.name} printed nothing for ${inWords(timeoutMs)}.`,
           { droplet: host.name, hint: 'Check the load of the droplet (`uptime`), then run again.' },
         );
       }

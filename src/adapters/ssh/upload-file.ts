@@ -1,4 +1,5 @@
 import type { SFTPWrapper } from 'ssh2';
+import { inWords } from '../../durations.js';
 import { DeployError, ShellError } from '../../errors.js';
 import type { Clock, RemoteCommand, RemoteHost, Upload } from '../../ports.js';
 import { oneLine } from '../printable.js';
@@ -25,7 +26,7 @@ const FAILURE = 4;
 export async function uploadFile(link: Link, host: RemoteHost, file: Upload, clock: Clock): Promise<void> {
   const fail = (how: Interruption, reason: string) => {
     if (how === 'lost') return lost(host, 'unknown', `${reason}, while ${file.path} was uploaded`);
-    const message = `The upload of ${file.path} to ${host.name} did not finish within ${file.timeoutMs / 1000} s.`;
+    const message = `The upload of ${file.path} to ${host.name} did not finish within ${inWords(file.timeoutMs)}.`;
     return new ShellError('timeout', 'unknown', message, {
       droplet: host.name,
       hint: 'Check the network, then run again.',

@@ -1,6 +1,14 @@
 /** `promote` and `abort`: what they ask, and what they then do. */
 import type { CommandContext, CommandEnd } from '../../cli/define-command.js';
 import { EXIT } from '../../cli/exit-codes.js';
+import {
+  confirmOption,
+  environment,
+  migrateOption,
+  protectedOption,
+  rolloutExits,
+  rolloutOptions,
+} from '../../cli/options.js';
 import type { RollArguments } from '../../cli/roll.js';
 import type { LoadedSettings } from '../../config/load.js';
 import { versionWords } from '../../reporters/phrases.js';
@@ -10,6 +18,15 @@ type Context = CommandContext & {
   settings: LoadedSettings;
   args: RollArguments & { environment: string; yes: boolean; confirmEnvironment?: string | undefined };
 };
+
+/** What both declare. */
+export const ofEndings = {
+  positionals: { environment },
+  options: { ...confirmOption, ...rolloutOptions, ...protectedOption, ...migrateOption },
+  rolls: true,
+  settings: 'fleet',
+  exits: rolloutExits,
+} as const;
 
 export async function endCanary(context: Context, ends: 'promote' | 'abort'): Promise<CommandEnd> {
   const { args, settings, show, ports, roll } = context;

@@ -46,26 +46,40 @@ export const env = defineSection({
     }),
   },
   resolve({ env: written = {} }, context) {
-    if (context.isNeeded) {
-      context.release.declarations.push(
-        ...Object.entries(written).map(([name, one]) => toDeclaration(name, one, context)),
-      );
+    if (!context.isNeeded) return {};
+    const { release } = context;
+    release.declarations.push(...Object.entries(written).map(([name, one]) => toDeclaration(name, one, context)));
+    for (const { role, written: given } of context.ofRoles('env')) {
+      const own = given as Record<string, Written>;
+      const names = [...new Set([...Object.keys(written), ...Object.keys(own)])];
+      const declarations = names.map((name) => {
+        const base = own[name] === undefined ? [] : ['roles', role];
+        return toDeclaration(name, { ...written[name], ...own[name] }, context, base);
+      });
+      release.roles.set(role, { files: [], ...release.roles.get(role), declarations });
     }
     return {};
   },
 });
 
-function toDeclaration(name: string, written: Written, context: SectionContext): Declaration {
+/** @param base where the map of variables is written: `roles`, and a role's name */
+function toDeclaration(
+  name: string,
+  written: Written,
+  context: SectionContext,
+  base: readonly string[] = [],
+): Declaration {
   const { type = 'string', required = false, min, max } = written;
+  const path = [...base, 'env', name];
   const tell = (keys: string[], message: string, remedy: string) =>
-    context.problems.add(context.place('env', name, ...keys), `${['env', name, ...keys].join('.')} ${message}`, remedy);
+    context.problems.add(context.place(...path, ...keys), `${[...path, ...keys].join('.')} ${message}`, remedy);
 
   const fault = faultOfVariableName(name);
   if (fault !== undefined) tell([], fault.message, fault.remedy);
   for (const [key, types, remedy] of ONLY_FOR) {
     if (written[key] !== undefined && !types.includes(type)) tell([key], `is not for type ${type}`, remedy);
   }
-  if (type === 'enum' && !context.isWritten('env', name, 'values')) {
+  if (type === 'enum' && !context.isWritten('env', name, 'values') && !context.isWritten(...path, 'values')) {
     tell([], 'has no values', 'write `values: [a, b]` below it');
   }
   if (min !== undefined && max !== undefined && min > max) tell(['min'], 'is larger than max', 'exchange the two');
@@ -84,7 +98,7 @@ function toDeclaration(name: string, written: Written, context: SectionContext):
       else if (/[\0\r\n]/.test(fallback)) tell(['default'], 'has more than one line', 'write it in an env file');
     }
   }
-  return { name, ...rule, required, default: fallback, place: context.place('env', name) };
+  return { name, ...rule, required, default: fallback, place: context.place(...path) };
 }
 
 /** Undefined where YAML may have changed what was written: `1.10` is the number 1.1. */

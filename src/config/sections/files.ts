@@ -14,9 +14,13 @@ export const files = defineSection({
       examples: [['config/.env.common', 'config/.env.{environment}', 'config/nginx/']],
     }),
   },
-  resolve(written, { release, place }) {
+  resolve(written, { release, place, ofRoles }) {
     const entries = written.files ?? DEFAULT_FILES;
     release.files.push(...entries.map((entry, index) => ({ entry, place: place('files', index) })));
+    for (const { role, written: own } of ofRoles('files')) {
+      const files = (own as string[]).map((entry, index) => ({ entry, place: place('roles', role, 'files', index) }));
+      release.roles.set(role, { ...release.roles.get(role), files });
+    }
     return {};
   },
 });

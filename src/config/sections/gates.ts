@@ -1,4 +1,6 @@
 /** `rollout.gates`: what is asked, from this machine, whether a rollout may go on. */
+import { type Stats, statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { DURATION, LONGEST_MS, parseDuration } from '../duration.js';
 import type { SectionContext } from '../section.js';
@@ -67,6 +69,35 @@ const gate = map(
   'must be a map, such as { name: errors, command: scripts/error-rate.sh }',
 );
 
+/** Programs that run the script of their first argument. */
+const INTERPRETERS = /^(?:ba|da|k|z)?sh$|^python3?$|^node$|^ruby$|^perl$|^php$/;
+
+/** A word of a command line that the shell takes as it is, and that is a path. */
+const PATH = /^[\w.@%+:,-]*(?:\/[\w.@%+:,-]*)+$/;
+
+function look(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Why a command line could never run, as far as its first words say: a script that is missing, or not executable. */
+function unusableProgram(root: string, line: string): { what: string; remedy: string } | undefined {
+  const [first = '', second = ''] = line.trim().split(/\s+/);
+  const isScript = INTERPRETERS.test(first) && PATH.test(second);
+  const path = isScript ? second : first;
+  if (!PATH.test(path)) return undefined;
+  const found = look(resolve(root, path));
+  if (found === undefined) {
+    return { what: `there is no file ${path}`, remedy: 'correct the path, which starts at the folder of the project' };
+  }
+  if (!found.isFile()) return { what: `${path} is not a file`, remedy: `see what it is: \`ls -ld ${path}\`` };
+  if (isScript || (found.mode & 0o111) !== 0) return undefined;
+  return { what: `${path} is not executable`, remedy: `run \`chmod +x ${path}\`` };
+}
+
 const FORM = 'must be a list of gates, such as { name: errors, command: scripts/error-rate.sh }';
 
 export const gates = z
@@ -86,7 +117,7 @@ export const gates = z
 /** A gate is a command or an address, and has a name of its own. */
 export function resolveGates(
   written: z.output<typeof gates> = [],
-  { problems, place }: Pick<SectionContext, 'problems' | 'place'>,
+  { problems, place, root, needs }: Pick<SectionContext, 'problems' | 'place' | 'root' | 'needs'>,
 ): GateSettings[] {
   const names = new Set<string>();
   return written.flatMap((one, index): GateSettings[] => {
@@ -105,8 +136,12 @@ export function resolveGates(
       tell(undefined, `${what} has ${has}`, 'write one of the two: `command: scripts/error-rate.sh`');
       return [];
     }
-    const common = { name, everyMs: toMs(every), failAfter, timeoutMs: toMs(timeout) };
+    const at = place('rollout', 'gates', index, ...(command === undefined ? ['url'] : ['command']));
+    const common = { name, place: at, everyMs: toMs(every), failAfter, timeoutMs: toMs(timeout) };
     if (command !== undefined) {
+      // What leads away from a release asks no gate, and must not fail because one is gone.
+      const unusable = needs === 'fleet' ? undefined : unusableProgram(root, command);
+      if (unusable !== undefined) problems.add(at, `gate ${name}: ${unusable.what}`, unusable.remedy);
       if (expect !== undefined) tell('expect', `${what} expects a status of a command`, 'remove `expect`');
       return [{ ...common, command }];
     }

@@ -6,6 +6,8 @@ import type { ProblemList } from '../problems.js';
 import { defineSection, type SectionContext } from '../section.js';
 import type { RoleSettings, TargetSettings } from '../settings.js';
 import { anyText, duration, map, text, wholeNumber } from '../values.js';
+import { env } from './env.js';
+import { files } from './files.js';
 import { profileNames, sorted } from './profiles.js';
 import { batch, minInRotation } from './rollout.js';
 
@@ -65,6 +67,8 @@ const roles = z
       droplets,
       tag,
       profiles: profileNames,
+      env: env.keys.env,
+      files: files.keys.files,
       batch,
       min_in_rotation: minInRotation,
     }),
@@ -72,11 +76,11 @@ const roles = z
   )
   .meta({
     description:
-      'Instead of one target: droplets that do different work and get one release together, role by role in this order. Each role has one target (`load_balancer`, `droplet`, `droplets` or `tag`) and may have `profiles`, `batch` and `min_in_rotation` of its own. See [targets.md](targets.md#roles).',
+      'Instead of one target: droplets that do different work and get one release together, role by role in this order. Each role has one target (`load_balancer`, `droplet`, `droplets` or `tag`) and may have `profiles`, `batch` and `min_in_rotation` of its own, and `env` and `files` besides those of the environment. See [targets.md](targets.md#roles).',
     examples: [
       {
         web: { load_balancer: 'web', profiles: ['web'] },
-        worker: { tag: 'shop-worker', profiles: ['worker'], batch: '50%' },
+        worker: { tag: 'shop-worker', profiles: ['worker'], files: ['config/.env.worker'], batch: '50%' },
       },
     ],
   });
@@ -84,6 +88,7 @@ const roles = z
 /** Where an environment's droplets come from. */
 export const target = defineSection({
   scope: 'environment',
+  literal: [['roles', '*', 'env', '*', 'pattern']],
   keys: {
     load_balancer: loadBalancer,
     autoscale_pool: anyText("must be an autoscale pool's id or name").meta({

@@ -1,4 +1,6 @@
 /** Raises an event: runs its handlers one after another, each bounded by its timeout. */
+
+import { inWords } from '../../durations.js';
 import { DeployError, reasonOf } from '../../errors.js';
 import type { Handler, HandlerContext, LifecyclePayload } from '../../rollout/lifecycle.js';
 import { onlyWarns } from '../../rollout/lifecycle.js';
@@ -102,7 +104,7 @@ async function bounded(
     };
     onAbort(stop, () => giveUp('it was stopped'), done.signal);
     void clock.sleep(timeoutMs, done.signal).then(() => {
-      if (!done.signal.aborted) giveUp(`it did not finish within ${timeoutMs / 1_000} s`);
+      if (!done.signal.aborted) giveUp(`it did not finish within ${inWords(timeoutMs)}`);
     });
   });
   end.catch(() => {});

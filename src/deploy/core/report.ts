@@ -1,3 +1,4 @@
+import { inWords } from '../../durations.js';
 import { asDeployError } from '../../errors.js';
 import type { DeployEventBody, Step } from '../../rollout/model.js';
 import type { DeployPorts } from './deploy-ports.js';
@@ -31,8 +32,12 @@ export async function reportStep<T>(
     for (;;) {
       await clock.sleep(STILL_RUNNING_EVERY_MS, ended.signal);
       if (ended.signal.aborted) return;
-      const seconds = Math.round((clock.now() - started) / 1_000);
-      report({ type: 'step-progress', droplet, step, detail: `${seconds} s so far` });
+      report({
+        type: 'step-progress',
+        droplet,
+        step,
+        detail: `${inWords(Math.round((clock.now() - started) / 1_000) * 1_000)} so far`,
+      });
     }
   };
   void reportRunning();

@@ -91,14 +91,19 @@ export function runsSomething({ services, containers }: Pick<Member, 'services' 
   return services.length > 0 ? containers.length > 0 : containers.some(isAlive);
 }
 
+/** A droplet whose role has changed holds the same release with other services, or other files. */
+export function isOfOtherRole(member: Member, release: StoredRelease): boolean {
+  const { profiles, content } = ownCopy(member, release);
+  return String(profiles) !== String(release.profiles) || content !== release.content;
+}
+
 /** Whether the droplet runs these images, verified, and nothing that layers have stopped. */
 export function runsAlready(member: Member, release: StoredRelease): boolean {
   const { survey, containers } = member;
   const { state } = survey;
   if (survey.current !== release.id || state?.release !== release.id || state.phase !== 'verified') return false;
-  const { images, services, profiles } = ownCopy(member, release);
-  // A droplet whose role has changed holds the same release with other services.
-  if (String(profiles) !== String(release.profiles)) return false;
+  const { images, services } = ownCopy(member, release);
+  if (isOfOtherRole(member, release)) return false;
   const empty = new Set(services.filter(({ replicas }) => replicas === 0).map(({ name }) => name));
   return Object.entries(images).every(([service, image]) => {
     const own = containers.filter((container) => container.service === service);

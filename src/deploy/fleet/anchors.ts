@@ -20,6 +20,14 @@ export interface Anchor {
   hash: string;
 }
 
+/** What is recorded of a fleet's releases: always read, and judged, together. */
+export interface Recorded {
+  /** Newest first. */
+  anchored: readonly Anchor[];
+  /** Hash of the release that is held as a canary. */
+  canary: string | undefined;
+}
+
 /** Anchors that stay: droplets made from an old image run a release that was deployed long ago. */
 const KEPT = 10;
 
@@ -46,7 +54,7 @@ export class Anchors {
   }
 
   /** Also the hash of the release that is held as a canary: DigitalOcean lists all tags at once. Throws CloudError. */
-  async readWithCanary(): Promise<{ anchored: Anchor[]; canary: string | undefined }> {
+  async readWithCanary(): Promise<Recorded & { anchored: Anchor[] }> {
     if (!this.#isFleet) return { anchored: [], canary: undefined };
     const tags = await this.#cloud.listTags('do-deploy:');
     const own = tags.filter((tag) => tag.startsWith(this.#prefix));

@@ -5,7 +5,7 @@ import { copyOf, findRelease } from '../droplet/held-releases.js';
 import { heldRelease, holdingOf, type Member } from '../droplet/member.js';
 import { releaseHash } from '../release/release-hash.js';
 import type { StoredRelease } from '../release/stored-release.js';
-import type { Anchor } from './anchors.js';
+import type { Anchor, Recorded } from './anchors.js';
 import { runsHash } from './canary-record.js';
 
 export interface FleetRelease {
@@ -20,18 +20,13 @@ export interface FleetRelease {
 /**
  * The release that was anchored last, in the record that has the anchored hash. Without anchors, or where they are not
  * believed: the latest release that passed its gates on any of the droplets, except those that run the canary.
- * @param canary hash of the release that is held
  */
-export function fleetRelease(
-  members: readonly Member[],
-  anchors: readonly Anchor[],
-  canary?: string | undefined,
-): FleetRelease {
-  const [newest] = anchors;
+export function fleetRelease(members: readonly Member[], { anchored, canary }: Recorded): FleetRelease {
+  const [newest] = anchored;
   const others = canary === undefined ? members : members.filter((member) => !runsHash(member, canary));
   const latest = findRelease(members, provenRelease((others.length > 0 ? others : members).map(holdingOf)));
   if (newest === undefined) return { release: latest };
-  const hashes = anchors.map(({ hash }) => hash);
+  const hashes = anchored.map(({ hash }) => hash);
   const running = members.flatMap(hashOfRunning);
   const release = copyOf(members, newest.hash);
   if (release === undefined || !running.includes(newest.hash)) {
@@ -43,6 +38,17 @@ export function fleetRelease(
   }
   const before = hashes.find((hash) => hash !== newest.hash);
   return { release, before: before === undefined ? undefined : copyOf(members, before) };
+}
+
+/** As a run has read it under its lease. */
+export function recordedIn({
+  anchored,
+  canary,
+}: {
+  anchored: readonly Anchor[];
+  canary: { hash: string | undefined };
+}): Recorded {
+  return { anchored, canary: canary.hash };
 }
 
 /** Ids of the releases that are anchored and held by droplets, newest first. */

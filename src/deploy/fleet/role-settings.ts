@@ -9,8 +9,9 @@ import type { Settings } from '../../config/settings.js';
 export function settingsOfRoles(settings: Settings): Settings[] {
   const { roles, rollout, ...common } = settings;
   if (roles === undefined) return [settings];
-  return roles.map(({ name, target, profiles = settings.profiles, batch, minInRotation }) => ({
+  return roles.map(({ name, target, profiles = settings.profiles, own, batch, minInRotation }) => ({
     ...common,
+    ...own,
     role: name,
     target,
     ...(profiles && { profiles }),

@@ -94,7 +94,7 @@ async function checkRole(
   const answered = members.flatMap(({ droplet }) => answers.get(droplet.id) ?? []);
   const surveyed = members.filter(({ droplet }) => answers.has(droplet.id));
   const recorded = await fleet.anchors.readWithCanary();
-  const { release, dispute } = fleetRelease(surveyed, recorded.anchored, recorded.canary);
+  const { release, dispute } = fleetRelease(surveyed, recorded);
   const held = recorded.canary === undefined ? undefined : canaryOn(surveyed, recorded.canary);
   const canary = held?.members.length === 0 ? undefined : held?.release;
   const texts = answered.map(({ history }) => history);
@@ -236,9 +236,9 @@ async function departed(
   present: ReadonlySet<number>,
   history: readonly HistoryEntry[],
 ): Promise<string[]> {
-  // The history does not say which role a droplet had.
-  if (kind === 'droplet' || kind === 'droplets' || role !== undefined) return [];
-  const gone = new Set([...lastFleet(history)].filter((id) => !present.has(id)));
+  // What was taken from a list was taken out of the fleet.
+  if (kind === 'droplet' || kind === 'droplets') return [];
+  const gone = new Set([...lastFleet(history, role)].filter((id) => !present.has(id)));
   if (gone.size === 0) return [];
   const existing = await ports.cloud.listDroplets();
   return existing.filter(({ id }) => gone.has(id)).map(({ name }) => name);

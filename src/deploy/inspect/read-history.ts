@@ -23,6 +23,7 @@ const entry: z.ZodType<HistoryEntry> = z.object({
   durationMs: z.number(),
   probes: z.object({ total: z.number(), failed: z.number() }).optional(),
   droplets: z.array(z.number()).optional(),
+  roles: z.record(z.string(), z.array(z.number())).optional(),
   skipped: z.array(z.string()).optional(),
   held: z.array(z.string()).optional(),
   confirmed: z.array(z.string()).optional(),
@@ -82,12 +83,13 @@ function parsed(line: string): unknown[] {
  * Ids of the droplets of the last successful deploy or rollback, and of all adopts and heals since: those leave out
  * droplets that are not behind the balancer at the time.
  * @param history newest first
+ * @param role of the droplets; absent: of all
  */
-export function lastFleet(history: readonly HistoryEntry[]): Set<number> {
+export function lastFleet(history: readonly HistoryEntry[], role?: string): Set<number> {
   const succeeded = history.filter(({ outcome }) => outcome === 'succeeded');
   const whole = succeeded.findIndex(({ command }) => ['deploy', 'rollback', 'promote', 'abort'].includes(command));
   const since = whole < 0 ? succeeded : succeeded.slice(0, whole + 1);
-  return new Set(since.flatMap(({ droplets }) => droplets ?? []));
+  return new Set(since.flatMap(({ droplets, roles }) => (role === undefined ? droplets : roles?.[role]) ?? []));
 }
 
 /** Prints the last 500 lines of the history, then every release.json, which names the release's environment. */

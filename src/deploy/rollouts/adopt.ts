@@ -15,10 +15,10 @@ import { environmentCollision } from '../droplet/environment-collision.js';
 import { findGoneImages } from '../droplet/gone-images.js';
 import { namesOf } from '../droplet/held-releases.js';
 import { refuseUnusableHome } from '../droplet/home-check.js';
-import { changedFiles, heldRelease, type Member, runsUnchanged } from '../droplet/member.js';
+import { changedFiles, heldRelease, isOfOtherRole, type Member, runsUnchanged } from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Fleet } from '../fleet/find-fleet.js';
-import { type FleetRelease, fleetRelease } from '../fleet/fleet-release.js';
+import { type FleetRelease, fleetRelease, recordedIn } from '../fleet/fleet-release.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
 import { canaryHeld } from '../session/canary.js';
 import { observeFleet } from '../session/observe-fleet.js';
@@ -42,7 +42,7 @@ export async function adopt(given: DeployPorts, options: SessionOptions): Promis
       choose: (shares) =>
         eachShare(shares, async ({ run, members }) => {
           await surveyAll(ports, settings, members, { prepare: true });
-          const release = releaseToAdopt(fleetRelease(members, run.anchored, run.canary.hash), settings.environment);
+          const release = releaseToAdopt(fleetRelease(members, recordedIn(run)), settings.environment);
           session.release = infoOf(release);
           const onCanary = canaryHeld(run, members)?.members ?? [];
           const placed = placedIn(members, await observeFleet(run, members));
@@ -109,11 +109,10 @@ function releaseToAdopt({ release, dispute }: FleetRelease, environment: string)
   });
 }
 
-/** A droplet holds a release under its id once, with the profiles of one role. Throws DeployError role-changed. */
+/** A droplet holds a release under its id once, as one role has it. Throws DeployError role-changed. */
 function refuseOtherRole(member: Member, release: StoredRelease): void {
-  const held = heldRelease(member, release.id);
-  if (held === undefined || String(held.profiles) === String(release.profiles)) return;
-  const message = `${member.host.name} has got release ${release.id} in another role, with other services.`;
+  if (!isOfOtherRole(member, release)) return;
+  const message = `${member.host.name} has got release ${release.id} in another role, with other services or files.`;
   throw new DeployError('role-changed', message, {
     source: 'user',
     droplet: member.host.name,

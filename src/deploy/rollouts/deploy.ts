@@ -61,7 +61,7 @@ export async function deploy(given: DeployPorts, options: DeployOptions): Promis
           if (members.some((member) => heldRelease(member, release.id) !== undefined)) session.made = '';
           return await stageDrafts(
             drafts.map((draft, index) => ({
-              staging: { ports, settings, draft, signal: interrupted },
+              staging: { ports, settings: own[index] ?? settings, draft, signal: interrupted },
               members: shares[index]?.members ?? [],
             })),
           );
@@ -72,7 +72,7 @@ export async function deploy(given: DeployPorts, options: DeployOptions): Promis
         if (id !== release.id) {
           inform(ports, `The droplets already hold these files and images as release ${id}, which is used.`);
         }
-        return staged.map((own) => ({ release: own }));
+        return staged.map((one) => ({ release: one }));
       },
       isUpToDate: (member, staged) => !force && needsNothing(member, staged),
     });

@@ -13,9 +13,9 @@ import { namesOf, namesWithout } from '../droplet/held-releases.js';
 import { refuseUnusableHome } from '../droplet/home-check.js';
 import { isHalfDone, type Member, runsAlready, runsUnchanged } from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
-import type { Anchor } from '../fleet/anchors.js';
+import type { Recorded } from '../fleet/anchors.js';
 import { type Canary, canaryOn } from '../fleet/canary-record.js';
-import { fleetRelease } from '../fleet/fleet-release.js';
+import { fleetRelease, recordedIn } from '../fleet/fleet-release.js';
 import { refuseImpossible } from '../fleet/policy.js';
 import { visitFleets } from '../inspect/visit-fleet.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
@@ -73,7 +73,7 @@ export async function abort(given: DeployPorts, options: SessionOptions): Promis
         const { run, members } = onlyOne(shares, 'abort');
         await surveyAll(ports, settings, members, { prepare: false });
         const canary = mustBeHeld(canaryHeld(run, members), settings.environment);
-        const release = await releaseBefore(canary, members, run.anchored, settings.environment);
+        const release = await releaseBefore(canary, members, recordedIn(run), settings.environment);
         session.release = infoOf(release);
         inform(ports, `Taking ${namesOf(canary.members)} back to release ${release.id}.`);
         // What the run of the canary has left recorded as out is put back, too.
@@ -96,14 +96,15 @@ export async function findCanary(
     const [first] = unreachable;
     if (first) throw first.error;
     await surveyQuietly(members, settings);
-    const { canary: hash, anchored } = await fleet.anchors.readWithCanary();
+    const recorded = await fleet.anchors.readWithCanary();
+    const { canary: hash } = recorded;
     const found = hash === undefined ? undefined : canaryOn(members, hash);
     const canary = mustBeHeld(found && found.members.length > 0 ? found : undefined, settings.environment);
     if (ends === 'promote') {
       refuseSick(canary, settings.environment);
       return { canary, release: canary.release };
     }
-    return { canary, release: await releaseBefore(canary, members, anchored, settings.environment) };
+    return { canary, release: await releaseBefore(canary, members, recorded, settings.environment) };
   });
 }
 
@@ -135,11 +136,11 @@ function mustBeHeld(canary: Canary | undefined, environment: string): Canary & {
 async function releaseBefore(
   canary: Canary,
   members: readonly Member[],
-  anchors: readonly Anchor[],
+  recorded: Recorded,
   environment: string,
 ): Promise<StoredRelease> {
   const others = members.filter((member) => !canary.members.includes(member));
-  const { release, dispute } = fleetRelease(others.length > 0 ? others : members, anchors);
+  const { release, dispute } = fleetRelease(others.length > 0 ? others : members, recorded);
   const without = release && namesWithout(canary.members, release);
   if (release === undefined || dispute !== undefined || without !== '' || release.id === canary.release?.id) {
     const why =

@@ -21,8 +21,8 @@ import { makeAppCheck } from '../droplet/make-app-check.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
 import { currentRelease, heldRelease, holdingOf, type Member, runsAlready, runsSomething } from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
-import type { Anchor } from '../fleet/anchors.js';
-import { anchoredIds, fleetRelease } from '../fleet/fleet-release.js';
+import type { Recorded } from '../fleet/anchors.js';
+import { anchoredIds, fleetRelease, recordedIn } from '../fleet/fleet-release.js';
 import { visitEach } from '../inspect/visit-fleet.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
 import { observeFleet } from '../session/observe-fleet.js';
@@ -52,7 +52,7 @@ export async function heal(given: DeployPorts, options: HealOptions): Promise<De
         const all = allOf(plans);
         refuseUnconfirmed(all, options);
         const choices = await eachShare(shares, ({ run, members }, index) =>
-          chooseReleases(members, run.anchored, plans[index] ?? all, settings.environment),
+          chooseReleases(members, recordedIn(run), plans[index] ?? all, settings.environment),
         );
         // For the history: a release that something is brought to.
         const repaired = choices.find((_, index) => (plans[index]?.repairs.length ?? 0) > 0) ?? choices[0];
@@ -135,7 +135,7 @@ function refuseUnconfirmed(plan: RepairPlan, { confirmed, settings }: HealOption
 /** Throws DeployError nothing-to-heal-to or image-gone before anything changes. */
 async function chooseReleases(
   members: readonly Member[],
-  anchors: readonly Anchor[],
+  recorded: Recorded,
   plan: RepairPlan,
   environment: string,
 ): Promise<Choice> {
@@ -151,8 +151,8 @@ async function chooseReleases(
       () => `Run do-deploy adopt ${environment}: it pulls the same image again.`,
     );
   }
-  const [most] = mostCommon(members.map(holdingOf), anchoredIds(members, anchors));
-  const { release: proven } = fleetRelease(members, anchors);
+  const [most] = mostCommon(members.map(holdingOf), anchoredIds(members, recorded.anchored));
+  const { release: proven } = fleetRelease(members, recorded);
   const release = findRelease(members, plan.repairs[0]?.release) ?? findRelease(members, most) ?? [...own.values()][0];
   const failure = plan.without.length === 0 ? undefined : nothingFor(plan.without, members, proven, environment);
   if (release === undefined) throw failure ?? nothingFor([], members, proven, environment);

@@ -8,9 +8,9 @@ import { findGoneImages, refuseGoneImages } from '../droplet/gone-images.js';
 import { namesWithout, recordsOf, whereMissing } from '../droplet/held-releases.js';
 import { beforeCurrent, type Member, provenOn, runsAlready } from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
-import type { Anchor } from '../fleet/anchors.js';
+import type { Recorded } from '../fleet/anchors.js';
 import { type Canary, canaryOn } from '../fleet/canary-record.js';
-import { fleetRelease } from '../fleet/fleet-release.js';
+import { fleetRelease, recordedIn } from '../fleet/fleet-release.js';
 import { refuseImpossible } from '../fleet/policy.js';
 import { visitFleets } from '../inspect/visit-fleet.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
@@ -37,7 +37,7 @@ export async function rollback(given: DeployPorts, options: RollbackOptions): Pr
         await eachShare(shares, ({ members }) => surveyAll(ports, settings, members, { prepare: false }));
         for (const { run, members } of shares) refuseBesideCanary(canaryHeld(run, members), options);
         const releases = await releasesToGoBackTo(
-          shares.map(({ run, members }) => ({ members, anchored: run.anchored })),
+          shares.map(({ run, members }) => ({ members, recorded: recordedIn(run) })),
           options,
         );
         const [release] = releases;
@@ -61,9 +61,10 @@ export async function findReleaseToGoBackTo(
     const shares = await Promise.all(
       visits.map(async ({ fleet, members }) => {
         await surveyQuietly(members, options.settings);
-        const { anchored, canary } = await fleet.anchors.readWithCanary();
+        const recorded = await fleet.anchors.readWithCanary();
+        const { canary } = recorded;
         refuseBesideCanary(canary === undefined ? undefined : canaryOn(members, canary), options);
-        return { members, anchored };
+        return { members, recorded };
       }),
     );
     const [release] = await releasesToGoBackTo(shares, options);
@@ -77,11 +78,11 @@ export async function findReleaseToGoBackTo(
  * still on the release that the others go back to.
  */
 async function releasesToGoBackTo(
-  shares: readonly { members: readonly Member[]; anchored: readonly Anchor[] }[],
+  shares: readonly { members: readonly Member[]; recorded: Recorded }[],
   options: Pick<RollbackOptions, 'settings' | 'wanted'>,
 ): Promise<StoredRelease[]> {
   const choose = (wanted = options.wanted) =>
-    eachShare(shares, ({ members, anchored }) => releaseToGoBackTo(members, anchored, { ...options, wanted }));
+    eachShare(shares, ({ members, recorded }) => releaseToGoBackTo(members, recorded, { ...options, wanted }));
   const chosen = await choose();
   const [newest, ...others] = [...new Set(chosen.map(({ id }) => id))].sort().reverse();
   return others.length === 0 ? chosen : await choose(newest);
@@ -99,13 +100,13 @@ function refuseBesideCanary(
 
 async function releaseToGoBackTo(
   members: readonly Member[],
-  anchors: readonly Anchor[],
+  recorded: Recorded,
   { wanted, settings: { app, environment } }: Pick<RollbackOptions, 'settings' | 'wanted'>,
 ): Promise<StoredRelease> {
-  const records = recordsOf(members, new Set(anchors.map(({ hash }) => hash)));
+  const records = recordsOf(members, new Set(recorded.anchored.map(({ hash }) => hash)));
   const newestFirst = records.sort((a, b) => (a.id < b.id ? 1 : -1));
   const heldByAll = newestFirst.filter((release) => namesWithout(members, release) === '');
-  const fleet = fleetRelease(members, anchors);
+  const fleet = fleetRelease(members, recorded);
   const before = (releases: readonly StoredRelease[]) =>
     fleet.before === undefined
       ? runBefore(members, releases, fleet.release)

@@ -38,7 +38,7 @@ export function onlyOne<T>(fleets: readonly T[], what: string): T {
   if (first !== undefined && others.length === 0) return first;
   throw new DeployError('canary-of-roles', `${what} is not for environments with roles.`, {
     source: 'user',
-    hint: 'Deploy to all of them. With `batch: [1, 50%]` a role begins with one droplet; rollout.pause and rollout.gates watch it.',
+    hint: 'Deploy without it: roles are rolled in their order. Set rollout.batch to [1, 50%], and rollout.pause to 5m: then one droplet of the first role has the release for 5 min before another one gets it. Ctrl-C in that time stops there, and names the command that goes back.',
   });
 }
 

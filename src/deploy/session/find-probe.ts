@@ -9,6 +9,8 @@ const REACH_WITHIN_MS = 2_000;
 
 const USUAL: ProbeSettings = { intervalMs: 1_000, timeoutMs: 5_000, expect: [{ from: 200, to: 399 }] };
 
+const INSTEAD = 'Name an address of your site as rollout.probe.url, or set `probe: false`.';
+
 export interface FoundProbe {
   probe?: Probe;
   /** For the user, where the address is not one that the settings name. */
@@ -19,15 +21,17 @@ export interface FoundProbe {
 export async function findProbe(
   { web }: Pick<DeployPorts, 'web'>,
   { rollout }: Pick<Settings, 'rollout'>,
-  target: Pick<Target, 'publicUrl'>,
+  target: Partial<Pick<Target, 'publicUrl' | 'description'>>,
 ): Promise<FoundProbe> {
   if (rollout.probe === false) return {};
   const probe = rollout.probe ?? USUAL;
   if (probe.url !== undefined) return { probe: { ...probe, url: probe.url } };
-  const { publicUrl: url } = target;
-  if (url === undefined) return {};
+  const { publicUrl: url, description } = target;
+  if (url === undefined) {
+    if (rollout.probe === undefined || description === undefined) return {};
+    return { message: `Nothing is probed, because ${description} has no address that takes plain HTTP. ${INSTEAD}` };
+  }
   const { status, detail } = await web.get(url, Math.min(REACH_WITHIN_MS, probe.timeoutMs));
   if (isExpected(status, probe.expect)) return { probe: { ...probe, url }, message: `Probing the balancer at ${url}.` };
-  const instead = 'Name an address of your site as rollout.probe, or set it to false.';
-  return { message: `The balancer is not probed, because ${url} does not answer from here (${detail}). ${instead}` };
+  return { message: `The balancer is not probed, because ${url} does not answer from here (${detail}). ${INSTEAD}` };
 }

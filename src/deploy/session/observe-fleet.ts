@@ -138,7 +138,7 @@ export async function observeDroplet(
       const { kind } = judgeHealth(member.services, member.containers, now);
       // One that is just starting does not count as serving, and may serve all the same.
       if (kind === 'waiting') return { healthy: undefined, now };
-      return { healthy: kind === 'healthy' && (await appAnswers(run, member)), now };
+      return { healthy: kind === 'healthy' && (await askApp(run, member))?.passed !== false, now };
     }
     const mayHaveRestarted =
       (inspection !== undefined && now === undefined) ||
@@ -185,12 +185,11 @@ function startedRecently(run: Run, member: Member, now: number): boolean {
   });
 }
 
-/** By `rollout.health.http`, if it is set. */
-async function appAnswers(run: Run, member: Member): Promise<boolean> {
+/** By `rollout.health.http`; undefined where it is not set. */
+export async function askApp(run: Run, member: Member): Promise<HealthResponse | undefined> {
   for (let failures = 0; ; failures += 1) {
     const response = await appCheckUnderLease(member, run);
-    if (response === undefined || response.passed) return true;
-    if (failures + 1 >= MAX_CHECKS) return false;
+    if (response === undefined || response.passed || failures + 1 >= MAX_CHECKS) return response;
     await run.ports.clock.sleep(REPEAT_AFTER_MS);
   }
 }

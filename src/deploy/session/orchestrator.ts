@@ -42,6 +42,7 @@ import { BatchEvents, type Raisers } from './batch-events.js';
 import { capacityFloor } from './capacity-floor.js';
 import { FRESH_MS, observeFleet } from './observe-fleet.js';
 import type { RolloutWatch } from './rollout-watch.js';
+import { GATE_UNUSABLE } from './watch-gates.js';
 
 /** Serving droplets to compare a leaving one with. More would prove little more. */
 const OTHERS = 2;
@@ -164,7 +165,8 @@ class Orchestrator {
     const stopWatching = new AbortController();
     watch.start((error) => {
       this.#keep(error);
-      this.#post({ kind: 'watch-failed' });
+      // A gate that cannot be asked accuses nobody: nothing goes back, and nothing else begins.
+      this.#post({ kind: error.code === GATE_UNUSABLE ? 'stopped' : 'watch-failed' });
     });
     onAbort(interrupted, () => this.#post({ kind: 'interrupted' }), stopWatching.signal);
     onAbort(aborted, () => this.#post({ kind: 'halted', code: 'aborted' }), stopWatching.signal);

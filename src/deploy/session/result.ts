@@ -7,6 +7,7 @@ import { type DropletState, isDeployed, isHeld, type RolloutState } from '../../
 import { isBaked } from '../../rollout/rests.js';
 import { capacityFloor } from './capacity-floor.js';
 import { type Asked, continueCommand } from './continue-command.js';
+import { GATE_UNUSABLE } from './watch-gates.js';
 import { waysOf } from './ways.js';
 
 interface Ended extends Asked {
@@ -82,6 +83,7 @@ function nextCommand(ended: Ended, interrupted: boolean): string | undefined {
     (droplet) => isDeployed(droplet) && droplet.touched && droplet.previous !== undefined,
   );
   if (state.watchFailed && isLeft && command === 'deploy') return `do-deploy rollback ${environment}`;
+  if (ended.error?.code === GATE_UNUSABLE) return continueCommand(ended, release);
   // What comes after the rollout has failed.
   if (!interrupted && isComplete(state) && command === 'deploy') return `do-deploy rollback ${environment}`;
   return interrupted ? continueCommand(ended, release) : undefined;

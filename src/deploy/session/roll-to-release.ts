@@ -1,17 +1,17 @@
 import { setMaxListeners } from 'node:events';
 import { asDeployError, type DeployError } from '../../errors.js';
-import { variablesOf } from '../../rollout/lifecycle-variables.js';
 import type { DeployResult, Probes } from '../../rollout/model.js';
 import { isHeld, type RolloutState, takeBack } from '../../rollout/planner.js';
 import { combined } from '../../rollout/roles.js';
 import { onAbort } from '../core/on-abort.js';
 import { inform, reportTo, warn } from '../core/report.js';
 import type { StoredRelease } from '../release/stored-release.js';
+import { watchedIn } from './ask-first.js';
 import type { Probe } from './availability.js';
 import { canaryHeld, forgetCanary, heldSentence, withCanary } from './canary.js';
 import { askedOf } from './continue-command.js';
 import { type Goal, goalFor } from './goal.js';
-import { payloadOf, raise } from './lifecycle.js';
+import { raise } from './lifecycle.js';
 import { reportNewcomers } from './newcomers.js';
 import { FRESH_MS } from './observe-fleet.js';
 import { type Rolled, roll } from './orchestrator.js';
@@ -19,7 +19,7 @@ import { forgetPostDeploy, owesPostDeploy, postDeploy } from './post-deploy.js';
 import { isComplete, resultOf } from './result.js';
 import type { Share } from './rollout.js';
 import { isSameRow, rowsOf } from './rollout-rows.js';
-import { RolloutWatch, type Watched } from './rollout-watch.js';
+import { RolloutWatch } from './rollout-watch.js';
 import { type Session, stopIfInterrupted } from './session.js';
 import { skippedRows } from './skipping.js';
 import { writeHistoryAndPrune, writeHistoryWithoutLock } from './write-history.js';
@@ -40,8 +40,7 @@ export async function rollToRelease(session: Session, shares: readonly PlannedSh
   const starts = shares.map(({ start }) => start);
   session.rows = rowsOfAll(session, shares, starts);
   for (const row of session.rows) report({ type: 'row-changed', row });
-  const start = combined(starts);
-  if (isHeld(start) || start.droplets.every((droplet) => droplet.course === 'done')) {
+  if (isOver(starts)) {
     const summary = nothingToDo(session, shares);
     await forgetCanary(session, run);
     const nothing: DeployResult = { release, rows: session.rows, durationMs: 0, outcome: 'skipped', summary };
@@ -54,6 +53,12 @@ export async function rollToRelease(session: Session, shares: readonly PlannedSh
     return { ...base, outcome: 'succeeded' };
   }
   return await withGrace(session, (stop) => rollAndFinish(session, shares, stop));
+}
+
+/** Every droplet that shall have the release has it. */
+export function isOver(starts: readonly RolloutState[]): boolean {
+  const all = combined(starts);
+  return isHeld(all) || all.droplets.every(({ course }) => course === 'done');
 }
 
 async function rollAndFinish(
@@ -173,15 +178,6 @@ function sumOf(one: Probes | undefined, other: Probes | undefined): Probes | und
     slowestMs: Math.max(one.slowestMs, other.slowestMs),
     firstFailure: one.firstFailure ?? other.firstFailure,
   };
-}
-
-/** `rollback` and `heal` lead away from what fails: no gate is asked, and the probe only counts. */
-function watchedIn(session: Session, probe: Probe | undefined): Watched {
-  const { gates = [] } = session.options.settings.rollout;
-  const isAsked = session.command === 'deploy' || session.command === 'adopt';
-  const variables = { ...variablesOf(payloadOf(session, 'deploy', {})), DO_DEPLOY_EVENT: 'gate' };
-  if (isAsked) return { gates, variables, probe };
-  return { gates: [], variables, probe: probe && { ...probe, maxFailures: undefined } };
 }
 
 /** Raises post_deploy once every droplet runs its release. */

@@ -1,5 +1,6 @@
 /** What a rollout watches besides the droplets in hand: gates, the public address, and in a pause and a bake the droplets that have got the release. */
 import type { GateSettings } from '../../config/settings.js';
+import { inWords } from '../../durations.js';
 import type { DeployError } from '../../errors.js';
 import type { Probes } from '../../rollout/model.js';
 import { inform, reportTo } from '../core/report.js';
@@ -55,9 +56,9 @@ export class RolloutWatch {
     const { ports } = this.#run;
     for (;;) {
       await ports.clock.sleep(TELL_EVERY_MS, ended);
-      const left = Math.round((until - ports.clock.now()) / 1_000);
+      const left = until - ports.clock.now();
       if (ended.aborted || left <= 0) return;
-      inform(ports, `${left} s of the ${rest} are left.`);
+      inform(ports, `${inWords(left)} of the ${rest} are left.`);
     }
   }
 
@@ -93,5 +94,5 @@ export class RolloutWatch {
 }
 
 function describe({ name, everyMs }: GateSettings): string {
-  return `gate ${name} every ${everyMs / 1_000} s`;
+  return `gate ${name} every ${inWords(everyMs)}`;
 }

@@ -10,13 +10,14 @@ import { mayHaveDowntime, policyOf } from '../fleet/policy.js';
 import { releaseHash } from '../release/release-hash.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
+import { askApps, askFirst } from './ask-first.js';
 import { checkCanary, onlyOne, planPart, recordCanary } from './canary.js';
 import { findProbe } from './find-probe.js';
 import { type Goal, goalFor, goalOfAll } from './goal.js';
 import { raise } from './lifecycle.js';
 import { observeFleet } from './observe-fleet.js';
 import { announce, connectToAll, connectToReachable, takeLease } from './open-session.js';
-import { type PlannedShare, rollToRelease } from './roll-to-release.js';
+import { isOver, type PlannedShare, rollToRelease } from './roll-to-release.js';
 import { type Session, stopIfInterrupted } from './session.js';
 import { refuseOff, withSkipped } from './skipping.js';
 import { previousReleases, startRollout } from './start-rollout.js';
@@ -77,7 +78,8 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   reportTo(ports)({ type: 'phase-started', phase: 'discover' });
   const fleets = await findFleets(ports, settings, { newcomers: rollout.newcomers });
   // The balancer may not answer from here: that is found out while the release is staged.
-  const visited = session.command === 'heal' ? undefined : fleets.find(({ target }) => target.publicUrl !== undefined);
+  const withAddress = fleets.find(({ target }) => target.publicUrl !== undefined) ?? fleets[0];
+  const visited = session.command === 'heal' ? undefined : withAddress;
   session.probe = findProbe(ports, settings, visited?.target ?? {});
   const policies = fleets.map((fleet): Policy => {
     const policy = policyOf(fleet.settings, fleet.target, mayHaveDowntime(fleet, allowDowntime));
@@ -115,12 +117,21 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const commits = new Set(members.map((member) => heldRelease(member, runningRelease(member))?.commit));
   session.previousCommit = commits.size === 1 ? [...commits][0] : undefined;
   const isUpToDate = (member: Member, goal: Goal) => rollout.isUpToDate(member, goalFor(goal, member.droplet.id));
+  const unasked = await eachShare(shares, async ({ run, members }, index) => {
+    const goal = choices[index] as Choice;
+    if (members.every((member) => isUpToDate(member, goal))) return new Set<string>();
+    return await askApps(session, { run, members }, [goal.release, ...(goal.own?.values() ?? [])]);
+  });
   const plans = await eachShare(shares, (share, index) => {
     const { failure: _, exempt, ...goal } = choices[index] as Choice;
     const left = new Set([...(exempt ?? []), ...(part?.others ?? [])]);
-    const own = { ...share, policy: { ...share.policy, holdAt: part?.holdAt } };
+    const run = { ...share.run, unasked: unasked[index] };
+    const own = { ...share, run, policy: { ...share.policy, holdAt: part?.holdAt } };
     return planShare(own, goal, left, (member) => isUpToDate(member, goal));
   });
+  const starts = plans.map(({ start }) => start);
+  if (!isOver(starts)) await askFirst(session, starts);
+  stopIfInterrupted(session);
   // What only a part of the fleet runs is not the fleet's release: that of a canary is, once all droplets run it.
   const isCanary = part !== undefined || plans.some(({ run, goal }) => run.canary.hash === releaseHash(goal.release));
   const anchor =

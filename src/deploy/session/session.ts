@@ -27,6 +27,10 @@ export interface SessionOptions {
   deployer: Deployer;
   /** Leaves out droplets that are off or cannot be reached; `fail`: the rollout ends as failed if there are any. */
   skip?: 'fail' | 'ok';
+  /** The release is deployed although what runs now does not answer `rollout.health.http`. */
+  skipFirstCheck?: boolean;
+  /** This command line with further options, to paste. */
+  again?: (...options: string[]) => string;
   /** How long to wait for another run's lease, in ms; 0: not at all. */
   waitLockMs: number;
   /** Only a part of the fleet gets the release. */

@@ -4,7 +4,7 @@ import type { DeployResult, ReleaseInfo, Ways } from '../../rollout/model.js';
 import type { RolloutState } from '../../rollout/planner.js';
 import { namesOf } from '../droplet/held-releases.js';
 import { holdingOf, type Member } from '../droplet/member.js';
-import { anchoredIds, fleetRelease } from '../fleet/fleet-release.js';
+import { anchoredIds, fleetRelease, recordedIn } from '../fleet/fleet-release.js';
 import { type Asked, continueCommand } from './continue-command.js';
 import type { Session } from './session.js';
 
@@ -28,9 +28,9 @@ export function withWays({ members, options, run }: Session, result: DeployResul
   if (result.held !== undefined) return result;
   const { environment } = options.settings;
   const groups = byRelease(members);
-  const anchored = run?.anchored ?? [];
-  const { release: newest } = fleetRelease(members, anchored);
-  const common = mostCommon(members.map(holdingOf), anchoredIds(members, anchored));
+  const recorded = run === undefined ? { anchored: [], canary: undefined } : recordedIn(run);
+  const { release: newest } = fleetRelease(members, recorded);
+  const common = mostCommon(members.map(holdingOf), anchoredIds(members, recorded.anchored));
   const other = common.find((id) => id !== newest?.id);
   if (groups.size < 2 || newest === undefined || other === undefined) return result;
   const described = [...groups].map(([id, of]) => `${namesOf(of)} ${of.length === 1 ? 'runs' : 'run'} ${id}`);

@@ -134,11 +134,21 @@ function historyLine(
     probes: probes && { total: probes.total, failed: probes.failed },
     held: outcome === 'succeeded' ? held?.droplets : undefined,
     droplets: rolled?.map((member) => member.droplet.id),
+    roles: rolled && rolesOf(rows, new Set(rolled.map((member) => member.droplet.id))),
     skipped: skipped.length > 0 ? skipped : undefined,
     confirmed: confirmed.length > 0 ? [...confirmed] : undefined,
     error: error && { code: error.code, droplet: error.droplet, step: error.step },
   };
   return JSON.stringify(entry);
+}
+
+/** Ids by role, of those that took part; undefined without roles. */
+function rolesOf(rows: DeployResult['rows'], rolled: ReadonlySet<number>): HistoryEntry['roles'] {
+  const roles = new Map<string, number[]>();
+  for (const { id, role } of rows) {
+    if (role !== undefined && rolled.has(id)) roles.set(role, [...(roles.get(role) ?? []), id]);
+  }
+  return roles.size === 0 ? undefined : Object.fromEntries(roles);
 }
 
 /** What the droplet no longer keeps. */

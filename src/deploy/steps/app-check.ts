@@ -3,22 +3,22 @@
 import { DeployError } from '../../errors.js';
 import type { HealthResponse } from '../../ports.js';
 import { makeAppCheck } from '../droplet/make-app-check.js';
-import type { Member } from '../droplet/member.js';
+import { type Member, runningRelease } from '../droplet/member.js';
 import type { Run } from './run.js';
 
 /**
- * Undefined where it is not configured. As for the balancer's check, another run that listens to the droplet must not take
+ * Undefined where it is not configured, or not asked of the release that runs. As for the balancer's check, another run that listens to the droplet must not take
  * it for traffic, nor must this one.
  * @param port instead of the one in the settings
  * Throws DeployError lease-lost, or ShellError.
  */
 export async function appCheckUnderLease(
   member: Member,
-  { target, lease, contacts, settings }: Pick<Run, 'target' | 'lease' | 'contacts' | 'settings'>,
+  { target, lease, contacts, settings, unasked }: Pick<Run, 'target' | 'lease' | 'contacts' | 'settings' | 'unasked'>,
   port?: number,
 ): Promise<HealthResponse | undefined> {
   const check = settings.rollout.healthHttp;
-  if (check === undefined) return undefined;
+  if (check === undefined || unasked?.has(runningRelease(member))) return undefined;
   if (target.healthCheck !== undefined) await lease.ensure(member.droplet.id);
   const asked = port === undefined ? check : { ...check, port };
   return await contacts.ownRequest(member, () => makeAppCheck(member, asked));

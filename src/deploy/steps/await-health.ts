@@ -1,5 +1,6 @@
 /** Waits until the compose project is healthy and the app answers; fails early when it can no longer become healthy. */
 
+import { inWords } from '../../durations.js';
 import { DeployError } from '../../errors.js';
 import { type ContainerView, isAlive, judgeHealth, STEADY_MS, type Verdict } from '../../rollout/health.js';
 import { capital } from '../core/capital.js';
@@ -72,7 +73,7 @@ function nothingRuns(droplet: string): DeployError {
 }
 
 export function notHealthyWithin(ms: number, droplet: string, detail: string): DeployError {
-  return new DeployError('health-timeout', `Not healthy within ${ms / 1_000} s: ${detail}.`, {
+  return new DeployError('health-timeout', `Not healthy within ${inWords(ms)}: ${detail}.`, {
     droplet,
     hint: 'If the app only needs longer to start, raise rollout.health.timeout.',
   });

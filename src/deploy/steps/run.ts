@@ -32,6 +32,8 @@ export interface Run {
   readonly contacts: Contacts;
   /** Members of the fleet that this run has no connection to: they count in its size, and as serving nothing. */
   readonly away?: readonly number[];
+  /** Ids of releases that served before the rollout without answering `rollout.health.http`: they are not judged by it. */
+  readonly unasked?: ReadonlySet<string>;
   /** What the user has confirmed so far, by name. */
   readonly confirmed?: readonly string[];
 }

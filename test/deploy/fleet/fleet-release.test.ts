@@ -35,6 +35,8 @@ const forger = () => member(EVIL, [OLD, NEW, EVIL], { since: LATER });
 const anchored = (...releases: StoredRelease[]): Anchor[] =>
   releases.map((one, index) => ({ sequence: releases.length - index, hash: releaseHash(one) }));
 
+const recorded = (all: Anchor[]) => ({ anchored: all, canary: undefined });
+
 describe('the release of a fleet', () => {
   it.each([
     ['against two others', [honest(), honest(), forger()]],
@@ -42,42 +44,44 @@ describe('the release of a fleet', () => {
     ['beside new droplets', [honest(), forger(), newcomer(), newcomer()]],
   ])('is not what a droplet forges with a later date (%s)', (_, members) => {
     for (const order of [members, [...members].reverse()]) {
-      expect(fleetRelease(order, anchored(OLD))).toEqual({ release: OLD });
+      expect(fleetRelease(order, recorded(anchored(OLD)))).toEqual({ release: OLD });
     }
   });
 
   it('is disputed, and not the forged one, when only the forger runs any', () => {
-    expect(fleetRelease([forger(), newcomer()], anchored(OLD)).dispute).toContain('No droplet runs');
-    expect(fleetRelease([forger(), newcomer()], anchored(aRecord('20261110T000000Z-v5'))).dispute).toBeDefined();
+    expect(fleetRelease([forger(), newcomer()], recorded(anchored(OLD))).dispute).toContain('No droplet runs');
+    expect(
+      fleetRelease([forger(), newcomer()], recorded(anchored(aRecord('20261110T000000Z-v5')))).dispute,
+    ).toBeDefined();
   });
 
   it('is by the anchors, whatever the clocks of deployers said', () => {
     const upgraded = () => member(NEW, [OLD, NEW], { since: EARLIER });
     const ahead = () => member(OLD, [OLD, NEW], { since: LATER });
     const back = () => member(OLD, [OLD, NEW], { since: EARLIER });
-    expect(fleetRelease([upgraded(), ahead()], anchored(NEW, OLD))).toEqual({ release: NEW, before: OLD });
+    expect(fleetRelease([upgraded(), ahead()], recorded(anchored(NEW, OLD)))).toEqual({ release: NEW, before: OLD });
     const late = member(NEW, [OLD, NEW], { since: LATER });
-    expect(fleetRelease([late, back()], anchored(OLD, NEW, OLD))).toEqual({ release: OLD, before: NEW });
+    expect(fleetRelease([late, back()], recorded(anchored(OLD, NEW, OLD)))).toEqual({ release: OLD, before: NEW });
   });
 
   it('is also the anchored one where most droplets were made from an image with an earlier one', () => {
     const members = [member(NEW, [NEW]), member(OLD, [OLD]), member(OLD, [OLD]), member(OLD, [OLD])];
-    expect(fleetRelease(members, anchored(NEW, OLD))).toMatchObject({ release: NEW });
+    expect(fleetRelease(members, recorded(anchored(NEW, OLD)))).toMatchObject({ release: NEW });
   });
 
   it('is disputed when most droplets run what was never anchored', () => {
     const other = aRecord('20261125T000000Z-v3');
     const deployed = () => member(other, [OLD, other], { since: LATER });
-    expect(fleetRelease([deployed(), deployed(), honest()], anchored(OLD))).toEqual({
+    expect(fleetRelease([deployed(), deployed(), honest()], recorded(anchored(OLD)))).toEqual({
       release: other,
       dispute: 'Most droplets run a release that is not recorded at DigitalOcean.',
     });
-    expect(fleetRelease([deployed(), honest()], anchored(OLD)), 'half is not most').toEqual({ release: OLD });
+    expect(fleetRelease([deployed(), honest()], recorded(anchored(OLD))), 'half is not most').toEqual({ release: OLD });
   });
 
   it('is the latest proven one where nothing is anchored yet', () => {
-    expect(fleetRelease([honest(), member(NEW, [OLD, NEW], { since: LATER })], [])).toEqual({ release: NEW });
-    expect(fleetRelease([newcomer()], [])).toEqual({ release: undefined });
+    expect(fleetRelease([honest(), member(NEW, [OLD, NEW], { since: LATER })], recorded([]))).toEqual({ release: NEW });
+    expect(fleetRelease([newcomer()], recorded([]))).toEqual({ release: undefined });
   });
 });
 
@@ -95,7 +99,7 @@ describe('a record of the anchored release', () => {
     const forged = { ...OLD, ...change };
     const [liar, honestOne] = [member(forged, [forged]), member(OLD, [OLD])];
     const members = [liar, honestOne];
-    expect(fleetRelease(members, anchored(OLD)).release).toBe(OLD);
+    expect(fleetRelease(members, recorded(anchored(OLD))).release).toBe(OLD);
     for (const order of [members, [honestOne, liar]]) {
       expect(recordsOf(order, new Set([releaseHash(OLD)]))).toEqual([OLD]);
     }

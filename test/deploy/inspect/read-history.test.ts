@@ -41,3 +41,13 @@ it('the last fleet includes droplets that were adopted or healed since', () => {
   expect(lastFleet([entry('adopt', [1])])).toEqual(new Set([1]));
   expect(lastFleet([])).toEqual(new Set());
 });
+
+it('the droplets of a role are those that had it then; older entries do not say which', () => {
+  const entry = (command: string, roles?: HistoryEntry['roles']) =>
+    ({ command, outcome: 'succeeded', droplets: [1, 2, 3], roles }) as HistoryEntry;
+  const deploy = entry('deploy', { web: [1, 2], worker: [3] });
+  expect(lastFleet([deploy], 'worker')).toEqual(new Set([3]));
+  expect(lastFleet([entry('adopt', { worker: [3, 4] }), deploy], 'worker')).toEqual(new Set([3, 4]));
+  expect(lastFleet([deploy], 'jobs')).toEqual(new Set());
+  expect(lastFleet([entry('deploy')], 'web')).toEqual(new Set());
+});

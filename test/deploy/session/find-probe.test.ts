@@ -43,6 +43,14 @@ it.each([
   expect(message).toContain(`does not answer from here (${reason}).`);
 });
 
+it('who wants the probe and has no address to probe is told so', async () => {
+  const web = { get: () => Promise.reject(new Error('nobody asked for it')) };
+  const rollout = { probe: { ...USUAL, maxFailures: 3 } } as RolloutSettings;
+  const { probe, message } = await findProbe({ web }, { rollout }, { description: 'tag "workers"' });
+  expect(probe).toBeUndefined();
+  expect(message).toMatch(/^Nothing is probed, because tag "workers" has no address .* rollout\.probe\.url/);
+});
+
 it('nothing is probed with `probe: false`, nor where there is no balancer', async () => {
   expect(await found(false, { status: 200, detail: '' })).toEqual({ asked: [] });
   const web = { get: () => Promise.reject(new Error('nobody asked for it')) };

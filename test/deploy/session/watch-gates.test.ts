@@ -2,13 +2,14 @@
 import { describe, expect, it } from 'vitest';
 import type { GateSettings } from '../../../src/config/settings.js';
 import type { DeployPorts } from '../../../src/deploy/core/deploy-ports.js';
-import { watchGates } from '../../../src/deploy/session/watch-gates.js';
+import { askGates, watchGates } from '../../../src/deploy/session/watch-gates.js';
 import type { DeployError } from '../../../src/errors.js';
 import { CollectingReporter } from '../../support/collecting-reporter.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 
 const COMMAND: GateSettings = {
   name: 'errors',
+  place: 'config/deploy.yml:12',
   command: 'scripts/error-rate.sh',
   everyMs: 30_000,
   failAfter: 2,
@@ -19,11 +20,12 @@ interface Answer {
   ok: boolean;
   detail: string;
   status?: number;
+  isUnusable?: boolean;
+  isUnresolved?: boolean;
   afterMs?: number;
 }
 
-/** Plays ten minutes. `answer` is given the number of the question, from 0. */
-async function play(gate: GateSettings, answer: (question: number) => Answer, stopAtMs = 600_000) {
+function portsFor(answer: (question: number) => Answer) {
   const clock = new VirtualClock({ start: 0 });
   const reporter = new CollectingReporter();
   const asked: { at: number; what: string; variables?: object }[] = [];
@@ -39,6 +41,12 @@ async function play(gate: GateSettings, answer: (question: number) => Answer, st
     commands: { run: (line: string, { variables }: { variables: object }) => reply(line, variables) },
     web: { get: (url: string) => reply(url) },
   } as unknown as DeployPorts;
+  return { ports, clock, reporter, asked };
+}
+
+/** Plays ten minutes. `answer` is given the number of the question, from 0. */
+async function play(gate: GateSettings, answer: (question: number) => Answer, stopAtMs = 600_000) {
+  const { ports, clock, reporter, asked } = portsFor(answer);
   const failed: { error: DeployError; at: number }[] = [];
   const stop = new AbortController();
   void clock.sleep(stopAtMs).then(() => stop.abort());
@@ -80,6 +88,7 @@ it('stops nothing while failures do not follow each other', async () => {
 describe('at an address', () => {
   const gate: GateSettings = {
     name: 'alarms',
+    place: 'config/deploy.yml:13',
     url: 'https://alarms.example.com',
     expect: [{ from: 200, to: 204 }],
     everyMs: 1_000,
@@ -104,4 +113,56 @@ describe('at an address', () => {
 it('an answer that comes after the end does not count, and is not waited for', async () => {
   const late = await play({ ...COMMAND, failAfter: 1 }, () => ({ ...NO, afterMs: 60_000 }), 10_000);
   expect(late).toMatchObject({ failed: [], endedAt: 10_000 });
+});
+
+describe('one that cannot be asked', () => {
+  const gone = { ok: false, isUnusable: true, detail: 'exit code 127: sh: 1: scripts/error-rate.sh: not found' };
+
+  it('accuses no release: it has an error of its own, with its line', async () => {
+    const { failed, warnings } = await play(COMMAND, (question) => (question < 2 ? YES : gone));
+    expect(failed.map(({ error }) => [error.code, error.message])).toEqual([
+      ['gate-unusable', `The command of the gate errors (config/deploy.yml:12) cannot be used: ${gone.detail}.`],
+    ]);
+    expect(failed[0]?.error.hint).not.toContain('release');
+    expect(warnings).toEqual([`Gate errors cannot be asked (1 of 2): ${gone.detail}`]);
+  });
+
+  it('is also one whose host name leads nowhere', async () => {
+    const { command: _, ...common } = COMMAND;
+    const gate = { ...common, url: 'https://alarms.example.com', expect: [{ from: 200, to: 200 }] };
+    const answer = { ok: false, isUnresolved: true, detail: 'getaddrinfo ENOTFOUND alarms.example.com' };
+    expect((await play(gate, () => answer)).failed[0]?.error).toMatchObject({
+      code: 'gate-unusable',
+      hint: expect.stringContaining('config/deploy.yml:12'),
+    });
+  });
+});
+
+describe('before a rollout', () => {
+  async function askFirst(answer: (question: number) => Answer, signal = new AbortController().signal) {
+    const { ports, clock, asked } = portsFor(answer);
+    const end = askGates(ports, { gates: [COMMAND], variables: {}, signal }, 'do-deploy production v2');
+    const error = await clock.run(end.then(() => undefined).catch((thrown: DeployError) => thrown));
+    return { asked: asked.length, error };
+  }
+
+  it('a yes is enough', async () => {
+    expect(await askFirst(() => YES)).toEqual({ asked: 1, error: undefined });
+    expect(await askFirst((question) => (question === 0 ? NO : YES))).toEqual({ asked: 2, error: undefined });
+  });
+
+  it('one that says no as often as it may stops the run, which has to be repeated by the user', async () => {
+    const { asked, error } = await askFirst(() => NO);
+    expect(asked).toBe(2);
+    expect(error).toMatchObject({
+      code: 'gate-failed',
+      source: 'user',
+      message: 'Gate errors failed 2 times in a row: exit code 1: 3.1% errors. Nothing was changed in rotation.',
+      hint: expect.stringMatching(/: do-deploy production v2$/),
+    });
+  });
+
+  it('none is asked after the signal', async () => {
+    expect(await askFirst(() => NO, AbortSignal.abort())).toEqual({ asked: 0, error: undefined });
+  });
 });

@@ -83,7 +83,7 @@ describe('starting a release', () => {
 
   it('whose healthcheck never passes ends with health.timeout, also on the droplet', async () => {
     const { failure, seconds, ends } = await start(1e9, () => ({ health: 'starting' }));
-    expect(failure).toMatchObject({ code: 'health-timeout', message: 'Not healthy within 60 s: web starting.' });
+    expect(failure).toMatchObject({ code: 'health-timeout', message: 'Not healthy within 1 min: web starting.' });
     expect(seconds).toBeLessThan(70);
     expect(ends).toEqual(['stopped']);
   });
