@@ -195,7 +195,13 @@ async function resolveSettings(
     collectFiles({ root, environment, hasFile, tree }, { ...release, files }, ofFiles),
   );
   const [collected] = variants;
-  const inFiles = { ...collected.files, isOtherVersion: tree !== undefined };
+  // Compose files are the same in all roles; each may turn on profiles in an env file of its own.
+  const inFiles = {
+    ...collected.files,
+    files: variants.flatMap(({ files }) => files.files),
+    envFiles: variants.flatMap(({ files }) => files.envFiles),
+    isOtherVersion: tree !== undefined,
+  };
   const doubts = needs === 'release' ? checkServices(release, inFiles, problems) : [];
   const completed: Complete[] =
     needs === 'release'

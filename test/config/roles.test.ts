@@ -1,6 +1,10 @@
 /** Roles of an environment: each a target with profiles, a batch and a floor of its own. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { Secret } from '../../src/config/secret.js';
 import { settingsOfRoles } from '../../src/deploy/fleet/role-settings.js';
+import { layerReader } from '../../src/layers/read-layers.js';
 import { createProject, load, problemsOf } from './project-folder.js';
 
 const COMPOSE =
@@ -113,6 +117,16 @@ ${more}environments:
       Object.fromEntries(all?.variables?.map(({ name, value }) => [name, value.reveal()]) ?? []);
     expect(values(web)).toEqual({ POOL: '5', LEVEL: 'info' });
     expect(values(worker)).toEqual({ POOL: '5', LEVEL: 'debug', QUEUE: 'mail' });
+  });
+
+  it('may turn on the profiles of a service that a layer names', async () => {
+    const root = withRoles(
+      'batch: 1',
+      'files: [config/.env.worker, config/.env.profiles]',
+      'layers: { workers: { services: [jobs] } }\n',
+    );
+    writeFileSync(join(root, 'config/.env.profiles'), 'COMPOSE_PROFILES=worker\n');
+    await expect(load(root, { readLayers: layerReader((value) => new Secret(value)) })).resolves.toBeDefined();
   });
 
   it('where each role has its own, nothing has to be complete without them', async () => {
