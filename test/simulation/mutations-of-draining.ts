@@ -20,6 +20,14 @@ export const DRAINING: readonly Mutation[] = [
     seeds: [65, 96],
   },
   {
+    name: 'strangers that no longer show count as the balancer',
+    file: 'src/deploy/drain/traffic-record.ts',
+    text: 'hasOwn || at - after > STRANGERS_SHOW_MS',
+    instead: 'hasOwn',
+    breaks: ['c'],
+    seeds: [5021459],
+  },
+  {
     name: 'strangers count as the balancer',
     file: 'src/deploy/drain/traffic-record.ts',
     text: ': strangers + this.#uncounted;',

@@ -10,6 +10,9 @@ const MAX_ARRIVALS = 8;
 /** DigitalOcean's largest healthy_threshold. */
 const MAX_CHECKS = 10;
 
+/** How long an ended connection shows in the socket tables, in ms: TCP_TIMEWAIT_LEN of Linux. */
+const STRANGERS_SHOW_MS = 60_000;
+
 /** When something arrived, as far as readings show: not before `after`, and by `at`. */
 export interface Arrival {
   after: number;
@@ -47,10 +50,12 @@ export class TrafficRecord {
     this.#previous = reading;
     const last = this.#readings.at(-1);
     const after = last?.asked ?? asked;
-    const own = this.#ownChecks.some(({ from, to }) => from <= at && to >= after);
+    const hasOwn = this.#ownChecks.some(({ from, to }) => from <= at && to >= after);
     this.#ownChecks = this.#ownChecks.filter(({ to }) => to >= asked);
-    const arrived = this.#all.add(previous?.all, reading.all, own);
-    const checks = this.#onCheckPort.add(previous?.checks, reading.checks, own)?.atLeast ?? 0;
+    // Strangers of an earlier time no longer show.
+    const isMixed = hasOwn || at - after > STRANGERS_SHOW_MS;
+    const arrived = this.#all.add(previous?.all, reading.all, isMixed);
+    const checks = this.#onCheckPort.add(previous?.checks, reading.checks, isMixed)?.atLeast ?? 0;
     if (arrived === undefined) {
       this.#readings = reading.all === undefined ? [] : [{ asked, at, atMost: 0, atLeast: 0 }];
       this.#arrivals = [];
@@ -163,13 +168,13 @@ class Tally {
   #startsUnclear = false;
 
   /**
-   * @param own do-deploy made a check of its own meanwhile
+   * @param isMixed others may have connected meanwhile without showing, such as do-deploy for a check of its own
    * @returns undefined when nothing is known of the time between them
    */
   add(
     before: Counted | undefined,
     now: Counted | undefined,
-    own: boolean,
+    isMixed: boolean,
   ): { atMost: number; atLeast: number; isClear: boolean } | undefined {
     if (before === undefined || now === undefined || now.count < before.count) {
       this.#startsUnclear = now !== undefined && now.strangers.size > 0;
@@ -179,7 +184,7 @@ class Tally {
     }
     const passed = now.count - before.count;
     const strangers = [...now.strangers].filter((peer) => !before.strangers.has(peer)).length;
-    const notBalancer = own || this.#startsUnclear ? passed : strangers + this.#uncounted;
+    const notBalancer = isMixed || this.#startsUnclear ? passed : strangers + this.#uncounted;
     const isClear = notBalancer === 0;
     const arrived = {
       atMost: Math.max(0, passed - strangers),

@@ -101,6 +101,15 @@ describe('strangers', () => {
     expect(traffic.checks).toHaveLength(1);
   });
 
+  it('may have left the socket table between two readings a minute apart: then nothing is heard', () => {
+    expect(record([0, counted(0)], [60_000, counted(3)]).checks).toHaveLength(3);
+    const traffic = record([0, counted(0)], [60_001, counted(3)]);
+    expect(traffic.checks).toEqual([]);
+    expect(traffic.lastArrivalAt).toBe(60_001);
+    traffic.add(counted(4), 61_000, 61_000);
+    expect(traffic.checks).toHaveLength(1);
+  });
+
   it('never hide an arrival: at the latest it is noticed one reading later', () => {
     // The stranger is seen, the balancer's connection is counted.
     const traffic = record([0, counted(0)], [1_000, counted(1, 'a')]);
