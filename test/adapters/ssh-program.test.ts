@@ -77,7 +77,12 @@ describe('a program that talks to the user', () => {
     });
     // The windows of both directions and the pipes are full.
     let before = -1;
-    await expect.poll(() => given > 0 && before === (before = given), { interval: 300, timeout: 20_000 }).toBe(true);
+    const isStill = () => {
+      const still = given > 0 && given === before;
+      before = given;
+      return still;
+    };
+    await expect.poll(isStill, { interval: 300, timeout: 20_000 }).toBe(true);
     expect(given).toBeLessThan(20);
     release();
     expect((await running).end).toEqual({ code: 0 });
@@ -89,7 +94,12 @@ describe('a program that talks to the user', () => {
     let out = '';
     const program = await connection.start(
       { name: 'test', args: {}, script: `trap 'echo got; exit 3' TERM; echo ready; sleep 600 & wait` },
-      { stdout: (chunk) => void (out += chunk), stderr: () => {} },
+      {
+        stdout(chunk) {
+          out += chunk;
+        },
+        stderr() {},
+      },
     );
     await expect.poll(() => out).toBe('ready\n');
     await program.signal('TERM');

@@ -41,6 +41,7 @@ export const ROOMS = [
   'drain',
   'staging',
   'inspect',
+  'operate',
   'steps',
   'session',
   'rollouts',

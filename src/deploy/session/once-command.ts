@@ -9,17 +9,10 @@
 import type { RemoteCommand } from '../../ports.js';
 import { appFolder, command, quote } from '../core/shell.js';
 import { asHolder } from '../lease/lease-commands.js';
+import { composeRun, ONE_OFF_LABEL, type OneOff, RELEASE_LABEL, RUN_LABEL } from '../release/one-off.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { type Done, lineOf, recordOf } from './done-commands.js';
-import {
-  composeRun,
-  LONGEST_MS,
-  MAX_OUTPUT,
-  ONE_OFF_LABEL,
-  type OneOff,
-  RELEASE_LABEL,
-  RUN_LABEL,
-} from './one-off-commands.js';
+import { LONGEST_MS, MAX_OUTPUT } from './one-off-commands.js';
 
 const NUMBER_LABEL = 'do-deploy.number';
 

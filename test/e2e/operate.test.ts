@@ -1,0 +1,182 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Fleet } from './lab/fleet.js';
+import { until } from './lab/processes.js';
+import { MAIN } from './lab/region.js';
+
+interface Ended {
+  code: number | null;
+  stdout: Buffer;
+  stderr: string;
+}
+
+/** The command with its streams as bytes. */
+function program(fleet: Fleet, args: string[], stdin?: Iterable<Buffer>) {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd: fleet.project.folder,
+    env: { PATH: process.env.PATH ?? '', HOME: `${fleet.folder}/home`, NO_COLOR: '1' },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  const stdout: Buffer[] = [];
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk;
+  });
+  child.stdin.on('error', () => {});
+  const give = async () => {
+    for (const chunk of stdin ?? []) {
+      if (!child.stdin.write(chunk)) await new Promise((resolve) => child.stdin.once('drain', resolve));
+    }
+    child.stdin.end();
+  };
+  void give();
+  const ended = new Promise<Ended>((resolve) => {
+    child.on('close', (code) => resolve({ code, stdout: Buffer.concat(stdout), stderr }));
+  });
+  return { child, ended, text: () => Buffer.concat(stdout).toString() };
+}
+
+const nameOf = (release: string) => release.split('-').at(-1);
+const APP = ['run', 'production', 'app', '--no-entrypoint'];
+
+describe('operating a fleet', () => {
+  let fleet: Fleet;
+  beforeAll(async () => {
+    fleet = await Fleet.start({ droplets: 2, settings: { keep_releases: 1 } });
+    await fleet.deployFirst('v1');
+  });
+  afterAll(() => fleet.stop());
+
+  const run = (args: string[], stdin?: Iterable<Buffer>) => program(fleet, args, stdin).ended;
+  const oneOffs = async () => {
+    const list = 'docker ps -aq --filter label=com.docker.compose.oneoff=True';
+    const all = await Promise.all(fleet.machines.map((machine) => machine.must(list)));
+    return all.join('').trim();
+  };
+
+  it('runs a command in a container of its own, with its exit code and nothing else on standard output', async () => {
+    const zero = await run([...APP, '--', 'sh', '-c', 'echo "$VERSION $APP_NAME"; echo err >&2']);
+    expect(zero).toMatchObject({ code: 0 });
+    expect(zero.stdout.toString()).toBe('v1 shop\n');
+    expect(zero.stderr).toBe('err\n');
+    const seven = await run([...APP, '--', 'sh', '-c', 'exit 7']);
+    expect(seven).toMatchObject({ code: 7, stdout: Buffer.alloc(0) });
+    expect(await oneOffs()).toBe('');
+  });
+
+  it('passes words exactly', async () => {
+    const bytes = Array.from({ length: 127 }, (_, code) => String.fromCharCode(code + 1)).join('');
+    const words = ['', ' a  b ', '$HOME `id` "\'\\', '--', '-x', 'é\u{1f600}', bytes, 'end\n'];
+    const { code, stdout } = await run([
+      ...APP,
+      '--',
+      'sh',
+      '-c',
+      'for w; do printf "%s\\n--\\n" "$w"; done',
+      'sh',
+      ...words,
+    ]);
+    expect(code).toBe(0);
+    expect(stdout.toString()).toBe(words.map((word) => `${word}\n--\n`).join(''));
+  });
+
+  it('passes 100 MB of random bytes through, unchanged', async () => {
+    const { randomBytes } = await import('node:crypto');
+    const sent = createHash('sha256');
+    const random = function* () {
+      for (let mb = 0; mb < 100; mb += 1) {
+        const chunk = randomBytes(1_000_000);
+        sent.update(chunk);
+        yield chunk;
+      }
+    };
+    const { code, stdout } = await run([...APP, '--', 'cat'], random());
+    expect(code).toBe(0);
+    expect(stdout.length).toBe(100_000_000);
+    expect(createHash('sha256').update(stdout).digest('hex')).toBe(sent.digest('hex'));
+  });
+
+  it('passes Ctrl-C on, and ends the command at the second', async () => {
+    const script = 'trap "echo got; exit 9" INT; echo ready; while :; do sleep 1; done';
+    const polite = program(fleet, [...APP, '--', 'sh', '-c', script]);
+    await until('the command', 30_000, async () => polite.text() === 'ready\n');
+    polite.child.kill('SIGINT');
+    expect(await polite.ended).toMatchObject({ code: 9 });
+    expect(polite.text()).toBe('ready\ngot\n');
+
+    const deaf = program(fleet, [...APP, '--', 'sh', '-c', 'trap "" INT; echo ready; while :; do sleep 1; done']);
+    await until('the command', 30_000, async () => deaf.text() === 'ready\n');
+    deaf.child.kill('SIGINT');
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    deaf.child.kill('SIGINT');
+    expect((await deaf.ended).code).toBe(137);
+    const terminated = program(fleet, [...APP, '--', 'sh', '-c', 'echo ready; kill -TERM $$; exec sleep 60']);
+    await until('the command', 30_000, async () => terminated.text() === 'ready\n');
+    terminated.child.kill('SIGKILL');
+    await until('the end of every one-off container', 60_000, async () => (await oneOffs()) === '');
+  });
+
+  it('names each droplet before its lines with --all', async () => {
+    const { code, stdout } = await run([...APP, '--all', '--', 'sh', '-c', 'echo one; echo two']);
+    expect(code).toBe(0);
+    expect(stdout.toString().split('\n').sort()).toEqual([
+      '',
+      'web-1 | one',
+      'web-1 | two',
+      'web-2 | one',
+      'web-2 | two',
+    ]);
+  });
+
+  it('survives a deploy, and keeps the files of its release', async () => {
+    const script = 'echo ready; while [ ! -e /tmp/go ]; do sleep 0.2; done; echo "still $VERSION"';
+    const lasting = program(fleet, [...APP, '--', 'sh', '-c', script]);
+    await until('the command', 30_000, async () => lasting.text() === 'ready\n');
+    expect(await fleet.deploy('v2')).toMatchObject({ code: 0 });
+    expect(await fleet.deploy('v3')).toMatchObject({ code: 0 });
+    const machine = fleet.machine('web-1');
+    const kept = async () => (await machine.must('ls do-deploy/shop/releases')).trim().split('\n').map(nameOf);
+    // Of two older releases, the one in use is still there.
+    expect(await kept()).toEqual(['v1', 'v2', 'v3']);
+    await machine.must(`docker exec $(docker ps -q --filter label=com.docker.compose.oneoff=True) sh -c ': >/tmp/go'`);
+    expect(await lasting.ended).toMatchObject({ code: 0 });
+    expect(lasting.text()).toBe('ready\nstill v1\n');
+    expect(await fleet.deploy('v2')).toMatchObject({ code: 0 });
+    expect(await kept()).not.toContain('v1');
+  });
+
+  it('executes a command in the running container, and passes signals on', async () => {
+    const exec = ['exec', 'production', 'app', '--droplet', 'web-2'];
+    expect(await run([...exec, '--', 'sh', '-c', 'cat; exit 7'], [Buffer.from('in\0put')])).toMatchObject({
+      code: 7,
+      stdout: Buffer.from('in\0put'),
+    });
+    const polite = program(fleet, [
+      ...exec,
+      '--',
+      'sh',
+      '-c',
+      'trap "echo got; exit 9" INT; echo ready; while :; do sleep 1; done',
+    ]);
+    await until('the command', 30_000, async () => polite.text() === 'ready\n');
+    polite.child.kill('SIGINT');
+    expect(await polite.ended).toMatchObject({ code: 9 });
+    const killed = program(fleet, [...exec, '--', 'sh', '-c', 'echo ready; exec sleep 987']);
+    await until('the command', 30_000, async () => killed.text() === 'ready\n');
+    killed.child.kill('SIGKILL');
+    const sleeping = async () => (await fleet.machine('web-2').sh('pgrep -f "sleep 98[7]"')).stdout.trim();
+    expect(await sleeping()).not.toBe('');
+    await until('the end of what was executed', 60_000, async () => (await sleeping()) === '');
+  });
+
+  it('says what does not exist', async () => {
+    const service = await run(['run', 'production', 'ap', '--', 'true']);
+    expect(service).toMatchObject({ code: 255, stdout: Buffer.alloc(0) });
+    expect(service.stderr).toContain('Its services are app, nginx');
+    const droplet = await run(['exec', 'production', 'app', '--droplet', 'web-9', '--', 'true']);
+    expect(droplet).toMatchObject({ code: 255 });
+    expect(droplet.stderr).toContain('web-1');
+  });
+});
