@@ -290,6 +290,15 @@ export interface RemoteShell {
 
 // --- the rest ---------------------------------------------------------------------------------------------------
 
+/** Programs on this machine that connect to do-deploy. */
+export interface Loopback {
+  /**
+   * Takes connections to 127.0.0.1; `port` 0 is a free one. Each is closed on both sides by whoever serves it.
+   * Throws DeployError port-taken.
+   */
+  listen(port: number, serve: (connection: Duplex) => void): Promise<{ port: number; close(): Promise<void> }>;
+}
+
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Fleet } from './lab/fleet.js';
-import { until } from './lab/processes.js';
+import { must, until } from './lab/processes.js';
 import { MAIN } from './lab/region.js';
 
 interface Ended {
@@ -38,13 +38,66 @@ function program(fleet: Fleet, args: string[], stdin?: Iterable<Buffer>) {
   return { child, ended, text: () => Buffer.concat(stdout).toString() };
 }
 
+/** A terminal of 100 columns and 30 rows, on a server of its own. */
+class Tmux {
+  readonly #fleet: Fleet;
+  #screens = 0;
+
+  constructor(fleet: Fleet) {
+    this.#fleet = fleet;
+  }
+
+  async start(args: string[]): Promise<void> {
+    const { folder, project } = this.#fleet;
+    const env = ['-e', `HOME=${folder}/home`, '-e', 'NO_COLOR=1'];
+    const line = `cd '${project.folder}'; '${process.execPath}' '${MAIN}' ${args.join(' ')}; echo ended $?; exec sh`;
+    this.#screens += 1;
+    const size = ['-x', '100', '-y', '30'];
+    await this.#tmux('new-session', '-d', '-s', this.#session, ...size, ...env, 'sh', '-c', line);
+  }
+
+  type(line: string): Promise<string> {
+    return this.#tmux('send-keys', '-t', this.#session, line, 'Enter');
+  }
+
+  key(name: string): Promise<string> {
+    return this.#tmux('send-keys', '-t', this.#session, name);
+  }
+
+  resize(columns: number, rows: number): Promise<string> {
+    return this.#tmux('resize-window', '-t', this.#session, '-x', String(columns), '-y', String(rows));
+  }
+
+  async shows(expected: RegExp): Promise<void> {
+    let screen = '';
+    await until(`${expected} on the screen`, 30_000, async () => {
+      screen = (await this.#tmux('capture-pane', '-p', '-t', this.#session)).trimEnd();
+      return expected.test(screen);
+    }).catch((error) => {
+      throw new Error(`${error}\n${screen}`);
+    });
+  }
+
+  async stop(): Promise<void> {
+    for (; this.#screens > 0; this.#screens -= 1) await this.#tmux('kill-session', '-t', this.#session).catch(() => '');
+  }
+
+  get #session(): string {
+    return `console-${this.#screens}`;
+  }
+
+  #tmux(...args: string[]): Promise<string> {
+    return must('tmux', ['-L', 'opstest', '-f', '/dev/null', ...args]);
+  }
+}
+
 const nameOf = (release: string) => release.split('-').at(-1);
 const APP = ['run', 'production', 'app', '--no-entrypoint'];
 
 describe('operating a fleet', () => {
   let fleet: Fleet;
   beforeAll(async () => {
-    fleet = await Fleet.start({ droplets: 2, settings: { keep_releases: 1 } });
+    fleet = await Fleet.start({ droplets: 2, settings: { keep_releases: 2 } });
     await fleet.deployFirst('v1');
   });
   afterAll(() => fleet.stop());
@@ -169,6 +222,58 @@ describe('operating a fleet', () => {
     const sleeping = async () => (await fleet.machine('web-2').sh('pgrep -f "sleep 98[7]"')).stdout.trim();
     expect(await sleeping()).not.toBe('');
     await until('the end of what was executed', 60_000, async () => (await sleeping()) === '');
+  });
+
+  it('opens a console in a terminal, which follows its size', async () => {
+    const tmux = new Tmux(fleet);
+    try {
+      await tmux.start(['console', 'production', 'app']);
+      await tmux.shows(/# ?$/m);
+      await tmux.type('echo "$VERSION" $((40 + 2)); head -c 0 /dev/null; stty size 2>/dev/null || busybox stty size');
+      await tmux.shows(/v\d 42[\s\S]*30 100/);
+      await tmux.resize(120, 40);
+      await tmux.type('busybox stty size');
+      await tmux.shows(/40 120/);
+      await tmux.type('sleep 600');
+      await tmux.key('C-c');
+      await tmux.type('echo after $?');
+      await tmux.shows(/after 130/);
+      await tmux.key('C-d');
+      await tmux.shows(/ended 130|ended 0/);
+      // The terminal echoes and takes lines again.
+      await tmux.type('stty -a | tr " " "\\n" | grep -x icanon');
+      await tmux.shows(/^icanon$/m);
+      expect(await oneOffs()).toBe('');
+
+      await tmux.start(['ssh', 'production', 'web-2']);
+      await tmux.shows(/# ?$/m);
+      await tmux.type('hostname; id -un');
+      await tmux.shows(/web-2\nroot/);
+      await tmux.type('exit 5');
+      await tmux.shows(/ended 5/);
+    } finally {
+      await tmux.stop();
+    }
+  });
+
+  it('logs in to run a command', async () => {
+    const ssh = (...words: string[]) => run(['ssh', 'production', 'web-2', '--', ...words], [Buffer.from('in')]);
+    expect(await ssh('sh', '-c', 'hostname; cat; echo err >&2; exit 3')).toMatchObject({ code: 3, stderr: 'err\n' });
+    expect((await ssh('printf', '%s|', 'a b', "it's", '')).stdout.toString()).toBe("a b|it's||");
+  });
+
+  it('leads a port to a container, also after a deploy', async () => {
+    const tunnel = program(fleet, ['tunnel', 'production', 'app', '3000', '--droplet', 'web-1']);
+    await until('the tunnel', 30_000, async () => tunnel.text().includes('leads to'));
+    const [, port] = /^127\.0\.0\.1:(\d+) leads to port 3000 of app on web-1/.exec(tunnel.text()) ?? [];
+    const get = async () => (await fetch(`http://127.0.0.1:${port}/cgi-bin/page`)).headers.get('x-version');
+    const [before] = Object.values(await fleet.versions());
+    expect(await Promise.all([get(), get(), get(), get()])).toEqual([before, before, before, before]);
+    const next = before === 'v3' ? 'v1' : 'v3';
+    expect(await fleet.deploy(next)).toMatchObject({ code: 0 });
+    expect(await get()).toBe(next);
+    tunnel.child.kill('SIGINT');
+    expect(await tunnel.ended).toMatchObject({ code: 0, stderr: '' });
   });
 
   it('says what does not exist', async () => {

@@ -33,14 +33,14 @@ export function placeOneOff(
 }
 
 /** In the container that runs. */
-export function placeExec(settings: LoadedSettings, { service, words, terminal }: Wanted & { service: string }): Place {
+export function placeExec(settings: LoadedSettings, { service: wanted, words, terminal }: Wanted): Place {
   return async (member) => {
-    const [{ readRelease, runningContainer }, { execProgram }] = await Promise.all([
+    const [{ defaultService, readRelease, runningContainer }, { execProgram }] = await Promise.all([
       import('../../deploy/operate/services.js'),
       import('../../deploy/operate/program-commands.js'),
     ]);
     const release = await readRelease(member, settings);
-    const { id: container } = runningContainer(member, release, service);
+    const { id: container } = runningContainer(member, release, wanted ?? defaultService(release));
     return execProgram({ app: settings.app, container, words, mark: randomBytes(12).toString('hex'), terminal });
   };
 }

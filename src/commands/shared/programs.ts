@@ -139,3 +139,41 @@ export function placedOn(place: (member: Member) => Promise<PlacedProgram>): OnD
     return await runProgram(clock, member, await place(member), streams, wishes, terminal);
   };
 }
+
+/** The login shell, or a command as it would run it. It ends with its connection: nobody watches it. */
+export function loggedIn(words: readonly string[]): OnDroplet {
+  return async ({ connection }, { clock, streams, wishes, terminal }) => {
+    const [{ signalOf, untilEnd }, { onAbort }, { quote }] = await Promise.all([
+      import('../../deploy/operate/run-program.js'),
+      import('../../deploy/core/on-abort.js'),
+      import('../../deploy/core/shell.js'),
+    ]);
+    const over = new AbortController();
+    const own = terminal && { type: terminal.type, size: terminal.size() };
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: of the shell
+    const line = words.length === 0 ? '"${SHELL:-/bin/sh}"' : words.map(quote).join(' ');
+    const program =
+      own !== undefined && words.length === 0
+        ? await connection.logIn(own, streams)
+        : await connection.start(
+            { name: 'ssh', args: { words }, script: `exec ${line}`, ...(own && { terminal: own }) },
+            streams,
+          );
+    const send = (signal: string) => void program.signal(signal);
+    onAbort(wishes.interrupted, () => send(signalOf(wishes.interrupted.reason)), over.signal);
+    try {
+      return await untilEnd(program, { clock, wishes, terminal, over: over.signal, kill: () => send('KILL') });
+    } finally {
+      over.abort();
+    }
+  };
+}
+
+/** Throws DeployError usage. */
+export function needTerminal({ isTerminal }: ProgramIO): void {
+  if (isTerminal.stdin && isTerminal.stdout) return;
+  throw new DeployError('usage', 'A console needs a terminal for its input and output.', {
+    source: 'user',
+    hint: 'Without one, run the command: do-deploy run ENVIRONMENT SERVICE -- COMMAND',
+  });
+}

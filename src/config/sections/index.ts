@@ -1,6 +1,7 @@
 import { api } from './api.js';
 import { app } from './app.js';
 import { compose } from './compose.js';
+import { consoleSection } from './console.js';
 import { env } from './env.js';
 import { files } from './files.js';
 import { freeze } from './freeze.js';
@@ -38,5 +39,6 @@ export const SECTIONS = [
   keepReleases,
   hooks,
   layers,
+  consoleSection,
   target,
 ] as const;
