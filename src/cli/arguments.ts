@@ -103,6 +103,22 @@ export function integer(declared: Described & { min: number; max: number; defaul
   };
 }
 
+/** A regular expression of JavaScript; undefined if absent. */
+export function regularExpression(declared: Described): Argument<RegExp | undefined> {
+  return {
+    value: 'RE',
+    ...declared,
+    read(words) {
+      const word = words.at(-1);
+      try {
+        return word === undefined ? undefined : new RegExp(word);
+      } catch {
+        throw new InvalidValue('a regular expression', 'error|timeout');
+      }
+    },
+  };
+}
+
 /** A TCP port; undefined if absent. */
 export function portNumber(declared: Described): Argument<number | undefined> {
   return {

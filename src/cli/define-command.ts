@@ -52,6 +52,8 @@ export interface CommandContext<A = ValuesOf<Arguments>, L extends SettingsLevel
   ): Promise<CommandEnd>;
   /** Prints while the command runs. */
   show(output: Output): void;
+  /** A line on standard error, while the command runs. */
+  note(text: string): void;
   /** Whether a user at a terminal can answer a question. */
   readonly canAsk: boolean;
   /** CI answers for itself. */

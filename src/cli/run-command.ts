@@ -190,6 +190,7 @@ export class Runner {
         return await roll(await ports(of), of, { ...options, config }, { ...signals(), env, redact, ask }, rollout);
       },
       show: (output) => reporter.print(output),
+      note: (text) => reporter.printNote(text),
       canAsk,
       isCi: isCi(env),
       ask: (question) => askAside(question),

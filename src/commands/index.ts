@@ -10,6 +10,7 @@ export const COMMANDS: CommandList = {
   abort: () => import('./abort.js'),
   rollback: () => import('./rollback.js'),
   history: () => import('./history.js'),
+  logs: () => import('./logs.js'),
   run: () => import('./run.js'),
   exec: () => import('./exec.js'),
   console: () => import('./console.js'),

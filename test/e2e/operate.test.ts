@@ -92,12 +92,38 @@ class Tmux {
 }
 
 const nameOf = (release: string) => release.split('-').at(-1);
+/** Counts, and says so when it is stopped. */
+const COUNTER = `services:
+  counter:
+    image: \${APP_IMAGE}:\${IMAGE_TAG}
+    stop_grace_period: 5s
+    entrypoint:
+      - /bin/sh
+      - -c
+      - |
+        n=0
+        trap 'echo "$$VERSION stops after $$n"; exit 0' TERM
+        while :; do n=$$((n + 1)); echo "$$VERSION line $$n"; usleep 20000; done
+`;
+const EXTRA = 'compose/docker-compose.extra.yml';
+const compose = ['compose/docker-compose.yml', 'compose/docker-compose.production.yml', EXTRA];
+
+interface Line {
+  time: string;
+  droplet: string;
+  service: string;
+  container: string;
+  text: string;
+}
+
 const APP = ['run', 'production', 'app', '--no-entrypoint'];
 
 describe('operating a fleet', () => {
   let fleet: Fleet;
   beforeAll(async () => {
     fleet = await Fleet.start({ droplets: 2, settings: { keep_releases: 2 } });
+    await fleet.project.write(EXTRA, COUNTER);
+    await fleet.project.configure({ compose });
     await fleet.deployFirst('v1');
   });
   afterAll(() => fleet.stop());
@@ -169,6 +195,59 @@ describe('operating a fleet', () => {
     await until('the command', 30_000, async () => terminated.text() === 'ready\n');
     terminated.child.kill('SIGKILL');
     await until('the end of every one-off container', 60_000, async () => (await oneOffs()) === '');
+  });
+
+  it('follows the logs through a rolling deploy and a lost connection: no line is lost or repeated', async () => {
+    const before = Object.values(await fleet.versions())[0];
+    const next = before === 'v2' ? 'v3' : 'v2';
+    const logs = program(fleet, ['logs', 'production', 'counter', '-f', '--tail', '5', '--json']);
+    const lines = () =>
+      logs
+        .text()
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as Line);
+    await until(
+      'lines of both droplets',
+      60_000,
+      async () => new Set(lines().map(({ droplet }) => droplet)).size === 2,
+    );
+    expect(await fleet.deploy(next)).toMatchObject({ code: 0 });
+    // All connections of web-1 are reset.
+    await fleet.machine('web-1').must('pkill -9 -f "sshd: root" || :');
+    const after = lines().length;
+    const isBack = () =>
+      lines()
+        .slice(after)
+        .filter(({ droplet }) => droplet === 'web-1').length > 200;
+    await until('web-1 to be back', 60_000, async () => isBack());
+    logs.child.kill('SIGINT');
+    expect((await logs.ended).code).toBe(0);
+
+    const byContainer = new Map<string, Line[]>();
+    for (const line of lines()) byContainer.set(line.container, [...(byContainer.get(line.container) ?? []), line]);
+    expect(byContainer.size).toBe(4);
+    for (const [, own] of byContainer) {
+      const numbers = own.flatMap(({ text }) => Number(/ line (\d+)$/.exec(text)?.[1] ?? []));
+      const [first = 0] = numbers;
+      expect(numbers).toEqual(numbers.map((_, index) => first + index));
+      if (own[0]?.text.startsWith(`${next} `)) expect(first).toBe(1);
+      else expect(own.at(-1)?.text).toBe(`${before} stops after ${numbers.at(-1)}`);
+    }
+    const times = lines().map(({ time }) => time);
+    const late = times.filter((time, index) => time < (times[index - 1] ?? ''));
+    expect(late.length).toBeLessThan(times.length / 20);
+  });
+
+  it('shows the logs of all droplets by time, and ends', async () => {
+    const { code, stdout } = await run(['logs', 'production', '--tail', '3', '--grep', ' line ']);
+    expect(code).toBe(0);
+    const lines = stdout.toString().trim().split('\n');
+    expect(lines).toHaveLength(6);
+    for (const line of lines) expect(line).toMatch(/^web-[12] counter +\| v\d line \d+$/);
+    const wrong = await run(['logs', 'production', 'count']);
+    expect(wrong).toMatchObject({ code: 2, stdout: Buffer.alloc(0) });
+    expect(wrong.stderr).toContain('Its services are app, counter, nginx');
   });
 
   it('names each droplet before its lines with --all', async () => {

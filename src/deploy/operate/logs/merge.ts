@@ -31,11 +31,12 @@ export class MergeSource<L extends Timed> {
 
   /** Pending while there is no room. */
   async add(line: L): Promise<void> {
-    while (this.isFull) {
+    while (this.isFull && !this.merge.isCancelled) {
       await new Promise<void>((resolve) => {
         this.roomy = resolve;
       });
     }
+    if (this.merge.isCancelled) return;
     this.characters += line.text.length;
     this.lines.push({ line, arrivedAt: this.merge.now() });
     this.merge.wake();
@@ -55,6 +56,7 @@ export class Merge<L extends Timed> {
   readonly #clock: Clock;
   readonly #sources = new Set<MergeSource<L>>();
   #isClosed = false;
+  isCancelled = false;
   #woken = new AbortController();
 
   constructor(clock: Clock) {
@@ -76,6 +78,13 @@ export class Merge<L extends Timed> {
   close(): void {
     this.#isClosed = true;
     this.wake();
+  }
+
+  /** Nobody takes its lines any more: sources no longer wait. */
+  cancel(): void {
+    this.isCancelled = true;
+    for (const source of this.#sources) source.roomy();
+    this.close();
   }
 
   wake(): void {

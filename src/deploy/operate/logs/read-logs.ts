@@ -70,8 +70,10 @@ export async function readLogs(
       if (over.signal.aborted && !wish.follow) break;
       await user.show(line);
     }
+    merge.cancel();
     await reading;
   } finally {
+    merge.cancel();
     until.removeEventListener('abort', end);
     end();
     await fleet.close();
@@ -253,7 +255,9 @@ class LoggedDroplet {
   async #look(): Promise<void> {
     const { wish, from } = this.#options;
     try {
-      for (const container of await this.list()) {
+      const containers = await this.list();
+      this.#forget(containers);
+      for (const container of containers) {
         if (wish.service !== undefined && container.service !== wish.service) continue;
         const known = this.#progress.get(container.id);
         if (known === undefined) {
@@ -269,6 +273,12 @@ class LoggedDroplet {
     } catch (error) {
       this.#tell(asDeployError(error));
     }
+  }
+
+  /** Those that were removed and are read to their end. */
+  #forget(containers: readonly LoggedContainer[]): void {
+    const ids = new Set(containers.map(({ id }) => id));
+    for (const [id, { isRead }] of this.#progress) if (!isRead && !ids.has(id)) this.#progress.delete(id);
   }
 
   #start(container: LoggedContainer, progress: Progress, from: LogStart): void {
