@@ -214,7 +214,7 @@ describe('operating a fleet', () => {
     );
     expect(await fleet.deploy(next)).toMatchObject({ code: 0 });
     // All connections of web-1 are reset.
-    await fleet.machine('web-1').must('pkill -9 -f "sshd: root" || :');
+    await fleet.machine('web-1').must('pkill -9 -f "sshd: [r]oot" || :');
     const after = lines().length;
     const isBack = () =>
       lines()
@@ -228,7 +228,7 @@ describe('operating a fleet', () => {
     for (const line of lines()) byContainer.set(line.container, [...(byContainer.get(line.container) ?? []), line]);
     expect(byContainer.size).toBe(4);
     for (const [, own] of byContainer) {
-      const numbers = own.flatMap(({ text }) => Number(/ line (\d+)$/.exec(text)?.[1] ?? []));
+      const numbers = own.flatMap(({ text }) => (/ line (\d+)$/.exec(text)?.slice(1) ?? []).map(Number));
       const [first = 0] = numbers;
       expect(numbers).toEqual(numbers.map((_, index) => first + index));
       if (own[0]?.text.startsWith(`${next} `)) expect(first).toBe(1);

@@ -159,6 +159,9 @@ export class SandboxDroplet {
   }
 
   async #open(address: string, port: number, source: string): Promise<Socket> {
+    const container = this.engine.containers().find((one) => one.address === address && one.running);
+    const own = container?.portOf(port);
+    if (own !== undefined) return await connected(own, source);
     const known = address === '127.0.0.1' || address === this.privateAddress;
     const rule = known ? this.engine.ports.find(address, port) : undefined;
     if (rule === undefined) throw refused(address, port);
