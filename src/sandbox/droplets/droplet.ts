@@ -130,7 +130,12 @@ export class SandboxDroplet {
 
   async #boot(authorizedKey: string): Promise<void> {
     const standIns = await StandInServer.start((call) => runStandIn(this.engine, call));
-    const executor = new Executor({ cwd: this.home, env: this.#environment(standIns.address), faults: this.#faults });
+    const executor = new Executor({
+      cwd: this.home,
+      env: this.#environment(standIns.address),
+      folder: join(this.folder, 'run'),
+      faults: this.#faults,
+    });
     const ssh = await SshServer.start({
       user: this.user,
       authorizedKey,

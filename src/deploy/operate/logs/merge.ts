@@ -3,6 +3,8 @@ import type { Clock } from '../../../ports.js';
 
 /** A source that has delivered nothing for so long is not waited for, in ms. */
 const STALLED_MS = 750;
+/** The same where all sources will end. */
+const STALLED_IF_FINITE_MS = 5_000;
 /** How long a line waits for earlier ones of sources that were quiet, in ms. */
 const SETTLE_MS = 250;
 /** Of one source; it has to wait then. */
@@ -55,12 +57,15 @@ export class MergeSource<L extends Timed> {
 export class Merge<L extends Timed> {
   readonly #clock: Clock;
   readonly #sources = new Set<MergeSource<L>>();
+  readonly #stalledMs: number;
   #isClosed = false;
   isCancelled = false;
   #woken = new AbortController();
 
-  constructor(clock: Clock) {
+  /** @param options.finite all sources will end: none is idle for long */
+  constructor(clock: Clock, options: { finite: boolean } = { finite: false }) {
     this.#clock = clock;
+    this.#stalledMs = options.finite ? STALLED_IF_FINITE_MS : STALLED_MS;
   }
 
   now(): number {
@@ -122,7 +127,7 @@ export class Merge<L extends Timed> {
       const [head] = source.lines;
       if (head === undefined) {
         if (!source.isOpen) continue;
-        const left = source.emptySince + STALLED_MS - now;
+        const left = source.emptySince + this.#stalledMs - now;
         if (left > 0) wait = Math.max(wait, left);
         else areQuiet = true;
       } else if (first === undefined || head.line.time < (first.lines[0]?.line.time ?? '')) {

@@ -56,7 +56,7 @@ export async function readLogs(
   user: LogUser,
   until: AbortSignal,
 ): Promise<void> {
-  const merge = new Merge<ShownLine>(ports.clock);
+  const merge = new Merge<ShownLine>(ports.clock, { finite: !wish.follow });
   const over = new AbortController();
   const end = () => over.abort();
   until.addEventListener('abort', end);
@@ -112,7 +112,10 @@ class LoggedFleet {
     await this.#join(await this.#find(), this.#wish.from);
     const first = [...this.#droplets.values()];
     await this.#check(first);
+    // Lines of the first droplet wait for those of the others.
+    const others = this.#merge.open();
     await Promise.all(first.map((droplet) => droplet.begin()));
+    others.close();
     const { clock } = this.#ports;
     while (this.#wish.follow && !this.#over.aborted) {
       await clock.sleep(FLEET_MS, this.#over);
@@ -194,6 +197,8 @@ interface LoggedDropletOptions {
 
 /** How far the log of a container has been read. */
 interface Progress {
+  /** Until its first line. */
+  from: LogStart;
   stdout: LogReader;
   stderr: LogReader;
   isRead: boolean;
@@ -252,8 +257,10 @@ class LoggedDroplet {
     await Promise.allSettled(this.#connections.slice(1).map(({ connection }) => connection.close()));
   }
 
+  /** Resolves when every new log has been begun. */
   async #look(): Promise<void> {
     const { wish, from } = this.#options;
+    const begun: Promise<void>[] = [];
     try {
       const containers = await this.list();
       this.#forget(containers);
@@ -262,14 +269,15 @@ class LoggedDroplet {
         const known = this.#progress.get(container.id);
         if (known === undefined) {
           // One that came meanwhile is read from its beginning.
-          const progress = newProgress();
+          const progress = newProgress(this.#isFirstLook ? from : 'beginning');
           this.#progress.set(container.id, progress);
-          this.#start(container, progress, this.#isFirstLook ? from : 'beginning');
+          begun.push(this.#start(container, progress));
         } else if (!known.isRead && (container.running || container.finishedAt !== known.finishedAt)) {
-          this.#start(container, known, positionOf(known) ?? from);
+          begun.push(this.#start(container, known));
         }
       }
       this.#isFirstLook = false;
+      await Promise.all(begun);
     } catch (error) {
       this.#tell(asDeployError(error));
     }
@@ -281,23 +289,31 @@ class LoggedDroplet {
     for (const [id, { isRead }] of this.#progress) if (!isRead && !ids.has(id)) this.#progress.delete(id);
   }
 
-  #start(container: LoggedContainer, progress: Progress, from: LogStart): void {
+  /** Resolves when its lines are waited for. */
+  async #start(container: LoggedContainer, progress: Progress): Promise<void> {
     progress.isRead = true;
     progress.finishedAt = container.finishedAt;
-    const reading = this.#read(container, progress, from)
+    let begin = () => {};
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    const reading = this.#read(container, progress, begin)
       .catch((error) => this.#tell(asDeployError(error)))
       .finally(() => {
         progress.isRead = false;
         this.#reading.delete(reading);
+        begin();
       });
     this.#reading.add(reading);
+    await begun;
   }
 
-  async #read(container: LoggedContainer, progress: Progress, from: LogStart): Promise<void> {
+  async #read(container: LoggedContainer, progress: Progress, begin: () => void): Promise<void> {
     const { merge, wish, over } = this.#options;
     const place = await this.#connect();
     // Opened before anything is read, so that others wait for its first lines.
     const sources = { stdout: merge.open(), stderr: merge.open() };
+    begin();
     const { host } = this.member;
     const aside = (text: string) => this.#tellDocker(text);
     const taker = (stream: 'stdout' | 'stderr') => {
@@ -314,7 +330,7 @@ class LoggedDroplet {
     };
     const [stdout, stderr] = [taker('stdout'), taker('stderr')];
     try {
-      const command = readLogCommand(container.id, from, wish.follow);
+      const command = readLogCommand(container.id, positionOf(progress), wish.follow);
       const program = await place.connection.start(command, { stdout: stdout.take, stderr: stderr.take });
       const abandon = () => program.abandon();
       over.addEventListener('abort', abandon);
@@ -364,13 +380,13 @@ class LoggedDroplet {
   }
 }
 
-function newProgress(): Progress {
-  return { stdout: new LogReader(), stderr: new LogReader(), isRead: false, finishedAt: undefined };
+function newProgress(from: LogStart): Progress {
+  return { from, stdout: new LogReader(), stderr: new LogReader(), isRead: false, finishedAt: undefined };
 }
 
-/** The earlier one of both outputs; undefined before the first line. */
-function positionOf({ stdout, stderr }: Progress): LogStart | undefined {
+/** The earlier one of both outputs. */
+function positionOf({ from, stdout, stderr }: Progress): LogStart {
   const times = [stdout.position, stderr.position].filter((time) => time !== undefined).sort();
   const [time] = times;
-  return time === undefined ? undefined : { time };
+  return time === undefined ? from : { time };
 }
