@@ -134,14 +134,16 @@ describe('operating a fleet', { shuffle: false }, () => {
       const { child, text } = start('script', ['-qec', line, '/dev/null']);
       await until(() => /\$ $|# $/.test(text()));
       child.stdin.write('stty size; echo "$SHOP_VERSION"\n');
-      await until(() => /27 91\r\nv1/.test(text()));
+      await until(() => /27 91\r+\nv1/.test(text()));
       child.stdin.write('sleep 600\n');
-      await new Promise((settle) => setTimeout(settle, 500));
+      await until(() => text().includes('sleep 600'));
       child.stdin.write('\u0003');
+      // It flushes what was typed with it.
+      await until(() => text().includes('^C'));
       child.stdin.write('echo "after"\n');
-      await until(() => /\nafter\r\n/.test(text()));
+      await until(() => /\nafter\r+\n/.test(text()));
       child.stdin.write('\u0004');
-      await until(() => /ended \d+\r\n[\s\S]*icanon/.test(text()));
+      await until(() => /ended \d+\r+\n[\s\S]*icanon/.test(text()));
       child.kill('SIGKILL');
       await until(() => oneOffs().length === 0);
     });
