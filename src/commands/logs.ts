@@ -15,7 +15,7 @@ export default defineCommand({
     'With --follow it goes on through deploys: with containers that are replaced, and droplets that come. Secrets that\ndo-deploy knows are masked, and control characters removed.',
   examples: [
     ['logs production', 'the last 100 lines of each container'],
-    ['logs production app -f --grep "error|timeout"', 'follow the app, only these lines'],
+    ['logs production app -f --grep timeout', 'follow the app, only these lines'],
     ['logs production --since 10m --json', 'the last ten minutes, one JSON object per line'],
   ],
   positionals: { environment, service: text({ describe: 'A service of the compose files (default: all)' }) },

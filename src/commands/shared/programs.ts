@@ -73,12 +73,12 @@ async function onOneOfSeveral(
   { clock, wishes, io }: { clock: Clock; wishes: Wishes; io: ProgramIO },
   onDroplet: OnDroplet,
 ): Promise<{ code: number; error?: DeployError }> {
-  const stdout = prefixed(member.host.name, io.stdout);
-  const stderr = prefixed(member.host.name, io.stderr);
+  const out = prefixed(member.host.name, io.stdout);
+  const err = prefixed(member.host.name, io.stderr);
   try {
-    const code = await onDroplet(member, { clock, wishes, streams: { stdout: stdout.take, stderr: stderr.take } });
-    stdout.end();
-    stderr.end();
+    const code = await onDroplet(member, { clock, wishes, streams: { stdout: out.take, stderr: err.take } });
+    out.end();
+    err.end();
     return { code };
   } catch (error) {
     if (error instanceof OutputGone) return { code: OUTPUT_GONE };

@@ -13,11 +13,11 @@ const section = map({
     .array(z.string({ error: WORDS }), { error: WORDS })
     .min(1, { error: WORDS })
     .meta({
-      description: 'The command and its arguments, run as by `do-deploy run`. Without it: a shell of the image.',
+      description: 'The command and its arguments, run as `run` does it. Without it: a shell of the image.',
       examples: [['bin/rails', 'console']],
     }),
 }).meta({
-  description: 'What `do-deploy console` runs when it is not told. See [operating.md](operating.md#console).',
+  description: 'What the command `console` runs when it is not told. See [operating.md](operating.md#console).',
 });
 
 /** What `do-deploy console` runs. */

@@ -37,8 +37,8 @@ export const SECTIONS = [
   registry,
   rollout,
   keepReleases,
+  consoleSection,
   hooks,
   layers,
-  consoleSection,
   target,
 ] as const;

@@ -328,16 +328,16 @@ class LoggedDroplet {
       };
       return { take: (chunk: Buffer) => add(reader.read(chunk, aside)), end: () => add(reader.end(aside)) };
     };
-    const [stdout, stderr] = [taker('stdout'), taker('stderr')];
+    const [out, err] = [taker('stdout'), taker('stderr')];
     try {
       const command = readLogCommand(container.id, positionOf(progress), wish.follow);
-      const program = await place.connection.start(command, { stdout: stdout.take, stderr: stderr.take });
+      const program = await place.connection.start(command, { stdout: out.take, stderr: err.take });
       const abandon = () => program.abandon();
       over.addEventListener('abort', abandon);
       if (over.aborted) abandon();
       try {
         await program.ended;
-        await Promise.all([stdout.end(), stderr.end()]);
+        await Promise.all([out.end(), err.end()]);
       } catch (error) {
         // It is read on once the connection is back.
         if (!over.aborted && !(wish.follow && error instanceof ShellError && error.kind === 'lost')) throw error;
