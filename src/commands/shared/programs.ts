@@ -33,18 +33,20 @@ export async function runOnDroplets(
   onDroplet: OnDroplet,
 ): Promise<CommandEnd> {
   const io = context.programIO();
-  // From here on, a signal is the program's.
-  const wishes = context.signals();
+  const { interrupted, aborted } = context.signals();
+  const begun = new AbortController();
   let restore: ReturnType<ProgramIO['takeKeys']> | undefined;
   let wasCut = true;
   try {
-    const [{ withDroplets }, { inParallel }, ports] = await Promise.all([
+    const [{ withDroplets }, { inParallel }, { onAbort }, ports] = await Promise.all([
       import('../../deploy/operate/choose-droplets.js'),
       import('../../deploy/core/parallel.js'),
+      import('../../deploy/core/on-abort.js'),
       context.ports(context.settings),
     ]);
     const { clock } = ports;
-    return await withDroplets(ports, context.settings, choice, async ({ members, unreachable }) => {
+    const wishes: Wishes = { interrupted, aborted, begin: () => begun.abort() };
+    const running = withDroplets(ports, context.settings, choice, async ({ members, unreachable }) => {
       if (choice.all) {
         const ends = await inParallel(members, (member) => onOneOfSeveral(member, { clock, wishes, io }, onDroplet));
         const errors = [...unreachable.map(({ error }) => error), ...ends.flatMap(({ error }) => error ?? [])];
@@ -53,13 +55,21 @@ export async function runOnDroplets(
       }
       const [member] = members;
       if (member === undefined) throw new DeployError('no-droplets', 'There is no droplet.', { source: 'user' });
-      if (terminal) restore = io.takeKeys();
+      const begin = () => {
+        begun.abort();
+        if (terminal) restore = io.takeKeys();
+      };
       const streams = { stdin: io.stdin, stdout: io.stdout, stderr: io.stderr };
       const keys = terminal ? { terminal: terminalOf(io, context.env.TERM) } : {};
-      const exit = await onDroplet(member, { clock, streams, wishes, ...keys });
+      const exit = await onDroplet(member, { clock, streams, wishes: { ...wishes, begin }, ...keys });
       wasCut = false;
       return { exit };
     });
+    // Before the program has begun, there is nothing to end.
+    const early = new Promise<CommandEnd>((resolve) => {
+      onAbort(interrupted, () => resolve({ exit: EXIT.interrupted }), begun.signal);
+    });
+    return await Promise.race([running, early]);
   } catch (error) {
     if (error instanceof OutputGone) return { exit: OUTPUT_GONE };
     return { exit: EXIT.notRun, errors: [asDeployError(error)] };
@@ -152,6 +162,7 @@ export function loggedIn(words: readonly string[]): OnDroplet {
     const own = terminal && { type: terminal.type, size: terminal.size() };
     // biome-ignore lint/suspicious/noTemplateCurlyInString: of the shell
     const line = words.length === 0 ? '"${SHELL:-/bin/sh}"' : words.map(quote).join(' ');
+    wishes.begin();
     const program =
       own !== undefined && words.length === 0
         ? await connection.logIn(own, streams)

@@ -18,6 +18,8 @@ export interface Wishes {
   interrupted: AbortSignal;
   /** End it now. */
   aborted: AbortSignal;
+  /** Called when the program is about to start: from then on, keys and signals are the program's. */
+  begin(): void;
 }
 
 /** The user's terminal. */
@@ -50,6 +52,7 @@ export async function runProgram(
   try {
     await watcher.nextLine(WATCH_MS);
     void beat();
+    wishes.begin();
     const program = await connection.start(placed.command, streams);
     const send = (signal: string) => void connection.run(placed.signal(signal)).catch(() => {});
     onAbort(wishes.interrupted, () => send(signalOf(wishes.interrupted.reason)), over.signal);
