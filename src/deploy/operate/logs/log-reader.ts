@@ -117,6 +117,8 @@ function withoutStamps(line: Buffer): Buffer {
 /** With nine digits, so that times can be compared as text. */
 function inUtc(written: string): string {
   const [, seconds = '', fraction = '', zone = 'Z'] = /^(.{19})(?:\.(\d+))?(.*)$/.exec(written) ?? [];
-  const utc = zone === 'Z' ? seconds : new Date(`${seconds}${zone}`).toISOString().slice(0, 19);
+  const time = zone === 'Z' ? Number.NaN : Date.parse(`${seconds}${zone}`);
+  // A time that no calendar has stays as it is.
+  const utc = Number.isNaN(time) ? seconds : new Date(time).toISOString().slice(0, 19);
   return `${utc}.${fraction.padEnd(9, '0')}Z`;
 }
