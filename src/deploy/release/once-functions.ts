@@ -3,12 +3,9 @@
  * POSIX sh that wait for their end and record it.
  */
 import { quote } from '../core/shell.js';
+import { ONE_OFF_LABEL, RELEASE_LABEL, RUN_LABEL } from './one-off.js';
 
-/** Labels of one-off containers, besides compose's own. The first one holds the name of `once`, or nothing. */
-export const ONE_OFF_LABEL = 'do-deploy.one-off';
-export const RELEASE_LABEL = 'do-deploy.release';
-export const RUN_LABEL = 'do-deploy.run';
-/** Only of those that run once: the number of the record. */
+/** Label only of containers that run once: the number of the record. */
 export const NUMBER_LABEL = 'do-deploy.number';
 
 /** How often Docker is asked again while it does not answer, 1 s apart. */

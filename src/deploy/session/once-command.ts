@@ -10,17 +10,11 @@ import type { RemoteCommand } from '../../ports.js';
 import type { Speaker } from '../../rollout/lifecycle.js';
 import { appFolder, command, quote } from '../core/shell.js';
 import { asHolder } from '../lease/lease-commands.js';
-import {
-  NUMBER_LABEL,
-  ONCE_FUNCTIONS,
-  ONE_OFF_LABEL,
-  RELEASE_LABEL,
-  RUN_LABEL,
-  recordOf,
-} from '../release/once-functions.js';
+import { NUMBER_LABEL, ONCE_FUNCTIONS, recordOf } from '../release/once-functions.js';
+import { composeRun, ONE_OFF_LABEL, type OneOff, RELEASE_LABEL, RUN_LABEL } from '../release/one-off.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { type Done, lineOf } from './done-commands.js';
-import { composeRun, LONGEST_MS, MAX_OUTPUT, type OneOff } from './one-off-commands.js';
+import { LONGEST_MS, MAX_OUTPUT } from './one-off-commands.js';
 
 /** Exit code: the success cannot be recorded. */
 export const NOT_RECORDED = 74;
