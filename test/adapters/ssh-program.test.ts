@@ -107,6 +107,16 @@ describe('a program that talks to the user', () => {
     expect(out).toBe('ready\ngot\n');
   });
 
+  it('gets a signal that is sent before anything of it was heard', async () => {
+    const { connection } = await connected();
+    const program = await connection.start(
+      { name: 'test', args: {}, script: 'sleep 600' },
+      { stdout() {}, stderr() {} },
+    );
+    await program.signal('KILL');
+    expect(await program.ended).not.toEqual({ code: 0 });
+  });
+
   it('does not hang on input that nobody reads', async () => {
     const { connection } = await connected();
     const stdin = async function* () {

@@ -73,14 +73,20 @@ class ChannelProgram implements RunningProgram {
   readonly #stdout: FramedStream | undefined;
   /** Of standard error, until the start marker was found there. */
   #start: Buffer | undefined;
-  #pid: string | undefined;
+  /** Undefined where it cannot be known, or the program has ended. */
+  readonly #pid: Promise<string | undefined>;
+  #foundPid: (pid: string | undefined) => void = () => {};
   #failure: unknown;
   #fail: (error: unknown) => void = () => {};
 
   constructor(started: Started) {
     this.#started = started;
     this.#stdout = started.frame?.lines(started.inTerminal);
+    this.#pid = new Promise((resolve) => {
+      this.#foundPid = resolve;
+    });
     if (started.frame !== undefined && !started.inTerminal) this.#start = Buffer.alloc(0);
+    else this.#foundPid(undefined);
     const failed = new Promise<never>((_, reject) => {
       this.#fail = (error) => {
         this.#failure ??= error;
@@ -104,11 +110,13 @@ class ChannelProgram implements RunningProgram {
   /** By a command: sshd ignores the protocol's signals for root. */
   async signal(signal: string): Promise<void> {
     const { link, host, clock } = this.#started;
-    const pid = this.#pid;
-    if (pid === undefined || !/^[A-Z0-9]+$/.test(signal)) return;
+    if (!/^[A-Z0-9]+$/.test(signal)) return;
     const fail = (_how: Interruption, reason: string) => new Error(reason);
     try {
       await within(link, clock, { timeoutMs: SIGNAL_MS, fail }, async (stop) => {
+        // Its output may be here before the start marker is.
+        const pid = await this.#pid;
+        if (pid === undefined || stop.aborted) return;
         const script = `kill -${signal} -${pid} || kill -${signal} ${pid}`;
         const { channel, exit } = await openChannel(link, shellCommand(script), host);
         stop.addEventListener('abort', () => channel.close());
@@ -153,6 +161,7 @@ class ChannelProgram implements RunningProgram {
     } finally {
       unsubscribe();
       input.stop();
+      this.#foundPid(undefined);
     }
   }
 
@@ -173,7 +182,7 @@ class ChannelProgram implements RunningProgram {
       return Buffer.alloc(0);
     }
     this.#start = undefined;
-    this.#pid = found?.pid;
+    this.#foundPid(found?.pid);
     return found === undefined ? bytes : bytes.subarray(found.end);
   }
 
