@@ -8,6 +8,13 @@ import type { DeployPorts } from '../core/deploy-ports.js';
 /** What is probed. */
 export type Probe = ProbeSettings & { url: string };
 
+export interface AvailabilityWatch {
+  /** Resolves when the probes that are under way have ended. */
+  settle(): Promise<void>;
+  /** Makes no further probes. Resolves to the counts when the last one has ended. */
+  stop(): Promise<Probes>;
+}
+
 export function isExpected(status: number | undefined, expect: readonly StatusRange[]): boolean {
   return status !== undefined && expect.some(({ from, to }) => status >= from && status <= to);
 }
@@ -15,13 +22,12 @@ export function isExpected(status: number | undefined, expect: readonly StatusRa
 /**
  * Probes the address at its interval until stopped, whether or not earlier probes have been answered.
  * @param onFailure called once, when more probes have failed than are allowed
- * @returns a function that stops it and returns the counts once pending probes have ended
  */
 export function watchAvailability(
   { web, clock }: Pick<DeployPorts, 'web' | 'clock'>,
   { url, intervalMs, timeoutMs, expect, maxFailures = Number.POSITIVE_INFINITY }: Probe,
   onFailure: (error: DeployError) => void,
-): () => Promise<Probes> {
+): AvailabilityWatch {
   const stopped = new AbortController();
   const pending = new Set<Promise<void>>();
   const probes: Probes = { url, total: 0, failed: 0, slowestMs: 0 };
@@ -47,11 +53,17 @@ export function watchAvailability(
   }
 
   const watching = watch();
-  return async () => {
-    stopped.abort();
-    await watching;
+  const settle = async () => {
     await Promise.all(pending);
-    return probes;
+  };
+  return {
+    settle,
+    async stop() {
+      stopped.abort();
+      await watching;
+      await settle();
+      return probes;
+    },
   };
 }
 

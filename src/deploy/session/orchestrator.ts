@@ -174,8 +174,11 @@ class Orchestrator {
       for (;;) {
         for (const action of decide(this.#state)) this.#begin(action);
         if (this.#inbox.length === 0 && (this.#performing === 0 || aborted.aborted)) {
+          if (aborted.aborted) break;
           // A batch that has just started has steps to decide on.
-          if (aborted.aborted || decide(this.#state).length === 0) break;
+          if (decide(this.#state).length > 0) continue;
+          await watch.settle();
+          if (this.#inbox.length === 0) break;
           continue;
         }
         await this.#next();

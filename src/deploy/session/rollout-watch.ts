@@ -6,7 +6,7 @@ import type { Probes } from '../../rollout/model.js';
 import { inform, reportTo } from '../core/report.js';
 import type { Member } from '../droplet/member.js';
 import type { Run } from '../steps/run.js';
-import { type Probe, watchAvailability } from './availability.js';
+import { type AvailabilityWatch, type Probe, watchAvailability } from './availability.js';
 import { DropletWatch, type Sick } from './watch-droplets.js';
 import { type GateWatch, watchGates } from './watch-gates.js';
 
@@ -24,7 +24,7 @@ export class RolloutWatch {
   readonly #watched: Watched;
   readonly #ended = new AbortController();
   #watching: Promise<void> = Promise.resolve();
-  #stopProbing: (() => Promise<Probes>) | undefined;
+  #availability: AvailabilityWatch | undefined;
 
   constructor(run: Run, watched: Watched, interrupted: AbortSignal) {
     this.#run = run;
@@ -44,7 +44,7 @@ export class RolloutWatch {
       onFailure(error);
     };
     const { gates, variables, probe } = this.#watched;
-    if (probe !== undefined) this.#stopProbing = watchAvailability(ports, probe, tell);
+    if (probe !== undefined) this.#availability = watchAvailability(ports, probe, tell);
     // After an interruption what is in hand is brought to its end: nothing that is asked changes that.
     const signal = AbortSignal.any([this.#ended.signal, this.#interrupted]);
     if (gates.length > 0) inform(ports, `Asking ${gates.map(describe).join(', ')}.`);
@@ -62,11 +62,16 @@ export class RolloutWatch {
     }
   }
 
+  /** Resolves when it is known how the probes that are under way end: the last of them may be the one too many that fails. */
+  async settle(): Promise<void> {
+    await this.#availability?.settle();
+  }
+
   /** Nothing is asked any more. Resolves to what the probe has found. */
   async stop(): Promise<Probes | undefined> {
     this.#ended.abort();
     await this.#watching;
-    return await this.#stopProbing?.();
+    return await this.#availability?.stop();
   }
 
   /**

@@ -21,8 +21,10 @@ function watchOn(
     },
   };
   const failures: DeployError[] = [];
-  const stop = watchAvailability({ web, clock }, { ...PROBE, maxFailures }, (error) => failures.push(error));
-  return { clock, stop, failures };
+  const { settle, stop } = watchAvailability({ web, clock }, { ...PROBE, maxFailures }, (error) =>
+    failures.push(error),
+  );
+  return { clock, settle, stop, failures };
 }
 
 it('probes once a second and reports the slowest answer', async () => {
@@ -58,6 +60,14 @@ it('reports once that more have failed than are allowed, and goes on counting', 
     ['probe-failed', `4 of 6 requests to ${URL} failed, and rollout.probe.max_failures allows 3. The last: HTTP 503.`],
   ]);
   expect(await clock.run(stop())).toMatchObject({ total: 10, failed: 8 });
+});
+
+it('tells of a probe that fails only while its end is waited for', async () => {
+  const { clock, settle, failures } = watchOn(() => ({ afterMs: 400, detail: 'connection refused' }), 0);
+  await clock.advance(100);
+  expect(failures).toEqual([]);
+  await clock.run(settle());
+  expect(failures).toMatchObject([{ code: 'probe-failed' }]);
 });
 
 it('stops nothing where failures are only counted', async () => {
