@@ -9,6 +9,7 @@ export const COMMANDS: CommandList = {
   promote: () => import('./promote.js'),
   abort: () => import('./abort.js'),
   rollback: () => import('./rollback.js'),
+  restart: () => import('./restart.js'),
   history: () => import('./history.js'),
   logs: () => import('./logs.js'),
   run: () => import('./run.js'),

@@ -1,8 +1,8 @@
 /** The last block of every run: the table, the outcome, and after a failure what a reader needs to continue. */
 import { describeCommit } from '../rollout/commit.js';
-import type { DeployResult, Evidence, StatusRow } from '../rollout/model.js';
+import type { DeployResult, Evidence, RollingCommand, StatusRow } from '../rollout/model.js';
 import type { Palette } from './palette.js';
-import { type Command, closingSentence } from './phrases.js';
+import { closingSentence } from './phrases.js';
 import { statusTable } from './table.js';
 import { count, hang } from './text.js';
 
@@ -10,7 +10,7 @@ type Container = Evidence['containers'][number];
 
 export function endingLines(
   result: DeployResult,
-  command: Command,
+  command: RollingCommand,
   { palette, width }: { palette: Palette; width: number },
 ): string[] {
   const table = result.rows.length === 0 ? [] : ['', ...statusTable(result.rows, { result: true, width, palette })];

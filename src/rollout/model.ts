@@ -24,6 +24,19 @@ export type StagingStep = (typeof STAGING_STEPS)[number];
 
 export type Step = StagingStep | RollingStep | 'start-stopped' | 'evidence' | 'finish';
 
+/** Commands that change a fleet, in the order of help. */
+export const ROLLING_COMMANDS = ['deploy', 'rollback', 'heal', 'adopt', 'restart'] as const;
+export type RollingCommand = (typeof ROLLING_COMMANDS)[number];
+
+/** For people. */
+export const COMMAND_NOUNS: Readonly<Record<RollingCommand, string>> = {
+  deploy: 'Deploy',
+  rollback: 'Rollback',
+  heal: 'Heal',
+  adopt: 'Adoption',
+  restart: 'Restart',
+};
+
 /** `none`: the target has no balancer. `unknown` counts as out. */
 export type Rotation = 'in' | 'out' | 'unknown' | 'none';
 
@@ -113,7 +126,7 @@ export type DeployEvent = { schema: 2; at: string } & DeployEventBody;
 export type DeployEventBody =
   | {
       type: 'rollout-started';
-      command: 'deploy' | 'rollback' | 'heal' | 'adopt';
+      command: RollingCommand;
       app: string;
       environment: string;
       release: ReleaseInfo;

@@ -37,6 +37,8 @@ export interface Rollout {
   reach: 'all' | 'reachable';
   /** The fleet is on its release afterwards, as far as other runs are concerned. */
   anchors?: boolean;
+  /** The only service whose containers are started anew. */
+  service?: string | undefined;
   /** Removes members from the session before the lease is taken. */
   leaveOut?(session: Session): Promise<void>;
   /**
@@ -125,7 +127,7 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const plans = await eachShare(shares, (share, index) => {
     const { failure: _, exempt, ...goal } = choices[index] as Choice;
     const left = new Set([...(exempt ?? []), ...(part?.others ?? [])]);
-    const run = { ...share.run, unasked: unasked[index] };
+    const run = { ...share.run, unasked: unasked[index], service: rollout.service };
     const own = { ...share, run, policy: { ...share.policy, holdAt: part?.holdAt } };
     return planShare(own, goal, left, (member) => isUpToDate(member, goal));
   });

@@ -34,6 +34,8 @@ export interface Run {
   readonly away?: readonly number[];
   /** Ids of releases that served before the rollout without answering `rollout.health.http`: they are not judged by it. */
   readonly unasked?: ReadonlySet<string>;
+  /** The only service whose containers are started anew; default: all of the release. */
+  readonly service?: string | undefined;
   /** What the user has confirmed so far, by name. */
   readonly confirmed?: readonly string[];
 }
