@@ -212,9 +212,11 @@ function judgeRow(
   }
   const where = `${row.name} is said to be ${row.outcome}`;
   const isHeal = deployer.plan.command === 'heal';
+  // Each has its own.
+  const isOwn = isHeal || deployer.plan.command === 'restart';
   // One that serves something that do-deploy did not start.
   if (isHeal && row.outcome === 'not deployed') return;
-  const expected = row.outcome === 'reverted' || isHeal ? row.release : release;
+  const expected = row.outcome === 'reverted' || isOwn ? row.release : release;
   if (droplet.disk.current !== expected)
     monitor.violation('d', `${where} on ${expected}, and current is ${droplet.disk.current}`);
   if (phaseOf(droplet) !== `${expected} verified`)

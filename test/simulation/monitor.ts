@@ -18,6 +18,7 @@
  *  m  A container that runs once never runs twice at the same time on a droplet, and never again there for a release that it
  *     succeeded for, unless it was done for another one since.
  *  p  A role gets a release only when every droplet of the role before it runs the release, verified.
+ *  q  A restart brings no droplet to another release.
  *  o  A pause and a bake last as long as said, and after a failure that is noticed then no further droplet gets the release.
  *  j  Under revert-fleet a release that failed is taken back wherever the run has brought it. What stays is recorded as
  *     out, or told as deployed by a run that had to stop before.
@@ -210,6 +211,7 @@ export class Monitor {
     seen.changed = world.next();
     seen.changedBy = deployer.name;
     deployer.knowledge.touched.add(droplet.id);
+    this.#keepsItsRelease(deployer, droplet);
     if (!world.isFleet) return;
     if (!droplet.tags.has(world.ledgerTag(droplet)) && !seen.untaggedLate)
       this.violation('g', `${droplet.name} changes and is not in the ledger`);
@@ -229,6 +231,16 @@ export class Monitor {
         const what = isReached(droplet) ? 'the balancer still reaches it' : `${open} requests are under way`;
         this.violation('b', `${deployer.name} changes the containers of ${droplet.name}: ${what}`);
       } else this.tally('drain: timed out');
+    }
+  }
+
+  /** q */
+  #keepsItsRelease({ plan, name, knowledge }: Deployer, { disk, name: droplet }: Droplet): void {
+    if (plan.command !== 'restart') return;
+    this.tally('restart: containers');
+    const release = knowledge.towards.get(droplet);
+    if (release !== disk.current) {
+      this.violation('q', `${name} restarts ${droplet} on ${release}, and it ran ${disk.current}`);
     }
   }
 

@@ -6,6 +6,7 @@ import { adopt } from '../../src/deploy/rollouts/adopt.js';
 import { deploy } from '../../src/deploy/rollouts/deploy.js';
 import { abort, promote } from '../../src/deploy/rollouts/end-canary.js';
 import { heal } from '../../src/deploy/rollouts/heal.js';
+import { restart } from '../../src/deploy/rollouts/restart.js';
 import { rollback } from '../../src/deploy/rollouts/rollback.js';
 import type { SessionOptions } from '../../src/deploy/session/session.js';
 import type { DeployResult } from '../../src/rollout/model.js';
@@ -86,6 +87,7 @@ const COMMANDS: Record<
   adopt,
   promote,
   abort,
+  restart: (ports, options, { tag }) => restart(ports, { ...options, ...(tag !== '' && { service: tag }) }),
   rollback: (ports, options, { tag }) => rollback(ports, { ...options, ...(tag !== '' && { wanted: tag }) }),
   deploy: (ports, options, { tag, force, canary }) =>
     deploy(ports, {
