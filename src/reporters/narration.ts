@@ -157,7 +157,7 @@ function stepKey({ droplet, step }: { droplet: string; step: string }): string {
 }
 
 function isSettled(row: StatusRow): boolean {
-  return row.outcome === 'deployed' || row.outcome === 'reverted' || row.outcome === 'deploy failed';
+  return ['deployed', 'taken out', 'reverted', 'deploy failed'].includes(row.outcome);
 }
 
 function isBookkeeping(step: string): boolean {
@@ -171,6 +171,8 @@ function remarkOnOutcome(row: StatusRow, before: StatusRow[]): Remark | undefine
   switch (row.outcome) {
     case 'deployed':
       return { level: 'good', droplet: row.name, text: `deployed${time}` };
+    case 'taken out':
+      return { level: 'good', droplet: row.name, text: `taken out of rotation${time}` };
     case 'up to date':
       return { level: 'info', droplet: row.name, text: 'up to date' };
     case 'reverted':

@@ -4,6 +4,7 @@ import {
   COMMAND_NOUNS,
   type DeployEvent,
   type DeployResult,
+  type DropletOutcome,
   type ReleaseInfo,
   type RollingCommand,
   type StatusRow,
@@ -29,6 +30,7 @@ const STEP_PHRASES: Record<Step, { present: string; past: string }> = {
   rejoin: { present: 'rejoining the balancer', past: 'rejoined the balancer' },
   settle: { present: 'settling in rotation', past: 'settled in rotation' },
   clear: { present: 'clearing its mark', past: 'cleared its mark' },
+  hold: { present: 'recording that it was taken out', past: 'recorded that it was taken out' },
   'start-stopped': { present: 'starting what layers have stopped', past: 'started what layers had stopped' },
   evidence: { present: 'collecting evidence', past: 'collected evidence' },
   finish: { present: 'cleaning up', past: 'cleaned up' },
@@ -58,6 +60,8 @@ export function runTitle(event: EventOf<'rollout-started'>): string {
   const { app, environment, release } = event;
   if (event.command === 'heal') return `Healing ${app} on ${environment}`;
   if (event.command === 'adopt') return `Adopting droplets of ${app} on ${environment}`;
+  if (event.command === 'droplet out') return `Taking a droplet of ${app} on ${environment} out of rotation`;
+  if (event.command === 'droplet in') return `Bringing a droplet of ${app} on ${environment} back`;
   if (event.command === 'restart') return `Restarting ${app} on ${environment}`;
   // `promote` knows its release only after the survey.
   if (event.command === 'deploy')
@@ -99,7 +103,9 @@ export function closingSentence(result: DeployResult, command: RollingCommand): 
     case 'skipped':
       return command === 'heal' || command === 'adopt'
         ? `Nothing to ${command}. ${result.summary}`
-        : nothingToDo(result);
+        : command === 'droplet out' || command === 'droplet in'
+          ? `Nothing to do. ${result.summary}`
+          : nothingToDo(result);
     case 'interrupted':
       return `Interrupted after ${time}.`;
     case 'failed':
@@ -117,11 +123,18 @@ function heldSentence(result: DeployResult, command: RollingCommand): string {
 
 function successSentence(result: DeployResult, command: RollingCommand): string {
   const droplets = count(result.rows.filter((row) => row.outcome === 'deployed').length, 'droplet');
+  if (command === 'droplet out') return `Took ${namesOf(result, 'taken out')} out of rotation`;
+  if (command === 'droplet in')
+    return `Brought ${namesOf(result, 'deployed')} back with ${versionWords(result.release)}`;
   if (command === 'restart') return `Restarted ${droplets}`;
   if (command === 'rollback') return `Rolled ${droplets} back to ${versionWords(result.release)}`;
   return command === 'adopt'
     ? `Adopted ${droplets} with ${versionWords(result.release)}`
     : `Deployed ${versionWords(result.release)} to ${droplets}`;
+}
+
+function namesOf({ rows }: DeployResult, outcome: DropletOutcome): string {
+  return rows.flatMap((row) => (row.outcome === outcome ? [row.name] : [])).join(', ');
 }
 
 function otherSentences(result: DeployResult): string {
