@@ -18,7 +18,8 @@
  *  m  A container that runs once never runs twice at the same time on a droplet, and never again there for a release that it
  *     succeeded for, unless it was done for another one since.
  *  p  A role gets a release only when every droplet of the role before it runs the release, verified.
- *  q  A restart brings no droplet to another release.
+ *  q  A restart brings no droplet to another release; a droplet that was taken out by hand is left alone until it is brought
+ *     back by hand.
  *  o  A pause and a bake last as long as said, and after a failure that is noticed then no further droplet gets the release.
  *  j  Under revert-fleet a release that failed is taken back wherever the run has brought it. What stays is recorded as
  *     out, or told as deployed by a run that had to stop before.
@@ -135,6 +136,7 @@ export class Monitor {
     const world = this.#world;
     advance(world, droplet, world.time);
     this.#changes(deployer, droplet, wanted === 'in' ? 'rejoin' : 'leave', heldWhenSent);
+    this.leftAlone(deployer, droplet, `is asked to go ${wanted}`);
     if (wanted === 'out') this.#leaves(deployer, droplet);
     else this.#rejoins(deployer, droplet);
   }
@@ -179,6 +181,12 @@ export class Monitor {
     batch.left.add(droplet.id);
   }
 
+  /** q */
+  leftAlone({ plan, name }: Deployer, droplet: Droplet, what: string): void {
+    if (!this.#world.isByHand(droplet) || plan.command.startsWith('droplet ') || droplet.disturbed) return;
+    this.violation('q', `${droplet.name} was taken out by hand, and ${what} by ${name} (${plan.command})`);
+  }
+
   /** In truth, now. */
   serves(droplet: Droplet): boolean {
     const world = this.#world;
@@ -212,6 +220,7 @@ export class Monitor {
     seen.changedBy = deployer.name;
     deployer.knowledge.touched.add(droplet.id);
     this.#keepsItsRelease(deployer, droplet);
+    this.leftAlone(deployer, droplet, 'is changed');
     if (!world.isFleet) return;
     if (!droplet.tags.has(world.ledgerTag(droplet)) && !seen.untaggedLate)
       this.violation('g', `${droplet.name} changes and is not in the ledger`);
@@ -273,6 +282,7 @@ export class Monitor {
     const tag = out ? 'the ledger’s tag' : 'the end of the ledger’s tag';
     this.#changes(deployer, droplet, tag, heldWhenSent);
     droplet.seen.untaggedLate = !out && heldWhenSent && droplet.lock.holders.at(-1) !== deployer.name;
+    this.leftAlone(deployer, droplet, `is ${out ? 'marked out' : 'cleared'}`);
     if (out) return;
     advance(world, droplet, world.time);
     const { planes, seen, disk } = droplet;
@@ -430,6 +440,7 @@ export class Monitor {
     const known = new Set([...reached, ...membersFound, ...(found.recorded ?? [])]);
     const fleet = [...known].filter(isOfRole).filter((id) => {
       const droplet = world.droplets.get(id);
+      if (droplet !== undefined && world.isByHand(droplet) && deployer.plan.command !== 'droplet in') return false;
       return members?.ids.has(id) || droplet?.tags.has(world.ledgerTag(droplet));
     }).length;
     if (size > Math.max(1, sizeFor(world.story, fleet, batch))) {

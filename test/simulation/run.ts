@@ -3,6 +3,7 @@
 import type { RoleSettings, TargetSettings } from '../../src/config/settings.js';
 import type { DeployPorts } from '../../src/deploy/core/deploy-ports.js';
 import { adopt } from '../../src/deploy/rollouts/adopt.js';
+import { bringBack, takeOut } from '../../src/deploy/rollouts/by-hand.js';
 import { deploy } from '../../src/deploy/rollouts/deploy.js';
 import { abort, promote } from '../../src/deploy/rollouts/end-canary.js';
 import { heal } from '../../src/deploy/rollouts/heal.js';
@@ -22,7 +23,7 @@ import type { RunPlan, Scenario } from './scenario.js';
 import { SimCloud } from './sim-cloud.js';
 import { SimShell } from './sim-shell.js';
 import { scenarioOf } from './stories.js';
-import { WORKERS, World } from './world.js';
+import { BY_HAND, WORKERS, World } from './world.js';
 
 export interface Report {
   story: Scenario;
@@ -67,6 +68,7 @@ export async function runScenario(story: Scenario, options: { trace?: boolean } 
     await clock.advance(30_000);
     world.catchUp();
     judgeRecovery(world, plan, recovery);
+    await bringAllBack(world);
     return finish(world.deployers.length, recovery);
   } catch (error) {
     monitor.violation('g', error instanceof Error ? (error.stack ?? error.message) : String(error));
@@ -74,10 +76,33 @@ export async function runScenario(story: Scenario, options: { trace?: boolean } 
   }
 }
 
+/** What was taken out by hand is still out after all that, and comes back when it is asked for. */
+async function bringAllBack(world: World): Promise<void> {
+  for (const droplet of [...world.droplets.values()].filter((one) => world.isByHand(one) && !one.disturbed)) {
+    const { clock, monitor } = world;
+    monitor.tally('by hand: brought back');
+    const end = await clock.run(
+      play(world, { ...CALM_RUN, command: 'droplet in', tag: droplet.name }, { allowDowntime: true }),
+    );
+    await clock.advance(180_000);
+    world.catchUp();
+    const isBack = world.isMember(droplet) && !droplet.tags.has(world.ledgerTag(droplet));
+    const marks = [...droplet.tags].filter((tag) => tag.startsWith(BY_HAND));
+    if (end?.outcome !== 'succeeded' || !isBack || marks.length > 0) {
+      const how = `${end?.outcome} ${end?.error?.code ?? ''}`;
+      monitor.violation('q', `${droplet.name} is not brought back (${how}): ${isBack}, ${marks.join(' ')}`);
+    }
+  }
+}
+
 /** The story of a seed, played. A seed that failed fails again, in the same way. */
 export function runSeed(seed: number, options: { trace?: boolean } = {}): Promise<Report> {
   return runScenario(scenarioOf(seed), options);
 }
+
+const CALM_RUN = { force: false, startMs: 0, later: true, waitLockMs: 0, chaos: 0, faults: [] };
+
+const REASON = 'the disk is failing: ticket #42';
 
 const COMMANDS: Record<
   RunPlan['command'],
@@ -87,6 +112,8 @@ const COMMANDS: Record<
   adopt,
   promote,
   abort,
+  'droplet out': (ports, options, { tag }) => takeOut(ports, { ...options, droplet: tag, reason: REASON }),
+  'droplet in': (ports, options, { tag }) => bringBack(ports, { ...options, droplet: tag }),
   restart: (ports, options, { tag }) => restart(ports, { ...options, ...(tag !== '' && { service: tag }) }),
   rollback: (ports, options, { tag }) => rollback(ports, { ...options, ...(tag !== '' && { wanted: tag }) }),
   deploy: (ports, options, { tag, force, canary }) =>
