@@ -111,7 +111,12 @@ export function judgeEvents(
   const order = rolled || once.includes('deploy') ? ORDER : ORDER.filter((event) => event !== 'deploy');
   if (once.some((event, index) => event !== order[index])) monitor.violation('l', `${name} raises ${once.join(', ')}`);
   if (!rolled && once.includes('post_deploy')) monitor.tally('post_deploy: made up for');
-  if (result.outcome === 'skipped' && !KEEPS.has(plan.command) && world.postDeployed !== result.release.id) {
+  if (
+    result.outcome === 'skipped' &&
+    result.release.id !== '' &&
+    !KEEPS.has(plan.command) &&
+    world.postDeployed !== result.release.id
+  ) {
     monitor.violation('l', `${name} skips ${result.release.id}, whose post_deploy was not finished`);
   }
   const per = (event: LifecycleEvent) => raised.filter((one) => one === event).length;

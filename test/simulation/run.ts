@@ -19,7 +19,7 @@ import { layersOf } from './layers.js';
 import type { Violation } from './monitor.js';
 import { localFiles, settingsFor } from './project.js';
 import { judgeRecovery, recoveryFor } from './recovery.js';
-import type { RunPlan, Scenario } from './scenario.js';
+import { CURE, type RunPlan, type Scenario } from './scenario.js';
 import { SimCloud } from './sim-cloud.js';
 import { SimShell } from './sim-shell.js';
 import { scenarioOf } from './stories.js';
@@ -81,9 +81,14 @@ async function bringAllBack(world: World): Promise<void> {
   for (const droplet of [...world.droplets.values()].filter((one) => world.isByHand(one) && !one.disturbed)) {
     const { clock, monitor } = world;
     monitor.tally('by hand: brought back');
-    const end = await clock.run(
-      play(world, { ...CALM_RUN, command: 'droplet in', tag: droplet.name }, { allowDowntime: true }),
-    );
+    const run = (command: RunPlan['command'], tag: string) =>
+      clock.run(play(world, { ...CALM_RUN, command, tag }, { allowDowntime: true }));
+    let end = await run('droplet in', droplet.name);
+    // Like adopt: of two releases it does not know which one to bring it to.
+    if (end?.error?.code === 'release-disputed') {
+      await run('deploy', CURE);
+      end = await run('droplet in', droplet.name);
+    }
     await clock.advance(180_000);
     world.catchUp();
     const isBack = world.isMember(droplet) && !droplet.tags.has(world.ledgerTag(droplet));

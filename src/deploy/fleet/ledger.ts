@@ -91,11 +91,16 @@ export class Ledger {
 
   /** Clears the mark, and first that of a droplet that was taken out by hand. Otherwise like `write`. */
   async clear(dropletId: number, before?: BeforeChange): Promise<void> {
+    await this.forgetByHand(dropletId, before);
+    await this.#change(this.tag, dropletId, false, before);
+  }
+
+  /** Clears only the mark of a droplet that was taken out by hand, if it was last seen with one. Idempotent. */
+  async forgetByHand(dropletId: number, before?: BeforeChange): Promise<void> {
     for (const tag of this.#heldBy.get(dropletId) ?? []) {
       await repeatUnknown(() => this.#cloud.deleteTag(tag, before));
     }
     this.#heldBy.delete(dropletId);
-    await this.#change(this.tag, dropletId, false, before);
   }
 
   async #change(tag: string, dropletId: number, out: boolean, before?: BeforeChange): Promise<void> {

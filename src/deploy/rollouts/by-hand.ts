@@ -88,7 +88,7 @@ export async function bringBack(given: DeployPorts, options: ByHandOptions): Pro
           return { release, exempt: new Set(others.map(({ droplet }) => droplet.id)) };
         });
       },
-      isUpToDate: runsUnchanged,
+      isUpToDate: (member, release) => isNamed(member.droplet, word) && runsUnchanged(member, release),
     }),
   );
 }

@@ -110,12 +110,17 @@ export async function takeLease(session: Session, fleets: readonly Fleet[]): Pro
     runs.push({ ...run, anchored: recorded.anchored, canary: { ...run.canary, hash: recorded.canary } });
   }
   session.run = runOfAll(session, runs);
-  for (const { target, ledger } of runs) {
+  for (const { target, ledger, lease } of runs) {
     if (!target.isFleet) continue;
     // Under the lease: the check untags a droplet that is not marked out, and another run might be about to mark it.
     const { droplets } = await target.readMembership();
     await ledger.checkWritable(droplets.map(({ droplet }) => droplet));
     refuseTakenOut(session, droplets, fleets);
+    for (const { droplet, rotation } of droplets) {
+      // Left from a run that died while it brought the droplet back: if this one dies as well, heal must not spare it.
+      const isBack = rotation === 'in' && session.members.some((member) => member.droplet.id === droplet.id);
+      if (isBack) await ledger.forgetByHand(droplet.id, () => lease.ensure(droplet.id));
+    }
     reportLeftOut(session, droplets);
   }
   return runs;
