@@ -436,7 +436,9 @@ function afterFailure(state: RolloutState, id: number, failure: Failure): Rollou
 
 /** Droplets in hand whose containers are unchanged go back as they are; the others finish their course. */
 function turnBackUntouched(state: RolloutState): RolloutState {
-  const ids = state.droplets.filter((d) => d.course === 'forward' && !d.touched).map((d) => d.id);
+  // One whose record by hand is being written is as good as out: what comes of it must not be a guess.
+  const isUntouched = (d: DropletState) => d.course === 'forward' && !d.touched && d.running !== 'hold';
+  const ids = state.droplets.filter(isUntouched).map((d) => d.id);
   return update(state, ids, (droplet) => startCourse(state, droplet, untouchedEnd(droplet)));
 }
 

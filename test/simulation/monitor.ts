@@ -440,7 +440,9 @@ export class Monitor {
     const known = new Set([...reached, ...membersFound, ...(found.recorded ?? [])]);
     const fleet = [...known].filter(isOfRole).filter((id) => {
       const droplet = world.droplets.get(id);
-      if (droplet !== undefined && world.isByHand(droplet) && deployer.plan.command !== 'droplet in') return false;
+      // Of one that is on its way back in, the run may only know its mark.
+      const isApart = droplet !== undefined && world.isMarkedByHand(droplet) && found.members?.has(id) === false;
+      if (isApart && deployer.plan.command !== 'droplet in') return false;
       return members?.ids.has(id) || droplet?.tags.has(world.ledgerTag(droplet));
     }).length;
     if (size > Math.max(1, sizeFor(world.story, fleet, batch))) {

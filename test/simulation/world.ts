@@ -374,7 +374,11 @@ export class World {
 
   /** Somebody has taken it out by hand. */
   isByHand(droplet: Droplet): boolean {
-    return !droplet.destroyed && !this.isMember(droplet) && [...droplet.tags].some((tag) => tag.startsWith(BY_HAND));
+    return !droplet.destroyed && !this.isMember(droplet) && this.isMarkedByHand(droplet);
+  }
+
+  isMarkedByHand({ tags }: Droplet): boolean {
+    return [...tags].some((tag) => tag.startsWith(BY_HAND));
   }
 
   /** By which it is marked out. */
