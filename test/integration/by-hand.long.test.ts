@@ -17,8 +17,10 @@ const containerIds = () =>
     engine.containers({ 'com.docker.compose.project': 'shop' }).map(({ id }) => id),
   );
 
-describe('restart', () => {
-  it('replaces every container under load, without a failed request', async () => {
+describe('restarts, and a droplet that is taken out by hand', { shuffle: false }, () => {
+  const REASON = 'the disk is failing, ticket #42';
+
+  it('a restart replaces every container under load, without a failed request', async () => {
     const before = new Set(containerIds());
     const load = fleet.load();
     const end = await fleet.run(['restart', 'sandbox', '--yes', '--json']);
@@ -30,7 +32,7 @@ describe('restart', () => {
     expect(history.events[0]).toMatchObject({ command: 'restart', outcome: 'succeeded' });
   });
 
-  it('replaces only the containers of a service', async () => {
+  it('a restart replaces only the containers of a service', async () => {
     const before = containerIds();
     const end = await fleet.run(['restart', 'sandbox', 'app', '--yes', '--json']);
     expect(end, end.stderr).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
@@ -42,12 +44,8 @@ describe('restart', () => {
     const wrong = await fleet.run(['restart', 'sandbox', 'appp', '--yes', '--json']);
     expect(wrong).toMatchObject({ code: 2, result: { error: { code: 'unknown-service' } } });
   });
-});
 
-describe('a droplet that is taken out by hand', { shuffle: false }, () => {
-  const REASON = 'the disk is failing, ticket #42';
-
-  it('leaves without a failed request, and says why in status', async () => {
+  it('a droplet that is taken out leaves without a failed request, and says why in status', async () => {
     const load = fleet.load();
     const end = await fleet.run(['droplet', 'out', 'sandbox', 'web-2', '--reason', REASON, '--yes', '--json']);
     expectNoFailures(await load.stop());
@@ -60,7 +58,7 @@ describe('a droplet that is taken out by hand', { shuffle: false }, () => {
     });
     const status = await fleet.run(['status', 'sandbox']);
     expect(status.stdout).toMatch(/web-2: out by hand since \S+Z, by \S+: the disk is failing, ticket #42\n/);
-    expect(status.stdout).not.toContain('heal');
+    expect(status.stdout).not.toContain('do-deploy heal');
     const check = await fleet.run(['status', 'sandbox', '--check']);
     expect(check, check.stdout).toMatchObject({ code: 0 });
     expect(check.stdout).toContain(`: ${REASON}\n`);
@@ -71,7 +69,7 @@ describe('a droplet that is taken out by hand', { shuffle: false }, () => {
     );
   });
 
-  it('is left out by a deploy and by heal, also from another machine and while it is off', async () => {
+  it('it is left out by a deploy and by heal, also from another machine and while it is off', async () => {
     await fleet.region.droplet('web-2').setFaults({ ssh: 'refuse' });
     const load = fleet.load();
     const deployed = await fleet.run(['deploy', 'sandbox', 'v2', '--yes', '--json']);
@@ -92,7 +90,7 @@ describe('a droplet that is taken out by hand', { shuffle: false }, () => {
     ]);
   });
 
-  it('comes back through the gates, on the release of the fleet', async () => {
+  it('it comes back through the gates, on the release of the fleet', async () => {
     const load = fleet.load();
     const end = await fleet.run(['droplet', 'in', 'sandbox', 'web-2', '--yes', '--json']);
     expectNoFailures(await load.stop());
@@ -105,7 +103,7 @@ describe('a droplet that is taken out by hand', { shuffle: false }, () => {
     expect(again.stdout).toContain('Nothing to do. web-2 is in rotation.');
   });
 
-  it('needs a reason', async () => {
+  it('taking one out needs a reason', async () => {
     const end = await fleet.run(['droplet', 'out', 'sandbox', 'web-2', '--yes']);
     expect(end.code).toBe(2);
     expect(end.stderr).toContain('do-deploy droplet out sandbox web-2 --yes --reason TEXT');

@@ -89,6 +89,7 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const fleets = await findFleets(ports, settings, { newcomers, setApart });
   const nothing = rollout.nothingToDo?.(fleets);
   if (nothing !== undefined) {
+    announce(session, fleets);
     return { outcome: 'skipped', release: session.release, rows: [], durationMs: 0, summary: nothing };
   }
   for (const one of fleets.flatMap(({ apart }) => apart)) {
