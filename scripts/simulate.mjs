@@ -2,7 +2,7 @@
 // Options: --runs N (rollouts, default 10000), --seed N (of the first story, default from the clock), --workers N,
 // --largest N (only fleets of up to N droplets), --layered (only stories with layers), --controlled (only stories that
 // pause and bake), --alone (only fleets without a balancer), --canary (only stories that begin with a canary), --roles
-// (only fleets with roles), --tally (counts what happened).
+// (only fleets with roles), --by-hand (only restarts, and droplets that are taken out by hand), --tally (counts what happened).
 // `--replay SEED` plays one story and prints everything that happened in it.
 // `--fault NAME` plants one of the faults of test/simulation/mutations.ts and looks for stories that show it.
 import { fork } from 'node:child_process';
@@ -25,9 +25,10 @@ const { values } = parseArgs({
     alone: { type: 'boolean', default: false },
     canary: { type: 'boolean', default: false },
     roles: { type: 'boolean', default: false },
+    'by-hand': { type: 'boolean', default: false },
   },
 });
-/** The ranges of seeds of stories.ts: FIRST_LAYERED, FIRST_ALONE, FIRST_CONTROLLED, FIRST_CANARY and FIRST_ROLES. */
+/** The ranges of seeds of stories.ts: FIRST_LAYERED, FIRST_ALONE, FIRST_CONTROLLED, FIRST_CANARY, FIRST_ROLES and FIRST_BY_HAND. */
 const MILLION = 1_000_000;
 const KINDS = {
   layered: { first: MILLION + 1, step: 4 },
@@ -35,6 +36,7 @@ const KINDS = {
   controlled: { first: 3 * MILLION + 2, step: 4 },
   canary: { first: 40 * MILLION + 1, step: 1 },
   roles: { first: 50 * MILLION + 1, step: 1 },
+  'by-hand': { first: 60 * MILLION + 1, step: 1 },
 };
 const kind = Object.entries(KINDS).find(([name]) => values[name])?.[1];
 const step = kind?.step ?? 1;

@@ -71,6 +71,9 @@ export const dropletOptions = {
   role: text({ value: 'NAME', describe: 'Only droplets of this role' }),
 };
 
+/** Of commands that take one droplet out of rotation, or bring it back. */
+export const namedDroplet = required(text({ describe: 'The droplet, by its name or id' }));
+
 export const allOption = {
   all: flag({ describe: "On every droplet, without input; each line begins with the droplet's name" }),
 };

@@ -23,6 +23,7 @@ export const COMMAND_NAMES = [
   'history',
   'logs',
   'promote',
+  'restart',
   'rollback',
   'run',
   'ssh',

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { DeployError, type DeployErrorOptions } from '../errors.js';
 import type { LifecycleEvent, LifecyclePayload } from '../rollout/lifecycle.js';
+import { ROLLING_COMMANDS } from '../rollout/model.js';
 import { defineLayer, type LayerContext } from './layer.js';
 import { words } from './settings.js';
 
@@ -9,7 +10,6 @@ import { words } from './settings.js';
 const TIMEOUT_MS = 15 * 60_000;
 
 const EVENTS = ['configure', 'pre_deploy', 'deploy', 'post_deploy'] as const satisfies LifecycleEvent[];
-const COMMANDS = ['deploy', 'rollback', 'heal', 'adopt'] as const;
 
 const NAME = 'must be a name of letters, digits and . _ -';
 const ITEMS = 'must be a list of items, each with name and ask';
@@ -20,8 +20,8 @@ const item = z.strictObject(
     ask: words(500),
     on: z.enum(EVENTS, { error: `must be one of ${EVENTS.join(', ')}` }).default('pre_deploy'),
     commands: z
-      .array(z.enum(COMMANDS, { error: `must be one of ${COMMANDS.join(', ')}` }), {
-        error: `must be a list of ${COMMANDS.join(', ')}`,
+      .array(z.enum(ROLLING_COMMANDS, { error: `must be one of ${ROLLING_COMMANDS.join(', ')}` }), {
+        error: `must be a list of ${ROLLING_COMMANDS.join(', ')}`,
       })
       .default(['deploy']),
   },

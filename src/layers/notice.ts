@@ -5,7 +5,13 @@
 import { wholeSeconds } from '../durations.js';
 import { shortHash } from '../rollout/commit.js';
 import type { LifecyclePayload } from '../rollout/lifecycle.js';
-import type { DeployResult, DropletOutcome, Evidence, ReleaseInfo } from '../rollout/model.js';
+import {
+  COMMAND_NOUNS,
+  type DeployResult,
+  type DropletOutcome,
+  type Evidence,
+  type ReleaseInfo,
+} from '../rollout/model.js';
 
 export interface Notice {
   kind: 'started' | 'succeeded' | 'failed' | 'rolled back' | 'interrupted';
@@ -43,8 +49,6 @@ const ENDS = {
   'rolled back': 'failed and was rolled back',
   interrupted: 'was interrupted',
 } as const;
-
-const NOUNS = { deploy: 'Deploy', rollback: 'Rollback', heal: 'Heal', adopt: 'Adoption' } as const;
 
 /** Undefined for events that are not worth a message: nothing has changed. */
 export function noticeOf(payload: LifecyclePayload): Notice | undefined {
@@ -119,7 +123,10 @@ function kindOf({ outcome, rows }: DeployResult): Exclude<Notice['kind'], 'start
 /** "Deploy of shop v2 to production" */
 function runOf({ command, app, environment, release }: LifecyclePayload): string {
   const version = release.imageTag === '' ? '' : ` ${release.imageTag}`;
-  return line(`${NOUNS[command]} of ${app}${version} ${command === 'deploy' ? 'to' : 'on'} ${environment}`, 200);
+  return line(
+    `${COMMAND_NOUNS[command]} of ${app}${version} ${command === 'deploy' ? 'to' : 'on'} ${environment}`,
+    200,
+  );
 }
 
 function factsOf(payload: LifecyclePayload): Fact[] {

@@ -1,5 +1,7 @@
 /** The output of `status --check`: a line for each difference. */
 import type { Difference } from '../rollout/drift.js';
+import type { ByHand } from '../rollout/model.js';
+import { byHandSentence } from './ending.js';
 import type { Palette } from './palette.js';
 import { count } from './text.js';
 
@@ -14,6 +16,8 @@ export interface ShownDrift {
   /** A release that is held on some droplets: these are compared with it. */
   canary?: { imageTag: string; droplets: string[] } | undefined;
   differences: Difference[];
+  /** Droplets that were taken out by hand, and not compared. */
+  byHand?: (ByHand & { droplet: string })[];
   /** Number of droplets compared. */
   droplets: number;
   /** The deploy that is running now. */
@@ -30,6 +34,8 @@ export function driftLines(drift: ShownDrift, palette: Palette): string[] {
   const { canary } = drift;
   const held = canary && palette.caution(`A canary of ${canary.imageTag} is held on ${canary.droplets.join(', ')}.`);
   const doubt = [...(dispute === undefined ? [] : [palette.caution(dispute)]), ...(held === undefined ? [] : [held])];
+  const out = (drift.byHand ?? []).map(({ droplet, ...mark }) => palette.faint(`${droplet}: ${byHandSentence(mark)}`));
+  doubt.push(...out);
   if (differences.length === 0) return [title, ...doubt, ...meanwhile, palette.good(noneSentence(drift.droplets))];
   const lines = differences.map(
     ({ droplet, message }) => `${palette.caution(droplet)}: ${message.replaceAll(/\s*\n\s*/g, ' ')}`,

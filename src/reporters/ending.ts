@@ -1,8 +1,8 @@
 /** The last block of every run: the table, the outcome, and after a failure what a reader needs to continue. */
 import { describeCommit } from '../rollout/commit.js';
-import type { DeployResult, Evidence, StatusRow } from '../rollout/model.js';
+import type { ByHand, DeployResult, Evidence, RollingCommand, StatusRow } from '../rollout/model.js';
 import type { Palette } from './palette.js';
-import { type Command, closingSentence } from './phrases.js';
+import { closingSentence } from './phrases.js';
 import { statusTable } from './table.js';
 import { count, hang } from './text.js';
 
@@ -10,7 +10,7 @@ type Container = Evidence['containers'][number];
 
 export function endingLines(
   result: DeployResult,
-  command: Command,
+  command: RollingCommand,
   { palette, width }: { palette: Palette; width: number },
 ): string[] {
   const table = result.rows.length === 0 ? [] : ['', ...statusTable(result.rows, { result: true, width, palette })];
@@ -53,12 +53,18 @@ export function notes({ rows, error, evidence = [] }: DeployResult, palette: Pal
 }
 
 export function noteLines(
-  row: Pick<StatusRow, 'name' | 'outSince'> & { detail?: string | undefined },
+  row: Pick<StatusRow, 'name' | 'outSince' | 'byHand'> & { detail?: string | undefined },
   palette: Palette,
 ): string[] {
   const texts = [...(row.outSince === undefined ? [] : [`out since ${row.outSince}`])];
+  if (row.byHand !== undefined) texts.push(byHandSentence(row.byHand));
   if (row.detail !== undefined) texts.push(row.detail);
   return texts.map((text) => palette.faint(`  ${row.name}: ${hang(text, '    ')}`));
+}
+
+/** "out by hand since 2026-11-21T07:45:00Z, by ann@desk: the disk is failing" */
+export function byHandSentence({ since, who, reason }: ByHand): string {
+  return `out by hand since ${since}, by ${who}: ${reason}`;
 }
 
 /** The commits of the releases in a status, each once. */

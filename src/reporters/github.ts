@@ -2,15 +2,15 @@
 import { posix } from 'node:path';
 import type { Problem } from '../config/problems.js';
 import type { Reporter } from '../ports.js';
-import type { DeployEvent, DeployResult } from '../rollout/model.js';
+import type { DeployEvent, DeployResult, RollingCommand } from '../rollout/model.js';
 import { nextCommands } from './ending.js';
-import { type Command, closingSentence } from './phrases.js';
+import { closingSentence } from './phrases.js';
 
 /** Decorates the plain reporter. */
 export class GithubReporter implements Reporter {
   readonly #plain: Reporter;
   readonly #write: (text: string) => void;
-  #command: Command = 'deploy';
+  #command: RollingCommand = 'deploy';
 
   constructor(plain: Reporter, write: (text: string) => void) {
     this.#plain = plain;

@@ -1,8 +1,8 @@
-import type { DeployEvent, StatusRow, Step } from '../rollout/model.js';
+import type { DeployEvent, RollingCommand, StatusRow, Step } from '../rollout/model.js';
 import { applyEvent } from '../rollout/status-rows.js';
 import { endingLines } from './ending.js';
 import type { Palette } from './palette.js';
-import { batchSentence, type Command, openingSentence, phaseSentence, restSentence, stepPhrase } from './phrases.js';
+import { batchSentence, openingSentence, phaseSentence, restSentence, stepPhrase } from './phrases.js';
 import { clockTime, duration, hang } from './text.js';
 
 export interface NarrationOptions {
@@ -28,7 +28,7 @@ const PROGRESS_INTERVAL_MS = 10_000;
 /** Turns events into lines for people, and keeps the rows of the status table. */
 export class Narrator {
   rows: StatusRow[] = [];
-  command: Command = 'deploy';
+  command: RollingCommand = 'deploy';
   readonly #options: NarrationOptions;
   readonly #lastProgress = new Map<string, number>();
   /** When each droplet's batch started, and how long the droplet took, once known. */
@@ -157,7 +157,7 @@ function stepKey({ droplet, step }: { droplet: string; step: string }): string {
 }
 
 function isSettled(row: StatusRow): boolean {
-  return row.outcome === 'deployed' || row.outcome === 'reverted' || row.outcome === 'deploy failed';
+  return ['deployed', 'taken out', 'reverted', 'deploy failed'].includes(row.outcome);
 }
 
 function isBookkeeping(step: string): boolean {
@@ -171,6 +171,8 @@ function remarkOnOutcome(row: StatusRow, before: StatusRow[]): Remark | undefine
   switch (row.outcome) {
     case 'deployed':
       return { level: 'good', droplet: row.name, text: `deployed${time}` };
+    case 'taken out':
+      return { level: 'good', droplet: row.name, text: `taken out of rotation${time}` };
     case 'up to date':
       return { level: 'info', droplet: row.name, text: 'up to date' };
     case 'reverted':

@@ -1,10 +1,18 @@
 /** The sentences for events: the one place where events become English. */
 import { describeCommit } from '../rollout/commit.js';
-import type { DeployEvent, DeployResult, ReleaseInfo, StatusRow, Step } from '../rollout/model.js';
+import {
+  COMMAND_NOUNS,
+  type DeployEvent,
+  type DeployResult,
+  type DropletOutcome,
+  type ReleaseInfo,
+  type RollingCommand,
+  type StatusRow,
+  type Step,
+} from '../rollout/model.js';
 import { count, duration } from './text.js';
 
 type EventOf<T extends DeployEvent['type']> = Extract<DeployEvent, { type: T }>;
-export type Command = EventOf<'rollout-started'>['command'];
 
 const STEP_PHRASES: Record<Step, { present: string; past: string }> = {
   connect: { present: 'connecting', past: 'connected' },
@@ -22,6 +30,7 @@ const STEP_PHRASES: Record<Step, { present: string; past: string }> = {
   rejoin: { present: 'rejoining the balancer', past: 'rejoined the balancer' },
   settle: { present: 'settling in rotation', past: 'settled in rotation' },
   clear: { present: 'clearing its mark', past: 'cleared its mark' },
+  hold: { present: 'recording that it was taken out', past: 'recorded that it was taken out' },
   'start-stopped': { present: 'starting what layers have stopped', past: 'started what layers had stopped' },
   evidence: { present: 'collecting evidence', past: 'collected evidence' },
   finish: { present: 'cleaning up', past: 'cleaned up' },
@@ -42,8 +51,6 @@ const PHASES: Record<EventOf<'phase-started'>['phase'], string> = {
   finish: 'Cleaning up',
 };
 
-const NOUNS: Record<Command, string> = { deploy: 'Deploy', rollback: 'Rollback', heal: 'Heal', adopt: 'Adoption' };
-
 export function phaseSentence(event: Pick<EventOf<'phase-started'>, 'phase' | 'detail'>): string {
   return event.detail === undefined ? PHASES[event.phase] : `${PHASES[event.phase]}: ${event.detail}`;
 }
@@ -53,6 +60,9 @@ export function runTitle(event: EventOf<'rollout-started'>): string {
   const { app, environment, release } = event;
   if (event.command === 'heal') return `Healing ${app} on ${environment}`;
   if (event.command === 'adopt') return `Adopting droplets of ${app} on ${environment}`;
+  if (event.command === 'droplet out') return `Taking a droplet of ${app} on ${environment} out of rotation`;
+  if (event.command === 'droplet in') return `Bringing a droplet of ${app} on ${environment} back`;
+  if (event.command === 'restart') return `Restarting ${app} on ${environment}`;
   // `promote` knows its release only after the survey.
   if (event.command === 'deploy')
     return `Deploying ${[app, versionWords(release)].filter(Boolean).join(' ')} to ${environment}`;
@@ -82,7 +92,7 @@ export function restSentence({ rest, ms }: EventOf<'rest-started'>): string {
 }
 
 /** How the run ended, in one or two sentences. */
-export function closingSentence(result: DeployResult, command: Command): string {
+export function closingSentence(result: DeployResult, command: RollingCommand): string {
   const time = duration(result.durationMs);
   switch (result.outcome) {
     case 'succeeded':
@@ -93,7 +103,9 @@ export function closingSentence(result: DeployResult, command: Command): string 
     case 'skipped':
       return command === 'heal' || command === 'adopt'
         ? `Nothing to ${command}. ${result.summary}`
-        : nothingToDo(result);
+        : command === 'droplet out' || command === 'droplet in'
+          ? `Nothing to do. ${result.summary}`
+          : nothingToDo(result);
     case 'interrupted':
       return `Interrupted after ${time}.`;
     case 'failed':
@@ -102,19 +114,27 @@ export function closingSentence(result: DeployResult, command: Command): string 
 }
 
 /** "Deployed v2 to 1 droplet, and held: web-1 runs it" */
-function heldSentence(result: DeployResult, command: Command): string {
+function heldSentence(result: DeployResult, command: RollingCommand): string {
   const { held } = result;
   const done = command === 'heal' ? 'Healed' : successSentence(result, command);
   const names = held?.droplets ?? [];
   return `${done}; ${held?.imageTag} is held on ${names.length > 3 ? count(names.length, 'droplet') : names.join(', ')}`;
 }
 
-function successSentence(result: DeployResult, command: Command): string {
+function successSentence(result: DeployResult, command: RollingCommand): string {
   const droplets = count(result.rows.filter((row) => row.outcome === 'deployed').length, 'droplet');
+  if (command === 'droplet out') return `Took ${namesOf(result, 'taken out')} out of rotation`;
+  if (command === 'droplet in')
+    return `Brought ${namesOf(result, 'deployed')} back with ${versionWords(result.release)}`;
+  if (command === 'restart') return `Restarted ${droplets}`;
   if (command === 'rollback') return `Rolled ${droplets} back to ${versionWords(result.release)}`;
   return command === 'adopt'
     ? `Adopted ${droplets} with ${versionWords(result.release)}`
     : `Deployed ${versionWords(result.release)} to ${droplets}`;
+}
+
+function namesOf({ rows }: DeployResult, outcome: DropletOutcome): string {
+  return rows.flatMap((row) => (row.outcome === outcome ? [row.name] : [])).join(', ');
 }
 
 function otherSentences(result: DeployResult): string {
@@ -135,9 +155,9 @@ function nothingToDo(result: DeployResult): string {
   return `Nothing to do: ${fleet} ${result.release.imageTag}.${skippedSentence(result)}`;
 }
 
-function failureSentence(result: DeployResult, command: Command): string {
+function failureSentence(result: DeployResult, command: RollingCommand): string {
   const { error } = result;
-  const noun = NOUNS[command];
+  const noun = COMMAND_NOUNS[command];
   if (error === undefined) return `${noun} failed after ${duration(result.durationMs)}.`;
   const where = error.droplet === undefined ? '' : ` on ${error.droplet}`;
   const step = stepOf(error.step);

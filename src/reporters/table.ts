@@ -198,6 +198,7 @@ export function outcomeCell(outcome: DropletOutcome, palette: Palette): Cell {
     reverted: palette.caution,
     'deploy failed': palette.bad,
     unfinished: palette.bad,
+    'taken out': palette.caution,
     skipped: palette.caution,
     'not deployed': palette.faint,
   };

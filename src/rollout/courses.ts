@@ -15,8 +15,8 @@ export type Course =
   | 'given-up' // stays as it is; if it is out, it stays in the ledger
   | 'kept'; // never started, and will not be
 
-/** `start-stopped`: start what layers have stopped, of a droplet that returns as it was. */
-export type PlannedStep = RollingStep | 'start-stopped' | 'evidence';
+/** `hold`: record that the droplet was taken out by hand. `start-stopped`: start what layers have stopped, of a droplet that returns as it was. */
+export type PlannedStep = RollingStep | 'hold' | 'start-stopped' | 'evidence';
 
 export interface Failure {
   /** Absent where a droplet that was done has fallen sick. */
@@ -59,13 +59,14 @@ export function isInHand(course: Course): boolean {
 export function stepsOf(
   course: Course,
   droplet: Situation,
-  { balanced, isFleet }: { balanced: boolean; isFleet: boolean },
+  { balanced, isFleet, takesOut = false }: { balanced: boolean; isFleet: boolean; takesOut?: boolean },
 ): PlannedStep[] {
   const mark: PlannedStep[] = isFleet && !droplet.inLedger ? ['mark-out'] : [];
   const evidence: PlannedStep[] = droplet.failure?.blame === 'release' && !droplet.examined ? ['evidence'] : [];
   switch (course) {
     case 'forward':
     case 'back':
+      if (takesOut) return [...mark, 'leave', 'drain', 'hold'];
       if (!balanced) return [...evidence, ...mark, 'switch', 'health', 'settle', 'clear'];
       return [
         ...evidence,

@@ -1,7 +1,7 @@
 /**
  * The events of a rollout that layers and hooks handle, in order, and the shape of a handler. Pure.
  */
-import type { DeployEvent, DeployResult, ReleaseInfo } from './model.js';
+import type { DeployEvent, DeployResult, ReleaseInfo, RollingCommand } from './model.js';
 
 export const LIFECYCLE_EVENTS = [
   'configure', // the settings are known, and nothing was contacted
@@ -35,7 +35,7 @@ export interface LifecyclePayload {
   event: LifecycleEvent;
   /** ISO 8601. */
   at: string;
-  command: 'deploy' | 'rollback' | 'heal' | 'adopt';
+  command: RollingCommand;
   app: string;
   environment: string;
   /** Its id is empty until the command has chosen it. */

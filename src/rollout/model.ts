@@ -22,10 +22,43 @@ export type RollingStep = (typeof ROLLING_STEPS)[number];
 export const STAGING_STEPS = ['connect', 'check', 'upload', 'prepare', 'pull', 'build'] as const;
 export type StagingStep = (typeof STAGING_STEPS)[number];
 
-export type Step = StagingStep | RollingStep | 'start-stopped' | 'evidence' | 'finish';
+/** `hold`: record that a droplet was taken out by hand. */
+export type Step = StagingStep | RollingStep | 'hold' | 'start-stopped' | 'evidence' | 'finish';
+
+/** Commands that change a fleet, in the order of help. */
+export const ROLLING_COMMANDS = [
+  'deploy',
+  'rollback',
+  'heal',
+  'adopt',
+  'restart',
+  'droplet out',
+  'droplet in',
+] as const;
+export type RollingCommand = (typeof ROLLING_COMMANDS)[number];
+
+/** For people. */
+export const COMMAND_NOUNS: Readonly<Record<RollingCommand, string>> = {
+  deploy: 'Deploy',
+  rollback: 'Rollback',
+  heal: 'Heal',
+  adopt: 'Adoption',
+  restart: 'Restart',
+  'droplet out': 'Taking a droplet out',
+  'droplet in': 'Bringing a droplet back',
+};
 
 /** `none`: the target has no balancer. `unknown` counts as out. */
 export type Rotation = 'in' | 'out' | 'unknown' | 'none';
+
+/** That a person has taken a droplet out of rotation: runs leave it out. Texts may come from a tag of DigitalOcean. */
+export interface ByHand {
+  /** ISO 8601. */
+  since: string;
+  /** user@host, or the CI job. */
+  who: string;
+  reason: string;
+}
 
 /** The outcome of a droplet in this run. */
 export type DropletOutcome =
@@ -35,6 +68,7 @@ export type DropletOutcome =
   | 'up to date' // it already ran this release
   | 'reverted' // failed, and serves on its previous release again
   | 'deploy failed' // failed, and was not restored
+  | 'taken out' // out of rotation, by hand
   | 'skipped' // off or out of reach, and left as it is
   | 'unfinished'; // the run ended in the middle of its steps
 
@@ -59,6 +93,8 @@ export interface StatusRow {
   detail?: string;
   /** When and by which run it was marked out. */
   outSince?: string;
+  /** In a status: it was taken out by hand. */
+  byHand?: ByHand;
   /** In a status: its release is held as a canary. */
   canary?: true;
   /** In a status: the do-deploy command that repairs it. */
@@ -113,7 +149,7 @@ export type DeployEvent = { schema: 2; at: string } & DeployEventBody;
 export type DeployEventBody =
   | {
       type: 'rollout-started';
-      command: 'deploy' | 'rollback' | 'heal' | 'adopt';
+      command: RollingCommand;
       app: string;
       environment: string;
       release: ReleaseInfo;

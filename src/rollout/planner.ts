@@ -38,6 +38,8 @@ export interface Policy extends RestPolicy {
   allowDowntime: boolean;
   /** The rollout is held once so many droplets run the release: a canary. */
   holdAt?: number;
+  /** Droplets are taken out by hand: they leave, and stay out as they are. Only with a balancer. */
+  takesOut?: boolean;
   /** There is a balancer; without one there is nothing to leave or rejoin. */
   balanced: boolean;
   /**
@@ -87,6 +89,8 @@ export interface DropletState extends Starter {
   inBatch?: number;
   /** Its mark could not be written. */
   unmarked?: boolean;
+  /** It is recorded as taken out by hand. */
+  held?: boolean;
   /** It goes back as soon as its running step has ended. */
   recalled?: boolean;
 }
@@ -405,6 +409,7 @@ function afterStep(droplet: DropletState): DropletState {
     inLedger: step === 'clear' ? false : droplet.inLedger,
     examined: droplet.examined || step === 'evidence',
     ...(step === 'mark-out' && { unmarked: false }),
+    ...(step === 'hold' && { held: true }),
   };
   return next.todo.length > 0 ? next : { ...next, course: endOf(droplet.course) };
 }
@@ -431,7 +436,9 @@ function afterFailure(state: RolloutState, id: number, failure: Failure): Rollou
 
 /** Droplets in hand whose containers are unchanged go back as they are; the others finish their course. */
 function turnBackUntouched(state: RolloutState): RolloutState {
-  const ids = state.droplets.filter((d) => d.course === 'forward' && !d.touched).map((d) => d.id);
+  // One whose record by hand is being written is as good as out: what comes of it must not be a guess.
+  const isUntouched = (d: DropletState) => d.course === 'forward' && !d.touched && d.running !== 'hold';
+  const ids = state.droplets.filter(isUntouched).map((d) => d.id);
   return update(state, ids, (droplet) => startCourse(state, droplet, untouchedEnd(droplet)));
 }
 

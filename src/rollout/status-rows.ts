@@ -36,6 +36,7 @@ const BY_URGENCY: DropletOutcome[] = [
   'deploy failed',
   'unfinished',
   'reverted',
+  'taken out',
   'skipped',
   'deployed',
   'in progress',

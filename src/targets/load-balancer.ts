@@ -86,8 +86,12 @@ export class LoadBalancerTarget implements Target {
     const { tag } = this.#balancer;
     const tagged = tag === undefined ? [] : droplets.filter((droplet) => droplet.tags.includes(tag));
     this.#coming = new Set(tagged.map(({ id }) => id).filter((id) => !members.has(id)));
+    const byHand = new Map(droplets.map((droplet) => [droplet.id, this.#ledger.byHand(droplet)]));
     const isFleet = (droplet: Droplet) =>
-      members.has(droplet.id) || this.#ledger.has(droplet) || (ofPool.has(droplet.id) && droplet.status === 'active');
+      members.has(droplet.id) ||
+      this.#ledger.has(droplet) ||
+      byHand.get(droplet.id) !== undefined ||
+      (ofPool.has(droplet.id) && droplet.status === 'active');
     const fleet = droplets.filter(isFleet);
     return {
       balancer,
@@ -97,6 +101,7 @@ export class LoadBalancerTarget implements Target {
           droplet,
           rotation: (members.has(droplet.id) ? 'in' : 'out') as Rotation,
           inLedger: this.#ledger.has(droplet),
+          ...(!members.has(droplet.id) && { byHand: byHand.get(droplet.id) }),
         })),
     };
   }

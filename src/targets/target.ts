@@ -1,16 +1,26 @@
 /** Where an environment's droplets come from, and how one leaves and rejoins rotation. */
 import type { BeforeChange, Droplet, HealthCheck, LoadBalancer } from '../ports.js';
-import type { Rotation } from '../rollout/model.js';
+import type { ByHand, Rotation } from '../rollout/model.js';
+
+export interface PlacedDroplet {
+  droplet: Droplet;
+  rotation: Rotation;
+  inLedger: boolean;
+  /** A person has taken it out, and it is out. */
+  byHand?: ByHand;
+}
 
 /** The droplets and their rotation at one moment. */
 export interface FleetMembership {
-  droplets: { droplet: Droplet; rotation: Rotation; inLedger: boolean }[];
+  droplets: PlacedDroplet[];
   balancer?: LoadBalancer;
 }
 
 /** Which droplets are recorded in the ledger. */
 export interface LedgerTags {
   has(droplet: Droplet): boolean;
+  /** That it was taken out by hand. */
+  byHand(droplet: Droplet): ByHand | undefined;
 }
 
 export interface Target {

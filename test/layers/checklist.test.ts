@@ -81,7 +81,7 @@ describe('checklist', () => {
       '0.name must be a name of letters, digits and . _ -',
       '0.ask must be a text of 1 to 500 characters, in one line',
       '0.on must be one of configure, pre_deploy, deploy, post_deploy',
-      '0.commands.0 must be one of deploy, rollback, heal, adopt',
+      '0.commands.0 must be one of deploy, rollback, heal, adopt, restart, droplet out, droplet in',
     ]);
   });
 });

@@ -8,7 +8,10 @@ import { servicesOf } from './project.js';
 /** Stopping and starting containers, in ms. */
 const RECREATING_MS = 900;
 
-export function composeUp(execution: Execution, { release, state }: Readonly<Record<string, unknown>>): Done {
+export function composeUp(
+  execution: Execution,
+  { release, state, again, only }: Readonly<Record<string, unknown>>,
+): Done {
   const { world, droplet, deployer, half } = execution;
   const { disk } = droplet;
   const id = String(release);
@@ -27,8 +30,11 @@ export function composeUp(execution: Execution, { release, state }: Readonly<Rec
   if (missing) return { code: 1, stdout: `Error: No such image: ${missing.pinned}`, stderr: '', ms: 0 };
 
   const startsAt = half ? Number.POSITIVE_INFINITY : world.time + RECREATING_MS;
-  const services = servicesOf(world.story.app, imageTag);
+  const isWanted = (service: string) => !Array.isArray(only) || only.includes(service);
+  const services = servicesOf(world.story.app, imageTag).filter(({ name }) => isWanted(name));
   const kept = droplet.containers.filter((container) => {
+    if (!isWanted(container.service)) return true;
+    if (again === true) return false;
     const wanted = images[container.service]?.imageId === container.imageId;
     return wanted && Number.isFinite(container.startedAt) && look(container, world.time).state !== 'exited';
   });

@@ -14,7 +14,7 @@ import { advance, openConnections, recentStrangers, requests, servingContainer, 
 import type { Deployer } from './deployer.js';
 import { namesRun } from './lock.js';
 import { once } from './one-off.js';
-import { APP, CHECKSUMS, composeConfig, digestOf, imageIdOf } from './project.js';
+import { APP, ARCHIVE, CHECKSUMS, composeConfig, digestOf, imageIdOf } from './project.js';
 import type { Droplet, World } from './world.js';
 
 export interface Done {
@@ -60,6 +60,8 @@ const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
   traffic,
   'open-connections': openConnectionsNow,
   'port-holders': () => ok('[]'),
+  fetch: ({ droplet: { disk } }, { release, part }) =>
+    disk.releases.has(String(release)) ? ok(part === 0 ? ARCHIVE : '') : bad('cd: no such folder', 2),
   unpack,
   // The sizes are unknown, as behind many registries.
   room: () => ok(),

@@ -202,7 +202,13 @@ function judgeRow(
   if (row.outcome === 'reverted') monitor.tally(`reverted: ${world.story.policy.onFailure}`);
   if (row.outcome === 'deploy failed' && droplet.tags.has(world.ledgerTag(droplet))) monitor.tally('row: stranded');
   const isDone = row.outcome === 'deployed' || row.outcome === 'up to date' || row.outcome === 'reverted';
-  if (good && row.outcome !== 'deployed' && row.outcome !== 'up to date' && row.outcome !== 'not deployed') {
+  if (
+    good &&
+    row.outcome !== 'deployed' &&
+    row.outcome !== 'up to date' &&
+    row.outcome !== 'not deployed' &&
+    row.outcome !== 'taken out'
+  ) {
     monitor.violation('d', `a good end, and ${row.name} is ${row.outcome}`);
   }
   // What a canary leaves alone, or what leaves a canary alone.
@@ -212,9 +218,16 @@ function judgeRow(
   }
   const where = `${row.name} is said to be ${row.outcome}`;
   const isHeal = deployer.plan.command === 'heal';
-  // One that serves something that do-deploy did not start.
-  if (isHeal && row.outcome === 'not deployed') return;
-  const expected = row.outcome === 'reverted' || isHeal ? row.release : release;
+  // Each has its own.
+  const isOwn = isHeal || ['restart', 'droplet out', 'droplet in'].includes(deployer.plan.command);
+  const isByHand = deployer.plan.command.startsWith('droplet ');
+  if (row.outcome === 'taken out') {
+    if (!world.isByHand(droplet)) monitor.violation('d', `${where}, and is not`);
+    return;
+  }
+  // One that serves something that do-deploy did not start, or takes no part.
+  if ((isHeal || isByHand) && row.outcome === 'not deployed') return;
+  const expected = row.outcome === 'reverted' || isOwn ? row.release : release;
   if (droplet.disk.current !== expected)
     monitor.violation('d', `${where} on ${expected}, and current is ${droplet.disk.current}`);
   if (phaseOf(droplet) !== `${expected} verified`)

@@ -32,13 +32,13 @@ export function layersOf(deployer: Deployer): Handler[] {
         deployer.raised.push(event);
         world.monitor.tally(`event: ${event}`);
         if (world.trace) world.note(`${deployer.name}   ${event} ${droplet ?? ''}`);
-        if (event === 'before_leave' && command !== 'heal') world.postDeployed = undefined;
+        if (event === 'before_leave' && !KEEPS.has(command)) world.postDeployed = undefined;
         if (hasWorkers && event === 'before_leave') await process('worker', { stop: { graceMs: 5_000 } });
         await deployer.clock.sleep(upTo(chance, SLOW.has(event) ? SLOW_MS : USUAL_MS), signal);
         if (hasWorkers && event === 'after_rejoin') await process('worker', 'start');
         const roll = upTo(chance, 99);
         if (roll >= FAILS) {
-          if (event === 'post_deploy' && command !== 'heal' && !signal.aborted) world.postDeployed = release.id;
+          if (event === 'post_deploy' && !KEEPS.has(command) && !signal.aborted) world.postDeployed = release.id;
           return;
         }
         world.monitor.tally(`layer fails: ${event}`);
@@ -82,6 +82,9 @@ function migrating(deployer: Deployer): Handler {
   };
 }
 
+/** They bring no release, and owe nothing to one. */
+const KEEPS = new Set<string>(['heal', 'restart', 'droplet out']);
+
 const ORDER: readonly LifecycleEvent[] = ['configure', 'pre_deploy', 'deploy', 'post_deploy'];
 
 /** Exactly one ending, which says what the result says, after the others in their order. */
@@ -108,7 +111,12 @@ export function judgeEvents(
   const order = rolled || once.includes('deploy') ? ORDER : ORDER.filter((event) => event !== 'deploy');
   if (once.some((event, index) => event !== order[index])) monitor.violation('l', `${name} raises ${once.join(', ')}`);
   if (!rolled && once.includes('post_deploy')) monitor.tally('post_deploy: made up for');
-  if (result.outcome === 'skipped' && plan.command !== 'heal' && world.postDeployed !== result.release.id) {
+  if (
+    result.outcome === 'skipped' &&
+    result.release.id !== '' &&
+    !KEEPS.has(plan.command) &&
+    world.postDeployed !== result.release.id
+  ) {
     monitor.violation('l', `${name} skips ${result.release.id}, whose post_deploy was not finished`);
   }
   const per = (event: LifecycleEvent) => raised.filter((one) => one === event).length;

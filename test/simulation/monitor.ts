@@ -18,6 +18,8 @@
  *  m  A container that runs once never runs twice at the same time on a droplet, and never again there for a release that it
  *     succeeded for, unless it was done for another one since.
  *  p  A role gets a release only when every droplet of the role before it runs the release, verified.
+ *  q  A restart brings no droplet to another release; a droplet that was taken out by hand is left alone until it is brought
+ *     back by hand.
  *  o  A pause and a bake last as long as said, and after a failure that is noticed then no further droplet gets the release.
  *  j  Under revert-fleet a release that failed is taken back wherever the run has brought it. What stays is recorded as
  *     out, or told as deployed by a run that had to stop before.
@@ -134,6 +136,7 @@ export class Monitor {
     const world = this.#world;
     advance(world, droplet, world.time);
     this.#changes(deployer, droplet, wanted === 'in' ? 'rejoin' : 'leave', heldWhenSent);
+    this.leftAlone(deployer, droplet, `is asked to go ${wanted}`);
     if (wanted === 'out') this.#leaves(deployer, droplet);
     else this.#rejoins(deployer, droplet);
   }
@@ -178,6 +181,12 @@ export class Monitor {
     batch.left.add(droplet.id);
   }
 
+  /** q */
+  leftAlone({ plan, name }: Deployer, droplet: Droplet, what: string): void {
+    if (!this.#world.isByHand(droplet) || plan.command.startsWith('droplet ') || droplet.disturbed) return;
+    this.violation('q', `${droplet.name} was taken out by hand, and ${what} by ${name} (${plan.command})`);
+  }
+
   /** In truth, now. */
   serves(droplet: Droplet): boolean {
     const world = this.#world;
@@ -210,6 +219,8 @@ export class Monitor {
     seen.changed = world.next();
     seen.changedBy = deployer.name;
     deployer.knowledge.touched.add(droplet.id);
+    this.#keepsItsRelease(deployer, droplet);
+    this.leftAlone(deployer, droplet, 'is changed');
     if (!world.isFleet) return;
     if (!droplet.tags.has(world.ledgerTag(droplet)) && !seen.untaggedLate)
       this.violation('g', `${droplet.name} changes and is not in the ledger`);
@@ -229,6 +240,16 @@ export class Monitor {
         const what = isReached(droplet) ? 'the balancer still reaches it' : `${open} requests are under way`;
         this.violation('b', `${deployer.name} changes the containers of ${droplet.name}: ${what}`);
       } else this.tally('drain: timed out');
+    }
+  }
+
+  /** q */
+  #keepsItsRelease({ plan, name, knowledge }: Deployer, { disk, name: droplet }: Droplet): void {
+    if (plan.command !== 'restart') return;
+    this.tally('restart: containers');
+    const release = knowledge.towards.get(droplet);
+    if (release !== disk.current) {
+      this.violation('q', `${name} restarts ${droplet} on ${release}, and it ran ${disk.current}`);
     }
   }
 
@@ -261,6 +282,7 @@ export class Monitor {
     const tag = out ? 'the ledger’s tag' : 'the end of the ledger’s tag';
     this.#changes(deployer, droplet, tag, heldWhenSent);
     droplet.seen.untaggedLate = !out && heldWhenSent && droplet.lock.holders.at(-1) !== deployer.name;
+    this.leftAlone(deployer, droplet, `is ${out ? 'marked out' : 'cleared'}`);
     if (out) return;
     advance(world, droplet, world.time);
     const { planes, seen, disk } = droplet;
@@ -418,6 +440,9 @@ export class Monitor {
     const known = new Set([...reached, ...membersFound, ...(found.recorded ?? [])]);
     const fleet = [...known].filter(isOfRole).filter((id) => {
       const droplet = world.droplets.get(id);
+      // Of one that is on its way back in, the run may only know its mark.
+      const isApart = droplet !== undefined && world.isMarkedByHand(droplet) && found.members?.has(id) === false;
+      if (isApart && deployer.plan.command !== 'droplet in') return false;
       return members?.ids.has(id) || droplet?.tags.has(world.ledgerTag(droplet));
     }).length;
     if (size > Math.max(1, sizeFor(world.story, fleet, batch))) {

@@ -1,5 +1,6 @@
 /** Faults to plant into the product, and which of the monitor's properties each must break. */
 import { type Told, tell } from './calm.js';
+import { BY_HAND_FAULTS } from './mutations-of-by-hand.js';
 import { CANARY_FAULTS } from './mutations-of-canaries.js';
 import { CONTROLLING } from './mutations-of-control.js';
 import { DRAINING } from './mutations-of-draining.js';
@@ -35,6 +36,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...CONTROLLING,
   ...WORKERS_FAULTS,
   ...ROLES_FAULTS,
+  ...BY_HAND_FAULTS,
 ];
 
 export function storiesOf({ seeds, stories = [] }: Mutation): Scenario[] {

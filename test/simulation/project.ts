@@ -1,4 +1,6 @@
 /** The project that is deployed in the simulation: its files, its services and their images. */
+import { gzipSync } from 'node:zlib';
+import { pack } from 'tar-stream';
 import { Secret } from '../../src/config/secret.js';
 import type { Settings, SourceFile } from '../../src/config/settings.js';
 import { checksums, sha256 } from '../../src/deploy/release/digests.js';
@@ -123,6 +125,18 @@ const FILES: ReleaseFile[] = SOURCE_FILES.map(({ path, mode }) =>
 
 /** SHA256SUMS of every release: between releases only the tag changes here. */
 export const CHECKSUMS = checksums(FILES);
+
+/** As a droplet that holds a release prints its files. */
+export const ARCHIVE = await archived();
+
+async function archived(): Promise<string> {
+  const tar = pack();
+  for (const { path, mode } of SOURCE_FILES) tar.entry({ name: `./${path}`, mode }, CONTENTS[path]?.text ?? '');
+  tar.finalize();
+  const chunks: Buffer[] = [];
+  for await (const chunk of tar) chunks.push(chunk as Buffer);
+  return gzipSync(Buffer.concat(chunks)).toString('base64');
+}
 
 const COMPOSE_FILES = ['compose/docker-compose.yml'];
 const ENV_FILES = ['config/.env.production'];

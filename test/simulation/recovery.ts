@@ -23,6 +23,7 @@ export function recoveryFor(world: World): Recovery {
   const fleet = [...world.droplets.values()].filter(
     (droplet) =>
       !droplet.destroyed &&
+      !world.isByHand(droplet) &&
       (!droplet.disturbed ||
         !world.isFleet ||
         // One that somebody has put back, and DigitalOcean does not show yet, joins during the run.

@@ -3,9 +3,11 @@
 import type { RoleSettings, TargetSettings } from '../../src/config/settings.js';
 import type { DeployPorts } from '../../src/deploy/core/deploy-ports.js';
 import { adopt } from '../../src/deploy/rollouts/adopt.js';
+import { bringBack, takeOut } from '../../src/deploy/rollouts/by-hand.js';
 import { deploy } from '../../src/deploy/rollouts/deploy.js';
 import { abort, promote } from '../../src/deploy/rollouts/end-canary.js';
 import { heal } from '../../src/deploy/rollouts/heal.js';
+import { restart } from '../../src/deploy/rollouts/restart.js';
 import { rollback } from '../../src/deploy/rollouts/rollback.js';
 import type { SessionOptions } from '../../src/deploy/session/session.js';
 import type { DeployResult } from '../../src/rollout/model.js';
@@ -17,11 +19,11 @@ import { layersOf } from './layers.js';
 import type { Violation } from './monitor.js';
 import { localFiles, settingsFor } from './project.js';
 import { judgeRecovery, recoveryFor } from './recovery.js';
-import type { RunPlan, Scenario } from './scenario.js';
+import { CURE, type RunPlan, type Scenario } from './scenario.js';
 import { SimCloud } from './sim-cloud.js';
 import { SimShell } from './sim-shell.js';
 import { scenarioOf } from './stories.js';
-import { WORKERS, World } from './world.js';
+import { BY_HAND, WORKERS, World } from './world.js';
 
 export interface Report {
   story: Scenario;
@@ -66,6 +68,7 @@ export async function runScenario(story: Scenario, options: { trace?: boolean } 
     await clock.advance(30_000);
     world.catchUp();
     judgeRecovery(world, plan, recovery);
+    await bringAllBack(world);
     return finish(world.deployers.length, recovery);
   } catch (error) {
     monitor.violation('g', error instanceof Error ? (error.stack ?? error.message) : String(error));
@@ -73,10 +76,38 @@ export async function runScenario(story: Scenario, options: { trace?: boolean } 
   }
 }
 
+/** What was taken out by hand is still out after all that, and comes back when it is asked for. */
+async function bringAllBack(world: World): Promise<void> {
+  for (const droplet of [...world.droplets.values()].filter((one) => world.isByHand(one) && !one.disturbed)) {
+    const { clock, monitor } = world;
+    monitor.tally('by hand: brought back');
+    const run = (command: RunPlan['command'], tag: string) =>
+      clock.run(play(world, { ...CALM_RUN, command, tag }, { allowDowntime: true }));
+    let end = await run('droplet in', droplet.name);
+    // Like adopt: of two releases it does not know which one to bring it to.
+    if (end?.error?.code === 'release-disputed') {
+      await run('deploy', CURE);
+      end = await run('droplet in', droplet.name);
+    }
+    await clock.advance(180_000);
+    world.catchUp();
+    const isBack = world.isMember(droplet) && !droplet.tags.has(world.ledgerTag(droplet));
+    const marks = [...droplet.tags].filter((tag) => tag.startsWith(BY_HAND));
+    if (end?.outcome !== 'succeeded' || !isBack || marks.length > 0) {
+      const how = `${end?.outcome} ${end?.error?.code ?? ''}`;
+      monitor.violation('q', `${droplet.name} is not brought back (${how}): ${isBack}, ${marks.join(' ')}`);
+    }
+  }
+}
+
 /** The story of a seed, played. A seed that failed fails again, in the same way. */
 export function runSeed(seed: number, options: { trace?: boolean } = {}): Promise<Report> {
   return runScenario(scenarioOf(seed), options);
 }
+
+const CALM_RUN = { force: false, startMs: 0, later: true, waitLockMs: 0, chaos: 0, faults: [] };
+
+const REASON = 'the disk is failing: ticket #42';
 
 const COMMANDS: Record<
   RunPlan['command'],
@@ -86,6 +117,9 @@ const COMMANDS: Record<
   adopt,
   promote,
   abort,
+  'droplet out': (ports, options, { tag }) => takeOut(ports, { ...options, droplet: tag, reason: REASON }),
+  'droplet in': (ports, options, { tag }) => bringBack(ports, { ...options, droplet: tag }),
+  restart: (ports, options, { tag }) => restart(ports, { ...options, ...(tag !== '' && { service: tag }) }),
   rollback: (ports, options, { tag }) => rollback(ports, { ...options, ...(tag !== '' && { wanted: tag }) }),
   deploy: (ports, options, { tag, force, canary }) =>
     deploy(ports, {

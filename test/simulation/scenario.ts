@@ -34,10 +34,13 @@ export interface Crash {
 }
 
 export interface RunPlan {
-  command: 'deploy' | 'heal' | 'rollback' | 'adopt' | 'promote' | 'abort';
+  command: 'deploy' | 'heal' | 'rollback' | 'adopt' | 'promote' | 'abort' | 'restart' | 'droplet out' | 'droplet in';
   /** Of a deploy: it is held after so many droplets. */
   canary?: number;
-  /** Of a deploy, and of a rollback; there '' is the release before. */
+  /**
+   * Of a deploy, and of a rollback; there '' is the release before. Of a restart: '' or a service. Of `droplet out` and
+   * `droplet in`: the name of the droplet.
+   */
   tag: string;
   force: boolean;
   /** After the beginning of the story, or (`later`) after the runs before it have ended. */

@@ -138,7 +138,13 @@ export class SimCloud implements Cloud {
 
   deleteTag(tag: string, before?: BeforeChange): Promise<void> {
     return this.#change('delete-tag', before, () => {
-      this.#world.tags.delete(tag);
+      const world = this.#world;
+      const had = [...world.droplets.values()].filter(({ tags }) => tags.has(tag));
+      for (const droplet of had) {
+        world.monitor.leftAlone(this.deployer, droplet, 'is no longer marked');
+        droplet.tags.delete(tag);
+      }
+      world.tags.delete(tag);
     });
   }
 
@@ -162,7 +168,8 @@ export class SimCloud implements Cloud {
     for (const droplet of dropletIds.map((id) => this.#droplet(id))) {
       if (droplet.tags.has(tag) === on) continue;
       if (tag === world.balancer?.tag) this.#move(droplet, on ? 'in' : 'out', held);
-      else world.monitor.ledgerChanges(this.deployer, droplet, on, held.has(droplet.id));
+      else if (tag === world.ledgerTag(droplet))
+        world.monitor.ledgerChanges(this.deployer, droplet, on, held.has(droplet.id));
       if (on) droplet.tags.add(tag);
       else droplet.tags.delete(tag);
     }

@@ -9,6 +9,7 @@ import type { Happening } from './scenario.js';
 import {
   CONTROLLED,
   FIRST_ALONE,
+  FIRST_BY_HAND,
   FIRST_CONTROLLED,
   FIRST_LAYERED,
   FIRST_ROLES,
@@ -97,6 +98,13 @@ it('fleets with roles keep every promise', { timeout: 300_000 }, async () => {
   const { rollouts, happened } = await playStories(runSeed, seedsFrom(FIRST_ROLES, 50));
   expect(rollouts).toBeGreaterThan(100);
   for (const what of ['roles: the second', 'end: deploy failed', 'end: heal succeeded', 'end: crashed'])
+    expect(happened.get(what), what).toBeGreaterThan(0);
+});
+
+it('restarts, and droplets that are taken out by hand, keep every promise', { timeout: 300_000 }, async () => {
+  const { rollouts, happened } = await playStories(runSeed, seedsFrom(FIRST_BY_HAND, 40));
+  expect(rollouts).toBeGreaterThan(100);
+  for (const what of ['row: taken out', 'by hand: brought back', 'restart: containers', 'end: droplet in succeeded'])
     expect(happened.get(what), what).toBeGreaterThan(0);
 });
 

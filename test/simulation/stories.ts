@@ -446,6 +446,49 @@ function withoutHealthcheck(story: Scenario): Scenario {
   return { ...story, app: 'bare', image: crashes ? { ...image, everyMs: 2_000 } : image };
 }
 
+/** From this seed on, stories are of droplets that are taken out by hand, and of restarts. */
+export const FIRST_BY_HAND = 60_000_001;
+
+type ByHand = 'out' | 'in' | 'restart' | 'deploy' | 'heal' | 'adopt' | 'rollback';
+
+const BY_HAND: readonly [readonly ByHand[], ...(readonly ByHand[])[]] = [
+  ['out', 'deploy', 'in'],
+  ['out', 'deploy', 'in'],
+  ['out', 'deploy'],
+  ['out', 'heal', 'in'],
+  ['out', 'out', 'in'],
+  ['out', 'rollback', 'adopt', 'in'],
+  ['out', 'restart', 'in'],
+  ['restart', 'deploy'],
+  ['deploy', 'restart', 'heal'],
+];
+
+/** In one of the runs things go wrong as the story says. */
+function byHand(story: Scenario): Scenario {
+  const chance = random(story.seed ^ 0xb1a4d);
+  const [first] = story.runs;
+  const isFleet = story.target !== 'droplet' && story.fleet > 2;
+  if (first === undefined) return story;
+  const commands = isFleet ? pick(chance, BY_HAND) : (['restart', 'deploy'] as const);
+  const name = `web-${1 + upTo(chance, Math.min(story.fleet, 4) - 1)}`;
+  const { crash: _crash, interrupt: _interrupt, ...calm } = { ...first, faults: [], chaos: 0 };
+  const wrong = upTo(chance, commands.length - 1);
+  const runs = commands.map((word, index): RunPlan => {
+    const command = word === 'out' || word === 'in' ? (`droplet ${word}` as const) : word;
+    const tag = { out: name, in: name, restart: '', deploy: RIVAL, rollback: 'v1', heal: '', adopt: '' }[word];
+    const plan = { command, tag, force: false, startMs: 0, later: true, waitLockMs: 600_000 };
+    return { ...(index === wrong ? first : calm), ...plan };
+  });
+  return {
+    ...story,
+    start: 'managed',
+    policy: { ...story.policy, minInRotation: undefined },
+    image: { kind: 'good', answersMs: 300, readyMs: 1_200 },
+    happenings: story.happenings.filter(({ kind }) => kind !== 'joined' && kind !== 'removed'),
+    runs,
+  };
+}
+
 /** The seeds whose stories are of fleets without a balancer. */
 export const FIRST_ALONE = 2_000_001;
 export const LAST_ALONE = 3_000_000;
@@ -492,6 +535,7 @@ function withoutBalancer(story: Scenario, seed: number): Scenario {
 /** The story of a seed; in every fourth one requests come in bursts, and always to a sticky balancer. */
 export function scenarioOf(seed: number): Scenario {
   const story = storyOf(seed);
+  if (seed >= FIRST_BY_HAND) return byHand(story);
   if (seed >= FIRST_ROLES) return withRoles(story);
   if (seed >= FIRST_CANARY) return withCanary(story);
   return seed >= FIRST_ALONE && seed <= LAST_ALONE ? withoutBalancer(story, seed) : story;

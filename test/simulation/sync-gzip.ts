@@ -1,6 +1,6 @@
 /**
- * Compression on the spot. Releases are packed with zlib's thread pool, whose answer comes in real time; on a virtual
- * clock time would pass meanwhile, each time a different one. To be imported before anything that packs.
+ * Compression on the spot, and back. Releases are packed and unpacked with zlib's thread pool, whose answer comes in real time; on a virtual
+ * clock time would pass meanwhile, each time a different one. To be imported before anything that does.
  */
 import { syncBuiltinESMExports } from 'node:module';
 import zlib from 'node:zlib';
@@ -10,7 +10,10 @@ type Callback = (error: Error | null, result: Buffer) => void;
 const gzip = (buffer: zlib.InputType, options: zlib.ZlibOptions, callback: Callback): void =>
   callback(null, zlib.gzipSync(buffer, options));
 
-Object.assign(zlib, { gzip });
+const gunzip = (buffer: zlib.InputType, options: zlib.ZlibOptions, callback: Callback): void =>
+  callback(null, zlib.gunzipSync(buffer, options));
+
+Object.assign(zlib, { gzip, gunzip });
 syncBuiltinESMExports();
 
 // The first import of a module reads files; the next ones do not wait for anything.

@@ -112,6 +112,8 @@ export const START = Date.UTC(2026, 10, 21, 7, 45);
 const DAY = 86_400_000;
 
 /** The tag of droplets without a balancer. */
+export const BY_HAND = 'do-deploy:by-hand:';
+
 export const WORKERS = 'workers';
 
 export class World {
@@ -368,6 +370,15 @@ export class World {
 
   note(text: string): void {
     this.trace?.push(`${((this.#time - START) / 1_000).toFixed(3).padStart(9)} ${text}`);
+  }
+
+  /** Somebody has taken it out by hand. */
+  isByHand(droplet: Droplet): boolean {
+    return !droplet.destroyed && !this.isMember(droplet) && this.isMarkedByHand(droplet);
+  }
+
+  isMarkedByHand({ tags }: Droplet): boolean {
+    return [...tags].some((tag) => tag.startsWith(BY_HAND));
   }
 
   /** By which it is marked out. */

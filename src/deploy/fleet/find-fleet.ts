@@ -1,7 +1,8 @@
 import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
+import type { Droplet } from '../../ports.js';
 import { openTarget } from '../../targets/open-target.js';
-import type { FleetMembership, Target } from '../../targets/target.js';
+import type { FleetMembership, PlacedDroplet, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { waitForAll } from '../core/parallel.js';
 import { Anchors } from './anchors.js';
@@ -16,17 +17,22 @@ export interface Fleet {
   ledger: Ledger;
   anchors: Anchors;
   membership: FleetMembership;
+  /** Those that were taken out by hand, where they are set apart: they are not in `membership`. */
+  apart: readonly PlacedDroplet[];
+}
+
+export interface FindOptions {
+  /** Includes droplets of the autoscale pool that are not behind the balancer yet. */
+  newcomers?: boolean | undefined;
+  /** What were taken out by hand do not count, except the droplet with this name or id. */
+  setApart?: boolean | { except: string };
 }
 
 /**
  * Finds the environment's fleets: one for each role, in their order, or the only one. Only reads. Throws CloudError, or
  * DeployError with a hint: also where a droplet has two roles.
  */
-export async function findFleets(
-  ports: DeployPorts,
-  settings: Settings,
-  options: { newcomers?: boolean } = {},
-): Promise<Fleet[]> {
+export async function findFleets(ports: DeployPorts, settings: Settings, options: FindOptions = {}): Promise<Fleet[]> {
   const fleets = await waitForAll(settingsOfRoles(settings).map((own) => findFleet(ports, own, options)));
   refuseTwoRoles(fleets);
   return fleets;
@@ -50,12 +56,11 @@ function refuseTwoRoles(fleets: readonly Fleet[]): void {
 
 /**
  * Finds the fleet of an environment without roles, or of one role. Only reads. Throws CloudError, or DeployError with a hint.
- * @param options.newcomers includes droplets of the autoscale pool that are not behind the balancer yet
  */
 export async function findFleet(
   ports: DeployPorts,
   settings: Settings,
-  { newcomers = false }: { newcomers?: boolean } = {},
+  { newcomers = false, setApart = false }: FindOptions = {},
 ): Promise<Fleet> {
   const scope = scopeOf(settings);
   const ledger = new Ledger(ports.cloud, settings.app, scope);
@@ -64,7 +69,30 @@ export async function findFleet(
   const [membership] = await waitForAll([target.readMembership(), readable]);
   if (membership.droplets.length === 0) throw noDroplets(settings.target, target);
   const anchors = new Anchors(ports.cloud, { app: settings.app, scope }, target.isFleet);
-  return { settings, target, ledger, anchors, membership };
+  const isApart = ({ droplet, byHand }: PlacedDroplet) =>
+    byHand !== undefined && setApart !== false && !(typeof setApart === 'object' && isNamed(droplet, setApart.except));
+  const apart = membership.droplets.filter(isApart);
+  const droplets = membership.droplets.filter((one) => !isApart(one));
+  if (droplets.length === 0) throw allApart(apart, target, settings);
+  return { settings, target, ledger, anchors, membership: { ...membership, droplets }, apart };
+}
+
+export function isNamed({ id, name }: Pick<Droplet, 'id' | 'name'>, word: string): boolean {
+  return name === word || String(id) === word;
+}
+
+/** "web-2 was taken out by hand by ann@desk on 2026-11-21T07:45:00Z: the disk is failing" */
+export function byHandSentence({ droplet, byHand }: PlacedDroplet): string {
+  const { who = 'somebody', since = '', reason = '' } = byHand ?? {};
+  return `${droplet.name} was taken out by hand by ${who} at ${since}: ${reason.replace(/\.+$/, '')}`;
+}
+
+function allApart(apart: readonly PlacedDroplet[], { description }: Target, { environment }: Settings): DeployError {
+  const names = apart.map(({ droplet }) => droplet.name).join(', ');
+  return new DeployError('all-taken-out', `Every droplet of ${description} was taken out by hand: ${names}.`, {
+    source: 'user',
+    hint: `Bring one back: do-deploy droplet in ${environment} ${apart[0]?.droplet.name}`,
+  });
 }
 
 function noDroplets(written: Settings['target'], { description }: Target): DeployError {

@@ -1,5 +1,8 @@
 import { CloudError, DeployError } from '../../errors.js';
 import type { BeforeChange, Cloud, Droplet } from '../../ports.js';
+import type { ByHand } from '../../rollout/model.js';
+import { byHandPrefix, byHandTag, readByHandTag } from './by-hand.js';
+import { repeatUnknown } from './repeat-unknown.js';
 
 /** Tries of a change: one more for a lost answer, one more for a tag that was deleted meanwhile. */
 const TRIES = 3;
@@ -11,15 +14,32 @@ const TRIES = 3;
 export class Ledger {
   readonly tag: string;
   readonly #cloud: Cloud;
+  readonly #byHand: string;
+  /** By droplet id: tags that say that it was taken out by hand, as last seen or written. */
+  readonly #heldBy = new Map<number, readonly string[]>();
 
   /** @param scope the environment, or `ENVIRONMENT:ROLE` */
   constructor(cloud: Cloud, app: string, scope: string) {
     this.#cloud = cloud;
     this.tag = `do-deploy:out:${app}:${scope}`;
+    this.#byHand = byHandPrefix(app, scope);
   }
 
   has(droplet: Droplet): boolean {
     return droplet.tags.includes(this.tag);
+  }
+
+  /** That it was taken out by hand. While it is in rotation, the mark is left from a run that died, and means nothing. */
+  byHand({ id, tags }: Droplet): ByHand | undefined {
+    const found = tags.flatMap((tag) => {
+      const mark = readByHandTag(this.#byHand, tag);
+      return mark === undefined ? [] : [{ tag, mark }];
+    });
+    this.#heldBy.set(
+      id,
+      found.map(({ tag }) => tag),
+    );
+    return found.map(({ mark }) => mark).sort((a, b) => (a.since < b.since ? 1 : -1))[0];
   }
 
   /**
@@ -58,27 +78,42 @@ export class Ledger {
    * @param before runs before each try; what it throws ends the tries
    */
   async write(dropletId: number, before?: BeforeChange): Promise<void> {
-    await this.#change(dropletId, true, before);
+    await this.#change(this.tag, dropletId, true, before);
   }
 
-  /** Clears the mark. Otherwise like `write`. */
+  /** Marks a droplet, which is out, as taken out by hand. Otherwise like `write`. */
+  async hold(dropletId: number, mark: ByHand, before?: BeforeChange): Promise<void> {
+    const tag = byHandTag(this.#byHand, mark);
+    // Also if the answer is lost.
+    this.#heldBy.set(dropletId, [...(this.#heldBy.get(dropletId) ?? []), tag]);
+    await this.#change(tag, dropletId, true, before);
+  }
+
+  /** Clears the mark, and first that of a droplet that was taken out by hand. Otherwise like `write`. */
   async clear(dropletId: number, before?: BeforeChange): Promise<void> {
-    await this.#change(dropletId, false, before);
+    await this.forgetByHand(dropletId, before);
+    await this.#change(this.tag, dropletId, false, before);
   }
 
-  async #change(dropletId: number, out: boolean, before?: BeforeChange): Promise<void> {
+  /** Clears only the mark of a droplet that was taken out by hand, if it was last seen with one. Idempotent. */
+  async forgetByHand(dropletId: number, before?: BeforeChange): Promise<void> {
+    for (const tag of this.#heldBy.get(dropletId) ?? []) {
+      await repeatUnknown(() => this.#cloud.deleteTag(tag, before));
+    }
+    this.#heldBy.delete(dropletId);
+  }
+
+  async #change(tag: string, dropletId: number, out: boolean, before?: BeforeChange): Promise<void> {
     const call = () =>
-      out
-        ? this.#cloud.tagDroplets(this.tag, [dropletId], before)
-        : this.#cloud.untagDroplets(this.tag, [dropletId], before);
+      out ? this.#cloud.tagDroplets(tag, [dropletId], before) : this.#cloud.untagDroplets(tag, [dropletId], before);
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await call();
       } catch (error) {
         if (!(error instanceof CloudError) || attempt === TRIES) throw error;
-        if (error.kind === 'not-found' && out) await this.#cloud.createTag(this.tag);
+        if (error.kind === 'not-found' && out) await this.#cloud.createTag(tag);
         else if (error.outcome !== 'unknown' && error.kind !== 'not-found') throw error;
-        if (this.has(await this.#cloud.getDroplet(dropletId)) === out) return;
+        if ((await this.#cloud.getDroplet(dropletId)).tags.includes(tag) === out) return;
       }
     }
   }

@@ -13,7 +13,7 @@ import {
   type FleetRelease,
   findDifferences,
 } from '../../rollout/drift.js';
-import type { HistoryEntry } from '../../rollout/model.js';
+import type { ByHand, HistoryEntry } from '../../rollout/model.js';
 import type { FleetMembership, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
@@ -39,6 +39,8 @@ export interface DriftReport {
   /** A release that is held on some droplets. */
   canary?: { imageTag: string; droplets: string[] };
   differences: Difference[];
+  /** Droplets that were taken out by hand: they are not compared. */
+  byHand?: (ByHand & { droplet: string })[];
   /** Droplets of the fleet, compared or not. */
   droplets: number;
   /** Who holds the lock: the differences may be the doing of this deploy. */
@@ -55,12 +57,14 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
       const { settings: own } = (visits[index] as Visit).fleet;
       return dispute === undefined ? [] : `${ofRole(own)}${dispute}`;
     });
+    const byHand = reports.flatMap((report) => report.byHand ?? []);
     return {
       release: reports.find(({ release }) => release !== undefined)?.release,
       dispute: disputes.length === 0 ? undefined : disputes.join(' '),
       canary: reports.find(({ canary }) => canary !== undefined)?.canary,
       differences: [...reports.flatMap(({ differences }) => differences), ...betweenRoles(visits, reports)],
-      droplets: present.size,
+      ...(byHand.length > 0 && { byHand }),
+      droplets: reports.reduce((sum, { droplets }) => sum + droplets, 0),
       deploying: reports.find(({ deploying }) => deploying !== undefined)?.deploying,
     };
   });
@@ -80,10 +84,13 @@ function betweenRoles(visits: readonly Visit[], reports: readonly DriftReport[])
 /** @param present ids of the droplets of all roles */
 async function checkRole(
   ports: DeployPorts,
-  { fleet, members, unreachable }: Visit,
+  { fleet, members: all, unreachable }: Visit,
   present: ReadonlySet<number>,
 ): Promise<DriftReport> {
-  const { settings } = fleet;
+  const { settings, membership } = fleet;
+  const apart = membership.droplets.flatMap(({ droplet, byHand }) => (byHand ? [{ droplet, byHand }] : []));
+  const isApart = (id: number) => apart.some(({ droplet }) => droplet.id === id);
+  const members = all.filter(({ droplet }) => !isApart(droplet.id));
   const problems = new Map(unreachable.map(({ droplet, error }) => [droplet.id, error.message]));
   const answers = new Map<number, Answer>();
   await inParallel(members, async (member) => {
@@ -103,9 +110,9 @@ async function checkRole(
     isBalanced: fleet.target.healthCheck !== undefined,
     release: release && factsOfRelease(release),
     canary: canary && factsOfRelease(canary),
-    droplets: fleet.membership.droplets.map((found) =>
-      factsOf(found, answers.get(found.droplet.id), problems.get(found.droplet.id)),
-    ),
+    droplets: membership.droplets
+      .filter(({ droplet }) => !isApart(droplet.id))
+      .map((found) => factsOf(found, answers.get(found.droplet.id), problems.get(found.droplet.id))),
     departed: await departed(ports, settings, present, mergeHistories(texts, settings.environment)),
   });
   const deploying = answered.find(
@@ -116,7 +123,8 @@ async function checkRole(
     dispute,
     canary: canary && { imageTag: canary.imageTag, droplets: held?.members.map(({ host }) => host.name) ?? [] },
     differences,
-    droplets: fleet.membership.droplets.length,
+    ...(apart.length > 0 && { byHand: apart.map(({ droplet, byHand }) => ({ droplet: droplet.name, ...byHand })) }),
+    droplets: membership.droplets.length - apart.length,
     deploying,
   };
 }

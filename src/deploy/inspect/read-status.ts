@@ -4,7 +4,7 @@ import type { Settings } from '../../config/settings.js';
 import { DeployError, ShellError } from '../../errors.js';
 import { judgeHealth } from '../../rollout/health.js';
 import type { StatusRow } from '../../rollout/model.js';
-import type { FleetMembership, Target } from '../../targets/target.js';
+import type { PlacedDroplet, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
 import { makeAppCheck } from '../droplet/make-app-check.js';
@@ -34,7 +34,7 @@ export async function readStatus(ports: DeployPorts, settings: Settings): Promis
 }
 
 async function rowOf(
-  { droplet, rotation, inLedger }: FleetMembership['droplets'][number],
+  { droplet, rotation, inLedger: isRecorded, byHand }: PlacedDroplet,
   reached: Member | DeployError | undefined,
   { target, canary }: { target: Target; canary: string | undefined },
   settings: Settings,
@@ -49,7 +49,9 @@ async function rowOf(
     rotation,
     outcome: 'not deployed',
   } as const;
-  const base = { ...place, ...(inLedger && { fix: 'heal' as const }) };
+  // What a person has taken out is brought back by a person.
+  const inLedger = isRecorded && byHand === undefined;
+  const base = { ...place, ...(byHand && { byHand }), ...(inLedger && { fix: 'heal' as const }) };
   const unknown = ({ message }: DeployError): StatusRow => {
     return { ...base, release: '', health: 'unknown', detail: message, outSince: inLedger ? 'unknown' : undefined };
   };
@@ -64,7 +66,7 @@ async function rowOf(
     }
     return {
       ...base,
-      ...(state?.phase === 'switching' && { fix: 'heal' as const }),
+      ...(state?.phase === 'switching' && byHand === undefined && { fix: 'heal' as const }),
       release: current ?? '',
       ...versionOf(reached),
       ...(canary !== undefined && runsHash(reached, canary) && { canary: true as const }),

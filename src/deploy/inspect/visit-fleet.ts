@@ -1,7 +1,7 @@
 import type { Settings } from '../../config/settings.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { type Connected, closeAll, connectAll } from '../droplet/connect.js';
-import { type Fleet, findFleets } from '../fleet/find-fleet.js';
+import { type FindOptions, type Fleet, findFleets } from '../fleet/find-fleet.js';
 
 /** The fleet of a role, or the environment's only one, with the droplets of it that could be connected. */
 export interface Visit extends Connected {
@@ -17,7 +17,7 @@ export interface Visit extends Connected {
 export async function visitFleets<T>(
   ports: DeployPorts,
   settings: Settings,
-  options: { newcomers?: boolean; onlyRunning?: boolean },
+  options: FindOptions & { onlyRunning?: boolean },
   read: (visits: readonly Visit[]) => Promise<T>,
 ): Promise<T> {
   const fleets = await findFleets(ports, settings, options);

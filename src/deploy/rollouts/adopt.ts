@@ -32,7 +32,7 @@ const MAX_DROPLETS_BY_ID = 10;
 
 /** Never throws: every end is a result. */
 export async function adopt(given: DeployPorts, options: SessionOptions): Promise<DeployResult> {
-  const { settings, interrupted } = options;
+  const { settings } = options;
   return await runSession('adopt', given, options, NO_RELEASE_YET, (session, ports) =>
     performRollout(session, {
       newcomers: true,
@@ -49,23 +49,30 @@ export async function adopt(given: DeployPorts, options: SessionOptions): Promis
           const onRelease = placed.filter((member) => runsUnchanged(member, release));
           const settled = [...onRelease, ...onCanary.filter((member) => !onRelease.includes(member))];
           const strays = members.filter((member) => !settled.includes(member));
-          if (strays.length > 0) {
-            reportTo(ports)({ type: 'phase-started', phase: 'stage' });
-            inform(ports, `Bringing ${namesOf(strays)} to release ${release.id}.`);
-            for (const member of strays) {
-              refuseUnusableHome(member, settings.app, settings.shared);
-              checkDroplet(member);
-              refuseOtherRole(member, release);
-            }
-            const to = await lacking(strays, release);
-            if (to.length > 0)
-              await stageFromDonors({ ports, settings, signal: interrupted }, release, { donors: members, to });
-          }
+          await stageTo(session, release, { donors: members, strays });
           return { release, exempt: new Set(settled.map((member) => member.droplet.id)) };
         }),
       isUpToDate: runsUnchanged,
     }),
   );
+}
+
+/** Brings what the strays lack of the release, which other droplets hold. Throws DeployError before any of them has left. */
+export async function stageTo(
+  { ports, options: { settings, interrupted } }: Session,
+  release: StoredRelease,
+  { donors, strays }: { donors: readonly Member[]; strays: readonly Member[] },
+): Promise<void> {
+  if (strays.length === 0) return;
+  reportTo(ports)({ type: 'phase-started', phase: 'stage' });
+  inform(ports, `Bringing ${namesOf(strays)} to release ${release.id}.`);
+  for (const member of strays) {
+    refuseUnusableHome(member, settings.app, settings.shared);
+    checkDroplet(member);
+    refuseOtherRole(member, release);
+  }
+  const to = await lacking(strays, release);
+  if (to.length > 0) await stageFromDonors({ ports, settings, signal: interrupted }, release, { donors, to });
 }
 
 /** Refuses when the balancer could not take all droplets of the pool. Throws DeployError balancer-full. */
@@ -96,7 +103,7 @@ async function leaveOutOtherEnvironments(session: Session): Promise<void> {
 }
 
 /** Never a release of which only droplets say that it was deployed, once deployers have recorded one. */
-function releaseToAdopt({ release, dispute }: FleetRelease, environment: string): StoredRelease {
+export function releaseToAdopt({ release, dispute }: FleetRelease, environment: string): StoredRelease {
   if (dispute !== undefined) {
     throw new DeployError('release-disputed', dispute, {
       hint: `See what each droplet runs: do-deploy status ${environment}. Then deploy that version: do-deploy ${environment} ${release?.imageTag ?? ''}`.trim(),

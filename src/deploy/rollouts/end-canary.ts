@@ -91,7 +91,7 @@ export async function findCanary(
   ports: DeployPorts,
   { settings, ends }: Pick<SessionOptions, 'settings'> & { ends: 'promote' | 'abort' },
 ): Promise<{ canary: Canary; release: StoredRelease }> {
-  return await visitFleets(ports, settings, {}, async (visits) => {
+  return await visitFleets(ports, settings, { setApart: true }, async (visits) => {
     const { fleet, members, unreachable } = onlyOne(visits, ends);
     const [first] = unreachable;
     if (first) throw first.error;

@@ -71,7 +71,7 @@ export async function findRepairs(
   ports: DeployPorts,
   { settings }: Pick<HealOptions, 'settings'>,
 ): Promise<RepairPlan> {
-  const plans = await visitEach(ports, settings, { onlyRunning: true }, async ({ fleet, members }) => {
+  const plans = await visitEach(ports, settings, { onlyRunning: true, setApart: true }, async ({ fleet, members }) => {
     const { membership, target, anchors } = fleet;
     await surveyQuietly(members, settings);
     const places = new Map(membership.droplets.map((found) => [found.droplet.id, found]));

@@ -55,7 +55,7 @@ export async function findReleaseToGoBackTo(
   ports: DeployPorts,
   options: Pick<RollbackOptions, 'settings' | 'wanted'>,
 ): Promise<StoredRelease> {
-  return await visitFleets(ports, options.settings, {}, async (visits) => {
+  return await visitFleets(ports, options.settings, { setApart: true }, async (visits) => {
     const [first] = visits.flatMap(({ unreachable }) => unreachable);
     if (first) throw first.error;
     const shares = await Promise.all(

@@ -19,7 +19,7 @@ import type { Watched } from './rollout-watch.js';
 import type { Session } from './session.js';
 import { askGates } from './watch-gates.js';
 
-/** `rollback` and `heal` lead away from what fails: they are not refused, and what fails then does not stop them. */
+/** `rollback`, `heal` and `restart` lead to no new release: they are not refused, and what fails then does not stop them. */
 function leadsToRelease({ command }: Session): boolean {
   return command === 'deploy' || command === 'adopt';
 }

@@ -19,8 +19,8 @@ export async function reportNewcomers(
   const isNew = (id: number) => !fleetAtStart.has(id) || missed.some((droplet) => droplet.id === id);
   try {
     const [{ droplets }, inPool] = await waitForAll([target.readMembership(), target.waiting()]);
-    const present = [...droplets, ...inPool.map((droplet) => ({ droplet, rotation: 'out' }))];
-    const newcomers = present.filter(({ droplet }) => isNew(droplet.id));
+    const present = [...droplets, ...inPool.map((droplet) => ({ droplet, rotation: 'out', byHand: undefined }))];
+    const newcomers = present.filter((one) => one.byHand === undefined && isNew(one.droplet.id));
     for (const { droplet, rotation } of newcomers) {
       const how = rotation === 'out' ? 'is not behind' : 'joined';
       const remedy = `run do-deploy adopt ${settings.environment}`;

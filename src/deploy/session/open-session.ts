@@ -1,13 +1,15 @@
 /** The steps from a fleet that was found to the lease on it. */
 import { DeployError } from '../../errors.js';
+import type { PlacedDroplet } from '../../targets/target.js';
 import { inform, reportTo, warn } from '../core/report.js';
 import { Contacts } from '../drain/contacts.js';
 import { closeAll, connectAll } from '../droplet/connect.js';
-import type { Fleet } from '../fleet/find-fleet.js';
+import { byHandSentence, type Fleet } from '../fleet/find-fleet.js';
 import { notRunning } from '../fleet/not-running.js';
 import { ofRole } from '../fleet/role-settings.js';
 import { Lease } from '../lease/lease.js';
 import type { Run } from '../steps/run.js';
+import { askedOf, continueCommand } from './continue-command.js';
 import { rowsAtStart } from './rollout-rows.js';
 import { type Session, stopIfInterrupted } from './session.js';
 import { maySkip, withSkipping } from './skipping.js';
@@ -108,11 +110,17 @@ export async function takeLease(session: Session, fleets: readonly Fleet[]): Pro
     runs.push({ ...run, anchored: recorded.anchored, canary: { ...run.canary, hash: recorded.canary } });
   }
   session.run = runOfAll(session, runs);
-  for (const { target, ledger } of runs) {
+  for (const { target, ledger, lease } of runs) {
     if (!target.isFleet) continue;
     // Under the lease: the check untags a droplet that is not marked out, and another run might be about to mark it.
     const { droplets } = await target.readMembership();
     await ledger.checkWritable(droplets.map(({ droplet }) => droplet));
+    refuseTakenOut(session, droplets, fleets);
+    for (const { droplet, rotation } of droplets) {
+      // Left from a run that died while it brought the droplet back: if this one dies as well, heal must not spare it.
+      const isBack = rotation === 'in' && session.members.some((member) => member.droplet.id === droplet.id);
+      if (isBack) await ledger.forgetByHand(droplet.id, () => lease.ensure(droplet.id));
+    }
     reportLeftOut(session, droplets);
   }
   return runs;
@@ -126,9 +134,24 @@ function runOfAll({ options: { settings } }: Session, runs: readonly Run[]): Run
   return { ...first, settings, anchored, away: runs.flatMap(({ away = [] }) => away) };
 }
 
+/**
+ * Somebody may have taken a droplet out while this run waited for the lock. Throws DeployError fleet-changed.
+ * @param fleets as they were found, with the droplet that this run brings back
+ */
+function refuseTakenOut(session: Session, droplets: readonly PlacedDroplet[], fleets: readonly Fleet[]): void {
+  const known = new Set(dropletsOf(fleets).flatMap(({ droplet, byHand }) => (byHand ? [droplet.id] : [])));
+  const isMember = ({ id }: PlacedDroplet['droplet']) => session.members.some(({ droplet }) => droplet.id === id);
+  const taken = droplets.find((one) => one.byHand && isMember(one.droplet) && !known.has(one.droplet.id));
+  if (taken === undefined) return;
+  throw new DeployError('fleet-changed', `${byHandSentence(taken)}. That was after this run had begun.`, {
+    droplet: taken.droplet.name,
+    hint: `Run it again: ${continueCommand(askedOf(session), session.release)}`,
+  });
+}
+
 /** Only under the lease: before, droplets that are marked out may be in the hands of another run. */
 function reportLeftOut({ ports, members }: Session, droplets: Fleet['membership']['droplets']): void {
-  for (const { droplet, rotation } of droplets.filter(({ inLedger }) => inLedger)) {
+  for (const { droplet, rotation } of droplets.filter((one) => one.inLedger && one.byHand === undefined)) {
     const isReached = members.some((member) => member.droplet.id === droplet.id);
     const left = 'was left out of rotation by an earlier run; it goes first';
     const known =

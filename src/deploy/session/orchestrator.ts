@@ -31,6 +31,7 @@ import { awaitBalancerCheck } from '../steps/balancer-check.js';
 import { clearMark } from '../steps/clear-mark.js';
 import { collectEvidence } from '../steps/collect-evidence.js';
 import { drain } from '../steps/drain-droplet.js';
+import { holdDroplet } from '../steps/hold-droplet.js';
 import { leaveRotation } from '../steps/leave-rotation.js';
 import { markOut } from '../steps/mark-out.js';
 import { rejoinRotation } from '../steps/rejoin-rotation.js';
@@ -57,6 +58,7 @@ const STEPS = {
   rejoin: rejoinRotation,
   settle,
   clear: clearMark,
+  hold: holdDroplet,
   'start-stopped': startStopped,
   evidence: collectEvidence,
 } as const satisfies Record<PlannedStep, Perform>;
@@ -73,6 +75,7 @@ const UNDER_LEASE: ReadonlySet<PlannedStep> = new Set([
   'balancer-check',
   'rejoin',
   'clear',
+  'hold',
 ]);
 
 /** Interval for repeating unchanged progress, in ms. */

@@ -77,7 +77,10 @@ function nextCommand(ended: Ended, interrupted: boolean): string | undefined {
   const { state, environment, command, release } = ended;
   // Not heal: it leaves alone what serves, verified.
   if (notReverted(state).some((droplet) => droplet.previous !== undefined)) return `do-deploy rollback ${environment}`;
-  if (state.droplets.some(isStranded)) return `do-deploy heal ${environment}`;
+  // Heal leaves out what was taken out by hand.
+  if (state.droplets.some(isStranded)) {
+    return command === 'droplet in' ? continueCommand(ended, release) : `do-deploy heal ${environment}`;
+  }
   // A gate accuses the release, not only the droplets that went back.
   const isLeft = state.droplets.some(
     (droplet) => isDeployed(droplet) && droplet.touched && droplet.previous !== undefined,

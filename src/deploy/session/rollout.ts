@@ -1,10 +1,10 @@
 import { DeployError } from '../../errors.js';
-import type { DeployResult } from '../../rollout/model.js';
+import type { ByHand, DeployResult } from '../../rollout/model.js';
 import type { Policy } from '../../rollout/planner.js';
 import { waitForAll } from '../core/parallel.js';
-import { reportTo } from '../core/report.js';
+import { inform, reportTo } from '../core/report.js';
 import { heldRelease, type Member, runningRelease } from '../droplet/member.js';
-import { type Fleet, findFleets } from '../fleet/find-fleet.js';
+import { byHandSentence, type Fleet, findFleets } from '../fleet/find-fleet.js';
 import { GoalAnchor, together } from '../fleet/goal-anchor.js';
 import { mayHaveDowntime, policyOf } from '../fleet/policy.js';
 import { releaseHash } from '../release/release-hash.js';
@@ -32,11 +32,19 @@ export interface Rollout {
   refuse?(fleet: Fleet, policy: Policy): void;
   /**
    * `all`: a droplet that cannot be reached fails the rollout, unless the user chose to skip it. `reachable`: it stays as
-   * it is, and the rollout ends as failed after it has rolled the others.
+   * it is, and the rollout ends as failed after it has rolled the others. `any`: it stays as it is, and that is no failure.
    */
-  reach: 'all' | 'reachable';
+  reach: 'all' | 'reachable' | 'any';
   /** The fleet is on its release afterwards, as far as other runs are concerned. */
   anchors?: boolean;
+  /** The only service whose containers are started anew. */
+  service?: string | undefined;
+  /** What is recorded of a droplet that is taken out by hand. */
+  byHand?: ByHand;
+  /** The name or id of a droplet that is brought back, although it was taken out by hand. */
+  bringsBack?: string;
+  /** Why there is nothing to do, as a sentence. Asked before any droplet is connected. */
+  nothingToDo?(fleets: readonly Fleet[]): string | undefined;
   /** Removes members from the session before the lease is taken. */
   leaveOut?(session: Session): Promise<void>;
   /**
@@ -76,7 +84,17 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const { ports } = session;
   const { settings, allowDowntime, part: wanted } = session.options;
   reportTo(ports)({ type: 'phase-started', phase: 'discover' });
-  const fleets = await findFleets(ports, settings, { newcomers: rollout.newcomers });
+  const { newcomers, bringsBack } = rollout;
+  const setApart = bringsBack === undefined ? true : { except: bringsBack };
+  const fleets = await findFleets(ports, settings, { newcomers, setApart });
+  const nothing = rollout.nothingToDo?.(fleets);
+  if (nothing !== undefined) {
+    announce(session, fleets);
+    return { outcome: 'skipped', release: session.release, rows: [], durationMs: 0, summary: nothing };
+  }
+  for (const one of fleets.flatMap(({ apart }) => apart)) {
+    inform(ports, `${byHandSentence(one)}. It stays out.`);
+  }
   // The balancer may not answer from here: that is found out while the release is staged.
   const withAddress = fleets.find(({ target }) => target.publicUrl !== undefined) ?? fleets[0];
   const visited = session.command === 'heal' ? undefined : withAddress;
@@ -125,7 +143,7 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const plans = await eachShare(shares, (share, index) => {
     const { failure: _, exempt, ...goal } = choices[index] as Choice;
     const left = new Set([...(exempt ?? []), ...(part?.others ?? [])]);
-    const run = { ...share.run, unasked: unasked[index] };
+    const run = { ...share.run, unasked: unasked[index], service: rollout.service, byHand: rollout.byHand };
     const own = { ...share, run, policy: { ...share.policy, holdAt: part?.holdAt } };
     return planShare(own, goal, left, (member) => isUpToDate(member, goal));
   });
@@ -150,7 +168,7 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   );
   if (session.options.skip !== undefined) return withSkipped(session, result);
   const undone = choices.find(({ failure }) => failure !== undefined)?.failure ?? unreached;
-  if (undone === undefined) return result;
+  if (undone === undefined || rollout.reach === 'any') return result;
   return { ...result, outcome: 'failed', error: result.error ?? undone.info() };
 }
 

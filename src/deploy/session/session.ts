@@ -3,7 +3,7 @@ import type { Settings } from '../../config/settings.js';
 import { asDeployError, DeployError } from '../../errors.js';
 import type { Reporter } from '../../ports.js';
 import type { Handler, HandlerContext } from '../../rollout/lifecycle.js';
-import type { DeployEventBody, DeployResult, ReleaseInfo, StatusRow } from '../../rollout/model.js';
+import type { DeployResult, ReleaseInfo, RollingCommand, StatusRow } from '../../rollout/model.js';
 import type { Deployer, DeployPorts } from '../core/deploy-ports.js';
 import { onAbort } from '../core/on-abort.js';
 import { reportTo } from '../core/report.js';
@@ -37,6 +37,8 @@ export interface SessionOptions {
   part?: Part;
   /** `promote` and `abort`, which end a canary: the command that continues them. */
   ends?: 'promote' | 'abort';
+  /** What the command was given besides the environment, for the command that continues it. */
+  words?: readonly string[];
   /** The first signal: bring the droplets in hand to a safe end. */
   interrupted: AbortSignal;
   /** The second signal: stop immediately. */
@@ -48,8 +50,6 @@ export interface SessionOptions {
   /** Arguments that the next command needs as well: the configuration file that this one was given. */
   alsoNext?: readonly string[];
 }
-
-type RollingCommand = Extract<DeployEventBody, { type: 'rollout-started' }>['command'];
 
 /** What has to be closed at the end, and what the result needs when the run fails. */
 export interface Session {

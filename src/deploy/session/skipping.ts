@@ -58,17 +58,19 @@ export function skippedRows({ options, skipped, rows }: Session): StatusRow[] {
 }
 
 /** A rollout that has left out droplets has not deployed to the fleet, unless the user has said that this is fine. */
-export function withSkipped({ options, skipped }: Session, result: DeployResult): DeployResult {
+export function withSkipped(session: Session, result: DeployResult): DeployResult {
+  const { options, skipped, release } = session;
   const { skip, settings } = options;
   const [first] = skipped;
   const isDone = result.outcome === 'succeeded' || result.outcome === 'skipped';
   if (skip === undefined || first === undefined || !isDone) return result;
   const names = skipped.map(({ droplet }) => droplet.name).join(', ');
-  const next = `do-deploy adopt ${settings.environment}`;
+  const isRestart = session.command === 'restart';
+  const next = isRestart ? continueCommand(askedOf(session), release) : `do-deploy adopt ${settings.environment}`;
   if (skip === 'ok') return { ...result, next: result.next ?? next };
   const message = `${names} ${skipped.length === 1 ? 'was' : 'were'} skipped: ${first.error.message}`;
   const error = new DeployError('droplets-skipped', message, {
-    hint: `Every other droplet runs the release. Once the skipped ones answer: ${next}`,
+    hint: `Every other droplet ${isRestart ? 'was restarted' : 'runs the release'}. Once the skipped ones answer: ${next}`,
   });
   return { ...result, outcome: 'failed', error: error.info(), next };
 }

@@ -1,7 +1,7 @@
 import type { Settings } from '../../config/settings.js';
 import type { DeployError } from '../../errors.js';
 import type { ServiceSpec } from '../../rollout/health.js';
-import type { Evidence } from '../../rollout/model.js';
+import type { ByHand, Evidence } from '../../rollout/model.js';
 import type { Target } from '../../targets/target.js';
 import type { Deployer, DeployPorts } from '../core/deploy-ports.js';
 import type { Contacts } from '../drain/contacts.js';
@@ -34,6 +34,10 @@ export interface Run {
   readonly away?: readonly number[];
   /** Ids of releases that served before the rollout without answering `rollout.health.http`: they are not judged by it. */
   readonly unasked?: ReadonlySet<string>;
+  /** What is recorded of a droplet that is taken out by hand. */
+  readonly byHand?: ByHand | undefined;
+  /** The only service whose containers are started anew; default: all of the release. */
+  readonly service?: string | undefined;
   /** What the user has confirmed so far, by name. */
   readonly confirmed?: readonly string[];
 }

@@ -15,6 +15,7 @@ import type { StoredRelease } from '../release/stored-release.js';
 import { notHealthyWithin, unhealthy } from './await-health.js';
 import { awaitReplica, replicasInOrder, replicasOf } from './replicas.js';
 import type { StepContext, StepResult } from './run.js';
+import { startStopped } from './start-stopped.js';
 
 /** Exit code: state.json could not be written, so nothing was changed. EX_IOERR of sysexits.h. */
 const NOT_WRITTEN = 74;
@@ -111,9 +112,10 @@ export async function switchRelease(member: Member, run: StepContext): Promise<S
   };
   const settings = replicasOf(run.settings);
   const replicas = settings === undefined ? [] : replicasInOrder(release, settings, member.containers, now);
+  const parts = partsOf(release.services, replicas, again);
   let changed = false;
   try {
-    for (const part of partsOf(release.services, replicas, again)) {
+    for (const part of run.service === undefined ? parts : ofService(run.service, parts)) {
       const { code, stdout, stderr } = await start(part.services, part);
       if (code === NOT_WRITTEN && !changed) return { failure: homeFull(member), unchanged: true };
       // An earlier version's script knows no replicas: then all containers are started together.
@@ -129,6 +131,8 @@ export async function switchRelease(member: Member, run: StepContext): Promise<S
       const [replica] = part.services;
       if (settings && replica && part.isReplica) await awaitReplica(member, run, replica, settings);
     }
+    // The whole project starts these by itself.
+    if (run.service !== undefined) await startStopped(member, run);
     return begun;
   } catch (error) {
     return { ...begun, failure: asDeployError(error) };
@@ -164,6 +168,13 @@ function partsOf(services: readonly ServiceSpec[], replicas: readonly ServiceSpe
     ...(again && names.length > 0 ? [{ services: rest, again, only: names }] : []),
     { services: rest, again: false },
   ];
+}
+
+/** Of the parts, what concerns one service. */
+function ofService(name: string, parts: readonly Part[]): Part[] {
+  const part = parts.find(({ services }) => services.some((service) => service.name === name));
+  const services = part?.services.filter((service) => service.name === name) ?? [];
+  return part === undefined ? [] : [{ ...part, services, again: true, only: [name] }];
 }
 
 /**

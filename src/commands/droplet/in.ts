@@ -1,0 +1,37 @@
+import { defineCommand } from '../../cli/define-command.js';
+import { EXIT } from '../../cli/exit-codes.js';
+import {
+  confirmOption,
+  environment,
+  namedDroplet,
+  protectedOption,
+  rolloutExits,
+  rolloutOptions,
+} from '../../cli/options.js';
+import { confirmation } from '../shared/confirm.js';
+
+export default defineCommand({
+  name: 'droplet in',
+  summary: 'Bring back a droplet that was taken out of rotation',
+  description:
+    'It gets the release of the fleet if it runs another one, passes the checks of a deploy, and joins the\nbalancer. If a check fails it stays out.',
+  examples: [
+    ['droplet in production web-2', 'bring it back, on the release that the fleet runs now'],
+    ['droplet in production web-2 --wait-lock 10m', 'wait while a deploy is running'],
+  ],
+  positionals: { environment, droplet: namedDroplet },
+  options: { ...confirmOption, ...rolloutOptions, ...protectedOption },
+  rolls: true,
+  settings: 'images',
+  exits: rolloutExits,
+  async run(context) {
+    const { args, settings, roll } = context;
+    const { droplet } = args;
+    const confirm = confirmation(context, settings);
+    if (confirm !== undefined && !(await confirm(`Bring ${droplet} of ${args.environment} back into rotation?`))) {
+      return { exit: EXIT.interrupted, output: { type: 'text', lines: ['Nothing was changed.'] } };
+    }
+    const { bringBack } = await import('../../deploy/rollouts/by-hand.js');
+    return await roll(settings, args, (on, options) => bringBack(on, { ...options, droplet }));
+  },
+});
