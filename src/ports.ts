@@ -3,6 +3,7 @@
  * its own implementations. Every method that waits is bounded by its implementation and throws only CloudError or
  * ShellError, unless it says otherwise.
  */
+import type { Duplex } from 'node:stream';
 import type { DeployEvent, GitTag } from './rollout/model.js';
 
 // --- DigitalOcean -----------------------------------------------------------------------------------------------
@@ -189,6 +190,43 @@ export interface HeldProcess {
   close(): Promise<void>;
 }
 
+/** In characters. */
+export interface TerminalSize {
+  columns: number;
+  rows: number;
+}
+
+/** A program that talks to the user through this process: bytes in both directions, without bounds. */
+export interface ProgramCommand extends Pick<RemoteCommand, 'name' | 'args' | 'script'> {
+  /** Its terminal; absent: it has none, and its standard error is separate. `type` is that of TERM: xterm-256color. */
+  terminal?: { type: string; size: TerminalSize };
+}
+
+export interface ProgramStreams {
+  /** Read only as fast as the program takes it. Absent: empty. */
+  stdin?: AsyncIterable<Buffer>;
+  /** The program waits while a promise that it returned is pending. */
+  stdout(chunk: Buffer): Promise<void> | void;
+  stderr(chunk: Buffer): Promise<void> | void;
+}
+
+/** How a program ended: with an exit code, or by a signal (`SIGINT`). */
+export type ProgramEnd = { code: number; signal?: undefined } | { signal: string; code?: undefined };
+
+export interface RunningProgram {
+  /** Its terminal has another size now. Never throws. */
+  resize(size: TerminalSize): void;
+  /**
+   * Sends a signal (`INT`) to the shell of the script, and to everything that it has started and that has not left its
+   * process group. Best effort: never throws.
+   */
+  signal(name: string): Promise<void>;
+  /** Ends the connection's part in it, which need not end the program. */
+  abandon(): void;
+  /** Settles when everything that it printed was handed on. Rejects with ShellError, or what the streams threw. */
+  readonly ended: Promise<ProgramEnd>;
+}
+
 /** A request as the balancer would make it. */
 export interface HealthRequest {
   protocol: 'http' | 'https' | 'tcp';
@@ -231,17 +269,38 @@ export interface Connection {
    */
   upload(file: Upload): Promise<void>;
   hold(command: RemoteCommand): Promise<HeldProcess>;
+  /** Starts a program, never twice. Throws ShellError when it did not start. */
+  start(command: ProgramCommand, streams: ProgramStreams): Promise<RunningProgram>;
+  /** Starts the login shell of the user, in a terminal. Throws ShellError. */
+  logIn(terminal: NonNullable<ProgramCommand['terminal']>, streams: ProgramStreams): Promise<RunningProgram>;
+  /**
+   * A TCP connection that the droplet makes. Throws ShellError `unreachable` when it cannot be made, or the server allows
+   * none.
+   */
+  forward(address: string, port: number): Promise<Duplex>;
   /** Makes the request from the droplet. A failed request is a result; a lost connection throws. */
   checkHealth(request: HealthRequest): Promise<HealthResponse>;
   close(): Promise<void>;
 }
 
 export interface RemoteShell {
-  /** Connects and verifies the host key. */
-  connect(host: RemoteHost): Promise<Connection>;
+  /**
+   * Connects and verifies the host key.
+   * @param options.user another one than that of the settings
+   */
+  connect(host: RemoteHost, options?: { user?: string }): Promise<Connection>;
 }
 
 // --- the rest ---------------------------------------------------------------------------------------------------
+
+/** Programs on this machine that connect to do-deploy. */
+export interface Loopback {
+  /**
+   * Takes connections to 127.0.0.1; `port` 0 is a free one. Each is closed on both sides by whoever serves it.
+   * Throws DeployError port-taken.
+   */
+  listen(port: number, serve: (connection: Duplex) => void): Promise<{ port: number; close(): Promise<void> }>;
+}
 
 export interface Clock {
   /** Milliseconds since the epoch. */

@@ -73,7 +73,7 @@ export function createNodeSshShell({
   const place: LocalPlace = { home, localUser: localUserName(), env, systemFolder };
   let config: ClientConfig | undefined;
 
-  function route(host: RemoteHost): Stop[] {
+  function route(host: RemoteHost, user: string | undefined): Stop[] {
     try {
       config ??= new ClientConfig({
         user: settings.configPath,
@@ -81,7 +81,7 @@ export function createNodeSshShell({
         home,
         localUser: place.localUser,
       });
-      const { stops, notices } = planRoute(host, settings, config, place);
+      const { stops, notices } = planRoute(host, settings, config, place, user);
       for (const message of notices) notice(message, host.name);
       return stops;
     } catch (cause) {
@@ -120,8 +120,8 @@ export function createNodeSshShell({
   }
 
   return {
-    async connect(host) {
-      const stops = route(host);
+    async connect(host, { user } = {}) {
+      const stops = route(host, user);
       const began = clock.now();
       const link = await dial(host, stops, patience.connectMs);
       onTrace?.(

@@ -103,6 +103,37 @@ export function integer(declared: Described & { min: number; max: number; defaul
   };
 }
 
+/** A regular expression of JavaScript; undefined if absent. */
+export function regularExpression(declared: Described): Argument<RegExp | undefined> {
+  return {
+    value: 'RE',
+    ...declared,
+    read(words) {
+      const word = words.at(-1);
+      try {
+        return word === undefined ? undefined : new RegExp(word);
+      } catch {
+        throw new InvalidValue('a regular expression', 'error|timeout');
+      }
+    },
+  };
+}
+
+/** A TCP port; undefined if absent. */
+export function portNumber(declared: Described): Argument<number | undefined> {
+  return {
+    value: 'PORT',
+    ...declared,
+    read(words) {
+      const word = words.at(-1);
+      if (word === undefined) return undefined;
+      const number = /^\d{1,5}$/.test(word) ? Number(word) : 0;
+      if (number >= 1 && number <= 65_535) return number;
+      throw new InvalidValue('a port number from 1 to 65535', '3000');
+    },
+  };
+}
+
 /** A switch that may have a number from 1 to `max`: `--canary` or `--canary 2`. True: without a number. */
 export function numberedFlag(declared: Described & { value: string; max: number }): Argument<number | boolean> {
   const { max, ...described } = declared;

@@ -47,7 +47,7 @@ export class CommandLine {
     const { understand } = await import('./parse.js');
     const invocation = await understand(this.#argv, commands);
     if (invocation.kind === 'run') {
-      this.#runner = await this.#createRunner(invocation.args);
+      this.#runner = await this.#createRunner(invocation.args, invocation.command.ownsOutput);
       return await this.#runner.run(invocation);
     }
     if (invocation.kind === 'version') this.#print((await import('./package-files.js')).packageVersion());
@@ -60,9 +60,9 @@ export class CommandLine {
     this.#machine.screen.write(`${text}\n`);
   }
 
-  async #createRunner(args?: Record<string, unknown>): Promise<Runner> {
+  async #createRunner(args?: Record<string, unknown>, ownsOutput = false): Promise<Runner> {
     const [{ Runner }, { commonArguments }] = await Promise.all([import('./run-command.js'), import('./parse.js')]);
-    return new Runner(this.#machine, this.#commands, this.#argv, args ?? commonArguments(this.#argv));
+    return new Runner(this.#machine, this.#commands, this.#argv, args ?? commonArguments(this.#argv), ownsOutput);
   }
 
   async #finish(exit: number): Promise<number> {

@@ -11,6 +11,7 @@ import type { DeployResult } from '../rollout/model.js';
 import type { Arguments, ValuesOf } from './arguments.js';
 import type { commonOptions } from './options.js';
 import type { RollArguments } from './roll.js';
+import type { ProgramIO } from './screen.js';
 import type { Signals } from './signals.js';
 
 /** What the runner loads and checks before the command runs, for the environment that it names; see LoadOptions. */
@@ -51,6 +52,8 @@ export interface CommandContext<A = ValuesOf<Arguments>, L extends SettingsLevel
   ): Promise<CommandEnd>;
   /** Prints while the command runs. */
   show(output: Output): void;
+  /** A line on standard error, while the command runs. */
+  note(text: string): void;
   /** Whether a user at a terminal can answer a question. */
   readonly canAsk: boolean;
   /** CI answers for itself. */
@@ -61,6 +64,8 @@ export interface CommandContext<A = ValuesOf<Arguments>, L extends SettingsLevel
   askFor(question: string): Promise<string>;
   /** From now on SIGINT, SIGTERM and SIGHUP no longer end the process. */
   signals(): Signals;
+  /** The standard streams, for a program that runs elsewhere. */
+  programIO(): ProgramIO;
   /** All commands, for completion. */
   commands(): Promise<readonly Command[]>;
 }
@@ -80,6 +85,8 @@ interface Declaration<P extends Arguments, O extends Arguments, L extends Settin
   readonly settings: L;
   /** It changes a fleet: the project's layers are loaded and checked with the settings. */
   readonly rolls?: boolean;
+  /** Standard output belongs to what it runs: everything of do-deploy's own goes to standard error. */
+  readonly ownsOutput?: boolean;
   /** Exit codes other than 0, 1 and 2. */
   readonly exits?: Readonly<Record<number, string>>;
   run(context: CommandContext<ValuesOf<P> & ValuesOf<O>, L>): Promise<CommandEnd>;

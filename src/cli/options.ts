@@ -65,6 +65,20 @@ export const skipOptions = {
   skippedOk: flag({ describe: 'With --skip-unreachable: exit code 0 although droplets were skipped' }),
 };
 
+/** Of commands on one droplet. */
+export const dropletOptions = {
+  droplet: text({ value: 'NAME', describe: 'The droplet, by its name or id (default: the first in rotation)' }),
+  role: text({ value: 'NAME', describe: 'Only droplets of this role' }),
+};
+
+export const allOption = {
+  all: flag({ describe: "On every droplet, without input; each line begins with the droplet's name" }),
+};
+
+export const programExits = {
+  [EXIT.notRun]: 'run, exec, console, ssh: do-deploy itself failed; any other code is that of the program',
+};
+
 export const confirmOption = {
   yes: flag({ alias: 'y', describe: 'Do not ask for confirmation' }),
 };

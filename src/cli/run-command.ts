@@ -58,8 +58,17 @@ export class Runner {
   /** The first error that nothing caught. */
   #uncaught: DeployError | undefined;
 
-  /** @param args at least the common options */
-  constructor(machine: Machine, commands: CommandList, argv: readonly string[], args: Record<string, unknown>) {
+  /**
+   * @param args at least the common options
+   * @param ownsOutput standard output belongs to what the command runs
+   */
+  constructor(
+    machine: Machine,
+    commands: CommandList,
+    argv: readonly string[],
+    args: Record<string, unknown>,
+    ownsOutput = false,
+  ) {
     this.#machine = machine;
     this.#commands = commands;
     this.#argv = argv;
@@ -67,11 +76,11 @@ export class Runner {
     const { env, screen } = machine;
     this.#redactor = new Redactor(knownSecrets(machine.cwd, env, this.#args.config));
     this.#reporter = createReporter({
-      ...chooseOutputMode(this.#args, env, screen.terminal !== undefined),
+      ...chooseOutputMode(this.#args, env, !ownsOutput && screen.terminal !== undefined),
       verbose: this.#args.verbose,
-      out: (text) => screen.write(text),
+      out: (text) => (ownsOutput ? screen.writeError(text) : screen.write(text)),
       err: (text) => screen.writeError(text),
-      terminal: screen.terminal,
+      terminal: ownsOutput ? undefined : screen.terminal,
       redactor: this.#redactor,
       clock: systemClock,
       ...ciLog(env, machine.cwd),
@@ -187,10 +196,12 @@ export class Runner {
         );
       },
       show: (output) => reporter.print(output),
+      note: (text) => reporter.printNote(text),
       canAsk,
       isCi: isCi(env),
       ask: (question) => askAside(question),
       askFor: (question) => aside(() => screen.askFor(reporter.clean(question))),
+      programIO: () => screen.programIO(),
       commands: () => loadCommands(this.#commands),
     };
   }

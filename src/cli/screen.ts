@@ -2,10 +2,39 @@
 import { createInterface } from 'node:readline/promises';
 
 export interface Streams {
-  stdin: NodeJS.ReadableStream & { isTTY?: boolean };
+  stdin: NodeJS.ReadableStream & { isTTY?: boolean; setRawMode?(isRaw: boolean): unknown };
   stdout: NodeJS.WritableStream & { isTTY?: boolean; columns?: number; rows?: number };
   stderr: NodeJS.WritableStream;
 }
+
+/** Standard output has no reader any more. */
+export class OutputGone extends Error {
+  override readonly name = 'OutputGone';
+}
+
+/** The standard streams as those of a program that runs elsewhere: bytes, unchanged. */
+export interface ProgramIO {
+  /** To be read once. */
+  readonly stdin: AsyncIterable<Buffer>;
+  /** Pending while a reader lags behind. Rejects with OutputGone. */
+  stdout(chunk: Buffer | string): Promise<void> | void;
+  stderr(chunk: Buffer | string): Promise<void> | void;
+  /** Whether standard input and output are a terminal. */
+  readonly isTerminal: { readonly stdin: boolean; readonly stdout: boolean };
+  /** Of standard output. */
+  size(): { columns: number; rows: number };
+  /** Calls back when it has changed, until the returned function is called. */
+  onResize(listener: () => void): () => void;
+  /**
+   * Hands over each key as it is typed, Ctrl-C as well. The returned function gives the terminal back; so does the end of
+   * the process.
+   * @param restore.wasCut the program may have left its drawing behind: that is undone as well
+   */
+  takeKeys(): (restore?: { wasCut: boolean }) => void;
+}
+
+/** Leaves the alternate screen, shows the cursor, ends mouse reports, bracketed paste and colours. */
+const RESET = '\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1l\x1b>\x1b[0m\r\n';
 
 export class Screen {
   readonly #streams: Streams;
@@ -29,6 +58,56 @@ export class Screen {
 
   writeError(text: string): void {
     this.#streams.stderr.write(text);
+  }
+
+  /** For a program that runs elsewhere. */
+  programIO(): ProgramIO {
+    const { stdin, stdout, stderr } = this.#streams;
+    return {
+      stdin: stdin as AsyncIterable<Buffer>,
+      stdout: (chunk) => this.#pass(stdout, chunk),
+      stderr: (chunk) => this.#pass(stderr, chunk),
+      isTerminal: { stdin: stdin.isTTY === true, stdout: stdout.isTTY === true },
+      size: () => ({ columns: stdout.columns || 80, rows: stdout.rows || 24 }),
+      onResize(listener) {
+        stdout.on('resize', listener);
+        return () => stdout.off('resize', listener);
+      },
+      takeKeys: () => this.#takeKeys(),
+    };
+  }
+
+  #pass(stream: NodeJS.WritableStream, chunk: Buffer | string): Promise<void> | void {
+    if (!stream.writable) throw new OutputGone('nobody reads the output');
+    if (stream.write(chunk)) return;
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        stream.off('drain', settle);
+        stream.off('close', settle);
+        stream.off('error', settle);
+        if (stream.writable) resolve();
+        else reject(new OutputGone('nobody reads the output'));
+      };
+      stream.on('drain', settle);
+      stream.on('close', settle);
+      stream.on('error', settle);
+    });
+  }
+
+  #takeKeys(): (restore?: { wasCut: boolean }) => void {
+    const { stdin, stdout } = this.#streams;
+    let isRaw = true;
+    const restore = ({ wasCut }: { wasCut: boolean } = { wasCut: false }) => {
+      if (!isRaw) return;
+      isRaw = false;
+      process.off('exit', atExit);
+      if (wasCut && stdout.writable) stdout.write(RESET);
+      stdin.setRawMode?.(false);
+    };
+    const atExit = () => restore({ wasCut: true });
+    process.once('exit', atExit);
+    stdin.setRawMode?.(true);
+    return restore;
   }
 
   /** Standard output, if it is a terminal. */

@@ -1,6 +1,7 @@
 /** The composition root: settings and a reporter become the ports of a run. */
 import { createDigitalOceanCloud } from '../adapters/digitalocean-cloud.js';
 import { localFiles } from '../adapters/local-files.js';
+import { loopback } from '../adapters/loopback.js';
 import { createNodeSshShell } from '../adapters/node-ssh-shell.js';
 import { systemClock } from '../adapters/system-clock.js';
 import { web } from '../adapters/web.js';
@@ -41,6 +42,7 @@ export function wire(
     reporter,
     files: localFiles,
     web,
+    loopback,
     hide: (envFile) => hide(valuesOf(envFile)),
   };
 }

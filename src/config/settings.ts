@@ -193,6 +193,8 @@ export interface Settings {
   rollout: RolloutSettings;
   /** Of the project's layers; empty in runs that do not roll. */
   handlers: readonly Handler[];
+  /** What `do-deploy console` runs. */
+  console?: { service?: string; command?: readonly string[] };
   /** Absent when they are switched off. */
   hooks?: HookSettings;
   /** Releases that stay on a droplet, the running one included; at least 2. */

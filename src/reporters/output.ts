@@ -7,6 +7,7 @@ import { commitLines, noteLines } from './ending.js';
 import type { Palette } from './palette.js';
 import { historyTable, statusTable } from './table.js';
 import { tagLines } from './tag-lines.js';
+import { widthOf } from './text.js';
 
 /** `type` is also the type of the JSON object, where it is not `text`. docs/events.md describes them. */
 export type Output =
@@ -18,8 +19,28 @@ export type Output =
   | { type: 'tags'; tags: TagRow[]; environments: EnvironmentRow[] }
   | { type: 'tagged'; name: string; commit: string; committed: string[] }
   | { type: 'locks'; environment: string; rows: ShownLock[] }
+  | { type: 'log'; line: ShownLogLine; place: LogPlace }
   /** For people only: with --json it goes to standard error. */
   | { type: 'text'; lines: readonly string[] };
+
+/** A line that a container printed. */
+export interface ShownLogLine {
+  /** With nine digits of the second. */
+  time: string;
+  droplet: string;
+  service: string;
+  container: string;
+  stream: 'stdout' | 'stderr';
+  text: string;
+}
+
+/** For people. */
+export interface LogPlace {
+  /** Which of the colours. */
+  color: number;
+  /** Width of the widest name so far, in columns. */
+  width: number;
+}
 
 export interface ShownLock {
   droplet: string;
@@ -53,6 +74,8 @@ export function outputLines(output: Output, options: { palette: Palette; width: 
       return [`${output.name} is commit ${shortHash(output.commit)}, here only. To push it: git push --follow-tags`];
     case 'locks':
       return output.rows.map(lockLine);
+    case 'log':
+      return [logLine(output.line, output.place, palette)];
     case 'text':
       return output.lines;
   }
@@ -71,7 +94,15 @@ function canaryLines(rows: readonly StatusRow[], ways: Ways, palette: Palette): 
 /** The objects for --json: a line each. */
 export function outputObjects(output: Exclude<Output, { type: 'text' }>): object[] {
   if (output.type === 'history') return output.entries.map((entry) => ({ schema: 2, type: 'history', ...entry }));
+  if (output.type === 'log') return [{ schema: 2, type: 'log', ...output.line }];
   return [{ schema: 2, ...output }];
+}
+
+/** `web-1 app   | text` */
+export function logLine({ droplet, service, text }: ShownLogLine, place: LogPlace, { names }: Palette): string {
+  const paint = names[place.color % names.length] ?? names[0];
+  const label = `${droplet} ${service}`;
+  return `${paint(`${label}${' '.repeat(Math.max(0, place.width - widthOf(label)))} |`)} ${text}`;
 }
 
 /** `web-1: held: ann@laptop, release …, since …` */

@@ -6,7 +6,7 @@ import { createNodeSshShell, type NodeSshShellOptions } from '../../src/adapters
 import { systemClock } from '../../src/adapters/system-clock.js';
 import type { SshSettings } from '../../src/config/settings.js';
 import { ShellError } from '../../src/errors.js';
-import type { Connection, RemoteCommand, RemoteHost } from '../../src/ports.js';
+import type { Connection, RemoteCommand, RemoteHost, RemoteShell } from '../../src/ports.js';
 import { makeKey, SshServer, type SshServerOptions, writeKey } from '../support/ssh-server.js';
 
 /** Shared by all tests of a file. */
@@ -32,6 +32,7 @@ export interface Client {
   folder: string;
   settings: SshSettings;
   host: RemoteHost;
+  shell: RemoteShell;
   connect(host?: RemoteHost): Promise<Connection>;
   knownHosts(): string;
 }
@@ -70,6 +71,7 @@ export function clientOf(
     folder,
     settings: all,
     host,
+    shell,
     knownHosts: () => readFileSync(all.knownHostsPath, 'utf8'),
     async connect(to = host) {
       const connection = await shell.connect(to);

@@ -1,7 +1,7 @@
 /** The process's standard streams: questions, and output that cannot be written. */
 import { PassThrough, Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { Screen } from '../../src/cli/screen.js';
+import { OutputGone, Screen } from '../../src/cli/screen.js';
 
 function terminal(isTTY: { stdin: boolean; stdout: boolean } = { stdin: true, stdout: true }) {
   const stdin = Object.assign(new PassThrough(), { isTTY: isTTY.stdin });
@@ -85,5 +85,62 @@ describe('output that cannot be written', () => {
     const screen = screenOn(new PassThrough().resume(), failing('ENOSPC'));
     screen.writeError('a');
     expect(await screen.finish()).toBeUndefined();
+  });
+});
+
+describe('the streams of a program that runs elsewhere', () => {
+  function withKeys() {
+    const modes: boolean[] = [];
+    const { stdin, stdout, screen } = terminal();
+    Object.assign(stdin, { setRawMode: (isRaw: boolean) => modes.push(isRaw) });
+    return { modes, stdout, io: screen.programIO() };
+  }
+
+  it('give the terminal back once, with a drawing that was cut undone', () => {
+    const { modes, stdout, io } = withKeys();
+    const restore = io.takeKeys();
+    expect(modes).toEqual([true]);
+    restore({ wasCut: true });
+    restore();
+    expect(modes).toEqual([true, false]);
+    expect(String(stdout.read())).toContain('\x1b[?1049l');
+    const again = withKeys();
+    again.io.takeKeys()({ wasCut: false });
+    expect(again.modes).toEqual([true, false]);
+    expect(again.stdout.read()).toBeNull();
+  });
+
+  it('give the terminal back at the end of the process, whatever ends it', () => {
+    const before = process.listeners('exit');
+    const { modes, io } = withKeys();
+    io.takeKeys();
+    const added = process.listeners('exit').filter((listener) => !before.includes(listener));
+    expect(added).toHaveLength(1);
+    for (const listener of added) listener(1);
+    expect(modes).toEqual([true, false]);
+    expect(process.listeners('exit')).toEqual(before);
+  });
+
+  it('let the program wait for a slow reader, and say when there is none', async () => {
+    let release = () => {};
+    const written: string[] = [];
+    const slow = new Writable({
+      highWaterMark: 4,
+      write(chunk, _encoding, done) {
+        written.push(String(chunk));
+        release = done;
+      },
+    });
+    const screen = new Screen({ stdin: new PassThrough(), stdout: slow, stderr: new PassThrough() });
+    const io = screen.programIO();
+    const waiting = io.stdout('12345');
+    expect(waiting).toBeInstanceOf(Promise);
+    release();
+    await waiting;
+    expect(written).toEqual(['12345']);
+    const second = io.stdout('67890');
+    slow.destroy();
+    await expect(second).rejects.toThrow(OutputGone);
+    expect(() => io.stdout('x')).toThrow(OutputGone);
   });
 });

@@ -90,7 +90,8 @@ it('every command line on the pages can be parsed', async () => {
       words
         .replaceAll(/[[\].]+( |$)/g, '$1')
         .replaceAll('[', '')
-        .replace('SHELL', 'bash'),
+        .replace('SHELL', 'bash')
+        .replace('PORT', '3000'),
     )
     .filter((words) => new RegExp(`^(${names})\\b`).test(words));
   expect(lines.length).toBeGreaterThan(20);

@@ -52,6 +52,7 @@ export class DockerLab {
       args,
       cwd: this.folder,
       env: { HOME: this.folder, ...more.env },
+      pid: 0,
       stdin: more.stdin ?? '',
       signal: more.signal ?? new AbortController().signal,
     });

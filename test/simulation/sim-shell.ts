@@ -138,6 +138,19 @@ class SimConnection implements Connection {
     });
   }
 
+  /** Rollouts start no programs for the user. */
+  start(): never {
+    throw new Error('the simulation runs no programs');
+  }
+
+  logIn(): never {
+    throw new Error('the simulation has no login shell');
+  }
+
+  forward(): never {
+    throw new Error('the simulation forwards no connections');
+  }
+
   checkHealth(request: HealthRequest): Promise<HealthResponse> {
     if (request.address === '127.0.0.1') return this.#askApp(request);
     const { deployer, droplet } = this;

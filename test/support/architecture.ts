@@ -42,6 +42,7 @@ export const ROOMS = [
   'drain',
   'staging',
   'inspect',
+  'operate',
   'steps',
   'session',
   'rollouts',
@@ -232,9 +233,10 @@ function usesOf(node: Node, parent: Node | undefined, textOf: (node: Node) => st
 }
 
 /** Writing to a standard stream by name, number or device, or handing them to another process. */
-function isScreen({ type, ...node }: Node, parent: Node | undefined, textOf: (node: Node) => string): boolean {
+function isScreen(node: Node, parent: Node | undefined, textOf: (node: Node) => string): boolean {
+  const { type } = node;
   if (type === 'Literal') return /^(\/dev\/(stdout|stderr|tty)|inherit)$/.test(String(node.value));
-  if (type === 'Identifier') return node.name === 'console' && !isMemberName({ type, ...node }, parent);
+  if (type === 'Identifier') return node.name === 'console' && !isMemberName(node, parent);
   if (type !== 'CallExpression' || !isNode(node.callee)) return false;
   const callee = textOf(node.callee);
   const [first] = node.arguments as Node[];

@@ -61,5 +61,17 @@ export const SAMPLE_OUTPUTS: { [Type in Output['type']]: Extract<Output, { type:
     ],
   },
   tagged: { type: 'tagged', name: 'v2', commit: COMMIT, committed: ['config/nginx/nginx.conf'] },
+  log: {
+    type: 'log',
+    line: {
+      time: '2026-11-21T07:45:03.123456789Z',
+      droplet: 'web-1',
+      service: 'app',
+      container: '4f1b9a0c2d3e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8',
+      stream: 'stdout',
+      text: 'GET / 200',
+    },
+    place: { color: 0, width: 9 },
+  },
   text: { type: 'text', lines: ['Nothing was deployed.'] },
 };

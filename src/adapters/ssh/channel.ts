@@ -19,8 +19,25 @@ export interface CommandChannel {
   exit: Promise<Exit>;
 }
 
-/** Starts a command line. Throws ShellError. */
-export function openChannel(link: Link, commandLine: string, host: RemoteHost): Promise<CommandChannel> {
+/** A terminal of a channel, as ssh2 asks for it. */
+export interface PseudoTerminal {
+  term: string;
+  cols: number;
+  rows: number;
+  width: number;
+  height: number;
+}
+
+/**
+ * Starts a command line, or the login shell. Throws ShellError.
+ * @param commandLine absent: the login shell
+ */
+export function openChannel(
+  link: Link,
+  commandLine: string | undefined,
+  host: RemoteHost,
+  terminal?: PseudoTerminal,
+): Promise<CommandChannel> {
   return new Promise((resolve, reject) => {
     const done = (error: Error | undefined, channel: ClientChannel) => {
       if (error) return reject(refused(error, host));
@@ -29,7 +46,8 @@ export function openChannel(link: Link, commandLine: string, host: RemoteHost): 
       resolve({ channel, exit: exitOf(channel) });
     };
     try {
-      link.client.exec(commandLine, done);
+      if (commandLine === undefined) link.client.shell(terminal ?? false, done);
+      else link.client.exec(commandLine, terminal === undefined ? {} : { pty: terminal }, done);
     } catch (cause) {
       // The socket has just ended and its 'close' is still to come: nothing was sent.
       link.lose('the server closed the connection');

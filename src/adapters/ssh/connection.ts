@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import pLimit from 'p-limit';
 import { ShellError } from '../../errors.js';
 import type {
@@ -7,15 +8,20 @@ import type {
   HealthRequest,
   HealthResponse,
   HeldProcess,
+  ProgramCommand,
+  ProgramStreams,
   RemoteCommand,
   RemoteHost,
+  RunningProgram,
   RunOptions,
   Upload,
 } from '../../ports.js';
 import { lost } from './channel.js';
+import { forwardTo } from './forward.js';
 import { requestHealth } from './health-request.js';
 import { holdProcess } from './held-process.js';
 import type { Link } from './link.js';
+import { startProgram } from './program.js';
 import { runCommand } from './run-command.js';
 import { uploadFile } from './upload-file.js';
 
@@ -78,6 +84,33 @@ export class SshConnection implements Connection {
       `hold ${command.name}`,
       () => 'started',
       () => this.#attempt(command.repeatable, (link) => holdProcess(link, host, command, clock)),
+    );
+  }
+
+  start(command: ProgramCommand, streams: ProgramStreams): Promise<RunningProgram> {
+    return this.#startProgram(command.name, command.script, command.terminal, streams);
+  }
+
+  logIn(terminal: NonNullable<ProgramCommand['terminal']>, streams: ProgramStreams): Promise<RunningProgram> {
+    return this.#startProgram('login', undefined, terminal, streams);
+  }
+
+  forward(address: string, port: number): Promise<Duplex> {
+    const { host, clock } = this.options;
+    return this.#attempt(true, (link) => forwardTo(link, host, { address, port }, clock));
+  }
+
+  #startProgram(
+    name: string,
+    script: string | undefined,
+    terminal: ProgramCommand['terminal'],
+    streams: ProgramStreams,
+  ): Promise<RunningProgram> {
+    const { host, clock } = this.options;
+    return this.#traced(
+      `start ${name}`,
+      () => 'started',
+      () => this.#attempt(false, (link) => startProgram(link, host, { name, script, terminal }, streams, clock)),
     );
   }
 

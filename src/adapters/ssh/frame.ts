@@ -16,13 +16,26 @@ export class Frame {
     return `${this.#start}\n(\n${script}\n)\ncode=$?\nprintf '%s' '${this.#marker}:end'\nexit $code`;
   }
 
-  /** Marks only the start: the script may replace the shell (`exec`), and its lines are read as they arrive. */
-  wrapStart(script: string): string {
-    return `${this.#start}\n${script}`;
+  /**
+   * Marks only the start: the script may replace the shell (`exec`), and its lines are read as they arrive.
+   * @param onBoth false: stderr is the same stream as stdout, so it has no marker of its own
+   */
+  wrapStart(script: string, onBoth = true): string {
+    return `${onBoth ? this.#start : this.#startOfOutput}\n${script}`;
+  }
+
+  get #startOfOutput(): string {
+    return `printf '%s\\n' '${this.#marker}'`;
   }
 
   get #start(): string {
-    return `printf '%s\\n' '${this.#marker}'; printf '%s:%s:\\n' '${this.#marker}' $$ >&2`;
+    return `${this.#startOfOutput}; printf '%s:%s:\\n' '${this.#marker}' $$ >&2`;
+  }
+
+  /** The process id in the start marker of stderr, and where the marker ends in these bytes. */
+  findStart(bytes: Buffer): { pid: string; end: number } | undefined {
+    const found = new RegExp(`${this.#marker}:(\\d+):\\n`).exec(bytes.toString('latin1'));
+    return found?.[1] === undefined ? undefined : { pid: found[1], end: found.index + found[0].length };
   }
 
   /** Reads stdout of `wrap`. */
@@ -30,9 +43,9 @@ export class Frame {
     return new FramedStream(`${this.#marker}\n`, `${this.#marker}:end`);
   }
 
-  /** Reads stdout of `wrapStart`. */
-  lines(): FramedStream {
-    return new FramedStream(`${this.#marker}\n`, '');
+  /** Reads stdout of `wrapStart`; a terminal ends lines with a carriage return as well. */
+  lines(inTerminal = false): FramedStream {
+    return new FramedStream(`${this.#marker}${inTerminal ? '\r\n' : '\n'}`, '');
   }
 
   /** Takes the start marker, and what precedes it, from stderr. `pid` is absent until the shell has started. */

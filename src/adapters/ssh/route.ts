@@ -82,12 +82,19 @@ const SAFE_WORD = /^[A-Za-z0-9_][A-Za-z0-9._:%@+-]*$/;
 /**
  * A value from a section about this host takes precedence over deploy.yml, which takes precedence over `Host *`, which
  * takes precedence over do-deploy's defaults. Throws ConfigProblem, or RangeError when jump hosts form a loop.
+ * @param user on the droplet, whatever is configured
  */
-export function planRoute(host: RemoteHost, settings: SshSettings, config: ClientConfig, place: LocalPlace): Route {
+export function planRoute(
+  host: RemoteHost,
+  settings: SshSettings,
+  config: ClientConfig,
+  place: LocalPlace,
+  user?: string,
+): Route {
   const notices = new Set<string>();
   const isWritten = (key: 'user' | 'port' | 'knownHostsPath') => !settings.unwritten?.includes(key);
   const target = lookUp([host.name, host.address]);
-  const stop = withPlace(target.found, () => buildStop({ ...host, jump: false }, target));
+  const stop = withPlace(target.found, () => buildStop({ ...host, jump: false }, target, { user }));
   const before = jumps(target.proxy, 0);
   const stops = [...before, before.length > 0 ? { ...stop, proxyCommand: undefined } : stop];
   return { stops, notices: [...notices] };

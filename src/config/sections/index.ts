@@ -1,6 +1,7 @@
 import { api } from './api.js';
 import { app } from './app.js';
 import { compose } from './compose.js';
+import { consoleSection } from './console.js';
 import { env } from './env.js';
 import { files } from './files.js';
 import { freeze } from './freeze.js';
@@ -36,6 +37,7 @@ export const SECTIONS = [
   registry,
   rollout,
   keepReleases,
+  consoleSection,
   hooks,
   layers,
   target,

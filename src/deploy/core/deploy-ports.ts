@@ -1,4 +1,4 @@
-import type { Clock, Cloud, LocalCommands, LocalFiles, RemoteShell, Reporter, Web } from '../../ports.js';
+import type { Clock, Cloud, LocalCommands, LocalFiles, Loopback, RemoteShell, Reporter, Web } from '../../ports.js';
 
 /** The ports that a command on a fleet works through. */
 export interface DeployPorts {
@@ -10,6 +10,8 @@ export interface DeployPorts {
   web: Web;
   /** Absent in commands that do not roll. */
   commands?: LocalCommands;
+  /** Absent where nothing connects to this machine. */
+  loopback?: Loopback;
   /** Masks every value of an env file wherever text is shown. */
   hide?(envFile: string): void;
 }

@@ -12,18 +12,22 @@ export interface Connected {
   unreachable: Unreachable[];
 }
 
-/** Connects to every droplet. Does not throw when a droplet cannot be reached: it is among the `unreachable`. */
+/**
+ * Connects to every droplet. Does not throw when a droplet cannot be reached: it is among the `unreachable`.
+ * @param user another one than that of the settings
+ */
 export async function connectAll(
   ports: DeployPorts,
   settings: Settings,
   droplets: readonly Droplet[],
+  user?: string,
 ): Promise<Connected> {
   const members: Member[] = [];
   const unreachable: Unreachable[] = [];
   await inParallel(droplets, async (droplet) => {
     const step = { droplet: droplet.name, step: 'connect' } as const;
     try {
-      members.push(await reportStep(ports, step, () => connect(ports, settings, droplet)));
+      members.push(await reportStep(ports, step, () => connect(ports, settings, droplet, user)));
     } catch (error) {
       unreachable.push({ droplet, error: asDeployError(error) });
     }
@@ -31,7 +35,12 @@ export async function connectAll(
   return { members: members.sort((a, b) => a.droplet.id - b.droplet.id), unreachable };
 }
 
-async function connect(ports: DeployPorts, settings: Settings, droplet: Droplet): Promise<Member> {
+async function connect(
+  ports: DeployPorts,
+  settings: Settings,
+  droplet: Droplet,
+  user: string | undefined,
+): Promise<Member> {
   const address = addressOf(droplet, settings.ssh.address);
   if (address === undefined) {
     throw new DeployError('no-address', `${droplet.name} has no ${settings.ssh.address} address.`, {
@@ -40,7 +49,7 @@ async function connect(ports: DeployPorts, settings: Settings, droplet: Droplet)
     });
   }
   const host = { id: droplet.id, name: droplet.name, address };
-  const connection = await ports.shell.connect(host);
+  const connection = await ports.shell.connect(host, user === undefined ? {} : { user });
   return { droplet, host, connection, survey: NOTHING_KNOWN, containers: [], services: [] };
 }
 

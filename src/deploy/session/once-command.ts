@@ -18,9 +18,10 @@ import {
   RUN_LABEL,
   recordOf,
 } from '../release/once-functions.js';
+import { composeRun, type OneOff } from '../release/one-off.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { type Done, lineOf } from './done-commands.js';
-import { composeRun, LONGEST_MS, MAX_OUTPUT, type OneOff } from './one-off-commands.js';
+import { LONGEST_MS, MAX_OUTPUT } from './one-off-commands.js';
 
 /** Exit code: the success cannot be recorded. */
 export const NOT_RECORDED = 74;

@@ -4,20 +4,15 @@ import type { ProcessAction } from '../../rollout/lifecycle.js';
 import { appFolder, command, quote } from '../core/shell.js';
 import { HANDLED, handledLine } from '../droplet/survey-command.js';
 import { asHolder } from '../lease/lease-commands.js';
-import { composeVariables } from '../release/compose-run.js';
 import { ONE_OFF_LABEL, RELEASE_LABEL, RUN_LABEL } from '../release/once-functions.js';
-import type { ReleaseImages, StoredRelease } from '../release/stored-release.js';
+import { composeRun, type OneOff } from '../release/one-off.js';
+import type { StoredRelease } from '../release/stored-release.js';
 
 /** Handlers have timeouts of their own; this only bounds the command. */
 export const LONGEST_MS = 24 * 3_600_000;
 
 /** What is kept of a one-off container's output, in bytes. */
 export const MAX_OUTPUT = 1024 * 1024;
-
-export interface OneOff {
-  service: string;
-  words: readonly string[];
-}
 
 /**
  * Runs words in a new container of a service, with the images and files of the release, and removes it. Its dependencies
@@ -36,34 +31,6 @@ export function oneOffCommand(release: StoredRelease, run: string, one: OneOff):
       `${composeRun(release, one, { flags: '--rm', labels })} 2>&1 </dev/null`,
     ],
     { timeoutMs: LONGEST_MS, repeatable: false, maxBytes: MAX_OUTPUT, mayBeCut: true },
-  );
-}
-
-/**
- * `docker compose run` as a subshell, in the app's folder: the paths of records are relative to it.
- * @param how.flags further ones, as the shell reads them
- */
-export function composeRun(
-  release: StoredRelease,
-  { service, words }: OneOff,
-  { flags, labels }: { flags: string; labels: Readonly<Record<string, string>> },
-): string {
-  const { app, id, composeFiles, envFiles, images } = release;
-  const files = [...composeFiles, 'images.yml'].flatMap((file) => ['-f', file]);
-  const envs = envFiles.flatMap((file) => ['--env-file', file]);
-  const compose = ['docker', 'compose', '--project-name', app, ...files, ...envs, 'run', '--no-deps', '-T'];
-  const labelled = Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]);
-  const quoted = (list: readonly string[]) => list.map(quote).join(' ');
-  const line = `${quoted([...compose, ...labelled])} ${flags} ${quoted([service, ...words])}`;
-  const names = service in images ? [] : nameImages(images);
-  return `(cd releases/${quote(id)} && export ${composeVariables(release)} && ${[...names, line].join(' && ')})`;
-}
-
-/** A service whose profile is off is not in images.yml: compose finds its image by the name that another service has as well. */
-function nameImages(images: ReleaseImages): string[] {
-  const named = Object.values(images).filter(({ reference }) => !reference.includes('@'));
-  return [...new Map(named.map(({ reference, pinned }) => [reference, pinned]))].map(
-    ([reference, pinned]) => `docker image tag ${quote(pinned)} ${quote(reference)}`,
   );
 }
 

@@ -8,10 +8,10 @@ import { inParallel } from '../core/parallel.js';
 import { warn } from '../core/report.js';
 import { quote } from '../core/shell.js';
 import { loginTo, type Member, ownCopy } from '../droplet/member.js';
+import type { OneOff } from '../release/one-off.js';
 import type { Done } from './done-commands.js';
 import { readDone, recordDone } from './last-done.js';
 import { findOnceCommand, NOT_RECORDED, onceCommand, onceContainer, readEnd, readSpoken } from './once-command.js';
-import type { OneOff } from './one-off-commands.js';
 import type { Session } from './session.js';
 
 /** Runs a command on a droplet as the holder of its lock, and feeds its output. */

@@ -12,6 +12,7 @@ import { type Member, provenOn } from '../droplet/member.js';
 import { changeDroplet } from '../lease/change-droplet.js';
 import { asHolder } from '../lease/lease-commands.js';
 import { variables } from '../release/compose-run.js';
+import { RELEASE_LABEL } from '../release/once-functions.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
 import { type Goal, goalFor } from './goal.js';
@@ -183,6 +184,7 @@ function finishCommand(release: StoredRelease, run: string, historyLine: string,
   const script = `releases/${quote(id)}/scripts/start-up.sh`;
   const startUp = `${variables(release, true)} sh ${script}`;
   const prune = [...remove.releases, ...remove.images].map(quote).join(' ');
+  const oneOffs = [`com.docker.compose.project=${app}`, 'com.docker.compose.oneoff=True'];
   const sweep = remove.repositories.map(quote).join(' ');
   return command(
     'finish',
@@ -192,7 +194,16 @@ function finishCommand(release: StoredRelease, run: string, historyLine: string,
       // Left behind by runs that died while staging, at least a day ago.
       "find . releases -maxdepth 1 \\( -name 'incoming-*.tgz' -o -name '*.partial' \\) -mtime +0 -exec rm -rf {} + 2>/dev/null || :",
       'code=0',
-      prune ? `${startUp} prune ${prune} || code=$?` : undefined,
+      ...(prune
+        ? [
+            // A one-off container may have files of its release mounted.
+            `ids=$(docker ps -q ${oneOffs.map((label) => `--filter ${quote(`label=${label}`)}`).join(' ')} || :)`,
+            `used=$(docker inspect --format '{{index .Config.Labels "${RELEASE_LABEL}"}}' $ids 2>/dev/null || :)`,
+            'set --',
+            `for old in ${prune}; do if ! printf '%s\\n' "$used" | grep -qxF "$old"; then set -- "$@" "$old"; fi; done`,
+            `if [ $# -gt 0 ]; then ${startUp} prune "$@" || code=$?; fi`,
+          ]
+        : []),
       // A script of the project's own, or of an older version of do-deploy, may not know the verb.
       sweep
         ? `if [ $code -ne ${STAGING_ELSEWHERE} ] && grep -q '^  sweep)' ${script}; then ${startUp} sweep ${sweep} || code=$?; fi`

@@ -68,12 +68,14 @@ const LONG_RUN_MS = 10_000;
 const MAX_LOG_LINES = 5_000;
 
 /** A container with Docker's states and restart policy. Emits `change` when its status or health changes. */
-export class Container extends EventEmitter<{ change: [] }> {
+export class Container extends EventEmitter<{ change: []; log: [] }> {
   readonly id: string;
   name: string;
   readonly spec: ContainerSpec;
   readonly address: string;
   readonly log: LogLine[] = [];
+  /** Lines so far; `log` keeps the last ones. */
+  logged = 0;
   status: ContainerStatus = 'created';
   exitCode = 0;
   oomKilled = false;
@@ -87,6 +89,8 @@ export class Container extends EventEmitter<{ change: [] }> {
   #stopping = false;
   #backoffMs = FIRST_BACKOFF_MS;
   #restartTimer: NodeJS.Timeout | undefined;
+  /** Process of this machine that is its program. */
+  #pid: number | undefined;
 
   constructor(id: string, name: string, address: string, spec: ContainerSpec, host: ContainerHost) {
     super();
@@ -125,9 +129,16 @@ export class Container extends EventEmitter<{ change: [] }> {
     this.#launch();
   }
 
+  /** Its program is a process of this machine, which has started already. */
+  startAs(pid: number): void {
+    this.#pid = pid;
+    this.start();
+  }
+
   /** Takes effect immediately: the stand-in's programs do not handle SIGTERM. */
   stop(): void {
     this.#stopping = true;
+    this.#signalProcess('SIGTERM');
     clearTimeout(this.#restartTimer);
     if (this.#run !== undefined) this.#run.exit(this.spec.image.stopExitCode);
     else if (this.status === 'restarting') this.#become('exited');
@@ -135,8 +146,25 @@ export class Container extends EventEmitter<{ change: [] }> {
 
   /** TSTP and the like are only noted in the log; KILL and TERM end the program. */
   emitSignal(signal: string): void {
-    if (signal === 'KILL' || signal === 'TERM') this.stop();
-    else this.log.push({ at: Date.now(), stream: 'stdout', text: `received SIG${signal}` });
+    if (this.#pid !== undefined) this.#signalProcess(`SIG${signal}`);
+    else if (signal === 'KILL' || signal === 'TERM') this.stop();
+    else this.#note({ at: Date.now(), stream: 'stdout', text: `received SIG${signal}` });
+  }
+
+  #note(line: LogLine): void {
+    this.log.push(line);
+    if (this.log.length > MAX_LOG_LINES) this.log.shift();
+    this.logged += 1;
+    this.emit('log');
+  }
+
+  #signalProcess(signal: string): void {
+    if (this.#pid === undefined) return;
+    try {
+      process.kill(this.#pid, signal as NodeJS.Signals);
+    } catch {
+      // It has ended, or this system lacks the signal.
+    }
   }
 
   /** Resolves when `condition` holds; rejects when the signal aborts. */
@@ -184,10 +212,7 @@ export class Container extends EventEmitter<{ change: [] }> {
     return {
       env: this.spec.env,
       mounts: new Map(this.spec.mounts.map(({ target, source }) => [target, source])),
-      log: (text, stream) => {
-        this.log.push({ at: Date.now(), stream, text });
-        if (this.log.length > MAX_LOG_LINES) this.log.shift();
-      },
+      log: (text, stream) => this.#note({ at: Date.now(), stream, text }),
       locate: (service, containerPort) => this.#host.locate(this, service, containerPort),
       resolves: (service) => this.#host.resolves(this, service),
       notImplemented: (what) => this.#host.notImplemented(what),

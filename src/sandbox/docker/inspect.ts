@@ -25,7 +25,8 @@ export function inspectContainer(container: Container, dataRoot: string): unknow
       Pid: launched ? process.pid : 0,
       ExitCode: container.exitCode,
       Error: container.error,
-      StartedAt: time(container.startedAt),
+      StartedAt: timeOf(container.startedAt),
+      FinishedAt: timeOf(container.finishedAt),
       Health: container.health && health(container.health),
     },
     Image: spec.image.id,
@@ -68,8 +69,8 @@ function health({ status, failingStreak, log }: HealthMonitor): unknown {
     Status: status,
     FailingStreak: failingStreak,
     Log: log.map(({ start, end, exitCode, output }) => ({
-      Start: time(start),
-      End: time(end),
+      Start: timeOf(start),
+      End: timeOf(end),
       ExitCode: exitCode,
       Output: output,
     })),
@@ -92,6 +93,6 @@ function ports(container: Container): Record<string, { HostIp: string; HostPort:
   );
 }
 
-function time(at: number | undefined): string {
+export function timeOf(at: number | undefined): string {
   return at === undefined ? NEVER : new Date(at).toISOString();
 }

@@ -130,7 +130,12 @@ export class SandboxDroplet {
 
   async #boot(authorizedKey: string): Promise<void> {
     const standIns = await StandInServer.start((call) => runStandIn(this.engine, call));
-    const executor = new Executor({ cwd: this.home, env: this.#environment(standIns.address), faults: this.#faults });
+    const executor = new Executor({
+      cwd: this.home,
+      env: this.#environment(standIns.address),
+      folder: join(this.folder, 'run'),
+      faults: this.#faults,
+    });
     const ssh = await SshServer.start({
       user: this.user,
       authorizedKey,
@@ -159,6 +164,9 @@ export class SandboxDroplet {
   }
 
   async #open(address: string, port: number, source: string): Promise<Socket> {
+    const container = this.engine.containers().find((one) => one.address === address && one.running);
+    const own = container?.portOf(port);
+    if (own !== undefined) return await connected(own, source);
     const known = address === '127.0.0.1' || address === this.privateAddress;
     const rule = known ? this.engine.ports.find(address, port) : undefined;
     if (rule === undefined) throw refused(address, port);

@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { setMaxListeners } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Call, CallResult } from '../docker/cli/call.js';
 import { listen } from '../http.js';
 
 /**
  * Serves the client scripts in a droplet's `bin/`. Every field ends with a NUL. Request: token, command, working
- * directory, standard input, number of arguments, arguments, number of variables, variables (NAME=value). Response: exit
- * code, standard error, size of standard output in bytes, then standard output to the end of the connection. A client
- * that disconnects aborts its call.
+ * directory, standard input, process id, number of arguments, arguments, number of variables, variables (NAME=value).
+ * Response: exit code, standard error, size of standard output in bytes, then standard output to the end of the connection.
+ * Or `become`, the number of words, and words: the program that the client becomes; the connection stays open until that
+ * ends. Or `stream`, and standard output as it comes. A client that disconnects aborts its call.
  */
 export class StandInServer {
   readonly #run: (call: Call) => Promise<CallResult>;
@@ -66,7 +67,25 @@ export class StandInServer {
       socket.destroy();
       return;
     }
-    const { code, stdout, stderr } = await this.#run({ ...request, signal });
+    const { code, stdout, stderr, become, stream } = await this.#run({ ...request, signal });
+    if (code === 0 && become !== undefined) {
+      const words = [
+        'env',
+        '-i',
+        ...Object.entries(become.env).map(([key, value]) => `${key}=${value}`),
+        ...become.words,
+      ];
+      socket.write(['become', words.length, ...words, ''].join('\0'));
+      return;
+    }
+    if (code === 0 && stream !== undefined) {
+      socket.write('stream\0');
+      for await (const text of stream) {
+        if (!socket.write(text)) await once(socket, 'drain', { signal }).catch(() => {});
+      }
+      socket.end();
+      return;
+    }
     socket.end(`${code}\0${stderr}\0${Buffer.byteLength(stdout)}\0${stdout}`);
   }
 }
@@ -78,14 +97,14 @@ function readRequest(bytes: Buffer): Request | undefined {
   const fields = bytes.toString('utf8').split('\0');
   // The part after the last NUL is incomplete.
   fields.pop();
-  const [token, tool, cwd, stdin, argCount] = fields;
+  const [token, tool, cwd, stdin, pid, argCount] = fields;
   if (token === undefined || tool === undefined || cwd === undefined || stdin === undefined) return undefined;
-  const args = fields.slice(5, 5 + Number(argCount));
-  const envCount = fields[5 + Number(argCount)];
+  const args = fields.slice(6, 6 + Number(argCount));
+  const envCount = fields[6 + Number(argCount)];
   if (envCount === undefined) return undefined;
-  const pairs = fields.slice(6 + Number(argCount));
+  const pairs = fields.slice(7 + Number(argCount));
   if (pairs.length < Number(envCount)) return undefined;
-  return { token, tool, cwd, stdin, args, env: Object.fromEntries(pairs.map(splitPair)) };
+  return { token, tool, cwd, stdin, pid: Number(pid), args, env: Object.fromEntries(pairs.map(splitPair)) };
 }
 
 function splitPair(pair: string): [string, string] {

@@ -24,8 +24,15 @@ env=()
 if ! { mapfile -d '' env </proc/self/environ; } 2>/dev/null; then
   for name in $(compgen -e); do env+=("$name=\${!name}"); done
 fi
-printf '%s\\0' "\${${STAND_INS_VARIABLE}#*:}" "\${0##*/}" "$PWD" "$stdin" "$#" "$@" "\${#env[@]}" "\${env[@]}" >&3
+printf '%s\\0' "\${${STAND_INS_VARIABLE}#*:}" "\${0##*/}" "$PWD" "$stdin" "$$" "$#" "$@" "\${#env[@]}" "\${env[@]}" >&3
 IFS= read -r -d '' code <&3 || { echo "the sandbox has ended" >&2; exit 125; }
+[ "$code" != stream ] || exec cat <&3
+if [ "$code" = become ]; then
+  words=()
+  IFS= read -r -d '' count <&3
+  while [ "\${#words[@]}" -lt "$count" ]; do IFS= read -r -d '' word <&3; words+=("$word"); done
+  exec "\${words[@]}"
+fi
 IFS= read -r -d '' stderr <&3
 printf '%s' "$stderr" >&2
 IFS= read -r -d '' size <&3

@@ -6,7 +6,7 @@ import { archive, dropletAnswers, survey } from './droplet-answers.js';
 import { envFile } from './env-file.js';
 import { cleaner, longSecrets, redactor } from './shown-text.js';
 import { knownHosts, sshConfig } from './ssh-config.js';
-import { frames, healthAnswers } from './streams.js';
+import { frames, healthAnswers, logs } from './streams.js';
 
 export const TARGETS: readonly Target[] = [
   configuration,
@@ -21,6 +21,7 @@ export const TARGETS: readonly Target[] = [
   archive,
   frames,
   healthAnswers,
+  logs,
   redactor,
   longSecrets,
   cleaner,

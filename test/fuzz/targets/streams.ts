@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { FramedStream } from '../../../src/adapters/ssh/frame.js';
 import { requestHealth } from '../../../src/adapters/ssh/health-request.js';
 import type { Link } from '../../../src/adapters/ssh/link.js';
+import { LogReader } from '../../../src/deploy/operate/logs/log-reader.js';
 import { expectThat, target } from '../target.js';
 import { isSafeLine } from '../unsafe.js';
 import { hostileWord, longText, spoiled } from '../words.js';
@@ -46,6 +47,46 @@ const framed = fc.oneof(
   },
   { weight: 1, arbitrary: spoiled(fc.constant(`a${START}b${END}`), [START, END, START.slice(0, 8), END.slice(0, 16)]) },
 );
+
+const STAMPED = [1, 2, 2, 3].map((second) => `2026-11-21T07:45:0${second}.000000000Z line ${second}\n`).join('');
+
+function logged(pieces: readonly Buffer[], readings = 1) {
+  const reader = new LogReader();
+  const aside: string[] = [];
+  const keep = (text: string) => void aside.push(text);
+  const lines = Array.from({ length: readings }, () => {
+    reader.restart();
+    return [...pieces.flatMap((piece) => reader.read(piece, keep)), ...reader.end(keep)];
+  });
+  return { lines: lines.flat(), aside };
+}
+
+export const logs = target({
+  name: 'logs',
+  runs: 150,
+  inputs: fc.tuple(
+    spoiled(fc.constant(STAMPED), [
+      '2026-11-21T99:99:99+01:00 ',
+      '\n',
+      '9999-12-31T23:59:59-23:59 ',
+      'x'.repeat(20_000),
+    ]),
+    cuts,
+  ),
+  check([text, lengths]) {
+    const bytes = Buffer.from(text);
+    const once = logged([bytes]);
+    const cut = logged(piecesOf(bytes, lengths));
+    expectThat(JSON.stringify(cut) === JSON.stringify(once), 'the lines depend on where the log is cut');
+    for (const { time, text: shown } of once.lines) {
+      expectThat(/^[+\d-]\d{3}.{15}\.\d{9}Z$/.test(time), `a time is ${time}`);
+      expectThat(!shown.includes('\n') && shown.length <= 70_000, 'a line is no line');
+    }
+    const times = once.lines.map(({ time }) => time);
+    const areSorted = times.every((time, index) => time >= (times[index - 1] ?? ''));
+    if (areSorted) expectThat(logged([bytes], 3).lines.length === times.length, 'a line is repeated');
+  },
+});
 
 export const frames = target({
   name: 'frames',

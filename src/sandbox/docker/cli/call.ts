@@ -8,6 +8,8 @@ export interface Call {
   env: Readonly<Record<string, string>>;
   /** Standard input; empty unless the command reads it. */
   stdin: string;
+  /** The client's process. */
+  pid: number;
   /** Aborts when the client process is gone. */
   signal: AbortSignal;
 }
@@ -16,12 +18,23 @@ export interface CallResult {
   code: number;
   stdout: string;
   stderr: string;
+  /** Instead of ending, the client becomes this program, with its own streams and terminal. */
+  become?: Become;
+  /** What follows stdout, as it comes. */
+  stream?: AsyncIterable<string>;
+}
+
+export interface Become {
+  words: readonly string[];
+  env: Readonly<Record<string, string>>;
 }
 
 /** The output of a command. */
 export class Output {
   stdout = '';
   stderr = '';
+  become: Become | undefined;
+  stream: AsyncIterable<string> | undefined;
 
   out(line: string): void {
     this.stdout += `${line}\n`;

@@ -10,6 +10,7 @@ import { DockerFailure, NotImplemented } from '../failure.js';
 import type { Call, Command, Output } from './call.js';
 import { type Flags, readFlags } from './flags.js';
 import { credentialsFor } from './login.js';
+import { programOf } from './programs.js';
 
 const COMPOSE_VERSION = '2.26.1';
 
@@ -40,7 +41,8 @@ const VERBS: Record<string, Verb> = {
   config: {
     switches: ['-q|--quiet'],
     options: ['--format'],
-    supports: (flags) => flags.has('--quiet') || flags.value('--format') === 'json',
+    words: 'optional',
+    supports: (flags) => (flags.has('--quiet') && flags.words.length < 2) || flags.value('--format') === 'json',
     run: config,
   },
   pull: { switches: ['-q|--quiet', '--ignore-buildable'], run: pull },
@@ -48,7 +50,7 @@ const VERBS: Record<string, Verb> = {
   run: {
     words: true,
     switches: ['--rm', '-d|--detach', '--no-deps', '-T|--no-TTY', '--interactive=false'],
-    options: ['-l|--label', '--name'],
+    options: ['-l|--label', '--name', '--entrypoint'],
     supports: (flags) => flags.has('--rm') !== flags.has('--detach') && flags.has('--no-deps'),
     run: runOneOff,
   },
@@ -93,7 +95,9 @@ export const compose: Command = (engine, call, args, output) => {
 
 /** Works without the daemon. */
 function config({ load, flags, output }: Context): void {
-  const { disabled: _, ...project } = load();
+  const [wanted] = flags.words;
+  const { disabled: _, ...project } = load(wanted);
+  if (wanted !== undefined && !(wanted in project.services)) throw new DockerFailure(`no such service: ${wanted}`);
   if (flags.has('--quiet')) return;
   const services = Object.entries(project.services).map(([name, { unnamed, image, ...rest }]) => [
     name,
@@ -146,26 +150,39 @@ async function upAll({ engine, call, load, files, flags, output }: Context): Pro
 }
 
 /**
- * `docker compose run --no-deps -T SERVICE COMMAND…`: with `--rm` its output is the command's, and its exit code as well;
- * with `--detach` it only starts the container.
+ * `docker compose run --no-deps SERVICE COMMAND…`: with `--rm` its output is the command's, and its exit code as well;
+ * with `--detach` it only starts the container. A command that the image lacks is a program of this machine.
  */
 async function runOneOff({ engine, call, load, flags, output }: Context): Promise<void> {
-  const [name = '', ...words] = flags.words;
+  const [name = '', ...given] = flags.words;
+  const entrypoint = flags.value('--entrypoint');
+  // Only one word in quotes.
+  const words = entrypoint === undefined ? given : [entrypoint.slice(1, -1).replaceAll("'\\''", "'"), ...given];
   const project = load(name);
   const service = project.services[name];
   if (service === undefined) throw new DockerFailure(`no such service: ${name}`);
   engine.mustAnswer();
   const { image } = engine.images.mustFind(service.image);
-  const program = image.command?.(words);
-  if (program === undefined) throw new DockerFailure(notInPath(words), 127);
+  const own = image.command?.(words);
+  const become = own === undefined ? programOf(words, {}) : undefined;
+  if (become !== undefined && flags.has('--detach'))
+    throw new NotImplemented('docker compose run --detach of a program');
+  // It runs in the client's process.
+  const program = own ?? (() => {});
   const plan = new ServicePlan(project, name, service, image);
   const labels = Object.fromEntries(flags.values('--label').map((label) => label.split(/=(.*)/s).slice(0, 2)));
   const spec = plan.oneOffSpec(engine, labels, { ...image, program });
-  const given = flags.value('--name') ?? `${project.name}-${name}-run-${randomBytes(6).toString('hex')}`;
-  const container = engine.createContainer(given, spec);
+  const containerName = flags.value('--name') ?? `${project.name}-${name}-run-${randomBytes(6).toString('hex')}`;
+  const container = engine.createContainer(containerName, spec);
   if (flags.has('--detach')) {
     container.start();
     return output.out(container.name);
+  }
+  if (become !== undefined) {
+    container.startAs(call.pid);
+    call.signal.addEventListener('abort', () => engine.removeContainer(container));
+    output.become = { ...become, env: { ...spec.env, ...become.env } };
+    return;
   }
   try {
     container.start();
@@ -178,8 +195,4 @@ async function runOneOff({ engine, call, load, flags, output }: Context): Promis
     else output.err(text);
   }
   if (container.exitCode !== 0) throw new DockerFailure('', container.exitCode);
-}
-
-function notInPath([name = '']: readonly string[]): string {
-  return `Error response from daemon: failed to create task for container: OCI runtime create failed: exec: "${name}": executable file not found in $PATH: unknown`;
 }

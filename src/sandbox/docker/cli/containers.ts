@@ -1,7 +1,8 @@
+import { once } from 'node:events';
 import type { Container, LogLine } from '../container.js';
 import { DOCKER_VERSION, type Engine } from '../engine.js';
 import { DockerFailure, daemonError, NotImplemented } from '../failure.js';
-import { inspectContainer } from '../inspect.js';
+import { inspectContainer, timeOf } from '../inspect.js';
 import { STORAGE_DRIVER } from '../layer-files.js';
 import type { Command, Output } from './call.js';
 import { readFlags } from './flags.js';
@@ -79,12 +80,14 @@ export const ps: Command = (engine, _call, args, output) => {
   }
 };
 
-/** `docker rm [-v] CONTAINER…`: the stand-in has no anonymous volumes. */
+/** `docker rm [-f] [-v] CONTAINER…`: the stand-in has no anonymous volumes. */
 export const rm: Command = (engine, _call, args, output) => {
   engine.mustAnswer();
-  for (const word of readFlags('docker rm', args, { switches: ['-v|--volumes'] }).words) {
+  const flags = readFlags('docker rm', args, { switches: ['-v|--volumes', '-f|--force'] });
+  for (const word of flags.words) {
     const container = engine.findContainer(word);
-    if (container === undefined || container.running) throw daemonError(`cannot remove container ${word}`);
+    if (container === undefined || (container.running && !flags.has('--force')))
+      throw daemonError(`cannot remove container ${word}`);
     engine.removeContainer(container);
     output.out(word);
   }
@@ -128,12 +131,17 @@ function mustFind(engine: Engine, word: string): Container {
   return container;
 }
 
+const ADDRESSES = '{{range .NetworkSettings.Networks}}{{println .IPAddress}}{{end}}';
+
 /** Go's templates of labels, of the state and of the name, separated by blanks. */
-function fillIn(template: string, { spec, status, name }: Container): string {
+function fillIn(template: string, { id, spec, status, name, address, finishedAt }: Container): string {
+  if (template === ADDRESSES) return `${address}\n`;
   return template.replaceAll(/\{\{([^}]*)\}\}/g, (_, inner: string) => {
     const [, label] = /^index \.Config\.Labels "([^"]+)"$/.exec(inner) ?? [];
     if (label !== undefined) return spec.labels[label] ?? '';
     if (inner === '.State.Status') return status;
+    if (inner === '.State.FinishedAt') return timeOf(finishedAt);
+    if (inner === '.Id') return id;
     if (inner === '.Name') return `/${name}`;
     throw new NotImplemented(`docker inspect --format ${template}`);
   });
@@ -158,24 +166,61 @@ export const inspect: Command = (engine, _call, args, output) => {
   if (missing.length > 0) throw new DockerFailure(missing.map((word) => `Error: No such object: ${word}`).join('\n'));
 };
 
-/** `docker logs [--tail N] [--timestamps] [--follow] CONTAINER`; what it follows is printed at the end. */
-export const logs: Command = async (engine, call, args, output) => {
+/**
+ * `docker logs [--tail N] [--since TIME|SECONDS] [--timestamps] [--follow] CONTAINER`; what it follows is all on standard
+ * output.
+ */
+export const logs: Command = (engine, call, args, output) => {
   const flags = readFlags('docker logs', args, {
     switches: ['-t|--timestamps', '-f|--follow'],
-    options: ['-n|--tail'],
+    options: ['-n|--tail', '--since'],
   });
   const tail = flags.value('--tail') ?? `${Number.MAX_SAFE_INTEGER}`;
+  const since = sinceOf(flags.value('--since'));
   const [word = '', ...more] = flags.words;
-  if (more.length > 0 || !/^[1-9]\d*$/.test(tail)) throw new NotImplemented(`docker logs ${args.join(' ')}`);
+  if (more.length > 0 || !/^[1-9]\d*$/.test(tail) || since === undefined) {
+    throw new NotImplemented(`docker logs ${args.join(' ')}`);
+  }
   engine.mustAnswer();
   const container = mustFind(engine, word);
-  if (flags.has('--follow')) await container.until(({ running }) => !running, call.signal);
   const show = ({ at, text }: LogLine) => (flags.has('--timestamps') ? `${new Date(at).toISOString()} ${text}` : text);
-  for (const line of container.log.slice(-Number(tail))) {
+  const first = container.log.filter(({ at }) => at >= since).slice(-Number(tail));
+  if (flags.has('--follow')) {
+    output.stream = follow(container, first, (line) => `${show(line)}\n`, call.signal);
+    return;
+  }
+  for (const line of first) {
     if (line.stream === 'stdout') output.out(show(line));
     else output.err(show(line));
   }
 };
+
+/** In ms since the epoch; undefined for what is not supported. */
+function sinceOf(written: string | undefined): number | undefined {
+  if (written === undefined) return 0;
+  const [, seconds] = /^(\d+)s$/.exec(written) ?? [];
+  if (seconds !== undefined) return Date.now() - Number(seconds) * 1_000;
+  const time = Date.parse(written);
+  return Number.isNaN(time) ? undefined : time;
+}
+
+async function* follow(
+  container: Container,
+  first: readonly LogLine[],
+  show: (line: LogLine) => string,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  let seen = container.logged;
+  if (first.length > 0) yield first.map(show).join('');
+  while (!signal.aborted) {
+    const fresh = container.logged - seen;
+    seen = container.logged;
+    if (fresh > 0) yield container.log.slice(-fresh).map(show).join('');
+    else if (!container.running) return;
+    else
+      await Promise.race([once(container, 'log', { signal }), once(container, 'change', { signal })]).catch(() => {});
+  }
+}
 
 /** `docker volume ls -q` */
 export const volume: Command = (engine, _call, args, output) => {

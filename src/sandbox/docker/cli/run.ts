@@ -4,6 +4,7 @@ import { listNatRules } from '../iptables.js';
 import { type Call, type CallResult, type Command, Output } from './call.js';
 import { compose } from './compose.js';
 import { info, inspect, logs, processCommand, ps, rm, version, volume, wait } from './containers.js';
+import { exec } from './exec.js';
 import { image } from './images.js';
 import { login } from './login.js';
 import { manifest } from './manifest.js';
@@ -13,6 +14,7 @@ const NOT_IMPLEMENTED = 125;
 
 const DOCKER_COMMANDS = new Map<string, Command>([
   ['compose', compose],
+  ['exec', exec],
   ['image', image],
   ['info', info],
   ['inspect', inspect],
