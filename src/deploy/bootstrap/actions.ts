@@ -11,4 +11,14 @@ import { upgrades } from './actions/upgrades.js';
 import { user } from './actions/user.js';
 
 /** The user is there before sshd is closed to passwords, and Docker before its group and its chain are used. */
-export const ACTIONS: readonly Action[] = [timeSync, swap, docker, daemonSettings, user, sudo, sshd, firewall, upgrades];
+export const ACTIONS: readonly Action[] = [
+  timeSync,
+  swap,
+  docker,
+  daemonSettings,
+  user,
+  sudo,
+  sshd,
+  firewall,
+  upgrades,
+];

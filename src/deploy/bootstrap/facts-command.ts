@@ -32,9 +32,9 @@ export function factsCommand(wanted: Wanted): RemoteCommand {
       ...BEGIN_SECTIONS,
       beginSection('system'),
       `printf 'refused %s\\n' "\${${NO_BOOTSTRAP_VARIABLE}:-}"`,
-      "printf 'uid %s\\n' \"$(id -u)\"",
+      'printf \'uid %s\\n\' "$(id -u)"',
       // In a subshell: the file sets variables.
-      "(. /etc/os-release 2>/dev/null; printf 'id %s\\nversion %s\\ncodename %s\\n' \"${ID:-}\" \"${VERSION_ID:-}\" \"${VERSION_CODENAME:-}\")",
+      `(. /etc/os-release 2>/dev/null; printf 'id %s\\nversion %s\\ncodename %s\\n' "\${ID:-}" "\${VERSION_ID:-}" "\${VERSION_CODENAME:-}")`,
       '[ ! -d /run/systemd/system ] || echo systemd',
       // A droplet that refuses is not even read.
       `[ -z "\${${NO_BOOTSTRAP_VARIABLE}:-}" ] || exit 0`,
@@ -70,4 +70,3 @@ const OTHER_SYSTEM = 'Install Docker Engine and the compose plugin yourself: see
 function refused(message: string, hint?: string): DeployError {
   return new DeployError('bootstrap-refused', message, { source: 'user', ...(hint && { hint }) });
 }
-

@@ -98,7 +98,7 @@ export function firewallScript(rules: FirewallRules): string {
     '  ! ip6tables -w 10 -n -L INPUT >/dev/null 2>&1 || echo ip6tables 6',
     '}',
     '',
-    'case ${1:-} in',
+    `case \${1:-} in`,
     '  start)',
     '    families | while read -r program family; do load "$program" "$family"; done',
     '    mkdir -p /run/do-deploy',

@@ -90,7 +90,11 @@ function replaceLines(content: string, { hasSystemd }: System, isBusy: boolean):
     `if [ -f ${FILE} ]; then cp -p ${FILE} "$old"; else rm -f "$old"; fi`,
     `if [ -f ${FILE} ]; then cat "$fresh" >${FILE} && rm -f "$fresh"; else mv -f "$fresh" ${FILE}; fi`,
     ...(isBusy
-      ? [hasSystemd ? `${service('reload')} >&2` : 'kill -HUP "$(cat /run/docker.pid /var/run/docker.pid 2>/dev/null | head -n 1)"']
+      ? [
+          hasSystemd
+            ? `${service('reload')} >&2`
+            : 'kill -HUP "$(cat /run/docker.pid /var/run/docker.pid 2>/dev/null | head -n 1)"',
+        ]
       : [
           'answers() {',
           '  tries=0',

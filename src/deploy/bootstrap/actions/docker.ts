@@ -20,7 +20,7 @@ export const docker: Action = {
     readOutput('client', "docker version --format '{{.Client.Version}}' || docker --version"),
     readOutput('server', "docker version --format '{{.Server.Version}}'"),
     readOutput('compose', 'docker compose version --short'),
-    readOutput('packages', "dpkg-query -W -f '${Package} ${db:Status-Status}\\n' docker-ce docker.io || :"),
+    readOutput('packages', `dpkg-query -W -f '\${Package} \${db:Status-Status}\\n' docker-ce docker.io || :`),
     readOutput('sources', 'grep -rl download.docker.com /etc/apt/sources.list /etc/apt/sources.list.d || :'),
   ],
   plan(read, { wanted, system }) {
@@ -31,7 +31,9 @@ export const docker: Action = {
       return [left(`${missing} is not installed, and bootstrap.docker is false: install it yourself`)];
     }
     // What is there decides where the rest comes from: the packages of both exclude one another.
-    const isDockers = hasDocker ? /\bdocker-ce installed\b/.test(read.one('packages') ?? '') : wanted.docker === 'docker';
+    const isDockers = hasDocker
+      ? /\bdocker-ce installed\b/.test(read.one('packages') ?? '')
+      : wanted.docker === 'docker';
     if (isDockers) return [fromDocker(system, hasDocker, read.one('sources') ?? '')];
     refuseWithoutCompose(system, hasCompose);
     return [fromDistribution({ wanted, system }, hasDocker, hasCompose)];

@@ -4,11 +4,11 @@ import { type Action, left, type Planned, type Wanted } from '../action.js';
 import { installLines } from '../apt.js';
 import {
   type FirewallRules,
-  FIREWALL_SCRIPT as SCRIPT,
-  FIREWALL_UNIT as UNIT_FILE,
   firewallScript,
   LOADED,
+  FIREWALL_SCRIPT as SCRIPT,
   UNIT,
+  FIREWALL_UNIT as UNIT_FILE,
 } from '../firewall-script.js';
 import { networkOf } from '../network.js';
 import { isOwn, type Read, readFile, readOutput, writeLines } from '../read.js';
@@ -24,7 +24,7 @@ export const firewall: Action = {
     "ip -o -4 addr show 2>/dev/null | sed -n 's/^.* inet \\([0-9./]*\\) .*$/address \\1/p'",
     "mkdir -p /run/sshd && sshd -T 2>/dev/null | grep '^port '",
     // The port that this session came to.
-    '[ -z "${SSH_CONNECTION:-}" ] || printf \'port %s\\n\' "${SSH_CONNECTION##* }"',
+    `[ -z "\${SSH_CONNECTION:-}" ] || printf 'port %s\\n' "\${SSH_CONNECTION##* }"`,
     readOutput('nftables', `grep -E '"firewall-backend" *: *"nftables"' /etc/docker/daemon.json`),
     readFile('script', SCRIPT),
     readFile('unit', UNIT_FILE),
@@ -34,7 +34,9 @@ export const firewall: Action = {
   plan(read, { wanted, system: { hasSystemd } }) {
     if (wanted.firewall === false) return [];
     if (read.has('nftables')) {
-      return [left("Docker's firewall-backend is nftables, which has no DOCKER-USER chain: do-deploy adds no firewall")];
+      return [
+        left("Docker's firewall-backend is nftables, which has no DOCKER-USER chain: do-deploy adds no firewall"),
+      ];
     }
     const current = { script: read.file('script'), unit: read.file('unit') };
     for (const [path, content] of [
@@ -47,9 +49,12 @@ export const firewall: Action = {
     const script = firewallScript(rules);
     const remarks: Planned[] = [
       ...(rules.onlyContainers ? [left('INPUT has rules already: do-deploy guards only the ports of containers')] : []),
-      ...(hasSystemd ? [] : [left(`without systemd, nothing loads the firewall when the droplet starts: ${SCRIPT} start`)]),
+      ...(hasSystemd
+        ? []
+        : [left(`without systemd, nothing loads the firewall when the droplet starts: ${SCRIPT} start`)]),
     ];
-    const isInPlace = current.script === script && (!hasSystemd || (current.unit === UNIT && read.one('enabled') === 'enabled'));
+    const isInPlace =
+      current.script === script && (!hasSystemd || (current.unit === UNIT && read.one('enabled') === 'enabled'));
     if (isInPlace && read.has('loaded')) return remarks;
     const isMissing = !read.has('iptables');
     const load = hasSystemd
@@ -92,10 +97,14 @@ function rulesFor(read: Read, { firewall: written, privateAddress, openPorts }: 
   const { from, open = [] } = written === false ? {} : written;
   const network = networkOf(privateAddress, read.all('address'));
   if (from === undefined && network === undefined && open.length + openPorts.length === 0) {
-    throw new DeployError('bootstrap-refused', 'It has no address in a VPC: its firewall would let nobody reach the app.', {
-      source: 'user',
-      hint: 'Say who may: bootstrap: { firewall: { open: [80, 443] } }, or from: with addresses; or firewall: false.',
-    });
+    throw new DeployError(
+      'bootstrap-refused',
+      'It has no address in a VPC: its firewall would let nobody reach the app.',
+      {
+        source: 'user',
+        hint: 'Say who may: bootstrap: { firewall: { open: [80, 443] } }, or from: with addresses; or firewall: false.',
+      },
+    );
   }
   const ports = (list: readonly (number | string)[]) =>
     [...new Set(list.map(Number))].filter((port) => port >= 1 && port <= 65_535).sort((a, b) => a - b);

@@ -15,8 +15,14 @@ export const sshd: Action = {
   name: 'sshd',
   reads: () => [
     // Its folder lies in /run, which is empty after a start where nothing has logged in by systemd's socket.
-    readOutput('settings', `mkdir -p /run/sshd && sshd -T | grep -E '^(passwordauthentication|kbdinteractiveauthentication|permitrootlogin) '`),
-    readOutput('include', `grep -qiE '^[[:space:]]*Include[[:space:]]+"?(/etc/ssh/)?sshd_config\\.d/\\*\\.conf' /etc/ssh/sshd_config`),
+    readOutput(
+      'settings',
+      `mkdir -p /run/sshd && sshd -T | grep -E '^(passwordauthentication|kbdinteractiveauthentication|permitrootlogin) '`,
+    ),
+    readOutput(
+      'include',
+      `grep -qiE '^[[:space:]]*Include[[:space:]]+"?(/etc/ssh/)?sshd_config\\.d/\\*\\.conf' /etc/ssh/sshd_config`,
+    ),
     readFile('file', FILE),
   ],
   plan(read, { wanted, system }) {
@@ -24,12 +30,11 @@ export const sshd: Action = {
     const current = read.file('file');
     if (!read.has('settings')) return [left("sshd's settings cannot be read: passwords may be allowed over SSH")];
     if (!read.has('include')) {
-      return [
-        left('/etc/ssh/sshd_config does not include sshd_config.d/*.conf: passwords may be allowed over SSH'),
-      ];
+      return [left('/etc/ssh/sshd_config does not include sshd_config.d/*.conf: passwords may be allowed over SSH')];
     }
     if (current !== undefined && !isOwn(current)) return [left(`${FILE} is not do-deploy's`)];
-    if (current === CONTENT) return [left('another file for sshd comes before do-deploy\'s: passwords may be allowed over SSH')];
+    if (current === CONTENT)
+      return [left("another file for sshd comes before do-deploy's: passwords may be allowed over SSH")];
     return [
       {
         kind: 'change',

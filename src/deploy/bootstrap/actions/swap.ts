@@ -13,8 +13,8 @@ const RESERVE = 4 * GIB;
 export const swap: Action = {
   name: 'swap',
   reads: () => [
-    readOutput('memory', "awk '$1 == \"MemTotal:\" { print int($2 / 1024) }' /proc/meminfo"),
-    "awk 'NR > 1 { print \"swap\", $1 }' /proc/swaps",
+    readOutput('memory', 'awk \'$1 == "MemTotal:" { print int($2 / 1024) }\' /proc/meminfo'),
+    'awk \'NR > 1 { print "swap", $1 }\' /proc/swaps',
     readOutput('free', "df -Pm / | awk 'NR == 2 { print $4 }'"),
     readOutput('filesystem', "df -PT / | awk 'NR == 2 { print $2 }'"),
   ],
@@ -23,7 +23,8 @@ export const swap: Action = {
     if (wanted.swap === false || read.has('swap') || !(memory < SMALL)) return [];
     const size = memory < GIB ? GIB : SMALL;
     // Of others, only some can hold one, in their own ways.
-    if (!/^(ext[34]|xfs)$/.test(read.one('filesystem') ?? '')) return [left('its file system takes no swap file as it is')];
+    if (!/^(ext[34]|xfs)$/.test(read.one('filesystem') ?? ''))
+      return [left('its file system takes no swap file as it is')];
     if (!(Number(read.one('free')) >= size + RESERVE)) return [left('its disk has no room for a swap file')];
     return [
       {

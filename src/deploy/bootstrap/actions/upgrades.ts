@@ -14,7 +14,7 @@ APT::Periodic::Unattended-Upgrade "1";
 export const upgrades: Action = {
   name: 'upgrades',
   reads: () => [
-    readOutput('package', "dpkg-query -W -f '${db:Status-Status}' unattended-upgrades"),
+    readOutput('package', `dpkg-query -W -f '\${db:Status-Status}' unattended-upgrades`),
     readOutput('periodic', "apt-config dump --format '%f=%v%n' APT::Periodic"),
     readFile('file', FILE),
   ],

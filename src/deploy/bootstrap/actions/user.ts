@@ -61,7 +61,9 @@ function create(name: string): Change {
     kind: 'change',
     sentence: `create the user ${name}, without a password`,
     files: [],
-    script: [`id -u ${quote(name)} >/dev/null 2>&1 || useradd --create-home --shell /bin/bash --password '*' ${quote(name)}`],
+    script: [
+      `id -u ${quote(name)} >/dev/null 2>&1 || useradd --create-home --shell /bin/bash --password '*' ${quote(name)}`,
+    ],
   };
 }
 
