@@ -32,7 +32,7 @@ describe.skipIf(!existsSync(FRESH_ROOT))('two fresh droplets', { shuffle: false,
     // A machine that was lent for the tests has little memory, perhaps, and its swap is that of all.
     fleet = await Fleet.start({ droplets: 2, fresh: true, user: 'deploy', settings: { bootstrap: { swap: false } } });
   });
-  afterAll(() => fleet.stop());
+  afterAll(() => fleet?.stop());
 
   const bootstrap = async (...more: string[]) => {
     const end = await fleet.run(['bootstrap', 'production', '--json', ...more]);
@@ -61,7 +61,7 @@ describe.skipIf(!existsSync(FRESH_ROOT))('two fresh droplets', { shuffle: false,
     const machine = fleet.machine('web-1');
     await fleet.project.configure({ bootstrap: { swap: false, wait: '3s' } });
     // dpkg's lock is one of fcntl.
-    const holder = `exec perl -e 'open F, ">>", "/var/lib/dpkg/lock-frontend"; use Fcntl; fcntl F, F_SETLKW, pack "ssqql", F_WRLCK, 0, 0, 0, 0 or die; sleep 60'`;
+    const holder = `exec perl -e 'open F, ">>", "/var/lib/dpkg/lock-frontend"; use Fcntl; my $lock = pack("ssx4qqlx4", F_WRLCK, 0, 0, 0, 0); fcntl(F, F_SETLKW, $lock) or die; sleep 60'`;
     await machine.must(`(${holder}) >/dev/null 2>&1 & echo $! >/run/holder; sleep 1`);
     const end = await bootstrap('--droplet', 'web-1');
     await machine.must('kill $(cat /run/holder)');

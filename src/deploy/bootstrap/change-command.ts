@@ -21,7 +21,7 @@ function guardOf(action: string): string {
 }
 
 /** Runs what is on the droplet to take it back, unless it was kept or taken back already. */
-const TAKE_BACK = 'mkdir "$guard/decided" 2>/dev/null && guard=$guard sh -eu "$guard/undo"';
+const TAKE_BACK = 'mkdir "$guard/decided" 2>/dev/null && sh -eu "$guard/undo"';
 
 export function changeCommand(change: NamedChange): RemoteCommand {
   const { action, sentence, script, undo, stdin, timeoutMs = 2 * MINUTE } = change;
@@ -41,12 +41,11 @@ export function changeCommand(change: NamedChange): RemoteCommand {
 
 function guarded(action: string, script: readonly string[], undo: readonly string[]): string[] {
   return [
-    `guard=${guardOf(action)}`,
+    `export guard=${guardOf(action)}`,
     'mkdir -p -m 700 /run/do-deploy',
     // A run before this one may have died here: it is taken back before it is begun again.
     `if [ -d "$guard" ]; then ${TAKE_BACK} || :; rm -rf "$guard"; fi`,
     'mkdir -m 700 "$guard"',
-    'export guard',
     `printf '%s\\n' ${quote([ROOT_PATH, ...undo].join('\n'))} >"$guard/undo"`,
     `setsid sh -c ${quote(`sleep ${UNDO_AFTER}; ${TAKE_BACK}`)} </dev/null >/dev/null 2>&1 &`,
     'set +e',
@@ -71,9 +70,14 @@ export function keepCommand(action: string): RemoteCommand {
 }
 
 export function takeBackCommand(action: string): RemoteCommand {
-  return command('bootstrap-undo', { action }, [ROOT_PATH, `guard=${guardOf(action)}`, `${TAKE_BACK} >&2 || :`], {
-    timeoutMs: MINUTE,
-  });
+  return command(
+    'bootstrap-undo',
+    { action },
+    [ROOT_PATH, `export guard=${guardOf(action)}`, `${TAKE_BACK} >&2 || :`],
+    {
+      timeoutMs: MINUTE,
+    },
+  );
 }
 
 /** Prints what holds apt's lock, or nothing. */

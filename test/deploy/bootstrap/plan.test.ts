@@ -2,87 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { Wanted } from '../../../src/deploy/bootstrap/action.js';
 import { SUDOERS, sudoers } from '../../../src/deploy/bootstrap/actions/sudo.js';
 import { ACTIONS } from '../../../src/deploy/bootstrap/actions.js';
-import { readFacts } from '../../../src/deploy/bootstrap/facts-command.js';
-import { FIREWALL_UNIT, firewallScript, UNIT } from '../../../src/deploy/bootstrap/firewall-script.js';
-import { planBootstrap } from '../../../src/deploy/bootstrap/plan-bootstrap.js';
+import { FIREWALL_UNIT, firewallScript } from '../../../src/deploy/bootstrap/firewall-script.js';
 import { openConnectionsCommand } from '../../../src/deploy/drain/open-connections.js';
 import { trafficCommand } from '../../../src/deploy/drain/traffic-command.js';
-
-const MARK = '0123456789abcdef0123456789abcdef';
-const KEY = `ssh-ed25519 ${'A'.repeat(60)} ann@laptop`;
-const OTHER_KEY = `ssh-ed25519 ${'B'.repeat(60)} bob@laptop`;
-const encoded = (text: string) => Buffer.from(text).toString('base64');
-
-const WANTED: Wanted = {
-  user: 'deploy',
-  dockerGroup: true,
-  docker: 'distribution',
-  firewall: {},
-  hardenSsh: true,
-  unattendedUpgrades: true,
-  swap: true,
-  waitMs: 600_000,
-  privateAddress: '10.108.0.5',
-  openPorts: [],
-};
-
-type Sections = Record<string, readonly string[]>;
-
-const FRESH: Sections = {
-  system: ['refused ', 'uid 0', 'id debian', 'version 13', 'codename trixie', 'systemd'],
-  'time-sync': [],
-  swap: ['memory 957', 'free 20000', 'filesystem ext4'],
-  docker: ['packages ', 'sources '],
-  'daemon-settings': [],
-  user: [`rootKeys ${encoded(`${KEY}\n`)}`],
-  sudo: [],
-  sshd: ['settings passwordauthentication yes kbdinteractiveauthentication no permitrootlogin yes', 'include '],
-  firewall: ['input -P INPUT ACCEPT', 'address 127.0.0.1/8', 'address 10.108.0.5/20', 'port 22', 'port 22'],
-  upgrades: ['periodic '],
-};
-
-const RULES = { ssh: [22], from: ['10.108.0.0/20'], open: [], onlyContainers: false };
-
-/** After everything was done. */
-const READY: Sections = {
-  ...FRESH,
-  'time-sync': ['active active'],
-  swap: ['memory 957', 'swap /do-deploy.swap', 'free 20000', 'filesystem ext4'],
-  docker: ['client 26.1.5', 'server 26.1.5', 'compose 2.26.1-4', 'packages docker.io installed', 'sources '],
-  'daemon-settings': [
-    `file ${encoded('{"log-driver":"json-file","log-opts":{"max-size":"10m","max-file":"3"},"live-restore":true}')}`,
-    'swarm inactive',
-    'running 0',
-  ],
-  user: [
-    'passwd deploy:x:1000:1000::/home/deploy:/bin/bash',
-    'groups deploy docker',
-    `rootKeys ${encoded(`${KEY}\n`)}`,
-    `keys ${encoded(`# Written by do-deploy bootstrap.\n${KEY}\n`)}`,
-  ],
-  sudo: [`file ${encoded(sudoers('deploy'))}`, 'program /usr/sbin/visudo'],
-  sshd: [
-    'settings passwordauthentication no kbdinteractiveauthentication no permitrootlogin without-password',
-    'include ',
-  ],
-  firewall: [
-    'iptables /usr/sbin/iptables',
-    'input -P INPUT ACCEPT',
-    'input -A INPUT -j DO-DEPLOY-HOST',
-    'address 10.108.0.5/20',
-    'port 22',
-    `script ${encoded(firewallScript(RULES))}`,
-    `unit ${encoded(UNIT)}`,
-    'enabled enabled',
-    'loaded',
-  ],
-  upgrades: ['package installed', 'periodic APT::Periodic::Update-Package-Lists=1 APT::Periodic::Unattended-Upgrade=1'],
-};
-
-function planned(sections: Sections, wanted: Partial<Wanted> = {}) {
-  const text = Object.entries(sections).map(([name, lines]) => `\n${MARK} ${name}\n${lines.join('\n')}\n`);
-  return planBootstrap(readFacts(`${MARK}\n${text.join('')}`), { ...WANTED, ...wanted });
-}
+import { encoded, FRESH, KEY, OTHER_KEY, planned, READY, RULES, type Sections } from './samples.js';
 
 const sentences = (sections: Sections, wanted?: Partial<Wanted>) =>
   planned(sections, wanted).changes.map(({ action, sentence }) => `${action}: ${sentence}`);

@@ -24,7 +24,8 @@ echo "127.0.0.1 localhost $name" >etc/hosts
 echo 'nameserver 127.0.0.1' >etc/resolv.conf
 cp "$folder/ssh/host_ed25519" etc/ssh/ssh_host_ed25519_key
 cp "$folder/ssh/host_ed25519.pub" etc/ssh/ssh_host_ed25519_key.pub
-mkdir -m 700 root/.ssh
+mkdir -p root/.ssh
+chmod 700 root/.ssh
 cp "$folder/ssh/authorized_keys" root/.ssh/authorized_keys
 chown -R root:root etc/ssh root
 # What an administrator has set already: bootstrap must keep it.
@@ -32,6 +33,21 @@ mkdir -p etc/docker
 list=
 for registry in "$@"; do list="$list${list:+, }\"http://$registry\""; done
 printf '{"insecure-registries": [%s], "cgroup-parent": "/%s"}\n' "${list//http:\/\//}" "$cgroup" >etc/docker/daemon.json
+# The service script of Debian's package raises limits of the kernel, which namespaces may not.
+cat >etc/init.d/docker <<'SERVICE'
+#!/bin/sh
+set -eu
+pid=/run/docker-service.pid
+case $1 in
+  start)
+    start-stop-daemon --start --oknodo --background --no-close --make-pidfile --pidfile $pid \
+      --exec /usr/sbin/dockerd >>/var/log/dockerd.log 2>&1
+    ;;
+  stop) start-stop-daemon --stop --oknodo --pidfile $pid --remove-pidfile --retry 30 ;;
+  restart) "$0" stop && "$0" start ;;
+esac
+SERVICE
+chmod 755 etc/init.d/docker
 
 ip link set lo up
 until ip link show eth0 >/dev/null 2>&1; do sleep 0.05; done
