@@ -30,6 +30,7 @@ const LONGEST_FIRST = [
   'compose-files',
   'interruptions',
   'failures',
+  'bootstrap',
   'keep-alive',
   'releases',
   'release-files',

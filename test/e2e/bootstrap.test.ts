@@ -166,10 +166,9 @@ describe.skipIf(!existsSync(FRESH_ROOT))('two fresh droplets', { shuffle: false,
 
   it('take it back by themselves when the deployer is gone', async () => {
     const machine = fleet.machine('web-2');
-    // Its second login never comes: the deployer is killed while the change is made.
-    await machine.must(
-      'mv /usr/sbin/sshd /usr/sbin/sshd.real; printf "#!/bin/sh\\n[ \\"\\$1\\" != -t ] || sleep 3\\nexec /usr/sbin/sshd.real \\"\\$@\\"\\n" >/usr/sbin/sshd; chmod +x /usr/sbin/sshd',
-    );
+    // The deployer is killed while the change is made, so that its second login never comes.
+    const slow = '#!/bin/sh\\n[ "$1" != -t ] || sleep 3\\nexec /usr/sbin/sshd "$@"\\n';
+    await machine.must(`printf '${slow}' >/usr/local/sbin/sshd; chmod +x /usr/local/sbin/sshd`);
     const run = fleet.start(['bootstrap', 'production', '--droplet', 'web-2', '--json']);
     await run.event((event) => event.type === 'notice' && event.message.startsWith('sshd: '));
     await new Promise((resolve) => setTimeout(resolve, 1_500));
@@ -178,7 +177,7 @@ describe.skipIf(!existsSync(FRESH_ROOT))('two fresh droplets', { shuffle: false,
     expect(await machine.must('cat /etc/ssh/sshd_config.d/00-do-deploy.conf')).toContain('PasswordAuthentication no');
     await must('sleep', ['65']);
     expect(await machine.sh('ls /etc/ssh/sshd_config.d/')).toMatchObject({ stdout: '' });
-    await machine.must('mv -f /usr/sbin/sshd.real /usr/sbin/sshd');
+    await machine.must('rm /usr/local/sbin/sshd');
     const end = await bootstrap();
     expect(end, end.stdout + end.stderr).toMatchObject({ code: 0 });
     expect(actions(end.rows)).toEqual([[], ['sshd']]);
