@@ -67,7 +67,7 @@ describe.skipIf(!existsSync(FRESH_ROOT))('two fresh droplets', { shuffle: false,
     await machine.must('kill $(cat /run/holder)');
     await fleet.project.configure({});
     expect(end).toMatchObject({ code: 1 });
-    expect(end.stderr).toContain("perl, which holds apt's lock did not end within 3 s");
+    expect(end.stderr).toContain("perl, which holds apt's lock, did not end within 3 s");
   });
 
   it('are prepared from nothing', async () => {

@@ -83,7 +83,7 @@ const section = map({
     default: '10m',
     examples: ['10m'],
   }),
-}).meta({ description: 'What `do-deploy bootstrap` prepares on droplets. See [bootstrap.md](bootstrap.md).' });
+}).meta({ description: 'What the command `bootstrap` prepares on droplets. See [bootstrap.md](bootstrap.md).' });
 
 export const bootstrap = defineSection({
   keys: { bootstrap: section },

@@ -55,6 +55,15 @@ export interface BootstrapResult {
 const POLL_MS = 5 * SECOND;
 const STILL_WAITING_EVERY_MS = 30 * SECOND;
 
+/** A droplet that is prepared. */
+interface Site {
+  ports: DeployPorts;
+  member: Member;
+  wanted: Wanted;
+  /** The command to type again. */
+  again: string;
+}
+
 /** Throws CloudError, or DeployError before any droplet was asked. What fails on one droplet is among the errors. */
 export async function bootstrap(
   ports: DeployPorts,
@@ -68,9 +77,14 @@ export async function bootstrap(
     membership.balancer !== undefined && !target.overVpc ? target.ports : [],
   );
   const wanted = { ...(await wantedBy(ports, settings)), openPorts };
+  const again = `do-deploy bootstrap ${settings.environment}`;
   const { members, unreachable } = await connectQuietly(ports, settings, chosen, options.login);
   try {
-    const ends = await inParallel(members, (member) => onDroplet(ports, member, wanted, options.check));
+    const ends = await inParallel(members, (member) => {
+      const { privateAddress } = member.droplet;
+      const own = { ...wanted, ...(privateAddress !== undefined && { privateAddress }) };
+      return prepare({ ports, member, wanted: own, again }, options.check);
+    });
     return {
       rows: ends.flatMap(({ row }) => row ?? []),
       errors: [...unreachable.map(({ error }) => error), ...ends.flatMap(({ error }) => error ?? [])],
@@ -80,6 +94,7 @@ export async function bootstrap(
   }
 }
 
+/** What the project wants of every droplet. Throws DeployError bootstrap-refused or local-file. */
 async function wantedBy({ files }: DeployPorts, settings: Settings): Promise<Omit<Wanted, 'openPorts'>> {
   const { user = settings.ssh.user, authorizedKeys, ...rest } = settings.bootstrap;
   const own = user === 'root' ? {} : { user };
@@ -91,31 +106,26 @@ async function wantedBy({ files }: DeployPorts, settings: Settings): Promise<Omi
       if (found.length > 0) return found;
       throw new DeployError('bootstrap-refused', `${entry.path} holds no public key.`, {
         source: 'user',
-        hint: 'Name public keys in bootstrap.authorized_keys: they end with .pub.',
+        hint: 'Name public keys in bootstrap.authorized_keys: such files end with .pub.',
       });
     }),
   );
   return { ...rest, ...own, keys: keys.flat() };
 }
 
-async function onDroplet(
-  ports: DeployPorts,
-  member: Member,
-  wantedByAll: Wanted,
-  check: boolean,
-): Promise<{ row?: BootstrapRow; error?: DeployError }> {
-  const { privateAddress } = member.droplet;
-  const wanted = { ...wantedByAll, ...(privateAddress !== undefined && { privateAddress }) };
+/** Never throws. */
+async function prepare(site: Site, check: boolean): Promise<{ row?: BootstrapRow; error?: DeployError }> {
+  const { member, wanted } = site;
   try {
-    if (!check) await awaitCloudInit(ports, member, wanted.waitMs);
-    const plan = await planOf(member, wanted);
+    if (!check) await awaitCloudInit(site);
+    const plan = await readPlan(site);
     if (check || plan.changes.length === 0) return { row: rowOf(member, plan) };
-    for (const change of plan.changes) await perform(ports, member, wanted, change);
-    const after = await planOf(member, wanted);
+    for (const change of plan.changes) await perform(site, change);
+    const after = await readPlan(site);
     const [still] = after.changes;
-    if (still !== undefined) throw failed(member, `it did not last: ${still.sentence}`);
-    if (wanted.user !== undefined && wanted.dockerGroup && wanted.docker !== false)
-      await checkUser(ports, member, wanted.user);
+    if (still !== undefined)
+      throw failed(site, `${still.action}: after it was done, it is still to do: ${still.sentence}`);
+    if (wanted.user !== undefined && wanted.dockerGroup && wanted.docker !== false) await checkUser(site, wanted.user);
     return { row: rowOf(member, { changes: plan.changes, left: after.left }) };
   } catch (error) {
     return { error: asDeployError(error).at({ droplet: member.host.name }) };
@@ -130,24 +140,25 @@ function rowOf({ host }: Member, { changes, left }: BootstrapPlan): BootstrapRow
   };
 }
 
-async function planOf(member: Member, wanted: Wanted): Promise<BootstrapPlan> {
-  return planBootstrap(readFacts(await answerOf(member, factsCommand(wanted))), wanted);
+async function readPlan(site: Site): Promise<BootstrapPlan> {
+  return planBootstrap(readFacts(await answerOf(site, factsCommand(site.wanted))), site.wanted);
 }
 
 /** Says what it does before and after. Throws DeployError. */
-async function perform(ports: DeployPorts, member: Member, wanted: Wanted, change: NamedChange): Promise<void> {
-  const { clock } = ports;
-  if (change.usesApt) await awaitApt(ports, member, wanted.waitMs);
-  say(ports, member, `${change.action}: ${change.sentence} …`);
+async function perform(site: Site, change: NamedChange): Promise<void> {
+  const { clock } = site.ports;
+  if (change.usesApt) await awaitApt(site);
+  say(site, `${change.action}: ${change.sentence} …`);
   const started = clock.now();
-  const { code, stderr, stdout } = await member.connection.run(changeCommand(change));
-  if (code !== 0) throw failed(member, `${change.action}: ${errorLine(stderr || stdout)}`);
-  if (change.undo !== undefined) await confirm(ports, member, wanted, change);
-  say(ports, member, `${change.action}: done (${inWords(Math.round((clock.now() - started) / SECOND) * SECOND)})`);
+  const { code, stderr, stdout } = await site.member.connection.run(changeCommand(change));
+  if (code !== 0) throw failed(site, `${change.action}: ${errorLine(stderr || stdout)}`);
+  if (change.undo !== undefined) await confirm(site, change);
+  say(site, `${change.action}: done (${inWords(Math.round((clock.now() - started) / SECOND) * SECOND)})`);
 }
 
 /** The change stays only if somebody can still log in: on a new connection, while this one is open. */
-async function confirm(ports: DeployPorts, member: Member, wanted: Wanted, { action }: NamedChange): Promise<void> {
+async function confirm(site: Site, { action }: NamedChange): Promise<void> {
+  const { ports, member, wanted, again } = site;
   const user = wanted.user ?? 'root';
   try {
     const second = await ports.shell.connect(member.host, { user });
@@ -164,51 +175,49 @@ async function confirm(ports: DeployPorts, member: Member, wanted: Wanted, { act
       },
     );
   }
-  const answer = await answerOf(member, keepCommand(action));
+  const answer = await answerOf(site, keepCommand(action));
   if (answer.trim() === 'kept') return;
   throw new DeployError('bootstrap-undone', `${action} was taken back: it was not confirmed within a minute.`, {
-    hint: 'Run do-deploy bootstrap again.',
+    hint: `Run it again: ${again}`,
   });
 }
 
-/** What every deploy does first. The group docker counts from the next login on. */
-async function checkUser(ports: DeployPorts, member: Member, user: string): Promise<void> {
-  const connection = await ports.shell.connect(member.host, { user });
+/** What every deploy does first, on a login of its own: only those count a user's new group. */
+async function checkUser(site: Site, user: string): Promise<void> {
+  const connection = await site.ports.shell.connect(site.member.host, { user });
   try {
     const { code, stdout, stderr } = await connection.run(readyCommand());
-    if (code !== 0) throw failed(member, `${user} cannot use Docker: ${errorLine(stderr || stdout)}`);
-    say(ports, member, `${user} can log in and use Docker ${stdout.trim()}`);
+    if (code !== 0) throw failed(site, `${user} cannot use Docker: ${errorLine(stderr || stdout)}`);
+    say(site, `${user} can log in, and use Docker ${stdout.trim()}`);
   } finally {
     await connection.close();
   }
 }
 
 /** A fresh droplet is still being set up: users, keys and packages. */
-async function awaitCloudInit(ports: DeployPorts, member: Member, waitMs: number): Promise<void> {
-  await awaitEnd(ports, member, waitMs, 'cloud-init', async () => {
-    const status = (await answerOf(member, cloudInitCommand())).trim().replace(/^status: /, '');
-    if (status === 'error' || status === 'degraded')
-      warn(ports, 'cloud-init has ended with an error.', member.host.name);
+async function awaitCloudInit(site: Site): Promise<void> {
+  await awaitEnd(site, 'cloud-init status --long', async () => {
+    const status = (await answerOf(site, cloudInitCommand())).trim().replace(/^status: /, '');
+    if (/^(error|degraded)/.test(status))
+      warn(site.ports, 'cloud-init has ended with an error.', site.member.host.name);
     return /^(running|not run|not started)/.test(status) ? 'cloud-init' : undefined;
   });
 }
 
-async function awaitApt(ports: DeployPorts, member: Member, waitMs: number): Promise<void> {
-  await awaitEnd(ports, member, waitMs, "apt's lock", async () => {
-    const [holder = ''] = (await answerOf(member, aptHolderCommand())).split('\n');
-    return holder === '' ? undefined : `${holder}, which holds apt's lock`;
+async function awaitApt(site: Site): Promise<void> {
+  await awaitEnd(site, 'ps aux', async () => {
+    const [holder = ''] = (await answerOf(site, aptHolderCommand())).split('\n');
+    return holder === '' ? undefined : `${holder}, which holds apt's lock,`;
   });
 }
 
-/** @param ask what is waited for; undefined: it has ended */
-async function awaitEnd(
-  ports: DeployPorts,
-  member: Member,
-  waitMs: number,
-  what: string,
-  ask: () => Promise<string | undefined>,
-): Promise<void> {
-  const { clock } = ports;
+/**
+ * @param look the command that shows what is going on
+ * @param ask what is waited for; undefined: it has ended
+ */
+async function awaitEnd(site: Site, look: string, ask: () => Promise<string | undefined>): Promise<void> {
+  const { clock } = site.ports;
+  const { waitMs } = site.wanted;
   const started = clock.now();
   let said = Number.NEGATIVE_INFINITY;
   for (;;) {
@@ -217,30 +226,30 @@ async function awaitEnd(
     const waited = clock.now() - started;
     if (waited >= waitMs) {
       throw new DeployError('bootstrap-timeout', `${busy} did not end within ${inWords(waitMs)}.`, {
-        hint: `Look at it: ${loginTo(member)} '${what === 'cloud-init' ? 'cloud-init status --long' : 'ps aux | grep -E "apt|dpkg"'}'. bootstrap.wait in config/deploy.yml is how long do-deploy waits.`,
+        hint: `Look at it: ${loginTo(site.member)} ${look}. To wait longer, set bootstrap.wait in config/deploy.yml.`,
       });
     }
     if (waited - said >= STILL_WAITING_EVERY_MS) {
       said = waited;
-      say(ports, member, `waiting for ${busy}, at most ${inWords(waitMs)} …`);
+      say(site, `waiting for ${busy} at most ${inWords(waitMs)} …`);
     }
     await clock.sleep(Math.min(POLL_MS, waitMs - waited));
   }
 }
 
-async function answerOf(member: Member, command: RemoteCommand): Promise<string> {
-  const { code, stdout, stderr } = await member.connection.run(command);
-  if (code !== 0) throw failed(member, `${command.name}: ${errorLine(stderr || stdout)}`);
+async function answerOf(site: Site, command: RemoteCommand): Promise<string> {
+  const { code, stdout, stderr } = await site.member.connection.run(command);
+  if (code !== 0) throw failed(site, `${command.name}: ${errorLine(stderr || stdout)}`);
   return stdout;
 }
 
-function say(ports: DeployPorts, { host }: Member, message: string): void {
-  reportTo(ports)({ type: 'notice', level: 'info', droplet: host.name, message });
+function say({ ports, member }: Site, message: string): void {
+  reportTo(ports)({ type: 'notice', level: 'info', droplet: member.host.name, message });
 }
 
-function failed(member: Member, reason: string): DeployError {
+function failed({ member, again }: Site, reason: string): DeployError {
   return new DeployError('bootstrap-failed', `${member.host.name} is not ready: ${reason.replace(/\.$/, '')}.`, {
     droplet: member.host.name,
-    hint: `What is done stays. Look at it (${loginTo(member)}), then run do-deploy bootstrap again.`,
+    hint: `What is done stays. Correct it (${loginTo(member)}), then run it again: ${again}`,
   });
 }

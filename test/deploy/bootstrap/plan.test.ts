@@ -120,6 +120,16 @@ describe('Docker', () => {
   });
 });
 
+describe('Docker that the project does not want touched', () => {
+  it.each([
+    ['is not installed', [], 'not installed'],
+    ['does not run', ['client 26.1.5', 'compose 2.26.1'], 'not running'],
+  ])('%s, and that is said', (_, docker, reason) => {
+    expect(sentences({ ...READY, docker }, { docker: false })).toEqual([]);
+    expect(reasons({ ...READY, docker }, { docker: false })).toEqual([expect.stringContaining(reason)]);
+  });
+});
+
 describe("Docker's settings", () => {
   const settings = (file: string | undefined, ...more: string[]) => ({
     ...READY,

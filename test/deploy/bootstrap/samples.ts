@@ -77,9 +77,14 @@ export const READY: Sections = {
   upgrades: ['package installed', 'periodic APT::Periodic::Update-Package-Lists=1 APT::Periodic::Unattended-Upgrade=1'],
 };
 
-export function planned(sections: Sections, wanted: Partial<Wanted> = {}) {
+/** As the facts' command prints them. */
+export function answerOf(sections: Sections): string {
   const text = Object.entries(sections).map(([name, lines]) => `\n${MARK} ${name}\n${lines.join('\n')}\n`);
-  return planBootstrap(readFacts(`${MARK}\n${text.join('')}`), { ...WANTED, ...wanted });
+  return `${MARK}\n${text.join('')}`;
+}
+
+export function planned(sections: Sections, wanted: Partial<Wanted> = {}) {
+  return planBootstrap(readFacts(answerOf(sections)), { ...WANTED, ...wanted });
 }
 
 /** Each change that there is, with and without systemd. */

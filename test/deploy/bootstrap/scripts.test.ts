@@ -20,7 +20,7 @@ import { factsCommand, NO_BOOTSTRAP_VARIABLE } from '../../../src/deploy/bootstr
 import { firewallScript, UNIT } from '../../../src/deploy/bootstrap/firewall-script.js';
 import { Read, readFile, writeLines } from '../../../src/deploy/bootstrap/read.js';
 import type { RemoteCommand } from '../../../src/ports.js';
-import { everyChange, WANTED } from './samples.js';
+import { encoded, everyChange, planned, READY, WANTED } from './samples.js';
 
 const has = (program: string) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 const shell = has('dash') ? 'dash' : 'sh';
@@ -157,6 +157,57 @@ describe('in a real shell', () => {
     expect([readFileSync(path, 'utf8'), statSync(path).mode & 0o777]).toEqual([content, 0o640]);
     expect(new Read(run(readFile('file', `"${path}"`)).stdout).file('file')).toBe(content);
     expect(run(readFile('file', `"${folder}/none"`)).stdout).toBe('');
+  });
+
+  describe("Docker's settings", () => {
+    /** Runs the script with a Docker that a test decides on; `log` is what was asked of it. */
+    const replace = (own: string | undefined, docker: { validates?: boolean; starts?: boolean }, running = 0) => {
+      const sections = {
+        ...READY,
+        'daemon-settings': [...(own ? [`file ${encoded(own)}`] : []), `running ${running}`],
+      };
+      const [change] = planned(sections).changes;
+      const program = (name: string, text: string) =>
+        writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+      program(
+        'dockerd',
+        `echo "$1" >>${folder}/log; [ "$1" != --help ] || echo --validate; ${docker.validates === false ? '[ "$1" = --help ]' : ':'}`,
+      );
+      program('systemctl', `echo "$*" >>${folder}/log`);
+      program('docker', docker.starts === false ? 'exit 1' : 'exit 0');
+      program('sleep', 'exit 0');
+      if (own !== undefined) writeFileSync(join(folder, 'daemon.json'), own, { mode: 0o640 });
+      const script = ['set -eu', ...(change?.script ?? [])].join('\n').replaceAll('/etc/docker', folder);
+      const { status } = run(script, { PATH: `${folder}:${process.env.PATH}` });
+      const path = join(folder, 'daemon.json');
+      return {
+        status,
+        log: readFileSync(join(folder, 'log'), 'utf8'),
+        now: existsSync(path) ? readFileSync(path, 'utf8') : undefined,
+      };
+    };
+    const OWN = '{"bip": "172.26.0.1/16"}';
+
+    it('are checked, put there with the old mode, and Docker is restarted', () => {
+      const { status, log, now } = replace(OWN, {});
+      expect([status, log]).toEqual([0, `--help\n--validate\nrestart docker\n`]);
+      expect(JSON.parse(now ?? '')).toMatchObject({ bip: '172.26.0.1/16', 'live-restore': true });
+      expect(statSync(join(folder, 'daemon.json')).mode & 0o777).toBe(0o640);
+    });
+
+    it('are only reloaded while containers run', () => {
+      expect(replace(undefined, {}, 2)).toMatchObject({ status: 0, log: '--help\n--validate\nreload docker\n' });
+    });
+
+    it('are not put there when Docker refuses them', () => {
+      expect(replace(OWN, { validates: false })).toMatchObject({ status: 1, log: '--help\n--validate\n', now: OWN });
+    });
+
+    it.each([OWN, undefined])('%s are back when Docker does not start with the new ones', (own) => {
+      const { status, log, now } = replace(own, { starts: false });
+      expect([status, now]).toEqual([1, own]);
+      expect(log).toBe('--help\n--validate\nrestart docker\nrestart docker\n');
+    });
   });
 
   it.skipIf(!existsSync('/proc/locks') || !has('perl'))('the program that holds a lock of fcntl is named', async () => {

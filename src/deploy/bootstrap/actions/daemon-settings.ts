@@ -82,13 +82,20 @@ function replaceLines(content: string, { hasSystemd }: System, isBusy: boolean):
   const service = (verb: string) => (hasSystemd ? `systemctl ${verb} docker` : `service docker ${verb}`);
   return [
     'mkdir -p /etc/docker',
-    `fresh=${FILE}.do-deploy`,
+    // An administrator may have put a link there.
+    `file=$(readlink -f ${FILE})`,
+    'fresh=$file.do-deploy',
     `printf %s ${quote(content)} >"$fresh"`,
     // dockerd is asked only for what it can answer.
     'if dockerd --help 2>/dev/null | grep -q -e --validate; then dockerd --validate --config-file="$fresh" >&2; fi',
-    `old=$(mktemp)`,
-    `if [ -f ${FILE} ]; then cp -p ${FILE} "$old"; else rm -f "$old"; fi`,
-    `if [ -f ${FILE} ]; then cat "$fresh" >${FILE} && rm -f "$fresh"; else mv -f "$fresh" ${FILE}; fi`,
+    'old=$(mktemp)',
+    'if [ -f "$file" ]; then',
+    '  cp -p "$file" "$old"',
+    '  chown --reference="$file" "$fresh"; chmod --reference="$file" "$fresh"',
+    'else',
+    '  rm -f "$old"',
+    'fi',
+    'mv -f "$fresh" "$file"',
     ...(isBusy
       ? [
           hasSystemd
@@ -101,7 +108,7 @@ function replaceLines(content: string, { hasSystemd }: System, isBusy: boolean):
           '  until docker version >/dev/null 2>&1; do tries=$((tries + 1)); [ "$tries" -lt 30 ] || return 1; sleep 1; done',
           '}',
           `if ! { ${service('restart')} >&2 && answers; }; then`,
-          `  if [ -f "$old" ]; then cp -p "$old" ${FILE}; else rm -f ${FILE}; fi`,
+          '  if [ -f "$old" ]; then cp -p "$old" "$file"; else rm -f "$file"; fi',
           `  ${service('restart')} >&2 || :`,
           '  echo "Docker did not start with the new settings: the old ones are back" >&2',
           '  exit 1',

@@ -25,11 +25,13 @@ export const docker: Action = {
   ],
   plan(read, { wanted, system }) {
     const [hasDocker, hasCompose] = [read.has('client'), read.has('compose')];
-    if (hasDocker && hasCompose) return read.has('server') ? [] : [start(system)];
+    const isReady = hasDocker && hasCompose && read.has('server');
+    if (isReady) return [];
     if (wanted.docker === false) {
-      const missing = hasDocker ? 'the compose plugin' : 'Docker Engine';
-      return [left(`${missing} is not installed, and bootstrap.docker is false: install it yourself`)];
+      const missing = hasDocker && hasCompose ? 'running' : 'installed';
+      return [left(`Docker Engine with the compose plugin is not ${missing}, and bootstrap.docker is false`)];
     }
+    if (hasDocker && hasCompose) return [start(system)];
     // What is there decides where the rest comes from: the packages of both exclude one another.
     const isDockers = hasDocker
       ? /\bdocker-ce installed\b/.test(read.one('packages') ?? '')
