@@ -61,6 +61,14 @@ const SECTIONS: Record<string, string> = {
   found: `- ${SUM}  c.yml\n${'b'.repeat(64)}  images.yml`,
   containers: oneContainer(80),
 };
+/** What a droplet can make its scripts of. */
+const HOSTILE = {
+  ...FRESH,
+  system: ['refused ', 'uid 0', 'id debian', "version 13';reboot;'", "codename x;reboot';reboot;'"],
+  firewall: ['address 10.108.0.5/20;reboot', 'address 10.108.0.5/20', 'port 22;reboot', 'port 22', 'input $(reboot)'],
+  'daemon-settings': [`file ${Buffer.from(`{"a'b": "';reboot;'"}`).toString('base64')}`],
+  swap: ['memory 900;reboot', 'memory 957', 'free 20000;reboot', 'filesystem ext4'],
+};
 const MARK = '0123456789abcdef0123456789abcdef';
 const NAMES = Object.keys(SECTIONS);
 
@@ -330,7 +338,7 @@ const READERS: Record<string, Reader> = {
     },
   },
   bootstrap: {
-    texts: spoiled(fc.constantFrom(answerOf(FRESH), answerOf(READY)), [
+    texts: spoiled(fc.constantFrom(answerOf(FRESH), answerOf(READY), answerOf(HOSTILE)), [
       'uid 0',
       'refused it',
       'loaded',
@@ -338,7 +346,6 @@ const READERS: Record<string, Reader> = {
       'port 99999999999',
       'address 10.108.0.5/99',
       'address $(reboot)/20',
-      "codename ';reboot;'",
       `rootKeys ${Buffer.from('ssh-ed25519 x\ncommand="x" ssh-rsa').toString('base64')}`,
       `file ${Buffer.from('{"__proto__":{"live-restore":true},"log-opts":[]}').toString('base64')}`,
     ]),
