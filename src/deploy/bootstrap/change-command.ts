@@ -47,7 +47,9 @@ function guarded(action: string, script: readonly string[], undo: readonly strin
     `if [ -d "$guard" ]; then ${TAKE_BACK} || :; rm -rf "$guard"; fi`,
     'mkdir -m 700 "$guard"',
     `printf '%s\\n' ${quote([ROOT_PATH, ...undo].join('\n'))} >"$guard/undo"`,
-    `setsid sh -c ${quote(`sleep ${UNDO_AFTER}; ${TAKE_BACK}`)} </dev/null >/dev/null 2>&1 &`,
+    // The folder may be that of a later run when the minute is over.
+    ': >"$guard/$$"',
+    `setsid sh -c ${quote(`sleep ${UNDO_AFTER}; [ -e "$guard/$1" ] && ${TAKE_BACK}`)} sh "$$" </dev/null >/dev/null 2>&1 &`,
     'set +e',
     '(',
     'set -e',

@@ -96,10 +96,11 @@ describe('in a real shell', () => {
     ...more,
   });
   const file = () => readFileSync(join(folder, 'file'), 'utf8').trim();
-  /** What the process does that waits for a minute. */
-  const afterAMinute = () => {
-    const does = /setsid sh -c 'sleep 60; (.*?)'/.exec(changeCommand(guarded()).script)?.[1];
-    run(`export guard=${folder}/guard-test; ${does}`);
+  /** What the process does that waits for a minute. @param by the process of the change; by default the last one */
+  const afterAMinute = (by = '$(ls "$guard" | grep -x "[0-9]*")') => {
+    const [, does = ''] = /setsid sh -c '(?:sleep 60; )(.*?)' sh /.exec(changeCommand(guarded()).script) ?? [];
+    expect(does).not.toBe('');
+    run(`export guard=${folder}/guard-test; sh -c '${does}' sh ${by}`);
   };
 
   it('a guarded change stays when it is kept, whatever comes later', () => {
@@ -122,6 +123,14 @@ describe('in a real shell', () => {
     takeBack();
     expect(file()).toBe('later');
     expect(run(here(keepCommand('test'))).stdout).toBe('undone\n');
+  });
+
+  it('a guarded change is not taken back by what waited for an earlier one', () => {
+    run(here(changeCommand(guarded())));
+    afterAMinute('1');
+    expect(file()).toBe('new');
+    afterAMinute();
+    expect(file()).toBe('old');
   });
 
   it('a guarded change that fails is taken back at once, with its own exit code', () => {
