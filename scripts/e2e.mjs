@@ -12,7 +12,15 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cleanUp, installInto, obstacle, ownFolder, removeForgotten, startIsolated } from './namespaces.mjs';
+import {
+  buildFreshRoot,
+  cleanUp,
+  installInto,
+  obstacle,
+  ownFolder,
+  removeForgotten,
+  startIsolated,
+} from './namespaces.mjs';
 
 const SKIPPED = 77;
 /** Number of files that run in parallel. Each fleet of real droplets needs two cores. */
@@ -22,6 +30,7 @@ const LONGEST_FIRST = [
   'compose-files',
   'interruptions',
   'failures',
+  'bootstrap',
   'keep-alive',
   'releases',
   'release-files',
@@ -99,6 +108,7 @@ if (files.length === 0) {
   console.error(`No file name in ${TESTS} contains ${wanted.join(' or ')}.`);
   process.exit(2);
 }
+if (files.some((file) => file.includes('bootstrap'))) buildFreshRoot();
 const installed = ownFolder();
 installInto(installed);
 const children = new Set();

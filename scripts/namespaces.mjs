@@ -46,6 +46,11 @@ export function obstacle(programs = []) {
   return undefined;
 }
 
+/** The file system of a fresh droplet. Without a mirror of Debian there is none, and the tests that need it are skipped. */
+export function buildFreshRoot() {
+  spawnSync('bash', [join(PROJECT, 'scripts/e2e-fresh-root.sh'), CACHE], { stdio: ['ignore', 2, 2] });
+}
+
 /** Removes the folders of runs that were killed together with the process that started them. */
 export function removeForgotten() {
   for (const name of readdirSync(FOLDERS).filter((entry) => entry.startsWith(PREFIX))) {

@@ -10,6 +10,8 @@ export const EXIT = {
   leaseHeld: 3,
   /** `status --check` found droplets that differ from their release. */
   drift: 4,
+  /** `bootstrap --check` found something to do. */
+  changes: 5,
   /** Of commands that run a program, whose exit code they have otherwise: it was not run, or how it ended is not known. */
   notRun: 255,
   /** A signal, or a question that was not answered with yes. */

@@ -19,6 +19,7 @@ export const COMMANDS: CommandList = {
   console: () => import('./console.js'),
   ssh: () => import('./ssh.js'),
   tunnel: () => import('./tunnel.js'),
+  bootstrap: () => import('./bootstrap.js'),
   tag: () => import('./tag.js'),
   tags: () => import('./tags.js'),
   'lock status': () => import('./lock/status.js'),

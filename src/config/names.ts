@@ -15,6 +15,7 @@ export const BRANCH = /^(?![-./])[^\s~^:?*[\\]+$/;
 export const COMMAND_NAMES = [
   'abort',
   'adopt',
+  'bootstrap',
   'completion',
   'console',
   'deploy',

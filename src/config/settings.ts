@@ -139,6 +139,24 @@ export interface RoleFiles {
   variables?: readonly ReadVariable[];
 }
 
+/** What `bootstrap` prepares on droplets. */
+export interface BootstrapSettings {
+  /** Absent: the SSH user. */
+  user?: string;
+  /** Lines of authorized_keys, or absolute paths of files with such lines; absent: those of root. */
+  authorizedKeys?: readonly ({ key: string } | { path: string })[];
+  dockerGroup: boolean;
+  /** Where Docker comes from; `false`: it is left alone. */
+  docker: 'distribution' | 'docker' | false;
+  /** `from`: absent, the droplet's VPC. */
+  firewall: { from?: readonly string[]; open?: readonly number[] } | false;
+  hardenSsh: boolean;
+  unattendedUpgrades: boolean;
+  swap: boolean;
+  /** For cloud-init and for apt's lock. */
+  waitMs: number;
+}
+
 export interface HookSettings {
   /** Relative to `root`. */
   folder: string;
@@ -195,6 +213,7 @@ export interface Settings {
   handlers: readonly Handler[];
   /** What `do-deploy console` runs. */
   console?: { service?: string; command?: readonly string[] };
+  bootstrap: BootstrapSettings;
   /** Absent when they are switched off. */
   hooks?: HookSettings;
   /** Releases that stay on a droplet, the running one included; at least 2. */

@@ -2,6 +2,7 @@
 import { shortHash } from '../rollout/commit.js';
 import type { EnvironmentRow, TagRow } from '../rollout/match-tags.js';
 import type { HistoryEntry, StatusRow, Ways } from '../rollout/model.js';
+import { bootstrapLines, type ShownBootstrap } from './bootstrap-lines.js';
 import { driftLines, type ShownDrift } from './drift-lines.js';
 import { commitLines, noteLines } from './ending.js';
 import type { Palette } from './palette.js';
@@ -19,6 +20,7 @@ export type Output =
   | { type: 'tags'; tags: TagRow[]; environments: EnvironmentRow[] }
   | { type: 'tagged'; name: string; commit: string; committed: string[] }
   | { type: 'locks'; environment: string; rows: ShownLock[] }
+  | ({ type: 'bootstrap' } & ShownBootstrap)
   | { type: 'log'; line: ShownLogLine; place: LogPlace }
   /** For people only: with --json it goes to standard error. */
   | { type: 'text'; lines: readonly string[] };
@@ -74,6 +76,8 @@ export function outputLines(output: Output, options: { palette: Palette; width: 
       return [`${output.name} is commit ${shortHash(output.commit)}, here only. To push it: git push --follow-tags`];
     case 'locks':
       return output.rows.map(lockLine);
+    case 'bootstrap':
+      return bootstrapLines(output, palette);
     case 'log':
       return [logLine(output.line, output.place, palette)];
     case 'text':

@@ -15,7 +15,7 @@ describe('--help', () => {
     const options = ['config', 'json', 'verbose', 'no-color', 'yes', 'allow-downtime', 'wait-lock', 'force', 'version'];
     for (const option of options) expect(text).toMatch(new RegExp(`^  (-., )?--${option}\\b`, 'm'));
     const codes = [...text.matchAll(/^ {2}(\d+) {2,}\S/gm)].map(([, code]) => Number(code));
-    expect(codes).toEqual([0, 1, 2, 3, 4, 130, 255]);
+    expect(codes).toEqual([0, 1, 2, 3, 4, 5, 130, 255]);
   });
 
   it('of a command has its own options only', async () => {

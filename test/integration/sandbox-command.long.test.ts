@@ -25,6 +25,12 @@ it('up keeps a region running for a second terminal; Ctrl-C leaves no process an
   expect(status).toMatchObject({ code: 0, stderr: '' });
   expect(status.stdout).toMatch(/^web-1 +203\.0\.113\.1 +in +\S+-v1 +healthy$/m);
 
+  // Its droplets' system is this machine's.
+  for (const more of [[], ['--check']]) {
+    const bootstrap = await new Command(test, ['bootstrap', 'sandbox', ...more], { cwd: project ?? '' }).ended;
+    expect(bootstrap).toMatchObject({ code: 2, stderr: expect.stringContaining('it is a droplet of the sandbox') });
+  }
+
   up.child.kill('SIGINT');
   expect(await up.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
   for (const url of urls) await expect(fetch(url)).rejects.toThrow('fetch failed');

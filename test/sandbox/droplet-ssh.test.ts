@@ -42,7 +42,7 @@ describe('a command on a droplet', () => {
       droplet.home,
       droplet.home,
       `${droplet.folder}/bin:/usr/local/bin:/usr/bin:/bin`,
-      'DO_DEPLOY_LOCK_DIR DO_SANDBOX_STAND_INS HOME LANG LOGNAME PATH PWD SHELL TMPDIR USER',
+      'DO_DEPLOY_LOCK_DIR DO_DEPLOY_NO_BOOTSTRAP DO_SANDBOX_STAND_INS HOME LANG LOGNAME PATH PWD SHELL TMPDIR USER',
       '',
     ]);
   });

@@ -43,6 +43,7 @@ export const ROOMS = [
   'staging',
   'inspect',
   'operate',
+  'bootstrap',
   'steps',
   'session',
   'rollouts',

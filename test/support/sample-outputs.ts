@@ -61,6 +61,24 @@ export const SAMPLE_OUTPUTS: { [Type in Output['type']]: Extract<Output, { type:
     ],
   },
   tagged: { type: 'tagged', name: 'v2', commit: COMMIT, committed: ['config/nginx/nginx.conf'] },
+  bootstrap: {
+    type: 'bootstrap',
+    environment: 'production',
+    check: true,
+    rows: [
+      {
+        droplet: 'web-1',
+        changes: [
+          {
+            action: 'sudo',
+            change: 'let deploy count connections as root',
+            files: ['/etc/sudoers.d/do-deploy'],
+          },
+        ],
+        left: [{ action: 'daemon-settings', reason: '/etc/docker/daemon.json sets live-restore to false' }],
+      },
+    ],
+  },
   log: {
     type: 'log',
     line: {

@@ -1,5 +1,6 @@
 import { api } from './api.js';
 import { app } from './app.js';
+import { bootstrap } from './bootstrap.js';
 import { compose } from './compose.js';
 import { consoleSection } from './console.js';
 import { env } from './env.js';
@@ -27,6 +28,7 @@ export const SECTIONS = [
   gitPolicy,
   freeze,
   ssh,
+  bootstrap,
   compose,
   profiles,
   files,

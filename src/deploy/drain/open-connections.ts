@@ -23,6 +23,9 @@ export interface OpenConnection {
 
 const FIELDS = ['unacked', 'bytes_sent', 'bytes_received', 'lastsnd', 'lastrcv', 'lastack'];
 
+/** What is run as root in the network of a container, before the filter. `bootstrap` allows exactly this. */
+export const OPEN_SOCKETS = 'ss -tinH state established';
+
 export function openConnectionsCommand(ports: readonly WatchedPort[]): RemoteCommand {
   const pids = [...new Set(ports.map((port) => port.pid))].filter((pid) => pid > 0);
   return command(
@@ -35,7 +38,7 @@ export function openConnectionsCommand(ports: readonly WatchedPort[]): RemoteCom
         const own = ports.filter((port) => port.pid === pid).map((port) => `sport = :${port.container}`);
         const filter = `( ${[...new Set(own)].join(' or ')} )`;
         return [
-          `found=$($as_root nsenter -t ${pid} -n ss -tinH state established ${quote(filter)} 2>/dev/null) || exit 0`,
+          `found=$($as_root nsenter -t ${pid} -n ${OPEN_SOCKETS} ${quote(filter)} 2>/dev/null) || exit 0`,
           `printf '%s\\n' "$found" | awk ${quote(PROGRAM)}`,
         ];
       }),

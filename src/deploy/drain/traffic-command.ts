@@ -14,6 +14,9 @@ import type { RemoteCommand } from '../../ports.js';
 import type { ContainerView } from '../../rollout/health.js';
 import { command, quote } from '../core/shell.js';
 
+/** What is run as root, if that is allowed. `bootstrap` allows exactly this. Docker locks a chain while it changes it: -w waits. */
+export const PORT_COUNTERS = 'iptables -w 2 -t nat -L DOCKER -vnx';
+
 /** A published port of a running container. */
 export interface WatchedPort {
   host: number;
@@ -64,9 +67,8 @@ export function trafficCommand(ports: readonly WatchedPort[], overVpc: boolean):
     { ports },
     [
       'if [ "$(id -u)" = 0 ]; then as_root=; else as_root="sudo -n"; fi',
-      // Docker locks a chain while it changes it: -w waits for that.
       'PATH=$PATH:/usr/sbin:/sbin',
-      '$as_root iptables -w 2 -t nat -L DOCKER -vnx 2>/dev/null | sed -n "s/^ *\\([0-9][0-9]*\\) .* DNAT .*dpt:\\([0-9]*\\) .*$/rule \\2 \\1/p"',
+      `$as_root ${PORT_COUNTERS} 2>/dev/null | sed -n "s/^ *\\([0-9][0-9]*\\) .* DNAT .*dpt:\\([0-9]*\\) .*$/rule \\2 \\1/p"`,
       ...pids.map(
         (pid) =>
           `cat /proc/${pid}/net/tcp /proc/${pid}/net/tcp6 2>/dev/null | awk ${quote(socketsProgram(pid, ports, overVpc))} || :`,

@@ -159,6 +159,8 @@ export class SandboxDroplet {
       TMPDIR: join(this.folder, 'tmp'),
       // Droplets of a region share this machine's /run/lock.
       DO_DEPLOY_LOCK_DIR: join(this.folder, 'run/locks'),
+      // Its system is this machine's.
+      DO_DEPLOY_NO_BOOTSTRAP: 'it is a droplet of the sandbox, whose system is that of your own machine',
       [STAND_INS_VARIABLE]: standIns,
     };
   }

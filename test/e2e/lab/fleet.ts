@@ -31,6 +31,8 @@ export interface FleetOptions extends Partial<Timing> {
   tagManaged?: boolean;
   /** Number of droplets that are created later, by `join`. Default 0. */
   later?: number;
+  /** Droplets on which nothing is prepared. They have Debian's sshd, and root's key. */
+  fresh?: boolean;
   /** Override the project's config/deploy.yml. */
   settings?: Record<string, unknown>;
 }
@@ -106,10 +108,11 @@ export class Fleet {
         diskMegabytes: options.diskMegabytes,
         homeMegabytes: options.homeMegabytes,
         containerdStore: options.containerdStore?.includes(name),
+        fresh: options.fresh,
       });
     const machines = await Promise.all(records.slice(0, count).map(start));
-    await Promise.all(machines.map((machine) => machine.ready()));
-    if (user !== 'root') await Promise.all(machines.map((machine) => addUser(machine, user)));
+    await Promise.all(machines.map((machine) => (options.fresh ? machine.reachable() : machine.ready())));
+    if (user !== 'root' && !options.fresh) await Promise.all(machines.map((machine) => addUser(machine, user)));
 
     const record = world.addBalancer({
       name: 'web',

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Ended, end, keep, must, run, until } from './processes.js';
-import { BRIDGE, CGROUP, COMPOSE, ENGINE, REGISTRIES } from './region.js';
+import { BRIDGE, CGROUP, COMPOSE, ENGINE, FRESH_ROOT, REGISTRIES } from './region.js';
 
 export interface MachineOptions {
   name: string;
@@ -23,8 +23,11 @@ export interface MachineOptions {
   homeMegabytes?: number;
   /** Runs Debian 13's Docker with containerd's image store instead of this host's Docker. */
   containerdStore?: boolean;
+  /** Debian with sshd for root and nothing else. */
+  fresh?: boolean;
 }
 
+const BOOT_FRESH = join(import.meta.dirname, 'boot-fresh.sh');
 const BOOT = join(import.meta.dirname, 'boot-droplet.sh');
 
 /** The tests' environment is not passed to a droplet. */
@@ -74,7 +77,8 @@ export class Machine {
     const hostKey = (await readFile(join(ssh, 'host_ed25519.pub'), 'utf8')).split(' ').slice(0, 2).join(' ');
 
     const namespaces = ['--net', '--mount', '--pid', '--uts', '--ipc', '--fork', '--kill-child', '--mount-proc'];
-    const boot = [
+    const fresh = [BOOT_FRESH, folder, name, publicAddress, privateAddress, FRESH_ROOT, CGROUP, ...REGISTRIES];
+    const usual = [
       BOOT,
       folder,
       name,
@@ -87,7 +91,7 @@ export class Machine {
       options.containerdStore ? ENGINE : '',
       ...REGISTRIES,
     ];
-    const program = ['docker-init', '--', 'bash', ...boot];
+    const program = ['docker-init', '--', 'bash', ...(options.fresh ? fresh : usual)];
     const process = keep('unshare', [...namespaces, '--', ...CLEAN, ...program], join(folder, 'boot.log'));
     try {
       const inside = await firstChild(process);
@@ -100,9 +104,14 @@ export class Machine {
     }
   }
 
+  /** Resolves when sshd answers. */
+  async reachable(): Promise<void> {
+    await until(`sshd on ${this.name}`, 30_000, async () => (await this.sh('ss -Hltn sport = :22')).stdout !== '');
+  }
+
   /** Resolves when sshd and Docker answer. */
   async ready(): Promise<void> {
-    await until(`sshd on ${this.name}`, 30_000, async () => (await this.sh('ss -Hltn sport = :22')).stdout !== '');
+    await this.reachable();
     // While Docker starts, its socket accepts connections that are never answered.
     const answers = 'timeout 2 docker version';
     await until(`Docker on ${this.name}`, 60_000, async () => (await this.sh(answers)).code === 0);

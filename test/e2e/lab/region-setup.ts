@@ -8,6 +8,7 @@ import { Machine } from './machine.js';
 import { end, keep, must, until } from './processes.js';
 import {
   BRIDGE,
+  BRIDGE_IPV6,
   BRIDGE_PRIVATE,
   BRIDGE_PUBLIC,
   CACHE,
@@ -56,6 +57,7 @@ async function makeBridge(): Promise<void> {
   for (const address of [BRIDGE_PRIVATE, BRIDGE_PUBLIC]) {
     await must('ip', ['address', 'add', `${address}/24`, 'dev', BRIDGE]);
   }
+  await must('ip', ['address', 'add', `${BRIDGE_IPV6}/64`, 'dev', BRIDGE, 'nodad']);
   await must('ip', ['link', 'set', BRIDGE, 'up']);
 }
 

@@ -17,12 +17,15 @@ export const COMPOSE = required('DO_DEPLOY_E2E_COMPOSE');
 export const CACHE = required('DO_DEPLOY_E2E_CACHE');
 /** A folder with a Docker that can use containerd's image store. */
 export const ENGINE = join(CACHE, 'engine');
+/** The file system of a fresh droplet. It is only there for tests that need it. */
+export const FRESH_ROOT = join(CACHE, 'fresh-root');
 /** The control group of this run's containers. */
 export const CGROUP = required('DO_DEPLOY_E2E_CGROUP');
 
 /** In this run's own network namespace. The droplets have the addresses that the sandbox's API returns. */
 export const BRIDGE = 'region';
 export const BRIDGE_PRIVATE = '10.10.0.254';
+export const BRIDGE_IPV6 = 'fd00:10::254';
 export const BRIDGE_PUBLIC = '203.0.113.254';
 
 /** Two registries with the same images: a public one, and one that requires a login. */

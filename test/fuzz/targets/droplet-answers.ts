@@ -3,6 +3,9 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { readHealthOutput } from '../../../src/adapters/ssh/health-request-command.js';
+import { keysIn } from '../../../src/deploy/bootstrap/actions/user.js';
+import { readFacts } from '../../../src/deploy/bootstrap/facts-command.js';
+import { planBootstrap } from '../../../src/deploy/bootstrap/plan-bootstrap.js';
 import { countBusy, parseOpenConnections } from '../../../src/deploy/drain/open-connections.js';
 import { parseTraffic } from '../../../src/deploy/drain/traffic-command.js';
 import { TrafficRecord } from '../../../src/deploy/drain/traffic-record.js';
@@ -17,6 +20,7 @@ import { readComposeConfig } from '../../../src/deploy/staging/compose-config.js
 import { readMissingNeeds } from '../../../src/deploy/staging/compose-needs.js';
 import { readRoom } from '../../../src/deploy/staging/room-command.js';
 import { DeployError } from '../../../src/errors.js';
+import { answerOf, FRESH, READY, WANTED } from '../../deploy/bootstrap/samples.js';
 import { oneContainer } from '../../support/one-container.js';
 import { expectThat, target } from '../target.js';
 import { isSafeLine } from '../unsafe.js';
@@ -56,6 +60,14 @@ const SECTIONS: Record<string, string> = {
   checksums: `${SUM}  c.yml`,
   found: `- ${SUM}  c.yml\n${'b'.repeat(64)}  images.yml`,
   containers: oneContainer(80),
+};
+/** What a droplet can make its scripts of. */
+const HOSTILE = {
+  ...FRESH,
+  system: ['refused ', 'uid 0', 'id debian', "version 13';reboot;'", "codename x;reboot';reboot;'"],
+  firewall: ['address 10.108.0.5/20;reboot', 'address 10.108.0.5/20', 'port 22;reboot', 'port 22', 'input $(reboot)'],
+  'daemon-settings': [`file ${Buffer.from(`{"a'b": "';reboot;'"}`).toString('base64')}`],
+  swap: ['memory 900;reboot', 'memory 957', 'free 20000;reboot', 'filesystem ext4'],
 };
 const MARK = '0123456789abcdef0123456789abcdef';
 const NAMES = Object.keys(SECTIONS);
@@ -323,6 +335,30 @@ const READERS: Record<string, Reader> = {
       const { freeBytes, missingBytes } = room;
       const areSizes = [freeBytes, missingBytes].every((bytes) => Number.isSafeInteger(bytes) && bytes >= 0);
       expectThat(areSizes, `the room is ${freeBytes} for ${missingBytes}`);
+    },
+  },
+  bootstrap: {
+    texts: spoiled(fc.constantFrom(answerOf(FRESH), answerOf(READY), answerOf(HOSTILE)), [
+      'uid 0',
+      'refused it',
+      'loaded',
+      'port 0',
+      'port 99999999999',
+      'address 10.108.0.5/99',
+      'address $(reboot)/20',
+      `rootKeys ${Buffer.from('ssh-ed25519 x\ncommand="x" ssh-rsa').toString('base64')}`,
+      `file ${Buffer.from('{"__proto__":{"live-restore":true},"log-opts":[]}').toString('base64')}`,
+    ]),
+    read(text) {
+      const changes = (['distribution', 'docker'] as const).flatMap(
+        (docker) => unlessRefused(() => planBootstrap(readFacts(text), { ...WANTED, docker }))?.changes ?? [],
+      );
+      for (const { script, stdin = '' } of changes) {
+        expectThat(keysIn(stdin).join('\n') === stdin.trimEnd(), `the keys are ${JSON.stringify(stdin)}`);
+        // Only as a quoted word, or in a file of do-deploy's.
+        const bare = script.join('\n').replaceAll(/'(?:[^']|'\\'')*'/g, '');
+        expectThat(!/reboot/.test(bare), `a script runs ${bare}`);
+      }
     },
   },
   checksums: {

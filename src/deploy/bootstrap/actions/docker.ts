@@ -1,0 +1,160 @@
+/** Docker Engine and the compose plugin, from the distribution or from Docker. */
+import { DeployError } from '../../../errors.js';
+import { quote } from '../../core/shell.js';
+import { type About, type Action, type Change, left, type System } from '../action.js';
+import { APT_MINUTES, CANDIDATE, installLines, UPDATE_LISTS } from '../apt.js';
+import { readOutput } from '../read.js';
+
+/** Of Docker's key for Debian and Ubuntu. Source: https://docs.docker.com/engine/install/debian/ */
+export const DOCKER_KEY_FINGERPRINT = '9DC858229FC7DD38854AE2D88D81803C0EBFCD88';
+
+const KEY_FILE = '/etc/apt/keyrings/do-deploy-docker.asc';
+const SOURCE_FILE = '/etc/apt/sources.list.d/do-deploy-docker.list';
+
+/** Exit code: the distribution has no compose plugin. */
+const NO_COMPOSE = 71;
+
+export const docker: Action = {
+  name: 'docker',
+  reads: () => [
+    readOutput('client', "docker version --format '{{.Client.Version}}' || docker --version"),
+    readOutput('server', "docker version --format '{{.Server.Version}}'"),
+    readOutput('compose', 'docker compose version --short'),
+    readOutput('packages', `dpkg-query -W -f '\${Package} \${db:Status-Status}\\n' docker-ce docker.io || :`),
+    readOutput('sources', 'grep -rl download.docker.com /etc/apt/sources.list /etc/apt/sources.list.d || :'),
+  ],
+  plan(read, { wanted, system }) {
+    const [hasDocker, hasCompose] = [read.has('client'), read.has('compose')];
+    const isReady = hasDocker && hasCompose && read.has('server');
+    if (isReady) return [];
+    if (wanted.docker === false) {
+      const missing = hasDocker && hasCompose ? 'running' : 'installed';
+      return [left(`Docker Engine with the compose plugin is not ${missing}, and bootstrap.docker is false`)];
+    }
+    if (hasDocker && hasCompose) return [start(system)];
+    // What is there decides where the rest comes from: the packages of both exclude one another.
+    const isDockers = hasDocker
+      ? /\bdocker-ce installed\b/.test(read.one('packages') ?? '')
+      : wanted.docker === 'docker';
+    if (isDockers) return [fromDocker(system, hasDocker, read.one('sources') ?? '')];
+    refuseWithoutCompose(system, hasCompose);
+    return [fromDistribution({ wanted, system }, hasDocker, hasCompose)];
+  },
+};
+
+function start(system: System): Change {
+  return {
+    kind: 'change',
+    sentence: 'start Docker Engine, also when the droplet starts',
+    files: [],
+    script: startLines(system),
+  };
+}
+
+/** Without systemd, the script of its package starts it. Then it has 30 s to answer. */
+function startLines({ hasSystemd }: System): string[] {
+  return [
+    hasSystemd ? 'systemctl enable --now docker >&2' : 'service docker start >&2',
+    'tries=0',
+    'until docker version >/dev/null 2>&1; do',
+    '  tries=$((tries + 1))',
+    '  [ "$tries" -lt 30 ] || { echo "Docker Engine does not answer" >&2; exit 1; }',
+    '  sleep 1',
+    'done',
+  ];
+}
+
+/** Debian has a package of compose 2 from 13 on. */
+function refuseWithoutCompose({ id, version }: System, hasCompose: boolean): void {
+  if (hasCompose || id !== 'debian' || Number(version) >= 13) return;
+  throw new DeployError('bootstrap-refused', `Debian ${version} has no package of the compose plugin.`, {
+    source: 'user',
+    hint: 'Take both from Docker: set bootstrap: { docker: docker } in config/deploy.yml.',
+  });
+}
+
+function fromDistribution({ system }: About, hasDocker: boolean, hasCompose: boolean): Change {
+  const name = system.id === 'ubuntu' ? 'Ubuntu' : 'Debian';
+  const what = [hasDocker ? [] : 'Docker Engine', hasCompose ? [] : 'the compose plugin'].flat().join(' and ');
+  return {
+    kind: 'change',
+    sentence: `install ${what} from ${name}`,
+    files: [],
+    script: [
+      ...UPDATE_LISTS,
+      CANDIDATE,
+      'set --',
+      // The command line is a package of its own from Debian 13 on.
+      ...(hasDocker ? [] : ['set -- docker.io iptables', '[ -z "$(candidate docker-cli)" ] || set -- "$@" docker-cli']),
+      ...(hasCompose ? [] : findCompose()),
+      // With what Docker recommends: AppArmor's parser, without which no container starts where the kernel has AppArmor.
+      'apt install "$@"',
+      ...startLines(system),
+    ],
+    timeoutMs: APT_MINUTES * 60_000,
+    usesApt: true,
+  };
+}
+
+/** Ubuntu's package, Docker's if its repository is there, Debian's from 13 on; before, that was compose 1. */
+function findCompose(): string[] {
+  return [
+    'compose=',
+    'for package in docker-compose-v2 docker-compose-plugin docker-compose; do',
+    '  case $(candidate "$package") in',
+    "    '' | 1.*) ;;",
+    '    *) compose=$package; break ;;',
+    '  esac',
+    'done',
+    `[ -n "$compose" ] || { echo "there is no package of compose 2: set bootstrap.docker: docker" >&2; exit ${NO_COMPOSE}; }`,
+    'set -- "$@" "$compose"',
+  ];
+}
+
+function fromDocker(system: System, hasDocker: boolean, sources: string): Change {
+  // An administrator's own, or one that Docker's script wrote.
+  const hasRepository = sources.trim() !== '';
+  return {
+    kind: 'change',
+    sentence: `install ${hasDocker ? 'the compose plugin' : 'Docker Engine and the compose plugin'} from Docker's repository`,
+    files: hasRepository ? [] : [KEY_FILE, SOURCE_FILE],
+    script: [
+      ...(hasRepository ? UPDATE_LISTS : addRepository(system)),
+      hasDocker
+        ? 'apt install docker-compose-plugin'
+        : 'apt install docker-ce docker-ce-cli containerd.io docker-buildx-plugin docker-compose-plugin iptables',
+      ...startLines(system),
+    ],
+    timeoutMs: APT_MINUTES * 60_000,
+    usesApt: true,
+  };
+}
+
+/** The key is used only if it is Docker's: one key, with the known fingerprint. */
+function addRepository({ id, codename }: System): string[] {
+  const repository = `https://download.docker.com/linux/${id}`;
+  return [
+    ...installLines('ca-certificates curl gpg'),
+    'work=$(mktemp -d)',
+    `trap 'rm -rf "$work"' EXIT`,
+    `curl -fsSL --proto '=https' --max-time 60 --retry 3 --max-filesize 1000000 -o "$work/key.asc" ${quote(`${repository}/gpg`)}`,
+    ...verifyKey('"$work/key.asc"', '"$work"'),
+    'mkdir -p /etc/apt/keyrings',
+    `install -m 644 "$work/key.asc" ${KEY_FILE}`,
+    `printf '# Written by do-deploy bootstrap.\\ndeb [arch=%s signed-by=${KEY_FILE}] ${repository} %s stable\\n' "$(dpkg --print-architecture)" ${quote(codename)} >${SOURCE_FILE}`,
+    'apt update',
+  ];
+}
+
+/** Lines that fail unless the file holds one key, and that is Docker's. Paths are as the shell reads them. */
+export function verifyKey(file: string, home: string): string[] {
+  return [
+    // Field 10 of the line after that of a primary key is its fingerprint (gnupg's doc/DETAILS).
+    `found=$(gpg --batch --no-options --homedir ${home} --with-colons --show-keys ${file} 2>/dev/null |`,
+    `  awk -F: '$1 == "pub" { own = 1 } $1 == "fpr" && own { print $10; own = 0 }')`,
+    `if [ "$found" != ${DOCKER_KEY_FINGERPRINT} ]; then`,
+    `  printf 'the key of the repository is not Docker'\\''s: its fingerprint is %s\\n' "\${found:-unknown}" >&2`,
+    '  exit 1',
+    'fi',
+  ];
+}
