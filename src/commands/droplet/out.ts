@@ -18,7 +18,7 @@ export default defineCommand({
   description:
     'It leaves the balancer and is drained; its containers stay as they are. Deploys, heal and all other\ncommands leave it out and say so, until droplet in brings it back.',
   examples: [
-    ['droplet out production web-2 --reason "the disk is failing"', 'take it out, and say why to whoever comes next'],
+    ['droplet out production web-2 --reason failing-disk', 'take it out, and say why to whoever comes next'],
     ['droplet out production 412345678 --reason ticket-42', 'name it by its id'],
   ],
   positionals: { environment, droplet: namedDroplet },
