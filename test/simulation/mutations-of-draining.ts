@@ -14,7 +14,7 @@ export const DRAINING: readonly Mutation[] = [
   {
     name: "own checks count as the balancer's",
     file: 'src/deploy/drain/traffic-record.ts',
-    text: 'own || this.#startsUnclear ? passed',
+    text: 'isMixed || this.#startsUnclear ? passed',
     instead: 'this.#startsUnclear ? passed',
     breaks: ['b', 'c', 'k'],
     seeds: [65, 96],
