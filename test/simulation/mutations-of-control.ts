@@ -51,7 +51,7 @@ export const CONTROLLING: readonly Mutation[] = [
     text: 'await watch.settle();',
     instead: '',
     breaks: ['o'],
-    seeds: [6015494],
+    seeds: [6019842],
   },
   {
     name: 'what the probe has found is only told where a pause is over',
