@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { settleEnded } from '../../../src/deploy/release/once-functions.js';
 import { type Done, readLine } from '../../../src/deploy/session/done-commands.js';
-import { onceCommand, onceContainer, readEnd, readSpoken } from '../../../src/deploy/session/once-command.js';
+import {
+  onceCommand,
+  onceContainer,
+  readEnd,
+  type Spoken,
+  spokenLines,
+} from '../../../src/deploy/session/once-command.js';
 import { oneOffCommand } from '../../../src/deploy/session/one-off-commands.js';
 import { aRecord } from '../../support/records.js';
 import { answer, Droplet, type Hold, holderOf, end as release } from '../lease/lock-shell.js';
@@ -98,6 +104,11 @@ const B = 'CI  job 7 2026-11-21T07:46:00.000Z';
 
 const NAME = onceContainer('shop', 'migrate');
 
+function speak(...output: string[]): Spoken[] {
+  const reader = spokenLines();
+  return [...output.flatMap((chunk) => reader.read(Buffer.from(chunk))), ...reader.end()];
+}
+
 describe.skipIf(process.platform !== 'linux')('a container that runs once', () => {
   let droplet: Droplet;
   let docker: string;
@@ -158,15 +169,16 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     children.push(child);
-    let raw = '';
-    const spoken = () => raw.split('\n').map(readSpoken);
+    const reader = spokenLines();
+    const said: Spoken[] = [];
     const output = { stdout: '', stderr: '' };
-    child.stdout.on('data', (chunk) => {
-      raw += chunk;
-      output.stdout = spoken()
-        .map(({ text }) => text)
-        .join('\n');
-    });
+    const add = (lines: readonly Spoken[]) => {
+      said.push(...lines);
+      output.stdout += lines.map(({ text }) => `${text}\n`).join('');
+    };
+    child.stdout.on('data', (chunk) => add(reader.read(chunk)));
+    child.stdout.on('end', () => add(reader.end()));
+    const spoken = () => said;
     child.stderr.on('data', (chunk) => (output.stderr += chunk));
     const ended = new Promise<{ code: number | null; stdout: string; stderr: string; end: ReturnType<typeof readEnd> }>(
       (resolve) => child.on('close', (code) => resolve({ code, ...output, end: readEnd(output.stderr) })),
@@ -289,8 +301,10 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
       { text: 'column exists', speaker: 'program' },
       { text: 'Error response from daemon: context canceled', speaker: 'docker' },
     ]);
-    expect(readSpoken('waiting for the end of another one-off container of this app').speaker).toBe('do-deploy');
-    expect(readSpoken('2026-11-21T07:45:00.1Z ')).toEqual({ text: '', speaker: 'program' });
+    expect(speak('waiting for the end of another one-off container of this app\n2026-11-21T07:45:00.1Z \n')).toEqual([
+      { text: 'waiting for the end of another one-off container of this app', speaker: 'do-deploy' },
+      { text: '', speaker: 'program' },
+    ]);
   });
 
   describe('on a Docker that reports 0 of a container whose end it has not seen', () => {
