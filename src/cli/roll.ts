@@ -9,7 +9,7 @@ import { inWords } from '../durations.js';
 import { DeployError } from '../errors.js';
 import { hookHandlers, withoutSecrets as safeEnvironment } from '../layers/hooks.js';
 import { mapText } from '../reporters/redacting.js';
-import type { Handler } from '../rollout/lifecycle.js';
+import type { Handler, OneOffResult, Speaker } from '../rollout/lifecycle.js';
 import type { DeployResult } from '../rollout/model.js';
 import type { CommandEnd } from './define-command.js';
 import { exitCodeOfResult } from './exit-codes.js';
@@ -136,13 +136,30 @@ function refuseNested({ app, environment }: Settings, env: ProcessEnv): void {
 }
 
 /** What leaves this program by a layer or a hook is masked as the output is. */
-function withoutSecrets(redact: (text: string) => string): (handler: Handler) => Handler {
+export function withoutSecrets(redact: (text: string) => string): (handler: Handler) => Handler {
   return (handler) => ({
     ...handler,
+    present: (payload) => mapText(handler.present?.(payload) ?? payload, redact),
     handle: (payload, context) =>
-      handler.handle(mapText(payload, redact), {
+      handler.handle(payload, {
         ...context,
-        run: async (...args) => mapText(await context.run(...args), redact),
+        run: async (service, words, options = {}) => {
+          const { onLine } = options;
+          const masked = onLine && { onLine: (line: string, speaker: Speaker) => onLine(redact(line), speaker) };
+          return maskedWhenRead(await context.run(service, words, { ...options, ...masked }), redact);
+        },
       }),
   });
+}
+
+/** Its output may be long, and most layers never read it. */
+function maskedWhenRead(result: OneOffResult, redact: (text: string) => string): OneOffResult {
+  let output: string | undefined;
+  return {
+    ...result,
+    get output() {
+      output ??= redact(result.output);
+      return output;
+    },
+  };
 }

@@ -51,6 +51,7 @@ async function failureOf(
   const { name, timeoutMs } = handler;
   const { event, droplet } = payload;
   const report = reportTo(ports);
+  const shown = handler.present?.(payload) ?? payload;
   const startedAt = clock.now();
   const about = { name, event, droplet };
   report({ type: 'layer-started', ...about });
@@ -63,7 +64,7 @@ async function failureOf(
       const sleep: HandlerContext['sleep'] = (ms, until) =>
         clock.sleep(ms, until === undefined ? signal : AbortSignal.any([signal, until]));
       const { run, process, confirm } = verbs;
-      return handler.handle(payload, { run, process, confirm, signal, startedAt, sleep, log });
+      return handler.handle(shown, { run, process, confirm, signal, startedAt, sleep, log });
     });
     return undefined;
   } catch (error) {
