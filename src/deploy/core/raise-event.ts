@@ -1,7 +1,7 @@
 /** Raises an event: runs its handlers one after another, each bounded by its timeout. */
 
 import { inWords } from '../../durations.js';
-import { DeployError, reasonOf } from '../../errors.js';
+import { DeployError, isDeployError, reasonOf } from '../../errors.js';
 import type { Handler, HandlerContext, LifecyclePayload } from '../../rollout/lifecycle.js';
 import { onlyWarns } from '../../rollout/lifecycle.js';
 import { capital } from './capital.js';
@@ -71,7 +71,7 @@ async function failureOf(
     const left = verbs.leftRunning?.();
     const reason = [sentence(reasonOf(error)), left?.message].filter((text) => text !== undefined).join(' ');
     const message = `${capital(name)} failed at ${event}: ${reason}`;
-    if (!(error instanceof DeployError)) {
+    if (!isDeployError(error)) {
       return new DeployError('layer-failed', message, { droplet, hint: left?.hint, cause: error });
     }
     const { code, source } = error;

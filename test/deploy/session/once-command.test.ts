@@ -1,6 +1,6 @@
 /** A container that runs once, in real shells: Docker is a folder, and a container a process. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { settleEnded } from '../../../src/deploy/release/once-functions.js';
@@ -371,6 +371,16 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
       writeFileSync(path('version'), '24.0.2\n');
       expect(settle()).toMatchObject({ code: 0 });
       expect(recorded()).toBeUndefined();
+    });
+
+    it('or nothing is left of the attempt: the disk is full', async () => {
+      await leave(0);
+      // The move fails, once its file is there.
+      mkdirSync(join(folder(), 'done/migrate/in-its-way'), { recursive: true });
+      writeFileSync(join(droplet.folder, 'bin/mv'), '#!/bin/sh\nexit 1\n');
+      chmodSync(join(droplet.folder, 'bin/mv'), 0o755);
+      expect(settle().code).not.toBe(0);
+      expect(readdirSync(join(folder(), 'done'))).toEqual(['migrate']);
     });
 
     it('or nothing is changed: the record cannot be written', async () => {
