@@ -73,13 +73,22 @@ export class DeployError extends Error {
 
 /** Any thrown value as a DeployError. A value of another class is a bug in do-deploy. */
 export function asDeployError(error: unknown): DeployError {
-  if (error instanceof DeployError) return error;
+  if (isDeployError(error)) return error;
   const message = reasonOf(error);
   return new DeployError('bug', message, {
     source: 'bug',
     hint: 'This is a bug in do-deploy. Run again with --verbose and report the output.',
     cause: error,
   });
+}
+
+/** Also of a value that throws when it is asked anything, such as a revoked Proxy. */
+export function isDeployError(thrown: unknown): thrown is DeployError {
+  try {
+    return thrown instanceof DeployError;
+  } catch {
+    return false;
+  }
 }
 
 /**

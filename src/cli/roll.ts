@@ -9,7 +9,7 @@ import { inWords } from '../durations.js';
 import { DeployError } from '../errors.js';
 import { hookHandlers, withoutSecrets as safeEnvironment } from '../layers/hooks.js';
 import { mapText } from '../reporters/redacting.js';
-import type { Handler } from '../rollout/lifecycle.js';
+import type { Handler, LifecyclePayload, OneOffResult, Speaker } from '../rollout/lifecycle.js';
 import type { DeployResult } from '../rollout/model.js';
 import type { CommandEnd } from './define-command.js';
 import { exitCodeOfResult } from './exit-codes.js';
@@ -55,11 +55,13 @@ export async function roll(
   { interrupted, aborted, env, argv, redact, ask }: RollContext,
   rollout: (ports: DeployPorts, options: SessionOptions) => Promise<DeployResult>,
 ): Promise<CommandEnd> {
+  let isEnding = false;
   interrupted.addEventListener('abort', () => {
+    const under = `Finishing what is under way, within ${inWords(settings.rollout.interruptGraceMs)}.`;
     reportTo({ clock: systemClock, reporter: ports.reporter })({
       type: 'deploy-interrupted',
       signal: interrupted.reason instanceof Error ? interrupted.reason.message : String(interrupted.reason),
-      detail: `Finishing what is under way, within ${inWords(settings.rollout.interruptGraceMs)}. A second signal, 1 s later or more, stops immediately.`,
+      detail: `${isEnding ? 'The run has ended, and its last handlers finish.' : under} A second signal, 1 s later or more, stops immediately.`,
     });
   });
   refuseNested(settings, env);
@@ -67,7 +69,11 @@ export async function roll(
   const handlers = [...settings.handlers, ...hookHandlers(settings, env, isSecret, systemClock)]
     .map((handler) => (args.skipMigrate && handler.name === 'layer migrate' ? leftOut(handler) : handler))
     .map(withoutSecrets(redact))
-    .map(announcedIn(env, settings));
+    .map(
+      announcedIn(env, settings, ({ event }) => {
+        isEnding ||= event.startsWith('deploy_');
+      }),
+    );
   if (args.skipMigrate) {
     const skipped = settings.handlers.some(({ name }) => name === 'layer migrate');
     inform(
@@ -111,10 +117,15 @@ function leftOut(handler: Handler): Handler {
 }
 
 /** What a layer starts inherits the environment of this process, and knows by it which rollout it is part of. */
-function announcedIn(env: ChildEnv, { app, environment }: Settings): (handler: Handler) => Handler {
+function announcedIn(
+  env: ChildEnv,
+  { app, environment }: Settings,
+  begins: (payload: LifecyclePayload) => void,
+): (handler: Handler) => Handler {
   return (handler) => ({
     ...handler,
     handle: async (payload, context) => {
+      begins(payload);
       env.DO_DEPLOY_EVENT = payload.event;
       env.DO_DEPLOY_APP = app;
       env.DO_DEPLOY_ENVIRONMENT = environment;
@@ -136,13 +147,30 @@ function refuseNested({ app, environment }: Settings, env: ProcessEnv): void {
 }
 
 /** What leaves this program by a layer or a hook is masked as the output is. */
-function withoutSecrets(redact: (text: string) => string): (handler: Handler) => Handler {
+export function withoutSecrets(redact: (text: string) => string): (handler: Handler) => Handler {
   return (handler) => ({
     ...handler,
+    present: (payload) => mapText(handler.present?.(payload) ?? payload, redact),
     handle: (payload, context) =>
-      handler.handle(mapText(payload, redact), {
+      handler.handle(payload, {
         ...context,
-        run: async (...args) => mapText(await context.run(...args), redact),
+        run: async (service, words, options = {}) => {
+          const { onLine } = options;
+          const masked = onLine && { onLine: (line: string, speaker: Speaker) => onLine(redact(line), speaker) };
+          return maskedWhenRead(await context.run(service, words, { ...options, ...masked }), redact);
+        },
       }),
   });
+}
+
+/** Its output may be long, and most layers never read it. */
+function maskedWhenRead(result: OneOffResult, redact: (text: string) => string): OneOffResult {
+  let output: string | undefined;
+  return {
+    ...result,
+    get output() {
+      output ??= redact(result.output);
+      return output;
+    },
+  };
 }

@@ -151,7 +151,10 @@ export class Runner {
     const reporter = this.#reporter;
     const args = this.#args;
     const ports: CommandContext['ports'] = async (of) =>
-      (await import('./wire.js')).wire(of, reporter, args, (secrets) => this.#redactor.add(secrets));
+      (await import('./wire.js')).wire(of, reporter, args, {
+        hide: (secrets) => this.#redactor.add(secrets),
+        show: (names) => this.#redactor.show(names),
+      });
     const signals = () => {
       this.#signals ??= listenForSignals(process, systemClock);
       return this.#signals;
@@ -232,6 +235,9 @@ export class Runner {
         },
       });
       this.#redactor.add(settings.secrets.map((secret) => secret.reveal()));
+      const { release } = this.#args as { release?: unknown };
+      const known = [settings.app, settings.environment, settings.imageTag, release];
+      this.#redactor.show(known.filter((value) => typeof value === 'string'));
       const { confirm = [] } = this.#args as { confirm?: readonly string[] };
       refuseUnknownNames(confirm, settings.handlers, this.#argv);
       return settings;

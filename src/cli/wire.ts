@@ -10,13 +10,13 @@ import { secretValues } from '../config/secret-values.js';
 import type { Settings } from '../config/settings.js';
 import type { DeployPorts } from '../deploy/core/deploy-ports.js';
 import { reportTo } from '../deploy/core/report.js';
-import type { Reporter } from '../ports.js';
+import type { Cloud, Reporter } from '../ports.js';
 
 export function wire(
   settings: Settings,
   reporter: Reporter,
   options: { verbose: boolean },
-  hide: (secrets: readonly string[]) => void,
+  { hide, show }: { hide: (secrets: readonly string[]) => void; show: (names: readonly string[]) => void },
 ): DeployPorts {
   const clock = systemClock;
   const report = reportTo({ clock, reporter });
@@ -24,13 +24,16 @@ export function wire(
     if (options.verbose) report({ type: 'trace', what, ms });
   };
   return {
-    cloud: createDigitalOceanCloud({
-      token: settings.token,
-      tokenPlace: settings.tokenPlace,
-      apiUrl: settings.apiUrl,
-      clock,
-      onTrace,
-    }),
+    cloud: showingNames(
+      createDigitalOceanCloud({
+        token: settings.token,
+        tokenPlace: settings.tokenPlace,
+        apiUrl: settings.apiUrl,
+        clock,
+        onTrace,
+      }),
+      show,
+    ),
     shell: createNodeSshShell({
       settings: settings.ssh,
       clock,
@@ -45,6 +48,22 @@ export function wire(
     loopback,
     hide: (envFile) => hide(valuesOf(envFile)),
   };
+}
+
+/** What DigitalOcean names is no secret, also where an env file holds the same text. */
+export function showingNames(cloud: Cloud, show: (names: readonly string[]) => void): Cloud {
+  const seen = <T extends { name: string }>(named: T): T => {
+    show([named.name]);
+    return named;
+  };
+  const showing: Partial<Cloud> = {
+    listLoadBalancers: async () => (await cloud.listLoadBalancers()).map(seen),
+    getLoadBalancer: async (id) => seen(await cloud.getLoadBalancer(id)),
+    listDroplets: async (filter) => (await cloud.listDroplets(filter)).map(seen),
+    getDroplet: async (id) => seen(await cloud.getDroplet(id)),
+    listAutoscalePools: async () => (await cloud.listAutoscalePools()).map(seen),
+  };
+  return { ...cloud, ...showing };
 }
 
 /** More on a droplet would only slow down the search for them. */

@@ -1,5 +1,6 @@
 /** A variable of the compose files as `env:` declares it, and whether a value fits. */
 
+import { runInNewContext } from 'node:vm';
 export const VARIABLE_TYPES = ['string', 'integer', 'number', 'boolean', 'enum', 'url'] as const;
 export type VariableType = (typeof VARIABLE_TYPES)[number];
 
@@ -49,7 +50,7 @@ export function faultOfValue(rule: Rule, value: string): string | undefined {
     if (min !== undefined && Number(value) < min) return `must be at least ${min}`;
     if (max !== undefined && Number(value) > max) return `must be at most ${max}`;
   }
-  if (pattern !== undefined && !pattern.test(value)) return 'does not match its pattern';
+  if (pattern !== undefined) return mismatch(pattern, value);
   return undefined;
 }
 
@@ -63,4 +64,16 @@ export function exampleOf({ type, min, max, values, default: fallback }: Declara
 function listed(values: readonly string[]): string {
   const more = values.length - MAX_SHOWN_VALUES;
   return values.slice(0, MAX_SHOWN_VALUES).join(', ') + (more > 0 ? ` or ${more} more` : '');
+}
+
+/** Some patterns take for ever: `(a+)+$`. */
+const PATTERN_MS = 1_000;
+
+function mismatch(pattern: RegExp, value: string): string | undefined {
+  try {
+    const matches: unknown = runInNewContext('pattern.test(value)', { pattern, value }, { timeout: PATTERN_MS });
+    return matches === true ? undefined : 'does not match its pattern';
+  } catch {
+    return `cannot be compared with its pattern within ${PATTERN_MS / 1_000} s: write it without repetitions inside of repetitions`;
+  }
 }

@@ -7,6 +7,7 @@ export interface Encryption {
 const GIT_CRYPT: Encryption = { by: 'git-crypt', remedy: () => 'git-crypt unlock' };
 const SOPS: Encryption = { by: 'SOPS', remedy: (path) => `sops decrypt --in-place ${path}` };
 const ANSIBLE_VAULT: Encryption = { by: 'ansible-vault', remedy: (path) => `ansible-vault decrypt ${path}` };
+const DOTENVX: Encryption = { by: 'dotenvx', remedy: (path) => `dotenvx decrypt -f ${path}` };
 const AGE: Encryption = {
   by: 'age',
   remedy: (path) => `age --decrypt --identity KEY.txt --output PLAIN ${path}, and name PLAIN instead`,
@@ -23,6 +24,7 @@ export function encryptionOf(content: Buffer, options: { byText: boolean } = { b
   const text = content.toString('utf8').replace(/^\ufeff/, '');
   if (text.startsWith('$ANSIBLE_VAULT;')) return ANSIBLE_VAULT;
   if (/^(?:age-encryption\.org\/v1\r?\n|-----BEGIN AGE ENCRYPTED FILE-----)/.test(text)) return AGE;
+  if (/^[ \t]*(?:export[ \t]+)?[\w.-]+[ \t]*=[ \t]*["']?encrypted:[\w+/=]{20,}/m.test(text)) return DOTENVX;
   return isSops(text) ? SOPS : undefined;
 }
 

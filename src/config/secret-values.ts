@@ -32,8 +32,10 @@ type Named = Pick<EnvVariable, 'name' | 'value'> & Partial<EnvVariable>;
 export function secretValues(variables: Iterable<Named>, known: ReadonlySet<string> = new Set()): string[] {
   const values = new Set<string>();
   const add = (name: string, value: string) => {
-    if (value.length < SHORTEST || isHarmless(name, value)) return;
-    if (!known.has(value)) values.add(value);
+    // Programs print it without blanks at its ends as well, and then that must not be a plain word.
+    const bare = value.trim();
+    if (bare.length < SHORTEST || isHarmless(name, value) || isHarmless(name, bare)) return;
+    if (!known.has(value) && !known.has(bare)) values.add(value);
     for (const part of partsOf(name, value)) add(part.name, part.value);
   };
   for (const { name, value, raw = value, unset = [] } of variables) {

@@ -1,4 +1,5 @@
 /** Turns a layer and its checked settings into handlers of events. */
+import { inspect } from 'node:util';
 import type { Handler, HandlerContext, LayerFacts, LifecycleEvent, LifecyclePayload } from '../rollout/lifecycle.js';
 import type { Layer, LayerContext, LayerHandler } from './layer.js';
 
@@ -35,13 +36,18 @@ export function handlersOf(layer: Layer, config: unknown, env: Readonly<Record<s
   });
 }
 
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value : inspect(value, { breakLength: Number.POSITIVE_INFINITY });
+}
+
 function contextOf(
   payload: LifecyclePayload,
   { signal, startedAt, sleep, log, run, process, confirm }: HandlerContext,
   config: unknown,
   env: Readonly<Record<string, string>>,
 ): LayerContext {
-  const logger = { info: log, warn: (line: string) => log(`warning: ${line}`) };
+  // A layer in JavaScript may print anything.
+  const logger = { info: (line: unknown) => log(shown(line)), warn: (line: unknown) => log(`warning: ${shown(line)}`) };
   const bounded: typeof fetch = async (url, init) => {
     const signals = init?.signal ? [signal, init.signal] : [signal];
     return await fetch(url, { ...init, signal: AbortSignal.any(signals) });

@@ -101,11 +101,21 @@ function endAll(clock: Clock, child: ChildProcess, mark: string): void {
     for (let round = 0; round < KILL_ROUNDS; round += 1) send('SIGKILL');
   };
   const ended = new AbortController();
+  // A signal that nothing else waits for ends this process, and no exit event comes.
+  const last = (name: NodeJS.Signals) => {
+    if (process.listenerCount(name) > 1) return;
+    kill();
+    process.off(name, last);
+    process.kill(process.pid, name);
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   send('SIGTERM');
   process.once('exit', kill);
+  for (const name of signals) process.on(name, last);
   child.once('exit', () => {
     ended.abort();
     process.off('exit', kill);
+    for (const name of signals) process.off(name, last);
     // Its children may have stayed.
     kill();
   });

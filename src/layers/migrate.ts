@@ -8,6 +8,10 @@ import { commandWords, durationMs } from './settings.js';
 const FIRST_LINES = 250;
 const LAST_LINES = 250;
 
+/** Compose's own last line: it names containers, and no reason. */
+const NO_REASON = /failed to start containers/i;
+const UNREADABLE = /logging driver does not support reading/i;
+
 const config = z.strictObject({
   service: z.string('must be the name of a service').min(1, 'must be the name of a service'),
   command: commandWords,
@@ -41,6 +45,8 @@ class Excerpt {
   readonly #held: string[] = [];
   #lines = 0;
   readonly #last: Partial<Record<Speaker, string>> = {};
+  /** What Docker says before it says that it has failed. */
+  #reason = '';
 
   constructor(show: (line: string) => void) {
     this.#show = show;
@@ -48,12 +54,16 @@ class Excerpt {
 
   /** Of the program: Docker may print something after it, such as that the connection was lost. */
   get cause(): string | undefined {
-    return this.#last.program ?? this.#last.docker;
+    const { program, docker } = this.#last;
+    if (program !== undefined || docker === undefined) return program;
+    if (UNREADABLE.test(docker)) return 'its log cannot be read, because of the logging driver of the service';
+    return NO_REASON.test(docker) && this.#reason !== '' ? `${this.#reason} ${docker}` : docker;
   }
 
   add(line: string, speaker: Speaker): void {
     if (line === '') return;
     this.#lines += 1;
+    if (speaker === 'docker') this.#reason = this.#last.docker ?? '';
     this.#last[speaker] = line;
     if (this.#lines <= FIRST_LINES) this.#show(line);
     else this.#held.push(line);

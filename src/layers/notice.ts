@@ -228,7 +228,14 @@ function linkOf(url: string | undefined): string | undefined {
 /** One line without control and format characters, of a bounded length. */
 export function line(text: string, limit = MAX_TEXT): string {
   const start = text.slice(0, limit * 4);
-  return cut(start.replace(/[\s\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim(), limit);
+  // A blank instead of a character that cannot be seen would hide a secret from those who mask it.
+  return cut(
+    start
+      .replace(/\p{Cf}+/gu, '')
+      .replace(/[\s\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
+      .trim(),
+    limit,
+  );
 }
 
 /** Never through the middle of a character. */

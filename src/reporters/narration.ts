@@ -139,7 +139,13 @@ function remarkOn(event: DeployEvent, before: StatusRow[], after: StatusRow[]): 
     case 'trace':
       return { level: 'detail', text: `${event.what} (${duration(event.ms)})` };
     case 'deploy-interrupted':
-      return { level: 'warning', text: `Interrupted by ${event.signal}: ${event.detail}` };
+      // Without a signal, an error that nothing caught: a sentence of its own.
+      return {
+        level: 'warning',
+        text: event.signal.startsWith('SIG')
+          ? `Interrupted by ${event.signal}: ${event.detail}`
+          : `${event.signal} ${event.detail}`,
+      };
     default:
       return undefined;
   }

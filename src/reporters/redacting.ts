@@ -37,21 +37,48 @@ function areLines(items: unknown[]): items is string[] {
   return items.length > 1 && items.every((item) => typeof item === 'string' && !item.includes('\n'));
 }
 
+/** Bounds what is remembered: in characters of one text, and in texts. */
+const LONGEST_KEPT = 10_000;
+const MOST_KEPT = 200;
+
 /** Masks the secrets that are known so far: settings bring more of them while a command runs. */
 export class Redactor {
   readonly #secrets = new Set<string>();
+  readonly #shown = new Set<string>();
   #redact = (text: string): string => text;
+  /** What was masked last: the same text goes to the screen, to files, to layers and to hooks. */
+  readonly #masked = new Map<string, string>();
 
   constructor(secrets: Iterable<string> = []) {
     this.add(secrets);
   }
 
   add(secrets: Iterable<string>): void {
+    const before = this.#secrets.size;
     for (const secret of secrets) this.#secrets.add(secret);
-    this.#redact = createRedactor([...this.#secrets]);
+    if (this.#secrets.size !== before) this.#renew();
+  }
+
+  /** Values that everybody sees anyway: an env file may hold the name of a droplet, which is no secret then. */
+  show(values: Iterable<string>): void {
+    const added = [...values].filter((value) => !this.#shown.has(value));
+    for (const value of added) this.#shown.add(value);
+    if (added.length > 0 && [...this.#secrets].some((secret) => added.includes(secret.trim()))) this.#renew();
+  }
+
+  #renew(): void {
+    this.#redact = createRedactor([...this.#secrets].filter((secret) => !this.#shown.has(secret.trim())));
+    this.#masked.clear();
   }
 
   redact(text: string): string {
-    return this.#redact(text);
+    const known = this.#masked.get(text);
+    if (known !== undefined) return known;
+    const masked = this.#redact(text);
+    if (text.length > LONGEST_KEPT) return masked;
+    const [oldest] = this.#masked.size < MOST_KEPT ? [] : this.#masked.keys();
+    if (oldest !== undefined) this.#masked.delete(oldest);
+    this.#masked.set(text, masked);
+    return masked;
   }
 }

@@ -6,6 +6,7 @@
  * The text is decoded, up to twice, with a map back to where each character came from; secrets are looked for in that.
  */
 import { encodingsOf } from './encodings.js';
+import { CutIndex, FormIndex, type Found, HashedText, PartIndex } from './form-index.js';
 
 /** Shorter values would blot out ordinary text. */
 const SHORTEST_SECRET = 4;
@@ -22,24 +23,61 @@ export const MASK = '[secret]';
 export function createRedactor(secrets: readonly string[]): (text: string) => string {
   const known = [...new Set(secrets.flatMap(telling))].filter((secret) => secret.length >= SHORTEST_SECRET);
   if (known.length === 0) return (text) => text;
+  // They take time and memory, and many commands show nothing.
+  let forms: Forms | undefined;
+  return (text) => {
+    if (text.length < SHORTEST_SECRET) return text;
+    forms ??= formsOf(known);
+    const found = formsIn(text, forms);
+    return found.length === 0 ? text : mask(text, found);
+  };
+}
+
+/** Where a secret can be recognised in a text that is decoded, and from what on. */
+interface Forms {
+  whole: FormIndex;
+  cut: CutIndex;
+  folded: CutIndex;
+  parts: PartIndex;
+}
+
+export function formsOf(known: readonly string[]): Forms {
   const plain = [...new Set(known.map((secret) => canonical(secret)))].filter((text) => text.length >= SHORTEST_SECRET);
   const isLong = (form: string) => form.length >= SHORTEST_PIECE;
   const encoded = [...new Set(known.flatMap(encodingsOf))].filter(isLong);
-  const needles = [...new Set([...plain, ...encoded, ...known.flatMap(escapedForms).filter(isLong)])];
   const folded = [...encoded, ...plain.filter(isKey)];
-  return (text) => {
-    const found: Range[] = [];
-    let view: View = { text, from: undefined };
-    for (let decodings = 0; decodings <= DECODINGS; decodings += 1) {
-      const before = view.text;
-      view = decode(view, decodings > 0);
-      for (const needle of needles) find(needle, view, found);
-      for (const secret of plain) findCut(secret, view, found);
-      findFolded(folded, view, found);
-      if (decodings > 0 && view.text === before) break;
-    }
-    return found.length === 0 ? text : mask(text, found);
+  return {
+    whole: new FormIndex(new Set([...plain, ...encoded, ...known.flatMap(escapedForms).filter(isLong)]), [
+      SHORTEST_SECRET,
+      SHORTEST_PIECE,
+    ]),
+    cut: new CutIndex(plain, SHORTEST_PIECE),
+    folded: new CutIndex(folded, SHORTEST_FOLD),
+    parts: new PartIndex(folded, SHORTEST_FOLD),
   };
+}
+
+export function formsIn(text: string, { whole, cut, folded, parts }: Forms): Range[] {
+  const found: Range[] = [];
+  let view: View = { text, from: undefined };
+  for (let decodings = 0; decodings <= DECODINGS; decodings += 1) {
+    const before = view.text;
+    view = decode(view, decodings > 0);
+    if (decodings > 0 && view.text === before) break;
+    const hashed = new HashedText(view.text);
+    let isHidden = false;
+    const add = (start: number, end: number) => {
+      if (start === end) return;
+      isHidden ||= start === 0 && end === hashed.length;
+      found.push(rangeOf(view, start, end));
+    };
+    whole.find(hashed, add);
+    findCut(cut, hashed, add);
+    if (!isHidden) findFolded(folded, parts, hashed, add);
+    // There is nothing more to decode.
+    if (!ESCAPED.test(view.text)) break;
+  }
+  return found;
 }
 
 type Range = [start: number, end: number];
@@ -47,7 +85,7 @@ type Range = [start: number, end: number];
 /** A decoded text, and where in the original each of its characters began; `from` is one longer than the text. */
 interface View {
   text: string;
-  from: readonly number[] | undefined;
+  from: Int32Array | undefined;
 }
 
 function canonical(text: string): string {
@@ -65,27 +103,45 @@ const ESCAPE =
 const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 const SHORT: Readonly<Record<string, string>> = { n: '', r: '', t: '\t', b: '\b', f: '\f' };
 
+/** What a line break or an escape can begin with. */
+const SPECIAL = /[\\\r\n\u00ad\u200b-\u200f\u2060-\u2064\ufeff%&']/g;
+const ESCAPED = /[\\%&']/;
+
 /** Without line breaks, with spaces as URLs write them, and with `escapes` one level of escaping undone. */
 function decode({ text, from }: View, escapes: boolean): View {
-  let decoded = '';
-  const starts: number[] = [];
+  const pieces: string[] = [];
+  // Nothing becomes longer.
+  const starts = new Int32Array(text.length + 1);
+  let length = 0;
   const origin = (index: number) => (from === undefined ? index : (from[index] ?? 0));
-  for (let index = 0; index < text.length; ) {
+  const copy = (start: number, end: number) => {
+    if (start < end) pieces.push(text.slice(start, end));
+    for (let index = start; index < end; index += 1) starts[length++] = origin(index);
+  };
+  let done = 0;
+  for (SPECIAL.lastIndex = 0; ; ) {
+    const index = SPECIAL.exec(text)?.index;
+    if (index === undefined) break;
+    copy(done, index);
     BREAK.lastIndex = index;
     const lineBreak = BREAK.exec(text);
-    if (lineBreak !== null) {
-      index += lineBreak[0].length;
-      continue;
-    }
     ESCAPE.lastIndex = index;
-    const spelling = escapes ? ESCAPE.exec(text) : null;
-    const [character, length] = spelling === null ? [text[index] ?? '', 1] : [unescaped(spelling), spelling[0].length];
-    const plain = character.replaceAll(' ', '+');
-    for (let unit = 0; unit < plain.length; unit += 1) starts.push(origin(index));
-    decoded += plain;
-    index += length;
+    const spelling = lineBreak === null && escapes ? ESCAPE.exec(text) : null;
+    if (lineBreak !== null) done = index + lineBreak[0].length;
+    else if (spelling === null) {
+      copy(index, index + 1);
+      done = index + 1;
+    } else {
+      const character = unescaped(spelling);
+      pieces.push(character);
+      for (let unit = 0; unit < character.length; unit += 1) starts[length++] = origin(index);
+      done = index + spelling[0].length;
+    }
+    SPECIAL.lastIndex = done;
   }
-  return { text: decoded, from: [...starts, origin(text.length)] };
+  copy(done, text.length);
+  starts[length] = origin(text.length);
+  return { text: pieces.join('').replaceAll(' ', '+'), from: starts.subarray(0, length + 1) };
 }
 
 function unescaped(match: RegExpExecArray): string {
@@ -100,32 +156,30 @@ function unescaped(match: RegExpExecArray): string {
   return code > 0x10ffff ? whole : json === undefined ? String.fromCodePoint(code) : String.fromCharCode(code);
 }
 
-function find(needle: string, view: View, found: Range[]): void {
-  for (let at = view.text.indexOf(needle); at >= 0; at = view.text.indexOf(needle, at + needle.length)) {
-    found.push(rangeOf(view, at, at + needle.length));
-  }
-}
-
 /** The beginning of any address, or of any key. */
 const COMMONPLACE = /^[a-z][a-z0-9+.-]*:\/{0,2}$|^-+[A-Z+]*-*$/i;
 
+/** Longer pieces are more than that. */
+const LONGEST_COMMONPLACE = 100;
+
+function isTelling(piece: string): boolean {
+  return piece.length > LONGEST_COMMONPLACE || !COMMONPLACE.test(piece);
+}
+
 /** What programs cut is cut at an end of the text: there a piece of a secret is hidden, too, with its ellipsis. */
-function findCut(secret: string, view: View, found: Range[]): void {
+function findCut(cut: CutIndex, view: HashedText, found: Found): void {
   const { text } = view;
   const end = text.length - (/(?:…|\.\.\.)$/.exec(text)?.[0].length ?? 0);
   const start = /^(?:…|\.\.\.)/.exec(text)?.[0].length ?? 0;
-  const longest = secret.length - 1;
-  const atEnd = overlap(secret.slice(0, longest), text.slice(Math.max(0, end - longest), end));
-  const first = atEnd.find((size) => !COMMONPLACE.test(secret.slice(0, size)));
-  if (first !== undefined) found.push(rangeOf(view, end - first, text.length));
-  const atStart = overlap(reversed(secret.slice(1)), reversed(text.slice(start, start + longest)));
-  const last = atStart.find((size) => !COMMONPLACE.test(secret.slice(-size)));
-  if (last !== undefined) found.push(rangeOf(view, 0, start + last));
+  const atEnd = cut.atEnd(view, end, isTelling);
+  if (atEnd > 0) found(end - atEnd, text.length);
+  const atStart = cut.atStart(view, start, isTelling);
+  if (atStart > 0) found(0, start + atStart);
 }
 
 /** A line of a folded secret, such as `base64` and `fold` print: shorter ones could be any word. */
 const SHORTEST_FOLD = 12;
-const FOLD = /^\+*([\w+/=-]+?)\+*$/;
+const FOLD = /^[\w+/=-]+$/;
 const FOLD_END = /[\w+/=-]{12}$/;
 const FOLD_START = /^\+*[\w+/=-]{12}/;
 
@@ -135,54 +189,33 @@ function isKey(secret: string): boolean {
 }
 
 /** The whole text is a part of an encoded secret or of a key, or it ends or begins with one that goes on elsewhere. */
-function findFolded(forms: readonly string[], view: View, found: Range[]): void {
+function findFolded(folded: CutIndex, parts: PartIndex, view: HashedText, found: Found): void {
   const { text } = view;
-  const [, whole = ''] = FOLD.exec(text) ?? [];
-  if (whole.length >= SHORTEST_FOLD && forms.some((form) => form.includes(whole))) {
-    found.push(rangeOf(view, 0, text.length));
+  const first = firstInk(text);
+  if (FOLD.test(text) && parts.has(text.slice(first, lastInk(text)))) {
+    found(0, text.length);
     return;
   }
-  const [ends, starts] = [FOLD_END.test(text), FOLD_START.test(text)];
-  for (const form of forms) {
-    const tail = ends ? text.slice(Math.max(0, text.length - form.length)) : '';
-    const at = tail.indexOf(form.slice(0, SHORTEST_FOLD));
-    if (at >= 0 && form.startsWith(tail.slice(at)))
-      found.push(rangeOf(view, text.length - tail.length + at, text.length));
-    const head = starts ? text.slice(0, form.length) : '';
-    const end = head.lastIndexOf(form.slice(-SHORTEST_FOLD));
-    if (end < 0) continue;
-    const first = head.slice(0, end + SHORTEST_FOLD).replace(/^\+*(?=[^+])/, '');
-    if (form.endsWith(first)) found.push(rangeOf(view, 0, end + SHORTEST_FOLD));
-  }
+  const atEnd = FOLD_END.test(text) ? folded.atEnd(view, text.length) : 0;
+  if (atEnd > 0) found(text.length - atEnd, text.length);
+  if (!FOLD_START.test(text)) return;
+  const behind = folded.atStart(view, first);
+  if (behind > 0) found(first, first + behind);
+  else found(0, folded.atStart(view, 0));
 }
 
-/**
- * How long the beginnings of `piece` are that `text` ends with, the longest first, from `SHORTEST_PIECE`. In linear time
- * (Knuth, Morris, Pratt): to compare each length by itself takes minutes for a long secret and a text of almost-matches.
- */
-function overlap(piece: string, text: string): number[] {
-  if (Math.min(piece.length, text.length) < SHORTEST_PIECE) return [];
-  // For each length: the next shorter beginning that ends there too.
-  const shorter = new Int32Array(piece.length + 1);
-  const extended = (size: number, unit: number) => {
-    let kept = size;
-    while (kept > 0 && (kept === piece.length || piece.charCodeAt(kept) !== unit)) kept = shorter[kept] ?? 0;
-    return piece.charCodeAt(kept) === unit ? kept + 1 : kept;
-  };
-  for (let size = 1; size < piece.length; size += 1) {
-    shorter[size + 1] = extended(shorter[size] ?? 0, piece.charCodeAt(size));
-  }
-  let size = 0;
-  for (let index = 0; index < text.length; index += 1) size = extended(size, text.charCodeAt(index));
-  const sizes: number[] = [];
-  for (; size >= SHORTEST_PIECE; size = shorter[size] ?? 0) sizes.push(size);
-  return sizes;
+/** Where blanks, as URLs write them, end at the beginning of a text. */
+function firstInk(text: string): number {
+  let at = 0;
+  while (text[at] === '+') at += 1;
+  return at;
 }
 
-function reversed(text: string): string {
-  let result = '';
-  for (let index = text.length - 1; index >= 0; index -= 1) result += text.charAt(index);
-  return result;
+/** Where they begin at its end. */
+function lastInk(text: string): number {
+  let at = text.length;
+  while (text[at - 1] === '+') at -= 1;
+  return at;
 }
 
 function rangeOf({ from }: View, start: number, end: number): Range {
@@ -202,11 +235,11 @@ function mask(text: string, found: Range[]): string {
   return masked + text.slice(done);
 }
 
-/** The secret, and the lines of one that has several: a key is often printed line by line. */
+/** The secret, also without blanks at its ends, and the lines of one that has several: a key is often printed line by line. */
 function telling(secret: string): string[] {
   const lines = secret.split('\n').map((line) => line.trim());
   const long = lines.filter((line) => line.length >= SHORTEST_LINE && !line.startsWith('-----'));
-  return lines.length < 2 ? [secret] : [secret.trim(), ...long];
+  return lines.length < 2 ? [secret, secret.trim()] : [secret.trim(), ...long];
 }
 
 /**

@@ -136,6 +136,8 @@ export interface Handler {
   readonly mayFail?: boolean;
   /** What its layer is besides its handlers, which share it. */
   readonly layer?: LayerFacts;
+  /** What it gets of a payload; the time that this takes is not the handler's. */
+  present?(payload: LifecyclePayload): LifecyclePayload;
   /** Throws to fail. */
   handle(payload: LifecyclePayload, context: HandlerContext): Promise<void>;
 }

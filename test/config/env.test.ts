@@ -39,6 +39,11 @@ describe('a declared variable', () => {
     ['type: number, max: 0.5', '0.6', 'must be at most 0.5'],
     ['type: enum, values: [a, b]', 'c', 'must be one of a, b'],
     ['type: enum, values: [1, 2]', '3', 'must be one of 1, 2'],
+    [
+      "pattern: '(a+)+'",
+      `${'a'.repeat(60)}!`,
+      'cannot be compared with its pattern within 1 s: write it without repetitions inside of repetitions',
+    ],
     ["pattern: 'v\\d+'", 'xv1', 'does not match its pattern'],
     ['type: url, pattern: https://.*', 'http://shop.example', 'does not match its pattern'],
   ])('with { %s } refuses %j', async (rule, wrong, message) => {

@@ -139,6 +139,7 @@ describe('what is wrong with a secret is named with its place:', () => {
     ['git-crypt', Buffer.from('\0GITCRYPT\0abc'), 'git-crypt unlock'],
     ['SOPS', '{"data": "ENC[AES256_GCM,data:x]",\n\t"sops": {"mac": "x"}}', 'sops decrypt --in-place a.key'],
     ['SOPS', 'key: ENC[AES256_GCM,data:x]\nsops:\n  mac: x\n', 'sops decrypt --in-place a.key'],
+    ['dotenvx', `KEY="encrypted:${'BDqDBibm4wsYqMpCjTQ6BsDHmMadg9K3dAt'.repeat(2)}="\n`, 'dotenvx decrypt -f a.key'],
     ['SOPS', 'KEY=ENC[AES256_GCM,data:x]\nsops_version=3.8.1\n', 'sops decrypt --in-place a.key'],
     ['age', 'age-encryption.org/v1\n-> X25519 abc\n', 'age --decrypt --identity KEY.txt --output PLAIN a.key'],
     ['age', '-----BEGIN AGE ENCRYPTED FILE-----\nabc\n', 'age --decrypt'],

@@ -57,6 +57,7 @@ describe('a text of almost-matches takes no time', () => {
     ],
     ['digits of a time', () => attempt(() => readOptions([timeoutOf(`${'1'.repeat(60)}x`)]))],
     ['backslashes before a secret', () => createRedactor(['correct-horse'])('\\'.repeat(200_000))],
+    ['blanks', () => createRedactor(['correct-horse'])(`${' '.repeat(200_000)}a!`)],
     ['most of a secret', () => createRedactor([`${'a'.repeat(200_000)}b`])(`${'a'.repeat(200_000)}c`)],
     ['an escape sequence', () => cleanText(`\u001b${';#'.repeat(50_000)}`)],
   ])('%s', (_, work) => {

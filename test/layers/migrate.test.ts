@@ -1,6 +1,8 @@
 /** What migrate shows of its output, and when. */
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { handlersOf } from '../../src/layers/handlers.js';
+import type { Layer } from '../../src/layers/layer.js';
 import migrate from '../../src/layers/migrate.js';
 import type { HandlerContext, OneOffOptions, OneOffResult, Speaker } from '../../src/rollout/lifecycle.js';
 import { payloadOf } from './service.js';
@@ -57,9 +59,40 @@ describe('the output of a migration', () => {
     await expect(setup([waiting], failed).ended).rejects.toThrow(/exit code 3$/);
   });
 
+  it('names why a container cannot start, and not a log that cannot be read', async () => {
+    const end: OneOffResult = { code: 1, output: '', done: 'now' };
+    const why = 'Error response from daemon: exec: "bin/migrate": not found';
+    const last = 'Error: failed to start containers: 4f1b9a77';
+    const { ended } = setup(
+      [
+        ['docker', why],
+        ['docker', last],
+      ],
+      end,
+    );
+    await expect(ended).rejects.toThrow(`${why} ${last}`);
+    const unread = 'Error response from daemon: configured logging driver does not support reading';
+    await expect(setup([['docker', unread]], end).ended).rejects.toThrow('exit code 1: its log cannot be read');
+  });
+
   it('is none where it was done before', async () => {
     const { shown, ended } = setup([], { code: 0, output: '', done: 'before' });
     await ended;
     expect(shown.at(-1)).toBe('not run: the last migration was for this release');
   });
+});
+
+it('what a layer logs is a text, whatever it is', async () => {
+  const shown: unknown[] = [];
+  const on: Layer['on'] = {
+    deploy: async (_, { logger }) => {
+      for (const one of [undefined, { a: 'b' }, 7]) {
+        logger.info(one as unknown as string);
+        logger.warn(one as unknown as string);
+      }
+    },
+  };
+  const [handler] = handlersOf({ name: 'own', kind: 'application', config: z.unknown(), on }, {}, {});
+  await handler?.handle(payloadOf('deploy'), { log: (line: unknown) => shown.push(line) } as unknown as HandlerContext);
+  expect(shown).toEqual(['undefined', 'warning: undefined', "{ a: 'b' }", "warning: { a: 'b' }", '7', 'warning: 7']);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fitting, type Notice, noticeOf, plainLines } from '../../src/layers/notice.js';
+import { fitting, line, type Notice, noticeOf, plainLines } from '../../src/layers/notice.js';
 import type { DeployResult } from '../../src/rollout/model.js';
 import { aRow } from '../support/scripted-events.js';
 import { CI_RUN, hostileRollout, ROLLOUT } from './notified.js';
@@ -118,4 +118,8 @@ describe('a notice', () => {
     expect(sizes).toEqual(sizes.toSorted((a, b) => b - a));
     expect(sizes[2]).toBeGreaterThan(500);
   });
+});
+
+it('a line keeps together what characters that cannot be seen stand between, so that a secret is still masked', () => {
+  expect(line('it is app-\u200bsecret-\u00ad4f1b\u2060 now')).toBe('it is app-secret-4f1b now');
 });

@@ -1,7 +1,7 @@
 /** Raises an event: runs its handlers one after another, each bounded by its timeout. */
 
 import { inWords } from '../../durations.js';
-import { DeployError, reasonOf } from '../../errors.js';
+import { DeployError, isDeployError, reasonOf } from '../../errors.js';
 import type { Handler, HandlerContext, LifecyclePayload } from '../../rollout/lifecycle.js';
 import { onlyWarns } from '../../rollout/lifecycle.js';
 import { capital } from './capital.js';
@@ -51,6 +51,7 @@ async function failureOf(
   const { name, timeoutMs } = handler;
   const { event, droplet } = payload;
   const report = reportTo(ports);
+  const shown = handler.present?.(payload) ?? payload;
   const startedAt = clock.now();
   const about = { name, event, droplet };
   report({ type: 'layer-started', ...about });
@@ -63,14 +64,14 @@ async function failureOf(
       const sleep: HandlerContext['sleep'] = (ms, until) =>
         clock.sleep(ms, until === undefined ? signal : AbortSignal.any([signal, until]));
       const { run, process, confirm } = verbs;
-      return handler.handle(payload, { run, process, confirm, signal, startedAt, sleep, log });
+      return handler.handle(shown, { run, process, confirm, signal, startedAt, sleep, log });
     });
     return undefined;
   } catch (error) {
     const left = verbs.leftRunning?.();
     const reason = [sentence(reasonOf(error)), left?.message].filter((text) => text !== undefined).join(' ');
     const message = `${capital(name)} failed at ${event}: ${reason}`;
-    if (!(error instanceof DeployError)) {
+    if (!isDeployError(error)) {
       return new DeployError('layer-failed', message, { droplet, hint: left?.hint, cause: error });
     }
     const { code, source } = error;

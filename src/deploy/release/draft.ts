@@ -4,6 +4,7 @@
  */
 import pLimit from 'p-limit';
 import type { Settings, SourceFile } from '../../config/settings.js';
+import { DeployError } from '../../errors.js';
 import type { LocalFiles } from '../../ports.js';
 import type { ServiceSpec } from '../../rollout/health.js';
 import type { ReleaseInfo } from '../../rollout/model.js';
@@ -70,6 +71,21 @@ export async function readFiles(sources: readonly SourceFile[], files: LocalFile
   };
   const hashed = await Promise.all(sources.map((source) => limit(() => hash(source))));
   return hashed.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** Throws DeployError file-changed for the first file that is not as it was when the draft was made, and local-file. */
+export async function refuseChanged(
+  draft: ReleaseDraft,
+  sources: readonly SourceFile[],
+  files: LocalFiles,
+): Promise<void> {
+  const now = new Map((await readFiles(sources, files)).map(({ path, sha256 }) => [path, sha256]));
+  const changed = draft.files.find(({ path, sha256 }) => now.get(path) !== sha256);
+  if (changed === undefined) return;
+  throw new DeployError('file-changed', `${changed.path} was changed at pre_deploy, after the release was made.`, {
+    source: 'user',
+    hint: 'Write files of the release before do-deploy starts, or on the droplets by `prepare`: a hook or layer cannot change them.',
+  });
 }
 
 export function contentHash(draft: Omit<ReleaseDraft, 'id' | 'content' | 'createdAt' | 'createdBy'>): string {

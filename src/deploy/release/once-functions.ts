@@ -66,7 +66,9 @@ export const ONCE_FUNCTIONS = [
   '  have=0; { read -r have _ <"$record"; } 2>/dev/null || :',
   "  case $have in '' | *[!0-9]*) have=0 ;; esac",
   '  [ "$have" -lt "$1" ] || return 0',
-  '  { mkdir -p done && printf \'%s %s\\n\' "$1" "$2" >"$record.$$" && mv -f "$record.$$" "$record"; } 2>/dev/null',
+  // What a full disk has left of earlier attempts.
+  `  find done -name "\${record##*/}.*" -mmin +60 -exec rm -f {} + 2>/dev/null || :`,
+  '  { mkdir -p done && printf \'%s %s\\n\' "$1" "$2" >"$record.$$" && mv -f "$record.$$" "$record"; } 2>/dev/null || { rm -f "$record.$$"; return 1; }',
   '}',
   // What `facts` has read.
   'settle() { [ "$1" != 0 ] || note "$number" "$release"; }',

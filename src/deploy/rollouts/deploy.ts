@@ -12,7 +12,7 @@ import { heldRelease, type Member, needsNothing } from '../droplet/member.js';
 import { surveyAll } from '../droplet/survey.js';
 import { refuseImpossible } from '../fleet/policy.js';
 import { settingsOfRoles } from '../fleet/role-settings.js';
-import { draftRelease, releaseId } from '../release/draft.js';
+import { draftRelease, refuseChanged, releaseId } from '../release/draft.js';
 import { refuseOtherCanary } from '../session/canary.js';
 import { eachShare, performRollout, type Share } from '../session/rollout.js';
 import { runSession, type SessionOptions } from '../session/session.js';
@@ -47,6 +47,12 @@ export async function deploy(given: DeployPorts, options: DeployOptions): Promis
       reach: 'all',
       anchors: true,
       async choose(shares) {
+        // Also a file that droplets have already, and that would not be read again.
+        if (options.handlers?.some(({ event }) => event === 'pre_deploy')) {
+          for (const [index, draft] of drafts.entries()) {
+            await refuseChanged(draft, (own[index] ?? settings).files, ports.files);
+          }
+        }
         reportTo(ports)({ type: 'phase-started', phase: 'stage' });
         const members = shares.flatMap((share) => share.members);
         const staged = await listening(shares, async () => {

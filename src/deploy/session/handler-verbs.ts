@@ -1,7 +1,7 @@
 /** What handlers of events may do on the droplets of a session. */
 import { DeployError } from '../../errors.js';
 import type { LifecycleEvent, LifecyclePayload, ProcessAction } from '../../rollout/lifecycle.js';
-import { LineFeed } from '../core/line-feed.js';
+import { LineFeed, textLines } from '../core/line-feed.js';
 import { errorLine } from '../core/output-lines.js';
 import { inParallel } from '../core/parallel.js';
 import type { HandlerVerbs } from '../core/raise-event.js';
@@ -64,7 +64,7 @@ export function verbsOf(
         return await runOnce(session, own, what, { ...others, once }, perform, watch);
       }
       const release = ownCopy(first, goal.own?.get(first.droplet.id) ?? goal.release);
-      const feed = new LineFeed((line) => options.onLine?.(line, 'program'));
+      const feed = new LineFeed(textLines, (line) => options.onLine?.(line, 'program'));
       const { code, stdout, stderr } = await perform(first, oneOffCommand(release, run.id, what), {
         feed,
         signal: options.signal,

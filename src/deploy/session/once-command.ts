@@ -8,6 +8,8 @@
  */
 import type { RemoteCommand } from '../../ports.js';
 import type { Speaker } from '../../rollout/lifecycle.js';
+import { type DockerLine, DockerLog } from '../core/docker-log.js';
+import type { LineReader } from '../core/line-feed.js';
 import { appFolder, command, quote } from '../core/shell.js';
 import { asHolder } from '../lease/lease-commands.js';
 import { NUMBER_LABEL, ONCE_FUNCTIONS, recordOf } from '../release/once-functions.js';
@@ -171,10 +173,24 @@ export function readEnd(stderr: string): number | 'before' | 'again' | undefined
 }
 
 /** Who has said a line of the command's output, and what. */
-export function readSpoken(line: string): { text: string; speaker: Speaker } {
-  const stamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}Z ?/.exec(line)?.[0];
-  if (stamp !== undefined) return { text: line.slice(stamp.length), speaker: 'program' };
-  return { text: line, speaker: line.startsWith(WAITING) ? 'do-deploy' : 'docker' };
+export interface Spoken {
+  text: string;
+  speaker: Speaker;
+}
+
+/** The command's output as lines. Times of Docker are not part of them. */
+export function spokenLines(): LineReader<Spoken> {
+  const log = new DockerLog(2, MAX_OUTPUT);
+  return {
+    read: (chunk) => log.read(chunk).map(spoken),
+    end: () => log.end().map(spoken),
+  };
+}
+
+function spoken({ time, text: bytes, isCut }: DockerLine): Spoken {
+  const text = `${bytes.toString('utf8')}${isCut ? '…' : ''}`;
+  if (time !== undefined) return { text, speaker: 'program' };
+  return { text, speaker: text.startsWith(WAITING) ? 'do-deploy' : 'docker' };
 }
 
 /** Functions of the command and of the keeper. */

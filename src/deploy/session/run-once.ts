@@ -2,7 +2,8 @@
 import { DeployError } from '../../errors.js';
 import type { CommandResult, RemoteCommand } from '../../ports.js';
 import type { OneOffOptions, OneOffResult } from '../../rollout/lifecycle.js';
-import { LineFeed } from '../core/line-feed.js';
+import { BoundedLines } from '../core/bounded-lines.js';
+import { LineFeed, MAX_LINE } from '../core/line-feed.js';
 import { errorLine } from '../core/output-lines.js';
 import { inParallel } from '../core/parallel.js';
 import { warn } from '../core/report.js';
@@ -11,14 +12,15 @@ import { loginTo, type Member, ownCopy } from '../droplet/member.js';
 import type { OneOff } from '../release/one-off.js';
 import type { Done } from './done-commands.js';
 import { readDone, recordDone } from './last-done.js';
-import { findOnceCommand, NOT_RECORDED, onceCommand, onceContainer, readEnd, readSpoken } from './once-command.js';
+import { findOnceCommand, NOT_RECORDED, onceCommand, onceContainer, readEnd, spokenLines } from './once-command.js';
+import { MAX_OUTPUT } from './one-off-commands.js';
 import type { Session } from './session.js';
 
 /** Runs a command on a droplet as the holder of its lock, and feeds its output. */
 export type Perform = (
   member: Member,
   command: RemoteCommand,
-  options: { feed: LineFeed; signal?: AbortSignal | undefined },
+  options: { feed: Pick<LineFeed, 'start' | 'end'>; signal?: AbortSignal | undefined },
 ) => Promise<CommandResult>;
 
 /** What goes on although nobody waits for it, as a sentence, and how to stop it. */
@@ -54,15 +56,16 @@ export async function runOnce(
     const release = ownCopy(member, goal.own?.get(member.droplet.id) ?? goal.release);
     const done = await next(session, key, release.id);
     if (done === undefined) return { code: 0, output: '', done: 'before' };
-    const feed = new LineFeed((line) => {
-      const { text, speaker } = readSpoken(line);
-      onLine?.(text, speaker);
+    const output = new BoundedLines(MAX_OUTPUT);
+    const feed = new LineFeed(spokenLines, ({ text, speaker }) => {
+      output.add(text);
+      onLine?.(text.slice(0, MAX_LINE), speaker);
     });
     watch(goesOn(member, onceContainer(app, key)));
     const command = onceCommand(release, run.id, { ...what, once: { key, done } });
     const result = await perform(member, command, { feed, signal });
     watch(undefined);
-    const ended = endOf(member, result);
+    const ended = endOf(member, result, output.text());
     if (ended === 'again') continue;
     if (ended.code === 0) await recordDone(session, key, done, member);
     return ended;
@@ -77,7 +80,7 @@ function warnOfSkipped({ ports, skipped }: Session, key: string): void {
   warn(ports, `${unasked.join(', ')} cannot say whether ${key} still runs there for an earlier deploy.`);
 }
 
-function endOf(member: Member, { code, stdout, stderr }: CommandResult): OneOffResult | 'again' {
+function endOf(member: Member, { code, stderr }: CommandResult, output: string): OneOffResult | 'again' {
   const { host } = member;
   if (code === NOT_RECORDED) {
     throw new DeployError('not-recorded', `It succeeded, but ${host.name} has no room to record that.`, {
@@ -88,8 +91,6 @@ function endOf(member: Member, { code, stdout, stderr }: CommandResult): OneOffR
   const end = readEnd(stderr);
   if (end === undefined) throw new Error(`${host.name}: ${errorLine(stderr, `exit code ${code}`)}`);
   if (end === 'again') return end;
-  const lines = stdout.split('\n').map((line) => readSpoken(line).text);
-  const output = lines.join('\n');
   return end === 'before' ? { code: 0, output, done: 'before' } : { code: end, output, done: 'now' };
 }
 

@@ -37,13 +37,22 @@ export function refuseOtherValues(member: Member, stdout: string, variables: rea
 
 /**
  * Warns about secrets that no service has by name or by value: they reach the droplets, and no container.
- * @param stdout as above
+ * @param stdout as above: without services whose profiles are off
+ * @param composeFiles the files as they are written, with all services
  */
-export function warnAboutUnused(ports: ReportingPorts, stdout: string, variables: readonly ReadVariable[]): void {
+export function warnAboutUnused(
+  ports: ReportingPorts,
+  stdout: string,
+  variables: readonly ReadVariable[],
+  composeFiles: string,
+): void {
   const { [DECLARED]: _, ...project } = JSON.parse(stdout);
   const text = JSON.stringify(project);
+  const written = new Set(composeFiles.replaceAll(/^\s*#.*$/gm, '').match(/\w+/g));
   const isUsed = ({ name, value }: ReadVariable) =>
-    text.includes(JSON.stringify(name)) || text.includes(JSON.stringify(doubled(value.reveal())).slice(1, -1));
+    written.has(name) ||
+    text.includes(JSON.stringify(name)) ||
+    text.includes(JSON.stringify(doubled(value.reveal())).slice(1, -1));
   for (const secret of variables) {
     if (!secret.isSecret || isUsed(secret)) continue;
     const remedy = `Write \`environment: [${secret.name}]\` in the service that needs it.`;

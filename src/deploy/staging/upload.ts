@@ -61,7 +61,11 @@ export async function uploadAll(
   if (usual === undefined) return [];
   warnAboutCompose(ports, usual.stderr, usual.services);
   warnAboutStartInterval(ports, members, usual.services);
-  warnAboutUnused(ports, usual.stdout, settings.variables ?? []);
+  if (settings.variables?.some(({ isSecret }) => isSecret)) {
+    const composeFiles = draft.files.filter(({ path }) => draft.composeFiles.includes(path));
+    const written = await Promise.all(composeFiles.map((file) => file.read()));
+    warnAboutUnused(ports, usual.stdout, settings.variables, written.join('\n'));
+  }
   return usual.services;
 }
 

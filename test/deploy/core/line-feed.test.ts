@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { LineFeed } from '../../../src/deploy/core/line-feed.js';
+import { LineFeed, textLines } from '../../../src/deploy/core/line-feed.js';
 
 function feed() {
   const lines: string[] = [];
-  return { lines, feed: new LineFeed((line) => lines.push(line)) };
+  return { lines, feed: new LineFeed(textLines, (line) => lines.push(line)) };
 }
 
 describe('output as lines', () => {

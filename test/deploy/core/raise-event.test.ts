@@ -54,6 +54,18 @@ describe('an event', () => {
     expect(order).toEqual(['first', 'usual', 'late'].flatMap((name) => [`${name} begins`, `${name} ends`]));
   });
 
+  it('survives a thrown value that throws when it is looked at', async () => {
+    const { raise, reporter } = setup();
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const bad = handler('layer own', async () => {
+      throw proxy;
+    });
+    await expect(raise([bad])).rejects.toMatchObject({ code: 'layer-failed' });
+    await raise([{ ...bad, event: 'deploy_failed' }], 'deploy_failed');
+    expect(reporter.events.at(-1)).toMatchObject({ type: 'notice', level: 'warning' });
+  });
+
   it('that a user stopped by an answer says so by its code', async () => {
     const { raise } = setup();
     const no = async () => {

@@ -50,7 +50,7 @@ describe('a reader of a log', () => {
 
   it('takes the times out of a long line, and cuts an endless one', () => {
     const part = 'x'.repeat(16 * 1024);
-    expect(read(new LogReader(), `${stamp(1)} ${part}${stamp(1, '5')} ${part}${stamp(1, '6')} end\n`)).toEqual([
+    expect(read(new LogReader(), `${stamp(1)} ${part}${stamp(1)} ${part}${stamp(1)} end\n`)).toEqual([
       `${part}${part}end`,
     ]);
     const [cut = ''] = read(new LogReader(), `${stamp(1)} `, ...Array.from({ length: 100 }, () => part), '\n');

@@ -11,6 +11,7 @@ import {
   type ReleaseDraft,
   type ReleaseFile,
   readFiles,
+  refuseChanged,
   releaseId,
   storedReleaseOf,
 } from '../../../src/deploy/release/draft.js';
@@ -113,6 +114,17 @@ it('a file that changes after it was hashed stops the deploy', async () => {
   await expect(packFor({ ...draft, files: changing }, new Map())).rejects.toMatchObject({
     code: 'file-changed',
     message: 'a was changed while it was being deployed.',
+  });
+});
+
+it('a file that a hook has changed is refused by name, also where a droplet has it already', async () => {
+  const draft = await aDraft();
+  const sources = draft.files.map(({ path, mode }) => ({ localPath: `/p/${path}`, path, mode }));
+  await refuseChanged(draft, sources, files);
+  const changed = { ...files, digest: async (path: string) => ({ ...(await files.digest(path)), sha256: 'other' }) };
+  await expect(refuseChanged(draft, sources, changed)).rejects.toMatchObject({
+    code: 'file-changed',
+    message: 'a was changed at pre_deploy, after the release was made.',
   });
 });
 

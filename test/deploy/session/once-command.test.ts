@@ -1,11 +1,17 @@
 /** A container that runs once, in real shells: Docker is a folder, and a container a process. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { settleEnded } from '../../../src/deploy/release/once-functions.js';
 import { type Done, readLine } from '../../../src/deploy/session/done-commands.js';
-import { onceCommand, onceContainer, readEnd, readSpoken } from '../../../src/deploy/session/once-command.js';
+import {
+  onceCommand,
+  onceContainer,
+  readEnd,
+  type Spoken,
+  spokenLines,
+} from '../../../src/deploy/session/once-command.js';
 import { oneOffCommand } from '../../../src/deploy/session/one-off-commands.js';
 import { aRecord } from '../../support/records.js';
 import { answer, Droplet, type Hold, holderOf, end as release } from '../lease/lock-shell.js';
@@ -98,6 +104,11 @@ const B = 'CI  job 7 2026-11-21T07:46:00.000Z';
 
 const NAME = onceContainer('shop', 'migrate');
 
+function speak(...output: string[]): Spoken[] {
+  const reader = spokenLines();
+  return [...output.flatMap((chunk) => reader.read(Buffer.from(chunk))), ...reader.end()];
+}
+
 describe.skipIf(process.platform !== 'linux')('a container that runs once', () => {
   let droplet: Droplet;
   let docker: string;
@@ -158,15 +169,16 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     children.push(child);
-    let raw = '';
-    const spoken = () => raw.split('\n').map(readSpoken);
+    const reader = spokenLines();
+    const said: Spoken[] = [];
     const output = { stdout: '', stderr: '' };
-    child.stdout.on('data', (chunk) => {
-      raw += chunk;
-      output.stdout = spoken()
-        .map(({ text }) => text)
-        .join('\n');
-    });
+    const add = (lines: readonly Spoken[]) => {
+      said.push(...lines);
+      output.stdout += lines.map(({ text }) => `${text}\n`).join('');
+    };
+    child.stdout.on('data', (chunk) => add(reader.read(chunk)));
+    child.stdout.on('end', () => add(reader.end()));
+    const spoken = () => said;
     child.stderr.on('data', (chunk) => (output.stderr += chunk));
     const ended = new Promise<{ code: number | null; stdout: string; stderr: string; end: ReturnType<typeof readEnd> }>(
       (resolve) => child.on('close', (code) => resolve({ code, ...output, end: readEnd(output.stderr) })),
@@ -289,8 +301,10 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
       { text: 'column exists', speaker: 'program' },
       { text: 'Error response from daemon: context canceled', speaker: 'docker' },
     ]);
-    expect(readSpoken('waiting for the end of another one-off container of this app').speaker).toBe('do-deploy');
-    expect(readSpoken('2026-11-21T07:45:00.1Z ')).toEqual({ text: '', speaker: 'program' });
+    expect(speak('waiting for the end of another one-off container of this app\n2026-11-21T07:45:00.1Z \n')).toEqual([
+      { text: 'waiting for the end of another one-off container of this app', speaker: 'do-deploy' },
+      { text: '', speaker: 'program' },
+    ]);
   });
 
   describe('on a Docker that reports 0 of a container whose end it has not seen', () => {
@@ -357,6 +371,16 @@ describe.skipIf(process.platform !== 'linux')('a container that runs once', () =
       writeFileSync(path('version'), '24.0.2\n');
       expect(settle()).toMatchObject({ code: 0 });
       expect(recorded()).toBeUndefined();
+    });
+
+    it('or nothing is left of the attempt: the disk is full', async () => {
+      await leave(0);
+      // The move fails, once its file is there.
+      mkdirSync(join(folder(), 'done/migrate/in-its-way'), { recursive: true });
+      writeFileSync(join(droplet.folder, 'bin/mv'), '#!/bin/sh\nexit 1\n');
+      chmodSync(join(droplet.folder, 'bin/mv'), 0o755);
+      expect(settle().code).not.toBe(0);
+      expect(readdirSync(join(folder(), 'done'))).toEqual(['migrate']);
     });
 
     it('or nothing is changed: the record cannot be written', async () => {

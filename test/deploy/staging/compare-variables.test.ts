@@ -37,17 +37,29 @@ it('a compose that prints no extensions is not asked', () => {
   expect(() => refuseOtherValues(member, answerOf({ POOL: null }), [variable('POOL', '5')])).not.toThrow();
 });
 
-it.each<[how: string, services: object, warned: boolean]>([
+it.each<[how: string, services: object, warned: boolean, written?: string]>([
+  [
+    'where its profile is off',
+    { app: {} },
+    false,
+    'services:\n  migrate:\n    profiles: [tools]\n    environment: [KEY]\n',
+  ],
+  [
+    'nowhere but in a comment',
+    { app: {} },
+    true,
+    'services:\n  # environment: [KEY]\n  app: { environment: [KEYS] }\n',
+  ],
   ['by name', { app: { environment: { KEY: 'k$$y"1' } } }, false],
   ['in another value', { app: { command: ['--key=k$$y"1'] } }, false],
   ['as a secret of compose', { app: { secrets: [{ source: 'KEY' }] } }, false],
   ['nowhere', { app: { environment: { OTHER: 'x' } } }, true],
-])('a secret that services use %s', (_, services, warned) => {
+])('a secret that services use %s', (_, services, warned, written = '') => {
   const events: DeployEvent[] = [];
   const clock = { now: () => 0, sleep: async () => {} };
   const ports = { clock, reporter: { report: (event: DeployEvent) => void events.push(event) } };
   const read = [variable('KEY', 'k$y"1', { isSecret: true }), variable('POOL', '5')];
-  warnAboutUnused(ports, answerOf({ KEY: 'k$$y"1' }, services), read);
+  warnAboutUnused(ports, answerOf({ KEY: 'k$$y"1' }, services), read, written);
   expect(events.map((event) => event.type === 'notice' && event.message)).toEqual(
     warned
       ? [
