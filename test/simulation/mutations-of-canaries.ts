@@ -21,8 +21,8 @@ export const CANARY_FAULTS: readonly Mutation[] = [
   {
     name: 'without anchors, a canary is adopted',
     file: 'src/deploy/fleet/fleet-release.ts',
-    text: 'canary === undefined ? members :',
-    instead: 'true ? members :',
+    text: 'members.filter((member) => !runsAny(member, canaries))',
+    instead: 'members.filter((member) => !runsAny(member, canaries) || true)',
     breaks: ['n', 'd'],
     seeds: [40000084, 40000106],
   },
@@ -37,8 +37,8 @@ export const CANARY_FAULTS: readonly Mutation[] = [
   {
     name: 'the record of a canary is never removed',
     file: 'src/deploy/session/canary.ts',
-    text: 'if (on.length > 0 && (on.length < members.length || on.some(isHalfDone))) return;',
-    instead: 'if (on.length >= 0) return;',
+    text: 'for (const hash of canary.hashes) {',
+    instead: 'for (const hash of canary.hashes.slice(0, 0)) {',
     breaks: ['n'],
     seeds: [40000008, 40000010],
   },

@@ -57,13 +57,12 @@ export async function findFleet(
   settings: Settings,
   { newcomers = false }: { newcomers?: boolean } = {},
 ): Promise<Fleet> {
-  const scope = scopeOf(settings);
-  const ledger = new Ledger(ports.cloud, settings.app, scope);
+  const ledger = new Ledger(ports.cloud, settings.app, scopeOf(settings));
   const target = await openTarget(settings.target, ports.cloud, ports.clock, ledger, { newcomers });
   const readable = target.isFleet ? ledger.checkReadable() : Promise.resolve();
   const [membership] = await waitForAll([target.readMembership(), readable]);
   if (membership.droplets.length === 0) throw noDroplets(settings.target, target);
-  const anchors = new Anchors(ports.cloud, { app: settings.app, scope }, target.isFleet);
+  const anchors = new Anchors(ports.cloud, settings, target.isFleet);
   return { settings, target, ledger, anchors, membership };
 }
 

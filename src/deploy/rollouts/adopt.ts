@@ -19,13 +19,15 @@ import { changedFiles, heldRelease, isOfOtherRole, type Member, runsUnchanged } 
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Fleet } from '../fleet/find-fleet.js';
 import { type FleetRelease, fleetRelease, recordedIn } from '../fleet/fleet-release.js';
+import { releaseHash } from '../release/release-hash.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
-import { canaryHeld } from '../session/canary.js';
+import { canaryHeld, canaryIsHeld } from '../session/canary.js';
 import { observeFleet } from '../session/observe-fleet.js';
 import { eachShare, performRollout } from '../session/rollout.js';
 import { NO_RELEASE_YET, runSession, type Session, type SessionOptions } from '../session/session.js';
 import { checkDroplet } from '../staging/check-droplet.js';
 import { stageFromDonors } from '../staging/fetch-release.js';
+import type { Run } from '../steps/run.js';
 
 /** DigitalOcean's limit for a balancer without a tag. */
 const MAX_DROPLETS_BY_ID = 10;
@@ -44,12 +46,15 @@ export async function adopt(given: DeployPorts, options: SessionOptions): Promis
           await surveyAll(ports, settings, members, { prepare: true });
           const release = releaseToAdopt(fleetRelease(members, recordedIn(run)), settings.environment);
           session.release = infoOf(release);
-          const onCanary = canaryHeld(run, members)?.members ?? [];
+          const canary = canaryHeld(run, members);
+          const onCanary = canary?.members ?? [];
           const placed = placedIn(members, await observeFleet(run, members));
           const onRelease = placed.filter((member) => runsUnchanged(member, release));
           const settled = [...onRelease, ...onCanary.filter((member) => !onRelease.includes(member))];
           const strays = members.filter((member) => !settled.includes(member));
           if (strays.length > 0) {
+            // Where all that runs is the canary, the fleet's own release is not known.
+            if (canary !== undefined && isUnpromoted(run, release)) throw canaryIsHeld(canary, settings.environment);
             reportTo(ports)({ type: 'phase-started', phase: 'stage' });
             inform(ports, `Bringing ${namesOf(strays)} to release ${release.id}.`);
             for (const member of strays) {
@@ -107,6 +112,11 @@ function releaseToAdopt({ release, dispute }: FleetRelease, environment: string)
     source: 'user',
     hint: `Deploy one first: do-deploy ${environment}`,
   });
+}
+
+function isUnpromoted({ canary, anchored }: Run, release: StoredRelease): boolean {
+  const own = releaseHash(release);
+  return canary.hashes.includes(own) && !anchored.some(({ hash }) => hash === own);
 }
 
 /** A droplet holds a release under its id once, as one role has it. Throws DeployError role-changed. */

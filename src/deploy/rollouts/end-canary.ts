@@ -96,10 +96,8 @@ export async function findCanary(
     const [first] = unreachable;
     if (first) throw first.error;
     await surveyQuietly(members, settings);
-    const recorded = await fleet.anchors.readWithCanary();
-    const { canary: hash } = recorded;
-    const found = hash === undefined ? undefined : canaryOn(members, hash);
-    const canary = mustBeHeld(found && found.members.length > 0 ? found : undefined, settings.environment);
+    const recorded = await fleet.anchors.readWithCanaries();
+    const canary = mustBeHeld(canaryOn(members, recorded.canaries), settings.environment);
     if (ends === 'promote') {
       refuseSick(canary, settings.environment);
       return { canary, release: canary.release };

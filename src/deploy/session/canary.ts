@@ -13,6 +13,7 @@ import { releaseHash } from '../release/release-hash.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
 import { askedOf, continueCommand } from './continue-command.js';
+import type { PlannedShare } from './roll-to-release.js';
 import type { Session } from './session.js';
 
 /**
@@ -38,7 +39,10 @@ export function onlyOne<T>(fleets: readonly T[], what: string): T {
   if (first !== undefined && others.length === 0) return first;
   throw new DeployError('canary-of-roles', `${what} is not for environments with roles.`, {
     source: 'user',
-    hint: 'Deploy without it: roles are rolled in their order. Set rollout.batch to [1, 50%], and rollout.pause to 5m: then one droplet of the first role has the release for 5 min before another one gets it. Ctrl-C in that time stops there, and names the command that goes back.',
+    hint:
+      what === 'promote' || what === 'abort'
+        ? 'Deploy the version that all droplets shall run: it takes the place of a canary from before the environment had roles.'
+        : 'Deploy without it: roles are rolled in their order. Set rollout.batch to [1, 50%], and rollout.pause to 5m: then one droplet of the first role has the release for 5 min before another one gets it. Ctrl-C in that time stops there, and names the command that goes back.',
   });
 }
 
@@ -116,8 +120,17 @@ export function refuseOtherCanary({ members, part, options }: Session, run: Run,
 
 /** The canary that is held on any of these droplets. */
 export function canaryHeld(run: Pick<Run, 'canary'>, members: readonly Member[]): Canary | undefined {
-  const canary = run.canary.hash === undefined ? undefined : canaryOn(members, run.canary.hash);
-  return canary !== undefined && canary.members.length > 0 ? canary : undefined;
+  return canaryOn(members, run.canary.hashes);
+}
+
+/** Whether droplets hold the release as a canary: a record that none of them runs means nothing. */
+export function holdsAsCanary(
+  { canary }: Pick<Run, 'canary'>,
+  members: readonly Member[],
+  release: StoredRelease,
+): boolean {
+  const hash = releaseHash(release);
+  return canary.hashes.includes(hash) && members.some((member) => runsHash(member, hash));
 }
 
 /** "A canary of v2 is held on web-1." */
@@ -137,30 +150,42 @@ export async function recordCanary(session: Session, run: Run, release: StoredRe
   const [first] = session.members;
   if (session.part === undefined || first === undefined) return;
   const hash = releaseHash(release);
-  if (run.canary.hash === hash) return;
-  await run.canary.anchors.canary.write(hash, () => run.lease.ensure(first.droplet.id));
-  run.canary.hash = hash;
+  if (run.canary.hashes.includes(hash)) return;
+  await run.canary.record.write(hash, () => run.lease.ensure(first.droplet.id));
+  run.canary.hashes = [...run.canary.hashes, hash];
 }
 
 /**
- * Removes the record once no droplet runs the release, or all do: then it is the fleet's. Never throws: a record without a droplet that runs its
- * release means nothing, and the next run tries again.
+ * Removes each record once no droplet runs its release, or all do, or all run what this run has rolled out: what is held then
+ * is the fleet's. Never throws: a record without a droplet that runs its release means nothing, and the next run tries again.
  */
-export async function forgetCanary(session: Session, run: Run): Promise<void> {
-  const { hash, anchors } = run.canary;
+export async function forgetCanary(
+  session: Session,
+  shares: readonly Pick<PlannedShare, 'run' | 'goal' | 'members' | 'fleet'>[],
+): Promise<void> {
   const { members } = session;
   const [first] = members;
-  if (hash === undefined || first === undefined || (run.away ?? []).length > 0 || session.skipped.length > 0) return;
-  const on = members.filter((member) => runsHash(member, hash));
-  const release = copyOf(members, hash);
-  if (on.length > 0 && (on.length < members.length || on.some(isHalfDone))) return;
-  const ensure = () => run.lease.ensure(first.droplet.id);
+  const [share] = shares;
+  if (first === undefined || share === undefined || session.skipped.length > 0) return;
+  if (shares.some(({ run }) => (run.away ?? []).length > 0)) return;
+  const { canary, lease } = share.run;
+  const ensure = () => lease.ensure(first.droplet.id);
+  const isOn = (release: StoredRelease) => (member: Member) =>
+    runsHash(member, releaseHash(release)) && !isHalfDone(member);
+  const isEverywhere = shares.every(({ goal, members }) => members.every(isOn(goal.release)));
   try {
-    if (on.length > 0 && release !== undefined) {
-      await new GoalAnchor(anchors, run.anchored, release).verified(release, ensure);
+    for (const hash of canary.hashes) {
+      const isHeld = members.some((member) => runsHash(member, hash));
+      const release = copyOf(members, hash);
+      if (isHeld && !isEverywhere && !(release !== undefined && members.every(isOn(release)))) continue;
+      // Of a canary that all droplets run now, nothing has been anchored yet.
+      for (const { fleet, run, goal } of isHeld ? shares : []) {
+        const own = isEverywhere ? goal.release : release;
+        if (own !== undefined) await new GoalAnchor(fleet.anchors, run.anchored, own).verified(own, ensure);
+      }
+      await canary.record.remove(hash, ensure);
+      canary.hashes = canary.hashes.filter((other) => other !== hash);
     }
-    await anchors.canary.remove(hash, ensure);
-    run.canary.hash = undefined;
   } catch (error) {
     warn(session.ports, `The record of the canary could not be removed: ${asDeployError(error).message}`);
   }

@@ -42,7 +42,7 @@ export async function rollToRelease(session: Session, shares: readonly PlannedSh
   for (const row of session.rows) report({ type: 'row-changed', row });
   if (isOver(starts)) {
     const summary = nothingToDo(session, shares);
-    await forgetCanary(session, run);
+    await forgetCanary(session, shares);
     const nothing: DeployResult = { release, rows: session.rows, durationMs: 0, outcome: 'skipped', summary };
     const base = withCanary(session, run, nothing);
     if (session.part !== undefined || !(await owesPostDeploy(session, goal))) return base;
@@ -94,7 +94,7 @@ async function rollAndFinish(
   const parts = shares.map(({ fleet }, index) => ({ name: fleet.settings.role, state: rolled.states[index] ?? state }));
   const ended = { ...askedOf(session), rows, release, durationMs, parts };
   const error = rolled.error ?? (await failureAfterRolling(session, goal, state));
-  if (!state.halted) await forgetCanary(session, first);
+  if (!state.halted) await forgetCanary(session, shares);
   const result = withCanary(session, first, { ...resultOf({ ...rolled, ...ended, state, error }), probes });
   if (state.halted) {
     await writeHistoryWithoutLock(run, members, session.options.ends ?? command, goal.release, result);

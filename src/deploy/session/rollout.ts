@@ -7,11 +7,10 @@ import { heldRelease, type Member, runningRelease } from '../droplet/member.js';
 import { type Fleet, findFleets } from '../fleet/find-fleet.js';
 import { GoalAnchor, together } from '../fleet/goal-anchor.js';
 import { mayHaveDowntime, policyOf } from '../fleet/policy.js';
-import { releaseHash } from '../release/release-hash.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
 import { askApps, askFirst } from './ask-first.js';
-import { checkCanary, onlyOne, planPart, recordCanary } from './canary.js';
+import { checkCanary, forgetCanary, holdsAsCanary, onlyOne, planPart, recordCanary } from './canary.js';
 import { findProbe } from './find-probe.js';
 import { type Goal, goalFor, goalOfAll } from './goal.js';
 import { raise } from './lifecycle.js';
@@ -133,7 +132,7 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   if (!isOver(starts)) await askFirst(session, starts);
   stopIfInterrupted(session);
   // What only a part of the fleet runs is not the fleet's release: that of a canary is, once all droplets run it.
-  const isCanary = part !== undefined || plans.some(({ run, goal }) => run.canary.hash === releaseHash(goal.release));
+  const isCanary = part !== undefined || plans.some(({ run, goal }) => holdsAsCanary(run, members, goal.release));
   const anchor =
     rollout.anchors && !isCanary
       ? together(plans.map(({ fleet, run, goal }) => new GoalAnchor(fleet.anchors, run.anchored, goal.release)))
@@ -143,6 +142,8 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   if (first !== undefined && goal && plans.every((plan) => plan.members.every((one) => isUpToDate(one, plan.goal)))) {
     await anchor?.verified(goal.release, () => (runs[0] as Run).lease.ensure(first.droplet.id));
   }
+  // What a killed run has left must not make a canary of this rollout.
+  await forgetCanary(session, plans);
   for (const { run, goal } of plans) await recordCanary(session, run, goal.release);
   const result = await rollToRelease(
     session,

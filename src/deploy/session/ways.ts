@@ -28,7 +28,7 @@ export function withWays({ members, options, run }: Session, result: DeployResul
   if (result.held !== undefined) return result;
   const { environment } = options.settings;
   const groups = byRelease(members);
-  const recorded = run === undefined ? { anchored: [], canary: undefined } : recordedIn(run);
+  const recorded = run === undefined ? { anchored: [], canaries: [] } : recordedIn(run);
   const { release: newest } = fleetRelease(members, recorded);
   const common = mostCommon(members.map(holdingOf), anchoredIds(members, recorded.anchored));
   const other = common.find((id) => id !== newest?.id);
