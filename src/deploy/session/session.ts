@@ -76,6 +76,8 @@ export interface Session {
   /** Droplets that were left out because they are off or cannot be reached. */
   skipped: Unreachable[];
   rows: StatusRow[];
+  /** When every gate has said yes, before anything has changed. */
+  gatesAskedAt?: number;
   /** Known before rolling begins. */
   probe: Promise<FoundProbe>;
   /** Present once the lease is held. */
