@@ -220,6 +220,8 @@ function judgeRow(
   // What a canary leaves alone, or what leaves a canary alone.
   if (!isDone && (!good || (held && row.outcome === 'not deployed'))) {
     judgeUntouched(monitor, deployer, droplet, row);
+    if (good && droplet.tags.has(world.ledgerTag(droplet)))
+      monitor.violation('n', `a good end beside a canary, and ${row.name} is in the ledger`);
     return;
   }
   const where = `${row.name} is said to be ${row.outcome}`;

@@ -1,5 +1,15 @@
 /** Faults in rollouts to a part of the fleet. */
+import type { Told } from './calm.js';
 import type { Mutation } from './mutations.js';
+
+const AFTER_A_KILLED_PROMOTE: Told = {
+  fleet: 3,
+  runs: [
+    { canary: 1 },
+    { command: 'promote', crash: { call: 'switch', nth: 0, applied: true, power: false } },
+    { canary: 1 },
+  ],
+};
 
 export const CANARY_FAULTS: readonly Mutation[] = [
   {
@@ -41,5 +51,14 @@ export const CANARY_FAULTS: readonly Mutation[] = [
     instead: 'for (const hash of canary.hashes.slice(0, 0)) {',
     breaks: ['n'],
     seeds: [40000008, 40000010],
+  },
+  {
+    name: 'a canary is well beside droplets that a killed promote has left out',
+    file: 'src/rollout/planner.ts',
+    text: 'return leftOut(state).length === 0 && !droplets',
+    instead: 'return !droplets',
+    breaks: ['n'],
+    seeds: [],
+    stories: [AFTER_A_KILLED_PROMOTE],
   },
 ];

@@ -110,16 +110,21 @@ function illness(member: Member): string | undefined {
 }
 
 /** By the survey and, when that is well, by the checks of the app and of the balancer. */
-async function healthOf(member: Member, target: Target, { rollout }: Settings): Promise<string> {
+async function healthOf(member: Member, target: Target, settings: Settings): Promise<string> {
   const ill = illness(member);
   if (ill !== undefined) return ill;
   try {
-    const app = await makeAppCheck(member, rollout.healthHttp);
-    if (app?.passed === false) return `the app's check fails: ${app.detail}`;
-    const result = await makeBalancerCheck(member, target);
-    return result === undefined || result.passed ? 'healthy' : `the balancer's check fails: ${result.detail}`;
+    return (await failedCheck(member, target, settings)) ?? 'healthy';
   } catch (error) {
     if (error instanceof ShellError) return 'unknown';
     throw error;
   }
+}
+
+/** "the app's check fails: HTTP 500", of its checks by the app's own and the balancer's address. Throws ShellError. */
+export async function failedCheck(member: Member, target: Target, { rollout }: Settings): Promise<string | undefined> {
+  const app = await makeAppCheck(member, rollout.healthHttp);
+  if (app?.passed === false) return `the app's check fails: ${app.detail}`;
+  const result = await makeBalancerCheck(member, target);
+  return result === undefined || result.passed ? undefined : `the balancer's check fails: ${result.detail}`;
 }

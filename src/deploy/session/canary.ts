@@ -199,8 +199,10 @@ export function withCanary(session: Session, run: Run, result: DeployResult): De
   const held = { imageTag: canary.release.imageTag, droplets: canary.members.map(({ host }) => host.name) };
   const isUnfinished = result.outcome === 'failed' || result.outcome === 'interrupted';
   const isItsOwn = session.part !== undefined || session.options.ends !== undefined;
-  // What is stranded comes first; and what has failed beside the canary is not continued with it.
-  if (result.next?.includes(' heal ') || (isUnfinished && !isItsOwn)) return { ...result, held };
+  // What is stranded comes first, unless promote and abort themselves put it back; and what has failed beside the canary is not continued with it.
+  const { ends } = session.options;
+  if ((ends === undefined && result.next?.includes(' heal ')) || (isUnfinished && !isItsOwn))
+    return { ...result, held };
   const again = isUnfinished && session.part !== undefined;
   const forward = again ? continueCommand(askedOf(session), session.release) : `do-deploy promote ${environment}`;
   return { ...result, held, next: undefined, ways: { forward, back: `do-deploy abort ${environment}` } };
