@@ -21,7 +21,7 @@ import type { Fleet } from '../fleet/find-fleet.js';
 import { type FleetRelease, fleetRelease, recordedIn } from '../fleet/fleet-release.js';
 import { releaseHash } from '../release/release-hash.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
-import { canaryHeld, canaryIsHeld } from '../session/canary.js';
+import { besideLeftOut, canaryHeld, canaryIsHeld } from '../session/canary.js';
 import { observeFleet } from '../session/observe-fleet.js';
 import { eachShare, performRollout } from '../session/rollout.js';
 import { NO_RELEASE_YET, runSession, type Session, type SessionOptions } from '../session/session.js';
@@ -66,7 +66,9 @@ export async function adopt(given: DeployPorts, options: SessionOptions): Promis
             if (to.length > 0)
               await stageFromDonors({ ports, settings, signal: interrupted }, release, { donors: members, to });
           }
-          return { release, exempt: new Set(settled.map((member) => member.droplet.id)) };
+          const left = onCanary.filter((member) => !placed.includes(member) && !onRelease.includes(member));
+          const failure = left.length === 0 ? undefined : besideLeftOut(left, settings.environment);
+          return { release, failure, exempt: new Set(settled.map((member) => member.droplet.id)) };
         }),
       isUpToDate: runsUnchanged,
     }),

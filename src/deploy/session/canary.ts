@@ -138,6 +138,14 @@ export function heldSentence({ release, members }: Canary): string {
   return `A canary${release === undefined ? '' : ` of ${release.imageTag}`} is held on ${namesOf(members)}.`;
 }
 
+/** The canary is as large as it was wanted, and others are not well, or it is not itself: that is no good end. */
+export function besideLeftOut(left: readonly Member[], environment: string): DeployError {
+  const message = `With a canary held, an earlier run has left ${namesOf(left)} out of rotation, or half-changed.`;
+  return new DeployError('left-out', message, {
+    hint: `Put back what it has left: do-deploy heal ${environment}`,
+  });
+}
+
 export function canaryIsHeld(canary: Canary, environment: string): DeployError {
   return new DeployError('canary-held', heldSentence(canary), {
     source: 'user',

@@ -1,15 +1,14 @@
 import { setMaxListeners } from 'node:events';
-import { asDeployError, DeployError } from '../../errors.js';
+import { asDeployError, type DeployError } from '../../errors.js';
 import type { DeployResult, Probes } from '../../rollout/model.js';
 import { isFull, isHeld, leftOut, type RolloutState, takeBack } from '../../rollout/planner.js';
 import { combined } from '../../rollout/roles.js';
 import { onAbort } from '../core/on-abort.js';
 import { inform, reportTo, warn } from '../core/report.js';
-import { namesOf } from '../droplet/held-releases.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { watchedIn } from './ask-first.js';
 import type { Probe } from './availability.js';
-import { canaryHeld, forgetCanary, heldSentence, withCanary } from './canary.js';
+import { besideLeftOut, canaryHeld, forgetCanary, heldSentence, withCanary } from './canary.js';
 import { askedOf } from './continue-command.js';
 import { type Goal, goalFor } from './goal.js';
 import { raise } from './lifecycle.js';
@@ -53,19 +52,14 @@ export async function rollToRelease(session: Session, shares: readonly PlannedSh
     await postDeploy(session, goal);
     return { ...base, outcome: 'succeeded' };
   }
-  if (isFull(combined(starts))) throw besideLeftOut(session, leftOut(combined(starts)));
+  if (isFull(combined(starts))) {
+    const left = leftOut(combined(starts));
+    throw besideLeftOut(
+      session.members.filter(({ droplet }) => left.includes(droplet.id)),
+      run.settings.environment,
+    );
+  }
   return await withGrace(session, (stop) => rollAndFinish(session, shares, stop));
-}
-
-/** The canary is as large as it was wanted, and others are not well: that is no good end. */
-function besideLeftOut({ members, options }: Session, left: readonly number[]): DeployError {
-  const names = namesOf(members.filter(({ droplet }) => left.includes(droplet.id)));
-  const { environment } = options.settings;
-  return new DeployError(
-    'left-out',
-    `An earlier run has left ${names} out of rotation, or half-changed, beside the canary. Nothing was changed.`,
-    { hint: `Put back what it has left: do-deploy heal ${environment}` },
-  );
 }
 
 /** Every droplet that shall have the release has it. */

@@ -32,6 +32,13 @@ describe('after a promote that was killed', () => {
     expect(runs()).toEqual(['v1', 'v1', 'v1']);
   });
 
+  it('adopt leaves it to heal, and says so', async () => {
+    const { run } = await killed();
+    const end = await run('adopt');
+    expect(end).toMatchObject({ outcome: 'failed', error: { code: 'left-out' } });
+    expect(end?.error?.hint).toContain('do-deploy heal production');
+  });
+
   it('the same canary again is no good end while it is out', async () => {
     const { run } = await killed();
     const again = await run('deploy', 'v3', { canary: 1 });
