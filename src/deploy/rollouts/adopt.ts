@@ -8,6 +8,7 @@ import { DeployError } from '../../errors.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { Observed } from '../../rollout/planner.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
+import { doDeploy, type Environment } from '../core/do-deploy.js';
 import { inParallel } from '../core/parallel.js';
 import { inform, reportTo, warn } from '../core/report.js';
 import { closeAll } from '../droplet/connect.js';
@@ -44,7 +45,7 @@ export async function adopt(given: DeployPorts, options: SessionOptions): Promis
       choose: (shares) =>
         eachShare(shares, async ({ run, members }) => {
           await surveyAll(ports, settings, members, { prepare: true });
-          const release = releaseToAdopt(fleetRelease(members, recordedIn(run)), settings.environment);
+          const release = releaseToAdopt(fleetRelease(members, recordedIn(run)), settings);
           session.release = infoOf(release);
           const canary = canaryHeld(run, members);
           const onCanary = canary?.members ?? [];
@@ -54,20 +55,20 @@ export async function adopt(given: DeployPorts, options: SessionOptions): Promis
           const strays = members.filter((member) => !settled.includes(member));
           if (strays.length > 0) {
             // Where all that runs is the canary, the fleet's own release is not known.
-            if (canary !== undefined && isUnpromoted(run, release)) throw canaryIsHeld(canary, settings.environment);
+            if (canary !== undefined && isUnpromoted(run, release)) throw canaryIsHeld(canary, settings);
             reportTo(ports)({ type: 'phase-started', phase: 'stage' });
             inform(ports, `Bringing ${namesOf(strays)} to release ${release.id}.`);
             for (const member of strays) {
               refuseUnusableHome(member, settings.app, settings.shared);
               checkDroplet(member);
-              refuseOtherRole(member, release);
+              refuseOtherRole(member, release, settings);
             }
             const to = await lacking(strays, release);
             if (to.length > 0)
               await stageFromDonors({ ports, settings, signal: interrupted }, release, { donors: members, to });
           }
           const left = onCanary.filter((member) => !placed.includes(member) && !onRelease.includes(member));
-          const failure = left.length === 0 ? undefined : besideLeftOut(left, settings.environment);
+          const failure = left.length === 0 ? undefined : besideLeftOut(left, settings);
           return { release, failure, exempt: new Set(settled.map((member) => member.droplet.id)) };
         }),
       isUpToDate: runsUnchanged,
@@ -103,16 +104,16 @@ async function leaveOutOtherEnvironments(session: Session): Promise<void> {
 }
 
 /** Never a release of which only droplets say that it was deployed, once deployers have recorded one. */
-function releaseToAdopt({ release, dispute }: FleetRelease, environment: string): StoredRelease {
+function releaseToAdopt({ release, dispute }: FleetRelease, of: Environment): StoredRelease {
   if (dispute !== undefined) {
     throw new DeployError('release-disputed', dispute, {
-      hint: `See what each droplet runs: do-deploy status ${environment}. Then deploy that version: do-deploy ${environment} ${release?.imageTag ?? ''}`.trim(),
+      hint: `See what each droplet runs: ${doDeploy(of, 'status')}. Then deploy that version: ${doDeploy(of, 'deploy', release?.imageTag ?? 'RELEASE')}`,
     });
   }
   if (release !== undefined) return release;
   throw new DeployError('no-release', 'No droplet runs a release that others could be brought to.', {
     source: 'user',
-    hint: `Deploy one first: do-deploy ${environment}`,
+    hint: `Deploy one first: ${doDeploy(of, 'deploy')}`,
   });
 }
 
@@ -122,13 +123,13 @@ function isUnpromoted({ canary, anchored }: Run, release: StoredRelease): boolea
 }
 
 /** A droplet holds a release under its id once, as one role has it. Throws DeployError role-changed. */
-function refuseOtherRole(member: Member, release: StoredRelease): void {
+function refuseOtherRole(member: Member, release: StoredRelease, of: Environment): void {
   if (!isOfOtherRole(member, release)) return;
   const message = `${member.host.name} has got release ${release.id} in another role, with other services or files.`;
   throw new DeployError('role-changed', message, {
     source: 'user',
     droplet: member.host.name,
-    hint: `Deploy a new release: do-deploy ${release.environment} ${release.imageTag}`,
+    hint: `Deploy a new release: ${doDeploy(of, 'deploy', release.imageTag)}`,
   });
 }
 

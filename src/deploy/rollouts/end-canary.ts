@@ -7,6 +7,7 @@ import { DeployError } from '../../errors.js';
 import { judgeHealth } from '../../rollout/health.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
+import { doDeploy, type Environment } from '../core/do-deploy.js';
 import { inParallel } from '../core/parallel.js';
 import { inform, reportTo } from '../core/report.js';
 import { refuseGoneImages } from '../droplet/gone-images.js';
@@ -41,7 +42,7 @@ export async function promote(given: DeployPorts, options: SessionOptions): Prom
       async choose(shares) {
         const { run, members, fleet } = onlyOne(shares, 'promote');
         await surveyAll(ports, settings, members, { prepare: true });
-        const canary = mustBeHeld(recordedIn(run), members, 'promote', settings.environment);
+        const canary = mustBeHeld(recordedIn(run), members, 'promote', settings);
         await refuseSick(canary, fleet);
         const { release } = canary;
         session.release = infoOf(release);
@@ -75,8 +76,8 @@ export async function abort(given: DeployPorts, options: SessionOptions): Promis
       async choose(shares) {
         const { run, members } = onlyOne(shares, 'abort');
         await surveyAll(ports, settings, members, { prepare: false });
-        const canary = mustBeHeld(recordedIn(run), members, 'abort', settings.environment);
-        const release = await releaseBefore(canary, members, recordedIn(run), settings.environment);
+        const canary = mustBeHeld(recordedIn(run), members, 'abort', settings);
+        const release = await releaseBefore(canary, members, recordedIn(run), settings);
         session.release = infoOf(release);
         inform(ports, `Taking ${namesOf(canary.members)} back to release ${release.id}.`);
         // What the run of the canary has left recorded as out is put back, too.
@@ -100,12 +101,12 @@ export async function findCanary(
     if (first) throw first.error;
     await surveyQuietly(members, settings);
     const recorded = await fleet.anchors.readWithCanaries();
-    const canary = mustBeHeld(recorded, members, ends, settings.environment);
+    const canary = mustBeHeld(recorded, members, ends, settings);
     if (ends === 'promote') {
       await refuseSick(canary, fleet);
       return { canary, release: canary.release };
     }
-    return { canary, release: await releaseBefore(canary, members, recorded, settings.environment) };
+    return { canary, release: await releaseBefore(canary, members, recorded, settings) };
   });
 }
 
@@ -114,12 +115,12 @@ export async function findCanary(
  * as in a deploy; but one at least must have shown that the release is good. Throws DeployError canary-sick.
  */
 async function refuseSick({ members, release }: Canary, { target, settings }: Fleet): Promise<void> {
-  const { environment } = settings;
   const refuse = (name: string, why: string): never => {
-    const again = `do-deploy ${environment} ${release?.imageTag ?? ''}`.trim();
+    const tag = release === undefined ? [] : [release.imageTag];
+    const again = doDeploy(settings, 'deploy', ...tag, '--canary', String(members.length));
     throw new DeployError('canary-sick', `The canary is not well on ${name}: ${why}.`, {
       droplet: name,
-      hint: `Finish it (${again} --canary ${members.length}), repair it (do-deploy heal ${environment}), or take it back (do-deploy abort ${environment}).`,
+      hint: `Finish it (${again}), repair it (${doDeploy(settings, 'heal')}), or take it back (${doDeploy(settings, 'abort')}).`,
     });
   };
   const judged = members.filter((member) => !isHalfDone(member));
@@ -138,8 +139,9 @@ function mustBeHeld(
   { canaries }: Recorded,
   members: readonly Member[],
   ends: 'promote' | 'abort',
-  environment: string,
+  of: Environment,
 ): Canary & { release: StoredRelease } {
+  const { environment } = of;
   const canary = canaryOn(members, canaries);
   if (canary?.release !== undefined) return { ...canary, release: canary.release };
   const why =
@@ -148,7 +150,7 @@ function mustBeHeld(
       : `the canary that is recorded for ${environment} runs on no droplet of the fleet: those that held it have left it`;
   throw new DeployError('no-canary', `Nothing to ${ends}: ${why}.`, {
     source: 'user',
-    hint: `See what each droplet runs: do-deploy status ${environment}. What a killed run has left out, do-deploy heal ${environment} puts back.`,
+    hint: `See what each droplet runs: ${doDeploy(of, 'status')}. What a killed run has left out, ${doDeploy(of, 'heal')} puts back.`,
   });
 }
 
@@ -157,7 +159,7 @@ async function releaseBefore(
   canary: Canary,
   members: readonly Member[],
   recorded: Recorded,
-  environment: string,
+  of: Environment,
 ): Promise<StoredRelease> {
   const others = members.filter((member) => !canary.members.includes(member));
   const { release, dispute } = fleetRelease(others.length > 0 ? others : members, recorded);
@@ -166,13 +168,13 @@ async function releaseBefore(
     const why =
       dispute ?? (without ? `Release ${release?.id} is no longer on ${without}.` : 'The fleet has no other release.');
     throw new DeployError('no-release-before', `The canary cannot be taken back. ${why}`, {
-      hint: `Deploy the version that you want: do-deploy ${environment} RELEASE`,
+      hint: `Deploy the version that you want: ${doDeploy(of, 'deploy', 'RELEASE')}`,
     });
   }
   await refuseGoneImages(
     canary.members,
     release,
-    () => `Deploy the version that you want: do-deploy ${environment} RELEASE`,
+    () => `Deploy the version that you want: ${doDeploy(of, 'deploy', 'RELEASE')}`,
   );
   return release;
 }

@@ -3,6 +3,7 @@
 import { DeployError } from '../../errors.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
+import { doDeploy } from '../core/do-deploy.js';
 import { inform } from '../core/report.js';
 import { findGoneImages, refuseGoneImages } from '../droplet/gone-images.js';
 import { namesWithout, recordsOf, whereMissing } from '../droplet/held-releases.js';
@@ -138,15 +139,16 @@ function refuseBesideCanary(
   { wanted, settings }: Pick<RollbackOptions, 'settings' | 'wanted'>,
 ): void {
   if (wanted === undefined && canary !== undefined) {
-    throw canaryIsHeld(canary, settings.environment);
+    throw canaryIsHeld(canary, settings);
   }
 }
 
 async function releaseToGoBackTo(
   members: readonly Member[],
   recorded: Recorded,
-  { wanted, settings: { app, environment } }: Pick<RollbackOptions, 'settings' | 'wanted'>,
+  { wanted, settings }: Pick<RollbackOptions, 'settings' | 'wanted'>,
 ): Promise<StoredRelease> {
+  const { app } = settings;
   const records = recordsOf(members, new Set(recorded.anchored.map(({ hash }) => hash)));
   const newestFirst = records.sort((a, b) => (a.id < b.id ? 1 : -1));
   const heldByAll = newestFirst.filter((release) => namesWithout(members, release) === '');
@@ -171,7 +173,7 @@ async function releaseToGoBackTo(
   }
   const without = namesWithout(members, choice);
   if (without !== '') return await refuse('release-gone', `Release ${choice.id} is no longer on ${without}.`);
-  const current = `do-deploy ${environment} ${choice.imageTag} deploys what that tag names today.`;
+  const current = `${doDeploy(settings, 'deploy', choice.imageTag)} deploys what that tag names today.`;
   await refuseGoneImages(members, choice, async () => `${await others()} ${current}`);
   return choice;
 }

@@ -130,7 +130,7 @@ function onlyTheNew(session: Session): string {
 /** The command line of this run, with further options. */
 function again(session: Session, ...options: string[]): string {
   const { options: given, release } = session;
-  return given.again?.(...options) ?? [continueCommand(askedOf(session), release), ...options].join(' ');
+  return given.again?.(...options) ?? continueCommand(askedOf(session), release, ...options);
 }
 
 function seemsToServe(member: Member): boolean {

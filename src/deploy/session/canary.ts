@@ -1,8 +1,10 @@
 /** Rollouts to a part of the fleet: `--canary` and `--droplets`. The release is staged everywhere, and then held. */
+
 import { asDeployError, DeployError } from '../../errors.js';
 import { batchSize } from '../../rollout/batches.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { Policy } from '../../rollout/planner.js';
+import { doDeploy, type Environment } from '../core/do-deploy.js';
 import { warn } from '../core/report.js';
 import { copyOf, namesOf } from '../droplet/held-releases.js';
 import { currentRelease, isHalfDone, type Member } from '../droplet/member.js';
@@ -91,7 +93,6 @@ function wholeFleet(size: number, environment: string): DeployError {
  */
 export function checkCanary(session: Session, run: Run, release: StoredRelease): void {
   const { members, part, options, command, ports } = session;
-  const { environment } = options.settings;
   const held = canaryHeld(run, members);
   const isOther = held !== undefined && held.hash !== releaseHash(release);
   if (part === undefined) {
@@ -99,14 +100,14 @@ export function checkCanary(session: Session, run: Run, release: StoredRelease):
     if (isOther && replaces) warn(ports, `${heldSentence(held)} This ${command} takes its place.`);
     return;
   }
-  if (isOther) throw canaryIsHeld(held, environment);
+  if (isOther) throw canaryIsHeld(held, options.settings);
   if (members.some((member) => currentRelease(member) !== undefined)) return;
   throw new DeployError(
     'nothing-to-hold',
     'No droplet runs a release yet, so a canary would have nothing to go back to.',
     {
       source: 'user',
-      hint: `Deploy to the whole fleet first: do-deploy ${environment} ${release.imageTag}`,
+      hint: `Deploy to the whole fleet first: ${doDeploy(options.settings, 'deploy', release.imageTag)}`,
     },
   );
 }
@@ -115,7 +116,7 @@ export function checkCanary(session: Session, run: Run, release: StoredRelease):
 export function refuseOtherCanary({ members, part, options }: Session, run: Run, imageTag: string): void {
   const held = canaryHeld(run, members);
   if (part === undefined || held?.release === undefined || held.release.imageTag === imageTag) return;
-  throw canaryIsHeld(held, options.settings.environment);
+  throw canaryIsHeld(held, options.settings);
 }
 
 /** The canary that is held on any of these droplets. */
@@ -139,17 +140,17 @@ export function heldSentence({ release, members }: Canary): string {
 }
 
 /** The canary is as large as it was wanted, and others are not well, or it is not itself: that is no good end. */
-export function besideLeftOut(left: readonly Member[], environment: string): DeployError {
+export function besideLeftOut(left: readonly Member[], of: Environment): DeployError {
   const message = `With a canary held, an earlier run has left ${namesOf(left)} out of rotation, or half-changed.`;
   return new DeployError('left-out', message, {
-    hint: `Put back what it has left: do-deploy heal ${environment}`,
+    hint: `Put back what it has left: ${doDeploy(of, 'heal')}`,
   });
 }
 
-export function canaryIsHeld(canary: Canary, environment: string): DeployError {
+export function canaryIsHeld(canary: Canary, of: Environment): DeployError {
   return new DeployError('canary-held', heldSentence(canary), {
     source: 'user',
-    hint: `Roll it out (do-deploy promote ${environment}), or take it back (do-deploy abort ${environment}).`,
+    hint: `Roll it out (${doDeploy(of, 'promote')}), or take it back (${doDeploy(of, 'abort')}).`,
   });
 }
 
@@ -203,7 +204,7 @@ export async function forgetCanary(
 export function withCanary(session: Session, run: Run, result: DeployResult): DeployResult {
   const canary = canaryHeld(run, session.members);
   if (canary === undefined || canary.release === undefined) return result;
-  const { environment } = session.options.settings;
+  const { settings } = session.options;
   const held = { imageTag: canary.release.imageTag, droplets: canary.members.map(({ host }) => host.name) };
   const isUnfinished = result.outcome === 'failed' || result.outcome === 'interrupted';
   const isItsOwn = session.part !== undefined || session.options.ends !== undefined;
@@ -212,6 +213,6 @@ export function withCanary(session: Session, run: Run, result: DeployResult): De
   if ((ends === undefined && result.next?.includes(' heal ')) || (isUnfinished && !isItsOwn))
     return { ...result, held };
   const again = isUnfinished && session.part !== undefined;
-  const forward = again ? continueCommand(askedOf(session), session.release) : `do-deploy promote ${environment}`;
-  return { ...result, held, next: undefined, ways: { forward, back: `do-deploy abort ${environment}` } };
+  const forward = again ? continueCommand(askedOf(session), session.release) : doDeploy(settings, 'promote');
+  return { ...result, held, next: undefined, ways: { forward, back: doDeploy(settings, 'abort') } };
 }

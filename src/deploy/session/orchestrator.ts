@@ -242,7 +242,7 @@ class Orchestrator {
       this.#options.interrupted,
     );
     const { serving, floor, may } = mayStillLeave(this.#state, id, found);
-    if (!may) throw capacityFloor(serving, floor, this.#run.settings.environment);
+    if (!may) throw capacityFloor(serving, floor, this.#run.settings);
   }
 
   #post(occurrence: Occurrence): void {

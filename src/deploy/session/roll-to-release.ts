@@ -3,6 +3,7 @@ import { asDeployError, type DeployError } from '../../errors.js';
 import type { DeployResult, Probes } from '../../rollout/model.js';
 import { isFull, isHeld, leftOut, type RolloutState, takeBack } from '../../rollout/planner.js';
 import { combined } from '../../rollout/roles.js';
+import { doDeploy } from '../core/do-deploy.js';
 import { onAbort } from '../core/on-abort.js';
 import { inform, reportTo, warn } from '../core/report.js';
 import type { StoredRelease } from '../release/stored-release.js';
@@ -56,7 +57,7 @@ export async function rollToRelease(session: Session, shares: readonly PlannedSh
     const left = leftOut(combined(starts));
     throw besideLeftOut(
       session.members.filter(({ droplet }) => left.includes(droplet.id)),
-      run.settings.environment,
+      run.settings,
     );
   }
   return await withGrace(session, (stop) => rollAndFinish(session, shares, stop));
@@ -113,7 +114,7 @@ async function rollAndFinish(
   for (const [index, share] of shares.entries()) {
     joined = (await reportNewcomers(share.run, session.fleetAtStart, rolled.states[index] ?? state)) || joined;
   }
-  return joined ? { ...result, next: result.next ?? `do-deploy adopt ${run.settings.environment}` } : result;
+  return joined ? { ...result, next: result.next ?? doDeploy(run.settings, 'adopt') } : result;
 }
 
 interface RolledShares extends Omit<Rolled, 'state'> {

@@ -1,6 +1,7 @@
 import { DeployError } from '../../errors.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { Policy } from '../../rollout/planner.js';
+import { doDeploy } from '../core/do-deploy.js';
 import { waitForAll } from '../core/parallel.js';
 import { reportTo } from '../core/report.js';
 import { heldRelease, type Member, runningRelease } from '../droplet/member.js';
@@ -165,7 +166,7 @@ function refuseUnreachedRole(fleets: readonly Fleet[], reached: readonly (readon
   const lost = fleets.find(({ settings }, index) => settings.role !== undefined && reached[index]?.length === 0);
   if (lost === undefined) return;
   throw new DeployError('role-unreachable', `No droplet of the role ${lost.settings.role} can be reached.`, {
-    hint: `See what is wrong: do-deploy status ${lost.settings.environment}. Then deploy to all roles again.`,
+    hint: `See what is wrong: ${doDeploy(lost.settings, 'status')}. Then deploy to all roles again.`,
   });
 }
 
