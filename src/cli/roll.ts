@@ -102,7 +102,6 @@ export async function roll(
     aborted,
     handlers,
     confirm: async (name, question, signal) => confirm.includes(name) || (await ask?.(question, signal)),
-    alsoNext: args.config === undefined ? [] : ['--config', args.config],
   });
   for (const [name, value] of Object.entries({ DO_DEPLOY_EVENT, DO_DEPLOY_APP, DO_DEPLOY_ENVIRONMENT })) {
     if (value === undefined) delete env[name];

@@ -15,6 +15,7 @@ import {
 import { usage } from '../cli/usage-errors.js';
 import type { LoadedSettings } from '../config/load.js';
 import { COMMAND_NAMES, IMAGE_TAG } from '../config/names.js';
+import { doDeploy } from '../deploy/core/do-deploy.js';
 import type { Part } from '../deploy/session/canary.js';
 import { count } from '../reporters/text.js';
 import { confirmation } from './shared/confirm.js';
@@ -59,10 +60,10 @@ export default defineCommand({
     const { args, show, ports, roll } = context;
     const { release, force } = args;
     if (args.createTag && release === undefined) {
-      throw usage('--create-tag needs RELEASE.', `do-deploy ${args.environment} v1.4.2 --create-tag`);
+      throw usage('--create-tag needs RELEASE.', doDeploy(args, 'deploy', 'v1.4.2', '--create-tag'));
     }
     if (args.allowEmpty && !args.createTag) {
-      const line = `do-deploy ${args.environment} ${release ?? 'v1.4.2'} --create-tag --allow-empty`;
+      const line = doDeploy(args, 'deploy', release ?? 'v1.4.2', '--create-tag', '--allow-empty');
       throw usage('--allow-empty needs --create-tag.', line);
     }
     if (args.createTag && release !== undefined && !(await createTag(context, release, args))) {
@@ -76,10 +77,7 @@ export default defineCommand({
     const { settings, repository, version, commit, notice } = await loadSource(context, args);
     // Words in the wrong order would stage an image tag of that name.
     if (release !== undefined && COMMAND_NAMES.includes(release) && version.from !== 'commit') {
-      throw usage(
-        `${release} is a command, and git has no version of that name.`,
-        `do-deploy ${release} ${args.environment}`,
-      );
+      throw usage(`${release} is a command, and git has no version of that name.`, doDeploy(args, release));
     }
     checkPolicy(settings, repository, version);
     const imageTag = release ?? settings.imageTag;
@@ -107,23 +105,29 @@ export default defineCommand({
 /** Throws DeployError usage. */
 function partOf({
   environment,
+  config,
   release,
   canary,
   droplets,
   skipUnreachable,
 }: {
   environment: string;
+  config?: string | undefined;
   release: string | undefined;
   canary: number | boolean;
   droplets: readonly string[];
   skipUnreachable: boolean;
 }): Part | undefined {
   if (canary === false && droplets.length === 0) return undefined;
-  const command = ['do-deploy', environment, ...(release === undefined ? [] : [release])].join(' ');
+  const command = (...more: string[]) =>
+    doDeploy({ environment, config }, 'deploy', ...(release === undefined ? [] : [release]), ...more);
   if (canary !== false && droplets.length > 0)
-    throw usage('Give --canary or --droplets, not both.', `${command} --droplets ${droplets.join(',')}`);
+    throw usage('Give --canary or --droplets, not both.', command('--droplets', droplets.join(',')));
   if (skipUnreachable)
-    throw usage('A canary needs every droplet to answer. Leave out --skip-unreachable.', `${command} --canary`);
+    throw usage(
+      'A canary needs every droplet to answer. Leave out --skip-unreachable.',
+      command('--canary', ...(typeof canary === 'number' ? [String(canary)] : [])),
+    );
   if (canary === false) return { droplets };
   return { canary: canary === true ? 'first batch' : canary };
 }

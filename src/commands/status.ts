@@ -3,7 +3,7 @@ import { type CommandContext, defineCommand } from '../cli/define-command.js';
 import { EXIT, exitCodeOfError } from '../cli/exit-codes.js';
 import type { LoadedSettings } from '../config/load.js';
 import { ConfigError, ProblemList } from '../config/problems.js';
-import { quote } from '../deploy/core/shell.js';
+import { doDeploy } from '../deploy/core/do-deploy.js';
 import { asDeployError, type DeployError } from '../errors.js';
 import type { Output } from '../reporters/output.js';
 import type { StatusRow } from '../rollout/model.js';
@@ -54,15 +54,11 @@ async function readEnvironment(
   }
 }
 
-async function statusOf(
-  settings: LoadedSettings,
-  { ports, args: { config } }: Pick<CommandContext, 'ports' | 'args'>,
-): Promise<Output> {
+async function statusOf(settings: LoadedSettings, { ports }: Pick<CommandContext, 'ports'>): Promise<Output> {
   const { readStatus } = await import('../deploy/inspect/read-status.js');
   const rows = await readStatus(await ports(settings), settings);
   const heading = `${settings.app}: ${settings.environment}`;
-  const command = (name: string) =>
-    [`do-deploy ${name}`, settings.environment, ...(config === undefined ? [] : ['--config', quote(config)])].join(' ');
+  const command = (name: string) => doDeploy(settings, name);
   const isHeld = rows.some(({ canary }) => canary);
   return {
     type: 'status',
@@ -75,8 +71,14 @@ async function statusOf(
 
 async function driftOf(settings: LoadedSettings, ports: CommandContext['ports']): Promise<Output> {
   const { checkFleet } = await import('../deploy/inspect/check-drift.js');
-  const { app, environment } = settings;
-  return { type: 'drift', app, environment, ...(await checkFleet(await ports(settings), settings)) };
+  const { app, environment, config } = settings;
+  return {
+    type: 'drift',
+    app,
+    environment,
+    ...(config !== undefined && { config }),
+    ...(await checkFleet(await ports(settings), settings)),
+  };
 }
 
 /** Environments share most of their settings, and so their problems: each is shown once. */

@@ -213,6 +213,7 @@ async function resolveSettings(
     ...complete,
     ...(known.roles && { roles: withOwnFiles(known.roles, variants, completed) }),
     environment,
+    ...(options.configPath !== undefined && { config: options.configPath }),
     root,
   };
   const warnings = [...new Set([...completed.flatMap((one) => one.warnings ?? []), ...doubts])];

@@ -176,6 +176,8 @@ export interface HookProgram {
 export interface Settings {
   app: string;
   environment: string;
+  /** The file that --config named, as it was written; absent: the usual one. */
+  config?: string;
   /** IMAGE_TAG when the command line names no release. */
   imageTag: string;
   apiUrl: string;

@@ -1,4 +1,5 @@
 /** The output of `status --check`: a line for each difference. */
+import { doDeploy } from '../deploy/core/do-deploy.js';
 import type { Difference } from '../rollout/drift.js';
 import type { ByHand } from '../rollout/model.js';
 import { byHandSentence } from './ending.js';
@@ -9,6 +10,8 @@ import { count } from './text.js';
 export interface ShownDrift {
   app: string;
   environment: string;
+  /** The file that --config named. */
+  config?: string;
   /** The fleet's release; absent when nothing was ever deployed. */
   release?: { id: string; imageTag: string };
   /** Why this release is in doubt, as a sentence. */
@@ -40,19 +43,19 @@ export function driftLines(drift: ShownDrift, palette: Palette): string[] {
   const lines = differences.map(
     ({ droplet, message }) => `${palette.caution(droplet)}: ${message.replaceAll(/\s*\n\s*/g, ' ')}`,
   );
-  return [title, ...doubt, ...meanwhile, ...lines, ...adviceLines(differences, environment, palette)];
+  return [title, ...doubt, ...meanwhile, ...lines, ...adviceLines(drift, palette)];
 }
 
 function noneSentence(droplets: number): string {
   return droplets === 1 ? 'The droplet matches its release.' : `All ${droplets} droplets match their release.`;
 }
 
-function adviceLines(differences: readonly Difference[], environment: string, palette: Palette): string[] {
+function adviceLines({ differences, ...of }: ShownDrift, palette: Palette): string[] {
   const commands = (['heal', 'adopt'] as const).flatMap((fix) => {
     const fixed = differences.filter((one) => one.fix === fix);
     return fixed.length === 0
       ? []
-      : [`${palette.strong(`do-deploy ${fix} ${environment}`)} fixes ${count(fixed.length, 'difference')}.`];
+      : [`${palette.strong(doDeploy(of, fix))} fixes ${count(fixed.length, 'difference')}.`];
   });
   return commands.length === 0 ? [] : ['', ...commands];
 }

@@ -228,11 +228,21 @@ export function stillToCome(state: RolloutState): number {
   return Math.min(waiting(state).length, untilHeld(state));
 }
 
-/** A canary is held: as many droplets as were wanted run the release, and others wait for it. */
+/** As many droplets as were wanted run the release, or are about to, and others are left. */
+export function isFull(state: RolloutState): boolean {
+  return untilHeld(state) === 0 && waiting(state).length > 0;
+}
+
+/** Droplets that an earlier run has left out, or half-way, and that this one leaves as they are. */
+export function leftOut(state: RolloutState): number[] {
+  return isFull(state) ? waiting(state).flatMap(({ id, inLedger }) => (inLedger ? [id] : [])) : [];
+}
+
+/** A canary is held: as many droplets as were wanted run the release, others wait for it, and all of these serve theirs. */
 export function isHeld(state: RolloutState): boolean {
   const { droplets, interrupted, stopped, halted, stuck, watchFailed } = state;
-  if (untilHeld(state) > 0 || interrupted || stopped || halted || stuck || watchFailed) return false;
-  return waiting(state).length > 0 && !droplets.some(({ failure }) => failure);
+  if (!isFull(state) || interrupted || stopped || halted || stuck || watchFailed) return false;
+  return leftOut(state).length === 0 && !droplets.some(({ failure }) => failure);
 }
 
 /** Droplets still to be rolled; those that lower no capacity come first. */

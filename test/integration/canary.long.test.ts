@@ -1,5 +1,8 @@
 /** Canaries on the sandbox: held, promoted, taken back, overtaken, and left behind by a killed deploy. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { expectNoFailures, expectWhole } from './fleet-state.js';
 import { onDroplet } from './on-droplet.js';
 import { SandboxFleet } from './sandbox-fleet.js';
@@ -171,5 +174,36 @@ describe('a canary', { shuffle: false }, () => {
     const end = await run('sandbox', 'v2', '--droplets', 'web-1,web-9');
     expect(end).toMatchObject({ code: 2, result: { error: { code: 'no-such-droplet' } } });
     expect(end.result?.error?.message).toContain('web-9');
+  });
+
+  it('stays one when roles are added, and when they are renamed', async () => {
+    const file = join(fleet.folder, 'config/deploy.yml');
+    const before = await readFile(file, 'utf8');
+    const { balancerName } = fleet.region;
+    const ofRole = (name: string) => ({ roles: { [name]: { load_balancer: balancerName } } });
+    const write = (sandbox: object) => writeFile(file, stringify({ ...parse(before), environments: { sandbox } }));
+    expect(await run('sandbox', 'v2', '--canary')).toMatchObject({
+      code: 0,
+      result: { held: { droplets: ['web-1'] } },
+    });
+    await write(ofRole('web'));
+    const adopted = await fleet.run(['adopt', 'sandbox', '--json']);
+    expect(adopted, JSON.stringify(adopted.result)).toMatchObject({ code: 0, result: { outcome: 'skipped' } });
+    expect((await statusRows()).rows.map(({ canary }) => canary)).toEqual([true, undefined, undefined]);
+    expect(await run('rollback', 'sandbox')).toMatchObject({ code: 2, result: { error: { code: 'canary-held' } } });
+    expect(await run('abort', 'sandbox')).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
+    expectWhole(fleet, ['v3']);
+    expect([...fleet.region.world.tags].filter((tag) => tag.startsWith('do-deploy:canary:'))).toEqual([]);
+
+    const held = await run('sandbox', 'v2', '--canary');
+    expect(held, JSON.stringify(held.result)).toMatchObject({ code: 0, result: { held: { droplets: ['web-1'] } } });
+    await write(ofRole('site'));
+    const promoted = await run('promote', 'sandbox');
+    expect(promoted, JSON.stringify(promoted.result)).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
+    expectWhole(fleet, ['v2']);
+    await writeFile(file, before);
+    expect([...fleet.region.world.tags].filter((tag) => tag.startsWith('do-deploy:canary:'))).toEqual([]);
+    expect(await run('sandbox', 'v3')).toMatchObject({ code: 0 });
+    expectWhole(fleet, ['v3']);
   });
 });

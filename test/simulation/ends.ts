@@ -1,4 +1,5 @@
 /** Judges a run's end against the truth of the world: d, g and j of the properties in monitor.ts. */
+import type { DropletStateFile } from '../../src/deploy/droplet/survey-command.js';
 import { releaseHash } from '../../src/deploy/release/release-hash.js';
 import type { DeployResult, StatusRow } from '../../src/rollout/model.js';
 import type { Deployer } from './deployer.js';
@@ -39,10 +40,11 @@ const NOTICED_MS = 20_000;
 /** What was watched to the end is well, where every look was answered. */
 function judgeBaked(world: World, { name, plan, rests, knowledge }: Deployer): void {
   const calm = world.story.happenings.length === 0 && plan.faults.length === 0 && plan.chaos === 0;
-  if (!calm || rests.bakeMs < NOTICED_MS) return;
-  world.monitor.tally('bake: to the end');
+  if (!calm || rests.bakeMs === 0) return;
   if (isGateBad(world, rests.bakeMs))
     world.monitor.violation('o', `${name} has baked the release, and the gate says no`);
+  if (rests.bakeMs < NOTICED_MS) return;
+  world.monitor.tally('bake: to the end');
   const times = [world.time, world.time - NOTICED_MS / 2, world.time - NOTICED_MS];
   for (const id of knowledge.touched) {
     const droplet = world.droplets.get(id);
@@ -51,12 +53,11 @@ function judgeBaked(world: World, { name, plan, rests, knowledge }: Deployer): v
   }
 }
 
-/** Long enough to be asked as often as it takes, all of it within the bake. */
+/** Through the whole bake: however seldom it is asked, and however often it may say no, that must be found out. */
 function isGateBad({ story: { gate }, time }: World, bakeMs: number): boolean {
   if (gate === undefined) return false;
-  const neededMs = (gate.everyMs + gate.answerMs) * (gate.failAfter + 1);
   const at = time - START;
-  return neededMs < bakeMs && gate.badFromMs <= at - neededMs && at < gate.badFromMs + gate.badForMs;
+  return gate.badFromMs <= at - bakeMs && at < gate.badFromMs + gate.badForMs;
 }
 
 /** Nothing but the release can be at fault, and there is a way back. */
@@ -96,6 +97,17 @@ function judgeAnchor(world: World, deployer: Deployer, release: string): void {
     if (records.some((record) => releaseHash(record) === newest?.hash)) monitor.tally('anchor: the release');
     else monitor.violation('d', `${deployer.name} has deployed ${release}, and the newest anchor is another release`);
   }
+}
+
+/** The release that every droplet had, where a deploy has ended before any droplet ran its own, verified. */
+export function replacedIn({ droplets }: World): string | undefined {
+  const disks = [...droplets.values()].filter(({ destroyed }) => !destroyed).map(({ disk }) => disk);
+  const [before, ...others] = [...new Set(disks.map(({ current }) => current))];
+  if (before === undefined || others.length > 0) return undefined;
+  const states = disks.flatMap(({ state }) => (state === undefined ? [] : [JSON.parse(state) as DropletStateFile]));
+  const halfWay = states.flatMap(({ phase, release }) => (phase === 'switching' ? [release] : []));
+  const wasProven = (release: string) => states.some(({ proven }) => proven?.includes(release));
+  return halfWay.length > 0 && !halfWay.some(wasProven) ? before : undefined;
 }
 
 /** A canary stays as small as it was wanted, is recorded while droplets run it, and the fleet's own release stays recorded. */
@@ -214,6 +226,8 @@ function judgeRow(
   // What a canary leaves alone, or what leaves a canary alone.
   if (!isDone && (!good || (held && row.outcome === 'not deployed'))) {
     judgeUntouched(monitor, deployer, droplet, row);
+    if (good && droplet.tags.has(world.ledgerTag(droplet)))
+      monitor.violation('n', `a good end beside a canary, and ${row.name} is in the ledger`);
     return;
   }
   const where = `${row.name} is said to be ${row.outcome}`;

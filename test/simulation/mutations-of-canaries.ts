@@ -1,5 +1,15 @@
 /** Faults in rollouts to a part of the fleet. */
+import type { Told } from './calm.js';
 import type { Mutation } from './mutations.js';
+
+const AFTER_A_KILLED_PROMOTE: Told = {
+  fleet: 3,
+  runs: [
+    { canary: 1 },
+    { command: 'promote', crash: { call: 'switch', nth: 0, applied: true, power: false } },
+    { canary: 1 },
+  ],
+};
 
 export const CANARY_FAULTS: readonly Mutation[] = [
   {
@@ -21,8 +31,8 @@ export const CANARY_FAULTS: readonly Mutation[] = [
   {
     name: 'without anchors, a canary is adopted',
     file: 'src/deploy/fleet/fleet-release.ts',
-    text: 'canary === undefined ? members :',
-    instead: 'true ? members :',
+    text: 'members.filter((member) => !runsAny(member, canaries))',
+    instead: 'members.filter((member) => !runsAny(member, canaries) || true)',
     breaks: ['n', 'd'],
     seeds: [40000084, 40000106],
   },
@@ -37,9 +47,18 @@ export const CANARY_FAULTS: readonly Mutation[] = [
   {
     name: 'the record of a canary is never removed',
     file: 'src/deploy/session/canary.ts',
-    text: 'if (on.length > 0 && (on.length < members.length || on.some(isHalfDone))) return;',
-    instead: 'if (on.length >= 0) return;',
+    text: 'for (const hash of canary.hashes) {',
+    instead: 'for (const hash of canary.hashes.slice(0, 0)) {',
     breaks: ['n'],
     seeds: [40000008, 40000010],
+  },
+  {
+    name: 'a canary is well beside droplets that a killed promote has left out',
+    file: 'src/rollout/planner.ts',
+    text: 'return leftOut(state).length === 0 && !droplets',
+    instead: 'return !droplets',
+    breaks: ['n'],
+    seeds: [],
+    stories: [AFTER_A_KILLED_PROMOTE],
   },
 ];

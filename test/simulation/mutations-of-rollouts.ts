@@ -4,6 +4,21 @@ import type { Mutation } from './mutations.js';
 
 export const ROLLING: readonly Mutation[] = [
   {
+    name: 'rollback goes one release too far after a deploy that was stopped',
+    file: 'src/deploy/rollouts/rollback.ts',
+    text: 'if (unfinished.length === 0) return undefined;',
+    instead: 'if (unfinished.length >= 0) return undefined;',
+    breaks: ['d'],
+    seeds: [],
+    stories: [
+      {
+        image: { kind: 'exits', afterMs: 50, code: 1, oom: false },
+        policy: { onFailure: 'stop', drainTimeoutMs: 2_000 },
+        runs: [{}, { command: 'rollback', tag: '' }],
+      },
+    ],
+  },
+  {
     name: 'the floor is off by one',
     file: 'src/rollout/planner.ts',
     text: 'if (spare <= 0) break;',

@@ -12,7 +12,7 @@ import { rollback } from '../../src/deploy/rollouts/rollback.js';
 import type { SessionOptions } from '../../src/deploy/session/session.js';
 import type { DeployResult } from '../../src/rollout/model.js';
 import { Deployer } from './deployer.js';
-import { judgeEnd } from './ends.js';
+import { judgeEnd, replacedIn } from './ends.js';
 import { gateCommands, gateSettings, LEADING, probeSettings, siteOf } from './gates.js';
 import { calm, schedule } from './happenings.js';
 import { layersOf } from './layers.js';
@@ -201,6 +201,7 @@ export async function play(
     // The run that brings the fleet back must not fail by chance.
     handlers: force.allowDowntime === undefined ? layersOf(deployer) : [],
   };
+  const replaced = plan.command === 'rollback' && plan.tag === '' && plan.later ? replacedIn(world) : undefined;
   const run = COMMANDS[plan.command](ports, options, plan);
   // Two hours, and half an hour a droplet: a bound that only an endless wait passes.
   const bound = clock.sleep(
@@ -218,5 +219,7 @@ export async function play(
     return undefined;
   }
   judgeEnd(world, deployer, ended);
+  if (replaced !== undefined && ended.outcome === 'succeeded' && ended.release.id !== replaced)
+    monitor.violation('d', `${deployer.name} goes back to ${ended.release.id}, and ${replaced} was being replaced`);
   return ended;
 }

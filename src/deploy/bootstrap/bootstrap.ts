@@ -7,6 +7,7 @@ import { inWords } from '../../durations.js';
 import { asDeployError, DeployError } from '../../errors.js';
 import type { RemoteCommand } from '../../ports.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
+import { doDeploy } from '../core/do-deploy.js';
 import { errorLine } from '../core/output-lines.js';
 import { inParallel } from '../core/parallel.js';
 import { reportTo, warn } from '../core/report.js';
@@ -77,7 +78,7 @@ export async function bootstrap(
     membership.balancer !== undefined && !target.overVpc ? target.ports : [],
   );
   const wanted = { ...(await wantedBy(ports, settings)), openPorts };
-  const again = `do-deploy bootstrap ${settings.environment}`;
+  const again = doDeploy(settings, 'bootstrap');
   const { members, unreachable } = await connectQuietly(ports, settings, chosen, options.login);
   try {
     const ends = await inParallel(members, (member) => {

@@ -9,11 +9,13 @@
  * deleted under the lease.
  */
 
+import type { Settings } from '../../config/settings.js';
 import { CloudError } from '../../errors.js';
 import type { BeforeChange, Cloud } from '../../ports.js';
 import { RELEASE_HASH_LENGTH } from '../release/release-hash.js';
 import { CanaryRecord } from './canary-record.js';
 import { repeatUnknown } from './repeat-unknown.js';
+import { scopeOf } from './role-settings.js';
 
 export interface Anchor {
   sequence: number;
@@ -24,8 +26,8 @@ export interface Anchor {
 export interface Recorded {
   /** Newest first. */
   anchored: readonly Anchor[];
-  /** Hash of the release that is held as a canary. */
-  canary: string | undefined;
+  /** Hashes of the releases that are recorded as canaries, in whichever role of the environment. */
+  canaries: readonly string[];
 }
 
 /** Anchors that stay: droplets made from an old image run a release that was deployed long ago. */
@@ -35,31 +37,33 @@ export class Anchors {
   readonly #cloud: Cloud;
   readonly #prefix: string;
   readonly #isFleet: boolean;
+  readonly #isRole: boolean;
   readonly canary: CanaryRecord;
 
-  /**
-   * @param of.scope the environment, or `ENVIRONMENT:ROLE`
-   * @param isFleet false: a droplet without a balancer, which has no others to be protected from
-   */
-  constructor(cloud: Cloud, of: { app: string; scope: string }, isFleet: boolean) {
+  /** @param false: a droplet without a balancer, which has no others to be protected from */
+  constructor(cloud: Cloud, of: Pick<Settings, 'app' | 'environment' | 'role'>, isFleet: boolean) {
     this.#cloud = cloud;
-    this.#prefix = `do-deploy:release:${of.app}:${of.scope}:`;
+    this.#prefix = `do-deploy:release:${of.app}:${scopeOf(of)}:`;
     this.#isFleet = isFleet;
+    this.#isRole = of.role !== undefined;
     this.canary = new CanaryRecord(cloud, of);
   }
 
   /** Newest first. Throws CloudError. */
   async read(): Promise<Anchor[]> {
-    return (await this.readWithCanary()).anchored;
+    return (await this.readWithCanaries()).anchored;
   }
 
-  /** Also the hash of the release that is held as a canary: DigitalOcean lists all tags at once. Throws CloudError. */
-  async readWithCanary(): Promise<Recorded & { anchored: Anchor[] }> {
-    if (!this.#isFleet) return { anchored: [], canary: undefined };
+  /** Also the releases that are held as canaries: DigitalOcean lists all tags at once. Throws CloudError. */
+  async readWithCanaries(): Promise<Recorded & { anchored: Anchor[] }> {
+    // The only droplet of a role may be one of those that hold a canary from before there were roles.
+    if (!this.#isFleet && !this.#isRole) return { anchored: [], canaries: [] };
     const tags = await this.#cloud.listTags('do-deploy:');
+    const canaries = this.canary.find(tags);
+    if (!this.#isFleet) return { anchored: [], canaries };
     const own = tags.filter((tag) => tag.startsWith(this.#prefix));
     const anchored = own.flatMap((tag) => parseAnchor(tag.slice(this.#prefix.length)) ?? []).sort(newestFirst);
-    return { anchored, canary: this.canary.find(tags) };
+    return { anchored, canaries };
   }
 
   /** Idempotent. Throws CloudError, or what `before` throws. */

@@ -5,7 +5,8 @@
  *   do-deploy:canary:APP:ENVIRONMENT:HASH
  *
  * HASH is that of releaseHash. The tag is written before the first droplet leaves, and removed once no droplet runs the
- * release, or all do.
+ * release, or all do. It is of the environment, not of a role: a canary stays one when roles are added, renamed or taken away.
+ * Earlier versions wrote do-deploy:canary:APP:ENVIRONMENT:ROLE:HASH, which is read and removed as well.
  */
 import type { BeforeChange, Cloud } from '../../ports.js';
 import { copyOf } from '../droplet/held-releases.js';
@@ -17,20 +18,25 @@ import { repeatUnknown } from './repeat-unknown.js';
 export class CanaryRecord {
   readonly #cloud: Cloud;
   readonly #prefix: string;
+  /** Names of the tags that were found, by hash. */
+  readonly #found = new Map<string, Set<string>>();
 
-  /** @param of.scope the environment */
-  constructor(cloud: Cloud, { app, scope }: { app: string; scope: string }) {
+  constructor(cloud: Cloud, { app, environment }: { app: string; environment: string }) {
     this.#cloud = cloud;
-    this.#prefix = `do-deploy:canary:${app}:${scope}:`;
+    this.#prefix = `do-deploy:canary:${app}:${environment}:`;
   }
 
   /**
-   * The hash of the release that is held. Of several, which only a lost answer can leave, the first.
+   * The hashes of the releases that are held: of several, which only a lost answer can leave, all.
    * @param tags of the account
    */
-  find(tags: readonly string[]): string | undefined {
-    const own = tags.filter((tag) => tag.startsWith(this.#prefix)).map((tag) => tag.slice(this.#prefix.length));
-    return own.sort().find((hash) => new RegExp(`^[0-9a-f]{${RELEASE_HASH_LENGTH}}$`).test(hash));
+  find(tags: readonly string[]): string[] {
+    this.#found.clear();
+    for (const tag of tags) {
+      const hash = tag.startsWith(this.#prefix) ? HASH_OF_TAG.exec(tag.slice(this.#prefix.length))?.[1] : undefined;
+      if (hash !== undefined) this.#found.set(hash, (this.#found.get(hash) ?? new Set()).add(tag));
+    }
+    return [...this.#found.keys()].sort();
   }
 
   /** Idempotent. Throws CloudError, or what `before` throws. */
@@ -40,9 +46,14 @@ export class CanaryRecord {
 
   /** Idempotent. Throws CloudError, or what `before` throws. */
   async remove(hash: string, before: BeforeChange): Promise<void> {
-    await repeatUnknown(() => this.#cloud.deleteTag(`${this.#prefix}${hash}`, before));
+    for (const tag of new Set([`${this.#prefix}${hash}`, ...(this.#found.get(hash) ?? [])])) {
+      await repeatUnknown(() => this.#cloud.deleteTag(tag, before));
+    }
   }
 }
+
+/** After the environment: with or without a role. */
+const HASH_OF_TAG = new RegExp(`^(?:[^:]+:)?([0-9a-f]{${RELEASE_HASH_LENGTH}})$`);
 
 /** A held canary, as far as the droplets that could be read show it. */
 export interface Canary {
@@ -53,12 +64,22 @@ export interface Canary {
   members: readonly Member[];
 }
 
-export function canaryOn(members: readonly Member[], hash: string): Canary {
-  return { hash, release: copyOf(members, hash), members: members.filter((member) => runsHash(member, hash)) };
+/** Undefined when none of these droplets runs one. Of several, that of the most droplets, with the droplets of all. */
+export function canaryOn(members: readonly Member[], hashes: readonly string[]): Canary | undefined {
+  const on = members.filter((member) => runsAny(member, hashes));
+  if (on.length === 0) return undefined;
+  const count = (hash: string) => on.filter((member) => runsHash(member, hash)).length;
+  const [hash = ''] = [...hashes].sort((one, other) => count(other) - count(one));
+  return { hash, release: copyOf(members, hash), members: on };
 }
 
 /** Whether the droplet runs the release with this hash, or was being switched to it. */
 export function runsHash(member: Member, hash: string): boolean {
+  return runsAny(member, [hash]);
+}
+
+/** Whether the droplet runs one of the releases, or was being switched to it. */
+export function runsAny(member: Member, hashes: readonly string[]): boolean {
   const held = heldRelease(member, runningRelease(member));
-  return held !== undefined && releaseHash(held) === hash;
+  return held !== undefined && hashes.includes(releaseHash(held));
 }

@@ -4,6 +4,7 @@ import type { Droplet } from '../../ports.js';
 import { openTarget } from '../../targets/open-target.js';
 import type { FleetMembership, PlacedDroplet, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
+import { doDeploy } from '../core/do-deploy.js';
 import { waitForAll } from '../core/parallel.js';
 import { Anchors } from './anchors.js';
 import { Ledger } from './ledger.js';
@@ -62,13 +63,12 @@ export async function findFleet(
   settings: Settings,
   { newcomers = false, setApart = false }: FindOptions = {},
 ): Promise<Fleet> {
-  const scope = scopeOf(settings);
-  const ledger = new Ledger(ports.cloud, settings.app, scope);
+  const ledger = new Ledger(ports.cloud, settings.app, scopeOf(settings));
   const target = await openTarget(settings.target, ports.cloud, ports.clock, ledger, { newcomers });
   const readable = target.isFleet ? ledger.checkReadable() : Promise.resolve();
   const [membership] = await waitForAll([target.readMembership(), readable]);
   if (membership.droplets.length === 0) throw noDroplets(settings.target, target);
-  const anchors = new Anchors(ports.cloud, { app: settings.app, scope }, target.isFleet);
+  const anchors = new Anchors(ports.cloud, settings, target.isFleet);
   const isApart = ({ droplet, byHand }: PlacedDroplet) =>
     byHand !== undefined && setApart !== false && !(typeof setApart === 'object' && isNamed(droplet, setApart.except));
   const apart = membership.droplets.filter(isApart);
@@ -87,11 +87,11 @@ export function byHandSentence({ droplet, byHand }: PlacedDroplet): string {
   return `${droplet.name} was taken out by hand by ${who} at ${since}: ${reason.replace(/\.+$/, '')}`;
 }
 
-function allApart(apart: readonly PlacedDroplet[], { description }: Target, { environment }: Settings): DeployError {
+function allApart(apart: readonly PlacedDroplet[], { description }: Target, settings: Settings): DeployError {
   const names = apart.map(({ droplet }) => droplet.name).join(', ');
   return new DeployError('all-taken-out', `Every droplet of ${description} was taken out by hand: ${names}.`, {
     source: 'user',
-    hint: `Bring one back: do-deploy droplet in ${environment} ${apart[0]?.droplet.name}`,
+    hint: `Bring one back: ${doDeploy(settings, 'droplet in', apart[0]?.droplet.name ?? 'DROPLET')}`,
   });
 }
 

@@ -6,7 +6,7 @@ import { heldRelease, holdingOf, type Member } from '../droplet/member.js';
 import { releaseHash } from '../release/release-hash.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Anchor, Recorded } from './anchors.js';
-import { runsHash } from './canary-record.js';
+import { runsAny } from './canary-record.js';
 
 export interface FleetRelease {
   /** What droplets are compared with. Only without a dispute are they brought to it. */
@@ -21,9 +21,9 @@ export interface FleetRelease {
  * The release that was anchored last, in the record that has the anchored hash. Without anchors, or where they are not
  * believed: the latest release that passed its gates on any of the droplets, except those that run the canary.
  */
-export function fleetRelease(members: readonly Member[], { anchored, canary }: Recorded): FleetRelease {
+export function fleetRelease(members: readonly Member[], { anchored, canaries }: Recorded): FleetRelease {
   const [newest] = anchored;
-  const others = canary === undefined ? members : members.filter((member) => !runsHash(member, canary));
+  const others = members.filter((member) => !runsAny(member, canaries));
   const latest = findRelease(members, provenRelease((others.length > 0 ? others : members).map(holdingOf)));
   if (newest === undefined) return { release: latest };
   const hashes = anchored.map(({ hash }) => hash);
@@ -46,9 +46,9 @@ export function recordedIn({
   canary,
 }: {
   anchored: readonly Anchor[];
-  canary: { hash: string | undefined };
+  canary: { hashes: readonly string[] };
 }): Recorded {
-  return { anchored, canary: canary.hash };
+  return { anchored, canaries: canary.hashes };
 }
 
 /** Ids of the releases that are anchored and held by droplets, newest first. */

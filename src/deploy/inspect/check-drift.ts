@@ -100,10 +100,10 @@ async function checkRole(
   });
   const answered = members.flatMap(({ droplet }) => answers.get(droplet.id) ?? []);
   const surveyed = members.filter(({ droplet }) => answers.has(droplet.id));
-  const recorded = await fleet.anchors.readWithCanary();
+  const recorded = await fleet.anchors.readWithCanaries();
   const { release, dispute } = fleetRelease(surveyed, recorded);
-  const held = recorded.canary === undefined ? undefined : canaryOn(surveyed, recorded.canary);
-  const canary = held?.members.length === 0 ? undefined : held?.release;
+  const held = canaryOn(surveyed, recorded.canaries);
+  const canary = held?.release;
   const texts = answered.map(({ history }) => history);
   const differences = findDifferences({
     target: fleet.target.description,

@@ -12,7 +12,7 @@ import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
 import { addressOf, currentRelease, type Member, runningRelease, signalled } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
 import type { OutMark } from '../droplet/survey-command.js';
-import { runsHash } from '../fleet/canary-record.js';
+import { runsAny } from '../fleet/canary-record.js';
 import { notRunning } from '../fleet/not-running.js';
 import { infoOf } from '../release/stored-release.js';
 import { visitEach } from './visit-fleet.js';
@@ -21,13 +21,13 @@ import { visitEach } from './visit-fleet.js';
 export async function readStatus(ports: DeployPorts, settings: Settings): Promise<StatusRow[]> {
   const options = { newcomers: true, onlyRunning: true };
   const rows = await visitEach(ports, settings, options, async ({ fleet, members, unreachable }) => {
-    const { canary } = await fleet.anchors.readWithCanary();
+    const { canaries } = await fleet.anchors.readWithCanaries();
     const reached = new Map<number, Member | DeployError>([
       ...members.map((member) => [member.droplet.id, member] as const),
       ...unreachable.map(({ droplet, error }) => [droplet.id, error] as const),
     ]);
     return await inParallel(fleet.membership.droplets, (found) =>
-      rowOf(found, reached.get(found.droplet.id), { target: fleet.target, canary }, fleet.settings),
+      rowOf(found, reached.get(found.droplet.id), { target: fleet.target, canaries }, fleet.settings),
     );
   });
   return rows.flat();
@@ -36,7 +36,7 @@ export async function readStatus(ports: DeployPorts, settings: Settings): Promis
 async function rowOf(
   { droplet, rotation, inLedger: isRecorded, byHand }: PlacedDroplet,
   reached: Member | DeployError | undefined,
-  { target, canary }: { target: Target; canary: string | undefined },
+  { target, canaries }: { target: Target; canaries: readonly string[] },
   settings: Settings,
 ): Promise<StatusRow> {
   const address = addressOf(droplet, settings.ssh.address) ?? '';
@@ -69,7 +69,7 @@ async function rowOf(
       ...(state?.phase === 'switching' && byHand === undefined && { fix: 'heal' as const }),
       release: current ?? '',
       ...versionOf(reached),
-      ...(canary !== undefined && runsHash(reached, canary) && { canary: true as const }),
+      ...(runsAny(reached, canaries) && { canary: true as const }),
       health: await healthOf(reached, target, settings),
       detail: state?.phase === 'switching' ? `half way to ${state.release}` : undefined,
       outSince: inLedger ? (describeMark(out) ?? 'unknown') : undefined,
@@ -112,16 +112,21 @@ function illness(member: Member): string | undefined {
 }
 
 /** By the survey and, when that is well, by the checks of the app and of the balancer. */
-async function healthOf(member: Member, target: Target, { rollout }: Settings): Promise<string> {
+async function healthOf(member: Member, target: Target, settings: Settings): Promise<string> {
   const ill = illness(member);
   if (ill !== undefined) return ill;
   try {
-    const app = await makeAppCheck(member, rollout.healthHttp);
-    if (app?.passed === false) return `the app's check fails: ${app.detail}`;
-    const result = await makeBalancerCheck(member, target);
-    return result === undefined || result.passed ? 'healthy' : `the balancer's check fails: ${result.detail}`;
+    return (await failedCheck(member, target, settings)) ?? 'healthy';
   } catch (error) {
     if (error instanceof ShellError) return 'unknown';
     throw error;
   }
+}
+
+/** "the app's check fails: HTTP 500", of its checks by the app's own and the balancer's address. Throws ShellError. */
+export async function failedCheck(member: Member, target: Target, { rollout }: Settings): Promise<string | undefined> {
+  const app = await makeAppCheck(member, rollout.healthHttp);
+  if (app?.passed === false) return `the app's check fails: ${app.detail}`;
+  const result = await makeBalancerCheck(member, target);
+  return result === undefined || result.passed ? undefined : `the balancer's check fails: ${result.detail}`;
 }

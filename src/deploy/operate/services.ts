@@ -1,7 +1,9 @@
 /** The release that a droplet runs, and its services. */
+
 import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { ContainerView } from '../../rollout/health.js';
+import { doDeploy } from '../core/do-deploy.js';
 import { errorLine } from '../core/output-lines.js';
 import { appFolder, command, quote } from '../core/shell.js';
 import { environmentCollision } from '../droplet/environment-collision.js';
@@ -18,11 +20,11 @@ export async function readRelease(member: Member, settings: Settings): Promise<S
   const release = currentRelease(member);
   if (release !== undefined) return release;
   const { name } = member.host;
-  const { app, environment } = settings;
+  const { app } = settings;
   throw new DeployError('no-release', `${name} has no release of ${app}.`, {
     source: 'user',
     droplet: name,
-    hint: `Deploy one: do-deploy ${environment} RELEASE. If others run one already: do-deploy adopt ${environment}`,
+    hint: `Deploy one: ${doDeploy(settings, 'deploy', 'RELEASE')}. If others run one already: ${doDeploy(settings, 'adopt')}`,
   });
 }
 

@@ -8,6 +8,7 @@ import { DeployError } from '../../errors.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { Observed } from '../../rollout/planner.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
+import { doDeploy, type Environment } from '../core/do-deploy.js';
 import { inParallel } from '../core/parallel.js';
 import { inform, reportTo, warn } from '../core/report.js';
 import { closeAll } from '../droplet/connect.js';
@@ -19,13 +20,15 @@ import { changedFiles, heldRelease, isOfOtherRole, type Member, runsUnchanged } 
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Fleet } from '../fleet/find-fleet.js';
 import { type FleetRelease, fleetRelease, recordedIn } from '../fleet/fleet-release.js';
+import { releaseHash } from '../release/release-hash.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
-import { canaryHeld } from '../session/canary.js';
+import { besideLeftOut, canaryHeld, canaryIsHeld } from '../session/canary.js';
 import { observeFleet } from '../session/observe-fleet.js';
 import { eachShare, performRollout } from '../session/rollout.js';
 import { NO_RELEASE_YET, runSession, type Session, type SessionOptions } from '../session/session.js';
 import { checkDroplet } from '../staging/check-droplet.js';
 import { stageFromDonors } from '../staging/fetch-release.js';
+import type { Run } from '../steps/run.js';
 
 /** DigitalOcean's limit for a balancer without a tag. */
 const MAX_DROPLETS_BY_ID = 10;
@@ -42,15 +45,21 @@ export async function adopt(given: DeployPorts, options: SessionOptions): Promis
       choose: (shares) =>
         eachShare(shares, async ({ run, members }) => {
           await surveyAll(ports, settings, members, { prepare: true });
-          const release = releaseToAdopt(fleetRelease(members, recordedIn(run)), settings.environment);
+          const release = releaseToAdopt(fleetRelease(members, recordedIn(run)), settings);
           session.release = infoOf(release);
-          const onCanary = canaryHeld(run, members)?.members ?? [];
+          const canary = canaryHeld(run, members);
+          const onCanary = canary?.members ?? [];
           const placed = placedIn(members, await observeFleet(run, members));
           const onRelease = placed.filter((member) => runsUnchanged(member, release));
           const settled = [...onRelease, ...onCanary.filter((member) => !onRelease.includes(member))];
           const strays = members.filter((member) => !settled.includes(member));
+          // Where all that runs is the canary, the fleet's own release is not known.
+          if (strays.length > 0 && canary !== undefined && isUnpromoted(run, release))
+            throw canaryIsHeld(canary, settings);
           await stageTo(session, release, { donors: members, strays });
-          return { release, exempt: new Set(settled.map((member) => member.droplet.id)) };
+          const left = onCanary.filter((member) => !placed.includes(member) && !onRelease.includes(member));
+          const failure = left.length === 0 ? undefined : besideLeftOut(left, settings);
+          return { release, failure, exempt: new Set(settled.map((member) => member.droplet.id)) };
         }),
       isUpToDate: runsUnchanged,
     }),
@@ -69,7 +78,7 @@ export async function stageTo(
   for (const member of strays) {
     refuseUnusableHome(member, settings.app, settings.shared);
     checkDroplet(member);
-    refuseOtherRole(member, release);
+    refuseOtherRole(member, release, settings);
   }
   const to = await lacking(strays, release);
   if (to.length > 0) await stageFromDonors({ ports, settings, signal: interrupted }, release, { donors, to });
@@ -103,27 +112,32 @@ async function leaveOutOtherEnvironments(session: Session): Promise<void> {
 }
 
 /** Never a release of which only droplets say that it was deployed, once deployers have recorded one. */
-export function releaseToAdopt({ release, dispute }: FleetRelease, environment: string): StoredRelease {
+export function releaseToAdopt({ release, dispute }: FleetRelease, of: Environment): StoredRelease {
   if (dispute !== undefined) {
     throw new DeployError('release-disputed', dispute, {
-      hint: `See what each droplet runs: do-deploy status ${environment}. Then deploy that version: do-deploy ${environment} ${release?.imageTag ?? ''}`.trim(),
+      hint: `See what each droplet runs: ${doDeploy(of, 'status')}. Then deploy that version: ${doDeploy(of, 'deploy', release?.imageTag ?? 'RELEASE')}`,
     });
   }
   if (release !== undefined) return release;
   throw new DeployError('no-release', 'No droplet runs a release that others could be brought to.', {
     source: 'user',
-    hint: `Deploy one first: do-deploy ${environment}`,
+    hint: `Deploy one first: ${doDeploy(of, 'deploy')}`,
   });
 }
 
+function isUnpromoted({ canary, anchored }: Run, release: StoredRelease): boolean {
+  const own = releaseHash(release);
+  return canary.hashes.includes(own) && !anchored.some(({ hash }) => hash === own);
+}
+
 /** A droplet holds a release under its id once, as one role has it. Throws DeployError role-changed. */
-function refuseOtherRole(member: Member, release: StoredRelease): void {
+function refuseOtherRole(member: Member, release: StoredRelease, of: Environment): void {
   if (!isOfOtherRole(member, release)) return;
   const message = `${member.host.name} has got release ${release.id} in another role, with other services or files.`;
   throw new DeployError('role-changed', message, {
     source: 'user',
     droplet: member.host.name,
-    hint: `Deploy a new release: do-deploy ${release.environment} ${release.imageTag}`,
+    hint: `Deploy a new release: ${doDeploy(of, 'deploy', release.imageTag)}`,
   });
 }
 

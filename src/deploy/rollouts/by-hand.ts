@@ -9,6 +9,7 @@ import type { DeployResult } from '../../rollout/model.js';
 import type { Policy } from '../../rollout/planner.js';
 import type { PlacedDroplet } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
+import { doDeploy } from '../core/do-deploy.js';
 import { findRelease } from '../droplet/held-releases.js';
 import { currentRelease, holdingOf, runsUnchanged } from '../droplet/member.js';
 import { surveyAll } from '../droplet/survey.js';
@@ -82,7 +83,7 @@ export async function bringBack(given: DeployPorts, options: ByHandOptions): Pro
           if (strays.length === 0) return asTheyAre(session, share, word);
           const others = members.filter((member) => !strays.includes(member));
           const found = fleetRelease(others.length > 0 ? others : members, recordedIn(run));
-          const release = releaseToAdopt(found, settings.environment);
+          const release = releaseToAdopt(found, settings);
           session.release = infoOf(release);
           await stageTo(session, release, { donors: members, strays });
           return { release, exempt: new Set(others.map(({ droplet }) => droplet.id)) };
@@ -105,7 +106,7 @@ function asTheyAre(session: Session, { members, run }: Share, word: string): Cho
   if (release === undefined) {
     throw new DeployError('no-release', 'No droplet runs a release yet.', {
       source: 'user',
-      hint: `Deploy one first: do-deploy ${run.settings.environment}`,
+      hint: `Deploy one first: ${doDeploy(run.settings, 'deploy')}`,
     });
   }
   if (session.release.id === '') session.release = infoOf(release);

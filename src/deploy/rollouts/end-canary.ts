@@ -7,6 +7,8 @@ import { DeployError } from '../../errors.js';
 import { judgeHealth } from '../../rollout/health.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
+import { doDeploy, type Environment } from '../core/do-deploy.js';
+import { inParallel } from '../core/parallel.js';
 import { inform, reportTo } from '../core/report.js';
 import { refuseGoneImages } from '../droplet/gone-images.js';
 import { namesOf, namesWithout } from '../droplet/held-releases.js';
@@ -15,11 +17,13 @@ import { isHalfDone, type Member, runsAlready, runsUnchanged } from '../droplet/
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Recorded } from '../fleet/anchors.js';
 import { type Canary, canaryOn } from '../fleet/canary-record.js';
+import type { Fleet } from '../fleet/find-fleet.js';
 import { fleetRelease, recordedIn } from '../fleet/fleet-release.js';
 import { refuseImpossible } from '../fleet/policy.js';
+import { failedCheck } from '../inspect/read-status.js';
 import { visitFleets } from '../inspect/visit-fleet.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
-import { canaryHeld, onlyOne } from '../session/canary.js';
+import { onlyOne } from '../session/canary.js';
 import { observeFleet } from '../session/observe-fleet.js';
 import { performRollout } from '../session/rollout.js';
 import { NO_RELEASE_YET, runSession, type SessionOptions } from '../session/session.js';
@@ -36,10 +40,10 @@ export async function promote(given: DeployPorts, options: SessionOptions): Prom
       reach: 'all',
       anchors: true,
       async choose(shares) {
-        const { run, members } = onlyOne(shares, 'promote');
+        const { run, members, fleet } = onlyOne(shares, 'promote');
         await surveyAll(ports, settings, members, { prepare: true });
-        const canary = mustBeHeld(canaryHeld(run, members), settings.environment);
-        refuseSick(canary, settings.environment);
+        const canary = mustBeHeld(recordedIn(run), members, 'promote', settings);
+        await refuseSick(canary, fleet);
         const { release } = canary;
         session.release = infoOf(release);
         const others = members.filter((member) => !runsUnchanged(member, release));
@@ -72,8 +76,8 @@ export async function abort(given: DeployPorts, options: SessionOptions): Promis
       async choose(shares) {
         const { run, members } = onlyOne(shares, 'abort');
         await surveyAll(ports, settings, members, { prepare: false });
-        const canary = mustBeHeld(canaryHeld(run, members), settings.environment);
-        const release = await releaseBefore(canary, members, recordedIn(run), settings.environment);
+        const canary = mustBeHeld(recordedIn(run), members, 'abort', settings);
+        const release = await releaseBefore(canary, members, recordedIn(run), settings);
         session.release = infoOf(release);
         inform(ports, `Taking ${namesOf(canary.members)} back to release ${release.id}.`);
         // What the run of the canary has left recorded as out is put back, too.
@@ -96,39 +100,57 @@ export async function findCanary(
     const [first] = unreachable;
     if (first) throw first.error;
     await surveyQuietly(members, settings);
-    const recorded = await fleet.anchors.readWithCanary();
-    const { canary: hash } = recorded;
-    const found = hash === undefined ? undefined : canaryOn(members, hash);
-    const canary = mustBeHeld(found && found.members.length > 0 ? found : undefined, settings.environment);
+    const recorded = await fleet.anchors.readWithCanaries();
+    const canary = mustBeHeld(recorded, members, ends, settings);
     if (ends === 'promote') {
-      refuseSick(canary, settings.environment);
+      await refuseSick(canary, fleet);
       return { canary, release: canary.release };
     }
-    return { canary, release: await releaseBefore(canary, members, recorded, settings.environment) };
+    return { canary, release: await releaseBefore(canary, members, recorded, settings) };
   });
 }
 
-/** What is not well on the canary is not brought to the rest. Throws DeployError canary-sick. */
-function refuseSick({ members, release }: Canary, environment: string): void {
-  for (const member of members) {
-    const verdict = judgeHealth(member.services, member.containers, member.survey.containers?.now ?? 0);
-    const isFailed = verdict.kind === 'failed';
-    if (!isFailed && !isHalfDone(member)) continue;
-    const why = isFailed ? verdict.cause : 'it was left half-changed';
-    const again = `do-deploy ${environment} ${release?.imageTag ?? ''}`.trim();
-    throw new DeployError('canary-sick', `The canary is not well on ${member.host.name}: ${why}.`, {
-      droplet: member.host.name,
-      hint: `Finish it (${again} --canary), repair it (do-deploy heal ${environment}), or take it back (do-deploy abort ${environment}).`,
+/**
+ * What is not well on the canary is not brought to the rest. A droplet that a killed promote has left half-way goes first then,
+ * as in a deploy; but one at least must have shown that the release is good. Throws DeployError canary-sick.
+ */
+async function refuseSick({ members, release }: Canary, { target, settings }: Fleet): Promise<void> {
+  const refuse = (name: string, why: string): never => {
+    const tag = release === undefined ? [] : [release.imageTag];
+    const again = doDeploy(settings, 'deploy', ...tag, '--canary', String(members.length));
+    throw new DeployError('canary-sick', `The canary is not well on ${name}: ${why}.`, {
+      droplet: name,
+      hint: `Finish it (${again}), repair it (${doDeploy(settings, 'heal')}), or take it back (${doDeploy(settings, 'abort')}).`,
     });
-  }
+  };
+  const judged = members.filter((member) => !isHalfDone(member));
+  const [first] = members;
+  if (judged.length === 0 && first !== undefined) refuse(first.host.name, 'it was left half-changed');
+  const checks = await inParallel(judged, async (member) => {
+    const verdict = judgeHealth(member.services, member.containers, member.survey.containers?.now ?? 0);
+    const why = verdict.kind === 'failed' ? verdict.cause : await failedCheck(member, target, settings);
+    return why === undefined ? [] : [{ name: member.host.name, why }];
+  });
+  for (const { name, why } of checks.flat()) refuse(name, why);
 }
 
 /** Throws DeployError no-canary. */
-function mustBeHeld(canary: Canary | undefined, environment: string): Canary & { release: StoredRelease } {
+function mustBeHeld(
+  { canaries }: Recorded,
+  members: readonly Member[],
+  ends: 'promote' | 'abort',
+  of: Environment,
+): Canary & { release: StoredRelease } {
+  const { environment } = of;
+  const canary = canaryOn(members, canaries);
   if (canary?.release !== undefined) return { ...canary, release: canary.release };
-  throw new DeployError('no-canary', `No canary is held on ${environment}.`, {
+  const why =
+    canaries.length === 0
+      ? `no canary is held on ${environment}`
+      : `the canary that is recorded for ${environment} runs on no droplet of the fleet: those that held it have left it`;
+  throw new DeployError('no-canary', `Nothing to ${ends}: ${why}.`, {
     source: 'user',
-    hint: `See what each droplet runs: do-deploy status ${environment}. What a killed run has left out, do-deploy heal ${environment} puts back.`,
+    hint: `See what each droplet runs: ${doDeploy(of, 'status')}. What a killed run has left out, ${doDeploy(of, 'heal')} puts back.`,
   });
 }
 
@@ -137,7 +159,7 @@ async function releaseBefore(
   canary: Canary,
   members: readonly Member[],
   recorded: Recorded,
-  environment: string,
+  of: Environment,
 ): Promise<StoredRelease> {
   const others = members.filter((member) => !canary.members.includes(member));
   const { release, dispute } = fleetRelease(others.length > 0 ? others : members, recorded);
@@ -146,9 +168,13 @@ async function releaseBefore(
     const why =
       dispute ?? (without ? `Release ${release?.id} is no longer on ${without}.` : 'The fleet has no other release.');
     throw new DeployError('no-release-before', `The canary cannot be taken back. ${why}`, {
-      hint: `Deploy the version that you want: do-deploy ${environment}`,
+      hint: `Deploy the version that you want: ${doDeploy(of, 'deploy', 'RELEASE')}`,
     });
   }
-  await refuseGoneImages(canary.members, release, () => `Deploy the version that you want: do-deploy ${environment}`);
+  await refuseGoneImages(
+    canary.members,
+    release,
+    () => `Deploy the version that you want: ${doDeploy(of, 'deploy', 'RELEASE')}`,
+  );
   return release;
 }

@@ -13,6 +13,7 @@ import { type Found, planRepairs, type RepairPlan } from '../../rollout/plan-rep
 import type { Observed } from '../../rollout/planner.js';
 import type { Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
+import { doDeploy, type Environment } from '../core/do-deploy.js';
 import { inParallel } from '../core/parallel.js';
 import { inform } from '../core/report.js';
 import { refuseGoneImages } from '../droplet/gone-images.js';
@@ -52,7 +53,7 @@ export async function heal(given: DeployPorts, options: HealOptions): Promise<De
         const all = allOf(plans);
         refuseUnconfirmed(all, options);
         const choices = await eachShare(shares, ({ run, members }, index) =>
-          chooseReleases(members, recordedIn(run), plans[index] ?? all, settings.environment),
+          chooseReleases(members, recordedIn(run), plans[index] ?? all, settings),
         );
         // For the history: a release that something is brought to.
         const repaired = choices.find((_, index) => (plans[index]?.repairs.length ?? 0) > 0) ?? choices[0];
@@ -128,7 +129,7 @@ function refuseUnconfirmed(plan: RepairPlan, { confirmed, settings }: HealOption
   const other = plan.repairs.find((repair) => !isConfirmed(repair));
   if (other === undefined) return;
   throw new DeployError('fleet-changed', `The fleet has changed since you confirmed: ${other.sentence}.`, {
-    hint: `Look again: do-deploy heal ${settings.environment}`,
+    hint: `Look again: ${doDeploy(settings, 'heal')}`,
   });
 }
 
@@ -137,7 +138,7 @@ async function chooseReleases(
   members: readonly Member[],
   recorded: Recorded,
   plan: RepairPlan,
-  environment: string,
+  of: Environment,
 ): Promise<Choice> {
   const own = new Map<number, StoredRelease>();
   for (const member of members) {
@@ -145,17 +146,13 @@ async function chooseReleases(
     const release = repair === undefined ? currentRelease(member) : heldRelease(member, repair.release);
     if (release !== undefined) own.set(member.droplet.id, release);
     if (repair === undefined || release === undefined) continue;
-    await refuseGoneImages(
-      [member],
-      release,
-      () => `Run do-deploy adopt ${environment}: it pulls the same image again.`,
-    );
+    await refuseGoneImages([member], release, () => `Run ${doDeploy(of, 'adopt')}: it pulls the same image again.`);
   }
   const [most] = mostCommon(members.map(holdingOf), anchoredIds(members, recorded.anchored));
   const { release: proven } = fleetRelease(members, recorded);
   const release = findRelease(members, plan.repairs[0]?.release) ?? findRelease(members, most) ?? [...own.values()][0];
-  const failure = plan.without.length === 0 ? undefined : nothingFor(plan.without, members, proven, environment);
-  if (release === undefined) throw failure ?? nothingFor([], members, proven, environment);
+  const failure = plan.without.length === 0 ? undefined : nothingFor(plan.without, members, proven, of);
+  if (release === undefined) throw failure ?? nothingFor([], members, proven, of);
   const repaired = new Set(plan.repairs.map(({ id }) => id));
   const exempt = new Set(members.map(({ droplet }) => droplet.id).filter((id) => !repaired.has(id)));
   return { release, own, exempt, failure };
@@ -165,14 +162,14 @@ function nothingFor(
   without: readonly string[],
   members: readonly Member[],
   proven: StoredRelease | undefined,
-  environment: string,
+  of: Environment,
 ): DeployError {
   const names = without.length > 0 ? without.join(', ') : 'The fleet';
   const lack = `${names} ${without.length > 1 ? 'hold' : 'holds'} no release to heal to`;
   const where = proven === undefined ? '' : `: ${proven.id} is not on ${namesWithout(members, proven)}`;
   return new DeployError('nothing-to-heal-to', `${lack}${where}.`, {
     hint: proven
-      ? `Run do-deploy adopt ${environment}: it brings that release to them, and puts droplets that are out back.`
+      ? `Run ${doDeploy(of, 'adopt')}: it brings that release to them, and puts droplets that are out back.`
       : 'Deploy a release: it is brought to every droplet, first to those that are out.',
   });
 }

@@ -7,6 +7,7 @@ import { DeployError } from '../../errors.js';
 import { mostCommon } from '../../rollout/choose-release.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
+import { doDeploy, type Environment } from '../core/do-deploy.js';
 import { refuseGoneImages } from '../droplet/gone-images.js';
 import { findRelease, namesOf } from '../droplet/held-releases.js';
 import { currentRelease, holdingOf, isHalfDone, type Member, runsSomething } from '../droplet/member.js';
@@ -37,7 +38,7 @@ export async function restart(given: DeployPorts, options: RestartOptions): Prom
       service,
       async choose(shares) {
         await surveyAll(ports, settings, session.members, { prepare: false });
-        const own = new Map(session.members.map((member) => [member, mustRun(member, settings.environment)] as const));
+        const own = new Map(session.members.map((member) => [member, mustRun(member, settings)] as const));
         if (service !== undefined) refuseUnknown([...own.values()], service);
         const choices = await eachShare(shares, (share) => chooseOwn(share, own, service));
         session.release = infoOf((choices[0] as Choice).release);
@@ -55,10 +56,10 @@ async function chooseOwn(
   releases: ReadonlyMap<Member, StoredRelease>,
   service: string | undefined,
 ): Promise<Choice> {
-  const { environment } = run.settings;
+  const { settings } = run;
   const placed = placedIn(members, await observeFleet(run, members));
   const misplaced = members.filter((member) => !placed.includes(member));
-  if (misplaced.length > 0) throw notWhole(misplaced, 'out of rotation, or recorded so', environment);
+  if (misplaced.length > 0) throw notWhole(misplaced, 'out of rotation, or recorded so', settings);
   const own = new Map<number, StoredRelease>();
   const exempt = new Set<number>();
   for (const member of members) {
@@ -68,7 +69,7 @@ async function chooseOwn(
     // The profiles of a role may turn it off.
     if (service !== undefined && !release.services.some(({ name }) => name === service)) exempt.add(member.droplet.id);
     else
-      await refuseGoneImages([member], release, () => `Run do-deploy adopt ${environment}: it pulls the same image.`);
+      await refuseGoneImages([member], release, () => `Run ${doDeploy(settings, 'adopt')}: it pulls the same image.`);
   }
   const [most] = mostCommon(members.map(holdingOf));
   const release = findRelease(members, most) ?? [...own.values()][0];
@@ -77,25 +78,25 @@ async function chooseOwn(
 }
 
 /** Throws DeployError not-whole or no-release. */
-function mustRun(member: Member, environment: string): StoredRelease {
+function mustRun(member: Member, of: Environment): StoredRelease {
   const release = currentRelease(member);
-  if (isHalfDone(member)) throw notWhole([member], 'half-changed', environment);
+  if (isHalfDone(member)) throw notWhole([member], 'half-changed', of);
   if (release === undefined) {
     throw new DeployError('no-release', `${member.host.name} runs no release.`, {
       source: 'user',
       droplet: member.host.name,
-      hint: `Bring it to the release of the fleet: do-deploy adopt ${environment}`,
+      hint: `Bring it to the release of the fleet: ${doDeploy(of, 'adopt')}`,
     });
   }
-  if (!runsSomething(member)) throw notWhole([member], 'without containers', environment);
+  if (!runsSomething(member)) throw notWhole([member], 'without containers', of);
   return release;
 }
 
-function notWhole(members: readonly Member[], how: string, environment: string): DeployError {
+function notWhole(members: readonly Member[], how: string, of: Environment): DeployError {
   const message = `${namesOf(members)} ${members.length === 1 ? 'is' : 'are'} ${how}. Nothing was restarted.`;
   return new DeployError('not-whole', message, {
     source: 'user',
-    hint: `Repair the fleet first: do-deploy heal ${environment}`,
+    hint: `Repair the fleet first: ${doDeploy(of, 'heal')}`,
   });
 }
 

@@ -3,16 +3,27 @@
 import { DeployError } from '../../errors.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
+import { doDeploy } from '../core/do-deploy.js';
 import { inform } from '../core/report.js';
 import { findGoneImages, refuseGoneImages } from '../droplet/gone-images.js';
 import { namesWithout, recordsOf, whereMissing } from '../droplet/held-releases.js';
-import { beforeCurrent, type Member, provenOn, runsAlready } from '../droplet/member.js';
+import {
+  beforeCurrent,
+  currentRelease,
+  heldRelease,
+  isHalfDone,
+  type Member,
+  provenOn,
+  runningRelease,
+  runsAlready,
+} from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Recorded } from '../fleet/anchors.js';
 import { type Canary, canaryOn } from '../fleet/canary-record.js';
 import { fleetRelease, recordedIn } from '../fleet/fleet-release.js';
 import { refuseImpossible } from '../fleet/policy.js';
 import { visitFleets } from '../inspect/visit-fleet.js';
+import { releaseHash } from '../release/release-hash.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
 import { canaryHeld, canaryIsHeld } from '../session/canary.js';
 import { eachShare, performRollout } from '../session/rollout.js';
@@ -61,9 +72,8 @@ export async function findReleaseToGoBackTo(
     const shares = await Promise.all(
       visits.map(async ({ fleet, members }) => {
         await surveyQuietly(members, options.settings);
-        const recorded = await fleet.anchors.readWithCanary();
-        const { canary } = recorded;
-        refuseBesideCanary(canary === undefined ? undefined : canaryOn(members, canary), options);
+        const recorded = await fleet.anchors.readWithCanaries();
+        refuseBesideCanary(canaryOn(members, recorded.canaries), options);
         return { members, recorded };
       }),
     );
@@ -83,9 +93,44 @@ async function releasesToGoBackTo(
 ): Promise<StoredRelease[]> {
   const choose = (wanted = options.wanted) =>
     eachShare(shares, ({ members, recorded }) => releaseToGoBackTo(members, recorded, { ...options, wanted }));
-  const chosen = await choose();
+  const replaced = options.wanted ?? shares.map((share) => replacedIn(share)?.id).find((id) => id !== undefined);
+  const chosen = await choose(replaced);
   const [newest, ...others] = [...new Set(chosen.map(({ id }) => id))].sort().reverse();
   return others.length === 0 ? chosen : await choose(newest);
+}
+
+/**
+ * What a deploy was replacing that has ended in the middle: some droplets run its release, or are half-way to it, and it never
+ * became that of the fleet. Then "the release before" is the one that the fleet is still on, not the one before that.
+ */
+function replacedIn({
+  members,
+  recorded,
+}: {
+  members: readonly Member[];
+  recorded: Recorded;
+}): StoredRelease | undefined {
+  const { release, dispute } = fleetRelease(members, recorded);
+  const hashes = new Set(recorded.anchored.map(({ hash }) => hash));
+  const isRecorded = (held: StoredRelease | undefined) => held !== undefined && hashes.has(releaseHash(held));
+  const isUnfinished = (member: Member) => {
+    const running = runningRelease(member);
+    if (running === '' || isRecorded(heldRelease(member, running))) return isGoingBack(member);
+    return isHalfDone(member) ? isGoingBack(member) || !provenOn(member).has(running) : hashes.size > 0;
+  };
+  const unfinished = members.filter(isUnfinished);
+  if (unfinished.length === 0) return undefined;
+  if (hashes.size > 0 && dispute === undefined) return release;
+  // By the word of the droplets.
+  return unfinished
+    .filter(isHalfDone)
+    .map(currentRelease)
+    .find((before) => before !== undefined);
+}
+
+/** On its way back to the release that it ran: the run that had failed there was killed. */
+function isGoingBack(member: Member): boolean {
+  return isHalfDone(member) && runningRelease(member) === member.survey.current;
 }
 
 /** "The release before" is not clear then. Throws DeployError canary-held. */
@@ -93,16 +138,17 @@ function refuseBesideCanary(
   canary: Canary | undefined,
   { wanted, settings }: Pick<RollbackOptions, 'settings' | 'wanted'>,
 ): void {
-  if (wanted === undefined && canary !== undefined && canary.members.length > 0) {
-    throw canaryIsHeld(canary, settings.environment);
+  if (wanted === undefined && canary !== undefined) {
+    throw canaryIsHeld(canary, settings);
   }
 }
 
 async function releaseToGoBackTo(
   members: readonly Member[],
   recorded: Recorded,
-  { wanted, settings: { app, environment } }: Pick<RollbackOptions, 'settings' | 'wanted'>,
+  { wanted, settings }: Pick<RollbackOptions, 'settings' | 'wanted'>,
 ): Promise<StoredRelease> {
+  const { app } = settings;
   const records = recordsOf(members, new Set(recorded.anchored.map(({ hash }) => hash)));
   const newestFirst = records.sort((a, b) => (a.id < b.id ? 1 : -1));
   const heldByAll = newestFirst.filter((release) => namesWithout(members, release) === '');
@@ -127,7 +173,7 @@ async function releaseToGoBackTo(
   }
   const without = namesWithout(members, choice);
   if (without !== '') return await refuse('release-gone', `Release ${choice.id} is no longer on ${without}.`);
-  const current = `do-deploy ${environment} ${choice.imageTag} deploys what that tag names today.`;
+  const current = `${doDeploy(settings, 'deploy', choice.imageTag)} deploys what that tag names today.`;
   await refuseGoneImages(members, choice, async () => `${await others()} ${current}`);
   return choice;
 }

@@ -28,7 +28,7 @@ function leadsToRelease({ command }: Session): boolean {
 export function watchedIn(session: Session, probe: Probe | undefined): Watched {
   const { gates = [] } = session.options.settings.rollout;
   const variables = { ...variablesOf(payloadOf(session, 'deploy', {})), DO_DEPLOY_EVENT: 'gate' };
-  if (leadsToRelease(session)) return { gates, variables, probe };
+  if (leadsToRelease(session)) return { gates, variables, askedAt: session.gatesAskedAt, probe };
   return { gates: [], variables, probe: probe && { ...probe, maxFailures: undefined } };
 }
 
@@ -41,6 +41,7 @@ export async function askFirst(session: Session, starts: readonly RolloutState[]
   const { probe } = await session.probe;
   const { gates, variables } = watchedIn(session, probe);
   await askGates(session.ports, { gates, variables, signal: session.options.interrupted }, again(session));
+  session.gatesAskedAt = session.ports.clock.now();
   // Where nothing serves, nothing can answer.
   const isUp = starts.some(({ droplets }) => droplets.some(isServing));
   const { probe: written } = session.options.settings.rollout;
@@ -129,7 +130,7 @@ function onlyTheNew(session: Session): string {
 /** The command line of this run, with further options. */
 function again(session: Session, ...options: string[]): string {
   const { options: given, release } = session;
-  return given.again?.(...options) ?? [continueCommand(askedOf(session), release), ...options].join(' ');
+  return given.again?.(...options) ?? continueCommand(askedOf(session), release, ...options);
 }
 
 function seemsToServe(member: Member): boolean {

@@ -1,8 +1,10 @@
 /** Rollouts to a part of the fleet: `--canary` and `--droplets`. The release is staged everywhere, and then held. */
+
 import { asDeployError, DeployError } from '../../errors.js';
 import { batchSize } from '../../rollout/batches.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { Policy } from '../../rollout/planner.js';
+import { doDeploy, type Environment } from '../core/do-deploy.js';
 import { warn } from '../core/report.js';
 import { copyOf, namesOf } from '../droplet/held-releases.js';
 import { currentRelease, isHalfDone, type Member } from '../droplet/member.js';
@@ -13,6 +15,7 @@ import { releaseHash } from '../release/release-hash.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
 import { askedOf, continueCommand } from './continue-command.js';
+import type { PlannedShare } from './roll-to-release.js';
 import type { Session } from './session.js';
 
 /**
@@ -38,7 +41,10 @@ export function onlyOne<T>(fleets: readonly T[], what: string): T {
   if (first !== undefined && others.length === 0) return first;
   throw new DeployError('canary-of-roles', `${what} is not for environments with roles.`, {
     source: 'user',
-    hint: 'Deploy without it: roles are rolled in their order. Set rollout.batch to [1, 50%], and rollout.pause to 5m: then one droplet of the first role has the release for 5 min before another one gets it. Ctrl-C in that time stops there, and names the command that goes back.',
+    hint:
+      what === 'promote' || what === 'abort'
+        ? 'Deploy the version that all droplets shall run: it takes the place of a canary from before the environment had roles.'
+        : 'Deploy without it: roles are rolled in their order. Set rollout.batch to [1, 50%], and rollout.pause to 5m: then one droplet of the first role has the release for 5 min before another one gets it. Ctrl-C in that time stops there, and names the command that goes back.',
   });
 }
 
@@ -87,7 +93,6 @@ function wholeFleet(size: number, environment: string): DeployError {
  */
 export function checkCanary(session: Session, run: Run, release: StoredRelease): void {
   const { members, part, options, command, ports } = session;
-  const { environment } = options.settings;
   const held = canaryHeld(run, members);
   const isOther = held !== undefined && held.hash !== releaseHash(release);
   if (part === undefined) {
@@ -95,14 +100,14 @@ export function checkCanary(session: Session, run: Run, release: StoredRelease):
     if (isOther && replaces) warn(ports, `${heldSentence(held)} This ${command} takes its place.`);
     return;
   }
-  if (isOther) throw canaryIsHeld(held, environment);
+  if (isOther) throw canaryIsHeld(held, options.settings);
   if (members.some((member) => currentRelease(member) !== undefined)) return;
   throw new DeployError(
     'nothing-to-hold',
     'No droplet runs a release yet, so a canary would have nothing to go back to.',
     {
       source: 'user',
-      hint: `Deploy to the whole fleet first: do-deploy ${environment} ${release.imageTag}`,
+      hint: `Deploy to the whole fleet first: ${doDeploy(options.settings, 'deploy', release.imageTag)}`,
     },
   );
 }
@@ -111,13 +116,22 @@ export function checkCanary(session: Session, run: Run, release: StoredRelease):
 export function refuseOtherCanary({ members, part, options }: Session, run: Run, imageTag: string): void {
   const held = canaryHeld(run, members);
   if (part === undefined || held?.release === undefined || held.release.imageTag === imageTag) return;
-  throw canaryIsHeld(held, options.settings.environment);
+  throw canaryIsHeld(held, options.settings);
 }
 
 /** The canary that is held on any of these droplets. */
 export function canaryHeld(run: Pick<Run, 'canary'>, members: readonly Member[]): Canary | undefined {
-  const canary = run.canary.hash === undefined ? undefined : canaryOn(members, run.canary.hash);
-  return canary !== undefined && canary.members.length > 0 ? canary : undefined;
+  return canaryOn(members, run.canary.hashes);
+}
+
+/** Whether droplets hold the release as a canary: a record that none of them runs means nothing. */
+export function holdsAsCanary(
+  { canary }: Pick<Run, 'canary'>,
+  members: readonly Member[],
+  release: StoredRelease,
+): boolean {
+  const hash = releaseHash(release);
+  return canary.hashes.includes(hash) && members.some((member) => runsHash(member, hash));
 }
 
 /** "A canary of v2 is held on web-1." */
@@ -125,10 +139,18 @@ export function heldSentence({ release, members }: Canary): string {
   return `A canary${release === undefined ? '' : ` of ${release.imageTag}`} is held on ${namesOf(members)}.`;
 }
 
-export function canaryIsHeld(canary: Canary, environment: string): DeployError {
+/** The canary is as large as it was wanted, and others are not well, or it is not itself: that is no good end. */
+export function besideLeftOut(left: readonly Member[], of: Environment): DeployError {
+  const message = `With a canary held, an earlier run has left ${namesOf(left)} out of rotation, or half-changed.`;
+  return new DeployError('left-out', message, {
+    hint: `Put back what it has left: ${doDeploy(of, 'heal')}`,
+  });
+}
+
+export function canaryIsHeld(canary: Canary, of: Environment): DeployError {
   return new DeployError('canary-held', heldSentence(canary), {
     source: 'user',
-    hint: `Roll it out (do-deploy promote ${environment}), or take it back (do-deploy abort ${environment}).`,
+    hint: `Roll it out (${doDeploy(of, 'promote')}), or take it back (${doDeploy(of, 'abort')}).`,
   });
 }
 
@@ -137,30 +159,42 @@ export async function recordCanary(session: Session, run: Run, release: StoredRe
   const [first] = session.members;
   if (session.part === undefined || first === undefined) return;
   const hash = releaseHash(release);
-  if (run.canary.hash === hash) return;
-  await run.canary.anchors.canary.write(hash, () => run.lease.ensure(first.droplet.id));
-  run.canary.hash = hash;
+  if (run.canary.hashes.includes(hash)) return;
+  await run.canary.record.write(hash, () => run.lease.ensure(first.droplet.id));
+  run.canary.hashes = [...run.canary.hashes, hash];
 }
 
 /**
- * Removes the record once no droplet runs the release, or all do: then it is the fleet's. Never throws: a record without a droplet that runs its
- * release means nothing, and the next run tries again.
+ * Removes each record once no droplet runs its release, or all do, or all run what this run has rolled out: what is held then
+ * is the fleet's. Never throws: a record without a droplet that runs its release means nothing, and the next run tries again.
  */
-export async function forgetCanary(session: Session, run: Run): Promise<void> {
-  const { hash, anchors } = run.canary;
+export async function forgetCanary(
+  session: Session,
+  shares: readonly Pick<PlannedShare, 'run' | 'goal' | 'members' | 'fleet'>[],
+): Promise<void> {
   const { members } = session;
   const [first] = members;
-  if (hash === undefined || first === undefined || (run.away ?? []).length > 0 || session.skipped.length > 0) return;
-  const on = members.filter((member) => runsHash(member, hash));
-  const release = copyOf(members, hash);
-  if (on.length > 0 && (on.length < members.length || on.some(isHalfDone))) return;
-  const ensure = () => run.lease.ensure(first.droplet.id);
+  const [share] = shares;
+  if (first === undefined || share === undefined || session.skipped.length > 0) return;
+  if (shares.some(({ run }) => (run.away ?? []).length > 0)) return;
+  const { canary, lease } = share.run;
+  const ensure = () => lease.ensure(first.droplet.id);
+  const isOn = (release: StoredRelease) => (member: Member) =>
+    runsHash(member, releaseHash(release)) && !isHalfDone(member);
+  const isEverywhere = shares.every(({ goal, members }) => members.every(isOn(goal.release)));
   try {
-    if (on.length > 0 && release !== undefined) {
-      await new GoalAnchor(anchors, run.anchored, release).verified(release, ensure);
+    for (const hash of canary.hashes) {
+      const isHeld = members.some((member) => runsHash(member, hash));
+      const release = copyOf(members, hash);
+      if (isHeld && !isEverywhere && !(release !== undefined && members.every(isOn(release)))) continue;
+      // Of a canary that all droplets run now, nothing has been anchored yet.
+      for (const { fleet, run, goal } of isHeld ? shares : []) {
+        const own = isEverywhere ? goal.release : release;
+        if (own !== undefined) await new GoalAnchor(fleet.anchors, run.anchored, own).verified(own, ensure);
+      }
+      await canary.record.remove(hash, ensure);
+      canary.hashes = canary.hashes.filter((other) => other !== hash);
     }
-    await anchors.canary.remove(hash, ensure);
-    run.canary.hash = undefined;
   } catch (error) {
     warn(session.ports, `The record of the canary could not be removed: ${asDeployError(error).message}`);
   }
@@ -170,13 +204,15 @@ export async function forgetCanary(session: Session, run: Run): Promise<void> {
 export function withCanary(session: Session, run: Run, result: DeployResult): DeployResult {
   const canary = canaryHeld(run, session.members);
   if (canary === undefined || canary.release === undefined) return result;
-  const { environment } = session.options.settings;
+  const { settings } = session.options;
   const held = { imageTag: canary.release.imageTag, droplets: canary.members.map(({ host }) => host.name) };
   const isUnfinished = result.outcome === 'failed' || result.outcome === 'interrupted';
   const isItsOwn = session.part !== undefined || session.options.ends !== undefined;
-  // What is stranded comes first; and what has failed beside the canary is not continued with it.
-  if (result.next?.includes(' heal ') || (isUnfinished && !isItsOwn)) return { ...result, held };
+  // What is stranded comes first, unless promote and abort themselves put it back; and what has failed beside the canary is not continued with it.
+  const { ends } = session.options;
+  if ((ends === undefined && result.next?.includes(' heal ')) || (isUnfinished && !isItsOwn))
+    return { ...result, held };
   const again = isUnfinished && session.part !== undefined;
-  const forward = again ? continueCommand(askedOf(session), session.release) : `do-deploy promote ${environment}`;
-  return { ...result, held, next: undefined, ways: { forward, back: `do-deploy abort ${environment}` } };
+  const forward = again ? continueCommand(askedOf(session), session.release) : doDeploy(settings, 'promote');
+  return { ...result, held, next: undefined, ways: { forward, back: doDeploy(settings, 'abort') } };
 }

@@ -1,38 +1,40 @@
 import type { ReleaseInfo } from '../../rollout/model.js';
-import { quote } from '../core/shell.js';
+import { doDeploy, type Environment } from '../core/do-deploy.js';
 import type { Session, SessionOptions } from './session.js';
 
 /** What a rollout was asked for, as far as its own command line says it. */
-export interface Asked extends Pick<SessionOptions, 'part' | 'ends' | 'words'> {
+export interface Asked extends Environment, Pick<SessionOptions, 'part' | 'ends' | 'words'> {
   command: Session['command'];
-  environment: string;
 }
 
 export function askedOf({
   command,
   options: { settings, part, ends, words },
 }: Pick<Session, 'command' | 'options'>): Asked {
-  return { command, environment: settings.environment, part, ends, words };
+  const { environment, config } = settings;
+  return { command, environment, config, part, ends, words };
 }
 
 /** The command that continues a rollout. */
 export function continueCommand(
-  { command, environment, part, ends, words = [] }: Asked,
+  asked: Asked,
   { id, imageTag }: Pick<ReleaseInfo, 'id' | 'imageTag'>,
+  ...more: readonly string[]
 ): string {
-  if (ends !== undefined) return `do-deploy ${ends} ${environment}`;
+  const { command, part, ends, words = [] } = asked;
+  if (ends !== undefined) return doDeploy(asked, ends, ...more);
   switch (command) {
     case 'deploy':
-      return ['do-deploy', environment, imageTag, ...partWords(part)].join(' ');
+      return doDeploy(asked, 'deploy', imageTag, ...partWords(part), ...more);
     case 'rollback':
-      return ['do-deploy rollback', environment, id || imageTag].filter(Boolean).join(' ');
+      return doDeploy(asked, 'rollback', ...[id || imageTag].filter(Boolean), ...more);
     default:
-      return ['do-deploy', command, environment, ...words.map(quote)].join(' ');
+      return doDeploy(asked, command, ...words, ...more);
   }
 }
 
 function partWords(part: SessionOptions['part']): string[] {
   if (part === undefined) return [];
-  if ('droplets' in part) return ['--droplets', quote(part.droplets.join(','))];
+  if ('droplets' in part) return ['--droplets', part.droplets.join(',')];
   return part.canary === 'first batch' ? ['--canary'] : ['--canary', String(part.canary)];
 }

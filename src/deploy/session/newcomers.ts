@@ -1,5 +1,6 @@
 import { asDeployError } from '../../errors.js';
 import type { RolloutState } from '../../rollout/planner.js';
+import { doDeploy } from '../core/do-deploy.js';
 import { waitForAll } from '../core/parallel.js';
 import { warn } from '../core/report.js';
 import type { Run } from '../steps/run.js';
@@ -23,7 +24,7 @@ export async function reportNewcomers(
     const newcomers = present.filter((one) => one.byHand === undefined && isNew(one.droplet.id));
     for (const { droplet, rotation } of newcomers) {
       const how = rotation === 'out' ? 'is not behind' : 'joined';
-      const remedy = `run do-deploy adopt ${settings.environment}`;
+      const remedy = `run ${doDeploy(settings, 'adopt')}`;
       warn(ports, `${droplet.name} ${how} ${target.description} and was not deployed to; ${remedy}.`, droplet.name);
     }
     return newcomers.length > 0;

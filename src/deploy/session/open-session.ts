@@ -96,18 +96,21 @@ export async function takeLease(session: Session, fleets: readonly Fleet[]): Pro
   if (interrupted.aborted) await lease.release();
   stopIfInterrupted(session);
   const common = { ports, id, deployer, lease, confirmed };
+  const [first] = fleets as readonly [Fleet];
+  // One for all roles: what one of them records, or removes, the others know.
+  const canary: Run['canary'] = { record: first.anchors.canary, hashes: [] };
   const opened = fleets.map((fleet): Run => {
-    const { target, ledger, anchors } = fleet;
+    const { target, ledger } = fleet;
     const contacts = new Contacts(target, ports.clock, settings.app);
-    const canary = { anchors, hash: undefined };
     const away = awayFrom(session, fleet);
     return { ...common, settings: fleet.settings, target, ledger, contacts, away, canary, anchored: [] };
   });
   session.run = runOfAll(session, opened);
   const runs: Run[] = [];
   for (const [index, run] of opened.entries()) {
-    const recorded = await (fleets[index] as Fleet).anchors.readWithCanary();
-    runs.push({ ...run, anchored: recorded.anchored, canary: { ...run.canary, hash: recorded.canary } });
+    const { anchored, canaries } = await (fleets[index] as Fleet).anchors.readWithCanaries();
+    canary.hashes = index === 0 ? canaries : canary.hashes;
+    runs.push({ ...run, anchored });
   }
   session.run = runOfAll(session, runs);
   for (const { target, ledger, lease } of runs) {

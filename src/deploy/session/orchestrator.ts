@@ -135,6 +135,20 @@ function explained(error: DeployError, evidence: Evidence): DeployError {
   });
 }
 
+/** Nothing has failed, and nobody has stopped it. */
+function isUntroubled({
+  droplets,
+  interrupted,
+  stopped,
+  halted,
+  stuck,
+  takingBack,
+  watchFailed,
+}: RolloutState): boolean {
+  const isStopped = interrupted || stopped || halted !== undefined || stuck !== undefined;
+  return !isStopped && !takingBack && !watchFailed && !droplets.some(({ failure }) => failure);
+}
+
 class Orchestrator {
   readonly #run: Run;
   readonly #members: ReadonlyMap<number, Member>;
@@ -180,7 +194,7 @@ class Orchestrator {
           if (aborted.aborted) break;
           // A batch that has just started has steps to decide on.
           if (decide(this.#state).length > 0) continue;
-          await watch.settle();
+          await watch.settle(isUntroubled(this.#state));
           if (this.#inbox.length === 0) break;
           continue;
         }
@@ -231,7 +245,7 @@ class Orchestrator {
       this.#options.interrupted,
     );
     const { serving, floor, may } = mayStillLeave(this.#state, id, found);
-    if (!may) throw capacityFloor(serving, floor, this.#run.settings.environment);
+    if (!may) throw capacityFloor(serving, floor, this.#run.settings);
   }
 
   #post(occurrence: Occurrence): void {

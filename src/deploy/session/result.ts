@@ -5,6 +5,7 @@ import { isInHand } from '../../rollout/courses.js';
 import type { DeployResult, Evidence, ReleaseInfo, StatusRow } from '../../rollout/model.js';
 import { type DropletState, isDeployed, isHeld, type RolloutState } from '../../rollout/planner.js';
 import { isBaked } from '../../rollout/rests.js';
+import { doDeploy, type Environment } from '../core/do-deploy.js';
 import { capacityFloor } from './capacity-floor.js';
 import { type Asked, continueCommand } from './continue-command.js';
 import { GATE_UNUSABLE } from './watch-gates.js';
@@ -23,7 +24,7 @@ interface Ended extends Asked {
 
 /** Succeeded, failed or interrupted. */
 export function resultOf(ended: Ended): DeployResult {
-  const { state, release, durationMs, environment, evidence } = ended;
+  const { state, release, durationMs, evidence } = ended;
   const rows = ended.rows.map(
     (row): StatusRow => (row.outcome === 'in progress' ? { ...row, outcome: 'unfinished' } : row),
   );
@@ -33,7 +34,7 @@ export function resultOf(ended: Ended): DeployResult {
     return { ...base, outcome: 'succeeded', summary: fleetSentences(ended) };
   }
   const interrupted = state.interrupted && ended.error === undefined;
-  const error = ended.error?.info() ?? stoppedInfo(state, environment) ?? incompleteInfo(environment);
+  const error = ended.error?.info() ?? stoppedInfo(state, ended) ?? incompleteInfo(ended);
   return {
     ...base,
     outcome: interrupted ? 'interrupted' : 'failed',
@@ -74,21 +75,21 @@ function leftDeployed(state: RolloutState, rows: readonly StatusRow[]): string[]
 
 /** Undefined after a failed release: it has to be fixed first. */
 function nextCommand(ended: Ended, interrupted: boolean): string | undefined {
-  const { state, environment, command, release } = ended;
+  const { state, command, release } = ended;
   // Not heal: it leaves alone what serves, verified.
-  if (notReverted(state).some((droplet) => droplet.previous !== undefined)) return `do-deploy rollback ${environment}`;
+  if (notReverted(state).some((droplet) => droplet.previous !== undefined)) return doDeploy(ended, 'rollback');
   // Heal leaves out what was taken out by hand.
   if (state.droplets.some(isStranded)) {
-    return command === 'droplet in' ? continueCommand(ended, release) : `do-deploy heal ${environment}`;
+    return command === 'droplet in' ? continueCommand(ended, release) : doDeploy(ended, 'heal');
   }
   // A gate accuses the release, not only the droplets that went back.
   const isLeft = state.droplets.some(
     (droplet) => isDeployed(droplet) && droplet.touched && droplet.previous !== undefined,
   );
-  if (state.watchFailed && isLeft && command === 'deploy') return `do-deploy rollback ${environment}`;
+  if (state.watchFailed && isLeft && command === 'deploy') return doDeploy(ended, 'rollback');
   if (ended.error?.code === GATE_UNUSABLE) return continueCommand(ended, release);
   // What comes after the rollout has failed.
-  if (!interrupted && isComplete(state) && command === 'deploy') return `do-deploy rollback ${environment}`;
+  if (!interrupted && isComplete(state) && command === 'deploy') return doDeploy(ended, 'rollback');
   return interrupted ? continueCommand(ended, release) : undefined;
 }
 
@@ -98,17 +99,17 @@ function isStranded(droplet: DropletState): boolean {
   return droplet.inLedger || droplet.rotation === 'out' || droplet.rotation === 'unknown' || isInHand(droplet.course);
 }
 
-function stoppedInfo({ halted, stuck }: RolloutState, environment: string): DeployResult['error'] {
+function stoppedInfo({ halted, stuck }: RolloutState, of: Environment): DeployResult['error'] {
   if (halted) return { code: halted.code, message: 'The rollout was stopped.', source: 'external' };
-  return stuck && capacityFloor(stuck.serving, stuck.floor, environment).info();
+  return stuck && capacityFloor(stuck.serving, stuck.floor, of).info();
 }
 
-function incompleteInfo(environment: string): NonNullable<DeployResult['error']> {
+function incompleteInfo(of: Environment): NonNullable<DeployResult['error']> {
   return {
     code: 'not-everywhere',
     message: 'Some droplets of the fleet did not get the release.',
     source: 'external',
-    hint: `See what each droplet runs: do-deploy status ${environment}`,
+    hint: `See what each droplet runs: ${doDeploy(of, 'status')}`,
   };
 }
 

@@ -1,14 +1,15 @@
 import { setMaxListeners } from 'node:events';
 import { asDeployError, type DeployError } from '../../errors.js';
 import type { DeployResult, Probes } from '../../rollout/model.js';
-import { isHeld, type RolloutState, takeBack } from '../../rollout/planner.js';
+import { isFull, isHeld, leftOut, type RolloutState, takeBack } from '../../rollout/planner.js';
 import { combined } from '../../rollout/roles.js';
+import { doDeploy } from '../core/do-deploy.js';
 import { onAbort } from '../core/on-abort.js';
 import { inform, reportTo, warn } from '../core/report.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { watchedIn } from './ask-first.js';
 import type { Probe } from './availability.js';
-import { canaryHeld, forgetCanary, heldSentence, withCanary } from './canary.js';
+import { besideLeftOut, canaryHeld, forgetCanary, heldSentence, withCanary } from './canary.js';
 import { askedOf } from './continue-command.js';
 import { type Goal, goalFor } from './goal.js';
 import { raise } from './lifecycle.js';
@@ -42,7 +43,7 @@ export async function rollToRelease(session: Session, shares: readonly PlannedSh
   for (const row of session.rows) report({ type: 'row-changed', row });
   if (isOver(starts)) {
     const summary = nothingToDo(session, shares);
-    await forgetCanary(session, run);
+    await forgetCanary(session, shares);
     const nothing: DeployResult = { release, rows: session.rows, durationMs: 0, outcome: 'skipped', summary };
     const base = withCanary(session, run, nothing);
     if (session.part !== undefined || !(await owesPostDeploy(session, goal))) return base;
@@ -51,6 +52,13 @@ export async function rollToRelease(session: Session, shares: readonly PlannedSh
     session.underway = true;
     await postDeploy(session, goal);
     return { ...base, outcome: 'succeeded' };
+  }
+  if (isFull(combined(starts))) {
+    const left = leftOut(combined(starts));
+    throw besideLeftOut(
+      session.members.filter(({ droplet }) => left.includes(droplet.id)),
+      run.settings,
+    );
   }
   return await withGrace(session, (stop) => rollAndFinish(session, shares, stop));
 }
@@ -94,7 +102,7 @@ async function rollAndFinish(
   const parts = shares.map(({ fleet }, index) => ({ name: fleet.settings.role, state: rolled.states[index] ?? state }));
   const ended = { ...askedOf(session), rows, release, durationMs, parts };
   const error = rolled.error ?? (await failureAfterRolling(session, goal, state));
-  if (!state.halted) await forgetCanary(session, first);
+  if (!state.halted) await forgetCanary(session, shares);
   const result = withCanary(session, first, { ...resultOf({ ...rolled, ...ended, state, error }), probes });
   if (state.halted) {
     await writeHistoryWithoutLock(run, members, session.options.ends ?? command, goal.release, result);
@@ -106,7 +114,7 @@ async function rollAndFinish(
   for (const [index, share] of shares.entries()) {
     joined = (await reportNewcomers(share.run, session.fleetAtStart, rolled.states[index] ?? state)) || joined;
   }
-  return joined ? { ...result, next: result.next ?? `do-deploy adopt ${run.settings.environment}` } : result;
+  return joined ? { ...result, next: result.next ?? doDeploy(run.settings, 'adopt') } : result;
 }
 
 interface RolledShares extends Omit<Rolled, 'state'> {

@@ -3,16 +3,17 @@ import type { GateSettings } from '../../config/settings.js';
 import { inWords } from '../../durations.js';
 import type { DeployError } from '../../errors.js';
 import type { Probes } from '../../rollout/model.js';
+import { onAbort } from '../core/on-abort.js';
 import { inform, reportTo } from '../core/report.js';
 import type { Member } from '../droplet/member.js';
 import type { Run } from '../steps/run.js';
 import { type AvailabilityWatch, type Probe, watchAvailability } from './availability.js';
 import { DropletWatch, type Sick } from './watch-droplets.js';
-import { type GateWatch, watchGates } from './watch-gates.js';
+import { type GateWatch, type WatchedGates, watchGates } from './watch-gates.js';
 
 const TELL_EVERY_MS = 60_000;
 
-export interface Watched extends Pick<GateWatch, 'gates' | 'variables'> {
+export interface Watched extends Pick<GateWatch, 'gates' | 'variables' | 'askedAt'> {
   probe?: Probe;
 }
 
@@ -23,7 +24,7 @@ export class RolloutWatch {
 
   readonly #watched: Watched;
   readonly #ended = new AbortController();
-  #watching: Promise<void> = Promise.resolve();
+  #gates: WatchedGates | undefined;
   #availability: AvailabilityWatch | undefined;
 
   constructor(run: Run, watched: Watched, interrupted: AbortSignal) {
@@ -43,12 +44,12 @@ export class RolloutWatch {
       reportTo(ports)({ type: 'watch-failed', error: error.info() });
       onFailure(error);
     };
-    const { gates, variables, probe } = this.#watched;
+    const { gates, variables, askedAt, probe } = this.#watched;
     if (probe !== undefined) this.#availability = watchAvailability(ports, probe, tell);
     // After an interruption what is in hand is brought to its end: nothing that is asked changes that.
     const signal = AbortSignal.any([this.#ended.signal, this.#interrupted]);
     if (gates.length > 0) inform(ports, `Asking ${gates.map(describe).join(', ')}.`);
-    this.#watching = watchGates(ports, { gates, variables, onFailure: tell, signal });
+    this.#gates = watchGates(ports, { gates, variables, askedAt, onFailure: tell, signal });
   }
 
   /** Some CI systems end a job that prints nothing for minutes. */
@@ -62,15 +63,18 @@ export class RolloutWatch {
     }
   }
 
-  /** Resolves when it is known how the probes that are under way end: the last of them may be the one too many that fails. */
-  async settle(): Promise<void> {
-    await this.#availability?.settle();
+  /**
+   * Resolves when it is known how the probes that are under way end: the last of them may be the one too many that fails.
+   * @param isGood nothing has failed so far: a gate that has begun to say no is asked until it is decided
+   */
+  async settle(isGood: boolean): Promise<void> {
+    await Promise.all([this.#availability?.settle(), isGood ? this.#gates?.decide('end') : undefined]);
   }
 
   /** Nothing is asked any more. Resolves to what the probe has found. */
   async stop(): Promise<Probes | undefined> {
     this.#ended.abort();
-    await this.#watching;
+    await this.#gates?.ended;
     return await this.#availability?.stop();
   }
 
@@ -91,11 +95,25 @@ export class RolloutWatch {
     report({ type: 'rest-started', rest, ms });
     const ended = new AbortController();
     void this.#tellTime(rest, began + ms, ended.signal);
-    const sick = await this.#droplets.watch(members, ms, signal, this.#interrupted).finally(() => ended.abort());
+    const watch = (forMs: number) => this.#droplets.watch(members, forMs, signal, this.#interrupted);
+    let sick = await watch(ms).finally(() => ended.abort());
+    if (sick === undefined && !signal.aborted) {
+      const decidedFrom = ports.clock.now();
+      await untilAborted(this.#gates?.decide('boundary'), signal);
+      // A gate that is not sure of its answer takes its time, in which a droplet can fall sick.
+      if (ports.clock.now() > decidedFrom && !signal.aborted) sick = await watch(0);
+    }
     if (sick !== undefined) report({ type: 'watch-failed', error: sick.error.info() });
     report({ type: 'rest-finished', rest, ms: ports.clock.now() - began });
     return sick;
   }
+}
+
+async function untilAborted(task: Promise<void> | undefined, signal: AbortSignal): Promise<void> {
+  const done = new AbortController();
+  const aborted = new Promise<void>((resolve) => onAbort(signal, resolve, done.signal));
+  await Promise.race([task, aborted]);
+  done.abort();
 }
 
 function describe({ name, everyMs }: GateSettings): string {

@@ -1,17 +1,17 @@
 import { DeployError } from '../../errors.js';
 import type { ByHand, DeployResult } from '../../rollout/model.js';
 import type { Policy } from '../../rollout/planner.js';
+import { doDeploy } from '../core/do-deploy.js';
 import { waitForAll } from '../core/parallel.js';
 import { inform, reportTo } from '../core/report.js';
 import { heldRelease, type Member, runningRelease } from '../droplet/member.js';
 import { byHandSentence, type Fleet, findFleets } from '../fleet/find-fleet.js';
 import { GoalAnchor, together } from '../fleet/goal-anchor.js';
 import { mayHaveDowntime, policyOf } from '../fleet/policy.js';
-import { releaseHash } from '../release/release-hash.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
 import { askApps, askFirst } from './ask-first.js';
-import { checkCanary, onlyOne, planPart, recordCanary } from './canary.js';
+import { checkCanary, forgetCanary, holdsAsCanary, onlyOne, planPart, recordCanary } from './canary.js';
 import { findProbe } from './find-probe.js';
 import { type Goal, goalFor, goalOfAll } from './goal.js';
 import { raise } from './lifecycle.js';
@@ -151,7 +151,7 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   if (!isOver(starts)) await askFirst(session, starts);
   stopIfInterrupted(session);
   // What only a part of the fleet runs is not the fleet's release: that of a canary is, once all droplets run it.
-  const isCanary = part !== undefined || plans.some(({ run, goal }) => run.canary.hash === releaseHash(goal.release));
+  const isCanary = part !== undefined || plans.some(({ run, goal }) => holdsAsCanary(run, members, goal.release));
   const anchor =
     rollout.anchors && !isCanary
       ? together(plans.map(({ fleet, run, goal }) => new GoalAnchor(fleet.anchors, run.anchored, goal.release)))
@@ -161,6 +161,8 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   if (first !== undefined && goal && plans.every((plan) => plan.members.every((one) => isUpToDate(one, plan.goal)))) {
     await anchor?.verified(goal.release, () => (runs[0] as Run).lease.ensure(first.droplet.id));
   }
+  // What a killed run has left must not make a canary of this rollout.
+  await forgetCanary(session, plans);
   for (const { run, goal } of plans) await recordCanary(session, run, goal.release);
   const result = await rollToRelease(
     session,
@@ -182,7 +184,7 @@ function refuseUnreachedRole(fleets: readonly Fleet[], reached: readonly (readon
   const lost = fleets.find(({ settings }, index) => settings.role !== undefined && reached[index]?.length === 0);
   if (lost === undefined) return;
   throw new DeployError('role-unreachable', `No droplet of the role ${lost.settings.role} can be reached.`, {
-    hint: `See what is wrong: do-deploy status ${lost.settings.environment}. Then deploy to all roles again.`,
+    hint: `See what is wrong: ${doDeploy(lost.settings, 'status')}. Then deploy to all roles again.`,
   });
 }
 

@@ -1,13 +1,14 @@
 /** A session: one run of a command that rolls, from its options to its one result. */
+
 import type { Settings } from '../../config/settings.js';
 import { asDeployError, DeployError } from '../../errors.js';
 import type { Reporter } from '../../ports.js';
 import type { Handler, HandlerContext } from '../../rollout/lifecycle.js';
 import type { DeployResult, ReleaseInfo, RollingCommand, StatusRow } from '../../rollout/model.js';
 import type { Deployer, DeployPorts } from '../core/deploy-ports.js';
+import { doDeploy } from '../core/do-deploy.js';
 import { onAbort } from '../core/on-abort.js';
 import { reportTo } from '../core/report.js';
-import { quote } from '../core/shell.js';
 import { closeAll } from '../droplet/connect.js';
 import type { Member, Unreachable } from '../droplet/member.js';
 import type { Run } from '../steps/run.js';
@@ -47,8 +48,6 @@ export interface SessionOptions {
   handlers?: readonly Handler[];
   /** Answers what they ask to be confirmed. */
   confirm?: HandlerContext['confirm'];
-  /** Arguments that the next command needs as well: the configuration file that this one was given. */
-  alsoNext?: readonly string[];
 }
 
 /** What has to be closed at the end, and what the result needs when the run fails. */
@@ -76,6 +75,8 @@ export interface Session {
   /** Droplets that were left out because they are off or cannot be reached. */
   skipped: Unreachable[];
   rows: StatusRow[];
+  /** When every gate has said yes, before anything has changed. */
+  gatesAskedAt?: number;
   /** Known before rolling begins. */
   probe: Promise<FoundProbe>;
   /** Present once the lease is held. */
@@ -129,14 +130,7 @@ export async function runSession(
   leave();
   result = unlessUncaught(options, result);
   await session.run?.lease.release();
-  const complete = (line: string) => [line, ...(options.alsoNext ?? []).map(quote)].join(' ');
-  const { next, ways } = result;
-  result = {
-    ...result,
-    next: next && complete(next),
-    ways: ways && { forward: complete(ways.forward), back: complete(ways.back) },
-    durationMs: ports.clock.now() - startedAt,
-  };
+  result = { ...result, durationMs: ports.clock.now() - startedAt };
   await closeAll(session.members);
   await raiseEnding(session, result);
   reportTo(ports)({ type: 'rollout-finished', result });
@@ -205,7 +199,7 @@ function failed(session: Session, error: DeployError): DeployResult {
     const next = release.id === '' ? undefined : continueCommand(askedOf(session), release);
     return { ...base, outcome: 'interrupted', summary, next };
   }
-  const next = rolling ? `do-deploy status ${session.options.settings.environment}` : undefined;
+  const next = rolling ? doDeploy(session.options.settings, 'status') : undefined;
   return { ...base, outcome: 'failed', summary, error: error.info(), next };
 }
 

@@ -1,8 +1,9 @@
 /** `--skip-unreachable`: droplets that are off or cannot be reached do not take part. */
+
 import { DeployError } from '../../errors.js';
 import type { Droplet } from '../../ports.js';
 import type { DeployResult, StatusRow } from '../../rollout/model.js';
-import { quote } from '../core/shell.js';
+import { doDeploy } from '../core/do-deploy.js';
 import { powerOn } from '../fleet/not-running.js';
 import { askedOf, continueCommand } from './continue-command.js';
 import type { Session } from './session.js';
@@ -40,11 +41,9 @@ export function maySkip({ code }: DeployError): boolean {
 /** The error with the command that leaves out the droplet, where that is offered. */
 export function withSkipping(error: DeployError, session: Session): DeployError {
   if (!maySkip(error)) return error;
-  const { options, release } = session;
-  const again = `${continueCommand(askedOf(session), release)} --skip-unreachable`;
-  const hint = [error.hint, `Or leave it out: ${[again, ...(options.alsoNext ?? []).map(quote)].join(' ')}`]
-    .filter(Boolean)
-    .join(' ');
+  const { release } = session;
+  const again = continueCommand(askedOf(session), release, '--skip-unreachable');
+  const hint = [error.hint, `Or leave it out: ${again}`].filter(Boolean).join(' ');
   const { code, message, source, droplet, step } = error;
   return new DeployError(code, message, { source, hint, droplet, step, cause: error });
 }
@@ -66,7 +65,7 @@ export function withSkipped(session: Session, result: DeployResult): DeployResul
   if (skip === undefined || first === undefined || !isDone) return result;
   const names = skipped.map(({ droplet }) => droplet.name).join(', ');
   const isRestart = session.command === 'restart';
-  const next = isRestart ? continueCommand(askedOf(session), release) : `do-deploy adopt ${settings.environment}`;
+  const next = isRestart ? continueCommand(askedOf(session), release) : doDeploy(settings, 'adopt');
   if (skip === 'ok') return { ...result, next: result.next ?? next };
   const message = `${names} ${skipped.length === 1 ? 'was' : 'were'} skipped: ${first.error.message}`;
   const error = new DeployError('droplets-skipped', message, {

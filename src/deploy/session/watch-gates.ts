@@ -24,19 +24,40 @@ export interface Gates {
   signal: AbortSignal;
 }
 
+/** A question that began so short a time ago need not be repeated, in ms. */
+const RECENT_MS = 1_000;
+
 export interface GateWatch extends Gates {
+  /** When all have said yes, before anything has changed: then each is asked again at its interval. */
+  askedAt?: number;
   /** Called for each gate that has failed often enough, or could not be asked as often. */
   onFailure(error: DeployError): void;
 }
 
-/** Resolves when all have failed, or at the signal. */
-export async function watchGates(ports: DeployPorts, watch: GateWatch): Promise<void> {
-  await Promise.all(
-    watch.gates.map(async (gate) => {
-      const failure = await untilFailed(ports, gate, watch, () => false);
-      if (failure !== undefined) watch.onFailure(failure);
-    }),
-  );
+export interface WatchedGates {
+  /** Resolves when all have failed, or at the signal. */
+  ended: Promise<void>;
+  /**
+   * Resolves once each gate is decided: its last answer is a yes, or it has failed. At a boundary of the rollout, each is asked
+   * once more before.
+   */
+  decide(at: 'boundary' | 'end'): Promise<void>;
+}
+
+export function watchGates(ports: DeployPorts, watch: GateWatch): WatchedGates {
+  const series = watch.gates.map((gate) => new Series(gate, ports, watch.signal));
+  const ended = series.map(async (one) => {
+    const { everyMs } = one.gate;
+    const since = ports.clock.now() - (watch.askedAt ?? Number.NEGATIVE_INFINITY);
+    if (since < everyMs) await one.rest(everyMs - since);
+    const failure = await one.untilFailed(watch, () => false);
+    if (failure !== undefined) watch.onFailure(failure);
+    one.end();
+  });
+  return {
+    ended: Promise.all(ended).then(() => {}),
+    decide: async (at) => void (await Promise.all(series.map((one) => one.decide(at)))),
+  };
 }
 
 /**
@@ -45,7 +66,9 @@ export async function watchGates(ports: DeployPorts, watch: GateWatch): Promise<
  * @param again the command to type when they say yes
  */
 export async function askGates(ports: DeployPorts, watch: Gates, again: string): Promise<void> {
-  const failures = await Promise.all(watch.gates.map((gate) => untilFailed(ports, gate, watch, (ok) => ok)));
+  const failures = await Promise.all(
+    watch.gates.map((gate) => new Series(gate, ports, watch.signal).untilFailed(watch, (ok) => ok)),
+  );
   const failure = failures.find((one) => one !== undefined);
   if (failure === undefined) return;
   const { code, message } = failure;
@@ -56,28 +79,86 @@ export async function askGates(ports: DeployPorts, watch: Gates, again: string):
   throw new DeployError(code, `${message} Nothing was changed in rotation.`, { source: 'user', hint });
 }
 
-/** @param isOver after this answer it is not asked again */
-async function untilFailed(
-  ports: DeployPorts,
-  gate: GateSettings,
-  watch: Gates,
-  isOver: (ok: boolean) => boolean,
-): Promise<DeployError | undefined> {
-  const { signal } = watch;
-  const { name, failAfter, everyMs } = gate;
-  for (let failures = 0; !signal.aborted; ) {
-    const answer = await untilAborted(ask(ports, gate, watch), signal);
-    if (answer === undefined || isOver(answer.ok)) return undefined;
-    const { ok, detail, isUnusable } = answer;
-    failures = ok ? 0 : failures + 1;
-    if (failures >= failAfter) return isUnusable ? gateUnusable(gate, detail) : gateFailed(name, failures, detail);
-    if (!ok) {
-      const what = isUnusable ? 'cannot be asked' : 'failed';
-      warn(ports, `Gate ${name} ${what} (${failures} of ${failAfter}): ${detail}`);
-    }
-    await ports.clock.sleep(everyMs, signal);
+/** The answers of one gate, of which so many noes in a row are a failure. */
+class Series {
+  readonly gate: GateSettings;
+  readonly #ports: DeployPorts;
+  readonly #signal: AbortSignal;
+  /** Noes in a row. */
+  #failures = 0;
+  #isAsking = false;
+  #beganAt = Number.NEGATIVE_INFINITY;
+  #hasEnded = false;
+  /** It is asked without waiting for its time. */
+  #isDue = false;
+  #pause = new AbortController();
+  #waiting: (() => void)[] = [];
+
+  constructor(gate: GateSettings, ports: DeployPorts, signal: AbortSignal) {
+    this.gate = gate;
+    this.#ports = ports;
+    this.#signal = signal;
   }
-  return undefined;
+
+  /** @param isOver after this answer it is not asked again */
+  async untilFailed(watch: Gates, isOver: (ok: boolean) => boolean): Promise<DeployError | undefined> {
+    const { name, failAfter, everyMs } = this.gate;
+    while (!this.#signal.aborted) {
+      this.#isAsking = true;
+      this.#beganAt = this.#ports.clock.now();
+      const answer = await untilAborted(ask(this.#ports, this.gate, watch), this.#signal);
+      this.#isAsking = false;
+      if (answer === undefined || isOver(answer.ok)) return undefined;
+      const { ok, detail, isUnusable } = answer;
+      this.#failures = ok ? 0 : this.#failures + 1;
+      if (this.#failures >= failAfter)
+        return isUnusable ? gateUnusable(this.gate, detail) : gateFailed(name, this.#failures, detail);
+      if (!ok) {
+        const what = isUnusable ? 'cannot be asked' : 'failed';
+        warn(this.#ports, `Gate ${name} ${what} (${this.#failures} of ${failAfter}): ${detail}`);
+      }
+      this.#tell();
+      await this.rest(everyMs);
+    }
+    return undefined;
+  }
+
+  async rest(ms: number): Promise<void> {
+    // Who was told of the answer may want the next one at once.
+    await Promise.resolve();
+    this.#pause = new AbortController();
+    if (!this.#isDue) await this.#ports.clock.sleep(ms, AbortSignal.any([this.#signal, this.#pause.signal]));
+    this.#isDue = false;
+  }
+
+  /** Bounded: after a yes, or as many noes as it may say, nothing is open. */
+  async decide(at: 'boundary' | 'end'): Promise<void> {
+    const from = this.#ports.clock.now() - RECENT_MS;
+    const isOpen = () => this.#isAsking || this.#failures > 0 || (at === 'boundary' && this.#beganAt < from);
+    while (!this.#hasEnded && !this.#signal.aborted && isOpen()) {
+      if (!this.#isAsking && this.#beganAt < from && at === 'boundary') this.#askNow();
+      const done = new AbortController();
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+        onAbort(this.#signal, resolve, done.signal);
+      });
+      done.abort();
+    }
+  }
+
+  #askNow(): void {
+    this.#isDue = true;
+    this.#pause.abort();
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
 }
 
 /** An answer that comes after the signal is not waited for, and does not count. */

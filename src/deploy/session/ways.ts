@@ -1,7 +1,9 @@
 /** The commands that bring a fleet with two releases to one, after a run that was stopped on purpose. */
+
 import { mostCommon } from '../../rollout/choose-release.js';
 import type { DeployResult, ReleaseInfo, Ways } from '../../rollout/model.js';
 import type { RolloutState } from '../../rollout/planner.js';
+import { doDeploy } from '../core/do-deploy.js';
 import { namesOf } from '../droplet/held-releases.js';
 import { holdingOf, type Member } from '../droplet/member.js';
 import { anchoredIds, fleetRelease, recordedIn } from '../fleet/fleet-release.js';
@@ -10,7 +12,7 @@ import type { Session } from './session.js';
 
 /** Undefined unless the rollout has changed some droplets and left others on their release. */
 export function waysOf(state: RolloutState, asked: Asked, release: ReleaseInfo): Ways | undefined {
-  const { command, environment } = asked;
+  const { command } = asked;
   if (command !== 'deploy' && command !== 'rollback') return undefined;
   const left = state.droplets.filter(({ gone }) => !gone);
   const changed = left.filter(({ touched, course }) => touched && course !== 'reverted');
@@ -19,16 +21,15 @@ export function waysOf(state: RolloutState, asked: Asked, release: ReleaseInfo):
   return {
     forward: continueCommand(asked, release),
     // By its id: a tag may name several releases.
-    back: `do-deploy rollback ${environment} ${before}`,
+    back: doDeploy(asked, 'rollback', before),
   };
 }
 
 /** The result of `heal`; where it leaves two releases, it names their droplets and both ways on. */
 export function withWays({ members, options, run }: Session, result: DeployResult): DeployResult {
   if (result.held !== undefined) return result;
-  const { environment } = options.settings;
   const groups = byRelease(members);
-  const recorded = run === undefined ? { anchored: [], canary: undefined } : recordedIn(run);
+  const recorded = run === undefined ? { anchored: [], canaries: [] } : recordedIn(run);
   const { release: newest } = fleetRelease(members, recorded);
   const common = mostCommon(members.map(holdingOf), anchoredIds(members, recorded.anchored));
   const other = common.find((id) => id !== newest?.id);
@@ -38,8 +39,8 @@ export function withWays({ members, options, run }: Session, result: DeployResul
     ...result,
     summary: `${result.summary} The fleet is on ${groups.size} releases: ${described.join('; ')}.`,
     ways: {
-      forward: continueCommand({ command: 'deploy', environment }, newest),
-      back: `do-deploy rollback ${environment} ${other}`,
+      forward: doDeploy(options.settings, 'deploy', newest.imageTag),
+      back: doDeploy(options.settings, 'rollback', other),
     },
   };
 }

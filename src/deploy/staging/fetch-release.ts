@@ -2,6 +2,7 @@
 
 import { DeployError, ShellError } from '../../errors.js';
 import type { RemoteCommand } from '../../ports.js';
+import { doDeploy, type Environment } from '../core/do-deploy.js';
 import { command, releaseFolder, SECOND } from '../core/shell.js';
 import { heldRelease, type Member } from '../droplet/member.js';
 import { assemble, type FilesOnDroplet, readArchive } from '../release/archive.js';
@@ -22,11 +23,11 @@ export async function stageFromDonors(
   release: StoredRelease,
   { donors, to }: { donors: readonly Member[]; to: readonly Member[] },
 ): Promise<void> {
-  const draft = await fetchDraft(release, donors);
+  const draft = await fetchDraft(release, donors, given.settings);
   await stagePinned({ ...given, draft }, release, to);
 }
 
-async function fetchDraft(release: StoredRelease, donors: readonly Member[]): Promise<ReleaseDraft> {
+async function fetchDraft(release: StoredRelease, donors: readonly Member[], of: Environment): Promise<ReleaseDraft> {
   const found: FilesOnDroplet[] = [];
   for (const donor of donors) {
     const { survey } = donor;
@@ -38,7 +39,7 @@ async function fetchDraft(release: StoredRelease, donors: readonly Member[]): Pr
   }
   const message = `No droplet has every file of release ${release.id} as it was deployed, nor do they together.`;
   throw new DeployError('release-damaged', message, {
-    hint: `Deploy that version again: do-deploy ${release.environment} ${release.imageTag}`,
+    hint: `Deploy that version again: ${doDeploy(of, 'deploy', release.imageTag)}`,
   });
 }
 

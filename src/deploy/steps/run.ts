@@ -7,7 +7,8 @@ import type { Deployer, DeployPorts } from '../core/deploy-ports.js';
 import type { Contacts } from '../drain/contacts.js';
 import type { Member } from '../droplet/member.js';
 import type { Survey } from '../droplet/survey-command.js';
-import type { Anchor, Anchors } from '../fleet/anchors.js';
+import type { Anchor } from '../fleet/anchors.js';
+import type { CanaryRecord } from '../fleet/canary-record.js';
 import type { GoalAnchor } from '../fleet/goal-anchor.js';
 import type { Ledger } from '../fleet/ledger.js';
 import type { Lease } from '../lease/lease.js';
@@ -24,8 +25,8 @@ export interface Run {
   readonly lease: Lease;
   /** As read under the lease, newest first. */
   readonly anchored: readonly Anchor[];
-  /** Where canaries are recorded, and the hash of the release that is held, as known under the lease. */
-  readonly canary: { readonly anchors: Anchors; hash: string | undefined };
+  /** Where canaries of the environment are recorded, and the hashes of those that are, as known under the lease. */
+  readonly canary: { readonly record: CanaryRecord; hashes: readonly string[] };
   /** Only where the rollout decides which release the fleet is on. */
   readonly anchor?: Pick<GoalAnchor, 'verified'>;
   /** What is known of the balancer's contact with each droplet. */

@@ -14,7 +14,7 @@ let cloud: FakeCloud;
 let anchors: Anchors;
 beforeEach(() => {
   cloud = new FakeCloud();
-  anchors = new Anchors(cloud, { app: 'shop', scope: 'production' }, true);
+  anchors = new Anchors(cloud, { app: 'shop', environment: 'production' }, true);
 });
 
 describe('anchors', () => {
@@ -64,7 +64,7 @@ describe('anchors', () => {
   });
 
   it('are not kept for a droplet without a balancer', async () => {
-    const none = new Anchors(cloud, { app: 'shop', scope: 'production' }, false);
+    const none = new Anchors(cloud, { app: 'shop', environment: 'production' }, false);
     await none.write({ sequence: 1, hash: A }, held);
     await none.remove({ sequence: 1, hash: A }, held);
     expect(await none.read()).toEqual([]);
@@ -126,5 +126,36 @@ describe('the release of a rollout', () => {
     await new GoalAnchor(anchors, await anchors.read(), v1).verified(v1, held);
     expect((await anchors.read()).map(({ sequence }) => sequence)).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
     expect([...cloud.tags]).toEqual(expect.arrayContaining(others));
+  });
+});
+
+describe('canaries', () => {
+  const canary = (scope: string, of: string) => `do-deploy:canary:shop:${scope}:${of}`;
+  const ofRole = (role: string) => new Anchors(cloud, { app: 'shop', environment: 'production', role }, true);
+
+  it.each([
+    ['by the environment', 'production'],
+    ['by a role', 'production:web'],
+  ])('that were recorded %s are read by each role, and by an environment without', async (_, scope) => {
+    for (const tag of [canary(scope, A), canary('staging', B), canary('production:web:x', B)]) cloud.tags.add(tag);
+    for (const one of [anchors, ofRole('web'), ofRole('worker')]) {
+      expect((await one.readWithCanaries()).canaries).toEqual([A]);
+    }
+    const alone = new Anchors(cloud, { app: 'shop', environment: 'production', role: 'worker' }, false);
+    expect(await alone.readWithCanaries()).toEqual({ anchored: [], canaries: [A] });
+  });
+
+  it('are removed wherever they were recorded', async () => {
+    const tags = [canary('production:web', A), canary('production:worker', A), canary('production', A)];
+    for (const tag of [...tags, canary('production:web', B)]) cloud.tags.add(tag);
+    const { canaries } = await anchors.readWithCanaries();
+    expect(canaries).toEqual([A, B]);
+    await anchors.canary.remove(A, held);
+    expect([...cloud.tags]).toEqual([canary('production:web', B)]);
+  });
+
+  it('are written for the environment', async () => {
+    await ofRole('web').canary.write(A, held);
+    expect([...cloud.tags]).toEqual([canary('production', A)]);
   });
 });

@@ -4,6 +4,7 @@ import { namesWithout, recordsOf } from '../../../src/deploy/droplet/held-releas
 import { type Member, NOTHING_KNOWN } from '../../../src/deploy/droplet/member.js';
 import type { DropletStateFile } from '../../../src/deploy/droplet/survey-command.js';
 import type { Anchor } from '../../../src/deploy/fleet/anchors.js';
+import { canaryOn } from '../../../src/deploy/fleet/canary-record.js';
 import { anchoredIds, fleetRelease } from '../../../src/deploy/fleet/fleet-release.js';
 import { releaseHash } from '../../../src/deploy/release/release-hash.js';
 import { type StoredRelease, storedRelease } from '../../../src/deploy/release/stored-release.js';
@@ -35,7 +36,7 @@ const forger = () => member(EVIL, [OLD, NEW, EVIL], { since: LATER });
 const anchored = (...releases: StoredRelease[]): Anchor[] =>
   releases.map((one, index) => ({ sequence: releases.length - index, hash: releaseHash(one) }));
 
-const recorded = (all: Anchor[]) => ({ anchored: all, canary: undefined });
+const recorded = (all: Anchor[]) => ({ anchored: all, canaries: [] });
 
 describe('the release of a fleet', () => {
   it.each([
@@ -127,4 +128,27 @@ describe('a record of the anchored release', () => {
 
 it('the ids of anchored releases are in the order of the anchors, each once', () => {
   expect(anchoredIds([honest(), newcomer()], anchored(OLD, NEW, OLD, EVIL))).toEqual([OLD.id, NEW.id]);
+});
+
+describe('a canary', () => {
+  const held = (...releases: StoredRelease[]) => ({ anchored: [], canaries: releases.map(releaseHash).sort() });
+
+  it('is not the release of a fleet without anchors, whichever of several records is its own', () => {
+    const members = [honest(), member(NEW, [OLD, NEW], { since: LATER })];
+    expect(fleetRelease(members, held(NEW)).release).toEqual(OLD);
+    expect(fleetRelease(members, held(NEW, EVIL)).release).toEqual(OLD);
+    expect(fleetRelease(members, held()).release).toEqual(NEW);
+  });
+
+  it('is that of the droplets, not of a record that none of them runs', () => {
+    const members = [honest(), member(NEW, [OLD, NEW])];
+    for (const other of [EVIL, aRecord('20261122T000000Z-v4'), aRecord('20261123T000000Z-v5')]) {
+      expect(canaryOn(members, held(other, NEW).canaries)).toEqual({
+        hash: releaseHash(NEW),
+        release: NEW,
+        members: [members[1]],
+      });
+    }
+    expect(canaryOn(members, held(EVIL).canaries)).toBeUndefined();
+  });
 });

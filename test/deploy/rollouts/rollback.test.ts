@@ -1,6 +1,7 @@
 /** Complete runs in virtual time: which release a rollback goes to. */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { CALM } from '../../simulation/calm.js';
 import { removeCopies, smallFleets } from '../../simulation/transpiled.js';
 
 let fleetOf: Awaited<ReturnType<typeof smallFleets>>;
@@ -14,6 +15,30 @@ it('after a failed deploy that was reverted, rollback goes to the release before
   expect(await run('deploy', 'v3')).toMatchObject({ outcome: 'succeeded' });
   expect(await run('deploy', 'v2')).toMatchObject({ outcome: 'failed' });
   expect(runs()).toEqual(['v3', 'v3']);
+  expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v1' } });
+  expect(runs()).toEqual(['v1', 'v1']);
+});
+
+it.each([
+  ['of the first batch', {}, {}],
+  ['of all droplets at once', {}, { batch: ['100%'] as ['100%'], allowDowntime: true }],
+  ['of the only droplet', { fleet: 1, target: 'droplet' as const }, {}],
+])('after a deploy that was stopped by the failure %s, it goes to what was replaced', async (_, given, policy) => {
+  const { run, runs, world } = fleetOf({ ...given, policy: { ...CALM.policy, onFailure: 'stop', ...policy } });
+  expect(await run('deploy', 'v3')).toMatchObject({ outcome: 'succeeded' });
+  expect(await run('deploy', 'v2')).toMatchObject({ outcome: 'failed' });
+  expect([...world.droplets.values()].some(({ disk }) => disk.state?.includes('switching'))).toBe(true);
+  expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v3' } });
+  expect(new Set(runs())).toEqual(new Set(['v3']));
+  expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v1' } });
+});
+
+it('after a rollback that was killed, it goes on to the same release', async () => {
+  const { run, runs } = fleetOf();
+  expect(await run('deploy', 'v3')).toMatchObject({ outcome: 'succeeded' });
+  expect(
+    await run('rollback', undefined, { crash: { call: 'switch', nth: 0, applied: true, power: false } }),
+  ).toBeUndefined();
   expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v1' } });
   expect(runs()).toEqual(['v1', 'v1']);
 });

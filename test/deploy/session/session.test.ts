@@ -12,30 +12,10 @@ import {
 import type { Run } from '../../../src/deploy/steps/run.js';
 import { DeployError } from '../../../src/errors.js';
 import type { RemoteCommand } from '../../../src/ports.js';
-import type { DeployResult } from '../../../src/rollout/model.js';
 import { CollectingReporter } from '../../support/collecting-reporter.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 
 const NEVER = new AbortController().signal;
-
-async function endOf(next: string | undefined, alsoNext?: string[]): Promise<DeployResult> {
-  const clock = new VirtualClock({ start: 0 });
-  const ports = { clock, reporter: { report: () => {} } } as unknown as DeployPorts;
-  const release = { id: 'v2', imageTag: 'v2' };
-  const options = { interrupted: NEVER, aborted: NEVER, alsoNext };
-  return await runSession('deploy', ports, options as unknown as SessionOptions, release, async () => {
-    return { outcome: 'failed', release, rows: [], durationMs: 0, summary: '', next };
-  });
-}
-
-it('the next command gets the same --config', async () => {
-  expect(await endOf('do-deploy heal production')).toMatchObject({ next: 'do-deploy heal production' });
-  const config = ['--config', 'config/eu shop.yml'];
-  expect(await endOf('do-deploy heal eu', config)).toMatchObject({
-    next: "do-deploy heal eu --config 'config/eu shop.yml'",
-  });
-  expect((await endOf(undefined, config)).next).toBeUndefined();
-});
 
 describe('a run that fails under the lease before anything rolls', () => {
   /** The commands that it runs on its droplet, and the time at its end in ms. */

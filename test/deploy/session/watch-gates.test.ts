@@ -52,7 +52,7 @@ async function play(gate: GateSettings, answer: (question: number) => Answer, st
   void clock.sleep(stopAtMs).then(() => stop.abort());
   const onFailure = (error: DeployError) => failed.push({ error, at: clock.now() });
   const variables = { DO_DEPLOY_APP: 'shop' };
-  await clock.run(watchGates(ports, { gates: [gate], variables, onFailure, signal: stop.signal }));
+  await clock.run(watchGates(ports, { gates: [gate], variables, onFailure, signal: stop.signal }).ended);
   const warnings = reporter.events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
   return { asked, failed, warnings, endedAt: clock.now() };
 }
@@ -164,5 +164,82 @@ describe('before a rollout', () => {
 
   it('none is asked after the signal', async () => {
     expect(await askFirst(() => NO, AbortSignal.abort())).toEqual({ asked: 0, error: undefined });
+  });
+});
+
+describe('at the end of a rest, or of the rollout', () => {
+  /** Decided at `atMs`: until when that took, what was asked, and what failed. */
+  async function decide(
+    gate: GateSettings,
+    atMs: number,
+    at: 'boundary' | 'end',
+    answer: (question: number) => Answer,
+  ) {
+    const { ports, clock, asked } = portsFor(answer);
+    const failed: string[] = [];
+    const stop = new AbortController();
+    const onFailure = (error: DeployError) => failed.push(error.code);
+    const given = { gates: [gate], variables: {}, askedAt: 0, onFailure, signal: stop.signal };
+    const whole = async () => {
+      const watched = watchGates(ports, given);
+      await clock.sleep(atMs);
+      await watched.decide(at);
+      const decidedAt = clock.now();
+      stop.abort();
+      await watched.ended;
+      return { decidedAt, asked: asked.map((one) => one.at), failed };
+    };
+    return await clock.run(whole());
+  }
+  const every5 = { ...COMMAND, everyMs: 5_000 };
+
+  it('a gate is asked again, whatever its interval', async () => {
+    expect(await decide(COMMAND, 5_000, 'boundary', () => YES)).toEqual({
+      decidedAt: 5_000,
+      asked: [5_000],
+      failed: [],
+    });
+  });
+
+  it('one that says no is asked until it has failed', async () => {
+    expect(await decide(COMMAND, 5_000, 'boundary', () => NO)).toEqual({
+      decidedAt: 35_000,
+      asked: [5_000, 35_000],
+      failed: ['gate-failed'],
+    });
+    expect(await decide(every5, 7_000, 'boundary', () => NO)).toMatchObject({
+      asked: [5_000, 7_000],
+      failed: ['gate-failed'],
+    });
+  });
+
+  it('or until it says yes', async () => {
+    const once = (question: number) => (question === 0 ? NO : YES);
+    expect(await decide(COMMAND, 5_000, 'boundary', once)).toEqual({
+      decidedAt: 35_000,
+      asked: [5_000, 35_000],
+      failed: [],
+    });
+  });
+
+  it('an answer that is on its way counts, and so does one of this moment', async () => {
+    const slow = (ms: number) => () => ({ ...NO, afterMs: ms });
+    expect(await decide({ ...every5, failAfter: 1 }, 5_500, 'end', slow(2_000))).toMatchObject({
+      decidedAt: 7_000,
+      failed: ['gate-failed'],
+    });
+    expect(await decide(every5, 10_500, 'boundary', () => YES)).toEqual({
+      decidedAt: 10_500,
+      asked: [5_000, 10_000],
+      failed: [],
+    });
+  });
+
+  it('without a rest, only one that has said no is asked again', async () => {
+    expect(await decide(every5, 4_000, 'end', () => NO)).toEqual({ decidedAt: 4_000, asked: [], failed: [] });
+    expect(await decide({ ...every5, failAfter: 3 }, 6_000, 'end', () => NO)).toMatchObject({
+      decidedAt: 15_000,
+      failed: ['gate-failed'],
+    });
   });
 });

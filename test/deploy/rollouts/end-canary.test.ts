@@ -1,0 +1,73 @@
+/** Complete runs in virtual time: how a canary ends after a run that was killed, and while it is not well. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { removeCopies, smallFleets } from '../../simulation/transpiled.js';
+
+let fleetOf: Awaited<ReturnType<typeof smallFleets>>;
+beforeAll(async () => {
+  fleetOf = await smallFleets('end-canary');
+});
+afterAll(removeCopies);
+
+const CRASH = { call: 'switch', nth: 0, applied: true, power: false };
+
+describe('after a promote that was killed', () => {
+  async function killed() {
+    const fleet = fleetOf({ fleet: 3 });
+    expect(await fleet.run('deploy', 'v3', { canary: 1 })).toMatchObject({ outcome: 'succeeded' });
+    expect(await fleet.run('promote', '', { crash: CRASH })).toBeUndefined();
+    const marked = [...fleet.world.droplets.values()].filter((one) => one.tags.has(fleet.world.ledgerTag(one)));
+    expect(marked).toHaveLength(1);
+    return fleet;
+  }
+
+  it('promote takes what it has left half-way first, and then the rest', async () => {
+    const { run, runs } = await killed();
+    expect(await run('promote')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v3' } });
+    expect(runs()).toEqual(['v3', 'v3', 'v3']);
+  });
+
+  it('abort takes it back', async () => {
+    const { run, runs } = await killed();
+    expect(await run('abort')).toMatchObject({ outcome: 'succeeded' });
+    expect(runs()).toEqual(['v1', 'v1', 'v1']);
+  });
+
+  it('adopt leaves it to heal, and says so', async () => {
+    const { run } = await killed();
+    const end = await run('adopt');
+    expect(end).toMatchObject({ outcome: 'failed', error: { code: 'left-out' } });
+    expect(end?.error?.hint).toContain('do-deploy heal production');
+  });
+
+  it('the same canary again is no good end while it is out', async () => {
+    const { run } = await killed();
+    const again = await run('deploy', 'v3', { canary: 1 });
+    expect(again).toMatchObject({ outcome: 'failed', error: { code: 'left-out' } });
+    expect(again?.error?.message).toContain('web-2');
+    expect(again?.error?.hint).toContain('do-deploy heal production');
+    expect(await run('heal')).toMatchObject({ outcome: 'succeeded' });
+  });
+});
+
+it('a promote that was interrupted names promote and abort, also while a droplet is out', async () => {
+  const { run } = fleetOf({ fleet: 3 });
+  await run('deploy', 'v3', { canary: 1 });
+  const end = await run('promote', '', { interrupt: { call: 'switch', nth: 0, secondAfterMs: 0 } });
+  expect(end).toMatchObject({
+    ways: { forward: 'do-deploy promote production', back: 'do-deploy abort production' },
+  });
+});
+
+it('a canary of which no droplet has finished is not promoted, and the hint repeats its size', async () => {
+  const { run } = fleetOf({ fleet: 3 });
+  expect(await run('deploy', 'v3', { canary: 2, crash: CRASH })).toBeUndefined();
+  const end = await run('promote');
+  expect(end).toMatchObject({ outcome: 'failed', error: { code: 'canary-sick' } });
+  expect(end?.error?.hint).toContain('do-deploy production v3 --canary 1)');
+});
+
+it('without a canary, promote and abort say that there is nothing to do', async () => {
+  const { run } = fleetOf();
+  for (const ends of ['promote', 'abort'] as const)
+    expect((await run(ends))?.error?.message).toBe(`Nothing to ${ends}: no canary is held on production.`);
+});
