@@ -59,6 +59,8 @@ export interface StatusRow {
   detail?: string;
   /** When and by which run it was marked out. */
   outSince?: string;
+  /** Image tag of the canary that it runs, or was being switched to. */
+  canaryTag?: string;
   /** In a status: its release is held as a canary. */
   canary?: true;
   /** In a status: the do-deploy command that repairs it. */

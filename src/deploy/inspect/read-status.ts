@@ -9,7 +9,7 @@ import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
 import { makeAppCheck } from '../droplet/make-app-check.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
-import { addressOf, currentRelease, type Member, runningRelease, signalled } from '../droplet/member.js';
+import { addressOf, currentRelease, heldRelease, type Member, runningRelease, signalled } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
 import type { OutMark } from '../droplet/survey-command.js';
 import { runsAny } from '../fleet/canary-record.js';
@@ -67,7 +67,10 @@ async function rowOf(
       ...(state?.phase === 'switching' && { fix: 'heal' as const }),
       release: current ?? '',
       ...versionOf(reached),
-      ...(runsAny(reached, canaries) && { canary: true as const }),
+      ...(runsAny(reached, canaries) && {
+        canary: true as const,
+        canaryTag: heldRelease(reached, runningRelease(reached))?.imageTag,
+      }),
       health: await healthOf(reached, target, settings),
       detail: state?.phase === 'switching' ? `half way to ${state.release}` : undefined,
       outSince: inLedger ? (describeMark(out) ?? 'unknown') : undefined,

@@ -21,7 +21,7 @@ import {
   upNext,
 } from '../../rollout/planner.js';
 import type { Rest } from '../../rollout/rests.js';
-import { capital } from '../core/capital.js';
+import { ofService } from '../core/capital.js';
 import { onAbort } from '../core/on-abort.js';
 import { reportStep, reportTo } from '../core/report.js';
 import type { Member } from '../droplet/member.js';
@@ -124,12 +124,19 @@ export async function roll(
 /** Compose only reports that a container is not healthy; the evidence says why. */
 function explained(error: DeployError, evidence: Evidence): DeployError {
   if (error.code !== 'start-failed') return error;
-  return new DeployError(error.code, capital(evidence.cause).replace(/\.?$/, '.'), {
-    hint: error.hint,
-    droplet: error.droplet,
-    step: error.step,
-    cause: error,
-  });
+  return new DeployError(
+    error.code,
+    ofService(
+      evidence.cause,
+      evidence.containers.map(({ service }) => service),
+    ),
+    {
+      hint: error.hint,
+      droplet: error.droplet,
+      step: error.step,
+      cause: error,
+    },
+  );
 }
 
 /** Nothing has failed, and nobody has stopped it. */
