@@ -70,9 +70,14 @@ export function openingSentence(event: EventOf<'rollout-started'>): string {
   return `${runTitle(event)}: ${count(event.rows.length, 'droplet')}, ${event.target}${event.release.id && `, release ${event.release.id}`}`;
 }
 
-export function batchSentence(event: EventOf<'batch-started'>): string {
-  const after = event.left === 0 ? 'the last batch' : `${count(event.left, 'droplet')} after this`;
-  return `Batch ${event.batch}: ${event.droplets.join(', ')} (${after})`;
+/** "web, batch 2: web-3 (the last batch of web, then worker: 3 droplets)" */
+export function batchSentence({ batch, droplets, left, role, later = [], back }: EventOf<'batch-started'>): string {
+  const names = droplets.join(', ');
+  const of = role === undefined ? '' : ` of ${role}`;
+  const own = left === 0 ? `the last batch${of}` : `${count(left, 'droplet')}${of} after this`;
+  if (back) return `Taking the release back from ${names}${left === 0 ? '' : ` (${own})`}`;
+  const then = later.map((one) => `, then ${one.role}: ${count(one.droplets, 'droplet')}`).join('');
+  return `${role === undefined ? 'Batch' : `${role}, batch`} ${batch}: ${names} (${own}${then})`;
 }
 
 export function restSentence({ rest, ms }: EventOf<'rest-started'>): string {

@@ -168,7 +168,7 @@ describe('the command line', () => {
     [
       'production v1 --canary=',
       'Invalid --canary: expected a number from 1 to 1000.',
-      'do-deploy production v1 --canary=1',
+      'do-deploy production v1 --canary 1',
     ],
     [
       'production v1 --droplets web-1, web-2, web-3 --yes',

@@ -26,9 +26,13 @@ export async function readStatus(ports: DeployPorts, settings: Settings): Promis
       ...members.map((member) => [member.droplet.id, member] as const),
       ...unreachable.map(({ droplet, error }) => [droplet.id, error] as const),
     ]);
-    return await inParallel(fleet.membership.droplets, (found) =>
-      rowOf(found, reached.get(found.droplet.id), { target: fleet.target, canaries }, fleet.settings),
-    );
+    return await inParallel(fleet.membership.droplets, async (found) => {
+      const row = await rowOf(found, reached.get(found.droplet.id), { target: fleet.target, canaries }, fleet.settings);
+      const others = fleet.alsoIn?.get(found.droplet.id);
+      if (others === undefined) return row;
+      const roles = `has two roles: ${[fleet.settings.role, ...others].join(' and ')}`;
+      return { ...row, detail: [row.detail, roles].filter(Boolean).join('; ') };
+    });
   });
   return rows.flat();
 }

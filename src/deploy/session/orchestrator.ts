@@ -108,6 +108,8 @@ export interface RollOptions {
   watch: RolloutWatch;
   /** Of layers and hooks. */
   events: Raisers;
+  /** Roles that are rolled after this one. */
+  later?: readonly { role: string; droplets: number }[];
   /** Called after every change of the state, for the status table. */
   onState?: (state: RolloutState) => void;
 }
@@ -285,7 +287,15 @@ class Orchestrator {
     if (action.kind === 'batch') {
       const droplets = action.droplets.map((id) => this.#member(id).host.name);
       const left = stillToCome(this.#state);
-      this.#report({ type: 'batch-started', batch: this.#state.batch, droplets, left });
+      const { role } = this.#run.settings;
+      const { batch, takingBack } = this.#state;
+      const later = takingBack ? [] : (this.#options.later ?? []);
+      this.#report({
+        ...{ type: 'batch-started', batch, droplets, left },
+        ...(role !== undefined && { role }),
+        ...(later.length > 0 && { later: [...later] }),
+        ...(takingBack && { back: true }),
+      });
       this.#chosenAt = this.#run.ports.clock.now();
       this.#startListening();
       return;

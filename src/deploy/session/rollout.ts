@@ -3,7 +3,7 @@ import type { DeployResult } from '../../rollout/model.js';
 import type { Policy } from '../../rollout/planner.js';
 import { doDeploy } from '../core/do-deploy.js';
 import { waitForAll } from '../core/parallel.js';
-import { reportTo } from '../core/report.js';
+import { reportTo, warn } from '../core/report.js';
 import { heldRelease, type Member, runningRelease } from '../droplet/member.js';
 import { type Fleet, findFleets } from '../fleet/find-fleet.js';
 import { GoalAnchor, together } from '../fleet/goal-anchor.js';
@@ -76,7 +76,17 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const { ports } = session;
   const { settings, allowDowntime, part: wanted } = session.options;
   reportTo(ports)({ type: 'phase-started', phase: 'discover' });
-  const fleets = await findFleets(ports, settings, { newcomers: rollout.newcomers });
+  const fleets = await findFleets(ports, settings, {
+    newcomers: rollout.newcomers,
+    // What is out is put back all the same.
+    overlap: session.command === 'heal' ? 'first' : undefined,
+  });
+  for (const { settings: own, alsoIn = [], membership } of fleets) {
+    for (const [id, roles] of alsoIn) {
+      const name = membership.droplets.find(({ droplet }) => droplet.id === id)?.droplet.name ?? String(id);
+      warn(ports, `${name} has two roles, ${[own.role, ...roles].join(' and ')}, and counts to the first.`, name);
+    }
+  }
   // The balancer may not answer from here: that is found out while the release is staged.
   const withAddress = fleets.find(({ target }) => target.publicUrl !== undefined) ?? fleets[0];
   const visited = session.command === 'heal' ? undefined : withAddress;
