@@ -85,9 +85,15 @@ async function rowOf(
   }
 }
 
-/** "2026-11-21T07:45:00.000Z by ann@desk, in the run …"; undefined without a mark. */
+/** "2026-11-21 07:45:00 UTC by a deploy of v2 (ann@desk)"; undefined without a mark. */
 export function describeMark(out: OutMark | undefined): string | undefined {
-  return out && `${out.since} by ${out.who}, in the run ${out.run}`;
+  if (out === undefined) return undefined;
+  const [command = '', id = ''] = out.run.split(' ');
+  const at = out.since.replace(/^(\S+)T(\d\d:\d\d:\d\d)(\.\d+)?Z$/, '$1 $2 UTC');
+  // Of a run whose release was not known when it began, the time follows its command.
+  const tag = /^\d{8}T\d{6}Z-(.+)$/.exec(id)?.[1];
+  const article = /^[aeiou]/.test(command) ? 'an' : 'a';
+  return `${at} by ${article} ${command}${tag === undefined ? '' : ` of ${tag}`} (${out.who})`;
 }
 
 function versionOf(member: Member): Pick<StatusRow, 'imageTag' | 'commit' | 'dirty'> {
