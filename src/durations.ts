@@ -1,5 +1,13 @@
 /** Durations in words, as all messages have them. */
 
+/** "in 3 d 4 h", "in 2 years": how far away a moment is. */
+export function fromNow(ms: number): string {
+  const years = Math.floor(ms / YEAR_MS);
+  return years >= 2 ? `in ${years} years` : `in ${inWords(ms)}`;
+}
+
+const YEAR_MS = 365.25 * 86_400_000;
+
 const UNITS: readonly [name: string, seconds: number][] = [
   ['d', 86_400],
   ['h', 3_600],

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { inWords, wholeSeconds } from '../src/durations.js';
+import { fromNow, inWords, wholeSeconds } from '../src/durations.js';
 
 it.each([
   [0, '0 ms'],
@@ -21,4 +21,8 @@ it.each([
 
 it('what still runs has no more than whole seconds', () => {
   expect([0, 999, 3_999, 185_000].map(wholeSeconds)).toEqual(['0 s', '0 s', '3 s', '3 min 5 s']);
+});
+
+it('what is far away is told in years', () => {
+  expect([3_600_000, 226_800_000, 26_330 * 86_400_000].map(fromNow)).toEqual(['in 1 h', 'in 2 d 15 h', 'in 72 years']);
 });

@@ -1,5 +1,7 @@
 /** The kinds of arguments that a command can declare: each has its help and turns words into a typed value. */
+
 import { LONGEST_MS, parseDuration } from '../config/duration.js';
+import { LEFT_OUT } from './left-out.js';
 
 export interface Argument<T> {
   /** For help: one line, no full stop. */
@@ -142,7 +144,8 @@ export function numberedFlag(declared: Described & { value: string; max: number 
     isOptional: true,
     read(words) {
       const word = words.at(-1);
-      if (word === undefined || word === '') return word === '';
+      if (word === undefined) return false;
+      if (word === LEFT_OUT) return true;
       const number = /^\d{1,9}$/.test(word) ? Number(word) : 0;
       if (number >= 1 && number <= max) return number;
       throw new InvalidValue(`a number from 1 to ${max}`, '1');

@@ -10,6 +10,7 @@ import {
   needlessValue,
   optionLabel,
   replaceValue,
+  spacedNames,
   unexpectedOperand,
   unknownOption,
   usage,
@@ -90,6 +91,11 @@ async function findCommand(
 function checkOptions(argv: readonly string[], command: Command, tokens: Tokens): void {
   const known = optionsOf(command);
   const { hasValue, lacksValue } = tokens;
+  const lists = Object.entries(known).flatMap(([key, { value }]) =>
+    value === 'NAMES' ? [`--${optionName(key)}`] : [],
+  );
+  const spaced = spacedNames(argv, lists);
+  if (spaced !== undefined) throw spaced;
   if (hasValue !== undefined) throw needlessValue(hasValue, argv);
   if (lacksValue !== undefined) throw missingValue(lacksValue, argv, known);
   const [unknown] = unknownOptions(tokens, known);

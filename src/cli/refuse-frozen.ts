@@ -1,6 +1,6 @@
 /** Freezes: a command that would deploy is refused in one, before anything is contacted. */
 import { type FreezeWindow, frozenAt } from '../config/freeze.js';
-import { inWords } from '../durations.js';
+import { fromNow } from '../durations.js';
 import { DeployError } from '../errors.js';
 import { commandLine } from './usage-errors.js';
 
@@ -15,13 +15,21 @@ export function refuseFrozen(
   if (frozen === undefined) return;
   const { window, until } = frozen;
   const { from, to, timezone } = window;
-  const ends = new Intl.DateTimeFormat('en-GB', { timeZone: timezone, dateStyle: 'full', timeStyle: 'short' }).format(
-    until,
-  );
-  const utc = new Date(until).toISOString().replace(/:00\.000Z$/, 'Z');
+  const sentence =
+    until === undefined ? 'Freeze windows follow each other without an end.' : ending(until, now, timezone);
   throw new DeployError(
     'frozen',
-    `${environment} is frozen from ${from} to ${to} (${timezone}). That ends on ${ends} there (${utc}), ${inWords(until - now)} from now. Nothing was contacted.`,
-    { source: 'user', hint: `wait until then, or run it all the same: ${commandLine([...argv, '--during-freeze'])}` },
+    `${environment} is frozen from ${from} to ${to} (${timezone}). ${sentence} Nothing was contacted.`,
+    {
+      source: 'user',
+      hint: `${until === undefined ? 'correct freeze:' : 'wait until then'}, or run it all the same: ${commandLine([...argv, '--during-freeze'])}`,
+    },
   );
+}
+
+/** "That ends on Monday 30 November 2026 at 08:00 there (2026-11-30T07:00Z), in 2 d 15 h." */
+function ending(until: number, now: number, timeZone: string): string {
+  const ends = new Intl.DateTimeFormat('en-GB', { timeZone, dateStyle: 'full', timeStyle: 'short' }).format(until);
+  const utc = new Date(until).toISOString().replace(/:00\.000Z$/, 'Z');
+  return `That ends on ${ends} there (${utc}), ${fromNow(until - now)}.`;
 }

@@ -2,6 +2,7 @@
 import { Parser } from 'yargs/helpers';
 import type { Arguments } from './arguments.js';
 import type { Command } from './define-command.js';
+import { LEFT_OUT } from './left-out.js';
 import { commonOptions, informationOptions } from './options.js';
 
 export interface Tokens {
@@ -60,7 +61,7 @@ export function tokenise(argv: readonly string[], known: Arguments): Tokens {
   };
 }
 
-/** Options whose value is optional get it as `--name=VALUE`: the number that follows, or an empty one. */
+/** Options whose value is optional get it as `--name=VALUE`: the number that follows, or LEFT_OUT. */
 function withValues(argv: readonly string[], optional: readonly string[]): string[] {
   const words = [...argv];
   const end = words.indexOf('--');
@@ -68,7 +69,7 @@ function withValues(argv: readonly string[], optional: readonly string[]): strin
     const word = words[index] ?? '';
     if (!optional.includes(word)) continue;
     const isNumber = /^\d+$/.test(words[index + 1] ?? '');
-    words.splice(index, isNumber ? 2 : 1, `${word}=${isNumber ? words[index + 1] : ''}`);
+    words.splice(index, isNumber ? 2 : 1, `${word}=${isNumber ? words[index + 1] : LEFT_OUT}`);
   }
   return words;
 }

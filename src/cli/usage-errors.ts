@@ -93,6 +93,8 @@ export function unexpectedOperand(
   { command, isDefault }: Found,
 ): DeployError {
   const [group = '', word = ''] = words;
+  const number = numberFor(extra, argv);
+  if (number !== undefined) throw usage(`--canary takes a number of droplets, not ${extra}.`, number);
   const members = membersOf(group, names);
   if (members.length === 0) {
     const given = isDefault ? words : words.slice(command.name.split(' ').length);
@@ -100,10 +102,7 @@ export function unexpectedOperand(
       return given[index] === undefined ? [] : `${given[index]} is ${optionName(key).toUpperCase()}`;
     });
     const already = understood.length === 0 ? '' : `: ${listWords(understood, 'and')}`;
-    return usage(
-      `Unexpected argument "${extra}"${already}.`,
-      numberFor(extra, argv) ?? usageLine(command, { isDefault }),
-    );
+    return usage(`Unexpected argument "${extra}"${already}.`, usageLine(command, { isDefault }));
   }
   const meant = suggest(`${group} ${word}`, members);
   const hint = meant === undefined ? linesOf(members) : commandLine([...meant.split(' '), ...words.slice(2)]);
@@ -115,7 +114,24 @@ function numberFor(extra: string, argv: readonly string[]): string | undefined {
   const index = argv.indexOf(extra);
   if (argv[index - 1] !== '--canary') return undefined;
   const instead = argv.map((word, at) => (at === index ? '1' : word));
-  return `--canary takes a number of droplets: ${commandLine(instead)}`;
+  return commandLine(instead);
+}
+
+/** Names after a comma and a space, as in `--droplets web-1, web-2`: undefined if there are none. */
+export function spacedNames(argv: readonly string[], options: readonly string[]): DeployError | undefined {
+  const at = argv.findIndex((word, index) => {
+    const next = argv[index + 1];
+    const isList = options.some((name) => argv[index - 1] === name || word.startsWith(`${name}=`));
+    return isList && word.endsWith(',') && next !== undefined && !next.startsWith('-');
+  });
+  if (at < 0) return undefined;
+  let end = at;
+  let joined = argv[at] ?? '';
+  while (joined.endsWith(',') && argv[end + 1]?.startsWith('-') === false) joined += argv[++end] ?? '';
+  return usage(
+    'Names are separated by commas, without spaces.',
+    commandLine([...argv.slice(0, at), joined, ...argv.slice(end + 1)]),
+  );
 }
 
 /** A group's word alone. */

@@ -71,14 +71,9 @@ async function statusOf(settings: LoadedSettings, { ports }: Pick<CommandContext
 
 async function driftOf(settings: LoadedSettings, ports: CommandContext['ports']): Promise<Output> {
   const { checkFleet } = await import('../deploy/inspect/check-drift.js');
-  const { app, environment, config } = settings;
-  return {
-    type: 'drift',
-    app,
-    environment,
-    ...(config !== undefined && { config }),
-    ...(await checkFleet(await ports(settings), settings)),
-  };
+  const { app, environment } = settings;
+  const fixes = { heal: doDeploy(settings, 'heal'), adopt: doDeploy(settings, 'adopt') };
+  return { type: 'drift', app, environment, fixes, ...(await checkFleet(await ports(settings), settings)) };
 }
 
 /** Environments share most of their settings, and so their problems: each is shown once. */

@@ -92,7 +92,10 @@ function unfold(issue: z.core.$ZodIssue, tree: Tree): z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue];
   const written = valueAt(tree, plainPath(issue));
   if (typeof written !== 'object' || written === null) return [issue];
-  const ofThatForm = issue.errors.filter(([first]) => first?.path.length !== 0 || !OTHER_FORM.has(first.code));
+  // A literal such as `false` is another form, too.
+  const isOther = (first: z.core.$ZodIssue | undefined) =>
+    first?.path.length === 0 && (OTHER_FORM.has(first.code) || first.code === 'invalid_value');
+  const ofThatForm = issue.errors.filter(([first]) => !isOther(first));
   const [own, ...others] = ofThatForm;
   if (own === undefined || others.length > 0) return [issue];
   return own.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
@@ -112,7 +115,7 @@ function reportUnknownKeys(check: Check, above: Path, keys: readonly string[]): 
 }
 
 function reportUnknownKey({ document, schema, problems }: Check, above: Path, key: string): void {
-  const known = Object.keys(itemAt(schema, above)?.properties ?? {});
+  const known = keysOf(itemAt(schema, above));
   const similar = suggest(key, known);
   const elsewhere = pathsOfKey(schema, key).find((path) => path.length > 1);
   const environment = schemaAt(schema, ['environments', 'NAME'])?.properties ?? {};
@@ -121,6 +124,12 @@ function reportUnknownKey({ document, schema, problems }: Check, above: Path, ke
   else if (elsewhere !== undefined) remedy = `it belongs under ${showPath(elsewhere.slice(0, -1))}`;
   else if (Object.hasOwn(environment, key)) remedy = 'it belongs under an environment';
   problems.add(document.place([...above, key]), unknownKey([...above, key]), remedy);
+}
+
+/** Where a value may be a map or something else, those of the map. */
+function keysOf(schema: JsonSchema | undefined): string[] {
+  const forms = [schema, ...((schema?.anyOf ?? []) as JsonSchema[])];
+  return forms.flatMap((form) => Object.keys(form?.properties ?? {}));
 }
 
 function reportWrongValue({ document, schema, problems }: Check, path: Path, issue: z.core.$ZodIssue): void {

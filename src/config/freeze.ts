@@ -37,11 +37,29 @@ export function isTimezone(name: string): boolean {
   }
 }
 
-/** The window that holds now, and its end in ms; of several, the one that ends last. */
+/** Windows of the week can follow each other without an end. */
+const MAX_FOLLOWED = 100;
+
+/**
+ * The window that holds now, and when nothing is frozen any more, in ms: one that ends while another one holds, or as another
+ * one begins, is no end; undefined where they leave no time in between. Of several windows, the one that ends last.
+ */
 export function frozenAt(
   windows: readonly FreezeWindow[],
   now: number,
-): { window: FreezeWindow; until: number } | undefined {
+): { window: FreezeWindow; until: number | undefined } | undefined {
+  const first = openAt(windows, now);
+  if (first === undefined) return undefined;
+  let { until } = first;
+  for (let followed = 0; followed < MAX_FOLLOWED; followed += 1) {
+    const next = openAt(windows, until);
+    if (next === undefined) return { window: first.window, until };
+    until = next.until;
+  }
+  return { window: first.window, until: undefined };
+}
+
+function openAt(windows: readonly FreezeWindow[], now: number): { window: FreezeWindow; until: number } | undefined {
   const open = windows.flatMap((window) =>
     spansOf(window, now)
       .filter(({ from, to }) => from <= now && now < to)

@@ -1,5 +1,4 @@
 /** The output of `status --check`: a line for each difference. */
-import { doDeploy } from '../deploy/core/do-deploy.js';
 import type { Difference } from '../rollout/drift.js';
 import type { ByHand } from '../rollout/model.js';
 import { byHandSentence } from './ending.js';
@@ -10,8 +9,8 @@ import { count } from './text.js';
 export interface ShownDrift {
   app: string;
   environment: string;
-  /** The file that --config named. */
-  config?: string;
+  /** What fixes differences, as commands to paste. */
+  fixes: Record<'heal' | 'adopt', string>;
   /** The fleet's release; absent when nothing was ever deployed. */
   release?: { id: string; imageTag: string };
   /** Why this release is in doubt, as a sentence. */
@@ -50,12 +49,10 @@ function noneSentence(droplets: number): string {
   return droplets === 1 ? 'The droplet matches its release.' : `All ${droplets} droplets match their release.`;
 }
 
-function adviceLines({ differences, ...of }: ShownDrift, palette: Palette): string[] {
+function adviceLines({ differences, fixes }: ShownDrift, palette: Palette): string[] {
   const commands = (['heal', 'adopt'] as const).flatMap((fix) => {
     const fixed = differences.filter((one) => one.fix === fix);
-    return fixed.length === 0
-      ? []
-      : [`${palette.strong(doDeploy(of, fix))} fixes ${count(fixed.length, 'difference')}.`];
+    return fixed.length === 0 ? [] : [`${palette.strong(fixes[fix])} fixes ${count(fixed.length, 'difference')}.`];
   });
   return commands.length === 0 ? [] : ['', ...commands];
 }

@@ -53,10 +53,14 @@ export function notes({ rows, error, evidence = [] }: DeployResult, palette: Pal
 }
 
 export function noteLines(
-  row: Pick<StatusRow, 'name' | 'outSince' | 'byHand'> & { detail?: string | undefined },
+  row: Pick<StatusRow, 'name' | 'outSince' | 'byHand'> & {
+    rotation?: StatusRow['rotation'];
+    detail?: string | undefined;
+  },
   palette: Palette,
 ): string[] {
-  const texts = [...(row.outSince === undefined ? [] : [`out since ${row.outSince}`])];
+  const state = row.rotation === 'none' ? 'being changed' : 'out';
+  const texts = [...(row.outSince === undefined ? [] : [`${state} since ${row.outSince}`])];
   if (row.byHand !== undefined) texts.push(byHandSentence(row.byHand));
   if (row.detail !== undefined) texts.push(row.detail);
   return texts.map((text) => palette.faint(`  ${row.name}: ${hang(text, '    ')}`));

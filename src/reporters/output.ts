@@ -87,7 +87,7 @@ export function outputLines(output: Output, options: { palette: Palette; width: 
 
 function canaryLines(rows: readonly StatusRow[], ways: Ways, palette: Palette): string[] {
   const held = rows.filter(({ canary }) => canary);
-  const [{ imageTag = '' } = {}] = held;
+  const [imageTag = ''] = held.flatMap(({ canaryTag }) => canaryTag ?? []);
   return [
     `A canary${imageTag && ` of ${imageTag}`} is held on ${held.map(({ name }) => name).join(', ')}.`,
     `To roll it out: ${palette.strong(ways.forward)}`,

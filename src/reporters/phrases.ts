@@ -80,9 +80,14 @@ export function openingSentence(event: EventOf<'rollout-started'>): string {
   return `${runTitle(event)}: ${count(event.rows.length, 'droplet')}, ${event.target}${event.release.id && `, release ${event.release.id}`}`;
 }
 
-export function batchSentence(event: EventOf<'batch-started'>): string {
-  const after = event.left === 0 ? 'the last batch' : `${count(event.left, 'droplet')} after this`;
-  return `Batch ${event.batch}: ${event.droplets.join(', ')} (${after})`;
+/** "web, batch 2: web-3 (the last batch of web, then worker: 3 droplets)" */
+export function batchSentence({ batch, droplets, left, role, later = [], back }: EventOf<'batch-started'>): string {
+  const names = droplets.join(', ');
+  const of = role === undefined ? '' : ` of ${role}`;
+  const own = left === 0 ? `the last batch${of}` : `${count(left, 'droplet')}${of} after this`;
+  if (back) return `Taking the release back from ${names}${left === 0 ? '' : ` (${own})`}`;
+  const then = later.map((one) => `, then ${one.role}: ${count(one.droplets, 'droplet')}`).join('');
+  return `${role === undefined ? 'Batch' : `${role}, batch`} ${batch}: ${names} (${own}${then})`;
 }
 
 export function restSentence({ rest, ms }: EventOf<'rest-started'>): string {
@@ -96,7 +101,7 @@ export function closingSentence(result: DeployResult, command: RollingCommand): 
   const time = duration(result.durationMs);
   switch (result.outcome) {
     case 'succeeded':
-      if (result.held !== undefined) return `${heldSentence(result, command)} in ${time}.`;
+      if (result.held !== undefined) return heldSentence(result, command);
       return command === 'heal'
         ? `Healed in ${time}. ${result.summary}`
         : `${successSentence(result, command)} in ${time}.${otherSentences(result)}`;
@@ -113,12 +118,27 @@ export function closingSentence(result: DeployResult, command: RollingCommand): 
   }
 }
 
-/** "Deployed v2 to 1 droplet, and held: web-1 runs it" */
+/** "Deployed v2 to web-1 and web-2 in 16 s, and held it there." */
 function heldSentence(result: DeployResult, command: RollingCommand): string {
-  const { held } = result;
-  const done = command === 'heal' ? 'Healed' : successSentence(result, command);
+  const { held, release, rows } = result;
+  const time = duration(result.durationMs);
   const names = held?.droplets ?? [];
-  return `${done}; ${held?.imageTag} is held on ${names.length > 3 ? count(names.length, 'droplet') : names.join(', ')}`;
+  const where = names.length > 3 ? count(names.length, 'droplet') : listed(names);
+  const deployed = rows.filter(({ outcome }) => outcome === 'deployed').map(({ name }) => name);
+  const isAll = deployed.length > 0 && deployed.every((name) => names.includes(name));
+  if (command === 'deploy' && held?.imageTag === release.imageTag && isAll) {
+    const to = deployed.length === names.length ? where : `${count(deployed.length, 'droplet')} more`;
+    const there = deployed.length === names.length ? 'there' : `on ${where}`;
+    return `Deployed ${versionWords(release)} to ${to} in ${time}, and held it ${there}.`;
+  }
+  const done = command === 'heal' ? 'Healed' : successSentence(result, command);
+  return `${done} in ${time}. ${held?.imageTag} is held on ${where}.`;
+}
+
+/** "web-1, web-2 and web-3" */
+function listed(names: readonly string[]): string {
+  const last = names.slice(-2).join(' and ');
+  return [...names.slice(0, -2), last].join(', ');
 }
 
 function successSentence(result: DeployResult, command: RollingCommand): string {

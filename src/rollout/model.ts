@@ -95,6 +95,8 @@ export interface StatusRow {
   outSince?: string;
   /** In a status: it was taken out by hand. */
   byHand?: ByHand;
+  /** Image tag of the canary that it runs, or was being switched to. */
+  canaryTag?: string;
   /** In a status: its release is held as a canary. */
   canary?: true;
   /** In a status: the do-deploy command that repairs it. */
@@ -158,7 +160,18 @@ export type DeployEventBody =
       rows: StatusRow[];
     }
   | { type: 'phase-started'; phase: 'discover' | 'lease' | 'stage' | 'roll' | 'finish'; detail?: string }
-  | { type: 'batch-started'; batch: number; droplets: string[]; left: number }
+  | {
+      type: 'batch-started';
+      batch: number;
+      droplets: string[];
+      left: number;
+      /** Of these droplets. */
+      role?: string;
+      /** Roles that are rolled after this one, with the number of their droplets. */
+      later?: { role: string; droplets: number }[];
+      /** The release that has failed is taken back from them. */
+      back?: true;
+    }
   /** A pause between batches, or the bake after the last one, of at most `ms`. */
   | { type: 'rest-started'; rest: 'pause' | 'bake'; ms: number }
   | { type: 'rest-finished'; rest: 'pause' | 'bake'; ms: number }

@@ -161,8 +161,24 @@ describe('the command line', () => {
     ['production v1 v2', 'Unexpected argument "v2": production is ENVIRONMENT and v1 is RELEASE.', USAGE],
     [
       'production v1 --canary two',
-      'Unexpected argument "two": production is ENVIRONMENT and v1 is RELEASE.',
-      '--canary takes a number of droplets: do-deploy production v1 --canary 1',
+      '--canary takes a number of droplets, not two.',
+      'do-deploy production v1 --canary 1',
+    ],
+    ['sandbox v2 --canary 50%', '--canary takes a number of droplets, not 50%.', 'do-deploy sandbox v2 --canary 1'],
+    [
+      'production v1 --canary=',
+      'Invalid --canary: expected a number from 1 to 1000.',
+      'do-deploy production v1 --canary 1',
+    ],
+    [
+      'production v1 --droplets web-1, web-2, web-3 --yes',
+      'Names are separated by commas, without spaces.',
+      'do-deploy production v1 --droplets web-1,web-2,web-3 --yes',
+    ],
+    [
+      'production --droplets=web-1, web-2',
+      'Names are separated by commas, without spaces.',
+      'do-deploy production --droplets=web-1,web-2',
     ],
     ['production v1 -- v2', 'Unexpected argument "v2": production is ENVIRONMENT and v1 is RELEASE.', USAGE],
     ['status a b', 'Unexpected argument "b": a is ENVIRONMENT.', 'do-deploy status [ENVIRONMENT]'],

@@ -70,13 +70,25 @@ describe('a protected environment', () => {
 
   it.each([
     ['production', true],
-    ['Production', false],
-    ['y', false],
     ['', false],
   ])('is confirmed at a terminal by its name: %j is %j', async (types, confirmed) => {
     const { confirm, questions } = protectedRun({ canAsk: true, yes: true, types });
     expect(await confirm()?.('Deploy shop v3 to production?')).toBe(confirmed);
     expect(questions).toEqual(['Deploy shop v3 to production? Type production:']);
+  });
+
+  it.each(['Production', 'y'])('another name at the prompt is a wrong one: %j', async (types) => {
+    const { confirm } = protectedRun({ canAsk: true, yes: true, types });
+    await expect(confirm()?.('Deploy?')).rejects.toMatchObject({
+      code: 'usage',
+      message: 'What was typed is not the name of the environment, production. Nothing was changed.',
+    });
+  });
+
+  it('an empty name confirms nothing', () => {
+    expect(protectedRun({ named: '' }).confirm).toThrow(
+      '--confirm-environment is empty, and the environment is production.',
+    );
   });
 
   it.each([{ isCi: true }, { yes: true }, { canAsk: false }])(
@@ -137,9 +149,9 @@ describe('without a terminal, nothing is contacted', () => {
       const { exit, stderr, asked } = await run(words, { freeze: always });
       expect(exit).toBe(2);
       expect(stderr).toMatch(
-        /^error: production is frozen from (Mon 00:00 to Sun 12:00|Sat 12:00 to Tue 00:00) \(UTC\)\. That ends on .* there \(.*Z\), \d.* from now\. Nothing was contacted\.$/m,
+        /^error: production is frozen from (Mon 00:00 to Sun 12:00|Sat 12:00 to Tue 00:00) \(UTC\)\. Freeze windows follow each other without an end\. Nothing was contacted\.$/m,
       );
-      expect(stderr).toContain(`wait until then, or run it all the same: do-deploy ${words} --during-freeze`);
+      expect(stderr).toContain(`correct freeze:, or run it all the same: do-deploy ${words} --during-freeze`);
       expect(asked, 'no command of secrets: has run').toBe(false);
     },
   );

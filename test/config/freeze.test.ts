@@ -4,7 +4,7 @@ import { frozenAt, parseMoment } from '../../src/config/freeze.js';
 const PARIS = 'Europe/Paris';
 const until = (from: string, to: string, now: string, timezone = PARIS) => {
   const frozen = frozenAt([{ from, to, timezone }], Date.parse(now));
-  return frozen && new Date(frozen.until).toISOString();
+  return frozen && new Date(frozen.until ?? Number.NaN).toISOString();
 };
 
 it.each([
@@ -85,4 +85,54 @@ it('of several windows, the one that ends last counts', () => {
   ];
   expect(frozenAt(windows, Date.parse('2026-11-28T12:00:00Z'))?.window).toBe(windows[1]);
   expect(frozenAt([], 0)).toBeUndefined();
+});
+
+describe('windows that follow each other', () => {
+  const all = (now: string, ...written: [string, string][]) => {
+    const windows = written.map(([from, to]) => ({ from, to, timezone: 'UTC' }));
+    const frozen = frozenAt(windows, Date.parse(now));
+    return frozen && [frozen.window.from, new Date(frozen.until ?? Number.NaN).toISOString()];
+  };
+
+  it.each<[string, [string, string][]]>([
+    [
+      'touch',
+      [
+        ['Fri 16:00', 'Sun 08:00'],
+        ['Sun 08:00', 'Mon 08:00'],
+      ],
+    ],
+    [
+      'overlap',
+      [
+        ['Fri 16:00', 'Sun 08:00'],
+        ['Sat 08:00', 'Mon 08:00'],
+      ],
+    ],
+    [
+      'touch a date',
+      [
+        ['Fri 16:00', 'Mon 00:00'],
+        ['2026-11-30 00:00', '2026-11-30 08:00'],
+      ],
+    ],
+  ])('and %s end together', (_, windows) => {
+    for (const order of [windows, [...windows].reverse()])
+      expect(all('2026-11-27T17:00:00Z', ...order)).toEqual(['Fri 16:00', '2026-11-30T08:00:00.000Z']);
+  });
+
+  it('leave a gap where there is one', () => {
+    const gap: [string, string][] = [
+      ['Fri 16:00', 'Sat 08:00'],
+      ['Sat 08:01', 'Mon 08:00'],
+    ];
+    expect(all('2026-11-27T17:00:00Z', ...gap)?.[1]).toBe('2026-11-28T08:00:00.000Z');
+  });
+
+  it('for ever have no end', () => {
+    const windows = ['Fri 16:00 Mon 08:00', 'Mon 08:00 Fri 16:00'].map((written) => {
+      return { from: written.slice(0, 9), to: written.slice(10), timezone: 'UTC' };
+    });
+    expect(frozenAt(windows, Date.parse('2026-11-27T17:00:00Z'))).toMatchObject({ until: undefined });
+  });
 });

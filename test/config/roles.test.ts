@@ -58,6 +58,12 @@ describe('roles', () => {
       ],
     ],
     [
+      'web: { tag: a }\n      worker: { tag: a }',
+      [
+        'config/deploy.yml:6: environments.test.roles.worker has the same tag as the role web; a droplet has one role: give each its own droplets',
+      ],
+    ],
+    [
       'web: { tag: a, batsh: 1 }',
       [`config/deploy.yml:5: unknown key environments.test.roles.web.batsh; did you mean batch?`],
     ],

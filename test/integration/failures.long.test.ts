@@ -90,7 +90,7 @@ it.concurrent('on_failure: stop leaves the droplet out and in the ledger until h
     );
     expect(status.stdout).toMatch(
       new RegExp(
-        `^ {2}${first?.name}: out since \\d{4}-\\d\\d-\\d\\dT\\S+Z by \\S+@\\S+, in the run deploy \\S+-broken .+$`,
+        `^ {2}${first?.name}: out since \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d UTC by a deploy of broken \\(\\S+@\\S+\\)$`,
         'm',
       ),
     );

@@ -8,6 +8,7 @@ const usual: ShownDrift = {
   environment: 'production',
   release: { id: '20261124T000000Z-v2', imageTag: 'v2' },
   differences: [],
+  fixes: { heal: 'do-deploy heal production', adopt: 'do-deploy adopt production' },
   droplets: 3,
 };
 

@@ -12,6 +12,7 @@ export const SAMPLE_OUTPUTS: { [Type in Output['type']]: Extract<Output, { type:
     app: 'shop',
     environment: 'production',
     release: { id: V2, imageTag: 'v2' },
+    fixes: { heal: 'do-deploy heal production', adopt: 'do-deploy adopt production' },
     differences: [{ droplet: 'web-1', kind: 'container-not-healthy', message: 'app exited 137: killed', fix: 'heal' }],
     droplets: 2,
   },

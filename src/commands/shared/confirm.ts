@@ -33,11 +33,16 @@ export function confirmation(
   );
   const again = commandLine([...others, '--confirm-environment', environment]);
   if (named !== undefined && named !== environment) {
-    throw usage(`--confirm-environment names ${named}, and the environment is ${environment}.`, again);
+    const given = named === '' ? 'is empty' : `names ${named}`;
+    throw usage(`--confirm-environment ${given}, and the environment is ${environment}.`, again);
   }
   if (!isProtected) return mustAsk(context, confirm) ? context.ask : undefined;
   if (named !== undefined) return undefined;
   if (context.canAsk)
-    return async (question) => (await context.askFor(`${question} Type ${environment}:`)) === environment;
+    return async (question) => {
+      const typed = await context.askFor(`${question} Type ${environment}:`);
+      if (typed === environment || typed === '') return typed === environment;
+      throw usage(`What was typed is not the name of the environment, ${environment}. Nothing was changed.`, again);
+    };
   throw usage(`${environment} is protected: its name has to be confirmed, and there is no terminal to ask at.`, again);
 }

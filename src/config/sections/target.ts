@@ -180,10 +180,19 @@ function checkRoles(
 ): void {
   const names = Object.keys(roles);
   if (names.length === 0) problems.add(document.place(path), `${showPath(path)} has no roles`, 'name at least one');
+  const targets = new Map<string, string>();
   for (const name of names) {
     const role = roles[name];
     if (!isTreeMap(role)) continue;
     const own = [...path, name];
+    for (const kind of KINDS.filter((one) => role[one] !== undefined && !Array.isArray(role[one]))) {
+      const written = `${kind}: ${String(role[kind])}`;
+      const other = targets.get(written);
+      const message = `${showPath(own)} has the same ${kind} as the role ${other}`;
+      if (other !== undefined)
+        problems.add(document.place([...own, kind]), message, 'a droplet has one role: give each its own droplets');
+      targets.set(written, name);
+    }
     const [first, ...others] = KINDS.filter((kind) => Object.hasOwn(role, kind));
     if (first === undefined) problems.add(document.place(own), `${showPath(own)} names no droplets`, ONE_TARGET);
     for (const other of others) {

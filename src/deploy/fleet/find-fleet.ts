@@ -20,6 +20,8 @@ export interface Fleet {
   membership: FleetMembership;
   /** Those that were taken out by hand, where they are set apart: they are not in `membership`. */
   apart: readonly PlacedDroplet[];
+  /** By droplet id: other roles that it has as well. */
+  alsoIn?: ReadonlyMap<number, readonly string[]>;
 }
 
 export interface FindOptions {
@@ -27,6 +29,8 @@ export interface FindOptions {
   newcomers?: boolean | undefined;
   /** What were taken out by hand do not count, except the droplet with this name or id. */
   setApart?: boolean | { except: string };
+  /** `first`: a droplet with two roles counts to the first of them; otherwise it is refused. */
+  overlap?: 'first' | undefined;
 }
 
 /**
@@ -35,24 +39,47 @@ export interface FindOptions {
  */
 export async function findFleets(ports: DeployPorts, settings: Settings, options: FindOptions = {}): Promise<Fleet[]> {
   const fleets = await waitForAll(settingsOfRoles(settings).map((own) => findFleet(ports, own, options)));
-  refuseTwoRoles(fleets);
-  return fleets;
+  const overlap = options.overlap === 'first' ? undefined : roleOverlap(fleets);
+  if (overlap !== undefined) throw overlap;
+  return options.overlap === 'first' ? inOneRole(fleets) : fleets;
 }
 
-/** One droplet cannot run the profiles of two roles, nor be in the batches of both. */
-function refuseTwoRoles(fleets: readonly Fleet[]): void {
-  const roles = new Map<number, string | undefined>();
+function inOneRole(fleets: readonly Fleet[]): Fleet[] {
+  const known = new Set<number>();
+  return fleets.map((fleet, index) => {
+    const droplets = fleet.membership.droplets.filter(({ droplet }) => !known.has(droplet.id));
+    const alsoIn = new Map<number, string[]>();
+    for (const { droplet } of droplets) {
+      known.add(droplet.id);
+      const others = fleets
+        .slice(index + 1)
+        .filter(({ membership }) => membership.droplets.some((one) => one.droplet.id === droplet.id));
+      if (others.length > 0)
+        alsoIn.set(
+          droplet.id,
+          others.map(({ settings }) => settings.role ?? ''),
+        );
+    }
+    return { ...fleet, membership: { ...fleet.membership, droplets }, alsoIn };
+  });
+}
+
+/** Droplets that are in two roles: one cannot run the profiles of both, nor be in the batches of both. */
+export function roleOverlap(fleets: readonly Fleet[]): DeployError | undefined {
+  const rolesOf = new Map<string, string[]>();
   for (const { settings, membership } of fleets) {
     for (const { droplet } of membership.droplets) {
-      const other = roles.get(droplet.id);
-      roles.set(droplet.id, settings.role);
-      if (other === undefined) continue;
-      throw new DeployError('role-overlap', `${droplet.name} has two roles: ${other} and ${settings.role}.`, {
-        source: 'user',
-        hint: 'Take its tag away, take it from the load balancer, or correct roles: in config/deploy.yml.',
-      });
+      const roles = rolesOf.get(droplet.name) ?? [];
+      if (settings.role !== undefined) rolesOf.set(droplet.name, [...roles, settings.role]);
     }
   }
+  const both = [...rolesOf].filter(([, roles]) => roles.length > 1);
+  if (both.length === 0) return undefined;
+  const message = both.map(([name, roles]) => `${name} has two roles: ${roles.join(' and ')}.`).join(' ');
+  return new DeployError('role-overlap', message, {
+    source: 'user',
+    hint: 'Take its tag away, take it from the load balancer, or correct roles: in config/deploy.yml.',
+  });
 }
 
 /**

@@ -55,7 +55,7 @@ async function onEveryDroplet(
   settings: Settings,
   task: (member: Member) => Promise<LockRow>,
 ): Promise<LockRow[]> {
-  const fleets = await findFleets(ports, settings);
+  const fleets = await findFleets(ports, settings, { overlap: 'first' });
   const quiet = { ...ports, reporter: { report: () => {} } };
   const droplets = fleets.flatMap(({ membership }) => membership.droplets.map(({ droplet }) => droplet));
   const { members, unreachable } = await connectAll(quiet, settings, droplets);

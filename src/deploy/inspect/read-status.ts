@@ -9,7 +9,7 @@ import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
 import { makeAppCheck } from '../droplet/make-app-check.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
-import { addressOf, currentRelease, type Member, runningRelease, signalled } from '../droplet/member.js';
+import { addressOf, currentRelease, heldRelease, type Member, runningRelease, signalled } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
 import type { OutMark } from '../droplet/survey-command.js';
 import { runsAny } from '../fleet/canary-record.js';
@@ -26,9 +26,13 @@ export async function readStatus(ports: DeployPorts, settings: Settings): Promis
       ...members.map((member) => [member.droplet.id, member] as const),
       ...unreachable.map(({ droplet, error }) => [droplet.id, error] as const),
     ]);
-    return await inParallel(fleet.membership.droplets, (found) =>
-      rowOf(found, reached.get(found.droplet.id), { target: fleet.target, canaries }, fleet.settings),
-    );
+    return await inParallel(fleet.membership.droplets, async (found) => {
+      const row = await rowOf(found, reached.get(found.droplet.id), { target: fleet.target, canaries }, fleet.settings);
+      const others = fleet.alsoIn?.get(found.droplet.id);
+      if (others === undefined) return row;
+      const roles = `has two roles: ${[fleet.settings.role, ...others].join(' and ')}`;
+      return { ...row, detail: [row.detail, roles].filter(Boolean).join('; ') };
+    });
   });
   return rows.flat();
 }
@@ -69,7 +73,10 @@ async function rowOf(
       ...(state?.phase === 'switching' && byHand === undefined && { fix: 'heal' as const }),
       release: current ?? '',
       ...versionOf(reached),
-      ...(runsAny(reached, canaries) && { canary: true as const }),
+      ...(runsAny(reached, canaries) && {
+        canary: true as const,
+        canaryTag: heldRelease(reached, runningRelease(reached))?.imageTag,
+      }),
       health: await healthOf(reached, target, settings),
       detail: state?.phase === 'switching' ? `half way to ${state.release}` : undefined,
       outSince: inLedger ? (describeMark(out) ?? 'unknown') : undefined,
@@ -80,9 +87,15 @@ async function rowOf(
   }
 }
 
-/** "2026-11-21T07:45:00.000Z by ann@desk, in the run …"; undefined without a mark. */
+/** "2026-11-21 07:45:00 UTC by a deploy of v2 (ann@desk)"; undefined without a mark. */
 export function describeMark(out: OutMark | undefined): string | undefined {
-  return out && `${out.since} by ${out.who}, in the run ${out.run}`;
+  if (out === undefined) return undefined;
+  const [command = '', id = ''] = out.run.split(' ');
+  const at = out.since.replace(/^(\S+)T(\d\d:\d\d:\d\d)(\.\d+)?Z$/, '$1 $2 UTC');
+  // Of a run whose release was not known when it began, the time follows its command.
+  const tag = /^\d{8}T\d{6}Z-(.+)$/.exec(id)?.[1];
+  const article = /^[aeiou]/.test(command) ? 'an' : 'a';
+  return `${at} by ${article} ${command}${tag === undefined ? '' : ` of ${tag}`} (${out.who})`;
 }
 
 function versionOf(member: Member): Pick<StatusRow, 'imageTag' | 'commit' | 'dirty'> {

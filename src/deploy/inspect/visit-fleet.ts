@@ -20,7 +20,7 @@ export async function visitFleets<T>(
   options: FindOptions & { onlyRunning?: boolean },
   read: (visits: readonly Visit[]) => Promise<T>,
 ): Promise<T> {
-  const fleets = await findFleets(ports, settings, options);
+  const fleets = await findFleets(ports, settings, { ...options, overlap: 'first' });
   const droplets = fleets.flatMap(({ membership }) => membership.droplets.map(({ droplet }) => droplet));
   const visited = options.onlyRunning ? droplets.filter(({ status }) => status === 'active') : droplets;
   const connected = await connectAll({ ...ports, reporter: { report: () => {} } }, settings, visited);

@@ -33,7 +33,7 @@ export async function withDroplets<T>(
   choice: DropletChoice,
   work: (chosen: Chosen) => Promise<T>,
 ): Promise<T> {
-  const chosen = chooseDroplets(await findFleets(ports, settings), choice);
+  const chosen = chooseDroplets(await findFleets(ports, settings, { overlap: 'first' }), choice);
   const connected = await connectQuietly(ports, settings, chosen, choice.user);
   const [first] = connected.unreachable;
   try {

@@ -21,7 +21,7 @@ import {
   upNext,
 } from '../../rollout/planner.js';
 import type { Rest } from '../../rollout/rests.js';
-import { capital } from '../core/capital.js';
+import { ofService } from '../core/capital.js';
 import { onAbort } from '../core/on-abort.js';
 import { reportStep, reportTo } from '../core/report.js';
 import type { Member } from '../droplet/member.js';
@@ -111,6 +111,8 @@ export interface RollOptions {
   watch: RolloutWatch;
   /** Of layers and hooks. */
   events: Raisers;
+  /** Roles that are rolled after this one. */
+  later?: readonly { role: string; droplets: number }[];
   /** Called after every change of the state, for the status table. */
   onState?: (state: RolloutState) => void;
 }
@@ -127,12 +129,19 @@ export async function roll(
 /** Compose only reports that a container is not healthy; the evidence says why. */
 function explained(error: DeployError, evidence: Evidence): DeployError {
   if (error.code !== 'start-failed') return error;
-  return new DeployError(error.code, capital(evidence.cause).replace(/\.?$/, '.'), {
-    hint: error.hint,
-    droplet: error.droplet,
-    step: error.step,
-    cause: error,
-  });
+  return new DeployError(
+    error.code,
+    ofService(
+      evidence.cause,
+      evidence.containers.map(({ service }) => service),
+    ),
+    {
+      hint: error.hint,
+      droplet: error.droplet,
+      step: error.step,
+      cause: error,
+    },
+  );
 }
 
 /** Nothing has failed, and nobody has stopped it. */
@@ -281,7 +290,15 @@ class Orchestrator {
     if (action.kind === 'batch') {
       const droplets = action.droplets.map((id) => this.#member(id).host.name);
       const left = stillToCome(this.#state);
-      this.#report({ type: 'batch-started', batch: this.#state.batch, droplets, left });
+      const { role } = this.#run.settings;
+      const { batch, takingBack } = this.#state;
+      const later = takingBack ? [] : (this.#options.later ?? []);
+      this.#report({
+        ...{ type: 'batch-started', batch, droplets, left },
+        ...(role !== undefined && { role }),
+        ...(later.length > 0 && { later: [...later] }),
+        ...(takingBack && { back: true }),
+      });
       this.#chosenAt = this.#run.ports.clock.now();
       this.#startListening();
       return;

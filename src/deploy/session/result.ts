@@ -79,7 +79,7 @@ function nextCommand(ended: Ended, interrupted: boolean): string | undefined {
   // Not heal: it leaves alone what serves, verified.
   if (notReverted(state).some((droplet) => droplet.previous !== undefined)) return doDeploy(ended, 'rollback');
   // Heal leaves out what was taken out by hand.
-  if (state.droplets.some(isStranded)) {
+  if (state.droplets.some((droplet) => isStranded(droplet) || isLeftHalfWay(state, droplet))) {
     return command === 'droplet in' ? continueCommand(ended, release) : doDeploy(ended, 'heal');
   }
   // A gate accuses the release, not only the droplets that went back.
@@ -97,6 +97,11 @@ function nextCommand(ended: Ended, interrupted: boolean): string | undefined {
 function isStranded(droplet: DropletState): boolean {
   if (droplet.gone) return false;
   return droplet.inLedger || droplet.rotation === 'out' || droplet.rotation === 'unknown' || isInHand(droplet.course);
+}
+
+/** Of a single droplet, which nothing records as out: some of its containers have changed, others have not. */
+function isLeftHalfWay({ policy }: RolloutState, { gone, touched, course, previous }: DropletState): boolean {
+  return !policy.isFleet && !gone && touched && course === 'given-up' && previous !== undefined;
 }
 
 function stoppedInfo({ halted, stuck }: RolloutState, of: Environment): DeployResult['error'] {

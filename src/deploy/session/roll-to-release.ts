@@ -15,7 +15,7 @@ import { type Goal, goalFor } from './goal.js';
 import { raise } from './lifecycle.js';
 import { reportNewcomers } from './newcomers.js';
 import { FRESH_MS } from './observe-fleet.js';
-import { type Rolled, roll } from './orchestrator.js';
+import { type Rolled, type RollOptions, roll } from './orchestrator.js';
 import { forgetPostDeploy, owesPostDeploy, postDeploy } from './post-deploy.js';
 import { isComplete, resultOf } from './result.js';
 import type { Share } from './rollout.js';
@@ -149,7 +149,8 @@ async function rollShares(
       states[index] = state;
       reportChangedRows(session, shares, states);
     };
-    const one = await rollAll(session, share, from, { stop, watch, onState }).finally(async () => {
+    const later = rolesAfter(shares, index);
+    const one = await rollAll(session, share, from, { stop, watch, onState, later }).finally(async () => {
       rolled.probes = sumOf(rolled.probes, await watch.stop());
     });
     states[index] = one.state;
@@ -175,6 +176,15 @@ async function rollShares(
     if (rolled.error !== undefined || interrupted.aborted) break;
   }
   return rolled;
+}
+
+/** Those of the following roles that have droplets to roll. */
+function rolesAfter(shares: readonly PlannedShare[], index: number): { role: string; droplets: number }[] {
+  return shares.slice(index + 1).flatMap(({ fleet, start }) => {
+    const droplets = start.droplets.filter(({ course }) => course === 'waiting').length;
+    const { role } = fleet.settings;
+    return role === undefined || droplets === 0 ? [] : [{ role, droplets }];
+  });
 }
 
 function sumOf(one: Probes | undefined, other: Probes | undefined): Probes | undefined {
@@ -246,7 +256,7 @@ async function rollAll(
   session: Session,
   { run, members, goal, previous }: PlannedShare,
   from: RolloutState,
-  { stop, ...options }: { stop: AbortSignal; watch: RolloutWatch; onState: (state: RolloutState) => void },
+  { stop, ...options }: { stop: AbortSignal } & Pick<RollOptions, 'watch' | 'onState' | 'later'>,
 ): Promise<Rolled> {
   return await roll(run, members, from, {
     releaseFor: (droplet) => goalFor(goal, droplet),

@@ -3,7 +3,7 @@ import type { ByHand, DeployResult } from '../../rollout/model.js';
 import type { Policy } from '../../rollout/planner.js';
 import { doDeploy } from '../core/do-deploy.js';
 import { waitForAll } from '../core/parallel.js';
-import { inform, reportTo } from '../core/report.js';
+import { inform, reportTo, warn } from '../core/report.js';
 import { heldRelease, type Member, runningRelease } from '../droplet/member.js';
 import { byHandSentence, type Fleet, findFleets } from '../fleet/find-fleet.js';
 import { GoalAnchor, together } from '../fleet/goal-anchor.js';
@@ -86,14 +86,20 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   reportTo(ports)({ type: 'phase-started', phase: 'discover' });
   const { newcomers, bringsBack } = rollout;
   const setApart = bringsBack === undefined ? true : { except: bringsBack };
-  const fleets = await findFleets(ports, settings, { newcomers, setApart });
+  // What is out is put back all the same.
+  const overlap = session.command === 'heal' ? 'first' : undefined;
+  const fleets = await findFleets(ports, settings, { newcomers, setApart, overlap });
   const nothing = rollout.nothingToDo?.(fleets);
   if (nothing !== undefined) {
     announce(session, fleets);
     return { outcome: 'skipped', release: session.release, rows: [], durationMs: 0, summary: nothing };
   }
-  for (const one of fleets.flatMap(({ apart }) => apart)) {
-    inform(ports, `${byHandSentence(one)}. It stays out.`);
+  for (const one of fleets.flatMap(({ apart }) => apart)) inform(ports, `${byHandSentence(one)}. It stays out.`);
+  for (const { settings: own, alsoIn = [], membership } of fleets) {
+    for (const [id, roles] of alsoIn) {
+      const name = membership.droplets.find(({ droplet }) => droplet.id === id)?.droplet.name ?? String(id);
+      warn(ports, `${name} has two roles, ${[own.role, ...roles].join(' and ')}, and counts to the first.`, name);
+    }
   }
   // The balancer may not answer from here: that is found out while the release is staged.
   const withAddress = fleets.find(({ target }) => target.publicUrl !== undefined) ?? fleets[0];

@@ -3,6 +3,7 @@
 import { asDeployError, DeployError } from '../../errors.js';
 import type { CommandResult, RemoteCommand } from '../../ports.js';
 import { judgeHealth, type ServiceSpec } from '../../rollout/health.js';
+import { inform } from '../core/report.js';
 import { appFolder, command, quote, writeFile } from '../core/shell.js';
 import { readContainersNow, refreshContainers } from '../droplet/containers.js';
 import { loginTo, type Member, nextState } from '../droplet/member.js';
@@ -129,7 +130,11 @@ export async function switchRelease(member: Member, run: StepContext): Promise<S
       if (isUnknown) break;
       changed = true;
       const [replica] = part.services;
-      if (settings && replica && part.isReplica) await awaitReplica(member, run, replica, settings);
+      if (settings && replica && part.isReplica) {
+        await awaitReplica(member, run, replica, settings);
+        const done = replicas.indexOf(replica) + 1;
+        inform(run.ports, `Replica ${replica.name} is healthy (${done} of ${replicas.length}).`);
+      }
     }
     // The whole project starts these by itself.
     if (run.service !== undefined) await startStopped(member, run);

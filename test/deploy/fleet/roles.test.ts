@@ -31,10 +31,12 @@ it('a role has what the environment has, but for what it says itself', () => {
 });
 
 describe('the fleets of roles', () => {
-  const find = (tags: Record<number, string[]>) => {
+  const find = (tags: Record<number, string[]>, overlap?: 'first') => {
     const droplets = Object.entries(tags).map(([id, own]) => aDroplet(Number(id), { tags: own }));
     const cloud = new FakeCloud([], droplets);
-    return findFleets({ cloud, clock: new VirtualClock({ start: 0 }) } as unknown as DeployPorts, settings);
+    return findFleets({ cloud, clock: new VirtualClock({ start: 0 }) } as unknown as DeployPorts, settings, {
+      overlap,
+    });
   };
   const idsOf = (fleets: Awaited<ReturnType<typeof findFleets>>) =>
     fleets.map(({ membership }) => membership.droplets.map(({ droplet }) => droplet.id));
@@ -49,6 +51,15 @@ describe('the fleets of roles', () => {
       code: 'role-overlap',
       message: 'web-2 has two roles: web and worker.',
     });
+    await expect(find({ 1: ['a', 'b'], 2: ['a', 'b'], 3: ['b'] })).rejects.toMatchObject({
+      message: 'web-1 has two roles: web and worker. web-2 has two roles: web and worker.',
+    });
+  });
+
+  it('count such a droplet to the first, where that is asked for', async () => {
+    const fleets = await find({ 1: ['a'], 2: ['a', 'b'], 3: ['b'] }, 'first');
+    expect(idsOf(fleets)).toEqual([[1, 2], [3]]);
+    expect([...(fleets[0]?.alsoIn ?? [])]).toEqual([[2, ['worker']]]);
   });
 
   it('of one droplet without a balancer have no floor, unless they ask for one', async () => {

@@ -98,6 +98,16 @@ it('a droplet that was left while its containers started shows that its health i
   ]);
 });
 
+it('after a failure that stops at the only droplet, which is left half-way, heal is next', () => {
+  const alone = { balanced: false, isFleet: false, onFailure: 'stop' as const };
+  const starter = { rotation: 'none' as const };
+  const { state } = walk(alone, [aStarter(1, starter)], once('1 health', { fail: released('health') }));
+  expect(ended(state)).toMatchObject({ outcome: 'failed', next: 'do-deploy heal production' });
+  const first = { ...starter, previous: undefined };
+  const none = walk(alone, [aStarter(1, first as never)], once('1 health', { fail: released('health') }));
+  expect(ended(none.state).next, 'there is nothing to heal to').toBeUndefined();
+});
+
 describe('the summary', () => {
   const recorded = { upToDate: true, inLedger: true };
   const failing = () => once('1 settle', { fail: released('settle') });

@@ -103,7 +103,7 @@ describe('a container without a healthcheck', () => {
   it('that crashes again and again before it answers is not waited for', async () => {
     await expect(waited({ answersMs: 60_000, crashesMs: 700 })).rejects.toMatchObject({
       code: 'unhealthy',
-      message: 'Web keeps restarting: 3 times.',
+      message: 'Service web keeps restarting: 3 times.',
     });
   });
 });

@@ -7,6 +7,7 @@ import type { StepContext } from '../../../src/deploy/steps/run.js';
 import { switchRelease } from '../../../src/deploy/steps/switch-release.js';
 import type { RemoteCommand } from '../../../src/ports.js';
 import type { ContainerView } from '../../../src/rollout/health.js';
+import { CollectingReporter } from '../../support/collecting-reporter.js';
 import { oneContainer } from '../../support/one-container.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 
@@ -58,6 +59,7 @@ async function switched({ sick = [], old = false, same = false }: Story) {
   const clock = new VirtualClock({ start: NOW });
   const containers = new Map(['web', 'web2', 'nginx'].map((name) => [name, { id: `${name}-old`, at: 0, sick: false }]));
   const verbs: string[] = [];
+  const reporter = new CollectingReporter();
   const replace = (names: readonly string[]) => {
     for (const name of names) {
       containers.set(name, { id: `${name}-${clock.now()}`, at: clock.now(), sick: sick.includes(name) });
@@ -103,7 +105,7 @@ async function switched({ sick = [], old = false, same = false }: Story) {
   };
   const replicas = { services: ['web', 'web2'], timeoutMs: 20_000 };
   const context = {
-    ports: { clock },
+    ports: { clock, reporter },
     settings: { app: 'shop', rollout: { healthTimeoutMs: 60_000 }, target: { kind: 'droplet', id: 1, replicas } },
     release: {
       app: 'shop',
@@ -117,13 +119,15 @@ async function switched({ sick = [], old = false, same = false }: Story) {
     progress: () => {},
   } as unknown as StepContext;
   const { failure } = await clock.run(switchRelease(member as unknown as Member, context));
-  return { verbs, failure, ms: clock.now() - NOW };
+  const said = reporter.events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
+  return { verbs, failure, said, ms: clock.now() - NOW };
 }
 
 describe('a switch', () => {
   it('starts one replica after the other, and then the rest', async () => {
-    const { verbs, failure, ms } = await switched({});
+    const { verbs, failure, said, ms } = await switched({});
     expect(failure).toBeUndefined();
+    expect(said).toEqual(['Replica web is healthy (1 of 2).', 'Replica web2 is healthy (2 of 2).']);
     expect(verbs).toEqual(['up only web', 'up only web2', 'up']);
     expect(ms, 'each has run for 3 s before the next is touched').toBeGreaterThanOrEqual(6_000);
   });

@@ -112,7 +112,7 @@ describe('starting a release', () => {
       exitCode: 3,
       restarts: now / 5_000,
     }));
-    expect(failure).toMatchObject({ code: 'unhealthy', message: 'Web keeps restarting: 3 times, exited 3.' });
+    expect(failure).toMatchObject({ code: 'unhealthy', message: 'Service web keeps restarting: 3 times, exited 3.' });
     expect(seconds).toBeLessThan(20);
     expect(ends).toEqual(['stopped']);
   });

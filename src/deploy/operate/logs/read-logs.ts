@@ -130,7 +130,11 @@ class LoggedFleet {
 
   async #find(): Promise<Droplet[]> {
     const { droplet, role } = this.#wish;
-    return chooseDroplets(await findFleets(this.#ports, this.#settings), { droplet, role, all: true });
+    return chooseDroplets(await findFleets(this.#ports, this.#settings, { overlap: 'first' }), {
+      droplet,
+      role,
+      all: true,
+    });
   }
 
   async #join(droplets: readonly Droplet[], from: LogStart): Promise<LoggedDroplet[]> {
