@@ -10,3 +10,8 @@ export function doDeploy({ environment, config }: Environment, command: string, 
   const also = config === undefined ? [] : ['--config', config];
   return ['do-deploy', ...[...name, environment, ...args, ...also].map(quote)].join(' ');
 }
+
+/** The file to correct, as a user names it. */
+export function configFile({ config }: Pick<Settings, 'config'>): string {
+  return config ?? 'config/deploy.yml';
+}

@@ -2,6 +2,7 @@ import type { Settings } from '../../config/settings.js';
 import { asDeployError, DeployError } from '../../errors.js';
 import type { Droplet } from '../../ports.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
+import { configFile } from '../core/do-deploy.js';
 import { inParallel } from '../core/parallel.js';
 import { reportStep } from '../core/report.js';
 import { addressOf, type Member, NOTHING_KNOWN, type Unreachable } from './member.js';
@@ -45,7 +46,7 @@ async function connect(
   if (address === undefined) {
     throw new DeployError('no-address', `${droplet.name} has no ${settings.ssh.address} address.`, {
       source: 'user',
-      hint: `Set ssh.address: ${settings.ssh.address === 'public' ? 'private' : 'public'} in config/deploy.yml.`,
+      hint: `Set ssh.address: ${settings.ssh.address === 'public' ? 'private' : 'public'} in ${configFile(settings)}.`,
     });
   }
   const host = { id: droplet.id, name: droplet.name, address };

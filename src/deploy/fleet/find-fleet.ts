@@ -4,7 +4,7 @@ import type { Droplet } from '../../ports.js';
 import { openTarget } from '../../targets/open-target.js';
 import type { FleetMembership, PlacedDroplet, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
-import { doDeploy } from '../core/do-deploy.js';
+import { configFile, doDeploy } from '../core/do-deploy.js';
 import { waitForAll } from '../core/parallel.js';
 import { Anchors } from './anchors.js';
 import { Ledger } from './ledger.js';
@@ -76,9 +76,10 @@ export function roleOverlap(fleets: readonly Fleet[]): DeployError | undefined {
   const both = [...rolesOf].filter(([, roles]) => roles.length > 1);
   if (both.length === 0) return undefined;
   const message = both.map(([name, roles]) => `${name} has two roles: ${roles.join(' and ')}.`).join(' ');
+  const [first] = fleets;
   return new DeployError('role-overlap', message, {
     source: 'user',
-    hint: 'Take its tag away, take it from the load balancer, or correct roles: in config/deploy.yml.',
+    hint: `Take its tag away, take it from the load balancer, or correct roles: in ${configFile(first?.settings ?? {})}.`,
   });
 }
 
@@ -94,7 +95,7 @@ export async function findFleet(
   const target = await openTarget(settings.target, ports.cloud, ports.clock, ledger, { newcomers });
   const readable = target.isFleet ? ledger.checkReadable() : Promise.resolve();
   const [membership] = await waitForAll([target.readMembership(), readable]);
-  if (membership.droplets.length === 0) throw noDroplets(settings.target, target);
+  if (membership.droplets.length === 0) throw noDroplets(settings, target);
   const anchors = new Anchors(ports.cloud, settings, target.isFleet);
   const isApart = ({ droplet, byHand }: PlacedDroplet) =>
     byHand !== undefined && setApart !== false && !(typeof setApart === 'object' && isNamed(droplet, setApart.except));
@@ -122,15 +123,16 @@ function allApart(apart: readonly PlacedDroplet[], { description }: Target, sett
   });
 }
 
-function noDroplets(written: Settings['target'], { description }: Target): DeployError {
+function noDroplets(settings: Settings, { description }: Target): DeployError {
+  const { target: written } = settings;
   if (written.kind === 'tag') {
     return new DeployError('no-droplets', `No droplet has the ${description}.`, {
       source: 'user',
-      hint: `Tag the droplets (doctl compute droplet tag ID --tag-name ${written.tag}), or correct tag: in config/deploy.yml.`,
+      hint: `Tag the droplets (doctl compute droplet tag ID --tag-name ${written.tag}), or correct tag: in ${configFile(settings)}.`,
     });
   }
   return new DeployError('no-droplets', `There are no droplets behind ${description}.`, {
     source: 'user',
-    hint: 'Add droplets to the load balancer in the control panel, or check load_balancer: in config/deploy.yml.',
+    hint: `Add droplets to the load balancer in the control panel, or check load_balancer: in ${configFile(settings)}.`,
   });
 }

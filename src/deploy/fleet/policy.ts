@@ -2,6 +2,7 @@ import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { Policy } from '../../rollout/planner.js';
 import type { Target } from '../../targets/target.js';
+import { configFile } from '../core/do-deploy.js';
 import type { Fleet } from './find-fleet.js';
 
 /**
@@ -29,7 +30,7 @@ export function policyOf(settings: Settings, target: Target, allowDowntime: bool
 }
 
 /** Refuses a rollout that could not start or end, before anything changes. Throws DeployError. */
-export function refuseImpossible({ membership: { droplets }, target }: Fleet, policy: Policy): void {
+export function refuseImpossible({ membership: { droplets }, target, settings }: Fleet, policy: Policy): void {
   if (!policy.isFleet || policy.allowDowntime) return;
   const size = droplets.length;
   const [first] = droplets;
@@ -47,7 +48,7 @@ export function refuseImpossible({ membership: { droplets }, target }: Fleet, po
     const message = `rollout.min_in_rotation is ${policy.minInRotation}, but the fleet has only ${size} droplets: none could leave.`;
     throw new DeployError('floor-impossible', message, {
       source: 'user',
-      hint: `Set rollout.min_in_rotation to ${size - 1} or less in config/deploy.yml.`,
+      hint: `Set rollout.min_in_rotation to ${size - 1} or less in ${configFile(settings)}.`,
     });
   }
 }

@@ -1,10 +1,12 @@
 /** What is asked before anything changes: whether the release may be rolled out at all, and whether the questions are right. */
+
 import type { ProbeSettings } from '../../config/settings.js';
 import { DeployError, ShellError } from '../../errors.js';
 import type { HealthResponse } from '../../ports.js';
 import { judgeHealth } from '../../rollout/health.js';
 import { variablesOf } from '../../rollout/lifecycle-variables.js';
 import { isServing, type RolloutState } from '../../rollout/planner.js';
+import { configFile } from '../core/do-deploy.js';
 import { inParallel } from '../core/parallel.js';
 import { inform, warn } from '../core/report.js';
 import { isHalfDone, type Member, runningRelease, runsSomething } from '../droplet/member.js';
@@ -67,7 +69,7 @@ async function askProbe({ ports, options }: Session, probe: Probe): Promise<void
   if (!isAnswered) {
     throw new DeployError('probe-unanswered', `${url} does not answer from here: ${last}. Nothing was changed.`, {
       source: 'user',
-      hint: 'Correct rollout.probe.url in config/deploy.yml, or set `probe: false`.',
+      hint: `Correct rollout.probe.url in ${configFile(options.settings)}, or set \`probe: false\`.`,
     });
   }
   const found = `${url} answers ${last}, not ${rangesIn(expect)}, before any droplet has changed.`;
@@ -77,7 +79,7 @@ async function askProbe({ ports, options }: Session, probe: Probe): Promise<void
   }
   throw new DeployError('probe-failed', `${found} Nothing was changed.`, {
     source: 'user',
-    hint: 'Look at that address. Correct rollout.probe (url, expect) in config/deploy.yml; without `max_failures`, failures are only counted.',
+    hint: `Look at that address. Correct rollout.probe (url, expect) in ${configFile(options.settings)}; without \`max_failures\`, failures are only counted.`,
   });
 }
 
@@ -113,7 +115,7 @@ export async function askApps(
   if (session.options.skipFirstCheck !== true) {
     throw new DeployError('app-check-wrong', `${what} Nothing was changed in rotation.`, {
       source: 'user',
-      hint: `Correct rollout.health.http in config/deploy.yml.${onlyTheNew(session)}`,
+      hint: `Correct rollout.health.http in ${configFile(run.settings)}.${onlyTheNew(session)}`,
     });
   }
   inform(session.ports, `${what} Only the new release is judged by it.`);

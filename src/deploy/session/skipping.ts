@@ -3,7 +3,7 @@
 import { DeployError } from '../../errors.js';
 import type { Droplet } from '../../ports.js';
 import type { DeployResult, StatusRow } from '../../rollout/model.js';
-import { doDeploy } from '../core/do-deploy.js';
+import { configFile, doDeploy } from '../core/do-deploy.js';
 import { powerOn } from '../fleet/not-running.js';
 import { askedOf, continueCommand } from './continue-command.js';
 import type { Session } from './session.js';
@@ -29,7 +29,7 @@ function placeOf({ options: { settings } }: Session): string {
     case 'tag':
       return `the tag "${settings.target.tag}"`;
     default:
-      return 'config/deploy.yml';
+      return configFile(settings);
   }
 }
 

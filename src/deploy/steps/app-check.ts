@@ -2,6 +2,7 @@
 
 import { DeployError } from '../../errors.js';
 import type { HealthResponse } from '../../ports.js';
+import { configFile } from '../core/do-deploy.js';
 import { makeAppCheck } from '../droplet/make-app-check.js';
 import { type Member, runningRelease } from '../droplet/member.js';
 import type { Run } from './run.js';
@@ -32,7 +33,7 @@ export function appCheckFailed(member: Member, { settings }: Pick<Run, 'settings
     `The app on ${droplet} fails its check (http port ${port} ${path}): ${detail}.`,
     {
       droplet,
-      hint: 'It must answer 200-299 on 127.0.0.1 of the droplet; see rollout.health.http in config/deploy.yml.',
+      hint: `It must answer 200-299 on 127.0.0.1 of the droplet; see rollout.health.http in ${configFile(settings)}.`,
     },
   );
 }

@@ -56,6 +56,20 @@ describe('the fleets of roles', () => {
     });
   });
 
+  it('are to be corrected in the file that --config named', async () => {
+    const droplets = [aDroplet(1, { tags: ['a', 'b'] })];
+    const ports = {
+      cloud: new FakeCloud([], droplets),
+      clock: new VirtualClock({ start: 0 }),
+    } as unknown as DeployPorts;
+    const hint = expect.stringContaining('roles: in eu.yml.');
+    await expect(findFleets(ports, { ...settings, config: 'eu.yml' })).rejects.toMatchObject({ hint });
+    const none = { ...settings, config: 'eu.yml', roles: undefined, target: { kind: 'tag' as const, tag: 'c' } };
+    await expect(findFleets(ports, none as unknown as Settings)).rejects.toMatchObject({
+      hint: expect.stringContaining('tag: in eu.yml.'),
+    });
+  });
+
   it('count such a droplet to the first, where that is asked for', async () => {
     const fleets = await find({ 1: ['a'], 2: ['a', 'b'], 3: ['b'] }, 'first');
     expect(idsOf(fleets)).toEqual([[1, 2], [3]]);
