@@ -145,7 +145,9 @@ describe('fleets without a balancer', { shuffle: false }, () => {
 
     it('fail where it does not answer with 2xx, and recover where it does', async () => {
       await asking('/no-such-page');
-      const end = await deploy('v2');
+      expect(await deploy('v2')).toMatchObject({ code: 2, result: { error: { code: 'app-check-wrong' } } });
+      expectWorkers('v1');
+      const end = await deploy('v2', '--skip-first-check');
       expect(end, end.stdout).toMatchObject({ code: 1, result: { error: { code: 'app-check-failed' } } });
       expect((await fleet.run(['status', 'sandbox'])).stdout).toContain("the app's check fails");
       await asking('/healthz');
