@@ -24,7 +24,7 @@ describe('a release that', () => {
     [
       'broken',
       'never becomes healthy',
-      /^App is unhealthy: wget: server returned error: HTTP\/1\.1 503 Service Unavailable\.$/,
+      /^Service app is unhealthy: wget: server returned error: HTTP\/1\.1 503 Service Unavailable\.$/,
     ],
     ['crash', 'crashes again and again', /exited 1\.$/],
     ['oom', 'runs out of memory', /exited 137: out of memory\.$/],
