@@ -46,14 +46,6 @@ export const CONTROLLING: readonly Mutation[] = [
     stories: [{ policy: RESTS, probe: SITE }],
   },
   {
-    name: 'the end of the last probes is not waited for',
-    file: 'src/deploy/session/orchestrator.ts',
-    text: 'await watch.settle();',
-    instead: '',
-    breaks: ['o'],
-    seeds: [6019842],
-  },
-  {
     name: 'what the probe has found is only told where a pause is over',
     file: 'src/deploy/session/rollout-watch.ts',
     text: 'this.#availability = watchAvailability(ports, probe, tell);',
