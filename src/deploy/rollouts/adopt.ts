@@ -78,7 +78,7 @@ export async function stageTo(
   for (const member of strays) {
     refuseUnusableHome(member, settings.app, settings.shared);
     checkDroplet(member);
-    refuseOtherRole(member, release, settings);
+    if (settings.roles !== undefined) refuseOtherRole(member, release, settings);
   }
   const to = await lacking(strays, release);
   if (to.length > 0) await stageFromDonors({ ports, settings, signal: interrupted }, release, { donors, to });

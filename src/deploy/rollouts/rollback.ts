@@ -20,6 +20,7 @@ import {
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Recorded } from '../fleet/anchors.js';
 import { type Canary, canaryOn } from '../fleet/canary-record.js';
+import type { Fleet } from '../fleet/find-fleet.js';
 import { fleetRelease, recordedIn } from '../fleet/fleet-release.js';
 import { refuseImpossible } from '../fleet/policy.js';
 import { visitFleets } from '../inspect/visit-fleet.js';
@@ -48,7 +49,7 @@ export async function rollback(given: DeployPorts, options: RollbackOptions): Pr
         await eachShare(shares, ({ members }) => surveyAll(ports, settings, members, { prepare: false }));
         for (const { run, members } of shares) refuseBesideCanary(canaryHeld(run, members), options);
         const releases = await releasesToGoBackTo(
-          shares.map(({ run, members }) => ({ members, recorded: recordedIn(run) })),
+          shares.map(({ run, members, fleet }) => ({ members, recorded: recordedIn(run), fleet })),
           options,
         );
         const [release] = releases;
@@ -74,7 +75,7 @@ export async function findReleaseToGoBackTo(
         await surveyQuietly(members, options.settings);
         const recorded = await fleet.anchors.readWithCanaries();
         refuseBesideCanary(canaryOn(members, recorded.canaries), options);
-        return { members, recorded };
+        return { members, recorded, fleet };
       }),
     );
     const [release] = await releasesToGoBackTo(shares, options);
@@ -83,12 +84,18 @@ export async function findReleaseToGoBackTo(
   });
 }
 
+interface Source {
+  members: readonly Member[];
+  recorded: Recorded;
+  fleet: Pick<Fleet, 'target' | 'membership'>;
+}
+
 /**
  * The release of each role, with one id. After a rollout that has ended in the middle, the roles that it has not reached are
  * still on the release that the others go back to.
  */
 async function releasesToGoBackTo(
-  shares: readonly { members: readonly Member[]; recorded: Recorded }[],
+  shares: readonly Source[],
   options: Pick<RollbackOptions, 'settings' | 'wanted'>,
 ): Promise<StoredRelease[]> {
   const choose = (wanted = options.wanted) =>
@@ -101,15 +108,11 @@ async function releasesToGoBackTo(
 
 /**
  * What a deploy was replacing that has ended in the middle: some droplets run its release, or are half-way to it, and it never
- * became that of the fleet. Then "the release before" is the one that the fleet is still on, not the one before that.
+ * became that of the fleet. Then "the release before" is the one that the fleet is still on, not the one before that. In a
+ * fleet only droplets in the ledger count: of others, nobody but the droplet itself says so.
  */
-function replacedIn({
-  members,
-  recorded,
-}: {
-  members: readonly Member[];
-  recorded: Recorded;
-}): StoredRelease | undefined {
+function replacedIn({ members, recorded, fleet: { target, membership } }: Source): StoredRelease | undefined {
+  const inLedger = new Set(membership.droplets.filter((one) => one.inLedger).map(({ droplet }) => droplet.id));
   const { release, dispute } = fleetRelease(members, recorded);
   const hashes = new Set(recorded.anchored.map(({ hash }) => hash));
   const isRecorded = (held: StoredRelease | undefined) => held !== undefined && hashes.has(releaseHash(held));
@@ -118,7 +121,8 @@ function replacedIn({
     if (running === '' || isRecorded(heldRelease(member, running))) return isGoingBack(member);
     return isHalfDone(member) ? isGoingBack(member) || !provenOn(member).has(running) : hashes.size > 0;
   };
-  const unfinished = members.filter(isUnfinished);
+  const changing = members.filter(({ droplet }) => !target.isFleet || inLedger.has(droplet.id));
+  const unfinished = changing.filter(isUnfinished);
   if (unfinished.length === 0) return undefined;
   if (hashes.size > 0 && dispute === undefined) return release;
   // By the word of the droplets.
