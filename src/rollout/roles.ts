@@ -1,6 +1,7 @@
 /** Rollouts of roles, one after the other, as one rollout. Pure. */
-import type { RolloutState } from './planner.js';
+
 import { isBaked } from './rests.js';
+import type { RolloutState } from './rollout-state.js';
 
 /** The state of all roles: what has happened to one of them has happened to the rollout. */
 export function combined(states: readonly RolloutState[]): RolloutState {

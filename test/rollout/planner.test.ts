@@ -1,14 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  begin,
-  isDeployed,
-  isHeld,
-  mayStillLeave,
-  type Observed,
-  type Starter,
-  start,
-} from '../../src/rollout/planner.js';
+import { mayStillLeave } from '../../src/rollout/planner.js';
+import { isDeployed, isHeld, type Observed, type Starter, start } from '../../src/rollout/rollout-state.js';
+import { begin } from '../../src/rollout/transitions.js';
 import { accident, aStarter, fleetOf, once, POLICY, released, walk } from './walk.js';
 
 const courses = ({ state }: ReturnType<typeof walk>) => state.droplets.map((droplet) => droplet.course);

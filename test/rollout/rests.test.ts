@@ -1,8 +1,10 @@
 /** Pauses, the bake, and what fails while they last. */
 import { describe, expect, it } from 'vitest';
 import type { OnFailure } from '../../src/rollout/courses.js';
-import { begin, decide, type Policy, record, type Starter, start } from '../../src/rollout/planner.js';
+import { decide } from '../../src/rollout/planner.js';
 import { isBaked } from '../../src/rollout/rests.js';
+import { type Policy, type Starter, start } from '../../src/rollout/rollout-state.js';
+import { begin, record } from '../../src/rollout/transitions.js';
 import { aStarter, fleetOf, once, POLICY, released, walk } from './walk.js';
 
 const RESTING = { pauseMs: 120_000, bakeMs: 600_000 };

@@ -1,7 +1,8 @@
 /** Rollouts of roles: what is said of all of them, and how one that is done goes back. */
 import { describe, expect, it } from 'vitest';
-import { start, takeBack } from '../../src/rollout/planner.js';
 import { combined } from '../../src/rollout/roles.js';
+import { start } from '../../src/rollout/rollout-state.js';
+import { takeBack } from '../../src/rollout/transitions.js';
 import { fleetOf, once, POLICY, released, walk, walkOn } from './walk.js';
 
 const done = () => walk({ onFailure: 'revert-fleet' }, fleetOf(3)).state;

@@ -1,18 +1,15 @@
 /** Runs the planner alone: every action is started, and succeeds, fails or hangs as the test says. */
 import type { Failure } from '../../src/rollout/courses.js';
+import { type Action, decide } from '../../src/rollout/planner.js';
 import {
-  type Action,
-  begin,
-  decide,
   isServing,
   type Observed,
-  type Occurrence,
   type Policy,
   type RolloutState,
-  record,
   type Starter,
   start,
-} from '../../src/rollout/planner.js';
+} from '../../src/rollout/rollout-state.js';
+import { begin, type Occurrence, record } from '../../src/rollout/transitions.js';
 
 export const POLICY: Policy = {
   batch: [1],

@@ -14,7 +14,7 @@ const AFTER_A_KILLED_PROMOTE: Told = {
 export const CANARY_FAULTS: readonly Mutation[] = [
   {
     name: 'a canary goes on to the next droplet',
-    file: 'src/rollout/planner.ts',
+    file: 'src/rollout/rollout-state.ts',
     text: 'return Math.max(0, holdAt - have.length);',
     instead: 'return Math.max(0, holdAt + 1 - have.length);',
     breaks: ['n'],
@@ -54,9 +54,9 @@ export const CANARY_FAULTS: readonly Mutation[] = [
   },
   {
     name: 'a canary is well beside droplets that a killed promote has left out',
-    file: 'src/rollout/planner.ts',
-    text: 'return leftOut(state).length === 0 && !droplets',
-    instead: 'return !droplets',
+    file: 'src/rollout/rollout-state.ts',
+    text: ' && leftOut(state).length === 0;',
+    instead: ';',
     breaks: ['n'],
     seeds: [],
     stories: [AFTER_A_KILLED_PROMOTE],

@@ -92,7 +92,7 @@ export const CONTROLLING: readonly Mutation[] = [
   },
   {
     name: 'a droplet that falls sick in a pause stops nothing',
-    file: 'src/rollout/planner.ts',
+    file: 'src/rollout/transitions.ts',
     text: 'const failed = sick === undefined ? turnBackUntouched({ ...state, watchFailed: true }) : withSick(state, sick);',
     instead:
       'const failed = sick === undefined ? turnBackUntouched({ ...state, watchFailed: true }) : { ...state, pausedAfter: state.batch };',
@@ -151,7 +151,7 @@ export const CONTROLLING: readonly Mutation[] = [
   },
   {
     name: 'the droplet in hand is forgotten when a gate fails',
-    file: 'src/rollout/planner.ts',
+    file: 'src/rollout/transitions.ts',
     text: 'return droplet.running === undefined ? ifRecalled(state, recalled) : recalled;',
     instead: 'return droplet.running === undefined ? ifRecalled(state, recalled) : droplet;',
     breaks: ['o'],
@@ -160,7 +160,7 @@ export const CONTROLLING: readonly Mutation[] = [
   },
   {
     name: 'under revert-fleet a gate takes back only the last batch',
-    file: 'src/rollout/planner.ts',
+    file: 'src/rollout/transitions.ts',
     text: `if (policy.onFailure === 'revert-fleet') return takeBackTheDone(startReverting(recall(failed, batch)));`,
     instead: `if (sick !== undefined && policy.onFailure === 'revert-fleet') return takeBackTheDone(startReverting(failed));`,
     breaks: ['j'],
@@ -174,7 +174,7 @@ export const CONTROLLING: readonly Mutation[] = [
   },
   {
     name: 'revert-fleet takes back only the sick droplet',
-    file: 'src/rollout/planner.ts',
+    file: 'src/rollout/transitions.ts',
     text: `if (policy.onFailure === 'revert-fleet') return takeBackTheDone(startReverting(recall(failed, batch)));`,
     instead: '',
     breaks: ['j'],

@@ -28,7 +28,7 @@ export const ROLLING: readonly Mutation[] = [
   },
   {
     name: 'sick droplets count as serving',
-    file: 'src/rollout/planner.ts',
+    file: 'src/rollout/rollout-state.ts',
     text: 'return isServingPlace(droplet.rotation) && droplet.healthy;',
     instead: 'return isServingPlace(droplet.rotation);',
     breaks: ['a'],
@@ -36,7 +36,7 @@ export const ROLLING: readonly Mutation[] = [
   },
   {
     name: 'a droplet that cannot be asked counts as serving',
-    file: 'src/rollout/planner.ts',
+    file: 'src/rollout/rollout-state.ts',
     text: 'return isServingPlace(droplet.rotation) && droplet.healthy;',
     instead: 'return isServingPlace(droplet.rotation) && (droplet.healthy || droplet.unasked);',
     breaks: ['a'],
@@ -52,7 +52,7 @@ export const ROLLING: readonly Mutation[] = [
   },
   {
     name: 'the look at the world is taken once and for all',
-    file: 'src/rollout/planner.ts',
+    file: 'src/rollout/transitions.ts',
     text: '        batch: state.batch + 1,\n        observed: false,',
     instead: '        batch: state.batch + 1,',
     breaks: ['a'],
@@ -177,7 +177,7 @@ export const ROLLING: readonly Mutation[] = [
   },
   {
     name: 'what is only recorded has to leave',
-    file: 'src/rollout/planner.ts',
+    file: 'src/rollout/rollout-state.ts',
     text: 'return droplet.inLedger && droplet.upToDate && !droplet.touched && isServing(droplet);',
     instead: 'return false;',
     breaks: ['f'],
@@ -213,7 +213,7 @@ export const ROLLING: readonly Mutation[] = [
   },
   {
     name: 'revert-fleet takes nothing back',
-    file: 'src/rollout/planner.ts',
+    file: 'src/rollout/transitions.ts',
     text: '  return takeBackTheDone(condemns(state, id, failure) ? startReverting(stopping) : stopping);',
     instead: '  return stopping;',
     breaks: ['j'],
@@ -221,7 +221,7 @@ export const ROLLING: readonly Mutation[] = [
   },
   {
     name: 'revert-fleet forgets those in the same batch',
-    file: 'src/rollout/planner.ts',
+    file: 'src/rollout/transitions.ts',
     text: 'return takeBackTheDone(update(state, [occurrence.droplet], (droplet) => ifRecalled(state, afterStep(droplet))));',
     instead: 'return update(state, [occurrence.droplet], (droplet) => ifRecalled(state, afterStep(droplet)));',
     breaks: ['j'],

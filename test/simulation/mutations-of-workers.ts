@@ -12,7 +12,7 @@ export const WORKERS_FAULTS: readonly Mutation[] = [
   },
   {
     name: 'without a balancer there is no floor',
-    file: 'src/rollout/planner.ts',
+    file: 'src/rollout/rollout-state.ts',
     text: 'if (policy.allowDowntime || !policy.isFleet) return 0;',
     instead: 'if (policy.allowDowntime || !policy.balanced) return 0;',
     breaks: ['a'],

@@ -1,6 +1,6 @@
 import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
-import type { Policy } from '../../rollout/planner.js';
+import type { Policy } from '../../rollout/rollout-state.js';
 import type { Target } from '../../targets/target.js';
 import { configFile } from '../core/do-deploy.js';
 import type { Fleet } from './find-fleet.js';

@@ -6,7 +6,7 @@
 
 import { DeployError } from '../../errors.js';
 import type { DeployResult } from '../../rollout/model.js';
-import type { Observed } from '../../rollout/planner.js';
+import type { Observed } from '../../rollout/rollout-state.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { doDeploy, type Environment } from '../core/do-deploy.js';
 import { inParallel } from '../core/parallel.js';

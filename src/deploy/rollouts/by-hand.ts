@@ -6,7 +6,7 @@
 import { DeployError } from '../../errors.js';
 import { mostCommon } from '../../rollout/choose-release.js';
 import type { DeployResult } from '../../rollout/model.js';
-import type { Policy } from '../../rollout/planner.js';
+import type { Policy } from '../../rollout/rollout-state.js';
 import type { PlacedDroplet } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { doDeploy } from '../core/do-deploy.js';

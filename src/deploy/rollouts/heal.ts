@@ -10,7 +10,7 @@ import { mostCommon } from '../../rollout/choose-release.js';
 import { judgeHealth } from '../../rollout/health.js';
 import type { DeployResult } from '../../rollout/model.js';
 import { type Found, planRepairs, type RepairPlan } from '../../rollout/plan-repairs.js';
-import type { Observed } from '../../rollout/planner.js';
+import type { Observed } from '../../rollout/rollout-state.js';
 import type { Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { doDeploy, type Environment } from '../core/do-deploy.js';

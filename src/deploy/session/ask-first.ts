@@ -5,7 +5,7 @@ import { DeployError, ShellError } from '../../errors.js';
 import type { HealthResponse } from '../../ports.js';
 import { judgeHealth } from '../../rollout/health.js';
 import { variablesOf } from '../../rollout/lifecycle-variables.js';
-import { isServing, type RolloutState } from '../../rollout/planner.js';
+import { isServing, type RolloutState } from '../../rollout/rollout-state.js';
 import { configFile } from '../core/do-deploy.js';
 import { inParallel } from '../core/parallel.js';
 import { inform, warn } from '../core/report.js';

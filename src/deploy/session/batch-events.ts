@@ -1,6 +1,8 @@
 /** When the events of layers are raised around the steps of a batch: before_leave, after_rejoin and after_batch. */
 import { asDeployError } from '../../errors.js';
-import type { Action, PlannedStep, RolloutState } from '../../rollout/planner.js';
+import type { PlannedStep } from '../../rollout/courses.js';
+import type { Action } from '../../rollout/planner.js';
+import type { RolloutState } from '../../rollout/rollout-state.js';
 import { type ReportingPorts, warn } from '../core/report.js';
 
 /** Raise the events; they throw what a handler throws. */

@@ -3,7 +3,7 @@
 import { asDeployError, DeployError } from '../../errors.js';
 import { batchSize } from '../../rollout/batches.js';
 import type { DeployResult } from '../../rollout/model.js';
-import type { Policy } from '../../rollout/planner.js';
+import type { Policy } from '../../rollout/rollout-state.js';
 import { doDeploy, type Environment } from '../core/do-deploy.js';
 import { warn } from '../core/report.js';
 import { copyOf, namesOf } from '../droplet/held-releases.js';

@@ -1,5 +1,5 @@
 import { asDeployError } from '../../errors.js';
-import type { RolloutState } from '../../rollout/planner.js';
+import type { RolloutState } from '../../rollout/rollout-state.js';
 import { doDeploy } from '../core/do-deploy.js';
 import { waitForAll } from '../core/parallel.js';
 import { warn } from '../core/report.js';

@@ -3,7 +3,7 @@
 import { DeployError, ShellError } from '../../errors.js';
 import type { HealthResponse } from '../../ports.js';
 import { judgeHealth, restartedSince } from '../../rollout/health.js';
-import type { Observed } from '../../rollout/planner.js';
+import type { Observed } from '../../rollout/rollout-state.js';
 import { inParallel, waitForAll } from '../core/parallel.js';
 import { EFFECT_LAG_MS } from '../drain/balancer-timing.js';
 import { refreshContainers } from '../droplet/containers.js';

@@ -5,22 +5,12 @@
  */
 
 import { asDeployError, DeployError } from '../../errors.js';
-import { isInHand } from '../../rollout/courses.js';
+import { isInHand, type PlannedStep } from '../../rollout/courses.js';
 import type { Evidence } from '../../rollout/model.js';
-import {
-  type Action,
-  begin,
-  decide,
-  mayStillLeave,
-  type Occurrence,
-  type PlannedStep,
-  type RolloutState,
-  record,
-  servingMeanwhile,
-  stillToCome,
-  upNext,
-} from '../../rollout/planner.js';
+import { type Action, decide, mayStillLeave, servingMeanwhile, upNext } from '../../rollout/planner.js';
 import type { Rest } from '../../rollout/rests.js';
+import { isUntroubled, type RolloutState, stillToCome } from '../../rollout/rollout-state.js';
+import { begin, type Occurrence, record } from '../../rollout/transitions.js';
 import { ofService } from '../core/capital.js';
 import { onAbort } from '../core/on-abort.js';
 import { reportStep, reportTo } from '../core/report.js';
@@ -129,33 +119,9 @@ export async function roll(
 /** Compose only reports that a container is not healthy; the evidence says why. */
 function explained(error: DeployError, evidence: Evidence): DeployError {
   if (error.code !== 'start-failed') return error;
-  return new DeployError(
-    error.code,
-    ofService(
-      evidence.cause,
-      evidence.containers.map(({ service }) => service),
-    ),
-    {
-      hint: error.hint,
-      droplet: error.droplet,
-      step: error.step,
-      cause: error,
-    },
-  );
-}
-
-/** Nothing has failed, and nobody has stopped it. */
-function isUntroubled({
-  droplets,
-  interrupted,
-  stopped,
-  halted,
-  stuck,
-  takingBack,
-  watchFailed,
-}: RolloutState): boolean {
-  const isStopped = interrupted || stopped || halted !== undefined || stuck !== undefined;
-  return !isStopped && !takingBack && !watchFailed && !droplets.some(({ failure }) => failure);
+  const services = evidence.containers.map(({ service }) => service);
+  const { code, hint, droplet, step } = error;
+  return new DeployError(code, ofService(evidence.cause, services), { hint, droplet, step, cause: error });
 }
 
 class Orchestrator {
@@ -293,12 +259,8 @@ class Orchestrator {
       const { role } = this.#run.settings;
       const { batch, takingBack } = this.#state;
       const later = takingBack ? [] : (this.#options.later ?? []);
-      this.#report({
-        ...{ type: 'batch-started', batch, droplets, left },
-        ...(role !== undefined && { role }),
-        ...(later.length > 0 && { later: [...later] }),
-        ...(takingBack && { back: true }),
-      });
+      const ahead = later.length > 0 ? [...later] : undefined;
+      this.#report({ type: 'batch-started', batch, droplets, left, role, later: ahead, back: takingBack || undefined });
       this.#chosenAt = this.#run.ports.clock.now();
       this.#startListening();
       return;

@@ -3,8 +3,8 @@
 import type { DeployError } from '../../errors.js';
 import { isInHand } from '../../rollout/courses.js';
 import type { DeployResult, Evidence, ReleaseInfo, StatusRow } from '../../rollout/model.js';
-import { type DropletState, isDeployed, isHeld, type RolloutState } from '../../rollout/planner.js';
 import { isBaked } from '../../rollout/rests.js';
+import { type DropletState, isDeployed, isHeld, type RolloutState } from '../../rollout/rollout-state.js';
 import { doDeploy, type Environment } from '../core/do-deploy.js';
 import { capacityFloor } from './capacity-floor.js';
 import { type Asked, continueCommand } from './continue-command.js';

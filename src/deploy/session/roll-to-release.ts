@@ -1,8 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { asDeployError, type DeployError } from '../../errors.js';
 import type { DeployResult, Probes } from '../../rollout/model.js';
-import { isFull, isHeld, leftOut, type RolloutState, takeBack } from '../../rollout/planner.js';
 import { combined } from '../../rollout/roles.js';
+import { isFull, isHeld, leftOut, type RolloutState } from '../../rollout/rollout-state.js';
+import { takeBack } from '../../rollout/transitions.js';
 import { doDeploy } from '../core/do-deploy.js';
 import { onAbort } from '../core/on-abort.js';
 import { inform, reportTo, warn } from '../core/report.js';

@@ -2,7 +2,7 @@
 
 import type { Course } from '../../rollout/courses.js';
 import type { DropletOutcome, StatusRow } from '../../rollout/model.js';
-import { type DropletState, isDeployed, type RolloutState } from '../../rollout/planner.js';
+import { type DropletState, isDeployed, type RolloutState } from '../../rollout/rollout-state.js';
 import { addressOf, type Member, NOTHING_KNOWN, runningRelease } from '../droplet/member.js';
 import type { Fleet } from '../fleet/find-fleet.js';
 import { surveyed } from '../inspect/read-status.js';

@@ -3,8 +3,8 @@ import type { GateSettings } from '../../config/settings.js';
 import { inWords } from '../../durations.js';
 import type { DeployError } from '../../errors.js';
 import type { Probes } from '../../rollout/model.js';
-import { onAbort } from '../core/on-abort.js';
 import { inform, reportTo } from '../core/report.js';
+import { untilAborted } from '../core/until-aborted.js';
 import type { Member } from '../droplet/member.js';
 import type { Run } from '../steps/run.js';
 import { type AvailabilityWatch, type Probe, watchAvailability } from './availability.js';
@@ -99,7 +99,7 @@ export class RolloutWatch {
     let sick = await watch(ms).finally(() => ended.abort());
     if (sick === undefined && !signal.aborted) {
       const decidedFrom = ports.clock.now();
-      await untilAborted(this.#gates?.decide('boundary'), signal);
+      await untilAborted(this.#gates?.decide('boundary') ?? Promise.resolve(), signal);
       // A gate that is not sure of its answer takes its time, in which a droplet can fall sick.
       if (ports.clock.now() > decidedFrom && !signal.aborted) sick = await watch(0);
     }
@@ -107,13 +107,6 @@ export class RolloutWatch {
     report({ type: 'rest-finished', rest, ms: ports.clock.now() - began });
     return sick;
   }
-}
-
-async function untilAborted(task: Promise<void> | undefined, signal: AbortSignal): Promise<void> {
-  const done = new AbortController();
-  const aborted = new Promise<void>((resolve) => onAbort(signal, resolve, done.signal));
-  await Promise.race([task, aborted]);
-  done.abort();
 }
 
 function describe({ name, everyMs }: GateSettings): string {

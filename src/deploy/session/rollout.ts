@@ -1,6 +1,6 @@
 import { DeployError } from '../../errors.js';
 import type { ByHand, DeployResult } from '../../rollout/model.js';
-import type { Policy } from '../../rollout/planner.js';
+import type { Policy } from '../../rollout/rollout-state.js';
 import { doDeploy } from '../core/do-deploy.js';
 import { waitForAll } from '../core/parallel.js';
 import { inform, reportTo, warn } from '../core/report.js';

@@ -1,4 +1,5 @@
-import { type Observed, type Policy, type RolloutState, record, type Starter, start } from '../../rollout/planner.js';
+import { type Observed, type Policy, type RolloutState, type Starter, start } from '../../rollout/rollout-state.js';
+import { record } from '../../rollout/transitions.js';
 import { beforeCurrent, currentRelease, heldRelease, type Member } from '../droplet/member.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { type Goal, goalFor } from './goal.js';

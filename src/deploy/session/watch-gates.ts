@@ -2,8 +2,8 @@
 import type { GateSettings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
-import { onAbort } from '../core/on-abort.js';
 import { warn } from '../core/report.js';
+import { untilAborted } from '../core/until-aborted.js';
 import { isExpected } from './availability.js';
 
 /** Code of the error when a gate cannot be asked: that says nothing of the release. */
@@ -106,6 +106,7 @@ class Series {
     while (!this.#signal.aborted) {
       this.#isAsking = true;
       this.#beganAt = this.#ports.clock.now();
+      // An answer that comes after the signal does not count.
       const answer = await untilAborted(ask(this.#ports, this.gate, watch), this.#signal);
       this.#isAsking = false;
       if (answer === undefined || isOver(answer.ok)) return undefined;
@@ -137,12 +138,7 @@ class Series {
     const isOpen = () => this.#isAsking || this.#failures > 0 || (at === 'boundary' && this.#beganAt < from);
     while (!this.#hasEnded && !this.#signal.aborted && isOpen()) {
       if (!this.#isAsking && this.#beganAt < from && at === 'boundary') this.#askNow();
-      const done = new AbortController();
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-        onAbort(this.#signal, resolve, done.signal);
-      });
-      done.abort();
+      await untilAborted(new Promise<void>((resolve) => this.#waiting.push(resolve)), this.#signal);
     }
   }
 
@@ -158,17 +154,6 @@ class Series {
 
   #tell(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
-  }
-}
-
-/** An answer that comes after the signal is not waited for, and does not count. */
-async function untilAborted(answer: Promise<Answer>, signal: AbortSignal): Promise<Answer | undefined> {
-  const done = new AbortController();
-  const aborted = new Promise<undefined>((resolve) => onAbort(signal, () => resolve(undefined), done.signal));
-  try {
-    return await Promise.race([answer, aborted]);
-  } finally {
-    done.abort();
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { mostCommon } from '../../rollout/choose-release.js';
 import type { DeployResult, ReleaseInfo, Ways } from '../../rollout/model.js';
-import type { RolloutState } from '../../rollout/planner.js';
+import type { RolloutState } from '../../rollout/rollout-state.js';
 import { doDeploy } from '../core/do-deploy.js';
 import { namesOf } from '../droplet/held-releases.js';
 import { holdingOf, type Member } from '../droplet/member.js';

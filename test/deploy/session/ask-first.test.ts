@@ -8,7 +8,7 @@ import type { Session } from '../../../src/deploy/session/session.js';
 import type { Run } from '../../../src/deploy/steps/run.js';
 import { type DeployError, ShellError } from '../../../src/errors.js';
 import type { WebAnswer } from '../../../src/ports.js';
-import { start } from '../../../src/rollout/planner.js';
+import { start } from '../../../src/rollout/rollout-state.js';
 import { CollectingReporter } from '../../support/collecting-reporter.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { reportNewcomers } from '../../../src/deploy/session/newcomers.js';
 import type { Run } from '../../../src/deploy/steps/run.js';
 import { CloudError } from '../../../src/errors.js';
-import type { RolloutState } from '../../../src/rollout/planner.js';
+import type { RolloutState } from '../../../src/rollout/rollout-state.js';
 import { CollectingReporter } from '../../support/collecting-reporter.js';
 import { aDroplet } from '../../support/fake-cloud.js';
 import { VirtualClock } from '../../support/virtual-clock.js';

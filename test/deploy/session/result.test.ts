@@ -4,7 +4,7 @@ import type { Member } from '../../../src/deploy/droplet/member.js';
 import type { StoredRelease } from '../../../src/deploy/release/stored-release.js';
 import { resultOf } from '../../../src/deploy/session/result.js';
 import { rowsOf } from '../../../src/deploy/session/rollout-rows.js';
-import type { RolloutState } from '../../../src/rollout/planner.js';
+import type { RolloutState } from '../../../src/rollout/rollout-state.js';
 import { aStarter, fleetOf, once, released, walk } from '../../rollout/walk.js';
 
 const RELEASE = { id: 'new', imageTag: 'v2' };
