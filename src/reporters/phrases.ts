@@ -30,7 +30,7 @@ const STEP_PHRASES: Record<Step, { present: string; past: string }> = {
   rejoin: { present: 'rejoining the balancer', past: 'rejoined the balancer' },
   settle: { present: 'settling in rotation', past: 'settled in rotation' },
   clear: { present: 'clearing its mark', past: 'cleared its mark' },
-  hold: { present: 'recording that it was taken out', past: 'recorded that it was taken out' },
+  'record-by-hand': { present: 'recording that it was taken out', past: 'recorded that it was taken out' },
   'start-stopped': { present: 'starting what layers have stopped', past: 'started what layers had stopped' },
   evidence: { present: 'collecting evidence', past: 'collected evidence' },
   finish: { present: 'cleaning up', past: 'cleaned up' },

@@ -10,11 +10,12 @@ export interface Holding {
 }
 
 /**
- * The release for a droplet that a run left in the middle of a switch: of those that it holds, the one that most droplets
- * of the fleet run, verified; of equally common ones, the one that was deployed last. So a rollout that was stopped early is
- * taken back on this droplet, and one that was almost done is completed on it; the other droplets stay as they are.
- * One that was only being restarted keeps its release. Where no droplet runs such a release: the last one that was verified on the droplet itself. Where nothing was ever
- * verified (a first deploy): the one that it was being switched to.
+ * The release for a droplet that a run left in the middle of a switch. If it was being switched to the release that it ran
+ * before (a restart, or on its way back): that one. Otherwise, of those that it holds, the one that most droplets of the fleet
+ * run, verified; of equally common ones, the one that was deployed last. So a rollout that was stopped early is taken back on
+ * this droplet, and one that was almost done is completed on it; the other droplets stay as they are. Where no droplet runs
+ * such a release: the last one that was verified on the droplet itself. Where nothing was ever verified (a first deploy): the
+ * one that it was being switched to.
  * @param fleet includes the droplet
  * @param anchored ids of the releases that deployers have recorded, newest first
  */

@@ -15,8 +15,8 @@ export type Course =
   | 'given-up' // stays as it is; if it is out, it stays in the ledger
   | 'kept'; // never started, and will not be
 
-/** `hold`: record that the droplet was taken out by hand. `start-stopped`: start what layers have stopped, of a droplet that returns as it was. */
-export type PlannedStep = RollingStep | 'hold' | 'start-stopped' | 'evidence';
+/** `record-by-hand`: record that the droplet was taken out by hand. `start-stopped`: start what layers have stopped, of a droplet that returns as it was. */
+export type PlannedStep = RollingStep | 'record-by-hand' | 'start-stopped' | 'evidence';
 
 export interface Failure {
   /** Absent where a droplet that was done has fallen sick. */
@@ -61,12 +61,13 @@ export function stepsOf(
   droplet: Situation,
   { balanced, isFleet, takesOut = false }: { balanced: boolean; isFleet: boolean; takesOut?: boolean },
 ): PlannedStep[] {
-  const mark: PlannedStep[] = isFleet && !droplet.inLedger ? ['mark-out'] : [];
+  const isMarked = droplet.inLedger && !droplet.unmarked;
+  const mark: PlannedStep[] = isFleet && !isMarked ? ['mark-out'] : [];
   const evidence: PlannedStep[] = droplet.failure?.blame === 'release' && !droplet.examined ? ['evidence'] : [];
   switch (course) {
     case 'forward':
     case 'back':
-      if (takesOut) return [...mark, 'leave', 'drain', 'hold'];
+      if (takesOut) return [...mark, 'leave', 'drain', 'record-by-hand'];
       if (!balanced) return [...evidence, ...mark, 'switch', 'health', 'settle', 'clear'];
       return [
         ...evidence,
@@ -94,8 +95,7 @@ export function stepsOf(
     case 'abandon': {
       const sickInRotation =
         balanced && droplet.rotation !== 'out' && droplet.failure?.blame === 'release' && !droplet.healthy;
-      const leaving: PlannedStep[] = droplet.inLedger && !droplet.unmarked ? ['leave'] : ['mark-out', 'leave'];
-      return [...evidence, ...(sickInRotation ? leaving : [])];
+      return [...evidence, ...(sickInRotation ? [...mark, 'leave' as const] : [])];
     }
     default:
       return [];

@@ -136,7 +136,7 @@ export interface Handler {
   readonly mayFail?: boolean;
   /** What its layer is besides its handlers, which share it. */
   readonly layer?: LayerFacts;
-  /** What it gets of a payload; the time that this takes is not the handler's. */
+  /** Turns a payload into what the handler gets, such as one without secrets. Its time does not count towards `timeoutMs`. */
   present?(payload: LifecyclePayload): LifecyclePayload;
   /** Throws to fail. */
   handle(payload: LifecyclePayload, context: HandlerContext): Promise<void>;

@@ -22,8 +22,8 @@ export type RollingStep = (typeof ROLLING_STEPS)[number];
 export const STAGING_STEPS = ['connect', 'check', 'upload', 'prepare', 'pull', 'build'] as const;
 export type StagingStep = (typeof STAGING_STEPS)[number];
 
-/** `hold`: record that a droplet was taken out by hand. */
-export type Step = StagingStep | RollingStep | 'hold' | 'start-stopped' | 'evidence' | 'finish';
+/** `record-by-hand`: record that a droplet was taken out by hand. */
+export type Step = StagingStep | RollingStep | 'record-by-hand' | 'start-stopped' | 'evidence' | 'finish';
 
 /** Commands that change a fleet, in the order of help. */
 export const ROLLING_COMMANDS = [

@@ -64,7 +64,7 @@ export interface DropletState extends Starter {
   /** Its mark could not be written. */
   unmarked?: boolean;
   /** It is recorded as taken out by hand. */
-  held?: boolean;
+  takenOut?: boolean;
   /** It goes back as soon as its running step has ended. */
   recalled?: boolean;
 }

@@ -120,7 +120,7 @@ function afterStep(droplet: DropletState): DropletState {
     inLedger: step === 'clear' ? false : droplet.inLedger,
     examined: droplet.examined || step === 'evidence',
     ...(step === 'mark-out' && { unmarked: false }),
-    ...(step === 'hold' && { held: true }),
+    ...(step === 'record-by-hand' && { takenOut: true }),
   };
   return next.todo.length > 0 ? next : { ...next, course: endOf(droplet.course) };
 }
@@ -148,7 +148,7 @@ function afterFailure(state: RolloutState, id: number, failure: Failure): Rollou
 /** Droplets in hand whose containers are unchanged go back as they are; the others finish their course. */
 function turnBackUntouched(state: RolloutState): RolloutState {
   // One whose record by hand is being written is as good as out: what comes of it must not be a guess.
-  const isUntouched = (d: DropletState) => d.course === 'forward' && !d.touched && d.running !== 'hold';
+  const isUntouched = (d: DropletState) => d.course === 'forward' && !d.touched && d.running !== 'record-by-hand';
   const ids = state.droplets.filter(isUntouched).map((d) => d.id);
   return update(state, ids, (droplet) => startCourse(state, droplet, untouchedEnd(droplet)));
 }

@@ -125,7 +125,7 @@ export const CONTROLLING: readonly Mutation[] = [
   {
     name: 'a gate that is not due in a pause or a bake is not asked at its end',
     file: 'src/deploy/session/rollout-watch.ts',
-    text: "await untilAborted(this.#gates?.decide('boundary'), signal);",
+    text: "await untilAborted(this.#gates?.decide('boundary') ?? Promise.resolve(), signal);",
     instead: '',
     breaks: ['o'],
     seeds: [],

@@ -3,8 +3,8 @@
 import type { RoleSettings, TargetSettings } from '../../src/config/settings.js';
 import type { DeployPorts } from '../../src/deploy/core/deploy-ports.js';
 import { adopt } from '../../src/deploy/rollouts/adopt.js';
-import { bringBack, takeOut } from '../../src/deploy/rollouts/by-hand.js';
 import { deploy } from '../../src/deploy/rollouts/deploy.js';
+import { bringBack, takeOut } from '../../src/deploy/rollouts/droplet-out-and-in.js';
 import { abort, promote } from '../../src/deploy/rollouts/end-canary.js';
 import { heal } from '../../src/deploy/rollouts/heal.js';
 import { restart } from '../../src/deploy/rollouts/restart.js';

@@ -31,7 +31,7 @@ export default defineCommand({
     if (confirm !== undefined && !(await confirm(`Bring ${droplet} of ${args.environment} back into rotation?`))) {
       return { exit: EXIT.interrupted, output: { type: 'text', lines: ['Nothing was changed.'] } };
     }
-    const { bringBack } = await import('../../deploy/rollouts/by-hand.js');
+    const { bringBack } = await import('../../deploy/rollouts/droplet-out-and-in.js');
     return await roll(settings, args, (on, options) => bringBack(on, { ...options, droplet }));
   },
 });

@@ -41,7 +41,7 @@ export default defineCommand({
     if (confirm !== undefined && !(await confirm(`Take ${droplet} of ${args.environment} out of rotation?`))) {
       return { exit: EXIT.interrupted, output: { type: 'text', lines: ['Nothing was changed.'] } };
     }
-    const { takeOut } = await import('../../deploy/rollouts/by-hand.js');
+    const { takeOut } = await import('../../deploy/rollouts/droplet-out-and-in.js');
     return await roll(settings, args, (on, options) => takeOut(on, { ...options, droplet, reason }));
   },
 });

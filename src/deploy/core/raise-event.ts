@@ -51,7 +51,6 @@ async function failureOf(
   const { name, timeoutMs } = handler;
   const { event, droplet } = payload;
   const report = reportTo(ports);
-  const shown = handler.present?.(payload) ?? payload;
   const startedAt = clock.now();
   const about = { name, event, droplet };
   report({ type: 'layer-started', ...about });
@@ -60,6 +59,7 @@ async function failureOf(
     if (!ended) report({ type: 'layer-output', ...about, line });
   };
   try {
+    const shown = handler.present?.(payload) ?? payload;
     await bounded(ports, timeoutMs, stop, (signal) => {
       const sleep: HandlerContext['sleep'] = (ms, until) =>
         clock.sleep(ms, until === undefined ? signal : AbortSignal.any([signal, until]));

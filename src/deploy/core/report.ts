@@ -1,4 +1,4 @@
-import { inWords } from '../../durations.js';
+import { wholeSeconds } from '../../durations.js';
 import { asDeployError } from '../../errors.js';
 import type { DeployEventBody, Step } from '../../rollout/model.js';
 import type { DeployPorts } from './deploy-ports.js';
@@ -36,7 +36,7 @@ export async function reportStep<T>(
         type: 'step-progress',
         droplet,
         step,
-        detail: `${inWords(Math.round((clock.now() - started) / 1_000) * 1_000)} so far`,
+        detail: `${wholeSeconds(clock.now() - started)} so far`,
       });
     }
   };

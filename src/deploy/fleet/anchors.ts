@@ -40,7 +40,7 @@ export class Anchors {
   readonly #isRole: boolean;
   readonly canary: CanaryRecord;
 
-  /** @param false: a droplet without a balancer, which has no others to be protected from */
+  /** @param isFleet false: a droplet without a balancer, which has no others to be protected from */
   constructor(cloud: Cloud, of: Pick<Settings, 'app' | 'environment' | 'role'>, isFleet: boolean) {
     this.#cloud = cloud;
     this.#prefix = `do-deploy:release:${of.app}:${scopeOf(of)}:`;

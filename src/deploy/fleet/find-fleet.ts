@@ -38,22 +38,22 @@ export interface FindOptions {
  * DeployError with a hint: also where a droplet has two roles.
  */
 export async function findFleets(ports: DeployPorts, settings: Settings, options: FindOptions = {}): Promise<Fleet[]> {
-  const fleets = await waitForAll(settingsOfRoles(settings).map((own) => findFleet(ports, own, options)));
-  const overlap = options.overlap === 'first' ? undefined : roleOverlap(fleets);
-  if (overlap !== undefined) throw overlap;
-  return options.overlap === 'first' ? inOneRole(fleets) : fleets;
+  const found = await waitForAll(settingsOfRoles(settings).map((own) => findFleet(ports, own, options)));
+  const fleets = inOneRole(found);
+  if (options.overlap !== 'first') refuseOverlap(fleets);
+  return fleets;
 }
 
+/** Each droplet in the first role that it has. */
 function inOneRole(fleets: readonly Fleet[]): Fleet[] {
   const known = new Set<number>();
   return fleets.map((fleet, index) => {
+    const later = fleets.slice(index + 1);
     const droplets = fleet.membership.droplets.filter(({ droplet }) => !known.has(droplet.id));
     const alsoIn = new Map<number, string[]>();
     for (const { droplet } of droplets) {
       known.add(droplet.id);
-      const others = fleets
-        .slice(index + 1)
-        .filter(({ membership }) => membership.droplets.some((one) => one.droplet.id === droplet.id));
+      const others = later.filter(({ membership }) => membership.droplets.some((one) => one.droplet.id === droplet.id));
       if (others.length > 0)
         alsoIn.set(
           droplet.id,
@@ -64,29 +64,28 @@ function inOneRole(fleets: readonly Fleet[]): Fleet[] {
   });
 }
 
-/** Droplets that are in two roles: one cannot run the profiles of both, nor be in the batches of both. */
-export function roleOverlap(fleets: readonly Fleet[]): DeployError | undefined {
-  const rolesOf = new Map<string, string[]>();
-  for (const { settings, membership } of fleets) {
-    for (const { droplet } of membership.droplets) {
-      const roles = rolesOf.get(droplet.name) ?? [];
-      if (settings.role !== undefined) rolesOf.set(droplet.name, [...roles, settings.role]);
-    }
-  }
-  const both = [...rolesOf].filter(([, roles]) => roles.length > 1);
-  if (both.length === 0) return undefined;
-  const message = both.map(([name, roles]) => `${name} has two roles: ${roles.join(' and ')}.`).join(' ');
-  const [first] = fleets;
-  return new DeployError('role-overlap', message, {
+/** "web-2 has two roles: web and worker", for each of the droplets that has. */
+export function overlapsOf({ settings, membership, alsoIn = new Map() }: Fleet): { name: string; sentence: string }[] {
+  return membership.droplets.flatMap(({ droplet: { id, name } }) => {
+    const others = alsoIn.get(id);
+    return others ? [{ name, sentence: `${name} has two roles: ${[settings.role, ...others].join(' and ')}` }] : [];
+  });
+}
+
+/** One droplet cannot run the profiles of two roles, nor be in the batches of both. Throws DeployError role-overlap. */
+function refuseOverlap(fleets: readonly Fleet[]): void {
+  const overlaps = fleets.flatMap(overlapsOf);
+  if (overlaps.length === 0) return;
+  throw new DeployError('role-overlap', overlaps.map(({ sentence }) => `${sentence}.`).join(' '), {
     source: 'user',
-    hint: `Take its tag away, take it from the load balancer, or correct roles: in ${configFile(first?.settings ?? {})}.`,
+    hint: `Take its tag away, take it from the load balancer, or correct roles: in ${configFile(fleets[0]?.settings ?? {})}.`,
   });
 }
 
 /**
  * Finds the fleet of an environment without roles, or of one role. Only reads. Throws CloudError, or DeployError with a hint.
  */
-export async function findFleet(
+async function findFleet(
   ports: DeployPorts,
   settings: Settings,
   { newcomers = false, setApart = false }: FindOptions = {},

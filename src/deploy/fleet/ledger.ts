@@ -1,7 +1,7 @@
 import { CloudError, DeployError } from '../../errors.js';
 import type { BeforeChange, Cloud, Droplet } from '../../ports.js';
 import type { ByHand } from '../../rollout/model.js';
-import { byHandPrefix, byHandTag, readByHandTag } from './by-hand.js';
+import { byHandPrefix, byHandTag, readByHandTag } from './by-hand-tag.js';
 import { repeatUnknown } from './repeat-unknown.js';
 
 /** Tries of a change: one more for a lost answer, one more for a tag that was deleted meanwhile. */
@@ -16,7 +16,7 @@ export class Ledger {
   readonly #cloud: Cloud;
   readonly #byHand: string;
   /** By droplet id: tags that say that it was taken out by hand, as last seen or written. */
-  readonly #heldBy = new Map<number, readonly string[]>();
+  readonly #byHandTags = new Map<number, readonly string[]>();
 
   /** @param scope the environment, or `ENVIRONMENT:ROLE` */
   constructor(cloud: Cloud, app: string, scope: string) {
@@ -35,7 +35,7 @@ export class Ledger {
       const mark = readByHandTag(this.#byHand, tag);
       return mark === undefined ? [] : [{ tag, mark }];
     });
-    this.#heldBy.set(
+    this.#byHandTags.set(
       id,
       found.map(({ tag }) => tag),
     );
@@ -82,10 +82,10 @@ export class Ledger {
   }
 
   /** Marks a droplet, which is out, as taken out by hand. Otherwise like `write`. */
-  async hold(dropletId: number, mark: ByHand, before?: BeforeChange): Promise<void> {
+  async recordByHand(dropletId: number, mark: ByHand, before?: BeforeChange): Promise<void> {
     const tag = byHandTag(this.#byHand, mark);
     // Also if the answer is lost.
-    this.#heldBy.set(dropletId, [...(this.#heldBy.get(dropletId) ?? []), tag]);
+    this.#byHandTags.set(dropletId, [...(this.#byHandTags.get(dropletId) ?? []), tag]);
     await this.#change(tag, dropletId, true, before);
   }
 
@@ -97,10 +97,10 @@ export class Ledger {
 
   /** Clears only the mark of a droplet that was taken out by hand, if it was last seen with one. Idempotent. */
   async forgetByHand(dropletId: number, before?: BeforeChange): Promise<void> {
-    for (const tag of this.#heldBy.get(dropletId) ?? []) {
+    for (const tag of this.#byHandTags.get(dropletId) ?? []) {
       await repeatUnknown(() => this.#cloud.deleteTag(tag, before));
     }
-    this.#heldBy.delete(dropletId);
+    this.#byHandTags.delete(dropletId);
   }
 
   async #change(tag: string, dropletId: number, out: boolean, before?: BeforeChange): Promise<void> {

@@ -5,7 +5,7 @@ import type { Droplet } from '../../ports.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { closeAll, connectAll } from '../droplet/connect.js';
 import type { Member, Unreachable } from '../droplet/member.js';
-import { type Fleet, findFleets } from '../fleet/find-fleet.js';
+import { type Fleet, findFleets, isNamed } from '../fleet/find-fleet.js';
 import { notRunning } from '../fleet/not-running.js';
 
 export interface DropletChoice {
@@ -66,7 +66,7 @@ export async function connectQuietly(
 export function chooseDroplets(fleets: readonly Fleet[], { droplet, role, all }: DropletChoice): Droplet[] {
   const candidates = ofRole(fleets, role).flatMap(({ membership }) => membership.droplets);
   if (droplet !== undefined) {
-    const named = candidates.filter((one) => one.droplet.name === droplet || String(one.droplet.id) === droplet);
+    const named = candidates.filter((one) => isNamed(one.droplet, droplet));
     if (named.length === 1) return named.map((one) => one.droplet);
     throw notOne(droplet, named.length > 1 ? named : candidates);
   }

@@ -44,6 +44,9 @@ export async function heal(given: DeployPorts, options: HealOptions): Promise<De
       // Repairs as much as it can, also where the settings say to stop.
       policy: { onFailure: 'revert-droplet', pauseMs: 0, bakeMs: 0 },
       reach: 'reachable',
+      // What is out is put back all the same.
+      overlap: 'first',
+      probesBalancer: false,
       async choose(shares) {
         const plans = await eachShare(shares, async ({ run, members }) => {
           await surveyAll(ports, settings, members, { prepare: false });

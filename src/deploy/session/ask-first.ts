@@ -10,18 +10,17 @@ import { configFile } from '../core/do-deploy.js';
 import { inParallel } from '../core/parallel.js';
 import { inform, warn } from '../core/report.js';
 import { isHalfDone, type Member, runningRelease, runsSomething } from '../droplet/member.js';
-import { ofRole } from '../fleet/role-settings.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
 import { isExpected, type Probe } from './availability.js';
-import { askedOf, continueCommand } from './continue-command.js';
+import { again } from './continue-command.js';
 import { payloadOf } from './lifecycle.js';
 import { askApp } from './observe-fleet.js';
 import type { Watched } from './rollout-watch.js';
 import type { Session } from './session.js';
 import { askGates } from './watch-gates.js';
 
-/** `rollback`, `heal` and `restart` lead to no new release: they are not refused, and what fails then does not stop them. */
+/** Other commands bring no new release: they are not refused, and what fails then does not stop them. */
 function leadsToRelease({ command }: Session): boolean {
   return command === 'deploy' || command === 'adopt';
 }
@@ -67,17 +66,21 @@ async function askProbe({ ports, options }: Session, probe: Probe): Promise<void
   }
   if (options.interrupted.aborted) return;
   if (!isAnswered) {
-    throw new DeployError('probe-unanswered', `${url} does not answer from here: ${last}. Nothing was changed.`, {
-      source: 'user',
-      hint: `Correct rollout.probe.url in ${configFile(options.settings)}, or set \`probe: false\`.`,
-    });
+    throw new DeployError(
+      'probe-unanswered',
+      `${url} does not answer from here: ${last}. Nothing was changed in rotation.`,
+      {
+        source: 'user',
+        hint: `Correct rollout.probe.url in ${configFile(options.settings)}, or set \`probe: false\`.`,
+      },
+    );
   }
   const found = `${url} answers ${last}, not ${rangesIn(expect)}, before any droplet has changed.`;
   if (maxFailures === undefined) {
     warn(ports, `${found} Every such answer counts as a failed request.`);
     return;
   }
-  throw new DeployError('probe-failed', `${found} Nothing was changed.`, {
+  throw new DeployError('probe-failed', `${found} Nothing was changed in rotation.`, {
     source: 'user',
     hint: `Look at that address. Correct rollout.probe (url, expect) in ${configFile(options.settings)}; without \`max_failures\`, failures are only counted.`,
   });
@@ -106,7 +109,8 @@ export async function askApps(
   const silent = answers.filter(({ passed }) => !passed);
   const [first] = silent;
   if (first === undefined || silent.length < answers.length) return new Set();
-  const what = `No droplet that serves${run.settings.role === undefined ? '' : ` in ${ofRole(run.settings).replace(/: $/, '')}`} answers rollout.health.http (http port ${check.port} ${check.path}): ${first.member.host.name}: ${first.detail}.`;
+  const { role } = run.settings;
+  const what = `No droplet that serves${role === undefined ? '' : ` in ${role}`} answers rollout.health.http (http port ${check.port} ${check.path}): ${first.member.host.name}: ${first.detail}.`;
   const releases = new Set(silent.map(({ member }) => runningRelease(member)));
   if (!leadsToRelease(session)) {
     warn(session.ports, `${what} So what they run is not judged by it.`);
@@ -127,12 +131,6 @@ function onlyTheNew(session: Session): string {
   const { command, options } = session;
   if (command !== 'deploy' || options.ends !== undefined) return '';
   return ` If only the release that you deploy answers there: ${again(session, '--skip-first-check')}`;
-}
-
-/** The command line of this run, with further options. */
-function again(session: Session, ...options: string[]): string {
-  const { options: given, release } = session;
-  return given.again?.(...options) ?? continueCommand(askedOf(session), release, ...options);
 }
 
 function seemsToServe(member: Member): boolean {

@@ -9,7 +9,7 @@ import { warn } from '../core/report.js';
 import { copyOf, namesOf } from '../droplet/held-releases.js';
 import { currentRelease, isHalfDone, type Member } from '../droplet/member.js';
 import { type Canary, canaryOn, runsHash } from '../fleet/canary-record.js';
-import type { Fleet } from '../fleet/find-fleet.js';
+import { type Fleet, isNamed } from '../fleet/find-fleet.js';
 import { GoalAnchor } from '../fleet/goal-anchor.js';
 import { releaseHash } from '../release/release-hash.js';
 import type { StoredRelease } from '../release/stored-release.js';
@@ -62,17 +62,15 @@ export function planPart(
     if (holdAt >= droplets.length) throw wholeFleet(droplets.length, environment);
     return { holdAt, others: new Set() };
   }
-  const isNamed = ({ id, name }: { id: number; name: string }) =>
-    part.droplets.includes(name) || part.droplets.includes(String(id));
-  const unknown = part.droplets.filter(
-    (word) => !droplets.some(({ id, name }) => word === name || word === String(id)),
-  );
+  const unknown = part.droplets.filter((word) => !droplets.some((droplet) => isNamed(droplet, word)));
   if (unknown.length > 0) {
     const message = `The fleet has no droplet ${unknown.join(', ')}.`;
     const hint = `Its droplets: ${droplets.map(({ name }) => name).join(', ')}`;
     throw new DeployError('no-such-droplet', message, { source: 'user', hint });
   }
-  const others = droplets.filter((droplet) => !isNamed(droplet)).map(({ id }) => id);
+  const others = droplets
+    .filter((droplet) => !part.droplets.some((word) => isNamed(droplet, word)))
+    .map(({ id }) => id);
   if (others.length === 0) throw wholeFleet(droplets.length, environment);
   return { others: new Set(others) };
 }
@@ -204,14 +202,14 @@ export async function forgetCanary(
 export function withCanary(session: Session, run: Run, result: DeployResult): DeployResult {
   const canary = canaryHeld(run, session.members);
   if (canary === undefined || canary.release === undefined) return result;
-  const { settings } = session.options;
+  const { settings, ends } = session.options;
   const held = { imageTag: canary.release.imageTag, droplets: canary.members.map(({ host }) => host.name) };
   const isUnfinished = result.outcome === 'failed' || result.outcome === 'interrupted';
-  const isItsOwn = session.part !== undefined || session.options.ends !== undefined;
-  // What is stranded comes first, unless promote and abort themselves put it back; and what has failed beside the canary is not continued with it.
-  const { ends } = session.options;
-  if ((ends === undefined && result.next?.includes(' heal ')) || (isUnfinished && !isItsOwn))
-    return { ...result, held };
+  const isItsOwn = session.part !== undefined || ends !== undefined;
+  // What is stranded comes first; promote and abort put it back themselves.
+  const healsFirst = ends === undefined && result.next === doDeploy(settings, 'heal');
+  // What has failed beside the canary is not continued with it.
+  if (healsFirst || (isUnfinished && !isItsOwn)) return { ...result, held };
   const again = isUnfinished && session.part !== undefined;
   const forward = again ? continueCommand(askedOf(session), session.release) : doDeploy(settings, 'promote');
   return { ...result, held, next: undefined, ways: { forward, back: doDeploy(settings, 'abort') } };

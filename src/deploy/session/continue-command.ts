@@ -15,6 +15,12 @@ export function askedOf({
   return { command, environment, config, part, ends, words };
 }
 
+/** The command line of this run, with further options. */
+export function again(session: Session, ...options: string[]): string {
+  const { options: given, release } = session;
+  return given.again?.(...options) ?? continueCommand(askedOf(session), release, ...options);
+}
+
 /** The command that continues a rollout. */
 export function continueCommand(
   asked: Asked,

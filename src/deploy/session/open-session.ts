@@ -9,7 +9,7 @@ import { notRunning } from '../fleet/not-running.js';
 import { ofRole } from '../fleet/role-settings.js';
 import { Lease } from '../lease/lease.js';
 import type { Run } from '../steps/run.js';
-import { askedOf, continueCommand } from './continue-command.js';
+import { again } from './continue-command.js';
 import { rowsAtStart } from './rollout-rows.js';
 import { type Session, stopIfInterrupted } from './session.js';
 import { maySkip, withSkipping } from './skipping.js';
@@ -109,7 +109,7 @@ export async function takeLease(session: Session, fleets: readonly Fleet[]): Pro
   const runs: Run[] = [];
   for (const [index, run] of opened.entries()) {
     const { anchored, canaries } = await (fleets[index] as Fleet).anchors.readWithCanaries();
-    canary.hashes = index === 0 ? canaries : canary.hashes;
+    if (index === 0) canary.hashes = canaries;
     runs.push({ ...run, anchored });
   }
   session.run = runOfAll(session, runs);
@@ -148,7 +148,7 @@ function refuseTakenOut(session: Session, droplets: readonly PlacedDroplet[], fl
   if (taken === undefined) return;
   throw new DeployError('fleet-changed', `${byHandSentence(taken)}. That was after this run had begun.`, {
     droplet: taken.droplet.name,
-    hint: `Run it again: ${continueCommand(askedOf(session), session.release)}`,
+    hint: `Run it again: ${again(session)}`,
   });
 }
 

@@ -21,9 +21,9 @@ import { awaitBalancerCheck } from '../steps/balancer-check.js';
 import { clearMark } from '../steps/clear-mark.js';
 import { collectEvidence } from '../steps/collect-evidence.js';
 import { drain } from '../steps/drain-droplet.js';
-import { holdDroplet } from '../steps/hold-droplet.js';
 import { leaveRotation } from '../steps/leave-rotation.js';
 import { markOut } from '../steps/mark-out.js';
+import { recordByHand } from '../steps/record-by-hand.js';
 import { rejoinRotation } from '../steps/rejoin-rotation.js';
 import type { Perform, Run, StepContext, StepResult } from '../steps/run.js';
 import { settle } from '../steps/settle.js';
@@ -48,7 +48,7 @@ const STEPS = {
   rejoin: rejoinRotation,
   settle,
   clear: clearMark,
-  hold: holdDroplet,
+  'record-by-hand': recordByHand,
   'start-stopped': startStopped,
   evidence: collectEvidence,
 } as const satisfies Record<PlannedStep, Perform>;
@@ -65,7 +65,7 @@ const UNDER_LEASE: ReadonlySet<PlannedStep> = new Set([
   'balancer-check',
   'rejoin',
   'clear',
-  'hold',
+  'record-by-hand',
 ]);
 
 /** Interval for repeating unchanged progress, in ms. */

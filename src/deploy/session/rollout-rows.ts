@@ -74,7 +74,7 @@ const OUTCOMES: Record<Course, DropletOutcome> = {
 };
 
 function outcomeOf(droplet: DropletState): DropletOutcome {
-  if (droplet.held) return 'taken out';
+  if (droplet.takenOut) return 'taken out';
   if (droplet.course === 'done' && !droplet.touched) return droplet.upToDate ? 'up to date' : 'not deployed';
   if (isDeployed(droplet)) return 'deployed';
   return OUTCOMES[droplet.course];

@@ -5,7 +5,7 @@ import { doDeploy } from '../core/do-deploy.js';
 import { waitForAll } from '../core/parallel.js';
 import { inform, reportTo, warn } from '../core/report.js';
 import { heldRelease, type Member, runningRelease } from '../droplet/member.js';
-import { byHandSentence, type Fleet, findFleets } from '../fleet/find-fleet.js';
+import { byHandSentence, type Fleet, findFleets, overlapsOf } from '../fleet/find-fleet.js';
 import { GoalAnchor, together } from '../fleet/goal-anchor.js';
 import { mayHaveDowntime, policyOf } from '../fleet/policy.js';
 import type { StoredRelease } from '../release/stored-release.js';
@@ -26,6 +26,10 @@ import { previousReleases, startRollout } from './start-rollout.js';
 export interface Rollout {
   /** Includes droplets of the autoscale pool that are not behind the balancer yet. */
   newcomers?: boolean;
+  /** `first`: a droplet with two roles is treated as one of the first; otherwise it is refused. */
+  overlap?: 'first';
+  /** False: only an address that the settings name is probed. */
+  probesBalancer?: boolean;
   /** Overrides the settings. */
   policy?: Partial<Policy>;
   /** Throws DeployError before any droplet is connected. */
@@ -86,24 +90,18 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   reportTo(ports)({ type: 'phase-started', phase: 'discover' });
   const { newcomers, bringsBack } = rollout;
   const setApart = bringsBack === undefined ? true : { except: bringsBack };
-  // What is out is put back all the same.
-  const overlap = session.command === 'heal' ? 'first' : undefined;
-  const fleets = await findFleets(ports, settings, { newcomers, setApart, overlap });
+  const fleets = await findFleets(ports, settings, { newcomers, setApart, overlap: rollout.overlap });
   const nothing = rollout.nothingToDo?.(fleets);
   if (nothing !== undefined) {
     announce(session, fleets);
     return { outcome: 'skipped', release: session.release, rows: [], durationMs: 0, summary: nothing };
   }
   for (const one of fleets.flatMap(({ apart }) => apart)) inform(ports, `${byHandSentence(one)}. It stays out.`);
-  for (const { settings: own, alsoIn = [], membership } of fleets) {
-    for (const [id, roles] of alsoIn) {
-      const name = membership.droplets.find(({ droplet }) => droplet.id === id)?.droplet.name ?? String(id);
-      warn(ports, `${name} has two roles, ${[own.role, ...roles].join(' and ')}, and counts to the first.`, name);
-    }
-  }
+  for (const { name, sentence } of fleets.flatMap(overlapsOf))
+    warn(ports, `${sentence}. It is treated as one of the first.`, name);
   // The balancer may not answer from here: that is found out while the release is staged.
   const withAddress = fleets.find(({ target }) => target.publicUrl !== undefined) ?? fleets[0];
-  const visited = session.command === 'heal' ? undefined : withAddress;
+  const visited = rollout.probesBalancer === false ? undefined : withAddress;
   session.probe = findProbe(ports, settings, visited?.target ?? {});
   const policies = fleets.map((fleet): Policy => {
     const policy = policyOf(fleet.settings, fleet.target, mayHaveDowntime(fleet, allowDowntime));
@@ -141,7 +139,7 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const commits = new Set(members.map((member) => heldRelease(member, runningRelease(member))?.commit));
   session.previousCommit = commits.size === 1 ? [...commits][0] : undefined;
   const isUpToDate = (member: Member, goal: Goal) => rollout.isUpToDate(member, goalFor(goal, member.droplet.id));
-  const unasked = await eachShare(shares, async ({ run, members }, index) => {
+  const exemptions = await eachShare(shares, async ({ run, members }, index) => {
     const goal = choices[index] as Choice;
     if (members.every((member) => isUpToDate(member, goal))) return new Set<string>();
     return await askApps(session, { run, members }, [goal.release, ...(goal.own?.values() ?? [])]);
@@ -149,7 +147,12 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const plans = await eachShare(shares, (share, index) => {
     const { failure: _, exempt, ...goal } = choices[index] as Choice;
     const left = new Set([...(exempt ?? []), ...(part?.others ?? [])]);
-    const run = { ...share.run, unasked: unasked[index], service: rollout.service, byHand: rollout.byHand };
+    const run = {
+      ...share.run,
+      exemptFromAppCheck: exemptions[index],
+      service: rollout.service,
+      byHand: rollout.byHand,
+    };
     const own = { ...share, run, policy: { ...share.policy, holdAt: part?.holdAt } };
     return planShare(own, goal, left, (member) => isUpToDate(member, goal));
   });

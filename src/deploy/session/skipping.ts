@@ -5,7 +5,7 @@ import type { Droplet } from '../../ports.js';
 import type { DeployResult, StatusRow } from '../../rollout/model.js';
 import { configFile, doDeploy } from '../core/do-deploy.js';
 import { powerOn } from '../fleet/not-running.js';
-import { askedOf, continueCommand } from './continue-command.js';
+import { again, askedOf, continueCommand } from './continue-command.js';
 import type { Session } from './session.js';
 
 /** Refuses droplets that are off, unless they are to be skipped. Throws DeployError droplet-off. */
@@ -41,9 +41,7 @@ export function maySkip({ code }: DeployError): boolean {
 /** The error with the command that leaves out the droplet, where that is offered. */
 export function withSkipping(error: DeployError, session: Session): DeployError {
   if (!maySkip(error)) return error;
-  const { release } = session;
-  const again = continueCommand(askedOf(session), release, '--skip-unreachable');
-  const hint = [error.hint, `Or leave it out: ${again}`].filter(Boolean).join(' ');
+  const hint = [error.hint, `Or leave it out: ${again(session, '--skip-unreachable')}`].filter(Boolean).join(' ');
   const { code, message, source, droplet, step } = error;
   return new DeployError(code, message, { source, hint, droplet, step, cause: error });
 }

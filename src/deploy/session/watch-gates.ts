@@ -86,6 +86,8 @@ class Series {
   readonly #signal: AbortSignal;
   /** Noes in a row. */
   #failures = 0;
+  /** What one of them was instead: nobody could be asked. Then the row accuses no release. */
+  #unusable: string | undefined;
   #isAsking = false;
   #beganAt = Number.NEGATIVE_INFINITY;
   #hasEnded = false;
@@ -112,8 +114,11 @@ class Series {
       if (answer === undefined || isOver(answer.ok)) return undefined;
       const { ok, detail, isUnusable } = answer;
       this.#failures = ok ? 0 : this.#failures + 1;
-      if (this.#failures >= failAfter)
-        return isUnusable ? gateUnusable(this.gate, detail) : gateFailed(name, this.#failures, detail);
+      this.#unusable = ok ? undefined : (this.#unusable ?? (isUnusable ? detail : undefined));
+      if (this.#failures >= failAfter) {
+        if (this.#unusable !== undefined) return gateUnusable(this.gate, this.#unusable);
+        return gateFailed(name, this.#failures, detail);
+      }
       if (!ok) {
         const what = isUnusable ? 'cannot be asked' : 'failed';
         warn(this.#ports, `Gate ${name} ${what} (${this.#failures} of ${failAfter}): ${detail}`);
@@ -174,7 +179,7 @@ function gateFailed(name: string, failures: number, detail: string): DeployError
   });
 }
 
-/** Its last answers may have been good: the release is not at fault. */
+/** Nobody has said no often enough: the release is not at fault. */
 function gateUnusable({ name, place, command }: GateSettings, detail: string): DeployError {
   const what = command === undefined ? 'The address' : 'The command';
   const hint =

@@ -1,6 +1,6 @@
 /** Pulls again after a failure of the network or the registry that is likely to pass. */
 
-import { inWords } from '../../durations.js';
+import { wholeSeconds } from '../../durations.js';
 import type { CommandResult, RemoteCommand } from '../../ports.js';
 import { errorLine } from '../core/output-lines.js';
 import { warn } from '../core/report.js';
@@ -27,11 +27,7 @@ export async function runWithRetries(
     const reason = errorLine(result.stderr);
     if (result.code === 0 || pause === undefined || !isPassing(reason)) return result;
     const wait = pause * spread(member.host.id);
-    warn(
-      ports,
-      `The pull failed; retrying in ${inWords(Math.ceil(wait / 1_000) * 1_000)}: ${reason}`,
-      member.host.name,
-    );
+    warn(ports, `The pull failed; retrying in ${wholeSeconds(wait)}: ${reason}`, member.host.name);
     await ports.clock.sleep(wait, signal);
     if (signal?.aborted) return result;
   }

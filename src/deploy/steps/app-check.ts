@@ -8,18 +8,24 @@ import { type Member, runningRelease } from '../droplet/member.js';
 import type { Run } from './run.js';
 
 /**
- * Undefined where it is not configured, or not asked of the release that runs. As for the balancer's check, another run that listens to the droplet must not take
- * it for traffic, nor must this one.
+ * Undefined where it is not configured, or where the release that runs is exempt. As with the balancer's check, another run
+ * that listens to the droplet must not take it for traffic, nor must this one.
  * @param port instead of the one in the settings
  * Throws DeployError lease-lost, or ShellError.
  */
 export async function appCheckUnderLease(
   member: Member,
-  { target, lease, contacts, settings, unasked }: Pick<Run, 'target' | 'lease' | 'contacts' | 'settings' | 'unasked'>,
+  {
+    target,
+    lease,
+    contacts,
+    settings,
+    exemptFromAppCheck,
+  }: Pick<Run, 'target' | 'lease' | 'contacts' | 'settings' | 'exemptFromAppCheck'>,
   port?: number,
 ): Promise<HealthResponse | undefined> {
   const check = settings.rollout.healthHttp;
-  if (check === undefined || unasked?.has(runningRelease(member))) return undefined;
+  if (check === undefined || exemptFromAppCheck?.has(runningRelease(member))) return undefined;
   if (target.healthCheck !== undefined) await lease.ensure(member.droplet.id);
   const asked = port === undefined ? check : { ...check, port };
   return await contacts.ownRequest(member, () => makeAppCheck(member, asked));

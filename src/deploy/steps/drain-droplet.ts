@@ -1,6 +1,6 @@
 /** Waits until the balancer has let go of the droplet and the last connection has ended. */
 
-import { inWords } from '../../durations.js';
+import { wholeSeconds } from '../../durations.js';
 import { restartedSince } from '../../rollout/health.js';
 import { pollPause } from '../core/polling.js';
 import type { BalancerContact, Leaving } from '../drain/balancer-contact.js';
@@ -84,10 +84,10 @@ function letGoByTime({ at, shown }: Leaving, { windowMs }: Checks): number {
 async function waitUnheard(leaving: Leaving, checks: Checks, run: StepContext, drainMs: number): Promise<string> {
   const { clock } = run.ports;
   const ms = Math.max(0, letGoByTime(leaving, checks) - clock.now()) + drainMs;
-  run.progress(`connections cannot be counted here; waiting ${inWords(Math.round(ms / 1_000) * 1_000)}`);
+  run.progress(`connections cannot be counted here; waiting ${wholeSeconds(ms)}`);
   await clock.sleep(ms, run.signal);
   leaving.letGo = !run.signal.aborted;
-  return `waited ${inWords(Math.round(ms / 1_000) * 1_000)}, because connections cannot be counted here`;
+  return `waited ${wholeSeconds(ms)}, because connections cannot be counted here`;
 }
 
 /** Undefined when the wait was aborted, or connections kept arriving until the drain timeout. */

@@ -5,9 +5,6 @@ import type { Member } from '../droplet/member.js';
 import type { StepContext, StepResult } from './run.js';
 
 export async function rejoinRotation(member: Member, run: StepContext): Promise<StepResult> {
-  const { id } = member.droplet;
-  // It was to be taken out by hand, and comes back: its record may have been written although the answer was lost.
-  if (run.byHand !== undefined) await run.ledger.forgetByHand(id, () => run.lease.ensure(id));
   const contact = run.contacts.of(member);
   // The containers are those that were just found healthy: what arrives at them is counted from here on.
   contact.traffic = new TrafficRecord();

@@ -34,7 +34,7 @@ export interface Run {
   /** Members of the fleet that this run has no connection to: they count in its size, and as serving nothing. */
   readonly away?: readonly number[];
   /** Ids of releases that served before the rollout without answering `rollout.health.http`: they are not judged by it. */
-  readonly unasked?: ReadonlySet<string>;
+  readonly exemptFromAppCheck?: ReadonlySet<string>;
   /** What is recorded of a droplet that is taken out by hand. */
   readonly byHand?: ByHand | undefined;
   /** The only service whose containers are started anew; default: all of the release. */

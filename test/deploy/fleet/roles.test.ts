@@ -56,6 +56,15 @@ describe('the fleets of roles', () => {
     });
   });
 
+  it('may have droplets of one name: DigitalOcean allows that', async () => {
+    const droplets = [aDroplet(1, { tags: ['a'] }), { ...aDroplet(2, { tags: ['a'] }), name: 'web-1' }];
+    const ports = {
+      cloud: new FakeCloud([], droplets),
+      clock: new VirtualClock({ start: 0 }),
+    } as unknown as DeployPorts;
+    expect(idsOf(await findFleets(ports, { ...settings, roles: settings.roles?.slice(0, 1) }))).toEqual([[1, 2]]);
+  });
+
   it('are to be corrected in the file that --config named', async () => {
     const droplets = [aDroplet(1, { tags: ['a', 'b'] })];
     const ports = {

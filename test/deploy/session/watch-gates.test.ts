@@ -127,6 +127,11 @@ describe('one that cannot be asked', () => {
     expect(warnings).toEqual([`Gate errors cannot be asked (1 of 2): ${gone.detail}`]);
   });
 
+  it('accuses none beside a no either: too few have said it', async () => {
+    const { failed } = await play(COMMAND, (question) => (question === 0 ? gone : NO), 30_000);
+    expect(failed[0]?.error).toMatchObject({ code: 'gate-unusable', message: expect.stringContaining(gone.detail) });
+  });
+
   it('is also one whose host name leads nowhere', async () => {
     const { command: _, ...common } = COMMAND;
     const gate = { ...common, url: 'https://alarms.example.com', expect: [{ from: 200, to: 200 }] };

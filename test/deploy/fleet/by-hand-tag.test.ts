@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { byHandPrefix, byHandTag, readByHandTag } from '../../../src/deploy/fleet/by-hand.js';
+import { byHandPrefix, byHandTag, readByHandTag } from '../../../src/deploy/fleet/by-hand-tag.js';
 
 const PREFIX = byHandPrefix('shop', 'production');
 const MARK = { since: '2026-11-21T07:45:00Z', who: 'ann@desk', reason: 'disk errors, ticket #42' };

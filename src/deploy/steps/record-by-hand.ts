@@ -2,8 +2,9 @@
 import type { Member } from '../droplet/member.js';
 import type { StepContext, StepResult } from './run.js';
 
-export async function holdDroplet({ droplet }: Member, run: StepContext): Promise<StepResult> {
+export async function recordByHand({ droplet }: Member, run: StepContext): Promise<StepResult> {
   // If the run dies before this, the droplet is one that a run has left out, and `heal` puts it back.
-  if (run.byHand !== undefined) await run.ledger.hold(droplet.id, run.byHand, () => run.lease.ensure(droplet.id));
+  if (run.byHand !== undefined)
+    await run.ledger.recordByHand(droplet.id, run.byHand, () => run.lease.ensure(droplet.id));
   return {};
 }

@@ -1,6 +1,6 @@
 /**
  * `do-deploy droplet out` and `do-deploy droplet in`: a person takes a droplet out of rotation, where every later run leaves it,
- * and brings it back through the gates. The record of it is a tag at DigitalOcean (fleet/by-hand.ts).
+ * and brings it back through the gates. The record of it is a tag at DigitalOcean (fleet/by-hand-tag.ts).
  */
 
 import { DeployError } from '../../errors.js';
@@ -13,7 +13,7 @@ import { doDeploy } from '../core/do-deploy.js';
 import { findRelease } from '../droplet/held-releases.js';
 import { currentRelease, holdingOf, runsUnchanged } from '../droplet/member.js';
 import { surveyAll } from '../droplet/survey.js';
-import { plain } from '../fleet/by-hand.js';
+import { plain } from '../fleet/by-hand-tag.js';
 import { byHandSentence, type Fleet, isNamed } from '../fleet/find-fleet.js';
 import { fleetRelease, recordedIn } from '../fleet/fleet-release.js';
 import { refuseImpossible } from '../fleet/policy.js';
