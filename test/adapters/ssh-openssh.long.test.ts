@@ -129,7 +129,7 @@ describe.skipIf(SSHD === '')("OpenSSH's server", () => {
     const error = await failureOf(impatient.connect());
     expect(error).toMatchObject({ code: 'ssh-unreachable', outcome: 'not-applied', droplet: 'web-1' });
     expect(error.message).toMatch(
-      /(its sshd has reached MaxStartups|closed the connection before the SSH handshake)\. Tried \d times in \d s\.$/,
+      /(its sshd has reached MaxStartups|closed the connection before the SSH handshake)\.( Tried \d+ times in .+\.)?$/,
     );
     expect(error.hint).toContain('MaxStartups');
   });

@@ -5,7 +5,7 @@ export const WORKERS_FAULTS: readonly Mutation[] = [
   {
     name: 'the app is not asked before a droplet is done',
     file: 'src/deploy/steps/app-check.ts',
-    text: 'if (check === undefined || unasked?.has(runningRelease(member))) return undefined;',
+    text: 'if (check === undefined || exemptFromAppCheck?.has(runningRelease(member))) return undefined;',
     instead: 'if (check !== null) return undefined;',
     breaks: ['c'],
     seeds: [2_000_002],
@@ -21,7 +21,7 @@ export const WORKERS_FAULTS: readonly Mutation[] = [
   {
     name: 'without a balancer nothing is recorded',
     file: 'src/rollout/courses.ts',
-    text: "isFleet && !droplet.inLedger ? ['mark-out'] : []",
+    text: "isFleet && !isMarked ? ['mark-out'] : []",
     instead: "balanced && !droplet.inLedger ? ['mark-out'] : []",
     breaks: ['g'],
     seeds: [2_000_002, 2_000_003],

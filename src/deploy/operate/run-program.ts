@@ -53,7 +53,11 @@ export async function runProgram(
     await watcher.nextLine(WATCH_MS);
     void beat();
     wishes.begin();
-    const program = await connection.start(placed.command, streams);
+    const starting: Promise<RunningProgram> = connection.start(
+      placed.command,
+      terminal ? atFirstOutput(streams, async () => repeatSize(await starting, terminal)) : streams,
+    );
+    const program = await starting;
     const send = (signal: string) => void connection.run(placed.signal(signal)).catch(() => {});
     onAbort(wishes.interrupted, () => send(signalOf(wishes.interrupted.reason)), over.signal);
     return await untilEnd(program, { clock, wishes, terminal, over: over.signal, kill: () => send('KILL') });
@@ -69,6 +73,29 @@ export async function runProgram(
       await clock.sleep(BEAT_MS, over.signal);
     }
   }
+}
+
+/** Calls back at the first output. @param callBack throws nothing */
+function atFirstOutput(streams: ProgramStreams, callBack: () => Promise<void>): ProgramStreams {
+  let isFirst = true;
+  return {
+    ...streams,
+    stdout(chunk) {
+      if (isFirst) void callBack();
+      isFirst = false;
+      return streams.stdout(chunk);
+    },
+  };
+}
+
+/**
+ * Docker tells a container the size of its terminal in the first 150 ms (docker/cli, 20.10) and whenever it changes: one that
+ * starts more slowly would have none.
+ */
+function repeatSize(program: RunningProgram, terminal: UserTerminal): void {
+  const { columns, rows } = terminal.size();
+  program.resize({ columns, rows: rows + 1 });
+  program.resize({ columns, rows });
 }
 
 /** `INT` of `SIGINT`; of a reason that is no signal, that which asks a program to end. */

@@ -3,7 +3,7 @@ import type { Member } from '../../../src/deploy/droplet/member.js';
 import { oneOffProgram } from '../../../src/deploy/operate/program-commands.js';
 import { codeOfSignal, runProgram, signalOf } from '../../../src/deploy/operate/run-program.js';
 import type { StoredRelease } from '../../../src/deploy/release/stored-release.js';
-import type { Connection, ProgramEnd, RunningProgram } from '../../../src/ports.js';
+import type { Connection, ProgramEnd, ProgramStreams, RunningProgram } from '../../../src/ports.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 
 const release = { id: 'r1', app: 'shop', environment: 'production', imageTag: 'v1' } as StoredRelease;
@@ -15,8 +15,9 @@ const placed = oneOffProgram(
 /** A droplet that writes down what is asked of it. */
 function droplet(end: Promise<ProgramEnd>) {
   const log: string[] = [];
+  let print: ProgramStreams['stdout'] = () => {};
   const program: RunningProgram = {
-    resize: ({ columns }) => void log.push(`resize ${columns}`),
+    resize: ({ columns, rows }) => void log.push(`resize ${columns}x${rows}`),
     signal: async (name) => void log.push(`signal ${name}`),
     abandon: () => void log.push('abandon'),
     ended: end,
@@ -28,8 +29,9 @@ function droplet(end: Promise<ProgramEnd>) {
       ended: new Promise(() => {}),
       close: async () => void log.push('close'),
     }),
-    start: async () => {
+    start: async (_: unknown, { stdout }: ProgramStreams) => {
       log.push('start');
+      print = stdout;
       return program;
     },
     run: async ({ args }: { args: { signal?: string } }) => {
@@ -37,7 +39,7 @@ function droplet(end: Promise<ProgramEnd>) {
       return { code: 0, stdout: '', stderr: '' };
     },
   } as unknown as Connection;
-  return { log, member: { connection } as Member };
+  return { log, member: { connection } as Member, print: (text: string) => print(Buffer.from(text)) };
 }
 
 const streams = { stdout() {}, stderr() {} };
@@ -110,6 +112,21 @@ describe('a program on a droplet', () => {
       changed();
     };
     await clock.run(story());
-    expect(log.filter((line) => line.startsWith('resize'))).toEqual(['resize 120']);
+    expect(log.filter((line) => line.startsWith('resize'))).toEqual(['resize 120x24']);
+  });
+  it('repeats the size of the terminal once it prints: Docker may have told it too early', async () => {
+    const clock = new VirtualClock({ start: 0 });
+    const { log, member, print } = droplet(clock.sleep(1000).then(() => ({ code: 0 })));
+    const terminal = { type: 'xterm', size: () => ({ columns: 80, rows: 24 }), onResize: () => () => {} };
+    const story = async () => {
+      const running = runProgram(clock, member, placed, streams, wishing().wishes, terminal);
+      await clock.sleep(10);
+      expect(log).not.toContain('resize 80x24');
+      await print('# ');
+      await print('x');
+      await running;
+    };
+    await clock.run(story());
+    expect(log.filter((line) => line.startsWith('resize'))).toEqual(['resize 80x25', 'resize 80x24']);
   });
 });
