@@ -128,7 +128,7 @@ describe('one that cannot be asked', () => {
   });
 
   it('accuses none beside a no either: too few have said it', async () => {
-    const { failed } = await play(COMMAND, (question) => (question === 0 ? gone : NO), 30_000);
+    const { failed } = await play(COMMAND, (question) => (question === 0 ? gone : NO));
     expect(failed[0]?.error).toMatchObject({ code: 'gate-unusable', message: expect.stringContaining(gone.detail) });
   });
 
