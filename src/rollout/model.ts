@@ -1,8 +1,8 @@
 /**
- * The data of a rollout, shared by the planner, the orchestrator and the reporters. Pure: imports only the shape of an
- * error.
+ * The data of a rollout, shared by the planner, the orchestrator and the reporters. Pure: imports only shapes.
  */
 import type { ErrorInfo } from '../errors.js';
+import type { Diagnosis } from './diagnosis.js';
 
 /** The steps of one droplet, in the order of a rolling deploy. */
 export const ROLLING_STEPS = [
@@ -143,6 +143,8 @@ export interface Evidence {
   }[];
   /** "92% of Docker's disk used when the deploy began" */
   disk?: string;
+  /** The cause in a sentence, and what to do about it, where a known one shows. */
+  diagnosis?: Diagnosis;
 }
 
 /** One vocabulary for people, CI and `--json`. `schema` changes when the meaning of a field changes. */

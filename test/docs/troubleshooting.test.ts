@@ -1,6 +1,8 @@
 /** docs/troubleshooting.md has an entry for every error code, and no other. */
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { diagnose } from '../../src/rollout/diagnosis.js';
+import { KNOWN_FAILURES } from '../rollout/known-failures.js';
 import { firstColumns, readRoot } from './markdown.js';
 
 /** Where a code is written: as the first argument of an error or of a helper that makes one, or as a field. */
@@ -42,5 +44,18 @@ describe('docs/troubleshooting.md', () => {
   it('explains no code that is gone, and none twice', () => {
     expect(explained.filter((code) => !raised.has(code))).toEqual([]);
     expect(explained).toEqual([...new Set(explained)]);
+  });
+
+  it('shows what is said about each known failure of a droplet', async () => {
+    const rows = KNOWN_FAILURES.map(({ what, findings, sentence }) => {
+      const remedy = (diagnose(findings)?.remedy ?? '').replaceAll('|', '\\|').replaceAll('*', '\\*');
+      return `| ${what} | ${sentence.replace(/^app /, 'Service app ')} | ${remedy} |`;
+    });
+    const table = ['| what happened | what do-deploy says | remedy |', '|---|---|---|', ...rows].join('\n');
+    const written = page.replace(
+      /(<!-- causes: begin -->\n)[\s\S]*(<!-- causes: end -->)/,
+      (_, begin, end) => `${begin}${table}\n${end}`,
+    );
+    await expect(written).toMatchFileSnapshot('../../docs/troubleshooting.md');
   });
 });

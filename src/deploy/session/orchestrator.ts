@@ -6,6 +6,7 @@
 
 import { asDeployError, DeployError } from '../../errors.js';
 import { isInHand, type PlannedStep } from '../../rollout/courses.js';
+import { isCheckFailure } from '../../rollout/diagnosis-rules.js';
 import type { Evidence } from '../../rollout/model.js';
 import { type Action, decide, mayStillLeave, servingMeanwhile, upNext } from '../../rollout/planner.js';
 import type { Rest } from '../../rollout/rests.js';
@@ -116,12 +117,15 @@ export async function roll(
   return await new Orchestrator(run, members, start, options).run();
 }
 
-/** Compose only reports that a container is not healthy; the evidence says why. */
-function explained(error: DeployError, evidence: Evidence): DeployError {
-  if (error.code !== 'start-failed') return error;
-  const services = evidence.containers.map(({ service }) => service);
-  const { code, hint, droplet, step } = error;
-  return new DeployError(code, ofService(evidence.cause, services), { hint, droplet, step, cause: error });
+/** Compose and the checks only say that something is not healthy; the evidence says why. */
+function explained(error: DeployError, { cause, diagnosis, containers }: Evidence): DeployError {
+  const { code, message, hint, droplet, step } = error;
+  const isStart = code === 'start-failed';
+  if (!isStart && diagnosis === undefined) return error;
+  const services = containers.map(({ service }) => service);
+  const why = ofService(diagnosis?.sentence ?? cause, services);
+  const said = isCheckFailure(code) ? `${message} ${why}` : why;
+  return new DeployError(code, said, { hint: diagnosis?.remedy ?? hint, droplet, step, cause: error });
 }
 
 class Orchestrator {
@@ -382,7 +386,7 @@ class Orchestrator {
       ...this.#run,
       release: this.#releaseFor(action),
       signal: wait.signal,
-      failure: this.#error?.message,
+      failure: this.#error,
       progress: this.#progressOf(droplet, action.step),
       others: () => this.#others(),
     };

@@ -1,19 +1,38 @@
 /** Collects evidence on a failed droplet before anything is done to it. */
 import type { RemoteCommand } from '../../ports.js';
-import { causeOf, isSick, judgeHealth } from '../../rollout/health.js';
+import { diagnose, type Listener } from '../../rollout/diagnosis.js';
+import { type ContainerView, causeOf, isSick, judgeHealth } from '../../rollout/health.js';
 import type { Evidence } from '../../rollout/model.js';
 import { command, quote } from '../core/shell.js';
 import { loadContainers } from '../droplet/containers.js';
-import type { Member } from '../droplet/member.js';
+import { loginTo, type Member } from '../droplet/member.js';
 import type { StepContext, StepResult } from './run.js';
 
-function logsCommand(app: string, containerIds: readonly string[]): RemoteCommand {
-  const logs = containerIds.map(
+/** Log and listening sockets of containers; on the host's network, its sockets are those of the droplet. */
+function findingsCommand(app: string, containers: readonly ContainerView[]): RemoteCommand {
+  const lines = containers.flatMap(({ id, pid, hostNetwork }) => [
+    `echo '--- ${id}'`,
     // Standard output and error come one after the other; by their timestamps they are what the container said.
-    (id) => `echo '--- ${id}'; docker logs --timestamps --tail 50 ${quote(id)} 2>&1 | LC_ALL=C sort -s -k1,1`,
-  );
-  return command('logs', { app, containerIds }, [...logs, 'exit 0'], { mayBeCut: true });
+    `docker logs --timestamps --tail ${LOG_LINES} ${quote(id)} 2>&1 | LC_ALL=C sort -s -k1,1`,
+    ...(pid > 0 && !hostNetwork ? [listeningLine(id, pid)] : []),
+  ]);
+  const ids = containers.map(({ id }) => id);
+  return command('logs', { app, containerIds: ids }, [...lines, 'exit 0'], { mayBeCut: true });
 }
+
+/**
+ * Prints a heading where the sockets can be read, and `listening ADDRESS:PORT` as the kernel writes them (proc_net_tcp: state 0A
+ * listens), without 127.0.0.11, at which Docker itself answers DNS.
+ */
+function listeningLine(id: string, pid: number): string {
+  const program = '$4 == "0A" && $2 !~ /^0B00007F:/ { print "listening", $2 }';
+  const files = `/proc/${pid}/net/tcp /proc/${pid}/net/tcp6`;
+  const isReadable = `head -c 1 /proc/${pid}/net/tcp >/dev/null 2>&1`;
+  return `if ${isReadable}; then echo '=== ${id}'; cat ${files} 2>/dev/null | awk '${program}' | head -n ${MOST_LISTENERS}; fi`;
+}
+
+/** Of one container. */
+const MOST_LISTENERS = 100;
 
 const LOG_LINES = 50;
 
@@ -33,15 +52,11 @@ export async function collectEvidence(member: Member, run: StepContext): Promise
   const verdict = judgeHealth(member.services, member.containers, now);
   const sick = member.containers.filter(isSick);
   const shown = sick.length > 0 ? sick : member.containers;
-  const { stdout } = await member.connection.run(
-    logsCommand(
-      run.settings.app,
-      shown.map((one) => one.id),
-    ),
-  );
-  const logs = splitLogs(stdout);
+  const { stdout } = await member.connection.run(findingsCommand(run.settings.app, shown));
+  const { logs, listening } = splitFindings(stdout);
   const evidence: Evidence = {
-    cause: verdict.kind === 'failed' ? verdict.cause : (causeOf(member.containers) ?? run.failure ?? 'unknown'),
+    cause:
+      verdict.kind === 'failed' ? verdict.cause : (causeOf(member.containers) ?? run.failure?.message ?? 'unknown'),
     containers: shown.map((container) => ({
       service: container.service,
       state: container.state,
@@ -53,8 +68,26 @@ export async function collectEvidence(member: Member, run: StepContext): Promise
       log: logs.get(container.id) ?? [],
     })),
     disk: diskOf(member),
+    diagnosis: diagnose({
+      droplet: member.host.name,
+      login: loginTo(member),
+      code: run.failure?.code ?? '',
+      failure: run.failure?.message ?? '',
+      checkedPort:
+        run.failure?.code === 'app-check-failed' ? run.settings.rollout.healthHttp?.port : run.target.healthCheck?.port,
+      containers: bySuspicion(shown).map((one) => ({
+        ...one,
+        log: logs.get(one.id) ?? [],
+        listening: listening.get(one.id),
+      })),
+    }),
   };
   return { evidence };
+}
+
+/** The one that failed first explains the others. */
+function bySuspicion(containers: readonly ContainerView[]): ContainerView[] {
+  return [...containers].sort((a, b) => Number(isSick(b)) - Number(isSick(a)) || a.startedAt - b.startedAt);
 }
 
 /** Docker forgets a container's exit code, and that it ran out of memory, when it starts the container again. */
@@ -73,19 +106,48 @@ function diskOf({ survey: { diskUsed } }: Member): string | undefined {
   return isFull ? `${diskUsed} of Docker's disk used when the deploy began` : undefined;
 }
 
-function splitLogs(stdout: string): Map<string, string[]> {
-  const logs = new Map<string, string[]>();
-  let lines: string[] = [];
+interface Said {
+  logs: Map<string, string[]>;
+  /** Absent: not readable. */
+  listening: Map<string, Listener[]>;
+}
+
+function splitFindings(stdout: string): Said {
+  const said: Said = { logs: new Map(), listening: new Map() };
+  let take: (line: string) => void = () => {};
   for (const line of stdout.split('\n')) {
-    const heading = /^--- ([0-9a-f]{12,64})$/.exec(line);
-    if (heading?.[1]) {
-      lines = [];
-      logs.set(heading[1], lines);
-    } else if (line.trim() !== '') {
-      // The timestamp was for sorting.
-      lines.push(line.replace(/^\d{4}-\d\d-\d\dT\S+ ?/, '').slice(0, LINE_LENGTH));
-      if (lines.length > LOG_LINES) lines.shift();
-    }
+    const [, kind, id] = /^(---|===) ([0-9a-f]{12,64})$/.exec(line) ?? [];
+    if (id !== undefined) take = kind === '---' ? logInto(said.logs, id) : listenersInto(said.listening, id);
+    else if (line.trim() !== '') take(line);
   }
-  return logs;
+  return said;
+}
+
+function logInto(logs: Said['logs'], id: string): (line: string) => void {
+  const lines: string[] = [];
+  logs.set(id, lines);
+  return (line) => {
+    // The timestamp was for sorting.
+    lines.push(line.replace(/^\d{4}-\d\d-\d\dT\S+ ?/, '').slice(0, LINE_LENGTH));
+    if (lines.length > LOG_LINES) lines.shift();
+  };
+}
+
+function listenersInto(listening: Said['listening'], id: string): (line: string) => void {
+  const found: Listener[] = [];
+  listening.set(id, found);
+  return (line) => {
+    const [, address = '', port = ''] = /^listening ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4})$/.exec(line) ?? [];
+    if (address === '') return;
+    found.push({
+      port: Number.parseInt(port, 16),
+      loopback: isLoopback(address),
+      family: address.length === 8 ? 4 : 6,
+    });
+  };
+}
+
+/** Addresses are printed as the numbers that their bytes are in memory, on a little-endian machine. */
+function isLoopback(address: string): boolean {
+  return /^[0-9A-F]{6}7F$/.test(address) || address === '00000000000000000000000001000000';
 }

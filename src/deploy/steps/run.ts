@@ -49,8 +49,8 @@ export interface StepContext extends Run {
   readonly release: StoredRelease | undefined;
   /** Aborted when the wait has lost its purpose: the droplet goes back as it is. */
   readonly signal: AbortSignal;
-  /** The message of the rollout's first failure, if there was one. */
-  readonly failure?: string;
+  /** The rollout's first failure, if there was one. */
+  readonly failure?: Pick<DeployError, 'code' | 'message'>;
   progress(detail: string): void;
   /** Droplets that serve meanwhile and are listened to. */
   others(): readonly Member[];
