@@ -56,6 +56,9 @@ function word(text: string | undefined): string {
 
 const NOT_FOUND_IN_PATH =
   /exec: "([^"]+)": (?:executable file not found in \$PATH|stat [^:]+: no such file or directory)/;
+/** docker-init and tini, which start the program of a service with init: true. */
+const INIT_NOT_FOUND = /\btini \(\d+\)\] exec (\S+) failed: No such file or directory/;
+const INIT_NOT_EXECUTABLE = /\btini \(\d+\)\] exec (\S+) failed: Permission denied/;
 const SHELL_NOT_FOUND =
   /\bsh: (?:\d+: )?(?:line \d+: )?([\w./+-]+): not found|bash: (?:line \d+: )?([\w./+-]+): command not found/;
 const REFUSED = /connection refused|couldn't connect|failed to connect|ECONNREFUSED/i;
@@ -139,6 +142,7 @@ export const RULES: readonly Rule[] = [
     find: ofContainer((one, findings) => {
       const match =
         NOT_FOUND_IN_PATH.exec(startWords(one, findings)) ??
+        (hasEnded(one) ? inLog(one, INIT_NOT_FOUND) : undefined) ??
         (hasEnded(one) && one.exitCode === 127 ? inLog(one, SHELL_NOT_FOUND) : undefined);
       if (!match) return undefined;
       const name = word(match[1] ?? match[2]);
@@ -163,8 +167,9 @@ export const RULES: readonly Rule[] = [
   {
     name: 'not-executable',
     find: ofContainer((one, findings) => {
-      const match = /exec:? "?([^\s":]+)"?: permission denied/i.exec(startWords(one, findings));
-      if (match === null) return undefined;
+      const match =
+        /exec:? "?([^\s":]+)"?: permission denied/i.exec(startWords(one, findings)) ?? inLog(one, INIT_NOT_EXECUTABLE);
+      if (!match) return undefined;
       return [
         `${word(match[1])} in the image of ${one.service} is not executable.`,
         `Make it executable in the Dockerfile: RUN chmod +x ${word(match[1])}`,

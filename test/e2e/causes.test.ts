@@ -40,11 +40,19 @@ const CASES: [string, Case][] = [
     },
   ],
   [
-    'an entrypoint that is no program',
+    'an entrypoint that is not executable',
     {
       app: { entrypoint: ['/version'] },
+      name: 'not-executable',
+      message: '/version in the image of app is not executable.',
+    },
+  ],
+  [
+    'a program that the kernel cannot run',
+    {
+      app: { entrypoint: ['/foreign'], init: false },
       name: 'other-processor',
-      message: 'The program of app was built for another processor',
+      message: 'was built for another processor',
     },
   ],
   [

@@ -100,6 +100,18 @@ export const KNOWN_FAILURES: readonly KnownFailure[] = [
     sentence: '/entrypoint.sh in the image of app is not executable.',
   },
   {
+    what: 'The command is not in the image, with init: true',
+    name: 'command-missing',
+    findings: findings({ ...ended(127, '[FATAL tini (7)] exec bin/server failed: No such file or directory') }),
+    sentence: 'The image of app has no command bin/server.',
+  },
+  {
+    what: 'The entrypoint is not executable, with init: true',
+    name: 'not-executable',
+    findings: findings({ ...ended(126, '[FATAL tini (6)] exec /entrypoint.sh failed: Permission denied') }),
+    sentence: '/entrypoint.sh in the image of app is not executable.',
+  },
+  {
     what: 'The entrypoint has Windows line ends',
     name: 'interpreter-missing',
     findings: findings(ended(255, 'exec /entrypoint.sh: no such file or directory')),
