@@ -81,7 +81,8 @@ describe('a protected environment', () => {
     const { confirm } = protectedRun({ canAsk: true, yes: true, types });
     await expect(confirm()?.('Deploy?')).rejects.toMatchObject({
       code: 'usage',
-      message: 'What was typed is not the name of the environment, production. Nothing was changed.',
+      message: 'What was typed is not production.',
+      hint: 'do-deploy production v3 --confirm-environment production',
     });
   });
 

@@ -42,7 +42,7 @@ export function confirmation(
     return async (question) => {
       const typed = await context.askFor(`${question} Type ${environment}:`);
       if (typed === environment || typed === '') return typed === environment;
-      throw usage(`What was typed is not the name of the environment, ${environment}. Nothing was changed.`, again);
+      throw usage(`What was typed is not ${environment}.`, again);
     };
   throw usage(`${environment} is protected: its name has to be confirmed, and there is no terminal to ask at.`, again);
 }
