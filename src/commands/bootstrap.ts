@@ -7,7 +7,7 @@ export default defineCommand({
   name: 'bootstrap',
   summary: 'Prepare fresh Debian or Ubuntu droplets for deploys',
   description:
-    'As root, once or as often as you like: the user that deploys, Docker Engine, the compose plugin and its settings, sshd\nwithout passwords, a firewall, security updates, swap and time. What is there already is left alone.',
+    'Logs in as root and sets up the user that deploys, Docker Engine with the compose plugin, sshd without passwords,\na firewall, security updates, swap and time synchronisation. What is there already is left alone, so it can run again.',
   examples: [
     ['bootstrap production', 'prepare every droplet of the environment'],
     ['bootstrap production --check', 'only show what would change; exit code 5 if anything would'],
