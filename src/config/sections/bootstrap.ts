@@ -61,7 +61,7 @@ const section = map({
     )
     .meta({
       description:
-        "Besides SSH, `from` reaches everything (by default the droplet's VPC, where the balancer is) and `open` are ports that everybody reaches. It also holds for ports that Docker publishes. `false`: no firewall.",
+        "Besides SSH, `from` reaches everything (by default the droplet's VPC, where the balancer is) and `open` are ports that everybody reaches. A single droplet without a balancer opens all ports that its containers publish, unless `open` is given. The firewall also holds for ports that Docker publishes. `false`: no firewall.",
       examples: [{ from: ['10.10.0.0/20'] }, { open: [80, 443] }, false],
     }),
   harden_ssh: bool().meta({
