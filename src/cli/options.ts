@@ -54,6 +54,9 @@ export const protectedOption = {
   }),
 };
 
+/** Of commands that change the fleet, with a lease. */
+export const changeOptions = { ...rolloutOptions, ...protectedOption };
+
 export const migrateOption = {
   skipMigrate: flag({ describe: 'Leave out the layer migrate' }),
 };

@@ -1,7 +1,6 @@
 import { defineCommand } from '../cli/define-command.js';
-import { EXIT } from '../cli/exit-codes.js';
-import { environment, freezeOption, protectedOption, rolloutExits, rolloutOptions } from '../cli/options.js';
-import { confirmation } from './shared/confirm.js';
+import { changeOptions, environment, freezeOption, rolloutExits } from '../cli/options.js';
+import { ifConfirmed } from './shared/confirm.js';
 
 export default defineCommand({
   name: 'adopt',
@@ -13,7 +12,7 @@ export default defineCommand({
     ['adopt production --wait-lock 10m', 'wait while another deploy is running'],
   ],
   positionals: { environment },
-  options: { ...rolloutOptions, ...freezeOption, ...protectedOption },
+  options: { ...changeOptions, ...freezeOption },
   rolls: true,
   settings: 'images',
   exits: rolloutExits,
@@ -21,11 +20,14 @@ export default defineCommand({
     const { args, settings, roll } = context;
     // Droplets that join must not wait for a yes: only a protected environment asks.
     const asking = { ...context, args: { ...args, yes: true } };
-    const confirm = confirmation(asking, settings);
-    if (confirm !== undefined && !(await confirm(`Bring the droplets of ${args.environment} to its release?`))) {
-      return { exit: EXIT.interrupted, output: { type: 'text', lines: ['Nothing was changed.'] } };
-    }
-    const { adopt } = await import('../deploy/rollouts/adopt.js');
-    return await roll(settings, args, adopt);
+    return await ifConfirmed(
+      asking,
+      settings,
+      `Bring the droplets of ${args.environment} to its release?`,
+      async () => {
+        const { adopt } = await import('../deploy/rollouts/adopt.js');
+        return await roll(settings, args, adopt);
+      },
+    );
   },
 });

@@ -7,7 +7,7 @@ export default defineCommand({
   name: 'bootstrap',
   summary: 'Prepare fresh Debian or Ubuntu droplets for deploys',
   description:
-    'As root, once or as often as you like: the user that deploys, Docker Engine, the compose plugin and its settings, sshd\nwithout passwords, a firewall, security updates, swap and time. What is there already is left alone.',
+    'Logs in as root and sets up the user that deploys, Docker Engine with the compose plugin, sshd without passwords,\na firewall, security updates, swap and time synchronisation. What is there already is left alone, so it can run again.',
   examples: [
     ['bootstrap production', 'prepare every droplet of the environment'],
     ['bootstrap production --check', 'only show what would change; exit code 5 if anything would'],
@@ -17,14 +17,13 @@ export default defineCommand({
     check: flag({ describe: 'Only show what would change' }),
     droplet: text({ value: 'NAME', describe: 'Only this droplet, by its name or id' }),
     role: text({ value: 'NAME', describe: 'Only droplets of this role' }),
-    login: text({ value: 'USER', describe: 'Log in as this user, who has to be root by another name (default: root)' }),
   },
   settings: 'fleet',
   exits: { [EXIT.changes]: 'something is to be done (bootstrap --check)' },
   async run({ args, settings, ports }) {
     const { bootstrap } = await import('../deploy/bootstrap/bootstrap.js');
-    const { check, droplet, role, login = 'root' } = args;
-    const { rows, errors } = await bootstrap(await ports(settings), settings, { check, droplet, role, login });
+    const { check, droplet, role } = args;
+    const { rows, errors } = await bootstrap(await ports(settings), settings, { check, droplet, role });
     const isOpen = check && rows.some(({ changes }) => changes.length > 0);
     const exit = errors.length > 0 ? Math.max(...errors.map(exitCodeOfError)) : isOpen ? EXIT.changes : EXIT.ok;
     return { exit, output: { type: 'bootstrap', environment: settings.environment, check, rows }, errors };

@@ -12,10 +12,10 @@ export default defineCommand({
   name: 'console',
   summary: 'Open a console in a new container of the running release',
   description:
-    'Like run, with your terminal: keys, Ctrl-C and Ctrl-D, and the size of the window. What it opens is console: in\nconfig/deploy.yml, else a shell of the image.',
+    'Like run, but attached to your terminal: every key, Ctrl-C, Ctrl-D and the size of the window. It opens what console:\nin config/deploy.yml names, or else a shell of the image.',
   examples: [
     ['console production', 'open the console of config/deploy.yml'],
-    ['console production worker -- bin/rails console', 'open another one'],
+    ['console production worker -- bin/rails console', 'run another command instead'],
     ['console production app --running', 'open a shell in the container that runs'],
   ],
   positionals: {

@@ -1,15 +1,13 @@
 import { flag, text } from '../cli/arguments.js';
-import { type CommandContext, type CommandEnd, defineCommand } from '../cli/define-command.js';
-import { EXIT } from '../cli/exit-codes.js';
+import { type CommandContext, defineCommand } from '../cli/define-command.js';
 import {
+  changeOptions,
   confirmOption,
   environment,
   freezeOption,
   migrateOption,
   partOptions,
-  protectedOption,
   rolloutExits,
-  rolloutOptions,
   skipOptions,
 } from '../cli/options.js';
 import { usage } from '../cli/usage-errors.js';
@@ -18,7 +16,7 @@ import { COMMAND_NAMES, IMAGE_TAG } from '../config/names.js';
 import { doDeploy } from '../deploy/core/do-deploy.js';
 import type { Part } from '../deploy/session/canary.js';
 import { count } from '../reporters/text.js';
-import { confirmation } from './shared/confirm.js';
+import { confirmation, nothing } from './shared/confirm.js';
 import { allowEmpty } from './shared/tag-options.js';
 
 export default defineCommand({
@@ -41,9 +39,8 @@ export default defineCommand({
   },
   options: {
     ...confirmOption,
-    ...rolloutOptions,
+    ...changeOptions,
     ...freezeOption,
-    ...protectedOption,
     ...skipOptions,
     ...partOptions,
     skipFirstCheck: flag({ describe: 'Deploy although what runs now does not answer `rollout.health.http`' }),
@@ -146,10 +143,6 @@ async function warnAbout(
 ): Promise<void> {
   const [{ reporter }, { warn }] = await Promise.all([ports(settings), import('../deploy/core/report.js')]);
   for (const message of warnings) warn({ clock, reporter }, message);
-}
-
-function nothing(done: string): CommandEnd {
-  return { exit: EXIT.interrupted, output: { type: 'text', lines: [`Nothing was ${done}.`] } };
 }
 
 /** `--create-tag`, once the rest is known to be in order. False: the answer was no. */

@@ -7,7 +7,7 @@ import { checkWords, placedOn, runOnDroplets } from './shared/programs.js';
 export default defineCommand({
   name: 'exec',
   summary: 'Run a command in the running container of a service',
-  description: 'For a container of its own, which a deploy leaves alone, use run.',
+  description: 'A deploy replaces that container and ends what runs in it. For a container of its own, use run.',
   examples: [
     ['exec production app -- cat /etc/hosts', 'run it on the first droplet'],
     ['exec production app --all -- kill -USR1 1', 'run it on every droplet'],

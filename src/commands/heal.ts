@@ -1,8 +1,7 @@
 import { defineCommand } from '../cli/define-command.js';
-import { EXIT } from '../cli/exit-codes.js';
-import { confirmOption, environment, protectedOption, rolloutExits, rolloutOptions } from '../cli/options.js';
+import { changeOptions, confirmOption, environment, rolloutExits } from '../cli/options.js';
 import { count } from '../reporters/text.js';
-import { confirmation } from './shared/confirm.js';
+import { ifConfirmed } from './shared/confirm.js';
 
 export default defineCommand({
   name: 'heal',
@@ -14,22 +13,23 @@ export default defineCommand({
     ['heal production --wait-lock 10m', 'wait while another deploy is running'],
   ],
   positionals: { environment },
-  options: { ...confirmOption, ...rolloutOptions, ...protectedOption },
+  options: { ...confirmOption, ...changeOptions },
   rolls: true,
   settings: 'fleet',
   exits: rolloutExits,
   async run(context) {
     const { args, settings, show, ports, roll } = context;
     const { findRepairs, heal } = await import('../deploy/rollouts/heal.js');
-    const confirm = confirmation(context, settings);
-    if (confirm === undefined) return await roll(settings, args, heal);
-    const confirmed = await findRepairs(await ports(settings), { settings });
-    if (confirmed.repairs.length > 0) {
-      show({ type: 'text', lines: confirmed.repairs.map(({ sentence }) => `  ${sentence}`) });
-      if (!(await confirm(`Repair ${count(confirmed.repairs.length, 'droplet')} of ${args.environment}?`))) {
-        return { exit: EXIT.interrupted, output: { type: 'text', lines: ['Nothing was changed.'] } };
-      }
-    }
-    return await roll(settings, args, (on, options) => heal(on, { ...options, confirmed }));
+    let confirmed: Awaited<ReturnType<typeof findRepairs>> | undefined;
+    const question = async () => {
+      confirmed = await findRepairs(await ports(settings), { settings });
+      const { repairs } = confirmed;
+      if (repairs.length === 0) return undefined;
+      show({ type: 'text', lines: repairs.map(({ sentence }) => `  ${sentence}`) });
+      return `Repair ${count(repairs.length, 'droplet')} of ${args.environment}?`;
+    };
+    return await ifConfirmed(context, settings, question, () =>
+      roll(settings, args, (on, options) => heal(on, { ...options, confirmed })),
+    );
   },
 });

@@ -12,18 +12,18 @@ export default defineCommand({
   name: 'logs',
   summary: 'Show the logs of all droplets, merged by time',
   description:
-    'With --follow it goes on through deploys: with containers that are replaced, and droplets that come. Secrets that\ndo-deploy knows are masked, and control characters removed.',
+    'With --follow it keeps going through deploys: it picks up new containers and new droplets. Secrets that do-deploy\nknows are masked, and control characters are removed.',
   examples: [
     ['logs production', 'the last 100 lines of each container'],
-    ['logs production app -f --grep timeout', 'follow the app, only these lines'],
+    ['logs production app -f --grep timeout', 'follow the app, but show only these lines'],
     ['logs production --since 10m --json', 'the last ten minutes, one JSON object per line'],
   ],
   positionals: { environment, service: text({ describe: 'A service of the compose files (default: all)' }) },
   options: {
-    follow: flag({ alias: 'f', describe: 'Go on with new lines until Ctrl-C' }),
+    follow: flag({ alias: 'f', describe: 'Keep printing new lines until Ctrl-C' }),
     since: duration({ describe: 'Lines of the last 10m, 2h …', example: '10m' }),
     tail: integer({
-      describe: 'Lines of each container, at most; with --since all of them',
+      describe: 'Most lines of each container; with --since, all of them',
       min: 1,
       max: MOST_LINES,
       default: TAIL,

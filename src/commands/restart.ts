@@ -1,21 +1,13 @@
 import { text } from '../cli/arguments.js';
 import { defineCommand } from '../cli/define-command.js';
-import { EXIT } from '../cli/exit-codes.js';
-import {
-  confirmOption,
-  environment,
-  protectedOption,
-  rolloutExits,
-  rolloutOptions,
-  skipOptions,
-} from '../cli/options.js';
-import { confirmation } from './shared/confirm.js';
+import { changeOptions, confirmOption, environment, rolloutExits, skipOptions } from '../cli/options.js';
+import { ifConfirmed } from './shared/confirm.js';
 
 export default defineCommand({
   name: 'restart',
   summary: 'Restart the containers of every droplet, one batch at a time',
   description:
-    'Through the same steps and checks as a deploy, so no request fails. Every droplet keeps its release, and\none whose restart fails stays out of rotation: a restart goes to no other release.',
+    'Goes through the steps and checks of a deploy, so no request fails. Every droplet keeps its release. If a restart\nfails, the droplet stays out of rotation: it does not go back to another release.',
   examples: [
     ['restart production', 'restart every service of the release'],
     ['restart production worker', 'restart only the containers of one service'],
@@ -24,18 +16,16 @@ export default defineCommand({
     environment,
     service: text({ describe: 'A service of the release (default: all)' }),
   },
-  options: { ...confirmOption, ...rolloutOptions, ...protectedOption, ...skipOptions },
+  options: { ...confirmOption, ...changeOptions, ...skipOptions },
   rolls: true,
   settings: 'fleet',
   exits: rolloutExits,
   async run(context) {
     const { args, settings, roll } = context;
     const { service } = args;
-    const confirm = confirmation(context, settings);
-    if (confirm !== undefined && !(await confirm(`Restart ${service ?? 'the app'} on ${args.environment}?`))) {
-      return { exit: EXIT.interrupted, output: { type: 'text', lines: ['Nothing was changed.'] } };
-    }
-    const { restart } = await import('../deploy/rollouts/restart.js');
-    return await roll(settings, args, (on, options) => restart(on, { ...options, service }));
+    return await ifConfirmed(context, settings, `Restart ${service ?? 'the app'} on ${args.environment}?`, async () => {
+      const { restart } = await import('../deploy/rollouts/restart.js');
+      return await roll(settings, args, (on, options) => restart(on, { ...options, service }));
+    });
   },
 });

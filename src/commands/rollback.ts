@@ -1,18 +1,16 @@
 import { text } from '../cli/arguments.js';
 import { defineCommand } from '../cli/define-command.js';
-import { EXIT } from '../cli/exit-codes.js';
 import {
+  changeOptions,
   confirmOption,
   environment,
   freezeOption,
   migrateOption,
-  protectedOption,
   rolloutExits,
-  rolloutOptions,
   skipOptions,
 } from '../cli/options.js';
 import { versionWords } from '../reporters/phrases.js';
-import { confirmation } from './shared/confirm.js';
+import { ifConfirmed } from './shared/confirm.js';
 
 export default defineCommand({
   name: 'rollback',
@@ -28,9 +26,8 @@ export default defineCommand({
   },
   options: {
     ...confirmOption,
-    ...rolloutOptions,
+    ...changeOptions,
     ...freezeOption,
-    ...protectedOption,
     ...skipOptions,
     ...migrateOption,
   },
@@ -41,8 +38,7 @@ export default defineCommand({
     const { args, settings, show, ports, roll } = context;
     const { findReleaseToGoBackTo, rollback } = await import('../deploy/rollouts/rollback.js');
     let wanted = args.release;
-    const confirm = confirmation(context, settings);
-    if (confirm !== undefined) {
+    const question = async () => {
       const { previewLines } = await import('./shared/preview.js');
       const { repositoryIfUsable } = await import('../cli/source.js');
       const { infoOf } = await import('../deploy/release/stored-release.js');
@@ -50,13 +46,12 @@ export default defineCommand({
       const found = await findReleaseToGoBackTo(on, { settings, wanted });
       const repository = repositoryIfUsable(settings.root, context.env);
       show({ type: 'text', lines: await previewLines(on, settings, infoOf(found), repository) });
-      const question = `Roll ${args.environment} back to ${versionWords(infoOf(found))}, release ${found.id}?`;
-      if (!(await confirm(question))) {
-        return { exit: EXIT.interrupted, output: { type: 'text', lines: ['Nothing was changed.'] } };
-      }
-      // Exactly the release that was confirmed, whatever is deployed meanwhile.
+      // Exactly the release that is confirmed, whatever is deployed meanwhile.
       wanted = found.id;
-    }
-    return await roll(settings, args, (on, options) => rollback(on, { ...options, wanted }));
+      return `Roll ${args.environment} back to ${versionWords(infoOf(found))}, release ${found.id}?`;
+    };
+    return await ifConfirmed(context, settings, question, () =>
+      roll(settings, args, (on, options) => rollback(on, { ...options, wanted })),
+    );
   },
 });

@@ -9,7 +9,7 @@ export default defineCommand({
   name: 'run',
   summary: 'Run a command in a new container of the running release',
   description:
-    'The container has the files, variables and volumes of the service, and no published port; it is removed when the\ncommand ends. Input, output and exit code are those of the command, byte for byte. Ctrl-C is passed on; a second\none ends the command.',
+    'The container has the files, variables and volumes of the service but publishes no port. It is removed when the\ncommand ends. Input, output and exit code are those of the command, byte for byte. Ctrl-C is passed on; a second\none kills the command.',
   examples: [
     ['run production app -- bin/rails db:seed', 'run it on the first droplet'],
     ['run production app -- pg_dump shop >shop.sql', 'keep its output'],

@@ -7,7 +7,7 @@ export default defineCommand({
   name: 'ssh',
   summary: 'Log in to a droplet',
   description:
-    'With the user, key, jump hosts and verified host key of a deploy. With a command, it runs that: its words are passed\non as they are, so a line for a shell is `sh -c LINE`.',
+    'Uses the user, key, jump hosts and host key check of a deploy. A command is run instead of a login shell. Its words\nare passed on as they are, so a line for a shell is `sh -c LINE`.',
   examples: [
     ['ssh production', 'log in to the first droplet in rotation'],
     ['ssh production web-2 -- docker ps', 'run a command there'],

@@ -6,11 +6,11 @@ import { onAbort } from '../deploy/core/on-abort.js';
 
 export default defineCommand({
   name: 'tunnel',
-  summary: 'Lead a port of this machine to a port of a container',
+  summary: 'Forward a local port to a port of a container',
   description:
-    'It leads to the address of the container, so the port need not be published. A deploy replaces the container: new\nconnections go to the next one. Ctrl-C ends it.',
+    'It connects to the address of the container, so the port need not be published. When a deploy replaces the\ncontainer, new connections go to its successor. Ctrl-C ends it.',
   examples: [
-    ['tunnel production app 3000', 'print a local address that leads to port 3000 of the app'],
+    ['tunnel production app 3000', 'print a local address that forwards to port 3000 of the app'],
     ['tunnel production db 5432 --local 15432', 'then: psql -h 127.0.0.1 -p 15432'],
   ],
   positionals: {
@@ -20,7 +20,7 @@ export default defineCommand({
   },
   options: {
     ...dropletOptions,
-    local: portNumber({ describe: 'The port of this machine (default: a free one)' }),
+    local: portNumber({ describe: 'The local port (default: a free one)' }),
   },
   settings: 'fleet',
   async run({ args, settings, ports, signals, show }) {

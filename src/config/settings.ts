@@ -141,8 +141,6 @@ export interface RoleFiles {
 
 /** What `bootstrap` prepares on droplets. */
 export interface BootstrapSettings {
-  /** Absent: the SSH user. */
-  user?: string;
   /** Lines of authorized_keys, or absolute paths of files with such lines; absent: those of root. */
   authorizedKeys?: readonly ({ key: string } | { path: string })[];
   dockerGroup: boolean;

@@ -1,4 +1,4 @@
-/** Private keys as people paste them: into the variable SSH_PRIVATE_KEY, or as the wrong one of two files. */
+/** Keys as people paste them: private ones into the variable SSH_PRIVATE_KEY, public ones into lists, or one for the other. */
 
 export type KeyReading = { key: string } | { message: string; remedy: string };
 
@@ -8,6 +8,15 @@ const PUBLIC =
 const PEM = /^(-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----)([\s\S]*?)(-----END [A-Z0-9 ]*PRIVATE KEY-----)?$/;
 const LINE_LENGTH = 64;
 
+/** A public key that OpenSSH takes, on one line, perhaps with a comment. */
+const PUBLIC_LINE =
+  /^(?:ssh-rsa|ssh-ed25519|ecdsa-sha2-nistp(?:256|384|521)|sk-(?:ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com) [A-Za-z0-9+/]{40,}={0,2}(?: [^\p{Cc}]*)?$/u;
+
+export function isPublicKeyLine(text: string): boolean {
+  return PUBLIC_LINE.test(text);
+}
+
+/** What somebody meant for a public key, also if it is cut off. */
 export function isPublicKey(text: string): boolean {
   return PUBLIC.test(text.trim());
 }

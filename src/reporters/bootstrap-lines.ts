@@ -16,10 +16,8 @@ export interface ShownBootstrap {
 
 export function bootstrapLines({ check, rows }: ShownBootstrap, palette: Palette): string[] {
   return rows.flatMap(({ droplet, changes, left }) => [
-    ...(check
-      ? changes.map(({ action, change }) => `${palette.caution(droplet)}: would, for ${action}: ${change}`)
-      : []),
-    ...left.map(({ action, reason }) => `${palette.faint(droplet)}: left alone, for ${action}: ${reason}`),
+    ...(check ? changes.map(({ action, change }) => `${palette.caution(droplet)}: would ${change} (${action})`) : []),
+    ...left.map(({ action, reason }) => `${palette.faint(droplet)}: left alone (${action}): ${reason}`),
     ...endOf(droplet, changes.length, check, palette),
   ]);
 }

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { confirmation, mustAsk } from '../../src/commands/shared/confirm.js';
+import { confirmation, ifConfirmed, mustAsk } from '../../src/commands/shared/confirm.js';
 import { runCommandLine } from '../support/command-line.js';
 
 const WORDS = ['production', 'v3'];
@@ -44,6 +44,40 @@ it.each([
   expect(exit).toBe(2);
 });
 
+describe('a change that is confirmed first', () => {
+  const run = async (answer: boolean, question: string | (() => Promise<string | undefined>), yes = false) => {
+    const done: string[] = [];
+    const context = {
+      ...{ canAsk: true, isCi: false, argv: WORDS, args: { environment: 'production', yes } },
+      ask: async (asked: string) => done.push(asked) > 0 && answer,
+      askFor: async () => '',
+    };
+    const change = async () => ({ exit: done.push('changed') });
+    const end = await ifConfirmed(context, { confirm: true, isProtected: false }, question, change);
+    return { done, exit: end.exit, output: end.output };
+  };
+
+  it('is made after a yes', async () => {
+    expect(await run(true, 'Restart?')).toMatchObject({ done: ['Restart?', 'changed'] });
+  });
+
+  it('is not made after a no, which says so', async () => {
+    expect(await run(false, async () => 'Heal?')).toEqual({
+      done: ['Heal?'],
+      exit: 130,
+      output: { type: 'text', lines: ['Nothing was changed.'] },
+    });
+  });
+
+  it('is made without a question where there is nothing to ask, or nobody has to be asked', async () => {
+    expect(await run(false, async () => undefined)).toMatchObject({ done: ['changed'] });
+    const question = async () => {
+      throw new Error('what it is about was read');
+    };
+    expect(await run(false, question, true)).toMatchObject({ done: ['changed'] });
+  });
+});
+
 describe('a protected environment', () => {
   const settings = { confirm: true, isProtected: true };
   function protectedRun({
@@ -81,7 +115,8 @@ describe('a protected environment', () => {
     const { confirm } = protectedRun({ canAsk: true, yes: true, types });
     await expect(confirm()?.('Deploy?')).rejects.toMatchObject({
       code: 'usage',
-      message: 'What was typed is not the name of the environment, production. Nothing was changed.',
+      message: 'What was typed is not production.',
+      hint: 'do-deploy production v3 --confirm-environment production',
     });
   });
 

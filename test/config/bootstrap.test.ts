@@ -21,6 +21,11 @@ it('has defaults', async () => {
   });
 });
 
+it.each(['ssh-rsa', 'ecdsa-sha2-nistp256', 'sk-ssh-ed25519@openssh.com'])('takes a key of %s', async (type) => {
+  const key = `${type} ${'A'.repeat(70)}==`;
+  expect((await bootstrapOf({ authorized_keys: [key] })).authorizedKeys).toEqual([{ key }]);
+});
+
 it('takes keys as they are, and paths from the project', async () => {
   const key = `ssh-ed25519 ${'A'.repeat(68)} ann@laptop`;
   const { root, authorizedKeys } = await bootstrapOf({ authorized_keys: [key, 'deploy/keys', '/etc/keys'] });
@@ -40,10 +45,14 @@ it.each([
   [{ firewall: { from: ['fd00::/129'] } }, 'firewall'],
   [{ firewall: { open: [0] } }, 'firewall'],
   [{ firewall: true }, 'firewall'],
-  [{ user: 'Deploy User' }, 'bootstrap.user'],
-  [{ user: '-rf' }, 'bootstrap.user'],
   [{ docker: 'snap' }, 'bootstrap.docker'],
   [{ authorized_keys: [] }, 'bootstrap.authorized_keys'],
+  // Cut off, with options, of another kind, or private: no path is meant.
+  [{ authorized_keys: ['ssh-ed25519 AAAAC3Nza ann@laptop'] }, 'bootstrap.authorized_keys'],
+  [{ authorized_keys: [`ssh-ed25519 ${'A'.repeat(68)}\nssh-rsa`] }, 'bootstrap.authorized_keys'],
+  [{ authorized_keys: [`ssh-ed25519 ${'A'.repeat(68)}!`] }, 'bootstrap.authorized_keys'],
+  [{ authorized_keys: [`ssh-dss ${'A'.repeat(68)}`] }, 'bootstrap.authorized_keys'],
+  [{ authorized_keys: ['-----BEGIN OPENSSH PRIVATE KEY-----'] }, 'bootstrap.authorized_keys'],
 ])('%j is refused', async (written, place) => {
   await expect(bootstrapOf(written)).rejects.toMatchObject({
     problems: [{ message: expect.stringContaining(place) }],

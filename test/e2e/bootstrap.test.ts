@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { firewallScript } from '../../src/deploy/bootstrap/firewall-script.js';
 import { Fleet } from './lab/fleet.js';
 import { must } from './lab/processes.js';
 import { BRIDGE_PRIVATE, BRIDGE_PUBLIC, FRESH_ROOT } from './lab/region.js';
@@ -48,7 +49,18 @@ describe.skipIf(!existsSync(FRESH_ROOT))('two fresh droplets', { shuffle: false,
   it('are shown what would change, and nothing is changed', async () => {
     const end = await bootstrap('--check');
     expect(end, end.stdout + end.stderr).toMatchObject({ code: 5 });
-    const all = ['docker', 'daemon-settings', 'user', 'user', 'user', 'sudo', 'sshd', 'firewall', 'upgrades'];
+    const all = [
+      'docker',
+      'daemon-settings',
+      'user',
+      'user',
+      'user',
+      'sudo',
+      'sshd',
+      'firewall',
+      'firewall',
+      'upgrades',
+    ];
     expect(actions(end.rows)).toEqual([all, all]);
     for (const machine of fleet.machines) {
       expect(await machine.sh('command -v docker || id deploy || ls /etc/ssh/sshd_config.d/*')).toMatchObject({
@@ -71,6 +83,13 @@ describe.skipIf(!existsSync(FRESH_ROOT))('two fresh droplets', { shuffle: false,
   });
 
   it('are prepared from nothing', async () => {
+    // As a droplet that was switched off while it installed a package.
+    const interrupted = fleet.machine('web-1');
+    await interrupted.must(`awk -v RS= '/^Package: base-files\\n/' /var/lib/dpkg/status >/var/lib/dpkg/updates/0001`);
+    expect(await interrupted.sh('apt-get update 2>&1; apt-get -y install sudo 2>&1')).toMatchObject({
+      code: 100,
+      stdout: expect.stringContaining('dpkg was interrupted'),
+    });
     const end = await bootstrap();
     expect(end, end.stdout + end.stderr).toMatchObject({ code: 0 });
     for (const machine of fleet.machines) {
@@ -86,7 +105,10 @@ describe.skipIf(!existsSync(FRESH_ROOT))('two fresh droplets', { shuffle: false,
       // What the deploy user may do as root, and nothing else.
       const may = (command: string) =>
         machine.sh(`setpriv --reuid deploy --regid deploy --init-groups sudo -n ${command}`);
+      // An administrator's own program of that name comes first where sudo usually looks.
+      await machine.must('printf "#!/bin/sh\\nexit 9\\n" >/usr/local/sbin/iptables; chmod +x /usr/local/sbin/iptables');
       expect(await may('iptables -w 2 -t nat -L DOCKER -vnx')).toMatchObject({ code: 0 });
+      await machine.must('rm /usr/local/sbin/iptables');
       expect(await may("nsenter -t 1 -n ss -tinH state established '( sport = :22 or sport = :80 )'")).toMatchObject({
         code: 0,
       });
@@ -150,6 +172,25 @@ describe.skipIf(!existsSync(FRESH_ROOT))('two fresh droplets', { shuffle: false,
     expect(actions((await bootstrap('--check')).rows)).toEqual([[], []]);
   });
 
+  it('without a balancer, admit everybody to published ports, and to no others', async () => {
+    const machine = fleet.machine('web-1');
+    const rules = { ssh: [22], from: [], open: [], openPublished: true, onlyContainers: false };
+    const script = Buffer.from(firewallScript(rules)).toString('base64');
+    await machine.must(`echo ${script} | base64 -d >/run/public; chmod +x /run/public; /run/public start`);
+    const listener = `exec perl -MIO::Socket -e '$s = IO::Socket::INET->new(Listen => 5, LocalPort => 8081) or die; sleep 60'`;
+    await machine.must(`(${listener}) >/dev/null 2>&1 & echo $! >/run/listener; sleep 1`);
+    const seen = async () => ({
+      published: await reaches(machine.publicAddress, 80, BRIDGE_PUBLIC),
+      own: await reaches(machine.publicAddress, 8081, BRIDGE_PUBLIC),
+      ssh: await reaches(machine.publicAddress, 22, BRIDGE_PUBLIC),
+    });
+    expect(await seen()).toEqual({ published: true, own: false, ssh: true });
+    await machine.must('/usr/local/lib/do-deploy/firewall stop');
+    expect((await seen()).own).toBe(true);
+    await machine.must('kill $(cat /run/listener); /usr/local/lib/do-deploy/firewall start');
+    expect(actions((await bootstrap('--check')).rows)).toEqual([[], []]);
+  });
+
   it('take back what would have locked the deployer out', async () => {
     const machine = fleet.machine('web-2');
     await machine.must(
@@ -164,22 +205,39 @@ describe.skipIf(!existsSync(FRESH_ROOT))('two fresh droplets', { shuffle: false,
     await machine.must('rm -r /home/deploy/.ssh; mv /home/deploy/.hidden /home/deploy/.ssh');
   });
 
-  it('take it back by themselves when the deployer is gone', async () => {
-    const machine = fleet.machine('web-2');
+  it('take it back by themselves when the deployer is gone, or when the next one comes', async () => {
+    const file = '/etc/ssh/sshd_config.d/00-do-deploy.conf';
     // The deployer is killed while the change is made, so that its second login never comes.
     const slow = '#!/bin/sh\\n[ "$1" != -t ] || sleep 3\\nexec /usr/sbin/sshd "$@"\\n';
-    await machine.must(`printf '${slow}' >/usr/local/sbin/sshd; chmod +x /usr/local/sbin/sshd`);
-    const run = fleet.start(['bootstrap', 'production', '--droplet', 'web-2', '--json']);
-    await run.event((event) => event.type === 'notice' && event.message.startsWith('sshd: '));
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
-    run.child.kill('SIGKILL');
-    await run.ended;
-    expect(await machine.must('cat /etc/ssh/sshd_config.d/00-do-deploy.conf')).toContain('PasswordAuthentication no');
-    await must('sleep', ['65']);
-    expect(await machine.sh('ls /etc/ssh/sshd_config.d/')).toMatchObject({ stdout: '' });
-    await machine.must('rm /usr/local/sbin/sshd');
-    const end = await bootstrap();
+    const killed = async (name: string) => {
+      const machine = fleet.machine(name);
+      await machine.must(`printf '${slow}' >/usr/local/sbin/sshd; chmod +x /usr/local/sbin/sshd`);
+      await machine.must(`rm -f ${file}; kill -HUP $(cat /run/sshd.pid)`);
+      const run = fleet.start(['bootstrap', 'production', '--droplet', name, '--json']);
+      await run.event((event) => event.type === 'notice' && event.message.startsWith('sshd: '));
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      run.child.kill('SIGKILL');
+      await run.ended;
+      expect(await machine.must(`cat ${file}`)).toContain('PasswordAuthentication no');
+      return machine;
+    };
+    const alone = await killed('web-2');
+    const next = await killed('web-1');
+    const check = await bootstrap('--check', '--droplet', 'web-1');
+    expect(check).toMatchObject({ code: 5, rows: [{ changes: [{ action: 'sshd', files: [] }] }] });
+    const end = await bootstrap('--droplet', 'web-1');
     expect(end, end.stdout + end.stderr).toMatchObject({ code: 0 });
-    expect(actions(end.rows)).toEqual([[], ['sshd']]);
+    expect(end.rows[0].changes).toMatchObject([
+      { action: 'sshd', change: 'take back what an earlier run did not confirm' },
+      { action: 'sshd', files: [file] },
+    ]);
+    await must('sleep', ['65']);
+    expect(await alone.sh('ls /etc/ssh/sshd_config.d/')).toMatchObject({ stdout: '' });
+    expect(await next.must(`cat ${file}`), 'the first minute is over').toContain('PasswordAuthentication no');
+    for (const machine of [alone, next]) await machine.must('rm /usr/local/sbin/sshd');
+    const last = await bootstrap();
+    expect(last, last.stdout + last.stderr).toMatchObject({ code: 0 });
+    // What the droplet has taken back itself is decided, and only done again.
+    expect(actions(last.rows)).toEqual([[], ['sshd']]);
   });
 });

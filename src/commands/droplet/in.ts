@@ -1,14 +1,6 @@
 import { defineCommand } from '../../cli/define-command.js';
-import { EXIT } from '../../cli/exit-codes.js';
-import {
-  confirmOption,
-  environment,
-  namedDroplet,
-  protectedOption,
-  rolloutExits,
-  rolloutOptions,
-} from '../../cli/options.js';
-import { confirmation } from '../shared/confirm.js';
+import { changeOptions, confirmOption, environment, namedDroplet, rolloutExits } from '../../cli/options.js';
+import { ifConfirmed } from '../shared/confirm.js';
 
 export default defineCommand({
   name: 'droplet in',
@@ -20,18 +12,21 @@ export default defineCommand({
     ['droplet in production web-2 --wait-lock 10m', 'wait while a deploy is running'],
   ],
   positionals: { environment, droplet: namedDroplet },
-  options: { ...confirmOption, ...rolloutOptions, ...protectedOption },
+  options: { ...confirmOption, ...changeOptions },
   rolls: true,
   settings: 'images',
   exits: rolloutExits,
   async run(context) {
     const { args, settings, roll } = context;
     const { droplet } = args;
-    const confirm = confirmation(context, settings);
-    if (confirm !== undefined && !(await confirm(`Bring ${droplet} of ${args.environment} back into rotation?`))) {
-      return { exit: EXIT.interrupted, output: { type: 'text', lines: ['Nothing was changed.'] } };
-    }
-    const { bringBack } = await import('../../deploy/rollouts/droplet-out-and-in.js');
-    return await roll(settings, args, (on, options) => bringBack(on, { ...options, droplet }));
+    return await ifConfirmed(
+      context,
+      settings,
+      `Bring ${droplet} of ${args.environment} back into rotation?`,
+      async () => {
+        const { bringBack } = await import('../../deploy/rollouts/droplet-out-and-in.js');
+        return await roll(settings, args, (on, options) => bringBack(on, { ...options, droplet }));
+      },
+    );
   },
 });

@@ -1,16 +1,8 @@
 import { text } from '../../cli/arguments.js';
 import { defineCommand } from '../../cli/define-command.js';
-import { EXIT } from '../../cli/exit-codes.js';
-import {
-  confirmOption,
-  environment,
-  namedDroplet,
-  protectedOption,
-  rolloutExits,
-  rolloutOptions,
-} from '../../cli/options.js';
+import { changeOptions, confirmOption, environment, namedDroplet, rolloutExits } from '../../cli/options.js';
 import { commandLine, usage } from '../../cli/usage-errors.js';
-import { confirmation } from '../shared/confirm.js';
+import { ifConfirmed } from '../shared/confirm.js';
 
 export default defineCommand({
   name: 'droplet out',
@@ -25,8 +17,7 @@ export default defineCommand({
   options: {
     reason: text({ describe: 'Why it is out: shown by status and by every deploy that leaves it out (required)' }),
     ...confirmOption,
-    ...rolloutOptions,
-    ...protectedOption,
+    ...changeOptions,
   },
   rolls: true,
   settings: 'fleet',
@@ -37,11 +28,9 @@ export default defineCommand({
     if (reason.trim() === '') {
       throw usage('Say why it is taken out.', commandLine([...argv, '--reason', 'TEXT']));
     }
-    const confirm = confirmation(context, settings);
-    if (confirm !== undefined && !(await confirm(`Take ${droplet} of ${args.environment} out of rotation?`))) {
-      return { exit: EXIT.interrupted, output: { type: 'text', lines: ['Nothing was changed.'] } };
-    }
-    const { takeOut } = await import('../../deploy/rollouts/droplet-out-and-in.js');
-    return await roll(settings, args, (on, options) => takeOut(on, { ...options, droplet, reason }));
+    return await ifConfirmed(context, settings, `Take ${droplet} of ${args.environment} out of rotation?`, async () => {
+      const { takeOut } = await import('../../deploy/rollouts/droplet-out-and-in.js');
+      return await roll(settings, args, (on, options) => takeOut(on, { ...options, droplet, reason }));
+    });
   },
 });

@@ -1,4 +1,5 @@
-import type { CommandContext } from '../../cli/define-command.js';
+import type { CommandContext, CommandEnd } from '../../cli/define-command.js';
+import { EXIT } from '../../cli/exit-codes.js';
 import { commandLine, usage } from '../../cli/usage-errors.js';
 import type { LoadedSettings } from '../../config/load.js';
 
@@ -18,6 +19,29 @@ export function mustAsk(
 type Asking = Pick<CommandContext, 'canAsk' | 'isCi' | 'argv' | 'ask' | 'askFor'> & {
   args: { environment: string; yes: boolean; confirmEnvironment?: string };
 };
+
+/** The end of a command whose question was not answered with yes. */
+export function nothing(done = 'changed'): CommandEnd {
+  return { exit: EXIT.interrupted, output: { type: 'text', lines: [`Nothing was ${done}.`] } };
+}
+
+/**
+ * Changes an environment, once that is confirmed where it has to be. Throws DeployError usage as `confirmation` does.
+ * @param question asked only then; a function may show first what it is about, and returns undefined where nothing is to do
+ */
+export async function ifConfirmed(
+  context: Asking,
+  settings: Pick<LoadedSettings, 'confirm' | 'isProtected'>,
+  question: string | (() => Promise<string | undefined>),
+  change: () => Promise<CommandEnd>,
+): Promise<CommandEnd> {
+  const confirm = confirmation(context, settings);
+  if (confirm !== undefined) {
+    const asked = typeof question === 'string' ? question : await question();
+    if (asked !== undefined && !(await confirm(asked))) return nothing();
+  }
+  return await change();
+}
 
 /**
  * How to ask before a change of an environment; undefined: nothing has to be asked. A protected one is confirmed by its name,
@@ -42,7 +66,7 @@ export function confirmation(
     return async (question) => {
       const typed = await context.askFor(`${question} Type ${environment}:`);
       if (typed === environment || typed === '') return typed === environment;
-      throw usage(`What was typed is not the name of the environment, ${environment}. Nothing was changed.`, again);
+      throw usage(`What was typed is not ${environment}.`, again);
     };
   throw usage(`${environment} is protected: its name has to be confirmed, and there is no terminal to ask at.`, again);
 }

@@ -1,18 +1,10 @@
 /** `promote` and `abort`: what they ask, and what they then do. */
 import type { CommandContext, CommandEnd } from '../../cli/define-command.js';
-import { EXIT } from '../../cli/exit-codes.js';
-import {
-  confirmOption,
-  environment,
-  migrateOption,
-  protectedOption,
-  rolloutExits,
-  rolloutOptions,
-} from '../../cli/options.js';
+import { changeOptions, confirmOption, environment, migrateOption, rolloutExits } from '../../cli/options.js';
 import type { RollArguments } from '../../cli/roll.js';
 import type { LoadedSettings } from '../../config/load.js';
 import { versionWords } from '../../reporters/phrases.js';
-import { confirmation } from './confirm.js';
+import { ifConfirmed } from './confirm.js';
 
 type Context = CommandContext & {
   settings: LoadedSettings;
@@ -22,7 +14,7 @@ type Context = CommandContext & {
 /** What both declare. */
 export const ofEndings = {
   positionals: { environment },
-  options: { ...confirmOption, ...rolloutOptions, ...protectedOption, ...migrateOption },
+  options: { ...confirmOption, ...changeOptions, ...migrateOption },
   rolls: true,
   settings: 'fleet',
   exits: rolloutExits,
@@ -31,8 +23,7 @@ export const ofEndings = {
 export async function endCanary(context: Context, ends: 'promote' | 'abort'): Promise<CommandEnd> {
   const { args, settings, show, ports, roll } = context;
   const { findCanary, ...rollouts } = await import('../../deploy/rollouts/end-canary.js');
-  const confirm = confirmation(context, settings);
-  if (confirm !== undefined) {
+  const question = async () => {
     const [{ infoOf }, { namesOf }] = await Promise.all([
       import('../../deploy/release/stored-release.js'),
       import('../../deploy/droplet/held-releases.js'),
@@ -41,13 +32,9 @@ export async function endCanary(context: Context, ends: 'promote' | 'abort'): Pr
     const names = namesOf(canary.members);
     const version = versionWords(infoOf(release));
     show({ type: 'text', lines: [`  canary  ${canary.release?.imageTag ?? 'unknown'} on ${names}`] });
-    const question =
-      ends === 'promote'
-        ? `Deploy ${version} to the rest of ${args.environment}?`
-        : `Take ${names} back to ${version}?`;
-    if (!(await confirm(question))) {
-      return { exit: EXIT.interrupted, output: { type: 'text', lines: ['Nothing was changed.'] } };
-    }
-  }
-  return await roll(settings, args, rollouts[ends]);
+    return ends === 'promote'
+      ? `Deploy ${version} to the rest of ${args.environment}?`
+      : `Take ${names} back to ${version}?`;
+  };
+  return await ifConfirmed(context, settings, question, () => roll(settings, args, rollouts[ends]));
 }

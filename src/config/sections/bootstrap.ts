@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { homeOf } from '../home.js';
 import { defineSection } from '../section.js';
 import type { BootstrapSettings } from '../settings.js';
+import { isPublicKey, isPublicKeyLine } from '../ssh-key.js';
 import { anyText, bool, duration, map, text } from '../values.js';
 
 const DEFAULTS = { docker: 'distribution', waitMs: 600_000 } as const;
@@ -13,19 +14,19 @@ const RANGE =
 const RANGES = 'must be a list of addresses or ranges, such as 10.0.0.0/8';
 const PORTS = 'must be a list of port numbers';
 const FIREWALL = 'must be false, or a map with from and open';
-/** A public key as authorized_keys has it. */
-const KEY = /^(?:ssh-|ecdsa-|sk-)\S+ [A-Za-z0-9+/]+=*(?: .*)?$/;
+const KEYS = 'must be a list of public keys, such as ssh-ed25519 AAAA… ann@laptop, or of paths';
+/** A key that is cut off, or a private one, is no path. */
+function isKeyOrPath(entry: string): boolean {
+  return isPublicKeyLine(entry) || !(isPublicKey(entry) || /\p{Cc}|PRIVATE KEY|^(ssh|ecdsa|sk)-\S* /u.test(entry));
+}
 
 const section = map({
-  user: text('must be the name of a user: a-z, 0-9, _ and -', /^[a-z_][a-z0-9_-]{0,31}$/).meta({
-    description: 'The user that deploys. By default `ssh.user`; for `root` no user is made.',
-    examples: ['deploy'],
-  }),
   authorized_keys: z
-    .array(anyText('must be a list of public keys or paths'), { error: 'must be a list of public keys or paths' })
+    .array(anyText(KEYS).refine(isKeyOrPath, { error: KEYS }), { error: KEYS })
     .min(1, { error: 'must name at least one key' })
     .meta({
-      description: "Its public keys, or paths of files with public keys. By default those in root's authorized_keys.",
+      description:
+        "Public keys of the user that deploys (`ssh.user`), or paths of files with public keys. By default those in root's authorized_keys.",
       examples: [['~/.ssh/id_ed25519.pub']],
     }),
   docker_group: bool().meta({
@@ -60,7 +61,7 @@ const section = map({
     )
     .meta({
       description:
-        "Besides SSH, `from` reaches everything (by default the droplet's VPC, where the balancer is) and `open` are ports that everybody reaches. It also holds for ports that Docker publishes. `false`: no firewall.",
+        "Besides SSH, `from` reaches everything (by default the droplet's VPC, where the balancer is) and `open` are ports that everybody reaches. A single droplet without a balancer opens all ports that its containers publish, unless `open` is given. The firewall also holds for ports that Docker publishes. `false`: no firewall.",
       examples: [{ from: ['10.10.0.0/20'] }, { open: [80, 443] }, false],
     }),
   harden_ssh: bool().meta({
@@ -89,13 +90,12 @@ export const bootstrap = defineSection({
   keys: { bootstrap: section },
   resolve(written, { root, env }): { bootstrap: BootstrapSettings } {
     const own = written.bootstrap ?? {};
-    const { user, authorized_keys: entries, firewall = {} } = own;
+    const { authorized_keys: entries, firewall = {} } = own;
     const absolute = (path: string) => (/^~(\/|$)/.test(path) ? join(homeOf(env), path.slice(1)) : resolve(root, path));
     return {
       bootstrap: {
-        ...(user !== undefined && { user }),
         ...(entries !== undefined && {
-          authorizedKeys: entries.map((entry) => (KEY.test(entry) ? { key: entry } : { path: absolute(entry) })),
+          authorizedKeys: entries.map((entry) => (isPublicKeyLine(entry) ? { key: entry } : { path: absolute(entry) })),
         }),
         dockerGroup: own.docker_group ?? true,
         docker: own.docker ?? DEFAULTS.docker,

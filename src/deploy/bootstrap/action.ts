@@ -16,7 +16,7 @@ export interface System {
   hasSystemd: boolean;
 }
 
-export interface Wanted extends Omit<BootstrapSettings, 'user' | 'authorizedKeys'> {
+export interface Wanted extends Omit<BootstrapSettings, 'authorizedKeys'> {
   /** The user that deploys; absent: root. */
   user?: string;
   /** Lines of authorized_keys; absent: those of root. */
@@ -25,6 +25,8 @@ export interface Wanted extends Omit<BootstrapSettings, 'user' | 'authorizedKeys
   privateAddress?: string;
   /** Ports that the balancer's clients reach with their own addresses. */
   openPorts: readonly number[];
+  /** No balancer is in front of it: its clients reach the ports that its containers publish. */
+  isPublic: boolean;
 }
 
 export interface About {
@@ -42,9 +44,7 @@ export interface Change {
   script: readonly string[];
   /** Their standard input: keys. */
   stdin?: string;
-  /** Default: 2 min. */
-  timeoutMs?: number;
-  /** It waits for apt's lock first. */
+  /** It waits for apt's lock first, and may take longer. */
   usesApt?: boolean;
   /**
    * It may lock everybody out: these lines take it back, by themselves after a minute, unless a second login has succeeded.

@@ -3,8 +3,6 @@
 /** Its commands wait that long for apt's lock themselves, if another program takes it after it was free. In s. */
 const LOCK_SECONDS = 120;
 
-export const APT_MINUTES = 15;
-
 /** Nothing is asked, and files that an administrator has changed stay as they are. Services are not restarted behind. */
 const SILENT = [
   'export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1',
@@ -13,8 +11,11 @@ const SILENT = [
   '}',
 ];
 
-/** The lists may be older than the mirror's packages, or missing. */
-export const UPDATE_LISTS = [...SILENT, 'apt update'];
+/**
+ * The lists may be older than the mirror's packages, or missing. dpkg may have been interrupted, by a droplet that was
+ * switched off or a run that was killed: until it has ended what it began, apt installs nothing.
+ */
+export const UPDATE_LISTS = [...SILENT, 'dpkg --force-confold --configure -a >&2', 'apt update'];
 
 /** Prints the version that would be installed; nothing where there is none. */
 export const CANDIDATE = `candidate() { apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: \\([^(].*\\)$/\\1/p'; }`;
@@ -23,22 +24,3 @@ export const CANDIDATE = `candidate() { apt-cache policy "$1" 2>/dev/null | sed 
 export function installLines(packages: string): string[] {
   return [...UPDATE_LISTS, `apt --no-install-recommends install ${packages}`];
 }
-
-/** Files on which apt and dpkg hold locks of fcntl, in the order in which they take them. */
-const LOCKS = [
-  '/var/lib/dpkg/lock-frontend',
-  '/var/lib/dpkg/lock',
-  '/var/lib/apt/lists/lock',
-  '/var/cache/apt/archives/lock',
-];
-
-/** Lines that print the program that holds one of them, or nothing. /proc/locks (proc(5)) has the inode behind two numbers. */
-export const APT_HOLDER = [
-  `for file in ${LOCKS.join(' ')}; do`,
-  '  inode=$(stat -c %i "$file" 2>/dev/null) || continue',
-  `  pid=$(awk -v inode="$inode" '$2 == "POSIX" { n = split($6, at, ":"); if (at[n] == inode) { print $5; exit } }' /proc/locks)`,
-  '  [ -n "$pid" ] || continue',
-  '  cat "/proc/$pid/comm" 2>/dev/null || echo "another program"',
-  '  break',
-  'done',
-];

@@ -5,6 +5,7 @@ import { BEGIN_SECTIONS, beginSection, readSections } from '../core/sections.js'
 import { command, SECOND } from '../core/shell.js';
 import type { System, Wanted } from './action.js';
 import { ACTIONS } from './actions.js';
+import { PENDING_GUARDS } from './guards.js';
 import { Read } from './read.js';
 
 /**
@@ -20,6 +21,8 @@ export interface Facts {
   system: System;
   /** By the name of the action. */
   read: ReadonlyMap<string, Read>;
+  /** Actions of an earlier run that are about to be taken back. */
+  pending: readonly string[];
 }
 
 export function factsCommand(wanted: Wanted): RemoteCommand {
@@ -36,6 +39,7 @@ export function factsCommand(wanted: Wanted): RemoteCommand {
       // In a subshell: the file sets variables.
       `(. /etc/os-release 2>/dev/null; printf 'id %s\\nversion %s\\ncodename %s\\n' "\${ID:-}" "\${VERSION_ID:-}" "\${VERSION_CODENAME:-}")`,
       '[ ! -d /run/systemd/system ] || echo systemd',
+      ...PENDING_GUARDS,
       // A droplet that refuses is not even read.
       `[ -z "\${${NO_BOOTSTRAP_VARIABLE}:-}" ] || exit 0`,
       ...ACTIONS.flatMap((action) => [beginSection(action.name), ...action.reads(wanted)]),
@@ -52,7 +56,7 @@ export function readFacts(stdout: string): Facts {
   const reason = own.one('refused');
   if (reason) throw refused(`This droplet cannot be bootstrapped: ${reason}.`);
   if (own.one('uid') !== '0') {
-    throw refused('The SSH user that bootstraps is not root.', 'Log in as root: --login root.');
+    throw refused('The login as root does not run as root.', "Give root's authorized_keys a key without command=.");
   }
   const id = own.one('id');
   if (id !== 'debian' && id !== 'ubuntu') {
@@ -61,6 +65,7 @@ export function readFacts(stdout: string): Facts {
   const [version, codename] = [own.one('version') ?? '', own.one('codename') ?? ''];
   return {
     system: { id, version, codename, hasSystemd: own.has('systemd') },
+    pending: ACTIONS.map(({ name }) => name).filter((name) => own.all('pending').includes(name)),
     read: new Map(ACTIONS.map(({ name }) => [name, new Read(sections.get(name) ?? '')])),
   };
 }

@@ -16,6 +16,8 @@ export interface FirewallRules {
   from: readonly string[];
   /** Ports that everybody reaches. */
   open: readonly number[];
+  /** Everybody reaches every port that Docker publishes. */
+  openPublished: boolean;
   /** An administrator has rules for the droplet's own ports: only those of containers are guarded. */
   onlyContainers: boolean;
 }
@@ -116,7 +118,7 @@ export function firewallScript(rules: FirewallRules): string {
 }
 
 /** For iptables-restore: the two chains, emptied and filled. */
-function rulesOf({ ssh, from, open, onlyContainers }: FirewallRules, family: 4 | 6): string[] {
+function rulesOf({ ssh, from, open, openPublished, onlyContainers }: FirewallRules, family: 4 | 6): string[] {
   const own = from.filter((range) => range.includes(':') === (family === 6));
   const established = '-m conntrack --ctstate RELATED,ESTABLISHED -j RETURN';
   const bridges = BRIDGES.map((bridge) => `-i ${bridge} -j RETURN`);
@@ -143,7 +145,7 @@ function rulesOf({ ssh, from, open, onlyContainers }: FirewallRules, family: 4 |
       open.map((port) => `-p ${protocol} -m conntrack --ctorigdstport ${port} -j RETURN`),
     ),
     // Published ports, and containers' own addresses. What else the droplet forwards, such as a VPN, is not do-deploy's.
-    '-m conntrack --ctstate DNAT -j DROP',
+    `-m conntrack --ctstate DNAT -j ${openPublished ? 'RETURN' : 'DROP'}`,
     ...BRIDGES.map((bridge) => `-o ${bridge} -j DROP`),
   ];
   return [

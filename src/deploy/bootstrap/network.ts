@@ -1,18 +1,18 @@
-/** IPv4 networks, as `ip addr` shows them. */
+/** The networks of IPv4 that a droplet is in, as its kernel routes to them. */
+
+/** A line that prints `network ADDRESS RANGE` for each: the droplet's own address in it, and its range. */
+export const NETWORKS =
+  "ip -4 route show scope link 2>/dev/null | sed -n 's/^\\([0-9./]*\\) .* src \\([0-9.]*\\).*$/network \\2 \\1/p'";
 
 /**
  * The network that an address is in: `10.108.0.0/20`.
- * @param shown the droplet's addresses with the length of their prefix: `10.108.0.2/20`
+ * @param shown what `NETWORKS` printed: `10.108.0.5 10.108.0.0/20`
  */
 export function networkOf(address: string | undefined, shown: readonly string[]): string | undefined {
-  const found = shown
-    .map((one) => /^(\d+)\.(\d+)\.(\d+)\.(\d+)\/(\d+)$/.exec(one))
-    .find((match) => match?.[0]?.startsWith(`${address}/`));
-  if (!found) return undefined;
-  const [a = 0, b = 0, c = 0, d = 0, length = 0] = found.slice(1).map(Number);
-  // A network of one address is none; a shorter prefix than any private network's is a mistake.
-  if (length < 8 || length > 30) return undefined;
-  const mask = (0xffffffff << (32 - length)) >>> 0;
-  const network = (((a << 24) | (b << 16) | (c << 8) | d) & mask) >>> 0;
-  return `${[24, 16, 8, 0].map((shift) => (network >>> shift) & 255).join('.')}/${length}`;
+  const ranges = shown.flatMap((line) => {
+    const [, own, range = '', length] = /^([\d.]+) (\d+(?:\.\d+){3}\/(\d+))$/.exec(line) ?? [];
+    // A shorter prefix than any private network's is a mistake.
+    return own === address && Number(length) >= 8 && Number(length) <= 30 ? [range] : [];
+  });
+  return ranges[0];
 }

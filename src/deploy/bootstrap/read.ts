@@ -1,6 +1,4 @@
 /** What an action has read from a droplet: lines `KEY VALUE`. */
-import { quote } from '../core/shell.js';
-
 /** Larger files are cut: none of those that are read has that size by right. */
 const MAX_FILE_BYTES = 65_536;
 
@@ -42,21 +40,4 @@ export function readFile(key: string, path: string): string {
 /** A line that prints `KEY`, and the output of the command in one line, if the command succeeds. */
 export function readOutput(key: string, command: string): string {
   return `if value=$(${command}); then printf '%s %s\\n' ${key} "$(printf %s "$value" | tr '\\n' ' ')"; fi 2>/dev/null`;
-}
-
-/** Whether do-deploy wrote the file: it says so in its first lines. */
-export function isOwn(content: string): boolean {
-  return content.split('\n').slice(0, 2).join('\n').includes('do-deploy');
-}
-
-/** Lines that write a file, complete or not at all. The temporary name has a dot: sudo and others do not read it. */
-export function writeLines(path: string, content: string, mode: string): string[] {
-  const fresh = quote(`${path}.new`);
-  const folder = quote(path.slice(0, path.lastIndexOf('/')));
-  return [
-    `mkdir -p ${folder}`,
-    `printf %s ${quote(content)} >${fresh}`,
-    `chmod ${mode} ${fresh}`,
-    `mv -f ${fresh} ${quote(path)}`,
-  ];
 }

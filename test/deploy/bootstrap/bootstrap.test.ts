@@ -15,7 +15,8 @@ const settings = {
   environment: 'production',
   target: { kind: 'load_balancer', ref: 'web' },
   ssh: { address: 'public', user: 'deploy' },
-  bootstrap: { ...WANTED, user: undefined, waitMs: 60_000 },
+  rollout: {},
+  bootstrap: { ...WANTED, waitMs: 60_000 },
 } as unknown as Settings;
 
 /** sshd alone is to be done: a change that is guarded. */
@@ -40,14 +41,15 @@ class Droplets {
   readonly ran: string[] = [];
   readonly inputs: unknown[] = [];
   open = 0;
+  settings: object = {};
 
   async bootstrap(options: Partial<BootstrapOptions> = {}, more: object = {}) {
     const { cloud, clock, reporter } = this;
     const shell = { connect: (host: RemoteHost, by: { user?: string } = {}) => this.#connect(host, by.user) };
     const files = { read: async () => Buffer.from('-----BEGIN OPENSSH PRIVATE KEY-----\n') };
     const ports = { cloud, clock, reporter, shell, files } as unknown as DeployPorts;
-    const own = { ...settings, bootstrap: { ...settings.bootstrap, ...more } };
-    return await clock.run(bootstrap(ports, own, { check: false, login: 'root', ...options }));
+    const own = { ...settings, bootstrap: { ...settings.bootstrap, ...more }, ...this.settings };
+    return await clock.run(bootstrap(ports, own, { check: false, ...options }));
   }
 
   get said(): string[] {
@@ -85,7 +87,12 @@ describe('a bootstrap', () => {
     const { rows, errors } = await droplets.bootstrap();
     expect(rows).toEqual(['web-1', 'web-2'].map((droplet) => ({ droplet, changes: [], left: [] })));
     expect({ errors, said: droplets.said, open: droplets.open }).toEqual({ errors: [], said: [], open: 0 });
-    expect(droplets.ran).toEqual(['web-1 root cloud-init', 'web-2 root cloud-init']);
+    expect(droplets.ran).toEqual([
+      'web-1 root cloud-init',
+      'web-2 root cloud-init',
+      'web-1 root bootstrap-settle',
+      'web-2 root bootstrap-settle',
+    ]);
   });
 
   it('does every action as root, says it before and after, and ends with a login of the user', async () => {
@@ -95,7 +102,7 @@ describe('a bootstrap', () => {
     const { rows, errors } = await droplets.bootstrap({ droplet: 'web-1' });
     expect(errors).toEqual([]);
     const actions = rows[0]?.changes.map(({ action }) => action) ?? [];
-    expect(actions).toHaveLength(11);
+    expect(actions).toHaveLength(12);
     const changed = droplets.ran.filter((line) => line.startsWith('web-1 root bootstrap '));
     expect(changed).toEqual(actions.map((action) => `web-1 root bootstrap ${action}`));
     for (const action of new Set(actions)) {
@@ -114,6 +121,42 @@ describe('a bootstrap', () => {
     const { rows } = await droplets.bootstrap({ check: true });
     expect(rows.map(({ changes }) => changes.map(({ action }) => action))).toEqual([[], ['sshd']]);
     expect(droplets.ran).toEqual([]);
+  });
+
+  it('takes back what an earlier run did not confirm before it reads, and says so', async () => {
+    const droplets = new Droplets();
+    droplets.answers.set('bootstrap-settle', () => ({ stdout: 'sshd\n' }));
+    const { rows, errors } = await droplets.bootstrap({ droplet: 'web-1' });
+    expect(errors).toEqual([]);
+    expect(droplets.said).toEqual(['web-1: sshd: an earlier run did not confirm its change: it was taken back']);
+    expect(rows[0]?.changes).toEqual([
+      { action: 'sshd', change: 'take back what an earlier run did not confirm', files: [] },
+    ]);
+  });
+
+  it('stops where that cannot be taken back', async () => {
+    const droplets = new Droplets();
+    droplets.facts.set('web-1', [OPEN, READY]);
+    droplets.answers.set('bootstrap-settle', () => ({ code: 1, stderr: 'error: sshd cannot be taken back' }));
+    const { errors } = await droplets.bootstrap({ droplet: 'web-1' });
+    expect(errors).toEqual([expect.objectContaining({ code: 'bootstrap-failed' })]);
+    expect(droplets.ran.at(-1)).toBe('web-1 root bootstrap-settle');
+  });
+
+  it('with --check shows that a change is about to be taken back, and leaves that to the droplet', async () => {
+    const droplets = new Droplets();
+    droplets.facts.set('web-1', [{ ...READY, system: [...(READY.system ?? []), 'pending sshd', 'pending reboot'] }]);
+    const { rows } = await droplets.bootstrap({ check: true, droplet: 'web-1' });
+    expect(rows[0]?.changes.map(({ action }) => action)).toEqual(['sshd']);
+    expect(droplets.ran).toEqual([]);
+  });
+
+  it('is refused for a user that cannot be made, before any droplet is asked', async () => {
+    const droplets = new Droplets();
+    droplets.settings = { ssh: { address: 'public', user: 'Deploy,User' } };
+    const error = await droplets.bootstrap().catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: 'bootstrap-refused', hint: expect.stringContaining('ssh.user') });
+    expect(droplets.open).toBe(0);
   });
 
   it('fails where something is still to be done afterwards', async () => {
@@ -149,13 +192,50 @@ describe('a bootstrap', () => {
   });
 });
 
+describe('what a firewall admits', () => {
+  const sentences = async (own: object, balancer: object = {}) => {
+    const droplets = new Droplets();
+    const fresh = { ...READY, firewall: ['iptables /usr/sbin/iptables', 'network 10.108.0.5 10.108.0.0/20'] };
+    droplets.facts.set('web-1', [fresh]).set('web-2', [fresh]);
+    Object.assign(droplets.cloud.balancers[0] ?? {}, balancer);
+    droplets.settings = own;
+    const { rows, errors } = await droplets.bootstrap({ check: true });
+    expect(errors).toEqual([]);
+    return rows.map(({ droplet, changes }) => `${droplet}: ${changes.map(({ change }) => change)}`);
+  };
+  const VPC = 'admit only SSH and everything from 10.108.0.0/20';
+
+  it('is the VPC, behind a balancer', async () => {
+    expect(await sentences({})).toEqual([`web-1: ${VPC}`, `web-2: ${VPC}`]);
+  });
+
+  it('is everybody, for a single droplet', async () => {
+    expect(await sentences({ target: { kind: 'droplet', id: 2 } })).toEqual([
+      'web-2: admit only SSH, everything from 10.108.0.0/20 and published ports from everywhere',
+    ]);
+  });
+
+  it('is, for each role, what its own target needs', async () => {
+    const roles = [
+      { name: 'web', target: { kind: 'load_balancer', ref: 'web' } },
+      { name: 'worker', target: { kind: 'droplets', droplets: [2] } },
+    ];
+    expect(await sentences({ roles }, { type: 'REGIONAL_NETWORK', dropletIds: [1] })).toEqual([
+      'web-1: admit only SSH, everything from 10.108.0.0/20 and port 80 from everywhere',
+      `web-2: ${VPC}`,
+    ]);
+  });
+});
+
+const BY_HAND = expect.stringContaining('sh -eu /run/do-deploy/guard-sshd/undo');
+
 describe('a change that may lock everybody out', () => {
   const ended = async (prepare: (droplets: Droplets) => void) => {
     const droplets = new Droplets();
     droplets.facts.set('web-1', [OPEN, READY]);
     prepare(droplets);
     const { errors } = await droplets.bootstrap({ droplet: 'web-1' });
-    return { ran: droplets.ran.slice(1).map((line) => line.replace(/^web-1 /, '')), errors, open: droplets.open };
+    return { ran: droplets.ran.slice(2).map((line) => line.replace(/^web-1 /, '')), errors, open: droplets.open };
   };
 
   it('is kept after a second login as the user that deploys', async () => {
@@ -174,6 +254,43 @@ describe('a change that may lock everybody out', () => {
       }),
     ]);
     expect(open).toBe(0);
+  });
+
+  it('that failed and could not be taken back says how to do that by hand', async () => {
+    const { errors } = await ended(({ answers }) =>
+      answers.set('bootstrap', () => ({ code: 1, stdout: 'stuck\n', stderr: 'iptables: no such chain\n' })),
+    );
+    expect(errors).toEqual([expect.objectContaining({ code: 'bootstrap-stuck', hint: BY_HAND })]);
+  });
+
+  it('is not said to be taken back where that failed', async () => {
+    const { errors } = await ended(({ refused, answers }) => {
+      refused.add('deploy');
+      answers.set('bootstrap-undo', () => ({ code: 1, stderr: 'cp: no space left on device\n' }));
+    });
+    expect(errors).toEqual([
+      expect.objectContaining({
+        code: 'bootstrap-stuck',
+        message: expect.stringMatching(/could not be taken back.*no space left.*second login as deploy failed/),
+        hint: BY_HAND,
+      }),
+    ]);
+  });
+
+  it('is left to the droplet where the connection is lost meanwhile', async () => {
+    const { errors } = await ended(({ refused, answers }) => {
+      refused.add('deploy');
+      answers.set('bootstrap-undo', () => {
+        throw new ShellError('lost', 'unknown', 'The connection to web-1 was lost.');
+      });
+    });
+    expect(errors).toEqual([
+      expect.objectContaining({
+        code: 'bootstrap-undone',
+        message: expect.stringMatching(/second login as deploy failed.*the droplet itself takes the change back/),
+        hint: expect.stringContaining('again'),
+      }),
+    ]);
   });
 
   it('counts as failed when the droplet has taken it back already', async () => {

@@ -29,14 +29,15 @@ describe('the plan of a bootstrap', () => {
       'user: put deploy into the group docker, whose members can do what root can',
       'sudo: install sudo, and let deploy count connections as root',
       'sshd: allow no passwords over SSH, and root only with a key',
-      'firewall: admit SSH; from 10.108.0.0/20 everything; and nothing else',
+      'firewall: install iptables',
+      'firewall: admit only SSH and everything from 10.108.0.0/20',
       'upgrades: install security updates every day',
     ]);
     expect(reasons(FRESH)).toEqual([]);
   });
 
   it('is nothing for one that is ready', () => {
-    expect(planned(READY)).toEqual({ changes: [], left: [] });
+    expect(planned(READY)).toEqual({ pending: [], changes: [], left: [] });
   });
 
   it.each(ACTIONS.map(({ name }) => name))('is only the rest where %s alone is missing', (name) => {
@@ -67,7 +68,7 @@ describe('a droplet that cannot be bootstrapped', () => {
       planned({ ...FRESH, system: lines });
   it.each([
     ['says so itself', system('refused it is a droplet of the sandbox', 'uid 0', 'id debian'), /the sandbox/],
-    ['is not logged in to as root', system('refused ', 'uid 1000', 'id debian'), /not root/],
+    ['is not logged in to as root', system('refused ', 'uid 1000', 'id debian'), /not run as root/],
     ['runs another system', system('refused ', 'uid 0', 'id fedora'), /It runs fedora/],
     ['runs nothing that is known', system('refused ', 'uid 0', 'id '), /unknown system/],
   ])('%s', (_, plan, message) => {
@@ -98,12 +99,12 @@ describe('Docker', () => {
     expect(script.indexOf('9DC858229FC7DD38854AE2D88D81803C0EBFCD88')).toBeLessThan(
       script.indexOf('/etc/apt/keyrings/'),
     );
-    expect(script).toContain('https://download.docker.com/linux/debian %s stable');
+    expect(script).toContain("'URIs: https://download.docker.com/linux/debian'");
     expect(script).toContain('bookworm');
   });
 
   it('comes from a repository that an administrator has set up, without a second one', () => {
-    const docker = ['packages ', 'sources /etc/apt/sources.list.d/docker.list'];
+    const docker = ['packages ', 'sources https://download.docker.com'];
     const script = scriptOf({ ...debian12, docker }, 'docker', { docker: 'docker' });
     expect(script).not.toContain('keyrings');
     expect(script).toContain('docker-ce');
@@ -163,10 +164,12 @@ describe("Docker's settings", () => {
     expect(sentences(settings(`{${full}}`, 'swarm active'))).toEqual([]);
   });
 
-  it('are reloaded where containers run, and Docker restarted where none does', () => {
-    const restarts = (running: number) =>
-      scriptOf(settings(undefined, `running ${running}`), 'daemon-settings').includes('systemctl restart');
-    expect([restarts(0), restarts(3)]).toEqual([true, false]);
+  it('say that log rotation has to wait where containers run', () => {
+    const waits = (running: number) =>
+      sentences(settings(undefined, `running ${running}`))
+        .join()
+        .includes('after its next restart');
+    expect([waits(0), waits(3)]).toEqual([false, true]);
   });
 });
 
@@ -206,7 +209,7 @@ describe('the user that deploys', () => {
 
   it('may run exactly the commands of a drain as root', () => {
     const ports = [80, 3000].map((container) => ({ host: container, container, pid: 4242 }));
-    const [, counters, sockets] = sudoers('deploy').split('\n');
+    const [, , counters, sockets] = sudoers('deploy').split('\n');
     expect(trafficCommand(ports, true).script).toContain(`$as_root ${counters?.replace(/^.*\/usr\/sbin\//, '')} `);
     // sudo compares the arguments, joined by blanks, with what is left when the backslashes are gone.
     const pattern = new RegExp(sockets?.replace(/^.*nsenter /, '').replaceAll(/\\([,:=])/g, '$1') ?? '');
@@ -226,7 +229,15 @@ describe('what an administrator has', () => {
     ['firewall', [...(FRESH.firewall ?? []), 'nftables "firewall-backend": "nftables"'], 'nftables'],
     ['swap', ['memory 957', 'free 20000', 'filesystem btrfs'], 'file system'],
     ['swap', ['memory 957', 'free 900', 'filesystem ext4'], 'no room'],
-    ['upgrades', ['package installed', 'periodic ', `file ${encoded('// mine\n\n')}`], 'upgrades'],
+    [
+      'upgrades',
+      [
+        'package installed',
+        'periodic ',
+        `file ${encoded('// mine, for do-deploy\n\n// Written by do-deploy bootstrap')}`,
+      ],
+      'upgrades',
+    ],
   ])('of %s is left alone, and said (%#)', (name, lines, reason) => {
     const plan = planned({ ...READY, [name]: lines });
     expect(plan.changes).toEqual([]);
@@ -234,10 +245,16 @@ describe('what an administrator has', () => {
   });
 
   it('in INPUT stays: then only ports of containers are guarded', () => {
-    const ufw = ['input -P INPUT DROP', 'input -A INPUT -j ufw-before-input', 'address 10.108.0.5/20', 'port 22'];
+    const ufw = [
+      'iptables /usr/sbin/iptables',
+      'input -P INPUT DROP',
+      'input -A INPUT -j ufw-before-input',
+      'network 10.108.0.5 10.108.0.0/20',
+      'port 22',
+    ];
     const plan = planned({ ...READY, firewall: ufw });
     expect(plan.changes.map(({ sentence }) => sentence)).toEqual([
-      'admit from 10.108.0.0/20 every published port; and nothing else',
+      'admit only connections to published ports from 10.108.0.0/20',
     ]);
     expect(plan.left).toEqual([expect.objectContaining({ action: 'firewall' })]);
     expect(scriptOf({ ...READY, firewall: ufw }, 'firewall')).not.toContain('-A DO-DEPLOY-HOST');
@@ -252,8 +269,27 @@ describe('the firewall', () => {
         { firewall: { from: ['10.0.0.0/8', 'fd00::/8'], open: [443] }, openPorts: [80] },
       ),
     ).toEqual([
-      'firewall: admit SSH; from 10.0.0.0/8, fd00::/8 everything; from everywhere the ports 80, 443; and nothing else',
+      'firewall: install iptables',
+      'firewall: admit only SSH, everything from 10.0.0.0/8 and fd00::/8 and ports 80 and 443 from everywhere',
     ]);
+  });
+
+  it('admits everybody to published ports where no balancer is in front, unless the project says which', () => {
+    const single = { isPublic: true, privateAddress: undefined };
+    expect(sentences({ ...READY, firewall: ['iptables /usr/sbin/iptables'] }, single)).toEqual([
+      'firewall: admit only SSH and published ports from everywhere',
+    ]);
+    expect(scriptOf(READY, 'firewall', single)).toContain('--ctstate DNAT -j RETURN');
+    const narrowed = { ...single, firewall: { open: [443] } };
+    expect(sentences(READY, narrowed)).toEqual(['firewall: admit only SSH and port 443 from everywhere']);
+    expect(scriptOf(READY, 'firewall', narrowed)).toContain('--ctstate DNAT -j DROP');
+  });
+
+  it('is changed alone, once iptables is there', () => {
+    const [install, change] = planned({ ...READY, firewall: FRESH.firewall ?? [] }).changes;
+    expect(install).toMatchObject({ sentence: 'install iptables', usesApt: true });
+    expect(install).not.toHaveProperty('undo');
+    expect(change?.script.join()).not.toContain('apt');
   });
 
   it('is refused where nobody could reach the app', () => {

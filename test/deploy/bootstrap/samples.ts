@@ -22,6 +22,7 @@ export const WANTED: Wanted = {
   waitMs: 600_000,
   privateAddress: '10.108.0.5',
   openPorts: [],
+  isPublic: false,
 };
 
 export type Sections = Record<string, readonly string[]>;
@@ -35,11 +36,17 @@ export const FRESH: Sections = {
   user: [`rootKeys ${encoded(`${KEY}\n`)}`],
   sudo: [],
   sshd: ['settings passwordauthentication yes kbdinteractiveauthentication no permitrootlogin yes', 'include '],
-  firewall: ['input -P INPUT ACCEPT', 'address 127.0.0.1/8', 'address 10.108.0.5/20', 'port 22', 'port 22'],
+  firewall: [
+    'input -P INPUT ACCEPT',
+    'network 172.17.0.1 172.17.0.0/16',
+    'network 10.108.0.5 10.108.0.0/20',
+    'port 22',
+    'port 22',
+  ],
   upgrades: ['periodic '],
 };
 
-export const RULES = { ssh: [22], from: ['10.108.0.0/20'], open: [], onlyContainers: false };
+export const RULES = { ssh: [22], from: ['10.108.0.0/20'], open: [], openPublished: false, onlyContainers: false };
 
 /** After everything was done. */
 export const READY: Sections = {
@@ -67,7 +74,7 @@ export const READY: Sections = {
     'iptables /usr/sbin/iptables',
     'input -P INPUT ACCEPT',
     'input -A INPUT -j DO-DEPLOY-HOST',
-    'address 10.108.0.5/20',
+    'network 10.108.0.5 10.108.0.0/20',
     'port 22',
     `script ${encoded(firewallScript(RULES))}`,
     `unit ${encoded(UNIT)}`,

@@ -1,6 +1,7 @@
 /** Docker's daemon.json: the keys that are missing are added to those that are there. */
 import { quote } from '../../core/shell.js';
 import { type Action, left, type Planned, type System } from '../action.js';
+import { AWAIT_DOCKER } from '../docker-service.js';
 import { readFile, readOutput } from '../read.js';
 
 const FILE = '/etc/docker/daemon.json';
@@ -13,8 +14,8 @@ export const daemonSettings: Action = {
   name: 'daemon-settings',
   reads: () => [
     readFile('file', FILE),
-    readOutput('swarm', "docker info --format '{{.Swarm.LocalNodeState}}'"),
-    readOutput('running', 'docker ps -q | wc -l'),
+    readOutput('swarm', "timeout 10 docker info --format '{{.Swarm.LocalNodeState}}'"),
+    readOutput('running', 'timeout 10 docker ps -q | wc -l'),
   ],
   plan(read, { wanted, system }) {
     if (wanted.docker === false) return [];
@@ -30,7 +31,7 @@ export const daemonSettings: Action = {
       kind: 'change',
       sentence: `add ${added.join(' and ')} to Docker's settings${isBusy ? ', and reload them: containers run, so log rotation begins after its next restart' : ''}`,
       files: [FILE],
-      script: replaceLines(`${JSON.stringify(settings, undefined, 2)}\n`, system, isBusy),
+      script: replaceLines(`${JSON.stringify(settings, undefined, 2)}\n`, system),
     };
     return [change, ...remarks];
   },
@@ -78,9 +79,11 @@ function merge(
  * Checked before it is put there, where Docker can (from 23 on). A Docker that does not start with it gets the old file back.
  * Running containers are not interrupted: live-restore takes effect by a reload, log options only by a restart.
  */
-function replaceLines(content: string, { hasSystemd }: System, isBusy: boolean): string[] {
+function replaceLines(content: string, { hasSystemd }: System): string[] {
   const service = (verb: string) => (hasSystemd ? `systemctl ${verb} docker` : `service docker ${verb}`);
   return [
+    // Read now: an answer from before the change is no reason to stop what runs.
+    'running=$(timeout 10 docker ps -q) || { echo "Docker Engine does not answer" >&2; exit 1; }',
     'mkdir -p /etc/docker',
     // An administrator may have put a link there.
     `file=$(readlink -f ${FILE})`,
@@ -96,24 +99,17 @@ function replaceLines(content: string, { hasSystemd }: System, isBusy: boolean):
     '  rm -f "$old"',
     'fi',
     'mv -f "$fresh" "$file"',
-    ...(isBusy
-      ? [
-          hasSystemd
-            ? `${service('reload')} >&2`
-            : 'kill -HUP "$(cat /run/docker.pid /var/run/docker.pid 2>/dev/null | head -n 1)"',
-        ]
-      : [
-          'answers() {',
-          '  tries=0',
-          '  until docker version >/dev/null 2>&1; do tries=$((tries + 1)); [ "$tries" -lt 30 ] || return 1; sleep 1; done',
-          '}',
-          `if ! { ${service('restart')} >&2 && answers; }; then`,
-          '  if [ -f "$old" ]; then cp -p "$old" "$file"; else rm -f "$file"; fi',
-          `  ${service('restart')} >&2 || :`,
-          '  echo "Docker did not start with the new settings: the old ones are back" >&2',
-          '  exit 1',
-          'fi',
-        ]),
+    ...AWAIT_DOCKER,
+    'if [ -n "$running" ]; then',
+    hasSystemd
+      ? `  ${service('reload')} >&2`
+      : '  kill -HUP "$(cat /run/docker.pid /var/run/docker.pid 2>/dev/null | head -n 1)"',
+    `elif ! { ${service('restart')} >&2 && answers; }; then`,
+    '  if [ -f "$old" ]; then cp -p "$old" "$file"; else rm -f "$file"; fi',
+    `  ${service('restart')} >&2 || :`,
+    '  echo "Docker did not start with the new settings: the old ones are back" >&2',
+    '  exit 1',
+    'fi',
     'rm -f "$old"',
   ];
 }

@@ -1,27 +1,29 @@
 /** Docker Engine and the compose plugin, from the distribution or from Docker. */
 import { DeployError } from '../../../errors.js';
 import { quote } from '../../core/shell.js';
-import { type About, type Action, type Change, left, type System } from '../action.js';
-import { APT_MINUTES, CANDIDATE, installLines, UPDATE_LISTS } from '../apt.js';
+import { type Action, type Change, left, type System } from '../action.js';
+import { CANDIDATE, installLines, UPDATE_LISTS } from '../apt.js';
+import { AWAIT_DOCKER, engineVersion } from '../docker-service.js';
 import { readOutput } from '../read.js';
 
 /** Of Docker's key for Debian and Ubuntu. Source: https://docs.docker.com/engine/install/debian/ */
 export const DOCKER_KEY_FINGERPRINT = '9DC858229FC7DD38854AE2D88D81803C0EBFCD88';
 
 const KEY_FILE = '/etc/apt/keyrings/do-deploy-docker.asc';
-const SOURCE_FILE = '/etc/apt/sources.list.d/do-deploy-docker.list';
-
-/** Exit code: the distribution has no compose plugin. */
-const NO_COMPOSE = 71;
+const SOURCE_FILE = '/etc/apt/sources.list.d/do-deploy-docker.sources';
 
 export const docker: Action = {
   name: 'docker',
   reads: () => [
-    readOutput('client', "docker version --format '{{.Client.Version}}' || docker --version"),
-    readOutput('server', "docker version --format '{{.Server.Version}}'"),
+    readOutput('client', 'docker --version'),
+    readOutput('server', engineVersion(10)),
     readOutput('compose', 'docker compose version --short'),
     readOutput('packages', `dpkg-query -W -f '\${Package} \${db:Status-Status}\\n' docker-ce docker.io || :`),
-    readOutput('sources', 'grep -rl download.docker.com /etc/apt/sources.list /etc/apt/sources.list.d || :'),
+    // As apt reads them, in both of its formats, without those that are switched off. Lists that were never downloaded count.
+    readOutput(
+      'sources',
+      `apt-get indextargets --no-release-info --format '$(SITE)' | grep download.docker.com | sort -u || :`,
+    ),
   ],
   plan(read, { wanted, system }) {
     const [hasDocker, hasCompose] = [read.has('client'), read.has('compose')];
@@ -38,7 +40,7 @@ export const docker: Action = {
       : wanted.docker === 'docker';
     if (isDockers) return [fromDocker(system, hasDocker, read.one('sources') ?? '')];
     refuseWithoutCompose(system, hasCompose);
-    return [fromDistribution({ wanted, system }, hasDocker, hasCompose)];
+    return [fromDistribution(system, hasDocker, hasCompose)];
   },
 };
 
@@ -51,16 +53,12 @@ function start(system: System): Change {
   };
 }
 
-/** Without systemd, the script of its package starts it. Then it has 30 s to answer. */
+/** Without systemd, the script of its package starts it. */
 function startLines({ hasSystemd }: System): string[] {
   return [
     hasSystemd ? 'systemctl enable --now docker >&2' : 'service docker start >&2',
-    'tries=0',
-    'until docker version >/dev/null 2>&1; do',
-    '  tries=$((tries + 1))',
-    '  [ "$tries" -lt 30 ] || { echo "Docker Engine does not answer" >&2; exit 1; }',
-    '  sleep 1',
-    'done',
+    ...AWAIT_DOCKER,
+    'answers || { echo "Docker Engine does not answer" >&2; exit 1; }',
   ];
 }
 
@@ -73,7 +71,7 @@ function refuseWithoutCompose({ id, version }: System, hasCompose: boolean): voi
   });
 }
 
-function fromDistribution({ system }: About, hasDocker: boolean, hasCompose: boolean): Change {
+function fromDistribution(system: System, hasDocker: boolean, hasCompose: boolean): Change {
   const name = system.id === 'ubuntu' ? 'Ubuntu' : 'Debian';
   const what = [hasDocker ? [] : 'Docker Engine', hasCompose ? [] : 'the compose plugin'].flat().join(' and ');
   return {
@@ -91,7 +89,6 @@ function fromDistribution({ system }: About, hasDocker: boolean, hasCompose: boo
       'apt install "$@"',
       ...startLines(system),
     ],
-    timeoutMs: APT_MINUTES * 60_000,
     usesApt: true,
   };
 }
@@ -106,7 +103,7 @@ function findCompose(): string[] {
     '    *) compose=$package; break ;;',
     '  esac',
     'done',
-    `[ -n "$compose" ] || { echo "there is no package of compose 2: set bootstrap.docker: docker" >&2; exit ${NO_COMPOSE}; }`,
+    '[ -n "$compose" ] || { echo "there is no package of compose 2: set bootstrap.docker: docker" >&2; exit 1; }',
     'set -- "$@" "$compose"',
   ];
 }
@@ -125,7 +122,6 @@ function fromDocker(system: System, hasDocker: boolean, sources: string): Change
         : 'apt install docker-ce docker-ce-cli containerd.io docker-buildx-plugin docker-compose-plugin iptables',
       ...startLines(system),
     ],
-    timeoutMs: APT_MINUTES * 60_000,
     usesApt: true,
   };
 }
@@ -141,8 +137,21 @@ function addRepository({ id, codename }: System): string[] {
     ...verifyKey('"$work/key.asc"', '"$work"'),
     'mkdir -p /etc/apt/keyrings',
     `install -m 644 "$work/key.asc" ${KEY_FILE}`,
-    `printf '# Written by do-deploy bootstrap.\\ndeb [arch=%s signed-by=${KEY_FILE}] ${repository} %s stable\\n' "$(dpkg --print-architecture)" ${quote(codename)} >${SOURCE_FILE}`,
+    'architecture=$(dpkg --print-architecture)',
+    `printf '%s\\n' ${sourceLines(repository, codename).map(quote).join(' ')} "Architectures: $architecture" >${SOURCE_FILE}`,
     'apt update',
+  ];
+}
+
+/** In the format of deb822, all but the architecture. See sources.list(5). */
+function sourceLines(repository: string, codename: string): string[] {
+  return [
+    '# Written by do-deploy bootstrap.',
+    'Types: deb',
+    `URIs: ${repository}`,
+    `Suites: ${codename}`,
+    'Components: stable',
+    `Signed-By: ${KEY_FILE}`,
   ];
 }
 

@@ -1,6 +1,6 @@
 /** SSH for everybody; the app's ports for the balancer's VPC, or for the addresses that the project names. */
 import { DeployError } from '../../../errors.js';
-import { type Action, left, type Planned, type Wanted } from '../action.js';
+import { type Action, type Change, left, type Planned, type Wanted } from '../action.js';
 import { installLines } from '../apt.js';
 import {
   type FirewallRules,
@@ -10,18 +10,28 @@ import {
   UNIT,
   FIREWALL_UNIT as UNIT_FILE,
 } from '../firewall-script.js';
-import { networkOf } from '../network.js';
-import { isOwn, type Read, readFile, readOutput, writeLines } from '../read.js';
+import { NETWORKS, networkOf } from '../network.js';
+import { isOwn, writeLines } from '../own-files.js';
+import { type Read, readFile, readOutput } from '../read.js';
 
 /** Rules of INPUT that keep nobody out by themselves, or are do-deploy's. */
 const HARMLESS = /^(-P INPUT ACCEPT|-A INPUT -j DO-DEPLOY-HOST|-A INPUT .*-j f2b-\S+)$/;
+
+const INSTALL: Change = {
+  kind: 'change',
+  sentence: 'install iptables',
+  files: [],
+  // Docker's packages may have brought it since the droplet was read.
+  script: ['if ! command -v iptables >/dev/null; then', ...installLines('iptables').map((line) => `  ${line}`), 'fi'],
+  usesApt: true,
+};
 
 export const firewall: Action = {
   name: 'firewall',
   reads: () => [
     readOutput('iptables', 'command -v iptables'),
     "iptables -S INPUT 2>/dev/null | head -n 100 | sed 's/^/input /'",
-    "ip -o -4 addr show 2>/dev/null | sed -n 's/^.* inet \\([0-9./]*\\) .*$/address \\1/p'",
+    NETWORKS,
     "mkdir -p /run/sshd && sshd -T 2>/dev/null | grep '^port '",
     // The port that this session came to.
     `[ -z "\${SSH_CONNECTION:-}" ] || printf 'port %s\\n' "\${SSH_CONNECTION##* }"`,
@@ -56,7 +66,6 @@ export const firewall: Action = {
     const isInPlace =
       current.script === script && (!hasSystemd || (current.unit === UNIT && read.one('enabled') === 'enabled'));
     if (isInPlace && read.has('loaded')) return remarks;
-    const isMissing = !read.has('iptables');
     const load = hasSystemd
       ? [
           'systemctl daemon-reload',
@@ -66,37 +75,42 @@ export const firewall: Action = {
         ]
       : [`${SCRIPT} start`];
     return [
+      // A change of its own: a download may take longer than the guard of the next one waits.
+      ...(read.has('iptables') ? [] : [INSTALL]),
       {
         kind: 'change',
-        sentence: `admit ${admitted(rules)}`,
+        sentence: admit(rules),
         files: [SCRIPT, ...(hasSystemd ? [UNIT_FILE] : [])],
         script: [
-          ...(isMissing ? installLines('iptables') : []),
           `if [ -f ${SCRIPT} ]; then cp -p ${SCRIPT} "$guard/before"; fi`,
           ...writeLines(SCRIPT, script, '755'),
           ...(hasSystemd ? writeLines(UNIT_FILE, UNIT, '644') : []),
           ...load,
         ],
         undo: [
-          `${SCRIPT} stop || :`,
+          'code=0',
+          `[ ! -x ${SCRIPT} ] || ${SCRIPT} stop || code=$?`,
           'if [ -f "$guard/before" ]; then',
           `  cp -p "$guard/before" ${SCRIPT}; ${SCRIPT} start`,
           'else',
           ...(hasSystemd ? ['  systemctl disable do-deploy-firewall >&2 || :'] : []),
           `  rm -f ${SCRIPT} ${UNIT_FILE}`,
           'fi',
+          'exit "$code"',
         ],
-        ...(isMissing && { usesApt: true, timeoutMs: 5 * 60_000 }),
       },
       ...remarks,
     ];
   },
 };
 
-function rulesFor(read: Read, { firewall: written, privateAddress, openPorts }: Wanted): FirewallRules {
-  const { from, open = [] } = written === false ? {} : written;
-  const network = networkOf(privateAddress, read.all('address'));
-  if (from === undefined && network === undefined && open.length + openPorts.length === 0) {
+function rulesFor(read: Read, { firewall: written, privateAddress, openPorts, isPublic }: Wanted): FirewallRules {
+  const { from, open } = written === false ? {} : written;
+  // Where nobody has said which ports: those that its containers publish.
+  const openPublished = isPublic && open === undefined;
+  const network = networkOf(privateAddress, read.all('network'));
+  const isReached = openPublished || [...(open ?? []), ...openPorts].length > 0;
+  if (from === undefined && network === undefined && !isReached) {
     throw new DeployError(
       'bootstrap-refused',
       'It has no address in a VPC: its firewall would let nobody reach the app.',
@@ -111,17 +125,26 @@ function rulesFor(read: Read, { firewall: written, privateAddress, openPorts }: 
   return {
     ssh: ports([...read.all('port'), ...(read.has('port') ? [] : [22])]),
     from: [...(from ?? (network === undefined ? [] : [network]))],
-    open: ports([...open, ...openPorts]),
+    open: ports([...(open ?? []), ...openPorts]),
+    openPublished,
     onlyContainers: read.all('input').some((rule) => !HARMLESS.test(rule)),
   };
 }
 
-/** "SSH, from 10.10.0.0/20 everything, and from everywhere port 443". */
-function admitted({ from, open, onlyContainers }: FirewallRules): string {
+/** "80, 443 and 8080" */
+function listed(words: readonly (string | number)[]): string {
+  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}
+
+/** "admit only SSH, everything from 10.10.0.0/20 and port 443 from everywhere" */
+function admit({ from, open, openPublished, onlyContainers }: FirewallRules): string {
+  const published = onlyContainers ? 'connections to published ports' : 'everything';
   const parts = [
     ...(onlyContainers ? [] : ['SSH']),
-    ...(from.length > 0 ? [`from ${from.join(', ')} ${onlyContainers ? 'every published port' : 'everything'}`] : []),
-    ...(open.length > 0 ? [`from everywhere the ports ${open.join(', ')}`] : []),
+    ...(from.length > 0 ? [`${published} from ${listed(from)}`] : []),
+    ...(openPublished ? ['published ports from everywhere'] : []),
+    ...(open.length > 0 ? [`${open.length === 1 ? 'port' : 'ports'} ${listed(open)} from everywhere`] : []),
   ];
-  return `${parts.join('; ') || 'nothing'}; and nothing else`;
+  if (parts.length === 0) return 'admit nothing to published ports';
+  return `admit only ${listed(parts)}`;
 }

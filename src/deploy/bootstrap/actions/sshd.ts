@@ -1,6 +1,7 @@
 /** No passwords over SSH, by a file that sshd reads first. */
 import { type Action, left, type System } from '../action.js';
-import { isOwn, readFile, readOutput, writeLines } from '../read.js';
+import { isOwn, writeLines } from '../own-files.js';
+import { readFile, readOutput } from '../read.js';
 
 /** sshd takes the first value of a setting, and reads these files by name: before cloud-init's 50-cloud-init.conf. */
 const FILE = '/etc/ssh/sshd_config.d/00-do-deploy.conf';
@@ -14,6 +15,7 @@ PermitRootLogin prohibit-password
 export const sshd: Action = {
   name: 'sshd',
   reads: () => [
+    // What holds for everybody. What an administrator allows some users in a Match block is not shown, and stays.
     // Its folder lies in /run, which is empty after a start where nothing has logged in by systemd's socket.
     readOutput(
       'settings',

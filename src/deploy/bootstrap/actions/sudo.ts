@@ -3,7 +3,8 @@ import { OPEN_SOCKETS } from '../../drain/open-connections.js';
 import { PORT_COUNTERS } from '../../drain/traffic-command.js';
 import { type Action, left } from '../action.js';
 import { installLines } from '../apt.js';
-import { isOwn, readFile, readOutput, writeLines } from '../read.js';
+import { isOwn, writeLines } from '../own-files.js';
+import { readFile, readOutput } from '../read.js';
 
 /** sudo reads no file whose name has a dot. */
 export const SUDOERS = '/etc/sudoers.d/do-deploy';
@@ -31,7 +32,7 @@ export const sudo: Action = {
           `if ! visudo -q -c -f ${fresh} >&2; then rm -f ${fresh}; exit 1; fi`,
           `mv -f ${fresh} ${SUDOERS}`,
         ],
-        ...(isMissing && { usesApt: true, timeoutMs: 5 * 60_000 }),
+        ...(isMissing && { usesApt: true }),
       },
     ];
   },
@@ -47,6 +48,8 @@ export function sudoers(user: string): string {
   const sockets = `^-t [0-9]+ -n ${OPEN_SOCKETS} [(] sport = :[0-9]+( or sport = :[0-9]+)* [)]$`;
   return [
     '# Written by do-deploy bootstrap: what a deploy reads as root, to know when the balancer has let go of this droplet.',
+    // Where sudo looks for a program that is named without its path. An administrator's list may lead elsewhere first.
+    `Defaults:${user} secure_path="/usr/sbin:/usr/bin:/sbin:/bin"`,
     `${user} ALL=(root) NOPASSWD: ${counters}`,
     `${user} ALL=(root) NOPASSWD: /usr/bin/nsenter ${sockets.replaceAll(/[,:=]/g, String.raw`\$&`)}`,
     '',

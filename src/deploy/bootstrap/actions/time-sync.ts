@@ -23,7 +23,6 @@ export const timeSync: Action = {
           'fi',
           'systemctl enable --now systemd-timesyncd >&2',
         ],
-        timeoutMs: 5 * 60_000,
         usesApt: true,
       },
     ];

@@ -1,7 +1,8 @@
 /** Security updates, installed every day by the distribution's own means. */
 import { type Action, left } from '../action.js';
-import { APT_MINUTES, installLines } from '../apt.js';
-import { isOwn, readFile, readOutput, writeLines } from '../read.js';
+import { installLines } from '../apt.js';
+import { isOwn, writeLines } from '../own-files.js';
+import { readFile, readOutput } from '../read.js';
 
 /** After the package's own 20auto-upgrades, which it does not write where nothing may be asked. */
 const FILE = '/etc/apt/apt.conf.d/21do-deploy-upgrades';
@@ -35,7 +36,7 @@ export const upgrades: Action = {
         sentence: 'install security updates every day',
         files: [FILE],
         script: [...(isInstalled ? [] : installLines('unattended-upgrades')), ...writeLines(FILE, CONTENT, '644')],
-        ...(!isInstalled && { usesApt: true, timeoutMs: APT_MINUTES * 60_000 }),
+        ...(!isInstalled && { usesApt: true }),
       },
     ];
   },
