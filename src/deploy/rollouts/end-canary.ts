@@ -70,6 +70,8 @@ export async function abort(given: DeployPorts, options: SessionOptions): Promis
   const { settings } = options;
   return await runSession('rollback', given, { ...options, ends: 'abort' }, NO_RELEASE_YET, (session, ports) =>
     performRollout(session, {
+      // Like rollback.
+      policy: { pauseMs: 0, bakeMs: 0 },
       refuse: refuseImpossible,
       reach: 'all',
       anchors: true,

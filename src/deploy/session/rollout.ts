@@ -1,6 +1,6 @@
 import { DeployError } from '../../errors.js';
 import type { ByHand, DeployResult } from '../../rollout/model.js';
-import type { Policy } from '../../rollout/rollout-state.js';
+import { type Policy, stillToCome } from '../../rollout/rollout-state.js';
 import { doDeploy } from '../core/do-deploy.js';
 import { waitForAll } from '../core/parallel.js';
 import { inform, reportTo, warn } from '../core/report.js';
@@ -11,13 +11,14 @@ import { mayHaveDowntime, policyOf } from '../fleet/policy.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
 import { askApps, askFirst } from './ask-first.js';
+import { owesBake } from './bake-record.js';
 import { checkCanary, forgetCanary, holdsAsCanary, onlyOne, planPart, recordCanary } from './canary.js';
 import { findProbe } from './find-probe.js';
 import { type Goal, goalFor, goalOfAll } from './goal.js';
 import { raise } from './lifecycle.js';
 import { observeFleet } from './observe-fleet.js';
 import { announce, connectToAll, connectToReachable, takeLease } from './open-session.js';
-import { isOver, type PlannedShare, rollToRelease } from './roll-to-release.js';
+import { type PlannedShare, rollToRelease } from './roll-to-release.js';
 import { type Session, stopIfInterrupted } from './session.js';
 import { refuseOff, withSkipped } from './skipping.js';
 import { previousReleases, startRollout } from './start-rollout.js';
@@ -154,10 +155,11 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
       byHand: rollout.byHand,
     };
     const own = { ...share, run, policy: { ...share.policy, holdAt: part?.holdAt } };
-    return planShare(own, goal, left, (member) => isUpToDate(member, goal));
+    return planShare(session, own, goal, left, (member) => isUpToDate(member, goal));
   });
   const starts = plans.map(({ start }) => start);
-  if (!isOver(starts)) await askFirst(session, starts);
+  // A gate that says no where only a bake is left is the release's failure.
+  if (starts.some((start) => stillToCome(start) > 0)) await askFirst(session, starts);
   stopIfInterrupted(session);
   // What only a part of the fleet runs is not the fleet's release: that of a canary is, once all droplets run it.
   const isCanary = part !== undefined || plans.some(({ run, goal }) => holdsAsCanary(run, members, goal.release));
@@ -199,6 +201,7 @@ function refuseUnreachedRole(fleets: readonly Fleet[], reached: readonly (readon
 
 /** The state from which a share is rolled. */
 async function planShare(
+  session: Session,
   share: Share,
   goal: Goal,
   exempt: ReadonlySet<number>,
@@ -209,6 +212,7 @@ async function planShare(
   const observed = await observeFleet(run, members);
   const upToDate = members.filter(isUpToDate).map(({ droplet }) => droplet.id);
   const previous = previousReleases(participants, goal);
-  const start = startRollout(observed, policy, new Set(upToDate), previous, exempt);
+  const unbaked = upToDate.length > 0 && (await owesBake(session, share, goal.release));
+  const start = startRollout(observed, policy, new Set(upToDate), previous, exempt, unbaked);
   return { ...share, goal, start, previous };
 }
