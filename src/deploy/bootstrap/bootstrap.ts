@@ -7,7 +7,7 @@ import { inWords } from '../../durations.js';
 import { asDeployError, DeployError } from '../../errors.js';
 import type { RemoteCommand } from '../../ports.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
-import { doDeploy } from '../core/do-deploy.js';
+import { configFile, doDeploy } from '../core/do-deploy.js';
 import { errorLine } from '../core/output-lines.js';
 import { inParallel } from '../core/parallel.js';
 import { reportTo, warn } from '../core/report.js';
@@ -98,7 +98,8 @@ export async function bootstrap(
 /** What the project wants of every droplet. Throws DeployError bootstrap-refused or local-file. */
 async function wantedBy({ files }: DeployPorts, settings: Settings): Promise<Omit<Wanted, 'openPorts'>> {
   const { user = settings.ssh.user, authorizedKeys, ...rest } = settings.bootstrap;
-  const own = user === 'root' ? {} : { user };
+  const { config } = settings;
+  const own = { ...(user !== 'root' && { user }), ...(config !== undefined && { config }) };
   if (authorizedKeys === undefined) return { ...rest, ...own };
   const keys = await Promise.all(
     authorizedKeys.map(async (entry) => {
@@ -227,7 +228,7 @@ async function awaitEnd(site: Site, look: string, ask: () => Promise<string | un
     const waited = clock.now() - started;
     if (waited >= waitMs) {
       throw new DeployError('bootstrap-timeout', `${busy} did not end within ${inWords(waitMs)}.`, {
-        hint: `Look at it: ${loginTo(site.member)} ${look}. To wait longer, set bootstrap.wait in config/deploy.yml.`,
+        hint: `Look at it: ${loginTo(site.member)} ${look}. To wait longer, set bootstrap.wait in ${configFile(site.wanted)}.`,
       });
     }
     if (waited - said >= STILL_WAITING_EVERY_MS) {

@@ -76,7 +76,7 @@ export async function stageTo(
   reportTo(ports)({ type: 'phase-started', phase: 'stage' });
   inform(ports, `Bringing ${namesOf(strays)} to release ${release.id}.`);
   for (const member of strays) {
-    refuseUnusableHome(member, settings.app, settings.shared);
+    refuseUnusableHome(member, settings);
     checkDroplet(member);
     if (settings.roles !== undefined) refuseOtherRole(member, release, settings);
   }

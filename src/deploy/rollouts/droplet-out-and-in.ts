@@ -9,7 +9,7 @@ import type { DeployResult } from '../../rollout/model.js';
 import type { Policy } from '../../rollout/rollout-state.js';
 import type { PlacedDroplet } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
-import { doDeploy } from '../core/do-deploy.js';
+import { configFile, doDeploy } from '../core/do-deploy.js';
 import { findRelease } from '../droplet/held-releases.js';
 import { currentRelease, holdingOf, runsUnchanged } from '../droplet/member.js';
 import { surveyAll } from '../droplet/survey.js';
@@ -140,7 +140,7 @@ function refuseWithoutBalancer({ membership, target, settings }: Fleet, word: st
   const message = `${own.droplet.name} is behind no load balancer, so there is no rotation that it could leave or join.`;
   throw new DeployError('no-rotation', message, {
     source: 'user',
-    hint: `To leave it out of deploys, take it from ${settings.target.kind === 'tag' ? `the ${target.description}` : 'config/deploy.yml'}.`,
+    hint: `To leave it out of deploys, take it from ${settings.target.kind === 'tag' ? `the ${target.description}` : configFile(settings)}.`,
   });
 }
 

@@ -48,7 +48,7 @@ export async function promote(given: DeployPorts, options: SessionOptions): Prom
         session.release = infoOf(release);
         const others = members.filter((member) => !runsUnchanged(member, release));
         for (const member of others) {
-          refuseUnusableHome(member, settings.app, settings.shared);
+          refuseUnusableHome(member, settings);
           checkDroplet(member);
         }
         // Droplets that have joined since the canary was staged.
