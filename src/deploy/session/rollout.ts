@@ -5,6 +5,7 @@ import { doDeploy } from '../core/do-deploy.js';
 import { waitForAll } from '../core/parallel.js';
 import { inform, reportTo, warn } from '../core/report.js';
 import { heldRelease, type Member, runningRelease } from '../droplet/member.js';
+import { balancersBeside, behindBalancers } from '../fleet/behind-balancer.js';
 import { byHandSentence, type Fleet, findFleets, overlapsOf } from '../fleet/find-fleet.js';
 import { GoalAnchor, together } from '../fleet/goal-anchor.js';
 import { mayHaveDowntime, policyOf } from '../fleet/policy.js';
@@ -91,7 +92,10 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   reportTo(ports)({ type: 'phase-started', phase: 'discover' });
   const { newcomers, bringsBack } = rollout;
   const setApart = bringsBack === undefined ? true : { except: bringsBack };
-  const fleets = await findFleets(ports, settings, { newcomers, setApart, overlap: rollout.overlap });
+  const [fleets, balancers] = await waitForAll([
+    findFleets(ports, settings, { newcomers, setApart, overlap: rollout.overlap }),
+    balancersBeside(ports.cloud, settings),
+  ]);
   const nothing = rollout.nothingToDo?.(fleets);
   if (nothing !== undefined) {
     announce(session, fleets);
@@ -116,6 +120,7 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const part = wanted && planPart(wanted, onlyFleet(), policies[0] as Policy, settings.environment);
   session.part = part;
   announce(session, fleets);
+  for (const sentence of behindBalancers(fleets, balancers)) warn(ports, sentence);
   const unreached = await (needsAll ? connectToAll(session, fleets) : connectToReachable(session, fleets));
   await rollout.leaveOut?.(session);
 
