@@ -2,8 +2,8 @@
 import type { Settings } from '../../config/settings.js';
 import { CloudError } from '../../errors.js';
 import type { Cloud, LoadBalancer } from '../../ports.js';
-import { capital } from '../core/capital.js';
 import { configFile } from '../core/do-deploy.js';
+import { capital } from '../core/sentences.js';
 import type { Fleet } from './find-fleet.js';
 import { ofRole, settingsOfRoles } from './role-settings.js';
 

@@ -11,9 +11,9 @@ import { type Action, decide, mayStillLeave, servingMeanwhile, upNext } from '..
 import type { Rest } from '../../rollout/rests.js';
 import { isUntroubled, type RolloutState, stillToCome } from '../../rollout/rollout-state.js';
 import { begin, type Occurrence, record } from '../../rollout/transitions.js';
-import { ofService } from '../core/capital.js';
 import { onAbort } from '../core/on-abort.js';
 import { reportStep, reportTo } from '../core/report.js';
+import { causeSentence } from '../core/sentences.js';
 import type { Member } from '../droplet/member.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { awaitHealth } from '../steps/await-health.js';
@@ -121,7 +121,7 @@ function explained(error: DeployError, evidence: Evidence): DeployError {
   if (error.code !== 'start-failed') return error;
   const services = evidence.containers.map(({ service }) => service);
   const { code, hint, droplet, step } = error;
-  return new DeployError(code, ofService(evidence.cause, services), { hint, droplet, step, cause: error });
+  return new DeployError(code, causeSentence(evidence.cause, services), { hint, droplet, step, cause: error });
 }
 
 class Orchestrator {

@@ -1,6 +1,6 @@
 import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
-import { capital } from '../core/capital.js';
+import { capital } from '../core/sentences.js';
 import { loginTo, type Member } from '../droplet/member.js';
 import type { ReleaseDraft } from '../release/draft.js';
 import { addToFiles, checkCompose, missingFile } from './check-compose.js';
