@@ -3,6 +3,11 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { packagesLoadedWith, violations } from './support/architecture.js';
 
+/** The default. */
+const DEFAULT = 'config/deploy.yml';
+
+const isCode = (line: string) => !/^\s*(\/\*\*|\*|\/\/)/.test(line);
+
 function readSources(): Record<string, string> {
   const src = fileURLToPath(new URL('../src/', import.meta.url));
   const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
@@ -15,6 +20,17 @@ describe('the sources', () => {
   it('follow the directions of the architecture', () => {
     expect(Object.keys(sources).length).toBeGreaterThan(50);
     expect(violations(sources)).toEqual([]);
+  });
+
+  it('name the configuration file only as it was given: --config may name another one', () => {
+    const named = Object.entries(sources).flatMap(([path, text]) =>
+      /^(deploy|adapters|targets|layers|reporters)\//.test(path)
+        ? text
+            .split('\n')
+            .flatMap((line, index) => (isCode(line) && line.includes(DEFAULT) ? `${path}:${index + 1}` : []))
+        : [],
+    );
+    expect(named.map((place) => place.split(':')[0])).toEqual(['deploy/core/do-deploy.ts']);
   });
 
   it('load no package before the command is known', () => {

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import type { CommandEnd, RunCommand } from '../config/secret-sources.js';
 import type { ProcessEnv } from '../config/variables.js';
 import { inWords } from '../durations.js';
+import { markProgram } from '../marked-program.js';
 import type { LocalCommands } from '../ports.js';
 import { oneLine } from './printable.js';
 
@@ -25,12 +26,13 @@ export function runEachOnce(run: RunCommand = runCommandLine): RunCommand {
   };
 }
 
-/** The command gets a process group of its own, so that what it has started can be ended with it. */
+/** What the command has started ends with it, when it is killed. */
 export const runCommandLine: RunCommand = (line, { cwd, env, timeoutMs, maxBytes, signal: ended }) =>
   new Promise((resolve) => {
+    const marked = markProgram();
     const child = spawn('/bin/sh', ['-c', line], {
       cwd,
-      env: { ...env },
+      env: { ...env, ...marked.variables },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
@@ -52,13 +54,13 @@ export const runCommandLine: RunCommand = (line, { cwd, env, timeoutMs, maxBytes
       resolve(end);
     };
     const stop = (kind: 'timeout' | 'too-large') => {
-      killGroup(child.pid);
+      marked.kill(child.pid);
       settle({ kind, ...output() });
     };
     const onTimeout = () => stop('timeout');
     // Ctrl-C reaches only the group of do-deploy.
     const onSignal = (signal: NodeJS.Signals) => {
-      killGroup(child.pid);
+      marked.kill(child.pid);
       for (const one of SIGNALS) process.off(one, onSignal);
       if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
     };
@@ -122,12 +124,4 @@ function howItEnded(end: Exclude<CommandEnd, { kind: 'not-started' }>, timeoutMs
 function lastLine(output: string): string {
   const lines = output.split(/[\r\n]+/).map((line) => oneLine(line));
   return lines.findLast((line) => line !== '') ?? '';
-}
-
-function killGroup(pid: number | undefined): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
-  } catch {
-    // It has ended.
-  }
 }

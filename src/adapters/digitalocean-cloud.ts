@@ -109,7 +109,8 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
       return api.request(
         {
           ...read(`/load_balancers/${id}`, `read load balancer ${id}`, ['load_balancer:read']),
-          ifNotFound: "Check load_balancer in config/deploy.yml, and that the token belongs to the balancer's team.",
+          ifNotFound:
+            "Check load_balancer in the configuration file, and that the token belongs to the balancer's team.",
         },
         ({ loadBalancer }) => loadBalancer.getLoadBalancer({ load_balancer_id: id }),
         loadBalancerAnswer,
@@ -153,7 +154,7 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
       const path = `/droplets/autoscale/${poolId}/members`;
       const call: Call = {
         ...read(path, `list the droplets of autoscale pool ${poolId}`, ['droplet:read']),
-        ifNotFound: 'The autoscale pool no longer exists: check autoscale_pool in config/deploy.yml.',
+        ifNotFound: 'The autoscale pool no longer exists: check autoscale_pool in the configuration file.',
       };
       const members = await api.everyPage(call, (_, page) => api.get(path, page), poolMembersPage);
       return members.filter(({ active }) => active).map(({ id }) => id);

@@ -90,7 +90,7 @@ export function createNodeSshShell({
       throw new ShellError('unreachable', 'not-applied', `The ssh configuration cannot be used: ${reason}.`, {
         source: 'user',
         droplet: host.name,
-        hint: hint ?? 'Correct it, or name another file by ssh.config in config/deploy.yml.',
+        hint: hint ?? "Correct it, or name another file by ssh.config in do-deploy's configuration file.",
         cause,
       });
     }

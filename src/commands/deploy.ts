@@ -34,7 +34,7 @@ export default defineCommand({
     environment,
     release: text({
       describe: 'Value of IMAGE_TAG. If git has a tag or commit of this name, also the version of the files',
-      pattern: { regexp: IMAGE_TAG, expected: 'an image tag: letters, digits and . _ -', example: 'v1.4.2' },
+      pattern: { regexp: IMAGE_TAG, expected: 'an image tag: letters a-z, digits and . _ -', example: 'v1.4.2' },
     }),
   },
   options: {

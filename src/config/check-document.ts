@@ -7,6 +7,7 @@ import type { ProblemList } from './problems.js';
 import { asYaml } from './reference.js';
 import type { Section } from './section.js';
 import { listWords, suggest } from './suggest.js';
+import { VARIABLE_NAME_RULE } from './variable-names.js';
 
 const ENVIRONMENTS = { production: { load_balancer: '$LOAD_BALANCER' } };
 
@@ -143,7 +144,8 @@ function reportWrongValue({ document, schema, problems }: Check, path: Path, iss
 
   if (written === undefined) problems.add(place, `${name} is missing`, forExample);
   else if (written === null) problems.add(place, `${name} is empty`, `${forExample}, or remove the line`);
-  else if (issue.code === 'invalid_key') problems.add(place, `${name} ${messageOf(issue)}`, nameFor(key) ?? forExample);
+  else if (issue.code === 'invalid_key')
+    problems.add(place, `${name} ${messageOf(issue)}`, nameFor(key, messageOf(issue)) ?? forExample);
   else problems.add(place, `${name} ${messageOf(issue)}`, remedyFor(written, issue.message) ?? forExample);
 }
 
@@ -189,13 +191,15 @@ function messageOf(issue: z.core.$ZodIssue): string {
   return issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
 }
 
-/** `Web 1` as a name that is allowed wherever names are: `web-1`. */
-function nameFor(key: string): string | undefined {
-  const plain = key
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-+|-+$/g, '');
-  return /^[a-z]/.test(plain) && plain !== key ? `write \`${plain}:\`` : undefined;
+/** `Wéb 1` as a name that is allowed wherever names are: `web-1`; of a variable `WEB_1`. */
+function nameFor(key: string, message: string): string | undefined {
+  const words =
+    key
+      .normalize('NFKD')
+      .replace(/\p{M}/gu, '')
+      .match(/[A-Za-z0-9]+/g) ?? [];
+  const plain = message === VARIABLE_NAME_RULE ? words.join('_').toUpperCase() : words.join('-').toLowerCase();
+  return /^[A-Za-z]/.test(plain) && plain !== key ? `write \`${plain}:\`` : undefined;
 }
 
 /** A remedy that follows from the value itself. */

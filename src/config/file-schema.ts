@@ -1,9 +1,7 @@
 import { z } from 'zod';
-import { ENVIRONMENT_NAME } from './names.js';
+import { ENVIRONMENT_NAME, ENVIRONMENT_NAME_RULE } from './names.js';
 import type { Section } from './section.js';
 import { type Keys, optionalKeys, text } from './values.js';
-
-const NAME = 'must be lower-case letters, digits and -, and begin with a letter or digit';
 
 /** What the schema makes of a file: keys of the top level, and the same keys for each environment. */
 export interface DeployFile {
@@ -32,8 +30,8 @@ export function fileSchema(sections: readonly Section[]): z.ZodObject {
     {
       ...keys,
       environments: z
-        .record(text(NAME, ENVIRONMENT_NAME), environment, { error: 'must be a map of environments' })
-        .meta({ description: 'The environments, by name (lower-case letters, digits and -).' }),
+        .record(text(ENVIRONMENT_NAME_RULE, ENVIRONMENT_NAME), environment, { error: 'must be a map of environments' })
+        .meta({ description: 'The environments, by name (lower-case letters a-z, digits and -).' }),
     },
     { error: 'must be a map of keys and values' },
   );

@@ -2,7 +2,7 @@ import { OWN_SECRETS } from './variables.js';
 
 /** Names of variables that `env:` and `secrets:` take; compose can refer to no others. */
 export const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-export const VARIABLE_NAME_RULE = 'must be the name of a variable: letters, digits and _';
+export const VARIABLE_NAME_RULE = 'must be the name of a variable: letters A-Z, digits and _';
 
 /** What do-deploy itself exports when it runs start-up.sh: for compose, the environment comes before every env file. */
 export const EXPORTED: readonly string[] = [

@@ -11,7 +11,7 @@ const TIMEOUT_MS = 15 * 60_000;
 
 const EVENTS = ['configure', 'pre_deploy', 'deploy', 'post_deploy'] as const satisfies LifecycleEvent[];
 
-const NAME = 'must be a name of letters, digits and . _ -';
+const NAME = 'must be a name of letters a-z, digits and . _ -';
 const ITEMS = 'must be a list of items, each with name and ask';
 
 const item = z.strictObject(

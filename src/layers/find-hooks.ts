@@ -5,6 +5,7 @@ import type { FindHooks } from '../config/section.js';
 import type { HookProgram } from '../config/settings.js';
 import { suggest } from '../config/suggest.js';
 import { LIFECYCLE_EVENTS } from '../rollout/lifecycle.js';
+import { quote } from '../shell-quote.js';
 
 const KNOWN: readonly string[] = LIFECYCLE_EVENTS.flatMap((event) => [event, `${event}.d`]);
 
@@ -55,12 +56,12 @@ function reportUnused(root: string, folder: string, name: string, tell: Tell): v
   const remedy =
     meant === undefined
       ? `the events are ${LIFECYCLE_EVENTS.join(', ')}: rename it, or move it to another folder`
-      : `run \`mv ${quoted(path)} ${quoted(`${folder}/${meant}`)}\``;
+      : `run \`mv ${quote(path)} ${quote(`${folder}/${meant}`)}\``;
   tell(path, 'is not named after an event, so it would never run', remedy);
 }
 
 function seeWhat(path: string): string {
-  return `see what it is: \`ls -ld ${quoted(path)}\``;
+  return `see what it is: \`ls -ld ${quote(path)}\``;
 }
 
 /** A folder where a program should be, or the other way round, or a link that leads nowhere. */
@@ -99,10 +100,6 @@ function beginningOf(file: string): string {
   }
 }
 
-function quoted(word: string): string {
-  return /^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-}
-
 function isProgram(root: string, path: string, tell: Tell): boolean {
   const file = join(root, path);
   if (look(file)?.isFile() !== true) return false;
@@ -112,11 +109,11 @@ function isProgram(root: string, path: string, tell: Tell): boolean {
     tell(
       path,
       'has Windows line endings, which Linux reads as part of the #! line',
-      `run \`sed -i 's/\\r$//' ${quoted(path)}\``,
+      `run \`sed -i 's/\\r$//' ${quote(path)}\``,
     );
     return false;
   } catch {
-    tell(path, 'is not executable', `run \`chmod +x ${quoted(path)}\``);
+    tell(path, 'is not executable', `run \`chmod +x ${quote(path)}\``);
     return false;
   }
 }

@@ -1,8 +1,7 @@
 /** Runs a hook on this machine until it ends or its time is over. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { type MarkedProgram, markProgram } from '../marked-program.js';
 import type { Clock } from '../ports.js';
 import type { HandlerContext, LifecyclePayload } from '../rollout/lifecycle.js';
 
@@ -14,11 +13,6 @@ const MAX_LINE = 2_000;
 const TERM_MS = 5_000;
 const OUTPUT_AFTER_EXIT_MS = 1_000;
 
-/** A variable by which the processes of one hook are found. */
-const MARK = 'DO_DEPLOY_HOOK';
-const KILL_ROUNDS = 3;
-const MAX_PROCESSES = 50_000;
-
 /** Resolves when the program has ended well. Ends it and its children when the signal aborts: SIGTERM, later SIGKILL. */
 export async function runHook(
   clock: Clock,
@@ -29,9 +23,9 @@ export async function runHook(
   { signal, log }: HandlerContext,
 ): Promise<void> {
   // A process group of its own, so that its children end with it, and Ctrl-C does not reach it.
-  const mark = { [MARK]: randomUUID() };
-  const child = spawn(file, [], { cwd, env: { ...env, ...mark }, detached: true, stdio: 'pipe' });
-  const stop = () => endAll(clock, child, `${MARK}=${mark[MARK]}`);
+  const marked = markProgram();
+  const child = spawn(file, [], { cwd, env: { ...env, ...marked.variables }, detached: true, stdio: 'pipe' });
+  const stop = () => endAll(clock, child, marked);
   if (signal.aborted) stop();
   signal.addEventListener('abort', stop);
   // Before anything else is asked of it: a program that cannot be started may have no streams.
@@ -91,15 +85,8 @@ async function endOf(clock: Clock, child: ChildProcess): Promise<void> {
 }
 
 /** A program that ignores SIGTERM does not outlive this process either, nor what it started elsewhere. */
-function endAll(clock: Clock, child: ChildProcess, mark: string): void {
-  const send = (name: NodeJS.Signals) => {
-    if (child.pid !== undefined) sendTo(-child.pid, name);
-    for (const pid of markedWith(mark)) sendTo(pid, name);
-  };
-  const kill = () => {
-    // What begins while others are killed is found in the next round.
-    for (let round = 0; round < KILL_ROUNDS; round += 1) send('SIGKILL');
-  };
+function endAll(clock: Clock, child: ChildProcess, marked: MarkedProgram): void {
+  const kill = () => marked.kill(child.pid);
   const ended = new AbortController();
   // A signal that nothing else waits for ends this process, and no exit event comes.
   const last = (name: NodeJS.Signals) => {
@@ -109,7 +96,7 @@ function endAll(clock: Clock, child: ChildProcess, mark: string): void {
     process.kill(process.pid, name);
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  send('SIGTERM');
+  marked.signal(child.pid, 'SIGTERM');
   process.once('exit', kill);
   for (const name of signals) process.on(name, last);
   child.once('exit', () => {
@@ -120,37 +107,4 @@ function endAll(clock: Clock, child: ChildProcess, mark: string): void {
     kill();
   });
   void clock.sleep(TERM_MS, ended.signal).then(() => !ended.signal.aborted && kill());
-}
-
-function sendTo(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // It has ended.
-  }
-}
-
-/**
- * Processes that have left the group, as `setsid` and daemons do, also those whose parent has ended: what a program starts
- * inherits its variables, and Linux shows those of a user's own processes. Elsewhere it finds none.
- */
-function markedWith(mark: string): number[] {
-  try {
-    const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
-    return pids
-      .slice(0, MAX_PROCESSES)
-      .map(Number)
-      .filter((pid) => variablesOf(pid).includes(mark));
-  } catch {
-    return [];
-  }
-}
-
-function variablesOf(pid: number): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
-  } catch {
-    // Another user's, or it has ended.
-    return [];
-  }
 }

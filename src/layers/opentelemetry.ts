@@ -22,7 +22,7 @@ const config = z.strictObject({
       },
     )
     .refine((headers) => Object.keys(headers).every((name) => NAME.test(name)), {
-      error: 'must be a map of headers, each with a name of letters, digits and -',
+      error: 'must be a map of headers, each with a name of letters a-z, digits and -',
     })
     .default({}),
   service_name: words().default('do-deploy'),

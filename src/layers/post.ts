@@ -1,9 +1,5 @@
-/**
- * Requests of layers to other services. Bounded: an answer is read up to 64 KiB, and redirects are not followed, because
- * they would take the token elsewhere. Errors name no address and no token.
- */
-import { readStart } from './answer.js';
-import type { LayerContext } from './layer.js';
+/** Requests of layers to other services with a token. Errors name no address and no token. */
+import { type Bounds, exchange } from './exchange.js';
 import { mask } from './mask.js';
 import { line } from './notice.js';
 
@@ -22,26 +18,18 @@ export interface ServiceRequest {
 }
 
 /** Resolves to the beginning of the answer. Throws what a user can read, unless the status is 2xx. */
-export async function post(
-  { fetch, signal, sleep }: Pick<LayerContext, 'fetch' | 'signal' | 'sleep'>,
-  { service, url, method = 'POST', headers, body }: ServiceRequest,
-): Promise<string> {
-  let status: number;
-  let answer: string;
-  try {
-    const response = await fetch(url, {
-      method,
-      headers: { accept: 'application/json', ...headers, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-      redirect: 'manual',
-    });
-    status = response.status;
-    answer = await readStart(response, sleep);
-  } catch (error) {
-    throw new Error(`${service} did not answer: ${hideIn(reasonOf(error, signal), headers)}`);
-  }
-  if (status >= 200 && status < 300) return answer;
-  const words = line(hideIn(answer, headers), MAX_QUOTED);
+export async function post(bounds: Bounds, { service, url, method, headers, body }: ServiceRequest): Promise<string> {
+  const found = await exchange(bounds, {
+    url,
+    method,
+    body: JSON.stringify(body),
+    headers: { accept: 'application/json', ...headers },
+  });
+  if ('error' in found)
+    throw new Error(`${service} did not answer: ${hideIn(reasonOf(found.error, bounds.signal), headers)}`);
+  const { ok, status, text } = found;
+  if (ok) return text;
+  const words = line(hideIn(text, headers), MAX_QUOTED);
   const redirect = status >= 300 && status < 400 ? ' (a redirect, which is not followed)' : '';
   throw new Error(`${service} answered ${status}${redirect}${words === '' ? '' : `: ${words}`}`);
 }

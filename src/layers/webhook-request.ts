@@ -1,7 +1,6 @@
 /** Requests to a webhook. Its address is a secret: no error repeats it, nor what a server makes of it. */
 import { z } from 'zod';
-import { readStart } from './answer.js';
-import type { LayerContext } from './layer.js';
+import { type Bounds, exchange, type JsonRequest } from './exchange.js';
 import { mask } from './mask.js';
 import { line } from './notice.js';
 
@@ -29,16 +28,7 @@ export type Answer =
   /** `passing`: a second try may succeed. `status` is absent without a connection. */
   | { ok: false; reason: string; passing: boolean; status?: number };
 
-/** Both end with the handler's time. */
-type Bounds = Pick<LayerContext, 'fetch' | 'signal' | 'sleep'>;
-
-export interface Request {
-  url: URL;
-  /** JSON. */
-  body: string;
-  method?: 'POST' | 'PATCH';
-  headers?: Readonly<Record<string, string>>;
-}
+export type Request = JsonRequest & { url: URL };
 
 /** Posts a message as JSON. Throws if it was not accepted. */
 export async function postJson(bounds: Bounds, url: URL, message: unknown): Promise<void> {
@@ -51,29 +41,16 @@ export function accepted(answer: Answer): string {
   throw new Error(answer.reason);
 }
 
-/** Follows no redirect. Throws only when the handler's time is over. */
-export async function send(
-  { fetch, signal, sleep }: Bounds,
-  { url, body, method = 'POST', headers }: Request,
-): Promise<Answer> {
-  let response: Response | undefined;
-  try {
-    response = await fetch(url, {
-      method,
-      body,
-      // A kept connection may be closed by the other end at the moment of the next request.
-      headers: { 'content-type': 'application/json', 'user-agent': 'do-deploy', connection: 'close', ...headers },
-      redirect: 'manual',
-    });
-    const text = await readStart(response, sleep);
-    const { ok, status } = response;
-    if (ok) return { ok, text };
-    return { ok, status, passing: status >= 500, reason: refusal(status, text, url) };
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    const reason = `${response === undefined ? 'no connection' : 'the answer broke off'} (${codeOf(error)})`;
+/** Throws only when the handler's time is over. */
+export async function send(bounds: Bounds, request: Request): Promise<Answer> {
+  const found = await exchange(bounds, request);
+  if ('error' in found) {
+    if (bounds.signal.aborted) throw bounds.signal.reason;
+    const reason = `${found.hasBegun ? 'the answer broke off' : 'no connection'} (${codeOf(found.error)})`;
     return { ok: false, passing: true, reason };
   }
+  const { ok, status, text } = found;
+  return ok ? { ok, text } : { ok, status, passing: status >= 500, reason: refusal(status, text, request.url) };
 }
 
 function refusal(status: number, text: string, url: URL): string {

@@ -1,7 +1,7 @@
 /** The output of `status --check`: a line for each difference. */
 import type { Difference } from '../rollout/drift.js';
 import type { ByHand } from '../rollout/model.js';
-import { byHandSentence } from './ending.js';
+import { byHandNote } from './ending.js';
 import type { Palette } from './palette.js';
 import { count } from './text.js';
 
@@ -36,7 +36,7 @@ export function driftLines(drift: ShownDrift, palette: Palette): string[] {
   const { canary } = drift;
   const held = canary && palette.caution(`A canary of ${canary.imageTag} is held on ${canary.droplets.join(', ')}.`);
   const doubt = [...(dispute === undefined ? [] : [palette.caution(dispute)]), ...(held === undefined ? [] : [held])];
-  const out = (drift.byHand ?? []).map(({ droplet, ...mark }) => palette.faint(`${droplet}: ${byHandSentence(mark)}`));
+  const out = (drift.byHand ?? []).map(({ droplet, ...mark }) => palette.faint(`${droplet}: ${byHandNote(mark)}`));
   doubt.push(...out);
   if (differences.length === 0) return [title, ...doubt, ...meanwhile, palette.good(noneSentence(drift.droplets))];
   const lines = differences.map(

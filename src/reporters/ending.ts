@@ -1,6 +1,7 @@
 /** The last block of every run: the table, the outcome, and after a failure what a reader needs to continue. */
 import { describeCommit } from '../rollout/commit.js';
 import type { ByHand, DeployResult, Evidence, RollingCommand, StatusRow } from '../rollout/model.js';
+import { utcTime } from '../rollout/utc-time.js';
 import type { Palette } from './palette.js';
 import { closingSentence } from './phrases.js';
 import { statusTable } from './table.js';
@@ -61,14 +62,14 @@ export function noteLines(
 ): string[] {
   const state = row.rotation === 'none' ? 'being changed' : 'out';
   const texts = [...(row.outSince === undefined ? [] : [`${state} since ${row.outSince}`])];
-  if (row.byHand !== undefined) texts.push(byHandSentence(row.byHand));
+  if (row.byHand !== undefined) texts.push(byHandNote(row.byHand));
   if (row.detail !== undefined) texts.push(row.detail);
   return texts.map((text) => palette.faint(`  ${row.name}: ${hang(text, '    ')}`));
 }
 
-/** "out by hand since 2026-11-21T07:45:00Z, by ann@desk: the disk is failing" */
-export function byHandSentence({ since, who, reason }: ByHand): string {
-  return `out by hand since ${since}, by ${who}: ${reason}`;
+/** "out by hand (ann@desk, 2026-11-21 07:45:00 UTC): the disk is failing" */
+export function byHandNote({ since, who, reason }: ByHand): string {
+  return `out by hand (${who}, ${utcTime(since)}): ${reason}`;
 }
 
 /** The commits of the releases in a status, each once. */

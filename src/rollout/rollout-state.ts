@@ -34,6 +34,8 @@ export interface Starter {
   halfDone?: boolean;
   /** It runs the release already, verified. */
   upToDate: boolean;
+  /** It got the release from an earlier run that has not baked it: that is made up for. */
+  unbaked?: boolean;
   /** The release to go back to; absent on a first deploy. */
   previous?: string;
   /** Counts for the floor, but is never taken out, whatever its health. */
@@ -47,7 +49,7 @@ export interface DropletState extends Starter {
   running?: PlannedStep;
   /** What was known before the running step, for one that fails before it has changed anything. */
   before?: Pick<DropletState, 'rotation' | 'healthy' | 'unasked'>;
-  /** This run has changed its containers, or may have. */
+  /** This run has changed its containers, or may have; or the run whose bake it goes on with. */
   touched: boolean;
   /** It was out when its turn came. */
   foundOut: boolean;
@@ -116,7 +118,9 @@ const UNTOUCHED = { touched: false, foundOut: false, examined: false, unasked: f
 export function start(policy: Policy, starters: readonly Starter[]): RolloutState {
   const droplets = starters.map((starter): DropletState => {
     const settled = starter.upToDate && starter.healthy && !starter.inLedger && isServingPlace(starter.rotation);
-    return { ...starter, course: settled || starter.exempt ? 'done' : 'waiting', todo: [], ...UNTOUCHED };
+    const course = settled || starter.exempt ? 'done' : 'waiting';
+    const touched = settled && starter.unbaked === true && !starter.exempt;
+    return { ...starter, course, todo: [], ...UNTOUCHED, touched };
   });
   const calm = { observing: false, interrupted: false, revertingFleet: false, takingBack: false, watchFailed: false };
   return { policy, droplets, batch: 0, observed: false, pausedAfter: 0, baked: false, ...calm };

@@ -67,7 +67,7 @@ export async function workersByList(
       `There ${missing.length === 1 ? 'is no droplet' : 'are no droplets'} ${missing.join(', ')}.`,
       {
         source: 'user',
-        hint: 'Remove them from droplets: in config/deploy.yml, or correct them: doctl compute droplet list --format ID,Name',
+        hint: 'Remove them from droplets: in the configuration file, or correct them: doctl compute droplet list --format ID,Name',
       },
     );
   }
@@ -76,7 +76,7 @@ export async function workersByList(
     const names = ambiguous.map(({ ref, droplets }) => `"${ref}" (${droplets.map(({ id }) => id).join(', ')})`);
     throw new DeployError('droplet-ambiguous', `Several droplets have the same name: ${names.join('; ')}.`, {
       source: 'user',
-      hint: 'Write their ids in droplets: in config/deploy.yml instead.',
+      hint: 'Write their ids in droplets: in the configuration file instead.',
     });
   }
   const ids = new Set(found.flatMap((one) => one.droplets.map(({ id }) => id)));

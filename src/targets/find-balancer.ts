@@ -25,7 +25,7 @@ export async function findBalancer(cloud: Cloud, ref: string | undefined): Promi
       `${matching.length} load balancers ${ref === undefined ? 'are in this account' : `are named "${ref}"`}.`,
       {
         source: 'user',
-        hint: `Name one by its id, as load_balancer: in config/deploy.yml or in the variable LOAD_BALANCER: ${matching.map(nameAndId).join(', ')}.`,
+        hint: `Name one by its id, as load_balancer: in the configuration file or in the variable LOAD_BALANCER: ${matching.map(nameAndId).join(', ')}.`,
       },
     );
   }
@@ -40,7 +40,7 @@ function notFound(ref: string | undefined, all: readonly LoadBalancer[]): Deploy
     ref === undefined ? 'The account has no load balancer.' : `There is no load balancer "${ref}".`,
     {
       source: 'user',
-      hint: `${known} Set load_balancer: in config/deploy.yml, or check that the token belongs to the right account.`,
+      hint: `${known} Set load_balancer: in the configuration file, or check that the token belongs to the right account.`,
     },
   );
 }

@@ -12,13 +12,13 @@ export async function findPool(cloud: Cloud, ref: string): Promise<AutoscalePool
       all.length === 0 ? 'This token sees no autoscale pool.' : `This token sees ${all.map(nameAndId).join(', ')}.`;
     throw new DeployError('pool-not-found', `There is no autoscale pool "${ref}".`, {
       source: 'user',
-      hint: `${known} Set autoscale_pool: in config/deploy.yml, or check that the token belongs to the right account.`,
+      hint: `${known} Set autoscale_pool: in the configuration file, or check that the token belongs to the right account.`,
     });
   }
   if (others.length > 0) {
     throw new DeployError('pool-ambiguous', `${matching.length} autoscale pools are named "${ref}".`, {
       source: 'user',
-      hint: `Name one by its id, as autoscale_pool: in config/deploy.yml: ${matching.map(nameAndId).join(', ')}.`,
+      hint: `Name one by its id, as autoscale_pool: in the configuration file: ${matching.map(nameAndId).join(', ')}.`,
     });
   }
   return only;

@@ -25,7 +25,7 @@ export class SingleDropletTarget extends WithoutBalancer {
       if (error instanceof CloudError && error.kind === 'not-found') {
         throw new DeployError('droplet-not-found', `There is no droplet ${this.#id}.`, {
           source: 'user',
-          hint: "Set droplet: in config/deploy.yml (or STAGING_DROPLET_ID) to the id in the URL of the droplet's page in the control panel.",
+          hint: "Set droplet: in the configuration file (or STAGING_DROPLET_ID) to the id in the URL of the droplet's page in the control panel.",
           cause: error,
         });
       }

@@ -1,6 +1,6 @@
 /** Command lines of the configuration on this machine: those of `secrets:`, and of gates. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -29,6 +29,41 @@ it('a command that takes too long is killed with all that it started', async () 
   expect(end).toMatchObject({ kind: 'timeout', stdout: Buffer.from('half\n') });
   const pid = readFileSync(file, 'utf8').trim();
   expect(spawnSync('ps', ['-o', 'stat=', '-p', pid], { encoding: 'utf8' }).stdout.trim()).toMatch(/^(Z.*)?$/);
+});
+
+/** What has left the group of the command, and its parent. */
+const leaving = (folder: string) =>
+  `setsid sh -c 'echo $$ >${folder}/session; exec sleep 600' & setsid -f sh -c 'echo $$ >${folder}/daemon; exec sleep 600'; until [ -s ${folder}/session ] && [ -s ${folder}/daemon ]; do sleep 0.05; done`;
+
+async function expectGone(folder: string): Promise<void> {
+  const pids = ['session', 'daemon'].map((name) => readFileSync(join(folder, name), 'utf8').trim());
+  const states = () => pids.map((pid) => spawnSync('ps', ['-o', 'stat=', '-p', pid], { encoding: 'utf8' }).stdout);
+  // A zombie waits for its parent.
+  const running = () => states().filter((state) => /^[^Z\s]/.test(state));
+  await expect.poll(running, { timeout: 20_000 }).toEqual([]);
+}
+
+describe.runIf(process.platform === 'linux')('a command that left children in sessions of their own', () => {
+  it('is killed with them', async () => {
+    const own = folder();
+    expect(await runCommandLine(`${leaving(own)}; yes`, OPTIONS)).toMatchObject({ kind: 'too-large' });
+    await expectGone(own);
+  });
+
+  it('is killed with them as a gate, when the rollout ends', async () => {
+    const own = folder();
+    const ended = new AbortController();
+    const commands = localCommands('/', { PATH: process.env.PATH });
+    const run = commands.run(`${leaving(own)}; touch ${own}/ready; sleep 600`, {
+      variables: {},
+      timeoutMs: 60_000,
+      signal: ended.signal,
+    });
+    await expect.poll(() => existsSync(join(own, 'ready')), { timeout: 20_000 }).toBe(true);
+    ended.abort();
+    expect(await run).toMatchObject({ ok: false });
+    await expectGone(own);
+  });
 });
 
 it('a command ends with its shell, though a daemon that it started keeps its output open', async () => {

@@ -74,7 +74,7 @@ describe('refusals are final', () => {
     const { error } = await failureOf(clock, cloud.getLoadBalancer(LB_ID));
     expect(error.kind).toBe('not-found');
     expect(error.message).toContain(`404 when asked to read load balancer ${LB_ID}: Load Balancer not found.`);
-    expect(error.hint).toContain('load_balancer in config/deploy.yml');
+    expect(error.hint).toContain('load_balancer in the configuration file');
   });
 
   it('404 on a tag that does not exist yet is reported as such, so that the caller can create it', async () => {

@@ -192,7 +192,7 @@ describe('the command line', () => {
     ],
     [
       'production a/b --yes',
-      'Invalid RELEASE: expected an image tag: letters, digits and . _ -.',
+      'Invalid RELEASE: expected an image tag: letters a-z, digits and . _ -.',
       'do-deploy production v1.4.2 --yes',
     ],
     ['completion tcsh', 'Invalid SHELL: expected one of bash, zsh, fish.', 'do-deploy completion bash'],

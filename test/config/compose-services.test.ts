@@ -124,7 +124,7 @@ describe('profiles that are on', () => {
 
   it.each(['"a b"', '-a', '"*"', '1'])('have names that compose takes: not %s', async (name) => {
     const [problem, ...others] = await problemsOf(project(files, `profiles: [${name}]`));
-    expect([problem, others]).toEqual([expect.stringContaining("must be a list of compose profiles' names"), []]);
+    expect([problem, others]).toEqual([expect.stringContaining("must be a compose profile's name"), []]);
   });
 
   it('make their services part of the release: a layer may name these, and others not', async () => {

@@ -210,7 +210,7 @@ describe('a wrong declaration is refused:', () => {
   it.each([
     ['{ POOL: { type: int } }', 'env.POOL.type must be one of string, integer, number, boolean, enum, url'],
     ['{ POOL: 5 }', 'env.POOL must be a map, such as { type: integer, required: true }'],
-    ['{ "a-b": {} }', 'env.a-b must be the name of a variable: letters, digits and _'],
+    ['{ "a-b": {} }', 'env.a-b must be the name of a variable: letters A-Z, digits and _'],
     ['{ POOL: { typ: integer } }', 'unknown key env.POOL.typ'],
     ['{ MODE: { type: enum } }', 'env.MODE has no values'],
     ['{ MODE: { values: [a] } }', 'env.MODE.values is not for type string'],

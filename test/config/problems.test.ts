@@ -89,7 +89,10 @@ describe('a problem in config/deploy.yml', () => {
     ['ssh: { key: ~/nowhere }', 'ssh.key: ~/nowhere does not exist; correct the path'],
     ['ssh: { config: nowhere }', 'ssh.config: nowhere does not exist; correct the path'],
     ['confirm: yes', 'confirm must be true or false; write `confirm: true`'],
-    ['image_tag: 1.10', "image_tag must be an image's tag, in quotes if it looks like a number; put quotes around it"],
+    [
+      'image_tag: 1.10',
+      "image_tag must be an image's tag (letters a-z, digits and . _ -), in quotes if it looks like a number; put quotes around it",
+    ],
     [
       'api_url: http://api.example.com',
       'api_url must be an https:// address (http:// only for this machine); write `api_url: https://api.digitalocean.com/v2`',
@@ -120,7 +123,7 @@ describe('a problem in config/deploy.yml', () => {
     [
       'app: Shop\nenvironments: { test: { droplet: 1 } }',
       [
-        'config/deploy.yml:1: app must be lower-case letters, digits, - and _, and begin with a letter or digit; write `app: shop`',
+        'config/deploy.yml:1: app must be lower-case letters a-z, digits, - and _, and begin with a letter or digit; write `app: shop`',
       ],
     ],
     [
@@ -148,7 +151,7 @@ describe('a problem in config/deploy.yml', () => {
     [
       'app: shop\nenvironments:\n  test: { droplet: 1 }\n  Test_2: { droplet: 1 }',
       [
-        'config/deploy.yml:4: environments.Test_2 must be lower-case letters, digits and -, and begin with a letter or digit; write `test-2:`',
+        'config/deploy.yml:4: environments.Test_2 must be lower-case letters a-z, digits and -, and begin with a letter or digit; write `test-2:`',
       ],
     ],
     [

@@ -26,10 +26,16 @@ describe('a fleet without a balancer', () => {
   it.each([
     ['{ tag: "do-deploy:out:shop:test" }', `${at}.${own}`],
     ['{ tag: "DO-deploy:release:shop:test:1:abc" }', `${at}.${own}`],
-    ['{ tag: "two words" }', `${at}.tag must be the name of a DigitalOcean tag; write \`tag: workers\``],
+    [
+      '{ tag: "two words" }',
+      `${at}.tag must be the name of a DigitalOcean tag: letters a-z, digits and : _ -; write \`tag: workers\``,
+    ],
     ['{ droplets: [] }', `${at}.droplets must be a list of droplets' ids or names; ${list}`],
     ['{ droplets: 101 }', `${at}.droplets must be a list of droplets' ids or names; ${list}`],
-    ['{ droplets: [0] }', `${at}.droplets[0] must be a list of droplets' ids or names; ${list}`],
+    [
+      '{ droplets: [0] }',
+      `${at}.droplets[0] must be a droplet's id, or its name: letters a-z, digits and . -; ${list}`,
+    ],
     ['{ droplets: [1], droplet: 2 }', `${at} has both droplet and droplets; keep one of the two`],
     ['{ tag: workers, load_balancer: web }', `${at} has both load_balancer and tag; keep one of the two`],
   ])('%s is a problem', async (target, problem) => {

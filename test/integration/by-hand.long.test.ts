@@ -57,7 +57,7 @@ describe('restarts, and a droplet that is taken out by hand', { shuffle: false }
       version: 'v1',
     });
     const status = await fleet.run(['status', 'sandbox']);
-    expect(status.stdout).toMatch(/web-2: out by hand since \S+Z, by \S+: the disk is failing, ticket #42\n/);
+    expect(status.stdout).toMatch(/web-2: out by hand \(\S+, \S+ \S+ UTC\): the disk is failing, ticket #42\n/);
     expect(status.stdout).not.toContain('do-deploy heal');
     const check = await fleet.run(['status', 'sandbox', '--check']);
     expect(check, check.stdout).toMatchObject({ code: 0 });
@@ -65,7 +65,7 @@ describe('restarts, and a droplet that is taken out by hand', { shuffle: false }
     const again = await fleet.run(['droplet', 'out', 'sandbox', 'web-2', '--reason', 'again', '--yes']);
     expect(again).toMatchObject({ code: 0 });
     expect(again.stdout).toMatch(
-      /Nothing to do\. web-2 was taken out by hand by .*: the disk is failing, ticket #42\./,
+      /Nothing to do\. web-2 was taken out by hand \(.* UTC\): the disk is failing, ticket #42\./,
     );
   });
 
@@ -76,7 +76,7 @@ describe('restarts, and a droplet that is taken out by hand', { shuffle: false }
     expectNoFailures(await load.stop());
     expect(deployed, deployed.stderr).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
     const said = deployed.events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
-    expect(said).toContainEqual(expect.stringMatching(/^web-2 was taken out by hand by .*#42\. It stays out\.$/));
+    expect(said).toContainEqual(expect.stringMatching(/^web-2 was taken out by hand \(.*#42\. It stays out\.$/));
     const cwd = await fleet.freshCheckout();
     expect(await fleet.run(['heal', 'sandbox', '--yes', '--json'], { cwd })).toMatchObject({
       code: 0,

@@ -78,7 +78,7 @@ describe('checklist', () => {
     expect(problemsWith(checklist, SNAPSHOT)).toEqual(['must be a list of items, each with name and ask']);
     expect(problemsWith(checklist, [SNAPSHOT, SNAPSHOT])).toEqual(['must have items with different names']);
     expect(problemsWith(checklist, [{ name: '--yes', ask: ' ', on: 'deploy_failed', commands: ['status'] }])).toEqual([
-      '0.name must be a name of letters, digits and . _ -',
+      '0.name must be a name of letters a-z, digits and . _ -',
       '0.ask must be a text of 1 to 500 characters, in one line',
       '0.on must be one of configure, pre_deploy, deploy, post_deploy',
       '0.commands.0 must be one of deploy, rollback, heal, adopt, restart, droplet out, droplet in',

@@ -224,7 +224,7 @@ describe('opentelemetry', () => {
       'endpoint must be an address that begins with https:// or http://, without a user, a password and a query',
     ]);
     expect(problemsWith(opentelemetry, { endpoint: 'http://a', headers: { 'a b': 'x' } })).toEqual([
-      'headers must be a map of headers, each with a name of letters, digits and -',
+      'headers must be a map of headers, each with a name of letters a-z, digits and -',
     ]);
     expect(problemsWith(opentelemetry, { endpoint: 'http://a', headers: { a: 'x\r\ny: z' } })).toEqual([
       'headers.a must be the value of a header: ASCII text, in one line',

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { OnFailure } from '../../src/rollout/courses.js';
 import { decide } from '../../src/rollout/planner.js';
 import { isBaked } from '../../src/rollout/rests.js';
-import { type Policy, type Starter, start } from '../../src/rollout/rollout-state.js';
+import { isHeld, type Policy, type Starter, start } from '../../src/rollout/rollout-state.js';
 import { begin, record } from '../../src/rollout/transitions.js';
 import { aStarter, fleetOf, once, POLICY, released, walk } from './walk.js';
 
@@ -48,6 +48,49 @@ describe('pauses and the bake', () => {
     const baking = walk(RESTING, fleetOf(2), once('bake', { interrupt: true }));
     expect(courses(baking)).toEqual(['done', 'done']);
     expect(isBaked(baking.state)).toBe(false);
+  });
+});
+
+describe('a bake that an earlier run did not finish', () => {
+  const ready = (id: number, more: Partial<Starter> = {}) => aStarter(id, { upToDate: true, unbaked: true, ...more });
+
+  it('is made up for, where every droplet runs the release already', () => {
+    expect(walk(RESTING, [ready(1), ready(2)]).log).toEqual(['bake']);
+    expect(walk({}, [ready(1), ready(2)]).log, 'not without a bake').toEqual([]);
+    expect(walk(RESTING, [ready(1, { exempt: true }), ready(2, { exempt: true })]).log, 'nor of others').toEqual([]);
+  });
+
+  it('is one for all, where the earlier run has not reached every droplet', () => {
+    expect(outline(walk(RESTING, [ready(1), aStarter(2), aStarter(3)]))).toEqual([
+      'batch 2',
+      'wait',
+      'batch 3',
+      'bake',
+    ]);
+  });
+
+  it('of a canary comes before it is held', () => {
+    const walked = walk({ ...RESTING, holdAt: 1 }, [ready(1), aStarter(2)]);
+    expect(walked.log).toEqual(['bake']);
+    expect(isHeld(walked.state)).toBe(true);
+  });
+
+  it('takes back a droplet that falls sick, and the fleet under revert-fleet', () => {
+    const sick = walk(RESTING, [ready(1), ready(2)], once('bake', { watch: 1 }));
+    expect(courses(sick)).toEqual(['reverted', 'done']);
+    const fleet = walk(
+      { ...RESTING, onFailure: 'revert-fleet' },
+      [ready(1), ready(2)],
+      once('bake', { watch: 'gate' }),
+    );
+    expect(courses(fleet)).toEqual(['reverted', 'reverted']);
+    expect(fleet.fewest).toBe(1);
+  });
+
+  it('has no batch that a gate could take back', () => {
+    const walked = walk(RESTING, [ready(1), ready(2)], once('bake', { watch: 'gate' }));
+    expect(courses(walked)).toEqual(['done', 'done']);
+    expect(walked.state.watchFailed).toBe(true);
   });
 });
 

@@ -58,7 +58,7 @@ export class Control {
         this.#batch = event.droplets;
         return [
           ...(isEarly ? [`begins batch ${event.batch} after a pause of ${since} ms`] : []),
-          ...(this.#awaitsYes ? [`begins batch ${event.batch}, and no gate has said yes`] : []),
+          ...(this.#awaitsYes && !event.back ? [`begins batch ${event.batch}, and no gate has said yes`] : []),
         ];
       }
       case 'step-started': {

@@ -30,6 +30,7 @@ export function judgeEnd(world: World, deployer: Deployer, result: DeployResult)
   if (good && result.held === undefined) judgeAnchor(world, deployer, result.release.id);
   judgeCanary(world, deployer, result);
   if (result.outcome === 'succeeded') judgeBaked(world, deployer);
+  if (good) judgeBakeOwed(world, deployer);
   for (const row of result.rows)
     judgeRow(world, deployer, row, result.release.id, { good, held: result.held !== undefined });
 }
@@ -51,6 +52,14 @@ function judgeBaked(world: World, { name, plan, rests, knowledge }: Deployer): v
     if (droplet === undefined || droplet.disturbed || times.some((at) => world.answers(droplet, at))) continue;
     world.monitor.violation('o', `${name} has baked the release, and ${droplet.name} is sick`);
   }
+}
+
+/** Where droplets could always be told so, they know that the release has to bake. */
+function judgeBakeOwed({ monitor, story, deployers, bakeOwed }: World, { name, plan, rests }: Deployer): void {
+  if (plan.command !== 'deploy' || rests.bakeMs === 0 || story.target === 'roles') return;
+  const calm = story.happenings.length === 0 && deployers.every((one) => one.plan.faults.length + one.plan.chaos === 0);
+  if (calm) monitor.tally('bake: nothing owed');
+  if (calm && bakeOwed === plan.tag) monitor.violation('o', `${name} ends, and the release has not baked`);
 }
 
 /** Through the whole bake: however seldom it is asked, and however often it may say no, that must be found out. */

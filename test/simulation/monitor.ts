@@ -21,6 +21,7 @@
  *  q  A restart brings no droplet to another release; a droplet that was taken out by hand is left alone until it is brought
  *     back by hand.
  *  o  A pause and a bake last as long as said, and after a failure that is noticed then no further droplet gets the release.
+ *     A bake that a run could not finish is made up for by the next deploy of its release.
  *  j  Under revert-fleet a release that failed is taken back wherever the run has brought it. What stays is recorded as
  *     out, or told as deployed by a run that had to stop before.
  */
@@ -352,6 +353,7 @@ export class Monitor {
     if (event.type === 'step-finished' && event.step === 'drain') this.#drained(event);
     if (event.type === 'watch-failed') this.#watchFails(deployer, event.error);
     this.#judgeControl(deployer, event);
+    this.#keepBakeOwed(deployer, event);
     if (event.type === 'rollout-finished') deployer.finished.push(event.result);
   }
 
@@ -404,6 +406,19 @@ export class Monitor {
     for (const fault of knowledge.control.see(event, this.#world.time, { ...rests, recalls }, release)) {
       this.violation('o', `${deployer.name} ${fault}`);
     }
+  }
+
+  /** Which release droplets have got that was not watched to the end of its bake. */
+  #keepBakeOwed({ plan, rests }: Deployer, event: DeployEvent): void {
+    const world = this.#world;
+    const isDeploy = plan.command === 'deploy' && rests.bakeMs > 0;
+    // What is replaced need not bake any more.
+    if (event.type === 'batch-started' && isDeploy && world.bakeOwed !== plan.tag) world.bakeOwed = undefined;
+    if (event.type === 'step-started' && event.step === 'switch' && isDeploy) {
+      if (event.release?.endsWith(`-${plan.tag}`)) world.bakeOwed = plan.tag;
+    }
+    const hasBaked = event.type === 'rest-finished' && event.rest === 'bake';
+    if (hasBaked && event.ms >= (world.story.policy.bakeMs ?? 0)) world.bakeOwed = undefined;
   }
 
   #batchStarts(deployer: Deployer, batch: number, names: readonly string[]): void {

@@ -7,6 +7,10 @@ const RESTS = { pauseMs: 20_000, bakeMs: 30_000 };
 /** Bad while the first droplet pauses. */
 const GATE = { everyMs: 1_000, failAfter: 2, badFromMs: 15_000, badForMs: 10_000_000, answerMs: 100 };
 
+/** The deployer is killed, or stopped by a signal, while two droplets bake. */
+const DIES_BAKING = { crash: { call: 'containers', nth: 40, applied: true, power: false } };
+const STOPS_BAKING = { interrupt: { call: 'containers', nth: 40 } };
+
 /** On the first droplet the release falls sick so long after its start; the floor lets others leave all the same. */
 function sickens(afterMs: number, policy: Told['policy'] = {}): Told {
   const image = { kind: 'sickens', readyMs: 500, afterMs } as const;
@@ -71,6 +75,33 @@ export const CONTROLLING: readonly Mutation[] = [
     breaks: ['o'],
     seeds: [],
     stories: [{ policy: RESTS }],
+  },
+  {
+    name: 'a bake in which the deployer has died is not made up for',
+    file: 'src/deploy/session/bake-record.ts',
+    text: '.release === release.id;',
+    instead: ".release === '';",
+    breaks: ['o'],
+    seeds: [],
+    stories: [{ policy: { bakeMs: 30_000 }, runs: [DIES_BAKING, {}] }],
+  },
+  {
+    name: 'that the release has to bake is recorded only when it has',
+    file: 'src/deploy/session/roll-to-release.ts',
+    text: '    await recordBakeOwed(session, share, share.goal.release);\n',
+    instead: '',
+    breaks: ['o'],
+    seeds: [],
+    stories: [{ policy: { bakeMs: 30_000 }, runs: [DIES_BAKING, {}] }],
+  },
+  {
+    name: 'a bake that was interrupted counts as done',
+    file: 'src/deploy/session/roll-to-release.ts',
+    text: 'if (isDone && isUntroubled(ended) && isBaked(ended))',
+    instead: 'if (isDone)',
+    breaks: ['o'],
+    seeds: [],
+    stories: [{ policy: { bakeMs: 30_000 }, runs: [STOPS_BAKING, {}] }],
   },
   {
     name: 'a rest ends after the first look',

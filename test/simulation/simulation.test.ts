@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DIES_MIGRATING, tell } from './calm.js';
 import { FIRST_SEED, playStories, seedsFrom } from './play-stories.js';
-import type { Happening } from './scenario.js';
+import type { Happening, RunPlan } from './scenario.js';
 import {
   CONTROLLED,
   FIRST_ALONE,
@@ -131,6 +131,39 @@ it('stories that pause and bake keep every promise', { timeout: 300_000 }, async
   const { happened } = await playStories(runSeed, controlled);
   expect(happened.get('bake: to the end')).toBeGreaterThan(0);
   expect([...happened.keys()].filter((what) => what.startsWith('watch: '))).not.toEqual([]);
+});
+
+describe('the next deploy of a release', () => {
+  const ends: [string, Partial<RunPlan>][] = [
+    ['died', { crash: { call: 'containers', nth: 40, applied: true, power: false } }],
+    ['was stopped by a signal', { interrupt: { call: 'containers', nth: 40 } }],
+  ];
+  it.each(ends)(
+    'bakes it for the whole time where the deployer %s in the bake, and the one after it has nothing to do',
+    async (_, end) => {
+      const { happened, violations, trace } = await runScenario(
+        tell({ policy: { bakeMs: 30_000 }, runs: [end, {}, {}] }),
+        { trace: true },
+      );
+      expect(violations).toEqual([]);
+      const baked = (deployer: string) =>
+        trace.filter((line) => line.includes(`${deployer} {`) && line.includes('"rest-finished"'));
+      expect(baked('deployer-2').map((line) => /"ms":(\d+)/.exec(line)?.[1])).toEqual([
+        expect.stringMatching(/^3\d{4}$/),
+      ]);
+      expect(baked('deployer-3')).toEqual([]);
+      expect(happened.get('end: deploy skipped')).toBe(1);
+    },
+  );
+
+  it('takes a release back that a gate stops in such a bake, though it has changed no droplet', async () => {
+    const gate = { everyMs: 1_000, failAfter: 2, badFromMs: 50_000, badForMs: 10_000_000, answerMs: 100 };
+    const { happened, violations } = await runScenario(
+      tell({ gate, policy: { bakeMs: 30_000, onFailure: 'revert-fleet' }, runs: [ends[1]?.[1] ?? {}, {}] }),
+    );
+    expect(violations).toEqual([]);
+    expect(happened.get('row: reverted')).toBe(2);
+  });
 });
 
 describe('a fleet that changes while handlers take their time', () => {

@@ -403,13 +403,22 @@ function withControl(story: Scenario): Scenario {
   const chance = random(story.seed ^ 0x6a7e);
   const [pauseMs, bakeMs] = [pick(chance, PAUSES_MS), pick(chance, BAKES_MS)];
   const sickens = { kind: 'sickens', readyMs: 500, afterMs: 6_000 + upTo(chance, 60_000) } as const;
-  return {
+  const controlled: Scenario = {
     ...story,
     policy: { ...story.policy, pauseMs, bakeMs },
     ...(chance() < 0.25 && { image: sickens }),
     ...(chance() < 0.5 && { gate: gateOf(chance) }),
     ...(chance() < 0.4 && story.target !== 'roles' && { probe: probeOf(chance) }),
   };
+  return chance() < 0.3 ? deployedAgain(controlled) : controlled;
+}
+
+/** What became of the only deploy, another one of its release follows. */
+function deployedAgain(story: Scenario): Scenario {
+  const [first, ...others] = story.runs;
+  if (first?.command !== 'deploy' || others.length > 0) return story;
+  const { crash: _crash, interrupt: _interrupt, ...plan } = first;
+  return { ...story, runs: [first, { ...plan, later: true, startMs: 0, force: false, faults: [], chaos: 0 }] };
 }
 
 function probeOf(chance: Random): NonNullable<Scenario['probe']> {

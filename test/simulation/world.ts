@@ -132,6 +132,8 @@ export class World {
   readonly deployers: Deployer[] = [];
   /** The hash of the release that the last run has left held as a canary. */
   held: string | undefined;
+  /** The tag of a release that droplets have got from a deploy that did not finish the bake. */
+  bakeOwed: string | undefined;
   /** The release whose post_deploy was finished after the last change of a droplet. */
   postDeployed: string | undefined;
   #coming: Coming[] = [];

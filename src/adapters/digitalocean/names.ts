@@ -24,7 +24,7 @@ export function checkTag(tag: string): void {
   if (/^[a-zA-Z0-9_:-]{1,255}$/.test(tag)) return;
   throw unusable(
     `"${tag}" is not a valid DigitalOcean tag.`,
-    'A tag consists of 1 to 255 letters, digits, colons, dashes and underscores.',
+    'A tag consists of 1 to 255 letters a-z, digits, colons, dashes and underscores.',
   );
 }
 

@@ -55,7 +55,7 @@ export function connectFailure(error: unknown, failed: FailedConnect): ShellErro
     return fail(
       'auth',
       `refused to try more keys for user ${stop.user} (tried: ${identities.tried.join(', ')})`,
-      'Set ssh.key in config/deploy.yml, and IdentitiesOnly yes for this host in the ssh configuration.',
+      "Set ssh.key in do-deploy's configuration file, and IdentitiesOnly yes for this host in the ssh configuration.",
     );
   }
   if (level === 'client-authentication' || level === 'agent') {

@@ -223,7 +223,7 @@ function readFile(file: string, droplet: string, { required = false } = {}): str
       {
         source: 'user',
         droplet,
-        hint: 'Make the file readable, or name another by ssh.known_hosts in config/deploy.yml.',
+        hint: "Make the file readable, or name another by ssh.known_hosts in do-deploy's configuration file.",
       },
     );
   }

@@ -127,7 +127,7 @@ export function refuseUnsupported(settings: readonly Setting[]): void {
     const { place, rest } = setting;
     throw new ConfigProblem(
       `${place}: ${keyword} ${rest} is not supported`,
-      `${wayOut} for this host; or name another file by ssh.config in config/deploy.yml.`,
+      `${wayOut} for this host; or name another file by ssh.config in do-deploy's configuration file.`,
     );
   }
 }

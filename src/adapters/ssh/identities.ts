@@ -54,7 +54,7 @@ export async function loadIdentities(
       const why = cause.code === 'ENOENT' ? 'does not exist' : `cannot be read (${cause.code ?? cause.message})`;
       throw fail(
         `The SSH key ${path} ${why}.`,
-        'Correct ssh.key in config/deploy.yml, or leave it out to use the agent.',
+        "Correct ssh.key in do-deploy's configuration file, or leave it out to use the agent.",
       );
     });
     const key = text === undefined ? undefined : readPrivateKey(ssh2, text);
@@ -110,7 +110,7 @@ export async function loadIdentities(
   throw fail(
     `There is no SSH key to log in to ${stop.label} with${skipped}.`,
     found.hint ??
-      `Set ssh.key in config/deploy.yml, start ssh-agent, or set SSH_PRIVATE_KEY; looked for: ${identity.files.join(', ')}.`,
+      `Set ssh.key in do-deploy's configuration file, start ssh-agent, or set SSH_PRIVATE_KEY; looked for: ${identity.files.join(', ')}.`,
   );
 }
 

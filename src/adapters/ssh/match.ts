@@ -23,7 +23,7 @@ export interface MatchResult {
 }
 
 const WAY_OUT =
-  'Replace it by Host or Match sections without it, or name a configuration without it by ssh.config in config/deploy.yml.';
+  "Replace it by Host or Match sections without it, or name a configuration without it by ssh.config in do-deploy's configuration file.";
 
 /** Evaluates a Match line (readconf.c, match_cfg_line). Throws ConfigProblem for what cannot be supported. */
 export function evaluateMatch({ rest, place }: ConfigLine, subject: MatchSubject): MatchResult {

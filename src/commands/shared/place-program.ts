@@ -25,7 +25,7 @@ export function placeOneOff(
       import('../../deploy/operate/program-commands.js'),
     ]);
     const release = await readRelease(member, settings);
-    const service = wanted ?? defaultService(release);
+    const service = wanted ?? defaultService(release, settings);
     await checkService(member, release, service);
     const name = `${settings.app}-${service}-run-${randomBytes(6).toString('hex')}`;
     return oneOffProgram(release, { name, who, service, words, skipEntrypoint, terminal });
@@ -40,7 +40,7 @@ export function placeExec(settings: LoadedSettings, { service: wanted, words, te
       import('../../deploy/operate/program-commands.js'),
     ]);
     const release = await readRelease(member, settings);
-    const { id: container } = runningContainer(member, release, wanted ?? defaultService(release));
+    const { id: container } = runningContainer(member, release, wanted ?? defaultService(release, settings));
     return execProgram({ app: settings.app, container, words, mark: randomBytes(12).toString('hex'), terminal });
   };
 }

@@ -58,7 +58,7 @@ export const times = z.int({ error: TIMES }).min(1, { error: TIMES }).max(1000, 
 
 const gate = map(
   {
-    name: text('must be a name of letters, digits, - and _', /^[A-Za-z0-9][\w-]{0,39}$/),
+    name: text('must be a name of at most 40 letters a-z, digits, - and _', /^[A-Za-z0-9][\w-]{0,39}$/),
     command: anyText('must be a command line'),
     url: address,
     expect: expected,

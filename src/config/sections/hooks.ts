@@ -6,6 +6,7 @@ import { Secret } from '../secret.js';
 import { defineSection } from '../section.js';
 import type { Settings } from '../settings.js';
 import { anyText, map, text } from '../values.js';
+import { VARIABLE_NAME, VARIABLE_NAME_RULE } from '../variable-names.js';
 
 const FOLDER = 'config/hooks';
 const TIMEOUT = '30s';
@@ -17,12 +18,10 @@ const options = map({
     default: FOLDER,
     examples: [FOLDER],
   }),
-  secrets: z
-    .array(text('must be the name of a variable', /^[A-Za-z_]\w*$/), { error: 'must be a list of names' })
-    .meta({
-      description: 'Variables with secrets that hooks get in their environment. By default they get none.',
-      examples: [['SENTRY_AUTH_TOKEN']],
-    }),
+  secrets: z.array(text(VARIABLE_NAME_RULE, VARIABLE_NAME), { error: 'must be a list of names' }).meta({
+    description: 'Variables with secrets that hooks get in their environment. By default they get none.',
+    examples: [['SENTRY_AUTH_TOKEN']],
+  }),
   // Read below: zod documents no default of a value that it changes.
   timeout: text('must be a duration with its unit: ms, s, m or h', DURATION).meta({
     description: 'Longest time that a hook may take.',

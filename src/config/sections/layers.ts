@@ -15,11 +15,17 @@ const written = z.union([z.literal(false), z.record(z.string(), z.unknown()), z.
 export const layers = defineSection({
   neededFor: 'rollout',
   keys: {
-    layers: z.record(z.string().regex(NAME, { error: 'is not the name of a layer' }), written, { error: ERROR }).meta({
-      description:
-        'What happens besides the rollout: notices, migrations, your own code. By name of a built-in layer, path of a file of yours (`./`), or name of a package, with the settings of each; `false` switches one off. See [layers.md](layers.md).',
-      examples: [{ slack: { webhook: '$SLACK_WEBHOOK' } }],
-    }),
+    layers: z
+      .record(
+        z.string().regex(NAME, { error: 'is not the name of a layer: letters a-z, digits and @ . / _ -' }),
+        written,
+        { error: ERROR },
+      )
+      .meta({
+        description:
+          'What happens besides the rollout: notices, migrations, your own code. By name of a built-in layer, path of a file of yours (`./`), or name of a package, with the settings of each; `false` switches one off. See [layers.md](layers.md).',
+        examples: [{ slack: { webhook: '$SLACK_WEBHOOK' } }],
+      }),
   },
   async resolve({ layers: map = {} }, { place, readLayers, isForAll, ...about }): Promise<Pick<Settings, 'handlers'>> {
     if (readLayers === undefined) return { handlers: [] };

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { PROFILE_NAME } from '../names.js';
+import { PROFILE_NAME, PROFILE_NAME_RULE } from '../names.js';
 import { defineSection } from '../section.js';
 import { text } from '../values.js';
 
 const NAMES = "must be a list of compose profiles' names";
 
 /** Also of a role. */
-export const profileNames = z.array(text(NAMES, PROFILE_NAME), { error: NAMES });
+export const profileNames = z.array(text(PROFILE_NAME_RULE, PROFILE_NAME), { error: NAMES });
 
 export const profiles = defineSection({
   neededFor: 'release',

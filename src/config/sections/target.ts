@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type ConfigDocument, isTreeMap, showPath, type Tree, valueAt } from '../document.js';
 import { parseDuration } from '../duration.js';
-import { ENVIRONMENT_NAME } from '../names.js';
+import { ENVIRONMENT_NAME, ENVIRONMENT_NAME_RULE, SERVICE_NAME, SERVICE_NAME_RULE } from '../names.js';
 import type { ProblemList } from '../problems.js';
 import { defineSection, type SectionContext } from '../section.js';
 import type { RoleSettings, TargetSettings } from '../settings.js';
@@ -11,9 +11,13 @@ import { files } from './files.js';
 import { profileNames, sorted } from './profiles.js';
 import { batch, minInRotation } from './rollout.js';
 
-const TAG = 'must be the name of a DigitalOcean tag';
+const TAG = 'must be the name of a DigitalOcean tag: letters a-z, digits and : _ -';
 
 const IDS = "must be a list of droplets' ids or names";
+
+/** As DigitalOcean takes them. */
+const DROPLET_NAME = /^[A-Za-z0-9.-]+$/;
+const DROPLET_NAME_RULE = "must be a droplet's id, or its name: letters a-z, digits and . -";
 
 const SERVICES = "must be a list of two or more different services' names";
 
@@ -33,7 +37,15 @@ const droplet = wholeNumber(1, Number.MAX_SAFE_INTEGER, "must be a droplet's id,
 });
 
 const droplets = z
-  .array(z.union([z.int({ error: IDS }).min(1, { error: IDS }), anyText(IDS)], { error: IDS }), { error: IDS })
+  .array(
+    z.union(
+      [z.int({ error: DROPLET_NAME_RULE }).min(1, { error: DROPLET_NAME_RULE }), text(DROPLET_NAME_RULE, DROPLET_NAME)],
+      {
+        error: DROPLET_NAME_RULE,
+      },
+    ),
+    { error: IDS },
+  )
   .min(1, { error: IDS })
   .meta({
     description:
@@ -56,11 +68,11 @@ const tag = text(TAG, /^[A-Za-z0-9:_-]{1,255}$/)
 
 const KINDS = ['load_balancer', 'droplet', 'droplets', 'tag'] as const;
 
-const ROLE = 'must be a map of names and roles; a name is lower-case letters, digits and -';
+const ROLES = 'must be a map of names and roles';
 
 const roles = z
   .record(
-    text(ROLE, ENVIRONMENT_NAME),
+    text(ENVIRONMENT_NAME_RULE, ENVIRONMENT_NAME),
     map({
       load_balancer: loadBalancer,
       droplet,
@@ -72,7 +84,7 @@ const roles = z
       batch,
       min_in_rotation: minInRotation,
     }),
-    { error: ROLE },
+    { error: ROLES },
   )
   .meta({
     description:
@@ -99,7 +111,7 @@ export const target = defineSection({
     droplet,
     replicas: map({
       services: z
-        .array(text(SERVICES, /^[A-Za-z0-9][A-Za-z0-9._-]*$/), { error: SERVICES })
+        .array(text(SERVICE_NAME_RULE, SERVICE_NAME), { error: SERVICES })
         .min(2, { error: SERVICES })
         .meta({
           description: 'Names of services in the compose files, in the order in which they are switched.',

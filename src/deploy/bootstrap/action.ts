@@ -2,7 +2,7 @@
  * An action of the bootstrap: what it reads from a droplet, and what it would change there. Planning is pure; `bootstrap.ts`
  * performs. A new action is one file in `actions/`, and a line in `actions.ts`.
  */
-import type { BootstrapSettings } from '../../config/settings.js';
+import type { BootstrapSettings, Settings } from '../../config/settings.js';
 import type { Read } from './read.js';
 
 /** What every action may rely on. */
@@ -16,7 +16,7 @@ export interface System {
   hasSystemd: boolean;
 }
 
-export interface Wanted extends Omit<BootstrapSettings, 'authorizedKeys'> {
+export interface Wanted extends Omit<BootstrapSettings, 'authorizedKeys'>, Pick<Settings, 'config'> {
   /** The user that deploys; absent: root. */
   user?: string;
   /** Lines of authorized_keys; absent: those of root. */

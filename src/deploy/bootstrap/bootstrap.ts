@@ -91,7 +91,8 @@ async function wantedBy({ files }: DeployPorts, settings: Settings): Promise<Omi
       hint: `Use only a-z, 0-9, _ and - in ssh.user in ${configFile(settings)}.`,
     });
   }
-  const own = user === 'root' ? {} : { user };
+  const { config } = settings;
+  const own = { ...(user !== 'root' && { user }), ...(config !== undefined && { config }) };
   if (authorizedKeys === undefined) return { ...rest, ...own };
   const keys = await Promise.all(
     authorizedKeys.map(async (entry) => {

@@ -1,6 +1,7 @@
 /** Waits for what a fresh droplet is still busy with: each says every 30 s that it waits, and is bounded by `bootstrap.wait`. */
 import { inWords } from '../../durations.js';
 import { DeployError } from '../../errors.js';
+import { configFile } from '../core/do-deploy.js';
 import { warn } from '../core/report.js';
 import { SECOND } from '../core/shell.js';
 import { loginTo } from '../droplet/member.js';
@@ -43,7 +44,7 @@ async function awaitEnd(site: Site, look: string, ask: () => Promise<string | un
     const waited = clock.now() - started;
     if (waited >= waitMs) {
       throw new DeployError('bootstrap-timeout', `${busy} did not end within ${inWords(waitMs)}.`, {
-        hint: `Look at it: ${loginTo(site.member)} ${look}. To wait longer, set bootstrap.wait in config/deploy.yml.`,
+        hint: `Look at it: ${loginTo(site.member)} ${look}. To wait longer, set bootstrap.wait in ${configFile(site.wanted)}.`,
       });
     }
     if (waited - said >= STILL_WAITING_EVERY_MS) {

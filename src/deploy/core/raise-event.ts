@@ -4,9 +4,9 @@ import { inWords } from '../../durations.js';
 import { DeployError, isDeployError, reasonOf } from '../../errors.js';
 import type { Handler, HandlerContext, LifecyclePayload } from '../../rollout/lifecycle.js';
 import { onlyWarns } from '../../rollout/lifecycle.js';
-import { capital } from './capital.js';
 import { onAbort } from './on-abort.js';
 import { type ReportingPorts, reportTo, warn } from './report.js';
+import { capital } from './sentences.js';
 
 /** How long a message of a failed handler may be. */
 const MAX_REASON = 2_000;

@@ -1,9 +1,7 @@
 import type { RemoteCommand } from '../../ports.js';
+import { quote } from '../../shell-quote.js';
 
-/** Quotes any text as one word of POSIX sh. */
-export function quote(word: string): string {
-  return /^[A-Za-z0-9_./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-}
+export { quote };
 
 /** `~/do-deploy/APP`, for the droplet's shell to expand. */
 export function appFolder(app: string): string {

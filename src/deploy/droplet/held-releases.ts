@@ -1,11 +1,18 @@
 /** Which droplets hold which releases. */
+import { mostCommon } from '../../rollout/choose-release.js';
 import { releaseHash } from '../release/release-hash.js';
 import type { StoredRelease } from '../release/stored-release.js';
-import { heldRelease, type Member } from './member.js';
+import { heldRelease, holdingOf, type Member } from './member.js';
 
 /** The release with this id as some droplet holds it: for people. */
 export function findRelease(members: readonly Member[], id: string | undefined): StoredRelease | undefined {
   return members.flatMap((member) => member.survey.releases).find((release) => release.id === id);
+}
+
+/** The release that most droplets run, as some droplet holds it. Ties: the one that was anchored last, then the latest. */
+export function releaseOfMost(members: readonly Member[], anchored: readonly string[] = []): StoredRelease | undefined {
+  const [most] = mostCommon(members.map(holdingOf), anchored);
+  return findRelease(members, most);
 }
 
 /** The release with this hash, as some droplet holds it. */

@@ -1,5 +1,7 @@
 /** Whether a droplet's home can take a release and has what `shared:` names: checked before anything is staged. */
+import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
+import { configFile } from '../core/do-deploy.js';
 import { errorLine } from '../core/output-lines.js';
 import { appFolder, quote } from '../core/shell.js';
 import { loginTo, type Member } from './member.js';
@@ -25,19 +27,22 @@ export function checkHome(app: string, shared: readonly string[]): string[] {
   ];
 }
 
+type Shared = Pick<Settings, 'app' | 'shared' | 'config'>;
+
 /**
  * Throws DeployError disk-full, home-unusable, shared-file-missing or shared-unusable.
- * @param shared what the project names; the droplet's words are believed only as far as they repeat it
+ * @param settings.shared what the project names; the droplet's words are believed only as far as they repeat it
  */
-export function refuseUnusableHome(member: Member, app: string, shared: readonly string[] = []): void {
+export function refuseUnusableHome(member: Member, settings: Shared): void {
+  const { app, shared = [] } = settings;
   const lines = (member.survey.unusable ?? '').split('\n').filter(Boolean);
   const home = lines.find((line) => line.startsWith('home '));
   if (home !== undefined) throw homeUnusable(member, app, home.slice('home '.length));
-  if (lines.includes('closed ')) throw sharedUnusable(member, app, '', 'may not be written to by the SSH user');
+  if (lines.includes('closed ')) throw sharedUnusable(member, settings, '', 'may not be written to by the SSH user');
   for (const path of shared) {
-    if (lines.includes(`missing ${path}`)) throw sharedFileMissing(member, app, path);
+    if (lines.includes(`missing ${path}`)) throw sharedFileMissing(member, settings, path);
     const should = path.endsWith('/') ? 'is not a folder' : 'is not a file';
-    if (lines.includes(`kind ${path}`)) throw sharedUnusable(member, app, path, should);
+    if (lines.includes(`kind ${path}`)) throw sharedUnusable(member, settings, path, should);
   }
 }
 
@@ -57,13 +62,13 @@ function homeUnusable(member: Member, app: string, output: string): DeployError 
   });
 }
 
-export function sharedFileMissing(member: Member, app: string, path: string): DeployError {
+export function sharedFileMissing(member: Member, settings: Shared, path: string): DeployError {
   const droplet = member.host.name;
-  const place = `do-deploy/${app}/shared/${path}`;
+  const place = `do-deploy/${settings.app}/shared/${path}`;
   const folder = place.slice(0, place.lastIndexOf('/'));
   return new DeployError(
     'shared-file-missing',
-    `${droplet} has no ~/${place}, which shared: in config/deploy.yml names.`,
+    `${droplet} has no ~/${place}, which shared: in ${configFile(settings)} names.`,
     {
       source: 'user',
       droplet,
@@ -72,10 +77,11 @@ export function sharedFileMissing(member: Member, app: string, path: string): De
   );
 }
 
-function sharedUnusable(member: Member, app: string, path: string, what: string): DeployError {
+function sharedUnusable(member: Member, settings: Shared, path: string, what: string): DeployError {
   const droplet = member.host.name;
-  const place = `do-deploy/${app}/shared/${path.replace(/\/$/, '')}`.replace(/\/$/, '');
-  return new DeployError('shared-unusable', `~/${place} on ${droplet} ${what}; see shared: in config/deploy.yml.`, {
+  const place = `do-deploy/${settings.app}/shared/${path.replace(/\/$/, '')}`.replace(/\/$/, '');
+  const see = `see shared: in ${configFile(settings)}`;
+  return new DeployError('shared-unusable', `~/${place} on ${droplet} ${what}; ${see}.`, {
     source: 'user',
     droplet,
     hint: `Look at it: ${loginTo(member)} ${quote(`ls -ld ${quote(place)}`)}`,

@@ -1,6 +1,7 @@
 import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { Droplet } from '../../ports.js';
+import { utcTime } from '../../rollout/utc-time.js';
 import { openTarget } from '../../targets/open-target.js';
 import type { FleetMembership, PlacedDroplet, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
@@ -108,10 +109,10 @@ export function isNamed({ id, name }: Pick<Droplet, 'id' | 'name'>, word: string
   return name === word || String(id) === word;
 }
 
-/** "web-2 was taken out by hand by ann@desk on 2026-11-21T07:45:00Z: the disk is failing" */
+/** "web-2 was taken out by hand (ann@desk, 2026-11-21 07:45:00 UTC): the disk is failing" */
 export function byHandSentence({ droplet, byHand }: PlacedDroplet): string {
   const { who = 'somebody', since = '', reason = '' } = byHand ?? {};
-  return `${droplet.name} was taken out by hand by ${who} at ${since}: ${reason.replace(/\.+$/, '')}`;
+  return `${droplet.name} was taken out by hand (${who}, ${utcTime(since)}): ${reason.replace(/\.+$/, '')}`;
 }
 
 function allApart(apart: readonly PlacedDroplet[], { description }: Target, settings: Settings): DeployError {

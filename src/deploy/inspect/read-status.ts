@@ -4,6 +4,7 @@ import type { Settings } from '../../config/settings.js';
 import { DeployError, ShellError } from '../../errors.js';
 import { judgeHealth } from '../../rollout/health.js';
 import type { StatusRow } from '../../rollout/model.js';
+import { utcTime } from '../../rollout/utc-time.js';
 import type { PlacedDroplet, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
@@ -91,11 +92,10 @@ async function rowOf(
 export function describeMark(out: OutMark | undefined): string | undefined {
   if (out === undefined) return undefined;
   const [command = '', id = ''] = out.run.split(' ');
-  const at = out.since.replace(/^(\S+)T(\d\d:\d\d:\d\d)(\.\d+)?Z$/, '$1 $2 UTC');
   // Of a run whose release was not known when it began, the time follows its command.
   const tag = /^\d{8}T\d{6}Z-(.+)$/.exec(id)?.[1];
   const article = /^[aeiou]/.test(command) ? 'an' : 'a';
-  return `${at} by ${article} ${command}${tag === undefined ? '' : ` of ${tag}`} (${out.who})`;
+  return `${utcTime(out.since)} by ${article} ${command}${tag === undefined ? '' : ` of ${tag}`} (${out.who})`;
 }
 
 function versionOf(member: Member): Pick<StatusRow, 'imageTag' | 'commit' | 'dirty'> {

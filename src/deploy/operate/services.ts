@@ -3,7 +3,7 @@
 import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { ContainerView } from '../../rollout/health.js';
-import { doDeploy } from '../core/do-deploy.js';
+import { configFile, doDeploy } from '../core/do-deploy.js';
 import { errorLine } from '../core/output-lines.js';
 import { appFolder, command, quote } from '../core/shell.js';
 import { environmentCollision } from '../droplet/environment-collision.js';
@@ -29,13 +29,13 @@ export async function readRelease(member: Member, settings: Settings): Promise<S
 }
 
 /** The service to take where none is named: the only one, or `app`, or `web`. Throws DeployError service-missing. */
-export function defaultService({ id, services }: StoredRelease): string {
+export function defaultService({ id, services }: StoredRelease, of: Pick<Settings, 'config'>): string {
   const names = services.map(({ name }) => name);
   const found = names.length === 1 ? names[0] : ['app', 'web'].find((name) => names.includes(name));
   if (found !== undefined) return found;
   throw new DeployError('service-missing', `Which service of the release ${id}?`, {
     source: 'user',
-    hint: `Name one: ${names.join(', ')}. Or set console.service in config/deploy.yml.`,
+    hint: `Name one: ${names.join(', ')}. Or set console.service in ${configFile(of)}.`,
   });
 }
 

@@ -70,7 +70,7 @@ export function performTag(repository: Repository, plan: TagPlan): Tagged {
 
 function refuseName(repository: Repository, name: string): void {
   if (!NAME.test(name)) {
-    const hint = 'Use letters, digits and . _ - as in v1.4.2: the name is also the tag of the images';
+    const hint = 'Use letters a-z, digits and . _ - as in v1.4.2: the name is also the tag of the images';
     throw refusal('bad-tag-name', `"${name}" is not a valid name for a version.`, { hint });
   }
   if (RESERVED.test(name)) {

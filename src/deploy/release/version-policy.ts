@@ -1,11 +1,13 @@
 /** `require_clean` and `deploy_from`: what an environment may be deployed from. Checked before anything is contacted. */
 
+import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { Repository } from '../../ports.js';
 import { shortHash } from '../../rollout/commit.js';
+import { configFile } from '../core/do-deploy.js';
 import { listPaths, type Version } from './version.js';
 
-export interface VersionPolicy {
+export interface VersionPolicy extends Pick<Settings, 'config'> {
   environment: string;
   requireClean: boolean;
   deployFrom?: string;
@@ -64,7 +66,7 @@ function short(commit: string | undefined): string {
 function inGit(key: string, policy: VersionPolicy, repository: Repository | undefined, version: Version): Repository {
   if (repository !== undefined && version.from !== 'folder') return repository;
   throw refusal('not-in-git', `${policy.environment} has ${key}, but the project is not in a git repository.`, {
-    hint: `Deploy from a clone, with git installed, or remove ${key} from config/deploy.yml`,
+    hint: `Deploy from a clone, with git installed, or remove ${key} from ${configFile(policy)}`,
   });
 }
 

@@ -57,7 +57,7 @@ export async function deploy(given: DeployPorts, options: DeployOptions): Promis
         const members = shares.flatMap((share) => share.members);
         const staged = await listening(shares, async () => {
           const check = (member: Member) => {
-            refuseUnusableHome(member, settings.app, settings.shared);
+            refuseUnusableHome(member, settings);
             return checkDroplet(member);
           };
           await surveyAll(ports, settings, members, { prepare: true, check });

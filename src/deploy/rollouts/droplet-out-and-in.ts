@@ -4,14 +4,13 @@
  */
 
 import { DeployError } from '../../errors.js';
-import { mostCommon } from '../../rollout/choose-release.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { Policy } from '../../rollout/rollout-state.js';
 import type { PlacedDroplet } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
-import { doDeploy } from '../core/do-deploy.js';
-import { findRelease } from '../droplet/held-releases.js';
-import { currentRelease, holdingOf, runsUnchanged } from '../droplet/member.js';
+import { configFile, doDeploy } from '../core/do-deploy.js';
+import { releaseOfMost } from '../droplet/held-releases.js';
+import { currentRelease, runsUnchanged } from '../droplet/member.js';
 import { surveyAll } from '../droplet/survey.js';
 import { plain } from '../fleet/by-hand-tag.js';
 import { byHandSentence, type Fleet, isNamed } from '../fleet/find-fleet.js';
@@ -21,7 +20,7 @@ import { chooseDroplets } from '../operate/choose-droplets.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
 import { type Choice, eachShare, performRollout, type Share } from '../session/rollout.js';
 import { NO_RELEASE_YET, runSession, type Session, type SessionOptions } from '../session/session.js';
-import { releaseToAdopt, stageTo } from './adopt.js';
+import { releaseToAdopt, stageTo } from './bring-to-release.js';
 
 export interface ByHandOptions extends SessionOptions {
   /** Its name or id. */
@@ -101,8 +100,7 @@ function asTheyAre(session: Session, { members, run }: Share, word: string): Cho
     const release = currentRelease(member);
     if (release !== undefined) own.set(member.droplet.id, release);
   }
-  const [most] = mostCommon(members.map(holdingOf));
-  const release = findRelease(members, most) ?? [...own.values()][0];
+  const release = releaseOfMost(members) ?? [...own.values()][0];
   if (release === undefined) {
     throw new DeployError('no-release', 'No droplet runs a release yet.', {
       source: 'user',
@@ -140,7 +138,7 @@ function refuseWithoutBalancer({ membership, target, settings }: Fleet, word: st
   const message = `${own.droplet.name} is behind no load balancer, so there is no rotation that it could leave or join.`;
   throw new DeployError('no-rotation', message, {
     source: 'user',
-    hint: `To leave it out of deploys, take it from ${settings.target.kind === 'tag' ? `the ${target.description}` : 'config/deploy.yml'}.`,
+    hint: `To leave it out of deploys, take it from ${settings.target.kind === 'tag' ? `the ${target.description}` : configFile(settings)}.`,
   });
 }
 

@@ -9,10 +9,9 @@ import type { DeployResult } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { doDeploy, type Environment } from '../core/do-deploy.js';
 import { inParallel } from '../core/parallel.js';
-import { inform, reportTo } from '../core/report.js';
+import { inform } from '../core/report.js';
 import { refuseGoneImages } from '../droplet/gone-images.js';
 import { namesOf, namesWithout } from '../droplet/held-releases.js';
-import { refuseUnusableHome } from '../droplet/home-check.js';
 import { isHalfDone, type Member, runsAlready, runsUnchanged } from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Recorded } from '../fleet/anchors.js';
@@ -27,13 +26,11 @@ import { onlyOne } from '../session/canary.js';
 import { observeFleet } from '../session/observe-fleet.js';
 import { performRollout } from '../session/rollout.js';
 import { NO_RELEASE_YET, runSession, type SessionOptions } from '../session/session.js';
-import { checkDroplet } from '../staging/check-droplet.js';
-import { stageFromDonors } from '../staging/fetch-release.js';
-import { lacking, placedIn } from './adopt.js';
+import { placedIn, stageTo } from './bring-to-release.js';
 
 /** Brings the canary's release to the droplets that do not run it. Never throws: every end is a result. */
 export async function promote(given: DeployPorts, options: SessionOptions): Promise<DeployResult> {
-  const { settings, interrupted } = options;
+  const { settings } = options;
   return await runSession('deploy', given, { ...options, ends: 'promote' }, NO_RELEASE_YET, (session, ports) =>
     performRollout(session, {
       refuse: refuseImpossible,
@@ -47,17 +44,8 @@ export async function promote(given: DeployPorts, options: SessionOptions): Prom
         const { release } = canary;
         session.release = infoOf(release);
         const others = members.filter((member) => !runsUnchanged(member, release));
-        for (const member of others) {
-          refuseUnusableHome(member, settings.app, settings.shared);
-          checkDroplet(member);
-        }
-        // Droplets that have joined since the canary was staged.
-        const to = await lacking(others, release);
-        if (to.length > 0) {
-          reportTo(ports)({ type: 'phase-started', phase: 'stage' });
-          inform(ports, `Bringing release ${release.id} to ${namesOf(to)}.`);
-          await stageFromDonors({ ports, settings, signal: interrupted }, release, { donors: members, to });
-        }
+        // Some may have joined since the canary was staged.
+        await stageTo(session, release, { donors: members, strays: others });
         return [{ release }];
       },
       isUpToDate: runsUnchanged,
@@ -70,6 +58,8 @@ export async function abort(given: DeployPorts, options: SessionOptions): Promis
   const { settings } = options;
   return await runSession('rollback', given, { ...options, ends: 'abort' }, NO_RELEASE_YET, (session, ports) =>
     performRollout(session, {
+      // Like rollback.
+      policy: { pauseMs: 0, bakeMs: 0 },
       refuse: refuseImpossible,
       reach: 'all',
       anchors: true,

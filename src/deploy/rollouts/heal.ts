@@ -6,7 +6,6 @@
 
 import type { Settings } from '../../config/settings.js';
 import { DeployError, ShellError } from '../../errors.js';
-import { mostCommon } from '../../rollout/choose-release.js';
 import { judgeHealth } from '../../rollout/health.js';
 import type { DeployResult } from '../../rollout/model.js';
 import { type Found, planRepairs, type RepairPlan } from '../../rollout/plan-repairs.js';
@@ -17,7 +16,7 @@ import { doDeploy, type Environment } from '../core/do-deploy.js';
 import { inParallel } from '../core/parallel.js';
 import { inform } from '../core/report.js';
 import { refuseGoneImages } from '../droplet/gone-images.js';
-import { findRelease, namesWithout } from '../droplet/held-releases.js';
+import { findRelease, namesWithout, releaseOfMost } from '../droplet/held-releases.js';
 import { makeAppCheck } from '../droplet/make-app-check.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
 import { currentRelease, heldRelease, holdingOf, type Member, runsAlready, runsSomething } from '../droplet/member.js';
@@ -151,9 +150,9 @@ async function chooseReleases(
     if (repair === undefined || release === undefined) continue;
     await refuseGoneImages([member], release, () => `Run ${doDeploy(of, 'adopt')}: it pulls the same image again.`);
   }
-  const [most] = mostCommon(members.map(holdingOf), anchoredIds(members, recorded.anchored));
   const { release: proven } = fleetRelease(members, recorded);
-  const release = findRelease(members, plan.repairs[0]?.release) ?? findRelease(members, most) ?? [...own.values()][0];
+  const most = releaseOfMost(members, anchoredIds(members, recorded.anchored));
+  const release = findRelease(members, plan.repairs[0]?.release) ?? most ?? [...own.values()][0];
   const failure = plan.without.length === 0 ? undefined : nothingFor(plan.without, members, proven, of);
   if (release === undefined) throw failure ?? nothingFor([], members, proven, of);
   const repaired = new Set(plan.repairs.map(({ id }) => id));

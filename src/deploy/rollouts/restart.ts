@@ -4,13 +4,12 @@
  */
 
 import { DeployError } from '../../errors.js';
-import { mostCommon } from '../../rollout/choose-release.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { doDeploy, type Environment } from '../core/do-deploy.js';
 import { refuseGoneImages } from '../droplet/gone-images.js';
-import { findRelease, namesOf } from '../droplet/held-releases.js';
-import { currentRelease, holdingOf, isHalfDone, type Member, runsSomething } from '../droplet/member.js';
+import { namesOf, releaseOfMost } from '../droplet/held-releases.js';
+import { currentRelease, isHalfDone, type Member, runsSomething } from '../droplet/member.js';
 import { surveyAll } from '../droplet/survey.js';
 import { refuseImpossible } from '../fleet/policy.js';
 import { unknownService } from '../operate/services.js';
@@ -18,7 +17,7 @@ import { infoOf, type StoredRelease } from '../release/stored-release.js';
 import { observeFleet } from '../session/observe-fleet.js';
 import { type Choice, eachShare, performRollout, type Share } from '../session/rollout.js';
 import { NO_RELEASE_YET, runSession, type Session, type SessionOptions } from '../session/session.js';
-import { placedIn } from './adopt.js';
+import { placedIn } from './bring-to-release.js';
 
 export interface RestartOptions extends SessionOptions {
   /** Only the containers of this service. */
@@ -71,8 +70,7 @@ async function chooseOwn(
     else
       await refuseGoneImages([member], release, () => `Run ${doDeploy(settings, 'adopt')}: it pulls the same image.`);
   }
-  const [most] = mostCommon(members.map(holdingOf));
-  const release = findRelease(members, most) ?? [...own.values()][0];
+  const release = releaseOfMost(members) ?? [...own.values()][0];
   if (release === undefined) throw new Error('a share has members, and each runs a release');
   return { release, own, exempt };
 }

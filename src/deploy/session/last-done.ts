@@ -6,7 +6,7 @@ import { changeDroplet } from '../lease/change-droplet.js';
 import { type Done, readDoneCommand, readLine, writeDoneCommand } from './done-commands.js';
 import type { Session } from './session.js';
 
-type Fleet = Pick<Session, 'members' | 'options' | 'ports' | 'run'>;
+type Fleet = Pick<Session, 'options' | 'ports' | 'run'> & { readonly members: readonly Member[] };
 
 /** The latest that any droplet knows. Throws ShellError. */
 export async function readDone({ members, options }: Fleet, key: string): Promise<Done> {
@@ -26,12 +26,13 @@ function later(a: Done, b: Done): Done {
 /**
  * Never throws: a droplet that could not be written to is a warning.
  * @param except the droplet that knows already
+ * @param what could not be recorded then, as a clause
  */
 export async function recordDone(
   { members, options, ports, run }: Fleet,
   key: string,
   done: Done,
-  except?: Member,
+  { except, what = `that ${key} was done` }: { except?: Member; what?: string } = {},
 ): Promise<void> {
   if (run === undefined) return;
   await inParallel(members, async (member) => {
@@ -41,10 +42,10 @@ export async function recordDone(
       await run.lease.ensure(member.droplet.id);
       const command = writeDoneCommand(options.settings.app, run.id, key, done);
       const { code } = await changeDroplet(member, command);
-      if (code !== 0) warn(ports, `${droplet} could not record that ${key} was done.`, droplet);
+      if (code !== 0) warn(ports, `${droplet} could not record ${what}.`, droplet);
     } catch (error) {
       const reason = error instanceof Error ? error.message.replace(/\.$/, '') : String(error);
-      warn(ports, `${droplet} could not record that ${key} was done: ${reason}.`, droplet);
+      warn(ports, `${droplet} could not record ${what}: ${reason}.`, droplet);
     }
   });
 }

@@ -12,9 +12,9 @@ import { type Action, decide, mayStillLeave, servingMeanwhile, upNext } from '..
 import type { Rest } from '../../rollout/rests.js';
 import { isUntroubled, type RolloutState, stillToCome } from '../../rollout/rollout-state.js';
 import { begin, type Occurrence, record } from '../../rollout/transitions.js';
-import { ofService } from '../core/capital.js';
 import { onAbort } from '../core/on-abort.js';
 import { reportStep, reportTo } from '../core/report.js';
+import { causeSentence } from '../core/sentences.js';
 import type { Member } from '../droplet/member.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { awaitHealth } from '../steps/await-health.js';
@@ -123,7 +123,7 @@ function explained(error: DeployError, { cause, diagnosis, containers }: Evidenc
   const isStart = code === 'start-failed';
   if (!isStart && diagnosis === undefined) return error;
   const services = containers.map(({ service }) => service);
-  const why = ofService(diagnosis?.sentence ?? cause, services);
+  const why = causeSentence(diagnosis?.sentence ?? cause, services);
   const said = isCheckFailure(code) ? `${message} ${why}` : why;
   return new DeployError(code, said, { hint: diagnosis?.remedy ?? hint, droplet, step, cause: error });
 }

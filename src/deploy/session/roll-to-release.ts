@@ -1,8 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { asDeployError, type DeployError } from '../../errors.js';
 import type { DeployResult, Probes } from '../../rollout/model.js';
+import { isBaked } from '../../rollout/rests.js';
 import { combined } from '../../rollout/roles.js';
-import { isFull, isHeld, leftOut, type RolloutState } from '../../rollout/rollout-state.js';
+import { isHeld, isUntroubled, leftOut, type RolloutState, stillToCome } from '../../rollout/rollout-state.js';
 import { takeBack } from '../../rollout/transitions.js';
 import { doDeploy } from '../core/do-deploy.js';
 import { onAbort } from '../core/on-abort.js';
@@ -10,6 +11,7 @@ import { inform, reportTo, warn } from '../core/report.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { watchedIn } from './ask-first.js';
 import type { Probe } from './availability.js';
+import { recordBaked, recordBakeOwed } from './bake-record.js';
 import { besideLeftOut, canaryHeld, forgetCanary, heldSentence, withCanary } from './canary.js';
 import { askedOf } from './continue-command.js';
 import { type Goal, goalFor } from './goal.js';
@@ -54,8 +56,8 @@ export async function rollToRelease(session: Session, shares: readonly PlannedSh
     await postDeploy(session, goal);
     return { ...base, outcome: 'succeeded' };
   }
-  if (isFull(combined(starts))) {
-    const left = leftOut(combined(starts));
+  const left = leftOut(combined(starts));
+  if (left.length > 0) {
     throw besideLeftOut(
       session.members.filter(({ droplet }) => left.includes(droplet.id)),
       run.settings,
@@ -64,10 +66,10 @@ export async function rollToRelease(session: Session, shares: readonly PlannedSh
   return await withGrace(session, (stop) => rollAndFinish(session, shares, stop));
 }
 
-/** Every droplet that shall have the release has it. */
-export function isOver(starts: readonly RolloutState[]): boolean {
+/** Every droplet that shall have the release has it, baked. */
+function isOver(starts: readonly RolloutState[]): boolean {
   const all = combined(starts);
-  return isHeld(all) || all.droplets.every(({ course }) => course === 'done');
+  return isBaked(all) && (isHeld(all) || all.droplets.every(({ course }) => course === 'done'));
 }
 
 async function rollAndFinish(
@@ -94,6 +96,8 @@ async function rollAndFinish(
   }
   stopIfInterrupted(session);
   await forgetPostDeploy(session, goal);
+  if (shares.every(({ start }) => stillToCome(start) === 0))
+    inform(ports, 'An earlier run has rolled this release out, but did not finish the bake.');
   report({ type: 'phase-started', phase: 'roll' });
   session.rolling = true;
   const { probes, ...rolled } = await rollShares(session, shares, { stop, observedAt, probe });
@@ -161,11 +165,14 @@ async function rollShares(
   };
   for (const [index, share] of shares.entries()) {
     const { start } = share;
-    if (start.droplets.every(({ course }) => course === 'done')) continue;
+    if (isOver([start])) continue;
     // A migration, or the shares before, may have taken minutes: then the first batch needs an observation of its own.
     const isOld = index > 0 || clock.now() - observedAt > FRESH_MS;
+    await recordBakeOwed(session, share, share.goal.release);
     const ended = await rollOne(index, share, isOld ? { ...start, observed: false } : start);
-    if (!isHeld(ended) && !isComplete(ended)) {
+    const isDone = isHeld(ended) || isComplete(ended);
+    if (isDone && isUntroubled(ended) && isBaked(ended)) await recordBaked(session, share);
+    if (!isDone) {
       if (!ended.revertingFleet) break;
       for (const [before, other] of [...shares.entries()].slice(0, index).reverse()) {
         const back = takeBack(states[before] ?? other.start);

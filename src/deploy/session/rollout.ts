@@ -1,23 +1,25 @@
 import { DeployError } from '../../errors.js';
 import type { ByHand, DeployResult } from '../../rollout/model.js';
-import type { Policy } from '../../rollout/rollout-state.js';
+import { type Policy, stillToCome } from '../../rollout/rollout-state.js';
 import { doDeploy } from '../core/do-deploy.js';
 import { waitForAll } from '../core/parallel.js';
 import { inform, reportTo, warn } from '../core/report.js';
 import { heldRelease, type Member, runningRelease } from '../droplet/member.js';
+import { balancersBeside, behindBalancers } from '../fleet/behind-balancer.js';
 import { byHandSentence, type Fleet, findFleets, overlapsOf } from '../fleet/find-fleet.js';
 import { GoalAnchor, together } from '../fleet/goal-anchor.js';
 import { mayHaveDowntime, policyOf } from '../fleet/policy.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
 import { askApps, askFirst } from './ask-first.js';
+import { owesBake } from './bake-record.js';
 import { checkCanary, forgetCanary, holdsAsCanary, onlyOne, planPart, recordCanary } from './canary.js';
 import { findProbe } from './find-probe.js';
 import { type Goal, goalFor, goalOfAll } from './goal.js';
 import { raise } from './lifecycle.js';
 import { observeFleet } from './observe-fleet.js';
 import { announce, connectToAll, connectToReachable, takeLease } from './open-session.js';
-import { isOver, type PlannedShare, rollToRelease } from './roll-to-release.js';
+import { type PlannedShare, rollToRelease } from './roll-to-release.js';
 import { type Session, stopIfInterrupted } from './session.js';
 import { refuseOff, withSkipped } from './skipping.js';
 import { previousReleases, startRollout } from './start-rollout.js';
@@ -90,7 +92,10 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   reportTo(ports)({ type: 'phase-started', phase: 'discover' });
   const { newcomers, bringsBack } = rollout;
   const setApart = bringsBack === undefined ? true : { except: bringsBack };
-  const fleets = await findFleets(ports, settings, { newcomers, setApart, overlap: rollout.overlap });
+  const [fleets, balancers] = await waitForAll([
+    findFleets(ports, settings, { newcomers, setApart, overlap: rollout.overlap }),
+    balancersBeside(ports.cloud, settings),
+  ]);
   const nothing = rollout.nothingToDo?.(fleets);
   if (nothing !== undefined) {
     announce(session, fleets);
@@ -115,6 +120,7 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const part = wanted && planPart(wanted, onlyFleet(), policies[0] as Policy, settings.environment);
   session.part = part;
   announce(session, fleets);
+  for (const sentence of behindBalancers(fleets, balancers)) warn(ports, sentence);
   const unreached = await (needsAll ? connectToAll(session, fleets) : connectToReachable(session, fleets));
   await rollout.leaveOut?.(session);
 
@@ -154,10 +160,11 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
       byHand: rollout.byHand,
     };
     const own = { ...share, run, policy: { ...share.policy, holdAt: part?.holdAt } };
-    return planShare(own, goal, left, (member) => isUpToDate(member, goal));
+    return planShare(session, own, goal, left, (member) => isUpToDate(member, goal));
   });
   const starts = plans.map(({ start }) => start);
-  if (!isOver(starts)) await askFirst(session, starts);
+  // A gate that says no where only a bake is left is the release's failure.
+  if (starts.some((start) => stillToCome(start) > 0)) await askFirst(session, starts);
   stopIfInterrupted(session);
   // What only a part of the fleet runs is not the fleet's release: that of a canary is, once all droplets run it.
   const isCanary = part !== undefined || plans.some(({ run, goal }) => holdsAsCanary(run, members, goal.release));
@@ -199,6 +206,7 @@ function refuseUnreachedRole(fleets: readonly Fleet[], reached: readonly (readon
 
 /** The state from which a share is rolled. */
 async function planShare(
+  session: Session,
   share: Share,
   goal: Goal,
   exempt: ReadonlySet<number>,
@@ -209,6 +217,7 @@ async function planShare(
   const observed = await observeFleet(run, members);
   const upToDate = members.filter(isUpToDate).map(({ droplet }) => droplet.id);
   const previous = previousReleases(participants, goal);
-  const start = startRollout(observed, policy, new Set(upToDate), previous, exempt);
+  const unbaked = upToDate.length > 0 && (await owesBake(session, share, goal.release));
+  const start = startRollout(observed, policy, new Set(upToDate), previous, exempt, unbaked);
   return { ...share, goal, start, previous };
 }

@@ -67,7 +67,7 @@ export async function runOnce(
     watch(undefined);
     const ended = endOf(member, result, output.text());
     if (ended === 'again') continue;
-    if (ended.code === 0) await recordDone(session, key, done, member);
+    if (ended.code === 0) await recordDone(session, key, done, { except: member });
     return ended;
   }
   throw new Error(`other runs have started ${what.service} again and again`);

@@ -8,6 +8,7 @@ import { type Goal, goalFor } from './goal.js';
  * The planner's state at the start. The sets and keys are droplet ids.
  * @param upToDate droplets that run the release, verified
  * @param exempt droplets that are never taken out
+ * @param unbaked what is up to date has got the release from a run that did not finish the bake
  */
 export function startRollout(
   observed: readonly Observed[],
@@ -15,6 +16,7 @@ export function startRollout(
   upToDate: ReadonlySet<number>,
   previous: ReadonlyMap<number, StoredRelease>,
   exempt: ReadonlySet<number> = new Set(),
+  unbaked = false,
 ): RolloutState {
   const starters = observed.map(
     ({ id, rotation, healthy, inLedger, halfDone, away }): Starter => ({
@@ -24,6 +26,7 @@ export function startRollout(
       inLedger,
       halfDone: inLedger && halfDone,
       upToDate: upToDate.has(id),
+      unbaked,
       previous: previous.get(id)?.id,
       exempt: away || exempt.has(id),
     }),

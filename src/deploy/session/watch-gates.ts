@@ -3,6 +3,7 @@ import type { GateSettings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { warn } from '../core/report.js';
+import { withStop } from '../core/sentences.js';
 import { untilAborted } from '../core/until-aborted.js';
 import { isExpected } from './availability.js';
 
@@ -174,7 +175,7 @@ async function ask({ commands, web }: DeployPorts, gate: GateSettings, { variabl
 
 function gateFailed(name: string, failures: number, detail: string): DeployError {
   const times = failures === 1 ? '' : ` ${failures} times in a row`;
-  return new DeployError('gate-failed', `Gate ${name} failed${times}: ${sentence(detail)}`, {
+  return new DeployError('gate-failed', `Gate ${name} failed${times}: ${withStop(detail)}`, {
     hint: `See what the gate ${name} of rollout.gates watches. Fix the release, then deploy again.`,
   });
 }
@@ -186,11 +187,7 @@ function gateUnusable({ name, place, command }: GateSettings, detail: string): D
     command === undefined
       ? `Correct the host name of its url at ${place}, or the name server of this machine. Then deploy again.`
       : `Correct its command at ${place}: it must be a program of this machine, executable. Then deploy again.`;
-  return new DeployError(GATE_UNUSABLE, `${what} of the gate ${name} (${place}) cannot be used: ${sentence(detail)}`, {
+  return new DeployError(GATE_UNUSABLE, `${what} of the gate ${name} (${place}) cannot be used: ${withStop(detail)}`, {
     hint,
   });
-}
-
-function sentence(detail: string): string {
-  return `${detail.replace(/\.$/, '')}.`;
 }

@@ -3,6 +3,8 @@
  * droplets still serve. Pure, from `docker compose config --format json` and the list of the release's files.
  */
 import { z } from 'zod';
+import type { Settings } from '../../config/settings.js';
+import { configFile } from '../core/do-deploy.js';
 import { PARTIAL } from '../release/compose-run.js';
 
 export interface ComposeProblem {
@@ -28,7 +30,7 @@ export interface ComposeNeeds {
   paths: { path: string; what: string; at: string[] }[];
 }
 
-export interface ReleaseContents {
+export interface ReleaseContents extends Pick<Settings, 'config'> {
   id: string;
   /** Paths relative to the project. */
   files: readonly string[];
@@ -136,7 +138,7 @@ function bindProblems(name: string, volumes: readonly z.infer<typeof volume>[], 
       const places = 'a named volume or an absolute path on the droplet';
       const remedy = holds(release, path)
         ? `If the container only reads it, mount it read-only (\`:ro\`); otherwise use ${places}.`
-        : `Add \`${path}/\` to shared: in config/deploy.yml, or use ${places}.`;
+        : `Add \`${path}/\` to shared: in ${configFile(release)}, or use ${places}.`;
       return [
         {
           code: 'compose-writable-bind',
@@ -149,7 +151,7 @@ function bindProblems(name: string, volumes: readonly z.infer<typeof volume>[], 
       ];
     }
     if (release.prepared || holds(release, path)) return [];
-    return [missing(name, path, `service ${name} mounts ${path} at ${target}`, at)];
+    return [missing(name, path, `service ${name} mounts ${path} at ${target}`, at, release)];
   });
 }
 
@@ -176,7 +178,9 @@ function fileProblems(project: Config, release: ReleaseContents): ComposeProblem
     Object.entries(project[kind] ?? {}).flatMap(([name, { file: source = '' }]): ComposeProblem[] => {
       const path = inRelease(source, release);
       if (path === undefined || holds(release, path)) return [];
-      return [missing(undefined, path, `${kind.slice(0, -1)} ${name} is read from ${path}`, [kind, name, 'file'])];
+      return [
+        missing(undefined, path, `${kind.slice(0, -1)} ${name} is read from ${path}`, [kind, name, 'file'], release),
+      ];
     }),
   );
 }
@@ -184,22 +188,23 @@ function fileProblems(project: Config, release: ReleaseContents): ComposeProblem
 function buildProblems(name: string, context: string | undefined, release: ReleaseContents): ComposeProblem[] {
   const path = context === undefined ? undefined : inRelease(context, release);
   if (path === undefined || release.prepared || holds(release, path)) return [];
-  return [missing(name, path, `service ${name} is built from ${path}`, ['services', name, 'build'])];
+  return [missing(name, path, `service ${name} is built from ${path}`, ['services', name, 'build'], release)];
 }
 
 /** A replica that nobody can verify would take the other one down with it. */
-function replicaProblems({ services }: Config, { replicas }: ReleaseContents): ComposeProblem[] {
+function replicaProblems({ services }: Config, release: ReleaseContents): ComposeProblem[] {
+  const { replicas } = release;
   return (replicas?.services ?? []).flatMap((name): ComposeProblem[] => {
     const at = ['services', name];
     const found = services[name];
     if (found === undefined) {
       const message = `replicas: names the service ${name}, which is in no compose file, or only with a profile`;
-      const remedy = 'Correct replicas: in config/deploy.yml, or add the service.';
+      const remedy = `Correct replicas: in ${configFile(release)}, or add the service.`;
       return [{ code: 'replica-missing', service: name, message, remedy, at: ['services'] }];
     }
     if (replicas?.asked || isChecked(found.healthcheck)) return [];
     const message = `service ${name} is one of the replicas, and has no healthcheck`;
-    const remedy = 'Give each replica a `healthcheck:`, or set rollout.health.http in config/deploy.yml.';
+    const remedy = `Give each replica a \`healthcheck:\`, or set rollout.health.http in ${configFile(release)}.`;
     return [{ code: 'replica-unchecked', service: name, message, remedy, at }];
   });
 }
@@ -209,21 +214,27 @@ export function isChecked(check: z.infer<typeof healthcheck> | null | undefined)
   return check != null && !check.disable && check.test?.[0] !== 'NONE';
 }
 
-function missing(name: string | undefined, path: string, use: string, at: string[]): ComposeProblem {
+function missing(
+  name: string | undefined,
+  path: string,
+  use: string,
+  at: string[],
+  release: ReleaseContents,
+): ComposeProblem {
   return {
     code: 'compose-file-missing',
     service: name,
     file: path,
     message: `${use}, which is not among the release's files`,
-    remedy: addToFiles(path),
+    remedy: addToFiles(path, release),
     at,
   };
 }
 
-export function addToFiles(path: string): string {
+export function addToFiles(path: string, of: Pick<Settings, 'config'>): string {
   // A name without an extension is more likely a folder.
   const entry = /\.[^/.]+$/.test(path) ? path : `${path}/`;
-  return `Add \`${entry}\` to files: in config/deploy.yml.`;
+  return `Add \`${entry}\` to files: in ${configFile(of)}.`;
 }
 
 function externals(kind: string, declared: Config['networks']): { name: string; at: string[] }[] {

@@ -1,8 +1,10 @@
 /** Ports that a first release would publish and another container holds. Checked while nothing has changed yet. */
 
 import { z } from 'zod';
+import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { RemoteCommand } from '../../ports.js';
+import { configFile } from '../core/do-deploy.js';
 import { command } from '../core/shell.js';
 import type { Member } from '../droplet/member.js';
 import type { ComposeService } from './compose-config.js';
@@ -10,13 +12,13 @@ import type { ComposeService } from './compose-config.js';
 /** Throws DeployError port-taken. Found only at the start, a droplet would be out without a release to go back to. */
 export async function refuseTakenPorts(
   member: Member,
-  app: string,
+  settings: Pick<Settings, 'app' | 'config'>,
   services: readonly ComposeService[],
 ): Promise<void> {
   const wanted = new Set(services.flatMap(({ published }) => published));
   if (wanted.size === 0) return;
   const { stdout } = await member.connection.run(portHoldersCommand());
-  const holder = readPortHolders(stdout).find(({ port, project }) => wanted.has(port) && project !== app);
+  const holder = readPortHolders(stdout).find(({ port, project }) => wanted.has(port) && project !== settings.app);
   if (holder === undefined) return;
   const { port, container, project } = holder;
   const droplet = member.host.name;
@@ -28,7 +30,7 @@ export async function refuseTakenPorts(
     hint:
       project === undefined
         ? `S${stop}`
-        : `If the project ${project} is this app, set \`app: ${project}\` in config/deploy.yml: do-deploy takes it over. Otherwise s${stop}`,
+        : `If the project ${project} is this app, set \`app: ${project}\` in ${configFile(settings)}: do-deploy takes it over. Otherwise s${stop}`,
   });
 }
 

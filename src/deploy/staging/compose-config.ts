@@ -1,7 +1,9 @@
 /** Parses `docker compose config --format json`. Its text holds the environment of every service: never show it. */
 import { z } from 'zod';
+import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { ServiceSpec } from '../../rollout/health.js';
+import { configFile } from '../core/do-deploy.js';
 import { isPort } from '../droplet/containers-command.js';
 import { isChecked } from './check-compose.js';
 
@@ -46,7 +48,10 @@ export interface ComposeService extends ServiceSpec {
  * Throws DeployError compose-config or compose-no-image.
  * @param project.build services with a build context are built, and need no `image:`
  */
-export function readComposeConfig(stdout: string, project: { app: string; build: boolean }): ComposeService[] {
+export function readComposeConfig(
+  stdout: string,
+  project: Pick<Settings, 'app' | 'build' | 'config'>,
+): ComposeService[] {
   const services = parse(stdout);
   const awaited = new Set(
     Object.values(services).flatMap((one) =>
@@ -56,13 +61,13 @@ export function readComposeConfig(stdout: string, project: { app: string; build:
     ),
   );
   return Object.entries(services).map(([name, one]) => {
-    const built = project.build && one.build != null;
+    const built = project.build === true && one.build != null;
     // Compose's default name for an image that it builds.
     const image = one.image ?? (built ? `${project.app}-${name}` : undefined);
     if (image === undefined) {
       throw new DeployError('compose-no-image', `The service ${name} has no image, and builds are off.`, {
         source: 'user',
-        hint: 'Add an `image:` that your CI builds and pushes, or set `build: true` below compose: in config/deploy.yml.',
+        hint: `Add an \`image:\` that your CI builds and pushes, or set \`build: true\` below compose: in ${configFile(project)}.`,
       });
     }
     const { healthcheck } = one;

@@ -1,13 +1,14 @@
 /** Errors for failed pulls. The hint depends on what Docker or the registry printed. */
 import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
+import { configFile } from '../core/do-deploy.js';
 import type { Member } from '../droplet/member.js';
 import { buildFor } from './check-architecture.js';
 import { freeSpace } from './free-space.js';
 
-type Registry = Settings['registry'];
+type Registry = Pick<Settings, 'registry' | 'config'>;
 
-export function pullFailed(member: Member, reason: string, registry?: Registry): DeployError {
+export function pullFailed(member: Member, reason: string, settings: Registry): DeployError {
   const droplet = member.host.name;
   if (/no space left/i.test(reason)) {
     return new DeployError('disk-full', `Docker's disk on ${droplet} filled up during the pull: ${reason}`, {
@@ -15,7 +16,7 @@ export function pullFailed(member: Member, reason: string, registry?: Registry):
       hint: freeSpace(member),
     });
   }
-  const hint = pullHint(reason, droplet, registry);
+  const hint = pullHint(reason, droplet, settings);
   return new DeployError('pull-failed', `The images cannot be pulled on ${droplet}: ${reason}`, {
     droplet,
     hint,
@@ -34,12 +35,13 @@ const OTHER_PLATFORM = /no matching manifest for (\S+)/;
 const NOT_THERE = /manifest unknown|not found|name unknown/i;
 
 /** Undefined for an unknown cause: a wrong hint costs more time than none. */
-function pullHint(reason: string, droplet: string, registry: Registry): string | undefined {
+function pullHint(reason: string, droplet: string, settings: Registry): string | undefined {
+  const { registry } = settings;
   const [, platform] = OTHER_PLATFORM.exec(reason) ?? [];
   if (platform !== undefined) return `The image has no variant for ${droplet}. ${buildFor(platform)}`;
   if (TOO_MANY.test(reason)) {
     return registry === undefined
-      ? `The registry limits pulls without a login: wait, or log in: ${LOGIN}.`
+      ? `The registry limits pulls without a login: wait, or log in: ${loginIn(settings)}.`
       : `The registry limits pulls by ${registry.username}: wait, then deploy again.`;
   }
   if (UNREACHABLE.test(reason)) {
@@ -47,14 +49,16 @@ function pullHint(reason: string, droplet: string, registry: Registry): string |
   }
   if (NO_ACCESS.test(reason)) {
     return registry === undefined
-      ? `If the image is private, log in to its registry: ${LOGIN}. Otherwise check the image's name.`
-      : `Check the image's name, and that ${registry.username} may pull it from ${registry.server}: registry: in config/deploy.yml and the variables that it names.`;
+      ? `If the image is private, log in to its registry: ${loginIn(settings)}. Otherwise check the image's name.`
+      : `Check the image's name, and that ${registry.username} may pull it from ${registry.server}: registry: in ${configFile(settings)} and the variables that it names.`;
   }
   return NOT_THERE.test(reason) ? "Check the image's name and tag, and that it was pushed." : undefined;
 }
 
-const LOGIN =
-  '`registry: { username: $DOCKER_USERNAME, password: $DOCKER_PASSWORD }` in config/deploy.yml (with `server:` unless it is Docker Hub), and set both variables';
+function loginIn(settings: Registry): string {
+  const setting = '`registry: { username: $DOCKER_USERNAME, password: $DOCKER_PASSWORD }`';
+  return `${setting} in ${configFile(settings)} (with \`server:\` unless it is Docker Hub), and set both variables`;
+}
 
 function hostIn(reason: string): string {
   const host = /https?:\/\/([^/\s"]+)/.exec(reason)?.[1] ?? /\blookup (\S+?):? /.exec(reason)?.[1];

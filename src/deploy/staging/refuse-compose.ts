@@ -1,6 +1,6 @@
 import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
-import { capital } from '../core/capital.js';
+import { capital } from '../core/sentences.js';
 import { loginTo, type Member } from '../droplet/member.js';
 import type { ReleaseDraft } from '../release/draft.js';
 import { addToFiles, checkCompose, missingFile } from './check-compose.js';
@@ -16,7 +16,7 @@ export async function refuseCompose(
   member: Member,
   draft: ReleaseDraft,
   stdout: string,
-  settings: Pick<Settings, 'build' | 'target' | 'rollout'>,
+  settings: Pick<Settings, 'build' | 'target' | 'rollout' | 'config'>,
 ): Promise<void> {
   const { problems, needs } = checkCompose(stdout, {
     id: draft.id,
@@ -25,6 +25,7 @@ export async function refuseCompose(
     prepared: draft.prepare !== undefined,
     build: settings.build === true,
     replicas: replicasIn(settings),
+    ...(settings.config !== undefined && { config: settings.config }),
   });
   await refuse(member, draft, problems);
 
@@ -70,9 +71,14 @@ async function refuse(member: Member, draft: ReleaseDraft, problems: readonly Pr
 }
 
 /** The refusal of compose files that name a file which the release lacks; undefined for another message of compose. */
-export function fileNotFound(droplet: string, draft: ReleaseDraft, stderr: string): DeployError | undefined {
+export function fileNotFound(
+  droplet: string,
+  draft: ReleaseDraft,
+  stderr: string,
+  of: Pick<Settings, 'config'>,
+): DeployError | undefined {
   const path = missingFile(stderr, draft);
   if (path === undefined) return undefined;
   const message = `The compose files use ${path}, which is not among the release's files.`;
-  return new DeployError('compose-file-missing', message, { source: 'user', droplet, hint: addToFiles(path) });
+  return new DeployError('compose-file-missing', message, { source: 'user', droplet, hint: addToFiles(path, of) });
 }

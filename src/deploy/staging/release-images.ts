@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { CommandResult } from '../../ports.js';
+import { configFile } from '../core/do-deploy.js';
 import { repositoryOf, shortName } from '../core/image-reference.js';
 import { errorLine } from '../core/output-lines.js';
 import { unsupportedAnswer } from '../droplet/containers-command.js';
@@ -40,7 +41,7 @@ export async function pullByName(
   const images: ReleaseImages = {};
   for (const { name, image: reference } of pulled) {
     const image = inspected[references.indexOf(reference)];
-    if (image === undefined) throw pullFailed(member, `${reference} is missing after the pull`);
+    if (image === undefined) throw pullFailed(member, `${reference} is missing after the pull`, staging.settings);
     images[name] = { reference, pinned: pinnedReference(reference, image), imageId: image.Id };
   }
   return images;
@@ -76,7 +77,8 @@ export async function pullPinned(staging: Staging, member: Member, release: Stor
   return Object.fromEntries(
     Object.entries(pulled).map(([service, image], index) => {
       const found = inspected[index];
-      if (found === undefined) throw pullFailed(member, `${image.reference} is missing after the pull`);
+      if (found === undefined)
+        throw pullFailed(member, `${image.reference} is missing after the pull`, staging.settings);
       return [service, { ...image, imageId: found.Id }];
     }),
   );
@@ -91,7 +93,7 @@ export async function buildImages(
   const built = services.filter((service) => service.built);
   const names = built.map((service) => service.image);
   const command = buildCommand(draft, names, { timeoutMs: BUILD_WITHIN_MS, registry: loginOf(settings) });
-  const failed = (reason: string) => buildFailed(member, reason);
+  const failed = (reason: string) => buildFailed(member, settings, reason);
   const inspected = readInspected(settings, member, await member.connection.run(command), failed);
   return Object.fromEntries(
     built.map(({ name, image }, index) => {
@@ -117,11 +119,11 @@ async function pull(
   const { settings, draft } = staging;
   const command = pullCommand(draft, images, { ...how, timeoutMs: PULL_WITHIN_MS, registry: loginOf(settings) });
   const result = await runWithRetries(staging, member, command);
-  return readInspected(settings, member, result, (reason) => pullFailed(member, reason, settings.registry));
+  return readInspected(settings, member, result, (reason) => pullFailed(member, reason, settings));
 }
 
 function readInspected(
-  { registry }: Settings,
+  settings: Settings,
   member: Member,
   { code, stdout, stderr }: CommandResult,
   failed: (reason: string) => DeployError,
@@ -129,11 +131,12 @@ function readInspected(
   if (code === 0) return parseImages(stdout, member.host.name);
   const reason = errorLine(stderr);
   if (code !== LOGIN_REFUSED || isPassing(reason)) throw failed(reason);
+  const { registry } = settings;
   const message = `The registry ${registry?.server} refused the login as ${registry?.username}: ${reason}`;
   throw new DeployError('registry-login', message, {
     source: 'user',
     droplet: member.host.name,
-    hint: 'Check registry: in config/deploy.yml and the variables that it names.',
+    hint: `Check registry: in ${configFile(settings)} and the variables that it names.`,
   });
 }
 
@@ -154,9 +157,9 @@ function pinnedReference(reference: string, image: InspectedImage): string {
   return digests.find((digest) => names.includes(digest.split('@')[0] ?? '')) ?? digests[0] ?? image.Id;
 }
 
-function buildFailed(member: Member, reason: string): DeployError {
+function buildFailed(member: Member, settings: Settings, reason: string): DeployError {
   return new DeployError('build-failed', `The images cannot be built on ${member.host.name}: ${reason}`, {
     droplet: member.host.name,
-    hint: 'Check the Dockerfile, and that files: in config/deploy.yml includes everything that it copies.',
+    hint: `Check the Dockerfile, and that files: in ${configFile(settings)} includes everything that it copies.`,
   });
 }

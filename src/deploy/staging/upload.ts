@@ -45,14 +45,14 @@ export async function uploadAll(
       const path = incomingPath(draft.app, draft.id);
       await member.connection.upload({ path, content: archive, mode: 0o600, timeoutMs: UPLOAD_WITHIN_MS });
       const { code, stdout, stderr } = await member.connection.run(unpackCommand(draft, current, reused, declared));
-      if (code === NOT_SHARED) throw sharedFileMissing(member, draft.app, sharedPath(draft, stderr));
-      if (code !== 0) throw fileNotFound(member.host.name, draft, stderr) ?? unpackFailed(member, stderr);
-      const services = readComposeConfig(stdout, { app: draft.app, build: settings.build === true });
+      if (code === NOT_SHARED) throw sharedFileMissing(member, settings, sharedPath(draft, stderr));
+      if (code !== 0) throw fileNotFound(member.host.name, draft, stderr, settings) ?? unpackFailed(member, stderr);
+      const services = readComposeConfig(stdout, settings);
       refuseOtherValues(member, stdout, settings.variables ?? []);
       refuseStartInterval(member, services);
       await refuseCompose(member, draft, stdout, settings);
       // After its first release, the ports are the app's own.
-      if (current === undefined) await refuseTakenPorts(member, draft.app, services);
+      if (current === undefined) await refuseTakenPorts(member, settings, services);
       await checkRoom(staging, member, imagesOf(services));
       return { services, stdout, stderr };
     }),

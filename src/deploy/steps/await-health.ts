@@ -3,8 +3,8 @@
 import { inWords } from '../../durations.js';
 import { DeployError } from '../../errors.js';
 import { type ContainerView, isAlive, judgeHealth, STEADY_MS, type Verdict } from '../../rollout/health.js';
-import { ofService } from '../core/capital.js';
 import { pollPause } from '../core/polling.js';
+import { causeSentence } from '../core/sentences.js';
 import { watchedPorts } from '../drain/traffic-command.js';
 import { loadContainers } from '../droplet/containers.js';
 import type { Member } from '../droplet/member.js';
@@ -80,7 +80,7 @@ export function notHealthyWithin(ms: number, droplet: string, detail: string): D
 }
 
 export function unhealthy(droplet: string, verdict: Extract<Verdict, { kind: 'failed' }>): DeployError {
-  return new DeployError('unhealthy', ofService(verdict.cause, [verdict.service]), {
+  return new DeployError('unhealthy', causeSentence(verdict.cause, [verdict.service]), {
     droplet,
     hint: 'Fix the image or its settings, then deploy again.',
   });

@@ -26,10 +26,10 @@ const look = (folder: string, shared: readonly string[] = SHARED) =>
     encoding: 'utf8',
   });
 
-function refusal(unusable: string, shared = SHARED): unknown {
+function refusal(unusable: string, shared = SHARED, given: { config?: string } = {}): unknown {
   const member = { host: { name: 'web-1' }, connection: { login: LOGIN }, survey: { unusable } } as unknown as Member;
   try {
-    refuseUnusableHome(member, 'shop', shared);
+    refuseUnusableHome(member, { app: 'shop', shared, ...given });
     return undefined;
   } catch (error) {
     return error;
@@ -70,6 +70,13 @@ it('a shared file that is missing, and what is not the file or folder that it sh
     code: 'shared-unusable',
     source: 'user',
     message: '~/do-deploy/shop/shared/data on web-1 is not a folder; see shared: in config/deploy.yml.',
+  });
+  const given = { config: 'config/other.yml' };
+  expect(refusal(missing, SHARED, given)).toMatchObject({
+    message: expect.stringContaining('in config/other.yml names'),
+  });
+  expect(refusal(odd, SHARED, given)).toMatchObject({
+    message: expect.stringContaining('shared: in config/other.yml.'),
   });
   expect(refusal('kind keys/my token')).toMatchObject({
     message: expect.stringContaining('my token on web-1 is not a'),

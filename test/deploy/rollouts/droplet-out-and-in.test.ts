@@ -8,7 +8,8 @@ beforeAll(async () => {
 });
 afterAll(removeCopies);
 
-const REASON = /web-2 was taken out by hand by deployer-1@ci at \S+Z: the disk is failing: ticket #42/;
+const REASON =
+  /web-2 was taken out by hand \(deployer-1@ci, 2026-\d\d-\d\d \d\d:\d\d:\d\d UTC\): the disk is failing: ticket #42/;
 
 /** A fleet of three with web-2 out by hand. */
 async function withOneOut() {

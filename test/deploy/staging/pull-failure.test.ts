@@ -28,10 +28,13 @@ describe('a pull that failed', () => {
     ['names what the droplet cannot reach', TLS, undefined, /^web-1 cannot reach ghcr\.io: /],
     ['asks to check name and tag of a missing image', UNKNOWN, registry, /^Check the image's name and tag/],
   ])('%s: %s', (_what, reason, login, hint) => {
-    expect(pullFailed(member, reason, login)).toMatchObject({ code: 'pull-failed', hint: expect.stringMatching(hint) });
+    expect(pullFailed(member, reason, { registry: login })).toMatchObject({
+      code: 'pull-failed',
+      hint: expect.stringMatching(hint),
+    });
   });
 
   it('has no hint for an unknown cause', () => {
-    expect(pullFailed(member, 'me/shop is not the image that the first droplet has').hint).toBeUndefined();
+    expect(pullFailed(member, 'me/shop is not the image that the first droplet has', {}).hint).toBeUndefined();
   });
 });

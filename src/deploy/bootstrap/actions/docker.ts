@@ -1,7 +1,8 @@
 /** Docker Engine and the compose plugin, from the distribution or from Docker. */
 import { DeployError } from '../../../errors.js';
+import { configFile } from '../../core/do-deploy.js';
 import { quote } from '../../core/shell.js';
-import { type Action, type Change, left, type System } from '../action.js';
+import { type About, type Action, type Change, left, type System } from '../action.js';
 import { CANDIDATE, installLines, UPDATE_LISTS } from '../apt.js';
 import { AWAIT_DOCKER, engineVersion } from '../docker-service.js';
 import { readOutput } from '../read.js';
@@ -39,7 +40,7 @@ export const docker: Action = {
       ? /\bdocker-ce installed\b/.test(read.one('packages') ?? '')
       : wanted.docker === 'docker';
     if (isDockers) return [fromDocker(system, hasDocker, read.one('sources') ?? '')];
-    refuseWithoutCompose(system, hasCompose);
+    refuseWithoutCompose({ wanted, system }, hasCompose);
     return [fromDistribution(system, hasDocker, hasCompose)];
   },
 };
@@ -63,11 +64,11 @@ function startLines({ hasSystemd }: System): string[] {
 }
 
 /** Debian has a package of compose 2 from 13 on. */
-function refuseWithoutCompose({ id, version }: System, hasCompose: boolean): void {
+function refuseWithoutCompose({ wanted, system: { id, version } }: About, hasCompose: boolean): void {
   if (hasCompose || id !== 'debian' || Number(version) >= 13) return;
   throw new DeployError('bootstrap-refused', `Debian ${version} has no package of the compose plugin.`, {
     source: 'user',
-    hint: 'Take both from Docker: set bootstrap: { docker: docker } in config/deploy.yml.',
+    hint: `Take both from Docker: set bootstrap: { docker: docker } in ${configFile(wanted)}.`,
   });
 }
 

@@ -1,7 +1,8 @@
 /** The user that deploys: without a password, with keys, and in the group of Docker's socket. */
 import { DeployError } from '../../../errors.js';
+import { configFile } from '../../core/do-deploy.js';
 import { quote } from '../../core/shell.js';
-import { type Action, type Change, left, type Planned } from '../action.js';
+import { type Action, type Change, left, type Planned, type Wanted } from '../action.js';
 import { readFile, readOutput } from '../read.js';
 
 /** A line of authorized_keys that may log in: not one that only ever runs a command, such as a notice to use another user. */
@@ -29,7 +30,7 @@ export const user: Action = {
     const wantedKeys = wanted.keys ?? keysIn(read.file('rootKeys') ?? '');
     const present = new Set(keysIn(read.file('keys') ?? '').map(keyOf));
     const missing = wantedKeys.filter((line) => !present.has(keyOf(line)));
-    if (wantedKeys.length === 0 && present.size === 0) throw noKeys(name);
+    if (wantedKeys.length === 0 && present.size === 0) throw noKeys(name, wanted);
     const groups = (read.one('groups') ?? '').split(' ');
     return [
       ...(passwd === undefined ? [create(name)] : []),
@@ -48,10 +49,10 @@ function keyOf(line: string): string {
   return /[A-Za-z0-9+/]{40,}={0,2}/.exec(line)?.[0] ?? line;
 }
 
-function noKeys(name: string): DeployError {
+function noKeys(name: string, wanted: Wanted): DeployError {
   return new DeployError('bootstrap-refused', `There is no key for ${name}: root has none in its authorized_keys.`, {
     source: 'user',
-    hint: 'Give some: bootstrap: { authorized_keys: [~/.ssh/id_ed25519.pub] } in config/deploy.yml.',
+    hint: `Give some: bootstrap: { authorized_keys: [~/.ssh/id_ed25519.pub] } in ${configFile(wanted)}.`,
   });
 }
 
