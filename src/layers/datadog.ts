@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { LifecyclePayload } from '../rollout/lifecycle.js';
 import { defineLayer, type LayerContext } from './layer.js';
-import { line, type Notice, noticeOf } from './notice.js';
+import { line, type Notification, notificationOf } from './notification.js';
 import { post } from './post.js';
 import { listOfWords, serviceUrl, token } from './settings.js';
 
@@ -32,7 +32,7 @@ type Context = LayerContext<z.output<typeof config>>;
 /** The keys of runs, by their settings. */
 const keys = new WeakMap<object, string>();
 
-const ALERT_TYPES: Record<Notice['kind'], string> = {
+const ALERT_TYPES: Record<Notification['kind'], string> = {
   started: 'info',
   succeeded: 'success',
   failed: 'error',
@@ -54,8 +54,8 @@ async function end(payload: LifecyclePayload, context: Context): Promise<void> {
 }
 
 async function send(payload: LifecyclePayload, context: Context): Promise<void> {
-  const notice = noticeOf(payload);
-  if (notice === undefined) return;
+  const notification = notificationOf(payload);
+  if (notification === undefined) return;
   const { api_key, site, url = `https://api.${site}` } = context.config;
   const key = keys.get(context.config) ?? `do-deploy ${randomUUID()}`;
   keys.set(context.config, key);
@@ -64,9 +64,9 @@ async function send(payload: LifecyclePayload, context: Context): Promise<void> 
     url: `${url}/api/v1/events`,
     headers: { 'dd-api-key': api_key },
     body: {
-      title: line(withoutMentions(notice.title), MAX_TITLE),
-      text: textOf(notice),
-      alert_type: ALERT_TYPES[notice.kind],
+      title: line(withoutMentions(notification.title), MAX_TITLE),
+      text: textOf(notification),
+      alert_type: ALERT_TYPES[notification.kind],
       aggregation_key: key,
       date_happened: Math.floor(Date.parse(payload.at) / 1_000),
       tags: tagsOf(payload, context),
@@ -74,7 +74,7 @@ async function send(payload: LifecyclePayload, context: Context): Promise<void> 
   });
 }
 
-function textOf({ facts, cause, next, url }: Notice): string {
+function textOf({ facts, cause, next, url }: Notification): string {
   const lines = [
     ...facts.map(({ label, text }) => `${label}: ${text}`),
     ...(cause ? [`Why: ${cause}`] : []),

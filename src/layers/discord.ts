@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { LifecyclePayload } from '../rollout/lifecycle.js';
 import { defineLayer, type LayerContext } from './layer.js';
 import { code, codeBlock, escapeMarkdown } from './markdown.js';
-import { fitting, line, type Notice, noticeOf } from './notice.js';
+import { fitting, line, type Notification, notificationOf } from './notification.js';
 import { accepted, address, send } from './webhook-request.js';
 
 /** Of a title (256) and of all texts of an embed (6,000), in characters, which escaping may double. */
@@ -16,7 +16,7 @@ const MAX_EMBED = 6_000;
 const MAX_VALUE = 1_024;
 const MAX_DESCRIPTION = 4_096;
 
-const COLORS: Record<Notice['kind'], number> = {
+const COLORS: Record<Notification['kind'], number> = {
   started: 0x5865f2,
   succeeded: 0x2eb67d,
   failed: 0xe01e5a,
@@ -40,10 +40,10 @@ export default defineLayer({
 });
 
 async function notify(payload: LifecyclePayload, context: LayerContext<Config>): Promise<void> {
-  const notice = noticeOf(payload);
-  if (notice === undefined) return;
+  const notification = notificationOf(payload);
+  if (notification === undefined) return;
   const { config } = context;
-  const message = fitting(notice, 1, (shorter) => messageOf(shorter, payload.at), sizeOf);
+  const message = fitting(notification, 1, (shorter) => messageOf(shorter, payload.at), sizeOf);
   const body = JSON.stringify(message);
   const id = started.get(config);
   if (id !== undefined) {
@@ -78,7 +78,7 @@ function idIn(text: string): string | undefined {
   }
 }
 
-function messageOf({ kind, title, facts, cause, log, advice, next, url }: Notice, at: string) {
+function messageOf({ kind, title, facts, cause, log, advice, next, url }: Notification, at: string) {
   const parts = [
     cause === undefined ? [] : [literal(cause)],
     log === undefined ? [] : [`${literal(log.title)}\n${codeBlock(log.lines)}`],

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { LifecyclePayload } from '../rollout/lifecycle.js';
 import { defineLayer, type LayerContext } from './layer.js';
 import { mask } from './mask.js';
-import { line, type Notice, noticeOf, plainLines } from './notice.js';
+import { line, type Notification, notificationOf, plainLines } from './notification.js';
 
 const MAX_SUBJECT = 200;
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -61,8 +61,8 @@ export default defineLayer({
 });
 
 async function notify(payload: LifecyclePayload, { config, signal }: LayerContext<Config>): Promise<void> {
-  const notice = noticeOf(payload);
-  if (notice === undefined) return;
+  const notification = notificationOf(payload);
+  if (notification === undefined) return;
   const { smtp, from, to } = config;
   const first = started.get(config);
   try {
@@ -70,7 +70,7 @@ async function notify(payload: LifecyclePayload, { config, signal }: LayerContex
       from,
       to,
       ...(first === undefined ? {} : { inReplyTo: first, references: first }),
-      ...mailOf(notice),
+      ...mailOf(notification),
       headers: { 'Auto-Submitted': 'auto-generated' },
       disableFileAccess: true,
       disableUrlAccess: true,
@@ -83,9 +83,9 @@ async function notify(payload: LifecyclePayload, { config, signal }: LayerContex
   }
 }
 
-function mailOf(notice: Notice): { subject: string; text: string } {
-  const lines = [`${notice.title}.`, '', ...plainLines(notice)];
-  return { subject: line(notice.title, MAX_SUBJECT), text: `${lines.join('\n')}\n` };
+function mailOf(notification: Notification): { subject: string; text: string } {
+  const lines = [`${notification.title}.`, '', ...plainLines(notification)];
+  return { subject: line(notification.title, MAX_SUBJECT), text: `${lines.join('\n')}\n` };
 }
 
 /** Only to this machine a password and a mail may travel without TLS. */

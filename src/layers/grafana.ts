@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import type { LifecyclePayload } from '../rollout/lifecycle.js';
 import { defineLayer, type LayerContext } from './layer.js';
-import { type Notice, noticeOf } from './notice.js';
+import { type Notification, notificationOf } from './notification.js';
 import { post } from './post.js';
 import { listOfWords, serviceUrl, token } from './settings.js';
 
@@ -74,13 +74,13 @@ function idIn(answer: string): number | undefined {
 }
 
 function annotationOf(payload: LifecyclePayload, { config }: Context): { text: string; tags: string[] } {
-  const notice = noticeOf(payload);
-  const own = ['deploy', payload.app, payload.environment, ...(notice === undefined ? [] : [notice.kind])];
-  return { text: notice === undefined ? '' : textOf(notice), tags: [...new Set([...own, ...config.tags])] };
+  const notification = notificationOf(payload);
+  const own = ['deploy', payload.app, payload.environment, ...(notification === undefined ? [] : [notification.kind])];
+  return { text: notification === undefined ? '' : textOf(notification), tags: [...new Set([...own, ...config.tags])] };
 }
 
 /** Grafana shows the text of an annotation as HTML. */
-function textOf({ title, facts, cause, url }: Notice): string {
+function textOf({ title, facts, cause, url }: Notification): string {
   const lines = [title, ...facts.map(({ label, text }) => `${label}: ${text}`), ...(cause ? [`Why: ${cause}`] : [])];
   const link = url !== undefined && /^https?:\/\//i.test(url) ? [`<a href="${escaped(url)}">CI run</a>`] : [];
   return [...lines.map(escaped), ...link].join('\n');

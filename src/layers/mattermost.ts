@@ -4,16 +4,16 @@
  */
 import { COLORS, chatLayer } from './chat-layer.js';
 import { code, codeBlock, escapeMarkdown } from './markdown.js';
-import { fitting, type Notice } from './notice.js';
+import { fitting, type Notification } from './notification.js';
 
 /** In characters, as JSON: what the attachments of a post may take on older servers. */
 const MAX_ATTACHMENT = 8_000;
 
-export default chatLayer('mattermost', (notice) =>
-  fitting(notice, MAX_ATTACHMENT, messageOf, (one) => JSON.stringify(one).length),
+export default chatLayer('mattermost', (notification) =>
+  fitting(notification, MAX_ATTACHMENT, messageOf, (one) => JSON.stringify(one).length),
 );
 
-function messageOf({ kind, title, facts, cause, log, advice, next, url }: Notice) {
+function messageOf({ kind, title, facts, cause, log, advice, next, url }: Notification) {
   const parts = [
     [`**${literal(title)}**`],
     cause === undefined ? [] : [literal(cause)],

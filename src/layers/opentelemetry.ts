@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { LifecyclePayload } from '../rollout/lifecycle.js';
 import { defineLayer, type LayerContext } from './layer.js';
-import { line } from './notice.js';
+import { line } from './notification.js';
 import { post } from './post.js';
 import { serviceUrl, words } from './settings.js';
 import { Trace } from './trace.js';

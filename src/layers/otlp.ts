@@ -2,7 +2,7 @@
  * Spans as OTLP writes them in JSON: identifiers in hexadecimal, 64-bit numbers as text, enumerations as numbers.
  * https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
  */
-import { line } from './notice.js';
+import { line } from './notification.js';
 
 const MAX_TEXT = 500;
 

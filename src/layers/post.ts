@@ -1,7 +1,7 @@
 /** Requests of layers to other services with a token. Errors name no address and no token. */
 import { type Bounds, exchange } from './exchange.js';
 import { mask } from './mask.js';
-import { line } from './notice.js';
+import { line } from './notification.js';
 
 const MAX_QUOTED = 200;
 /** Shorter values of headers say nothing, such as `1`. */

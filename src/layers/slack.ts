@@ -3,19 +3,23 @@
  * no markup, link or mention: https://docs.slack.dev/reference/block-kit/blocks/rich-text-block
  */
 import { COLORS, chatLayer } from './chat-layer.js';
-import { line, type Notice } from './notice.js';
+import { line, type Notification } from './notification.js';
 
 /** Of a header block. */
 const MAX_HEADER = 150;
 
 export default chatLayer('slack', messageOf);
 
-function messageOf(notice: Notice) {
+function messageOf(notification: Notification) {
   return {
     // Only for notifications: the blocks are what is shown.
-    text: literal(notice.title),
-    blocks: [{ type: 'header', text: { type: 'plain_text', text: line(notice.title, MAX_HEADER), emoji: false } }],
-    attachments: [{ color: COLORS[notice.kind], blocks: [{ type: 'rich_text', elements: elementsOf(notice) }] }],
+    text: literal(notification.title),
+    blocks: [
+      { type: 'header', text: { type: 'plain_text', text: line(notification.title, MAX_HEADER), emoji: false } },
+    ],
+    attachments: [
+      { color: COLORS[notification.kind], blocks: [{ type: 'rich_text', elements: elementsOf(notification) }] },
+    ],
     unfurl_links: false,
     unfurl_media: false,
   };
@@ -23,7 +27,7 @@ function messageOf(notice: Notice) {
 
 type Style = 'bold' | 'code';
 
-function elementsOf({ facts, cause, log, advice, next, url }: Notice) {
+function elementsOf({ facts, cause, log, advice, next, url }: Notification) {
   const lines = [
     facts.map(({ label, text }) => [run(`${label}: `, 'bold'), run(text)]),
     cause === undefined ? [] : [[run(cause)]],

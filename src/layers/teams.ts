@@ -3,12 +3,12 @@
  * know no Markdown: https://adaptivecards.microsoft.com/?topic=TextRun
  */
 import { chatLayer } from './chat-layer.js';
-import { fitting, type Notice } from './notice.js';
+import { fitting, type Notification } from './notification.js';
 
 /** In bytes. Teams names 28 KB, of which its own wrapping takes a part. */
 const MAX_MESSAGE_BYTES = 20_000;
 
-const COLORS: Record<Notice['kind'], string> = {
+const COLORS: Record<Notification['kind'], string> = {
   started: 'Accent',
   succeeded: 'Good',
   failed: 'Attention',
@@ -16,18 +16,20 @@ const COLORS: Record<Notice['kind'], string> = {
   interrupted: 'Warning',
 };
 
-export default chatLayer('teams', (notice) =>
-  fitting(notice, MAX_MESSAGE_BYTES, messageOf, (one) => Buffer.byteLength(JSON.stringify(one))),
+export default chatLayer('teams', (notification) =>
+  fitting(notification, MAX_MESSAGE_BYTES, messageOf, (one) => Buffer.byteLength(JSON.stringify(one))),
 );
 
-function messageOf(notice: Notice) {
+function messageOf(notification: Notification) {
   const content = {
     $schema: 'http://adaptivecards.io/schemas/adaptive-card.json',
     type: 'AdaptiveCard',
     version: '1.4',
     msteams: { width: 'Full' },
-    body: bodyOf(notice),
-    ...(notice.url === undefined ? {} : { actions: [{ type: 'Action.OpenUrl', title: 'CI run', url: notice.url }] }),
+    body: bodyOf(notification),
+    ...(notification.url === undefined
+      ? {}
+      : { actions: [{ type: 'Action.OpenUrl', title: 'CI run', url: notification.url }] }),
   };
   return {
     type: 'message',
@@ -35,7 +37,7 @@ function messageOf(notice: Notice) {
   };
 }
 
-function bodyOf({ kind, title, facts, cause, log, advice, next }: Notice) {
+function bodyOf({ kind, title, facts, cause, log, advice, next }: Notification) {
   return [
     paragraph([run(title, { size: 'Large', weight: 'Bolder', color: COLORS[kind] })]),
     ...facts.map(({ label, text }) => paragraph([run(`${label}: `, { weight: 'Bolder' }), run(text)], 'Small')),

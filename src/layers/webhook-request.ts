@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type Bounds, exchange, type JsonRequest } from './exchange.js';
 import { mask } from './mask.js';
-import { line } from './notice.js';
+import { line } from './notification.js';
 
 /** How much of it an error quotes. */
 const MAX_WORDS = 200;

@@ -49,6 +49,6 @@ export const WORKERS_FAULTS: readonly Mutation[] = [
     text: 'now === undefined || isHalfDone(member) ||',
     instead: 'now === undefined ||',
     breaks: ['a'],
-    seeds: [2_000_312],
+    seeds: [2_001_160, 2_001_200],
   },
 ];

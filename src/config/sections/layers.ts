@@ -23,7 +23,7 @@ export const layers = defineSection({
       )
       .meta({
         description:
-          'What happens besides the rollout: notices, migrations, your own code. By name of a built-in layer, path of a file of yours (`./`), or name of a package, with the settings of each; `false` switches one off. See [layers.md](layers.md).',
+          'What happens besides the rollout: notifications, migrations, your own code. By name of a built-in layer, path of a file of yours (`./`), or name of a package, with the settings of each; `false` switches one off. See [layers.md](layers.md).',
         examples: [{ slack: { webhook: '$SLACK_WEBHOOK' } }],
       }),
   },

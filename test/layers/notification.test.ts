@@ -1,21 +1,24 @@
 import { describe, expect, it } from 'vitest';
-import { fitting, line, type Notice, noticeOf, plainLines } from '../../src/layers/notice.js';
+import { fitting, line, type Notification, notificationOf, plainLines } from '../../src/layers/notification.js';
 import type { DeployResult } from '../../src/rollout/model.js';
 import { aRow } from '../support/scripted-events.js';
 import { CI_RUN, hostileRollout, ROLLOUT } from './notified.js';
 
-function failedWith(changes: Partial<DeployResult>): Notice {
-  return noticeOf({ ...ROLLOUT.failed, result: { ...ROLLOUT.failed.result, ...changes } as DeployResult }) as Notice;
+function failedWith(changes: Partial<DeployResult>): Notification {
+  return notificationOf({
+    ...ROLLOUT.failed,
+    result: { ...ROLLOUT.failed.result, ...changes } as DeployResult,
+  }) as Notification;
 }
 
-function fact(notice: Notice | undefined, label: string): string | undefined {
-  return notice?.facts.find((one) => one.label === label)?.text;
+function fact(notification: Notification | undefined, label: string): string | undefined {
+  return notification?.facts.find((one) => one.label === label)?.text;
 }
 
-describe('a notice', () => {
+describe('a notification', () => {
   it('is made of nothing but the start and the endings that changed something', () => {
-    expect(noticeOf({ ...ROLLOUT.started, event: 'after_batch' })).toBeUndefined();
-    expect(noticeOf(ROLLOUT.skipped)).toBeUndefined();
+    expect(notificationOf({ ...ROLLOUT.started, event: 'after_batch' })).toBeUndefined();
+    expect(notificationOf(ROLLOUT.skipped)).toBeUndefined();
   });
 
   it.each([
@@ -24,15 +27,15 @@ describe('a notice', () => {
     ['heal', 'Heal of shop v2 on production has started'],
     ['adopt', 'Adoption of shop v2 on production has started'],
   ] as const)('names the command %s', (command, title) => {
-    expect(noticeOf({ ...ROLLOUT.started, command })?.title).toBe(title);
+    expect(notificationOf({ ...ROLLOUT.started, command })?.title).toBe(title);
   });
 
   it('says which releases and commits are meant', () => {
     const { started } = ROLLOUT;
     const { release } = started;
     const commits = (changes: object) => {
-      const notice = noticeOf({ ...started, ...changes });
-      return fact(notice, 'Commit') ?? fact(notice, 'Commits');
+      const notification = notificationOf({ ...started, ...changes });
+      return fact(notification, 'Commit') ?? fact(notification, 'Commits');
     };
     expect(commits({})).toBe('9f8e7d6..1a2b3c4');
     expect(commits({ previousCommit: undefined })).toBe('1a2b3c4');
@@ -40,7 +43,7 @@ describe('a notice', () => {
       '1a2b3c4, with uncommitted changes',
     );
     expect(commits({ release: { id: 'r2', imageTag: 'v2' } })).toBeUndefined();
-    const releases = (previous: string[]) => fact(noticeOf({ ...started, previous }), 'Release');
+    const releases = (previous: string[]) => fact(notificationOf({ ...started, previous }), 'Release');
     expect(releases([])).toBe(release.id);
     expect(releases([release.id])).toBe(release.id);
     expect(releases(['r0', 'r1', release.id])).toBe(`r0, r1 → ${release.id}`);
@@ -48,7 +51,7 @@ describe('a notice', () => {
 
   it('lists a few droplets of many', () => {
     const droplets = Array.from({ length: 200 }, (_, index) => `web-${index + 1}`);
-    expect(fact(noticeOf({ ...ROLLOUT.started, droplets }), 'Droplets')).toBe(
+    expect(fact(notificationOf({ ...ROLLOUT.started, droplets }), 'Droplets')).toBe(
       'web-1, web-2, web-3, web-4, web-5 and 195 more',
     );
     const rows = droplets.map((name, index) => aRow(index, { name, outcome: index < 7 ? 'deployed' : 'not deployed' }));
@@ -91,12 +94,14 @@ describe('a notice', () => {
     ['ci.example.com', undefined],
     [`https://ci.example.com/${'x'.repeat(2_000)}`, undefined],
   ])('links to %s as %s', (url, link) => {
-    expect(noticeOf({ ...ROLLOUT.started, url })?.url).toBe(link);
+    expect(notificationOf({ ...ROLLOUT.started, url })?.url).toBe(link);
   });
 
   it('holds one line without control characters in each text, however much it was given', () => {
-    const notice = noticeOf(hostileRollout(`a\u0000\u001b[2J\r\n\u202e\u2028\ud800${'\u{1f600}'.repeat(100_000)}`));
-    const lines = plainLines(notice as Notice);
+    const notification = notificationOf(
+      hostileRollout(`a\u0000\u001b[2J\r\n\u202e\u2028\ud800${'\u{1f600}'.repeat(100_000)}`),
+    );
+    const lines = plainLines(notification as Notification);
     expect(lines.join('').length).toBeLessThan(10_000);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are the matter
     for (const line of lines) expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e]/);
@@ -104,10 +109,10 @@ describe('a notice', () => {
   });
 
   it('becomes shorter until it fits', () => {
-    const notice = noticeOf(hostileRollout('x'.repeat(5_000))) as Notice;
+    const notification = notificationOf(hostileRollout('x'.repeat(5_000))) as Notification;
     const sizes = [100_000, 5_000, 1_500].map((limit) => {
       const text = fitting(
-        notice,
+        notification,
         limit,
         (one) => plainLines(one).join('\n'),
         (one) => one.length,

@@ -13,7 +13,7 @@ import {
   type ReleaseInfo,
 } from '../rollout/model.js';
 
-export interface Notice {
+export interface Notification {
   kind: 'started' | 'succeeded' | 'failed' | 'rolled back' | 'interrupted';
   /** "Deploy of shop v2 to production succeeded" */
   title: string;
@@ -51,22 +51,22 @@ const ENDS = {
 } as const;
 
 /** Undefined for events that are not worth a message: nothing has changed. */
-export function noticeOf(payload: LifecyclePayload): Notice | undefined {
+export function notificationOf(payload: LifecyclePayload): Notification | undefined {
   const { event, result } = payload;
   if (event === 'deploy') return { ...about(payload, 'started'), next: [] };
   if (result === undefined || event === 'deploy_skipped') return undefined;
-  const notice: Notice = { ...about(payload, kindOf(result)), next: nextCommands(result) };
+  const notification: Notification = { ...about(payload, kindOf(result)), next: nextCommands(result) };
   const { error, outcome } = result;
-  if (outcome === 'succeeded') return notice;
-  if (error !== undefined) notice.cause = line(`${where(error)}${error.message}`);
-  if (error?.hint && !notice.next.some(({ command }) => error.hint?.includes(command)))
-    notice.advice = line(error.hint);
-  notice.log = lastLines(result);
-  return notice;
+  if (outcome === 'succeeded') return notification;
+  if (error !== undefined) notification.cause = line(`${where(error)}${error.message}`);
+  if (error?.hint && !notification.next.some(({ command }) => error.hint?.includes(command)))
+    notification.advice = line(error.hint);
+  notification.log = lastLines(result);
+  return notification;
 }
 
-/** The notice as a text without markup, one line each; the title is not among them. */
-export function plainLines({ facts, cause, log, advice, next, url }: Notice): string[] {
+/** The notification as a text without markup, one line each; the title is not among them. */
+export function plainLines({ facts, cause, log, advice, next, url }: Notification): string[] {
   const parts = [
     facts.map(({ label, text }) => `${label}: ${text}`),
     cause === undefined ? [] : [cause],
@@ -82,38 +82,38 @@ export function plainLines({ facts, cause, log, advice, next, url }: Notice): st
  * @param sizeOf in the unit of the limit
  */
 export function fitting<Message>(
-  notice: Notice,
+  notification: Notification,
   limit: number,
-  build: (notice: Notice) => Message,
+  build: (notification: Notification) => Message,
   sizeOf: (message: Message) => number,
 ): Message {
-  let message = build(notice);
+  let message = build(notification);
   for (let length = MAX_TEXT; sizeOf(message) > limit && length > 10; length = Math.floor(length / 2)) {
-    message = build(shortened(notice, length));
+    message = build(shortened(notification, length));
   }
   return message;
 }
 
-function shortened(notice: Notice, length: number): Notice {
+function shortened(notification: Notification, length: number): Notification {
   const short = (text: string | undefined) => text && cut(text, length);
   const lines = Math.floor((MAX_LOG_LINES * length) / MAX_TEXT);
   return {
-    ...notice,
-    facts: notice.facts.map(({ label, text }) => ({ label, text: cut(text, length) })),
-    cause: short(notice.cause),
-    advice: short(notice.advice),
+    ...notification,
+    facts: notification.facts.map(({ label, text }) => ({ label, text: cut(text, length) })),
+    cause: short(notification.cause),
+    advice: short(notification.advice),
     log:
-      notice.log === undefined || lines === 0
+      notification.log === undefined || lines === 0
         ? undefined
-        : { ...notice.log, lines: notice.log.lines.slice(-lines).map((text) => cut(text, length)) },
+        : { ...notification.log, lines: notification.log.lines.slice(-lines).map((text) => cut(text, length)) },
   };
 }
 
-function about(payload: LifecyclePayload, kind: Notice['kind']): Omit<Notice, 'next'> {
+function about(payload: LifecyclePayload, kind: Notification['kind']): Omit<Notification, 'next'> {
   return { kind, title: `${runOf(payload)} ${ENDS[kind]}`, facts: factsOf(payload), url: linkOf(payload.url) };
 }
 
-function kindOf({ outcome, rows }: DeployResult): Exclude<Notice['kind'], 'started'> {
+function kindOf({ outcome, rows }: DeployResult): Exclude<Notification['kind'], 'started'> {
   if (outcome === 'succeeded' || outcome === 'interrupted') return outcome;
   const reverted = rows.some((row) => row.outcome === 'reverted');
   const left = rows.some((row) => ['deployed', 'deploy failed', 'unfinished', 'in progress'].includes(row.outcome));
@@ -185,7 +185,7 @@ function where({ droplet, step }: NonNullable<DeployResult['error']>): string {
   return droplet === undefined ? '' : `${droplet}${step === undefined ? '' : ` (${step})`}: `;
 }
 
-function nextCommands({ next, ways }: DeployResult): Notice['next'] {
+function nextCommands({ next, ways }: DeployResult): Notification['next'] {
   const commands: [string, string | undefined][] = [
     ['Next', next === ways?.forward ? undefined : next],
     ['To continue', ways?.forward],
@@ -195,7 +195,7 @@ function nextCommands({ next, ways }: DeployResult): Notice['next'] {
 }
 
 /** Of the container that is to blame: the first sick one that printed anything. */
-function lastLines({ evidence = [] }: DeployResult): Notice['log'] {
+function lastLines({ evidence = [] }: DeployResult): Notification['log'] {
   const printed = evidence.flatMap(({ droplet, evidence: { containers } }) =>
     containers.flatMap((container) => {
       const { log = [], healthOutput = [] } = container;
