@@ -124,10 +124,17 @@ export function untouchedEnd(droplet: Situation): Course {
   return droplet.foundOut || droplet.halfDone ? 'abandon' : 'return';
 }
 
+/** Of what comes before anything is changed on a droplet. */
+function isOfLeaving({ step }: Failure): boolean {
+  return step === 'mark-out' || step === 'leave' || step === 'drain' || step === 'record-by-hand';
+}
+
 /** The course after a failed step. */
 export function courseAfterFailure(droplet: Situation, failure: Failure, onFailure: OnFailure): Course {
   // A droplet that serves is not taken out because it could not be confirmed.
   if (droplet.course === 'abandon' || droplet.course === 'confirm') return 'given-up';
+  // It was turned back while it was leaving: what has failed is no part of its return.
+  if (droplet.course === 'return' && isOfLeaving(failure)) return 'return';
   if (droplet.course !== 'forward') return 'abandon';
   if (!droplet.touched) return untouchedEnd(droplet);
   const canGoBack = onFailure !== 'stop' && failure.blame === 'release' && droplet.previous !== undefined;

@@ -208,6 +208,54 @@ describe('events', { shuffle: false }, () => {
     expect(events().filter((one) => one.startsWith('deploy_'))).toEqual(['deploy_failed']);
   });
 
+  it.each([
+    // Nothing of the droplet has changed: it serves.
+    ['before_leave', 'All 2 droplets are in rotation, 1 of them still recorded as out.', 'unfinished'],
+    // It was back before the event.
+    ['after_rejoin', 'All 2 droplets are in rotation.', 'deployed'],
+    ['after_batch', 'All 2 droplets are in rotation.', 'deployed'],
+  ])(
+    'a signal during %s ends its handlers after the grace, and the result says what is true',
+    async (event, summary, outcome) => {
+      await writeFile(
+        config(),
+        `${plain}\nrollout: { interrupt_grace: 1s, probe: false }\nhooks: { folder: config/hooks, timeout: 1m }\n`,
+      );
+      await hook(event, 'echo ready; exec sleep 50');
+      const run = fleet.start(['deploy', 'sandbox', 'v2', '--yes', '--json']);
+      run.onEvent((line) => {
+        if (line.type === 'layer-output' && line.line === 'ready') run.child.kill('SIGINT');
+      });
+      const end = await run.ended;
+      expect(end).toMatchObject({ code: 130, result: { outcome: 'interrupted' } });
+      expect(end.result?.summary).toContain(summary);
+      expect(end.result?.rows.map((row) => row.outcome)).toContain(outcome);
+      expect(end.result?.error).toBeUndefined();
+      await writeFile(config(), plain);
+      await rm(join(fleet.folder, 'config/hooks'), { recursive: true });
+      await fleet.run(['heal', 'sandbox', '--yes', '--json']);
+      expect(await deploy('v2')).toMatchObject({ code: 0 });
+      expect(await fleet.run(['rollback', 'sandbox', '--yes', '--json'])).toMatchObject({ code: 0 });
+    },
+  );
+
+  it('a signal during after_batch of the last batch is an interruption, too', async () => {
+    await writeFile(
+      config(),
+      `${plain}\nrollout: { interrupt_grace: 1s, probe: false }\nhooks: { folder: config/hooks, timeout: 1m }\n`,
+    );
+    const second = join(fleet.folder, 'second');
+    await hook('after_batch', `test -e '${second}' || { touch '${second}'; exit 0; }`, 'echo ready; exec sleep 50');
+    const run = fleet.start(['deploy', 'sandbox', 'v2', '--yes', '--json']);
+    run.onEvent((line) => {
+      if (line.type === 'layer-output' && line.line === 'ready') run.child.kill('SIGINT');
+    });
+    const end = await run.ended;
+    expect(end).toMatchObject({ code: 130, result: { outcome: 'interrupted' } });
+    expect(end.result?.rows.map((row) => row.outcome)).toEqual(['deployed', 'deployed']);
+    expect(end.result?.next).not.toContain('rollback');
+  });
+
   it('a hook that deploys to its own environment is refused immediately, except in an ending', async () => {
     const main = join(process.cwd(), 'dist/main.js');
     const nested = `'${process.execPath}' '${main}' heal sandbox --wait-lock 1m`;

@@ -245,6 +245,22 @@ describe('when a droplet fails', () => {
     expect(courses(walked)).toEqual(['returned', 'waiting', 'waiting']);
   });
 
+  it('two of a batch that both fail before they leave are both put back', () => {
+    const failed = new Set<number>();
+    const walked = walk({ batch: [2] }, fleetOf(4), (action) => {
+      if (action.kind !== 'step' || action.step !== 'leave' || failed.has(action.droplet)) return undefined;
+      failed.add(action.droplet);
+      return { fail: { ...accident('leave'), unchanged: true } };
+    });
+    expect([...failed]).toEqual([1, 2]);
+    expect(courses(walked)).toEqual(['returned', 'returned', 'waiting', 'waiting']);
+    for (const id of [1, 2]) expect(walked.log).toContain(`${id} start-stopped same`);
+    expect(walked.state.droplets.slice(0, 2)).toMatchObject([
+      { rotation: 'in', inLedger: false },
+      { rotation: 'in', inLedger: false },
+    ]);
+  });
+
   it('without a balancer, a droplet that failed before it was changed is as healthy as before', () => {
     const unchanged = { ...accident('switch'), unchanged: true };
     const walked = walk(

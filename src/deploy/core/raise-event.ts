@@ -18,7 +18,7 @@ export interface HandlerVerbs extends Pick<HandlerContext, 'run' | 'process' | '
 
 /**
  * Throws DeployError when a handler throws, does not end in time, or is stopped by `stop`; handlers after it do not run.
- * do-deploy's own errors, such as lease-lost, keep their code; of everything else the code is layer-failed. In endings and
+ * do-deploy's own errors, such as lease-lost, keep their code; after `stop` it is interrupted, of everything else layer-failed. In endings and
  * `after_rejoin`, or when the handler may fail, it warns instead and continues.
  */
 export async function raiseEvent(
@@ -71,6 +71,7 @@ async function failureOf(
     const left = verbs.leftRunning?.();
     const reason = [sentence(reasonOf(error)), left?.message].filter((text) => text !== undefined).join(' ');
     const message = `${capital(name)} failed at ${event}: ${reason}`;
+    if (stop.aborted) return new DeployError('interrupted', message, { source: 'user', droplet, hint: left?.hint });
     if (!isDeployError(error)) {
       return new DeployError('layer-failed', message, { droplet, hint: left?.hint, cause: error });
     }

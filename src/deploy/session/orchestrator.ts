@@ -141,6 +141,8 @@ class Orchestrator {
   #listening: { stop(): Promise<void> } | undefined;
   #wake: () => void = () => {};
   #performing = 0;
+  /** Steps whose handlers are being called. These end at once when the rollout is aborted, and then it is known how far the step is. */
+  #raising = 0;
   readonly #events: BatchEvents;
   /** When the last batch was chosen. */
   #chosenAt = 0;
@@ -169,7 +171,7 @@ class Orchestrator {
     try {
       for (;;) {
         for (const action of decide(this.#state)) this.#begin(action);
-        if (this.#inbox.length === 0 && (this.#performing === 0 || aborted.aborted)) {
+        if (this.#inbox.length === 0 && (this.#performing === 0 || (aborted.aborted && this.#raising === 0))) {
           if (aborted.aborted) break;
           // A batch that has just started has steps to decide on.
           if (decide(this.#state).length > 0) continue;
@@ -193,6 +195,15 @@ class Orchestrator {
       await this.#events.close(this.#state);
     } catch (error) {
       throw this.#keep(error);
+    }
+  }
+
+  async #raised(raise: () => Promise<void>): Promise<void> {
+    this.#raising += 1;
+    try {
+      await raise();
+    } finally {
+      this.#raising -= 1;
     }
   }
 
@@ -353,7 +364,8 @@ class Orchestrator {
     // What layers do before the droplet leaves changes neither its rotation nor its release.
     let unchanged = true;
     try {
-      await this.#prepare(action);
+      await this.#raised(() => this.#prepare(action));
+      if (this.#options.aborted.aborted) throw new DeployError('interrupted', 'Interrupted.', { source: 'user' });
       unchanged = false;
       await reportStep(this.#run.ports, { droplet, step, release: context.release?.id }, async () => {
         try {
@@ -367,7 +379,7 @@ class Orchestrator {
           throw (await this.#run.lease.lossOn(id)) ?? error;
         }
       });
-      if (step === 'clear') await this.#events.rejoined(id);
+      if (step === 'clear') await this.#raised(() => this.#events.rejoined(id));
       return { kind: 'done', droplet: id };
     } catch (error) {
       const { code, message } = this.#keep(error);

@@ -33,7 +33,7 @@ export function resultOf(ended: Ended): DeployResult {
   if (done && ended.error === undefined) {
     return { ...base, outcome: 'succeeded', summary: fleetSentences(ended) };
   }
-  const interrupted = state.interrupted && ended.error === undefined;
+  const interrupted = ended.error === undefined ? state.interrupted : ended.error.code === 'interrupted';
   const error = ended.error?.info() ?? stoppedInfo(state, ended) ?? incompleteInfo(ended);
   return {
     ...base,
