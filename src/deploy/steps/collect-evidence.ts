@@ -12,7 +12,7 @@ function logsCommand(app: string, containerIds: readonly string[]): RemoteComman
     // Standard output and error come one after the other; by their timestamps they are what the container said.
     (id) => `echo '--- ${id}'; docker logs --timestamps --tail 50 ${quote(id)} 2>&1 | LC_ALL=C sort -s -k1,1`,
   );
-  return command('logs', { app, containerIds }, [...logs, 'exit 0'], { mayBeCut: true });
+  return command('logs', { app, containerIds }, [...logs, 'exit 0'], { mayBeCut: true, reads: true });
 }
 
 const LOG_LINES = 50;
