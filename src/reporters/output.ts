@@ -2,10 +2,12 @@
 import { shortHash } from '../rollout/commit.js';
 import type { EnvironmentRow, TagRow } from '../rollout/match-tags.js';
 import type { HistoryEntry, StatusRow, Ways } from '../rollout/model.js';
+import type { RolloutPlan } from '../rollout/plan.js';
 import { bootstrapLines, type ShownBootstrap } from './bootstrap-lines.js';
 import { driftLines, type ShownDrift } from './drift-lines.js';
 import { commitLines, noteLines } from './ending.js';
 import type { Palette } from './palette.js';
+import { planLines } from './plan-lines.js';
 import { historyTable, statusTable } from './table.js';
 import { tagLines } from './tag-lines.js';
 import { widthOf } from './text.js';
@@ -21,6 +23,7 @@ export type Output =
   | { type: 'tagged'; name: string; commit: string; committed: string[] }
   | { type: 'locks'; environment: string; rows: ShownLock[] }
   | ({ type: 'bootstrap' } & ShownBootstrap)
+  | ({ type: 'plan' } & RolloutPlan)
   | { type: 'log'; line: ShownLogLine; place: LogPlace }
   /** For people only: with --json it goes to standard error. */
   | { type: 'text'; lines: readonly string[] };
@@ -53,7 +56,7 @@ export interface ShownLock {
 
 /** A title and a body, with an empty line before the next one. */
 export function isBlock({ type }: Output): boolean {
-  return type === 'status' || type === 'drift';
+  return type === 'status' || type === 'drift' || type === 'plan';
 }
 
 export function outputLines(output: Output, options: { palette: Palette; width: number }): readonly string[] {
@@ -76,6 +79,8 @@ export function outputLines(output: Output, options: { palette: Palette; width: 
       return [`${output.name} is commit ${shortHash(output.commit)}, here only. To push it: git push --follow-tags`];
     case 'locks':
       return output.rows.map(lockLine);
+    case 'plan':
+      return planLines(output, palette);
     case 'bootstrap':
       return bootstrapLines(output, palette);
     case 'log':

@@ -17,13 +17,14 @@ type Capability = 'process.env' | 'process.exit' | 'the clock' | 'AbortSignal.ti
 const LAYERS: Record<string, readonly string[]> = {
   errors: [],
   durations: [],
+  sizes: [],
   ports: ['rollout:type'],
   rollout: ['durations', 'errors:type'],
   config: ['durations', 'errors', 'rollout:type'],
   targets: ['ports:type', 'errors', 'config:type', 'rollout:type'],
-  deploy: ['durations', 'rollout', 'targets', 'ports:type', 'errors', 'config:type'],
+  deploy: ['durations', 'sizes', 'rollout', 'targets', 'ports:type', 'errors', 'config:type'],
   adapters: ['durations', 'ports:type', 'errors', 'config:type', 'rollout:type'],
-  reporters: ['durations', 'ports:type', 'errors', 'config:type', 'rollout'],
+  reporters: ['durations', 'sizes', 'ports:type', 'errors', 'config:type', 'rollout'],
   layers: ['durations', 'ports:type', 'errors', 'config', 'rollout'],
   sandbox: ['ports:type', 'errors'],
   cli: ['durations', 'deploy', 'adapters', 'reporters', 'config', 'rollout', 'targets', 'layers', 'ports', 'errors'],
@@ -47,6 +48,7 @@ export const ROOMS = [
   'steps',
   'session',
   'rollouts',
+  'plan',
 ];
 
 /** Packages that only some parts may know of. */

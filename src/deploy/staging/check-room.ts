@@ -1,6 +1,6 @@
 /** Refuses a pull that cannot fit on the droplet's disk, before it begins. */
 import { DeployError, ShellError } from '../../errors.js';
-import { sizeText } from '../core/sizes.js';
+import { sizeText } from '../../sizes.js';
 import type { Member } from '../droplet/member.js';
 import { freeSpace } from './free-space.js';
 import { loginOf } from './registry-login.js';
