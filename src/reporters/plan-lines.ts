@@ -113,7 +113,7 @@ function batchLines(batch: PlannedBatch, index: number, palette: Palette): strin
   ].join('; ');
   return [
     ...(index === 0 ? ['', palette.strong('order')] : []),
-    `  ${role === undefined ? '' : `${role}: `}${index + 1}. ${few(droplets)}: ${out}; ${serving} of ${of} serve meanwhile, floor ${floor}`,
+    `  ${role === undefined ? '' : `${role}: `}${index + 1}. ${out}; ${serving} of ${of} serve meanwhile, floor ${floor}`,
     ...(pauseMs ? [`     then a pause of ${inWords(pauseMs)}`] : []),
   ];
 }

@@ -52,6 +52,7 @@ import {
   refuseNothingToHold,
   refuseOtherCanary,
 } from '../session/canary.js';
+import { capacityFloor } from '../session/capacity-floor.js';
 import { again } from '../session/continue-command.js';
 import { policyFor, refuseUnreachedRole } from '../session/rollout.js';
 import { NO_RELEASE_YET, type SessionOptions } from '../session/session.js';
@@ -147,7 +148,7 @@ export async function planRollout(given: DeployPorts, options: PlanOptions): Pro
       return { fleet, members: reached[index] ?? [], goal: goals?.[index], canaries, policy: own };
     });
     for (const { members, canaries } of shares) noteCanary(found, options, part, members, canaries);
-    const planned = await Promise.all(shares.map((share) => planShare(ports, options, share, part)));
+    const planned = await Promise.all(shares.map((share) => planShare(ports, options, share, part, found)));
     const histories = await readHistories(members, settings);
     const batches = planned.flatMap(({ share, foreseen }) => batchesOf(share, foreseen));
     for (const { foreseen, share } of planned) noteFloor(found, share, foreseen);
@@ -442,6 +443,7 @@ async function planShare(
   options: PlanOptions,
   share: Share,
   part: PlannedPart | undefined,
+  found: Findings,
 ): Promise<PlannedShare> {
   const { fleet, members, goal, policy } = share;
   const health = new Map(
@@ -470,17 +472,18 @@ async function planShare(
   const foreseen = goal === undefined ? { batches: [], held: false } : forecast(start);
   const rolled = new Set(foreseen.batches.flatMap(({ droplets }) => droplets));
   const changing = members.filter(({ droplet }) => rolled.has(droplet.id));
-  const differences = goal === undefined ? [] : await differencesOf(ports, options, share, goal, changing);
+  const differences = goal === undefined ? [] : await differencesOf(ports, options, share, goal, changing, found);
   return { share, start, foreseen, health, release: goal?.release, differences };
 }
 
 /** Droplets with the same differences are together, and what one of them answers is taken for all. */
 async function differencesOf(
   ports: DeployPorts,
-  { read }: PlanOptions,
-  { fleet: { settings } }: Share,
+  options: PlanOptions,
+  share: Share,
   goal: Goal,
   members: readonly Member[],
+  found: Findings,
 ): Promise<PlannedDifference[]> {
   const groups = new Map<string, Member[]>();
   for (const member of members) {
@@ -491,33 +494,53 @@ async function differencesOf(
     ]);
     groups.set(key, [...(groups.get(key) ?? []), member]);
   }
-  return await inParallel([...groups.values()], async (group): Promise<PlannedDifference> => {
-    const [first] = group as [Member, ...Member[]];
-    const droplets = group.map(({ host }) => host.name);
-    const wanted = await goal.wantedBy(first);
-    const { files, before } = await compareFiles(first, wanted, read, ports.hide);
-    const texts = await readTexts(wanted);
-    const after = read.project({ ...wanted.run, textOf: (path) => texts.get(path) });
-    const current = currentRelease(first);
-    const changed = new Set(files.map(({ path }) => path));
-    const textBefore = (path: string) => (changed.has(path) ? before(path) : texts.get(path));
-    const old = current && read.project({ ...current, textOf: textBefore });
-    const asked = new Set(askedImages(goal.images));
-    const compared = {
-      current,
-      release: wanted.release,
-      before: old,
-      after,
-      files,
-      digests: goal.digests,
-      unknown: (image: string) => whyUnknown(asked.has(image), current !== undefined),
-    };
-    const images = compareImages(compared);
-    const rooms = goal.images.length === 0 ? [] : await inParallel(group, (one) => roomOn(one, settings, goal.images));
-    const sizes = rooms.flatMap((answer) => (answer === undefined ? [] : (readRoom(answer)?.missingBytes ?? [])));
-    const pullBytes = sizes.length > 0 ? { pullBytes: Math.max(...sizes) } : {};
-    return { droplets, files, images, services: compareServices(compared, images), ...pullBytes };
+  const differences = await inParallel([...groups.values()], async (group) => {
+    try {
+      return [await differenceOf(ports, options, share, goal, group)];
+    } catch (error) {
+      if (!(error instanceof DeployError)) throw error;
+      const names = group.map(({ host }) => host.name).join(', ');
+      found.note(error.code, `What differs on ${names} is not known: ${error.message}`);
+      return [];
+    }
   });
+  return differences.flat();
+}
+
+async function differenceOf(
+  ports: DeployPorts,
+  { read }: PlanOptions,
+  { fleet: { settings } }: Share,
+  goal: Goal,
+  group: readonly Member[],
+): Promise<PlannedDifference> {
+  const [first] = group as readonly [Member, ...Member[]];
+  const wanted = await goal.wantedBy(first);
+  const { files, before } = await compareFiles(first, wanted, read, ports.hide);
+  const texts = await readTexts(wanted);
+  const current = currentRelease(first);
+  const changed = new Set(files.map(({ path }) => path));
+  const textBefore = (path: string) => (changed.has(path) ? before(path) : texts.get(path));
+  const asked = new Set(askedImages(goal.images));
+  const compared = {
+    current,
+    release: wanted.release,
+    before: current && read.project({ ...current, textOf: textBefore }),
+    after: read.project({ ...wanted.run, textOf: (path) => texts.get(path) }),
+    files,
+    digests: goal.digests,
+    unknown: (image: string) => whyUnknown(asked.has(image), current !== undefined),
+  };
+  const images = compareImages(compared);
+  const rooms = goal.images.length === 0 ? [] : await inParallel(group, (one) => roomOn(one, settings, goal.images));
+  const sizes = rooms.flatMap((answer) => (answer === undefined ? [] : (readRoom(answer)?.missingBytes ?? [])));
+  return {
+    droplets: group.map(({ host }) => host.name),
+    files,
+    images,
+    services: compareServices(compared, images),
+    ...(sizes.length > 0 && { pullBytes: Math.max(...sizes) }),
+  };
 }
 
 function whyUnknown(isAsked: boolean, hasRelease: boolean): string {
@@ -561,15 +584,12 @@ function batchesOf({ fleet, policy }: Share, { batches }: Forecast): PlannedBatc
   }));
 }
 
-function noteFloor(found: Findings, { fleet }: Share, { stuck }: Forecast): void {
+/** The deploy would stop there. */
+function noteFloor(found: Findings, { fleet }: Share, { stuck, batches }: Forecast): void {
   if (stuck === undefined) return;
-  const { serving, floor } = stuck;
-  found.add({
-    kind: 'refused',
-    code: 'floor',
-    message: `${ofRole(fleet.settings)}No further droplet may leave: ${serving} of ${fleet.membership.droplets.length} serve, and at least ${floor} have to go on serving.`,
-    hint: 'Repair the droplets that do not serve, or accept the outage with --allow-downtime.',
-  });
+  const { code, message, hint } = capacityFloor(stuck.serving, stuck.floor, fleet.settings);
+  const when = batches.length === 0 ? '' : ` That is after batch ${batches.length}.`;
+  found.add({ kind: 'refused', code, message: `${ofRole(fleet.settings)}${message}${when}`, ...(hint && { hint }) });
 }
 
 /** What past runs took; empty where it cannot be read. */

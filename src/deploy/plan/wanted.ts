@@ -54,7 +54,7 @@ export async function wantedOfRelease(member: Member, release: StoredRelease): P
   const own = heldRelease(member, release.id);
   const { app, id, envFiles } = release;
   const place = { app, release: id };
-  const sums = await readReleaseFiles(member, place, ['SHA256SUMS'], new Set());
+  const sums = await readReleaseFiles(member, place, ['SHA256SUMS'], new Set(['SHA256SUMS']));
   const text = sums.get('SHA256SUMS');
   if (own === undefined || text === undefined || text === 'private') {
     throw new DeployError('release-gone', `Release ${id} is no longer on ${member.host.name}.`, { source: 'user' });
