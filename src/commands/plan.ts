@@ -91,10 +91,9 @@ async function sourceOf(context: Planning): Promise<Source> {
   const { settings, repository, version, commit, notice } = await loadSource(context, context.args);
   const findings: PlanFinding[] = (settings.warnings ?? []).map((message) => ({
     kind: 'note',
-    code: 'warning',
     message,
   }));
-  if (notice !== undefined) findings.push({ kind: 'note', code: 'files', message: notice.message });
+  if (notice !== undefined) findings.push({ kind: 'note', message: notice.message });
   findings.push(...refusal(() => checkPolicy(settings, repository, version)));
   return { settings, ...(commit && { commit }), findings };
 }
@@ -112,14 +111,12 @@ function findingsOf(
       ? [
           {
             kind: 'note' as const,
-            code: 'protected',
             message: `${environment} is protected: its name has to be typed, or given with --confirm-environment ${environment}.`,
           },
         ]
       : []),
     ...[...new Set(asks)].map((name) => ({
       kind: 'note' as const,
-      code: 'not-confirmed',
       message: `${name} has to be confirmed, or given with --confirm ${name}.`,
     })),
   ];

@@ -127,8 +127,10 @@ function timeLine({ estimate }: RolloutPlan): string {
   return `  time     about ${inWords(estimate.ms)}, by ${count(estimate.runs, 'past run')}`;
 }
 
-function findingLines({ kind, message, hint, droplet }: PlanFinding, palette: Palette): string[] {
+function findingLines(finding: PlanFinding, palette: Palette): string[] {
+  const { message, droplet } = finding;
   const where = droplet === undefined || message.includes(droplet) ? '' : `${droplet}: `;
-  if (kind === 'note') return [`  note     ${where}${message}`];
+  if (finding.kind === 'note') return [`  note     ${where}${message}`];
+  const { hint } = finding;
   return [`  ${palette.bad('refused')}  ${where}${message}`, ...(hint === undefined ? [] : [`           ${hint}`])];
 }

@@ -104,7 +104,9 @@ export interface PlannedProgram {
   name: string;
 }
 
-export interface PlanFinding extends Pick<ErrorInfo, 'code' | 'message' | 'hint' | 'droplet'> {
-  /** `refused`: the rollout would not begin. `note`: it would, and this is good to know. */
-  kind: 'refused' | 'note';
-}
+/** What the user should know. The texts are those of the rollout itself. */
+export type PlanFinding =
+  /** The rollout would not begin, or would stop there: with the code of its error. */
+  | ({ kind: 'refused' } & Pick<ErrorInfo, 'code' | 'message' | 'hint' | 'droplet'>)
+  /** It would run all the same. */
+  | ({ kind: 'note' } & Pick<ErrorInfo, 'message' | 'droplet'>);

@@ -59,6 +59,7 @@ import { NO_RELEASE_YET, type SessionOptions } from '../session/session.js';
 import { maySkip, refuseOff, withSkipping } from '../session/skipping.js';
 import { startRollout } from '../session/start-rollout.js';
 import { checkDroplet } from '../staging/check-droplet.js';
+import { refuseFull } from '../staging/check-room.js';
 import { mostCommonBy } from '../staging/most-common.js';
 import { loginOf } from '../staging/registry-login.js';
 import { askedImages, manifestsCommand, readDigests, readRoom } from '../staging/room-command.js';
@@ -105,7 +106,7 @@ export async function planRollout(given: DeployPorts, options: PlanOptions): Pro
   }
   if (fleets.some((fleet) => overlapsOf(fleet).length > 0)) found.refusal(() => refuseOverlap(fleets));
   for (const one of fleets.flatMap(({ apart }) => apart)) {
-    found.note('taken-out', `${byHandSentence(one)}. It stays out.`, one.droplet.name);
+    found.note(`${byHandSentence(one)}. It stays out.`, one.droplet.name);
   }
   const placed = fleets.flatMap(({ membership }) => membership.droplets);
   found.refusal(() =>
@@ -131,7 +132,7 @@ export async function planRollout(given: DeployPorts, options: PlanOptions): Pro
     for (const { droplet, error } of unreachable) {
       const skips = options.skip !== undefined && maySkip(error);
       const { message, hint, code } = skips ? error : withSkipping(error, asking);
-      if (skips) found.note(code, `${message} It is left out.`, droplet.name);
+      if (skips) found.note(`${message} It is left out.`, droplet.name);
       else found.add({ kind: 'refused', code, message, hint, droplet: droplet.name });
     }
     const [first] = unreachable;
@@ -199,8 +200,8 @@ class Findings {
     this.#all.push(finding);
   }
 
-  note(code: string, message: string, droplet?: string): void {
-    this.add({ kind: 'note', code, message, ...(droplet && { droplet }) });
+  note(message: string, droplet?: string): void {
+    this.add({ kind: 'note', message, ...(droplet && { droplet }) });
   }
 
   refused(error: unknown): undefined {
@@ -426,7 +427,7 @@ function noteCanary(
   }
   const held = canaryOn(members, canaries);
   if (held === undefined || (command === 'deploy' && held.release?.imageTag === imageTag)) return;
-  found.note('canary-held', `${heldSentence(held)} This ${command} takes its place.`);
+  found.note(`${heldSentence(held)} This ${command} takes its place.`);
 }
 
 interface PlannedShare {
@@ -471,7 +472,9 @@ async function planShare(
   const start = startRollout(observed, policy, new Set(upToDate), new Map(), new Set(part?.others ?? []));
   const foreseen = goal === undefined ? { batches: [], held: false } : forecast(start);
   const rolled = new Set(foreseen.batches.flatMap(({ droplets }) => droplets));
-  const changing = members.filter(({ droplet }) => rolled.has(droplet.id));
+  // Also those that the floor keeps from leaving: what they would get is known all the same.
+  const isWaiting = (id: number) => start.droplets.some((droplet) => droplet.id === id && droplet.course === 'waiting');
+  const changing = members.filter(({ droplet: { id } }) => rolled.has(id) || (part === undefined && isWaiting(id)));
   const differences = goal === undefined ? [] : await differencesOf(ports, options, share, goal, changing, found);
   return { share, start, foreseen, health, release: goal?.release, differences };
 }
@@ -496,11 +499,11 @@ async function differencesOf(
   }
   const differences = await inParallel([...groups.values()], async (group) => {
     try {
-      return [await differenceOf(ports, options, share, goal, group)];
+      return [await differenceOf(ports, options, share, goal, group, found)];
     } catch (error) {
       if (!(error instanceof DeployError)) throw error;
       const names = group.map(({ host }) => host.name).join(', ');
-      found.note(error.code, `What differs on ${names} is not known: ${error.message}`);
+      found.note(`What differs on ${names} is not known: ${error.message}`);
       return [];
     }
   });
@@ -513,6 +516,7 @@ async function differenceOf(
   { fleet: { settings } }: Share,
   goal: Goal,
   group: readonly Member[],
+  found: Findings,
 ): Promise<PlannedDifference> {
   const [first] = group as readonly [Member, ...Member[]];
   const wanted = await goal.wantedBy(first);
@@ -533,7 +537,11 @@ async function differenceOf(
   };
   const images = compareImages(compared);
   const rooms = goal.images.length === 0 ? [] : await inParallel(group, (one) => roomOn(one, settings, goal.images));
-  const sizes = rooms.flatMap((answer) => (answer === undefined ? [] : (readRoom(answer)?.missingBytes ?? [])));
+  const sizes = rooms.flatMap((answer, index) => {
+    const room = answer === undefined ? undefined : readRoom(answer);
+    if (room !== undefined) found.refusal(() => refuseFull(group[index] as Member, room));
+    return room?.missingBytes ?? [];
+  });
   return {
     droplets: group.map(({ host }) => host.name),
     files,

@@ -14,8 +14,8 @@ afterAll(removeCopies);
 const batches = ({ plan }: Planned) =>
   plan.batches.map(({ droplets, serving, floor }) => [...droplets, serving, floor]);
 const actions = ({ plan }: Planned) => plan.droplets.map(({ name, action }) => `${name} ${action}`);
-const codes = ({ plan }: Planned, kind = 'refused') =>
-  plan.findings.flatMap((finding) => (finding.kind === kind ? finding.code : []));
+const codes = ({ plan }: Planned) => plan.findings.flatMap((one) => (one.kind === 'refused' ? one.code : []));
+const notes = ({ plan }: Planned) => plan.findings.flatMap((one) => (one.kind === 'note' ? one.message : []));
 
 /** Ids, tags and files of everything: what a plan must leave as it was. */
 function stateOf({ world }: ReturnType<typeof fleetOf>): string {
@@ -108,7 +108,9 @@ describe('findings', () => {
   it('a canary that is held: the deploy takes its place, and no other canary is possible', async () => {
     const fleet = fleetOf({ fleet: 3 });
     expect(await fleet.run('deploy', 'v9', { canary: 1 })).toMatchObject({ outcome: 'succeeded' });
-    expect(codes(await fleet.plan({ imageTag: 'v3' }), 'note')).toEqual(['canary-held']);
+    expect(notes(await fleet.plan({ imageTag: 'v3' }))).toEqual([
+      'A canary of v9 is held on web-1. This deploy takes its place.',
+    ]);
     expect(codes(await fleet.plan({ imageTag: 'v3', part: { canary: 1 } }))).toEqual(['canary-held']);
     expect(codes(await fleet.plan({ command: 'rollback', imageTag: '' }))).toEqual(['canary-held']);
   });
@@ -128,7 +130,7 @@ describe('findings', () => {
     await fleet.run('droplet out', 'web-2');
     const planned = await fleet.plan();
     expect(actions(planned)).toEqual(['web-1 deployed', 'web-3 deployed', 'web-2 taken out by hand']);
-    expect(codes(planned, 'note')).toEqual(['taken-out']);
+    expect(notes(planned)).toEqual([expect.stringMatching(/^web-2 was taken out by hand .*It stays out\.$/)]);
   });
 
   it('a fleet of one, a floor that cannot be kept, and one without an earlier release', async () => {
