@@ -8,6 +8,10 @@ export const commonOptions = {
     value: 'FILE',
     describe: 'Configuration file (default: config/deploy.yml, here or in a folder above)',
   }),
+  set: list({
+    value: 'KEY=VALUE',
+    describe: 'Use another setting for this run, such as rollout.batch=2; may be given several times',
+  }),
   json: flag({ describe: 'Print one JSON object per line' }),
   verbose: flag({ describe: 'Also print remote commands, API calls and the origin of errors' }),
   noColor: flag({ describe: 'Print without colours, as with the variable NO_COLOR' }),

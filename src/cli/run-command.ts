@@ -255,8 +255,9 @@ export class Runner {
     }
   }
 
-  #project(): { cwd: string; env: ProcessEnv; configPath?: string } {
-    return { cwd: this.#machine.cwd, env: this.#machine.env, configPath: this.#args.config };
+  #project(): { cwd: string; env: ProcessEnv; configPath?: string; set?: readonly string[] } {
+    const { config, set } = this.#args;
+    return { cwd: this.#machine.cwd, env: this.#machine.env, configPath: config, set };
   }
 
   /** A project that is found above this folder is named: another one may be meant. */

@@ -20,6 +20,7 @@ export const COMMANDS: CommandList = {
   console: () => import('./console.js'),
   ssh: () => import('./ssh.js'),
   tunnel: () => import('./tunnel.js'),
+  config: () => import('./config.js'),
   bootstrap: () => import('./bootstrap.js'),
   tag: () => import('./tag.js'),
   tags: () => import('./tags.js'),

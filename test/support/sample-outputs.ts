@@ -64,6 +64,17 @@ export const SAMPLE_OUTPUTS: { [Type in Output['type']]: Extract<Output, { type:
     findings: [],
     next: 'do-deploy production v2',
   },
+  settings: {
+    type: 'settings',
+    app: 'shop',
+    environment: 'production',
+    rows: [
+      { key: 'token', value: '[secret]', from: 'DO_TOKEN in config/.env:1' },
+      { key: 'load_balancer', value: 'web', from: 'config/deploy.yml:6, $LOAD_BALANCER in config/.env:2' },
+      { key: 'rollout.batch', value: '2', from: '--set rollout.batch=…' },
+      { key: 'rollout.drain.timeout', value: '30s', from: 'default' },
+    ],
+  },
   history: {
     type: 'history',
     entries: [

@@ -6,6 +6,7 @@ import type { Part } from '../../deploy/session/canary.js';
 export function partOf({
   environment,
   config,
+  set,
   release,
   canary,
   droplets,
@@ -13,6 +14,7 @@ export function partOf({
 }: {
   environment: string;
   config?: string | undefined;
+  set?: readonly string[];
   release: string | undefined;
   canary: number | boolean;
   droplets: readonly string[];
@@ -20,7 +22,7 @@ export function partOf({
 }): Part | undefined {
   if (canary === false && droplets.length === 0) return undefined;
   const command = (...more: string[]) =>
-    doDeploy({ environment, config }, 'deploy', ...(release === undefined ? [] : [release]), ...more);
+    doDeploy({ environment, config, set }, 'deploy', ...(release === undefined ? [] : [release]), ...more);
   if (canary !== false && droplets.length > 0)
     throw usage('Give --canary or --droplets, not both.', command('--droplets', droplets.join(',')));
   if (skipUnreachable)

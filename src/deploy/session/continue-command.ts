@@ -13,8 +13,8 @@ export interface Asking extends Pick<Session, 'command' | 'release'> {
 }
 
 export function askedOf({ command, options: { settings, part, ends, words } }: Omit<Asking, 'release'>): Asked {
-  const { environment, config } = settings;
-  return { command, environment, config, part, ends, words };
+  const { environment, config, set } = settings;
+  return { command, environment, config, set, part, ends, words };
 }
 
 /** The command line of this run, with further options. */
