@@ -8,8 +8,8 @@ export default defineCommand({
   description:
     'With the defaults, the variables and --set. Secrets are masked. It reads and checks files only: nothing is contacted.',
   examples: [
-    ['config production', 'show every setting with its line of config/deploy.yml, its variable, or `default`'],
-    ['config production --set rollout.batch=2', 'the same with another setting, checked as a deploy would check it'],
+    ['config production', 'show every setting, and where it comes from'],
+    ['config production --set rollout.batch=2', 'the same with another setting'],
   ],
   positionals: { environment },
   settings: 'images',
