@@ -9,6 +9,8 @@ export interface NarrationOptions {
   palette: Palette;
   /** Also print traces, the start of each step, and bookkeeping. */
   verbose: boolean;
+  /** Print only warnings, failures and the end. */
+  quiet?: boolean;
   /** Print the progress of steps; the live table shows it anyway. */
   progress: boolean;
   /** Maximum width of the closing table, in columns. */
@@ -69,6 +71,7 @@ export class Narrator {
   }
 
   #isWanted({ level }: Remark): boolean {
+    if (this.#options.quiet) return level === 'warning' || level === 'failure';
     return level !== 'detail' || this.#options.verbose;
   }
 

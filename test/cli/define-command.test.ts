@@ -67,6 +67,7 @@ describe('a new command', () => {
       json: false,
       verbose: false,
       noColor: false,
+      quiet: false,
       set: [],
       rest: ['env', '--json', '-x'],
     });
