@@ -82,7 +82,10 @@ export class Narrator {
     const last = this.#lastProgress.get(key);
     if (!this.#options.verbose && last !== undefined && now - last < PROGRESS_INTERVAL_MS) return undefined;
     this.#lastProgress.set(key, now);
-    return { droplet: event.droplet, level: 'info', text: `${phraseOf(event, this.rows).present}: ${event.detail}` };
+    const { present } = phraseOf(event, this.rows);
+    const [, time] = /^(.+) so far$/.exec(event.detail) ?? [];
+    const text = time === undefined ? `${present}: ${event.detail}` : `still ${present} (${time})`;
+    return { droplet: event.droplet, level: 'info', text };
   }
 
   #line(at: string, { text, level, droplet }: Remark): string {

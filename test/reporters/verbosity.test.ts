@@ -48,3 +48,11 @@ describe('what is told', () => {
     }
   });
 });
+
+it('a step that takes long is said to go on', () => {
+  const { reporter, stdout } = reporterOn();
+  const step = { schema: 2, droplet: 'web-3', step: 'pull' } as const;
+  reporter.report({ ...step, at: '2026-11-21T07:45:00.000Z', type: 'step-started' });
+  reporter.report({ ...step, at: '2026-11-21T07:45:30.000Z', type: 'step-progress', detail: '30 s so far' });
+  expect(stdout.text).toMatch(/^\d\d:45:30 {2}web-3 {2}still pulling images \(30 s\)\n$/);
+});
