@@ -19,3 +19,4 @@ export type {
   StatusRow,
   Step,
 } from './rollout/model.js';
+export type { RolloutPlan } from './rollout/plan.js';

@@ -147,6 +147,8 @@ export interface RemoteCommand {
   timeoutMs: number;
   /** The command is idempotent: when the connection is lost, it is repeated on a new one. */
   repeatable: boolean;
+  /** It only reads: afterwards the droplet is as it was before. Commands that only read, such as `plan`, run no others. */
+  reads?: true;
   /**
    * Bound of stdout in bytes, 4 MiB by default. If the command prints more, it is stopped and fails with ShellError
    * `output-limit`: an incomplete answer is never returned.

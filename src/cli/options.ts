@@ -8,7 +8,12 @@ export const commonOptions = {
     value: 'FILE',
     describe: 'Configuration file (default: config/deploy.yml, here or in a folder above)',
   }),
+  set: list({
+    value: 'KEY=VALUE',
+    describe: 'Use another setting for this run, such as rollout.batch=2; may be given several times',
+  }),
   json: flag({ describe: 'Print one JSON object per line' }),
+  quiet: flag({ describe: 'Print only warnings, failures and the end' }),
   verbose: flag({ describe: 'Also print remote commands, API calls and the origin of errors' }),
   noColor: flag({ describe: 'Print without colours, as with the variable NO_COLOR' }),
 };
@@ -22,6 +27,10 @@ export const informationOptions = {
 export const environment = required(text({ describe: 'An environment of config/deploy.yml' }));
 
 export const rolloutOptions = {
+  logDir: text({
+    value: 'FOLDER',
+    describe: 'Folder for the log of the run; 50 stay (default: ~/.local/state/do-deploy)',
+  }),
   allowDowntime: flag({ describe: 'Deploy even if too few droplets keep serving, as with a single droplet' }),
   waitLock: duration({ describe: 'Wait this long for another deploy to end, for example 10m', example: '10m' }),
   confirm: list({

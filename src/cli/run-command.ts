@@ -2,6 +2,7 @@
  * The runner: the only way from a command to the screen. It loads settings, listens to signals, masks and cleans every
  * text, prints it, and turns the end into an exit code.
  */
+import { resolve } from 'node:path';
 import { systemClock } from '../adapters/system-clock.js';
 import { findConfig } from '../config/find-config.js';
 import type { LoadedSettings } from '../config/load.js';
@@ -19,6 +20,7 @@ import { refuseUnknownNames } from './confirm-names.js';
 import { type CommandContext, type CommandList, loadCommands } from './define-command.js';
 import { EXIT, exitCodeOfError } from './exit-codes.js';
 import { knownSecrets } from './known-secrets.js';
+import { defaultLogFolder, type LogFile, openLogFile } from './log-file.js';
 import { chooseOutputMode, ciLog, isCi } from './output-mode.js';
 import type { Invocation } from './parse.js';
 import { refuseFrozen } from './refuse-frozen.js';
@@ -55,6 +57,8 @@ export class Runner {
   #loading = 0;
   /** What layers print meanwhile, held back until all secrets are known. */
   #held: string[] = [];
+  /** Of a run that changes a fleet. */
+  #log: LogFile | undefined;
   /** The first error that nothing caught. */
   #uncaught: DeployError | undefined;
 
@@ -78,6 +82,7 @@ export class Runner {
     this.#reporter = createReporter({
       ...chooseOutputMode(this.#args, env, !ownsOutput && screen.terminal !== undefined),
       verbose: this.#args.verbose,
+      quiet: this.#args.quiet,
       out: (text) => (ownsOutput ? screen.writeError(text) : screen.write(text)),
       err: (text) => screen.writeError(text),
       terminal: ownsOutput ? undefined : screen.terminal,
@@ -113,11 +118,13 @@ export class Runner {
       for (const one of [output].flat()) reporter.print(one);
       for (const note of notes) reporter.printNote(note);
       for (const error of errors) reporter.printError(error);
+      if (exit !== EXIT.ok) this.#nameLog();
       const isKnown = this.#uncaught === undefined || exit === EXIT.failed;
       return isKnown ? exit : await this.fail(this.#uncaught);
     } catch (error) {
       return await this.fail(error);
     } finally {
+      this.#log?.close();
       this.#signals?.dispose();
       this.#signals = undefined;
     }
@@ -143,7 +150,27 @@ export class Runner {
     const error = asDeployError(thrown);
     await this.#reporter.close();
     this.#reporter.printError(error);
+    this.#nameLog();
     return exitCodeOfError(error);
+  }
+
+  /** A log that cannot be written keeps nobody from deploying. */
+  #openLog({ name }: Run['command'], environment: string): void {
+    const { logDir } = this.#args as { logDir?: string };
+    const folder = logDir ?? defaultLogFolder(this.#machine.env);
+    if (folder === undefined || this.#log !== undefined) return;
+    try {
+      const now = systemClock.now();
+      const { pid } = process;
+      this.#log = openLogFile(resolve(this.#machine.cwd, folder), { command: name, environment, now, pid });
+      this.#reporter.record(this.#log.write);
+    } catch (error) {
+      this.#reporter.printNote(`No log of this run is written to ${folder}: ${reasonOf(error)}`);
+    }
+  }
+
+  #nameLog(): void {
+    if (this.#log !== undefined) this.#reporter.printNote(`The log of this run: ${this.#log.path}`);
   }
 
   #contextOf(invocation: Run, settings: LoadedSettings | undefined): CommandContext {
@@ -151,7 +178,7 @@ export class Runner {
     const reporter = this.#reporter;
     const args = this.#args;
     const ports: CommandContext['ports'] = async (of) =>
-      (await import('./wire.js')).wire(of, reporter, args, {
+      (await import('./wire.js')).wire(of, reporter, {
         hide: (secrets) => this.#redactor.add(secrets),
         show: (names) => this.#redactor.show(names),
       });
@@ -190,6 +217,7 @@ export class Runner {
         const { config } = args;
         const ask = canAsk && options.yes !== true ? askAside : undefined;
         const redact = (text: string) => this.#redactor.redact(cleanText(text));
+        this.#openLog(invocation.command, of.environment);
         return await roll(
           await ports(of),
           of,
@@ -255,8 +283,9 @@ export class Runner {
     }
   }
 
-  #project(): { cwd: string; env: ProcessEnv; configPath?: string } {
-    return { cwd: this.#machine.cwd, env: this.#machine.env, configPath: this.#args.config };
+  #project(): { cwd: string; env: ProcessEnv; configPath?: string; set?: readonly string[] } {
+    const { config, set } = this.#args;
+    return { cwd: this.#machine.cwd, env: this.#machine.env, configPath: config, set };
   }
 
   /** A project that is found above this folder is named: another one may be meant. */

@@ -15,14 +15,11 @@ import type { Cloud, Reporter } from '../ports.js';
 export function wire(
   settings: Settings,
   reporter: Reporter,
-  options: { verbose: boolean },
   { hide, show }: { hide: (secrets: readonly string[]) => void; show: (names: readonly string[]) => void },
 ): DeployPorts {
   const clock = systemClock;
   const report = reportTo({ clock, reporter });
-  const onTrace = (what: string, ms: number) => {
-    if (options.verbose) report({ type: 'trace', what, ms });
-  };
+  const onTrace = (what: string, ms: number) => report({ type: 'trace', what, ms });
   return {
     cloud: showingNames(
       createDigitalOceanCloud({

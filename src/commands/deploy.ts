@@ -17,6 +17,7 @@ import { doDeploy } from '../deploy/core/do-deploy.js';
 import type { Part } from '../deploy/session/canary.js';
 import { count } from '../reporters/text.js';
 import { confirmation, nothing } from './shared/confirm.js';
+import { partOf } from './shared/part.js';
 import { allowEmpty } from './shared/tag-options.js';
 
 export default defineCommand({
@@ -98,36 +99,6 @@ export default defineCommand({
     });
   },
 });
-
-/** Throws DeployError usage. */
-function partOf({
-  environment,
-  config,
-  release,
-  canary,
-  droplets,
-  skipUnreachable,
-}: {
-  environment: string;
-  config?: string | undefined;
-  release: string | undefined;
-  canary: number | boolean;
-  droplets: readonly string[];
-  skipUnreachable: boolean;
-}): Part | undefined {
-  if (canary === false && droplets.length === 0) return undefined;
-  const command = (...more: string[]) =>
-    doDeploy({ environment, config }, 'deploy', ...(release === undefined ? [] : [release]), ...more);
-  if (canary !== false && droplets.length > 0)
-    throw usage('Give --canary or --droplets, not both.', command('--droplets', droplets.join(',')));
-  if (skipUnreachable)
-    throw usage(
-      'A canary needs every droplet to answer. Leave out --skip-unreachable.',
-      command('--canary', ...(typeof canary === 'number' ? [String(canary)] : [])),
-    );
-  if (canary === false) return { droplets };
-  return { canary: canary === true ? 'first batch' : canary };
-}
 
 /** "2 droplets of " */
 function partWords(part: Part | undefined): string {

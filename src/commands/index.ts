@@ -3,6 +3,7 @@ import type { CommandList } from '../cli/define-command.js';
 
 export const COMMANDS: CommandList = {
   deploy: () => import('./deploy.js'),
+  plan: () => import('./plan.js'),
   status: () => import('./status.js'),
   heal: () => import('./heal.js'),
   adopt: () => import('./adopt.js'),
@@ -19,6 +20,7 @@ export const COMMANDS: CommandList = {
   console: () => import('./console.js'),
   ssh: () => import('./ssh.js'),
   tunnel: () => import('./tunnel.js'),
+  config: () => import('./config.js'),
   bootstrap: () => import('./bootstrap.js'),
   tag: () => import('./tag.js'),
   tags: () => import('./tags.js'),

@@ -36,12 +36,12 @@ export function expandVariables(
 
   function expandText(text: string, path: Path): string | undefined {
     if (isLiteral(path)) return text;
-    const names = [...text.matchAll(REFERENCE)].flatMap((match) => match[1] ?? match[2] ?? []);
+    const names = variablesIn(text);
     if (names.length > 0 && !isNeeded(path)) {
       unknown.push(path);
       return undefined;
     }
-    const missing = [...new Set(names.filter((name) => !variables.get(name)))];
+    const missing = names.filter((name) => !variables.get(name));
     for (const name of missing) {
       const state = variables.get(name) === undefined ? 'is not set' : 'is empty';
       problems.add(document.place(path), `$${name} ${state} (for ${showPath(path)})`, variables.howToSet(name));
@@ -69,6 +69,11 @@ export function expandVariables(
   }
 
   return { tree: expand(document.tree, []) ?? {}, unknown };
+}
+
+/** Names of the variables that a text refers to. */
+export function variablesIn(text: string): string[] {
+  return [...new Set([...text.matchAll(REFERENCE)].flatMap((match) => match[1] ?? match[2] ?? []))];
 }
 
 /** `$$`, `${NAME}` or `$NAME`; the names are the groups. */

@@ -7,6 +7,7 @@ import { expandVariables } from './expand.js';
 import type { DeployFile } from './file-schema.js';
 import type { FileTree } from './file-tree.js';
 import type { FreezeWindow } from './freeze.js';
+import { withOverrides } from './overrides.js';
 import { ProblemList } from './problems.js';
 import { environmentsOf, openProject, type Project, placeOf } from './project.js';
 import { describeFileError, isFileError } from './read-file.js';
@@ -42,6 +43,8 @@ export interface LoadOptions<Added extends readonly Section[] = readonly []> {
   refuse?: (known: { environment: string; freeze: readonly FreezeWindow[] }) => void;
   /** Sections besides do-deploy's own. */
   sections?: Added;
+  /** `KEY=VALUE` each, from --set. */
+  set?: readonly string[];
   /** Runs the commands of `secrets:`. */
   runCommand?: RunCommand;
   /** Called for each secret as soon as it is known: what fails later may quote it. */
@@ -75,9 +78,10 @@ export async function loadSettings<const Added extends readonly Section[] = read
 async function load(options: LoadOptions<readonly Section[]>): Promise<LoadedSettings> {
   const sections: readonly Section[] = [...SECTIONS, ...(options.sections ?? [])];
   const problems = new ProblemList();
-  const project = openProject(options, problems);
-  const { document } = project;
-  if (problems.isEmpty) requireEnvironment(project, options.environment);
+  const opened = openProject(options, problems);
+  if (problems.isEmpty) requireEnvironment(opened, options.environment);
+  const document = withOverrides(opened.document, options.environment, options.set ?? [], problems);
+  const project = { ...opened, document };
 
   const without = sections.filter((section) => !isNeeded(section, options)).flatMap(({ keys }) => Object.keys(keys));
   const literal = sections.flatMap((section) => section.literal ?? []);
@@ -214,6 +218,7 @@ async function resolveSettings(
     ...(known.roles && { roles: withOwnFiles(known.roles, variants, completed) }),
     environment,
     ...(options.configPath !== undefined && { config: options.configPath }),
+    ...(options.set !== undefined && options.set.length > 0 && { set: options.set }),
     root,
   };
   const warnings = [...new Set([...completed.flatMap((one) => one.warnings ?? []), ...doubts])];

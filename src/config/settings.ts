@@ -176,6 +176,8 @@ export interface Settings {
   environment: string;
   /** The file that --config named, as it was written; absent: the usual one. */
   config?: string;
+  /** What --set changed, as it was written; absent: nothing. */
+  set?: readonly string[];
   /** IMAGE_TAG when the command line names no release. */
   imageTag: string;
   apiUrl: string;

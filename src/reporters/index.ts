@@ -1,5 +1,6 @@
 /** Everything that the user reads: a live table, lines or JSON, without secrets and control characters. */
 import type { Clock, Reporter } from '../ports.js';
+import type { DeployEvent } from '../rollout/model.js';
 import { errorLines, type PrintableError } from './error-text.js';
 import { type FoldedLog, FoldingReporter } from './folding.js';
 import { annotation, GithubReporter, problemAnnotations, withoutCommands } from './github.js';
@@ -24,6 +25,8 @@ export interface ReporterOptions {
   color: boolean;
   /** Also print remote commands and API calls, and where an error came from. */
   verbose: boolean;
+  /** Only warnings, failures and the end; `verbose` comes first. */
+  quiet?: boolean;
   /** Write to standard output and standard error. */
   out: (text: string) => void;
   err: (text: string) => void;
@@ -44,6 +47,8 @@ export interface UserReporter extends Reporter {
   printNote(text: string): void;
   /** On standard error, in every mode. */
   printError(error: PrintableError): void;
+  /** From now on every event is also told to `write`, with all that --verbose adds. */
+  record(write: (text: string) => void): void;
   /** Text that may be shown: masked, without control characters. */
   clean(text: string): string;
   /** Leaves the terminal to a question until the returned function is called; what is reported meanwhile is shown then. */
@@ -64,8 +69,9 @@ export function createReporter(options: ReporterOptions): UserReporter {
 
   function createMain(): Reporter {
     if (mode === 'json') return { report: (event) => out(jsonLine(event)) };
-    const live = mode === 'terminal' && log === undefined ? terminal : undefined;
-    const narrator = new Narrator({ palette, verbose, progress: live === undefined, width });
+    const quiet = options.quiet === true && !verbose;
+    const live = mode === 'terminal' && log === undefined && !quiet ? terminal : undefined;
+    const narrator = new Narrator({ palette, verbose, quiet, progress: live === undefined && !quiet, width });
     if (live !== undefined) return new TerminalReporter(live, narrator, palette, options.clock);
     const plain: Reporter = {
       report(event) {
@@ -79,14 +85,25 @@ export function createReporter(options: ReporterOptions): UserReporter {
   }
 
   let printed = false;
+  let recorder: ((event: DeployEvent) => void) | undefined;
   const main = createMain();
   // A control character within a secret hides it: then the clean text is shown.
   const isHidden = (text: string) => redact(text) === text && readable(text).includes(MASK);
   const shownText = mode === 'json' ? (text: string) => (isHidden(text) ? readable(text) : redact(text)) : readable;
   return {
     report(event) {
-      quietly(() => main.report(mapText(event, shownText)));
+      // Remote commands and API calls: always in the log of the run.
+      if (event.type !== 'trace' || verbose) quietly(() => main.report(mapText(event, shownText)));
+      quietly(() => recorder?.(mapText(event, readable)));
       quietly(() => files?.report(mapText(event, readable)));
+    },
+    record(write) {
+      const own = { palette: PLAIN, verbose: true, progress: true, width: () => Number.POSITIVE_INFINITY };
+      const narrator = new Narrator(own);
+      recorder = (event) => {
+        const lines = narrator.tell(event);
+        if (lines.length > 0) write(`${lines.join('\n')}\n`);
+      };
     },
     close: async () => await main.close?.(),
     clean: (text) => guard(readable(text)),

@@ -9,6 +9,8 @@ export interface NarrationOptions {
   palette: Palette;
   /** Also print traces, the start of each step, and bookkeeping. */
   verbose: boolean;
+  /** Print only warnings, failures and the end. */
+  quiet?: boolean;
   /** Print the progress of steps; the live table shows it anyway. */
   progress: boolean;
   /** Maximum width of the closing table, in columns. */
@@ -69,6 +71,7 @@ export class Narrator {
   }
 
   #isWanted({ level }: Remark): boolean {
+    if (this.#options.quiet) return level === 'warning' || level === 'failure';
     return level !== 'detail' || this.#options.verbose;
   }
 
@@ -79,7 +82,10 @@ export class Narrator {
     const last = this.#lastProgress.get(key);
     if (!this.#options.verbose && last !== undefined && now - last < PROGRESS_INTERVAL_MS) return undefined;
     this.#lastProgress.set(key, now);
-    return { droplet: event.droplet, level: 'info', text: `${phraseOf(event, this.rows).present}: ${event.detail}` };
+    const { present } = phraseOf(event, this.rows);
+    const [, time] = /^(.+) so far$/.exec(event.detail) ?? [];
+    const text = time === undefined ? `${present}: ${event.detail}` : `still ${present} (${time})`;
+    return { droplet: event.droplet, level: 'info', text };
   }
 
   #line(at: string, { text, level, droplet }: Remark): string {

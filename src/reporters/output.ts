@@ -2,10 +2,12 @@
 import { shortHash } from '../rollout/commit.js';
 import type { EnvironmentRow, TagRow } from '../rollout/match-tags.js';
 import type { HistoryEntry, StatusRow, Ways } from '../rollout/model.js';
+import type { RolloutPlan } from '../rollout/plan.js';
 import { bootstrapLines, type ShownBootstrap } from './bootstrap-lines.js';
 import { driftLines, type ShownDrift } from './drift-lines.js';
 import { commitLines, noteLines } from './ending.js';
 import type { Palette } from './palette.js';
+import { planLines } from './plan-lines.js';
 import { historyTable, statusTable } from './table.js';
 import { tagLines } from './tag-lines.js';
 import { widthOf } from './text.js';
@@ -21,9 +23,18 @@ export type Output =
   | { type: 'tagged'; name: string; commit: string; committed: string[] }
   | { type: 'locks'; environment: string; rows: ShownLock[] }
   | ({ type: 'bootstrap' } & ShownBootstrap)
+  | ({ type: 'plan' } & RolloutPlan)
+  | { type: 'settings'; app: string; environment: string; rows: ShownSetting[] }
   | { type: 'log'; line: ShownLogLine; place: LogPlace }
   /** For people only: with --json it goes to standard error. */
   | { type: 'text'; lines: readonly string[] };
+
+/** A setting, and where it comes from. */
+export interface ShownSetting {
+  key: string;
+  value: string;
+  from: string;
+}
 
 /** A line that a container printed. */
 export interface ShownLogLine {
@@ -51,9 +62,12 @@ export interface ShownLock {
   detail?: string;
 }
 
+/** Columns; what is wider does not push the other origins away. */
+const WIDEST_SETTING = 60;
+
 /** A title and a body, with an empty line before the next one. */
 export function isBlock({ type }: Output): boolean {
-  return type === 'status' || type === 'drift';
+  return type === 'status' || type === 'drift' || type === 'plan';
 }
 
 export function outputLines(output: Output, options: { palette: Palette; width: number }): readonly string[] {
@@ -76,6 +90,10 @@ export function outputLines(output: Output, options: { palette: Palette; width: 
       return [`${output.name} is commit ${shortHash(output.commit)}, here only. To push it: git push --follow-tags`];
     case 'locks':
       return output.rows.map(lockLine);
+    case 'settings':
+      return settingLines(output.rows, palette);
+    case 'plan':
+      return planLines(output, palette);
     case 'bootstrap':
       return bootstrapLines(output, palette);
     case 'log':
@@ -107,6 +125,16 @@ export function logLine({ droplet, service, text }: ShownLogLine, place: LogPlac
   const paint = names[place.color % names.length] ?? names[0];
   const label = `${droplet} ${service}`;
   return `${paint(`${label}${' '.repeat(Math.max(0, place.width - widthOf(label)))} |`)} ${text}`;
+}
+
+/** `rollout.batch: 1  # default` */
+function settingLines(rows: readonly ShownSetting[], palette: Palette): string[] {
+  const texts = rows.map(({ key, value }) => `${key}: ${value}`);
+  const width = Math.max(0, ...texts.map(widthOf).filter((columns) => columns <= WIDEST_SETTING));
+  return rows.map(({ from }, index) => {
+    const text = texts[index] ?? '';
+    return `${text}${' '.repeat(Math.max(0, width - widthOf(text)))}  ${palette.faint(`# ${from}`)}`;
+  });
 }
 
 /** `web-1: held: ann@laptop, release …, since …` */

@@ -19,7 +19,7 @@ describe('a word', () => {
     [
       'of an option is one of the command',
       ['status', '--'],
-      ['--check', '--config', '--json', '--verbose', '--no-color', '--help', '--version'],
+      ['--check', '--config', '--set', '--json', '--quiet', '--verbose', '--no-color', '--help', '--version'],
     ],
     ['of a default command, too', ['production', '--cr'], ['--create-tag']],
     ['for a fixed set of values is one of them', ['completion', ''], ['bash', 'zsh', 'fish']],

@@ -67,6 +67,8 @@ describe('a new command', () => {
       json: false,
       verbose: false,
       noColor: false,
+      quiet: false,
+      set: [],
       rest: ['env', '--json', '-x'],
     });
   });

@@ -12,7 +12,7 @@ import { composeUp } from './compose-up.js';
 import { type Container, DOCKER_BACK_WITHIN_MS, inspect } from './containers.js';
 import { advance, openConnections, recentStrangers, requests, servingContainer, strangersSince } from './data-plane.js';
 import type { Deployer } from './deployer.js';
-import { namesRun } from './lock.js';
+import { lockProcess, namesRun } from './lock.js';
 import { once } from './one-off.js';
 import { APP, ARCHIVE, CHECKSUMS, composeConfig, digestOf, imageIdOf } from './project.js';
 import type { Droplet, World } from './world.js';
@@ -60,6 +60,18 @@ const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
   traffic,
   'open-connections': openConnectionsNow,
   'port-holders': () => ok('[]'),
+  history: () => ok(),
+  'lease-status': ({ droplet, world }) =>
+    ok(lockProcess(world, droplet) ? `held ${droplet.lock.holder ?? ''}\n` : 'free\n'),
+  // What plan shows of files is tested on the sandbox.
+  'read-files': ({ droplet }, { release, paths }) => {
+    const mark = '0123456789abcdef0123456789abcdef';
+    const sums = droplet.disk.releases.get(String(release))?.checksums ?? '';
+    const texts = (paths as string[]).map((path, index) =>
+      path === 'SHA256SUMS' ? `\n${mark} file-${index}\ntext\n${sums}` : '',
+    );
+    return ok(`${mark}\n${texts.join('')}`);
+  },
   fetch: ({ droplet: { disk } }, { release, part }) =>
     disk.releases.has(String(release)) ? ok(part === 0 ? ARCHIVE : '') : bad('cd: no such folder', 2),
   unpack,

@@ -131,14 +131,14 @@ const COMMANDS: Record<
     }),
 };
 
-function targetOf({ story, balancer, listed }: World): TargetSettings {
+export function targetOf({ story, balancer, listed }: World): TargetSettings {
   if (balancer !== undefined) return { kind: 'load_balancer', ref: balancer.name };
   if (story.target === 'tagged') return { kind: 'tag', tag: WORKERS };
   if (story.target === 'listed') return { kind: 'droplets', droplets: [...listed] };
   return { kind: 'droplet', id: 1_001 };
 }
 
-function rolesOf(world: World): RoleSettings[] | undefined {
+export function rolesOf(world: World): RoleSettings[] | undefined {
   if (world.story.target !== 'roles') return undefined;
   return [
     { name: 'web', target: targetOf(world) },

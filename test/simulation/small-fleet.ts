@@ -1,6 +1,7 @@
 /** A small fleet in virtual time on which nothing goes wrong but what a test asks for. */
 import type { DeployResult } from '../../src/rollout/model.js';
 import { CALM } from './calm.js';
+import { planFleet } from './plan-fleet.js';
 import { play } from './run.js';
 import type { RunPlan, Scenario } from './scenario.js';
 import { World } from './world.js';
@@ -24,5 +25,6 @@ export function fleetOf(story: Partial<Scenario> = {}, keepReleases = 5) {
     return result as DeployResult | undefined;
   };
   const runs = () => [...world.droplets.values()].map(({ disk }) => disk.current?.replace(/^.*-/, ''));
-  return { world, run, runs };
+  const plan = (options?: Parameters<typeof planFleet>[1]) => planFleet(world, options);
+  return { world, run, runs, plan };
 }

@@ -19,13 +19,14 @@ const LAYERS: Record<string, readonly string[]> = {
   durations: [],
   'marked-program': [],
   'shell-quote': [],
+  sizes: [],
   ports: ['rollout:type'],
   rollout: ['durations', 'errors:type'],
   config: ['durations', 'errors', 'rollout:type'],
   targets: ['ports:type', 'errors', 'config:type', 'rollout:type'],
-  deploy: ['durations', 'shell-quote', 'rollout', 'targets', 'ports:type', 'errors', 'config:type'],
+  deploy: ['durations', 'shell-quote', 'sizes', 'rollout', 'targets', 'ports:type', 'errors', 'config:type'],
   adapters: ['durations', 'marked-program', 'ports:type', 'errors', 'config:type', 'rollout:type'],
-  reporters: ['durations', 'ports:type', 'errors', 'config:type', 'rollout'],
+  reporters: ['durations', 'sizes', 'ports:type', 'errors', 'config:type', 'rollout'],
   layers: ['durations', 'marked-program', 'shell-quote', 'ports:type', 'errors', 'config', 'rollout'],
   sandbox: ['ports:type', 'errors'],
   cli: ['durations', 'deploy', 'adapters', 'reporters', 'config', 'rollout', 'targets', 'layers', 'ports', 'errors'],
@@ -49,6 +50,7 @@ export const ROOMS = [
   'steps',
   'session',
   'rollouts',
+  'plan',
 ];
 
 /** Packages that only some parts may know of. */

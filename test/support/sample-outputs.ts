@@ -16,6 +16,65 @@ export const SAMPLE_OUTPUTS: { [Type in Output['type']]: Extract<Output, { type:
     differences: [{ droplet: 'web-1', kind: 'container-not-healthy', message: 'app exited 137: killed', fix: 'heal' }],
     droplets: 2,
   },
+  plan: {
+    type: 'plan',
+    command: 'deploy',
+    app: 'shop',
+    environment: 'production',
+    release: { id: '', imageTag: 'v2' },
+    target: 'load balancer "web" (203.0.113.9)',
+    changes: true,
+    droplets: [
+      {
+        id: 400000001,
+        name: 'web-1',
+        rotation: 'in',
+        health: 'healthy',
+        release: '20261120T074500Z-v1',
+        action: 'deployed',
+      },
+    ],
+    differences: [
+      {
+        droplets: ['web-1'],
+        files: [
+          { path: 'config/nginx/nginx.conf', change: 'changed', diff: '@@ -1 +1 @@\n-gzip off;\n+gzip on;' },
+          {
+            path: 'config/.env.production',
+            change: 'changed',
+            isPrivate: true,
+            variables: { added: ['POOL'], changed: ['SECRET_KEY'], removed: [] },
+          },
+        ],
+        images: [
+          {
+            service: 'app',
+            reference: 'ghcr.io/acme/shop:v2',
+            from: `ghcr.io/acme/shop@sha256:${'1'.repeat(64)}`,
+            to: `ghcr.io/acme/shop@sha256:${'2'.repeat(64)}`,
+          },
+        ],
+        services: [{ service: 'app', action: 'recreate', because: 'its image changes' }],
+        pullBytes: 44_040_192,
+      },
+    ],
+    batches: [{ droplets: ['web-1'], leaving: ['web-1'], serving: 2, floor: 2, of: 3 }],
+    programs: [{ at: 'deploy', name: 'layer migrate' }],
+    estimate: { ms: 95_000, runs: 4 },
+    findings: [],
+    next: 'do-deploy production v2',
+  },
+  settings: {
+    type: 'settings',
+    app: 'shop',
+    environment: 'production',
+    rows: [
+      { key: 'token', value: '[secret]', from: 'DO_TOKEN in config/.env:1' },
+      { key: 'load_balancer', value: 'web', from: 'config/deploy.yml:6, $LOAD_BALANCER in config/.env:2' },
+      { key: 'rollout.batch', value: '2', from: '--set rollout.batch=…' },
+      { key: 'rollout.drain.timeout', value: '30s', from: 'default' },
+    ],
+  },
   history: {
     type: 'history',
     entries: [

@@ -45,7 +45,7 @@ export function factsCommand(wanted: Wanted): RemoteCommand {
       ...ACTIONS.flatMap((action) => [beginSection(action.name), ...action.reads(wanted)]),
       'exit 0',
     ],
-    { timeoutMs: 60 * SECOND },
+    { timeoutMs: 60 * SECOND, reads: true },
   );
 }
 

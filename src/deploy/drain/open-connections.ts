@@ -44,7 +44,7 @@ export function openConnectionsCommand(ports: readonly WatchedPort[]): RemoteCom
       }),
       'echo readable',
     ],
-    { timeoutMs: 15_000 },
+    { timeoutMs: 15_000, reads: true },
   );
 }
 

@@ -75,7 +75,7 @@ export function trafficCommand(ports: readonly WatchedPort[], overVpc: boolean):
       ),
       'exit 0',
     ],
-    { timeoutMs: 15_000 },
+    { timeoutMs: 15_000, reads: true },
   );
 }
 

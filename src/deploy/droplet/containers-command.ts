@@ -38,7 +38,7 @@ export function listContainersCommand(app: string): RemoteCommand {
     '  done',
     'fi',
   ];
-  return command('containers', { app }, ['set -u', ...wait, ...inspectIds], { timeoutMs: 75_000 });
+  return command('containers', { app }, ['set -u', ...wait, ...inspectIds], { timeoutMs: 75_000, reads: true });
 }
 
 /**

@@ -52,8 +52,8 @@ export async function refuseGoneImages(
 
 /** Prints `gone REFERENCE` for each image that is not on the droplet. */
 function imagesPresentCommand(app: string, references: readonly string[]): RemoteCommand {
-  return command('images-present', { app, references }, [
-    ...references.map((one) => `docker image inspect ${quote(one)} >/dev/null 2>&1 || echo ${quote(`gone ${one}`)}`),
-    'exit 0',
-  ]);
+  const lines = references.map(
+    (one) => `docker image inspect ${quote(one)} >/dev/null 2>&1 || echo ${quote(`gone ${one}`)}`,
+  );
+  return command('images-present', { app, references }, [...lines, 'exit 0'], { reads: true });
 }

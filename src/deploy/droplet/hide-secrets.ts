@@ -25,6 +25,6 @@ function secretsCommand(app: string, releases: readonly string[]): RemoteCommand
     'secrets',
     { app, releases },
     [`cd ${appFolder(app)}/releases`, `cat ${files.join(' ')} 2>/dev/null | LC_ALL=C sort -u | head -c ${MAX_BYTES}`],
-    { maxBytes: MAX_BYTES },
+    { maxBytes: MAX_BYTES, reads: true },
   );
 }

@@ -143,7 +143,7 @@ export function surveyCommand(app: string, prepare: boolean, shared: readonly st
       'printf \'%s\\n\' "$seen"',
       'exit 0',
     ],
-    { timeoutMs: 60_000, maxBytes: MAX_SURVEY_BYTES },
+    { timeoutMs: 60_000, maxBytes: MAX_SURVEY_BYTES, ...(!prepare && { reads: true }) },
   );
 }
 

@@ -74,7 +74,7 @@ export function overlapsOf({ settings, membership, alsoIn = new Map() }: Fleet):
 }
 
 /** One droplet cannot run the profiles of two roles, nor be in the batches of both. Throws DeployError role-overlap. */
-function refuseOverlap(fleets: readonly Fleet[]): void {
+export function refuseOverlap(fleets: readonly Fleet[]): void {
   const overlaps = fleets.flatMap(overlapsOf);
   if (overlaps.length === 0) return;
   throw new DeployError('role-overlap', overlaps.map(({ sentence }) => `${sentence}.`).join(' '), {

@@ -94,11 +94,12 @@ export function lastFleet(history: readonly HistoryEntry[], role?: string): Set<
 
 /** Prints the last 500 lines of the history, then every release.json, which names the release's environment. */
 export function historyCommand(app: string): RemoteCommand {
-  return command('history', { app }, [
+  const lines = [
     `cd ${appFolder(app)} 2>/dev/null || exit 0`,
     'tail -n 500 history.jsonl 2>/dev/null',
     'echo',
     'for file in releases/*/release.json; do if [ -f "$file" ]; then cat "$file"; echo; fi; done',
     'exit 0',
-  ]);
+  ];
+  return command('history', { app }, lines, { reads: true });
 }

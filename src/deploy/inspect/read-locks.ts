@@ -36,7 +36,7 @@ export async function breakLocks(ports: DeployPorts, settings: Settings, deploye
   });
 }
 
-async function readLock(member: Member, app: string): Promise<LockRow> {
+export async function readLock(member: Member, app: string): Promise<LockRow> {
   const result = await member.connection.run(leaseStatusCommand(app));
   const line = result.stdout.trim();
   const droplet = member.host.name;

@@ -124,8 +124,8 @@ function illness(member: Member): string | undefined {
   return signalled(member);
 }
 
-/** By the survey and, when that is well, by the checks of the app and of the balancer. */
-async function healthOf(member: Member, target: Target, settings: Settings): Promise<string> {
+/** `healthy`, `unknown`, or why not: by the survey and, when that is well, by the checks of the app and of the balancer. */
+export async function healthOf(member: Member, target: Target, settings: Settings): Promise<string> {
   const ill = illness(member);
   if (ill !== undefined) return ill;
   try {

@@ -213,7 +213,7 @@ const HELD = [
 /** Prints `free` or `held RECORD`; no RECORD: the run has just started. Takes nothing. */
 export function leaseStatusCommand(app: string): RemoteCommand {
   const { app: own, oldApp } = locksOf(app);
-  return command('lease-status', { app }, [
+  const lines = [
     'set -eu',
     FIND_LOCK_FOLDER,
     LIVE,
@@ -221,7 +221,8 @@ export function leaseStatusCommand(app: string): RemoteCommand {
     `if held ${own.file}; then printf 'held %s\\n' "$(live ${own.record})"`,
     `elif held ${oldApp.file}; then printf 'held %s\\n' "$(head -n 1 ${oldApp.record} 2>/dev/null || :)"`,
     'else echo free; fi',
-  ]);
+  ];
+  return command('lease-status', { app }, lines, { reads: true });
 }
 
 /**

@@ -74,7 +74,6 @@ async function addressOf(member: Member, settings: Settings, service: string): P
 
 function addressCommand(container: string) {
   const format = '{{range .NetworkSettings.Networks}}{{println .IPAddress}}{{end}}';
-  return command('container-address', { container }, [
-    `docker inspect --format ${quote(format)} ${quote(container)} 2>/dev/null || :`,
-  ]);
+  const inspect = `docker inspect --format ${quote(format)} ${quote(container)} 2>/dev/null || :`;
+  return command('container-address', { container }, [inspect], { reads: true });
 }

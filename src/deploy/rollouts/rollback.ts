@@ -84,7 +84,8 @@ export async function findReleaseToGoBackTo(
   });
 }
 
-interface Source {
+/** What choosing a release to go back to takes: the same for every role. */
+export interface Source {
   members: readonly Member[];
   recorded: Recorded;
   fleet: Pick<Fleet, 'target' | 'membership'>;
@@ -94,7 +95,7 @@ interface Source {
  * The release of each role, with one id. After a rollout that has ended in the middle, the roles that it has not reached are
  * still on the release that the others go back to.
  */
-async function releasesToGoBackTo(
+export async function releasesToGoBackTo(
   shares: readonly Source[],
   options: Pick<RollbackOptions, 'settings' | 'wanted'>,
 ): Promise<StoredRelease[]> {
@@ -138,7 +139,7 @@ function isGoingBack(member: Member): boolean {
 }
 
 /** "The release before" is not clear then. Throws DeployError canary-held. */
-function refuseBesideCanary(
+export function refuseBesideCanary(
   canary: Canary | undefined,
   { wanted, settings }: Pick<RollbackOptions, 'settings' | 'wanted'>,
 ): void {

@@ -99,26 +99,42 @@ export function checkCanary(session: Session, run: Run, release: StoredRelease):
     return;
   }
   if (isOther) throw canaryIsHeld(held, options.settings);
+  refuseNothingToHold(members, release, options.settings);
+}
+
+/** Throws DeployError nothing-to-hold where no droplet has a release to go back to. */
+export function refuseNothingToHold(
+  members: readonly Member[],
+  { imageTag }: Pick<StoredRelease, 'imageTag'>,
+  settings: Environment,
+): void {
   if (members.some((member) => currentRelease(member) !== undefined)) return;
   throw new DeployError(
     'nothing-to-hold',
     'No droplet runs a release yet, so a canary would have nothing to go back to.',
     {
       source: 'user',
-      hint: `Deploy to the whole fleet first: ${doDeploy(options.settings, 'deploy', release.imageTag)}`,
+      hint: `Deploy to the whole fleet first: ${doDeploy(settings, 'deploy', imageTag)}`,
     },
   );
 }
 
 /** Before anything is uploaded for a canary beside another one. Throws DeployError canary-held. */
-export function refuseOtherCanary({ members, part, options }: Session, run: Run, imageTag: string): void {
+export function refuseOtherCanary(
+  { members, part, options }: Pick<Session, 'members' | 'part'> & { options: Pick<Session['options'], 'settings'> },
+  run: { canary: Pick<Run['canary'], 'hashes'> },
+  imageTag: string,
+): void {
   const held = canaryHeld(run, members);
   if (part === undefined || held?.release === undefined || held.release.imageTag === imageTag) return;
   throw canaryIsHeld(held, options.settings);
 }
 
 /** The canary that is held on any of these droplets. */
-export function canaryHeld(run: Pick<Run, 'canary'>, members: readonly Member[]): Canary | undefined {
+export function canaryHeld(
+  run: { canary: Pick<Run['canary'], 'hashes'> },
+  members: readonly Member[],
+): Canary | undefined {
   return canaryOn(members, run.canary.hashes);
 }
 

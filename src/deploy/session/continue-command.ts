@@ -7,16 +7,18 @@ export interface Asked extends Environment, Pick<SessionOptions, 'part' | 'ends'
   command: Session['command'];
 }
 
-export function askedOf({
-  command,
-  options: { settings, part, ends, words },
-}: Pick<Session, 'command' | 'options'>): Asked {
-  const { environment, config } = settings;
-  return { command, environment, config, part, ends, words };
+/** A run, as far as its command line goes. */
+export interface Asking extends Pick<Session, 'command' | 'release'> {
+  options: Pick<SessionOptions, 'settings' | 'part' | 'ends' | 'words' | 'again' | 'skip'>;
+}
+
+export function askedOf({ command, options: { settings, part, ends, words } }: Omit<Asking, 'release'>): Asked {
+  const { environment, config, set } = settings;
+  return { command, environment, config, set, part, ends, words };
 }
 
 /** The command line of this run, with further options. */
-export function again(session: Session, ...options: string[]): string {
+export function again(session: Asking, ...options: string[]): string {
   const { options: given, release } = session;
   return given.again?.(...options) ?? continueCommand(askedOf(session), release, ...options);
 }

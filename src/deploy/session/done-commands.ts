@@ -36,7 +36,7 @@ export function readLine(text: string): Done | undefined {
 /** Prints the record, or nothing. */
 export function readDoneCommand(app: string, key: string): RemoteCommand {
   const script = [`cd ${appFolder(app)} && head -c ${MAX_BYTES} ${quote(recordOf(key))} 2>/dev/null || :`];
-  return command('read-done', { app, key }, script);
+  return command('read-done', { app, key }, script, { reads: true });
 }
 
 export function writeDoneCommand(app: string, run: string, key: string, done: Done): RemoteCommand {

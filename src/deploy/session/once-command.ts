@@ -157,7 +157,9 @@ export function onceCommand(
 
 /** Prints the id of the container under this name, if there is one: it runs, or nobody has taken its exit code. */
 export function findOnceCommand(app: string, key: string): RemoteCommand {
-  return command('find-once', { app, key }, [`docker ps -aq --no-trunc ${filtersOf(app, key)}`]);
+  return command('find-once', { app, key }, [`docker ps -aq --no-trunc ${filtersOf(app, key)}`], {
+    reads: true,
+  });
 }
 
 function filtersOf(app: string, key: string): string {

@@ -108,10 +108,7 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const withAddress = fleets.find(({ target }) => target.publicUrl !== undefined) ?? fleets[0];
   const visited = rollout.probesBalancer === false ? undefined : withAddress;
   session.probe = findProbe(ports, settings, visited?.target ?? {});
-  const policies = fleets.map((fleet): Policy => {
-    const policy = policyOf(fleet.settings, fleet.target, mayHaveDowntime(fleet, allowDowntime));
-    return { ...policy, ...rollout.policy };
-  });
+  const policies = fleets.map((fleet) => policyFor(fleet, allowDowntime, rollout.policy));
   const needsAll = rollout.reach === 'all' && session.options.skip === undefined;
   const droplets = fleets.flatMap(({ membership }) => membership.droplets.map(({ droplet }) => droplet));
   if (rollout.reach === 'all') refuseOff(session, droplets);
@@ -190,13 +187,19 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   return { ...result, outcome: 'failed', error: result.error ?? undone.info() };
 }
 
+/** @param overrides come before the settings */
+export function policyFor(fleet: Fleet, allowDowntime: boolean, overrides: Partial<Policy> = {}): Policy {
+  const policy = policyOf(fleet.settings, fleet.target, mayHaveDowntime(fleet, allowDowntime));
+  return { ...policy, ...overrides };
+}
+
 function membersOf(session: Session, { membership }: Fleet): Member[] {
   const own = new Set(membership.droplets.map(({ droplet }) => droplet.id));
   return session.members.filter(({ droplet }) => own.has(droplet.id));
 }
 
 /** What `adopt` brings droplets to is recorded for each role: one that is left out as a whole would stay on its release. */
-function refuseUnreachedRole(fleets: readonly Fleet[], reached: readonly (readonly Member[])[]): void {
+export function refuseUnreachedRole(fleets: readonly Fleet[], reached: readonly (readonly Member[])[]): void {
   const lost = fleets.find(({ settings }, index) => settings.role !== undefined && reached[index]?.length === 0);
   if (lost === undefined) return;
   throw new DeployError('role-unreachable', `No droplet of the role ${lost.settings.role} can be reached.`, {

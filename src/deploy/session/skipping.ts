@@ -5,11 +5,11 @@ import type { Droplet } from '../../ports.js';
 import type { DeployResult, StatusRow } from '../../rollout/model.js';
 import { configFile, doDeploy } from '../core/do-deploy.js';
 import { powerOn } from '../fleet/not-running.js';
-import { again, askedOf, continueCommand } from './continue-command.js';
+import { type Asking, again, askedOf, continueCommand } from './continue-command.js';
 import type { Session } from './session.js';
 
 /** Refuses droplets that are off, unless they are to be skipped. Throws DeployError droplet-off. */
-export function refuseOff(session: Session, droplets: readonly Droplet[]): void {
+export function refuseOff(session: Asking, droplets: readonly Droplet[]): void {
   const off = droplets.filter(({ status }) => status !== 'active');
   if (off.length === 0 || session.options.skip !== undefined) return;
   const names = off.map(({ name, status }) => `${name} (${status})`).join(', ');
@@ -21,7 +21,7 @@ export function refuseOff(session: Session, droplets: readonly Droplet[]): void 
   throw withSkipping(error, session);
 }
 
-function placeOf({ options: { settings } }: Session): string {
+function placeOf({ options: { settings } }: Asking): string {
   if (settings.roles !== undefined) return 'the load balancer, the tag or the list of their role';
   switch (settings.target.kind) {
     case 'load_balancer':
@@ -39,7 +39,7 @@ export function maySkip({ code }: DeployError): boolean {
 }
 
 /** The error with the command that leaves out the droplet, where that is offered. */
-export function withSkipping(error: DeployError, session: Session): DeployError {
+export function withSkipping(error: DeployError, session: Asking): DeployError {
   if (!maySkip(error)) return error;
   const hint = [error.hint, `Or leave it out: ${again(session, '--skip-unreachable')}`].filter(Boolean).join(' ');
   const { code, message, source, droplet, step } = error;

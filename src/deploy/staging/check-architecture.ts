@@ -28,7 +28,7 @@ export const MACHINES: Record<string, string> = {
 export async function refuseForeignImages(member: Member, images: readonly ImagePlatform[]): Promise<void> {
   const unusual = images.filter(({ architecture }) => architecture && architecture !== USUAL);
   if (unusual.length === 0) return;
-  const { stdout } = await member.connection.run(command('machine', {}, ['uname -m']));
+  const { stdout } = await member.connection.run(command('machine', {}, ['uname -m'], { reads: true }));
   const machine = MACHINES[stdout.trim()];
   const foreign = unusual.find(({ architecture }) => machine !== undefined && architecture !== machine);
   if (foreign === undefined) return;

@@ -1,7 +1,7 @@
 import { DeployError } from '../../errors.js';
 import { isOldDocker } from '../../rollout/drift.js';
+import { sizeText } from '../../sizes.js';
 import { type ReportingPorts, warn } from '../core/report.js';
-import { sizeText } from '../core/sizes.js';
 import { dockerRemedy } from '../droplet/docker-remedy.js';
 import { loginTo, type Member } from '../droplet/member.js';
 import { freeSpace } from './free-space.js';

@@ -43,11 +43,12 @@ interface PortHolder {
 
 /** Prints `docker inspect` of every running container, of any project. */
 function portHoldersCommand(): RemoteCommand {
-  return command('port-holders', {}, [
+  const lines = [
     'ids=$(docker ps -q --no-trunc) || exit 1',
     // The ids are hexadecimal words. A container that ends between the two calls makes inspect fail; it holds no port then.
     'if [ -n "$ids" ]; then docker inspect $ids 2>/dev/null || :; else echo "[]"; fi',
-  ]);
+  ];
+  return command('port-holders', {}, lines, { reads: true });
 }
 
 const inspected = z.array(

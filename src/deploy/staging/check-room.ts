@@ -1,10 +1,10 @@
 /** Refuses a pull that cannot fit on the droplet's disk, before it begins. */
 import { DeployError, ShellError } from '../../errors.js';
-import { sizeText } from '../core/sizes.js';
+import { sizeText } from '../../sizes.js';
 import type { Member } from '../droplet/member.js';
 import { freeSpace } from './free-space.js';
 import { loginOf } from './registry-login.js';
-import { readRoom, roomCommand } from './room-command.js';
+import { type Room, readRoom, roomCommand } from './room-command.js';
 import type { Staging } from './staging.js';
 
 /**
@@ -29,9 +29,14 @@ export async function checkRoom(
     throw error;
   });
   const room = answer && readRoom(answer.stdout);
-  const needed = UNPACKED * (room?.missingBytes ?? 0);
-  if (room === undefined || needed <= room.freeBytes) return;
+  if (room !== undefined) refuseFull(member, room);
+}
+
+/** Throws DeployError disk-full. */
+export function refuseFull(member: Member, { freeBytes, missingBytes }: Room): void {
+  const needed = UNPACKED * missingBytes;
+  if (needed <= freeBytes) return;
   const droplet = member.host.name;
-  const message = `${droplet} has ${sizeText(room.freeBytes)} of room for images, and the pull needs at least ${sizeText(needed, 'up')}.`;
+  const message = `${droplet} has ${sizeText(freeBytes)} of room for images, and the pull needs at least ${sizeText(needed, 'up')}.`;
   throw new DeployError('disk-full', message, { droplet, hint: freeSpace(member) });
 }

@@ -31,7 +31,7 @@ export function needsCommand(app: string, needs: ComposeNeeds): RemoteCommand | 
     ),
     ...needs.paths.map(({ path }, index) => `[ -e ${quote(path)} ] || echo "path ${index}"`),
   ];
-  return lines.length === 0 ? undefined : command('compose-needs', { app }, [...lines, 'exit 0']);
+  return lines.length === 0 ? undefined : command('compose-needs', { app }, [...lines, 'exit 0'], { reads: true });
 }
 
 /** Reads what `needsCommand` has printed. */

@@ -78,6 +78,6 @@ function fetchCommand(app: string, release: string, part: number): RemoteCommand
       // As ./PATH: tar takes a line that begins with - for an option.
       `sed 's|^[0-9a-f]* [ *]|./|' SHA256SUMS | tar -cf - -T - | gzip -1n | tail -c +${first} | head -c ${PART_BYTES} | base64`,
     ],
-    { timeoutMs: 120 * SECOND },
+    { timeoutMs: 120 * SECOND, reads: true },
   );
 }

@@ -11,7 +11,7 @@ import { z } from 'zod';
 import type { RemoteCommand } from '../../ports.js';
 import { BEGIN_SECTIONS, beginSection, readSections } from '../core/sections.js';
 import { command, quote, releaseFolder } from '../core/shell.js';
-import { PARTIAL, variables } from '../release/compose-run.js';
+import { type ComposeRun, PARTIAL, variables } from '../release/compose-run.js';
 import type { ReleaseDraft } from '../release/draft.js';
 import { MACHINES } from './check-architecture.js';
 import { loginVariables, type RegistryLogin } from './registry-login.js';
@@ -28,20 +28,38 @@ export interface Room {
   missingBytes: number;
 }
 
-/** Undefined if there is nothing to ask. */
+/** Undefined if there is nothing to ask. Asks from the folder in which the release is staged. */
 export function roomCommand(
-  draft: ReleaseDraft,
+  draft: Pick<ReleaseDraft, 'id'> & ComposeRun,
   images: readonly string[],
   registry: RegistryLogin | undefined,
 ): RemoteCommand | undefined {
-  const asked = images.filter((image) => !isOnDockerHub(image)).slice(0, MAX_IMAGES);
+  return manifestsCommand(draft, draft.id + PARTIAL, images, registry);
+}
+
+/** The images that a registry is asked about: those of `images` that `readRoom` and `readDigests` know something of. */
+export function askedImages(images: readonly string[]): string[] {
+  return images.filter((image) => !isOnDockerHub(image)).slice(0, MAX_IMAGES);
+}
+
+/**
+ * Leaves nothing behind: start-up.sh removes the folder of its login.
+ * @param folder of a release whose start-up.sh asks
+ */
+export function manifestsCommand(
+  run: ComposeRun,
+  folder: string,
+  images: readonly string[],
+  registry: RegistryLogin | undefined,
+): RemoteCommand | undefined {
+  const asked = askedImages(images);
   if (asked.length === 0) return undefined;
   return command(
     'room',
-    { app: draft.app, release: draft.id, images: asked },
+    { app: run.app, release: folder.replace(PARTIAL, ''), images: asked },
     [
       'set -u',
-      `cd ${releaseFolder(draft.app, draft.id + PARTIAL)} || exit 0`,
+      `cd ${releaseFolder(run.app, folder)} || exit 0`,
       // A script of the project's own, or of an older version of do-deploy, may not know the verb.
       "grep -q '^  manifests)' scripts/start-up.sh || exit 0",
       ...FIND_LAYERS,
@@ -51,10 +69,10 @@ export function roomCommand(
       beginSection('found'),
       `printf '%s\\n' "$found"`,
       beginSection('manifests'),
-      `${variables(draft, false)} ${loginVariables(registry)}sh scripts/start-up.sh manifests ${asked.map(quote).join(' ')} 2>/dev/null`,
+      `${variables(run, false)} ${loginVariables(registry)}sh scripts/start-up.sh manifests ${asked.map(quote).join(' ')} 2>/dev/null`,
       'exit 0',
     ],
-    { timeoutMs: WITHIN_MS, stdin: registry && `${registry.password}\n` },
+    { timeoutMs: WITHIN_MS, stdin: registry && `${registry.password}\n`, reads: true },
   );
 }
 
@@ -107,7 +125,13 @@ const layer = z.object({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/), size
 const layers = z.object({ layers: z.array(layer).max(500) });
 
 const manifest = z.object({
-  Descriptor: z.object({ platform: z.object({ os: z.string(), architecture: z.string() }).nullish() }),
+  Descriptor: z.object({
+    digest: z
+      .string()
+      .regex(/^sha256:[0-9a-f]{64}$/)
+      .optional(),
+    platform: z.object({ os: z.string(), architecture: z.string() }).nullish(),
+  }),
   SchemaV2Manifest: layers.nullish(),
   OCIManifest: layers.nullish(),
 });
@@ -135,6 +159,21 @@ export function readRoom(stdout: string): Room | undefined {
   const missingBytes = [...missing.values()].reduce((sum, size) => sum + size, 0);
   // Of two folders of containerd, only one is in use: with the larger room, no pull is refused that fits.
   return { freeBytes: Math.max(...free), missingBytes };
+}
+
+/**
+ * By image: what its name stands for in the registry at the moment. Missing where that is not known, as of a list of several
+ * platforms: Docker shows the digest of each of them, and pins that of the list.
+ */
+export function readDigests(stdout: string, images: readonly string[]): Map<string, string> {
+  const lines = (readSections(stdout).get('manifests') ?? '').split('\n');
+  return new Map(
+    askedImages(images).flatMap((image, index) => {
+      const read = parse(lines[index] ?? '');
+      const digest = Array.isArray(read) ? undefined : read?.Descriptor.digest;
+      return digest === undefined ? [] : [[image, digest] as const];
+    }),
+  );
 }
 
 /** Of a line of `df -Pk`. */

@@ -17,7 +17,7 @@ function findingsCommand(app: string, containers: readonly ContainerView[]): Rem
     ...(pid > 0 && !hostNetwork ? [listeningLine(id, pid)] : []),
   ]);
   const ids = containers.map(({ id }) => id);
-  return command('logs', { app, containerIds: ids }, [...lines, 'exit 0'], { mayBeCut: true });
+  return command('logs', { app, containerIds: ids }, [...lines, 'exit 0'], { mayBeCut: true, reads: true });
 }
 
 /**

@@ -19,11 +19,12 @@ export function listLoggedCommand(app: string): RemoteCommand {
   const listed = filters.map((label) => `--filter ${quote(`label=${label}`)}`).join(' ');
   const format =
     '{{.Id}} {{.State.Status}} {{.State.FinishedAt}} {{index .Config.Labels "com.docker.compose.service"}}';
-  return command('list-logged', { app }, [
+  const lines = [
     `ids=$(timeout 20 docker ps -aq --no-trunc ${listed}) || exit 1`,
     // One that vanishes meanwhile makes it fail, after it has printed the others.
     `if [ -n "$ids" ]; then docker inspect --format ${quote(format)} $ids 2>/dev/null || :; fi`,
-  ]);
+  ];
+  return command('list-logged', { app }, lines, { reads: true });
 }
 
 export function readLogged(stdout: string): LoggedContainer[] {
