@@ -34,7 +34,6 @@ it.each<[text: string, line: number, name: string, allowed: string]>([
   [top('hooks: { secrets: [TÖKEN] }'), 5, 'hooks.secrets[0]', 'letters A-Z, digits and _'],
   [top('layers: { slöck: {} }'), 5, 'layers.slöck', 'letters a-z, digits and @ . / _ -'],
   [top('image_tag: vé'), 5, 'image_tag', 'letters a-z, digits and . _ -'],
-  [top('bootstrap: { user: dé }'), 5, 'bootstrap.user', 'a-z, 0-9, _ and -'],
 ])('%j', async (text, line, name, allowed) => {
   const [problem, ...others] = await problemsIn(text);
   expect(problem).toMatch(`config/deploy.yml:${line}: ${name} `);
