@@ -14,7 +14,8 @@ import {
 } from './rollout-state.js';
 
 export type Occurrence =
-  | { kind: 'observed'; droplets: Observed[] }
+  /** `sick`: a droplet that was done has fallen sick. */
+  | { kind: 'observed'; droplets: Observed[]; sick?: { droplet: number; failure: Failure } | undefined }
   | { kind: 'observe-failed'; code: string }
   | { kind: 'done'; droplet: number }
   | { kind: 'failed'; droplet: number; failure: Failure }
@@ -74,7 +75,9 @@ function courseInBatch({ takingBack, policy }: RolloutState, droplet: DropletSta
 export function record(state: RolloutState, occurrence: Occurrence): RolloutState {
   switch (occurrence.kind) {
     case 'observed':
-      return afterObservation(state, occurrence.droplets);
+      return occurrence.sick === undefined
+        ? afterObservation(state, occurrence.droplets)
+        : afterWatchFailed({ ...seenAs(state, occurrence.droplets), observed: false }, occurrence.sick);
     case 'observe-failed':
       // Without an observation no droplet may leave; none is in hand.
       return { ...state, observing: false, halted: { code: occurrence.code } };
@@ -98,15 +101,19 @@ export function record(state: RolloutState, occurrence: Occurrence): RolloutStat
 }
 
 function afterObservation(state: RolloutState, found: readonly Observed[]): RolloutState {
+  const observed = seenAs(state, found);
+  if (waiting(observed).length === 0 || untilHeld(observed) === 0 || nextBatch(observed).length > 0) return observed;
+  return { ...observed, stuck: { serving: serving(observed), floor: floorOf(observed) } };
+}
+
+function seenAs(state: RolloutState, found: readonly Observed[]): RolloutState {
   const byId = new Map(found.map((droplet) => [droplet.id, droplet]));
   const droplets = state.droplets.map((droplet): DropletState => {
     const missing = { rotation: 'unknown' as const, healthy: false, unasked: true, gone: true };
     const { rotation, healthy, gone, unasked = false } = byId.get(droplet.id) ?? missing;
     return { ...droplet, rotation, healthy, unasked, gone };
   });
-  const observed = { ...state, droplets, observing: false, observed: true };
-  if (waiting(observed).length === 0 || untilHeld(observed) === 0 || nextBatch(observed).length > 0) return observed;
-  return { ...observed, stuck: { serving: serving(observed), floor: floorOf(observed) } };
+  return { ...state, droplets, observing: false, observed: true };
 }
 
 function afterStep(droplet: DropletState): DropletState {

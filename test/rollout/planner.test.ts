@@ -245,6 +245,24 @@ describe('when a droplet fails', () => {
     expect(courses(walked)).toEqual(['returned', 'waiting', 'waiting']);
   });
 
+  it.each([
+    ['revert-droplet', ['reverted', 'done', 'kept', 'kept']],
+    ['revert-fleet', ['reverted', 'reverted', 'kept', 'kept']],
+    ['stop', ['given-up', 'done', 'kept', 'kept']],
+  ] as const)(
+    'one that was done and is found sick before the next batch is a failure of the release: %s',
+    (onFailure, ends) => {
+      let observations = 0;
+      const walked = walk({ onFailure }, fleetOf(4), (action) => {
+        if (action.kind !== 'observe') return undefined;
+        observations += 1;
+        return observations === 3 ? { watch: 1 } : undefined;
+      });
+      expect(courses(walked)).toEqual(ends);
+      expect(walked.log.filter((entry) => entry.startsWith('batch'))[2]).toBe('batch 1');
+    },
+  );
+
   it('two of a batch that both fail before they leave are both put back', () => {
     const failed = new Set<number>();
     const walked = walk({ batch: [2] }, fleetOf(4), (action) => {

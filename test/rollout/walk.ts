@@ -83,10 +83,15 @@ export function walkOn(
       state = begin(state, action);
       if (event && 'interrupt' in event) state = record(state, { kind: 'interrupted' });
       if (event && 'halt' in event) state = record(state, { kind: 'halted', code: event.halt });
-      if (event && 'watch' in event) state = record(state, watchFailed(event.watch));
+      const watched = event && 'watch' in event ? event.watch : undefined;
+      const isSeen = action.kind === 'observe' && watched !== 'gate';
+      if (watched !== undefined && !isSeen) state = record(state, watchFailed(watched));
       if (action.kind === 'wait') state = record(state, { kind: 'paused' });
       if (action.kind === 'bake') state = record(state, { kind: 'baked' });
-      if (action.kind === 'observe') state = record(state, { kind: 'observed', droplets: state.droplets.map(world) });
+      if (action.kind === 'observe') {
+        const sick = isSeen && watched !== undefined ? watchFailed(watched).sick : undefined;
+        state = record(state, { kind: 'observed', droplets: state.droplets.map(world), sick });
+      }
       if (action.kind === 'step') {
         const failure = event && 'fail' in event ? event.fail : undefined;
         state = record(
@@ -102,7 +107,7 @@ export function walkOn(
   throw new Error(`no end in sight: ${log.slice(-20).join(', ')}`);
 }
 
-function watchFailed(what: 'gate' | number): Occurrence {
+function watchFailed(what: 'gate' | number): Extract<Occurrence, { kind: 'watch-failed' }> {
   if (what === 'gate') return { kind: 'watch-failed' };
   const failure = { code: 'unhealthy', message: 'app is unhealthy', blame: 'release' } as const;
   return { kind: 'watch-failed', sick: { droplet: what, failure } };

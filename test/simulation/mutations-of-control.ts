@@ -122,11 +122,10 @@ export const CONTROLLING: readonly Mutation[] = [
     stories: [sickens(15_000)],
   },
   {
-    name: 'a droplet that falls sick in a pause stops nothing',
+    name: 'a droplet that falls sick in a pause stays as it is',
     file: 'src/rollout/transitions.ts',
-    text: 'const failed = sick === undefined ? turnBackUntouched({ ...state, watchFailed: true }) : withSick(state, sick);',
-    instead:
-      'const failed = sick === undefined ? turnBackUntouched({ ...state, watchFailed: true }) : { ...state, pausedAfter: state.batch };',
+    text: "    course: droplet.course === 'done' ? 'waiting' : droplet.course,\n",
+    instead: '',
     breaks: ['o'],
     seeds: [],
     stories: [sickens(15_000)],

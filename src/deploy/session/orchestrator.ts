@@ -5,12 +5,12 @@
  */
 
 import { asDeployError, DeployError } from '../../errors.js';
-import { isInHand, type PlannedStep } from '../../rollout/courses.js';
+import { type Failure, isInHand, type PlannedStep } from '../../rollout/courses.js';
 import { isCheckFailure } from '../../rollout/diagnosis-rules.js';
 import type { Evidence } from '../../rollout/model.js';
 import { type Action, decide, mayStillLeave, servingMeanwhile, upNext } from '../../rollout/planner.js';
 import type { Rest } from '../../rollout/rests.js';
-import { isUntroubled, type RolloutState, stillToCome } from '../../rollout/rollout-state.js';
+import { isUntroubled, type Observed, type RolloutState, stillToCome } from '../../rollout/rollout-state.js';
 import { begin, type Occurrence, record } from '../../rollout/transitions.js';
 import { onAbort } from '../core/on-abort.js';
 import { reportStep, reportTo } from '../core/report.js';
@@ -34,6 +34,7 @@ import { BatchEvents, type Raisers } from './batch-events.js';
 import { capacityFloor } from './capacity-floor.js';
 import { FRESH_MS, observeFleet } from './observe-fleet.js';
 import type { RolloutWatch } from './rollout-watch.js';
+import type { Sick } from './watch-droplets.js';
 import { GATE_UNUSABLE } from './watch-gates.js';
 
 /** Serving droplets to compare a leaving one with. More would prove little more. */
@@ -334,23 +335,41 @@ class Orchestrator {
       const members = done.map(({ id }) => this.#member(id));
       const sick = await this.#options.watch.rest(kind === 'wait' ? 'pause' : 'bake', members, ms, rest.signal);
       if (sick === undefined) return { kind: kind === 'wait' ? 'paused' : 'baked' };
-      const { code, message } = this.#keep(sick.error);
-      return {
-        kind: 'watch-failed',
-        sick: { droplet: sick.member.droplet.id, failure: { code, message, blame: 'release' } },
-      };
+      return { kind: 'watch-failed', sick: this.#condemned(sick) };
     } catch (error) {
       const { code } = this.#keep(error);
       return code === 'lease-lost' ? { kind: 'halted', code } : { kind: 'stopped' };
     }
   }
 
+  #condemned({ member, error }: Sick): { droplet: number; failure: Failure } {
+    const { code, message } = this.#keep(error);
+    return { droplet: member.droplet.id, failure: { code, message, blame: 'release' } };
+  }
+
+  /** Of those that have got the release, what an observation finds sick. */
+  #doneAndSick(found: readonly Observed[]): Member[] {
+    const sick = new Set(
+      found.filter(({ healthy, unasked, gone }) => !healthy && !unasked && !gone).map(({ id }) => id),
+    );
+    const { droplets, takingBack, interrupted } = this.#state;
+    if (takingBack || interrupted) return [];
+    return droplets
+      .filter(({ id, course, touched }) => sick.has(id) && course === 'done' && touched)
+      .map(({ id }) => this.#member(id));
+  }
+
   async #observe(): Promise<Occurrence> {
     const ended = await this.#endBatch();
     if (ended !== undefined) return ended;
     try {
-      const droplets = await observeFleet(this.#run, [...this.#members.values()], this.#options.interrupted);
-      return { kind: 'observed', droplets };
+      const observe = () => observeFleet(this.#run, [...this.#members.values()], this.#options.interrupted);
+      const droplets = await observe();
+      const suspects = this.#doneAndSick(droplets);
+      if (suspects.length === 0) return { kind: 'observed', droplets };
+      const sick = await this.#options.watch.verify(suspects);
+      if (sick === undefined) return { kind: 'observed', droplets: await observe() };
+      return { kind: 'observed', droplets, sick: this.#condemned(sick) };
     } catch (error) {
       return { kind: 'observe-failed', code: this.#keep(error).code };
     }

@@ -78,6 +78,11 @@ export class RolloutWatch {
     return await this.#availability?.stop();
   }
 
+  /** Which of these, that an observation has found sick, is so in fact. Throws DeployError lease-lost. */
+  async verify(members: readonly Member[]): Promise<Sick | undefined> {
+    return await this.#droplets.watch(members, 0, this.#ended.signal, this.#interrupted);
+  }
+
   /**
    * Lets the time pass and watches the droplets meanwhile. Throws DeployError lease-lost.
    * @param signal ends it
