@@ -233,7 +233,7 @@ function judgeRow(
   const where = `${row.name} is said to be ${row.outcome}`;
   const isHeal = deployer.plan.command === 'heal';
   // Each has its own.
-  const isOwn = isHeal || ['restart', 'droplet out', 'droplet in'].includes(deployer.plan.command);
+  const isOwn = isHeal || ['restart', 'stop', 'start', 'droplet out', 'droplet in'].includes(deployer.plan.command);
   const isByHand = deployer.plan.command.startsWith('droplet ');
   if (row.outcome === 'taken out') {
     if (!world.isByHand(droplet)) monitor.violation('d', `${where}, and is not`);

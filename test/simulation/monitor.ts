@@ -245,7 +245,7 @@ export class Monitor {
 
   /** q */
   #keepsItsRelease({ plan, name, knowledge }: Deployer, { disk, name: droplet }: Droplet): void {
-    if (plan.command !== 'restart') return;
+    if (!['restart', 'stop', 'start'].includes(plan.command)) return;
     this.tally('restart: containers');
     const release = knowledge.towards.get(droplet);
     if (release !== disk.current) {

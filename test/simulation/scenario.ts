@@ -34,7 +34,18 @@ export interface Crash {
 }
 
 export interface RunPlan {
-  command: 'deploy' | 'heal' | 'rollback' | 'adopt' | 'promote' | 'abort' | 'restart' | 'droplet out' | 'droplet in';
+  command:
+    | 'deploy'
+    | 'heal'
+    | 'rollback'
+    | 'adopt'
+    | 'promote'
+    | 'abort'
+    | 'restart'
+    | 'stop'
+    | 'start'
+    | 'droplet out'
+    | 'droplet in';
   /** Of a deploy: it is held after so many droplets. */
   canary?: number;
   /**

@@ -8,7 +8,7 @@ import type { CommitInfo, DeployResult } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inform, reportTo } from '../core/report.js';
 import { refuseUnusableHome } from '../droplet/home-check.js';
-import { heldRelease, type Member, needsNothing } from '../droplet/member.js';
+import { heldRelease, type Member, needsNothing, stoppedOn } from '../droplet/member.js';
 import { surveyAll } from '../droplet/survey.js';
 import { refuseImpossible } from '../fleet/policy.js';
 import { settingsOfRoles } from '../fleet/role-settings.js';
@@ -80,7 +80,8 @@ export async function deploy(given: DeployPorts, options: DeployOptions): Promis
         }
         return staged.map((one) => ({ release: one }));
       },
-      isUpToDate: (member, staged) => !force && needsNothing(member, staged),
+      stopping: 'start-all',
+      isUpToDate: (member, staged) => !force && needsNothing(member, staged) && stoppedOn(member, staged.id).size === 0,
     });
   });
 }

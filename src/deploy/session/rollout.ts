@@ -9,7 +9,7 @@ import { byHandSentence, type Fleet, findFleets, overlapsOf } from '../fleet/fin
 import { GoalAnchor, together } from '../fleet/goal-anchor.js';
 import { mayHaveDowntime, policyOf } from '../fleet/policy.js';
 import type { StoredRelease } from '../release/stored-release.js';
-import type { Run } from '../steps/run.js';
+import type { Run, Stopping } from '../steps/run.js';
 import { askApps, askFirst } from './ask-first.js';
 import { checkCanary, forgetCanary, holdsAsCanary, onlyOne, planPart, recordCanary } from './canary.js';
 import { findProbe } from './find-probe.js';
@@ -21,6 +21,7 @@ import { isOver, type PlannedShare, rollToRelease } from './roll-to-release.js';
 import { type Session, stopIfInterrupted } from './session.js';
 import { refuseOff, withSkipped } from './skipping.js';
 import { previousReleases, startRollout } from './start-rollout.js';
+import { reportStopped } from './stopped-services.js';
 
 /** What distinguishes one kind of rollout from the others. */
 export interface Rollout {
@@ -41,8 +42,13 @@ export interface Rollout {
   reach: 'all' | 'reachable' | 'any';
   /** The fleet is on its release afterwards, as far as other runs are concerned. */
   anchors?: boolean;
-  /** The only service whose containers are started anew. */
+  /** The only service whose containers are changed. */
   service?: string | undefined;
+  /**
+   * `stop` and `start` the service, which otherwise is started anew. `start-all`: services that are stopped start again, also where
+   * the droplet keeps its release.
+   */
+  stopping?: Stopping['kind'];
   /** What is recorded of a droplet that is taken out by hand. */
   byHand?: ByHand;
   /** The name or id of a droplet that is brought back, although it was taken out by hand. */
@@ -151,12 +157,14 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
       ...share.run,
       exemptFromAppCheck: exemptions[index],
       service: rollout.service,
+      stopping: stoppingOf(rollout, goal.release),
       byHand: rollout.byHand,
     };
     const own = { ...share, run, policy: { ...share.policy, holdAt: part?.holdAt } };
     return planShare(own, goal, left, (member) => isUpToDate(member, goal));
   });
   const starts = plans.map(({ start }) => start);
+  for (const plan of plans) reportStopped(ports, plan);
   if (!isOver(starts)) await askFirst(session, starts);
   stopIfInterrupted(session);
   // What only a part of the fleet runs is not the fleet's release: that of a canary is, once all droplets run it.
@@ -181,6 +189,11 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   const undone = choices.find(({ failure }) => failure !== undefined)?.failure ?? unreached;
   if (undone === undefined || rollout.reach === 'any') return result;
   return { ...result, outcome: 'failed', error: result.error ?? undone.info() };
+}
+
+function stoppingOf({ stopping, service }: Rollout, { id }: StoredRelease): Stopping | undefined {
+  if (stopping === undefined) return undefined;
+  return stopping === 'start-all' ? { kind: stopping, release: id } : { kind: stopping, service: service ?? '' };
 }
 
 function membersOf(session: Session, { membership }: Fleet): Member[] {
