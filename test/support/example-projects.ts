@@ -10,7 +10,10 @@ export function copyExample(name: string, folder: string): void {
   cpSync(join('examples', name), folder, { recursive: true });
   const config = join(folder, 'config');
   for (const file of readdirSync(config).filter((one) => one.endsWith('.example'))) {
-    renameSync(join(config, file), join(config, file.replace(/\.example$/, '')));
+    const path = join(config, file.replace(/\.example$/, ''));
+    renameSync(join(config, file), path);
+    // As somebody fills in a token.
+    writeFileSync(path, readFileSync(path, 'utf8').replaceAll('…', '0123'));
   }
 }
 
