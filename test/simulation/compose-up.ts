@@ -49,6 +49,8 @@ export function composeUp(
       world.newContainer(service, droplet, startsAt),
     );
   });
+  const fresh = made.map(({ service }) => service);
+  if (JSON.parse(disk.state).stopped?.release === id) world.monitor.runsAgain(deployer, droplet, fresh);
   const stopped = droplet.containers.filter((container) => !kept.includes(container));
   if (made.length > 0 || stopped.length > 0) world.monitor.containersChange(deployer, droplet);
   droplet.containers = [...kept, ...made];

@@ -88,7 +88,8 @@ async function changeContainers(
         if (service !== undefined) refuseUnknown([...own.values()], service);
         if (service !== undefined && verb === 'restart') refuseStopped(own, service, settings);
         if (service !== undefined && verb === 'stop') {
-          for (const { fleet, members } of shares) refuseServing(members, own, service, fleet.target.ports);
+          for (const { fleet, members } of shares)
+            refuseServing(members, own, { service, ports: fleet.target.ports }, settings);
         }
         const choices = await eachShare(shares, (share) => chooseOwn(share, own, { verb, service }));
         session.release = infoOf((choices[0] as Choice).release);
@@ -175,8 +176,8 @@ function refuseStopped(own: ReadonlyMap<Member, StoredRelease>, service: string,
 function refuseServing(
   members: readonly Member[],
   releases: ReadonlyMap<Member, StoredRelease>,
-  service: string,
-  ports: readonly number[],
+  { service, ports }: { service: string; ports: readonly number[] },
+  of: Environment,
 ): void {
   for (const member of members) {
     const release = releases.get(member);
@@ -189,7 +190,7 @@ function refuseServing(
         {
           source: 'user',
           droplet: name,
-          hint: 'To stop traffic to a droplet, take it out of rotation: do-deploy droplet out ENVIRONMENT DROPLET --reason TEXT',
+          hint: `To keep requests from a droplet, take it out of rotation: ${doDeploy(of, 'droplet out', name, '--reason', 'TEXT')}`,
         },
       );
     }
@@ -198,7 +199,7 @@ function refuseServing(
     throw new DeployError('service-serves', `Without ${service}, nothing would run on ${name}.`, {
       source: 'user',
       droplet: name,
-      hint: `Stop its container there, until heal or a deploy starts it again: ${loginTo(member)} docker ps`,
+      hint: `To stop the app for a short time all the same, until heal or a deploy starts it: ${loginTo(member)} docker compose --project-name ${release?.app} stop`,
     });
   }
 }
