@@ -54,7 +54,7 @@ export function notes({ rows, error, evidence = [] }: DeployResult, palette: Pal
 }
 
 export function noteLines(
-  row: Pick<StatusRow, 'name' | 'outSince' | 'byHand'> & {
+  row: Pick<StatusRow, 'name' | 'outSince' | 'byHand' | 'stopped'> & {
     rotation?: StatusRow['rotation'];
     detail?: string | undefined;
   },
@@ -63,6 +63,7 @@ export function noteLines(
   const state = row.rotation === 'none' ? 'being changed' : 'out';
   const texts = [...(row.outSince === undefined ? [] : [`${state} since ${row.outSince}`])];
   if (row.byHand !== undefined) texts.push(byHandNote(row.byHand));
+  if (row.stopped !== undefined) texts.push(`${row.stopped.join(', ')} stopped by do-deploy stop`);
   if (row.detail !== undefined) texts.push(row.detail);
   return texts.map((text) => palette.faint(`  ${row.name}: ${hang(text, '    ')}`));
 }

@@ -45,6 +45,8 @@ export interface DropletCheckup {
   otherEnvironment?: string;
   /** The release's images by service, with the ids that they have on this droplet. */
   built?: FleetRelease['images'];
+  /** Names of services that `do-deploy stop` has stopped. */
+  stopped?: ReadonlySet<string>;
   changedFiles: readonly FileChange[];
   containers: readonly ContainerView[];
   /** Which running service a layer has signalled and not started again, as a message. */
@@ -224,6 +226,7 @@ function ofContainers(droplet: string, seen: DropletCheckup, release: FleetRelea
       const message = `${service.name} runs image ${shortId(other.imageId)} instead of ${shortId(image.imageId)} (${image.reference})`;
       found.push({ droplet, kind: 'image-differs', message, fix: 'adopt' });
     }
+    if (own.length === 0 && seen.stopped?.has(service.name)) continue;
     if (own.length < service.replicas) {
       const message =
         own.length === 0

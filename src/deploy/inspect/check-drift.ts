@@ -20,7 +20,7 @@ import { inParallel } from '../core/parallel.js';
 import { awaitStart } from '../droplet/await-start.js';
 import { makeAppCheck } from '../droplet/make-app-check.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
-import { changedFiles, currentRelease, loginTo, type Member, signalled } from '../droplet/member.js';
+import { changedFiles, currentRelease, loginTo, type Member, signalled, stoppedOn } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
 import { canaryOn } from '../fleet/canary-record.js';
 import { fleetRelease } from '../fleet/fleet-release.js';
@@ -215,6 +215,7 @@ function checkupOf(
     otherEnvironment: describeOtherEnvironment(member, app),
     // Their ids depend on this droplet's image store, or on its own build.
     built: currentRelease(member)?.images ?? {},
+    stopped: stoppedOn(member, current),
     changedFiles: changedFiles(member),
     containers: member.containers,
     signalled: signalled(member),
