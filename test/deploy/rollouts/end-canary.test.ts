@@ -1,5 +1,6 @@
 /** Complete runs in virtual time: how a canary ends after a run that was killed, and while it is not well. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CALM } from '../../simulation/calm.js';
 import { removeCopies, smallFleets } from '../../simulation/transpiled.js';
 
 let fleetOf: Awaited<ReturnType<typeof smallFleets>>;
@@ -70,4 +71,11 @@ it('without a canary, promote and abort say that there is nothing to do', async 
   const { run } = fleetOf();
   for (const ends of ['promote', 'abort'] as const)
     expect((await run(ends))?.error?.message).toBe(`Nothing to ${ends}: no canary is held on production.`);
+});
+
+it('abort neither pauses nor bakes', async () => {
+  const policy = { ...CALM.policy, pauseMs: 600_000, bakeMs: 600_000 };
+  const { run } = fleetOf({ fleet: 4, policy });
+  expect((await run('deploy', 'v3', { canary: 2 }))?.durationMs).toBeGreaterThan(600_000);
+  expect((await run('abort'))?.durationMs).toBeLessThan(600_000);
 });
