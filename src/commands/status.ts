@@ -56,16 +56,18 @@ async function readEnvironment(
 
 async function statusOf(settings: LoadedSettings, { ports }: Pick<CommandContext, 'ports'>): Promise<Output> {
   const { readStatus } = await import('../deploy/inspect/read-status.js');
+  const { waysOutOf } = await import('../deploy/session/canary.js');
   const rows = await readStatus(await ports(settings), settings);
   const heading = `${settings.app}: ${settings.environment}`;
   const command = (name: string) => doDeploy(settings, name);
-  const isHeld = rows.some(({ canary }) => canary);
+  const held = rows.find(({ canary }) => canary);
+  const before = rows.find(({ canary, imageTag }) => !canary && imageTag !== undefined);
   return {
     type: 'status',
     heading,
     rows,
     ...(rows.some(({ fix }) => fix !== undefined) && { next: command('heal') }),
-    ...(isHeld && { ways: { forward: command('promote'), back: command('abort') } }),
+    ...(held && { ways: waysOutOf({ tag: held.canaryTag, before: before?.imageTag }, settings) }),
   };
 }
 

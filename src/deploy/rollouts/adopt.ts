@@ -38,7 +38,7 @@ export async function adopt(given: DeployPorts, options: SessionOptions): Promis
       choose: (shares) =>
         eachShare(shares, async ({ run, members }) => {
           await surveyAll(ports, settings, members, { prepare: true });
-          const release = releaseToAdopt(fleetRelease(members, recordedIn(run)), settings);
+          const release = releaseToAdopt(fleetRelease(members, recordedIn(run)), run.settings);
           session.release = infoOf(release);
           const canary = canaryHeld(run, members);
           const onCanary = canary?.members ?? [];

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CALM } from '../../simulation/calm.js';
 import { removeCopies, smallFleets } from '../../simulation/transpiled.js';
+import { WORKERS } from '../../simulation/world.js';
 
 let fleetOf: Awaited<ReturnType<typeof smallFleets>>;
 beforeAll(async () => {
@@ -78,4 +79,39 @@ it('abort neither pauses nor bakes', async () => {
   const { run } = fleetOf({ fleet: 4, policy });
   expect((await run('deploy', 'v3', { canary: 2 }))?.durationMs).toBeGreaterThan(600_000);
   expect((await run('abort'))?.durationMs).toBeLessThan(600_000);
+});
+
+describe('a canary from before the environment had roles', () => {
+  async function withRoles() {
+    const fleet = fleetOf({ fleet: 4 });
+    expect(await fleet.run('deploy', 'v3', { canary: 1 })).toMatchObject({ outcome: 'succeeded' });
+    const { world } = fleet;
+    (world.story as { target: string }).target = 'roles';
+    for (const droplet of [...world.droplets.values()].filter((one) => world.roleOf(one) === 'worker')) {
+      droplet.tags.add(WORKERS);
+      world.balancer?.accepted.delete(droplet.id);
+      world.balancer?.shown.delete(droplet.id);
+    }
+    return fleet;
+  }
+  const WAYS = { forward: 'do-deploy production v3', back: 'do-deploy production v1' };
+
+  it('is ended by a deploy to all roles, which every command names', async () => {
+    const { run, runs } = await withRoles();
+    const back = await run('rollback');
+    expect(back).toMatchObject({ outcome: 'failed', error: { code: 'canary-held' } });
+    expect(back?.error?.message).toContain('production has roles now, so it can be neither promoted nor aborted.');
+    expect(back?.error?.hint).toBe(`Roll it out (${WAYS.forward}), or take it back (${WAYS.back}).`);
+    expect(await run('heal')).toMatchObject({ outcome: 'skipped', ways: WAYS });
+    expect(await run('deploy', 'v3')).toMatchObject({ outcome: 'succeeded' });
+    expect(runs()).toEqual(['v3', 'v3', 'v3', 'v3']);
+    expect((await run('heal'))?.held).toBeUndefined();
+  });
+
+  it('is taken back by a deploy, too', async () => {
+    const { run, runs } = await withRoles();
+    expect(await run('deploy', 'v1')).toMatchObject({ outcome: 'succeeded' });
+    expect(runs()).toEqual(['v1', 'v1', 'v1', 'v1']);
+    expect((await run('heal'))?.held).toBeUndefined();
+  });
 });

@@ -159,3 +159,13 @@ it('a failed deploy always has an error', () => {
   const { state } = walk({}, fleetOf(2), undefined, (seen) => ({ ...seen, gone: true }));
   expect(ended(state)).toMatchObject({ outcome: 'failed', error: { code: 'not-everywhere' } });
 });
+
+it('a stop by the capacity floor names what repairs the droplet, whatever was run', () => {
+  const stuck = { serving: 1, floor: 2 };
+  const { state } = walk({}, fleetOf(2));
+  const droplets = state.droplets.map((one) => ({ ...one, course: 'waiting' as const }));
+  expect(ended({ ...state, droplets, stuck }).error).toMatchObject({
+    code: 'capacity-floor',
+    hint: 'See which droplet is not healthy: do-deploy status production. Repair it: do-deploy heal production. Then run the same command again.',
+  });
+});
