@@ -155,6 +155,20 @@ export function canaryIsHeld(canary: Canary, of: WithRoles): DeployError {
   });
 }
 
+/** @param why it is not well there */
+export function canaryIsSick(canary: Canary, { host: { name } }: Member, why: string, of: Environment): DeployError {
+  return new DeployError('canary-sick', `The canary is not well on ${name}: ${why}.`, {
+    droplet: name,
+    hint: `Finish it (${finishCommand(canary, of)}), repair it (${doDeploy(of, 'heal')}), or take it back (${doDeploy(of, 'abort')}).`,
+  });
+}
+
+/** The deploy that brings the canary again to as many droplets, with images that they have lost. */
+export function finishCommand({ release, members }: Canary, of: Environment): string {
+  const tag = release === undefined ? [] : [release.imageTag];
+  return doDeploy(of, 'deploy', ...tag, '--canary', String(members.length));
+}
+
 type WithRoles = Environment & Pick<Settings, 'roles'>;
 
 function hasRoles({ roles = [] }: WithRoles): boolean {

@@ -115,3 +115,40 @@ describe('a canary from before the environment had roles', () => {
     expect((await run('heal'))?.held).toBeUndefined();
   });
 });
+
+describe('a canary on a droplet that has lost its images and containers', () => {
+  async function lost() {
+    const fleet = fleetOf({ fleet: 3 });
+    expect(await fleet.run('deploy', 'v3', { canary: 1 })).toMatchObject({ outcome: 'succeeded' });
+    const [first] = [...fleet.world.droplets.values()];
+    first?.disk.images.clear();
+    first?.containers.splice(0);
+    return fleet;
+  }
+  const FINISH = 'do-deploy production v3 --canary 1';
+
+  it('is no good end of adopt, and every command names a way out', async () => {
+    const { run, runs } = await lost();
+    const adopted = await run('adopt');
+    expect(adopted).toMatchObject({ outcome: 'failed', error: { code: 'canary-sick', droplet: 'web-1' } });
+    expect(adopted?.error?.hint).toContain(`Finish it (${FINISH})`);
+    expect((await run('heal'))?.error).toMatchObject({
+      code: 'image-gone',
+      hint: `${FINISH} pulls the same image again.`,
+    });
+    expect((await run('promote'))?.error?.hint).toContain(`Finish it (${FINISH})`);
+    expect((await run('abort'))?.error).toMatchObject({
+      code: 'image-gone',
+      hint: "A deploy to all pulls what is missing: do-deploy production v1, or do-deploy production v3 for the canary's release.",
+    });
+    expect(await run('deploy', 'v3', { canary: 1 })).toMatchObject({ outcome: 'succeeded' });
+    expect(await run('adopt')).toMatchObject({ outcome: 'skipped' });
+    expect(runs()).toEqual(['v3', 'v1', 'v1']);
+  });
+
+  it('is ended by a deploy of the release before', async () => {
+    const { run, runs } = await lost();
+    expect(await run('deploy', 'v1')).toMatchObject({ outcome: 'succeeded' });
+    expect(runs()).toEqual(['v1', 'v1', 'v1']);
+  });
+});
