@@ -131,7 +131,7 @@ function mustBeHeld(
   const why =
     canaries.length === 0
       ? `no canary is held on ${environment}`
-      : `the canary that is recorded for ${environment} runs on no droplet of the fleet: those that held it have left it`;
+      : `the canary that is recorded for ${environment} runs on no droplet of the fleet: the run that began it was killed before, or its droplets have left the fleet`;
   throw new DeployError('no-canary', `Nothing to ${ends}: ${why}.`, {
     source: 'user',
     hint: `See what each droplet runs: ${doDeploy(of, 'status')}. What a killed run has left out, ${doDeploy(of, 'heal')} puts back.`,

@@ -152,3 +152,19 @@ describe('a canary on a droplet that has lost its images and containers', () => 
     expect(runs()).toEqual(['v1', 'v1', 'v1']);
   });
 });
+
+it('a canary whose run was killed before any droplet had it was held nowhere, and abort says so', async () => {
+  const { run } = fleetOf({ fleet: 3 });
+  await run('deploy', 'v3', { canary: 1, crash: { ...CRASH, call: 'mark-out' } });
+  expect((await run('abort'))?.error?.message).toBe(
+    'Nothing to abort: the canary that is recorded for production runs on no droplet of the fleet: the run that began it was killed before, or its droplets have left the fleet.',
+  );
+});
+
+it('what a killed abort has left out is told as its doing', async () => {
+  const { run, world } = fleetOf({ fleet: 3 });
+  await run('deploy', 'v3', { canary: 1 });
+  await run('abort', '', { crash: CRASH });
+  const [first] = [...world.droplets.values()];
+  expect(JSON.parse(first?.disk.out ?? '{}')).toMatchObject({ run: expect.stringMatching(/^abort /) });
+});
