@@ -165,8 +165,11 @@ export function canaryIsSick(canary: Canary, { host: { name } }: Member, why: st
 
 /** The deploy that brings the canary again to as many droplets, with images that they have lost. */
 export function finishCommand({ release, members }: Canary, of: Environment): string {
-  const tag = release === undefined ? [] : [release.imageTag];
-  return doDeploy(of, 'deploy', ...tag, '--canary', String(members.length));
+  return doDeploy(of, 'deploy', ...finishWords(release?.imageTag, members.length));
+}
+
+export function finishWords(tag: string | undefined, size: number): string[] {
+  return [...(tag === undefined ? [] : [tag]), '--canary', String(size)];
 }
 
 type WithRoles = Environment & Pick<Settings, 'roles'>;
