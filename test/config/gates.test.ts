@@ -43,7 +43,9 @@ it.each([
 
 it('a range that runs backwards is refused', async () => {
   const gates = [{ name: 'alarms', url: 'https://alarms.example.com', expect: '399-200' }];
-  await expect(gatesOf(gates)).rejects.toMatchObject({ problems: [{ place: expect.stringContaining('expect') }] });
+  await expect(gatesOf(gates)).rejects.toMatchObject({
+    problems: [{ message: expect.stringContaining('must be an HTTP status') }],
+  });
 });
 
 it('a dollar sign of a command is for the shell, one of an address is for do-deploy', async () => {
