@@ -77,12 +77,12 @@ export function planPart(
 }
 
 function wholeFleet(size: number, environment: string): DeployError {
-  const message = `That leaves no droplet of ${environment} on its release: the fleet has ${size}. Nothing was changed.`;
+  const message = `That leaves no droplet of ${environment} on its release: the fleet has ${size}.`;
   const fewer =
     size > 2 ? `Deploy to fewer, with --canary ${Math.floor(size / 2)}, or to all, without --canary.` : undefined;
   return new DeployError('canary-of-all', message, {
     source: 'user',
-    hint: fewer ?? 'Deploy to all of them, without --canary.',
+    hint: fewer ?? `Deploy to ${size === 1 ? 'it' : 'both of them'}, without --canary.`,
   });
 }
 

@@ -168,3 +168,13 @@ it('what a killed abort has left out is told as its doing', async () => {
   const [first] = [...world.droplets.values()];
   expect(JSON.parse(first?.disk.out ?? '{}')).toMatchObject({ run: expect.stringMatching(/^abort /) });
 });
+
+it.each([
+  [1, 'it'],
+  [2, 'both of them'],
+])('a canary of a whole fleet of %i says what to do, and once that nothing was changed', async (size, them) => {
+  const { run } = fleetOf({ fleet: size, policy: { ...CALM.policy, allowDowntime: true } });
+  const end = await run('deploy', 'v3', { canary: size });
+  expect(end?.error).toMatchObject({ code: 'canary-of-all', hint: `Deploy to ${them}, without --canary.` });
+  expect(end?.error?.message).not.toContain('Nothing was changed');
+});
