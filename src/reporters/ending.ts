@@ -60,12 +60,16 @@ export function noteLines(
   },
   palette: Palette,
 ): string[] {
-  const state = row.rotation === 'none' ? 'being changed' : 'out';
-  const texts = [...(row.outSince === undefined ? [] : [`${state} since ${row.outSince}`])];
+  const texts = row.outSince === undefined ? [] : [outNote(row.rotation, row.outSince)];
   if (row.byHand !== undefined) texts.push(byHandNote(row.byHand));
   if (row.stopped !== undefined) texts.push(`${row.stopped.join(', ')} stopped by do-deploy stop`);
   if (row.detail !== undefined) texts.push(row.detail);
   return texts.map((text) => palette.faint(`  ${row.name}: ${hang(text, '    ')}`));
+}
+
+function outNote(rotation: StatusRow['rotation'] | undefined, since: string): string {
+  if (rotation === 'in') return `recorded as out${since === 'unknown' ? '' : ` since ${since}`}, but still in rotation`;
+  return `${rotation === 'none' ? 'being changed' : 'out'} since ${since}`;
 }
 
 /** "out by hand (ann@desk, 2026-11-21 07:45:00 UTC): the disk is failing" */

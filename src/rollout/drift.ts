@@ -142,7 +142,7 @@ export function findDifferences(fleet: FleetFacts): Difference[] {
       ...('unreachable' in droplet.answer
         ? unreachable(droplet, droplet.answer.unreachable)
         : [
-            ...ofRelease(droplet.name, droplet.answer, releaseFor(droplet.answer, fleet)),
+            ...withoutSick(ofRelease(droplet.name, droplet.answer, releaseFor(droplet.answer, fleet)), fleet),
             ...ofMachine(droplet.name, droplet.answer, usual),
           ]),
     ]),
@@ -156,6 +156,21 @@ export function findDifferences(fleet: FleetFacts): Difference[] {
       }),
     ),
   ];
+}
+
+/** What runs well nowhere is brought to no droplet that runs something else. */
+function withoutSick(found: readonly Difference[], { release, droplets }: FleetFacts): Difference[] {
+  const isWell = ({ name, inLedger, answer }: DropletFacts) =>
+    !inLedger &&
+    !('unreachable' in answer) &&
+    answer.current === release?.id &&
+    ofRelease(name, answer, release).every(isOfFiles);
+  if (droplets.some(isWell)) return [...found];
+  return found.map((one) => (one.kind === 'other-release' ? { ...one, fix: undefined } : one));
+}
+
+function isOfFiles({ kind }: Difference): boolean {
+  return kind === 'file-changed' || kind === 'file-missing';
 }
 
 function releaseFor({ current, halfWayTo }: DropletCheckup, { release, canary }: FleetFacts): FleetRelease | undefined {

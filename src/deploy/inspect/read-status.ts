@@ -121,7 +121,7 @@ export function surveyed(member: Member): Pick<StatusRow, 'release' | 'health' |
 }
 
 /** Why the droplet is not healthy by its survey; undefined when it is. */
-function illness(member: Member): string | undefined {
+export function illness(member: Member): string | undefined {
   const { docker, containers: seen } = member.survey;
   if (docker === undefined) return 'Docker does not answer';
   const { otherProjects, state } = member.survey;

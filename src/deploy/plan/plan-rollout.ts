@@ -507,7 +507,7 @@ async function differencesOf(
   }
   const differences = await inParallel([...groups.values()], async (group) => {
     try {
-      return [await differenceOf(ports, options, share, goal, group, found)];
+      return [await differenceOf(ports, options, goal, group, found)];
     } catch (error) {
       if (!(error instanceof DeployError)) throw error;
       const names = group.map(({ host }) => host.name).join(', ');
@@ -521,7 +521,6 @@ async function differencesOf(
 async function differenceOf(
   ports: DeployPorts,
   { read }: PlanOptions,
-  { fleet: { settings } }: Share,
   goal: Goal,
   group: readonly Member[],
   found: Findings,
