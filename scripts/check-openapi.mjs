@@ -57,6 +57,7 @@ async function startRegion({ limits, faults = [], scopes, busy = false } = {}) {
   const tagged = world.addBalancer({ name: 'tagged', tag: 'shared' });
   world.createTag('do-deploy:out:prod');
   world.addFirewall({ name: 'web', tags: ['shared'], dropletIds: [droplet] });
+  world.registries.set('acme', 'b7d03a6947b217efb6f3ec3bd3504582');
   if (busy) world.removeFromBalancer(balancer.id, [other]);
   const api = await ApiServer.start({ world, tokens: [{ token: 'good', ...(scopes && { scopes }) }], limits });
   for (const fault of faults) api.faults.add(fault);

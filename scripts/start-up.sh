@@ -24,6 +24,7 @@
 #   COMPOSE_PROFILES   compose profiles that are on, separated by commas; absent: none, or those that an env file sets
 #   TMPDIR         where a login is kept if /dev/shm cannot be written; may be absent
 #   REGISTRY_SERVER, REGISTRY_USERNAME   only for `pull`, `manifests` and `build`; absent: no login
+#   REGISTRY_AUTH  `stdin`: instead of a user name; standard input has the login as Docker's config.json has it, in base64
 #
 # It never removes volumes, or anything that a container or a kept release uses.
 set -eu
@@ -64,6 +65,12 @@ log_in() {
   trap 'exit 1' HUP INT TERM
   # Docker looks for plugins, such as compose, below DOCKER_CONFIG.
   if [ -d "$home/cli-plugins" ]; then ln -s "$home/cli-plugins" "$DOCKER_CONFIG/cli-plugins"; fi
+  if [ -n "${REGISTRY_AUTH:-}" ]; then
+    # `docker login` would take the user's name, a secret here, as an argument that others can see.
+    IFS= read -r auth
+    printf '{"auths":{"%s":{"auth":"%s"}}}\n' "$REGISTRY_SERVER" "$auth" >"$DOCKER_CONFIG/config.json"
+    return
+  fi
   # Docker warns that it stores the password unencrypted, which is true until the script ends.
   if ! docker login --username "$REGISTRY_USERNAME" --password-stdin "$REGISTRY_SERVER" >/dev/null 2>"$DOCKER_CONFIG/login.err"; then
     cat "$DOCKER_CONFIG/login.err" >&2
@@ -139,11 +146,11 @@ case $verb in
         exit 64
         ;;
     esac
-    if [ -n "${REGISTRY_USERNAME:-}" ]; then log_in; fi
+    if [ -n "${REGISTRY_USERNAME:-}${REGISTRY_AUTH:-}" ]; then log_in; fi
     compose pull --quiet $unbuilt
     ;;
   manifests)
-    if [ -n "${REGISTRY_USERNAME:-}" ]; then log_in; fi
+    if [ -n "${REGISTRY_USERNAME:-}${REGISTRY_AUTH:-}" ]; then log_in; fi
     answers=$(mktemp -d "${TMPDIR:-/tmp}/do-deploy-manifests.XXXXXX")
     trap clean_up EXIT
     trap 'exit 1' HUP INT TERM
@@ -168,7 +175,7 @@ case $verb in
     done
     ;;
   build)
-    if [ -n "${REGISTRY_USERNAME:-}" ]; then log_in; fi
+    if [ -n "${REGISTRY_USERNAME:-}${REGISTRY_AUTH:-}" ]; then log_in; fi
     compose build
     ;;
   up)

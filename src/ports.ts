@@ -119,6 +119,11 @@ export interface Cloud {
   deleteTag(tag: string, before?: BeforeChange): Promise<void>;
   tagDroplets(tag: string, dropletIds: number[], before?: BeforeChange): Promise<void>;
   untagDroplets(tag: string, dropletIds: number[], before?: BeforeChange): Promise<void>;
+  /**
+   * A login to a registry of DigitalOcean that can only pull and expires: `auth` of Docker's config.json, in base64. It is a
+   * secret.
+   */
+  registryLogin(name: string, validSeconds: number): Promise<string>;
   /** Firewalls that apply to droplets with this tag, and those whose rules admit traffic from or to them. */
   firewallsWithTag(tag: string): Promise<{ name: string; how: 'applies' | 'admits' }[]>;
 }

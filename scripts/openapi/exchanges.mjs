@@ -61,5 +61,14 @@ export function exchanges({ balancer, tagged, droplet, spare, pool }) {
     ...tagging('tags_assign_resources'),
     ...tagging('tags_unassign_resources'),
     ...list('firewalls_list'),
+    { operation: 'registries_get_dockerCredentials', params: { registry_name: 'acme' }, status: 200 },
+    { operation: 'registries_get_dockerCredentials', params: { registry_name: 'nope' }, status: 404 },
+    { operation: 'registry_get_dockerCredentials', status: 200 },
+    {
+      operation: 'registry_get_dockerCredentials',
+      query: { expiry_seconds: '3600', read_write: 'false' },
+      status: 200,
+    },
+    { operation: 'registry_get_dockerCredentials', query: { expiry_seconds: 'soon' }, status: 422, refused: true },
   ];
 }

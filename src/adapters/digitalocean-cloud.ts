@@ -14,12 +14,13 @@ import {
   loadBalancersPage,
   noContent,
   poolMembersPage,
+  registryAnswer,
   tagAnswer,
   tagsPage,
 } from './digitalocean/answers.js';
 import { DigitalOceanApi } from './digitalocean/api.js';
 import type { Call } from './digitalocean/call.js';
-import { checkDropletId, checkLoadBalancerId, checkPoolId, checkTag } from './digitalocean/names.js';
+import { checkDropletId, checkLoadBalancerId, checkPoolId, checkRegistryName, checkTag } from './digitalocean/names.js';
 
 export interface DigitalOceanOptions {
   token: Secret;
@@ -211,6 +212,27 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
 
     tagDroplets: (name, dropletIds, before) => changeTag('POST', name, dropletIds, before),
     untagDroplets: (name, dropletIds, before) => changeTag('DELETE', name, dropletIds, before),
+
+    async registryLogin(name, validSeconds) {
+      checkRegistryName(name);
+      const query = { expiry_seconds: validSeconds, read_write: 'false' };
+      const login = (path: string) => {
+        const call: Call = {
+          ...read(path, `get a login to the registry ${name}`, ['registry:read', 'registry:update']),
+          ifNotFound: `Check registry.digitalocean in config/deploy.yml: the token's team has no registry ${name}.`,
+        };
+        return api.request(call, () => api.get(path, query), registryAnswer);
+      };
+      try {
+        return await login(`/registries/${name}/docker-credentials`);
+      } catch (error) {
+        // Teams with a single registry may know only the older form.
+        if (!(error instanceof CloudError && error.kind === 'not-found')) throw error;
+        return await login('/registry/docker-credentials').catch((older: unknown) => {
+          throw older instanceof CloudError && older.kind === 'not-found' ? error : older;
+        });
+      }
+    },
 
     async firewallsWithTag(tag) {
       checkTag(tag);

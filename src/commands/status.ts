@@ -7,6 +7,7 @@ import { doDeploy } from '../deploy/core/do-deploy.js';
 import { asDeployError, type DeployError } from '../errors.js';
 import type { Output } from '../reporters/output.js';
 import type { StatusRow } from '../rollout/model.js';
+import { isCanaryWell } from '../rollout/status-rows.js';
 
 export default defineCommand({
   name: 'status',
@@ -56,16 +57,23 @@ async function readEnvironment(
 
 async function statusOf(settings: LoadedSettings, { ports }: Pick<CommandContext, 'ports'>): Promise<Output> {
   const { readStatus } = await import('../deploy/inspect/read-status.js');
+  const { finishWords, waysOutOf } = await import('../deploy/session/canary.js');
   const rows = await readStatus(await ports(settings), settings);
   const heading = `${settings.app}: ${settings.environment}`;
-  const command = (name: string) => doDeploy(settings, name);
-  const isHeld = rows.some(({ canary }) => canary);
+  const command = (name: string, ...words: string[]) => doDeploy(settings, name, ...words);
+  const held = rows.find(({ canary }) => canary);
+  const before = rows.find(({ canary, imageTag }) => !canary && imageTag !== undefined);
+  const ways = waysOutOf({ tag: held?.canaryTag, before: before?.imageTag }, settings);
+  const size = rows.filter(({ canary }) => canary).length;
+  const finishing = finishWords(held?.canaryTag, size);
+  // With roles, there is nothing to promote.
+  const isSick = (settings.roles?.length ?? 0) < 2 && !isCanaryWell(rows);
   return {
     type: 'status',
     heading,
     rows,
     ...(rows.some(({ fix }) => fix !== undefined) && { next: command('heal') }),
-    ...(isHeld && { ways: { forward: command('promote'), back: command('abort') } }),
+    ...(held && { ways: isSick ? { ...ways, forward: command('deploy', ...finishing) } : ways }),
   };
 }
 

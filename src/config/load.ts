@@ -259,7 +259,7 @@ function withOwnFiles(
 /** Values that the output consists of: if an env file repeats one, masking it would make the output unreadable. */
 function shownAnyway(settings: Omit<LoadedSettings, 'secrets'>): string[] {
   const { app, environment, imageTag, apiUrl, ssh, target, roles, registry, rollout } = settings;
-  const ofRegistry = [registry?.server, registry?.username];
+  const ofRegistry = [registry?.server, registry?.username, registry?.digitalocean];
   const values = [
     app,
     environment,

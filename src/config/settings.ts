@@ -171,6 +171,11 @@ export interface HookProgram {
   path: string;
 }
 
+/** `digitalocean`: the name of a registry there, whose login is made from the token. */
+export type RegistrySettings =
+  | { server: string; username: string; password: Secret; digitalocean?: undefined }
+  | { server: string; username?: undefined; password?: undefined; digitalocean: string };
+
 export interface Settings {
   app: string;
   environment: string;
@@ -209,7 +214,7 @@ export interface Settings {
   shared?: string[];
   /** Services with a `build:` are built on the droplets. */
   build?: boolean;
-  registry?: { server: string; username: string; password: Secret };
+  registry?: RegistrySettings;
   rollout: RolloutSettings;
   /** Of the project's layers; empty in runs that do not roll. */
   handlers: readonly Handler[];

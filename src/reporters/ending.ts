@@ -54,17 +54,22 @@ export function notes({ rows, error, evidence = [] }: DeployResult, palette: Pal
 }
 
 export function noteLines(
-  row: Pick<StatusRow, 'name' | 'outSince' | 'byHand'> & {
+  row: Pick<StatusRow, 'name' | 'outSince' | 'byHand' | 'stopped'> & {
     rotation?: StatusRow['rotation'];
     detail?: string | undefined;
   },
   palette: Palette,
 ): string[] {
-  const state = row.rotation === 'none' ? 'being changed' : 'out';
-  const texts = [...(row.outSince === undefined ? [] : [`${state} since ${row.outSince}`])];
+  const texts = row.outSince === undefined ? [] : [outNote(row.rotation, row.outSince)];
   if (row.byHand !== undefined) texts.push(byHandNote(row.byHand));
+  if (row.stopped !== undefined) texts.push(`${row.stopped.join(', ')} stopped by do-deploy stop`);
   if (row.detail !== undefined) texts.push(row.detail);
   return texts.map((text) => palette.faint(`  ${row.name}: ${hang(text, '    ')}`));
+}
+
+function outNote(rotation: StatusRow['rotation'] | undefined, since: string): string {
+  if (rotation === 'in') return `recorded as out${since === 'unknown' ? '' : ` since ${since}`}, but still in rotation`;
+  return `${rotation === 'none' ? 'being changed' : 'out'} since ${since}`;
 }
 
 /** "out by hand (ann@desk, 2026-11-21 07:45:00 UTC): the disk is failing" */

@@ -3,6 +3,7 @@ import { shortHash } from '../rollout/commit.js';
 import type { EnvironmentRow, TagRow } from '../rollout/match-tags.js';
 import type { HistoryEntry, StatusRow, Ways } from '../rollout/model.js';
 import type { RolloutPlan } from '../rollout/plan.js';
+import { isCanaryWell } from '../rollout/status-rows.js';
 import { bootstrapLines, type ShownBootstrap } from './bootstrap-lines.js';
 import { driftLines, type ShownDrift } from './drift-lines.js';
 import { commitLines, noteLines } from './ending.js';
@@ -108,7 +109,7 @@ function canaryLines(rows: readonly StatusRow[], ways: Ways, palette: Palette): 
   const [imageTag = ''] = held.flatMap(({ canaryTag }) => canaryTag ?? []);
   return [
     `A canary${imageTag && ` of ${imageTag}`} is held on ${held.map(({ name }) => name).join(', ')}.`,
-    `To roll it out: ${palette.strong(ways.forward)}`,
+    `${isCanaryWell(rows) ? 'To roll it out' : 'To finish it'}: ${palette.strong(ways.forward)}`,
     `To take it back: ${palette.strong(ways.back)}`,
   ];
 }

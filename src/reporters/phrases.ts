@@ -63,6 +63,8 @@ export function runTitle(event: EventOf<'rollout-started'>): string {
   if (event.command === 'droplet out') return `Taking a droplet of ${app} on ${environment} out of rotation`;
   if (event.command === 'droplet in') return `Bringing a droplet of ${app} on ${environment} back`;
   if (event.command === 'restart') return `Restarting ${app} on ${environment}`;
+  if (event.command === 'stop') return `Stopping a service of ${app} on ${environment}`;
+  if (event.command === 'start') return `Starting a service of ${app} on ${environment}`;
   // `promote` knows its release only after the survey.
   if (event.command === 'deploy')
     return `Deploying ${[app, versionWords(release)].filter(Boolean).join(' ')} to ${environment}`;
@@ -147,6 +149,8 @@ function successSentence(result: DeployResult, command: RollingCommand): string 
   if (command === 'droplet in')
     return `Brought ${namesOf(result, 'deployed')} back with ${versionWords(result.release)}`;
   if (command === 'restart') return `Restarted ${droplets}`;
+  if (command === 'stop') return `Stopped the service on ${droplets}`;
+  if (command === 'start') return `Started the service on ${droplets}`;
   if (command === 'rollback') return `Rolled ${droplets} back to ${versionWords(result.release)}`;
   return command === 'adopt'
     ? `Adopted ${droplets} with ${versionWords(result.release)}`

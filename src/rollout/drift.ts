@@ -45,6 +45,8 @@ export interface DropletCheckup {
   otherEnvironment?: string;
   /** The release's images by service, with the ids that they have on this droplet. */
   built?: FleetRelease['images'];
+  /** Names of services that `do-deploy stop` has stopped. */
+  stopped?: ReadonlySet<string>;
   changedFiles: readonly FileChange[];
   containers: readonly ContainerView[];
   /** Which running service a layer has signalled and not started again, as a message. */
@@ -140,7 +142,7 @@ export function findDifferences(fleet: FleetFacts): Difference[] {
       ...('unreachable' in droplet.answer
         ? unreachable(droplet, droplet.answer.unreachable)
         : [
-            ...ofRelease(droplet.name, droplet.answer, releaseFor(droplet.answer, fleet)),
+            ...withoutSick(ofRelease(droplet.name, droplet.answer, releaseFor(droplet.answer, fleet)), fleet),
             ...ofMachine(droplet.name, droplet.answer, usual),
           ]),
     ]),
@@ -154,6 +156,21 @@ export function findDifferences(fleet: FleetFacts): Difference[] {
       }),
     ),
   ];
+}
+
+/** What runs well nowhere is brought to no droplet that runs something else. */
+function withoutSick(found: readonly Difference[], { release, droplets }: FleetFacts): Difference[] {
+  const isWell = ({ name, inLedger, answer }: DropletFacts) =>
+    !inLedger &&
+    !('unreachable' in answer) &&
+    answer.current === release?.id &&
+    ofRelease(name, answer, release).every(isOfFiles);
+  if (droplets.some(isWell)) return [...found];
+  return found.map((one) => (one.kind === 'other-release' ? { ...one, fix: undefined } : one));
+}
+
+function isOfFiles({ kind }: Difference): boolean {
+  return kind === 'file-changed' || kind === 'file-missing';
 }
 
 function releaseFor({ current, halfWayTo }: DropletCheckup, { release, canary }: FleetFacts): FleetRelease | undefined {
@@ -224,6 +241,7 @@ function ofContainers(droplet: string, seen: DropletCheckup, release: FleetRelea
       const message = `${service.name} runs image ${shortId(other.imageId)} instead of ${shortId(image.imageId)} (${image.reference})`;
       found.push({ droplet, kind: 'image-differs', message, fix: 'adopt' });
     }
+    if (own.length === 0 && seen.stopped?.has(service.name)) continue;
     if (own.length < service.replicas) {
       const message =
         own.length === 0

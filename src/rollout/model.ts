@@ -32,6 +32,8 @@ export const ROLLING_COMMANDS = [
   'heal',
   'adopt',
   'restart',
+  'stop',
+  'start',
   'droplet out',
   'droplet in',
 ] as const;
@@ -44,6 +46,8 @@ export const COMMAND_NOUNS: Readonly<Record<RollingCommand, string>> = {
   heal: 'Heal',
   adopt: 'Adoption',
   restart: 'Restart',
+  stop: 'Stop',
+  start: 'Start',
   'droplet out': 'Taking a droplet out',
   'droplet in': 'Bringing a droplet back',
 };
@@ -97,6 +101,8 @@ export interface StatusRow {
   byHand?: ByHand;
   /** Image tag of the canary that it runs, or was being switched to. */
   canaryTag?: string;
+  /** In a status: services that `do-deploy stop` has stopped on it. */
+  stopped?: string[];
   /** In a status: its release is held as a canary. */
   canary?: true;
   /** In a status: the do-deploy command that repairs it. */

@@ -51,3 +51,9 @@ export function countOutcomes(rows: StatusRow[]): string {
     .map(({ outcome, count }) => `${count} ${outcome}`)
     .join(', ');
 }
+
+/** Whether a canary may be promoted: of its droplets some have finished, and those are well. */
+export function isCanaryWell(rows: readonly StatusRow[]): boolean {
+  const finished = rows.filter(({ canary, imageTag, canaryTag }) => canary && imageTag === canaryTag);
+  return finished.length > 0 && finished.every(({ health }) => health === 'healthy');
+}

@@ -5,7 +5,7 @@ import { OFFICIAL_LIMITS, type RateLimits } from './api/rate-limit.js';
 import { ApiServer } from './api/server.js';
 import { Balancer } from './balancer.js';
 import { ControlServer, type NewDroplet } from './control.js';
-import { exampleRegistry } from './docker/images/example-registry.js';
+import { DIGITALOCEAN_REGISTRY, exampleRegistry } from './docker/images/example-registry.js';
 import type { Credentials, Registry } from './docker/registry.js';
 import { SandboxDroplet } from './droplets/droplet.js';
 import { parseDropletFaults } from './droplets/faults.js';
@@ -66,6 +66,8 @@ export class Region {
     this.folder = files.folder;
     this.world = new World({ timing: { apiDelayMs, effectDelayMs, busyMs } });
     this.registry = exampleRegistry({ credentials: options.registryCredentials });
+    const { password } = options.registryCredentials ?? {};
+    if (password !== undefined) this.world.registries.set(DIGITALOCEAN_REGISTRY, password);
   }
 
   /** The droplets run nothing yet: the balancer answers 503 until the first deploy. */

@@ -59,6 +59,8 @@ export class World {
   readonly droplets = new Map<number, DropletRecord>();
   readonly balancers = new Map<string, BalancerRecord>();
   readonly tags = new Set<string>();
+  /** Container registries by name, with the token that logs in to each. */
+  readonly registries = new Map<string, string>();
   readonly pools: PoolRecord[] = [];
   readonly firewalls: FirewallRecord[] = [];
   /** Calls that the API does not support (`METHOD /path`): tests assert that there were none. */

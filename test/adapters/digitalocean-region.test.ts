@@ -62,6 +62,20 @@ it('keeps a ledger in tags', async () => {
   expect(await clock.run(cloud().listDroplets({ tag: TAG }))).toEqual([]);
 });
 
+it('gets a login to a registry, of a team with one or with several, and names the scopes that it lacks', async () => {
+  region.world.registries.set('acme', 'b7d03a6947b217ef');
+  const auth = await clock.run(cloud().registryLogin('acme', 3_600));
+  expect(Buffer.from(auth, 'base64').toString()).toBe('b7d03a6947b217ef:b7d03a6947b217ef');
+  const older = await clock.run(cloud().registryLogin('unknown-there', 3_600));
+  expect(older).toBe(auth);
+  region.world.registries.clear();
+  expect((await failureOf(clock, cloud().registryLogin('acme', 3_600))).error).toMatchObject({
+    kind: 'not-found',
+    hint: expect.stringContaining("the token's team has no registry acme"),
+  });
+  expect((await failureOf(clock, cloud().registryLogin('../droplets', 3_600))).error.kind).toBe('unprocessable');
+});
+
 it('keeps anchors in tags of the account', async () => {
   const names = Array.from({ length: 205 }, (_, index) => `do-deploy:release:shop:production:${index + 1}:a`);
   for (const name of names) region.world.createTag(name);

@@ -12,7 +12,7 @@ const ENVIRONMENTS = ['staging', 'production'];
 
 describe('a word', () => {
   it.each<[string, string[], string[]]>([
-    ['at the start is a command or an environment', ['sta'], ['status', 'staging']],
+    ['at the start is a command or an environment', ['sta'], ['status', 'start', 'staging']],
     ['after a group is one of its commands', ['lock', ''], ['status', 'break']],
     ['for an environment is one', ['heal', ''], ENVIRONMENTS],
     ['after options is what it would be without them', ['--json', 'heal', '--wait-lock', '10m', 'p'], ['production']],
@@ -60,7 +60,7 @@ describe('the script', () => {
 
   describe.each(Object.entries(TRIALS))('for %s', (shell, trial) => {
     it.runIf(isInstalled(shell)).each([
-      ['do-deploy sta', ['staging', 'status']],
+      ['do-deploy sta', ['staging', 'start', 'status']],
       ["do-deploy heal ''", ['production', 'staging']],
       ['do-deploy production --cr', ['--create-tag']],
     ])('completes %s', (words, expected) => {

@@ -199,12 +199,16 @@ describe('without a terminal, nothing is contacted', () => {
     }
   });
 
-  it.each(['production v1', 'rollback production', 'adopt production', 'heal production'])(
-    '%s is refused in a protected environment without its name',
-    async (words) => {
-      const { exit, stderr } = await run(`${words}`, { protected: true, secrets: {} });
-      expect(stderr).toContain(`${words} --confirm-environment production`);
-      expect(exit).toBe(2);
-    },
-  );
+  it.each([
+    'production v1',
+    'rollback production',
+    'adopt production',
+    'heal production',
+    'lock break production',
+    'promote production',
+  ])('%s is refused in a protected environment without its name', async (words) => {
+    const { exit, stderr } = await run(`${words}`, { protected: true, secrets: {} });
+    expect(stderr).toContain(`${words} --confirm-environment production`);
+    expect(exit).toBe(2);
+  });
 });

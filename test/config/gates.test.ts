@@ -41,6 +41,13 @@ it.each([
   expect(gates).toMatchObject([{ expect: ranges, everyMs: 60_000 }]);
 });
 
+it('a range that runs backwards is refused', async () => {
+  const gates = [{ name: 'alarms', url: 'https://alarms.example.com', expect: '399-200' }];
+  await expect(gatesOf(gates)).rejects.toMatchObject({
+    problems: [{ message: expect.stringContaining('must be an HTTP status') }],
+  });
+});
+
 it('a dollar sign of a command is for the shell, one of an address is for do-deploy', async () => {
   const gates = [
     { name: 'errors', command: 'test "$RATE" = 0' },

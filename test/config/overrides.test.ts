@@ -72,7 +72,7 @@ describe('--set', () => {
 
   it('a secret may come from a variable', async () => {
     const { settings } = await load(['registry.password=$OTHER']);
-    expect(settings.registry?.password.reveal()).toBe('5ecre7-other');
+    expect(settings.registry?.password?.reveal()).toBe('5ecre7-other');
   });
 
   it('is repeated in commands to paste', async () => {

@@ -107,6 +107,10 @@ describe('a problem in config/deploy.yml', () => {
       'registry: { username: me, password: 123456 }',
       'registry.password must be text, in quotes if it is a number; put quotes around it',
     ],
+    [
+      'registry: { digitalocean: acme, username: me }',
+      'registry has digitalocean and username; keep digitalocean alone: its login is made from the token',
+    ],
     ['app: again', 'app is defined twice; keep one of the two'],
   ])('%s', async (line, problem) => {
     expect(await problemsIn(deployYml(line))).toEqual([`config/deploy.yml:3: ${problem}`]);

@@ -58,7 +58,8 @@ describe('the configuration reference', () => {
     async (path, node) => {
       const project = (value?: unknown) => {
         const written = value === undefined ? [] : [nested(path, value)];
-        const others = path[0] === 'registry' ? ['registry.username', 'registry.password'] : [];
+        const others =
+          path[0] === 'registry' && path[1] !== 'digitalocean' ? ['registry.username', 'registry.password'] : [];
         const rest = others.filter((key) => key !== path.join('.')).map((key) => nested(key.split('.'), 'x'));
         return createProject({
           'compose/docker-compose.yml': '',

@@ -193,7 +193,7 @@ environments:
       keepReleases: 7,
     });
     expect(settings.registry).toMatchObject({ server: 'ghcr.io', username: 'me' });
-    expect(settings.registry?.password.reveal()).toBe('from-the-file');
+    expect(settings.registry?.password?.reveal()).toBe('from-the-file');
   });
 
   it.each([

@@ -2,6 +2,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Fleet } from './lab/fleet.js';
 
+const WORKER = `services:
+  worker:
+    image: \${APP_IMAGE}:\${IMAGE_TAG}
+    restart: always
+    entrypoint: [/bin/sh, -c, 'trap "exit 0" TERM; while :; do sleep 1 & wait; done']
+`;
+
 describe('a fleet of three', { shuffle: false }, () => {
   let fleet: Fleet;
   beforeAll(async () => {
@@ -58,5 +65,32 @@ describe('a fleet of three', { shuffle: false }, () => {
     expect(await fleet.versions()).toEqual(fleet.all('v2'));
     expect(await fleet.rotation()).toEqual(fleet.whole);
     expect(await fleet.differences()).toEqual([]);
+  });
+  it('stops a worker through restart and heal, until a deploy starts it again', async () => {
+    const extra = 'compose/docker-compose.extra.yml';
+    await fleet.project.write(extra, WORKER);
+    await fleet.project.configure({
+      compose: ['compose/docker-compose.yml', 'compose/docker-compose.production.yml', extra],
+    });
+    expect(await fleet.deploy('v1')).toMatchObject({ code: 0 });
+    const workers = async () => {
+      const list = 'docker ps --all --quiet --filter label=com.docker.compose.service=worker | wc -l';
+      return await Promise.all(fleet.machines.map(async (machine) => Number(await machine.must(list))));
+    };
+    expect(await workers()).toEqual([1, 1, 1]);
+    const end = await underLoad(['stop', 'production', 'worker']);
+    expect(end, end.stdout + end.stderr).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
+    expect(await workers()).toEqual([0, 0, 0]);
+    expect(await underLoad(['restart', 'production'])).toMatchObject({ code: 0 });
+    const healed = await fleet.run(['heal', 'production', '--yes', '--json']);
+    expect(healed).toMatchObject({ code: 0, result: { outcome: 'skipped' } });
+    expect(await workers()).toEqual([0, 0, 0]);
+    expect(await fleet.differences()).toEqual([]);
+    expect(await underLoad(['start', 'production', 'worker'])).toMatchObject({ code: 0 });
+    expect(await workers()).toEqual([1, 1, 1]);
+    expect(await underLoad(['stop', 'production', 'worker'])).toMatchObject({ code: 0 });
+    expect(await fleet.deploy('v2')).toMatchObject({ code: 0 });
+    expect(await workers()).toEqual([1, 1, 1]);
+    expect(await fleet.rotation()).toEqual(fleet.whole);
   });
 });

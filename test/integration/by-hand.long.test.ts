@@ -1,4 +1,6 @@
 /** Restarts under load, and droplets that are taken out of rotation by hand. */
+import { appendFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { dropletState, expectNoFailures, expectWhole, stateOf } from './fleet-state.js';
 import { SandboxFleet } from './sandbox-fleet.js';
@@ -43,6 +45,41 @@ describe('restarts, and a droplet that is taken out by hand', { shuffle: false }
     expect(expectWhole(fleet)).toBe('v1');
     const wrong = await fleet.run(['restart', 'sandbox', 'appp', '--yes', '--json']);
     expect(wrong).toMatchObject({ code: 2, result: { error: { code: 'unknown-service' } } });
+  });
+
+  it('a service that serves the balancer is not stopped, and another one is, until a deploy starts it', async () => {
+    const serviceIds = (service: string) =>
+      [...fleet.region.droplets.values()].flatMap(({ engine }) =>
+        engine
+          .containers({ 'com.docker.compose.project': 'shop', 'com.docker.compose.service': service })
+          .map(({ id }) => id),
+      );
+    const worker = '  worker:\n    image: docker.io/example/shop:$IMAGE_TAG\n    restart: unless-stopped\n';
+    await appendFile(join(fleet.folder, 'compose/docker-compose.sandbox.yml'), worker);
+    expect(await fleet.run(['sandbox', 'v1', '--yes'])).toMatchObject({ code: 0 });
+    const refused = await fleet.run(['stop', 'sandbox', 'nginx', '--yes', '--json']);
+    expect(refused).toMatchObject({ code: 2, result: { error: { code: 'service-serves' } } });
+    const before = serviceIds('worker');
+    const load = fleet.load();
+    const end = await fleet.run(['stop', 'sandbox', 'worker', '--yes', '--json']);
+    expect(end, end.stderr).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
+    expect(before.length).toBe(3);
+    expect(serviceIds('worker')).toEqual([]);
+    const status = await fleet.run(['status', 'sandbox']);
+    expect(status.stdout).toContain('web-2: worker stopped by do-deploy stop\n');
+    expect(await fleet.run(['status', 'sandbox', '--check'])).toMatchObject({ code: 0 });
+    const again = await fleet.run(['restart', 'sandbox', '--yes', '--json']);
+    expect(again, again.stderr).toMatchObject({ code: 0 });
+    expect(serviceIds('worker')).toEqual([]);
+    const started = await fleet.run(['start', 'sandbox', 'worker', '--yes', '--json']);
+    expect(started, started.stderr).toMatchObject({ code: 0 });
+    expect(serviceIds('worker').length).toBe(3);
+    await fleet.run(['stop', 'sandbox', 'worker', '--yes']);
+    const deployed = await fleet.run(['sandbox', 'v1', '--yes']);
+    expect(deployed, deployed.stderr).toMatchObject({ code: 0 });
+    expect(deployed.stdout).toContain('worker was stopped on web-1, web-2, web-3: it starts again.');
+    expect(serviceIds('worker').length).toBe(3);
+    expectNoFailures(await load.stop());
   });
 
   it('a droplet that is taken out leaves without a failed request, and says why in status', async () => {

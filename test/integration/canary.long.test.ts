@@ -112,6 +112,7 @@ describe('a canary', { shuffle: false }, () => {
     });
     await canary.ended;
     expect((await statusRows()).rows[0]).toMatchObject({ canary: true });
+    expect((await statusRows()).ways?.forward).toBe('do-deploy sandbox v2 --canary 1');
     const promoted = await run('promote', 'sandbox', '--wait-lock', '1m');
     expect(promoted).toMatchObject({ code: 1, result: { error: { code: 'canary-sick' } } });
     expect(await run('sandbox', 'v2', '--canary')).toMatchObject({

@@ -184,6 +184,13 @@ describe('roles', { shuffle: false }, () => {
     expectRoles('v3', 'v2');
     const check = await fleet.run(['status', 'sandbox', '--check']);
     expect(check, check.stdout).toMatchObject({ code: 4 });
+    const [before, failed] = [recordOn('web-3').id, recordOn('web-1').id];
+    const back = `do-deploy rollback sandbox ${before}`;
+    expect(stopped.result?.summary).toContain(`The fleet is on 2 releases: web runs ${failed}; worker runs ${before}.`);
+    expect(stopped.result?.next).toBe(back);
+    expect(check.stdout).toContain(`shop: sandbox, release ${before}\n`);
+    expect(check.stdout).toContain(`web runs ${failed}, worker runs ${before}. To bring all to ${before}: ${back}\n`);
+    expect(check.stdout).not.toMatch(/No droplet runs|adopt/);
     const rolledBack = await command('rollback', 'sandbox', '--yes');
     expect(rolledBack, rolledBack.stdout).toMatchObject({ code: 0 });
     expectRoles('v2');

@@ -243,7 +243,7 @@ describe('the last sentence', () => {
     ];
     const lines = ending(result('failed', { rows, error }));
     expect(lines.filter((line) => line.startsWith('  web-'))).toEqual([
-      '  web-1: out since 2026-11-21T07:45:00Z by ana',
+      '  web-1: recorded as out since 2026-11-21T07:45:00Z by ana, but still in rotation',
       '  web-2: no disk space',
     ]);
   });

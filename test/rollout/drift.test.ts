@@ -262,3 +262,23 @@ it('without any deploy, there is nothing to adopt', () => {
   const { release: _, ...fleet } = aFleet(empty, { droplets: [empty] });
   expect(found(fleet)).toEqual([['web-1: runs no release', 'no-release']]);
 });
+
+describe('what runs something else', () => {
+  const other = (name: string) => aDroplet({ current: '20261123T000000Z-v1' }, { name });
+  const sick = { containers: [aContainer({ state: 'exited', exitCode: 1, restartPolicy: 'no' })] };
+  const fixes = (first: DropletFacts) =>
+    findDifferences(aFleet(first, { droplets: [first, other('web-2')] })).flatMap(({ kind, fix }) =>
+      kind === 'other-release' ? [fix] : [],
+    );
+
+  it('is brought to a release that runs well', () => {
+    expect(fixes(aDroplet())).toEqual(['adopt']);
+    const changed = [{ path: 'images.yml', deployed: '1'.repeat(64) }];
+    expect(fixes(aDroplet({ changedFiles: changed }))).toEqual(['adopt']);
+  });
+
+  it('is not brought to one that is sick, or out, wherever it runs', () => {
+    expect(fixes(aDroplet(sick))).toEqual([undefined]);
+    expect(fixes(aDroplet({}, { inLedger: true, rotation: 'out' }))).toEqual([undefined]);
+  });
+});

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DeployEventBody, StatusRow } from '../../src/rollout/model.js';
-import { applyEvent, countOutcomes } from '../../src/rollout/status-rows.js';
+import { applyEvent, countOutcomes, isCanaryWell } from '../../src/rollout/status-rows.js';
 import { aRow, eventAt, result, scriptedRollout, started } from '../support/scripted-events.js';
 
 function rowsAfter(rows: StatusRow[], ...bodies: DeployEventBody[]): StatusRow[] {
@@ -55,4 +55,12 @@ describe('the count of outcomes', () => {
     expect(countOutcomes([...rows, aRow(5, { outcome: 'deploy failed' })])).toMatch(/^1 deploy failed, 2 deployed/);
     expect(countOutcomes([])).toBe('');
   });
+});
+
+it('a canary may be promoted when what has finished of it is well', () => {
+  const canary = { canary: true as const, canaryTag: 'v2', imageTag: 'v2', health: 'healthy' } as StatusRow;
+  const half = { ...canary, imageTag: 'v1' };
+  expect(isCanaryWell([canary, half])).toBe(true);
+  expect(isCanaryWell([half])).toBe(false);
+  expect(isCanaryWell([canary, { ...canary, health: 'app exited 1' }])).toBe(false);
 });

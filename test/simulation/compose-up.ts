@@ -10,7 +10,7 @@ const RECREATING_MS = 900;
 
 export function composeUp(
   execution: Execution,
-  { release, state, again, only }: Readonly<Record<string, unknown>>,
+  { release, state, again, only, dropped }: Readonly<Record<string, unknown>>,
 ): Done {
   const { world, droplet, deployer, half } = execution;
   const { disk } = droplet;
@@ -32,7 +32,12 @@ export function composeUp(
   const startsAt = half ? Number.POSITIVE_INFINITY : world.time + RECREATING_MS;
   const isWanted = (service: string) => !Array.isArray(only) || only.includes(service);
   const services = servicesOf(world.story.app, imageTag).filter(({ name }) => isWanted(name));
+  const removed = new Set(Array.isArray(dropped) ? dropped.map(String) : []);
+  droplet.without = new Set(
+    [...droplet.without, ...removed].filter((name) => !services.some((one) => one.name === name)),
+  );
   const kept = droplet.containers.filter((container) => {
+    if (removed.has(container.service)) return false;
     if (!isWanted(container.service)) return true;
     if (again === true) return false;
     const wanted = images[container.service]?.imageId === container.imageId;
@@ -44,6 +49,8 @@ export function composeUp(
       world.newContainer(service, droplet, startsAt),
     );
   });
+  const fresh = made.map(({ service }) => service);
+  if (JSON.parse(disk.state).stopped?.release === id) world.monitor.runsAgain(deployer, droplet, fresh);
   const stopped = droplet.containers.filter((container) => !kept.includes(container));
   if (made.length > 0 || stopped.length > 0) world.monitor.containersChange(deployer, droplet);
   droplet.containers = [...kept, ...made];

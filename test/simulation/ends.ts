@@ -242,7 +242,7 @@ function judgeRow(
   const where = `${row.name} is said to be ${row.outcome}`;
   const isHeal = deployer.plan.command === 'heal';
   // Each has its own.
-  const isOwn = isHeal || ['restart', 'droplet out', 'droplet in'].includes(deployer.plan.command);
+  const isOwn = isHeal || ['restart', 'stop', 'start', 'droplet out', 'droplet in'].includes(deployer.plan.command);
   const isByHand = deployer.plan.command.startsWith('droplet ');
   if (row.outcome === 'taken out') {
     if (!world.isByHand(droplet)) monitor.violation('d', `${where}, and is not`);
@@ -255,10 +255,17 @@ function judgeRow(
     monitor.violation('d', `${where} on ${expected}, and current is ${droplet.disk.current}`);
   if (phaseOf(droplet) !== `${expected} verified`)
     monitor.violation('d', `${where}, and its state is ${phaseOf(droplet)}`);
+  if (deployer.plan.command === 'stop' && !isStopped(droplet, deployer.plan.tag))
+    monitor.violation('r', `${where}, and ${deployer.plan.tag} is not stopped there, or not recorded so`);
   if (!runs(droplet, expected)) monitor.violation('d', `${where}, and does not run ${expected}`);
   if (!world.isFleet) return;
   if (!world.isMember(droplet)) monitor.violation('d', `${where}, and is out of rotation`);
   if (droplet.tags.has(world.ledgerTag(droplet))) monitor.violation('d', `${where}, and is in the ledger`);
+}
+
+function isStopped({ disk, containers }: Droplet, service: string): boolean {
+  const { stopped } = disk.state === undefined ? {} : JSON.parse(disk.state);
+  return stopped?.services.includes(service) === true && !containers.some((one) => one.service === service);
 }
 
 /** What this run has not changed runs what is said of it. */

@@ -83,7 +83,7 @@ function migrating(deployer: Deployer): Handler {
 }
 
 /** They bring no release, and owe nothing to one. */
-const KEEPS = new Set<string>(['heal', 'restart', 'droplet out']);
+const KEEPS = new Set<string>(['heal', 'restart', 'stop', 'start', 'droplet out']);
 
 const ORDER: readonly LifecycleEvent[] = ['configure', 'pre_deploy', 'deploy', 'post_deploy'];
 

@@ -20,6 +20,8 @@
  *  p  A role gets a release only when every droplet of the role before it runs the release, verified.
  *  q  A restart brings no droplet to another release; a droplet that was taken out by hand is left alone until it is brought
  *     back by hand.
+ *  r  A stop removes the containers of its service and records it; they run again only when it is started, or with what a
+ *     deploy brings.
  *  o  A pause and a bake last as long as said, and after a failure that is noticed then no further droplet gets the release.
  *     A bake that a run could not finish is made up for by the next deploy of its release.
  *  j  Under revert-fleet a release that failed is taken back wherever the run has brought it. What stays is recorded as
@@ -246,12 +248,22 @@ export class Monitor {
 
   /** q */
   #keepsItsRelease({ plan, name, knowledge }: Deployer, { disk, name: droplet }: Droplet): void {
-    if (plan.command !== 'restart') return;
+    if (!['restart', 'stop', 'start'].includes(plan.command)) return;
     this.tally('restart: containers');
     const release = knowledge.towards.get(droplet);
     if (release !== disk.current) {
       this.violation('q', `${name} restarts ${droplet} on ${release}, and it ran ${disk.current}`);
     }
+  }
+
+  /** r */
+  runsAgain({ plan, name }: Deployer, { disk, name: droplet }: Droplet, services: readonly string[]): void {
+    const { stopped, phase } = disk.state === undefined ? {} : JSON.parse(disk.state);
+    if (stopped === undefined || phase !== 'switching' || stopped.release !== disk.current) return;
+    this.tally('stopped: containers');
+    if (!['heal', 'restart', 'stop'].includes(plan.command)) return;
+    const again = services.filter((service) => stopped.services.includes(service));
+    if (again.length > 0) this.violation('r', `${name} (${plan.command}) starts ${again.join(', ')} on ${droplet}`);
   }
 
   /** p: what is brought to a worker runs on every web droplet. */

@@ -1,4 +1,4 @@
-/** Faults around droplets that are taken out by hand, and in restarts. */
+/** Faults around droplets that are taken out by hand, in restarts, and around services that are stopped. */
 import type { Mutation } from './mutations.js';
 
 export const BY_HAND_FAULTS: readonly Mutation[] = [
@@ -36,5 +36,32 @@ export const BY_HAND_FAULTS: readonly Mutation[] = [
     breaks: ['q'],
     seeds: [],
     stories: [{ fleet: 3, runs: [{ canary: 1 }, { command: 'restart', tag: '' }] }],
+  },
+  {
+    name: 'a restart of the whole app starts what was stopped',
+    file: 'src/deploy/steps/switch-release.ts',
+    text: 'all: stopped.size === 0 });',
+    instead: 'all: true });',
+    breaks: ['r'],
+    seeds: [],
+    stories: [
+      {
+        fleet: 3,
+        app: 'full',
+        runs: [
+          { command: 'stop', tag: 'worker' },
+          { command: 'restart', tag: '' },
+        ],
+      },
+    ],
+  },
+  {
+    name: 'what was stopped is forgotten when its droplet is verified again',
+    file: 'src/deploy/steps/clear-mark.ts',
+    text: "nextState(member, run.release.id, 'verified', written, stopped)",
+    instead: "nextState(member, run.release.id, 'verified', written)",
+    breaks: ['r'],
+    seeds: [],
+    stories: [{ fleet: 3, app: 'full', runs: [{ command: 'stop', tag: 'worker' }] }],
   },
 ];

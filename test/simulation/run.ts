@@ -7,7 +7,7 @@ import { deploy } from '../../src/deploy/rollouts/deploy.js';
 import { bringBack, takeOut } from '../../src/deploy/rollouts/droplet-out-and-in.js';
 import { abort, promote } from '../../src/deploy/rollouts/end-canary.js';
 import { heal } from '../../src/deploy/rollouts/heal.js';
-import { restart } from '../../src/deploy/rollouts/restart.js';
+import { restart, start, stop } from '../../src/deploy/rollouts/restart.js';
 import { rollback } from '../../src/deploy/rollouts/rollback.js';
 import type { SessionOptions } from '../../src/deploy/session/session.js';
 import type { DeployResult } from '../../src/rollout/model.js';
@@ -120,6 +120,8 @@ const COMMANDS: Record<
   'droplet out': (ports, options, { tag }) => takeOut(ports, { ...options, droplet: tag, reason: REASON }),
   'droplet in': (ports, options, { tag }) => bringBack(ports, { ...options, droplet: tag }),
   restart: (ports, options, { tag }) => restart(ports, { ...options, ...(tag !== '' && { service: tag }) }),
+  stop: (ports, options, { tag }) => stop(ports, { ...options, service: tag }),
+  start: (ports, options, { tag }) => start(ports, { ...options, service: tag }),
   rollback: (ports, options, { tag }) => rollback(ports, { ...options, ...(tag !== '' && { wanted: tag }) }),
   deploy: (ports, options, { tag, force, canary }) =>
     deploy(ports, {

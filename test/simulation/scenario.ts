@@ -34,11 +34,22 @@ export interface Crash {
 }
 
 export interface RunPlan {
-  command: 'deploy' | 'heal' | 'rollback' | 'adopt' | 'promote' | 'abort' | 'restart' | 'droplet out' | 'droplet in';
+  command:
+    | 'deploy'
+    | 'heal'
+    | 'rollback'
+    | 'adopt'
+    | 'promote'
+    | 'abort'
+    | 'restart'
+    | 'stop'
+    | 'start'
+    | 'droplet out'
+    | 'droplet in';
   /** Of a deploy: it is held after so many droplets. */
   canary?: number;
   /**
-   * Of a deploy, and of a rollback; there '' is the release before. Of a restart: '' or a service. Of `droplet out` and
+   * Of a deploy, and of a rollback; there '' is the release before. Of a restart: '' or a service; of a stop and a start: the service. Of `droplet out` and
    * `droplet in`: the name of the droplet.
    */
   tag: string;

@@ -93,6 +93,10 @@ export class SimCloud implements Cloud {
     return [];
   }
 
+  registryLogin(): Promise<string> {
+    throw new Error('no story has a registry of DigitalOcean');
+  }
+
   firewallsWithTag(): ReturnType<Cloud['firewallsWithTag']> {
     return this.#read('firewalls', () => []);
   }

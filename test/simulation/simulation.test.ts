@@ -104,7 +104,13 @@ it('fleets with roles keep every promise', { timeout: 300_000 }, async () => {
 it('restarts, and droplets that are taken out by hand, keep every promise', { timeout: 300_000 }, async () => {
   const { rollouts, happened } = await playStories(runSeed, seedsFrom(FIRST_BY_HAND, 40));
   expect(rollouts).toBeGreaterThan(100);
-  for (const what of ['row: taken out', 'by hand: brought back', 'restart: containers', 'end: droplet in succeeded'])
+  for (const what of [
+    'row: taken out',
+    'by hand: brought back',
+    'restart: containers',
+    'end: droplet in succeeded',
+    'end: stop succeeded',
+  ])
     expect(happened.get(what), what).toBeGreaterThan(0);
 });
 

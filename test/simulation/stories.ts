@@ -455,7 +455,7 @@ function withoutHealthcheck(story: Scenario): Scenario {
   return { ...story, app: 'bare', image: crashes ? { ...image, everyMs: 2_000 } : image };
 }
 
-/** From this seed on, stories are of droplets that are taken out by hand, and of restarts. */
+/** From this seed on, stories are of droplets that are taken out by hand, of restarts, and of services that are stopped. */
 export const FIRST_BY_HAND = 60_000_001;
 
 type ByHand = 'out' | 'in' | 'restart' | 'deploy' | 'heal' | 'adopt' | 'rollback';
@@ -472,19 +472,33 @@ const BY_HAND: readonly [readonly ByHand[], ...(readonly ByHand[])[]] = [
   ['deploy', 'restart', 'heal'],
 ];
 
+type Stopping = 'stop' | 'start' | 'restart' | 'deploy' | 'heal';
+
+/** With an app that has a worker. */
+const STOPPING: readonly [readonly Stopping[], ...(readonly Stopping[])[]] = [
+  ['stop', 'heal', 'start'],
+  ['stop', 'restart', 'heal'],
+  ['stop', 'deploy'],
+  ['deploy', 'stop', 'heal'],
+];
+
 /** In one of the runs things go wrong as the story says. */
 function byHand(story: Scenario): Scenario {
   const chance = random(story.seed ^ 0xb1a4d);
   const [first] = story.runs;
   const isFleet = story.target !== 'droplet' && story.fleet > 2;
   if (first === undefined) return story;
-  const commands = isFleet ? pick(chance, BY_HAND) : (['restart', 'deploy'] as const);
+  const other = random(story.seed ^ 0x570b);
+  const stops = story.app === 'full' && upTo(other, 1) === 0;
+  const own = isFleet ? pick(chance, BY_HAND) : (['restart', 'deploy'] as const);
+  const commands: readonly (ByHand | Stopping)[] = stops ? pick(other, STOPPING) : own;
   const name = `web-${1 + upTo(chance, Math.min(story.fleet, 4) - 1)}`;
   const { crash: _crash, interrupt: _interrupt, ...calm } = { ...first, faults: [], chaos: 0 };
   const wrong = upTo(chance, commands.length - 1);
   const runs = commands.map((word, index): RunPlan => {
     const command = word === 'out' || word === 'in' ? (`droplet ${word}` as const) : word;
-    const tag = { out: name, in: name, restart: '', deploy: RIVAL, rollback: 'v1', heal: '', adopt: '' }[word];
+    const tags = { out: name, in: name, restart: '', deploy: RIVAL, rollback: 'v1', heal: '', adopt: '' };
+    const tag = { ...tags, stop: 'worker', start: 'worker' }[word];
     const plan = { command, tag, force: false, startMs: 0, later: true, waitLockMs: 600_000 };
     return { ...(index === wrong ? first : calm), ...plan };
   });

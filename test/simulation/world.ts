@@ -61,6 +61,8 @@ export interface Droplet {
   lock: { process?: LeaseProcess; holder?: string; holders: string[] };
   sshRefusedUntil: number;
   dockerDownUntil: number;
+  /** Services whose containers were removed on purpose. */
+  without: ReadonlySet<string>;
   /** Containers that run once, in the order in which they were started. */
   oneOffs: OneOff[];
   /** Somebody outside the story changed it: what then becomes of it is not do-deploy's doing. */
@@ -193,6 +195,7 @@ export class World {
       lock: { holders: [] },
       sshRefusedUntil: 0,
       dockerDownUntil: 0,
+      without: new Set(),
       oneOffs: [],
       disturbed: false,
       seen: { changed: 0, left: 0, leftAt: 0, listened: false, healthy: 0, probed: 0, asked: 0 },
@@ -365,8 +368,9 @@ export class World {
 
   /** Whether all its containers are as they should be. */
   isFine(droplet: Droplet, at: number): boolean {
-    const { containers } = droplet;
-    const wanted = servicesOf(this.story.app, '').reduce((sum, service) => sum + service.replicas, 0);
+    const { containers, without } = droplet;
+    const services = servicesOf(this.story.app, '').filter(({ name }) => !without.has(name));
+    const wanted = services.reduce((sum, service) => sum + service.replicas, 0);
     return containers.length >= wanted && containers.every((container) => isFine(container, at));
   }
 

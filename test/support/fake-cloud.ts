@@ -138,6 +138,10 @@ export class FakeCloud implements Cloud {
     });
   }
 
+  async registryLogin(name: string, validSeconds: number) {
+    return this.#call('registryLogin', [name, validSeconds], () => Buffer.from('token:token').toString('base64'));
+  }
+
   async firewallsWithTag(tag: string) {
     return this.#call('firewallsWithTag', [tag], () =>
       this.firewalls

@@ -189,6 +189,15 @@ export const loadBalancerAnswer = z.object({ load_balancer: loadBalancer }).tran
 export const dropletAnswer = z.object({ droplet }).transform((body) => body.droplet);
 export const tagAnswer = z.object({ tag: z.object({ name }) }).transform((body) => body.tag.name);
 
+/** Docker's config.json. The auth reaches a file on droplets: nothing but base64 may be in it. */
+export const registryAnswer = z
+  .object({
+    auths: z.object({
+      'registry.digitalocean.com': z.object({ auth: z.string().regex(/^[A-Za-z0-9+/]{4,8000}={0,2}$/) }),
+    }),
+  })
+  .transform(({ auths }) => auths['registry.digitalocean.com'].auth);
+
 /** The answer to a change: 204 without a body. */
 export const noContent = z.union([z.literal(''), z.null(), z.undefined()]).transform(() => undefined);
 

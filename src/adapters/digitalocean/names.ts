@@ -19,6 +19,11 @@ export function checkDropletId(id: number): void {
   throw unusable(`"${id}" is not a droplet id.`, 'An id is a whole number such as 3164444.');
 }
 
+export function checkRegistryName(name: string): void {
+  if (/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) return;
+  throw unusable(`"${name}" is not the name of a registry.`, 'A name consists of small letters, digits and dashes.');
+}
+
 /** The API's own rule for tags. */
 export function checkTag(tag: string): void {
   if (/^[a-zA-Z0-9_:-]{1,255}$/.test(tag)) return;

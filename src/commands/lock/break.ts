@@ -2,7 +2,7 @@ import { defineCommand } from '../../cli/define-command.js';
 import { EXIT } from '../../cli/exit-codes.js';
 import { confirmExits, confirmOption, environment } from '../../cli/options.js';
 import { whoDeploys } from '../../cli/who.js';
-import { mustAsk } from '../shared/confirm.js';
+import { confirmation } from '../shared/confirm.js';
 import { locksEnd } from '../shared/locks-end.js';
 
 export default defineCommand({
@@ -18,9 +18,10 @@ export default defineCommand({
   settings: 'fleet',
   exits: confirmExits,
   async run(context) {
-    const { args, settings, env, ask, ports } = context;
+    const { args, settings, env, ports } = context;
     const question = `Break the deploy lock on ${args.environment}? The running deploy will stop.`;
-    if (mustAsk(context, true) && !(await ask(question))) {
+    const confirm = confirmation(context, { ...settings, confirm: true });
+    if (confirm !== undefined && !(await confirm(question))) {
       return { exit: EXIT.interrupted };
     }
     const { breakLocks } = await import('../../deploy/inspect/read-locks.js');

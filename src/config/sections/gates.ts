@@ -18,10 +18,15 @@ const STATUS = 'must be an HTTP status, a range such as 200-399, or a list of th
 const status = z.union(
   [
     z.int({ error: STATUS }).min(100, { error: STATUS }).max(599, { error: STATUS }),
-    text(STATUS, /^[1-5]\d\d(-[1-5]\d\d)?$/),
+    text(STATUS, /^[1-5]\d\d(-[1-5]\d\d)?$/).refine(isUpwards, { error: STATUS }),
   ],
   { error: STATUS },
 );
+
+function isUpwards(range: string): boolean {
+  const [from = 0, to = from] = range.split('-').map(Number);
+  return from <= to;
+}
 
 export const expected = z.union([status, z.array(status, { error: STATUS }).min(1, { error: STATUS })], {
   error: STATUS,
@@ -31,7 +36,7 @@ export function toRanges(written: z.output<typeof expected> | undefined): Status
   if (written === undefined) return [...ANSWERED];
   return (Array.isArray(written) ? written : [written]).map((one) => {
     const [first = 0, last = first] = String(one).split('-').map(Number);
-    return { from: Math.min(first, last), to: Math.max(first, last) };
+    return { from: first, to: last };
   });
 }
 

@@ -12,7 +12,7 @@ export const gitPolicy = defineSection({
     }),
     protected: bool().meta({
       description:
-        'Ask for the name of the environment before a deploy, `rollback`, `adopt` or `heal`, also with `--yes`. Without a terminal, and in CI, it needs `--confirm-environment NAME`. See [rollout.md](rollout.md#protected-environments).',
+        'Ask for the name of the environment before any command that changes its droplets or breaks its lock, also with `--yes`. Without a terminal, and in CI, it needs `--confirm-environment NAME`. See [rollout.md](rollout.md#protected-environments).',
       default: false,
       examples: [true],
     }),

@@ -91,6 +91,27 @@ export function runsSomething({ services, containers }: Pick<Member, 'services' 
   return services.length > 0 ? containers.length > 0 : containers.some(isAlive);
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
+/** Names of services that `do-deploy stop` has stopped on the droplet, with this release. */
+export function stoppedOn(
+  { survey: { state } }: Pick<Member, 'survey'>,
+  release: string | undefined,
+): ReadonlySet<string> {
+  const { stopped } = state ?? {};
+  return stopped !== undefined && stopped.release === release ? new Set(stopped.services) : NONE;
+}
+
+/** A service that is stopped has no containers. */
+export function withStopped<S extends ServiceSpec>(services: readonly S[], stopped: ReadonlySet<string>): S[] {
+  return services.map((service) => (stopped.has(service.name) ? { ...service, replicas: 0 } : service));
+}
+
+/** What has to run of the release on the droplet. */
+export function servicesOn(member: Member, release: StoredRelease): ServiceSpec[] {
+  return withStopped(ownCopy(member, release).services, stoppedOn(member, release.id));
+}
+
 /** A droplet whose role has changed holds the same release with other services, or other files. */
 export function isOfOtherRole(member: Member, release: StoredRelease): boolean {
   const { profiles, content } = ownCopy(member, release);
@@ -102,8 +123,9 @@ export function runsAlready(member: Member, release: StoredRelease): boolean {
   const { survey, containers } = member;
   const { state } = survey;
   if (survey.current !== release.id || state?.release !== release.id || state.phase !== 'verified') return false;
-  const { images, services } = ownCopy(member, release);
+  const { images } = ownCopy(member, release);
   if (isOfOtherRole(member, release)) return false;
+  const services = servicesOn(member, release);
   const empty = new Set(services.filter(({ replicas }) => replicas === 0).map(({ name }) => name));
   return Object.entries(images).every(([service, image]) => {
     const own = containers.filter((container) => container.service === service);
@@ -114,7 +136,7 @@ export function runsAlready(member: Member, release: StoredRelease): boolean {
 
 /** Whether the droplet runs the release unchanged, and none of its containers has failed. */
 export function needsNothing(member: Member, release: StoredRelease): boolean {
-  const { services } = ownCopy(member, release);
+  const services = servicesOn(member, release);
   const now = member.survey.containers?.now ?? 0;
   return runsUnchanged(member, release) && judgeHealth(services, member.containers, now).kind !== 'failed';
 }
@@ -152,12 +174,17 @@ export function provenOn({ survey: { current, state, releases } }: Member): Set<
   return new Set([...(state?.proven ?? held.map(({ id }) => id)), current]);
 }
 
-/** The next state.json: the release is being switched to, or its gates have passed. */
+/**
+ * The next state.json: the release is being switched to, or its gates have passed. Until then, what was stopped stays recorded
+ * with its release: a droplet that goes back, or is repaired, is as it was before.
+ * @param stopped names of services that are stopped with this release once its gates have passed
+ */
 export function nextState(
   member: Member,
   release: string,
   phase: DropletStateFile['phase'],
   written: Pick<DropletStateFile, 'run' | 'since'>,
+  stopped: ReadonlySet<string> = NONE,
 ): DropletStateFile {
   const { current, releases } = member.survey;
   const isCurrent = current === release;
@@ -171,6 +198,11 @@ export function nextState(
     previous,
     earlier,
     proven: releases.map(({ id }) => id).filter((id) => proven.has(id)),
+    stopped: phase === 'switching' ? member.survey.state?.stopped : stoppedWith(release, stopped),
     ...written,
   };
+}
+
+function stoppedWith(release: string, stopped: ReadonlySet<string>): DropletStateFile['stopped'] {
+  return stopped.size === 0 ? undefined : { release, services: [...stopped].sort() };
 }

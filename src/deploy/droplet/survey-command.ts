@@ -19,6 +19,8 @@ export const dropletState = z.object({
   earlier: z.string().optional(),
   /** Releases that it holds and whose gates have passed on it; older versions of do-deploy do not write it. */
   proven: z.array(z.string()).optional(),
+  /** Services that `do-deploy stop` has stopped, and the release that this holds for: with another one, all start. */
+  stopped: z.object({ release: z.string(), services: z.array(z.string()).max(100) }).optional(),
   run: z.string(),
   since: z.string(),
 });

@@ -7,7 +7,7 @@ import { reportStep } from '../core/report.js';
 import { keep } from './containers.js';
 import { environmentCollision } from './environment-collision.js';
 import { hideSecretsOn } from './hide-secrets.js';
-import { currentRelease, loginTo, type Member } from './member.js';
+import { currentRelease, loginTo, type Member, servicesOn } from './member.js';
 import { ownPart, readSurvey, surveyCommand } from './survey-command.js';
 
 type Scope = Pick<Settings, 'app' | 'environment'> & Partial<Pick<Settings, 'shared'>>;
@@ -58,5 +58,6 @@ export async function survey(
   member.survey = ownPart(readSurvey(stdout), environment);
   member.handled = new Map(member.survey.handled);
   keep(member, member.survey.containers?.containers ?? []);
-  member.services = currentRelease(member)?.services ?? [];
+  const current = currentRelease(member);
+  member.services = current === undefined ? [] : servicesOn(member, current);
 }

@@ -15,6 +15,8 @@ export interface FleetRelease {
   before?: StoredRelease;
   /** Why the newest anchor is not believed, as a sentence. */
   dispute?: string;
+  /** The release that was anchored last, where droplets hold it though none of them runs it. */
+  unused?: StoredRelease;
 }
 
 /**
@@ -31,7 +33,7 @@ export function fleetRelease(members: readonly Member[], { anchored, canaries }:
   const release = copyOf(members, newest.hash);
   if (release === undefined || !running.includes(newest.hash)) {
     const which = release === undefined ? '' : `, ${release.id}`;
-    return { release: latest, dispute: `No droplet runs the release that was deployed last${which}.` };
+    return { release: latest, dispute: `No droplet runs the release that was deployed last${which}.`, unused: release };
   }
   if (!isBelieved(running, hashes)) {
     return { release: latest, dispute: `Most droplets run a release that is not recorded at DigitalOcean.` };

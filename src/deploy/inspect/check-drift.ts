@@ -16,11 +16,12 @@ import {
 import type { ByHand, HistoryEntry } from '../../rollout/model.js';
 import type { FleetMembership, Target } from '../../targets/target.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
+import { doDeploy } from '../core/do-deploy.js';
 import { inParallel } from '../core/parallel.js';
 import { awaitStart } from '../droplet/await-start.js';
 import { makeAppCheck } from '../droplet/make-app-check.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
-import { changedFiles, currentRelease, loginTo, type Member, signalled } from '../droplet/member.js';
+import { changedFiles, currentRelease, loginTo, type Member, signalled, stoppedOn } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
 import { canaryOn } from '../fleet/canary-record.js';
 import { fleetRelease } from '../fleet/fleet-release.js';
@@ -53,16 +54,20 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
   return await visitFleets(ports, settings, options, async (visits) => {
     const present = new Set(visits.flatMap(({ fleet }) => fleet.membership.droplets.map(({ droplet }) => droplet.id)));
     const reports = await Promise.all(visits.map((visit) => checkRole(ports, visit, present)));
-    const disputes = reports.flatMap(({ dispute }, index) => {
-      const { settings: own } = (visits[index] as Visit).fleet;
-      return dispute === undefined ? [] : `${ofRole(own)}${dispute}`;
-    });
+    const release = releaseOfAll(reports);
+    const divided = betweenRoles(reports, release, settings);
+    const disputes = reports.flatMap(({ dispute, role, unused }) =>
+      dispute === undefined || (divided !== undefined && unused === release?.id)
+        ? []
+        : [`${ofRole({ role })}${dispute}`],
+    );
+    if (divided !== undefined) disputes.unshift(divided.sentence);
     const byHand = reports.flatMap((report) => report.byHand ?? []);
     return {
-      release: reports.find(({ release }) => release !== undefined)?.release,
+      release,
       dispute: disputes.length === 0 ? undefined : disputes.join(' '),
       canary: reports.find(({ canary }) => canary !== undefined)?.canary,
-      differences: [...reports.flatMap(({ differences }) => differences), ...betweenRoles(visits, reports)],
+      differences: [...reports.flatMap(({ differences }) => differences), ...(divided?.differences ?? [])],
       ...(byHand.length > 0 && { byHand }),
       droplets: reports.reduce((sum, { droplets }) => sum + droplets, 0),
       deploying: reports.find(({ deploying }) => deploying !== undefined)?.deploying,
@@ -70,15 +75,42 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
   });
 }
 
-/** Each role may be whole, and still be on another release than the first one. */
-function betweenRoles(visits: readonly Visit[], reports: readonly DriftReport[]): Difference[] {
-  const [first] = reports;
-  return reports.flatMap(({ release }, index): Difference[] => {
-    if (release === undefined || first?.release === undefined || release.id === first.release.id) return [];
-    const { fleet } = visits[index] as Visit;
-    const message = `is on ${release.id} with the role ${fleet.settings.role}, and the first role on ${first.release.id}; deploy one release to both`;
-    return fleet.membership.droplets.map(({ droplet }) => ({ droplet: droplet.name, kind: 'other-release', message }));
-  });
+/** As found in one role. */
+interface RoleReport extends DriftReport {
+  role?: string | undefined;
+  /** Its release is that of the newest anchor. */
+  isRecorded: boolean;
+  /** Id of the release of the newest anchor, where no droplet of the role runs it. */
+  unused?: string | undefined;
+  names: readonly string[];
+}
+
+/** What deployers have recorded last; after a deploy that was stopped between two roles, only some of them run it. */
+function releaseOfAll(reports: readonly RoleReport[]): DriftReport['release'] {
+  const known = reports.filter(({ release }) => release !== undefined);
+  return (known.findLast(({ isRecorded }) => isRecorded) ?? known[0])?.release;
+}
+
+/** Each role may be whole, and still be on another release than the others. */
+function betweenRoles(
+  reports: readonly RoleReport[],
+  release: DriftReport['release'],
+  settings: Settings,
+): { sentence: string; differences: Difference[] } | undefined {
+  const others = reports.filter((report) => report.release !== undefined && report.release.id !== release?.id);
+  if (release === undefined || others.length === 0) return undefined;
+  const runs = reports.flatMap((report) => (report.release ? [`${report.role} runs ${report.release.id}`] : []));
+  const isHeld = others.every(({ unused }) => unused === release.id);
+  const command = isHeld ? doDeploy(settings, 'rollback', release.id) : doDeploy(settings, 'deploy', release.imageTag);
+  return {
+    sentence: `The roles are on different releases: ${runs.join(', ')}. To bring all to ${release.id}: ${command}`,
+    differences: others.flatMap(({ names, role, release: own }) =>
+      names.map((droplet): Difference => {
+        const message = `is on ${own?.id} with the role ${role}, instead of ${release.id}`;
+        return { droplet, kind: 'other-release', message };
+      }),
+    ),
+  };
 }
 
 /** @param present ids of the droplets of all roles */
@@ -86,7 +118,7 @@ async function checkRole(
   ports: DeployPorts,
   { fleet, members: all, unreachable }: Visit,
   present: ReadonlySet<number>,
-): Promise<DriftReport> {
+): Promise<RoleReport> {
   const { settings, membership } = fleet;
   const apart = membership.droplets.flatMap(({ droplet, byHand }) => (byHand ? [{ droplet, byHand }] : []));
   const isApart = (id: number) => apart.some(({ droplet }) => droplet.id === id);
@@ -101,7 +133,7 @@ async function checkRole(
   const answered = members.flatMap(({ droplet }) => answers.get(droplet.id) ?? []);
   const surveyed = members.filter(({ droplet }) => answers.has(droplet.id));
   const recorded = await fleet.anchors.readWithCanaries();
-  const { release, dispute } = fleetRelease(surveyed, recorded);
+  const { release, dispute, unused } = fleetRelease(surveyed, recorded);
   const held = canaryOn(surveyed, recorded.canaries);
   const canary = held?.release;
   const texts = answered.map(({ history }) => history);
@@ -121,6 +153,10 @@ async function checkRole(
   return {
     release: release && { id: release.id, imageTag: release.imageTag },
     dispute,
+    role: settings.role,
+    isRecorded: dispute === undefined && recorded.anchored.length > 0,
+    unused: unused?.id,
+    names: membership.droplets.map(({ droplet }) => droplet.name),
     canary: canary && { imageTag: canary.imageTag, droplets: held?.members.map(({ host }) => host.name) ?? [] },
     differences,
     ...(apart.length > 0 && { byHand: apart.map(({ droplet, byHand }) => ({ droplet: droplet.name, ...byHand })) }),
@@ -215,6 +251,7 @@ function checkupOf(
     otherEnvironment: describeOtherEnvironment(member, app),
     // Their ids depend on this droplet's image store, or on its own build.
     built: currentRelease(member)?.images ?? {},
+    stopped: stoppedOn(member, current),
     changedFiles: changedFiles(member),
     containers: member.containers,
     signalled: signalled(member),

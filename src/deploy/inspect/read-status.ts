@@ -10,7 +10,15 @@ import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
 import { makeAppCheck } from '../droplet/make-app-check.js';
 import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
-import { addressOf, currentRelease, heldRelease, type Member, runningRelease, signalled } from '../droplet/member.js';
+import {
+  addressOf,
+  currentRelease,
+  heldRelease,
+  type Member,
+  runningRelease,
+  signalled,
+  stoppedOn,
+} from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
 import type { OutMark } from '../droplet/survey-command.js';
 import { runsAny } from '../fleet/canary-record.js';
@@ -69,8 +77,10 @@ async function rowOf(
     if (otherEnvironment !== undefined && current === undefined) {
       return { ...base, release: '', health: `runs ${settings.app} for ${otherEnvironment}` };
     }
+    const stopped = [...stoppedOn(reached, current)];
     return {
       ...base,
+      ...(stopped.length > 0 && { stopped }),
       ...(state?.phase === 'switching' && byHand === undefined && { fix: 'heal' as const }),
       release: current ?? '',
       ...versionOf(reached),
@@ -111,14 +121,14 @@ export function surveyed(member: Member): Pick<StatusRow, 'release' | 'health' |
 }
 
 /** Why the droplet is not healthy by its survey; undefined when it is. */
-function illness(member: Member): string | undefined {
+export function illness(member: Member): string | undefined {
   const { docker, containers: seen } = member.survey;
   if (docker === undefined) return 'Docker does not answer';
   const { otherProjects, state } = member.survey;
   if (otherProjects !== undefined && state === undefined)
     return `runs containers of ${otherProjects}, not deployed by do-deploy`;
   if (seen === undefined || seen.containers.length === 0) return 'no containers';
-  const verdict = judgeHealth(currentRelease(member)?.services ?? [], member.containers, seen.now);
+  const verdict = judgeHealth(member.services, member.containers, seen.now);
   if (verdict.kind === 'failed') return verdict.cause;
   if (verdict.kind === 'waiting') return verdict.detail;
   return signalled(member);

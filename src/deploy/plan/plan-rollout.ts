@@ -61,7 +61,7 @@ import { startRollout } from '../session/start-rollout.js';
 import { checkDroplet } from '../staging/check-droplet.js';
 import { refuseFull } from '../staging/check-room.js';
 import { mostCommonBy } from '../staging/most-common.js';
-import { loginOf } from '../staging/registry-login.js';
+import { logInTo, type RegistryLogin } from '../staging/registry-login.js';
 import { askedImages, manifestsCommand, readDigests, readRoom } from '../staging/room-command.js';
 import { compareFiles } from './compare-files.js';
 import { compareImages, compareServices } from './compare-services.js';
@@ -245,6 +245,8 @@ interface Goal {
   /** The images that a pull has to bring; none for a rollback. */
   images: readonly string[];
   release: StoredRelease | undefined;
+  /** With which the droplets ask for them. */
+  login?: RegistryLogin | undefined;
 }
 
 /** Those that cannot be read are as good as unreachable. */
@@ -364,8 +366,9 @@ async function deployGoal(
   const texts = await readTexts(wanted);
   const project = read.project({ ...draft, textOf: (path) => texts.get(path) });
   const images = [...new Set([...(project?.values() ?? [])].flatMap(({ image }) => image ?? []))];
+  const login = images.length === 0 ? undefined : await logInTo(ports, settings);
   const asker = members.find((member) => currentRelease(member) !== undefined);
-  const digests = asker === undefined ? new Map<string, string>() : await askRegistry(asker, settings, images);
+  const digests = asker === undefined ? new Map<string, string>() : await askRegistry(asker, login, images);
   const isSame = (one: StoredRelease) =>
     one.content === draft.content &&
     Object.values(one.images).every(({ reference, pinned, built }) => {
@@ -379,6 +382,7 @@ async function deployGoal(
     isUpToDate: (member) => !force && release !== undefined && needsNothing(member, release),
     digests,
     images,
+    login,
     release,
   };
 }
@@ -392,17 +396,21 @@ async function readTexts({ run, read }: Wanted): Promise<Map<string, string>> {
 
 async function askRegistry(
   member: Member,
-  settings: Settings,
+  login: RegistryLogin | undefined,
   images: readonly string[],
 ): Promise<Map<string, string>> {
-  const answer = await roomOn(member, settings, images);
+  const answer = await roomOn(member, login, images);
   return answer === undefined ? new Map() : readDigests(answer, images);
 }
 
 /** Undefined where the droplet cannot ask. */
-async function roomOn(member: Member, settings: Settings, images: readonly string[]): Promise<string | undefined> {
+async function roomOn(
+  member: Member,
+  login: RegistryLogin | undefined,
+  images: readonly string[],
+): Promise<string | undefined> {
   const current = currentRelease(member);
-  const ask = current && manifestsCommand(current, current.id, images, loginOf(settings));
+  const ask = current && manifestsCommand(current, current.id, images, login);
   if (ask === undefined) return undefined;
   try {
     return (await member.connection.run(ask)).stdout;
@@ -499,7 +507,7 @@ async function differencesOf(
   }
   const differences = await inParallel([...groups.values()], async (group) => {
     try {
-      return [await differenceOf(ports, options, share, goal, group, found)];
+      return [await differenceOf(ports, options, goal, group, found)];
     } catch (error) {
       if (!(error instanceof DeployError)) throw error;
       const names = group.map(({ host }) => host.name).join(', ');
@@ -513,7 +521,6 @@ async function differencesOf(
 async function differenceOf(
   ports: DeployPorts,
   { read }: PlanOptions,
-  { fleet: { settings } }: Share,
   goal: Goal,
   group: readonly Member[],
   found: Findings,
@@ -536,7 +543,7 @@ async function differenceOf(
     unknown: (image: string) => whyUnknown(asked.has(image), current !== undefined),
   };
   const images = compareImages(compared);
-  const rooms = goal.images.length === 0 ? [] : await inParallel(group, (one) => roomOn(one, settings, goal.images));
+  const rooms = goal.images.length === 0 ? [] : await inParallel(group, (one) => roomOn(one, goal.login, goal.images));
   const sizes = rooms.flatMap((answer, index) => {
     const room = answer === undefined ? undefined : readRoom(answer);
     if (room !== undefined) found.refusal(() => refuseFull(group[index] as Member, room));

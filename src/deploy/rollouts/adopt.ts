@@ -7,16 +7,19 @@
 import { DeployError } from '../../errors.js';
 import type { DeployResult } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
+import type { Environment } from '../core/do-deploy.js';
 import { warn } from '../core/report.js';
 import { closeAll } from '../droplet/connect.js';
 import { environmentCollision } from '../droplet/environment-collision.js';
 import { runsUnchanged } from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
+import type { Canary } from '../fleet/canary-record.js';
 import type { Fleet } from '../fleet/find-fleet.js';
 import { fleetRelease, recordedIn } from '../fleet/fleet-release.js';
+import { illness } from '../inspect/read-status.js';
 import { releaseHash } from '../release/release-hash.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
-import { besideLeftOut, canaryHeld, canaryIsHeld } from '../session/canary.js';
+import { besideLeftOut, canaryHeld, canaryIsHeld, canaryIsSick } from '../session/canary.js';
 import { observeFleet } from '../session/observe-fleet.js';
 import { eachShare, performRollout } from '../session/rollout.js';
 import { NO_RELEASE_YET, runSession, type Session, type SessionOptions } from '../session/session.js';
@@ -38,7 +41,7 @@ export async function adopt(given: DeployPorts, options: SessionOptions): Promis
       choose: (shares) =>
         eachShare(shares, async ({ run, members }) => {
           await surveyAll(ports, settings, members, { prepare: true });
-          const release = releaseToAdopt(fleetRelease(members, recordedIn(run)), settings);
+          const release = releaseToAdopt(fleetRelease(members, recordedIn(run)), run.settings);
           session.release = infoOf(release);
           const canary = canaryHeld(run, members);
           const onCanary = canary?.members ?? [];
@@ -51,7 +54,7 @@ export async function adopt(given: DeployPorts, options: SessionOptions): Promis
             throw canaryIsHeld(canary, settings);
           await stageTo(session, release, { donors: members, strays });
           const left = onCanary.filter((member) => !placed.includes(member) && !onRelease.includes(member));
-          const failure = left.length === 0 ? undefined : besideLeftOut(left, settings);
+          const failure = left.length > 0 ? besideLeftOut(left, settings) : canary && sickness(canary, settings);
           return { release, failure, exempt: new Set(settled.map((member) => member.droplet.id)) };
         }),
       isUpToDate: runsUnchanged,
@@ -84,6 +87,15 @@ async function leaveOutOtherEnvironments(session: Session): Promise<void> {
   }
   session.members = members.filter((member) => !others.includes(member));
   await closeAll(others);
+}
+
+/** The canary is left alone; but what does not run there must not pass for a good end. */
+function sickness(canary: Canary, of: Environment): DeployError | undefined {
+  const [sick] = canary.members.flatMap((member) => {
+    const why = illness(member);
+    return why === undefined ? [] : [canaryIsSick(canary, member, why, of)];
+  });
+  return sick;
 }
 
 function isUnpromoted({ canary, anchored }: Run, release: StoredRelease): boolean {

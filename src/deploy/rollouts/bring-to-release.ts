@@ -2,6 +2,7 @@
  * Which release droplets are brought to that do not run the fleet's, and how they get its files and images from those that
  * hold it: without project files and without git.
  */
+import type { Settings } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { Observed } from '../../rollout/rollout-state.js';
 import { doDeploy, type Environment } from '../core/do-deploy.js';
@@ -12,16 +13,22 @@ import { namesOf } from '../droplet/held-releases.js';
 import { refuseUnusableHome } from '../droplet/home-check.js';
 import { changedFiles, heldRelease, isOfOtherRole, type Member } from '../droplet/member.js';
 import type { FleetRelease } from '../fleet/fleet-release.js';
+import { ofRole } from '../fleet/role-settings.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Session } from '../session/session.js';
 import { checkDroplet } from '../staging/check-droplet.js';
 import { stageFromDonors } from '../staging/fetch-release.js';
 
 /** Never a release of which only droplets say that it was deployed, once deployers have recorded one. */
-export function releaseToAdopt({ release, dispute }: FleetRelease, of: Environment): StoredRelease {
+export function releaseToAdopt({ release, dispute, unused }: FleetRelease, of: Settings): StoredRelease {
   if (dispute !== undefined) {
-    throw new DeployError('release-disputed', dispute, {
-      hint: `See what each droplet runs: ${doDeploy(of, 'status')}. Then deploy that version: ${doDeploy(of, 'deploy', release?.imageTag ?? 'RELEASE')}`,
+    // What droplets run instead may be a release that has failed.
+    const remedy =
+      unused === undefined
+        ? `Then deploy that version: ${doDeploy(of, 'deploy', release?.imageTag ?? 'RELEASE')}`
+        : `Then bring all to the one that was recorded: ${doDeploy(of, 'rollback', unused.id)}. Or deploy another version.`;
+    throw new DeployError('release-disputed', `${ofRole(of)}${dispute}`, {
+      hint: `See what each droplet runs: ${doDeploy(of, 'status')}. ${remedy}`,
     });
   }
   if (release !== undefined) return release;

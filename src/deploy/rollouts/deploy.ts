@@ -8,7 +8,7 @@ import type { CommitInfo, DeployResult } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inform, reportTo } from '../core/report.js';
 import { refuseUnusableHome } from '../droplet/home-check.js';
-import { heldRelease, type Member, needsNothing } from '../droplet/member.js';
+import { heldRelease, type Member, needsNothing, stoppedOn } from '../droplet/member.js';
 import { surveyAll } from '../droplet/survey.js';
 import { refuseImpossible } from '../fleet/policy.js';
 import { settingsOfRoles } from '../fleet/role-settings.js';
@@ -17,6 +17,7 @@ import { refuseOtherCanary } from '../session/canary.js';
 import { eachShare, performRollout, type Share } from '../session/rollout.js';
 import { runSession, type SessionOptions } from '../session/session.js';
 import { checkDroplet, warnAboutOldDocker } from '../staging/check-droplet.js';
+import { logInTo } from '../staging/registry-login.js';
 import { stageDrafts } from '../staging/stage-release.js';
 
 export interface DeployOptions extends SessionOptions {
@@ -65,9 +66,10 @@ export async function deploy(given: DeployPorts, options: DeployOptions): Promis
           for (const { run } of shares) refuseOtherCanary(session, run, imageTag);
           // Another deploy has begun in the same second, with the same tag: what it has done for the release is done.
           if (members.some((member) => heldRelease(member, release.id) !== undefined)) session.made = '';
+          const login = await logInTo(ports, settings);
           return await stageDrafts(
             drafts.map((draft, index) => ({
-              staging: { ports, settings: own[index] ?? settings, draft, signal: interrupted },
+              staging: { ports, settings: own[index] ?? settings, draft, login, signal: interrupted },
               members: shares[index]?.members ?? [],
             })),
           );
@@ -80,7 +82,8 @@ export async function deploy(given: DeployPorts, options: DeployOptions): Promis
         }
         return staged.map((one) => ({ release: one }));
       },
-      isUpToDate: (member, staged) => !force && needsNothing(member, staged),
+      stopping: 'start-all',
+      isUpToDate: (member, staged) => !force && needsNothing(member, staged) && stoppedOn(member, staged.id).size === 0,
     });
   });
 }

@@ -22,7 +22,7 @@ import { refuseImpossible } from '../fleet/policy.js';
 import { failedCheck } from '../inspect/read-status.js';
 import { visitFleets } from '../inspect/visit-fleet.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
-import { onlyOne } from '../session/canary.js';
+import { canaryIsSick, onlyOne } from '../session/canary.js';
 import { observeFleet } from '../session/observe-fleet.js';
 import { performRollout } from '../session/rollout.js';
 import { NO_RELEASE_YET, runSession, type SessionOptions } from '../session/session.js';
@@ -104,24 +104,18 @@ export async function findCanary(
  * What is not well on the canary is not brought to the rest. A droplet that a killed promote has left half-way goes first then,
  * as in a deploy; but one at least must have shown that the release is good. Throws DeployError canary-sick.
  */
-async function refuseSick({ members, release }: Canary, { target, settings }: Fleet): Promise<void> {
-  const refuse = (name: string, why: string): never => {
-    const tag = release === undefined ? [] : [release.imageTag];
-    const again = doDeploy(settings, 'deploy', ...tag, '--canary', String(members.length));
-    throw new DeployError('canary-sick', `The canary is not well on ${name}: ${why}.`, {
-      droplet: name,
-      hint: `Finish it (${again}), repair it (${doDeploy(settings, 'heal')}), or take it back (${doDeploy(settings, 'abort')}).`,
-    });
-  };
+async function refuseSick(canary: Canary, { target, settings }: Fleet): Promise<void> {
+  const { members } = canary;
   const judged = members.filter((member) => !isHalfDone(member));
   const [first] = members;
-  if (judged.length === 0 && first !== undefined) refuse(first.host.name, 'it was left half-changed');
+  if (judged.length === 0 && first !== undefined)
+    throw canaryIsSick(canary, first, 'it was left half-changed', settings);
   const checks = await inParallel(judged, async (member) => {
     const verdict = judgeHealth(member.services, member.containers, member.survey.containers?.now ?? 0);
     const why = verdict.kind === 'failed' ? verdict.cause : await failedCheck(member, target, settings);
-    return why === undefined ? [] : [{ name: member.host.name, why }];
+    return why === undefined ? [] : [{ member, why }];
   });
-  for (const { name, why } of checks.flat()) refuse(name, why);
+  for (const { member, why } of checks.flat()) throw canaryIsSick(canary, member, why, settings);
 }
 
 /** Throws DeployError no-canary. */
@@ -137,7 +131,7 @@ function mustBeHeld(
   const why =
     canaries.length === 0
       ? `no canary is held on ${environment}`
-      : `the canary that is recorded for ${environment} runs on no droplet of the fleet: those that held it have left it`;
+      : `the canary that is recorded for ${environment} runs on no droplet of the fleet: the run that began it was killed before, or its droplets have left the fleet`;
   throw new DeployError('no-canary', `Nothing to ${ends}: ${why}.`, {
     source: 'user',
     hint: `See what each droplet runs: ${doDeploy(of, 'status')}. What a killed run has left out, ${doDeploy(of, 'heal')} puts back.`,
@@ -146,7 +140,7 @@ function mustBeHeld(
 
 /** The release of the fleet, which every droplet of the canary must hold. Throws DeployError no-release-before. */
 async function releaseBefore(
-  canary: Canary,
+  canary: Canary & { release: StoredRelease },
   members: readonly Member[],
   recorded: Recorded,
   of: Environment,
@@ -154,17 +148,18 @@ async function releaseBefore(
   const others = members.filter((member) => !canary.members.includes(member));
   const { release, dispute } = fleetRelease(others.length > 0 ? others : members, recorded);
   const without = release && namesWithout(canary.members, release);
-  if (release === undefined || dispute !== undefined || without !== '' || release.id === canary.release?.id) {
+  if (release === undefined || dispute !== undefined || without !== '' || release.id === canary.release.id) {
     const why =
       dispute ?? (without ? `Release ${release?.id} is no longer on ${without}.` : 'The fleet has no other release.');
     throw new DeployError('no-release-before', `The canary cannot be taken back. ${why}`, {
       hint: `Deploy the version that you want: ${doDeploy(of, 'deploy', 'RELEASE')}`,
     });
   }
+  const to = (one: StoredRelease) => doDeploy(of, 'deploy', one.imageTag);
   await refuseGoneImages(
     canary.members,
     release,
-    () => `Deploy the version that you want: ${doDeploy(of, 'deploy', 'RELEASE')}`,
+    () => `A deploy to all pulls what is missing: ${to(release)}, or ${to(canary.release)} for the canary's release.`,
   );
   return release;
 }

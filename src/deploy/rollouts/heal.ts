@@ -22,9 +22,11 @@ import { makeBalancerCheck } from '../droplet/make-balancer-check.js';
 import { currentRelease, heldRelease, holdingOf, type Member, runsAlready, runsSomething } from '../droplet/member.js';
 import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Recorded } from '../fleet/anchors.js';
+import { canaryOn } from '../fleet/canary-record.js';
 import { anchoredIds, fleetRelease, recordedIn } from '../fleet/fleet-release.js';
 import { visitEach } from '../inspect/visit-fleet.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
+import { finishCommand } from '../session/canary.js';
 import { observeFleet } from '../session/observe-fleet.js';
 import { type Choice, eachShare, performRollout } from '../session/rollout.js';
 import { NO_RELEASE_YET, runSession, type SessionOptions } from '../session/session.js';
@@ -143,12 +145,18 @@ async function chooseReleases(
   of: Environment,
 ): Promise<Choice> {
   const own = new Map<number, StoredRelease>();
+  const canary = canaryOn(members, recorded.canaries);
   for (const member of members) {
     const repair = plan.repairs.find(({ id }) => id === member.droplet.id);
     const release = repair === undefined ? currentRelease(member) : heldRelease(member, repair.release);
     if (release !== undefined) own.set(member.droplet.id, release);
     if (repair === undefined || release === undefined) continue;
-    await refuseGoneImages([member], release, () => `Run ${doDeploy(of, 'adopt')}: it pulls the same image again.`);
+    await refuseGoneImages([member], release, () =>
+      // adopt leaves a canary alone.
+      canary?.members.includes(member)
+        ? `${finishCommand(canary, of)} pulls the same image again.`
+        : `Run ${doDeploy(of, 'adopt')}: it pulls the same image again.`,
+    );
   }
   const { release: proven } = fleetRelease(members, recorded);
   const most = releaseOfMost(members, anchoredIds(members, recorded.anchored));

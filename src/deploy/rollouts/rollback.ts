@@ -21,7 +21,7 @@ import { surveyAll, surveyQuietly } from '../droplet/survey.js';
 import type { Recorded } from '../fleet/anchors.js';
 import { type Canary, canaryOn } from '../fleet/canary-record.js';
 import type { Fleet } from '../fleet/find-fleet.js';
-import { fleetRelease, recordedIn } from '../fleet/fleet-release.js';
+import { anchoredIds, fleetRelease, recordedIn } from '../fleet/fleet-release.js';
 import { refuseImpossible } from '../fleet/policy.js';
 import { visitFleets } from '../inspect/visit-fleet.js';
 import { releaseHash } from '../release/release-hash.js';
@@ -91,20 +91,56 @@ export interface Source {
   fleet: Pick<Fleet, 'target' | 'membership'>;
 }
 
-/**
- * The release of each role, with one id. After a rollout that has ended in the middle, the roles that it has not reached are
- * still on the release that the others go back to.
- */
+/** The release of each role, with one id: what a deploy was replacing that was stopped, or the latest that a role would go back to. */
 export async function releasesToGoBackTo(
   shares: readonly Source[],
   options: Pick<RollbackOptions, 'settings' | 'wanted'>,
 ): Promise<StoredRelease[]> {
   const choose = (wanted = options.wanted) =>
     eachShare(shares, ({ members, recorded }) => releaseToGoBackTo(members, recorded, { ...options, wanted }));
-  const replaced = options.wanted ?? shares.map((share) => replacedIn(share)?.id).find((id) => id !== undefined);
-  const chosen = await choose(replaced);
-  const [newest, ...others] = [...new Set(chosen.map(({ id }) => id))].sort().reverse();
-  return others.length === 0 ? chosen : await choose(newest);
+  const inOne = () => shares.map((share) => replacedIn(share)?.id).find((id) => id !== undefined);
+  const chosen = await choose(options.wanted ?? inOne() ?? replacedBetween(shares)?.id);
+  const [latest, ...others] = latestDeployedFirst(
+    shares,
+    chosen.map(({ id }) => id),
+  );
+  return others.length === 0 ? chosen : await choose(latest);
+}
+
+/** Ids sort by when the releases were made, and an old one may have been deployed again. */
+function latestDeployedFirst(shares: readonly Source[], ids: readonly string[]): string[] {
+  const orders = shares.map(({ members, recorded }) => anchoredIds(members, recorded.anchored));
+  const age = (id: string) =>
+    Math.min(...orders.map((order) => (order.includes(id) ? order.indexOf(id) : Number.MAX_SAFE_INTEGER)));
+  const byId = [...new Set(ids)].sort().reverse();
+  return byId.sort((a, b) => age(a) - age(b));
+}
+
+/**
+ * What a deploy was replacing that has ended between two roles. Roles are rolled in their order, and go back in the reverse:
+ * so the last ones are still on it. They are, if it was the last release to be recorded, or if a role before ran it until now.
+ */
+function replacedBetween(shares: readonly Source[]): StoredRelease | undefined {
+  const found = shares.map(({ members, recorded }) => {
+    const { release, before, dispute } = fleetRelease(members, recorded);
+    const isRecorded = dispute === undefined && recorded.anchored.length > 0;
+    return { release, isRecorded, before: before ?? runBefore(members, heldByAll(members, recorded), release) };
+  });
+  const isReplaced = ({ release, isRecorded }: (typeof found)[number], index: number) => {
+    const ahead = found.slice(0, index).filter((one) => one.release !== undefined && one.release.id !== release?.id);
+    return ahead.some(({ before }) => isRecorded || before?.id === release?.id);
+  };
+  return found.findLast(isReplaced)?.release;
+}
+
+/** Newest first. */
+function heldByAll(members: readonly Member[], recorded: Recorded): StoredRelease[] {
+  return newestFirst(members, recorded).filter((release) => namesWithout(members, release) === '');
+}
+
+function newestFirst(members: readonly Member[], { anchored }: Recorded): StoredRelease[] {
+  const records = recordsOf(members, new Set(anchored.map(({ hash }) => hash)));
+  return records.sort((a, b) => (a.id < b.id ? 1 : -1));
 }
 
 /**
@@ -154,22 +190,21 @@ async function releaseToGoBackTo(
   { wanted, settings }: Pick<RollbackOptions, 'settings' | 'wanted'>,
 ): Promise<StoredRelease> {
   const { app } = settings;
-  const records = recordsOf(members, new Set(recorded.anchored.map(({ hash }) => hash)));
-  const newestFirst = records.sort((a, b) => (a.id < b.id ? 1 : -1));
-  const heldByAll = newestFirst.filter((release) => namesWithout(members, release) === '');
+  const all = newestFirst(members, recorded);
+  const whole = heldByAll(members, recorded);
   const fleet = fleetRelease(members, recorded);
   const before = (releases: readonly StoredRelease[]) =>
     fleet.before === undefined
       ? runBefore(members, releases, fleet.release)
       : releases.find(({ id }) => id === fleet.before?.id);
-  const others = () => othersHint(members, heldByAll);
+  const others = () => othersHint(members, whole);
   const refuse = async (code: string, message: string): Promise<never> => {
     throw new DeployError(code, message, { source: 'user', hint: await others() });
   };
   const isWanted = ({ id, imageTag }: StoredRelease) => id === wanted || imageTag === wanted;
-  const choice = wanted === undefined ? before(heldByAll) : newestFirst.find(isWanted);
+  const choice = wanted === undefined ? before(whole) : all.find(isWanted);
   if (choice === undefined) {
-    const where = whereMissing(members, before(newestFirst));
+    const where = whereMissing(members, before(all));
     const none = `There is no earlier release of ${app} that every droplet holds${where}.`;
     return await refuse(
       'no-such-release',

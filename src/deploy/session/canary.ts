@@ -1,13 +1,14 @@
 /** Rollouts to a part of the fleet: `--canary` and `--droplets`. The release is staged everywhere, and then held. */
 
+import type { Settings } from '../../config/settings.js';
 import { asDeployError, DeployError } from '../../errors.js';
 import { batchSize } from '../../rollout/batches.js';
-import type { DeployResult } from '../../rollout/model.js';
+import type { DeployResult, Ways } from '../../rollout/model.js';
 import type { Policy } from '../../rollout/rollout-state.js';
 import { doDeploy, type Environment } from '../core/do-deploy.js';
 import { warn } from '../core/report.js';
 import { copyOf, namesOf } from '../droplet/held-releases.js';
-import { currentRelease, isHalfDone, type Member } from '../droplet/member.js';
+import { beforeCurrent, currentRelease, heldRelease, isHalfDone, type Member } from '../droplet/member.js';
 import { type Canary, canaryOn, runsHash } from '../fleet/canary-record.js';
 import { type Fleet, isNamed } from '../fleet/find-fleet.js';
 import { GoalAnchor } from '../fleet/goal-anchor.js';
@@ -76,12 +77,12 @@ export function planPart(
 }
 
 function wholeFleet(size: number, environment: string): DeployError {
-  const message = `That leaves no droplet of ${environment} on its release: the fleet has ${size}. Nothing was changed.`;
+  const message = `That leaves no droplet of ${environment} on its release: the fleet has ${size}.`;
   const fewer =
     size > 2 ? `Deploy to fewer, with --canary ${Math.floor(size / 2)}, or to all, without --canary.` : undefined;
   return new DeployError('canary-of-all', message, {
     source: 'user',
-    hint: fewer ?? 'Deploy to all of them, without --canary.',
+    hint: fewer ?? `Deploy to ${size === 1 ? 'it' : 'both of them'}, without --canary.`,
   });
 }
 
@@ -161,11 +162,55 @@ export function besideLeftOut(left: readonly Member[], of: Environment): DeployE
   });
 }
 
-export function canaryIsHeld(canary: Canary, of: Environment): DeployError {
-  return new DeployError('canary-held', heldSentence(canary), {
+export function canaryIsHeld(canary: Canary, of: WithRoles): DeployError {
+  const why = hasRoles(of) ? ` ${of.environment} has roles now, so it can be neither promoted nor aborted.` : '';
+  const { forward, back } = waysOutOf(tagsOf(canary), of);
+  return new DeployError('canary-held', `${heldSentence(canary)}${why}`, {
     source: 'user',
-    hint: `Roll it out (${doDeploy(of, 'promote')}), or take it back (${doDeploy(of, 'abort')}).`,
+    hint: `Roll it out (${forward}), or take it back (${back}).`,
   });
+}
+
+/** @param why it is not well there */
+export function canaryIsSick(canary: Canary, { host: { name } }: Member, why: string, of: Environment): DeployError {
+  return new DeployError('canary-sick', `The canary is not well on ${name}: ${why}.`, {
+    droplet: name,
+    hint: `Finish it (${finishCommand(canary, of)}), repair it (${doDeploy(of, 'heal')}), or take it back (${doDeploy(of, 'abort')}).`,
+  });
+}
+
+/** The deploy that brings the canary again to as many droplets, with images that they have lost. */
+export function finishCommand({ release, members }: Canary, of: Environment): string {
+  return doDeploy(of, 'deploy', ...finishWords(release?.imageTag, members.length));
+}
+
+export function finishWords(tag: string | undefined, size: number): string[] {
+  return [...(tag === undefined ? [] : [tag]), '--canary', String(size)];
+}
+
+type WithRoles = Environment & Pick<Settings, 'roles'>;
+
+function hasRoles({ roles = [] }: WithRoles): boolean {
+  return roles.length > 1;
+}
+
+/** The commands that end a canary. Where there are roles now, a deploy to all of them takes its place. */
+export function waysOutOf(
+  { tag, before }: { tag?: string | undefined; before?: string | undefined },
+  of: WithRoles,
+): Ways {
+  if (!hasRoles(of)) return { forward: doDeploy(of, 'promote'), back: doDeploy(of, 'abort') };
+  const to = (version = 'RELEASE') => doDeploy(of, 'deploy', version);
+  return { forward: to(tag), back: to(before) };
+}
+
+/** The versions of the canary, and of what its droplets ran before. */
+function tagsOf({ release, members }: Canary): { tag?: string | undefined; before?: string | undefined } {
+  const before = members.flatMap((member) => {
+    const id = isHalfDone(member) ? member.survey.current : beforeCurrent(member);
+    return heldRelease(member, id)?.imageTag ?? [];
+  });
+  return { tag: release?.imageTag, before: before[0] };
 }
 
 /** Records the canary before its first droplet leaves. Throws CloudError, or DeployError lease-lost. */
@@ -226,7 +271,8 @@ export function withCanary(session: Session, run: Run, result: DeployResult): De
   const healsFirst = ends === undefined && result.next === doDeploy(settings, 'heal');
   // What has failed beside the canary is not continued with it.
   if (healsFirst || (isUnfinished && !isItsOwn)) return { ...result, held };
+  const ways = waysOutOf(tagsOf(canary), settings);
   const again = isUnfinished && session.part !== undefined;
-  const forward = again ? continueCommand(askedOf(session), session.release) : doDeploy(settings, 'promote');
-  return { ...result, held, next: undefined, ways: { forward, back: doDeploy(settings, 'abort') } };
+  const forward = again ? continueCommand(askedOf(session), session.release) : ways.forward;
+  return { ...result, held, next: undefined, ways: { ...ways, forward } };
 }

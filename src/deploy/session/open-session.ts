@@ -83,7 +83,7 @@ export async function takeLease(session: Session, fleets: readonly Fleet[]): Pro
   stopIfInterrupted(session);
   report({ type: 'phase-started', phase: 'lease' });
   const since = new Date(ports.clock.now()).toISOString();
-  const id = [command, release.id, since, deployer.who].filter(Boolean).join(' ');
+  const id = [session.options.ends ?? command, release.id, since, deployer.who].filter(Boolean).join(' ');
   const holder = { run: id, who: deployer.who, release: release.id, since, url: deployer.url };
   const lease = await Lease.acquire(session.members, settings.app, holder, {
     clock: ports.clock,
@@ -156,12 +156,12 @@ function refuseTakenOut(session: Session, droplets: readonly PlacedDroplet[], fl
 function reportLeftOut({ ports, members }: Session, droplets: Fleet['membership']['droplets']): void {
   for (const { droplet, rotation } of droplets.filter((one) => one.inLedger && one.byHand === undefined)) {
     const isReached = members.some((member) => member.droplet.id === droplet.id);
-    const left = 'was left out of rotation by an earlier run; it goes first';
+    const left = 'was left out of rotation by an earlier run';
     const known =
       rotation === 'in'
-        ? 'is still recorded as out by an earlier run'
+        ? 'is in rotation, but still recorded as out by an earlier run'
         : rotation === 'none'
-          ? 'was left in the middle of a change by an earlier run; it goes first'
+          ? 'was left in the middle of a change by an earlier run'
           : left;
     const recorded = rotation === 'none' ? 'is recorded as being changed' : 'is recorded as out of rotation';
     const state = isReached ? known : `${recorded}, and was not reached`;

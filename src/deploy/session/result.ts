@@ -9,7 +9,7 @@ import { doDeploy, type Environment } from '../core/do-deploy.js';
 import { capacityFloor } from './capacity-floor.js';
 import { type Asked, continueCommand } from './continue-command.js';
 import { GATE_UNUSABLE } from './watch-gates.js';
-import { waysOf } from './ways.js';
+import { releasesSentence, waysOf } from './ways.js';
 
 interface Ended extends Asked {
   state: RolloutState;
@@ -38,7 +38,14 @@ export function resultOf(ended: Ended): DeployResult {
   return {
     ...base,
     outcome: interrupted ? 'interrupted' : 'failed',
-    summary: [fleetSentences(ended), ...unbaked(state, interrupted), ...leftDeployed(state, rows)].join(' '),
+    summary: [
+      fleetSentences(ended),
+      ...unbaked(state, interrupted),
+      ...leftDeployed(state, rows),
+      ...(isLeftOnTwo(ended)
+        ? [`${releasesSentence(rows)} Go back, or correct what has failed and deploy again.`]
+        : []),
+    ].join(' '),
     // After droplets have changed it is a failed deploy, even when the user has to fix the cause.
     error: interrupted ? undefined : { ...error, source: error.source === 'user' ? 'external' : error.source },
     evidence: evidence.length > 0 ? evidence : undefined,
@@ -77,20 +84,35 @@ function leftDeployed(state: RolloutState, rows: readonly StatusRow[]): string[]
 function nextCommand(ended: Ended, interrupted: boolean): string | undefined {
   const { state, command, release } = ended;
   // Not heal: it leaves alone what serves, verified.
-  if (notReverted(state).some((droplet) => droplet.previous !== undefined)) return doDeploy(ended, 'rollback');
+  if (notReverted(state).some(({ previous }) => previous !== undefined)) return backCommand(ended, notReverted(state));
   // Heal leaves out what was taken out by hand.
   if (state.droplets.some((droplet) => isStranded(droplet) || isLeftHalfWay(state, droplet))) {
     return command === 'droplet in' ? continueCommand(ended, release) : doDeploy(ended, 'heal');
   }
-  // A gate accuses the release, not only the droplets that went back.
-  const isLeft = state.droplets.some(
-    (droplet) => isDeployed(droplet) && droplet.touched && droplet.previous !== undefined,
-  );
-  if (state.watchFailed && isLeft && command === 'deploy') return doDeploy(ended, 'rollback');
+  if (isLeftOnTwo(ended) || (state.watchFailed && command === 'deploy' && leftChanged(state).length > 0)) {
+    return backCommand(ended, leftChanged(state));
+  }
   if (ended.error?.code === GATE_UNUSABLE) return continueCommand(ended, release);
   // What comes after the rollout has failed.
   if (!interrupted && isComplete(state) && command === 'deploy') return doDeploy(ended, 'rollback');
   return interrupted ? continueCommand(ended, release) : undefined;
+}
+
+/** Droplets that this run has brought to the release, and that could go back. */
+function leftChanged({ droplets }: RolloutState): DropletState[] {
+  return droplets.filter((one) => !one.gone && isDeployed(one) && one.touched && one.previous !== undefined);
+}
+
+/** The release has failed somewhere, and others that run it were not to go back. */
+function isLeftOnTwo({ state, command }: Ended): boolean {
+  const isAccused = state.watchFailed || state.droplets.some(({ failure }) => failure?.blame === 'release');
+  return command === 'deploy' && isAccused && !state.interrupted && !isComplete(state) && leftChanged(state).length > 0;
+}
+
+/** By its id: what was recorded before the release that failed need not be what these droplets ran. */
+function backCommand(of: Ended, droplets: readonly DropletState[]): string {
+  const before = droplets.find(({ previous }) => previous !== undefined)?.previous;
+  return doDeploy(of, 'rollback', ...(before === undefined ? [] : [before]));
 }
 
 /** Out of rotation, not known to be in, or still marked out. */

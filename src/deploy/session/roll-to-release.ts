@@ -225,6 +225,10 @@ async function failureAfterRolling(
 function nothingToDo({ command, members, part }: Session, shares: readonly PlannedShare[]): string {
   const [{ goal, run }] = shares as readonly [PlannedShare];
   const { id } = goal.release;
+  if (run.stopping !== undefined && run.stopping.kind !== 'start-all') {
+    const { service, kind } = run.stopping;
+    return `${service} ${kind === 'stop' ? 'is stopped already' : 'runs'} on every droplet.`;
+  }
   const held = canaryHeld(run, members);
   if (command === 'adopt' && held !== undefined) {
     return `Every droplet without the canary runs release ${id}. ${heldSentence(held)}`;

@@ -10,7 +10,7 @@ import { byHandSentence, type Fleet, findFleets, overlapsOf } from '../fleet/fin
 import { GoalAnchor, together } from '../fleet/goal-anchor.js';
 import { mayHaveDowntime, policyOf } from '../fleet/policy.js';
 import type { StoredRelease } from '../release/stored-release.js';
-import type { Run } from '../steps/run.js';
+import type { Run, Stopping } from '../steps/run.js';
 import { askApps, askFirst } from './ask-first.js';
 import { owesBake } from './bake-record.js';
 import { checkCanary, forgetCanary, holdsAsCanary, onlyOne, planPart, recordCanary } from './canary.js';
@@ -23,6 +23,7 @@ import { type PlannedShare, rollToRelease } from './roll-to-release.js';
 import { type Session, stopIfInterrupted } from './session.js';
 import { refuseOff, withSkipped } from './skipping.js';
 import { previousReleases, startRollout } from './start-rollout.js';
+import { reportStopped } from './stopped-services.js';
 
 /** What distinguishes one kind of rollout from the others. */
 export interface Rollout {
@@ -43,8 +44,13 @@ export interface Rollout {
   reach: 'all' | 'reachable' | 'any';
   /** The fleet is on its release afterwards, as far as other runs are concerned. */
   anchors?: boolean;
-  /** The only service whose containers are started anew. */
+  /** The only service whose containers are changed. */
   service?: string | undefined;
+  /**
+   * `stop` and `start` the service, which otherwise is started anew. `start-all`: services that are stopped start again, also where
+   * the droplet keeps its release.
+   */
+  stopping?: Stopping['kind'];
   /** What is recorded of a droplet that is taken out by hand. */
   byHand?: ByHand;
   /** The name or id of a droplet that is brought back, although it was taken out by hand. */
@@ -154,12 +160,14 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
       ...share.run,
       exemptFromAppCheck: exemptions[index],
       service: rollout.service,
+      stopping: stoppingOf(rollout, goal.release),
       byHand: rollout.byHand,
     };
     const own = { ...share, run, policy: { ...share.policy, holdAt: part?.holdAt } };
     return planShare(session, own, goal, left, (member) => isUpToDate(member, goal));
   });
   const starts = plans.map(({ start }) => start);
+  for (const plan of plans) reportStopped(ports, plan);
   // A gate that says no where only a bake is left is the release's failure.
   if (starts.some((start) => stillToCome(start) > 0)) await askFirst(session, starts);
   stopIfInterrupted(session);
@@ -191,6 +199,11 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
 export function policyFor(fleet: Fleet, allowDowntime: boolean, overrides: Partial<Policy> = {}): Policy {
   const policy = policyOf(fleet.settings, fleet.target, mayHaveDowntime(fleet, allowDowntime));
   return { ...policy, ...overrides };
+}
+
+function stoppingOf({ stopping, service }: Rollout, { id }: StoredRelease): Stopping | undefined {
+  if (stopping === undefined) return undefined;
+  return stopping === 'start-all' ? { kind: stopping, release: id } : { kind: stopping, service: service ?? '' };
 }
 
 function membersOf(session: Session, { membership }: Fleet): Member[] {

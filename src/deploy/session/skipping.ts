@@ -62,12 +62,12 @@ export function withSkipped(session: Session, result: DeployResult): DeployResul
   const isDone = result.outcome === 'succeeded' || result.outcome === 'skipped';
   if (skip === undefined || first === undefined || !isDone) return result;
   const names = skipped.map(({ droplet }) => droplet.name).join(', ');
-  const isRestart = session.command === 'restart';
-  const next = isRestart ? continueCommand(askedOf(session), release) : doDeploy(settings, 'adopt');
+  const done = { restart: 'was restarted', stop: 'is done', start: 'is done' }[session.command as string];
+  const next = done !== undefined ? continueCommand(askedOf(session), release) : doDeploy(settings, 'adopt');
   if (skip === 'ok') return { ...result, next: result.next ?? next };
   const message = `${names} ${skipped.length === 1 ? 'was' : 'were'} skipped: ${first.error.message}`;
   const error = new DeployError('droplets-skipped', message, {
-    hint: `Every other droplet ${isRestart ? 'was restarted' : 'runs the release'}. Once the skipped ones answer: ${next}`,
+    hint: `Every other droplet ${done ?? 'runs the release'}. Once the skipped ones answer: ${next}`,
   });
   return { ...result, outcome: 'failed', error: error.info(), next };
 }

@@ -4,7 +4,6 @@ import { mostCommon } from '../../rollout/choose-release.js';
 import type { DeployResult, ReleaseInfo, Ways } from '../../rollout/model.js';
 import type { RolloutState } from '../../rollout/rollout-state.js';
 import { doDeploy } from '../core/do-deploy.js';
-import { namesOf } from '../droplet/held-releases.js';
 import { holdingOf, type Member } from '../droplet/member.js';
 import { anchoredIds, fleetRelease, recordedIn } from '../fleet/fleet-release.js';
 import { type Asked, continueCommand } from './continue-command.js';
@@ -34,15 +33,39 @@ export function withWays({ members, options, run }: Session, result: DeployResul
   const common = mostCommon(members.map(holdingOf), anchoredIds(members, recorded.anchored));
   const other = common.find((id) => id !== newest?.id);
   if (groups.size < 2 || newest === undefined || other === undefined) return result;
-  const described = [...groups].map(([id, of]) => `${namesOf(of)} ${of.length === 1 ? 'runs' : 'run'} ${id}`);
+  const roleOf = (name: string) => result.rows.find((row) => row.name === name)?.role;
+  const rows = [...groups].flatMap(([release, of]) =>
+    of.map(({ host: { name } }) => ({ name, role: roleOf(name), release })),
+  );
   return {
     ...result,
-    summary: `${result.summary} The fleet is on ${groups.size} releases: ${described.join('; ')}.`,
+    summary: `${result.summary} ${releasesSentence(rows)}`,
     ways: {
       forward: doDeploy(options.settings, 'deploy', newest.imageTag),
       back: doDeploy(options.settings, 'rollback', other),
     },
   };
+}
+
+/**
+ * "The fleet is on 2 releases: web-1, web-2 run R; web-3 runs S.": by roles, where each is on one.
+ * @param rows of droplets, or of those that run something
+ */
+export function releasesSentence(
+  rows: readonly { name: string; role?: string | undefined; release: string }[],
+): string {
+  const releasesOf = (role: string | undefined) =>
+    new Set(rows.filter((one) => one.role === role).map((one) => one.release));
+  const isWhole = rows.every(({ role }) => role !== undefined && releasesOf(role).size === 1);
+  const runners = new Map<string, Set<string>>();
+  for (const { name, role, release } of rows) {
+    runners.set(release, (runners.get(release) ?? new Set()).add(isWhole ? (role ?? name) : name));
+  }
+  const described = [...runners].map(([release, of]) => {
+    const runs = release === '' ? 'no release' : release;
+    return `${[...of].join(', ')} ${of.size === 1 ? 'runs' : 'run'} ${runs}`;
+  });
+  return `The fleet is on ${runners.size} releases: ${described.join('; ')}.`;
 }
 
 /** By id, where the gates have passed. */

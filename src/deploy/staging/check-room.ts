@@ -3,7 +3,6 @@ import { DeployError, ShellError } from '../../errors.js';
 import { sizeText } from '../../sizes.js';
 import type { Member } from '../droplet/member.js';
 import { freeSpace } from './free-space.js';
-import { loginOf } from './registry-login.js';
 import { type Room, readRoom, roomCommand } from './room-command.js';
 import type { Staging } from './staging.js';
 
@@ -17,12 +16,8 @@ const UNPACKED = 2;
  * Where the sizes cannot be learnt, the pull has to show whether it fits.
  * Throws DeployError disk-full.
  */
-export async function checkRoom(
-  { settings, draft }: Staging,
-  member: Member,
-  images: readonly string[],
-): Promise<void> {
-  const command = roomCommand(draft, images, loginOf(settings));
+export async function checkRoom({ draft, login }: Staging, member: Member, images: readonly string[]): Promise<void> {
+  const command = roomCommand(draft, images, login);
   if (command === undefined) return;
   const answer = await member.connection.run(command).catch((error: unknown) => {
     if (error instanceof ShellError) return undefined;

@@ -8,6 +8,7 @@ import { heldRelease, type Member } from '../droplet/member.js';
 import { assemble, type FilesOnDroplet, readArchive } from '../release/archive.js';
 import type { ReleaseDraft, ReleaseFile } from '../release/draft.js';
 import type { StoredRelease } from '../release/stored-release.js';
+import { logInTo } from './registry-login.js';
 import { stagePinned } from './stage-release.js';
 import type { Staging } from './staging.js';
 
@@ -19,12 +20,13 @@ const PART_BYTES = 2 * 1024 * 1024;
 
 /** Throws DeployError release-damaged when the donors together lack files as they were deployed. */
 export async function stageFromDonors(
-  given: Omit<Staging, 'draft'>,
+  given: Omit<Staging, 'draft' | 'login'>,
   release: StoredRelease,
   { donors, to }: { donors: readonly Member[]; to: readonly Member[] },
 ): Promise<void> {
   const draft = await fetchDraft(release, donors, given.settings);
-  await stagePinned({ ...given, draft }, release, to);
+  const login = await logInTo(given.ports, given.settings);
+  await stagePinned({ ...given, draft, login }, release, to);
 }
 
 async function fetchDraft(release: StoredRelease, donors: readonly Member[], of: Environment): Promise<ReleaseDraft> {

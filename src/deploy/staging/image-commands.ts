@@ -3,7 +3,7 @@ import { repositoryOf } from '../core/image-reference.js';
 import { command, quote, releaseFolder } from '../core/shell.js';
 import { PARTIAL, variables } from '../release/compose-run.js';
 import type { ReleaseDraft } from '../release/draft.js';
-import { loginVariables, type RegistryLogin } from './registry-login.js';
+import { loginInput, loginVariables, type RegistryLogin } from './registry-login.js';
 
 /**
  * Pulls the release's images and prints `docker image inspect` of them. Exit code 77: the registry refused the login.
@@ -31,7 +31,7 @@ export function pullCommand(
       ...keepPulled(images),
       ...keepImages(images),
     ],
-    { timeoutMs, stdin: registry && `${registry.password}\n` },
+    { timeoutMs, stdin: loginInput(registry) },
   );
 }
 
@@ -50,7 +50,7 @@ export function buildCommand(
       `${variables(draft, false)} ${loginVariables(registry)}sh scripts/start-up.sh build >&2`,
       ...keepImages(images),
     ],
-    { timeoutMs, stdin: registry && `${registry.password}\n` },
+    { timeoutMs, stdin: loginInput(registry) },
   );
 }
 

@@ -5,6 +5,7 @@ import { configFile } from '../core/do-deploy.js';
 import type { Member } from '../droplet/member.js';
 import { buildFor } from './check-architecture.js';
 import { freeSpace } from './free-space.js';
+import { loginName } from './registry-login.js';
 
 type Registry = Pick<Settings, 'registry' | 'config'>;
 
@@ -42,15 +43,20 @@ function pullHint(reason: string, droplet: string, settings: Registry): string |
   if (TOO_MANY.test(reason)) {
     return registry === undefined
       ? `The registry limits pulls without a login: wait, or log in: ${loginIn(settings)}.`
-      : `The registry limits pulls by ${registry.username}: wait, then deploy again.`;
+      : `The registry limits pulls by ${loginName(registry)}: wait, then deploy again.`;
   }
   if (UNREACHABLE.test(reason)) {
     return `${droplet} cannot reach ${hostIn(reason)}: check its DNS, firewall (outbound TCP 443) and Docker proxy.`;
   }
   if (NO_ACCESS.test(reason)) {
+    if (registry?.digitalocean !== undefined)
+      return `Check the image's name: ${registry.server}/${registry.digitalocean}/IMAGE:TAG, in the registry that registry.digitalocean in ${configFile(settings)} names.`;
     return registry === undefined
       ? `If the image is private, log in to its registry: ${loginIn(settings)}. Otherwise check the image's name.`
       : `Check the image's name, and that ${registry.username} may pull it from ${registry.server}: registry: in ${configFile(settings)} and the variables that it names.`;
+  }
+  if (NOT_THERE.test(reason) && /@sha256:/.test(reason)) {
+    return 'The registry no longer has this digest, though a release is pinned to it: a clean-up, such as garbage collection, has removed what no tag names. Push the image again under its tag, then deploy that tag: its digest is recorded anew.';
   }
   return NOT_THERE.test(reason) ? "Check the image's name and tag, and that it was pushed." : undefined;
 }

@@ -14,7 +14,7 @@ import { refuseForeignImages } from './check-architecture.js';
 import type { ComposeService } from './compose-config.js';
 import { buildCommand, pullCommand } from './image-commands.js';
 import { pullFailed } from './pull-failure.js';
-import { LOGIN_REFUSED, loginOf } from './registry-login.js';
+import { LOGIN_REFUSED, loginName } from './registry-login.js';
 import { isPassing, runWithRetries } from './retry-pull.js';
 import type { Staging } from './staging.js';
 
@@ -86,13 +86,13 @@ export async function pullPinned(staging: Staging, member: Member, release: Stor
 
 /** Builds the services that have a build context. Throws DeployError build-failed or registry-login. */
 export async function buildImages(
-  { settings, draft }: Staging,
+  { settings, draft, login }: Staging,
   member: Member,
   services: readonly ComposeService[],
 ): Promise<ReleaseImages> {
   const built = services.filter((service) => service.built);
   const names = built.map((service) => service.image);
-  const command = buildCommand(draft, names, { timeoutMs: BUILD_WITHIN_MS, registry: loginOf(settings) });
+  const command = buildCommand(draft, names, { timeoutMs: BUILD_WITHIN_MS, registry: login });
   const failed = (reason: string) => buildFailed(member, settings, reason);
   const inspected = readInspected(settings, member, await member.connection.run(command), failed);
   return Object.fromEntries(
@@ -116,8 +116,8 @@ async function pull(
   images: string[],
   how: { unbuilt: boolean; override?: string },
 ): Promise<InspectedImage[]> {
-  const { settings, draft } = staging;
-  const command = pullCommand(draft, images, { ...how, timeoutMs: PULL_WITHIN_MS, registry: loginOf(settings) });
+  const { settings, draft, login } = staging;
+  const command = pullCommand(draft, images, { ...how, timeoutMs: PULL_WITHIN_MS, registry: login });
   const result = await runWithRetries(staging, member, command);
   return readInspected(settings, member, result, (reason) => pullFailed(member, reason, settings));
 }
@@ -132,7 +132,8 @@ function readInspected(
   const reason = errorLine(stderr);
   if (code !== LOGIN_REFUSED || isPassing(reason)) throw failed(reason);
   const { registry } = settings;
-  const message = `The registry ${registry?.server} refused the login as ${registry?.username}: ${reason}`;
+  const who = registry && ` as ${loginName(registry)}`;
+  const message = `The registry ${registry?.server} refused the login${who ?? ''}: ${reason}`;
   throw new DeployError('registry-login', message, {
     source: 'user',
     droplet: member.host.name,

@@ -14,7 +14,7 @@ import { command, quote, releaseFolder } from '../core/shell.js';
 import { type ComposeRun, PARTIAL, variables } from '../release/compose-run.js';
 import type { ReleaseDraft } from '../release/draft.js';
 import { MACHINES } from './check-architecture.js';
-import { loginVariables, type RegistryLogin } from './registry-login.js';
+import { loginInput, loginVariables, type RegistryLogin } from './registry-login.js';
 
 /** Of each, 300 KB are read; together they stay below the limit of a command's output. */
 const MAX_IMAGES = 12;
@@ -72,7 +72,7 @@ export function manifestsCommand(
       `${variables(run, false)} ${loginVariables(registry)}sh scripts/start-up.sh manifests ${asked.map(quote).join(' ')} 2>/dev/null`,
       'exit 0',
     ],
-    { timeoutMs: WITHIN_MS, stdin: registry && `${registry.password}\n`, reads: true },
+    { timeoutMs: WITHIN_MS, stdin: loginInput(registry), reads: true },
   );
 }
 

@@ -9,6 +9,7 @@ import { type DropletStateFile, HANDLED } from '../droplet/survey-command.js';
 import { changeDroplet } from '../lease/change-droplet.js';
 import { asHolder } from '../lease/lease-commands.js';
 import type { StepContext, StepResult } from './run.js';
+import { stoppedAfter } from './stopping.js';
 
 /** The gates have passed: `current` points to the release, and the droplet counts as verified. */
 function confirmCommand(app: string, state: DropletStateFile): RemoteCommand {
@@ -36,7 +37,8 @@ export async function clearMark(member: Member, run: StepContext): Promise<StepR
     return {};
   }
   const written = { run: run.id, since: new Date(run.ports.clock.now()).toISOString() };
-  const state = nextState(member, run.release.id, 'verified', written);
+  const stopped = stoppedAfter(member, run.release.id, run.stopping);
+  const state = nextState(member, run.release.id, 'verified', written, stopped);
   await mustChange(member, confirmCommand(app, state));
   member.handled?.clear();
   const survey = { ...member.survey, current: run.release.id, state };

@@ -14,6 +14,9 @@ import type { Ledger } from '../fleet/ledger.js';
 import type { Lease } from '../lease/lease.js';
 import type { StoredRelease } from '../release/stored-release.js';
 
+/** `service` is stopped or started; or all are started with this release, by its id. */
+export type Stopping = { kind: 'stop' | 'start'; service: string } | { kind: 'start-all'; release: string };
+
 export interface Run {
   readonly ports: DeployPorts;
   readonly settings: Settings;
@@ -37,8 +40,10 @@ export interface Run {
   readonly exemptFromAppCheck?: ReadonlySet<string>;
   /** What is recorded of a droplet that is taken out by hand. */
   readonly byHand?: ByHand | undefined;
-  /** The only service whose containers are started anew; default: all of the release. */
+  /** The only service whose containers are changed; default: all of the release. */
   readonly service?: string | undefined;
+  /** What becomes of services that are stopped; default: with the same release they stay so. */
+  readonly stopping?: Stopping | undefined;
   /** What the user has confirmed so far, by name. */
   readonly confirmed?: readonly string[];
 }

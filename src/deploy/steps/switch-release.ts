@@ -6,7 +6,7 @@ import { judgeHealth, type ServiceSpec } from '../../rollout/health.js';
 import { inform } from '../core/report.js';
 import { appFolder, command, quote, writeFile } from '../core/shell.js';
 import { readContainersNow, refreshContainers } from '../droplet/containers.js';
-import { loginTo, type Member, nextState } from '../droplet/member.js';
+import { loginTo, type Member, nextState, withStopped } from '../droplet/member.js';
 import type { DropletStateFile } from '../droplet/survey-command.js';
 import { changeDroplet } from '../lease/change-droplet.js';
 import { asHolder } from '../lease/lease-commands.js';
@@ -15,8 +15,9 @@ import { settleEnded } from '../release/once-functions.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { notHealthyWithin, unhealthy } from './await-health.js';
 import { awaitReplica, replicasInOrder, replicasOf } from './replicas.js';
-import type { StepContext, StepResult } from './run.js';
+import type { StepContext, StepResult, Stopping } from './run.js';
 import { startStopped } from './start-stopped.js';
+import { stoppedAfter } from './stopping.js';
 
 /** Exit code: state.json could not be written, so nothing was changed. EX_IOERR of sysexits.h. */
 const NOT_WRITTEN = 74;
@@ -26,7 +27,7 @@ const USAGE = 64;
 
 /**
  * Writes state.json, then starts the release's containers; with `again`, also those that run as it wants them.
- * @param options.only names of services; the others stay as they are
+ * @param options.only names of services; the others stay as they are, and with none nothing is started
  * @param options.dropped names of services whose containers are removed first
  */
 export function switchCommand(
@@ -58,7 +59,9 @@ export function switchCommand(
       // On a full disk nothing has changed yet.
       `if ! { ${writeFile('state.json', state).join(' && ')}; }; then rm -f state.json.new; exit ${NOT_WRITTEN}; fi`,
       ...dropped.map((service) => removeService(record.app, service)),
-      `${variables(record, true)} sh releases/${quote(record.id)}/scripts/start-up.sh ${verb} 2>&1`,
+      ...(only?.length === 0
+        ? []
+        : [`${variables(record, true)} sh releases/${quote(record.id)}/scripts/start-up.sh ${verb} 2>&1`]),
     ],
     { timeoutMs: options.timeoutMs, mayBeCut: true },
   );
@@ -72,13 +75,17 @@ function removeService(app: string, service: string): string {
 }
 
 /**
- * Services that run here, got with a release that turned their profiles on, and are not in this one. Compose keeps them: a
- * service whose profiles are off is none of its orphans.
+ * Services that run here, came with a release that turned their profiles on, and are not to run with this one. Compose keeps
+ * them: a service whose profiles are off is none of its orphans. It looks for no orphans at all where services are stopped.
  */
-function droppedServices({ survey, containers }: Member, release: StoredRelease): string[] {
-  const limited = survey.releases.filter(({ profiles }) => profiles !== undefined);
-  const had = new Set(limited.flatMap(({ services }) => services.map(({ name }) => name)));
-  const has = new Set(release.services.map(({ name }) => name));
+function droppedServices(
+  { survey, containers }: Member,
+  release: StoredRelease,
+  stopped: ReadonlySet<string>,
+): string[] {
+  const removers = survey.releases.filter(({ profiles }) => stopped.size > 0 || profiles !== undefined);
+  const had = new Set([...stopped, ...removers.flatMap(({ services }) => services.map(({ name }) => name))]);
+  const has = new Set(release.services.map(({ name }) => name).filter((name) => !stopped.has(name)));
   const running = new Set(containers.map(({ service }) => service));
   return [...running].filter((name) => had.has(name) && !has.has(name));
 }
@@ -103,29 +110,31 @@ export async function switchRelease(member: Member, run: StepContext): Promise<S
   const state = nextState(member, release.id, 'switching', written);
   // To what it runs already: compose by itself would do nothing.
   const again = member.survey.current === release.id && member.survey.state?.release === release.id;
+  const stopped = stoppedAfter(member, release.id, run.stopping);
   // From here on this is what the droplet runs, or may run.
-  const begun = { survey: { ...member.survey, state }, services: release.services };
+  const begun = { survey: { ...member.survey, state }, services: withStopped(release.services, stopped) };
   const timeoutMs = run.settings.rollout.healthTimeoutMs + longestStop(member.containers) + UP_OVERHEAD_MS;
-  const start: Start = (services, { only, again }) => {
-    const dropped = only === undefined ? droppedServices(member, release) : [];
+  const start: Start = (services, { only, again, dropped = [] }) => {
     const command = switchCommand(release, state, { timeoutMs, only, again, dropped });
     return startUnlessHopeless(member, run, command, services);
   };
   const settings = replicasOf(run.settings);
-  const replicas = settings === undefined ? [] : replicasInOrder(release, settings, member.containers, now);
-  const parts = partsOf(release.services, replicas, again);
+  const services = release.services.filter(({ name }) => !stopped.has(name));
+  const replicas = settings === undefined ? [] : replicasInOrder({ services }, settings, member.containers, now);
+  const dropped = droppedServices(member, release, stopped);
+  const parts = partsOf(services, replicas, { again, dropped, all: stopped.size === 0 });
   let changed = false;
   try {
-    for (const part of run.service === undefined ? parts : ofService(run.service, parts)) {
+    for (const part of run.service === undefined ? parts : ofService(run.service, parts, run.stopping?.kind)) {
       const { code, stdout, stderr } = await start(part.services, part);
       if (code === NOT_WRITTEN && !changed) return { failure: homeFull(member), unchanged: true };
       // An earlier version's script knows no replicas: then all containers are started together.
-      const isUnknown = code === USAGE && part.only !== undefined && !changed;
+      const isUnknown = code === USAGE && part.only !== undefined && stopped.size === 0 && !changed;
       const {
         code: end,
         stdout: said,
         stderr: cried,
-      } = isUnknown ? await start(release.services, { again }) : { code, stdout, stderr };
+      } = isUnknown ? await start(release.services, { again, dropped }) : { code, stdout, stderr };
       if (end !== 0) return { ...begun, failure: startFailed(member.host.name, end, `${said}\n${cried}`) };
       if (isUnknown) break;
       changed = true;
@@ -146,7 +155,7 @@ export async function switchRelease(member: Member, run: StepContext): Promise<S
 
 type Start = (
   services: readonly ServiceSpec[],
-  options: { again: boolean; only?: readonly string[] },
+  options: Pick<Part, 'again' | 'only' | 'dropped'>,
 ) => Promise<CommandResult>;
 
 interface Part {
@@ -155,6 +164,8 @@ interface Part {
   again: boolean;
   /** Absent: the whole project, without what the release no longer has. */
   only?: readonly string[];
+  /** Services whose containers are removed first. */
+  dropped?: readonly string[];
   /** It is verified before the next part. */
   isReplica?: boolean;
 }
@@ -163,23 +174,33 @@ interface Part {
  * What is started together. The replicas come first: if one of them fails, the proxy, the workers and all else still run as
  * before. Then the rest, in which replicas are unchanged and stay.
  */
-function partsOf(services: readonly ServiceSpec[], replicas: readonly ServiceSpec[], again: boolean): Part[] {
-  if (replicas.length === 0) return [{ services, again }];
+function partsOf(
+  services: readonly ServiceSpec[],
+  replicas: readonly ServiceSpec[],
+  { again, dropped, all }: { again: boolean; dropped: readonly string[]; all: boolean },
+): Part[] {
+  // To start the whole project would start what is stopped.
+  const last = (parts: { again: boolean }): Part => {
+    return { services, ...parts, dropped, ...(all ? {} : { only: services.map(({ name }) => name) }) };
+  };
+  if (replicas.length === 0) return [last({ again })];
   const rest = services.filter((service) => !replicas.includes(service));
   const names = rest.map(({ name }) => name);
   return [
     ...replicas.map((replica): Part => ({ services: [replica], again, only: [replica.name], isReplica: true })),
     // With `again`, compose would recreate the replicas as well, all at once.
     ...(again && names.length > 0 ? [{ services: rest, again, only: names }] : []),
-    { services: rest, again: false },
+    { ...last({ again: false }), services: rest },
   ];
 }
 
 /** Of the parts, what concerns one service. */
-function ofService(name: string, parts: readonly Part[]): Part[] {
+function ofService(name: string, parts: readonly Part[], how: Stopping['kind'] | undefined): Part[] {
+  if (how === 'stop') return [{ services: [], again: false, only: [], dropped: [name] }];
   const part = parts.find(({ services }) => services.some((service) => service.name === name));
   const services = part?.services.filter((service) => service.name === name) ?? [];
-  return part === undefined ? [] : [{ ...part, services, again: true, only: [name] }];
+  const { isReplica } = part ?? {};
+  return part === undefined ? [] : [{ services, again: how !== 'start', only: [name], isReplica }];
 }
 
 /**

@@ -9,11 +9,18 @@ import { dropletRoutes } from './droplets.js';
 import { firewallRoutes } from './firewalls.js';
 import { loadBalancerRoutes } from './load-balancers.js';
 import { OFFICIAL_LIMITS, RateLimiter, type RateLimits } from './rate-limit.js';
+import { registryRoutes } from './registries.js';
 import { matchPath, type Route } from './route.js';
 import { tagRoutes } from './tags.js';
 
 /** All supported operations. */
-export const ROUTES: readonly Route[] = [...loadBalancerRoutes, ...dropletRoutes, ...tagRoutes, ...firewallRoutes];
+export const ROUTES: readonly Route[] = [
+  ...loadBalancerRoutes,
+  ...dropletRoutes,
+  ...tagRoutes,
+  ...firewallRoutes,
+  ...registryRoutes,
+];
 
 /** A call and its outcome. Never contains the token. */
 export interface ApiCall {

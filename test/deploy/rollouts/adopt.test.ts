@@ -20,3 +20,16 @@ it('reports the commit of the release that it brings droplets to', async () => {
     release: { imageTag: 'v1', commit: 'c0ffee', dirty: true },
   });
 });
+
+it('names no release that has failed where a role was left on it, but the one that was recorded', async () => {
+  const { run, runs } = fleetOf({ fleet: 4, target: 'roles', onlyOn: 2 });
+  expect(await run('deploy', 'v3')).toMatchObject({ outcome: 'succeeded' });
+  expect(await run('deploy', 'v2')).toMatchObject({ outcome: 'failed' });
+  const end = await run('adopt');
+  expect(end).toMatchObject({ outcome: 'failed', error: { code: 'release-disputed' } });
+  expect(end?.error?.message).toMatch(/^web: No droplet runs the release that was deployed last, \S+-v3\.$/);
+  const [, named = ''] = /do-deploy rollback production (\S+-v3)\./.exec(end?.error?.hint ?? '') ?? [];
+  expect(end?.error?.hint).not.toContain('v2');
+  expect(await run('rollback', named)).toMatchObject({ outcome: 'succeeded' });
+  expect(runs()).toEqual(['v3', 'v3', 'v3', 'v3']);
+});

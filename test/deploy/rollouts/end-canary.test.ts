@@ -1,6 +1,8 @@
 /** Complete runs in virtual time: how a canary ends after a run that was killed, and while it is not well. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CALM } from '../../simulation/calm.js';
 import { removeCopies, smallFleets } from '../../simulation/transpiled.js';
+import { WORKERS } from '../../simulation/world.js';
 
 let fleetOf: Awaited<ReturnType<typeof smallFleets>>;
 beforeAll(async () => {
@@ -70,4 +72,109 @@ it('without a canary, promote and abort say that there is nothing to do', async 
   const { run } = fleetOf();
   for (const ends of ['promote', 'abort'] as const)
     expect((await run(ends))?.error?.message).toBe(`Nothing to ${ends}: no canary is held on production.`);
+});
+
+it('abort neither pauses nor bakes', async () => {
+  const policy = { ...CALM.policy, pauseMs: 600_000, bakeMs: 600_000 };
+  const { run } = fleetOf({ fleet: 4, policy });
+  expect((await run('deploy', 'v3', { canary: 2 }))?.durationMs).toBeGreaterThan(600_000);
+  expect((await run('abort'))?.durationMs).toBeLessThan(600_000);
+});
+
+describe('a canary from before the environment had roles', () => {
+  async function withRoles() {
+    const fleet = fleetOf({ fleet: 4 });
+    expect(await fleet.run('deploy', 'v3', { canary: 1 })).toMatchObject({ outcome: 'succeeded' });
+    const { world } = fleet;
+    (world.story as { target: string }).target = 'roles';
+    for (const droplet of [...world.droplets.values()].filter((one) => world.roleOf(one) === 'worker')) {
+      droplet.tags.add(WORKERS);
+      world.balancer?.accepted.delete(droplet.id);
+      world.balancer?.shown.delete(droplet.id);
+    }
+    return fleet;
+  }
+  const WAYS = { forward: 'do-deploy production v3', back: 'do-deploy production v1' };
+
+  it('is ended by a deploy to all roles, which every command names', async () => {
+    const { run, runs } = await withRoles();
+    const back = await run('rollback');
+    expect(back).toMatchObject({ outcome: 'failed', error: { code: 'canary-held' } });
+    expect(back?.error?.message).toContain('production has roles now, so it can be neither promoted nor aborted.');
+    expect(back?.error?.hint).toBe(`Roll it out (${WAYS.forward}), or take it back (${WAYS.back}).`);
+    expect(await run('heal')).toMatchObject({ outcome: 'skipped', ways: WAYS });
+    expect(await run('deploy', 'v3')).toMatchObject({ outcome: 'succeeded' });
+    expect(runs()).toEqual(['v3', 'v3', 'v3', 'v3']);
+    expect((await run('heal'))?.held).toBeUndefined();
+  });
+
+  it('is taken back by a deploy, too', async () => {
+    const { run, runs } = await withRoles();
+    expect(await run('deploy', 'v1')).toMatchObject({ outcome: 'succeeded' });
+    expect(runs()).toEqual(['v1', 'v1', 'v1', 'v1']);
+    expect((await run('heal'))?.held).toBeUndefined();
+  });
+});
+
+describe('a canary on a droplet that has lost its images and containers', () => {
+  async function lost() {
+    const fleet = fleetOf({ fleet: 3 });
+    expect(await fleet.run('deploy', 'v3', { canary: 1 })).toMatchObject({ outcome: 'succeeded' });
+    const [first] = [...fleet.world.droplets.values()];
+    first?.disk.images.clear();
+    first?.containers.splice(0);
+    return fleet;
+  }
+  const FINISH = 'do-deploy production v3 --canary 1';
+
+  it('is no good end of adopt, and every command names a way out', async () => {
+    const { run, runs } = await lost();
+    const adopted = await run('adopt');
+    expect(adopted).toMatchObject({ outcome: 'failed', error: { code: 'canary-sick', droplet: 'web-1' } });
+    expect(adopted?.error?.hint).toContain(`Finish it (${FINISH})`);
+    expect((await run('heal'))?.error).toMatchObject({
+      code: 'image-gone',
+      hint: `${FINISH} pulls the same image again.`,
+    });
+    expect((await run('promote'))?.error?.hint).toContain(`Finish it (${FINISH})`);
+    expect((await run('abort'))?.error).toMatchObject({
+      code: 'image-gone',
+      hint: "A deploy to all pulls what is missing: do-deploy production v1, or do-deploy production v3 for the canary's release.",
+    });
+    expect(await run('deploy', 'v3', { canary: 1 })).toMatchObject({ outcome: 'succeeded' });
+    expect(await run('adopt')).toMatchObject({ outcome: 'skipped' });
+    expect(runs()).toEqual(['v3', 'v1', 'v1']);
+  });
+
+  it('is ended by a deploy of the release before', async () => {
+    const { run, runs } = await lost();
+    expect(await run('deploy', 'v1')).toMatchObject({ outcome: 'succeeded' });
+    expect(runs()).toEqual(['v1', 'v1', 'v1']);
+  });
+});
+
+it('a canary whose run was killed before any droplet had it was held nowhere, and abort says so', async () => {
+  const { run } = fleetOf({ fleet: 3 });
+  await run('deploy', 'v3', { canary: 1, crash: { ...CRASH, call: 'mark-out' } });
+  expect((await run('abort'))?.error?.message).toBe(
+    'Nothing to abort: the canary that is recorded for production runs on no droplet of the fleet: the run that began it was killed before, or its droplets have left the fleet.',
+  );
+});
+
+it('what a killed abort has left out is told as its doing', async () => {
+  const { run, world } = fleetOf({ fleet: 3 });
+  await run('deploy', 'v3', { canary: 1 });
+  await run('abort', '', { crash: CRASH });
+  const [first] = [...world.droplets.values()];
+  expect(JSON.parse(first?.disk.out ?? '{}')).toMatchObject({ run: expect.stringMatching(/^abort /) });
+});
+
+it.each([
+  [1, 'it'],
+  [2, 'both of them'],
+])('a canary of a whole fleet of %i says what to do, and once that nothing was changed', async (size, them) => {
+  const { run } = fleetOf({ fleet: size, policy: { ...CALM.policy, allowDowntime: true } });
+  const end = await run('deploy', 'v3', { canary: size });
+  expect(end?.error).toMatchObject({ code: 'canary-of-all', hint: `Deploy to ${them}, without --canary.` });
+  expect(end?.error?.message).not.toContain('Nothing was changed');
 });

@@ -1,5 +1,5 @@
 /** Complete restarts in virtual time. */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { removeCopies, smallFleets } from '../../simulation/transpiled.js';
 
 let fleetOf: Awaited<ReturnType<typeof smallFleets>>;
@@ -86,5 +86,71 @@ it('after Ctrl-C it names the command that goes on', async () => {
   expect(await run('restart', 'worker', { interrupt: { call: 'confirm', nth: 0 } })).toMatchObject({
     outcome: 'interrupted',
     next: 'do-deploy restart production worker',
+  });
+});
+
+describe('a service that is stopped', () => {
+  const services = (world: World) =>
+    containersOf(world).map((all) => [...new Set(all.map(({ service }) => service))].sort());
+
+  it('has no containers, and stays so through restart and heal, until it is started', async () => {
+    const { world, run } = fleetOf({ app: 'full' });
+    const all = services(world);
+    const others = all.map((names) => names.filter((name) => name !== 'worker'));
+    expect(await run('stop', 'worker')).toMatchObject({ outcome: 'succeeded' });
+    expect(services(world)).toEqual(others);
+    expect(await run('stop', 'worker')).toMatchObject({
+      outcome: 'skipped',
+      summary: expect.stringContaining('stopped already'),
+    });
+    expect(await run('restart')).toMatchObject({ outcome: 'succeeded' });
+    expect(services(world)).toEqual(others);
+    expect(await run('heal')).toMatchObject({ outcome: 'skipped' });
+    const crash = { call: 'switch', nth: 0, applied: true, power: false };
+    await run('restart', '', { crash });
+    expect(await run('heal')).toMatchObject({ outcome: 'succeeded' });
+    expect(services(world)).toEqual(others);
+    expect(await run('restart', 'worker')).toMatchObject({ outcome: 'failed', error: { code: 'service-stopped' } });
+    expect(await run('start', 'worker')).toMatchObject({ outcome: 'succeeded' });
+    expect(services(world)).toEqual(all);
+    expect(await run('start', 'worker')).toMatchObject({ outcome: 'skipped' });
+    expect(world.monitor.violations).toEqual([]);
+  });
+
+  it('is started again by a deploy, also of the same release', async () => {
+    const { world, run } = fleetOf({ app: 'full' });
+    const all = services(world);
+    await run('stop', 'worker');
+    await run('deploy', 'v3');
+    expect(services(world)).toEqual(all);
+    await run('stop', 'worker');
+    expect(await run('deploy', 'v3')).toMatchObject({ outcome: 'succeeded' });
+    expect(services(world)).toEqual(all);
+  });
+
+  it('is stopped again where a deploy fails and its droplet goes back', async () => {
+    const { world, run, runs } = fleetOf({ app: 'full' });
+    await run('stop', 'worker');
+    const before = services(world);
+    expect(await run('deploy', 'v2')).toMatchObject({ outcome: 'failed' });
+    expect(runs()).toEqual(['v1', 'v1']);
+    expect(services(world)).toEqual(before);
+  });
+
+  it('runs again where its droplet was not healthy without it, once that is healed', async () => {
+    const { world, run } = fleetOf({ app: 'full' });
+    const all = services(world);
+    const crash = { call: 'switch', nth: 0, applied: true, power: false };
+    await run('stop', 'worker', { crash });
+    expect(await run('heal')).toMatchObject({ outcome: 'succeeded' });
+    expect(services(world)).toEqual(all);
+  });
+
+  it('cannot be the one that serves, or one that does not exist', async () => {
+    const { world, run } = fleetOf({ app: 'full' });
+    const serving = [...world.droplets.values()][0]?.containers.find(({ published }) => published)?.service ?? '';
+    expect(await run('stop', serving)).toMatchObject({ outcome: 'failed', error: { code: 'service-serves' } });
+    expect(await run('start', 'wroker')).toMatchObject({ outcome: 'failed', error: { code: 'unknown-service' } });
+    expect(await run('stop', 'wroker')).toMatchObject({ outcome: 'failed', error: { code: 'unknown-service' } });
   });
 });

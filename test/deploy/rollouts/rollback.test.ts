@@ -1,6 +1,6 @@
 /** Complete runs in virtual time: which release a rollback goes to. */
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CALM } from '../../simulation/calm.js';
 import { removeCopies, smallFleets } from '../../simulation/transpiled.js';
 
@@ -31,6 +31,66 @@ it.each([
   expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v3' } });
   expect(new Set(runs())).toEqual(new Set(['v3']));
   expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v1' } });
+});
+
+describe('with roles, after a deploy that has ended before all of them had the release, it goes to what was replaced', () => {
+  const ROLES = { fleet: 4, target: 'roles' as const };
+  const CRASH = { call: 'switch' as const, nth: 2, applied: true, power: false };
+  const deployed = async (story: Parameters<typeof fleetOf>[0], tags: readonly string[]) => {
+    const fleet = fleetOf({ ...ROLES, ...story });
+    for (const tag of tags) expect(await fleet.run('deploy', tag)).toMatchObject({ outcome: 'succeeded' });
+    return fleet;
+  };
+  const expectBackTo = async ({ run, runs }: ReturnType<typeof fleetOf>, tag: string) => {
+    expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: tag } });
+    expect(runs()).toEqual([tag, tag, tag, tag]);
+  };
+
+  it.each([2, 3])('also where a later one was rolled back before (it fails on droplet %i)', async (onlyOn) => {
+    const fleet = await deployed({ onlyOn }, ['v3', 'v9']);
+    await expectBackTo(fleet, 'v3');
+    expect(await fleet.run('deploy', 'v2')).toMatchObject({ outcome: 'failed' });
+    expect(fleet.runs().slice(0, 2)).toEqual(['v2', 'v2']);
+    await expectBackTo(fleet, 'v3');
+  });
+
+  it('also where that was the first', async () => {
+    const fleet = await deployed({ onlyOn: 2 }, []);
+    expect(await fleet.run('deploy', 'v2')).toMatchObject({ outcome: 'failed' });
+    await expectBackTo(fleet, 'v1');
+  });
+
+  it('also where the droplet that failed is still out', async () => {
+    const fleet = await deployed({ onlyOn: 2, policy: { ...CALM.policy, onFailure: 'stop' } }, ['v3', 'v9']);
+    await expectBackTo(fleet, 'v3');
+    expect(await fleet.run('deploy', 'v2')).toMatchObject({ outcome: 'failed' });
+    await expectBackTo(fleet, 'v3');
+  });
+
+  it('also after two that failed', async () => {
+    const fleet = await deployed({ onlyOn: 2 }, ['v3', 'v9']);
+    await expectBackTo(fleet, 'v3');
+    for (let nth = 0; nth < 2; nth += 1)
+      expect(await fleet.run('deploy', 'v2', { force: true })).toMatchObject({ outcome: 'failed' });
+    await expectBackTo(fleet, 'v3');
+  });
+
+  it('also where a release was deployed again, and the run was killed', async () => {
+    const fleet = await deployed({}, ['v3', 'v9']);
+    expect(await fleet.run('deploy', 'v3', { crash: CRASH })).toBeUndefined();
+    expect(await fleet.run('heal')).toMatchObject({ outcome: 'succeeded' });
+    expect(fleet.runs()).toEqual(['v3', 'v3', 'v9', 'v9']);
+    await expectBackTo(fleet, 'v9');
+  });
+});
+
+it('of a fleet whose last droplet had to go back, it takes back the others', async () => {
+  const { run, runs } = fleetOf({ fleet: 3, onlyOn: 2 });
+  for (const tag of ['v3', 'v9']) expect(await run('deploy', tag)).toMatchObject({ outcome: 'succeeded' });
+  expect(await run('deploy', 'v2')).toMatchObject({ outcome: 'failed' });
+  expect(runs()).toEqual(['v2', 'v2', 'v9']);
+  expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v9' } });
+  expect(runs()).toEqual(['v9', 'v9', 'v9']);
 });
 
 it('after a rollback that was killed, it goes on to the same release', async () => {

@@ -4,6 +4,7 @@ import type { Member } from '../../../src/deploy/droplet/member.js';
 import type { StoredRelease } from '../../../src/deploy/release/stored-release.js';
 import { resultOf } from '../../../src/deploy/session/result.js';
 import { rowsOf } from '../../../src/deploy/session/rollout-rows.js';
+import { releasesSentence } from '../../../src/deploy/session/ways.js';
 import type { RolloutState } from '../../../src/rollout/rollout-state.js';
 import { aStarter, fleetOf, once, released, walk } from '../../rollout/walk.js';
 
@@ -38,7 +39,7 @@ describe('a fleet that should have been reverted', () => {
       'not deployed old',
     ]);
     expect(summary).toBe('All 4 droplets are in rotation. web-2 still runs the release that failed.');
-    expect(next).toBe('do-deploy rollback production');
+    expect(next).toBe('do-deploy rollback production old');
   });
 });
 
@@ -70,9 +71,40 @@ describe('a rollout that rests', () => {
   it('names the way back from a release that a gate has stopped, where droplets still run it', () => {
     const { state } = walk(RESTS, fleetOf(2), once('bake', { watch: 'gate' as const }));
     expect(ended(state).rows.map(({ outcome }) => outcome)).toEqual(['deployed', 'reverted']);
-    expect(ended(state)).toMatchObject({ outcome: 'failed', next: 'do-deploy rollback production' });
+    expect(ended(state)).toMatchObject({ outcome: 'failed', next: 'do-deploy rollback production old' });
     const first = walk(RESTS, fleetOf(2), once('wait', { watch: 'gate' as const }));
     expect(ended(first.state).next).toBeUndefined();
+  });
+});
+
+describe('a release that has failed on one droplet', () => {
+  const failing = once('2 health', { fail: released('health') });
+
+  it('names the releases of a fleet that is left on two, and the way back by its id', () => {
+    const { summary, next } = ended(walk({}, fleetOf(3), failing).state);
+    expect(summary).toBe(
+      'All 3 droplets are in rotation. The fleet is on 2 releases: web-1 runs new; web-2, web-3 run old. Go back, or correct what has failed and deploy again.',
+    );
+    expect(next).toBe('do-deploy rollback production old');
+  });
+
+  it('has nothing to go back from where it was the first', () => {
+    const { summary, next } = ended(walk({}, fleetOf(2), once('1 health', { fail: released('health') })).state);
+    expect(summary).toBe('All 2 droplets are in rotation.');
+    expect(next).toBeUndefined();
+  });
+
+  it('names roles, where each runs one release', () => {
+    const rows = [
+      { name: 'web-1', role: 'web', release: 'new' },
+      { name: 'web-2', role: 'web', release: 'new' },
+      { name: 'wk-1', role: 'worker', release: 'old' },
+      { name: 'wk-2', role: 'worker', release: 'old' },
+    ];
+    expect(releasesSentence(rows)).toBe('The fleet is on 2 releases: web runs new; worker runs old.');
+    expect(releasesSentence(rows.slice(0, 3).concat({ name: 'wk-2', role: 'worker', release: 'new' }))).toBe(
+      'The fleet is on 2 releases: web-1, web-2, wk-2 run new; wk-1 runs old.',
+    );
   });
 });
 
@@ -126,4 +158,14 @@ describe('the summary', () => {
 it('a failed deploy always has an error', () => {
   const { state } = walk({}, fleetOf(2), undefined, (seen) => ({ ...seen, gone: true }));
   expect(ended(state)).toMatchObject({ outcome: 'failed', error: { code: 'not-everywhere' } });
+});
+
+it('a stop by the capacity floor names what repairs the droplet, whatever was run', () => {
+  const stuck = { serving: 1, floor: 2 };
+  const { state } = walk({}, fleetOf(2));
+  const droplets = state.droplets.map((one) => ({ ...one, course: 'waiting' as const }));
+  expect(ended({ ...state, droplets, stuck }).error).toMatchObject({
+    code: 'capacity-floor',
+    hint: 'See which droplet is not healthy: do-deploy status production. Repair it: do-deploy heal production. Then run the same command again.',
+  });
 });

@@ -38,3 +38,19 @@ describe('a pull that failed', () => {
     expect(pullFailed(member, 'me/shop is not the image that the first droplet has', {}).hint).toBeUndefined();
   });
 });
+
+it('a digest that the registry no longer has is explained, and deployed again by its tag', () => {
+  const reason =
+    'Error response from daemon: manifest for registry.digitalocean.com/acme/shop@sha256:8f3a not found: manifest unknown: manifest unknown';
+  const { hint } = pullFailed(member, reason, {
+    registry: { server: 'registry.digitalocean.com', digitalocean: 'acme' },
+  });
+  expect(hint).toMatch(/^The registry no longer has this digest.*garbage collection.*deploy that tag/);
+});
+
+it('a registry of DigitalOcean that refuses shows the name that an image there has', () => {
+  const { hint } = pullFailed(member, DENIED, {
+    registry: { server: 'registry.digitalocean.com', digitalocean: 'acme' },
+  });
+  expect(hint).toContain('registry.digitalocean.com/acme/IMAGE:TAG');
+});

@@ -26,6 +26,7 @@ const BODIES = {
   loadBalancerAnswer: { load_balancer: loadBalancerBody() },
   dropletAnswer: { droplet: dropletBody(1) },
   tagAnswer: { tag: { name: 'web' } },
+  registryAnswer: { auths: { 'registry.digitalocean.com': { auth: 'dG9rZW46dG9rZW4=' } } },
   noContent: '',
   loadBalancersPage: { load_balancers: [loadBalancerBody(), loadBalancerBody()], ...page },
   dropletsPage: { droplets: [dropletBody(1), dropletBody(2)], ...page },
@@ -73,6 +74,7 @@ const CALLS: ((cloud: Cloud) => Promise<unknown>)[] = [
   (cloud) => cloud.deleteTag('web'),
   (cloud) => cloud.untagDroplets('web', [1]),
   (cloud) => cloud.firewallsWithTag('web'),
+  (cloud) => cloud.registryLogin('acme', 3_600),
 ];
 
 /** Requests that one call may make: those of a list have a bound of their own, and each is tried again a few times. */

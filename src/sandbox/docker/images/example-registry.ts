@@ -4,6 +4,10 @@ import { crashingShopImage, migrationImage, shopImage } from './shop.js';
 
 export const SHOP = 'docker.io/example/shop';
 
+/** The same images in a registry of DigitalOcean. */
+export const DIGITALOCEAN_REGISTRY = 'acme';
+const DIGITALOCEAN_SHOP = `registry.digitalocean.com/${DIGITALOCEAN_REGISTRY}/shop`;
+
 /**
  * The images of the example project: nginx, and a shop in working and broken versions, named after what is wrong with
  * them. `latest` is v1 until the tag is moved.
@@ -31,6 +35,9 @@ export function exampleRegistry(options: { credentials?: Credentials } = {}): Re
     migrate: migrationImage('migrate', 0),
     'migrate-fails': migrationImage('migrate-fails', 1),
   };
-  for (const [tag, image] of Object.entries(shops)) registry.push(SHOP, tag, image);
+  for (const [tag, image] of Object.entries(shops)) {
+    registry.push(SHOP, tag, image);
+    registry.push(DIGITALOCEAN_SHOP, tag, image);
+  }
   return registry;
 }
