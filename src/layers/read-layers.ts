@@ -22,7 +22,7 @@ export function layerReader(secretOf: (value: string) => Secret): ReadLayers {
 }
 
 async function readLayer(
-  { name, settings, place }: WrittenLayer,
+  { name, settings, place, isWritten }: WrittenLayer,
   { root, variables, problems, hide, release }: About,
   secretOf: (value: string) => Secret,
 ): Promise<Handler[]> {
@@ -64,6 +64,8 @@ async function readLayer(
   }
   for (const issue of checked.error.issues) {
     for (const { path, message } of problemsOf(issue, settings)) {
+      // A variable of it is not set, which is reported already.
+      if (path.length > 0 && valueAt(settings, path) === undefined && isWritten(...path)) continue;
       const words = [`layers.${name}`, ...path].join('.');
       const remedy = `see the settings of the layer ${layer.name}`;
       problems.add(place(...path), `${words} ${message}`, remedy);
