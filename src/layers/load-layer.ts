@@ -37,6 +37,8 @@ export async function loadLayer(name: string, root: string): Promise<Layer | Unu
 
 /** @param root the project's folder */
 function unknown(name: string, isFile: boolean, root: string): Unusable {
+  if (!isFile && /\.[cm]?[jt]s$/.test(name) && !existsSync(resolve(root, name)))
+    return { message: 'does not exist', remedy: `create it; a file of yours begins with ./: \`./${name}\`` };
   if (isFile)
     return {
       message: 'does not exist',

@@ -43,3 +43,10 @@ it.each([
 it('a right one has none', async () => {
   expect(await problemsWith("timeoutMs: () => 5, services: () => [], confirms: () => ['x'], priority: 0")).toEqual([]);
 });
+
+it('a file that does not exist begins with ./', async () => {
+  const root = createProject({ ...COMPOSE, 'config/deploy.yml': deployYml('layers: { deploy/layers/x.ts: {} }') });
+  expect(await problemsOf(root, { readLayers })).toEqual([
+    'config/deploy.yml:3: layers.deploy/layers/x.ts does not exist; create it; a file of yours begins with ./: `./deploy/layers/x.ts`',
+  ]);
+});
