@@ -3,16 +3,18 @@ import { systemClock } from '../adapters/system-clock.js';
 import type { Settings } from '../config/settings.js';
 import type { ProcessEnv } from '../config/variables.js';
 import type { DeployPorts } from '../deploy/core/deploy-ports.js';
+import type { EndingHandler } from '../deploy/core/raise-event.js';
 import { inform, reportTo } from '../deploy/core/report.js';
 import type { SessionOptions } from '../deploy/session/session.js';
 import { inWords } from '../durations.js';
 import { DeployError } from '../errors.js';
 import { hookHandlers, withoutSecrets as safeEnvironment } from '../layers/hooks.js';
 import { mapText } from '../reporters/redacting.js';
-import type { Handler, LifecyclePayload, OneOffResult, Speaker } from '../rollout/lifecycle.js';
+import type { Handler, LifecycleEvent, OneOffResult, Speaker } from '../rollout/lifecycle.js';
 import type { DeployResult } from '../rollout/model.js';
 import type { CommandEnd } from './define-command.js';
 import { exitCodeOfResult } from './exit-codes.js';
+import { withoutExit } from './refuse-exit.js';
 import type { Signals } from './signals.js';
 import { commandLine } from './usage-errors.js';
 import { watchedBy } from './watched-by.js';
@@ -56,8 +58,9 @@ export async function roll(
   rollout: (ports: DeployPorts, options: SessionOptions) => Promise<DeployResult>,
 ): Promise<CommandEnd> {
   let isEnding = false;
+  const running = new Set<Running>();
   interrupted.addEventListener('abort', () => {
-    const under = `Finishing what is under way, within ${inWords(settings.rollout.interruptGraceMs)}.`;
+    const under = underWay([...running], settings.rollout.interruptGraceMs);
     reportTo({ clock: systemClock, reporter: ports.reporter })({
       type: 'deploy-interrupted',
       signal: interrupted.reason instanceof Error ? interrupted.reason.message : String(interrupted.reason),
@@ -70,8 +73,10 @@ export async function roll(
     .map((handler) => (args.skipMigrate && handler.name === 'layer migrate' ? leftOut(handler) : handler))
     .map(withoutSecrets(redact))
     .map(
-      announcedIn(env, settings, ({ event }) => {
-        isEnding ||= event.startsWith('deploy_');
+      announcedIn(env, settings, (one) => {
+        isEnding ||= one.event.startsWith('deploy_');
+        running.add(one);
+        return () => running.delete(one);
       }),
     );
   if (args.skipMigrate) {
@@ -90,19 +95,21 @@ export async function roll(
     commands: localCommands(settings.root, safeEnvironment(env, isSecret)),
   };
   const { DO_DEPLOY_EVENT, DO_DEPLOY_APP, DO_DEPLOY_ENVIRONMENT } = env;
-  const result = await rollout(watched, {
-    settings,
-    allowDowntime: args.allowDowntime,
-    waitLockMs: args.waitLock,
-    skip: args.skipUnreachable ? (args.skippedOk ? 'ok' : 'fail') : undefined,
-    skipFirstCheck: args.skipFirstCheck,
-    again: (...options) => commandLine([...argv, ...options]),
-    deployer: whoDeploys(env),
-    interrupted,
-    aborted,
-    handlers,
-    confirm: async (name, question, signal) => confirm.includes(name) || (await ask?.(question, signal)),
-  });
+  const result = await withoutExit(process, () =>
+    rollout(watched, {
+      settings,
+      allowDowntime: args.allowDowntime,
+      waitLockMs: args.waitLock,
+      skip: args.skipUnreachable ? (args.skippedOk ? 'ok' : 'fail') : undefined,
+      skipFirstCheck: args.skipFirstCheck,
+      again: (...options) => commandLine([...argv, ...options]),
+      deployer: whoDeploys(env),
+      interrupted,
+      aborted,
+      handlers,
+      confirm: async (name, question, signal) => confirm.includes(name) || (await ask?.(question, signal)),
+    }),
+  );
   for (const [name, value] of Object.entries({ DO_DEPLOY_EVENT, DO_DEPLOY_APP, DO_DEPLOY_ENVIRONMENT })) {
     if (value === undefined) delete env[name];
     else env[name] = value;
@@ -115,20 +122,42 @@ function leftOut(handler: Handler): Handler {
   return { ...handler, handle: async () => {} };
 }
 
+/** A handler while it runs. */
+type Running = Pick<EndingHandler, 'name' | 'event' | 'endMs'>;
+
+/** At these events an interruption ends handlers at once; at the others they have the grace period. */
+const ENDED_AT_ONCE: readonly LifecycleEvent[] = ['configure', 'pre_deploy'];
+
+/** At these events nothing goes on besides the handler. */
+const ALONE: readonly LifecycleEvent[] = [...ENDED_AT_ONCE, 'deploy', 'post_deploy'];
+
+/** What the user waits for after a signal, as a sentence. */
+function underWay(running: readonly Running[], graceMs: number): string {
+  const handler = running.find(({ event }) => ALONE.includes(event));
+  if (handler === undefined) return `Finishing what is under way, within ${inWords(graceMs)}.`;
+  const { name, event, endMs } = handler;
+  const ms = ENDED_AT_ONCE.includes(event) ? endMs : graceMs;
+  return ms === undefined ? `Ending ${name}.` : `Ending ${name}, within ${inWords(ms)}.`;
+}
+
 /** What a layer starts inherits the environment of this process, and knows by it which rollout it is part of. */
 function announcedIn(
   env: ChildEnv,
   { app, environment }: Settings,
-  begins: (payload: LifecyclePayload) => void,
+  begins: (handler: Running) => () => void,
 ): (handler: Handler) => Handler {
   return (handler) => ({
     ...handler,
     handle: async (payload, context) => {
-      begins(payload);
+      const ends = begins(handler);
       env.DO_DEPLOY_EVENT = payload.event;
       env.DO_DEPLOY_APP = app;
       env.DO_DEPLOY_ENVIRONMENT = environment;
-      await handler.handle(payload, context);
+      try {
+        await handler.handle(payload, context);
+      } finally {
+        ends();
+      }
     },
   });
 }

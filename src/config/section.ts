@@ -51,6 +51,8 @@ export interface WrittenLayer {
   readonly settings: unknown;
   /** Where its settings are written: `config/deploy.yml:12`. */
   place(...path: Path): string;
+  /** Whether the file has something there, also where a variable of it is not set. */
+  isWritten(...path: Path): boolean;
 }
 
 /** Makes the handlers of layers; what is wrong with them becomes problems. Only runs that roll have one. */

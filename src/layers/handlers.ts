@@ -1,6 +1,7 @@
 /** Turns a layer and its checked settings into handlers of events. */
 import { inspect } from 'node:util';
 import type { Handler, HandlerContext, LayerFacts, LifecycleEvent, LifecyclePayload } from '../rollout/lifecycle.js';
+import { answerOf } from './definition.js';
 import type { Layer, LayerContext, LayerHandler } from './layer.js';
 
 const PRIORITY = 50;
@@ -9,15 +10,20 @@ const TIMEOUT_MS = 30_000;
 
 const NOTIFIER_TIMEOUT_MS = 5_000;
 
-/** @param env the variables that the layer requires */
+/**
+ * Throws WrongAnswer.
+ * @param env the variables that the layer requires
+ */
 export function handlersOf(layer: Layer, config: unknown, env: Readonly<Record<string, string>>): Handler[] {
-  const usual = typeof layer.timeoutMs === 'function' ? layer.timeoutMs(config) : layer.timeoutMs;
+  const { timeoutMs: given, confirms, events } = layer;
+  const usual = typeof given === 'function' ? answerOf('timeoutMs', () => given(config)) : given;
   const timeoutMs = usual ?? (layer.kind === 'notifier' ? NOTIFIER_TIMEOUT_MS : TIMEOUT_MS);
   const facts: LayerFacts = {
-    confirms: layer.confirms?.(config) ?? [],
+    confirms: confirms === undefined ? [] : answerOf('confirms', () => confirms(config)),
     onEvent: layer.onEvent && ((event) => layer.onEvent?.(event, { config })),
   };
-  const wanted: readonly string[] = layer.events?.(config) ?? Object.keys(layer.on);
+  const wanted: readonly string[] =
+    events === undefined ? Object.keys(layer.on) : answerOf('events', () => events(config));
   const chosen = Object.entries(layer.on).filter(([event]) => wanted.includes(event));
   return chosen.map(([event, given]) => {
     const handler: { priority?: number; timeoutMs?: number; run: LayerHandler<unknown> } =

@@ -10,8 +10,11 @@ const MAX_LINES = 1_000;
 const MAX_LINE = 2_000;
 
 /** How long a program gets to end by itself after SIGTERM, and its output after its end, in ms. */
-const TERM_MS = 5_000;
+export const TERM_MS = 5_000;
 const OUTPUT_AFTER_EXIT_MS = 1_000;
+
+/** Hooks that are being ended right now. Those of a batch are ended together. */
+let ending = 0;
 
 /** Resolves when the program has ended well. Ends it and its children when the signal aborts: SIGTERM, later SIGKILL. */
 export async function runHook(
@@ -86,21 +89,26 @@ async function endOf(clock: Clock, child: ChildProcess): Promise<void> {
 
 /** A program that ignores SIGTERM does not outlive this process either, nor what it started elsewhere. */
 function endAll(clock: Clock, child: ChildProcess, marked: MarkedProgram): void {
+  // One that has ended by itself, or was never started, has nothing to end.
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const kill = () => marked.kill(child.pid);
   const ended = new AbortController();
   // A signal that nothing else waits for ends this process, and no exit event comes.
   const last = (name: NodeJS.Signals) => {
-    if (process.listenerCount(name) > 1) return;
+    if (process.listenerCount(name) > ending) return;
     kill();
+    // The last one of them ends this process.
     process.off(name, last);
-    process.kill(process.pid, name);
+    if (process.listenerCount(name) === 0) process.kill(process.pid, name);
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   marked.signal(child.pid, 'SIGTERM');
+  ending += 1;
   process.once('exit', kill);
   for (const name of signals) process.on(name, last);
   child.once('exit', () => {
     ended.abort();
+    ending -= 1;
     process.off('exit', kill);
     for (const name of signals) process.off(name, last);
     // Its children may have stayed.

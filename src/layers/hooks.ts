@@ -9,9 +9,12 @@ import type { ProcessEnv } from '../config/variables.js';
 import type { Clock } from '../ports.js';
 import type { Handler, HandlerContext, LifecyclePayload } from '../rollout/lifecycle.js';
 import { variablesOf } from '../rollout/lifecycle-variables.js';
-import { runHook } from './hook-process.js';
+import { runHook, TERM_MS } from './hook-process.js';
 
 const PRIORITY = 50;
+
+/** It gets time to end after its signal: to clean up, and to print what it does. */
+type HookHandler = Handler & { readonly endMs: number };
 
 /**
  * The project's hooks, as handlers.
@@ -23,14 +26,15 @@ export function hookHandlers(
   env: ProcessEnv,
   isSecret: (value: string) => boolean,
   clock: Clock,
-): Handler[] {
+): HookHandler[] {
   if (hooks === undefined) return [];
   const allowed = Object.entries(hooks.secrets).map(([name, value]) => [name, value.reveal()]);
   const passed = { ...withoutSecrets(env, isSecret), ...Object.fromEntries(allowed) };
-  return hooks.programs.map(({ event, path }): Handler => {
+  return hooks.programs.map(({ event, path }): HookHandler => {
     const handle = (payload: LifecyclePayload, context: HandlerContext) =>
       runHook(clock, join(root, path), root, { ...passed, ...variablesOf(payload) }, payload, context);
-    return { name: `hook ${path}`, event, priority: PRIORITY, timeoutMs: hooks.timeoutMs, handle };
+    const { timeoutMs } = hooks;
+    return { name: `hook ${path}`, event, priority: PRIORITY, timeoutMs, endMs: TERM_MS, handle };
   });
 }
 

@@ -6,19 +6,18 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Jiti } from 'jiti';
 import { suggest } from '../config/suggest.js';
 import { reasonOf } from '../errors.js';
-import { LIFECYCLE_EVENTS } from '../rollout/lifecycle.js';
+import { faultOf, type Unusable } from './definition.js';
 import { LAYERS } from './index.js';
 import type { Layer } from './layer.js';
 
-/** Why a layer cannot be used. */
-export interface Unusable {
-  message: string;
-  remedy: string;
+/** Whether the name stands for a layer of do-deploy. */
+export function isBuiltIn(name: string): boolean {
+  return Object.hasOwn(LAYERS, name);
 }
 
 /** @param root the project's folder; absolute */
 export async function loadLayer(name: string, root: string): Promise<Layer | Unusable> {
-  const builtIn = Object.hasOwn(LAYERS, name) ? LAYERS[name] : undefined;
+  const builtIn = isBuiltIn(name) ? LAYERS[name] : undefined;
   if (builtIn !== undefined) return (await builtIn()).default;
   const isFile = /^\.{0,2}\//.test(name);
   const path = isFile ? resolve(root, name) : await packagePath(name, root);
@@ -38,6 +37,8 @@ export async function loadLayer(name: string, root: string): Promise<Layer | Unu
 
 /** @param root the project's folder */
 function unknown(name: string, isFile: boolean, root: string): Unusable {
+  if (!isFile && /\.[cm]?[jt]s$/.test(name) && !existsSync(resolve(root, name)))
+    return { message: 'does not exist', remedy: `create it; a file of yours begins with ./: \`./${name}\`` };
   if (isFile)
     return {
       message: 'does not exist',
@@ -102,29 +103,6 @@ async function jitiOf(root: string): Promise<Jiti> {
 function ownIndex(): string {
   const built = fileURLToPath(new URL('../index.js', import.meta.url));
   return existsSync(built) ? built : built.replace(/\.js$/, '.ts');
-}
-
-/** Why the module's default export is no layer. */
-function faultOf(value: unknown): Unusable | undefined {
-  const remedy = 'write `export default defineLayer({ name, kind, config, on })`';
-  if (typeof value !== 'object' || value === null) return { message: 'exports no layer', remedy };
-  const { name, on, config } = value as Partial<Layer>;
-  if (typeof name !== 'string') return { message: 'exports a layer without a name', remedy };
-  if (typeof config?.safeParseAsync !== 'function') {
-    return {
-      message: 'exports a layer whose config is not a zod schema',
-      remedy: 'write `config: z.strictObject({ … })`',
-    };
-  }
-  if (typeof on !== 'object' || on === null) return { message: 'exports a layer without handlers (on)', remedy };
-  const known: readonly string[] = LIFECYCLE_EVENTS;
-  const wrong = Object.keys(on).find((event) => !known.includes(event));
-  if (wrong === undefined) return undefined;
-  const meant = suggest(wrong, known);
-  return {
-    message: `handles ${wrong}, which is not an event`,
-    remedy: meant === undefined ? `the events are ${known.join(', ')}` : `did you mean ${meant}?`,
-  };
 }
 
 /** `(line 5)`, where the error or its stack names a line of the file; '' elsewhere. */

@@ -3,9 +3,12 @@
 import { showPath } from '../config/document.js';
 import type { Secret } from '../config/secret.js';
 import type { ReadLayers, WrittenLayer } from '../config/section.js';
+import { reasonOf } from '../errors.js';
 import type { Handler } from '../rollout/lifecycle.js';
+import { answerOf, WrongAnswer } from './definition.js';
 import { handlersOf } from './handlers.js';
-import { loadLayer } from './load-layer.js';
+import type { Layer, ServiceName } from './layer.js';
+import { isBuiltIn, loadLayer } from './load-layer.js';
 
 type About = Parameters<ReadLayers>[1];
 
@@ -19,7 +22,7 @@ export function layerReader(secretOf: (value: string) => Secret): ReadLayers {
 }
 
 async function readLayer(
-  { name, settings, place }: WrittenLayer,
+  { name, settings, place, isWritten }: WrittenLayer,
   { root, variables, problems, hide, release }: About,
   secretOf: (value: string) => Secret,
 ): Promise<Handler[]> {
@@ -41,22 +44,38 @@ async function readLayer(
       problems.add(place(), `$${variable} is not set (the layer ${layer.name} needs it)`, variables.howToSet(variable));
     }
   }
-  const checked = await layer.config.safeParseAsync(settings);
-  if (checked.success) {
-    for (const { name: service, path, mayBeNew = false, isOneOff = false } of layer.services?.(checked.data) ?? []) {
-      const shown = showPath(['layers', name, ...path]);
-      release.services.push({ name: service, path: shown, place: place(...path), mayBeNew, isOneOff });
+  let checked: Awaited<ReturnType<typeof layer.config.safeParseAsync>>;
+  try {
+    checked = await layer.config.safeParseAsync(settings);
+    if (checked.success) {
+      const { data } = checked;
+      for (const { name: service, path, mayBeNew = false, isOneOff = false } of servicesOf(layer, data)) {
+        const shown = showPath(['layers', name, ...path]);
+        release.services.push({ name: service, path: shown, place: place(...path), mayBeNew, isOneOff });
+      }
+      return handlersOf(layer, data, env);
     }
-    return handlersOf(layer, checked.data, env);
+  } catch (error) {
+    if (isBuiltIn(name)) throw error;
+    const fault =
+      error instanceof WrongAnswer ? error.message : `exports a layer whose config throws: ${reasonOf(error)}`;
+    problems.add(place(), `layers.${name} ${fault}`, `correct ${name}`);
+    return [];
   }
   for (const issue of checked.error.issues) {
     for (const { path, message } of problemsOf(issue, settings)) {
+      // A variable of it is not set, which is reported already.
+      if (path.length > 0 && valueAt(settings, path) === undefined && isWritten(...path)) continue;
       const words = [`layers.${name}`, ...path].join('.');
       const remedy = `see the settings of the layer ${layer.name}`;
       problems.add(place(...path), `${words} ${message}`, remedy);
     }
   }
   return [];
+}
+
+function servicesOf({ services }: Layer, config: unknown): readonly ServiceName[] {
+  return services === undefined ? [] : answerOf('services', () => services(config));
 }
 
 function valueAt(value: unknown, path: readonly (string | number)[]): unknown {

@@ -1,5 +1,5 @@
 /** Signals other than a single Ctrl-C, which the crash matrix tests at every step. All under load. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -25,6 +25,8 @@ describe('a deploy', () => {
   }
   it.concurrent('stops when the grace period after an interruption ends, and heal restores the fleet', () =>
     withFleet(graceOver));
+  it.concurrent('gives post_deploy the grace period, and the next deploy makes up for it', () =>
+    withFleet(graceOfPostDeploy));
   it.concurrent('ends immediately while it waits for a lock', () => withFleet(waitingForALock));
 });
 
@@ -102,6 +104,31 @@ async function restoredByHeal(fleet: SandboxFleet): Promise<void> {
   expect(left, 'droplets in rotation').toBe(1);
   for (const droplet of fleet.region.droplets.values()) await droplet.clearFaults();
   await takeWay(fleet, await heal(fleet), 'back');
+}
+
+async function graceOfPostDeploy({ fleet, next }: Borrowed): Promise<void> {
+  const usual = await readFile(join(fleet.folder, 'config/deploy.yml'), 'utf8');
+  const config = join(fleet.folder, 'config/deploy.hooked.yml');
+  await writeFile(config, `${usual}hooks: { folder: hooked, timeout: 5m }\nrollout: { interrupt_grace: 3s }\n`);
+  await mkdir(join(fleet.folder, 'hooked'), { recursive: true });
+  const hook = `#!/bin/sh\n[ -e again ] && exit 0\ntouch again\ntrap 'echo cleaned; exit 1' TERM\nsleep 300 & wait\n`;
+  await writeFile(join(fleet.folder, 'hooked/post_deploy'), hook, { mode: 0o755 });
+  const run = fleet.start(deploy(next, '--config', config));
+  await when(
+    run,
+    ({ type }) => type === 'layer-started',
+    () => void run.child.kill('SIGINT'),
+  );
+  const end = await run.ended;
+  expect(end).toMatchObject({ code: 130, result: { outcome: 'interrupted' } });
+  expect(end.result?.next).toMatch(new RegExp(`^do-deploy sandbox ${next}\\b`));
+  expect(run.events).toContainEqual(expect.objectContaining({ type: 'layer-output', line: 'cleaned' }));
+  expectWhole(fleet, [next]);
+  expect(await fleet.run(deploy(next, '--config', config))).toMatchObject({
+    code: 0,
+    result: { outcome: 'succeeded' },
+  });
+  await rm(join(fleet.folder, 'again'));
 }
 
 async function waitingForALock({ fleet, next }: Borrowed): Promise<void> {

@@ -19,7 +19,12 @@ async function read(layers: Record<string, unknown>, variables: Record<string, s
   const problems = new ProblemList();
   const hidden: string[] = [];
   const written = Object.entries(layers).map(
-    ([name, settings]): WrittenLayer => ({ name, settings, place: (...path) => ['deploy.yml', ...path].join(':') }),
+    ([name, settings]): WrittenLayer => ({
+      name,
+      settings,
+      place: (...path) => ['deploy.yml', ...path].join(':'),
+      isWritten: () => false,
+    }),
   );
   const handlers = await layerReader((value) => new Secret(value))(written, {
     root,

@@ -162,6 +162,13 @@ it('are refused together with what else is wrong, before anything is contacted',
   expect(await problemsOf(project), 'in commands that run no hooks').toHaveLength(1);
 });
 
+it.each(['/etc', '../hooks'])('in a folder outside of the project are refused: %s', async (folder) => {
+  const project = createProject({ ...COMPOSE, 'config/deploy.yml': deployYml(`hooks: ${folder}`) });
+  expect(await problemsOf(project, { findHooks, readLayers: async () => [] })).toEqual([
+    `config/deploy.yml:3: hooks: ${folder} is outside of the project; name a folder of the project, such as config/hooks`,
+  ]);
+});
+
 it('of a line without an end, only the beginning is kept', async () => {
   write('config/hooks/pre_deploy', `#!/bin/sh\nyes | tr -d '\\n' | head -c 50000000\necho\necho done\n`);
   const [hook] = readHooks(settings(), { PATH: process.env.PATH }, never);

@@ -83,6 +83,18 @@ describe('the notifiers of do-deploy', () => {
     }
   });
 
+  it('have one problem for each variable that is not set', async () => {
+    const yaml = deployYml(
+      'layers:',
+      '  slack: { webhook: $HOOK }',
+      '  email: { smtp: "smtp://localhost", from: a@example.com, to: [$TO] }',
+    );
+    expect(await problemsIn(yaml, { readLayers })).toEqual([
+      expect.stringMatching(/^config\/deploy\.yml:4: \$HOOK is not set \(for layers\.slack\.webhook\)/),
+      expect.stringMatching(/^config\/deploy\.yml:5: \$TO is not set \(for layers\.email\.to\[0\]\)/),
+    ]);
+  });
+
   it('have problems with their place, and without their secrets', async () => {
     const yaml = deployYml(
       'layers:',

@@ -69,7 +69,8 @@ const PACKAGES: Record<string, readonly string[]> = {
 const CAPABILITIES: Record<Capability, readonly string[]> = {
   // The sandbox needs PATH to run its droplets' programs.
   'process.env': ['config/', 'cli/', 'sandbox/'],
-  'process.exit': ['main.ts'],
+  // The second one ends nothing: it takes it away from layers.
+  'process.exit': ['main.ts', 'cli/refuse-exit.ts'],
   'the clock': ['adapters/system-clock.ts', 'sandbox/'],
   'AbortSignal.timeout': ['adapters/', 'sandbox/', 'commands/sandbox/'],
   // The programs of the sandbox's droplets have output of their own. `sandbox demo` shows that of a deploy.

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join, normalize } from 'node:path';
 import { z } from 'zod';
 import { DURATION, parseDuration } from '../duration.js';
 import { Secret } from '../secret.js';
@@ -44,6 +44,11 @@ export const hooks = defineSection({
     if (written === false || findHooks === undefined) return {};
     const map = typeof written === 'string' ? { folder: written } : written;
     const { folder = FOLDER, secrets = [], timeout = TIMEOUT } = map;
+    if (!isInside(folder)) {
+      const at = place('hooks', ...(map === written ? ['folder'] : []));
+      problems.add(at, `hooks: ${folder} is outside of the project`, `name a folder of the project, such as ${FOLDER}`);
+      return {};
+    }
     if (map.folder !== undefined && !existsSync(join(root, folder))) {
       problems.add(
         place('hooks', 'folder'),
@@ -66,3 +71,8 @@ export const hooks = defineSection({
     return { hooks: { folder, secrets: values, timeoutMs: parseDuration(timeout) ?? 0, programs } };
   },
 });
+
+/** As the path is written: hooks run with paths relative to the project's folder. */
+function isInside(folder: string): boolean {
+  return !isAbsolute(folder) && !/^\.\.(\/|$)/.test(normalize(folder));
+}

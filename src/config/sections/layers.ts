@@ -27,7 +27,10 @@ export const layers = defineSection({
         examples: [{ slack: { webhook: '$SLACK_WEBHOOK' } }],
       }),
   },
-  async resolve({ layers: map = {} }, { place, readLayers, isForAll, ...about }): Promise<Pick<Settings, 'handlers'>> {
+  async resolve(
+    { layers: map = {} },
+    { place, isWritten, readLayers, isForAll, ...about },
+  ): Promise<Pick<Settings, 'handlers'>> {
     if (readLayers === undefined) return { handlers: [] };
     const lost = Object.keys(map).filter((name) => map[name] === false && !isForAll('layers', name));
     for (const name of lost) {
@@ -43,7 +46,16 @@ export const layers = defineSection({
       );
     }
     const wanted = Object.entries(map).flatMap(([name, settings]): WrittenLayer[] =>
-      settings === false ? [] : [{ name, settings, place: (...path) => place('layers', name, ...path) }],
+      settings === false
+        ? []
+        : [
+            {
+              name,
+              settings,
+              place: (...path) => place('layers', name, ...path),
+              isWritten: (...path) => isWritten('layers', name, ...path),
+            },
+          ],
     );
     return { handlers: await readLayers(wanted, about) };
   },

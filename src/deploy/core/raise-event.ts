@@ -2,6 +2,7 @@
 
 import { inWords } from '../../durations.js';
 import { DeployError, isDeployError, reasonOf } from '../../errors.js';
+import type { Clock } from '../../ports.js';
 import type { Handler, HandlerContext, LifecyclePayload } from '../../rollout/lifecycle.js';
 import { onlyWarns } from '../../rollout/lifecycle.js';
 import { onAbort } from './on-abort.js';
@@ -11,9 +12,20 @@ import { capital } from './sentences.js';
 /** How long a message of a failed handler may be. */
 const MAX_REASON = 2_000;
 
+/** What it may take to see the end of a handler that was killed, in ms. */
+const KILL_MS = 2_000;
+
 export interface HandlerVerbs extends Pick<HandlerContext, 'run' | 'process' | 'confirm'> {
   /** What goes on although its handler has ended, as a sentence, and how to stop it. */
   leftRunning?(): { message: string; hint: string } | undefined;
+}
+
+export interface EndingHandler extends Handler {
+  /**
+   * How long it may take to end after its signal, before it is killed; what it prints until then is shown. By default nobody
+   * waits for that.
+   */
+  readonly endMs?: number;
 }
 
 /**
@@ -23,7 +35,7 @@ export interface HandlerVerbs extends Pick<HandlerContext, 'run' | 'process' | '
  */
 export async function raiseEvent(
   ports: ReportingPorts,
-  handlers: readonly Handler[],
+  handlers: readonly EndingHandler[],
   payload: LifecyclePayload,
   verbs: HandlerVerbs,
   stop: AbortSignal,
@@ -42,13 +54,13 @@ export async function raiseEvent(
 
 async function failureOf(
   ports: ReportingPorts,
-  handler: Handler,
+  handler: EndingHandler,
   payload: LifecyclePayload,
   verbs: HandlerVerbs,
   stop: AbortSignal,
 ): Promise<DeployError | undefined> {
   const { clock } = ports;
-  const { name, timeoutMs } = handler;
+  const { name } = handler;
   const { event, droplet } = payload;
   const report = reportTo(ports);
   const startedAt = clock.now();
@@ -60,7 +72,7 @@ async function failureOf(
   };
   try {
     const shown = handler.present?.(payload) ?? payload;
-    await bounded(ports, timeoutMs, stop, (signal) => {
+    await bounded(ports, handler, stop, (signal) => {
       const sleep: HandlerContext['sleep'] = (ms, until) =>
         clock.sleep(ms, until === undefined ? signal : AbortSignal.any([signal, until]));
       const { run, process, confirm } = verbs;
@@ -89,10 +101,10 @@ function sentence(text: string): string {
   return text.length > MAX_REASON ? `${text.slice(0, MAX_REASON)}…` : `${text.replace(/\.$/, '')}.`;
 }
 
-/** Rejects when the time is over or `stop` aborts, whatever the task does. */
+/** Rejects when the time is over or `stop` aborts, whatever the task does; of one that needs time to end, after its end. */
 async function bounded(
   { clock }: ReportingPorts,
-  timeoutMs: number,
+  { timeoutMs, endMs = 0 }: EndingHandler,
   stop: AbortSignal,
   task: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
@@ -110,10 +122,22 @@ async function bounded(
     });
   });
   end.catch(() => {});
+  // A handler may also throw before it returns its promise.
+  const running = (async () => await task(limit.signal))();
   try {
-    // A handler may also throw before it returns its promise.
-    await Promise.race([(async () => await task(limit.signal))(), end]);
+    await Promise.race([running, end]);
+  } catch (error) {
+    if (limit.signal.aborted && endMs > 0) await endOf(clock, running, endMs + KILL_MS);
+    throw error;
   } finally {
     done.abort();
   }
+}
+
+/** Resolves at the end of the task, whatever it is, or after `ms`. */
+async function endOf(clock: Clock, task: Promise<void>, ms: number): Promise<void> {
+  const ended = new AbortController();
+  const end = () => ended.abort();
+  task.then(end, end);
+  await clock.sleep(ms, ended.signal);
 }

@@ -22,13 +22,14 @@ export async function raise(
   const { handlers = [] } = session.options;
   if (!handlers.some((handler) => handler.event === event)) return;
   if (!onlyWarns(event)) await ensureLease(session, about.droplet);
-  await raiseEvent(
-    session.ports,
-    handlers,
-    payloadOf(session, event, about),
-    verbsOf(session, event, about, stop),
-    stop,
-  );
+  const verbs = verbsOf(session, event, about, stop);
+  const raised = raiseEvent(session.ports, handlers, payloadOf(session, event, about), verbs, stop);
+  session.raised.add(raised);
+  try {
+    await raised;
+  } finally {
+    session.raised.delete(raised);
+  }
 }
 
 /** Never throws: what fails in an ending is a warning. Signals do not stop it, but every handler has a timeout. */

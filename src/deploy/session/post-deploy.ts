@@ -11,9 +11,12 @@ import type { Session } from './session.js';
 
 const KEY = 'post_deploy';
 
-/** Throws DeployError layer-failed. The second signal stops it: the first came too late to change anything. */
-export async function postDeploy(session: Session, goal: Goal): Promise<void> {
-  await raise(session, 'post_deploy', {}, session.options.aborted);
+/**
+ * Throws DeployError layer-failed.
+ * @param stop the second signal, or the end of the grace period after the first
+ */
+export async function postDeploy(session: Session, goal: Goal, stop: AbortSignal): Promise<void> {
+  await raise(session, 'post_deploy', {}, stop);
   if (isRecorded(session, goal)) await recordFinished(session, goal.release.id);
 }
 

@@ -13,7 +13,7 @@ import { watchedIn } from './ask-first.js';
 import type { Probe } from './availability.js';
 import { recordBaked, recordBakeOwed } from './bake-record.js';
 import { besideLeftOut, canaryHeld, forgetCanary, heldSentence, withCanary } from './canary.js';
-import { askedOf } from './continue-command.js';
+import { askedOf, continueCommand } from './continue-command.js';
 import { type Goal, goalFor } from './goal.js';
 import { raise } from './lifecycle.js';
 import { reportNewcomers } from './newcomers.js';
@@ -51,9 +51,8 @@ export async function rollToRelease(session: Session, shares: readonly PlannedSh
     const base = withCanary(session, run, nothing);
     if (session.part !== undefined || !(await owesPostDeploy(session, goal))) return base;
     inform(ports, 'An earlier run has rolled this release out, but did not finish post_deploy.');
-    // From here on, only the second signal stops it.
     session.underway = true;
-    await postDeploy(session, goal);
+    await withGrace(session, (stop) => raiseOrStop(session, () => postDeploy(session, goal, stop)));
     return { ...base, outcome: 'succeeded' };
   }
   const left = leftOut(combined(starts));
@@ -85,15 +84,7 @@ async function rollAndFinish(
   const observedAt = ports.clock.now();
   const { probe, message } = await session.probe;
   if (message !== undefined) inform(ports, message);
-  try {
-    await raise(session, 'deploy', {}, stop);
-  } catch (error) {
-    const { message, hint } = asDeployError(error);
-    // The end of an interrupted run has no error that could say what goes on.
-    if (session.options.interrupted.aborted) warn(ports, hint === undefined ? message : `${message} ${hint}`);
-    stopIfInterrupted(session);
-    throw error;
-  }
+  await raiseOrStop(session, () => raise(session, 'deploy', {}, stop));
   stopIfInterrupted(session);
   await forgetPostDeploy(session, goal);
   if (shares.every(({ start }) => stillToCome(start) === 0))
@@ -106,9 +97,13 @@ async function rollAndFinish(
   const rows = rowsOfAll(session, shares, rolled.states);
   const parts = shares.map(({ fleet }, index) => ({ name: fleet.settings.role, state: rolled.states[index] ?? state }));
   const ended = { ...askedOf(session), rows, release, durationMs, parts };
-  const error = rolled.error ?? (await failureAfterRolling(session, goal, state));
+  const error = rolled.error ?? (await failureAfterRolling(session, goal, state, stop));
   if (!state.halted) await forgetCanary(session, shares);
-  const result = withCanary(session, first, { ...resultOf({ ...rolled, ...ended, state, error }), probes });
+  const made =
+    error?.code === 'interrupted'
+      ? unfinished(session, resultOf({ ...rolled, ...ended, state }))
+      : resultOf({ ...rolled, ...ended, state, error });
+  const result = withCanary(session, first, { ...made, probes });
   if (state.halted) {
     await writeHistoryWithoutLock(run, members, session.options.ends ?? command, goal.release, result);
     return result;
@@ -206,16 +201,38 @@ function sumOf(one: Probes | undefined, other: Probes | undefined): Probes | und
   };
 }
 
-/** Raises post_deploy once every droplet runs its release. */
+/** Raises an event. Where the user has interrupted, its failure is only a warning, and the interruption is thrown. */
+async function raiseOrStop(session: Session, raised: () => Promise<void>): Promise<void> {
+  try {
+    await raised();
+  } catch (error) {
+    const { code, message, hint } = asDeployError(error);
+    // The end of an interrupted run has no error that could say what goes on.
+    if (session.options.interrupted.aborted && code !== 'interrupted')
+      warn(session.ports, hint === undefined ? message : `${message} ${hint}`);
+    stopIfInterrupted(session);
+    throw error;
+  }
+}
+
+/** The release is everywhere, but post_deploy was cut off: the command that continues makes up for it. */
+function unfinished(session: Session, result: DeployResult): DeployResult {
+  const summary = `${result.summary} Every droplet runs the release, but post_deploy was not finished.`;
+  return { ...result, outcome: 'interrupted', summary, next: continueCommand(askedOf(session), session.release) };
+}
+
+/** Raises post_deploy once every droplet runs its release, and has baked. */
 async function failureAfterRolling(
   session: Session,
   goal: Goal,
   state: RolloutState,
+  stop: AbortSignal,
 ): Promise<DeployError | undefined> {
   // Droplets that were left out have another release: what assumes one everywhere must wait.
-  if (!isComplete(state) || session.part !== undefined || (session.run?.away ?? []).length > 0) return undefined;
+  if (!isComplete(state) || !isBaked(state) || session.part !== undefined || (session.run?.away ?? []).length > 0)
+    return undefined;
   try {
-    await postDeploy(session, goal);
+    await raiseOrStop(session, () => postDeploy(session, goal, stop));
     return undefined;
   } catch (error) {
     return asDeployError(error);

@@ -85,6 +85,8 @@ export interface Session {
   underway: boolean;
   /** Droplets have begun to change. */
   rolling: boolean;
+  /** Events whose handlers run, or are being ended. */
+  readonly raised: Set<Promise<void>>;
 }
 
 /** Before a command has chosen its release. */
@@ -113,6 +115,7 @@ export async function runSession(
     made: release.id,
     fleetAtStart,
     probe,
+    raised: new Set(),
     ...nothing,
   };
   let result: DeployResult;
@@ -129,6 +132,8 @@ export async function runSession(
   // What is still reported comes from steps that were left: their connections are about to be closed.
   leave();
   result = unlessUncaught(options, result);
+  // What handlers that are being ended still clean up is done under the lease.
+  await Promise.allSettled(session.raised);
   await session.run?.lease.release();
   result = { ...result, durationMs: ports.clock.now() - startedAt };
   await closeAll(session.members);

@@ -145,6 +145,35 @@ describe('an event', () => {
     expect(reporter.events.flatMap((event) => (event.type === 'layer-output' ? event.line : []))).toEqual(['waiting']);
   });
 
+  it('waits for the end of a handler that needs time for it, and shows what it prints', async () => {
+    const { clock, reporter, stop } = setup();
+    const order: string[] = [];
+    const cleaning: Handler['handle'] = async (_, { signal, log }) => {
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      await clock.sleep(2_000);
+      log('cleaned');
+      order.push('cleaned');
+      throw new Error('exit code 1');
+    };
+    const began = clock.now();
+    const handlers = [{ ...handler('hook deploy', cleaning), timeoutMs: 3_000, endMs: 5_000 }];
+    const raised = raiseEvent({ clock, reporter }, handlers, payload('pre_deploy'), verbs, stop.signal);
+    await expect(clock.run(raised)).rejects.toMatchObject({
+      message: 'Hook deploy failed at pre_deploy: it did not finish within 3 s.',
+    });
+    expect(order).toEqual(['cleaned']);
+    expect(reporter.of('layer-output').map(({ line }) => line)).toEqual(['cleaned']);
+    expect(clock.now() - began).toBeLessThan(6_000);
+  });
+
+  it('does not wait for one that outlives its own end', async () => {
+    const { clock, raise } = setup();
+    const began = clock.now();
+    const deaf = { ...handler('hook deploy', () => new Promise(() => {})), timeoutMs: 3_000, endMs: 5_000 };
+    await expect(raise([deaf])).rejects.toThrow('it did not finish within 3 s');
+    expect(clock.now() - began).toBe(10_000);
+  });
+
   it('ends a handler when the run is stopped', async () => {
     const { clock, stop, raise } = setup();
     const hanging = handler('layer slack', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { DeployPorts } from '../../../src/deploy/core/deploy-ports.js';
 import { reportStep } from '../../../src/deploy/core/report.js';
 import type { Member } from '../../../src/deploy/droplet/member.js';
+import { raise } from '../../../src/deploy/session/lifecycle.js';
 import {
   NO_RELEASE_YET,
   runSession,
@@ -12,6 +13,7 @@ import {
 import type { Run } from '../../../src/deploy/steps/run.js';
 import { DeployError } from '../../../src/errors.js';
 import type { RemoteCommand } from '../../../src/ports.js';
+import type { Handler } from '../../../src/rollout/lifecycle.js';
 import { CollectingReporter } from '../../support/collecting-reporter.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 
@@ -103,6 +105,36 @@ it('an interruption before rolling ends the run at once, and the steps that it l
   endPull(new Error('the connection was closed'));
   await clock.advance(1_000);
   expect(reporter.events.map(({ type }) => type)).toEqual(['step-started', 'rollout-finished']);
+});
+
+it('an interruption waits for a handler that cleans up, and only then frees the lock', async () => {
+  const clock = new VirtualClock();
+  const order: string[] = [];
+  const ports = { clock, reporter: new CollectingReporter() } as unknown as DeployPorts;
+  const interrupted = new AbortController();
+  const cleaning: Handler['handle'] = async (_, { signal }) => {
+    order.push('begins');
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+    await clock.sleep(2_000);
+    order.push('cleaned');
+  };
+  const hook = { name: 'hook', event: 'pre_deploy', priority: 50, timeoutMs: 60_000, endMs: 5_000, handle: cleaning };
+  const options = {
+    settings: { app: 'shop', environment: 'production' },
+    deployer: { who: 'ann@desk' },
+    handlers: [hook],
+    interrupted: interrupted.signal,
+    aborted: NEVER,
+  } as unknown as SessionOptions;
+  const running = runSession('deploy', ports, options, NO_RELEASE_YET, async (session) => {
+    const release = async () => void order.push('lock is free');
+    session.run = { lease: { ensure: async () => {}, release } } as unknown as Run;
+    await raise(session, 'pre_deploy');
+    throw new Error('not reached');
+  });
+  void clock.sleep(1_000).then(() => interrupted.abort());
+  expect(await clock.run(running)).toMatchObject({ outcome: 'interrupted' });
+  expect(order).toEqual(['begins', 'cleaned', 'lock is free']);
 });
 
 describe('an interruption while handlers of deploy run', () => {

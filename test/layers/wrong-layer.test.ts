@@ -1,0 +1,52 @@
+/** Layers of the project whose definition is wrong: problems of config/deploy.yml, found before anything is contacted. */
+import { expect, it } from 'vitest';
+import { Secret } from '../../src/config/secret.js';
+import { layerReader } from '../../src/layers/read-layers.js';
+import { COMPOSE, createProject, deployYml, problemsOf } from '../config/project-folder.js';
+
+const readLayers = layerReader((value) => new Secret(value));
+
+/** Of a project whose one layer has these parts besides the usual ones, which they replace. */
+async function problemsWith(parts: string): Promise<string[]> {
+  const root = createProject({
+    ...COMPOSE,
+    'config/deploy.yml': deployYml('layers:', '  ./own.js: { a: 1 }'),
+    'own.js': `const { z } = require('do-deploy');
+module.exports = { name: 'own', kind: 'third-party', config: z.any(), on: { deploy() {} }, ${parts} };\n`,
+  });
+  return await problemsOf(root, { readLayers });
+}
+
+it.each([
+  ['config: z.any().transform(() => { throw new Error("boom"); })', 'config throws: boom; correct ./own.js'],
+  ["services: () => 'x'", 'services does not return a list of { name, path }; correct ./own.js'],
+  ['services: () => [{ name: "a" }]', 'services does not return a list of { name, path }; correct ./own.js'],
+  ['services: () => { throw new Error("boom"); }', 'services throws: boom; correct ./own.js'],
+  ["confirms: () => 'x'", 'confirms does not return a list of names; correct ./own.js'],
+  ["events: () => ['deployed']", 'events does not return a list of events; correct ./own.js'],
+  ["timeoutMs: () => '5s'", 'timeoutMs does not return a number of ms above 0; correct ./own.js'],
+  ["timeoutMs: '5s'", 'timeoutMs is not a number of ms above 0; write `timeoutMs: 5_000`'],
+  ["on: { pre_deploy: 'x' }", 'on.pre_deploy is not a function; write `async pre_deploy(payload, context) { … }`'],
+  ['on: { deploy: { run() {}, timeoutMs: 0 } }', 'on.deploy.timeoutMs is not a number of ms above 0;'],
+  ["kind: 'foo'", "kind is not application, third-party or notifier; write `kind: 'third-party'`"],
+  ["priority: 'high'", 'priority is not a number; write `priority: 50`'],
+  ["requires: 'TOKEN'", 'requires is not a list of names of variables;'],
+  ["secrets: 'webhook'", 'secrets is not a list of keys of its settings;'],
+  ['mayFail: 1', 'mayFail is not true or false;'],
+  ['onEvent: 1', 'onEvent is not a function;'],
+])('%s', async (parts, fault) => {
+  expect(await problemsWith(parts)).toEqual([
+    expect.stringContaining(`config/deploy.yml:4: layers../own.js exports a layer whose ${fault}`),
+  ]);
+});
+
+it('a right one has none', async () => {
+  expect(await problemsWith("timeoutMs: () => 5, services: () => [], confirms: () => ['x'], priority: 0")).toEqual([]);
+});
+
+it('a file that does not exist begins with ./', async () => {
+  const root = createProject({ ...COMPOSE, 'config/deploy.yml': deployYml('layers: { deploy/layers/x.ts: {} }') });
+  expect(await problemsOf(root, { readLayers })).toEqual([
+    'config/deploy.yml:3: layers.deploy/layers/x.ts does not exist; create it; a file of yours begins with ./: `./deploy/layers/x.ts`',
+  ]);
+});
