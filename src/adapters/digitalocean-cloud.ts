@@ -219,7 +219,7 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
       const login = (path: string) => {
         const call: Call = {
           ...read(path, `get a login to the registry ${name}`, ['registry:read', 'registry:update']),
-          ifNotFound: `Check registry.digitalocean in config/deploy.yml: the token's team has no registry ${name}.`,
+          ifNotFound: `Check registry.digitalocean in the configuration file: the token's team has no registry ${name}.`,
         };
         return api.request(call, () => api.get(path, query), registryAnswer);
       };

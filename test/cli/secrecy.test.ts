@@ -233,9 +233,9 @@ function contactless(command: Command): string[] {
 }
 
 describe('DigitalOcean', () => {
-  // `config` only reads files.
+  // Of these, config only reads files, and hook install writes down the name of an environment.
   const asks = ({ name, positionals }: Command) =>
-    (positionals.environment !== undefined && name !== 'config') || name === 'tags';
+    (positionals.environment !== undefined && !['config', 'hook install'].includes(name)) || name === 'tags';
   const asking = commands.filter(asks);
 
   it.each(asking.map((command) => [command.name, command] as const))('refuses %s with a secret', async (_, command) => {

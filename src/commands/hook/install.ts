@@ -11,7 +11,7 @@ export default defineCommand({
   description:
     'Creates the repository, or completes one that is there. A push to the branch, or of a tag, then deploys, and shows\nthe pusher the output. It needs git and no environment: run it on the machine that is pushed to.',
   examples: [
-    ['hook install /srv/git/shop.git production', 'deploy pushes to main, and tags like v1.4.2'],
+    ['hook install shop.git production', 'deploy pushes to main, and tags like v1.4.2'],
     ['hook install shop.git staging --branch dev', 'deploy the branch dev to staging'],
   ],
   positionals: {

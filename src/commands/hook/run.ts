@@ -22,8 +22,8 @@ export default defineCommand({
   description:
     'Git gives it the pushed refs on standard input. With REF it deploys that branch or tag again, for example after a\ndeploy that failed.',
   examples: [
-    ['hook run /srv/git/shop.git main', 'deploy again what is on main'],
-    ['hook run /srv/git/shop.git v1.4.2', 'deploy the tag v1.4.2 again'],
+    ['hook run shop.git main', 'deploy again what is on main'],
+    ['hook run shop.git v1.4.2', 'deploy the tag v1.4.2 again'],
   ],
   positionals: {
     path: required(text({ describe: 'The folder of the repository' })),

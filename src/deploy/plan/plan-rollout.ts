@@ -483,7 +483,7 @@ async function planShare(
   // Also those that the floor keeps from leaving: what they would get is known all the same.
   const isWaiting = (id: number) => start.droplets.some((droplet) => droplet.id === id && droplet.course === 'waiting');
   const changing = members.filter(({ droplet: { id } }) => rolled.has(id) || (part === undefined && isWaiting(id)));
-  const differences = goal === undefined ? [] : await differencesOf(ports, options, share, goal, changing, found);
+  const differences = goal === undefined ? [] : await differencesOf(ports, options, goal, changing, found);
   return { share, start, foreseen, health, release: goal?.release, differences };
 }
 
@@ -491,7 +491,6 @@ async function planShare(
 async function differencesOf(
   ports: DeployPorts,
   options: PlanOptions,
-  share: Share,
   goal: Goal,
   members: readonly Member[],
   found: Findings,
