@@ -81,7 +81,7 @@ describe('checklist', () => {
       '0.name must be a name of letters a-z, digits and . _ -',
       '0.ask must be a text of 1 to 500 characters, in one line',
       '0.on must be one of configure, pre_deploy, deploy, post_deploy',
-      '0.commands.0 must be one of deploy, rollback, heal, adopt, restart, droplet out, droplet in',
+      '0.commands.0 must be one of deploy, rollback, heal, adopt, restart, stop, start, droplet out, droplet in',
     ]);
   });
 });

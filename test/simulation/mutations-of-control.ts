@@ -122,10 +122,10 @@ export const CONTROLLING: readonly Mutation[] = [
     stories: [sickens(15_000)],
   },
   {
-    name: 'a droplet that falls sick in a pause stays as it is',
-    file: 'src/rollout/transitions.ts',
-    text: "    course: droplet.course === 'done' ? 'waiting' : droplet.course,\n",
-    instead: '',
+    name: 'a droplet that falls sick in a pause stops nothing',
+    file: 'src/deploy/session/watch-droplets.ts',
+    text: 'if (ofContainers !== undefined || response === undefined) return ofContainers;',
+    instead: 'if (ofContainers !== undefined || response === undefined) return undefined;',
     breaks: ['o'],
     seeds: [],
     stories: [sickens(15_000)],
@@ -186,7 +186,9 @@ export const CONTROLLING: readonly Mutation[] = [
     instead: 'return droplet.running === undefined ? ifRecalled(state, recalled) : droplet;',
     breaks: ['o'],
     seeds: [],
-    stories: [7_000, 8_000, 9_000].map((badFromMs) => ({ gate: { ...GATE, everyMs: 200, badFromMs } })),
+    stories: [7_000, 8_000, 9_000, 10_000, 11_000, 12_000, 13_000].map((badFromMs) => ({
+      gate: { ...GATE, everyMs: 200, badFromMs },
+    })),
   },
   {
     name: 'under revert-fleet a gate takes back only the last batch',
