@@ -7,6 +7,8 @@ export class Control {
   #changed = false;
   #failed = false;
   #watchFailed = false;
+  /** Something that it watched has failed. */
+  #isDecided = false;
   #awaitsYes = false;
   /** Droplets may have begun to change. */
   isRolling = false;
@@ -77,7 +79,9 @@ export class Control {
       case 'watch-failed':
         this.#failed = true;
         this.#watchFailed = true;
-        if (['gate-failed', 'probe-failed'].includes(event.error.code)) this.#accused = this.#batch;
+        // After a droplet that fell sick, some go back already: then a gate decides nothing more.
+        if (!this.#isDecided && ['gate-failed', 'probe-failed'].includes(event.error.code)) this.#accused = this.#batch;
+        this.#isDecided = true;
         return [];
       case 'rollout-finished': {
         const isEarly = event.result.outcome === 'succeeded' && this.#changed && since < bakeMs;

@@ -186,7 +186,7 @@ export const CONTROLLING: readonly Mutation[] = [
     instead: 'return droplet.running === undefined ? ifRecalled(state, recalled) : droplet;',
     breaks: ['o'],
     seeds: [],
-    stories: [7_000, 8_000, 9_000, 10_000, 11_000, 12_000, 13_000].map((badFromMs) => ({
+    stories: [16_000, 16_250, 16_500, 16_750].map((badFromMs) => ({
       gate: { ...GATE, everyMs: 200, badFromMs },
     })),
   },
