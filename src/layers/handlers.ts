@@ -33,7 +33,7 @@ export function handlersOf(layer: Layer, config: unknown, env: Readonly<Record<s
       event: event as LifecycleEvent,
       priority: handler.priority ?? layer.priority ?? PRIORITY,
       timeoutMs: handler.timeoutMs ?? timeoutMs,
-      mayFail: layer.mayFail,
+      mayFail: layer.mayFail ?? layer.kind === 'notifier',
       layer: facts,
       handle: async (payload, context) => {
         await handler.run(payload, contextOf(payload, context, config, env));

@@ -59,7 +59,7 @@ export interface Layer<Schema extends z.ZodType = z.ZodType> {
   readonly timeoutMs?: number | ((config: z.output<Schema>) => number);
   /** Handlers of one event run in this order, lower first; default 50. */
   readonly priority?: number;
-  /** Its failures are warnings at every event: what it does is no reason to stop a rollout. */
+  /** Its failures are warnings at every event: what it does is no reason to stop a rollout. By default so in a notifier. */
   readonly mayFail?: boolean;
   /** The names that it passes to `confirm`: others are refused on the command line. */
   readonly confirms?: (config: z.output<Schema>) => readonly string[];

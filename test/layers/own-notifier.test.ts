@@ -39,6 +39,8 @@ describe('a notifier of the project', () => {
       { text: 'shop on production: Not healthy within 120 s: app exited 137: out of memory.' },
     ]);
     expect(settings.secrets.map((secret) => secret.reveal())).toContain(service.url);
+    // A notifier never stops a rollout.
+    expect(settings.handlers.map(({ mayFail }) => mayFail)).toEqual([true]);
   });
 });
 

@@ -66,21 +66,17 @@ async function askProbe({ ports, options }: Session, probe: Probe): Promise<void
   }
   if (options.interrupted.aborted) return;
   if (!isAnswered) {
-    throw new DeployError(
-      'probe-unanswered',
-      `${url} does not answer from here: ${last}. Nothing was changed in rotation.`,
-      {
-        source: 'user',
-        hint: `Correct rollout.probe.url in ${configFile(options.settings)}, or set \`probe: false\`.`,
-      },
-    );
+    throw new DeployError('probe-unanswered', `${url} does not answer from here: ${last}.`, {
+      source: 'user',
+      hint: `Correct rollout.probe.url in ${configFile(options.settings)}, or set \`probe: false\`.`,
+    });
   }
   const found = `${url} answers ${last}, not ${rangesIn(expect)}, before any droplet has changed.`;
   if (maxFailures === undefined) {
     warn(ports, `${found} Every such answer counts as a failed request.`);
     return;
   }
-  throw new DeployError('probe-failed', `${found} Nothing was changed in rotation.`, {
+  throw new DeployError('probe-failed', found, {
     source: 'user',
     hint: `Look at that address. Correct rollout.probe (url, expect) in ${configFile(options.settings)}; without \`max_failures\`, failures are only counted.`,
   });
@@ -117,7 +113,7 @@ export async function askApps(
     return releases;
   }
   if (session.options.skipFirstCheck !== true) {
-    throw new DeployError('app-check-wrong', `${what} Nothing was changed in rotation.`, {
+    throw new DeployError('app-check-wrong', what, {
       source: 'user',
       hint: `Correct rollout.health.http in ${configFile(run.settings)}.${onlyTheNew(session)}`,
     });

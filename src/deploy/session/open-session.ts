@@ -156,16 +156,12 @@ function refuseTakenOut(session: Session, droplets: readonly PlacedDroplet[], fl
 function reportLeftOut({ ports, members }: Session, droplets: Fleet['membership']['droplets']): void {
   for (const { droplet, rotation } of droplets.filter((one) => one.inLedger && one.byHand === undefined)) {
     const isReached = members.some((member) => member.droplet.id === droplet.id);
-    const left = 'was left out of rotation by an earlier run';
-    const known =
+    const found =
       rotation === 'in'
-        ? 'is in rotation, but still recorded as out by an earlier run'
-        : rotation === 'none'
-          ? 'was left in the middle of a change by an earlier run'
-          : left;
-    const recorded = rotation === 'none' ? 'is recorded as being changed' : 'is recorded as out of rotation';
-    const state = isReached ? known : `${recorded}, and was not reached`;
-    warn(ports, `${droplet.name} ${state}.`, droplet.name);
+        ? 'In rotation, but still recorded as out by an earlier run.'
+        : `Left ${rotation === 'none' ? 'in the middle of a change' : 'out of rotation'} by an earlier run.`;
+    const recorded = rotation === 'none' ? 'being changed' : 'out of rotation';
+    warn(ports, isReached ? found : `Recorded as ${recorded}, and not reached.`, droplet.name);
   }
 }
 

@@ -77,7 +77,7 @@ export async function askGates(ports: DeployPorts, watch: Gates, again: string):
     code === GATE_UNUSABLE
       ? failure.hint
       : `No droplet has got the release yet, so look at what the gate watches. When it says yes: ${again}`;
-  throw new DeployError(code, `${message} Nothing was changed in rotation.`, { source: 'user', hint });
+  throw new DeployError(code, message, { source: 'user', hint });
 }
 
 /** The answers of one gate, of which so many noes in a row are a failure. */

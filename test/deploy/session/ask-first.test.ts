@@ -150,7 +150,7 @@ describe('rollout.health.http', () => {
       code: 'app-check-wrong',
       source: 'user',
       message:
-        'No droplet that serves answers rollout.health.http (http port 8080 /healthz): web-1: connection refused. Nothing was changed in rotation.',
+        'No droplet that serves answers rollout.health.http (http port 8080 /healthz): web-1: connection refused.',
       hint: expect.stringMatching(/config\/deploy\.yml\..* do-deploy production v2 --yes --skip-first-check$/),
     });
     expect(await ask([false], 'adopt')).toMatchObject({

@@ -162,7 +162,7 @@ describe('before a rollout', () => {
     expect(error).toMatchObject({
       code: 'gate-failed',
       source: 'user',
-      message: 'Gate errors failed 2 times in a row: exit code 1: 3.1% errors. Nothing was changed in rotation.',
+      message: 'Gate errors failed 2 times in a row: exit code 1: 3.1% errors.',
       hint: expect.stringMatching(/: do-deploy production v2$/),
     });
   });
