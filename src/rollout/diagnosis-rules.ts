@@ -484,23 +484,6 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
-    name: 'dependency-unhealthy',
-    find({ failure }) {
-      const match =
-        /dependency failed to start: container (\S+) (is unhealthy|exited \(\d+\)|has no healthcheck configured)/.exec(
-          failure,
-        );
-      if (match === null) return undefined;
-      const [, name, how] = match;
-      return [
-        `Compose started nothing that depends on ${word(name)}, which ${how}.`,
-        how === 'has no healthcheck configured'
-          ? 'Give that service a healthcheck, or depend on service_started.'
-          : 'Fix that service first: its log is above.',
-      ];
-    },
-  },
-  {
     name: 'healthcheck-slow',
     find: ofContainer((one) =>
       one.health === 'unhealthy' && /health check exceeded timeout/i.test(one.healthOutput ?? '')
@@ -534,5 +517,24 @@ export const RULES: readonly Rule[] = [
         'Fix the image or its settings, then deploy again.',
       ];
     }),
+  },
+  {
+    name: 'dependency-unhealthy',
+    find({ failure, containers }) {
+      // What is wrong with it says more.
+      if (containers.some((one) => hasEnded(one) || one.health === 'unhealthy')) return undefined;
+      const match =
+        /dependency failed to start: container (\S+) (is unhealthy|exited \(\d+\)|has no healthcheck configured)/.exec(
+          failure,
+        );
+      if (match === null) return undefined;
+      const [, name, how] = match;
+      return [
+        `Compose started nothing that depends on ${word(name)}, which ${how}.`,
+        how === 'has no healthcheck configured'
+          ? 'Give that service a healthcheck, or depend on service_started.'
+          : 'Fix that service first: its log is above.',
+      ];
+    },
   },
 ];
