@@ -134,6 +134,24 @@ export function spacedNames(argv: readonly string[], options: readonly string[])
   );
 }
 
+/** A word too many after the first name of a list, as in `--droplets web-1 web-2`: undefined if it is another one. */
+export function unseparatedNames(
+  extra: string,
+  argv: readonly string[],
+  options: readonly string[],
+): DeployError | undefined {
+  const at = argv.findIndex((word) => options.some((name) => word === name || word.startsWith(`${name}=`)));
+  const first = at + (argv[at]?.includes('=') ? 0 : 1);
+  const following = argv.slice(first + 1).findIndex((word) => word.startsWith('-'));
+  const end = following < 0 ? argv.length : first + 1 + following;
+  // The environment comes first: words after the list are names.
+  const isName =
+    at > 0 && argv.slice(0, at).some((word) => !word.startsWith('-')) && argv.slice(first, end).includes(extra);
+  if (!isName) return undefined;
+  const joined = argv.slice(first, end).join(',');
+  return usage('Names are separated by commas.', commandLine([...argv.slice(0, first), joined, ...argv.slice(end)]));
+}
+
 /** A group's word alone. */
 export function whichCommand(group: string, names: readonly string[]): DeployError {
   return usage(`Missing command after "${group}".`, linesOf(membersOf(group, names)));
