@@ -201,6 +201,16 @@ describe('the command line', () => {
       USAGE,
     ],
     ['production v1 -- v2', 'Unexpected argument "v2": production is ENVIRONMENT and v1 is RELEASE.', USAGE],
+    [
+      'promote production v2 --yes',
+      'promote takes the release that is held, so it needs no RELEASE.',
+      'do-deploy promote production --yes',
+    ],
+    [
+      'production v1 --force-unsafe',
+      'Unknown option --force-unsafe.',
+      expect.stringContaining('When everything is already down'),
+    ],
     ['status a b', 'Unexpected argument "b": a is ENVIRONMENT.', 'do-deploy status [ENVIRONMENT]'],
     ['production --config', '--config needs a value.', 'do-deploy production --config FILE'],
     ['production --config --json', '--config needs a value.', 'do-deploy production --config FILE --json'],
