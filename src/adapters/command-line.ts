@@ -27,7 +27,7 @@ export function runEachOnce(run: RunCommand = runCommandLine): RunCommand {
 }
 
 /** What the command has started ends with it, when it is killed. */
-export const runCommandLine: RunCommand = (line, { cwd, env, timeoutMs, maxBytes, signal: ended }) =>
+export const runCommandLine: RunCommand = (line, { cwd, env, timeoutMs, maxBytes, signal: ended, endsChildren }) =>
   new Promise((resolve) => {
     const marked = markProgram();
     const child = spawn('/bin/sh', ['-c', line], {
@@ -80,6 +80,7 @@ export const runCommandLine: RunCommand = (line, { cwd, env, timeoutMs, maxBytes
     });
     child.on('error', (error) => settle({ kind: 'not-started', reason: error.message }));
     child.on('exit', (code, signal) => {
+      if (endsChildren) marked.kill(child.pid);
       const ended = () => settle({ kind: 'ended', code, signal, ...output() });
       const patience = AbortSignal.timeout(OUTPUT_AFTER_EXIT_MS);
       patience.addEventListener('abort', ended);
@@ -100,7 +101,9 @@ const UNUSABLE: ReadonlySet<number> = new Set([126, 127]);
 export function localCommands(cwd: string, env: ProcessEnv, run: RunCommand = runCommandLine): LocalCommands {
   return {
     async run(line, { variables, timeoutMs, signal }) {
-      const options = { cwd, env: { ...env, ...variables }, timeoutMs, maxBytes: MAX_OUTPUT_BYTES, signal };
+      // A gate is asked many times: what each answer left behind would pile up.
+      const bounds = { timeoutMs, maxBytes: MAX_OUTPUT_BYTES, signal, endsChildren: true };
+      const options = { cwd, env: { ...env, ...variables }, ...bounds };
       const end = await run(line, options);
       if (end.kind === 'not-started') {
         return { ok: false, isUnusable: true, detail: `it cannot be started: ${oneLine(end.reason)}` };

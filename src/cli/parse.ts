@@ -13,6 +13,7 @@ import {
   spacedNames,
   unexpectedOperand,
   unknownOption,
+  unseparatedNames,
   usage,
   whichCommand,
 } from './usage-errors.js';
@@ -47,7 +48,12 @@ export async function understand(argv: readonly string[], commands: CommandList)
   const [operands, rest] = command.rest === undefined ? [[...given, ...tokens.rest], []] : [given, tokens.rest];
   const positionals = Object.entries(command.positionals);
   const extra = operands[positionals.length];
-  if (extra !== undefined) throw unexpectedOperand(extra, words, isDefault ? names : [], argv, { command, isDefault });
+  if (extra !== undefined) {
+    throw (
+      unseparatedNames(extra, argv, listOptions(command)) ??
+      unexpectedOperand(extra, words, isDefault ? names : [], argv, { command, isDefault })
+    );
+  }
   const missing = positionals.find(([_, { isRequired }], index) => isRequired && operands[index] === undefined)?.[0];
   if (missing !== undefined) throw missingOperand(optionName(missing), { command, isDefault });
   if (command.rest?.isRequired && rest.length === 0) throw missingOperand(command.rest.value, { command, isDefault });
@@ -91,15 +97,19 @@ async function findCommand(
 function checkOptions(argv: readonly string[], command: Command, tokens: Tokens): void {
   const known = optionsOf(command);
   const { hasValue, lacksValue } = tokens;
-  const lists = Object.entries(known).flatMap(([key, { value }]) =>
-    value === 'NAMES' ? [`--${optionName(key)}`] : [],
-  );
-  const spaced = spacedNames(argv, lists);
+  const spaced = spacedNames(argv, listOptions(command));
   if (spaced !== undefined) throw spaced;
   if (hasValue !== undefined) throw needlessValue(hasValue, argv);
   if (lacksValue !== undefined) throw missingValue(lacksValue, argv, known);
   const [unknown] = unknownOptions(tokens, known);
   if (unknown !== undefined) throw unknownOption(unknown, Object.keys(known).map(optionName), argv, command);
+}
+
+/** Options that take names, as `--droplets`. */
+function listOptions(command: Command): string[] {
+  return Object.entries(optionsOf(command)).flatMap(([key, { value }]) =>
+    value === 'NAMES' ? [`--${optionName(key)}`] : [],
+  );
 }
 
 function readOptions(

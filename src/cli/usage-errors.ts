@@ -29,6 +29,9 @@ export function usageLine(
   return ['do-deploy', ...(isDefault ? [] : [name]), ...words, ...(after ? [after] : [])].join(' ');
 }
 
+const UNSAFE =
+  'no option passes over the checks. When everything is already down, see docs/rollout.md, "When everything is already down": --allow-downtime';
+
 /** `-v` or `--verbose`. */
 export function optionLabel(name: string): string {
   return name.length === 1 ? `-${name}` : `--${name}`;
@@ -41,6 +44,8 @@ export function unknownOption(
   command: Pick<Command, 'name'>,
 ): DeployError {
   const label = optionLabel(name);
+  // Who types it wants to deploy in spite of everything.
+  if (name.startsWith('force-')) return usage(`Unknown option ${label}.`, UNSAFE);
   const similar = suggest(name, known);
   const meant = name.length === 1 ? known.filter((one) => one.startsWith(name)) : [similar ?? []].flat();
   const instead = meant.map((option) => {
@@ -97,6 +102,11 @@ export function unexpectedOperand(
   if (number !== undefined) throw usage(`--canary takes a number of droplets, not ${extra}.`, number);
   const members = membersOf(group, names);
   if (members.length === 0) {
+    // What is held is what they are about.
+    if (command.name === 'promote' || command.name === 'abort') {
+      const held = `${command.name} takes the release that is held, so it needs no RELEASE.`;
+      throw usage(held, commandLine(argv.filter((word) => word !== extra)));
+    }
     const given = isDefault ? words : words.slice(command.name.split(' ').length);
     const understood = Object.keys(command.positionals).flatMap((key, index) => {
       return given[index] === undefined ? [] : `${given[index]} is ${optionName(key).toUpperCase()}`;
@@ -132,6 +142,24 @@ export function spacedNames(argv: readonly string[], options: readonly string[])
     'Names are separated by commas, without spaces.',
     commandLine([...argv.slice(0, at), joined, ...argv.slice(end + 1)]),
   );
+}
+
+/** A word too many after the first name of a list, as in `--droplets web-1 web-2`: undefined if it is another one. */
+export function unseparatedNames(
+  extra: string,
+  argv: readonly string[],
+  options: readonly string[],
+): DeployError | undefined {
+  const at = argv.findIndex((word) => options.some((name) => word === name || word.startsWith(`${name}=`)));
+  const first = at + (argv[at]?.includes('=') ? 0 : 1);
+  const following = argv.slice(first + 1).findIndex((word) => word.startsWith('-'));
+  const end = following < 0 ? argv.length : first + 1 + following;
+  // The environment comes first: words after the list are names.
+  const isName =
+    at > 0 && argv.slice(0, at).some((word) => !word.startsWith('-')) && argv.slice(first, end).includes(extra);
+  if (!isName) return undefined;
+  const joined = argv.slice(first, end).join(',');
+  return usage('Names are separated by commas.', commandLine([...argv.slice(0, first), joined, ...argv.slice(end)]));
 }
 
 /** A group's word alone. */

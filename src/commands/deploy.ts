@@ -17,7 +17,7 @@ import { doDeploy } from '../deploy/core/do-deploy.js';
 import type { Part } from '../deploy/session/canary.js';
 import { count } from '../reporters/text.js';
 import { confirmation, nothing } from './shared/confirm.js';
-import { partOf } from './shared/part.js';
+import { partOf, yesWords } from './shared/part.js';
 import { allowEmpty } from './shared/tag-options.js';
 
 export default defineCommand({
@@ -58,10 +58,14 @@ export default defineCommand({
     const { args, show, ports, roll } = context;
     const { release, force } = args;
     if (args.createTag && release === undefined) {
-      throw usage('--create-tag needs RELEASE.', doDeploy(args, 'deploy', 'v1.4.2', '--create-tag'));
+      throw usage(
+        '--create-tag needs RELEASE.',
+        doDeploy(args, 'deploy', 'v1.4.2', '--create-tag', ...yesWords(args.yes)),
+      );
     }
     if (args.allowEmpty && !args.createTag) {
-      const line = doDeploy(args, 'deploy', release ?? 'v1.4.2', '--create-tag', '--allow-empty');
+      const tag = ['--create-tag', '--allow-empty', ...yesWords(args.yes)];
+      const line = doDeploy(args, 'deploy', release ?? 'v1.4.2', ...tag);
       throw usage('--allow-empty needs --create-tag.', line);
     }
     if (args.createTag && release !== undefined && !(await createTag(context, release, args))) {

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { type ConfigDocument, isTreeMap, type Path, showPath, type Tree, valueAt } from './document.js';
 import { type DeployFile, fileSchema } from './file-schema.js';
+import { timezoneLike } from './freeze.js';
 import { itemAt, type JsonSchema, jsonSchema, pathsOfKey, schemaAt } from './json-schema.js';
 import { COMMAND_NAMES } from './names.js';
 import type { ProblemList } from './problems.js';
@@ -146,7 +147,7 @@ function reportWrongValue({ document, schema, problems }: Check, path: Path, iss
   else if (written === null) problems.add(place, `${name} is empty`, `${forExample}, or remove the line`);
   else if (issue.code === 'invalid_key')
     problems.add(place, `${name} ${messageOf(issue)}`, nameFor(key, messageOf(issue)) ?? forExample);
-  else problems.add(place, `${name} ${messageOf(issue)}`, remedyFor(written, issue.message) ?? forExample);
+  else problems.add(place, `${name} ${messageOf(issue)}`, remedyFor(key, written, messageOf(issue)) ?? forExample);
 }
 
 /** Its own example, or its part in the example of what encloses it. */
@@ -203,10 +204,18 @@ function nameFor(key: string, message: string): string | undefined {
 }
 
 /** A remedy that follows from the value itself. */
-function remedyFor(written: Tree, message: string): string | undefined {
+function remedyFor(key: string, written: Tree, message: string): string | undefined {
   if (typeof written === 'number' && message.includes('duration')) return `write \`${written}s\``;
   if (typeof written === 'number' && message.includes('quotes')) return 'put quotes around it';
-  return undefined;
+  if (typeof written !== 'string') return undefined;
+  if (message.includes('time zone')) return like(key, timezoneLike(written));
+  // shop.example.com/healthz
+  const lacksScheme = message.includes('https://') && /^[\w-]+(\.[\w-]+)+(:\d+)?(\/[^\s@]*)?$/.test(written);
+  return lacksScheme ? like(key, `https://${written}`) : undefined;
+}
+
+function like(key: string, value: string | undefined): string | undefined {
+  return value === undefined ? undefined : `write \`${key}: ${asYaml(value)}\``;
 }
 
 function removeAt(tree: Tree, path: Path): void {

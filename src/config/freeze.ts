@@ -1,5 +1,7 @@
 /** Times in which nothing is deployed: as they are written, and when they begin and end. */
 
+import { suggest } from './suggest.js';
+
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
@@ -26,6 +28,22 @@ export function parseMoment(text: string): Moment | undefined {
   // 2026-02-30 would be a day in March.
   const isReal = !Number.isNaN(date) && new Date(date).toISOString().startsWith(word);
   return isReal ? { ...time, date } : undefined;
+}
+
+/** A date that no calendar has. */
+export function isNoDate(text: string): boolean {
+  return (
+    /^\d{4}-\d\d-\d\d /.test(text) &&
+    parseMoment(text.replace(/^\S+/, '2026-01-01')) !== undefined &&
+    !parseMoment(text)
+  );
+}
+
+/** `Europe/Paris` of `Paris`, or of `Europe/Pari`. */
+export function timezoneLike(name: string): string | undefined {
+  const known = Intl.supportedValuesOf('timeZone');
+  const word = name.trim().replaceAll(' ', '_').toLowerCase();
+  return known.find((zone) => zone.toLowerCase().endsWith(`/${word}`)) ?? suggest(name, known);
 }
 
 export function isTimezone(name: string): boolean {

@@ -59,9 +59,15 @@ export function schemaAt(schema: JsonSchema, path: Path): JsonSchema | undefined
   for (const step of path) {
     if (typeof step === 'number') return node;
     const others: JsonSchema | boolean | undefined = node?.additionalProperties;
-    node = node?.properties?.[step] ?? (typeof others === 'object' ? others : undefined);
+    node = node?.properties?.[step] ?? (typeof others === 'object' ? others : undefined) ?? formWith(node, step);
   }
   return node;
+}
+
+/** Where a value may be a map or something else. */
+function formWith(node: JsonSchema | undefined, key: string): JsonSchema | undefined {
+  const forms = (node?.anyOf ?? []) as JsonSchema[];
+  return forms.find(({ properties }) => properties?.[key] !== undefined)?.properties?.[key];
 }
 
 /** As `schemaAt`; of a list, the schema of its items. */

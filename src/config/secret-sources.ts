@@ -27,10 +27,17 @@ export type CommandEnd =
   | { kind: 'too-large'; stdout: Buffer; stderr: string };
 
 /** Runs a line in a shell, without standard input. Never throws. */
-export type RunCommand = (
-  line: string,
-  options: { cwd: string; env: ProcessEnv; timeoutMs: number; maxBytes: number; signal?: AbortSignal },
-) => Promise<CommandEnd>;
+export type RunCommand = (line: string, options: CommandOptions) => Promise<CommandEnd>;
+
+export interface CommandOptions {
+  cwd: string;
+  env: ProcessEnv;
+  timeoutMs: number;
+  maxBytes: number;
+  signal?: AbortSignal;
+  /** What the command has left running ends with it, as it does at the timeout. An agent that holds secrets stays. */
+  endsChildren?: boolean;
+}
 
 const TIMEOUT_MS = 30_000;
 const MAX_BYTES = 64 * 1024;

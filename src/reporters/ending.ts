@@ -1,6 +1,6 @@
 /** The last block of every run: the table, the outcome, and after a failure what a reader needs to continue. */
 import { describeCommit } from '../rollout/commit.js';
-import type { ByHand, DeployResult, Evidence, RollingCommand, StatusRow } from '../rollout/model.js';
+import type { ByHand, DeployResult, EndOfCanary, Evidence, RollingCommand, StatusRow } from '../rollout/model.js';
 import { utcTime } from '../rollout/utc-time.js';
 import type { Palette } from './palette.js';
 import { closingSentence } from './phrases.js';
@@ -12,11 +12,11 @@ type Container = Evidence['containers'][number];
 export function endingLines(
   result: DeployResult,
   command: RollingCommand,
-  { palette, width }: { palette: Palette; width: number },
+  { palette, width, ends }: { palette: Palette; width: number; ends?: EndOfCanary | undefined },
 ): string[] {
   const table = result.rows.length === 0 ? [] : ['', ...statusTable(result.rows, { result: true, width, palette })];
   const paint = { succeeded: palette.good, skipped: palette.good, interrupted: palette.caution, failed: palette.bad };
-  const closing = closingSentence(result, command);
+  const closing = closingSentence(result, command, ends);
   const lines: string[] = [];
   const stopped = result.outcome === 'failed' || result.outcome === 'interrupted';
   // What containers printed comes first: the table and the cause are what a reader must see without scrolling.

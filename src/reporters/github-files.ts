@@ -1,7 +1,7 @@
 /** The files by which a step tells GitHub Actions more than its log: the summary page, and outputs for later steps. */
 import { appendFileSync } from 'node:fs';
 import type { Reporter } from '../ports.js';
-import type { DeployEvent, DeployResult, StatusRow } from '../rollout/model.js';
+import type { DeployEvent, StatusRow } from '../rollout/model.js';
 import { applyEvent } from '../rollout/status-rows.js';
 import { closingSentence } from './phrases.js';
 import { quotedBlock, type RunFacts, stepSummary } from './step-summary.js';
@@ -16,6 +16,8 @@ export interface GithubPaths {
 }
 
 const LONGEST_OUTPUT = 2_000;
+
+type Finished = Extract<DeployEvent, { type: 'rollout-finished' }>;
 
 /** Every text that it is given is masked and clean. */
 export class GithubFiles implements Reporter {
@@ -34,7 +36,7 @@ export class GithubFiles implements Reporter {
     if (event.type === 'rollout-started') this.#started = event;
     if (event.type === 'phase-started' && event.phase === 'roll') this.#before = releasesOf(this.#rows);
     this.#rows = applyEvent(this.#rows, event);
-    if (event.type === 'rollout-finished') this.#finish(event.result);
+    if (event.type === 'rollout-finished') this.#finish(event);
   }
 
   /** What a command printed besides. */
@@ -48,9 +50,9 @@ export class GithubFiles implements Reporter {
     if (!this.#hasEnded) this.#output({ outcome: 'failed', summary: lines[0] ?? '' });
   }
 
-  #finish(result: DeployResult): void {
+  #finish({ result, command = this.#started?.command ?? 'deploy', ends }: Finished): void {
     this.#hasEnded = true;
-    const closing = closingSentence(result, this.#started?.command ?? 'deploy');
+    const closing = closingSentence(result, command, ends);
     const before = this.#before ?? releasesOf(result.rows);
     const { outcome, release } = result;
     const isStopped = outcome === 'failed' || outcome === 'interrupted';

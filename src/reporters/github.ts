@@ -2,11 +2,13 @@
 import { posix } from 'node:path';
 import type { Problem } from '../config/problems.js';
 import type { Reporter } from '../ports.js';
-import type { DeployEvent, DeployResult, RollingCommand } from '../rollout/model.js';
+import type { DeployEvent, RollingCommand } from '../rollout/model.js';
 import { nextCommands } from './ending.js';
 import { closingSentence } from './phrases.js';
 
 /** Decorates the plain reporter. */
+type Finished = Extract<DeployEvent, { type: 'rollout-finished' }>;
+
 export class GithubReporter implements Reporter {
   readonly #plain: Reporter;
   readonly #write: (text: string) => void;
@@ -23,15 +25,15 @@ export class GithubReporter implements Reporter {
     if (event.type === 'notice' && event.level === 'warning') {
       this.#write(annotation('warning', event.message, event.droplet));
     }
-    if (event.type === 'rollout-finished') this.#annotate(event.result);
+    if (event.type === 'rollout-finished') this.#annotate(event);
   }
 
   async close(): Promise<void> {
     await this.#plain.close?.();
   }
 
-  #annotate(result: DeployResult): void {
-    const closing = closingSentence(result, this.#command);
+  #annotate({ result, command = this.#command, ends }: Finished): void {
+    const closing = closingSentence(result, command, ends);
     const next = nextCommands(result).map((words) => words.join(' '));
     const text = [closing, result.summary, ...next].join('\n');
     if (result.outcome === 'failed') this.#write(annotation('error', text, result.error?.droplet));

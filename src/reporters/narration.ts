@@ -49,7 +49,8 @@ export class Narrator {
     // A short step needs no progress line.
     if (event.type === 'step-started') this.#lastProgress.set(stepKey(event), Date.parse(event.at));
     if (event.type === 'rollout-finished') {
-      return endingLines(event.result, this.command, { palette: this.#options.palette, width: this.#options.width() });
+      const { result, command = this.command, ends } = event;
+      return endingLines(result, command, { palette: this.#options.palette, width: this.#options.width(), ends });
     }
     const remark = event.type === 'step-progress' ? this.#progress(event) : remarkOn(event, before, this.rows);
     return remark !== undefined && this.#isWanted(remark) ? [this.#line(event.at, remark)] : [];

@@ -5,6 +5,7 @@ import {
   type DeployEvent,
   type DeployResult,
   type DropletOutcome,
+  type EndOfCanary,
   type ReleaseInfo,
   type RollingCommand,
   type StatusRow,
@@ -58,6 +59,9 @@ export function phaseSentence(event: Pick<EventOf<'phase-started'>, 'phase' | 'd
 /** "Deploying shop v2 to production" */
 export function runTitle(event: EventOf<'rollout-started'>): string {
   const { app, environment, release } = event;
+  // Which release that is, is known only after the survey.
+  if (event.ends === 'promote') return `Promoting the canary of ${app} on ${environment}`;
+  if (event.ends === 'abort') return `Taking back the canary of ${app} on ${environment}`;
   if (event.command === 'heal') return `Healing ${app} on ${environment}`;
   if (event.command === 'adopt') return `Adopting droplets of ${app} on ${environment}`;
   if (event.command === 'droplet out') return `Taking a droplet of ${app} on ${environment} out of rotation`;
@@ -65,9 +69,7 @@ export function runTitle(event: EventOf<'rollout-started'>): string {
   if (event.command === 'restart') return `Restarting ${app} on ${environment}`;
   if (event.command === 'stop') return `Stopping a service of ${app} on ${environment}`;
   if (event.command === 'start') return `Starting a service of ${app} on ${environment}`;
-  // `promote` knows its release only after the survey.
-  if (event.command === 'deploy')
-    return `Deploying ${[app, versionWords(release)].filter(Boolean).join(' ')} to ${environment}`;
+  if (event.command === 'deploy') return `Deploying ${app} ${versionWords(release)} to ${environment}`;
   // Which release is before the current one is known only after the survey.
   const to = release.imageTag === '' ? '' : ` to ${versionWords(release)}`;
   return `Rolling ${app} on ${environment} back${to}`;
@@ -99,7 +101,7 @@ export function restSentence({ rest, ms }: EventOf<'rest-started'>): string {
 }
 
 /** How the run ended, in one or two sentences. */
-export function closingSentence(result: DeployResult, command: RollingCommand): string {
+export function closingSentence(result: DeployResult, command: RollingCommand, ends?: EndOfCanary): string {
   const time = duration(result.durationMs);
   switch (result.outcome) {
     case 'succeeded':
@@ -116,7 +118,7 @@ export function closingSentence(result: DeployResult, command: RollingCommand): 
     case 'interrupted':
       return `Interrupted after ${time}.`;
     case 'failed':
-      return failureSentence(result, command);
+      return failureSentence(result, ends === undefined ? COMMAND_NOUNS[command] : ENDS_NOUNS[ends]);
   }
 }
 
@@ -179,9 +181,10 @@ function nothingToDo(result: DeployResult): string {
   return `Nothing to do: ${fleet} ${result.release.imageTag}.${skippedSentence(result)}`;
 }
 
-function failureSentence(result: DeployResult, command: RollingCommand): string {
+const ENDS_NOUNS: Record<EndOfCanary, string> = { promote: 'Promotion', abort: 'Abort' };
+
+function failureSentence(result: DeployResult, noun: string): string {
   const { error } = result;
-  const noun = COMMAND_NOUNS[command];
   if (error === undefined) return `${noun} failed after ${duration(result.durationMs)}.`;
   const where = error.droplet === undefined ? '' : ` on ${error.droplet}`;
   const step = stepOf(error.step);

@@ -52,6 +52,9 @@ export const COMMAND_NOUNS: Readonly<Record<RollingCommand, string>> = {
   'droplet in': 'Bringing a droplet back',
 };
 
+/** What ends a canary: `promote` rolls as a deploy does, `abort` as a rollback. */
+export type EndOfCanary = 'promote' | 'abort';
+
 /** `none`: the target has no balancer. `unknown` counts as out. */
 export type Rotation = 'in' | 'out' | 'unknown' | 'none';
 
@@ -160,6 +163,7 @@ export type DeployEventBody =
   | {
       type: 'rollout-started';
       command: RollingCommand;
+      ends?: EndOfCanary;
       app: string;
       environment: string;
       release: ReleaseInfo;
@@ -199,7 +203,13 @@ export type DeployEventBody =
   | { type: 'layer-output'; name: string; event: string; droplet?: string; line: string }
   | { type: 'layer-finished'; name: string; event: string; droplet?: string; ms: number }
   | { type: 'deploy-interrupted'; signal: string; detail: string }
-  | { type: 'rollout-finished'; result: DeployResult };
+  | {
+      type: 'rollout-finished';
+      /** Also of a run that failed before `rollout-started`. Absent in streams of an older version. */
+      command?: RollingCommand;
+      ends?: EndOfCanary;
+      result: DeployResult;
+    };
 
 /** Results of the probes: requests to the public address, once a second during a rollout. */
 export interface Probes {

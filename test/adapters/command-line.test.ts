@@ -64,6 +64,30 @@ describe.runIf(process.platform === 'linux')('a command that left children in se
     expect(await run).toMatchObject({ ok: false });
     await expectGone(own);
   });
+
+  it.each([0, 1])('leaves none of them as a gate that has answered with exit code %i', async (code) => {
+    const own = folder();
+    const run = localCommands('/', { PATH: process.env.PATH }).run(`${leaving(own)}; exit ${code}`, {
+      variables: {},
+      timeoutMs: 60_000,
+      signal: new AbortController().signal,
+    });
+    expect(await run).toEqual({ ok: code === 0, detail: `exit code ${code}` });
+    await expectGone(own);
+  });
+});
+
+it('a gate that has answered leaves no background process', async () => {
+  const file = join(folder(), 'pid');
+  const run = localCommands('/', { PATH: process.env.PATH }).run(`nohup sleep 600 & echo $! >${file}; echo fine`, {
+    variables: {},
+    timeoutMs: 60_000,
+    signal: new AbortController().signal,
+  });
+  expect(await run).toEqual({ ok: true, detail: 'exit code 0: fine' });
+  const pid = readFileSync(file, 'utf8').trim();
+  const state = () => spawnSync('ps', ['-o', 'stat=', '-p', pid], { encoding: 'utf8' }).stdout.trim();
+  await expect.poll(state, { timeout: 20_000 }).toMatch(/^(Z.*)?$/);
 });
 
 it('a command ends with its shell, though a daemon that it started keeps its output open', async () => {

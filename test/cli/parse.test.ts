@@ -180,7 +180,37 @@ describe('the command line', () => {
       'Names are separated by commas, without spaces.',
       'do-deploy production --droplets=web-1,web-2',
     ],
+    [
+      'production v1 --droplets web-1 web-2 web-3 --yes',
+      'Names are separated by commas.',
+      'do-deploy production v1 --droplets web-1,web-2,web-3 --yes',
+    ],
+    [
+      'production v1 --yes --droplets=web-1 web-2',
+      'Names are separated by commas.',
+      'do-deploy production v1 --yes --droplets=web-1,web-2',
+    ],
+    [
+      'production v1 v2 --droplets web-1',
+      'Unexpected argument "v2": production is ENVIRONMENT and v1 is RELEASE.',
+      USAGE,
+    ],
+    [
+      '--droplets web-1 production v1 v2',
+      'Unexpected argument "v2": production is ENVIRONMENT and v1 is RELEASE.',
+      USAGE,
+    ],
     ['production v1 -- v2', 'Unexpected argument "v2": production is ENVIRONMENT and v1 is RELEASE.', USAGE],
+    [
+      'promote production v2 --yes',
+      'promote takes the release that is held, so it needs no RELEASE.',
+      'do-deploy promote production --yes',
+    ],
+    [
+      'production v1 --force-unsafe',
+      'Unknown option --force-unsafe.',
+      expect.stringContaining('When everything is already down'),
+    ],
     ['status a b', 'Unexpected argument "b": a is ENVIRONMENT.', 'do-deploy status [ENVIRONMENT]'],
     ['production --config', '--config needs a value.', 'do-deploy production --config FILE'],
     ['production --config --json', '--config needs a value.', 'do-deploy production --config FILE --json'],

@@ -57,6 +57,30 @@ describe('a problem in config/deploy.yml', () => {
       'freeze: [{ from: "Fri 16:00", to: "Fri 16:00" }]',
       'freeze[0] ends where it begins; write another time in one of the two',
     ],
+    [
+      'freeze: [{ from: "2026-02-30 18:00", to: "2026-03-02 08:00" }]',
+      'freeze[0].from is a date that does not exist; write `from: Fri 16:00`',
+    ],
+    [
+      'freeze: [{ from: "Fri 16:00", to: "Mon 08:00", timezone: Paris }]',
+      'freeze[0].timezone must be a time zone, such as Europe/Paris; write `timezone: Europe/Paris`',
+    ],
+    [
+      'freeze: [{ from: "Fri 16:00", to: "Mon 08:00", timezone: new york }]',
+      'freeze[0].timezone must be a time zone, such as Europe/Paris; write `timezone: America/New_York`',
+    ],
+    [
+      'rollout: { probe: shop.example.org/up }',
+      'rollout.probe must be an address that begins with https:// or http://, false, or a map with url, interval, timeout, max_failures and expect; write `probe: https://shop.example.org/up`',
+    ],
+    [
+      'rollout: { probe: { url: shop.example.org } }',
+      'rollout.probe.url must be an address that begins with http:// or https://, without a user name; write `url: https://shop.example.org`',
+    ],
+    [
+      'rollout: { probe: { url: "https://shop.example.org", timeout: 0s } }',
+      'rollout.probe.timeout must be at least 100ms; write `timeout: 5s`',
+    ],
     ['rollout: { interrupt_grace: 25h }', 'rollout.interrupt_grace must be at most 24h; write `interrupt_grace: 60s`'],
     [
       'rollout: { batch: 0 }',

@@ -220,6 +220,22 @@ describe('the last sentence', () => {
     expect(asRun('heal', result('failed', { rows })).join('\n')).toContain('\nHeal failed after 24 s.\n');
   });
 
+  it('names a command that failed before any droplet was known', () => {
+    const outcome = result('failed', { rows: [], summary: 'Nothing was changed in rotation.' });
+    const fail = (ran: { command: 'restart' | 'rollback' | 'deploy'; ends?: 'abort' | 'promote' }) =>
+      linesOf([{ type: 'rollout-finished', ...ran, result: outcome }])[1];
+    expect(fail({ command: 'restart' })).toBe('Restart failed after 24 s.');
+    expect(fail({ command: 'rollback', ends: 'abort' })).toBe('Abort failed after 24 s.');
+    expect(fail({ command: 'deploy', ends: 'promote' })).toBe('Promotion failed after 24 s.');
+  });
+
+  it('begins the end of a canary by its own name', () => {
+    const begin = (ends: 'promote' | 'abort') =>
+      linesOf([{ ...started([aRow(1)], ends === 'promote' ? 'deploy' : 'rollback'), ends }])[0]?.slice(10);
+    expect(begin('promote')).toMatch(/^Promoting the canary of shop on production: /);
+    expect(begin('abort')).toMatch(/^Taking back the canary of shop on production: /);
+  });
+
   it('reports a failure before any droplet was known without an empty table', () => {
     const error = { code: 'balancer-not-found', message: 'There is no load balancer "web".', source: 'user' } as const;
     expect(ending(result('failed', { rows: [], error, summary: 'Nothing was changed in rotation.' }))).toEqual([

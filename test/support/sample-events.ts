@@ -44,6 +44,7 @@ const BODIES: { [Type in DeployEventBody['type']]: Extract<DeployEventBody, { ty
   },
   'rollout-finished': {
     type: 'rollout-finished',
+    command: 'deploy',
     result: result('failed', {
       rows: [aRow(1, { release: V2, outcome: 'deployed' }), FAILED_ROW],
       durationMs: 151_000,

@@ -11,6 +11,7 @@ export function partOf({
   canary,
   droplets,
   skipUnreachable,
+  yes = false,
 }: {
   environment: string;
   config?: string | undefined;
@@ -19,10 +20,17 @@ export function partOf({
   canary: number | boolean;
   droplets: readonly string[];
   skipUnreachable: boolean;
+  yes?: boolean;
 }): Part | undefined {
   if (canary === false && droplets.length === 0) return undefined;
   const command = (...more: string[]) =>
-    doDeploy({ environment, config, set }, 'deploy', ...(release === undefined ? [] : [release]), ...more);
+    doDeploy(
+      { environment, config, set },
+      'deploy',
+      ...(release === undefined ? [] : [release]),
+      ...more,
+      ...yesWords(yes),
+    );
   if (canary !== false && droplets.length > 0)
     throw usage('Give --canary or --droplets, not both.', command('--droplets', droplets.join(',')));
   if (skipUnreachable)
@@ -32,4 +40,9 @@ export function partOf({
     );
   if (canary === false) return { droplets };
   return { canary: canary === true ? 'first batch' : canary };
+}
+
+/** So that a command to type instead asks as little as the one that was typed. */
+export function yesWords(yes: boolean): string[] {
+  return yes ? ['--yes'] : [];
 }

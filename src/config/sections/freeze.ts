@@ -1,12 +1,15 @@
 import { z } from 'zod';
-import { type FreezeWindow, isTimezone, type Moment, parseMoment } from '../freeze.js';
+import { type FreezeWindow, isNoDate, isTimezone, type Moment, parseMoment } from '../freeze.js';
 import { defineSection } from '../section.js';
 import { anyText, map, text } from '../values.js';
 
 const FORM = 'must be a list of windows, such as { from: "Fri 16:00", to: "Mon 08:00", timezone: Europe/Paris }';
 const MOMENT = 'must be a day and a time, such as "Fri 16:00" or "2026-12-23 18:00"';
 
-const moment = () => anyText(MOMENT).refine((value) => parseMoment(value) !== undefined, { error: MOMENT });
+const moment = () =>
+  anyText(MOMENT)
+    .refine((value) => !isNoDate(value), { error: 'is a date that does not exist', abort: true })
+    .refine((value) => parseMoment(value) !== undefined, { error: MOMENT });
 
 function isAfter(first: Moment & { date: number }, last: Moment & { date: number }): boolean {
   return first.date > last.date || (first.date === last.date && first.minutes > last.minutes);

@@ -69,7 +69,7 @@ const gate = map(
     expect: expected,
     every: time,
     fail_after: times,
-    timeout: time,
+    timeout: time.meta({ examples: ['10s'] }),
   },
   'must be a map, such as { name: errors, command: scripts/error-rate.sh }',
 );

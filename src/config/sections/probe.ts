@@ -5,7 +5,8 @@ import { map } from '../values.js';
 import { address, expected, time, toMs, toRanges } from './gates.js';
 
 const COUNT = 'must be a whole number from 0 to 1000000';
-const FORM = 'must be an address, false, or a map with url, interval, timeout, max_failures and expect';
+const FORM =
+  'must be an address that begins with https:// or http://, false, or a map with url, interval, timeout, max_failures and expect';
 
 export const probe = z
   .union(
@@ -16,7 +17,7 @@ export const probe = z
         {
           url: address,
           interval: time,
-          timeout: time,
+          timeout: time.meta({ examples: ['5s'] }),
           max_failures: z.int({ error: COUNT }).min(0, { error: COUNT }).max(1_000_000, { error: COUNT }),
           expect: expected,
         },

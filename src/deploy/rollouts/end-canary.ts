@@ -43,6 +43,8 @@ export async function promote(given: DeployPorts, options: SessionOptions): Prom
         await refuseSick(canary, fleet);
         const { release } = canary;
         session.release = infoOf(release);
+        const names = namesOf(canary.members);
+        inform(ports, `Deploying ${release.imageTag} to the rest: release ${release.id}, held on ${names}.`);
         const others = members.filter((member) => !runsUnchanged(member, release));
         // Some may have joined since the canary was staged.
         await stageTo(session, release, { donors: members, strays: others });

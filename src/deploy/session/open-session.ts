@@ -11,7 +11,7 @@ import { Lease } from '../lease/lease.js';
 import type { Run } from '../steps/run.js';
 import { again } from './continue-command.js';
 import { rowsAtStart } from './rollout-rows.js';
-import { type Session, stopIfInterrupted } from './session.js';
+import { endsOf, type Session, stopIfInterrupted } from './session.js';
 import { maySkip, withSkipping } from './skipping.js';
 
 /** Reports what is about to be rolled out, and to which droplets. */
@@ -22,7 +22,8 @@ export function announce(session: Session, fleets: readonly Fleet[]): void {
   session.rows = fleets.flatMap((fleet) => rowsAtStart(fleet, ssh.address));
   const target = fleets.map((fleet) => `${ofRole(fleet.settings)}${fleet.target.description}`).join(', ');
   const { rows } = session;
-  reportTo(ports)({ type: 'rollout-started', command, app, environment, release, target, rows });
+  const ends = endsOf(session.options);
+  reportTo(ports)({ type: 'rollout-started', command, ...ends, app, environment, release, target, rows });
   for (const message of fleets.flatMap((fleet) => fleet.target.notices)) warn(ports, message);
 }
 

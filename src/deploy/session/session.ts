@@ -4,7 +4,7 @@ import type { Settings } from '../../config/settings.js';
 import { asDeployError, DeployError } from '../../errors.js';
 import type { Reporter } from '../../ports.js';
 import type { Handler, HandlerContext } from '../../rollout/lifecycle.js';
-import type { DeployResult, ReleaseInfo, RollingCommand, StatusRow } from '../../rollout/model.js';
+import type { DeployResult, EndOfCanary, ReleaseInfo, RollingCommand, StatusRow } from '../../rollout/model.js';
 import type { Deployer, DeployPorts } from '../core/deploy-ports.js';
 import { doDeploy } from '../core/do-deploy.js';
 import { onAbort } from '../core/on-abort.js';
@@ -37,7 +37,7 @@ export interface SessionOptions {
   /** Only a part of the fleet gets the release. */
   part?: Part;
   /** `promote` and `abort`, which end a canary: the command that continues them. */
-  ends?: 'promote' | 'abort';
+  ends?: EndOfCanary;
   /** What the command was given besides the environment, for the command that continues it. */
   words?: readonly string[];
   /** The first signal: bring the droplets in hand to a safe end. */
@@ -138,8 +138,13 @@ export async function runSession(
   result = { ...result, durationMs: ports.clock.now() - startedAt };
   await closeAll(session.members);
   await raiseEnding(session, result);
-  reportTo(ports)({ type: 'rollout-finished', result });
+  reportTo(ports)({ type: 'rollout-finished', command, ...endsOf(options), result });
   return result;
+}
+
+/** For the events of a run. */
+export function endsOf({ ends }: Pick<SessionOptions, 'ends'>): { ends?: EndOfCanary } {
+  return ends === undefined ? {} : { ends };
 }
 
 /** An interruption by an error that nothing caught is a failure. */
