@@ -19,6 +19,8 @@ export interface ServiceName {
   readonly mayBeNew?: boolean;
   /** It is only run in one-off containers: compose does that for a service with `profiles:` as well. */
   readonly isOneOff?: boolean;
+  /** It is stopped while its droplet still serves: a service that publishes ports for others is refused. */
+  readonly isWorker?: boolean;
 }
 
 /** What the handlers of a layer get with each event. */

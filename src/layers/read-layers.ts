@@ -49,9 +49,9 @@ async function readLayer(
     checked = await layer.config.safeParseAsync(settings);
     if (checked.success) {
       const { data } = checked;
-      for (const { name: service, path, mayBeNew = false, isOneOff = false } of servicesOf(layer, data)) {
+      for (const { name: service, path, mayBeNew = false, isOneOff = false, isWorker } of servicesOf(layer, data)) {
         const shown = showPath(['layers', name, ...path]);
-        release.services.push({ name: service, path: shown, place: place(...path), mayBeNew, isOneOff });
+        release.services.push({ name: service, path: shown, place: place(...path), mayBeNew, isOneOff, isWorker });
       }
       return handlersOf(layer, data, env);
     }
