@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { documentOf, LAYERS } from '../../src/layers/index.js';
+import { loadLayer } from '../../src/layers/load-layer.js';
 
 it.each(Object.keys(LAYERS))('the settings of %s are described where errors say', (name) => {
   const [path = '', anchor] = documentOf(name)?.split('#') ?? [];
@@ -12,4 +13,9 @@ it.each(Object.keys(LAYERS))('the settings of %s are described where errors say'
 
 it('a name that is no built-in layer has none', () => {
   expect(documentOf('constructor')).toBeUndefined();
+});
+
+it('a folder instead of a file is named as such', async () => {
+  const root = new URL('..', import.meta.url).pathname;
+  expect(await loadLayer('./layers', root)).toMatchObject({ message: 'is a folder' });
 });
