@@ -6,7 +6,7 @@ export { z } from 'zod';
 export type { ErrorInfo, ErrorSource } from './errors.js';
 export { defineLayer, type Layer, type LayerContext, type LayerKind } from './layers/layer.js';
 export type { Difference } from './rollout/drift.js';
-export type { LifecycleEvent, LifecyclePayload, ProcessAction } from './rollout/lifecycle.js';
+export type { Confirmation, LifecycleEvent, LifecyclePayload, ProcessAction } from './rollout/lifecycle.js';
 export type {
   DeployEvent,
   DeployResult,

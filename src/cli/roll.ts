@@ -107,6 +107,7 @@ export async function roll(
       interrupted,
       aborted,
       handlers,
+      lacks: (name) => ask === undefined && !confirm.includes(name),
       confirm: async (name, question, signal) => confirm.includes(name) || (await ask?.(question, signal)),
     }),
   );

@@ -1,8 +1,10 @@
 import type { z } from 'zod';
 import { type ConfigDocument, isTreeMap, type Path, showPath, type Tree, valueAt } from './document.js';
 import { type DeployFile, fileSchema } from './file-schema.js';
+
 import { timezoneLike } from './freeze.js';
-import { itemAt, type JsonSchema, jsonSchema, pathsOfKey, schemaAt } from './json-schema.js';
+import { itemAt, type JsonSchema, jsonSchema, keysOf, pathsOfKey, schemaAt } from './json-schema.js';
+
 import { COMMAND_NAMES } from './names.js';
 import type { ProblemList } from './problems.js';
 import { asYaml } from './reference.js';
@@ -126,12 +128,6 @@ function reportUnknownKey({ document, schema, problems }: Check, above: Path, ke
   else if (elsewhere !== undefined) remedy = `it belongs under ${showPath(elsewhere.slice(0, -1))}`;
   else if (Object.hasOwn(environment, key)) remedy = 'it belongs under an environment';
   problems.add(document.place([...above, key]), unknownKey([...above, key]), remedy);
-}
-
-/** Where a value may be a map or something else, those of the map. */
-function keysOf(schema: JsonSchema | undefined): string[] {
-  const forms = [schema, ...((schema?.anyOf ?? []) as JsonSchema[])];
-  return forms.flatMap((form) => Object.keys(form?.properties ?? {}));
 }
 
 function reportWrongValue({ document, schema, problems }: Check, path: Path, issue: z.core.$ZodIssue): void {

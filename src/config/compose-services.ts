@@ -29,6 +29,8 @@ export interface NamedService {
   mayBeNew: boolean;
   /** It is only run in one-off containers, also when its profiles are off. */
   isOneOff: boolean;
+  /** It is stopped while its droplet still serves. */
+  isWorker?: boolean | undefined;
 }
 
 /**
@@ -50,16 +52,21 @@ export function checkServices(
     limits.length === 0 || limits.some((profile) => on.has(profile)) || (on.size === 0 && choosesProfiles(files));
   const known = [...found.keys()];
   const warnings: string[] = [];
-  for (const { name, path, place, mayBeNew, isOneOff } of named) {
+  for (const { name, path, place, mayBeNew, isOneOff, isWorker } of named) {
     const service = found.get(name);
-    if (service !== undefined && (isOneOff || !service.isClear || isOn(service.profiles))) continue;
-    const message = service ? 'has profiles, so a release does not have it' : 'is in no compose file';
+    const serves = isWorker === true && service !== undefined && service.isPublished;
+    if (service !== undefined && !serves && (isOneOff || !service.isClear || isOn(service.profiles))) continue;
+    const off = serves
+      ? 'has published ports: it would be stopped while the droplet still serves'
+      : 'has profiles, so a release does not have it';
+    const message = service ? off : 'is in no compose file';
     const meant = suggest(name, known);
-    const remedy = service
+    let remedy = service
       ? `remove \`profiles:\` from the service ${name}, or turn one on: \`profiles: [${service.profiles[0]}]\``
       : meant === undefined
         ? `the services are ${listWords(known)}`
         : `did you mean ${meant}?`;
+    if (serves) remedy = `take ${name} out of ${path.replace(/\[\d+\]$/, '')}, or remove \`ports:\` from the service`;
     if (mayBeNew && isOtherVersion) warnings.push(`${place}: ${path}: the service ${name} ${message}; ${remedy}`);
     else problems.add(place, `${path}: the service ${name} ${message}`, remedy);
   }
@@ -90,6 +97,8 @@ interface Found {
   profiles: readonly string[];
   /** False when it may have others: by a variable, or from a service that it extends. */
   isClear: boolean;
+  /** Others than the droplet itself can connect to it. */
+  isPublished: boolean;
 }
 
 /** Undefined when a file cannot be read as compose reads it, or takes services from elsewhere. */
@@ -101,18 +110,30 @@ function readServices({ files, composeFiles }: ReleaseFiles): Map<string, Found>
     const services = tree.services ?? {};
     if (!isTreeMap(services) || '<<' in services) return undefined;
     for (const [name, service] of Object.entries(services)) {
-      const { profiles: written = [], extends: base, '<<': merged } = isTreeMap(service) ? service : {};
+      const { profiles: written = [], ports, extends: base, '<<': merged } = isTreeMap(service) ? service : {};
       const own = Array.isArray(written) ? written.filter((one) => typeof one === 'string') : [];
       const isPlain = Array.isArray(written) && own.length === written.length && !own.some((one) => one.includes('$'));
-      const before = found.get(name) ?? { profiles: [], isClear: true };
+      const before = found.get(name) ?? { profiles: [], isClear: true, isPublished: false };
       found.set(name, {
         // Lists of several files are joined.
         profiles: [...before.profiles, ...own],
         isClear: before.isClear && isPlain && base === undefined && merged === undefined,
+        isPublished: before.isPublished || (Array.isArray(ports) && ports.some(isForOthers)),
       });
     }
   }
   return found.size === 0 ? undefined : found;
+}
+
+/** An entry of `ports:`. One whose address is a variable cannot be known. */
+function isForOthers(port: Tree): boolean {
+  if (isTreeMap(port)) return !isOwn(String(port.host_ip ?? ''));
+  const [, address = ''] = /^(.+):[^:]*:[^:]*$/.exec(String(port)) ?? [];
+  return !isOwn(address);
+}
+
+function isOwn(address: string): boolean {
+  return /^(127\.|localhost$|\[?::1\]?$)/.test(address) || address.includes('$');
 }
 
 function choosesProfiles({ files, envFiles }: ReleaseFiles): boolean {

@@ -21,6 +21,21 @@ export function jsonSchema(sections: readonly Section[] = SECTIONS): JsonSchema 
   return z.toJSONSchema(fileSchema(sections), { io: 'input', override: keepExamples }) as JsonSchema;
 }
 
+/** Of a layer's settings. What JSON Schema cannot tell is left open; of a schema that zod cannot turn into one, everything. */
+export function inputSchema(schema: z.ZodType): JsonSchema {
+  try {
+    return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
+  } catch {
+    return {};
+  }
+}
+
+/** Where a value may be a map or something else, those of the map. */
+export function keysOf(schema: JsonSchema | undefined): string[] {
+  const forms = [schema, ...((schema?.anyOf ?? []) as JsonSchema[])];
+  return forms.flatMap((form) => Object.keys(form?.properties ?? {}));
+}
+
 /** zod leaves out the examples of a map in which a value is changed: ours are as they are written. */
 function keepExamples({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: object }): void {
   const examples = zodSchema._zod.def.type === 'record' ? z.globalRegistry.get(zodSchema)?.examples : undefined;

@@ -67,6 +67,8 @@ export function readVariables(root: string, env: ProcessEnv, problems: ProblemLi
       // It may stand after the line at which reading ended.
       const cut = files.find(({ path, fault }) => path === '.env' && fault !== undefined)?.fault;
       const remark = cut && `; .env is only read up to line ${cut.line}: ${cut.message}`;
+      if (env.DO_DEPLOY_EVENT !== undefined)
+        return `add ${name} to hooks.secrets of the deploy that runs this hook: a hook gets no other secrets`;
       return `set ${name} in the environment, or in config/.env (which is not uploaded)${remark ?? ''}`;
     },
     fromFiles: files.flatMap(({ readings }) => readings),

@@ -44,7 +44,7 @@ export default defineLayer({
   timeoutMs: TIMEOUT_MS,
   // What other layers do at the same event waits for the answers.
   priority: 10,
-  confirms: (items) => items.map(({ name }) => name),
+  confirms: (items) => items.map(({ name, on, commands }) => ({ name, on, commands })),
   on: { configure: check, pre_deploy: check, deploy: check, post_deploy: check },
 });
 

@@ -108,7 +108,10 @@ function unknownEvent(event: string): Unusable {
 /** What its functions must return for its checked settings. */
 const ANSWERS = {
   timeoutMs: { isRight: isTime, wanted: TIME },
-  confirms: { isRight: isTexts, wanted: 'a list of names' },
+  confirms: {
+    isRight: (value) => Array.isArray(value) && value.every((one) => isText(one) || isConfirmation(one)),
+    wanted: 'a list of names',
+  },
   events: {
     isRight: (value) => isTexts(value) && (value as string[]).every((one) => EVENTS.includes(one)),
     wanted: 'a list of events',
@@ -119,6 +122,9 @@ const ANSWERS = {
     wanted: 'a list of { name, path }',
   },
 } satisfies Record<string, Omit<Part, 'example'>>;
+
+const isConfirmation: Check = (value) =>
+  isMap(value) && isText(value.name) && EVENTS.includes(value.on as string) && isTexts(value.commands);
 
 const isPath: Check = (value) =>
   Array.isArray(value) && value.every((step) => typeof step === 'string' || typeof step === 'number');

@@ -18,8 +18,10 @@ export function handlersOf(layer: Layer, config: unknown, env: Readonly<Record<s
   const { timeoutMs: given, confirms, events } = layer;
   const usual = typeof given === 'function' ? answerOf('timeoutMs', () => given(config)) : given;
   const timeoutMs = usual ?? (layer.kind === 'notifier' ? NOTIFIER_TIMEOUT_MS : TIMEOUT_MS);
+  const asked = confirms === undefined ? [] : answerOf('confirms', () => confirms(config));
   const facts: LayerFacts = {
-    confirms: confirms === undefined ? [] : answerOf('confirms', () => confirms(config)),
+    confirms: asked.map((one) => (typeof one === 'string' ? one : one.name)),
+    confirmations: asked.filter((one) => typeof one !== 'string'),
     onEvent: layer.onEvent && ((event) => layer.onEvent?.(event, { config })),
   };
   const wanted: readonly string[] =

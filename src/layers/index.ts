@@ -20,3 +20,24 @@ export const LAYERS: Readonly<Record<string, () => Promise<{ default: AnyLayer }
   webhook: () => import('./webhook.js'),
   workers: () => import('./workers.js'),
 };
+
+const DOCUMENTS: Readonly<Record<string, string>> = {
+  checklist: 'docs/monitoring-layers.md#checklist',
+  datadog: 'docs/monitoring-layers.md#datadog',
+  discord: 'docs/notifiers.md#discord',
+  email: 'docs/notifiers.md#mail',
+  grafana: 'docs/monitoring-layers.md#grafana',
+  mattermost: 'docs/notifiers.md#mattermost',
+  migrate: 'docs/layers.md#migrate',
+  opentelemetry: 'docs/monitoring-layers.md#opentelemetry',
+  sentry: 'docs/monitoring-layers.md#sentry',
+  slack: 'docs/notifiers.md#slack',
+  teams: 'docs/notifiers.md#microsoft-teams',
+  webhook: 'docs/notifiers.md#webhook',
+  workers: 'docs/layers.md#workers',
+};
+
+/** Where the settings of a built-in layer are described. */
+export function documentOf(name: string): string | undefined {
+  return Object.hasOwn(DOCUMENTS, name) ? DOCUMENTS[name] : undefined;
+}

@@ -1,6 +1,6 @@
 /** The contract of a layer: what happens besides the rollout, in one file. */
 import type { z } from 'zod';
-import type { HandlerContext, LifecycleEvent, LifecyclePayload } from '../rollout/lifecycle.js';
+import type { Confirmation, HandlerContext, LifecycleEvent, LifecyclePayload } from '../rollout/lifecycle.js';
 import type { DeployEvent, DeployResult, ReleaseInfo } from '../rollout/model.js';
 
 /** `application`: what belongs to the app, such as migrations. `third-party`: other services. `notifier`: messages. */
@@ -19,6 +19,8 @@ export interface ServiceName {
   readonly mayBeNew?: boolean;
   /** It is only run in one-off containers: compose does that for a service with `profiles:` as well. */
   readonly isOneOff?: boolean;
+  /** It is stopped while its droplet still serves: a service that publishes ports for others is refused. */
+  readonly isWorker?: boolean;
 }
 
 /** What the handlers of a layer get with each event. */
@@ -61,8 +63,11 @@ export interface Layer<Schema extends z.ZodType = z.ZodType> {
   readonly priority?: number;
   /** Its failures are warnings at every event: what it does is no reason to stop a rollout. By default so in a notifier. */
   readonly mayFail?: boolean;
-  /** The names that it passes to `confirm`: others are refused on the command line. */
-  readonly confirms?: (config: z.output<Schema>) => readonly string[];
+  /**
+   * The names that it passes to `confirm`: others are refused on the command line. One that says when it is asked is
+   * required before anything begins where no user can be asked.
+   */
+  readonly confirms?: (config: z.output<Schema>) => readonly (string | Confirmation)[];
   /**
    * Sees every event that `--json` writes while the run lasts, masked and cleaned. It must return immediately. All handlers
    * of a run get the same `config` object, by which a layer can find what it has kept of the run.

@@ -1,5 +1,5 @@
 /** Finds the layer that a name in config/deploy.yml stands for: a built-in one, a file of the project, or a package. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -22,6 +22,8 @@ export async function loadLayer(name: string, root: string): Promise<Layer | Unu
   const isFile = /^\.{0,2}\//.test(name);
   const path = isFile ? resolve(root, name) : await packagePath(name, root);
   if (path === undefined || (isFile && !existsSync(path))) return unknown(name, isFile, root);
+  if (isFile && statSync(path).isDirectory())
+    return { message: 'is a folder', remedy: `name its file: ${name.replace(/\/$/, '')}/layer.ts` };
   let loaded: unknown;
   try {
     loaded = await importFile(path, root);

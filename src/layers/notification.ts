@@ -2,7 +2,9 @@
  * What a notifier says of a rollout, in words, for every service alike: a notifier only lays it out. Texts are plain, one
  * line each, and cleaned; each notifier escapes them for its own markup.
  */
+
 import { wholeSeconds } from '../durations.js';
+import { withoutSequences } from '../escape-sequences.js';
 import { shortHash } from '../rollout/commit.js';
 import type { LifecyclePayload } from '../rollout/lifecycle.js';
 import {
@@ -225,9 +227,9 @@ function linkOf(url: string | undefined): string | undefined {
   return href.replace(/[^\w\-.~:/?#&+,;=%]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
-/** One line without control and format characters, of a bounded length. */
+/** One line without escape sequences, control and format characters, of a bounded length. */
 export function line(text: string, limit = MAX_TEXT): string {
-  const start = text.slice(0, limit * 4);
+  const start = withoutSequences(text.slice(0, limit * 4));
   // A blank instead of a character that cannot be seen would hide a secret from those who mask it.
   return cut(
     start

@@ -1,12 +1,15 @@
 /** Reads the layers of config/deploy.yml: loads each, checks its settings and variables, and makes its handlers. */
 
 import { showPath } from '../config/document.js';
+import { inputSchema, itemAt, keysOf } from '../config/json-schema.js';
 import type { Secret } from '../config/secret.js';
 import type { ReadLayers, WrittenLayer } from '../config/section.js';
+import { listWords, suggest } from '../config/suggest.js';
 import { reasonOf } from '../errors.js';
 import type { Handler } from '../rollout/lifecycle.js';
 import { answerOf, WrongAnswer } from './definition.js';
 import { handlersOf } from './handlers.js';
+import { documentOf } from './index.js';
 import type { Layer, ServiceName } from './layer.js';
 import { isBuiltIn, loadLayer } from './load-layer.js';
 
@@ -49,9 +52,9 @@ async function readLayer(
     checked = await layer.config.safeParseAsync(settings);
     if (checked.success) {
       const { data } = checked;
-      for (const { name: service, path, mayBeNew = false, isOneOff = false } of servicesOf(layer, data)) {
+      for (const { name: service, path, mayBeNew = false, isOneOff = false, isWorker } of servicesOf(layer, data)) {
         const shown = showPath(['layers', name, ...path]);
-        release.services.push({ name: service, path: shown, place: place(...path), mayBeNew, isOneOff });
+        release.services.push({ name: service, path: shown, place: place(...path), mayBeNew, isOneOff, isWorker });
       }
       return handlersOf(layer, data, env);
     }
@@ -63,15 +66,23 @@ async function readLayer(
     return [];
   }
   for (const issue of checked.error.issues) {
-    for (const { path, message } of problemsOf(issue, settings)) {
+    for (const { path, message, isUnknown } of problemsOf(issue, settings)) {
       // A variable of it is not set, which is reported already.
       if (path.length > 0 && valueAt(settings, path) === undefined && isWritten(...path)) continue;
       const words = [`layers.${name}`, ...path].join('.');
-      const remedy = `see the settings of the layer ${layer.name}`;
+      const remedy = (isUnknown && meantBy(layer, path)) || `see ${documentOf(name) ?? `config in ${name}`}`;
       problems.add(place(...path), `${words} ${message}`, remedy);
     }
   }
   return [];
+}
+
+/** What to write instead of an unknown key; undefined where the layer's schema does not tell. */
+function meantBy({ config }: Layer, path: readonly (string | number)[]): string | undefined {
+  const known = keysOf(itemAt(inputSchema(config), path.slice(0, -1)));
+  if (known.length === 0) return undefined;
+  const similar = suggest(String(path.at(-1)), known);
+  return similar === undefined ? `known here: ${listWords(known)}` : `did you mean ${similar}?`;
 }
 
 function servicesOf({ services }: Layer, config: unknown): readonly ServiceName[] {
@@ -97,11 +108,14 @@ function textsIn(value: unknown): string[] {
 
 type Issue = { path: PropertyKey[]; code: string; message: string; keys?: string[] };
 
-function problemsOf(given: unknown, settings: unknown): { path: (string | number)[]; message: string }[] {
+function problemsOf(
+  given: unknown,
+  settings: unknown,
+): { path: (string | number)[]; message: string; isUnknown?: boolean }[] {
   const issue = given as Issue;
   const path = issue.path.filter((step) => typeof step !== 'symbol') as (string | number)[];
   if (issue.keys !== undefined)
-    return issue.keys.map((key) => ({ path: [...path, key], message: 'is an unknown key' }));
+    return issue.keys.map((key) => ({ path: [...path, key], message: 'is an unknown key', isUnknown: true }));
   if (path.length > 0 && valueAt(settings, path) === undefined) return [{ path, message: 'is missing' }];
   const continues = /^(must|is|has|needs) /.test(issue.message);
   return [{ path, message: continues ? issue.message : `is not valid: ${issue.message}` }];

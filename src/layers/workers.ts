@@ -28,7 +28,8 @@ export default defineLayer({
   config,
   // Before other layers: the jobs that it waits for may need what they change.
   priority: 40,
-  services: ({ services }) => services.map((name, index) => ({ name, path: ['services', index], mayBeNew: true })),
+  services: ({ services }) =>
+    services.map((name, index) => ({ name, path: ['services', index], mayBeNew: true, isWorker: true })),
   timeoutMs: ({ stop_timeout }) => stop_timeout + OVERHEAD_MS,
   on: {
     async before_leave(_, { config: { services, quiet, stop_timeout: graceMs }, process, logger }) {

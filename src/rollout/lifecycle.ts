@@ -142,9 +142,18 @@ export interface Handler {
   handle(payload: LifecyclePayload, context: HandlerContext): Promise<void>;
 }
 
+/** Something that a layer asks to be confirmed at an event of these commands. */
+export interface Confirmation {
+  readonly name: string;
+  readonly on: LifecycleEvent;
+  readonly commands: readonly RollingCommand[];
+}
+
 export interface LayerFacts {
   /** Names that it asks to be confirmed. */
   readonly confirms: readonly string[];
+  /** Those of which it is known when they are asked. */
+  readonly confirmations?: readonly Confirmation[];
   /** Sees every event of the run, masked and cleaned, as soon as it is reported. */
   readonly onEvent?: (event: DeployEvent) => void;
 }

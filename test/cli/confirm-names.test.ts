@@ -80,6 +80,17 @@ describe('--confirm', () => {
   });
 });
 
+describe('without a terminal', () => {
+  const lines = [...CHECKLIST, '    - { name: flag, ask: "Is the flag on?", on: post_deploy }'];
+
+  it('items of all events are required before anything is contacted', async () => {
+    const { exit, stdout } = await run(['test', 'v1', '--yes', '--confirm', 'announced'], lines);
+    expect(exit).toBe(2);
+    expect(stdout).toContain('db-snapshot, flag are not confirmed, and no user can be asked.');
+    expect(stdout).toContain('do-deploy test v1 --yes --confirm announced --confirm db-snapshot --confirm flag');
+  });
+});
+
 describe('what a layer asks', () => {
   const commands = { ask: async () => ({ default: ask }) };
   const asked = (words: string[], options: Partial<CommandLineOptions> = {}) =>

@@ -50,6 +50,22 @@ describe('the service of migrate', () => {
 });
 
 describe('a service of workers', () => {
+  it.each([
+    ['["80:80"]', true],
+    ['["0.0.0.0:80:80"]', true],
+    ['[80]', true],
+    ['[{ target: 80, published: 80 }]', true],
+    ['["127.0.0.1:9394:9394"]', false],
+    ['[{ target: 80, host_ip: 127.0.0.1 }]', false],
+    ['[]', false],
+  ])('with the ports %s: refused with its line: %s', async (ports, isRefused) => {
+    const files = { 'compose/docker-compose.test.yml': `services: { sidekiq: { ports: ${ports} } }` };
+    const lines = ['layers:', '  workers:', '    services: [app, sidekiq]'];
+    const problem =
+      'config/deploy.yml:5: layers.workers.services[1]: the service sidekiq has published ports: it would be stopped while the droplet still serves; take sidekiq out of layers.workers.services, or remove `ports:` from the service';
+    expect(await problemsOf(project(files, ...lines), { readLayers })).toEqual(isRefused ? [problem] : []);
+  });
+
   const workers = 'layers: { workers: { services: [sidekiq, sidekick] } }';
   const problem =
     'config/deploy.yml:3: layers.workers.services[1]: the service sidekick is in no compose file; did you mean sidekiq?';

@@ -1,6 +1,8 @@
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ProblemList } from '../../src/config/problems.js';
+import { readVariables } from '../../src/config/variables.js';
 import { COMPOSE, createProject, deployYml, load, problemsOf } from './project-folder.js';
 
 const REGISTRY = 'registry: { username: $NAME, password: "$PASSWORD" }';
@@ -173,4 +175,12 @@ describe("a file of do-deploy's own variables", () => {
       'config/.env:2: DIGITALOCEAN_API_URL must be an https:// address (http:// only for this machine); for example https://api.digitalocean.com/v2',
     ]);
   });
+});
+
+it('a variable that a hook does not get is named with the setting that passes it on', () => {
+  const root = createProject({});
+  const problems = new ProblemList();
+  const inHook = readVariables(root, { DO_DEPLOY_EVENT: 'post_deploy' }, problems);
+  expect(inHook.howToSet('DO_TOKEN')).toContain('add DO_TOKEN to hooks.secrets');
+  expect(readVariables(root, {}, problems).howToSet('DO_TOKEN')).toContain('set DO_TOKEN in the environment');
 });

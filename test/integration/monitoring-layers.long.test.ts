@@ -62,8 +62,8 @@ it('tells each service of its beginning and its end, with every step in the trac
       outcome: 'failed',
       error: {
         code: 'layer-failed',
-        message: 'Layer checklist failed at pre_deploy: db-snapshot is not confirmed (Snapshot taken?).',
-        hint: 'Run again with: --confirm db-snapshot',
+        message: 'db-snapshot is not confirmed, and no user can be asked.',
+        hint: 'Run again with: do-deploy deploy sandbox v2 --yes --json --confirm db-snapshot',
       },
     },
   });

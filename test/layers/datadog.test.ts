@@ -77,7 +77,7 @@ describe('datadog', () => {
     const body = requests[0]?.body;
     expect(body.title).toHaveLength(100);
     expect(body.title).toMatch(/^Deploy of \(at\) all shop/);
-    expect(body.text).toMatch(/By: \(at\) slack-ops +\[2J +\(at\) here ann@laptop/);
+    expect(body.text).toMatch(/By: \(at\) slack-ops +\(at\) here ann@laptop/);
     expect(body.text.length).toBeLessThanOrEqual(4_000);
     expect(body.tags.every((tag: string) => tag.length <= 200)).toBe(true);
   });

@@ -176,7 +176,7 @@ describe('a message to Discord', () => {
     for (const { text } of textsIn(embeds)) expect(text).not.toMatch(/@[a-z]/i);
     const { value } = embeds[0].fields[0];
     expect(shown(value)).toMatchInlineSnapshot(
-      `"'@\\u200bchannel @\\u200beveryone \\\\<\\\\!channel\\\\> \\\\<@\\u200bU012\\\\> \\\\<at\\\\>a\\\\</at\\\\> \\\\[x\\\\]\\\\(https:\\u200b//evil\\\\.example\\\\) https:\\u200b//evil\\\\.example www\\\\.evil\\\\.example evil\\\\.example/x \\\\*\\\\*b\\\\*\\\\* \\\\_i\\\\_ \\\\~\\u200b\\\\~\\u200bs\\\\~\\u200b\\\\~\\u200b \\\\|\\\\|p\\\\|\\\\| \\\\\`c\\\\\` \\\\\`\\\\\`\\\\\`f\\\\\`\\\\\`\\\\\` \\\\<b\\\\>h\\\\</b\\\\> & \\\\~\\u200btown \\\\#\\u200btag :\\u200bsmile: $x$ \\\\{\\\\{DATE\\\\(2026-01-01T00:\\u200b00:\\u200b00Z\\\\)\\\\}\\\\} \\\\#\\u200b head \\\\- item 1\\\\. one \\\\> quote \\\\[31m'"`,
+      `"'@\\u200bchannel @\\u200beveryone \\\\<\\\\!channel\\\\> \\\\<@\\u200bU012\\\\> \\\\<at\\\\>a\\\\</at\\\\> \\\\[x\\\\]\\\\(https:\\u200b//evil\\\\.example\\\\) https:\\u200b//evil\\\\.example www\\\\.evil\\\\.example evil\\\\.example/x \\\\*\\\\*b\\\\*\\\\* \\\\_i\\\\_ \\\\~\\u200b\\\\~\\u200bs\\\\~\\u200b\\\\~\\u200b \\\\|\\\\|p\\\\|\\\\| \\\\\`c\\\\\` \\\\\`\\\\\`\\\\\`f\\\\\`\\\\\`\\\\\` \\\\<b\\\\>h\\\\</b\\\\> & \\\\~\\u200btown \\\\#\\u200btag :\\u200bsmile: $x$ \\\\{\\\\{DATE\\\\(2026-01-01T00:\\u200b00:\\u200b00Z\\\\)\\\\}\\\\} \\\\#\\u200b head \\\\- item 1\\\\. one \\\\> quote'"`,
     );
     const [cause] = embeds[0].description.split('\n\n');
     for (const text of [value, embeds[0].title, cause]) expectLiteral(text);

@@ -171,7 +171,7 @@ describe('a message to Mattermost', () => {
     for (const { text } of textsIn(attachment)) expect(text).not.toMatch(/@[a-z]/i);
     const { value } = attachment.fields[0];
     expect(shown(value)).toMatchInlineSnapshot(
-      `"'@\\u200bchannel @\\u200beveryone &lt;\\u200b\\\\!channel\\\\> &lt;\\u200b@\\u200bU012\\\\> &lt;\\u200bat\\\\>a&lt;\\u200b/at\\\\> \\\\[x\\\\]\\\\(https:\\u200b//evil\\\\.example\\\\) https:\\u200b//evil\\\\.example www\\\\.evil\\\\.example evil\\\\.example/x \\\\*\\\\*b\\\\*\\\\* \\\\_i\\\\_ \\\\~\\u200b\\\\~\\u200bs\\\\~\\u200b\\\\~\\u200b \\\\|\\\\|p\\\\|\\\\| \\\\\`c\\\\\` \\\\\`\\\\\`\\\\\`f\\\\\`\\\\\`\\\\\` &lt;\\u200bb\\\\>h&lt;\\u200b/b\\\\> &amp; \\\\~\\u200btown \\\\#\\u200btag :\\u200bsmile: &#36;x&#36; \\\\{\\\\{DATE\\\\(2026-01-01T00:\\u200b00:\\u200b00Z\\\\)\\\\}\\\\} \\\\#\\u200b head \\\\- item 1\\\\. one \\\\> quote \\\\[31m'"`,
+      `"'@\\u200bchannel @\\u200beveryone &lt;\\u200b\\\\!channel\\\\> &lt;\\u200b@\\u200bU012\\\\> &lt;\\u200bat\\\\>a&lt;\\u200b/at\\\\> \\\\[x\\\\]\\\\(https:\\u200b//evil\\\\.example\\\\) https:\\u200b//evil\\\\.example www\\\\.evil\\\\.example evil\\\\.example/x \\\\*\\\\*b\\\\*\\\\* \\\\_i\\\\_ \\\\~\\u200b\\\\~\\u200bs\\\\~\\u200b\\\\~\\u200b \\\\|\\\\|p\\\\|\\\\| \\\\\`c\\\\\` \\\\\`\\\\\`\\\\\`f\\\\\`\\\\\`\\\\\` &lt;\\u200bb\\\\>h&lt;\\u200b/b\\\\> &amp; \\\\~\\u200btown \\\\#\\u200btag :\\u200bsmile: &#36;x&#36; \\\\{\\\\{DATE\\\\(2026-01-01T00:\\u200b00:\\u200b00Z\\\\)\\\\}\\\\} \\\\#\\u200b head \\\\- item 1\\\\. one \\\\> quote'"`,
     );
     // The cause, without what do-deploy itself marks up.
     const [title, cause] = attachment.text.split('\n\n');

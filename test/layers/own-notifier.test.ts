@@ -102,15 +102,17 @@ describe('the notifiers of do-deploy', () => {
       'layers:',
       '  slack: { webhook: "ftp://example.com/T0123456/very-secret-token" }',
       '  discord: {}',
-      '  teams: { webhook: "https://example.com/x", color: red }',
+      '  teams: { webhook: "https://example.com/x", webhok: x }',
       '  webhook: { url: "https://example.com/x", secret: very-secret-token, events: [deployed] }',
       '  email: { smtp: "very-secret-token", from: a@example.com, to: nobody }',
     );
     const problems = await problemsIn(yaml, { readLayers });
     expect(problems).toEqual([
-      expect.stringMatching(/^config\/deploy\.yml:4: layers\.slack\.webhook must be an address/),
+      expect.stringMatching(
+        /^config\/deploy\.yml:4: layers\.slack\.webhook must be an address.*; see docs\/notifiers\.md#slack$/,
+      ),
       expect.stringMatching(/^config\/deploy\.yml:5: layers\.discord\.webhook is missing/),
-      expect.stringMatching(/^config\/deploy\.yml:6: layers\.teams\.color is an unknown key/),
+      expect.stringMatching(/^config\/deploy\.yml:6: layers\.teams\.webhok is an unknown key; did you mean webhook\?$/),
       expect.stringMatching(/^config\/deploy\.yml:7: layers\.webhook\.secret must be whsec_/),
       expect.stringMatching(/^config\/deploy\.yml:7: layers\.webhook\.events\.0 must be one of configure/),
       expect.stringMatching(/^config\/deploy\.yml:8: layers\.email\.smtp must be smtps:/),

@@ -34,7 +34,7 @@ describe.each(LAYERS)('the notifier $name', ({ layer, settings }) => {
     const printed = await notify(layer, settings(service.url), ending);
     expect(printed).toEqual([
       expect.stringMatching(
-        /^Layer \w+ failed at deploy_failed: HTTP 404: <h1>Cannot POST \[secret\](\?wait=true)? \[2J<\/h1>\.$/,
+        /^Layer \w+ failed at deploy_failed: HTTP 404: <h1>Cannot POST \[secret\](\?wait=true)?<\/h1>\.$/,
       ),
     ]);
     expectSecret(printed);

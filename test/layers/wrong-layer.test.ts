@@ -23,6 +23,10 @@ it.each([
   ['services: () => [{ name: "a" }]', 'services does not return a list of { name, path }; correct ./own.js'],
   ['services: () => { throw new Error("boom"); }', 'services throws: boom; correct ./own.js'],
   ["confirms: () => 'x'", 'confirms does not return a list of names; correct ./own.js'],
+  [
+    "confirms: () => [{ name: 'x', on: 'later', commands: [] }]",
+    'confirms does not return a list of names; correct ./own.js',
+  ],
   ["events: () => ['deployed']", 'events does not return a list of events; correct ./own.js'],
   ["timeoutMs: () => '5s'", 'timeoutMs does not return a number of ms above 0; correct ./own.js'],
   ["timeoutMs: '5s'", 'timeoutMs is not a number of ms above 0; write `timeoutMs: 5_000`'],

@@ -17,6 +17,7 @@ import { askedOf, continueCommand } from './continue-command.js';
 import type { FoundProbe } from './find-probe.js';
 import type { Goal } from './goal.js';
 import { raise, raiseEnding } from './lifecycle.js';
+import { refuseUnconfirmed } from './refuse-unconfirmed.js';
 import { rowsSurveyed } from './rollout-rows.js';
 import { writeHistory } from './write-history.js';
 
@@ -48,6 +49,8 @@ export interface SessionOptions {
   handlers?: readonly Handler[];
   /** Answers what they ask to be confirmed. */
   confirm?: HandlerContext['confirm'];
+  /** The command line does not confirm this name, and no user can be asked. */
+  lacks?: (name: string) => boolean;
 }
 
 /** What has to be closed at the end, and what the result needs when the run fails. */
@@ -121,6 +124,7 @@ export async function runSession(
   let result: DeployResult;
   try {
     result = await unlessInterrupted(session, async () => {
+      refuseUnconfirmed(session);
       await raise(session, 'configure');
       return await attempt(session, ports);
     });
