@@ -83,7 +83,7 @@ it.concurrent('on_failure: stop leaves the droplet out and in the ledger until h
       ['deploy failed', 'out'],
       ['not deployed', 'in'],
     ]);
-    expect(part.summary()).toEqual(['out broken do-deploy:out:shop:stop', 'in v1']);
+    expect(part.summary()).toEqual(['out broken do-deploy:out:shop:halt', 'in v1']);
 
     const status = await part.run(['status', 'halt']);
     expect(status).toMatchObject({ code: 0, stderr: '' });
