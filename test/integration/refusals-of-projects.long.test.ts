@@ -73,7 +73,7 @@ describe('problems of a droplet are reported before any leaves rotation:', () =>
       code: 'ssh-unreachable',
       message: `droplet ${sick.name} (127.0.0.1:${sick.sshPort}) refused the connection.`,
       hint: new RegExp(
-        `^Check that sshd runs there, on that port\\. Try: ssh -v -F \\S+/ssh_config -i \\S+ -p ${sick.sshPort} root@127\\.0\\.0\\.1 Or leave it out: do-deploy \\S+ v2 --skip-unreachable$`,
+        `^Check that sshd runs there, on that port\\. Try: ssh -v -F \\S+/ssh_config -i \\S+ -p ${sick.sshPort} root@127\\.0\\.0\\.1 Or leave it out: do-deploy \\S+ v2 .*--skip-unreachable`,
       ),
       droplet: sick.name,
     });
