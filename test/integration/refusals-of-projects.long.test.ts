@@ -60,7 +60,7 @@ describe('problems at DigitalOcean are reported before any droplet is contacted:
     expectRefusal(end, 2, {
       code: 'balancer-not-found',
       message: 'There is no load balancer "lb-quite".',
-      hint: /^This token sees "web" \(.*\), "lb-quiet" \(.*\)\. Set load_balancer: in config\/deploy\.yml/,
+      hint: /^This token sees "web" \(.*\), "lb-quiet" \(.*\)\. Set load_balancer: in the configuration file/,
     });
   });
 });
@@ -73,7 +73,7 @@ describe('problems of a droplet are reported before any leaves rotation:', () =>
       code: 'ssh-unreachable',
       message: `droplet ${sick.name} (127.0.0.1:${sick.sshPort}) refused the connection.`,
       hint: new RegExp(
-        `^Check that sshd runs there, on that port\\. Try: ssh -v -F \\S+/ssh_config -i \\S+ -p ${sick.sshPort} root@127\\.0\\.0\\.1 Or leave it out: do-deploy \\S+ v2 .*--skip-unreachable`,
+        `^Check that sshd runs there, on that port\\. Try: ssh -v -F \\S+/ssh_config -i \\S+ -p ${sick.sshPort} root@127\\.0\\.0\\.1 Or leave it out: do-deploy .* v2 .*--skip-unreachable`,
       ),
       droplet: sick.name,
     });

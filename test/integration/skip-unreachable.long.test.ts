@@ -19,7 +19,7 @@ it('is skipped when asked for, recorded, and brought up to date by adopt', async
   await fleet.region.droplet('web-3').setFaults({ ssh: 'refuse' });
   const refused = await fleet.run(['deploy', 'sandbox', 'v2', '--yes', '--json']);
   expect(refused).toMatchObject({ code: 1, result: { error: { code: 'ssh-unreachable' } } });
-  expect(refused.result?.error?.hint).toMatch(/Or leave it out: do-deploy sandbox v2 .*--skip-unreachable/);
+  expect(refused.result?.error?.hint).toMatch(/Or leave it out: do-deploy (deploy )?sandbox v2 .*--skip-unreachable$/);
 
   const load = fleet.load();
   const skipping = await fleet.run(['deploy', 'sandbox', 'v2', '--yes', '--json', '--skip-unreachable']);
