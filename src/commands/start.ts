@@ -1,15 +1,7 @@
 import { required, text } from '../cli/arguments.js';
 import { defineCommand } from '../cli/define-command.js';
-import { EXIT } from '../cli/exit-codes.js';
-import {
-  confirmOption,
-  environment,
-  protectedOption,
-  rolloutExits,
-  rolloutOptions,
-  skipOptions,
-} from '../cli/options.js';
-import { confirmation } from './shared/confirm.js';
+import { changeOptions, confirmOption, environment, rolloutExits, skipOptions } from '../cli/options.js';
+import { ifConfirmed } from './shared/confirm.js';
 
 export default defineCommand({
   name: 'start',
@@ -24,18 +16,16 @@ export default defineCommand({
     environment,
     service: required(text({ describe: 'A service of the release' })),
   },
-  options: { ...confirmOption, ...rolloutOptions, ...protectedOption, ...skipOptions },
+  options: { ...confirmOption, ...changeOptions, ...skipOptions },
   rolls: true,
   settings: 'fleet',
   exits: rolloutExits,
   async run(context) {
     const { args, settings, roll } = context;
     const { service } = args;
-    const confirm = confirmation(context, settings);
-    if (confirm !== undefined && !(await confirm(`Start ${service} on ${args.environment}?`))) {
-      return { exit: EXIT.interrupted, output: { type: 'text', lines: ['Nothing was changed.'] } };
-    }
-    const { start } = await import('../deploy/rollouts/restart.js');
-    return await roll(settings, args, (on, options) => start(on, { ...options, service }));
+    return await ifConfirmed(context, settings, `Start ${service} on ${args.environment}?`, async () => {
+      const { start } = await import('../deploy/rollouts/restart.js');
+      return await roll(settings, args, (on, options) => start(on, { ...options, service }));
+    });
   },
 });
