@@ -1,5 +1,6 @@
 /** `do-deploy plan` on a simulated fleet, with everything that it asked of DigitalOcean and of the droplets. */
-import { type PlanOptions, planRollout } from '../../src/deploy/plan/plan-rollout.js';
+import type { PlanOptions } from '../../src/deploy/plan/plan-options.js';
+import { planRollout } from '../../src/deploy/plan/plan-rollout.js';
 import type { Cloud, Connection, RemoteCommand, RemoteShell } from '../../src/ports.js';
 import type { RolloutPlan } from '../../src/rollout/plan.js';
 import { Deployer } from './deployer.js';

@@ -7,9 +7,8 @@ import type { Settings } from '../../config/settings.js';
 import { DeployError, ShellError } from '../../errors.js';
 import { type Forecast, forecast } from '../../rollout/forecast.js';
 import { LIFECYCLE_EVENTS } from '../../rollout/lifecycle.js';
-import type { CommitInfo, ReleaseInfo } from '../../rollout/model.js';
+import type { ReleaseInfo } from '../../rollout/model.js';
 import type {
-  PlanFinding,
   PlannedBatch,
   PlannedDifference,
   PlannedDroplet,
@@ -23,27 +22,17 @@ import { inParallel } from '../core/parallel.js';
 import { closeAll, connectAll } from '../droplet/connect.js';
 import { environmentCollision } from '../droplet/environment-collision.js';
 import { hideSecretsOn } from '../droplet/hide-secrets.js';
-import {
-  currentRelease,
-  isHalfDone,
-  type Member,
-  needsNothing,
-  runningRelease,
-  runsAlready,
-  type Unreachable,
-} from '../droplet/member.js';
+import { isHalfDone, type Member, runningRelease, type Unreachable } from '../droplet/member.js';
 import { survey } from '../droplet/survey.js';
 import { canaryOn } from '../fleet/canary-record.js';
 import { byHandSentence, type Fleet, findFleets, overlapsOf, refuseOverlap } from '../fleet/find-fleet.js';
 import { notRunning } from '../fleet/not-running.js';
 import { refuseImpossible } from '../fleet/policy.js';
-import { ofRole, settingsOfRoles } from '../fleet/role-settings.js';
+import { ofRole } from '../fleet/role-settings.js';
 import { historyCommand, mergeHistories } from '../inspect/read-history.js';
 import { readLock } from '../inspect/read-locks.js';
 import { healthOf } from '../inspect/read-status.js';
-import { draftRelease, releaseId } from '../release/draft.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
-import { refuseBesideCanary, releasesToGoBackTo } from '../rollouts/rollback.js';
 import {
   heldSentence,
   onlyOne,
@@ -55,32 +44,15 @@ import {
 import { capacityFloor } from '../session/capacity-floor.js';
 import { again } from '../session/continue-command.js';
 import { policyFor, refuseUnreachedRole } from '../session/rollout.js';
-import { NO_RELEASE_YET, type SessionOptions } from '../session/session.js';
+import { NO_RELEASE_YET } from '../session/session.js';
 import { maySkip, refuseOff, withSkipping } from '../session/skipping.js';
 import { startRollout } from '../session/start-rollout.js';
 import { checkDroplet } from '../staging/check-droplet.js';
-import { refuseFull } from '../staging/check-room.js';
-import { mostCommonBy } from '../staging/most-common.js';
-import { logInTo, type RegistryLogin } from '../staging/registry-login.js';
-import { askedImages, manifestsCommand, readDigests, readRoom } from '../staging/room-command.js';
-import { compareFiles } from './compare-files.js';
-import { compareImages, compareServices } from './compare-services.js';
+import { differencesOf } from './differences.js';
 import { estimate } from './estimate.js';
-import { type ReadText, type Wanted, wantedOfDraft, wantedOfRelease } from './wanted.js';
-
-export interface PlanOptions
-  extends Pick<SessionOptions, 'settings' | 'allowDowntime' | 'part' | 'skip' | 'handlers' | 'again'> {
-  command: 'deploy' | 'rollback';
-  /** IMAGE_TAG of a deploy. */
-  imageTag: string;
-  commit?: CommitInfo | undefined;
-  force: boolean;
-  /** Of a rollback, as its options have it. */
-  wanted?: string | undefined;
-  read: ReadText;
-  /** What was found before the fleet was looked at. */
-  findings: readonly PlanFinding[];
-}
+import { Findings } from './findings.js';
+import { type Goal, goalsOf } from './goals.js';
+import type { PlanOptions } from './plan-options.js';
 
 /** Droplets whose history is read: every droplet has all of it, except those that joined later. */
 const HISTORIES = 3;
@@ -184,51 +156,6 @@ export async function planRollout(given: DeployPorts, options: PlanOptions): Pro
   }
 }
 
-/** Refusals as findings: the same functions refuse a rollout by throwing. */
-class Findings {
-  readonly #all: PlanFinding[];
-
-  constructor(known: readonly PlanFinding[]) {
-    this.#all = [...known];
-  }
-
-  get all(): PlanFinding[] {
-    return this.#all;
-  }
-
-  add(finding: PlanFinding): void {
-    this.#all.push(finding);
-  }
-
-  note(message: string, droplet?: string): void {
-    this.add({ kind: 'note', message, ...(droplet && { droplet }) });
-  }
-
-  refused(error: unknown): undefined {
-    if (!(error instanceof DeployError)) throw error;
-    const { code, message, hint, droplet } = error;
-    this.add({ kind: 'refused', code, message, ...(hint && { hint }), ...(droplet && { droplet }) });
-  }
-
-  refusal<T>(check: () => T): T | undefined {
-    try {
-      return check();
-    } catch (error) {
-      return this.refused(error);
-    }
-  }
-
-  /** What the user can correct is a finding; what keeps the fleet from being known is not. */
-  async unlessRefused<T>(task: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await task();
-    } catch (error) {
-      if (error instanceof DeployError && error.source === 'user') return this.refused(error);
-      throw error;
-    }
-  }
-}
-
 interface Share {
   fleet: Fleet;
   members: readonly Member[];
@@ -236,17 +163,6 @@ interface Share {
   goal: Goal | undefined;
   canaries: readonly string[];
   policy: Policy;
-}
-
-interface Goal {
-  wantedBy(member: Member): Promise<Wanted>;
-  isUpToDate(member: Member): boolean;
-  digests: ReadonlyMap<string, string>;
-  /** The images that a pull has to bring; none for a rollback. */
-  images: readonly string[];
-  release: StoredRelease | undefined;
-  /** With which the droplets ask for them. */
-  login?: RegistryLogin | undefined;
 }
 
 /** Those that cannot be read are as good as unreachable. */
@@ -301,123 +217,6 @@ async function lookAtDroplets(found: Findings, settings: Settings, members: read
     message,
     hint: 'Wait until it has ended, or deploy with --wait-lock 10m.',
   });
-}
-
-/** Where each role goes; undefined where a rollback has nothing to go back to. */
-async function goalsOf(
-  ports: DeployPorts,
-  options: PlanOptions,
-  fleets: readonly Fleet[],
-  reached: readonly (readonly Member[])[],
-  recorded: readonly { anchored: readonly { sequence: number; hash: string }[]; canaries: readonly string[] }[],
-  found: Findings,
-): Promise<Goal[] | undefined> {
-  const { settings, command } = options;
-  if (command === 'deploy') {
-    const own = settingsOfRoles(settings);
-    return await Promise.all(
-      fleets.map((_, index) => deployGoal(ports, options, own[index] ?? settings, reached[index] ?? [])),
-    );
-  }
-  const sources = fleets.map((fleet, index) => ({
-    fleet,
-    members: reached[index] ?? [],
-    recorded: recorded[index] ?? { anchored: [], canaries: [] },
-  }));
-  return await found.unlessRefused(async () => {
-    for (const { members, recorded: known } of sources) {
-      refuseBesideCanary(canaryOn(members, known.canaries), options);
-    }
-    const releases = await releasesToGoBackTo(
-      sources.filter(({ members }) => members.length > 0),
-      options,
-    );
-    const [first] = releases;
-    let next = 0;
-    return sources.map(({ members }): Goal => {
-      const release = members.length > 0 ? (releases[next++] ?? first) : first;
-      if (release === undefined) throw new Error('an environment has at least one target');
-      return {
-        wantedBy: (member) => wantedOfRelease(member, release),
-        isUpToDate: (member) => runsAlready(member, release),
-        digests: new Map(),
-        images: [],
-        release,
-      };
-    });
-  });
-}
-
-async function deployGoal(
-  ports: DeployPorts,
-  { imageTag, commit, force, read }: PlanOptions,
-  settings: Settings,
-  members: readonly Member[],
-): Promise<Goal> {
-  const now = ports.clock.now();
-  const origin = { createdAt: new Date(now).toISOString(), createdBy: '' };
-  const draft = await draftRelease(
-    { id: releaseId(now, imageTag), imageTag, ...commit },
-    origin,
-    settings,
-    ports.files,
-  );
-  const wanted = wantedOfDraft(draft);
-  const texts = await readTexts(wanted);
-  const project = read.project({ ...draft, textOf: (path) => texts.get(path) });
-  const images = [...new Set([...(project?.values() ?? [])].flatMap(({ image }) => image ?? []))];
-  const login = images.length === 0 ? undefined : await logInTo(ports, settings);
-  const asker = members.find((member) => currentRelease(member) !== undefined);
-  const digests = asker === undefined ? new Map<string, string>() : await askRegistry(asker, login, images);
-  const isSame = (one: StoredRelease) =>
-    one.content === draft.content &&
-    Object.values(one.images).every(({ reference, pinned, built }) => {
-      const digest = built ? undefined : digests.get(reference);
-      return digest === undefined || pinned.endsWith(`@${digest}`);
-    });
-  const same = members.flatMap((member) => currentRelease(member) ?? []).filter(isSame);
-  const release = mostCommonBy(same, ({ id }) => id);
-  return {
-    wantedBy: async () => wanted,
-    isUpToDate: (member) => !force && release !== undefined && needsNothing(member, release),
-    digests,
-    images,
-    login,
-    release,
-  };
-}
-
-/** The texts of the files that compose reads to know its services. */
-async function readTexts({ run, read }: Wanted): Promise<Map<string, string>> {
-  const paths = [...run.composeFiles, ...run.envFiles];
-  const texts = await Promise.all(paths.map(async (path) => [path, await read(path)] as const));
-  return new Map(texts.flatMap(([path, text]) => (text === undefined ? [] : [[path, text] as const])));
-}
-
-async function askRegistry(
-  member: Member,
-  login: RegistryLogin | undefined,
-  images: readonly string[],
-): Promise<Map<string, string>> {
-  const answer = await roomOn(member, login, images);
-  return answer === undefined ? new Map() : readDigests(answer, images);
-}
-
-/** Undefined where the droplet cannot ask. */
-async function roomOn(
-  member: Member,
-  login: RegistryLogin | undefined,
-  images: readonly string[],
-): Promise<string | undefined> {
-  const current = currentRelease(member);
-  const ask = current && manifestsCommand(current, current.id, images, login);
-  if (ask === undefined) return undefined;
-  try {
-    return (await member.connection.run(ask)).stdout;
-  } catch (error) {
-    if (error instanceof ShellError) return undefined;
-    throw error;
-  }
 }
 
 function noteCanary(
@@ -485,82 +284,6 @@ async function planShare(
   const changing = members.filter(({ droplet: { id } }) => rolled.has(id) || (part === undefined && isWaiting(id)));
   const differences = goal === undefined ? [] : await differencesOf(ports, options, goal, changing, found);
   return { share, start, foreseen, health, release: goal?.release, differences };
-}
-
-/** Droplets with the same differences are together, and what one of them answers is taken for all. */
-async function differencesOf(
-  ports: DeployPorts,
-  options: PlanOptions,
-  goal: Goal,
-  members: readonly Member[],
-  found: Findings,
-): Promise<PlannedDifference[]> {
-  const groups = new Map<string, Member[]>();
-  for (const member of members) {
-    const key = JSON.stringify([
-      currentRelease(member)?.images ?? {},
-      runningRelease(member),
-      [...member.survey.found],
-    ]);
-    groups.set(key, [...(groups.get(key) ?? []), member]);
-  }
-  const differences = await inParallel([...groups.values()], async (group) => {
-    try {
-      return [await differenceOf(ports, options, goal, group, found)];
-    } catch (error) {
-      if (!(error instanceof DeployError)) throw error;
-      const names = group.map(({ host }) => host.name).join(', ');
-      found.note(`What differs on ${names} is not known: ${error.message}`);
-      return [];
-    }
-  });
-  return differences.flat();
-}
-
-async function differenceOf(
-  ports: DeployPorts,
-  { read }: PlanOptions,
-  goal: Goal,
-  group: readonly Member[],
-  found: Findings,
-): Promise<PlannedDifference> {
-  const [first] = group as readonly [Member, ...Member[]];
-  const wanted = await goal.wantedBy(first);
-  const { files, before } = await compareFiles(first, wanted, read, ports.hide);
-  const texts = await readTexts(wanted);
-  const current = currentRelease(first);
-  const changed = new Set(files.map(({ path }) => path));
-  const textBefore = (path: string) => (changed.has(path) ? before(path) : texts.get(path));
-  const asked = new Set(askedImages(goal.images));
-  const compared = {
-    current,
-    release: wanted.release,
-    before: current && read.project({ ...current, textOf: textBefore }),
-    after: read.project({ ...wanted.run, textOf: (path) => texts.get(path) }),
-    files,
-    digests: goal.digests,
-    unknown: (image: string) => whyUnknown(asked.has(image), current !== undefined),
-  };
-  const images = compareImages(compared);
-  const rooms = goal.images.length === 0 ? [] : await inParallel(group, (one) => roomOn(one, goal.login, goal.images));
-  const sizes = rooms.flatMap((answer, index) => {
-    const room = answer === undefined ? undefined : readRoom(answer);
-    if (room !== undefined) found.refusal(() => refuseFull(group[index] as Member, room));
-    return room?.missingBytes ?? [];
-  });
-  return {
-    droplets: group.map(({ host }) => host.name),
-    files,
-    images,
-    services: compareServices(compared, images),
-    ...(sizes.length > 0 && { pullBytes: Math.max(...sizes) }),
-  };
-}
-
-function whyUnknown(isAsked: boolean, hasRelease: boolean): string {
-  if (!isAsked) return 'Docker Hub is not asked, because it counts each question as a pull';
-  if (!hasRelease) return 'no release on the droplet yet can ask the registry';
-  return 'the registry did not say which image the tag stands for';
 }
 
 function placeOf({ droplet, rotation }: PlacedDroplet, { role }: Settings) {

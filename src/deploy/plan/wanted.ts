@@ -72,3 +72,10 @@ export async function wantedOfRelease(member: Member, release: StoredRelease): P
     isPrivate: () => false,
   };
 }
+
+/** The texts of the files that compose reads to know its services. */
+export async function readTexts({ run, read }: Wanted): Promise<Map<string, string>> {
+  const paths = [...run.composeFiles, ...run.envFiles];
+  const texts = await Promise.all(paths.map(async (path) => [path, await read(path)] as const));
+  return new Map(texts.flatMap(([path, text]) => (text === undefined ? [] : [[path, text] as const])));
+}
