@@ -99,10 +99,11 @@ async function rollAndFinish(
   const ended = { ...askedOf(session), rows, release, durationMs, parts };
   const error = rolled.error ?? (await failureAfterRolling(session, goal, state, stop));
   if (!state.halted) await forgetCanary(session, shares);
-  const made =
-    error?.code === 'interrupted'
-      ? unfinished(session, resultOf({ ...rolled, ...ended, state }))
-      : resultOf({ ...rolled, ...ended, state, error });
+  // Of post_deploy: what was interrupted before shows in the state.
+  const isCutOff = rolled.error === undefined && error?.code === 'interrupted';
+  const made = isCutOff
+    ? unfinished(session, resultOf({ ...rolled, ...ended, state }))
+    : resultOf({ ...rolled, ...ended, state, error });
   const result = withCanary(session, first, { ...made, probes });
   if (state.halted) {
     await writeHistoryWithoutLock(run, members, session.options.ends ?? command, goal.release, result);
