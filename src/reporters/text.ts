@@ -1,6 +1,7 @@
 /** Text on a terminal: its width, where to cut it, and times and numbers in words. */
 import { stripVTControlCharacters } from 'node:util';
 import { inWords } from '../durations.js';
+import { withoutSequences } from '../escape-sequences.js';
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 /** East Asian wide and fullwidth characters, and emoji: two columns each. */
@@ -9,10 +10,6 @@ const WIDE =
 const INVISIBLE = /^[\p{Mark}\p{Format}]+$/u;
 const ASCII = /^[\x20-\x7e]*$/;
 
-/** Escape sequences of terminals. Node's stripVTControlCharacters takes quadratic time for what almost is one. */
-const SEQUENCES =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
-  /(?:\x1b\[|\x9b)[0-?]{0,100}[ -/]{0,10}[@-~]|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\n\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[ -~]/g;
 const UNSAFE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these must be removed
   /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
@@ -107,7 +104,7 @@ function fitting(parts: string[], columns: number): string[] {
  * turn the direction of a line, so that a container's log cannot move the cursor, clear the screen or disguise a word.
  */
 export function cleanText(text: string): string {
-  return text.replace(SEQUENCES, '').replaceAll('\t', '  ').replaceAll('\r\n', '\n').replace(UNSAFE, '');
+  return withoutSequences(text).replaceAll('\t', '  ').replaceAll('\r\n', '\n').replace(UNSAFE, '');
 }
 
 /** "40 ms", "1.2 s", "24 s", "3 min 5 s": always as exact, for what was measured */

@@ -27,7 +27,7 @@ const LAYERS: Record<string, readonly string[]> = {
   targets: ['ports:type', 'errors', 'config:type', 'rollout:type'],
   deploy: ['durations', 'shell-quote', 'sizes', 'rollout', 'targets', 'ports:type', 'errors', 'config:type'],
   adapters: ['durations', 'escape-sequences', 'marked-program', 'ports:type', 'errors', 'config:type', 'rollout:type'],
-  reporters: ['durations', 'sizes', 'ports:type', 'errors', 'config:type', 'rollout'],
+  reporters: ['durations', 'escape-sequences', 'sizes', 'ports:type', 'errors', 'config:type', 'rollout'],
   layers: [
     'durations',
     'escape-sequences',
