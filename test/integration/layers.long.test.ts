@@ -254,6 +254,9 @@ describe('events', { shuffle: false }, () => {
     expect(end).toMatchObject({ code: 130, result: { outcome: 'interrupted' } });
     expect(end.result?.rows.map((row) => row.outcome)).toEqual(['deployed', 'deployed']);
     expect(end.result?.next).not.toContain('rollback');
+    await writeFile(config(), plain);
+    await rm(join(fleet.folder, 'config/hooks'), { recursive: true });
+    expect(await fleet.run(['rollback', 'sandbox', '--yes', '--json'])).toMatchObject({ code: 0 });
   });
 
   it('a hook that deploys to its own environment is refused immediately, except in an ending', async () => {
