@@ -52,7 +52,7 @@ describe('a registry of DigitalOcean', { shuffle: false }, () => {
     const end = await fleet.run(['sandbox', 'v2', '--yes', '--force']);
     expect(end.code).toBe(1);
     expect(end.stdout + end.stderr).toContain(
-      "Check registry.digitalocean in config/deploy.yml: the token's team has no registry acme.",
+      "Check registry.digitalocean in the configuration file: the token's team has no registry acme.",
     );
     expect(expectWhole(fleet)).toBe('v1');
   });

@@ -33,7 +33,7 @@ it('deploys staging by its id and production behind the only balancer; with seve
   expect(refused).toMatchObject({ code: 2, result: { outcome: 'failed', error: { code: 'balancer-ambiguous' } } });
   expect(refused.result?.error?.message).toBe('2 load balancers are in this account.');
   expect(refused.result?.error?.hint).toMatch(
-    /^Name one by its id, as load_balancer: in config\/deploy\.yml or in the variable LOAD_BALANCER: "web" \(.*\), "other" \(.*\)\.$/,
+    /^Name one by its id, as load_balancer: in the configuration file or in the variable LOAD_BALANCER: "web" \(.*\), "other" \(.*\)\.$/,
   );
   const chosen = await run('production', 'v1', '--yes', { LOAD_BALANCER: 'web' });
   expect(chosen).toMatchObject({ code: 0, result: { outcome: 'skipped' } });
