@@ -6,6 +6,7 @@ import type { Secret } from '../config/secret.js';
 import { CloudError } from '../errors.js';
 import type { BeforeChange, Clock, Cloud } from '../ports.js';
 import {
+  anyList,
   autoscalePoolsPage,
   dropletAnswer,
   dropletsPage,
@@ -96,6 +97,13 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
       before,
     );
   }
+
+  const listFirewalls = () =>
+    api.everyPage(
+      read('/firewalls', 'list the firewalls', ['firewall:read', 'tag:read']),
+      ({ firewall }, page) => firewall.listFirewalls(page),
+      firewallsPage,
+    );
 
   return {
     listLoadBalancers: () =>
@@ -234,13 +242,29 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
       }
     },
 
+    listFirewalls: async () => (await listFirewalls()).map(({ firewall }) => firewall),
+
+    async missingScopes(scopes) {
+      const tried = await Promise.all(
+        scopes.map(async (scope) => {
+          const list = READABLE[scope];
+          if (list === undefined) return [];
+          const call = read(list, `find out whether the token has ${scope}`, [scope]);
+          try {
+            await api.request(call, () => api.get(list, { page: 1, per_page: 1 }), anyList);
+            return [];
+          } catch (error) {
+            if (error instanceof CloudError && error.kind === 'forbidden') return [scope];
+            throw error;
+          }
+        }),
+      );
+      return tried.flat();
+    },
+
     async firewallsWithTag(tag) {
       checkTag(tag);
-      const firewalls = await api.everyPage(
-        read('/firewalls', 'list the firewalls', ['firewall:read', 'tag:read']),
-        ({ firewall }, page) => firewall.listFirewalls(page),
-        firewallsPage,
-      );
+      const firewalls = await listFirewalls();
       const applying = firewalls.filter(({ tags }) => tags.includes(tag));
       const admitting = firewalls.filter(({ peers }) => peers.includes(tag));
       return [
@@ -250,6 +274,19 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
     },
   };
 }
+
+/** Lists that take one scope, which is known from them. */
+const READABLE: Readonly<Record<string, string>> = {
+  'load_balancer:read': '/load_balancers',
+  'droplet:read': '/droplets',
+  'tag:read': '/tags',
+  'firewall:read': '/firewalls',
+  'actions:read': '/actions',
+  'image:read': '/images',
+  'regions:read': '/regions',
+  'sizes:read': '/sizes',
+  'vpc:read': '/vpcs',
+};
 
 function read(path: string, purpose: string, scopes: string[]): Call {
   return { method: 'GET', path, purpose, change: false, scopes };

@@ -1,0 +1,16 @@
+/** Lists that a token is tried on: the sandbox has nothing to show in them. */
+import { page } from './paging.js';
+import type { Route } from './route.js';
+
+export const otherRoutes: Route[] = [
+  empty('actions_list', 'actions', 'actions:read'),
+  empty('images_list', 'images', 'image:read'),
+  empty('regions_list', 'regions', 'regions:read'),
+  empty('sizes_list', 'sizes', 'sizes:read'),
+  empty('vpcs_list', 'vpcs', 'vpc:read'),
+];
+
+function empty(operation: string, name: string, scope: string): Route {
+  const handle: Route['handle'] = (_world, { url }) => page(name, [], url);
+  return { operation, method: 'GET', path: `/v2/${name}`, scopes: [scope], handle };
+}
