@@ -4,6 +4,7 @@ import type { CommandList } from '../cli/define-command.js';
 export const COMMANDS: CommandList = {
   deploy: () => import('./deploy.js'),
   plan: () => import('./plan.js'),
+  doctor: () => import('./doctor.js'),
   status: () => import('./status.js'),
   heal: () => import('./heal.js'),
   adopt: () => import('./adopt.js'),

@@ -61,6 +61,7 @@ export const ROOMS = [
   'session',
   'rollouts',
   'plan',
+  'doctor',
 ];
 
 /** Packages that only some parts may know of. */

@@ -76,7 +76,7 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
 }
 
 /** As found in one role. */
-interface RoleReport extends DriftReport {
+export interface RoleReport extends DriftReport {
   role?: string | undefined;
   /** Its release is that of the newest anchor. */
   isRecorded: boolean;
@@ -113,8 +113,11 @@ function betweenRoles(
   };
 }
 
-/** @param present ids of the droplets of all roles */
-async function checkRole(
+/**
+ * Surveys the droplets of one role and compares them. Throws CloudError.
+ * @param present ids of the droplets of all roles
+ */
+export async function checkRole(
   ports: DeployPorts,
   { fleet, members: all, unreachable }: Visit,
   present: ReadonlySet<number>,
