@@ -9,6 +9,7 @@ import { type Examined, repair } from './shared/repair.js';
 
 export default defineCommand({
   name: 'doctor',
+  topic: 'look',
   summary: 'Check everything that a deploy depends on',
   description:
     'The token, the balancer, firewalls, droplets, compose and env files, the registry, and what earlier runs have left.\nEach finding says what it is, why it matters and how to fix it. It changes nothing without --fix; docs/doctor.md\nlists all findings.',

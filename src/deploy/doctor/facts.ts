@@ -41,8 +41,8 @@ export interface DropletFacts {
   /** What compose makes of the files there. */
   compose?: ComposeFacts | undefined;
   images?: ImageFacts | undefined;
-  /** Services whose running containers have a healthcheck. */
-  checked: ReadonlySet<string>;
+  /** Images that it has, and that have a healthcheck of their own. */
+  checkedImages: ReadonlySet<string>;
   /** Ids of releases that it holds and whose gates never passed there. */
   unproven: readonly string[];
   /** By release id: an image that is gone. */

@@ -17,6 +17,8 @@ export interface ProjectAnswer {
   config?: string;
   /** What compose printed besides. */
   said: string;
+  /** What `docker image inspect` printed of the images that the droplet has. */
+  inspected: string;
   /** The registry refused the login, and said this. */
   loginRefused?: string;
   /** The registry was asked. */
@@ -61,6 +63,10 @@ export function projectCommand(
       'echo $code',
       beginSection('said'),
       `head -c ${MAX_SAID} "$folder/said"`,
+      beginSection('inspected'),
+      images.length === 0
+        ? undefined
+        : `docker image inspect ${images.slice(0, MAX_INSPECTED).map(quote).join(' ')} 2>/dev/null`,
       ...(asked.length === 0
         ? []
         : [
@@ -91,6 +97,9 @@ export function projectCommand(
   );
 }
 
+/** Images of one project that are looked at. */
+const MAX_INSPECTED = 30;
+
 /** In bytes. */
 const MAX_SAID = 20_000;
 
@@ -101,6 +110,7 @@ export function readProject(stdout: string): ProjectAnswer {
   return {
     ...(text('code') === '0' && { config: text('config') }),
     said: text('said'),
+    inspected: text('inspected'),
     ...(isRefused && { loginRefused: text('refused') }),
     isAsked: text('asked') === '0',
     stdout,

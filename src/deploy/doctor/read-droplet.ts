@@ -19,7 +19,7 @@ import { refuseStartInterval } from '../staging/start-interval.js';
 import { type ComposeFacts, readComposeFacts } from './compose-facts.js';
 import type { DropletFacts } from './facts.js';
 import type { Refused } from './found.js';
-import { type ImageFacts, readImageFacts } from './image-facts.js';
+import { type ImageFacts, readCheckedImages, readImageFacts } from './image-facts.js';
 import { machineCommand, readMachine } from './machine-command.js';
 import { type ProjectAnswer, projectCommand, readProject } from './project-command.js';
 import type { ProjectFiles } from './read-files.js';
@@ -106,7 +106,7 @@ export async function readDroplet(
       machine: machine === undefined ? undefined : readMachine(machine),
       compose,
       images,
-      checked: new Set(member.containers.flatMap(({ health, service }) => (health === undefined ? [] : service))),
+      checkedImages: files && project ? readCheckedImages(project, files.images) : new Set(),
       unproven: unprovenOn(member),
       goneImages: gone,
     },

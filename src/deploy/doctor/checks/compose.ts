@@ -36,10 +36,10 @@ type PlaceOf = (...keys: string[]) => string | undefined;
 
 /** The same on every droplet, unless their Docker differs. */
 function ofService(service: ServiceFacts, droplet: DropletFacts, placeOf: PlaceOf): Found[] {
-  const { name, isOneShot, healthcheck, restarts } = service;
+  const { name, image = '', isOneShot, healthcheck, restarts } = service;
   const at = placeOf('services', name);
   const found: Found[] = [];
-  if (!isOneShot && healthcheck === undefined && !droplet.checked.has(name)) {
+  if (!isOneShot && healthcheck === undefined && !droplet.checkedImages.has(image)) {
     found.push({
       name: 'healthcheck-missing',
       place: at,
