@@ -259,7 +259,7 @@ export const PROBLEMS: readonly Problem[] = [
       b.balancer((lb) => {
         lb.enable_proxy_protocol = true;
       }),
-    finds: [`check-needs-host ${ALL}`, 'proxy-protocol-unread'],
+    finds: [`check-fails ${ALL}`, 'proxy-protocol-unread'],
   },
   {
     what: 'a server that expects the PROXY protocol',
@@ -300,7 +300,7 @@ export const PROBLEMS: readonly Problem[] = [
     what: 'a port on the loopback address only',
     plant: (b) =>
       b.patchConfig({ nginx: { ports: [{ target: 80, published: '80', host_ip: '127.0.0.1', protocol: 'tcp' }] } }),
-    finds: ['target-port-loopback @compose/docker-compose.yml:33'],
+    finds: ['target-port-loopback @compose/docker-compose.yml:32'],
   },
   {
     what: 'a droplet in another region',
@@ -329,7 +329,7 @@ export const PROBLEMS: readonly Problem[] = [
       b.firewall('80', { addresses: ['0.0.0.0/0'] });
       await b.fleet.region.droplet('web-2').setFaults({ ssh: 'refuse' });
     },
-    finds: ['ssh-unreachable web-2', 'firewall-ssh web-2'],
+    finds: ['firewall-ssh web-2', 'ssh-unreachable web-2'],
   },
   {
     what: 'a health check of no path',
@@ -445,22 +445,22 @@ export const PROBLEMS: readonly Problem[] = [
   {
     what: 'a service without a healthcheck',
     plant: (b) => b.compose({ worker: { image: 'docker.io/example/shop:v1', restart: 'always' } }),
-    finds: [`healthcheck-missing @${YML}:11 ${ALL}`],
+    finds: [`healthcheck-missing @${YML}:11`],
   },
   {
     what: 'a service without a restart policy',
     plant: (b) => b.edit('compose/docker-compose.yml', (text) => text.replace('    restart: unless-stopped\n', '')),
-    finds: [`restart-missing @${YML}:2 ${ALL}`],
+    finds: [`restart-missing @${YML}:3`],
   },
   {
     what: 'a late healthcheck',
     plant: (b) => b.compose({ app: { healthcheck: { interval: '20s', start_period: '1s' } } }),
-    finds: [`healthcheck-slow @${YML}:3 ${ALL}`],
+    finds: [`healthcheck-slow @${YML}:4`],
   },
   {
     what: 'an impatient healthcheck',
     plant: (b) => b.compose({ app: { healthcheck: { interval: '1s', retries: 3, start_period: '0s' } } }),
-    finds: [`healthcheck-impatient @${YML}:3 ${ALL}`],
+    finds: [`healthcheck-impatient @${YML}:4`],
   },
   {
     what: 'the socket of a Docker that refuses old clients',
@@ -468,7 +468,7 @@ export const PROBLEMS: readonly Problem[] = [
       b.compose({ app: { volumes: ['/var/run/docker.sock:/var/run/docker.sock'] } });
       b.dockerSays('version --format', '29.0.1');
     },
-    finds: [`docker-socket @${YML}:2 ${ALL}`],
+    finds: [`docker-socket @${YML}:3 ${ALL}`],
   },
   {
     what: 'start_interval on a Docker that has none',
@@ -526,12 +526,12 @@ export const PROBLEMS: readonly Problem[] = [
   {
     what: 'an env file that is missing',
     plant: (b) => rmSync(join(b.fleet.folder, 'config/.env.sandbox')),
-    finds: ['file-missing @config/deploy.yml:12'],
+    finds: ['file-missing @config/deploy.yml:13'],
   },
   {
     what: 'an env file that is encrypted',
     plant: (b) => b.write('config/.env.sandbox', 'A=x\nsops_version=3.9.0\n', 0o600),
-    finds: ['file-encrypted @config/deploy.yml:12'],
+    finds: ['file-encrypted @config/deploy.yml:13'],
   },
   {
     what: 'a variable that is missing',
@@ -554,7 +554,7 @@ export const PROBLEMS: readonly Problem[] = [
   {
     what: 'a dollar sign that compose eats',
     plant: (b) => b.write('config/.env.sandbox', 'SECRET_KEY=ab$cdefgh\n', 0o600),
-    finds: ['env-file-dollar @config/.env.sandbox:1'],
+    finds: ['env-file-dollar @config/.env.sandbox:1', 'compose-doubt'],
   },
   {
     what: 'an env file that all can read',

@@ -49,14 +49,14 @@ export async function examine(given: DeployPorts | undefined, options: DoctorOpt
     look.unchecked.push('DigitalOcean and the droplets, until the configuration is right.');
   }
   const facts: Facts = { settings, problems, warnings, envFiles, ...look.facts };
-  const found = [...look.facts.refused, ...look.found, ...CHECKS.flatMap((check) => check(facts))];
+  const { findings, left } = findingsOf([...look.facts.refused, ...look.found, ...CHECKS.flatMap((check) => check(facts))]);
   return {
     app,
     environment,
     target: look.target,
     droplets: look.facts.roles.reduce((sum, { droplets }) => sum + droplets.length, 0),
-    findings: findingsOf(found),
-    unchecked: look.unchecked,
+    findings,
+    unchecked: [...look.unchecked, ...left],
   };
 }
 

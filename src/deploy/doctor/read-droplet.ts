@@ -92,7 +92,7 @@ export async function readDroplet(
   // Without Docker nothing of it is known.
   if (files !== undefined && project !== undefined && member.survey.compose !== undefined) {
     compose = project.config === undefined ? undefined : readComposeFacts(project.config);
-    images = readImageFacts(project, files.images);
+    images = member.survey.docker === undefined ? undefined : readImageFacts(project, files.images);
     await checkProject(member, settings, files, project, check);
   }
   const gone = await readGoneImages(member);

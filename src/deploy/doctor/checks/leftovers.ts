@@ -87,7 +87,8 @@ function ofCheck({ droplet, message }: Difference, settings: RoleFacts['settings
   return {
     name,
     droplet,
-    message: `${capital(message)}.`,
+    // Every droplet takes another time for the same answer.
+    message: `${capital(message.replace(/ in [\d.]+ m?s$/, ''))}.`,
     // Where the app itself fails, only its log says why.
     fix:
       known === undefined || name === 'check-app-error' ? `Read its log: ${doDeploy(settings, 'logs')}` : known.remedy,
