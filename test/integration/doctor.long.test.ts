@@ -1,6 +1,6 @@
 /** `doctor` on a fleet in the sandbox: what it finds of planted problems, that it is silent without any, and what --fix does. */
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { parse, stringify } from 'yaml';
 import type { DoctorFinding, DoctorReport } from '../../src/rollout/doctor.js';
 import { shopImage } from '../../src/sandbox/docker/images/shop.js';
 import { runCommandLine } from '../support/command-line.js';
-import { Bench, PROBLEMS } from './doctor-problems.js';
+import { Bench, PROBLEMS, recordAsOut } from './doctor-problems.js';
 import { SandboxFleet } from './sandbox-fleet.js';
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
@@ -124,5 +124,108 @@ describe('a planted problem', { shuffle: false }, () => {
       expect(text).toContain(`why: ${why}`);
       if (fix !== undefined) expect(text).toContain(`fix: ${fix}`);
     }
+  });
+});
+
+describe('--fix', () => {
+  it('closes env files, and adds them to .gitignore', async () => {
+    chmodSync(join(fleet.folder, 'config/.env.sandbox'), 0o644);
+    bench.write('.gitignore', 'config/.env.*');
+    bench.git('init', '--quiet');
+    const found = ['env-file-unignored @config/.env', 'env-file-open @config/.env.sandbox'];
+    expect((await doctor()).report.findings.map(shown)).toEqual(found);
+    const fixed = await run(fleet.folder, ['doctor', 'sandbox', '--fix', '--json']);
+    expect(fixed).toMatchObject({ exit: 0, stderr: '' });
+    const { findings } = JSON.parse(fixed.stdout) as DoctorReport;
+    expect(findings.map((finding) => [shown(finding), finding.fixed])).toEqual(found.map((one) => [one, true]));
+    expect(statSync(join(fleet.folder, 'config/.env.sandbox')).mode & 0o777).toBe(0o600);
+    expect(readFileSync(join(fleet.folder, '.gitignore'), 'utf8')).toBe('config/.env.*\n/config/.env\n');
+    expect((await doctor()).report.findings).toEqual([]);
+  });
+
+  it('clears the record of a droplet that serves, without touching a container', async () => {
+    recordAsOut(bench, 'web-2');
+    const { report } = await doctor();
+    expect(report.findings).toMatchObject([{ name: 'recorded-as-out', droplets: ['web-2'], fixable: true }]);
+    const started = () =>
+      bench.droplets.flatMap(({ engine }) => engine.containers().map(({ id, startedAt }) => [id, startedAt]));
+    const before = started();
+    const calls = fleet.region.apiLog.length;
+    const fixed = await run(fleet.folder, ['doctor', 'sandbox', '--fix']);
+    expect(fixed.stdout).toContain('warning: recorded-as-out (web-2) fixed');
+    expect(fixed.exit).toBe(0);
+    expect(started()).toEqual(before);
+    // Heal adds it once more: it leaves no rotation.
+    const left = fleet.region.apiLog
+      .slice(calls)
+      .filter(({ method, path }) => method === 'DELETE' && path.includes('/load_balancers/'));
+    expect(left).toEqual([]);
+    expect((await doctor()).report.findings).toEqual([]);
+  });
+
+  it('leaves a record alone while heal would have more to do', async () => {
+    recordAsOut(bench, 'web-2');
+    bench.json(bench.home('web-1', 'state.json'), (state) => ({ ...state, phase: 'switching' }));
+    const calls = fleet.region.apiLog.length;
+    const { exit, stdout } = await run(fleet.folder, ['doctor', 'sandbox', '--fix', '--json']);
+    expect(exit).toBe(1);
+    const { findings } = JSON.parse(stdout) as DoctorReport;
+    expect(findings.map((finding) => [shown(finding), finding.fixable, finding.fixed])).toEqual([
+      ['half-done web-1', undefined, undefined],
+      ['recorded-as-out web-2', undefined, undefined],
+    ]);
+    expect(fleet.region.apiLog.slice(calls).filter(({ method }) => method !== 'GET')).toEqual([]);
+  });
+
+  it('does not change a protected environment', async () => {
+    bench.settings((settings) => {
+      settings.environments.sandbox.protected = true;
+    });
+    recordAsOut(bench, 'web-2');
+    const { exit, stdout } = await run(fleet.folder, ['doctor', 'sandbox', '--fix', '--json']);
+    expect(exit).toBe(0);
+    expect((JSON.parse(stdout) as DoctorReport).findings).toMatchObject([{ name: 'recorded-as-out' }]);
+    expect(stdout).not.toContain('"fixed"');
+  });
+});
+
+describe('before the first deploy', () => {
+  it('the example project has no findings', async () => {
+    const folder = join(kept, 'example');
+    for (const path of ['compose', 'config']) cpSync(path, join(folder, path), { recursive: true });
+    for (const name of ['common', 'production']) {
+      const file = join(folder, `config/.env.${name}`);
+      cpSync(`${file.replace(folder, '.')}.example`, file);
+      chmodSync(file, 0o600);
+    }
+    const { region } = fleet;
+    // Nobody has to look for an example's shop in a registry.
+    const env = {
+      DO_TOKEN: region.api.token,
+      LOAD_BALANCER: 'web',
+      DOCKER_USERNAME: 'ann',
+      DOCKER_PASSWORD: '5ecre7pass',
+    };
+    const set = [`api_url=${region.api.url}`, `ssh.config=${region.sshConfigPath}`, 'app=example'];
+    const argv = ['doctor', 'production', '--json', ...set.flatMap((one) => ['--set', one])];
+    const { stdout, stderr } = await run(folder, argv, env);
+    expect(stderr).toBe('');
+    const { findings } = JSON.parse(stdout) as DoctorReport;
+    // The droplets run another app, which has the port.
+    expect(findings.map(shown)).toEqual(['port-taken web-1,web-2,web-3']);
+  });
+
+  it('all environments are looked at', async () => {
+    const { exit, stdout } = await run(fleet.folder, ['doctor', '--json']);
+    const reports = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as DoctorReport);
+    expect(reports.map(({ environment, droplets }) => [environment, droplets])).toEqual([
+      ['sandbox', 3],
+      ['staging', 1],
+    ]);
+    expect(reports.flatMap(({ findings }) => findings)).toEqual([]);
+    expect(exit).toBe(0);
   });
 });

@@ -49,7 +49,11 @@ export async function examine(given: DeployPorts | undefined, options: DoctorOpt
     look.unchecked.push('DigitalOcean and the droplets, until the configuration is right.');
   }
   const facts: Facts = { settings, problems, warnings, envFiles, ...look.facts };
-  const { findings, left } = findingsOf([...look.facts.refused, ...look.found, ...CHECKS.flatMap((check) => check(facts))]);
+  const { findings, left } = findingsOf([
+    ...look.facts.refused,
+    ...look.found,
+    ...CHECKS.flatMap((check) => check(facts)),
+  ]);
   return {
     app,
     environment,

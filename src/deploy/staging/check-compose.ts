@@ -282,7 +282,12 @@ function portProblems({ services }: Config): ComposeProblem[] {
   const ofReplicas = running.flatMap(([name, one]) => {
     const [first] = bindings.filter(({ service: owner }) => owner === name);
     if (first === undefined || replicasOf(one) < 2) return [];
-    return [problem(name, `service ${name} has ${replicasOf(one)} replicas, and only one of them can have port ${first.port}`)];
+    return [
+      problem(
+        name,
+        `service ${name} has ${replicasOf(one)} replicas, and only one of them can have port ${first.port}`,
+      ),
+    ];
   });
   const ofTwo = bindings.flatMap((one, index) => {
     const other = bindings.slice(0, index).find((before) => overlap(before, one));
