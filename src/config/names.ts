@@ -33,6 +33,7 @@ export const COMMAND_NAMES = [
   'bootstrap',
   'completion',
   'config',
+  'doctor',
   'console',
   'deploy',
   'exec',

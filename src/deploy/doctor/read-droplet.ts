@@ -73,7 +73,7 @@ export async function readDroplet(
 ): Promise<DropletRead> {
   const refused: Refused[] = [];
   const droplet = member.host.name;
-  const refuse = (area: Area, error: unknown) => {
+  const keep = (area: Area, error: unknown) => {
     if (!(error instanceof DeployError)) throw error;
     refused.push({ error, area, droplet });
   };
@@ -81,12 +81,12 @@ export async function readDroplet(
     try {
       await task();
     } catch (error) {
-      refuse(area, error);
+      keep(area, error);
     }
   };
   await check('droplets', () => checkDroplet(member));
   const collision = environmentCollision(member, settings);
-  if (collision !== undefined) refuse('droplets', collision);
+  if (collision !== undefined) keep('droplets', collision);
   let compose: ComposeFacts | undefined;
   let images: ImageFacts | undefined;
   // Without Docker nothing of it is known.
