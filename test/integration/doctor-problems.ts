@@ -292,7 +292,7 @@ export const PROBLEMS: readonly Problem[] = [
     what: 'a rule to another port',
     plant: (b) =>
       b.balancer((lb) => {
-        lb.forwarding_rules[0].target_port = 8080;
+        lb.forwarding_rules[0].target_port = 8099;
       }),
     finds: ['target-port-unpublished'],
   },

@@ -9,6 +9,7 @@ import type { DeployEvent } from '../../rollout/model.js';
 import { findBalancer } from '../../targets/find-balancer.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
+import type { Member } from '../droplet/member.js';
 import { ofRole, settingsOfRoles } from '../fleet/role-settings.js';
 import { checkRole } from '../inspect/check-drift.js';
 import { type Visit, visitFleets } from '../inspect/visit-fleet.js';
@@ -191,6 +192,7 @@ class Look {
       checkRole(ports, visit, present),
       inParallel(members, async (member) => ({ member, look: await lookFirst(member, settings, files, login) })),
     ]);
+    this.#noteUnread(looks, files !== undefined);
     const lost = new Set(unreachable.map(({ droplet }) => droplet.name));
     for (const { kind, droplet, message } of report.differences) {
       if (kind !== 'unreachable' || lost.has(droplet)) continue;
@@ -218,6 +220,15 @@ class Look {
       holder: deploying && { who: deploying.who, since: deploying.since },
       clearable,
     };
+  }
+
+  #noteUnread(looks: readonly { member: Member; look: FirstLook }[], hasFiles: boolean): void {
+    const without = (key: keyof FirstLook) =>
+      looks.flatMap(({ member, look }) => (look[key] === undefined ? member.host.name : []));
+    const machines = without('machine');
+    const projects = hasFiles ? without('project') : [];
+    if (machines.length > 0) this.unchecked.push(`Memory and processor of ${machines.join(', ')}, which did not say.`);
+    if (projects.length > 0) this.unchecked.push(`The compose files on ${projects.join(', ')}, which did not answer.`);
   }
 
   async #logIn(ports: DeployPorts, settings: Settings, files: ProjectFiles | undefined) {

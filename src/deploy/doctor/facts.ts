@@ -30,6 +30,8 @@ export interface EnvFileFacts {
 /** A place in a file of the release that makes a server read the PROXY protocol. */
 export interface ProxyReader {
   place: string;
+  /** The server of that file takes no connection without it. */
+  isOnly: boolean;
 }
 
 export interface DropletFacts {
@@ -43,6 +45,8 @@ export interface DropletFacts {
   images?: ImageFacts | undefined;
   /** Images that it has, and that have a healthcheck of their own. */
   checkedImages: ReadonlySet<string>;
+  /** TCP ports at which something listens there that is no container of the app. */
+  otherPorts: ReadonlySet<number>;
   /** Ids of releases that it holds and whose gates never passed there. */
   unproven: readonly string[];
   /** By release id: an image that is gone. */

@@ -15,12 +15,16 @@ export interface MachineFacts {
   store?: 'docker' | 'containerd';
   /** Whether the SSH user may read the packet counters of published ports. */
   mayCount: boolean;
+  /** TCP ports at which something on the droplet itself listens; published ones may be among them. */
+  listening: readonly number[];
   /** Releases that were never staged completely, as paths in the app's folder. */
   partial: readonly string[];
 }
 
 /** Younger ones may be a deploy's that is under way. */
 const LEFT_AFTER_MINUTES = 60;
+
+const MOST_LISTENING = 1_000;
 
 /** Names that are printed. */
 const MOST_PARTIAL = 20;
@@ -43,6 +47,8 @@ export function machineCommand(app: string): RemoteCommand {
       beginSection('counters'),
       'if [ "$(id -u)" = 0 ]; then as_root=; else as_root="sudo -n"; fi',
       `$as_root ${PORT_COUNTERS} >/dev/null 2>&1 && echo readable`,
+      beginSection('listening'),
+      `cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { print substr($2, length($2) - 3) }' | sort -u | head -n ${MOST_LISTENING}`,
       beginSection('partial'),
       `cd ${appFolder(app)} 2>/dev/null || exit 0`,
       `{ find releases ${older} -name '*.partial'; find . ${older} -name 'incoming-*.tgz'; } 2>/dev/null | head -n ${MOST_PARTIAL}`,
@@ -69,6 +75,9 @@ export function readMachine(stdout: string): MachineFacts {
     ...(swapBytes !== undefined && { swapBytes }),
     ...(store !== '' && { store: store.includes('io.containerd.snapshotter') ? 'containerd' : 'docker' }),
     mayCount: text('counters') === 'readable',
+    listening: text('listening')
+      .split('\n')
+      .flatMap((port) => (/^[0-9A-F]{4}$/.test(port) ? Number.parseInt(port, 16) : [])),
     partial: text('partial')
       .split('\n')
       .map((path) => path.replace(/^\.\//, ''))

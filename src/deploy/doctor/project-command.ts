@@ -91,11 +91,15 @@ export function projectCommand(
     ],
     {
       timeoutMs: 60 * SECOND,
+      maxBytes: MAX_ANSWER_BYTES,
       stdin: secret === undefined ? archive : Buffer.concat([Buffer.from(secret), archive]),
       reads: true,
     },
   );
 }
+
+/** Of 12 manifests, 300 KB each; the project and its images are smaller. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** Images of one project that are looked at. */
 const MAX_INSPECTED = 30;

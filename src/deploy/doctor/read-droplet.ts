@@ -96,6 +96,8 @@ export async function readDroplet(
     await checkProject(member, settings, files, project, check);
   }
   const gone = await readGoneImages(member);
+  const read = machine === undefined ? undefined : readMachine(machine);
+  const own = new Set(member.containers.flatMap(({ ports }) => ports.map(({ host }) => host)));
   return {
     refused,
     said: project?.said,
@@ -103,7 +105,8 @@ export async function readDroplet(
       name: droplet,
       login: loginTo(member),
       docker: member.survey.docker,
-      machine: machine === undefined ? undefined : readMachine(machine),
+      machine: read,
+      otherPorts: new Set((read?.listening ?? []).filter((port) => !own.has(port))),
       compose,
       images,
       checkedImages: files && project ? readCheckedImages(project, files.images) : new Set(),

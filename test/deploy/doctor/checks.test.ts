@@ -25,6 +25,8 @@ const settings = {
   ssh: { port: 22 },
 } as unknown as Settings;
 
+const MACHINE = { mayCount: true, partial: [], listening: [] };
+
 /** nginx in front of an app: all is well. */
 const WELL = {
   nginx: {
@@ -40,7 +42,8 @@ function droplet(more: Partial<DropletFacts> = {}, services: object = WELL): Dro
     name: 'web-1',
     login: 'ssh root@203.0.113.1',
     docker: '28.2.2',
-    machine: { architecture: 'amd64', store: 'docker', mayCount: true, partial: [], availableBytes: 1e9 },
+    machine: { ...MACHINE, architecture: 'amd64', store: 'docker', availableBytes: 1e9 },
+    otherPorts: new Set(),
     compose: readComposeFacts(JSON.stringify({ services })),
     checkedImages: new Set(),
     unproven: [],
@@ -115,6 +118,8 @@ describe('the balancer', () => {
     const hosted = droplet({}, { app: { ...WELL.nginx, network_mode: 'host' } });
     expect(names([role({}, ports)])).toEqual(['target-port-unpublished']);
     expect(names([role({ droplets: [hosted] }, ports)])).toEqual([]);
+    const proxied = droplet({ otherPorts: new Set([8080]) });
+    expect(names([role({ droplets: [proxied] }, ports)])).toEqual([]);
   });
 });
 
@@ -247,7 +252,7 @@ describe('what status --check finds', () => {
 
 describe('droplets', () => {
   it('are compared with most of the others', () => {
-    const [amd, arm] = ['amd64', 'arm64'].map((architecture) => ({ mayCount: true, partial: [], architecture }));
+    const [amd, arm] = ['amd64', 'arm64'].map((architecture) => ({ ...MACHINE, architecture }));
     const droplets = [amd, arm, amd].map((machine, index) => droplet({ name: `web-${index}`, machine }));
     expect(found([role({ droplets })])).toMatchObject([{ name: 'other-processor', droplet: 'web-1' }]);
   });
@@ -268,15 +273,19 @@ describe('droplets', () => {
     const memory = 'MemTotal:        1000 kB\nMemAvailable:     512 kB\nSwapFree:           0 kB';
     const partial = './incoming-x.tgz\nreleases/a.partial\n../etc\n$(reboot)';
     const store = '/var/lib/docker\noverlayfs\nx86_64\n[[driver-type io.containerd.snapshotter.v1]]';
-    expect(readMachine(answer({ machine: 'aarch64', memory, store, counters: 'readable', partial }))).toEqual({
+    const listening = '0050\n1F90\nnone';
+    expect(
+      readMachine(answer({ machine: 'aarch64', memory, store, counters: 'readable', partial, listening })),
+    ).toEqual({
       architecture: 'arm64',
       availableBytes: 512 * 1024,
       swapBytes: 0,
       store: 'containerd',
       mayCount: true,
+      listening: [80, 8080],
       partial: ['incoming-x.tgz', 'releases/a.partial'],
     });
-    expect(readMachine('')).toEqual({ mayCount: false, partial: [] });
+    expect(readMachine('')).toEqual({ mayCount: false, listening: [], partial: [] });
   });
 });
 
@@ -318,6 +327,16 @@ it.each([
   ['httpd.conf', 'RemoteIPProxyProtocol On', 1],
 ])('the PROXY protocol in %s: %s', (path, text, count) => {
   expect(findProxyReaders([{ path, text }])).toHaveLength(count);
+});
+
+it('a server may take connections with the PROXY protocol at one port, and others at another', () => {
+  const text = 'listen 80;\nlisten 81 proxy_protocol;\n';
+  const both = findProxyReaders([{ path: 'nginx.conf', text }]);
+  expect(both).toEqual([{ place: 'nginx.conf:2', isOnly: false }]);
+  expect(names([role()], { proxyReaders: both })).toEqual([]);
+  expect(names([role({}, { proxyProtocol: true })], { proxyReaders: both })).toEqual([]);
+  const only = findProxyReaders([{ path: 'nginx.conf', text: 'listen 80 proxy_protocol;' }]);
+  expect(names([role()], { proxyReaders: only })).toEqual(['proxy-protocol-unsent']);
 });
 
 it('an image with a healthcheck of its own is known by any of its names', () => {

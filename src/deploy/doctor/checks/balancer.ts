@@ -70,11 +70,12 @@ function proxyProtocol({ name, proxyProtocol: isSent }: LoadBalancer, readers: r
       },
     ];
   }
-  if (!isSent && first !== undefined) {
+  const only = readers.find(({ isOnly }) => isOnly);
+  if (!isSent && only !== undefined) {
     return [
       {
         name: 'proxy-protocol-unsent',
-        place: first.place,
+        place: only.place,
         message: `The server expects the PROXY protocol there, and load balancer "${name}" does not send it.`,
         fix: 'Turn it on in the control panel, or take proxy_protocol out of the file.',
       },

@@ -111,11 +111,14 @@ function targetPorts({ balancer, droplets }: RoleFacts, placeOf: PlaceOf): Found
   if (balancer === undefined || services === undefined) return [];
   // Where a service listens on the droplet's own network is not known.
   if (services.some(({ isHostNetwork }) => isHostNetwork)) return [];
+  // A proxy of the droplet itself, or of another project, may have it.
+  const isTaken = (port: number) => droplets.some(({ otherPorts }) => otherPorts.has(port));
   const ports = new Set([...balancer.targetPorts, balancer.healthCheck.port]);
   return [...ports].flatMap((port): Found[] => {
     const publishing = services.filter(({ published }) => published.some((one) => one.port === port));
     const own = publishing.flatMap(({ published }) => published.filter((one) => one.port === port));
     if (own.length === 0) {
+      if (isTaken(port)) return [];
       const all = [...new Set(services.flatMap(({ published }) => published.map((one) => one.port)))];
       const known = all.length === 0 ? 'no service publishes any' : `services publish ${all.join(', ')}`;
       return [
