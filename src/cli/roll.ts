@@ -14,7 +14,6 @@ import type { Handler, LifecycleEvent, OneOffResult, Speaker } from '../rollout/
 import type { DeployResult } from '../rollout/model.js';
 import type { CommandEnd } from './define-command.js';
 import { exitCodeOfResult } from './exit-codes.js';
-import { withoutExit } from './refuse-exit.js';
 import type { Signals } from './signals.js';
 import { commandLine } from './usage-errors.js';
 import { watchedBy } from './watched-by.js';
@@ -95,22 +94,20 @@ export async function roll(
     commands: localCommands(settings.root, safeEnvironment(env, isSecret)),
   };
   const { DO_DEPLOY_EVENT, DO_DEPLOY_APP, DO_DEPLOY_ENVIRONMENT } = env;
-  const result = await withoutExit(process, () =>
-    rollout(watched, {
-      settings,
-      allowDowntime: args.allowDowntime,
-      waitLockMs: args.waitLock,
-      skip: args.skipUnreachable ? (args.skippedOk ? 'ok' : 'fail') : undefined,
-      skipFirstCheck: args.skipFirstCheck,
-      again: (...options) => commandLine([...argv, ...options]),
-      deployer: whoDeploys(env),
-      interrupted,
-      aborted,
-      handlers,
-      lacks: (name) => ask === undefined && !confirm.includes(name),
-      confirm: async (name, question, signal) => confirm.includes(name) || (await ask?.(question, signal)),
-    }),
-  );
+  const result = await rollout(watched, {
+    settings,
+    allowDowntime: args.allowDowntime,
+    waitLockMs: args.waitLock,
+    skip: args.skipUnreachable ? (args.skippedOk ? 'ok' : 'fail') : undefined,
+    skipFirstCheck: args.skipFirstCheck,
+    again: (...options) => commandLine([...argv, ...options]),
+    deployer: whoDeploys(env),
+    interrupted,
+    aborted,
+    handlers,
+    lacks: (name) => ask === undefined && !confirm.includes(name),
+    confirm: async (name, question, signal) => confirm.includes(name) || (await ask?.(question, signal)),
+  });
   for (const [name, value] of Object.entries({ DO_DEPLOY_EVENT, DO_DEPLOY_APP, DO_DEPLOY_ENVIRONMENT })) {
     if (value === undefined) delete env[name];
     else env[name] = value;

@@ -31,7 +31,7 @@ import { isComplete, resultOf } from './result.js';
 import type { Share } from './rollout.js';
 import { isSameRow, rowsOf } from './rollout-rows.js';
 import { RolloutWatch } from './rollout-watch.js';
-import { type Session, stopIfInterrupted } from './session.js';
+import { type Session, stopIfInterrupted, unlessUncaught } from './session.js';
 import { skippedRows } from './skipping.js';
 import { writeHistoryAndPrune, writeHistoryWithoutLock } from './write-history.js';
 
@@ -107,7 +107,8 @@ async function rollAndFinish(
   const error = rolled.error ?? (await failureAfterRolling(session, goal, state, stop));
   if (!state.halted) await forgetCanary(session, shares);
   if (isCondemned(state) && !isComplete(state) && !state.halted) await withdrawAnchor(session, first);
-  const result = withCanary(session, first, { ...resultOf({ ...rolled, ...ended, state, error }), probes });
+  const rolledOut = unlessUncaught(session.options, resultOf({ ...rolled, ...ended, state, error }));
+  const result = withCanary(session, first, { ...rolledOut, probes });
   if (state.halted) {
     await writeHistoryWithoutLock(run, members, session.options.ends ?? command, goal.release, result);
     return result;
