@@ -134,8 +134,8 @@ function underWay(running: readonly Running[], graceMs: number): string {
   const handler = running.find(({ event }) => ALONE.includes(event));
   if (handler === undefined) return `Finishing what is under way, within ${inWords(graceMs)}.`;
   const { name, event, endMs } = handler;
-  const ms = ENDED_AT_ONCE.includes(event) ? endMs : graceMs;
-  return ms === undefined ? `Ending ${name}.` : `Ending ${name}, within ${inWords(ms)}.`;
+  if (!ENDED_AT_ONCE.includes(event)) return `Waiting for ${name}, at most ${inWords(graceMs)}.`;
+  return endMs === undefined ? `Ending ${name}.` : `Ending ${name}, within ${inWords(endMs)}.`;
 }
 
 /** What a layer starts inherits the environment of this process, and knows by it which rollout it is part of. */

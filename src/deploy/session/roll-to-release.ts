@@ -20,7 +20,7 @@ import { watchedIn } from './ask-first.js';
 import type { Probe } from './availability.js';
 import { recordBaked, recordBakeOwed } from './bake-record.js';
 import { besideLeftOut, canaryHeld, forgetCanary, heldSentence, withCanary } from './canary.js';
-import { askedOf } from './continue-command.js';
+import { askedOf, continueCommand } from './continue-command.js';
 import { type Goal, goalFor } from './goal.js';
 import { raise } from './lifecycle.js';
 import { reportNewcomers } from './newcomers.js';
@@ -59,7 +59,13 @@ export async function rollToRelease(session: Session, shares: readonly PlannedSh
     if (session.part !== undefined || !(await owesPostDeploy(session, goal))) return base;
     inform(ports, 'An earlier run has rolled this release out, but did not finish post_deploy.');
     session.underway = true;
-    await withGrace(session, (stop) => raiseOrStop(session, () => postDeploy(session, goal, stop)));
+    try {
+      await withGrace(session, (stop) => raiseOrStop(session, () => postDeploy(session, goal, stop)));
+    } catch (error) {
+      if (asDeployError(error).code !== 'interrupted') throw error;
+      const next = continueCommand(askedOf(session), release);
+      return { ...base, outcome: 'interrupted', summary: `${summary} post_deploy was not finished.`, next };
+    }
     return { ...base, outcome: 'succeeded' };
   }
   const left = leftOut(combined(starts));
