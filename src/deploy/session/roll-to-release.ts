@@ -15,6 +15,7 @@ import { takeBack } from '../../rollout/transitions.js';
 import { doDeploy } from '../core/do-deploy.js';
 import { onAbort } from '../core/on-abort.js';
 import { inform, reportTo, warn } from '../core/report.js';
+import { releaseHash } from '../release/release-hash.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { watchedIn } from './ask-first.js';
 import type { Probe } from './availability.js';
@@ -109,7 +110,8 @@ async function rollAndFinish(
   const state = combined(rolled.states);
   const rows = rowsOfAll(session, shares, rolled.states);
   const parts = shares.map(({ fleet }, index) => ({ name: fleet.settings.role, state: rolled.states[index] ?? state }));
-  const ended = { ...askedOf(session), rows, release, durationMs, parts };
+  const isFleets = first.anchored[0]?.hash === releaseHash(goal.release);
+  const ended = { ...askedOf(session), rows, release, durationMs, parts, isFleets };
   const error = rolled.error ?? (await failureAfterRolling(session, goal, state, stop));
   if (!state.halted) await forgetCanary(session, shares);
   if (isCondemned(state) && !isComplete(state) && !state.halted) await withdrawAnchor(session, first);
