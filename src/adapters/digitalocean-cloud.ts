@@ -247,9 +247,9 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
     async missingScopes(scopes) {
       const tried = await Promise.all(
         scopes.map(async (scope) => {
-          const list = READABLE[scope];
+          const { list, also } = READABLE[scope] ?? {};
           if (list === undefined) return [];
-          const call = read(list, `find out whether the token has ${scope}`, [scope]);
+          const call = read(list, `find out whether the token has ${scope}`, [scope, ...(also ? [also] : [])]);
           try {
             await api.request(call, () => api.get(list, { page: 1, per_page: 1 }), anyList);
             return [];
@@ -259,7 +259,9 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
           }
         }),
       );
-      return tried.flat();
+      const missing = tried.flat();
+      // Without the other scope, its list says nothing of this one.
+      return missing.filter((scope) => !missing.includes(READABLE[scope]?.also ?? ''));
     },
 
     async firewallsWithTag(tag) {
@@ -275,17 +277,17 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
   };
 }
 
-/** Lists that take one scope, which is known from them. */
-const READABLE: Readonly<Record<string, string>> = {
-  'load_balancer:read': '/load_balancers',
-  'droplet:read': '/droplets',
-  'tag:read': '/tags',
-  'firewall:read': '/firewalls',
-  'actions:read': '/actions',
-  'image:read': '/images',
-  'regions:read': '/regions',
-  'sizes:read': '/sizes',
-  'vpc:read': '/vpcs',
+/** Lists from which a scope is known; `also`: another one that the list takes. */
+const READABLE: Readonly<Record<string, { list: string; also?: string }>> = {
+  'load_balancer:read': { list: '/load_balancers' },
+  'droplet:read': { list: '/droplets' },
+  'tag:read': { list: '/tags' },
+  'firewall:read': { list: '/firewalls' },
+  'actions:read': { list: '/actions' },
+  'image:read': { list: '/images' },
+  'regions:read': { list: '/regions' },
+  'sizes:read': { list: '/sizes', also: 'regions:read' },
+  'vpc:read': { list: '/vpcs' },
 };
 
 function read(path: string, purpose: string, scopes: string[]): Call {
