@@ -372,7 +372,7 @@ export const PROBLEMS: readonly Problem[] = [
   {
     what: 'a full disk',
     plant: (b) => b.fleet.region.droplet('web-2').setFaults({ diskFreeMb: 100 }),
-    finds: ['disk-full web-2', 'disk-low web-2'],
+    finds: ['disk-full web-2'],
   },
   {
     what: 'an almost full disk',
@@ -429,6 +429,15 @@ export const PROBLEMS: readonly Problem[] = [
     what: 'another compose',
     plant: (b) => b.dockerSays('compose version --short', '2.40.0', b.droplets.slice(0, 1)),
     finds: ['compose-differs web-1'],
+  },
+
+  {
+    what: 'a file of shared: that is not there',
+    plant: (b) =>
+      b.settings((s) => {
+        s.shared = ['secrets/htpasswd'];
+      }),
+    finds: [`shared-file-missing ${ALL}`],
   },
 
   // --- compose ---

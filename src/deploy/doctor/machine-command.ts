@@ -3,6 +3,7 @@ import type { RemoteCommand } from '../../ports.js';
 import { BEGIN_SECTIONS, beginSection, readSections } from '../core/sections.js';
 import { appFolder, command } from '../core/shell.js';
 import { PORT_COUNTERS } from '../drain/traffic-command.js';
+import { checkShared } from '../droplet/home-check.js';
 import { MACHINES } from '../staging/check-architecture.js';
 import { DOCKER_INFO } from '../staging/room-command.js';
 
@@ -17,6 +18,8 @@ export interface MachineFacts {
   mayCount: boolean;
   /** TCP ports at which something on the droplet itself listens; published ones may be among them. */
   listening: readonly number[];
+  /** What is wrong with what the releases have in common, as `checkShared` printed it. */
+  shared: string;
   /** Releases that were never staged completely, as paths in the app's folder. */
   partial: readonly string[];
 }
@@ -29,7 +32,8 @@ const MOST_LISTENING = 1_000;
 /** Names that are printed. */
 const MOST_PARTIAL = 20;
 
-export function machineCommand(app: string): RemoteCommand {
+/** @param shared what the releases have in common there */
+export function machineCommand(app: string, shared: readonly string[] = []): RemoteCommand {
   const older = `-maxdepth 1 -mmin +${LEFT_AFTER_MINUTES}`;
   return command(
     'machine-facts',
@@ -49,6 +53,8 @@ export function machineCommand(app: string): RemoteCommand {
       `$as_root ${PORT_COUNTERS} >/dev/null 2>&1 && echo readable`,
       beginSection('listening'),
       `cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { print substr($2, length($2) - 3) }' | sort -u | head -n ${MOST_LISTENING}`,
+      beginSection('shared'),
+      ...checkShared(app, shared),
       beginSection('partial'),
       `cd ${appFolder(app)} 2>/dev/null || exit 0`,
       `{ find releases ${older} -name '*.partial'; find . ${older} -name 'incoming-*.tgz'; } 2>/dev/null | head -n ${MOST_PARTIAL}`,
@@ -78,6 +84,7 @@ export function readMachine(stdout: string): MachineFacts {
     listening: text('listening')
       .split('\n')
       .flatMap((port) => (/^[0-9A-F]{4}$/.test(port) ? Number.parseInt(port, 16) : [])),
+    shared: text('shared'),
     partial: text('partial')
       .split('\n')
       .map((path) => path.replace(/^\.\//, ''))

@@ -6,6 +6,7 @@ import type { Area } from '../../rollout/doctor.js';
 import { firstLines } from '../core/output-lines.js';
 import { environmentCollision } from '../droplet/environment-collision.js';
 import { findGoneImages } from '../droplet/gone-images.js';
+import { refuseUnusableHome } from '../droplet/home-check.js';
 import { beforeCurrent, currentRelease, loginTo, type Member, provenOn, runningRelease } from '../droplet/member.js';
 import { checkDroplet } from '../staging/check-droplet.js';
 import { refuseTakenPorts } from '../staging/check-ports.js';
@@ -48,7 +49,7 @@ export async function lookFirst(
     }
   };
   const [machine, project] = await Promise.all([
-    ask(machineCommand(settings.app)),
+    ask(machineCommand(settings.app, settings.shared)),
     files && ask(projectCommand(files.draft, files.archive, { declared, images: files.images, login })),
   ]);
   return {
@@ -84,7 +85,11 @@ export async function readDroplet(
       keep(area, error);
     }
   };
+  const read = machine === undefined ? undefined : readMachine(machine);
   await check('droplets', () => checkDroplet(member));
+  await check('droplets', () => {
+    refuseUnusableHome({ ...member, survey: { ...member.survey, unusable: read?.shared } }, settings);
+  });
   const collision = environmentCollision(member, settings);
   if (collision !== undefined) keep('droplets', collision);
   let compose: ComposeFacts | undefined;
@@ -96,7 +101,6 @@ export async function readDroplet(
     await checkProject(member, settings, files, project, check);
   }
   const gone = await readGoneImages(member);
-  const read = machine === undefined ? undefined : readMachine(machine);
   const own = new Set(member.containers.flatMap(({ ports }) => ports.map(({ host }) => host)));
   return {
     refused,

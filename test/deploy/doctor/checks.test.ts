@@ -25,7 +25,7 @@ const settings = {
   ssh: { port: 22 },
 } as unknown as Settings;
 
-const MACHINE = { mayCount: true, partial: [], listening: [] };
+const MACHINE = { mayCount: true, partial: [], listening: [], shared: '' };
 
 /** nginx in front of an app: all is well. */
 const WELL = {
@@ -283,9 +283,10 @@ describe('droplets', () => {
       store: 'containerd',
       mayCount: true,
       listening: [80, 8080],
+      shared: '',
       partial: ['incoming-x.tgz', 'releases/a.partial'],
     });
-    expect(readMachine('')).toEqual({ mayCount: false, listening: [], partial: [] });
+    expect(readMachine('')).toEqual({ mayCount: false, listening: [], shared: '', partial: [] });
   });
 });
 

@@ -9,18 +9,11 @@ export function checkConfiguration({ problems, warnings, envFiles }: Facts): Fou
     ...warnings.map((warning): Found => {
       const [, place, message = warning] = /^(\S+:\d+): (.+)$/s.exec(warning) ?? [];
       if (place === undefined) return { name: 'configuration-doubt', message };
-      return { name: isEnvFile(place) ? 'env-file-dollar' : 'configuration-doubt', place, message: capital(message) };
+      return { name: isEnvFile(place) ? 'env-file-dollar' : 'configuration-doubt', place, message };
     }),
   ];
 }
 
 function ofProblem({ place, message, remedy, kind }: ConfigurationProblem): Found {
-  return { name: kind ?? 'configuration', place, message: `${capital(message)}.`, fix: `${capital(remedy)}.` };
-}
-
-function capital(text: string): string {
-  // Names of files and variables keep their first letter.
-  return /^(the|a|an|there|no|none|is|has|unknown|did|write|set|remove|create|add|correct|cp) /.test(text)
-    ? text.charAt(0).toUpperCase() + text.slice(1)
-    : text;
+  return { name: kind ?? 'configuration', place, message, fix: remedy };
 }

@@ -10,9 +10,10 @@ import type { Found } from '../found.js';
 /** Below this, memory and swap together are too little for a pull beside a running app. */
 const LOW_MEMORY_BYTES = 100 * 1024 * 1024;
 
-export function checkDroplets({ roles }: Facts): Found[] {
+export function checkDroplets({ roles, refused }: Facts): Found[] {
+  const full = new Set(refused.flatMap(({ error, droplet }) => (error.code === 'disk-full' ? droplet : [])));
   return roles.flatMap((role) => [
-    ...role.differences.flatMap((difference) => ofMachine(difference)),
+    ...role.differences.flatMap((one) => (one.kind === 'disk-low' && full.has(one.droplet) ? [] : ofMachine(one))),
     ...role.droplets.flatMap(memory),
     ...role.droplets.flatMap((droplet) => counters(droplet, role)),
     ...unlike(role.droplets, 'other-processor', ({ machine }) => machine?.architecture, 'has the processor'),
