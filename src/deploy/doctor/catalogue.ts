@@ -53,6 +53,12 @@ export const CATALOGUE = {
     'a balancer that is not active',
     'A deploy waits a minute for it, and then refuses.',
   ),
+  'fleet-of-one': entry(
+    'balancer',
+    'warning',
+    'a fleet of one droplet',
+    'While it is updated, nothing serves: a deploy is refused without --allow-downtime.',
+  ),
   'balancer-full': entry(
     'balancer',
     'warning',
@@ -308,6 +314,12 @@ export const CATALOGUE = {
     'error',
     'a droplet that is out of rotation',
     'It gets no traffic, and the capacity floor counts it as out.',
+  ),
+  'taken-out-by-hand': entry(
+    'leftovers',
+    'warning',
+    'a droplet that a person took out of rotation',
+    'It gets no traffic and no release until a person brings it back.',
   ),
   departed: entry(
     'leftovers',

@@ -10,11 +10,14 @@ import { findBalancer } from '../../targets/find-balancer.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
 import type { Member } from '../droplet/member.js';
+import { byHandSentence, refuseOverlap } from '../fleet/find-fleet.js';
+import { refuseImpossible } from '../fleet/policy.js';
 import { ofRole, settingsOfRoles } from '../fleet/role-settings.js';
 import { checkRole } from '../inspect/check-drift.js';
 import { type Visit, visitFleets } from '../inspect/visit-fleet.js';
 import type { ReadText } from '../plan/wanted.js';
 import { findRepairs } from '../rollouts/heal.js';
+import { policyFor } from '../session/rollout.js';
 import { warnAboutUnused } from '../staging/compare-variables.js';
 import { warnAboutCompose } from '../staging/compose-warnings.js';
 import { logInTo } from '../staging/registry-login.js';
@@ -92,6 +95,7 @@ class Look {
     await this.#unlessRefused('balancer', async () => {
       await visitFleets(ports, settings, { newcomers: true, onlyRunning: true }, async (visits) => {
         this.target = visits.map(({ fleet }) => `${ofRole(fleet.settings)}${fleet.target.description}`).join(', ');
+        this.#refuseFleets(visits);
         const present = new Set(
           visits.flatMap(({ fleet }) => fleet.membership.droplets.map(({ droplet }) => droplet.id)),
         );
@@ -137,6 +141,23 @@ class Look {
       this.unchecked.push('Cloud firewalls, because the token lacks firewall:read.');
     }
     return true;
+  }
+
+  /** What keeps a rollout from beginning, whatever the droplets are. */
+  #refuseFleets(visits: readonly Visit[]): void {
+    const fleets = visits.map(({ fleet }) => fleet);
+    const checks = [
+      () => refuseOverlap(fleets),
+      ...fleets.map((fleet) => () => refuseImpossible(fleet, policyFor(fleet, false, {}))),
+    ];
+    for (const check of checks) {
+      try {
+        check();
+      } catch (error) {
+        if (!(error instanceof DeployError)) throw error;
+        this.facts.refused.push({ error, area: 'balancer' });
+      }
+    }
   }
 
   /** By role; with none, of the environment. */
@@ -217,6 +238,9 @@ class Look {
       differences,
       hasRelease: release !== undefined,
       dispute,
+      byHand: membership.droplets
+        .filter(({ byHand }) => byHand !== undefined)
+        .map((one) => ({ droplet: one.droplet.name, sentence: byHandSentence(one) })),
       holder: deploying && { who: deploying.who, since: deploying.since },
       clearable,
     };

@@ -65,6 +65,8 @@ export interface RoleFacts {
   /** Only a release that is recorded makes a droplet without one a problem. */
   hasRelease: boolean;
   dispute?: string | undefined;
+  /** Droplets that were taken out by hand, in words. */
+  byHand: readonly { droplet: string; sentence: string }[];
   holder?: { who: string; since: string } | undefined;
   /** Names of droplets whose record in the ledger `--fix` may clear. */
   clearable: ReadonlySet<string>;

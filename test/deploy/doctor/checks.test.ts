@@ -61,6 +61,7 @@ function role(more: Partial<RoleFacts> = {}, balancer: Partial<LoadBalancer> = {
     droplets: [droplet()],
     differences: [],
     hasRelease: true,
+    byHand: [],
     clearable: new Set(),
     ...more,
   };

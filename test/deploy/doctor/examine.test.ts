@@ -19,6 +19,9 @@ const shown = ({ report }: Examined) =>
     .filter((one) => !isUsual(one))
     .map(({ name, droplets }) => [name, droplets.join()].filter(Boolean).join(' '));
 
+/** A balancer that is quick. */
+const calm = () => ({ check: { ...CALM.check, intervalSeconds: 3, healthyThreshold: 2 } });
+
 /** Ids, tags and files of everything. */
 function stateOf({ world }: ReturnType<typeof fleetOf>): string {
   const droplets = [...world.droplets.values()].map(({ disk, tags, containers, lock }) => {
@@ -39,7 +42,7 @@ describe('doctor changes nothing, and finds nothing', () => {
     ['with roles', { fleet: 4, target: 'roles' }],
   ];
   it.each(FLEETS)('on a fleet %s', async (_, story) => {
-    const fleet = fleetOf({ ...story, check: { ...CALM.check, intervalSeconds: 3, healthyThreshold: 2 } });
+    const fleet = fleetOf({ ...story, ...calm() });
     const before = stateOf(fleet);
     const examined = await fleet.doctor();
     expect(shown(examined)).toEqual([]);
@@ -68,9 +71,8 @@ describe('doctor changes nothing, and finds nothing', () => {
 });
 
 describe('what earlier runs have left', () => {
-  const calm = { check: { ...CALM.check, intervalSeconds: 3, healthyThreshold: 2 } };
   it('a deployer that died while it changed a droplet', async () => {
-    const fleet = fleetOf({ fleet: 3, ...calm });
+    const fleet = fleetOf({ fleet: 3, ...calm() });
     const crash = { call: 'switch', nth: 0, applied: true, power: false };
     expect(await fleet.run('deploy', 'v3', { crash })).toBeUndefined();
     const found = shown(await fleet.doctor());
@@ -79,7 +81,7 @@ describe('what earlier runs have left', () => {
   });
 
   it('one that died before it cleared the record of a droplet that serves again: --fix may do it', async () => {
-    const fleet = fleetOf({ fleet: 3, ...calm });
+    const fleet = fleetOf({ fleet: 3, ...calm() });
     const crash = { call: 'untag', nth: 1, applied: false, power: false };
     expect(await fleet.run('deploy', 'v3', { crash })).toBeUndefined();
     const { report } = await fleet.doctor();
@@ -88,7 +90,7 @@ describe('what earlier runs have left', () => {
   });
 
   it('a droplet that cannot be reached is one finding, and the others are read', async () => {
-    const fleet = fleetOf({ fleet: 3, ...calm });
+    const fleet = fleetOf({ fleet: 3, ...calm() });
     const [first] = [...fleet.world.droplets.values()];
     if (first) first.sshRefusedUntil = Number.POSITIVE_INFINITY;
     const examined = await fleet.doctor();
@@ -97,9 +99,27 @@ describe('what earlier runs have left', () => {
   });
 
   it('a Docker that is down is one finding', async () => {
-    const fleet = fleetOf({ fleet: 3, ...calm });
+    const fleet = fleetOf({ fleet: 3, ...calm() });
     const [first] = [...fleet.world.droplets.values()];
     if (first) first.dockerDownUntil = Number.POSITIVE_INFINITY;
     expect(shown(await fleet.doctor())).toEqual(['docker-missing web-1']);
+  });
+});
+
+describe('what keeps a rollout from beginning', () => {
+  it('a floor that cannot be kept, and a fleet of one', async () => {
+    const impossible = fleetOf({ fleet: 2, ...calm(), policy: { ...CALM.policy, minInRotation: 2 } });
+    expect(shown(await impossible.doctor())).toEqual(['floor-impossible']);
+    const { report } = await fleetOf({ fleet: 1, ...calm() }).doctor();
+    expect(report.findings.find(({ name }) => name === 'fleet-of-one')).toMatchObject({ severity: 'warning' });
+  });
+
+  it('nothing, where a person has taken a droplet out; it is said', async () => {
+    const fleet = fleetOf({ fleet: 3, ...calm() });
+    await fleet.run('droplet out', 'web-2');
+    const { report } = await fleet.doctor();
+    const [found, ...others] = report.findings.filter((one) => !isUsual(one));
+    expect(found).toMatchObject({ name: 'taken-out-by-hand', fix: 'do-deploy droplet in production web-2' });
+    expect(others).toEqual([]);
   });
 });

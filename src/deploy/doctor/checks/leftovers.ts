@@ -12,6 +12,10 @@ export function checkLeftovers({ roles }: Facts): Found[] {
   return roles.flatMap((role) => [
     ...lock(role),
     ...dispute(role),
+    ...role.byHand.map(({ droplet, sentence }): Found => {
+      const fix = doDeploy(role.settings, 'droplet in', droplet);
+      return { name: 'taken-out-by-hand', droplet, message: sentence, fix };
+    }),
     ...role.differences.flatMap((difference) => ofFleet(difference, role)),
     ...role.droplets.flatMap((droplet) => ofReleases(droplet, role)),
   ]);
