@@ -306,5 +306,5 @@ async function ownCode(): Promise<{ readLayers: ReadLayers; findHooks: FindHooks
     import('../layers/read-layers.js'),
     import('../layers/find-hooks.js'),
   ]);
-  return { readLayers: layerReader((value) => new Secret(value)), findHooks };
+  return { readLayers: layerReader((value) => new Secret(value), systemClock), findHooks };
 }

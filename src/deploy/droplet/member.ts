@@ -178,6 +178,7 @@ export function provenOn({ survey: { current, state, releases } }: Member): Set<
  * The next state.json: the release is being switched to, or its gates have passed. Until then, what was stopped stays recorded
  * with its release: a droplet that goes back, or is repaired, is as it was before.
  * @param stopped names of services that are stopped with this release once its gates have passed
+ * @param failed id of a release that the droplet leaves because it has failed: no later run goes back to it
  */
 export function nextState(
   member: Member,
@@ -185,12 +186,15 @@ export function nextState(
   phase: DropletStateFile['phase'],
   written: Pick<DropletStateFile, 'run' | 'since'>,
   stopped: ReadonlySet<string> = NONE,
+  failed?: string,
 ): DropletStateFile {
   const { current, releases } = member.survey;
   const isCurrent = current === release;
-  const previous = isCurrent ? beforeCurrent(member) : current;
+  const hasFailed = current !== undefined && current === failed && phase === 'verified';
+  const previous = isCurrent ? beforeCurrent(member) : hasFailed ? undefined : current;
   const earlier = isCurrent || phase === 'verified' ? undefined : beforeCurrent(member);
   const proven = provenOn(member);
+  if (hasFailed) proven.delete(current);
   if (phase === 'verified') proven.add(release);
   return {
     release,

@@ -10,7 +10,13 @@ import { isCheckFailure } from '../../rollout/diagnosis-rules.js';
 import type { Evidence } from '../../rollout/model.js';
 import { type Action, decide, mayStillLeave, servingMeanwhile, upNext } from '../../rollout/planner.js';
 import type { Rest } from '../../rollout/rests.js';
-import { isUntroubled, type Observed, type RolloutState, stillToCome } from '../../rollout/rollout-state.js';
+import {
+  isCondemned,
+  isUntroubled,
+  type Observed,
+  type RolloutState,
+  stillToCome,
+} from '../../rollout/rollout-state.js';
 import { begin, type Occurrence, record } from '../../rollout/transitions.js';
 import { onAbort } from '../core/on-abort.js';
 import { reportStep, reportTo } from '../core/report.js';
@@ -416,6 +422,10 @@ class Orchestrator {
     return {
       ...this.#run,
       release: this.#releaseFor(action),
+      condemned:
+        action.towards === 'previous' && isCondemned(this.#state)
+          ? this.#options.releaseFor(action.droplet).id
+          : undefined,
       signal: wait.signal,
       failure: this.#error,
       progress: this.#progressOf(droplet, action.step),

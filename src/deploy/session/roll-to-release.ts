@@ -5,6 +5,7 @@ import { isBaked } from '../../rollout/rests.js';
 import { combined } from '../../rollout/roles.js';
 import {
   isCondemned,
+  isDeployed,
   isHeld,
   isUntroubled,
   leftOut,
@@ -114,7 +115,7 @@ async function rollAndFinish(
   const ended = { ...askedOf(session), rows, release, durationMs, parts, isFleets };
   const error = rolled.error ?? (await failureAfterRolling(session, goal, state, stop));
   if (!state.halted) await forgetCanary(session, shares);
-  if (isCondemned(state) && !isComplete(state) && !state.halted) await withdrawAnchor(session, first);
+  if (isCondemned(state) && !isComplete(state) && !state.halted) await withdrawAnchor(session, first, state);
   const rolledOut = unlessUncaught(session.options, resultOf({ ...rolled, ...ended, state, error }));
   const result = withCanary(session, first, { ...rolledOut, probes });
   if (state.halted) {
@@ -229,11 +230,16 @@ async function raiseOrStop(session: Session, raised: () => Promise<void>): Promi
 }
 
 /** Droplets may stay on a release that has failed: it is not the fleet's, and no droplet is adopted to it. Never throws. */
-async function withdrawAnchor({ ports, members }: Session, { anchor, lease }: PlannedShare['run']): Promise<void> {
+async function withdrawAnchor(
+  { ports, members }: Session,
+  { anchor, lease }: PlannedShare['run'],
+  { droplets }: RolloutState,
+): Promise<void> {
   const [member] = members;
   if (anchor === undefined || member === undefined) return;
   try {
-    await anchor.condemned(() => lease.ensure(member.droplet.id));
+    const isGone = droplets.every((one) => one.gone || !isDeployed(one));
+    await anchor.condemned(isGone, () => lease.ensure(member.droplet.id));
   } catch (error) {
     warn(ports, `It could not be recorded that the release has failed: ${reasonOf(error)}`);
   }
