@@ -21,7 +21,7 @@ import { type CommandContext, type CommandList, loadCommands } from './define-co
 import { EXIT, exitCodeOfError } from './exit-codes.js';
 import { knownSecrets } from './known-secrets.js';
 import { defaultLogFolder, type LogFile, openLogFile } from './log-file.js';
-import { chooseOutputMode, ciLog, isCi } from './output-mode.js';
+import { chooseLevel, chooseOutputMode, ciLog, isCi } from './output-mode.js';
 import type { Invocation } from './parse.js';
 import { refuseFrozen } from './refuse-frozen.js';
 import type { Screen } from './screen.js';
@@ -81,8 +81,7 @@ export class Runner {
     this.#redactor = new Redactor(knownSecrets(machine.cwd, env, this.#args.config));
     this.#reporter = createReporter({
       ...chooseOutputMode(this.#args, env, !ownsOutput && screen.terminal !== undefined),
-      verbose: this.#args.verbose,
-      quiet: this.#args.quiet,
+      level: chooseLevel(this.#args),
       out: (text) => (ownsOutput ? screen.writeError(text) : screen.write(text)),
       err: (text) => screen.writeError(text),
       terminal: ownsOutput ? undefined : screen.terminal,

@@ -7,15 +7,16 @@ import { annotation, GithubReporter, problemAnnotations, withoutCommands } from 
 import { GithubFiles, type GithubPaths } from './github-files.js';
 import { jsonLine } from './json-line.js';
 import type { Terminal } from './live-area.js';
-import { Narrator } from './narration.js';
+import { type Level, Narrator } from './narration.js';
 import { isBlock, type Output, outputLines, outputObjects } from './output.js';
 import { createPalette, type Palette } from './palette.js';
 import { mapText, type Redactor } from './redacting.js';
 import { MASK } from './redactor.js';
+import { SilenceWatch } from './silence.js';
 import { TerminalReporter } from './terminal.js';
 import { cleanText } from './text.js';
 
-export type { Output };
+export type { Level, Output };
 
 const PLAIN = createPalette(false);
 
@@ -23,10 +24,7 @@ export interface ReporterOptions {
   /** `terminal` draws a live table; without a terminal it is `plain`. */
   mode: 'terminal' | 'plain' | 'json';
   color: boolean;
-  /** Also print remote commands and API calls, and where an error came from. */
-  verbose: boolean;
-  /** Only warnings, failures and the end; `verbose` comes first. */
-  quiet?: boolean;
+  level: Level;
   /** Write to standard output and standard error. */
   out: (text: string) => void;
   err: (text: string) => void;
@@ -47,7 +45,7 @@ export interface UserReporter extends Reporter {
   printNote(text: string): void;
   /** On standard error, in every mode. */
   printError(error: PrintableError): void;
-  /** From now on every event is also told to `write`, with all that --verbose adds. */
+  /** From now on every event is also told to `write`, with all that --debug adds. */
   record(write: (text: string) => void): void;
   /** Text that may be shown: masked, without control characters. */
   clean(text: string): string;
@@ -57,7 +55,12 @@ export interface UserReporter extends Reporter {
 }
 
 export function createReporter(options: ReporterOptions): UserReporter {
-  const { mode, verbose, out, err, terminal, redactor } = options;
+  const { mode, level, err, terminal, redactor, clock } = options;
+  const out = (text: string) => {
+    silence.printed();
+    options.out(text);
+  };
+  const isVerbose = level === 'verbose' || level === 'debug';
   const palette = createPalette(options.color);
   const redact = (text: string) => redactor.redact(text);
   // Cleaned first: an escape sequence in its middle must not hide a secret.
@@ -69,10 +72,12 @@ export function createReporter(options: ReporterOptions): UserReporter {
 
   function createMain(): Reporter {
     if (mode === 'json') return { report: (event) => out(jsonLine(event)) };
-    const quiet = options.quiet === true && !verbose;
-    const live = mode === 'terminal' && log === undefined && !quiet ? terminal : undefined;
-    const narrator = new Narrator({ palette, verbose, quiet, progress: live === undefined && !quiet, width });
-    if (live !== undefined) return new TerminalReporter(live, narrator, palette, options.clock);
+    const live = mode === 'terminal' && log === undefined && level !== 'quiet' ? terminal : undefined;
+    const narrator = new Narrator({ palette, level, width });
+    if (live !== undefined) {
+      narrator.showsProgress = false;
+      return new TerminalReporter(live, narrator, palette, clock);
+    }
     const plain: Reporter = {
       report(event) {
         const lines = narrator.tell(event);
@@ -90,27 +95,40 @@ export function createReporter(options: ReporterOptions): UserReporter {
   // A control character within a secret hides it: then the clean text is shown.
   const isHidden = (text: string) => redact(text) === text && readable(text).includes(MASK);
   const shownText = mode === 'json' ? (text: string) => (isHidden(text) ? readable(text) : redact(text)) : readable;
+  const show = (event: DeployEvent) => {
+    // Traces are always in the log of the run.
+    if (isShown(event, level)) quietly(() => main.report(mapText(event, shownText)));
+    quietly(() => recorder?.(mapText(event, readable)));
+    quietly(() => files?.report(mapText(event, readable)));
+  };
+  const silence = new SilenceWatch(clock, (event) => {
+    if (main instanceof TerminalReporter && main.isDrawing) return;
+    show(event);
+  });
   return {
     report(event) {
-      // Remote commands and API calls: always in the log of the run.
-      if (event.type !== 'trace' || verbose) quietly(() => main.report(mapText(event, shownText)));
-      quietly(() => recorder?.(mapText(event, readable)));
-      quietly(() => files?.report(mapText(event, readable)));
+      quietly(() => silence.follow(event));
+      show(event);
     },
     record(write) {
-      const own = { palette: PLAIN, verbose: true, progress: true, width: () => Number.POSITIVE_INFINITY };
-      const narrator = new Narrator(own);
+      const narrator = new Narrator({ palette: PLAIN, level: 'debug', width: () => Number.POSITIVE_INFINITY });
       recorder = (event) => {
         const lines = narrator.tell(event);
         if (lines.length > 0) write(`${lines.join('\n')}\n`);
       };
     },
-    close: async () => await main.close?.(),
+    close: async () => {
+      silence.close();
+      await main.close?.();
+    },
     clean: (text) => guard(readable(text)),
     suspend() {
-      if (!(main instanceof TerminalReporter)) return () => {};
-      main.suspend();
-      return () => main.resume();
+      silence.suspend();
+      if (main instanceof TerminalReporter) main.suspend();
+      return () => {
+        silence.resume();
+        if (main instanceof TerminalReporter) main.resume();
+      };
     },
 
     print(output) {
@@ -136,8 +154,9 @@ export function createReporter(options: ReporterOptions): UserReporter {
     },
 
     printError(error) {
+      silence.close();
       void main.close?.();
-      err(`${guard(redact(errorLines(error, { palette, verbose }).join('\n')))}\n`);
+      err(`${guard(redact(errorLines(error, { palette, verbose: isVerbose }).join('\n')))}\n`);
       if (files === undefined) return;
       const text = redact(errorLines(error, { palette: PLAIN, verbose: false }).join('\n'));
       files.addError(text.split('\n'));
@@ -147,6 +166,11 @@ export function createReporter(options: ReporterOptions): UserReporter {
       else out(annotation('error', text, error.droplet && readable(error.droplet)));
     },
   };
+}
+
+function isShown(event: DeployEvent, level: Level): boolean {
+  if (event.type !== 'trace') return true;
+  return level === 'debug' || (level === 'verbose' && event.kind === 'command');
 }
 
 /** Output that fails must not stop a rollout. */

@@ -10,6 +10,7 @@ import {
   type RollingCommand,
   type StatusRow,
   type Step,
+  type Task,
 } from '../rollout/model.js';
 import { count, duration } from './text.js';
 
@@ -92,6 +93,16 @@ export function batchSentence({ batch, droplets, left, role, later = [], back }:
   if (back) return `Taking the release back from ${names}${left === 0 ? '' : ` (${own})`}`;
   const then = later.map((one) => `, then ${one.role}: ${count(one.droplets, 'droplet')}`).join('');
   return `${role === undefined ? 'Batch' : `${role}, batch`} ${batch}: ${names} (${own}${then})`;
+}
+
+const TASKS: Record<Task, (detail: string | undefined) => string> = {
+  'wait-lock': (detail) => `waiting for ${detail ?? 'another deploy'} to end`,
+  observe: () => 'observing the fleet',
+  'ask-gates': () => 'asking the gates',
+};
+
+export function taskPhrase({ task, detail }: Pick<EventOf<'task-started'>, 'task' | 'detail'>): string {
+  return TASKS[task](detail);
 }
 
 export function restSentence({ rest, ms }: EventOf<'rest-started'>): string {

@@ -40,6 +40,10 @@ export class TerminalReporter implements Reporter {
     this.#clock = clock;
   }
 
+  get isDrawing(): boolean {
+    return this.#area.isOpen;
+  }
+
   report(event: DeployEvent): void {
     this.#waiting.push(...this.#narrator.tell(event));
     this.#follow(event);

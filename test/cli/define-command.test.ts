@@ -66,6 +66,7 @@ describe('a new command', () => {
       yes: false,
       json: false,
       verbose: false,
+      debug: false,
       noColor: false,
       quiet: false,
       set: [],

@@ -100,7 +100,7 @@ describe('the live table', () => {
       '1 deployed, 1 in progress, 1 not deployed',
     ]);
     expect(stdout.lines.filter((line) => line.startsWith('DROPLET'))).toHaveLength(1);
-    expect(stdout.text).toContain('07:45:16  web-2  left the balancer (1.2 s)\n');
+    expect(stdout.text).toContain('07:45:16  web-2  draining (out of rotation)\n');
     await reporter.close();
   });
 
@@ -183,7 +183,7 @@ describe('the live table', () => {
       expect(stdout.lines.filter((line) => line.startsWith('DROPLET'))).toHaveLength(1);
       expect(frameOf(stdout)).toHaveLength(6);
     }
-    expect(stdout.text).toContain('07:45:16  web-2  left the balancer (1.2 s)\n');
+    expect(stdout.text).toContain('07:45:16  web-2  draining (out of rotation)\n');
     await reporter.close();
   });
 

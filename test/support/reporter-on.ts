@@ -19,7 +19,7 @@ export function reporterOn<Out extends FakePipe | FakeTerminal = FakePipe>(
   const reporter = createReporter({
     mode: 'plain',
     color: false,
-    verbose: false,
+    level: 'normal',
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
     terminal: stdout instanceof FakeTerminal ? stdout : undefined,

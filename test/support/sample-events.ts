@@ -36,7 +36,16 @@ const BODIES: { [Type in DeployEventBody['type']]: Extract<DeployEventBody, { ty
   'evidence-collected': { type: 'evidence-collected', droplet: 'web-2', evidence: OUT_OF_MEMORY },
   'row-changed': { type: 'row-changed', row: FAILED_ROW },
   notice: { type: 'notice', level: 'warning', message: 'Disk is 92% full.', droplet: 'web-2' },
-  trace: { type: 'trace', what: 'web-2: survey', ms: 41 },
+  trace: {
+    type: 'trace',
+    kind: 'command',
+    what: 'ssh web-2: run survey: exit code 0',
+    ms: 41,
+    detail: '812 bytes out, 0 bytes of errors',
+  },
+  'task-started': { type: 'task-started', task: 'wait-lock', detail: 'another deploy by ann@laptop' },
+  'task-finished': { type: 'task-finished', task: 'wait-lock', ms: 64_000 },
+  'still-running': { type: 'still-running', message: 'still pulling images on web-2 (30 s)' },
   'deploy-interrupted': {
     type: 'deploy-interrupted',
     signal: 'SIGINT',

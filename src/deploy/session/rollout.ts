@@ -3,7 +3,7 @@ import type { ByHand, DeployResult } from '../../rollout/model.js';
 import { type Policy, stillToCome } from '../../rollout/rollout-state.js';
 import { doDeploy } from '../core/do-deploy.js';
 import { waitForAll } from '../core/parallel.js';
-import { inform, reportTo, warn } from '../core/report.js';
+import { inform, reportTask, reportTo, warn } from '../core/report.js';
 import { heldRelease, type Member, runningRelease } from '../droplet/member.js';
 import { balancersBeside, behindBalancers } from '../fleet/behind-balancer.js';
 import { byHandSentence, type Fleet, findFleets, overlapsOf } from '../fleet/find-fleet.js';
@@ -230,7 +230,7 @@ async function planShare(
 ): Promise<PlannedShare> {
   const { run, members, policy } = share;
   const participants = members.filter((member) => !exempt.has(member.droplet.id));
-  const observed = await observeFleet(run, members);
+  const observed = await reportTask(run.ports, 'observe', () => observeFleet(run, members));
   const upToDate = members.filter(isUpToDate).map(({ droplet }) => droplet.id);
   const previous = previousReleases(participants, goal);
   const unbaked = upToDate.length > 0 && (await owesBake(session, share, goal.release));
