@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
 import type { DeployPorts } from '../../../src/deploy/core/deploy-ports.js';
-import { reportStep } from '../../../src/deploy/core/report.js';
 import type { Member } from '../../../src/deploy/droplet/member.js';
 import { isPassing, runWithRetries } from '../../../src/deploy/staging/retry-pull.js';
 import type { RemoteCommand } from '../../../src/ports.js';
