@@ -212,7 +212,7 @@ export class Runner {
       ports,
       signals,
       roll: async (of, options, rollout) => {
-        const { roll } = await import('./roll.js');
+        const [{ roll }] = await Promise.all([import('./roll.js'), reporter.goLive()]);
         const { config } = args;
         const ask = canAsk && options.yes !== true ? askAside : undefined;
         const redact = (text: string) => this.#redactor.redact(cleanText(text));

@@ -13,7 +13,7 @@ import { createPalette, type Palette } from './palette.js';
 import { mapText, type Redactor } from './redacting.js';
 import { MASK } from './redactor.js';
 import { SilenceWatch } from './silence.js';
-import { TerminalReporter } from './terminal.js';
+import type { TerminalReporter } from './terminal.js';
 import { cleanText } from './text.js';
 
 export type { Level, Output };
@@ -49,6 +49,8 @@ export interface UserReporter extends Reporter {
   record(write: (text: string) => void): void;
   /** Text that may be shown: masked, without control characters. */
   clean(text: string): string;
+  /** To be called before a rollout: loads the live view, where there is a terminal for it. */
+  goLive(): Promise<void>;
   /** Leaves the terminal to a question until the returned function is called; what is reported meanwhile is shown then. */
   suspend(): () => void;
   close(): Promise<void>;
@@ -70,14 +72,11 @@ export function createReporter(options: ReporterOptions): UserReporter {
   const guard = log === undefined ? (text: string) => text : withoutCommands;
   const width = () => (terminal === undefined ? Number.POSITIVE_INFINITY : terminal.columns || 80);
 
+  const narrator = new Narrator({ palette, level, width });
+  let live: TerminalReporter | undefined;
+
   function createMain(): Reporter {
     if (mode === 'json') return { report: (event) => out(jsonLine(event)) };
-    const live = mode === 'terminal' && log === undefined && level !== 'quiet' ? terminal : undefined;
-    const narrator = new Narrator({ palette, level, width });
-    if (live !== undefined) {
-      narrator.showsProgress = false;
-      return new TerminalReporter(live, narrator, palette, clock);
-    }
     const plain: Reporter = {
       report(event) {
         const lines = narrator.tell(event);
@@ -91,7 +90,7 @@ export function createReporter(options: ReporterOptions): UserReporter {
 
   let printed = false;
   let recorder: ((event: DeployEvent) => void) | undefined;
-  const main = createMain();
+  let main = createMain();
   // A control character within a secret hides it: then the clean text is shown.
   const isHidden = (text: string) => redact(text) === text && readable(text).includes(MASK);
   const shownText = mode === 'json' ? (text: string) => (isHidden(text) ? readable(text) : redact(text)) : readable;
@@ -102,7 +101,7 @@ export function createReporter(options: ReporterOptions): UserReporter {
     quietly(() => files?.report(mapText(event, readable)));
   };
   const silence = new SilenceWatch(clock, (event) => {
-    if (main instanceof TerminalReporter && main.isDrawing) return;
+    if (live?.isDrawing) return;
     show(event);
   });
   return {
@@ -122,12 +121,19 @@ export function createReporter(options: ReporterOptions): UserReporter {
       await main.close?.();
     },
     clean: (text) => guard(readable(text)),
+    async goLive() {
+      if (mode !== 'terminal' || log !== undefined || level === 'quiet' || terminal === undefined || live) return;
+      const { TerminalReporter } = await import('./terminal.js');
+      narrator.showsProgress = false;
+      live = new TerminalReporter(terminal, narrator, palette, clock);
+      main = live;
+    },
     suspend() {
       silence.suspend();
-      if (main instanceof TerminalReporter) main.suspend();
+      live?.suspend();
       return () => {
         silence.resume();
-        if (main instanceof TerminalReporter) main.resume();
+        live?.resume();
       };
     },
 

@@ -76,6 +76,14 @@ export function runTitle(event: EventOf<'rollout-started'>): string {
   return `Rolling ${app} on ${environment} back${to}`;
 }
 
+/** "Deploying shop v1 → v2 to production": the title once it is known what is replaced. */
+export function headline(event: EventOf<'rollout-started'>, old: string, now: ReleaseInfo): string {
+  const { command, ends, app, environment } = event;
+  if (command === 'deploy' && ends === undefined)
+    return `Deploying ${app} ${old} → ${versionWords(now)} to ${environment}`;
+  return `${runTitle({ ...event, release: { id: '', imageTag: '' } })}: ${old} → ${now.imageTag}`;
+}
+
 /** "v1.4.2"; for files from git "v1.4.2 (commit 1a2b3c4, with uncommitted changes)". */
 export function versionWords({ imageTag, commit, dirty }: Pick<ReleaseInfo, 'imageTag' | 'commit' | 'dirty'>): string {
   return commit === undefined ? imageTag : `${imageTag} (${describeCommit({ commit, dirty })})`;

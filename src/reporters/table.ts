@@ -10,6 +10,8 @@ export interface Column {
   heading: string;
   /** Minimum width; with `lose` more, if different texts would look the same otherwise. */
   least: number;
+  /** Width that it takes even if its texts do not: what is redrawn must not move with each text. */
+  always?: number;
   /** Without room for all columns, the highest is left out first; 0 always stays. */
   expendable: number;
   /** Where to cut, as long as different texts still differ; by default at the end. */
@@ -64,7 +66,7 @@ function columnSizes(columns: Column[], rows: Cell[][], width: number): Map<numb
   const sizes = new Map(
     columns.map((column, index) => [
       index,
-      Math.max(widthOf(column.heading), ...rows.map((row) => widthOf(row[index]?.text ?? ''))),
+      Math.max(column.always ?? 0, widthOf(column.heading), ...rows.map((row) => widthOf(row[index]?.text ?? ''))),
     ]),
   );
   const leasts = new Map(
@@ -154,6 +156,8 @@ export function statusTable(
 
 export interface LiveRow {
   row: StatusRow;
+  /** One character, which tells what the colours tell. */
+  sign: Cell;
   step: Cell;
   elapsed: string;
 }
@@ -162,11 +166,15 @@ export interface LiveRow {
 export function liveTable(rows: LiveRow[], width: number, palette: Palette): string[] {
   const hasRoles = rows.some(({ row }) => row.role !== undefined);
   const columns = [
+    { heading: '', least: 1, expendable: 0 },
     ...placeColumns(hasRoles),
-    { heading: 'STEP', least: 10, expendable: 0 },
-    { heading: 'ELAPSED', least: 7, expendable: 2 },
+    { heading: 'TIME', least: 7, always: 7, expendable: 2 },
+    // The last one: no other column moves when a droplet goes on to its next step.
+    { heading: 'STEP', least: 24, always: 24, expendable: 0 },
   ];
-  const cells = rows.map(({ row, step, elapsed }) => [...placeCells(row, hasRoles, palette), step, { text: elapsed }]);
+  const cells = rows.map(({ row, sign, step, elapsed }) => {
+    return [sign, ...placeCells(row, hasRoles, palette), { text: elapsed }, step];
+  });
   return layOut(columns, cells, width, palette);
 }
 

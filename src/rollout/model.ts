@@ -159,6 +159,13 @@ export interface Evidence {
   diagnosis?: Diagnosis;
 }
 
+export interface Capacity {
+  role?: string;
+  serving: number;
+  of: number;
+  floor: number;
+}
+
 /** One vocabulary for people, CI and `--json`. `schema` changes when the meaning of a field changes. */
 export type DeployEvent = { schema: 2; at: string } & DeployEventBody;
 
@@ -187,6 +194,22 @@ export type DeployEventBody =
       /** The release that has failed is taken back from them. */
       back?: true;
     }
+  /** What the rolling phase will do if every step succeeds. */
+  | {
+      type: 'forecast';
+      /** Its id and tag are known now, also of commands that choose it. */
+      release: ReleaseInfo;
+      /** How many. */
+      batches: number;
+      /** After the last one, in ms. */
+      bakeMs?: number;
+      /** What the whole run takes by past ones, in ms; absent where there were none. */
+      estimate?: { ms: number; runs: number };
+    }
+  /** How many droplets serve, of all of the fleet or role, and the fewest that may. */
+  | ({ type: 'capacity' } & Capacity)
+  /** The public address was requested. */
+  | { type: 'probed'; total: number; failed: number }
   /** A pause between batches, or the bake after the last one, of at most `ms`. */
   | { type: 'rest-started'; rest: 'pause' | 'bake'; ms: number }
   | { type: 'rest-finished'; rest: 'pause' | 'bake'; ms: number }

@@ -13,6 +13,8 @@ import { type GateWatch, type WatchedGates, watchGates } from './watch-gates.js'
 
 export interface Watched extends Pick<GateWatch, 'gates' | 'variables' | 'askedAt'> {
   probe?: Probe;
+  /** What the probe has found so far, of the roles before. */
+  before?: Pick<Probes, 'total' | 'failed'>;
 }
 
 export class RolloutWatch {
@@ -43,12 +45,17 @@ export class RolloutWatch {
       onFailure(error);
     };
     const { gates, variables, askedAt, probe } = this.#watched;
-    if (probe !== undefined) this.#availability = watchAvailability(ports, probe, tell);
+    if (probe !== undefined) this.#availability = watchAvailability(ports, probe, tell, this.#tellCounts);
     // After an interruption what is in hand is brought to its end: nothing that is asked changes that.
     const signal = AbortSignal.any([this.#ended.signal, this.#interrupted]);
     if (gates.length > 0) inform(ports, `Asking ${gates.map(describe).join(', ')}.`);
     this.#gates = watchGates(ports, { gates, variables, askedAt, onFailure: tell, signal });
   }
+
+  readonly #tellCounts = ({ total, failed }: Pick<Probes, 'total' | 'failed'>): void => {
+    const { before = { total: 0, failed: 0 } } = this.#watched;
+    reportTo(this.#run.ports)({ type: 'probed', total: before.total + total, failed: before.failed + failed });
+  };
 
   /**
    * Resolves when it is known how the probes that are under way end: the last of them may be the one too many that fails.
