@@ -12,6 +12,8 @@ import { count, duration, truncate, widthOf } from './text.js';
 const OTHER_LINES = 7;
 /** Where not all droplets have room: the part of the terminal that is left to what scrolls by above. */
 const PART_ABOVE = 0.3;
+/** Of droplets that still wait: more of them would say no more than their number. */
+const MOST_NEXT = 4;
 const SEPARATOR = ' | ';
 
 /** What a droplet does at the moment. */
@@ -102,7 +104,7 @@ function fold(view: View, room: number, height: number): { shown: StatusRow[]; o
   const urgent = [...busy.slice(0, limit - failures.length), ...failures];
   const calm = rows.filter((row) => !urgent.includes(row) && !isInHand(row, view) && !FAILED.has(row.outcome));
   const next = calm.toSorted((one, other) => orderOf(one) - orderOf(other));
-  const shown = [...urgent, ...next.slice(0, limit - urgent.length)];
+  const shown = [...urgent, ...next.slice(0, Math.min(MOST_NEXT, limit - urgent.length))];
   return { shown, others: rows.filter((row) => !shown.includes(row)) };
 }
 

@@ -84,6 +84,11 @@ export function headline(event: EventOf<'rollout-started'>, old: string, now: Re
   return `${runTitle({ ...event, release: { id: '', imageTag: '' } })}: ${old} → ${now.imageTag}`;
 }
 
+/** The name in the id of a release: "v1.4.2" of 20261121T074500Z-v1.4.2. */
+export function nameOf(id: string): string {
+  return id.replace(/^\d{8}T\d{6}Z-/, '');
+}
+
 /** "v1.4.2"; for files from git "v1.4.2 (commit 1a2b3c4, with uncommitted changes)". */
 export function versionWords({ imageTag, commit, dirty }: Pick<ReleaseInfo, 'imageTag' | 'commit' | 'dirty'>): string {
   return commit === undefined ? imageTag : `${imageTag} (${describeCommit({ commit, dirty })})`;

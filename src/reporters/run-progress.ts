@@ -1,7 +1,7 @@
 /** How far a run is, from its events: what the head of the live view says. */
 import { inWords } from '../durations.js';
 import type { Capacity, DeployEvent, ReleaseInfo, StatusRow } from '../rollout/model.js';
-import { headline, phaseSentence, runTitle, taskPhrase } from './phrases.js';
+import { headline, nameOf, phaseSentence, runTitle, taskPhrase } from './phrases.js';
 
 type EventOf<T extends DeployEvent['type']> = Extract<DeployEvent, { type: T }>;
 
@@ -74,7 +74,7 @@ export class RunProgress {
   #nameReleases(now: ReleaseInfo, rows: readonly StatusRow[]): void {
     if (this.#started === undefined) return;
     const old = [...new Set(rows.map(({ release }) => release))].filter((id) => id !== '' && id !== now.id);
-    const names = old.map(tagOf);
+    const names = old.map(nameOf);
     if (names.length === 0) return;
     // The same tag again: only the ids tell them apart.
     const isAmbiguous = names.includes(now.imageTag);
@@ -138,11 +138,6 @@ export class RunProgress {
 function leftWords(ms: number, how: 'about' | 'exactly'): string | undefined {
   if (ms <= 0) return undefined;
   if (how === 'exactly') return `${inWords(Math.ceil(ms / 1_000) * 1_000)} left`;
-  const unit = ms < 60_000 ? 5_000 : ms < 600_000 ? 15_000 : 60_000;
+  const unit = ms < 60_000 ? 5_000 : ms < 300_000 ? 15_000 : 60_000;
   return `about ${inWords(Math.ceil(ms / unit) * unit)} left`;
-}
-
-/** The name in the id of a release: "v1.4.2" of 20261121T074500Z-v1.4.2. */
-function tagOf(id: string): string {
-  return id.replace(/^\d{8}T\d{6}Z-/, '');
 }

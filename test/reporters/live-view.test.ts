@@ -97,7 +97,7 @@ describe.each(SIZES)('on %i × %i', (columns, rows) => {
   it('a rollout leaves every line that scrolls by, in order, and one frame at a time', async () => {
     const live = await liveOn(columns, rows);
     const plain = reporterOn({ stdout: new EmulatedTerminal(columns, rows) });
-    const events = scriptedRollout(12);
+    const events = scriptedRollout(4);
     for (const [index, event] of events.entries()) {
       await play(live, [event]);
       if (index % 10 === 0 && live.stdout.cursorShown === false) {
@@ -148,7 +148,7 @@ describe.each(SIZES)('on %i × %i', (columns, rows) => {
     [150, 45],
   ])('resized to %i × %i in the middle, it goes on there, and no line is lost', async (nowColumns, nowRows) => {
     const live = await liveOn(columns, rows);
-    const events = scriptedRollout(6);
+    const events = scriptedRollout(4);
     const middle = events.findIndex((event) => event.type === 'batch-started' && event.batch === 3) + 8;
     await play(live, events.slice(0, middle));
     live.stdout.resize(nowColumns, nowRows);

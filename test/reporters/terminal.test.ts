@@ -3,7 +3,7 @@ import { DeployError } from '../../src/errors.js';
 import type { DeployEvent } from '../../src/rollout/model.js';
 import { EmulatedTerminal } from '../support/fake-terminal.js';
 import { reporterOn } from '../support/reporter-on.js';
-import { aRow, eventAt, scriptedRollout, started, V1, V2 } from '../support/scripted-events.js';
+import { aRow, eventAt, scriptedRollout, started } from '../support/scripted-events.js';
 import type { VirtualClock } from '../support/virtual-clock.js';
 
 beforeAll(() => {
@@ -96,10 +96,10 @@ describe('the live table', () => {
     expect(frameOf(stdout)).toEqual([
       'Deploying shop v1 → v2 to production',
       'Rolling out, batch 2 of 3 | 18 s | about 20 s left',
-      '   DROPLET  ADDRESS      ROTATION  RELEASE              TIME     STEP',
-      `✓  web-1    203.0.113.1  in        ${V2}  11 s     deployed`,
-      `▸  web-2    203.0.113.2  out       ${V1}  3 s      draining`,
-      `   web-3    203.0.113.3  in        ${V1}`,
+      '   DROPLET  ADDRESS      ROTATION  RELEASE  TIME     STEP',
+      '✓  web-1    203.0.113.1  in        v2       11 s     deployed',
+      '▸  web-2    203.0.113.2  out       v1       3 s      draining',
+      '   web-3    203.0.113.3  in        v1',
       'serving: 2 of 3, floor 2',
     ]);
     expect(stdout.lines.filter((line) => line.includes('DROPLET'))).toHaveLength(1);

@@ -1,6 +1,6 @@
 import { createReporter, type ReporterOptions, type UserReporter } from '../../src/reporters/index.js';
 import { Redactor } from '../../src/reporters/redacting.js';
-import { FakePipe, EmulatedTerminal } from './fake-terminal.js';
+import { EmulatedTerminal, FakePipe } from './fake-terminal.js';
 import { VirtualClock } from './virtual-clock.js';
 
 type Options<Out> = Partial<Omit<ReporterOptions, 'out' | 'err' | 'terminal' | 'redactor'>> & {
