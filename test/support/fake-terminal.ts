@@ -20,8 +20,9 @@ export class EmulatedTerminal extends Writable {
     this.columns = columns;
     this.rows = rows;
     // The system's terminal driver begins a new line at the left.
-    const options = { cols: columns, rows, scrollback: 10_000, convertEol: true, allowProposedApi: true };
-    this.#emulator = new xterm.Terminal(options);
+    const driver = { convertEol: true, scrollback: 10_000 };
+    // It warns of `writeSync`; its version is fixed.
+    this.#emulator = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true, logLevel: 'off', ...driver });
   }
 
   override _write(chunk: string, _encoding: string, done: () => void): void {
