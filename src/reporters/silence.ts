@@ -12,6 +12,7 @@ export class SilenceWatch {
   #ended = new AbortController();
   #isWatching = false;
   #isSuspended = false;
+  #isClosed = false;
   #printedAt = 0;
 
   /** @param tell shows an event, and calls `printed` if there was anything to print */
@@ -22,7 +23,7 @@ export class SilenceWatch {
 
   follow(event: DeployEvent): void {
     this.#underWay.follow(event);
-    if (event.type === 'rollout-finished') this.close();
+    if (event.type === 'rollout-finished') this.#end();
     else if (event.type.endsWith('-started')) this.#watch();
   }
 
@@ -40,13 +41,19 @@ export class SilenceWatch {
     this.printed();
   }
 
+  /** For good: what a step that was left still reports begins nothing. */
   close(): void {
+    this.#isClosed = true;
+    this.#end();
+  }
+
+  #end(): void {
     this.#ended.abort();
     this.#isWatching = false;
   }
 
   #watch(): void {
-    if (this.#isWatching) return;
+    if (this.#isWatching || this.#isClosed) return;
     this.#isWatching = true;
     this.#ended = new AbortController();
     this.printed();

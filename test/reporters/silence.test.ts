@@ -149,6 +149,15 @@ it('says nothing of what has ended, and nothing after the end', async () => {
   ).toEqual([]);
 });
 
+it('begins nothing after it was closed', async () => {
+  const { reporter, stdout, clock } = reporterOn();
+  reporter.report(eventAt(0, step('web-1', 'pull')));
+  await reporter.close();
+  reporter.report(eventAt(0, step('web-2', 'pull')));
+  await clock.advance(3 * LONGEST_MS);
+  expect(stdout.text).toBe('');
+});
+
 it('is silent during a question, and goes on after the answer', async () => {
   const { reporter, stdout, clock } = reporterOn();
   reporter.report(eventAt(0, { type: 'layer-started', name: 'layer checklist', event: 'deploy' }));
