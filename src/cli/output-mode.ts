@@ -4,7 +4,7 @@ import type { Level, ReporterOptions } from '../reporters/index.js';
 import { ciSystem } from './ci-run.js';
 
 export interface OutputMode {
-  /** `terminal` redraws a live table, `plain` writes lines, `json` an event per line. */
+  /** `terminal` redraws a live view, `plain` writes lines, `json` an event per line. */
   mode: 'terminal' | 'plain' | 'json';
   color: boolean;
 }

@@ -23,6 +23,7 @@ import { knownSecrets } from './known-secrets.js';
 import { defaultLogFolder, type LogFile, openLogFile } from './log-file.js';
 import { chooseLevel, chooseOutputMode, ciLog, isCi } from './output-mode.js';
 import type { Invocation } from './parse.js';
+import { withoutExit } from './refuse-exit.js';
 import { refuseFrozen } from './refuse-frozen.js';
 import type { Screen } from './screen.js';
 import { listenForSignals, type Signals } from './signals.js';
@@ -95,7 +96,8 @@ export class Runner {
   async run(invocation: Run): Promise<number> {
     const run = () => this.#run(invocation);
     // Only commands that roll load layers.
-    return invocation.command.rolls ? await withCapturedConsole((line) => this.#say(line), run) : await run();
+    if (!invocation.command.rolls) return await run();
+    return await withoutExit(process, () => withCapturedConsole((line) => this.#say(line), run));
   }
 
   #say(line: string): void {
@@ -112,7 +114,7 @@ export class Runner {
           ? undefined
           : await this.#load(invocation, { environment: String(args.environment), needs: command.settings });
       const { exit, output = [], notes = [], errors = [] } = await command.run(this.#contextOf(invocation, settings));
-      // The terminal is restored first: nothing may land in the middle of a live table.
+      // The terminal is restored first: nothing may land in the middle of a live view.
       await reporter.close();
       for (const one of [output].flat()) reporter.print(one);
       for (const note of notes) reporter.printNote(note);
@@ -186,7 +188,7 @@ export class Runner {
       return this.#signals;
     };
     const canAsk = screen.isInteractive && !isCi(env) && !args.json;
-    // The live table may be open.
+    // The live view may be open.
     const aside = async <T>(task: () => Promise<T>): Promise<T> => {
       const resume = reporter.suspend();
       try {

@@ -1,4 +1,4 @@
-/** Everything that the user reads: a live table, lines or JSON, without secrets and control characters. */
+/** Everything that the user reads: a live view, lines or JSON, without secrets and control characters. */
 import type { Clock, Reporter } from '../ports.js';
 import type { DeployEvent } from '../rollout/model.js';
 import { errorLines, type PrintableError } from './error-text.js';
@@ -21,7 +21,7 @@ export type { Level, Output };
 const PLAIN = createPalette(false);
 
 export interface ReporterOptions {
-  /** `terminal` draws a live table; without a terminal it is `plain`. */
+  /** `terminal` draws a live view; without a terminal it is `plain`. */
   mode: 'terminal' | 'plain' | 'json';
   color: boolean;
   level: Level;

@@ -32,6 +32,9 @@ const entry: z.ZodType<HistoryEntry> = z.object({
   error: z.object({ code: z.string(), droplet: z.string().optional(), step: z.string().optional() }).optional(),
 });
 
+/** Droplets whose histories are read where any of them will do: each has a line of every rollout that it took part in. */
+const ENOUGH = 3;
+
 const ofRelease = z.object({ id: z.string(), environment: z.string() });
 
 /** Newest first. `unreachable` holds the names of droplets that could not be read. */
@@ -49,25 +52,6 @@ export async function readHistory(
       unreachable: unreachable.map(({ droplet }) => droplet.name),
     };
   });
-}
-
-/** Droplets whose history is read: every droplet has all of it, except those that joined later. */
-const ENOUGH = 3;
-
-/** Newest first, of a few droplets; empty where they cannot be read. */
-export async function readSomeHistories(
-  members: readonly Pick<Member, 'connection'>[],
-  { app, environment }: Pick<Settings, 'app' | 'environment'>,
-): Promise<HistoryEntry[]> {
-  const texts = await inParallel(members.slice(0, ENOUGH), async ({ connection }) => {
-    try {
-      return (await connection.run(historyCommand(app))).stdout;
-    } catch (error) {
-      if (error instanceof ShellError) return '';
-      throw error;
-    }
-  });
-  return mergeHistories(texts, environment);
 }
 
 /**
@@ -98,6 +82,22 @@ function parsed(line: string): unknown[] {
   } catch {
     return [];
   }
+}
+
+/** What these droplets have recorded of past runs, newest first; empty where it cannot be read. */
+export async function readHistories(
+  members: readonly Member[],
+  { app, environment }: Settings,
+): Promise<HistoryEntry[]> {
+  const texts = await inParallel(members.slice(0, ENOUGH), async (member) => {
+    try {
+      return (await member.connection.run(historyCommand(app))).stdout;
+    } catch (error) {
+      if (error instanceof ShellError) return '';
+      throw error;
+    }
+  });
+  return mergeHistories(texts, environment);
 }
 
 /**

@@ -30,7 +30,7 @@ import { byHandSentence, type Fleet, findFleets, overlapsOf, refuseOverlap } fro
 import { notRunning } from '../fleet/not-running.js';
 import { refuseImpossible } from '../fleet/policy.js';
 import { ofRole } from '../fleet/role-settings.js';
-import { readSomeHistories } from '../inspect/read-history.js';
+import { readHistories } from '../inspect/read-history.js';
 import { readLock } from '../inspect/read-locks.js';
 import { healthOf } from '../inspect/read-status.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
@@ -119,7 +119,7 @@ export async function planRollout(given: DeployPorts, options: PlanOptions): Pro
     });
     for (const { members, canaries } of shares) noteCanary(found, options, part, members, canaries);
     const planned = await Promise.all(shares.map((share) => planShare(ports, options, share, part, found)));
-    const histories = await readSomeHistories(members, settings);
+    const histories = await readHistories(members, settings);
     const batches = planned.flatMap(({ share, foreseen }) => batchesOf(share, foreseen));
     for (const { foreseen, share } of planned) noteFloor(found, share, foreseen);
     const [known] = planned.flatMap(({ release: one }) => one ?? []);

@@ -9,7 +9,7 @@ import { balancersBeside, behindBalancers } from '../fleet/behind-balancer.js';
 import { byHandSentence, type Fleet, findFleets, overlapsOf } from '../fleet/find-fleet.js';
 import { GoalAnchor, together } from '../fleet/goal-anchor.js';
 import { mayHaveDowntime, policyOf } from '../fleet/policy.js';
-import { readSomeHistories } from '../inspect/read-history.js';
+import { readHistories } from '../inspect/read-history.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run, Stopping } from '../steps/run.js';
 import { askApps, askFirst } from './ask-first.js';
@@ -132,7 +132,7 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   if (rollout.reach === 'all') refuseUnreachedRole(fleets, reached);
 
   const runs = await takeLease(session, fleets);
-  session.past = readSomeHistories(session.members, settings).catch(() => []);
+  session.past = readHistories(session.members, settings).catch(() => []);
   await raise(session, 'pre_deploy');
   stopIfInterrupted(session);
   const { members } = session;
