@@ -56,7 +56,7 @@ export class Narrator {
       return endingLines(result, command, { palette: this.#options.palette, width: this.#options.width(), ends });
     }
     if (event.type === 'step-progress' && !this.showsProgress) return [];
-    const remarks = [remarkOn(event, before, this.rows), this.#milestone(event)];
+    const remarks = [remarkOn(event, before, this.rows, this.command), this.#milestone(event)];
     return remarks.flatMap((remark) =>
       remark !== undefined && this.#isWanted(remark) ? [this.#line(event.at, remark)] : [],
     );
@@ -123,7 +123,12 @@ export class Narrator {
   }
 }
 
-function remarkOn(event: DeployEvent, before: StatusRow[], after: StatusRow[]): Remark | undefined {
+function remarkOn(
+  event: DeployEvent,
+  before: StatusRow[],
+  after: StatusRow[],
+  command: RollingCommand,
+): Remark | undefined {
   switch (event.type) {
     case 'rollout-started':
       return { level: 'headline', text: openingSentence(event) };
@@ -138,7 +143,7 @@ function remarkOn(event: DeployEvent, before: StatusRow[], after: StatusRow[]): 
     case 'watch-failed':
       return { level: 'failure', droplet: event.error.droplet, text: event.error.message };
     case 'step-started':
-      return { droplet: event.droplet, ...beginning(event, after) };
+      return { droplet: event.droplet, ...beginning(event, after, command) };
     case 'step-progress':
       return { level: 'detail', droplet: event.droplet, text: `${phraseOf(event, after).present}: ${event.detail}` };
     case 'step-finished': {
@@ -197,6 +202,9 @@ function isSettled(row: StatusRow): boolean {
   return ['deployed', 'taken out', 'reverted', 'deploy failed'].includes(row.outcome);
 }
 
+/** These change containers, but not what is deployed. */
+const SAME_RELEASE: ReadonlySet<RollingCommand> = new Set(['restart', 'stop', 'start']);
+
 /** The end of staging on a droplet; what follows has milestones of its own. */
 function isMilestone(step: Step): boolean {
   return step === 'pull' || step === 'build';
@@ -205,6 +213,7 @@ function isMilestone(step: Step): boolean {
 function beginning(
   event: Extract<DeployEvent, { type: 'step-started' }>,
   rows: readonly StatusRow[],
+  command: RollingCommand,
 ): Pick<Remark, 'level' | 'text'> {
   const { present } = phraseOf(event, rows);
   if (event.step === 'drain') {
@@ -212,7 +221,8 @@ function beginning(
     return { level: 'info', text: isOut ? `${present} (out of rotation)` : present };
   }
   if (event.step !== 'switch') return { level: 'detail', text: present };
-  return { level: 'info', text: event.release === undefined ? present : `starting release ${event.release}` };
+  const keepsRelease = event.release === undefined || SAME_RELEASE.has(command);
+  return { level: 'info', text: keepsRelease ? present : `starting release ${event.release}` };
 }
 
 /** Only the outcome of a droplet; its steps report the changes on the way. */

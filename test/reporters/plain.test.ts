@@ -99,6 +99,18 @@ Deployed v2 to 2 droplets in 25 s.
 `);
   });
 
+  it.each([
+    ['deploy', `starting release ${V2}`],
+    ['restart', 'starting containers'],
+    ['stop', 'starting containers'],
+  ] as const)('name the release only where one is deployed: %s', (command, text) => {
+    const lines = linesOf([
+      started([aRow(1)], command),
+      { type: 'step-started', droplet: 'web-1', step: 'switch', release: V2 },
+    ]);
+    expect(lines[1]?.slice('07:45:03  web-1  '.length)).toBe(text);
+  });
+
   it('report each step with its time with --verbose', () => {
     const text = textOf(scriptedRollout(2), { level: 'verbose' });
     expect(text).toContain('07:45:06  web-1  left the balancer (1.2 s)\n');
