@@ -19,7 +19,7 @@ import {
 } from '../../rollout/rollout-state.js';
 import { begin, type Occurrence, record } from '../../rollout/transitions.js';
 import { onAbort } from '../core/on-abort.js';
-import { reportStep, reportTo } from '../core/report.js';
+import { reportStep, reportTask, reportTo } from '../core/report.js';
 import { causeSentence } from '../core/sentences.js';
 import type { Member } from '../droplet/member.js';
 import type { StoredRelease } from '../release/stored-release.js';
@@ -368,6 +368,10 @@ class Orchestrator {
   async #observe(): Promise<Occurrence> {
     const ended = await this.#endBatch();
     if (ended !== undefined) return ended;
+    return await reportTask(this.#run.ports, 'observe', () => this.#observed());
+  }
+
+  async #observed(): Promise<Occurrence> {
     try {
       const observe = () => observeFleet(this.#run, [...this.#members.values()], this.#options.interrupted);
       const droplets = await observe();

@@ -28,6 +28,7 @@ import { raise } from './lifecycle.js';
 import { reportNewcomers } from './newcomers.js';
 import { FRESH_MS } from './observe-fleet.js';
 import { type Rolled, type RollOptions, roll } from './orchestrator.js';
+import { capacityReporter, reportForecast } from './outlook.js';
 import { forgetPostDeploy, owesPostDeploy, postDeploy } from './post-deploy.js';
 import { isComplete, resultOf } from './result.js';
 import type { Share } from './rollout.js';
@@ -105,6 +106,10 @@ async function rollAndFinish(
   if (shares.every(({ start }) => stillToCome(start) === 0))
     inform(ports, 'An earlier run has rolled this release out, but did not finish the bake.');
   report({ type: 'phase-started', phase: 'roll' });
+  await reportForecast(
+    session,
+    shares.map(({ start }) => start),
+  );
   session.rolling = true;
   const { probes, ...rolled } = await rollShares(session, shares, { stop, observedAt, probe });
   const durationMs = ports.clock.now() - session.startedAt;
@@ -158,9 +163,12 @@ async function rollShares(
   const states = shares.map(({ start }) => start);
   const rolled: RolledShares = { states, evidence: [] };
   const rollOne = async (index: number, share: PlannedShare, from: RolloutState) => {
-    const watch = new RolloutWatch(share.run, watchedIn(session, probe), interrupted);
+    const watch = new RolloutWatch(share.run, { ...watchedIn(session, probe), before: rolled.probes }, interrupted);
+    const reportCapacity = capacityReporter(session, share.fleet.settings.role);
+    reportCapacity(from);
     const onState = (state: RolloutState) => {
       states[index] = state;
+      reportCapacity(state);
       reportChangedRows(session, shares, states);
     };
     const later = rolesAfter(shares, index);
