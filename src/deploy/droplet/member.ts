@@ -189,12 +189,9 @@ export function nextState(
   failed?: string,
 ): DropletStateFile {
   const { current, releases } = member.survey;
-  const isCurrent = current === release;
-  const hasFailed = current !== undefined && current === failed && phase === 'verified';
-  const previous = isCurrent ? beforeCurrent(member) : hasFailed ? undefined : current;
-  const earlier = isCurrent || phase === 'verified' ? undefined : beforeCurrent(member);
+  const { previous, earlier } = ranBefore(member, release, phase, failed);
   const proven = provenOn(member);
-  if (hasFailed) proven.delete(current);
+  if (current === failed && phase === 'verified') proven.delete(failed ?? '');
   if (phase === 'verified') proven.add(release);
   return {
     release,
@@ -205,6 +202,24 @@ export function nextState(
     stopped: phase === 'switching' ? member.survey.state?.stopped : stoppedWith(release, stopped),
     ...written,
   };
+}
+
+/** What the droplet ran before the release, and before that. */
+function ranBefore(
+  member: Member,
+  release: string,
+  phase: DropletStateFile['phase'],
+  failed: string | undefined,
+): Pick<DropletStateFile, 'previous' | 'earlier'> {
+  const { current, state } = member.survey;
+  if (current === release) {
+    const earlier = state?.release === current ? state.earlier : undefined;
+    return { previous: beforeCurrent(member), earlier };
+  }
+  // As if what has failed had never run.
+  if (current !== undefined && current === failed)
+    return { previous: phase === 'switching' ? state?.earlier : state?.previous };
+  return { previous: current, earlier: beforeCurrent(member) };
 }
 
 function stoppedWith(release: string, stopped: ReadonlySet<string>): DropletStateFile['stopped'] {
