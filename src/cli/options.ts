@@ -14,7 +14,8 @@ export const commonOptions = {
   }),
   json: flag({ describe: 'Print one JSON object per line' }),
   quiet: flag({ describe: 'Print only warnings, failures and the end' }),
-  verbose: flag({ describe: 'Also print remote commands, API calls and the origin of errors' }),
+  verbose: flag({ describe: 'Also print each step, each remote command with its time, and the origin of errors' }),
+  debug: flag({ describe: 'As --verbose, with API requests, connections, exit codes and sizes' }),
   noColor: flag({ describe: 'Print without colours, as with the variable NO_COLOR' }),
 };
 

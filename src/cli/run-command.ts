@@ -21,7 +21,7 @@ import { type CommandContext, type CommandList, loadCommands } from './define-co
 import { EXIT, exitCodeOfError } from './exit-codes.js';
 import { knownSecrets } from './known-secrets.js';
 import { defaultLogFolder, type LogFile, openLogFile } from './log-file.js';
-import { chooseOutputMode, ciLog, isCi } from './output-mode.js';
+import { chooseLevel, chooseOutputMode, ciLog, isCi } from './output-mode.js';
 import type { Invocation } from './parse.js';
 import { withoutExit } from './refuse-exit.js';
 import { refuseFrozen } from './refuse-frozen.js';
@@ -82,8 +82,7 @@ export class Runner {
     this.#redactor = new Redactor(knownSecrets(machine.cwd, env, this.#args.config));
     this.#reporter = createReporter({
       ...chooseOutputMode(this.#args, env, !ownsOutput && screen.terminal !== undefined),
-      verbose: this.#args.verbose,
-      quiet: this.#args.quiet,
+      level: chooseLevel(this.#args),
       out: (text) => (ownsOutput ? screen.writeError(text) : screen.write(text)),
       err: (text) => screen.writeError(text),
       terminal: ownsOutput ? undefined : screen.terminal,
@@ -115,7 +114,7 @@ export class Runner {
           ? undefined
           : await this.#load(invocation, { environment: String(args.environment), needs: command.settings });
       const { exit, output = [], notes = [], errors = [] } = await command.run(this.#contextOf(invocation, settings));
-      // The terminal is restored first: nothing may land in the middle of a live table.
+      // The terminal is restored first: nothing may land in the middle of a live view.
       await reporter.close();
       for (const one of [output].flat()) reporter.print(one);
       for (const note of notes) reporter.printNote(note);
@@ -189,7 +188,7 @@ export class Runner {
       return this.#signals;
     };
     const canAsk = screen.isInteractive && !isCi(env) && !args.json;
-    // The live table may be open.
+    // The live view may be open.
     const aside = async <T>(task: () => Promise<T>): Promise<T> => {
       const resume = reporter.suspend();
       try {
@@ -215,7 +214,7 @@ export class Runner {
       ports,
       signals,
       roll: async (of, options, rollout) => {
-        const { roll } = await import('./roll.js');
+        const [{ roll }] = await Promise.all([import('./roll.js'), reporter.goLive()]);
         const { config } = args;
         const ask = canAsk && options.yes !== true ? askAside : undefined;
         const redact = (text: string) => this.#redactor.redact(cleanText(text));
@@ -306,5 +305,5 @@ async function ownCode(): Promise<{ readLayers: ReadLayers; findHooks: FindHooks
     import('../layers/read-layers.js'),
     import('../layers/find-hooks.js'),
   ]);
-  return { readLayers: layerReader((value) => new Secret(value)), findHooks };
+  return { readLayers: layerReader((value) => new Secret(value), systemClock), findHooks };
 }

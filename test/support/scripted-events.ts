@@ -94,6 +94,9 @@ export function scriptedRollout(droplets = 3, failing = 0): DeployEvent[] {
   }
   for (const { name } of rows) change(name, { release: V1, health: 'healthy' });
   say({ type: 'phase-started', phase: 'roll' });
+  say({ type: 'forecast', release: { id: V2, imageTag: 'v2' }, batches: droplets });
+  const serve = (serving: number) => say({ type: 'capacity', serving, of: droplets, floor: droplets - 1 });
+  serve(droplets);
   const end = (outcome: DeployResult): DeployEvent[] => {
     say({ type: 'rollout-finished', result: { ...outcome, rows, durationMs: ms } });
     return events;
@@ -128,8 +131,14 @@ export function scriptedRollout(droplets = 3, failing = 0): DeployEvent[] {
         );
       }
       say({ type: 'step-finished', droplet: name, step, ms: 1_200, ...detailOf(step) });
-      if (step === 'leave') change(name, { rotation: 'out' });
-      if (step === 'rejoin') change(name, { rotation: 'in' });
+      if (step === 'leave') {
+        serve(droplets - 1);
+        change(name, { rotation: 'out' });
+      }
+      if (step === 'rejoin') {
+        serve(droplets);
+        change(name, { rotation: 'in' });
+      }
     }
     rows = rows.map((row) => (row.name === name ? aRow(index + 1, { release: V2, outcome: 'deployed' }) : row));
     change(name, {});

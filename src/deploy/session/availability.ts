@@ -5,6 +5,9 @@ import { DeployError } from '../../errors.js';
 import type { Probes } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 
+/** How often the counts are reported while nothing fails, in ms. */
+const REPORT_EVERY_MS = 2_000;
+
 /** What is probed. */
 export type Probe = ProbeSettings & { url: string };
 
@@ -22,23 +25,31 @@ export function isExpected(status: number | undefined, expect: readonly StatusRa
 /**
  * Probes the address at its interval until stopped, whether or not earlier probes have been answered.
  * @param onFailure called once, when more probes have failed than are allowed
+ * @param onProbed called for each failed probe, and otherwise every few seconds
  */
 export function watchAvailability(
   { web, clock }: Pick<DeployPorts, 'web' | 'clock'>,
   { url, intervalMs, timeoutMs, expect, maxFailures = Number.POSITIVE_INFINITY }: Probe,
   onFailure: (error: DeployError) => void,
+  onProbed: (counts: Pick<Probes, 'total' | 'failed'>) => void = () => {},
 ): AvailabilityWatch {
   const stopped = new AbortController();
   const pending = new Set<Promise<void>>();
   const probes: Probes = { url, total: 0, failed: 0, slowestMs: 0 };
+  let reportedAt = Number.NEGATIVE_INFINITY;
 
   async function probe(): Promise<void> {
     const began = clock.now();
     const { status, detail } = await web.get(url, timeoutMs);
     probes.total += 1;
     probes.slowestMs = Math.max(probes.slowestMs, clock.now() - began);
-    if (isExpected(status, expect)) return;
-    probes.failed += 1;
+    const isFailed = !isExpected(status, expect);
+    if (isFailed) probes.failed += 1;
+    if (isFailed || clock.now() - reportedAt >= REPORT_EVERY_MS) {
+      reportedAt = clock.now();
+      onProbed({ total: probes.total, failed: probes.failed });
+    }
+    if (!isFailed) return;
     probes.firstFailure ??= { at: new Date(began).toISOString(), detail };
     if (probes.failed === maxFailures + 1 && !stopped.signal.aborted)
       onFailure(probeFailed(probes, maxFailures, detail));
