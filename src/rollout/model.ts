@@ -152,6 +152,8 @@ export interface Evidence {
   }[];
   /** "92% of Docker's disk used when the deploy began" */
   disk?: string;
+  /** What the droplet had of disk and memory: "212 MB of 1.9 GB of memory available". */
+  resources?: string[];
   /** The cause in a sentence, and what to do about it, where a known one shows. */
   diagnosis?: Diagnosis;
 }
@@ -177,6 +179,8 @@ export type DeployEventBody =
       batch: number;
       droplets: string[];
       left: number;
+      /** The fewest droplets that must serve meanwhile; with roles, of this role. Absent in streams of an older version. */
+      floor?: number;
       /** Of these droplets. */
       role?: string;
       /** Roles that are rolled after this one, with the number of their droplets. */
@@ -187,6 +191,8 @@ export type DeployEventBody =
   /** A pause between batches, or the bake after the last one, of at most `ms`. */
   | { type: 'rest-started'; rest: 'pause' | 'bake'; ms: number }
   | { type: 'rest-finished'; rest: 'pause' | 'bake'; ms: number }
+  /** The requests to the public address that have ended in the last `ms`. */
+  | { type: 'probe-progress'; ms: number; total: number; failed: number; slowestMs: number }
   /** A gate, the public probe, or a droplet that was done has failed. */
   | { type: 'watch-failed'; error: ErrorInfo }
   | { type: 'step-started'; droplet: string; step: Step; release?: string }
@@ -208,6 +214,8 @@ export type DeployEventBody =
       /** Also of a run that failed before `rollout-started`. Absent in streams of an older version. */
       command?: RollingCommand;
       ends?: EndOfCanary;
+      /** As in the history. Absent if the run ended before it had the lock. */
+      run?: string;
       result: DeployResult;
     };
 

@@ -16,9 +16,10 @@ const FAILED_ROW = aRow(2, { rotation: 'out', release: V2, health: 'not healthy'
 const BODIES: { [Type in DeployEventBody['type']]: Extract<DeployEventBody, { type: Type }> } = {
   'rollout-started': started([aRow(1, { release: '', health: '' }), aRow(2, { release: '', health: '' })]),
   'phase-started': { type: 'phase-started', phase: 'stage' },
-  'batch-started': { type: 'batch-started', batch: 2, droplets: ['web-2'], left: 0 },
+  'batch-started': { type: 'batch-started', batch: 2, droplets: ['web-2'], left: 0, floor: 1 },
   'rest-started': { type: 'rest-started', rest: 'pause', ms: 120_000 },
   'rest-finished': { type: 'rest-finished', rest: 'pause', ms: 45_000 },
+  'probe-progress': { type: 'probe-progress', ms: 2_000, total: 2, failed: 1, slowestMs: 84 },
   'watch-failed': {
     type: 'watch-failed',
     error: { code: 'unhealthy', message: 'App is unhealthy.', source: 'external', droplet: 'web-1' },
@@ -45,6 +46,7 @@ const BODIES: { [Type in DeployEventBody['type']]: Extract<DeployEventBody, { ty
   'rollout-finished': {
     type: 'rollout-finished',
     command: 'deploy',
+    run: `deploy ${V2} 2026-11-21T07:45:00.000Z ann@laptop`,
     result: result('failed', {
       rows: [aRow(1, { release: V2, outcome: 'deployed' }), FAILED_ROW],
       durationMs: 151_000,

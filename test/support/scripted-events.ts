@@ -63,6 +63,7 @@ export const OUT_OF_MEMORY: Evidence = {
     { service: 'nginx', state: 'running', health: 'healthy', restarts: 0 },
   ],
   disk: "92% of Docker's disk used when the deploy began",
+  resources: ["92% of Docker's disk used, 1.8 GB free, when the deploy began", '212 MB of 1.9 GB of memory available'],
 };
 
 const DETAILS: Partial<Record<Step, string>> = {
@@ -100,7 +101,7 @@ export function scriptedRollout(droplets = 3, failing = 0): DeployEvent[] {
   };
 
   for (const [index, { name }] of [...rows].entries()) {
-    say({ type: 'batch-started', batch: index + 1, droplets: [name], left: droplets - index - 1 });
+    say({ type: 'batch-started', batch: index + 1, droplets: [name], left: droplets - index - 1, floor: droplets - 1 });
     for (const step of ROLLING_STEPS) {
       change(name, { outcome: 'in progress', step });
       say({ type: 'step-started', droplet: name, step, release: V2 });

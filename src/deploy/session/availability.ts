@@ -4,9 +4,13 @@ import type { ProbeSettings, StatusRange } from '../../config/settings.js';
 import { DeployError } from '../../errors.js';
 import type { Probes } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
+import { reportTo } from '../core/report.js';
 
 /** What is probed. */
 export type Probe = ProbeSettings & { url: string };
+
+/** How often the probes that have ended are reported, in ms. */
+const REPORT_EVERY_MS = 2_000;
 
 export interface AvailabilityWatch {
   /** Resolves when the probes that are under way have ended. */
@@ -24,21 +28,38 @@ export function isExpected(status: number | undefined, expect: readonly StatusRa
  * @param onFailure called once, when more probes have failed than are allowed
  */
 export function watchAvailability(
-  { web, clock }: Pick<DeployPorts, 'web' | 'clock'>,
+  { web, clock, reporter }: Pick<DeployPorts, 'web' | 'clock' | 'reporter'>,
   { url, intervalMs, timeoutMs, expect, maxFailures = Number.POSITIVE_INFINITY }: Probe,
   onFailure: (error: DeployError) => void,
 ): AvailabilityWatch {
   const stopped = new AbortController();
   const pending = new Set<Promise<void>>();
   const probes: Probes = { url, total: 0, failed: 0, slowestMs: 0 };
+  const report = reportTo({ clock, reporter });
+  let reportedAt = clock.now();
+  let unreported = { total: 0, failed: 0, slowestMs: 0 };
+
+  function count(ms: number, failed: 0 | 1): void {
+    for (const counts of [probes, unreported]) {
+      counts.total += 1;
+      counts.failed += failed;
+      counts.slowestMs = Math.max(counts.slowestMs, ms);
+    }
+  }
+
+  function reportCounts(): void {
+    const now = clock.now();
+    if (unreported.total > 0) report({ type: 'probe-progress', ms: now - reportedAt, ...unreported });
+    unreported = { total: 0, failed: 0, slowestMs: 0 };
+    reportedAt = now;
+  }
 
   async function probe(): Promise<void> {
     const began = clock.now();
     const { status, detail } = await web.get(url, timeoutMs);
-    probes.total += 1;
-    probes.slowestMs = Math.max(probes.slowestMs, clock.now() - began);
-    if (isExpected(status, expect)) return;
-    probes.failed += 1;
+    const isGood = isExpected(status, expect);
+    count(clock.now() - began, isGood ? 0 : 1);
+    if (isGood) return;
     probes.firstFailure ??= { at: new Date(began).toISOString(), detail };
     if (probes.failed === maxFailures + 1 && !stopped.signal.aborted)
       onFailure(probeFailed(probes, maxFailures, detail));
@@ -49,6 +70,7 @@ export function watchAvailability(
       const request = probe().finally(() => pending.delete(request));
       pending.add(request);
       await clock.sleep(intervalMs, stopped.signal);
+      if (clock.now() - reportedAt >= REPORT_EVERY_MS) reportCounts();
     }
   }
 
@@ -62,6 +84,7 @@ export function watchAvailability(
       stopped.abort();
       await watching;
       await settle();
+      reportCounts();
       return probes;
     },
   };

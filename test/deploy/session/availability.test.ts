@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { watchAvailability } from '../../../src/deploy/session/availability.js';
 import type { DeployError } from '../../../src/errors.js';
+import { CollectingReporter } from '../../support/collecting-reporter.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 
 const URL = 'https://shop.example.com/healthz';
@@ -21,10 +22,11 @@ function watchOn(
     },
   };
   const failures: DeployError[] = [];
-  const { settle, stop } = watchAvailability({ web, clock }, { ...PROBE, maxFailures }, (error) =>
+  const reporter = new CollectingReporter();
+  const { settle, stop } = watchAvailability({ web, clock, reporter }, { ...PROBE, maxFailures }, (error) =>
     failures.push(error),
   );
-  return { clock, settle, stop, failures };
+  return { clock, settle, stop, failures, reporter };
 }
 
 it('probes once a second and reports the slowest answer', async () => {
@@ -74,4 +76,22 @@ it('stops nothing where failures are only counted', async () => {
   const { clock, failures } = watchOn(() => ({ afterMs: 10, detail: 'connection refused' }));
   await clock.advance(60_000);
   expect(failures).toEqual([]);
+});
+
+it('reports every two seconds the probes that have ended, and at the end the last ones', async () => {
+  const { clock, stop, reporter } = watchOn((request) => ({
+    afterMs: 10 * request,
+    status: request === 2 ? 503 : 200,
+    detail: '',
+  }));
+  await clock.advance(5_500);
+  await clock.run(stop());
+  const counts = reporter
+    .of('probe-progress')
+    .map(({ at, total, failed, slowestMs }) => [at.slice(17, 19), total, failed, slowestMs]);
+  expect(counts).toEqual([
+    ['02', 2, 0, 10],
+    ['04', 2, 1, 30],
+    ['05', 2, 0, 50],
+  ]);
 });
