@@ -49,6 +49,8 @@ export interface UserReporter extends Reporter {
   printError(error: PrintableError): void;
   /** From now on every event is also told to `write`, with all that --verbose adds. */
   record(write: (text: string) => void): void;
+  /** From now on every event is also passed to `listener`, masked and clean. */
+  follow(listener: (event: DeployEvent) => void): void;
   /** Text that may be shown: masked, without control characters. */
   clean(text: string): string;
   /** Leaves the terminal to a question until the returned function is called; what is reported meanwhile is shown then. */
@@ -85,7 +87,7 @@ export function createReporter(options: ReporterOptions): UserReporter {
   }
 
   let printed = false;
-  let recorder: ((event: DeployEvent) => void) | undefined;
+  const followers: ((event: DeployEvent) => void)[] = files === undefined ? [] : [(event) => files.report(event)];
   const main = createMain();
   // A control character within a secret hides it: then the clean text is shown.
   const isHidden = (text: string) => redact(text) === text && readable(text).includes(MASK);
@@ -94,17 +96,21 @@ export function createReporter(options: ReporterOptions): UserReporter {
     report(event) {
       // Remote commands and API calls: always in the log of the run.
       if (event.type !== 'trace' || verbose) quietly(() => main.report(mapText(event, shownText)));
-      quietly(() => recorder?.(mapText(event, readable)));
-      quietly(() => files?.report(mapText(event, readable)));
+      if (followers.length === 0) return;
+      quietly(() => {
+        const shown = mapText(event, readable);
+        for (const follow of followers) quietly(() => follow(shown));
+      });
     },
     record(write) {
       const own = { palette: PLAIN, verbose: true, progress: true, width: () => Number.POSITIVE_INFINITY };
       const narrator = new Narrator(own);
-      recorder = (event) => {
+      followers.push((event) => {
         const lines = narrator.tell(event);
         if (lines.length > 0) write(`${lines.join('\n')}\n`);
-      };
+      });
     },
+    follow: (listener) => void followers.push(listener),
     close: async () => await main.close?.(),
     clean: (text) => guard(readable(text)),
     suspend() {
