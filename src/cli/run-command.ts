@@ -24,6 +24,7 @@ import { defaultLogFolder, type LogFile, openLogFile } from './log-file.js';
 import { chooseOutputMode, ciLog, isCi } from './output-mode.js';
 import type { Invocation } from './parse.js';
 import { refuseFrozen } from './refuse-frozen.js';
+import type { ReportFile } from './report-file.js';
 import { RunRecords } from './run-records.js';
 import type { Screen } from './screen.js';
 import { listenForSignals, type Signals } from './signals.js';
@@ -109,11 +110,17 @@ export class Runner {
     const { command, args } = invocation;
     const reporter = this.#reporter;
     try {
+      const report = await this.#openReport();
       const settings =
         command.settings === 'none'
           ? undefined
           : await this.#load(invocation, { environment: String(args.environment), needs: command.settings });
-      const { exit, output = [], notes = [], errors = [] } = await command.run(this.#contextOf(invocation, settings));
+      const {
+        exit,
+        output = [],
+        notes = [],
+        errors = [],
+      } = await command.run(this.#contextOf(invocation, settings, report));
       // The terminal is restored first: nothing may land in the middle of a live table.
       await reporter.close();
       for (const one of [output].flat()) reporter.print(one);
@@ -155,9 +162,17 @@ export class Runner {
     return exit;
   }
 
-  #record({ name }: Run['command'], environment: string): void {
+  /** A file that cannot take the report is known before anything is changed. */
+  async #openReport(): Promise<ReportFile | undefined> {
+    const { report } = this.#args as { report?: string };
+    if (report === undefined) return undefined;
+    const { ReportFile } = await import('./report-file.js');
+    return new ReportFile(resolve(this.#machine.cwd, report));
+  }
+
+  #record({ name }: Run['command'], environment: string, report: ReportFile | undefined): void {
     if (this.#records !== undefined) return;
-    this.#records = new RunRecords(this.#openLog(name, environment));
+    this.#records = new RunRecords(this.#openLog(name, environment), report);
     this.#reporter.follow(this.#records.report);
   }
 
@@ -184,7 +199,7 @@ export class Runner {
     for (const line of (await records?.end(exit)) ?? []) this.#reporter.printNote(line);
   }
 
-  #contextOf(invocation: Run, settings: LoadedSettings | undefined): CommandContext {
+  #contextOf(invocation: Run, settings: LoadedSettings | undefined, report: ReportFile | undefined): CommandContext {
     const { cwd, env, screen } = this.#machine;
     const reporter = this.#reporter;
     const args = this.#args;
@@ -207,6 +222,7 @@ export class Runner {
         resume();
       }
     };
+    const redact = (text: string) => this.#redactor.redact(cleanText(text));
     const askAside = (question: string, signal?: AbortSignal) =>
       aside(() => screen.ask(reporter.clean(question), signal));
     return {
@@ -227,8 +243,7 @@ export class Runner {
         const { roll } = await import('./roll.js');
         const { config } = args;
         const ask = canAsk && options.yes !== true ? askAside : undefined;
-        const redact = (text: string) => this.#redactor.redact(cleanText(text));
-        this.#record(invocation.command, of.environment);
+        this.#record(invocation.command, of.environment, report);
         return await roll(
           await ports(of),
           of,
@@ -238,6 +253,7 @@ export class Runner {
         );
       },
       show: (output) => reporter.print(output),
+      redact,
       note: (text) => reporter.printNote(text),
       canAsk,
       isCi: isCi(env),

@@ -4,22 +4,26 @@ import { jsonLine } from '../reporters/json-line.js';
 import type { DeployEvent } from '../rollout/model.js';
 import { EXIT, exitCodeOfResult } from './exit-codes.js';
 import type { LogFile } from './log-file.js';
+import type { ReportFile } from './report-file.js';
 
 type EventOf<T extends DeployEvent['type']> = Extract<DeployEvent, { type: T }>;
 
 export class RunRecords {
   readonly #log: LogFile | undefined;
+  readonly #report: ReportFile | undefined;
   #started: EventOf<'rollout-started'> | undefined;
   #finished: EventOf<'rollout-finished'> | undefined;
 
-  constructor(log: LogFile | undefined) {
+  constructor(log: LogFile | undefined, report?: ReportFile) {
     this.#log = log;
+    this.#report = report;
   }
 
   /** @param event masked and clean */
   readonly report = (event: DeployEvent): void => {
     if (event.type === 'rollout-started') this.#started = event;
     if (event.type === 'rollout-finished') this.#finished = event;
+    this.#report?.report(event);
     // The log has them.
     if (event.type !== 'trace') this.#log?.writeEvent(jsonLine(event));
   };
@@ -28,8 +32,19 @@ export class RunRecords {
   async end(exit: number): Promise<string[]> {
     this.#log?.close();
     const lines = await this.#leaveDossier();
+    lines.push(...this.#writeReport());
     if (exit !== EXIT.ok && this.#log !== undefined) lines.push(`The log of this run: ${this.#log.path}`);
     return lines;
+  }
+
+  #writeReport(): string[] {
+    if (this.#report === undefined) return [];
+    const { path } = this.#report;
+    try {
+      return this.#report.write() ? [`The report: ${path}`] : [];
+    } catch (error) {
+      return [`The report cannot be written to ${path}: ${reasonOf(error)}`];
+    }
   }
 
   /** A lock that another run holds, or a wrong setting, needs no evidence. */

@@ -18,7 +18,7 @@ export interface NarrationOptions {
 }
 
 /** A sentence about an event; `detail` is printed with --verbose only. */
-interface Remark {
+export interface Remark {
   text: string;
   level: 'detail' | 'info' | 'headline' | 'good' | 'warning' | 'failure';
   droplet?: string;
@@ -106,7 +106,7 @@ export class Narrator {
   }
 }
 
-function remarkOn(event: DeployEvent, before: StatusRow[], after: StatusRow[]): Remark | undefined {
+export function remarkOn(event: DeployEvent, before: StatusRow[], after: StatusRow[]): Remark | undefined {
   switch (event.type) {
     case 'rollout-started':
       return { level: 'headline', text: openingSentence(event) };
