@@ -17,6 +17,16 @@ import type { Signals } from './signals.js';
 /** What the runner loads and checks before the command runs, for the environment that it names; see LoadOptions. */
 export type SettingsLevel = 'none' | 'fleet' | 'images' | 'release';
 
+/** What commands are for, in the order of help: lists of commands have one section for each. */
+export const TOPICS = {
+  deploy: 'Deploy',
+  look: 'Look',
+  repair: 'Repair',
+  operate: 'Operate',
+  version: 'Name versions',
+  'set-up': 'Set up',
+} as const;
+
 /** Arguments after `do-deploy`, and what they do. */
 export type Example = readonly [line: string, does: string];
 
@@ -75,6 +85,7 @@ export interface CommandContext<A = ValuesOf<Arguments>, L extends SettingsLevel
 interface Declaration<P extends Arguments, O extends Arguments, L extends SettingsLevel> {
   /** One word, or a group's word and one more: `lock status`. */
   readonly name: string;
+  readonly topic: keyof typeof TOPICS;
   /** For lists of commands: one line, no full stop. */
   readonly summary: string;
   /** What the help of the command adds to the summary. */

@@ -1,6 +1,6 @@
 /** The texts of --help. */
 import type { Arguments } from './arguments.js';
-import { type Command, type CommandList, loadCommands } from './define-command.js';
+import { type Command, type CommandList, loadCommands, TOPICS } from './define-command.js';
 import { COMMON_EXITS } from './exit-codes.js';
 import { commonOptions, informationOptions } from './options.js';
 import type { Invocation } from './parse.js';
@@ -60,16 +60,18 @@ export function commandHelp(command: Command, isDefault: boolean): string {
 export function overview(commands: readonly Command[], group?: string): string {
   const [main] = commands;
   const shown = commands.filter(({ name }) => group === undefined || name.startsWith(`${group} `));
-  const rows = shown.map((command): Row => {
+  const rowOf = (command: Command): Row => {
     const line = usageLine(command, { isDefault: command === main });
     return [line.slice('do-deploy '.length), command.summary];
-  });
+  };
   const footer = 'do-deploy COMMAND --help shows the arguments, examples and exit codes of a command.';
-  if (group !== undefined || main === undefined) return page(section(`Commands of do-deploy ${group}`, rows), [footer]);
+  if (group !== undefined || main === undefined) {
+    return page(section(`Commands of do-deploy ${group}`, shown.map(rowOf)), [footer]);
+  }
   return page(
     [`Usage: ${usageLine(main, { isDefault: true })} [OPTIONS]`, '       do-deploy COMMAND [OPTIONS]'],
     ['Rolling deploys for DigitalOcean droplets behind a load balancer, with no failed request.'],
-    section('Commands', rows),
+    ...sections(byTopic(commands).map(([title, of]) => [title, of.map(rowOf)])),
     section('Options of a deploy', argumentRows(main.options, 'options')),
     section('Options of every command', argumentRows(OPTIONS_OF_ALL, 'options')),
     section('Exit codes', exitRows({ exits: Object.assign({}, ...commands.map(({ exits }) => exits)) })),
@@ -77,11 +79,25 @@ export function overview(commands: readonly Command[], group?: string): string {
   );
 }
 
+/** The commands of each topic, under its title. */
+export function byTopic(commands: readonly Command[]): [title: string, commands: Command[]][] {
+  return Object.entries(TOPICS).map(([topic, title]) => [title, commands.filter((command) => command.topic === topic)]);
+}
+
 function page(...blocks: readonly (readonly string[])[]): string {
   return blocks.flatMap((lines) => (lines.length === 0 ? [] : [lines.join('\n')])).join('\n\n');
 }
 
-function section(title: string, rows: readonly Row[]): string[] {
-  const width = Math.max(...rows.map(([left]) => left.length));
+/** Sections whose right columns are below each other. */
+function sections(parts: readonly (readonly [title: string, rows: readonly Row[]])[]): string[][] {
+  const width = widthOf(parts.flatMap(([, rows]) => rows));
+  return parts.map(([title, rows]) => section(title, rows, width));
+}
+
+function widthOf(rows: readonly Row[]): number {
+  return Math.max(...rows.map(([left]) => left.length));
+}
+
+function section(title: string, rows: readonly Row[], width = widthOf(rows)): string[] {
   return rows.length === 0 ? [] : [`${title}:`, ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`)];
 }

@@ -4,6 +4,7 @@ import { endCanary, ofEndings } from './shared/end-canary.js';
 export default defineCommand({
   ...ofEndings,
   name: 'abort',
+  topic: 'deploy',
   summary: 'Take a held canary back to the release of the fleet',
   description: 'Only the droplets of the canary change. Neither project files nor a registry are needed.',
   examples: [

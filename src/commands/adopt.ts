@@ -4,6 +4,7 @@ import { ifConfirmed } from './shared/confirm.js';
 
 export default defineCommand({
   name: 'adopt',
+  topic: 'repair',
   summary: 'Deploy the current release to new droplets',
   description:
     'Droplets that joined the fleet since the last deploy, or run something else, get the release of the fleet:\nthe one that was verified last, also after a deploy that was stopped. The other droplets stay as they are.\nNeeds no files of the project, so it can run nightly in CI.',

@@ -5,6 +5,7 @@ import { environment } from '../cli/options.js';
 
 export default defineCommand({
   name: 'bootstrap',
+  topic: 'set-up',
   summary: 'Prepare fresh Debian or Ubuntu droplets for deploys',
   description:
     'Logs in as root and sets up the user that deploys, Docker Engine with the compose plugin, sshd without passwords,\na firewall, security updates, swap and time synchronisation. What is there already is left alone, so it can run again.',

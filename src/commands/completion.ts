@@ -4,6 +4,7 @@ import { EXIT } from '../cli/exit-codes.js';
 
 export default defineCommand({
   name: 'completion',
+  topic: 'set-up',
   summary: 'Print a completion script for bash, zsh or fish',
   description: 'It completes commands, options and the names of environments.',
   examples: [

@@ -4,6 +4,7 @@ import { environment } from '../cli/options.js';
 
 export default defineCommand({
   name: 'config',
+  topic: 'look',
   summary: 'Show the settings of an environment, and where each comes from',
   description:
     'With the defaults, the variables and --set. Secrets are masked. It reads and checks files only: nothing is contacted.',

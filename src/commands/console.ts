@@ -10,6 +10,7 @@ const SHELL = ['sh', '-c', 'if command -v bash >/dev/null 2>&1; then exec bash; 
 
 export default defineCommand({
   name: 'console',
+  topic: 'operate',
   summary: 'Open a console in a new container of the running release',
   description:
     'Like run, but attached to your terminal: every key, Ctrl-C, Ctrl-D and the size of the window. It opens what console:\nin config/deploy.yml names, or else a shell of the image.',

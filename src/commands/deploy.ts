@@ -22,6 +22,7 @@ import { allowEmpty } from './shared/tag-options.js';
 
 export default defineCommand({
   name: 'deploy',
+  topic: 'deploy',
   summary: 'Deploy a release, one droplet at a time',
   description:
     'Every droplet gets the release while all of them serve. Then, one by one, they leave rotation, start it,\nbecome healthy and rejoin. The word deploy may be left out.',

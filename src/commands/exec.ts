@@ -6,6 +6,7 @@ import { checkWords, placedOn, runOnDroplets } from './shared/programs.js';
 
 export default defineCommand({
   name: 'exec',
+  topic: 'operate',
   summary: 'Run a command in the running container of a service',
   description: 'A deploy replaces that container and ends what runs in it. For a container of its own, use run.',
   examples: [

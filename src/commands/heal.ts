@@ -5,6 +5,7 @@ import { ifConfirmed } from './shared/confirm.js';
 
 export default defineCommand({
   name: 'heal',
+  topic: 'repair',
   summary: 'Put back droplets that a run left out of rotation',
   description:
     'Repairs what a killed, failed or interrupted run left behind, each droplet on a release that it holds. Droplets\nthat serve keep their release: heal does not finish a rollout that was stopped.',

@@ -4,6 +4,7 @@ import { environment } from '../cli/options.js';
 
 export default defineCommand({
   name: 'history',
+  topic: 'look',
   summary: 'Show who deployed what, when, and how it ended',
   description: 'Each line also shows the CI run, the duration and the failed requests of the availability probe.',
   examples: [

@@ -10,6 +10,7 @@ const MOST_LINES = 1_000_000;
 
 export default defineCommand({
   name: 'logs',
+  topic: 'look',
   summary: 'Show the logs of all droplets, merged by time',
   description:
     'With --follow it keeps going through deploys: it picks up new containers and new droplets. Secrets that do-deploy\nknows are masked, and control characters are removed.',

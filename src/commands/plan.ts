@@ -14,6 +14,7 @@ import { partOf } from './shared/part.js';
 
 export default defineCommand({
   name: 'plan',
+  topic: 'deploy',
   summary: 'Show what a deploy would do, and do nothing',
   description:
     'For each droplet the files, images and services that would change; then the order, who is out when, how long it takes,\nand what would be refused. It only reads: no lock, no upload, no tag, no pull.',

@@ -5,6 +5,7 @@ import { endCanary, ofEndings } from './shared/end-canary.js';
 export default defineCommand({
   ...ofEndings,
   name: 'promote',
+  topic: 'deploy',
   summary: 'Deploy a held canary to the rest of the fleet',
   description: 'The release is on every droplet already, so neither project files nor a registry are needed.',
   examples: [

@@ -5,6 +5,7 @@ import { ifConfirmed } from './shared/confirm.js';
 
 export default defineCommand({
   name: 'restart',
+  topic: 'operate',
   summary: 'Restart the containers of every droplet, one batch at a time',
   description:
     'Goes through the steps and checks of a deploy, so no request fails. Every droplet keeps its release. If a restart\nfails, the droplet stays out of rotation: it does not go back to another release.',

@@ -14,6 +14,7 @@ import { ifConfirmed } from './shared/confirm.js';
 
 export default defineCommand({
   name: 'rollback',
+  topic: 'deploy',
   summary: 'Return to an earlier release that the droplets keep',
   description: 'The images are still on the droplets, so no registry is needed.',
   examples: [

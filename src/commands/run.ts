@@ -7,6 +7,7 @@ import { checkWords, placedOn, runOnDroplets } from './shared/programs.js';
 
 export default defineCommand({
   name: 'run',
+  topic: 'operate',
   summary: 'Run a command in a new container of the running release',
   description:
     'The container has the files, variables and volumes of the service but publishes no port. It is removed when the\ncommand ends. Input, output and exit code are those of the command, byte for byte. Ctrl-C is passed on; a second\none kills the command.',

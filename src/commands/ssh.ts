@@ -5,6 +5,7 @@ import { checkWords, loggedIn, runOnDroplets } from './shared/programs.js';
 
 export default defineCommand({
   name: 'ssh',
+  topic: 'operate',
   summary: 'Log in to a droplet',
   description:
     'Uses the user, key, jump hosts and host key check of a deploy. A command is run instead of a login shell. Its words\nare passed on as they are, so a line for a shell is `sh -c LINE`.',

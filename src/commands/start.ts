@@ -5,6 +5,7 @@ import { ifConfirmed } from './shared/confirm.js';
 
 export default defineCommand({
   name: 'start',
+  topic: 'operate',
   summary: 'Start a service that was stopped, one batch at a time',
   description:
     'Through the same steps and checks as a deploy, so no request fails. The service starts with the release that\neach droplet runs.',

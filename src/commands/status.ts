@@ -11,6 +11,7 @@ import { isCanaryWell } from '../rollout/status-rows.js';
 
 export default defineCommand({
   name: 'status',
+  topic: 'look',
   summary: "Show each droplet's rotation, release and health",
   description:
     'With --check it compares each droplet with the release of the fleet instead: files, images, containers,\nthe balancer, Docker, disk and clock. It changes nothing.',

@@ -5,6 +5,7 @@ import { ifConfirmed } from './shared/confirm.js';
 
 export default defineCommand({
   name: 'stop',
+  topic: 'operate',
   summary: 'Stop a service on every droplet, one batch at a time',
   description:
     'Through the same steps and checks as a deploy, so no request fails. The service stays stopped, also when the\nfleet is healed or restarted, until start or a deploy starts it again.',

@@ -6,6 +6,7 @@ import { allowEmpty } from './shared/tag-options.js';
 
 export default defineCommand({
   name: 'tag',
+  topic: 'version',
   summary: 'Tag the current state in git, after committing what is staged',
   description: 'Creates an annotated tag "version NAME". It never pushes.',
   examples: [

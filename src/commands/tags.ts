@@ -6,6 +6,7 @@ import { type EnvironmentLook, matchTags } from '../rollout/match-tags.js';
 
 export default defineCommand({
   name: 'tags',
+  topic: 'version',
   summary: 'List the tags in git, newest first, and where they run',
   examples: [
     ['tags', 'list the tags and the environments that run them'],

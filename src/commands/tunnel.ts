@@ -6,6 +6,7 @@ import { onAbort } from '../deploy/core/on-abort.js';
 
 export default defineCommand({
   name: 'tunnel',
+  topic: 'operate',
   summary: 'Forward a local port to a port of a container',
   description:
     'It connects to the address of the container, so the port need not be published. When a deploy replaces the\ncontainer, new connections go to its successor. Ctrl-C ends it.',

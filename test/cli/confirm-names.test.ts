@@ -21,6 +21,7 @@ function run(words: string[], lines = CHECKLIST, options: Partial<CommandLineOpt
 /** Instead of a rollout: asks for one confirmation while the live table is open, and says how it was answered. */
 const ask = defineCommand({
   name: 'ask',
+  topic: 'deploy',
   summary: 'Ask',
   examples: [
     ['ask test', 'ask'],

@@ -5,12 +5,13 @@ import { complete } from '../../src/cli/completion.js';
 import { type CommandList, defineCommand, loadCommands } from '../../src/cli/define-command.js';
 import { confirmOption, environment } from '../../src/cli/options.js';
 import { COMMANDS } from '../../src/commands/index.js';
-import { commandsPage, commandsTable } from '../docs/commands-page.js';
+import { commandsPage, topicsTable } from '../docs/commands-page.js';
 import { runCommandLine } from '../support/command-line.js';
 
 /** What one file would hold. */
 const run = defineCommand({
   name: 'run',
+  topic: 'operate',
   summary: 'Run a command in a service of the current release',
   description: 'It runs in a container of its own, which is removed afterwards.',
   examples: [
@@ -116,7 +117,8 @@ describe('a new command', () => {
 
   it('is in the documentation', async () => {
     const all = await loadCommands(commands);
-    expect(commandsTable(all)).toContain('| `do-deploy run ENVIRONMENT SERVICE -- CMD` | Run a command in a service');
+    expect(topicsTable(all)).toContain('[`run`](docs/commands.md#run)');
+    expect(commandsPage(all)).toContain('| Run a command in a service of the current release |');
     expect(commandsPage(all)).toContain('\n## run\n');
     expect(commandsPage(all)).toContain('| `--on first\\|all` | Which droplets |');
   });

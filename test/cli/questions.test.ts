@@ -5,6 +5,7 @@ import { runCommandLine } from '../support/command-line.js';
 
 const ask = defineCommand({
   name: 'ask',
+  topic: 'deploy',
   summary: 'Ask',
   examples: [
     ['ask', 'ask'],

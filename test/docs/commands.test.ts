@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadCommands } from '../../src/cli/define-command.js';
 import { COMMANDS } from '../../src/commands/index.js';
-import { commandsPage, commandsTable, exitCodes } from './commands-page.js';
+import { commandsPage, exitCodes, topicsTable } from './commands-page.js';
 import { readRoot } from './markdown.js';
 
 const commands = await loadCommands(COMMANDS);
@@ -13,8 +13,8 @@ describe('the documentation (vitest -u writes it)', () => {
     await expect(commandsPage(commands)).toMatchFileSnapshot(pathOf('docs/commands.md'));
   });
 
-  it('the README has the table of commands', async () => {
-    const block = `${commandsTable(commands)}\n\nExit codes: ${exitCodes(commands)}.\n`;
+  it('the README has a table of all commands', async () => {
+    const block = `${topicsTable(commands)}\n\nExit codes: ${exitCodes(commands)}.\n`;
     const current = readRoot('README.md').replace(
       /(<!-- commands: begin -->\n)[\s\S]*(<!-- commands: end -->)/,
       (_, begin, end) => `${begin}${block}${end}`,

@@ -4,6 +4,7 @@ import { ifConfirmed } from '../shared/confirm.js';
 
 export default defineCommand({
   name: 'droplet in',
+  topic: 'operate',
   summary: 'Bring back a droplet that was taken out of rotation',
   description:
     'It gets the release of the fleet if it runs another one, passes the checks of a deploy, and joins the\nbalancer. If a check fails it stays out.',

@@ -6,6 +6,7 @@ import { ifConfirmed } from '../shared/confirm.js';
 
 export default defineCommand({
   name: 'droplet out',
+  topic: 'operate',
   summary: 'Take a droplet out of rotation, until it is brought back',
   description:
     'It leaves the balancer and is drained; its containers stay as they are. Deploys, heal and all other\ncommands leave it out and say so, until droplet in brings it back.',

@@ -7,6 +7,7 @@ import { quote } from '../../deploy/core/shell.js';
 
 export default defineCommand({
   name: 'hook install',
+  topic: 'set-up',
   summary: 'Prepare a bare git repository that deploys what is pushed',
   description:
     'Creates the repository, or completes one that is there. A push to the branch, or of a tag, then deploys, and shows\nthe pusher the output. It needs git and no environment: run it on the machine that is pushed to.',

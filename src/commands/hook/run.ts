@@ -18,6 +18,7 @@ const MAX_INPUT_BYTES = 2 * 1024 * 1024;
 
 export default defineCommand({
   name: 'hook run',
+  topic: 'set-up',
   summary: 'Deploy what was pushed: the hook of hook install calls this',
   description:
     'Git gives it the pushed refs on standard input. With REF it deploys that branch or tag again, for example after a\ndeploy that failed.',

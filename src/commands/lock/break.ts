@@ -7,6 +7,7 @@ import { locksEnd } from '../shared/locks-end.js';
 
 export default defineCommand({
   name: 'lock break',
+  topic: 'repair',
   summary: 'Stop a running deploy by taking its lock',
   description: 'The running deploy stops before its next change. A lock whose deploy was killed ends by itself.',
   examples: [

@@ -4,6 +4,7 @@ import { locksEnd } from '../shared/locks-end.js';
 
 export default defineCommand({
   name: 'lock status',
+  topic: 'repair',
   summary: 'Show whether a deploy is running, and whose',
   examples: [
     ['lock status production', 'show the deploy lock of each droplet'],

@@ -4,6 +4,7 @@ import { EXIT } from '../../cli/exit-codes.js';
 
 export default defineCommand({
   name: 'sandbox demo',
+  topic: 'set-up',
   summary: 'Watch a deploy on such a region, under load',
   description: 'It deploys v2 while requests go to the balancer, and counts those that fail.',
   examples: [

@@ -6,6 +6,7 @@ import { quote } from '../../deploy/core/shell.js';
 
 export default defineCommand({
   name: 'sandbox up',
+  topic: 'set-up',
   summary: 'Start a DigitalOcean region in a box, to try do-deploy on',
   description: 'It needs no account, no Docker and no root. It runs until Ctrl-C.',
   examples: [

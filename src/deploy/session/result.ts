@@ -4,7 +4,7 @@ import type { DeployError } from '../../errors.js';
 import { isInHand } from '../../rollout/courses.js';
 import type { DeployResult, Evidence, ReleaseInfo, StatusRow } from '../../rollout/model.js';
 import { isBaked } from '../../rollout/rests.js';
-import { type DropletState, isDeployed, isHeld, type RolloutState } from '../../rollout/rollout-state.js';
+import { type DropletState, isCondemned, isDeployed, isHeld, type RolloutState } from '../../rollout/rollout-state.js';
 import { doDeploy, type Environment } from '../core/do-deploy.js';
 import { capacityFloor } from './capacity-floor.js';
 import { type Asked, continueCommand } from './continue-command.js';
@@ -40,7 +40,7 @@ export function resultOf(ended: Ended): DeployResult {
     outcome: interrupted ? 'interrupted' : 'failed',
     summary: [
       fleetSentences(ended),
-      ...unbaked(state, interrupted),
+      ...(interrupted && isComplete(state) ? [cutOff(state)] : []),
       ...leftDeployed(state, rows),
       ...(isLeftOnTwo(ended)
         ? [`${releasesSentence(rows)} Go back, or correct what has failed and deploy again.`]
@@ -60,9 +60,9 @@ export function isComplete({ droplets }: RolloutState): boolean {
   return left.length > 0 && left.every((droplet) => droplet.course === 'done');
 }
 
-function unbaked(state: RolloutState, interrupted: boolean): string[] {
-  if (!interrupted || !isComplete(state) || isBaked(state)) return [];
-  return ['Every droplet runs the release, but the bake was not waited for.'];
+/** What comes after the last droplet was interrupted: the command that continues makes up for it. */
+function cutOff(state: RolloutState): string {
+  return `Every droplet runs the release, but ${isBaked(state) ? 'post_deploy was not finished' : 'the bake was not waited for'}.`;
 }
 
 /** Droplets that should have been reverted and still run the release. */
@@ -105,8 +105,13 @@ function leftChanged({ droplets }: RolloutState): DropletState[] {
 
 /** The release has failed somewhere, and others that run it were not to go back. */
 function isLeftOnTwo({ state, command }: Ended): boolean {
-  const isAccused = state.watchFailed || state.droplets.some(({ failure }) => failure?.blame === 'release');
-  return command === 'deploy' && isAccused && !state.interrupted && !isComplete(state) && leftChanged(state).length > 0;
+  return (
+    command === 'deploy' &&
+    isCondemned(state) &&
+    !state.interrupted &&
+    !isComplete(state) &&
+    leftChanged(state).length > 0
+  );
 }
 
 /** By its id: what was recorded before the release that failed need not be what these droplets ran. */

@@ -1,9 +1,16 @@
 import { setMaxListeners } from 'node:events';
-import { asDeployError, type DeployError } from '../../errors.js';
+import { asDeployError, type DeployError, reasonOf } from '../../errors.js';
 import type { DeployResult, Probes } from '../../rollout/model.js';
 import { isBaked } from '../../rollout/rests.js';
 import { combined } from '../../rollout/roles.js';
-import { isHeld, isUntroubled, leftOut, type RolloutState, stillToCome } from '../../rollout/rollout-state.js';
+import {
+  isCondemned,
+  isHeld,
+  isUntroubled,
+  leftOut,
+  type RolloutState,
+  stillToCome,
+} from '../../rollout/rollout-state.js';
 import { takeBack } from '../../rollout/transitions.js';
 import { doDeploy } from '../core/do-deploy.js';
 import { onAbort } from '../core/on-abort.js';
@@ -13,7 +20,7 @@ import { watchedIn } from './ask-first.js';
 import type { Probe } from './availability.js';
 import { recordBaked, recordBakeOwed } from './bake-record.js';
 import { besideLeftOut, canaryHeld, forgetCanary, heldSentence, withCanary } from './canary.js';
-import { askedOf, continueCommand } from './continue-command.js';
+import { askedOf } from './continue-command.js';
 import { type Goal, goalFor } from './goal.js';
 import { raise } from './lifecycle.js';
 import { reportNewcomers } from './newcomers.js';
@@ -99,12 +106,8 @@ async function rollAndFinish(
   const ended = { ...askedOf(session), rows, release, durationMs, parts };
   const error = rolled.error ?? (await failureAfterRolling(session, goal, state, stop));
   if (!state.halted) await forgetCanary(session, shares);
-  // Of post_deploy: what was interrupted before shows in the state.
-  const isCutOff = rolled.error === undefined && error?.code === 'interrupted';
-  const made = isCutOff
-    ? unfinished(session, resultOf({ ...rolled, ...ended, state }))
-    : resultOf({ ...rolled, ...ended, state, error });
-  const result = withCanary(session, first, { ...made, probes });
+  if (isCondemned(state) && !isComplete(state) && !state.halted) await withdrawAnchor(session, first);
+  const result = withCanary(session, first, { ...resultOf({ ...rolled, ...ended, state, error }), probes });
   if (state.halted) {
     await writeHistoryWithoutLock(run, members, session.options.ends ?? command, goal.release, result);
     return result;
@@ -216,10 +219,15 @@ async function raiseOrStop(session: Session, raised: () => Promise<void>): Promi
   }
 }
 
-/** The release is everywhere, but post_deploy was cut off: the command that continues makes up for it. */
-function unfinished(session: Session, result: DeployResult): DeployResult {
-  const summary = `${result.summary} Every droplet runs the release, but post_deploy was not finished.`;
-  return { ...result, outcome: 'interrupted', summary, next: continueCommand(askedOf(session), session.release) };
+/** Droplets may stay on a release that has failed: it is not the fleet's, and no droplet is adopted to it. Never throws. */
+async function withdrawAnchor({ ports, members }: Session, { anchor, lease }: PlannedShare['run']): Promise<void> {
+  const [member] = members;
+  if (anchor === undefined || member === undefined) return;
+  try {
+    await anchor.condemned(() => lease.ensure(member.droplet.id));
+  } catch (error) {
+    warn(ports, `It could not be recorded that the release has failed: ${reasonOf(error)}`);
+  }
 }
 
 /** Raises post_deploy once every droplet runs its release, and has baked. */
