@@ -11,6 +11,7 @@ import type { HistoryEntry } from '../rollout/model.js';
 
 export default defineCommand({
   name: 'report',
+  topic: 'look',
   summary: 'Write a page about a past run: its course, and why it failed',
   description:
     'The page is one HTML file that needs no network. Of a run that was made on this machine it shows the droplets, their\nrotation and the probe over time; of others, what the history on the droplets says.',

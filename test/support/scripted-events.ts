@@ -143,3 +143,15 @@ function detailOf(step: Step): { detail?: string } {
   const detail = DETAILS[step];
   return detail === undefined ? {} : { detail };
 }
+
+/** The same run with a probe of its public address twice a second. */
+export function withProbes(events: readonly DeployEvent[], failingAt = Number.POSITIVE_INFINITY): DeployEvent[] {
+  const [first, last] = [events[0], events.at(-1)].map((event) => Date.parse(event?.at ?? '') - START);
+  const probed: DeployEvent[] = [];
+  for (let ms = (first ?? 0) + 6_000; ms < (last ?? 0); ms += 2_000) {
+    const failed = Math.abs(ms - failingAt) < 1_000 ? 1 : 0;
+    const slowestMs = 30 + ((ms / 2_000) % 7) * 6;
+    probed.push(eventAt(ms, { type: 'probe-progress', ms: 2_000, total: 4, failed, slowestMs }));
+  }
+  return [...events, ...probed].sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+}
