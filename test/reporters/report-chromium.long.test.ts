@@ -79,6 +79,7 @@ describe.skipIf(program === undefined)('in Chromium (skipped where it is not ins
     ]) {
       expect(graphics).toContain(name);
     }
+    await browser.evaluate('document.querySelector("details").open = true');
     expect(await browser.accessibleNames('columnheader')).toEqual(
       expect.arrayContaining(['Droplet', 'Rotation', 'Floor', 'Failed']),
     );

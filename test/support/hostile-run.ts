@@ -35,7 +35,7 @@ export function hostileRun(): DeployEvent[] {
   };
   const names = new Map<string, string>();
   const nameOf = (name: string) => {
-    const known = names.get(name) ?? attack(name);
+    const known = names.get(name) ?? `${name}${ATTACKS[names.size % ATTACKS.length]}`;
     names.set(name, known);
     return known;
   };

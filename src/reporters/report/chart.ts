@@ -2,17 +2,20 @@
  * The charts of a report: lanes under one another on one time axis. Positions along it are percentages, so a chart is as wide as the
  * page; heights are pixels. Nothing needs a script.
  */
-import { duration } from '../text.js';
+import { duration, truncate } from '../text.js';
 import { type Html, html } from './html.js';
 import type { Bar, DropletLine, ProbeSpan, RotationLine, Span, StepGroup, Timeline, VersionPoint } from './timeline.js';
 
 /** More pieces in a lane could not be told apart, and would make the page large. */
-const MOST_PIECES = 400;
+const MOST_PIECES = 250;
 
 /** On a phone more labels would touch one another. */
 const MOST_TICKS = 6;
 
 const MOST_CROSSES = 30;
+
+/** With more droplets than these a page says less of each. */
+const MANY = 100;
 
 const LANE = 56;
 
@@ -120,7 +123,7 @@ ${versionLegend(releases)}
 ${timeline.droplets.length === 0 ? undefined : dropletLane(timeline, scale)}
 ${many ? axis : undefined}
 ${timeline.droplets.length === 0 ? undefined : BAR_LEGEND}
-<figcaption>Minutes and seconds since the run began. The tables below hold the same in words.</figcaption>
+<figcaption>Minutes and seconds since the run began. The tables at the end hold the same in words.</figcaption>
 </figure>`;
 }
 
@@ -169,9 +172,9 @@ function phaseLane(timeline: Timeline, scale: Scale): Html {
   ]);
 }
 
-/** "0:07 to 0:19, 12 s" */
+/** "0:07–0:19, 12 s" */
 export function between({ from, to }: Span, { from: start }: Pick<Span, 'from'>): string {
-  return `${offset(from - start)} to ${offset(to - start)}, ${duration(to - from)}`;
+  return `${offset(from - start)}–${offset(to - start)}, ${duration(to - from)}`;
 }
 
 function rect(scale: Scale, span: Span, y: number, height: number, className: string, title?: string): Html {
@@ -291,7 +294,9 @@ function dropletLane(timeline: Timeline, scale: Scale): Html {
   const { droplets } = timeline;
   // With many, the whole picture matters more than each name.
   const size = droplets.length > 60 ? 14 : droplets.length > 15 ? 18 : 24;
-  const bars = droplets.flatMap((line, index) => lineBars(line, index * size, size, scale));
+  const bars = droplets.flatMap((line, index) =>
+    lineBars(line, { y: index * size, size, scale, brief: droplets.length > MANY }),
+  );
   const failed = droplets.filter(({ bars: own }) => own.some(({ end }) => end === 'failed')).map(({ name }) => name);
   const desc = `${droplets.length} droplets in the order in which they were rolled. ${failed.length === 0 ? 'None failed.' : `Failed: ${failed.slice(0, 20).join(', ')}.`}`;
   const names = droplets.map(({ name }) => {
@@ -303,18 +308,26 @@ function dropletLane(timeline: Timeline, scale: Scale): Html {
   return lane({ id: 'droplets', label, title: 'Steps of each droplet', desc, height }, timeline, scale, bars);
 }
 
-function lineBars({ name, bars }: DropletLine, y: number, size: number, scale: Scale): Html[] {
-  const stripe =
-    (y / size) % 2 === 1 ? [html`<rect class="stripe" x="0" y="${y}" width="100%" height="${size}"/>`] : [];
-  return [...stripe, ...bars.flatMap((bar) => barPieces(bar, name, y, size, scale))];
+interface Place {
+  y: number;
+  size: number;
+  scale: Scale;
+  /** Without the time of each step. */
+  brief: boolean;
 }
 
-function barPieces(bar: Bar, name: string, y: number, size: number, scale: Scale): Html[] {
-  const className = ['b', `b-${bar.group}`, ...(bar.back ? ['back'] : []), ...(bar.end === 'done' ? [] : [bar.end])];
-  const piece = rect(scale, bar, y + 3, size - 6, className.join(' '), barTitle(bar, name, scale));
-  if (bar.end !== 'failed') return [piece];
-  const cross = crossAt(scale, bar.to, y + size / 2 + 5);
-  return [piece, cross];
+function lineBars({ name, bars }: DropletLine, place: Place): Html[] {
+  const { y, size } = place;
+  const stripe =
+    (y / size) % 2 === 1 ? [html`<rect class="stripe" x="0" y="${y}" width="100%" height="${size}"/>`] : [];
+  return [...stripe, ...bars.flatMap((bar) => barPieces(bar, name, place))];
+}
+
+function barPieces(bar: Bar, name: string, { y, size, scale, brief }: Place): Html[] {
+  const className = [`b-${bar.group}`, ...(bar.back ? ['back'] : []), ...(bar.end === 'done' ? [] : [bar.end])];
+  const title = barTitle(brief ? { ...bar, steps: [] } : bar, name, scale);
+  const piece = rect(scale, bar, y + 3, size - 6, className.join(' '), title);
+  return bar.end === 'failed' ? [piece, crossAt(scale, bar.to, y + size / 2 + 5)] : [piece];
 }
 
 /** Says without a colour that something failed. */
@@ -324,9 +337,9 @@ function crossAt(scale: Scale, at: number, y: number): Html {
 }
 
 function barTitle({ group, steps, back, end, ...span }: Bar, name: string, scale: Scale): string {
-  const each = steps.map(({ step, ms }) => `${step} ${duration(ms)}`).join(', ');
+  const each = steps.length === 0 ? '' : ` (${steps.map(({ step, ms }) => `${step} ${duration(ms)}`).join(', ')})`;
   const ended = end === 'done' ? '' : `, ${end}`;
-  return `${name}: ${GROUP_NAMES[group]}${back ? ' (back)' : ''}${ended}, ${between(span, scale)} (${each})`;
+  return `${truncate(name, 40, 'middle')}: ${GROUP_NAMES[group]}${back ? ' (back)' : ''}${ended}, ${between(span, scale)}${each}`;
 }
 
 /** What lasts no time is not shown, unless there is nothing else. */

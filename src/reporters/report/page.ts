@@ -24,11 +24,12 @@ import { type StepGroup, type Timeline, timelineOf } from './timeline.js';
 export const REPORT_MARK = '<meta name="generator" content="do-deploy report">';
 
 /** Of what containers printed, and of what happened, in characters: they are most of a page. */
-const MOST_EVIDENCE = 200_000;
-const MOST_REMARKS = 120_000;
+const MOST_EVIDENCE = 150_000;
+const MOST_REMARKS = 100_000;
+const MOST_NOTES = 50_000;
 
 /** Rows of a table in words. */
-const MOST_ROWS = 500;
+const MOST_ROWS = 400;
 
 /** Of one cell or line, in characters. */
 const LONGEST_TEXT = 1_000;
@@ -75,10 +76,12 @@ ${statusOf(timeline, result)}
 ${evidenceOf(result)}
 <h2>What happened</h2>
 ${remarksOf(timeline)}
-<h2>The charts in words</h2>
+<details>
+<summary><h2>The charts in words</h2></summary>
 ${timesOf(timeline)}
 ${changesOf(timeline, releases)}
-${probesOf(timeline)}`,
+${probesOf(timeline)}
+</details>`,
   );
 }
 
@@ -196,10 +199,15 @@ ${rows.map(
   ([
     first = '',
     ...others
-  ]) => html`<tr><th scope="row" class="nowrap">${cell(first)}</th>${others.map((one) => html`<td>${cell(one)}</td>`)}</tr>
+  ]) => html`<tr><th scope="row" class="${isLong(first) ? '' : 'nowrap'}">${cell(first)}</th>${others.map((one) => html`<td>${cell(one)}</td>`)}</tr>
 `,
 )}</tbody>
 </table></div>`;
+}
+
+/** It would push the other columns off a narrow page. */
+function isLong(value: string | Html): boolean {
+  return typeof value === 'string' && value.length > 24;
 }
 
 function cell(value: string | Html): Html {
@@ -226,8 +234,8 @@ function statusOf({ rows }: Timeline, result: DeployResult | undefined): Html {
     ...[address, rotation === 'none' ? '-' : rotation, release, health],
     html`<span class="${OUTCOMES_OF_DROPLETS[outcome] ?? ''}">${outcome}</span>`,
   ];
-  const said = result === undefined ? [] : notes(result, PLAIN).slice(0, MOST_ROWS);
-  const list = said.length === 0 ? undefined : html`<ul>${said.map((note) => html`<li>${cut(note.trim())}</li>`)}</ul>`;
+  const said = result === undefined ? [] : notes(result, PLAIN).map((note) => html`<li>${cut(note.trim())}</li>`);
+  const list = said.length === 0 ? undefined : html`<ul>${fitting(said, MOST_NOTES)}</ul>`;
   return html`${table('Each droplet at the end of the run', headings, rows.map(cells))}${list}`;
 }
 
@@ -235,26 +243,23 @@ function statusOf({ rows }: Timeline, result: DeployResult | undefined): Html {
 function evidenceOf(result: DeployResult | undefined): Html | undefined {
   const { evidence: all = [] } = result ?? {};
   if (all.length === 0) return undefined;
-  let left = MOST_EVIDENCE;
-  const sections: Html[] = [];
-  for (const { droplet, evidence } of all) {
+  const sections = all.map(({ droplet, evidence }) => {
     const { cause, containers, disk, resources = disk === undefined ? [] : [disk], diagnosis } = evidence;
-    const section = html`<h3>${named(droplet)}: ${cut(cause)}</h3>
+    return html`<h3>${named(droplet)}: ${cut(cause)}</h3>
 ${diagnosis === undefined ? undefined : html`<p>${cut(diagnosis.sentence)} ${cut(diagnosis.remedy)}</p>`}
 ${resources.map((fact) => html`<p class="muted">${cut(fact)}</p>`)}
 ${containers.map(
   (container) => html`<p>${cut(containerSentence(container))}</p>
 ${quote('Output of its health check', container.healthOutput)}${quote('Last lines of its log', container.log)}`,
 )}`;
-    left -= section.text.length;
-    if (left < 0) {
-      sections.push(html`<p>There is more than this page has room for: the log of the run and its folder have it.</p>`);
-      break;
-    }
-    sections.push(section);
-  }
+  });
+  const shown = fitting(sections, MOST_EVIDENCE);
+  if (shown.length < sections.length)
+    shown.push(
+      html`<p>There is more than this page has room for: see the log of the run, and the folder that a failed run leaves beside it.</p>`,
+    );
   return html`<h2>Evidence of the failure</h2>
-${sections}`;
+${shown}`;
 }
 
 function quote(title: string, lines: readonly string[] | undefined): Html | undefined {
@@ -265,21 +270,14 @@ function quote(title: string, lines: readonly string[] | undefined): Html | unde
 const LEVELS: Readonly<Record<string, string>> = { warning: 'caution', failure: 'bad-text', good: 'good' };
 
 function remarksOf({ remarks, from }: Timeline): Html {
-  const rows: Html[] = [];
-  let left = MOST_REMARKS;
-  for (const { at, text, level, droplet } of remarks) {
+  const all = remarks.map(({ at, text, level, droplet }) => {
     const about = droplet === undefined ? undefined : html`${named(droplet)}: `;
-    const row = html`<tr><th scope="row" class="nowrap">${offset(at - from)}</th><td class="${LEVELS[level] ?? ''}">${about}${cut(text)}</td></tr>
+    return html`<tr><th scope="row" class="nowrap">${offset(at - from)}</th><td class="${LEVELS[level] ?? ''}">${about}${cut(text)}</td></tr>
 `;
-    left -= row.text.length;
-    if (left < 0) {
-      rows.push(
-        html`<tr><th scope="row">…</th><td>${remarks.length - rows.length} more lines are in the log of the run.</td></tr>`,
-      );
-      break;
-    }
-    rows.push(row);
-  }
+  });
+  const rows = fitting(all, MOST_REMARKS);
+  const rest = all.length - rows.length;
+  if (rest > 0) rows.push(html`<tr><th scope="row">…</th><td>${rest} more lines are in the log of the run.</td></tr>`);
   return html`<table><caption>Phases, batches, warnings and failures</caption><thead><tr><th scope="col">After</th><th scope="col">What</th></tr></thead><tbody>
 ${rows}</tbody></table>`;
 }
@@ -288,7 +286,9 @@ ${rows}</tbody></table>`;
 function timesOf(timeline: Timeline): Html | undefined {
   const { droplets, from } = timeline;
   if (droplets.length === 0) return undefined;
-  const groups = Object.keys(GROUP_NAMES) as StepGroup[];
+  const groups = (Object.keys(GROUP_NAMES) as StepGroup[]).filter((group) =>
+    droplets.some(({ bars }) => bars.some((bar) => bar.group === group)),
+  );
   const rows = droplets.map(({ name, bars }) => [
     name,
     ...groups.map((group) =>
@@ -346,6 +346,16 @@ function probesOf({ probes, from }: Timeline): Html | undefined {
       ? 'When requests to the public address failed'
       : 'No request to the public address failed. The slowest answers';
   return table(caption, ['When', 'Requests', 'Failed', 'Slowest answer'], rows.slice(0, MOST_ROWS), rows.length);
+}
+
+/** As many as there is room for, from the first on. */
+function fitting(pieces: readonly Html[], room: number): Html[] {
+  let left = room;
+  const end = pieces.findIndex(({ text }) => {
+    left -= text.length;
+    return left < 0;
+  });
+  return pieces.slice(0, end < 0 ? undefined : end);
 }
 
 function cut(text: string): string {

@@ -19,12 +19,16 @@ dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.15rem 1rem;
 dt{color:var(--muted)}dd{margin:0;overflow-wrap:anywhere}
 pre{margin:.35rem 0;padding:.6rem .8rem;background:var(--soft);border:1px solid var(--line);border-radius:4px;overflow-x:auto;font:12.5px/1.45 ui-monospace,monospace;unicode-bidi:plaintext}
 code{font:.92em ui-monospace,monospace;overflow-wrap:anywhere}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto;margin:0 0 1rem}
+details td{white-space:nowrap}
+summary{cursor:pointer;margin-top:2.25rem;padding-top:.6rem;border-top:1px solid var(--line)}
+summary h2{display:inline;margin:0;padding:0;border:0}
+details .scroll{margin-top:.8rem}
 table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--muted);padding-bottom:.25rem}
 th,td{text-align:left;vertical-align:top;padding:.25rem .9rem .25rem 0;border-bottom:1px solid var(--line)}
 thead th{color:var(--muted);font-weight:500;white-space:nowrap}
-tbody th{font-weight:600}
+tbody th{font-weight:600;overflow-wrap:anywhere;min-width:2.5rem}
 td.nowrap,th.nowrap{white-space:nowrap}
 figure{margin:1.5rem 0 0}
 figcaption{color:var(--muted);font-size:.85rem;margin-top:.5rem}
@@ -61,5 +65,5 @@ footer{margin-top:2.5rem;color:var(--muted);font-size:.85rem}
 @media (max-width:40rem){main{padding:1rem .75rem 2rem}h1{font-size:1.25rem}dl{column-gap:.7rem}th,td{padding-right:.7rem}}
 @media print{:root{color-scheme:light;--bg:#fff;--fg:#000;--muted:#444;--line:#bbb;--soft:#f3f3f3;--good:#1a7f37;--bad:#cf222e;--caution:#7a5200;
 --stage:#9aa4af;--leave:#d4a72c;--switch:#2f6fde;--verify:#8957e5;--rejoin:#2da44e;--other:#6e7781;--serving:#a9d3b5;--fleet:#e9edf1;--v0:#b6bfc9;--v1:#5b8def;--v2:#e0a24a;--v3:#4cae8a;--v4:#b48ade;--v5:#8c959f}
-body{font-size:10pt}main{max-width:none;padding:0}svg,.note,.why,pre{print-color-adjust:exact;-webkit-print-color-adjust:exact}pre{white-space:pre-wrap;overflow-wrap:anywhere}.scroll{overflow:visible}h2,h3{break-after:avoid}tr,.note,.why{break-inside:avoid}thead{display:table-header-group}@page{margin:14mm}}
+body{font-size:10pt}main{max-width:none;padding:0}svg,.note,.why,pre{print-color-adjust:exact;-webkit-print-color-adjust:exact}pre{white-space:pre-wrap;overflow-wrap:anywhere}.scroll{overflow:visible}h2,h3{break-after:avoid}tr,.note,.why{break-inside:avoid}thead{display:table-header-group}details::details-content{content-visibility:visible;block-size:auto}@page{margin:14mm}}
 `;
