@@ -18,7 +18,7 @@ export default defineCommand({
   examples: [
     ['report production', 'write report-production.html about the last run'],
     ['report production v1.4.2', 'about the last run that brought this release'],
-    ['report production "2026-11-21 07:47"', 'about the run that history lists with this time'],
+    ['report production 2026-11-21T07:47', 'about the run that history lists with this time'],
   ],
   positionals: {
     environment,
