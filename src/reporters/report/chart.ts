@@ -122,7 +122,7 @@ ${timeline.versions.length === 0 ? undefined : versionLane(timeline, scale, rele
 ${versionLegend(releases)}
 ${timeline.droplets.length === 0 ? undefined : dropletLane(timeline, scale)}
 ${many ? axis : undefined}
-${timeline.droplets.length === 0 ? undefined : BAR_LEGEND}
+${timeline.droplets.length === 0 ? undefined : barLegend(timeline.rests.length)}
 <figcaption>Minutes and seconds since the run began. The tables at the end hold the same in words.</figcaption>
 </figure>`;
 }
@@ -288,7 +288,11 @@ function key(className: string, label: Html): Html {
   return html`<li><svg class="key" width="12" height="12" aria-hidden="true"><rect class="${className}" width="12" height="12"/></svg>${label}</li>`;
 }
 
-const BAR_LEGEND = html`<ul class="legend">${Object.entries(GROUP_NAMES).map(([group, name]) => key(`b-${group}`, html`${name}`))}${key('b-switch back', html`back to the release before`)}${key('bad', html`failed`)}</ul>`;
+function barLegend(rests: number): Html {
+  const groups = Object.entries(GROUP_NAMES).map(([group, name]) => key(`b-${group}`, html`${name}`));
+  const rest = rests === 0 ? [] : [key('rest', html`pause or bake`)];
+  return html`<ul class="legend">${groups}${key('b-switch back', html`back to the release before`)}${key('bad', html`failed`)}${rest}</ul>`;
+}
 
 function dropletLane(timeline: Timeline, scale: Scale): Html {
   const { droplets } = timeline;
@@ -317,17 +321,19 @@ interface Place {
 }
 
 function lineBars({ name, bars }: DropletLine, place: Place): Html[] {
-  const { y, size } = place;
+  const { y, size, scale } = place;
   const stripe =
     (y / size) % 2 === 1 ? [html`<rect class="stripe" x="0" y="${y}" width="100%" height="${size}"/>`] : [];
-  return [...stripe, ...bars.flatMap((bar) => barPieces(bar, name, place))];
+  // They come last: what follows a failure must not cover its cross.
+  const failed = bars.filter(({ end }) => end === 'failed');
+  const crosses = failed.map(({ to }) => crossAt(scale, to, y + size / 2 + 5));
+  return [...stripe, ...bars.map((bar) => barPiece(bar, name, place)), ...crosses];
 }
 
-function barPieces(bar: Bar, name: string, { y, size, scale, brief }: Place): Html[] {
+function barPiece(bar: Bar, name: string, { y, size, scale, brief }: Place): Html {
   const className = [`b-${bar.group}`, ...(bar.back ? ['back'] : []), ...(bar.end === 'done' ? [] : [bar.end])];
   const title = barTitle(brief ? { ...bar, steps: [] } : bar, name, scale);
-  const piece = rect(scale, bar, y + 3, size - 6, className.join(' '), title);
-  return bar.end === 'failed' ? [piece, crossAt(scale, bar.to, y + size / 2 + 5)] : [piece];
+  return rect(scale, bar, y + 3, size - 6, className.join(' '), title);
 }
 
 /** Says without a colour that something failed. */

@@ -227,12 +227,14 @@ const OUTCOMES_OF_DROPLETS: Partial<Record<DropletOutcome, string>> = {
 function statusOf({ rows }: Timeline, result: DeployResult | undefined): Html {
   if (rows.length === 0) return html`<p>The run ended before it knew the droplets.</p>`;
   const hasRoles = rows.some(({ role }) => role !== undefined);
-  const headings = ['Droplet', ...(hasRoles ? ['Role'] : []), 'Address', 'Rotation', 'Release', 'Health', 'Result'];
+  // What matters most comes first: on a phone the last columns are out of sight.
+  const headings = ['Droplet', 'Result', 'Rotation', 'Health', 'Release', ...(hasRoles ? ['Role'] : []), 'Address'];
   const cells = ({ name, role, address, rotation, release, health, outcome }: StatusRow) => [
     name,
-    ...(hasRoles ? [role ?? ''] : []),
-    ...[address, rotation === 'none' ? '-' : rotation, release, health],
     html`<span class="${OUTCOMES_OF_DROPLETS[outcome] ?? ''}">${outcome}</span>`,
+    ...[rotation === 'none' ? '-' : rotation, health, release],
+    ...(hasRoles ? [role ?? ''] : []),
+    address,
   ];
   const said = result === undefined ? [] : notes(result, PLAIN).map((note) => html`<li>${cut(note.trim())}</li>`);
   const list = said.length === 0 ? undefined : html`<ul>${fitting(said, MOST_NOTES)}</ul>`;
