@@ -86,8 +86,12 @@ describe.skipIf(program === undefined)('in Chromium (skipped where it is not ins
     expect(await browser.accessibleNames('rowheader')).toEqual(expect.arrayContaining(['web-1', '0:00']));
   });
 
-  it.sequential('can be printed', async () => {
-    await open('failed', LOOKS.dark as Looks);
+  it.sequential('can be printed, dark on white, with the tables that are folded on a screen', async () => {
+    await open('failed', { width: 800, scheme: 'dark', media: 'print' });
+    expect(await browser.evaluate(BACKGROUND)).toBe('rgb(255, 255, 255)');
+    expect(await browser.evaluate('document.querySelector("details").open')).toBe(false);
+    expect(await browser.evaluate('document.querySelector("details table").checkVisibility()')).toBe(true);
+    expect(await browser.evaluate<string[]>(PALE)).toEqual([]);
     const pdf = await browser.pdf();
     expect(pdf.subarray(0, 5).toString()).toBe('%PDF-');
     if (kept !== undefined) writeFileSync(join(kept, 'failed.pdf'), pdf);

@@ -16,6 +16,7 @@ export interface Looks {
   width: number;
   height?: number;
   scheme: 'light' | 'dark';
+  media?: 'print';
 }
 
 type Answer = Record<string, unknown>;
@@ -59,14 +60,17 @@ export class Chromium {
   }
 
   /** Opens a page, and waits until it is drawn. What was heard before is forgotten. */
-  async open(url: string, { width, height = 1_200, scheme }: Looks): Promise<void> {
+  async open(url: string, { width, height = 1_200, scheme, media = undefined }: Looks): Promise<void> {
     await this.#send('Emulation.setDeviceMetricsOverride', {
       width,
       height,
       deviceScaleFactor: 1,
       mobile: width < 600,
     });
-    await this.#send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: scheme }] });
+    await this.#send('Emulation.setEmulatedMedia', {
+      media: media ?? '',
+      features: [{ name: 'prefers-color-scheme', value: scheme }],
+    });
     this.#heard.length = 0;
     await this.#send('Page.navigate', { url });
     await new Promise<void>((resolve) => {
