@@ -91,11 +91,12 @@ function judgeRevert(world: World, result: DeployResult): void {
 }
 
 /** A release that has failed on a droplet, and that other droplets keep, is not what later runs bring droplets to. */
-function judgeNotAnchored(world: World, { name, plan }: Deployer, { rows, release }: DeployResult): void {
+function judgeNotAnchored(world: World, { name, plan, layerFailed }: Deployer, { rows, release }: DeployResult): void {
   const { story, deployers, isFleet, monitor } = world;
   const calm = deployers.every((one) => one.plan.faults.length + one.plan.chaos === 0) && story.happenings.length === 0;
   const alone = deployers.length === 1 && story.runs.length === 1 && story.target !== 'roles';
-  if (!calm || !alone || !isFleet || story.policy.onFailure !== 'stop' || plan.command !== 'deploy') return;
+  if (!calm || !alone || layerFailed || !isFleet || story.policy.onFailure !== 'stop' || plan.command !== 'deploy')
+    return;
   if (!rows.some(({ outcome, release: id }) => outcome === 'deployed' && id === release.id)) return;
   monitor.tally('anchor: of a release that failed');
   const records = [...world.droplets.values()].flatMap(({ disk }) => disk.releases.get(release.id)?.record ?? []);

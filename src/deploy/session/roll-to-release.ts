@@ -15,12 +15,13 @@ import { takeBack } from '../../rollout/transitions.js';
 import { doDeploy } from '../core/do-deploy.js';
 import { onAbort } from '../core/on-abort.js';
 import { inform, reportTo, warn } from '../core/report.js';
+import { releaseHash } from '../release/release-hash.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { watchedIn } from './ask-first.js';
 import type { Probe } from './availability.js';
 import { recordBaked, recordBakeOwed } from './bake-record.js';
 import { besideLeftOut, canaryHeld, forgetCanary, heldSentence, withCanary } from './canary.js';
-import { askedOf } from './continue-command.js';
+import { askedOf, continueCommand } from './continue-command.js';
 import { type Goal, goalFor } from './goal.js';
 import { raise } from './lifecycle.js';
 import { reportNewcomers } from './newcomers.js';
@@ -31,7 +32,7 @@ import { isComplete, resultOf } from './result.js';
 import type { Share } from './rollout.js';
 import { isSameRow, rowsOf } from './rollout-rows.js';
 import { RolloutWatch } from './rollout-watch.js';
-import { type Session, stopIfInterrupted } from './session.js';
+import { type Session, stopIfInterrupted, unlessUncaught } from './session.js';
 import { skippedRows } from './skipping.js';
 import { writeHistoryAndPrune, writeHistoryWithoutLock } from './write-history.js';
 
@@ -59,7 +60,13 @@ export async function rollToRelease(session: Session, shares: readonly PlannedSh
     if (session.part !== undefined || !(await owesPostDeploy(session, goal))) return base;
     inform(ports, 'An earlier run has rolled this release out, but did not finish post_deploy.');
     session.underway = true;
-    await withGrace(session, (stop) => raiseOrStop(session, () => postDeploy(session, goal, stop)));
+    try {
+      await withGrace(session, (stop) => raiseOrStop(session, () => postDeploy(session, goal, stop)));
+    } catch (error) {
+      if (asDeployError(error).code !== 'interrupted') throw error;
+      const next = continueCommand(askedOf(session), release);
+      return { ...base, outcome: 'interrupted', summary: `${summary} post_deploy was not finished.`, next };
+    }
     return { ...base, outcome: 'succeeded' };
   }
   const left = leftOut(combined(starts));
@@ -103,11 +110,13 @@ async function rollAndFinish(
   const state = combined(rolled.states);
   const rows = rowsOfAll(session, shares, rolled.states);
   const parts = shares.map(({ fleet }, index) => ({ name: fleet.settings.role, state: rolled.states[index] ?? state }));
-  const ended = { ...askedOf(session), rows, release, durationMs, parts };
+  const isFleets = first.anchored[0]?.hash === releaseHash(goal.release);
+  const ended = { ...askedOf(session), rows, release, durationMs, parts, isFleets };
   const error = rolled.error ?? (await failureAfterRolling(session, goal, state, stop));
   if (!state.halted) await forgetCanary(session, shares);
   if (isCondemned(state) && !isComplete(state) && !state.halted) await withdrawAnchor(session, first);
-  const result = withCanary(session, first, { ...resultOf({ ...rolled, ...ended, state, error }), probes });
+  const rolledOut = unlessUncaught(session.options, resultOf({ ...rolled, ...ended, state, error }));
+  const result = withCanary(session, first, { ...rolledOut, probes });
   if (state.halted) {
     await writeHistoryWithoutLock(run, members, session.options.ends ?? command, goal.release, result);
     return result;
