@@ -41,6 +41,7 @@ export const COMMAND_NAMES = [
   'logs',
   'plan',
   'promote',
+  'report',
   'restart',
   'rollback',
   'run',
