@@ -153,7 +153,7 @@ export async function runSession(
   result = { ...result, durationMs: ports.clock.now() - startedAt };
   await closeAll(session.members);
   await raiseEnding(session, result);
-  reportTo(ports)({ type: 'rollout-finished', command, ...endsOf(options), result });
+  reportTo(ports)({ type: 'rollout-finished', command, ...endsOf(options), run: session.run?.id, result });
   return result;
 }
 
