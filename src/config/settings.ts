@@ -1,4 +1,5 @@
 /** Settings as the rest of the program uses them: resolved for one environment, durations in ms, paths absolute. */
+import type { KeyObject } from 'node:crypto';
 import type { BatchSize } from '../rollout/batches.js';
 import type { OnFailure } from '../rollout/courses.js';
 import type { Handler, LifecycleEvent } from '../rollout/lifecycle.js';
@@ -178,7 +179,7 @@ export interface BundleSettings {
   /** Of droplets. */
   reader?: StorageKey | undefined;
   /** A private key of Ed25519. */
-  signingKey?: Secret | undefined;
+  signingKey?: KeyObject | undefined;
 }
 
 export interface HookSettings {

@@ -86,8 +86,9 @@ export const bundle = defineSection({
         problems.add(place('bundle'), `bundle has no ${missing}`, remedyFor(missing));
       }
     }
-    const { signing_key: signingKey } = own;
-    if (signingKey !== undefined && signingKeyIn(signingKey) === undefined) {
+    const { signing_key: writtenKey } = own;
+    const signingKey = writtenKey === undefined ? undefined : signingKeyIn(writtenKey);
+    if (writtenKey !== undefined && signingKey === undefined) {
       problems.add(
         place('bundle', 'signing_key'),
         'bundle.signing_key is no Ed25519 private key',
@@ -100,6 +101,7 @@ export const bundle = defineSection({
       hide(made);
       return made;
     };
+    if (writtenKey !== undefined) secret(writtenKey);
     const keyPair = (accessKey: string | undefined, secretKey: string | undefined) =>
       accessKey !== undefined && secretKey !== undefined ? { accessKey, secretKey: secret(secretKey) } : undefined;
     const { endpoint, bucket, region = DEFAULTS.region, prefix = '', secrets = DEFAULTS.secrets } = own;
@@ -114,7 +116,7 @@ export const bundle = defineSection({
         secrets,
         writer: keyPair(own.access_key, own.secret_key),
         reader: keyPair(own.read_access_key, own.read_secret_key),
-        signingKey: signingKey === undefined ? undefined : secret(signingKey),
+        signingKey,
       },
     };
   },
