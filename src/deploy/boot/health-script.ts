@@ -1,29 +1,77 @@
-/** Waits on a booting droplet, without a deployer, until the release is healthy: the rules of rollout/health.ts, in shell. */
+/** Waits on a booting droplet, without a deployer, until the release is healthy: the rules of rollout/health.ts. */
 import type { HttpCheckSettings } from '../../config/settings.js';
-import type { ServiceSpec } from '../../rollout/health.js';
-import { STEADY_MS } from '../../rollout/health.js';
+import { type ServiceSpec, STEADY_MS } from '../../rollout/health.js';
 import { quote, SECOND } from '../core/shell.js';
 
-const STEADY_SECONDS = Math.ceil(STEADY_MS / SECOND);
+/** In Python, which is on every droplet that reads user data, because `docker inspect` answers in JSON. */
+const PROGRAM = `import json, os, subprocess, sys, time, urllib.request
 
-/** Container by container: service, state, health, exit code, restarts, and when it was started. */
-const FIELDS = [
-  '{{index .Config.Labels "com.docker.compose.service"}}',
-  '{{.State.Status}}',
-  '{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}',
-  '{{.State.ExitCode}}',
-  '{{.RestartCount}}',
-  '{{.State.StartedAt}}',
-].join(' ');
+wanted = json.loads(os.environ["HEALTH"])
+before = None
 
-/** The services that are not healthy, as words; nothing: all are. */
-const JUDGE = [
-  '  NR == FNR { replicas[$1] = $2; stays[$1] = $3; oneshot[$1] = $4; order[++count] = $1; next }',
-  '  $2 == "running" && ($3 == "healthy" || $3 == "none") && !oneshot[$1] { well[$1]++; next }',
-  '  $2 == "exited" && $4 == 0 && (oneshot[$1] || !stays[$1]) { well[$1]++; next }',
-  '  { state[$1] = $1 " is " $2 ($3 == "none" ? "" : ", " $3) ($2 == "running" ? "" : ", exit code " $4) }',
-  '  END { for (i = 1; i <= count; i++) { s = order[i]; if (well[s] + 0 < replicas[s]) print (s in state ? state[s] : s " has no container") } }',
-].join('\n');
+
+def docker(*words):
+    return subprocess.run(["docker"] + list(words), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20).stdout
+
+
+def look():
+    label = "label=com.docker.compose."
+    ids = docker("ps", "-aq", "--no-trunc", "--filter", label + "project=" + wanted["app"], "--filter", label + "oneoff=False")
+    return json.loads(docker("inspect", *ids.decode().split())) if ids.strip() else []
+
+
+def sickness(service, state):
+    health = (state.get("Health") or {}).get("Status", "none")
+    if state["Status"] == "running":
+        if health not in ("healthy", "none"):
+            return "is " + health
+        return "still runs" if service["oneShot"] else None
+    if state["Status"] == "exited" and state["ExitCode"] == 0 and (service["oneShot"] or not service["stays"]):
+        return None
+    return "is %s, exit code %d" % (state["Status"], state["ExitCode"])
+
+
+def judge(containers):
+    for service in wanted["services"]:
+        own = [one["State"] for one in containers
+               if (one["Config"].get("Labels") or {}).get("com.docker.compose.service") == service["name"]]
+        for state in own:
+            why = sickness(service, state)
+            if why:
+                return "%s %s" % (service["name"], why)
+        if len(own) < service["replicas"]:
+            return "%s has %d of %d containers" % (service["name"], len(own), service["replicas"])
+    return asked()
+
+
+def asked():
+    http = wanted.get("http")
+    if not http:
+        return None
+    try:
+        status = urllib.request.urlopen(http["url"], timeout=http["timeout"]).status
+        return None if 200 <= status <= 299 else "the app's check answers %d" % status
+    except Exception as error:
+        return "the app's check fails: %s" % error
+
+
+deadline = time.monotonic() + wanted["seconds"]
+while True:
+    try:
+        containers = look()
+        sick = judge(containers)
+        # Twice in a row, and nothing was started anew meanwhile.
+        now = [(one["Id"], one["State"]["StartedAt"]) for one in containers]
+        if not sick and now == before:
+            sys.exit(0)
+        before = None if sick else now
+    except Exception as error:
+        sick, before = "Docker does not answer: %s" % error, None
+    if time.monotonic() >= deadline:
+        print("not healthy within %d s: %s" % (wanted["seconds"], sick or "it was just started"))
+        sys.exit(1)
+    time.sleep(wanted["pause"])
+`;
 
 /**
  * The script ends with 0 as soon as every service is healthy at two looks in a row, between which no container was started
@@ -34,49 +82,12 @@ export function healthScript(
   services: readonly ServiceSpec[],
   { timeoutMs, http }: { timeoutMs: number; http?: HttpCheckSettings | undefined },
 ): string {
-  const wanted = services.map(({ name, replicas, stays, oneShot }) =>
-    [name, replicas, stays ? 1 : 0, oneShot ? 1 : 0].join(' '),
-  );
-  const filters = [`project=${app}`, 'oneoff=False'].map((one) => `--filter label=com.docker.compose.${one}`).join(' ');
-  return [
-    'set -u',
-    'here=$1',
-    `printf '%s\\n' ${wanted.map(quote).join(' ')} >"$here/services"`,
-    'look() {',
-    `  ids=$(timeout 20 docker ps -aq --no-trunc ${filters}) || return 1`,
-    // Ids are hexadecimal words.
-    `  if [ -n "$ids" ]; then timeout 20 docker inspect --format ${quote(FIELDS)} $ids; fi`,
-    '}',
-    `judge() { awk ${quote(JUDGE)} "$here/services" "$here/seen"; }`,
-    ...answers(http),
-    `deadline=$(($(date +%s) + ${Math.ceil(timeoutMs / SECOND)}))`,
-    'before=none',
-    'while :; do',
-    '  if look >"$here/seen" 2>/dev/null; then',
-    '    sick=$(judge)',
-    '    now=$(cat "$here/seen")',
-    '    if [ -z "$sick" ]; then sick=$(answers); fi',
-    '    if [ -z "$sick" ] && [ "$now" = "$before" ]; then exit 0; fi',
-    '    if [ -z "$sick" ]; then before=$now; else before=none; fi',
-    '  else',
-    '    sick="Docker does not answer" before=none',
-    '  fi',
-    `  if [ "$(date +%s)" -ge $deadline ]; then echo "not healthy within ${Math.ceil(timeoutMs / SECOND)} s: $(echo "\${sick:-it was just started}" | tr '\\n' ';')" >&2; exit 1; fi`,
-    `  sleep ${STEADY_SECONDS}`,
-    'done',
-  ].join('\n');
-}
-
-/** Prints why the app's own check fails; nothing: it passes, or there is none. */
-function answers(http: HttpCheckSettings | undefined): string[] {
-  if (http === undefined) return ['answers() { :; }'];
-  const program = [
-    'import sys, urllib.request',
-    'try:',
-    '    status = urllib.request.urlopen(sys.argv[1], timeout=float(sys.argv[2])).status',
-    '    if not 200 <= status <= 299: print("the check of the app answers", status)',
-    'except Exception as error: print("the check of the app fails:", error)',
-  ].join('\n');
-  const url = `http://127.0.0.1:${http.port}${http.path}`;
-  return [`answers() { python3 -c ${quote(program)} ${quote(url)} ${http.timeoutMs / SECOND}; }`];
+  const wanted = {
+    app,
+    services: services.map(({ name, replicas, stays, oneShot }) => ({ name, replicas, stays, oneShot })),
+    http: http && { url: `http://127.0.0.1:${http.port}${http.path}`, timeout: http.timeoutMs / SECOND },
+    seconds: Math.ceil(timeoutMs / SECOND),
+    pause: STEADY_MS / SECOND,
+  };
+  return `HEALTH=${quote(JSON.stringify(wanted))} exec python3 -c ${quote(PROGRAM)}`;
 }

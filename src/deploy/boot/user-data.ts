@@ -141,7 +141,7 @@ function dockerLines(settings: Settings, bootstrap: boolean): string[] {
     'fi',
     ...AWAIT_DOCKER,
     'answers || fail "Docker Engine does not answer"',
-    'docker compose version >/dev/null || fail "the compose plugin is missing"',
+    'docker compose version --short >/dev/null || fail "the compose plugin is missing"',
   ];
 }
 

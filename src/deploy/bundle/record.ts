@@ -52,9 +52,13 @@ const NAMES = Object.keys(FIELDS) as (keyof BundleRecord)[];
 export const MAX_POINTER_BYTES = 4_096;
 
 export function signedRecord(record: BundleRecord, key: KeyObject): Buffer {
-  const lines = [FIRST_LINE, ...NAMES.map((name) => `${name} ${record[name]}`), ''];
-  const text = Buffer.from(lines.join('\n'));
+  const text = Buffer.from(textOf(record));
   return Buffer.concat([text, Buffer.from(`signature ${sign(null, text, key).toString('base64')}\n`)]);
+}
+
+function textOf(values: Readonly<Record<string, unknown>> | BundleRecord): string {
+  const known = new Map(Object.entries(values));
+  return [FIRST_LINE, ...NAMES.map((name) => `${name} ${known.get(name)}`), ''].join('\n');
 }
 
 /** Undefined unless a deployer has signed exactly these bytes. */
@@ -65,11 +69,12 @@ export function readRecord(bytes: Buffer, key: KeyObject): BundleRecord | undefi
   if (at === 0 || signature === undefined || !verify(null, signed, key, Buffer.from(signature, 'base64'))) {
     return undefined;
   }
-  const [first, ...lines] = signed.toString('utf8').split('\n');
-  const values = Object.fromEntries(lines.map((line) => line.split(' ', 2) as [string, string?]));
-  if (first !== FIRST_LINE || !NAMES.every((name) => FIELDS[name].test(values[name] ?? ''))) return undefined;
-  const { sequence, size } = values;
-  return { ...(values as unknown as BundleRecord), sequence: Number(sequence), size: Number(size) };
+  const text = signed.toString('utf8');
+  const values = Object.fromEntries(text.split('\n').map((line) => line.split(' ', 2) as [string, string?]));
+  // Nothing more than these lines, in their order.
+  if (!NAMES.every((name) => FIELDS[name].test(values[name] ?? '')) || text !== textOf(values)) return undefined;
+  const own = Object.fromEntries(NAMES.map((name) => [name, values[name]])) as unknown as BundleRecord;
+  return { ...own, sequence: Number(own.sequence), size: Number(own.size) };
 }
 
 type Scope = Pick<Settings, 'app' | 'environment' | 'role'>;
