@@ -193,7 +193,8 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
     plans.map((plan) => ({ ...plan, run: { ...plan.run, anchor } })),
   );
   const isOnRelease = result.outcome === 'succeeded' || result.outcome === 'skipped';
-  if (rollout.publishes && !isCanary && isOnRelease) await publishAll(session, plans);
+  // A canary that is held is not recorded as the fleet's release, and so not published.
+  if (rollout.publishes && isOnRelease) await publishAll(session, plans);
   if (session.options.skip !== undefined) return withSkipped(session, result);
   const undone = choices.find(({ failure }) => failure !== undefined)?.failure ?? unreached;
   if (undone === undefined || rollout.reach === 'any') return result;
