@@ -22,8 +22,10 @@ export function markProgram(): MarkedProgram {
   const mark = randomUUID();
   const signal = (pid: number | undefined, name: NodeJS.Signals) => {
     if (pid === undefined) return;
+    // Once to each: a second signal means "at once" to many programs.
+    const others = markedWith(`${MARK}=${mark}`).filter((other) => groupOf(other) !== pid);
     send(-pid, name);
-    for (const other of markedWith(`${MARK}=${mark}`)) send(other, name);
+    for (const other of others) send(other, name);
   };
   return {
     variables: { [MARK]: mark },
@@ -55,6 +57,17 @@ function markedWith(mark: string): number[] {
       .filter((pid) => variablesOf(pid).includes(mark));
   } catch {
     return [];
+  }
+}
+
+/** Undefined for a process that has ended. */
+function groupOf(pid: number): number | undefined {
+  try {
+    // PID (NAME) STATE PARENT GROUP …: a name may hold anything, but no field after it holds a parenthesis.
+    const [, , group] = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').pop()?.split(' ') ?? [];
+    return Number(group);
+  } catch {
+    return undefined;
   }
 }
 

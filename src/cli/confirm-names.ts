@@ -12,14 +12,20 @@ export function refuseUnknownNames(
 ): void {
   const known = [...new Set(handlers.flatMap(({ layer }) => layer?.confirms ?? []))];
   const unknown = given.find((name) => !known.includes(name));
-  if (unknown !== undefined) throw unknownName(unknown, known, argv);
+  if (unknown !== undefined) throw unknownName(unknown, known, given, argv);
 }
 
-function unknownName(name: string, known: readonly string[], argv: readonly string[]): DeployError {
+function unknownName(
+  name: string,
+  known: readonly string[],
+  given: readonly string[],
+  argv: readonly string[],
+): DeployError {
   const message = `No checklist has an item "${name}".`;
   const similar = suggest(name, known);
   if (similar !== undefined) return usage(message, commandLine(instead(argv, name, similar)));
-  return usage(message, known.length === 0 ? 'leave out --confirm' : commandLine(instead(argv, name, known[0] ?? '')));
+  const missing = known.find((one) => !given.includes(one)) ?? known[0];
+  return usage(message, missing === undefined ? 'leave out --confirm' : commandLine(instead(argv, name, missing)));
 }
 
 function instead(argv: readonly string[], name: string, similar: string): string[] {

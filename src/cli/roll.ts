@@ -14,7 +14,6 @@ import type { Handler, LifecycleEvent, OneOffResult, Speaker } from '../rollout/
 import type { DeployResult } from '../rollout/model.js';
 import type { CommandEnd } from './define-command.js';
 import { exitCodeOfResult } from './exit-codes.js';
-import { withoutExit } from './refuse-exit.js';
 import type { Signals } from './signals.js';
 import { commandLine } from './usage-errors.js';
 import { watchedBy } from './watched-by.js';
@@ -95,22 +94,20 @@ export async function roll(
     commands: localCommands(settings.root, safeEnvironment(env, isSecret)),
   };
   const { DO_DEPLOY_EVENT, DO_DEPLOY_APP, DO_DEPLOY_ENVIRONMENT } = env;
-  const result = await withoutExit(process, () =>
-    rollout(watched, {
-      settings,
-      allowDowntime: args.allowDowntime,
-      waitLockMs: args.waitLock,
-      skip: args.skipUnreachable ? (args.skippedOk ? 'ok' : 'fail') : undefined,
-      skipFirstCheck: args.skipFirstCheck,
-      again: (...options) => commandLine([...argv, ...options]),
-      deployer: whoDeploys(env),
-      interrupted,
-      aborted,
-      handlers,
-      lacks: (name) => ask === undefined && !confirm.includes(name),
-      confirm: async (name, question, signal) => confirm.includes(name) || (await ask?.(question, signal)),
-    }),
-  );
+  const result = await rollout(watched, {
+    settings,
+    allowDowntime: args.allowDowntime,
+    waitLockMs: args.waitLock,
+    skip: args.skipUnreachable ? (args.skippedOk ? 'ok' : 'fail') : undefined,
+    skipFirstCheck: args.skipFirstCheck,
+    again: (...options) => commandLine([...argv, ...options]),
+    deployer: whoDeploys(env),
+    interrupted,
+    aborted,
+    handlers,
+    lacks: (name) => ask === undefined && !confirm.includes(name),
+    confirm: async (name, question, signal) => confirm.includes(name) || (await ask?.(question, signal)),
+  });
   for (const [name, value] of Object.entries({ DO_DEPLOY_EVENT, DO_DEPLOY_APP, DO_DEPLOY_ENVIRONMENT })) {
     if (value === undefined) delete env[name];
     else env[name] = value;
@@ -137,8 +134,8 @@ function underWay(running: readonly Running[], graceMs: number): string {
   const handler = running.find(({ event }) => ALONE.includes(event));
   if (handler === undefined) return `Finishing what is under way, within ${inWords(graceMs)}.`;
   const { name, event, endMs } = handler;
-  const ms = ENDED_AT_ONCE.includes(event) ? endMs : graceMs;
-  return ms === undefined ? `Ending ${name}.` : `Ending ${name}, within ${inWords(ms)}.`;
+  if (!ENDED_AT_ONCE.includes(event)) return `Waiting for ${name}, at most ${inWords(graceMs)}.`;
+  return endMs === undefined ? `Ending ${name}.` : `Ending ${name}, within ${inWords(endMs)}.`;
 }
 
 /** What a layer starts inherits the environment of this process, and knows by it which rollout it is part of. */

@@ -23,6 +23,7 @@ import { knownSecrets } from './known-secrets.js';
 import { defaultLogFolder, type LogFile, openLogFile } from './log-file.js';
 import { chooseOutputMode, ciLog, isCi } from './output-mode.js';
 import type { Invocation } from './parse.js';
+import { withoutExit } from './refuse-exit.js';
 import { refuseFrozen } from './refuse-frozen.js';
 import type { Screen } from './screen.js';
 import { listenForSignals, type Signals } from './signals.js';
@@ -96,7 +97,8 @@ export class Runner {
   async run(invocation: Run): Promise<number> {
     const run = () => this.#run(invocation);
     // Only commands that roll load layers.
-    return invocation.command.rolls ? await withCapturedConsole((line) => this.#say(line), run) : await run();
+    if (!invocation.command.rolls) return await run();
+    return await withoutExit(process, () => withCapturedConsole((line) => this.#say(line), run));
   }
 
   #say(line: string): void {

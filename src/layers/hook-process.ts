@@ -105,7 +105,8 @@ function endAll(clock: Clock, child: ChildProcess, marked: MarkedProgram): void 
   marked.signal(child.pid, 'SIGTERM');
   ending += 1;
   process.once('exit', kill);
-  for (const name of signals) process.on(name, last);
+  // Before those that are removed at the signal that they act on: they are still counted then.
+  for (const name of signals) process.prependListener(name, last);
   child.once('exit', () => {
     ended.abort();
     ending -= 1;

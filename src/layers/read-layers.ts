@@ -58,6 +58,8 @@ async function readLayer(
       }
       return handlersOf(layer, data, env);
     }
+    if (!Array.isArray(checked.error?.issues))
+      throw new WrongAnswer('exports a layer whose config is not a zod schema');
   } catch (error) {
     if (isBuiltIn(name)) throw error;
     const fault =

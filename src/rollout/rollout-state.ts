@@ -192,6 +192,11 @@ export function isUntroubled(state: RolloutState): boolean {
   return !droplets.some(({ failure }) => failure);
 }
 
+/** The release has failed on a droplet, or by what was watched. */
+export function isCondemned({ watchFailed, droplets }: RolloutState): boolean {
+  return watchFailed || droplets.some(({ failure }) => failure?.blame === 'release');
+}
+
 /** A canary is held: as many droplets as were wanted run the release, others wait for it, and all of these serve theirs. */
 export function isHeld(state: RolloutState): boolean {
   return isFull(state) && isUntroubled(state) && leftOut(state).length === 0;

@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/adapters/system-clock.js';
+import { listenForSignals } from '../../src/cli/signals.js';
 import { Secret } from '../../src/config/secret.js';
 import type { Settings } from '../../src/config/settings.js';
 import { findHooks } from '../../src/layers/find-hooks.js';
@@ -281,6 +282,25 @@ it('may clean up when their time is over, and are killed 5 s later', async () =>
   });
   expect(await Promise.all(ends)).toEqual([['ready', 'cleaned'], ['ready']]);
 });
+
+it.each(['SIGINT', 'SIGTERM'] as const)(
+  'that ignore %s leave a second one to the run that waits for it',
+  async (name) => {
+    write('config/hooks/pre_deploy', `#!/bin/sh\ntrap '' TERM INT\necho ready\nwhile :; do sleep 1; done\n`);
+    const [hook] = readHooks(settings(), { PATH: process.env.PATH }, never);
+    const stop = new AbortController();
+    const { lines, given } = context(stop.signal);
+    const signals = listenForSignals(process, { ...systemClock, now: () => times.shift() ?? 10_000 });
+    const times = [0, 5_000];
+    const running = hook?.handle(payload, given);
+    while (!lines.includes('ready')) await new Promise((wake) => setTimeout(wake, 20));
+    signals.interrupted.addEventListener('abort', () => stop.abort());
+    process.emit(name, name);
+    process.emit(name, name);
+    expect(signals.aborted.aborted).toBe(true);
+    await expect(running).rejects.toThrow('SIGKILL');
+  },
+);
 
 it('may leave a daemon running that keeps their output open', async () => {
   write('config/hooks/pre_deploy', `#!/bin/sh\necho started\nsleep 30 &\necho $! >${root}/pid\n`);

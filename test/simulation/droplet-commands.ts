@@ -14,7 +14,7 @@ import { advance, openConnections, recentStrangers, requests, servingContainer, 
 import type { Deployer } from './deployer.js';
 import { lockProcess, namesRun } from './lock.js';
 import { once } from './one-off.js';
-import { APP, ARCHIVE, CHECKSUMS, composeConfig, digestOf, imageIdOf } from './project.js';
+import { ARCHIVE, CHECKSUMS, composeConfig, digestOf, imageIdOf } from './project.js';
 import type { Droplet, World } from './world.js';
 
 export interface Done {
@@ -60,7 +60,7 @@ const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
   traffic,
   'open-connections': openConnectionsNow,
   'port-holders': () => ok('[]'),
-  history: () => ok(),
+  history: ({ droplet: { disk } }) => ok(disk.history.join('\n')),
   'lease-status': ({ droplet, world }) =>
     ok(lockProcess(world, droplet) ? `held ${droplet.lock.holder ?? ''}\n` : 'free\n'),
   // What plan shows of files is tested on the sandbox.
@@ -129,14 +129,14 @@ const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
     return ok();
   },
   finish,
-  'note-end': ({ droplet: { disk }, world }) => {
+  'note-end': ({ droplet: { disk }, world, command }) => {
     if (!disk.made || world.time < disk.fullUntil) return bad(FULL, 2);
-    disk.history.push(APP);
+    disk.history.push(historyLine(command));
     return ok();
   },
-  'write-history': ({ droplet: { disk }, world }) => {
+  'write-history': ({ droplet: { disk }, world, command }) => {
     if (!disk.made || world.time < disk.fullUntil) return bad(FULL, 2);
-    disk.history.push(APP);
+    disk.history.push(historyLine(command));
     return ok();
   },
   'read-done': ({ droplet }, { key }) => ok(`${droplet.disk.done.get(String(key)) ?? ''}\n`),
@@ -352,11 +352,18 @@ function seal({ world, droplet, command }: Execution, { staged, release }: Args)
   return ok();
 }
 
-function finish({ droplet, world }: Execution, { remove }: Args): Done {
+/** What the script appends. */
+function historyLine({ script }: RemoteCommand): string {
+  const [, line] = /printf '%s\\n' '(.*)' >>history\.jsonl/.exec(script) ?? [];
+  if (line === undefined) throw new Error('no line in a script that writes history');
+  return line.replaceAll("'\\''", "'");
+}
+
+function finish({ droplet, world, command }: Execution, { remove }: Args): Done {
   const { disk } = droplet;
   const { releases, images } = remove as { releases: string[]; images: string[] };
   if (world.time < disk.fullUntil) return bad(FULL, 2);
-  disk.history.push(APP);
+  disk.history.push(historyLine(command));
   world.monitor.releasesRemoved(droplet, releases);
   for (const id of releases) disk.releases.delete(id);
   const used = new Set(droplet.containers.map((container) => container.imageId));

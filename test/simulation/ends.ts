@@ -28,6 +28,7 @@ export function judgeEnd(world: World, deployer: Deployer, result: DeployResult)
   if (result.outcome === 'failed' && isCalm(world, deployer)) judgeRevert(world, result);
   if (isCondemned(world, deployer)) judgeFleetReverted(world, deployer, result);
   if (good && result.held === undefined) judgeAnchor(world, deployer, result.release.id);
+  if (result.outcome === 'failed') judgeNotAnchored(world, deployer, result);
   judgeCanary(world, deployer, result);
   if (result.outcome === 'succeeded') judgeBaked(world, deployer);
   if (good) judgeBakeOwed(world, deployer);
@@ -87,6 +88,20 @@ function judgeRevert(world: World, result: DeployResult): void {
     if (!fine)
       monitor.violation('f', `only the release was bad, and ${droplet.name} is not as it was (${result.error?.code})`);
   }
+}
+
+/** A release that has failed on a droplet, and that other droplets keep, is not what later runs bring droplets to. */
+function judgeNotAnchored(world: World, { name, plan, layerFailed }: Deployer, { rows, release }: DeployResult): void {
+  const { story, deployers, isFleet, monitor } = world;
+  const calm = deployers.every((one) => one.plan.faults.length + one.plan.chaos === 0) && story.happenings.length === 0;
+  const alone = deployers.length === 1 && story.runs.length === 1 && story.target !== 'roles';
+  if (!calm || !alone || layerFailed || !isFleet || story.policy.onFailure !== 'stop' || plan.command !== 'deploy')
+    return;
+  if (!rows.some(({ outcome, release: id }) => outcome === 'deployed' && id === release.id)) return;
+  monitor.tally('anchor: of a release that failed');
+  const records = [...world.droplets.values()].flatMap(({ disk }) => disk.releases.get(release.id)?.record ?? []);
+  const anchored = records.some((record) => [...world.tags].some((tag) => tag.endsWith(`:${releaseHash(record)}`)));
+  if (anchored) monitor.violation('d', `${name} has failed with ${release.id}, and it stays recorded as the fleet's`);
 }
 
 /** Deployed to the fleet means: recorded where later runs, which need not believe a droplet, find it. */

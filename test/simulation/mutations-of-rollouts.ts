@@ -252,6 +252,14 @@ export const ROLLING: readonly Mutation[] = [
     seeds: [21, 22, 25],
   },
   {
+    name: 'a release that failed, and that droplets keep, stays recorded',
+    file: 'src/deploy/session/roll-to-release.ts',
+    text: '  if (isCondemned(state) && !isComplete(state) && !state.halted)',
+    instead: '  if (state === undefined)',
+    breaks: ['d'],
+    seeds: [267, 678],
+  },
+  {
     name: 'heal completes what was half-changed, proven or not',
     file: 'src/rollout/choose-release.ts',
     text: '  const candidates = verified.length === 0 ? [droplet.state?.release] : verified;',

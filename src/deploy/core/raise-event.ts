@@ -83,7 +83,11 @@ async function failureOf(
     const left = verbs.leftRunning?.();
     const reason = [sentence(reasonOf(error)), left?.message].filter((text) => text !== undefined).join(' ');
     const message = `${capital(name)} failed at ${event}: ${reason}`;
-    if (stop.aborted) return new DeployError('interrupted', message, { source: 'user', droplet, hint: left?.hint });
+    if (stop.aborted) {
+      // The end of an interrupted run has no error that could say so.
+      if (left !== undefined) warn(ports, `${left.message} ${left.hint}`, droplet);
+      return new DeployError('interrupted', message, { source: 'user', droplet, hint: left?.hint });
+    }
     if (!isDeployError(error)) {
       return new DeployError('layer-failed', message, { droplet, hint: left?.hint, cause: error });
     }

@@ -26,10 +26,11 @@ export interface FleetRelease {
 export function fleetRelease(members: readonly Member[], { anchored, canaries }: Recorded): FleetRelease {
   const [newest] = anchored;
   const others = members.filter((member) => !runsAny(member, canaries));
-  const latest = findRelease(members, provenRelease((others.length > 0 ? others : members).map(holdingOf)));
+  const counted = others.length > 0 ? others : members;
+  const latest = findRelease(members, provenRelease(counted.map(holdingOf)));
   if (newest === undefined) return { release: latest };
   const hashes = anchored.map(({ hash }) => hash);
-  const running = members.flatMap(hashOfRunning);
+  const running = counted.flatMap(hashOfRunning);
   const release = copyOf(members, newest.hash);
   if (release === undefined || !running.includes(newest.hash)) {
     const which = release === undefined ? '' : `, ${release.id}`;

@@ -5,7 +5,7 @@ import type { Anchor, Anchors } from './anchors.js';
 
 /**
  * The anchor that a deploy or rollback writes: as soon as its release is verified on a droplet, and taken back as soon as a
- * droplet had to go back to another release.
+ * droplet had to go back to another release, or when the rollout has ended with a droplet on which it failed.
  */
 export class GoalAnchor {
   readonly #anchors: Anchors;
@@ -29,8 +29,17 @@ export class GoalAnchor {
    * what `before` throws.
    */
   async verified(release: StoredRelease, before: BeforeChange): Promise<void> {
-    // One after the other, though the droplets of a batch end at the same time.
-    const turn = this.#turn.then(() => (release.id === this.#goal.id ? this.#write(before) : this.#withdraw(before)));
+    await this.#inTurn(() => (release.id === this.#goal.id ? this.#write(before) : this.#withdraw(before)));
+  }
+
+  /** The release has failed on a droplet, and others stay on it. Throws CloudError, or what `before` throws. */
+  async condemned(before: BeforeChange): Promise<void> {
+    await this.#inTurn(() => this.#withdraw(before));
+  }
+
+  // One after the other, though the droplets of a batch end at the same time.
+  async #inTurn(task: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(task);
     this.#turn = turn.catch(() => {});
     await turn;
   }
@@ -52,11 +61,17 @@ export class GoalAnchor {
   }
 }
 
+/** What a run does with its anchor, or with those of all roles. */
+export type AnchorOfRun = Pick<GoalAnchor, 'verified' | 'condemned'>;
+
 /** The anchors of all roles are written, and taken back, together: the environment is on one release. */
-export function together(anchors: readonly GoalAnchor[]): Pick<GoalAnchor, 'verified'> {
+export function together(anchors: readonly GoalAnchor[]): AnchorOfRun {
   return {
     async verified(release, before) {
       for (const anchor of anchors) await anchor.verified(release, before);
+    },
+    async condemned(before) {
+      for (const anchor of anchors) await anchor.condemned(before);
     },
   };
 }

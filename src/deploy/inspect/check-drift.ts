@@ -163,11 +163,16 @@ async function checkRole(
     unused: unused?.id,
     names: membership.droplets.map(({ droplet }) => droplet.name),
     canary: canary && { imageTag: canary.imageTag, droplets: held?.members.map(({ host }) => host.name) ?? [] },
-    differences,
+    differences: dispute === undefined ? differences : differences.map(withoutAdopt),
     ...(apart.length > 0 && { byHand: apart.map(({ droplet, byHand }) => ({ droplet: droplet.name, ...byHand })) }),
     droplets: membership.droplets.length - apart.length,
     deploying,
   };
+}
+
+/** `adopt` refuses while the fleet's release is in dispute. */
+function withoutAdopt(difference: Difference): Difference {
+  return difference.fix === 'adopt' ? { ...difference, fix: undefined } : difference;
 }
 
 function factsOfRelease({ id, services, images }: StoredRelease): FleetRelease {

@@ -1,11 +1,13 @@
 /** `do-deploy history`: the rollouts, merged from the history files of all droplets. */
 import { z } from 'zod';
 import type { Settings } from '../../config/settings.js';
+import { ShellError } from '../../errors.js';
 import type { RemoteCommand } from '../../ports.js';
 import type { HistoryEntry } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { inParallel } from '../core/parallel.js';
 import { appFolder, command } from '../core/shell.js';
+import type { Member } from '../droplet/member.js';
 import { visitFleets } from './visit-fleet.js';
 
 const entry: z.ZodType<HistoryEntry> = z.object({
@@ -29,6 +31,9 @@ const entry: z.ZodType<HistoryEntry> = z.object({
   confirmed: z.array(z.string()).optional(),
   error: z.object({ code: z.string(), droplet: z.string().optional(), step: z.string().optional() }).optional(),
 });
+
+/** Droplets whose histories are read where any of them will do: each has a line of every rollout that it took part in. */
+const ENOUGH = 3;
 
 const ofRelease = z.object({ id: z.string(), environment: z.string() });
 
@@ -77,6 +82,22 @@ function parsed(line: string): unknown[] {
   } catch {
     return [];
   }
+}
+
+/** What these droplets have recorded of past runs, newest first; empty where it cannot be read. */
+export async function readHistories(
+  members: readonly Member[],
+  { app, environment }: Settings,
+): Promise<HistoryEntry[]> {
+  const texts = await inParallel(members.slice(0, ENOUGH), async (member) => {
+    try {
+      return (await member.connection.run(historyCommand(app))).stdout;
+    } catch (error) {
+      if (error instanceof ShellError) return '';
+      throw error;
+    }
+  });
+  return mergeHistories(texts, environment);
 }
 
 /**

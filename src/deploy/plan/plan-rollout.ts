@@ -29,7 +29,7 @@ import { byHandSentence, type Fleet, findFleets, overlapsOf, refuseOverlap } fro
 import { notRunning } from '../fleet/not-running.js';
 import { refuseImpossible } from '../fleet/policy.js';
 import { ofRole } from '../fleet/role-settings.js';
-import { historyCommand, mergeHistories } from '../inspect/read-history.js';
+import { readHistories } from '../inspect/read-history.js';
 import { readLock } from '../inspect/read-locks.js';
 import { healthOf } from '../inspect/read-status.js';
 import { infoOf, type StoredRelease } from '../release/stored-release.js';
@@ -53,9 +53,6 @@ import { estimate } from './estimate.js';
 import { Findings } from './findings.js';
 import { type Goal, goalsOf } from './goals.js';
 import type { PlanOptions } from './plan-options.js';
-
-/** Droplets whose history is read: every droplet has all of it, except those that joined later. */
-const HISTORIES = 3;
 
 /** Throws CloudError, DeployError where nothing of the fleet can be known, or what reading local files throws. */
 export async function planRollout(given: DeployPorts, options: PlanOptions): Promise<RolloutPlan> {
@@ -327,19 +324,6 @@ function noteFloor(found: Findings, { fleet }: Share, { stuck, batches }: Foreca
   const { code, message, hint } = capacityFloor(stuck.serving, stuck.floor, fleet.settings);
   const when = batches.length === 0 ? '' : ` That is after batch ${batches.length}.`;
   found.add({ kind: 'refused', code, message: `${ofRole(fleet.settings)}${message}${when}`, ...(hint && { hint }) });
-}
-
-/** What past runs took; empty where it cannot be read. */
-async function readHistories(members: readonly Member[], { app, environment }: Settings) {
-  const texts = await inParallel(members.slice(0, HISTORIES), async (member) => {
-    try {
-      return (await member.connection.run(historyCommand(app))).stdout;
-    } catch (error) {
-      if (error instanceof ShellError) return '';
-      throw error;
-    }
-  });
-  return mergeHistories(texts, environment);
 }
 
 /** In the order in which they run. */

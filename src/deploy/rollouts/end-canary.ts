@@ -150,7 +150,10 @@ async function releaseBefore(
   of: Environment,
 ): Promise<StoredRelease> {
   const others = members.filter((member) => !canary.members.includes(member));
-  const { release, dispute } = fleetRelease(others.length > 0 ? others : members, recorded);
+  const found = fleetRelease(others.length > 0 ? others : members, recorded);
+  // Where all that is left runs the canary, nobody else can run what was recorded.
+  const isAlone = others.length === 0 && found.unused !== undefined;
+  const { release, dispute } = isAlone ? { release: found.unused, dispute: undefined } : found;
   const without = release && namesWithout(canary.members, release);
   if (release === undefined || dispute !== undefined || without !== '' || release.id === canary.release.id) {
     const why =

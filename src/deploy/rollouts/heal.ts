@@ -67,7 +67,7 @@ export async function heal(given: DeployPorts, options: HealOptions): Promise<De
       },
       isUpToDate: runsAlready,
     });
-    return withWays(session, result);
+    return await withWays(session, result);
   });
 }
 

@@ -231,13 +231,18 @@ async function othersHint(members: readonly Member[], heldByAll: readonly Stored
   return `The fleet can go back to: ${whole.map(({ id }) => id).join(', ')}.`;
 }
 
-/** The latest of the releases that ran, verified, before the droplets' current ones. Failed releases are never among them. */
+/**
+ * The latest of the releases that ran, verified, before the droplets' current ones. Failed releases are never among them, nor
+ * those that only a part of the fleet ever ran, as a canary that was taken back.
+ */
 function runBefore(
   members: readonly Member[],
   releases: readonly StoredRelease[],
   latest: StoredRelease | undefined,
 ): StoredRelease | undefined {
-  const before = new Set(members.flatMap((member) => beforeCurrent(member) ?? []));
+  const hadAll = (id: string) =>
+    members.every((member) => member.survey.current === id || beforeCurrent(member) === id);
+  const before = new Set(members.flatMap((member) => beforeCurrent(member) ?? []).filter(hadAll));
   const current = new Set(members.flatMap((member) => member.survey.current ?? []));
   // After a rollout that was stopped, what it was replacing: some droplets ran it before, others still do.
   const replaced = releases.find(({ id }) => before.has(id) && current.has(id) && id !== latest?.id);

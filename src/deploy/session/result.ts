@@ -4,7 +4,7 @@ import type { DeployError } from '../../errors.js';
 import { isInHand } from '../../rollout/courses.js';
 import type { DeployResult, Evidence, ReleaseInfo, StatusRow } from '../../rollout/model.js';
 import { isBaked } from '../../rollout/rests.js';
-import { type DropletState, isDeployed, isHeld, type RolloutState } from '../../rollout/rollout-state.js';
+import { type DropletState, isCondemned, isDeployed, isHeld, type RolloutState } from '../../rollout/rollout-state.js';
 import { doDeploy, type Environment } from '../core/do-deploy.js';
 import { capacityFloor } from './capacity-floor.js';
 import { type Asked, continueCommand } from './continue-command.js';
@@ -18,6 +18,8 @@ interface Ended extends Asked {
   rows: StatusRow[];
   release: ReleaseInfo;
   durationMs: number;
+  /** The release was recorded as the fleet's before this rollout: only some droplets lacked it. */
+  isFleets?: boolean;
   error?: DeployError;
   evidence: { droplet: string; evidence: Evidence }[];
 }
@@ -40,8 +42,8 @@ export function resultOf(ended: Ended): DeployResult {
     outcome: interrupted ? 'interrupted' : 'failed',
     summary: [
       fleetSentences(ended),
-      ...unbaked(state, interrupted),
-      ...leftDeployed(state, rows),
+      ...(interrupted && isComplete(state) ? [cutOff(state)] : []),
+      ...stillOnFailed(state, rows),
       ...(isLeftOnTwo(ended)
         ? [`${releasesSentence(rows)} Go back, or correct what has failed and deploy again.`]
         : []),
@@ -60,9 +62,9 @@ export function isComplete({ droplets }: RolloutState): boolean {
   return left.length > 0 && left.every((droplet) => droplet.course === 'done');
 }
 
-function unbaked(state: RolloutState, interrupted: boolean): string[] {
-  if (!interrupted || !isComplete(state) || isBaked(state)) return [];
-  return ['Every droplet runs the release, but the bake was not waited for.'];
+/** What comes after the last droplet was interrupted: the command that continues makes up for it. */
+function cutOff(state: RolloutState): string {
+  return `Every droplet runs the release, but ${isBaked(state) ? 'post_deploy was not finished' : 'the bake was not waited for'}.`;
 }
 
 /** Droplets that should have been reverted and still run the release. */
@@ -73,7 +75,7 @@ function notReverted({ takingBack, revertingFleet, droplets }: RolloutState): Dr
   );
 }
 
-function leftDeployed(state: RolloutState, rows: readonly StatusRow[]): string[] {
+function stillOnFailed(state: RolloutState, rows: readonly StatusRow[]): string[] {
   const ids = new Set(notReverted(state).map((droplet) => droplet.id));
   const names = rows.filter((row) => ids.has(row.id)).map((row) => row.name);
   if (names.length === 0) return [];
@@ -89,24 +91,26 @@ function nextCommand(ended: Ended, interrupted: boolean): string | undefined {
   if (state.droplets.some((droplet) => isStranded(droplet) || isLeftHalfWay(state, droplet))) {
     return command === 'droplet in' ? continueCommand(ended, release) : doDeploy(ended, 'heal');
   }
-  if (isLeftOnTwo(ended) || (state.watchFailed && command === 'deploy' && leftChanged(state).length > 0)) {
-    return backCommand(ended, leftChanged(state));
-  }
+  if (isLeftOnTwo(ended) || (state.watchFailed && isLeft(ended))) return backCommand(ended, leftDeployed(state));
   if (ended.error?.code === GATE_UNUSABLE) return continueCommand(ended, release);
   // What comes after the rollout has failed.
   if (!interrupted && isComplete(state) && command === 'deploy') return doDeploy(ended, 'rollback');
   return interrupted ? continueCommand(ended, release) : undefined;
 }
 
-/** Droplets that this run has brought to the release, and that could go back. */
-function leftChanged({ droplets }: RolloutState): DropletState[] {
-  return droplets.filter((one) => !one.gone && isDeployed(one) && one.touched && one.previous !== undefined);
+/** Droplets that run the release, and could go back: also those that an earlier try has brought to it. */
+function leftDeployed({ droplets }: RolloutState): DropletState[] {
+  return droplets.filter((one) => !one.gone && isDeployed(one) && one.previous !== undefined);
 }
 
-/** The release has failed somewhere, and others that run it were not to go back. */
-function isLeftOnTwo({ state, command }: Ended): boolean {
-  const isAccused = state.watchFailed || state.droplets.some(({ failure }) => failure?.blame === 'release');
-  return command === 'deploy' && isAccused && !state.interrupted && !isComplete(state) && leftChanged(state).length > 0;
+/** The release has failed somewhere, or by what was watched, and droplets that run it were not to go back. */
+function isLeft({ state, command, ends, isFleets = false }: Ended): boolean {
+  if (isFleets || ends !== undefined || (command !== 'deploy' && command !== 'rollback')) return false;
+  return isCondemned(state) && leftDeployed(state).length > 0;
+}
+
+function isLeftOnTwo(ended: Ended): boolean {
+  return isLeft(ended) && !ended.state.interrupted && !isComplete(ended.state);
 }
 
 /** By its id: what was recorded before the release that failed need not be what these droplets ran. */

@@ -1,13 +1,21 @@
 import { setMaxListeners } from 'node:events';
-import { asDeployError, type DeployError } from '../../errors.js';
+import { asDeployError, type DeployError, reasonOf } from '../../errors.js';
 import type { DeployResult, Probes } from '../../rollout/model.js';
 import { isBaked } from '../../rollout/rests.js';
 import { combined } from '../../rollout/roles.js';
-import { isHeld, isUntroubled, leftOut, type RolloutState, stillToCome } from '../../rollout/rollout-state.js';
+import {
+  isCondemned,
+  isHeld,
+  isUntroubled,
+  leftOut,
+  type RolloutState,
+  stillToCome,
+} from '../../rollout/rollout-state.js';
 import { takeBack } from '../../rollout/transitions.js';
 import { doDeploy } from '../core/do-deploy.js';
 import { onAbort } from '../core/on-abort.js';
 import { inform, reportTo, warn } from '../core/report.js';
+import { releaseHash } from '../release/release-hash.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import { watchedIn } from './ask-first.js';
 import type { Probe } from './availability.js';
@@ -24,7 +32,7 @@ import { isComplete, resultOf } from './result.js';
 import type { Share } from './rollout.js';
 import { isSameRow, rowsOf } from './rollout-rows.js';
 import { RolloutWatch } from './rollout-watch.js';
-import { type Session, stopIfInterrupted } from './session.js';
+import { type Session, stopIfInterrupted, unlessUncaught } from './session.js';
 import { skippedRows } from './skipping.js';
 import { writeHistoryAndPrune, writeHistoryWithoutLock } from './write-history.js';
 
@@ -52,7 +60,13 @@ export async function rollToRelease(session: Session, shares: readonly PlannedSh
     if (session.part !== undefined || !(await owesPostDeploy(session, goal))) return base;
     inform(ports, 'An earlier run has rolled this release out, but did not finish post_deploy.');
     session.underway = true;
-    await withGrace(session, (stop) => raiseOrStop(session, () => postDeploy(session, goal, stop)));
+    try {
+      await withGrace(session, (stop) => raiseOrStop(session, () => postDeploy(session, goal, stop)));
+    } catch (error) {
+      if (asDeployError(error).code !== 'interrupted') throw error;
+      const next = continueCommand(askedOf(session), release);
+      return { ...base, outcome: 'interrupted', summary: `${summary} post_deploy was not finished.`, next };
+    }
     return { ...base, outcome: 'succeeded' };
   }
   const left = leftOut(combined(starts));
@@ -96,15 +110,13 @@ async function rollAndFinish(
   const state = combined(rolled.states);
   const rows = rowsOfAll(session, shares, rolled.states);
   const parts = shares.map(({ fleet }, index) => ({ name: fleet.settings.role, state: rolled.states[index] ?? state }));
-  const ended = { ...askedOf(session), rows, release, durationMs, parts };
+  const isFleets = first.anchored[0]?.hash === releaseHash(goal.release);
+  const ended = { ...askedOf(session), rows, release, durationMs, parts, isFleets };
   const error = rolled.error ?? (await failureAfterRolling(session, goal, state, stop));
   if (!state.halted) await forgetCanary(session, shares);
-  // Of post_deploy: what was interrupted before shows in the state.
-  const isCutOff = rolled.error === undefined && error?.code === 'interrupted';
-  const made = isCutOff
-    ? unfinished(session, resultOf({ ...rolled, ...ended, state }))
-    : resultOf({ ...rolled, ...ended, state, error });
-  const result = withCanary(session, first, { ...made, probes });
+  if (isCondemned(state) && !isComplete(state) && !state.halted) await withdrawAnchor(session, first);
+  const rolledOut = unlessUncaught(session.options, resultOf({ ...rolled, ...ended, state, error }));
+  const result = withCanary(session, first, { ...rolledOut, probes });
   if (state.halted) {
     await writeHistoryWithoutLock(run, members, session.options.ends ?? command, goal.release, result);
     return result;
@@ -216,10 +228,15 @@ async function raiseOrStop(session: Session, raised: () => Promise<void>): Promi
   }
 }
 
-/** The release is everywhere, but post_deploy was cut off: the command that continues makes up for it. */
-function unfinished(session: Session, result: DeployResult): DeployResult {
-  const summary = `${result.summary} Every droplet runs the release, but post_deploy was not finished.`;
-  return { ...result, outcome: 'interrupted', summary, next: continueCommand(askedOf(session), session.release) };
+/** Droplets may stay on a release that has failed: it is not the fleet's, and no droplet is adopted to it. Never throws. */
+async function withdrawAnchor({ ports, members }: Session, { anchor, lease }: PlannedShare['run']): Promise<void> {
+  const [member] = members;
+  if (anchor === undefined || member === undefined) return;
+  try {
+    await anchor.condemned(() => lease.ensure(member.droplet.id));
+  } catch (error) {
+    warn(ports, `It could not be recorded that the release has failed: ${reasonOf(error)}`);
+  }
 }
 
 /** Raises post_deploy once every droplet runs its release, and has baked. */

@@ -130,7 +130,7 @@ export async function runSession(
     });
   } catch (error) {
     leave();
-    result = failed(session, asDeployError(error));
+    result = unlessUncaught(options, failed(session, asDeployError(error)));
     await writeFailure(session, result);
   }
   // What is still reported comes from steps that were left: their connections are about to be closed.
@@ -152,7 +152,7 @@ export function endsOf({ ends }: Pick<SessionOptions, 'ends'>): { ends?: EndOfCa
 }
 
 /** An interruption by an error that nothing caught is a failure. */
-function unlessUncaught({ interrupted }: SessionOptions, result: DeployResult): DeployResult {
+export function unlessUncaught({ interrupted }: SessionOptions, result: DeployResult): DeployResult {
   const { reason } = interrupted;
   if (!(reason instanceof DeployError) || result.outcome === 'failed') return result;
   return { ...result, outcome: 'failed', error: reason.info() };

@@ -1,11 +1,14 @@
 /** The commands that bring a fleet with two releases to one, after a run that was stopped on purpose. */
 
+import type { Settings } from '../../config/settings.js';
 import { mostCommon } from '../../rollout/choose-release.js';
 import type { DeployResult, ReleaseInfo, Ways } from '../../rollout/model.js';
 import type { RolloutState } from '../../rollout/rollout-state.js';
 import { doDeploy } from '../core/do-deploy.js';
+import { findRelease } from '../droplet/held-releases.js';
 import { holdingOf, type Member } from '../droplet/member.js';
 import { anchoredIds, fleetRelease, recordedIn } from '../fleet/fleet-release.js';
+import { readHistories } from '../inspect/read-history.js';
 import { type Asked, continueCommand } from './continue-command.js';
 import type { Session } from './session.js';
 
@@ -25,14 +28,17 @@ export function waysOf(state: RolloutState, asked: Asked, release: ReleaseInfo):
 }
 
 /** The result of `heal`; where it leaves two releases, it names their droplets and both ways on. */
-export function withWays({ members, options, run }: Session, result: DeployResult): DeployResult {
+export async function withWays({ members, options, run }: Session, result: DeployResult): Promise<DeployResult> {
   if (result.held !== undefined) return result;
   const groups = byRelease(members);
+  if (groups.size < 2) return result;
   const recorded = run === undefined ? { anchored: [], canaries: [] } : recordedIn(run);
-  const { release: newest } = fleetRelease(members, recorded);
+  // A release that has failed is not recorded as the fleet's: only the history says that it was wanted last.
+  const failed = await lastFailed(members, options.settings);
+  const newest = groups.has(failed ?? '') ? findRelease(members, failed) : fleetRelease(members, recorded).release;
   const common = mostCommon(members.map(holdingOf), anchoredIds(members, recorded.anchored));
   const other = common.find((id) => id !== newest?.id);
-  if (groups.size < 2 || newest === undefined || other === undefined) return result;
+  if (newest === undefined || other === undefined) return result;
   const roleOf = (name: string) => result.rows.find((row) => row.name === name)?.role;
   const rows = [...groups].flatMap(([release, of]) =>
     of.map(({ host: { name } }) => ({ name, role: roleOf(name), release })),
@@ -45,6 +51,13 @@ export function withWays({ members, options, run }: Session, result: DeployResul
       back: doDeploy(options.settings, 'rollback', other),
     },
   };
+}
+
+/** Id of the release that the last rollout was for, if it has failed: by the droplets' histories. */
+async function lastFailed(members: readonly Member[], settings: Settings): Promise<string | undefined> {
+  const entries = await readHistories(members, settings);
+  const last = entries.find(({ command }) => command === 'deploy' || command === 'rollback');
+  return last?.outcome === 'failed' ? last.release : undefined;
 }
 
 /**

@@ -9,7 +9,7 @@ import type { Member } from '../droplet/member.js';
 import type { Survey } from '../droplet/survey-command.js';
 import type { Anchor } from '../fleet/anchors.js';
 import type { CanaryRecord } from '../fleet/canary-record.js';
-import type { GoalAnchor } from '../fleet/goal-anchor.js';
+import type { AnchorOfRun } from '../fleet/goal-anchor.js';
 import type { Ledger } from '../fleet/ledger.js';
 import type { Lease } from '../lease/lease.js';
 import type { StoredRelease } from '../release/stored-release.js';
@@ -31,7 +31,7 @@ export interface Run {
   /** Where canaries of the environment are recorded, and the hashes of those that are, as known under the lease. */
   readonly canary: { readonly record: CanaryRecord; hashes: readonly string[] };
   /** Only where the rollout decides which release the fleet is on. */
-  readonly anchor?: Pick<GoalAnchor, 'verified'>;
+  readonly anchor?: AnchorOfRun;
   /** What is known of the balancer's contact with each droplet. */
   readonly contacts: Contacts;
   /** Members of the fleet that this run has no connection to: they count in its size, and as serving nothing. */

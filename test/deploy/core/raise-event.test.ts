@@ -98,6 +98,23 @@ describe('an event', () => {
     });
   });
 
+  it('that was interrupted and leaves something running says so, because the end has no error', async () => {
+    const { clock, reporter, stop } = setup();
+    const left = { message: 'It may still run on web-1.', hint: 'To stop it: ssh …' };
+    const task = raiseEvent(
+      { clock, reporter },
+      [handler('layer migrate', () => new Promise(() => {}))],
+      payload('pre_deploy'),
+      { ...verbs, leftRunning: () => left },
+      stop.signal,
+    );
+    stop.abort();
+    await expect(clock.run(task)).rejects.toMatchObject({ code: 'interrupted' });
+    expect(reporter.of('notice').map(({ message }) => message)).toEqual([
+      'It may still run on web-1. To stop it: ssh …',
+    ]);
+  });
+
   it('fails with the name of the handler and the event, and runs no further handler', async () => {
     const { raise } = setup();
     let ran = false;

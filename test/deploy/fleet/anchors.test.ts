@@ -99,6 +99,14 @@ describe('the release of a rollout', () => {
     expect([...cloud.tags]).toEqual([tag(4, releaseHash(v1))]);
   });
 
+  it('counts no more when the rollout has ended with a droplet on which it failed', async () => {
+    v1IsAnchored();
+    const anchor = await goal();
+    await anchor.verified(v2, held);
+    await anchor.condemned(held);
+    expect([...cloud.tags]).toEqual([tag(4, releaseHash(v1))]);
+  });
+
   it('is removed also if the answer to its anchor was lost', async () => {
     cloud.fail('createTag', lost(true), lost(true), lost(true));
     const anchor = await goal();

@@ -80,6 +80,13 @@ describe('the release of a fleet', () => {
     expect(fleetRelease([deployed(), honest()], recorded(anchored(OLD))), 'half is not most').toEqual({ release: OLD });
   });
 
+  it('is the anchored one also where most droplets run a canary, which deployers have recorded', () => {
+    const canary = aRecord('20261125T000000Z-v3');
+    const held = () => member(canary, [OLD, canary], { since: LATER });
+    const all = { anchored: anchored(OLD), canaries: [releaseHash(canary)] };
+    expect(fleetRelease([held(), held(), honest()], all)).toEqual({ release: OLD });
+  });
+
   it('is the latest proven one where nothing is anchored yet', () => {
     expect(fleetRelease([honest(), member(NEW, [OLD, NEW], { since: LATER })], recorded([]))).toEqual({ release: NEW });
     expect(fleetRelease([newcomer()], recorded([]))).toEqual({ release: undefined });

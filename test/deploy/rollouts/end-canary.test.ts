@@ -178,3 +178,21 @@ it.each([
   expect(end?.error).toMatchObject({ code: 'canary-of-all', hint: `Deploy to ${them}, without --canary.` });
   expect(end?.error?.message).not.toContain('Nothing was changed');
 });
+
+it('a canary that was taken back is no release to roll back to', async () => {
+  const { run, runs } = fleetOf({ fleet: 3 });
+  await run('deploy', 'v3', { canary: 1 });
+  expect(await run('abort')).toMatchObject({ outcome: 'succeeded' });
+  expect(await run('rollback')).toMatchObject({ outcome: 'failed', error: { code: 'no-such-release' } });
+  expect(runs()).toEqual(['v1', 'v1', 'v1']);
+});
+
+it('abort takes back a canary also where all other droplets have left the fleet', async () => {
+  const { run, runs, world } = fleetOf({ fleet: 3 });
+  await run('deploy', 'v9');
+  await run('deploy', 'v3', { canary: 2 });
+  const [id = 0] = [...world.droplets.keys()].slice(-1);
+  for (const ids of [world.droplets, world.balancer?.shown, world.balancer?.accepted]) ids?.delete(id);
+  expect(await run('abort')).toMatchObject({ outcome: 'succeeded' });
+  expect(runs()).toEqual(['v9', 'v9']);
+});

@@ -59,3 +59,18 @@ it('rollback without a release undoes the rollout that was interrupted, not the 
   expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v1' } });
   expect(runs()).toEqual(['v1', 'v1', 'v1']);
 });
+
+it('after a role that has failed, heal names the same ways as the deploy did', async () => {
+  const { run } = fleetOf({ fleet: 4, target: 'roles', onlyOn: 2 });
+  const failed = await run('deploy', 'v2');
+  expect(failed).toMatchObject({ outcome: 'failed', next: expect.stringMatching(/rollback production \S+-v1$/) });
+  expect(await run('heal')).toMatchObject({ ways: { forward: 'do-deploy production v2', back: failed?.next } });
+});
+
+it('a second try that fails in the same way says so once more', async () => {
+  const { run } = fleetOf({ fleet: 4, target: 'roles', onlyOn: 2 });
+  const first = await run('deploy', 'v2');
+  const second = await run('deploy', 'v2', { force: true });
+  expect(second).toMatchObject({ outcome: 'failed', next: first?.next });
+  expect(second?.summary).toMatch(/The fleet is on 2 releases: web runs \S+-v2; worker runs \S+-v1\./);
+});
