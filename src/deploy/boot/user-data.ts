@@ -102,7 +102,7 @@ export function userData({ settings, keys, reader, sequence, bootstrap }: UserDa
     'cd /',
     'runuser -u "$user" -- env -i "HOME=$home" "USER=$user" "PATH=$PATH" LC_ALL=C "$@" sh "$work/boot.sh" "$work" 4>&- 5>&- || code=$?',
     'if [ $code -ne 0 ]; then fail "the release was not started, or is not healthy"; fi',
-    'say done',
+    'say "the droplet is ready"',
     '',
   ].join('\n');
 }
