@@ -1,11 +1,12 @@
 /** Droplets of an autoscale pool that boot into the release by their user data, as root on Debian, with nobody deploying. */
 import { generateKeyPairSync } from 'node:crypto';
-import { appendFile, writeFile } from 'node:fs/promises';
+import { appendFile, cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ObjectStorage } from '../support/object-storage.js';
 import { addUser, Fleet } from './lab/fleet.js';
 import type { Machine } from './lab/machine.js';
+import { SECRET_KEY } from './lab/project.js';
 import { BRIDGE_PRIVATE, PRIVATE_REGISTRY, REGISTRY, REGISTRY_LOGIN } from './lab/region.js';
 
 const USER = 'deploy';
@@ -19,25 +20,27 @@ describe('a droplet that boots with user data', { shuffle: false }, () => {
   let fleet: Fleet;
   let storage: ObjectStorage;
   let userData: string;
+  let bundle: Record<string, string>;
   beforeAll(async () => {
     storage = await ObjectStorage.start({ bucket: 'bundles', users: [WRITER, READER], host: BRIDGE_PRIVATE });
     const { username } = REGISTRY_LOGIN;
+    bundle = {
+      endpoint: storage.url,
+      bucket: 'bundles',
+      access_key: WRITER.accessKey,
+      secret_key: '$BUNDLE_SECRET',
+      signing_key: '$BUNDLE_SIGNING',
+      read_access_key: READER.accessKey,
+      read_secret_key: '$BUNDLE_READ_SECRET',
+    };
     fleet = await Fleet.start({
       droplets: 2,
-      later: 2,
+      later: 3,
       tagManaged: true,
       user: USER,
       settings: {
         registry: { server: PRIVATE_REGISTRY, username, password: '$DOCKER_PASSWORD' },
-        bundle: {
-          endpoint: storage.url,
-          bucket: 'bundles',
-          access_key: WRITER.accessKey,
-          secret_key: '$BUNDLE_SECRET',
-          signing_key: '$BUNDLE_SIGNING',
-          read_access_key: READER.accessKey,
-          read_secret_key: '$BUNDLE_READ_SECRET',
-        },
+        bundle,
       },
     });
     const signing = generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' });
@@ -54,14 +57,18 @@ describe('a droplet that boots with user data', { shuffle: false }, () => {
       `APP_NAME=shop\nAPP_IMAGE=${PRIVATE_REGISTRY}/shop\nNGINX_IMAGE=${REGISTRY}/nginx:1\n`,
     );
     await fleet.deployFirst('v1');
-    const printed = await fleet.run(['cloud-init', 'production']);
-    expect(printed, printed.stderr).toMatchObject({ code: 0 });
-    userData = printed.stdout;
+    userData = await printed();
   });
   afterAll(async () => {
     await fleet.stop();
     await storage.stop();
   });
+
+  async function printed(): Promise<string> {
+    const { code, stdout, stderr } = await fleet.run(['cloud-init', 'production']);
+    expect(code, stderr).toBe(0);
+    return stdout;
+  }
 
   /** As cloud-init runs it: as root, with hardly any environment. */
   async function boot(machine: Machine): Promise<{ code: number | null; log: string }> {
@@ -129,7 +136,45 @@ describe('a droplet that boots with user data', { shuffle: false }, () => {
     await fleet.balancer.allUp();
     expect(await fleet.versions()).toEqual(fleet.all('v2'));
     expect(await fleet.run(['status', 'production', '--check'])).toMatchObject({ code: 0 });
-    // Its lock is free again.
-    expect(await fleet.run(['lock', 'status', 'production'])).toMatchObject({ code: 0 });
+  });
+
+  it('takes env files from its image where they are left out of the bundle, only those of the release', async () => {
+    await fleet.project.configure({ bundle: { ...bundle, secrets: 'leave-out' } });
+    expect(await fleet.run(['adopt', 'production', '--json'])).toMatchObject({ code: 0 });
+    const contents = [...storage.objects.values()].map((content) => content.toString('latin1'));
+    expect(contents.join()).not.toContain(SECRET_KEY);
+    userData = await printed();
+    expect(userData).not.toContain(REGISTRY_LOGIN.password);
+
+    const machine = await fleet.join();
+    await addUser(machine, USER);
+    const missing = await boot(machine);
+    expect(missing.code).toBe(1);
+    expect(missing.log).toMatch(
+      /refused: \/etc\/do-deploy\/shop\/config\/\.env\.\w+ is missing, or is not that of release/,
+    );
+    // What whoever makes the image puts there.
+    const folder = '/etc/do-deploy/shop/config';
+    await machine.must(`mkdir -p ${folder}`);
+    for (const name of ['.env.common', '.env.production']) {
+      await cp(
+        join(fleet.project.folder, 'config', name),
+        join(fleet.folder, machine.name, `etc/do-deploy/shop/config/${name}`),
+      );
+    }
+    const { username, password } = REGISTRY_LOGIN;
+    await machine.must(`chown -R ${USER} /etc/do-deploy && chmod 600 ${folder}/.env*
+      su ${USER} -c 'echo ${password} | docker login --username ${username} --password-stdin ${PRIVATE_REGISTRY}' 2>&1`);
+    await machine.must(`echo '# edited' >>${folder}/.env.production`);
+    const edited = await boot(machine);
+    expect(edited.log.trimEnd().split('\n').slice(-3).join()).toMatch(/\.env\.production is missing, or is not that/);
+    expect(await machine.must('docker ps -aq')).toBe('');
+    await machine.must(`sed -i '$d' ${folder}/.env.production`);
+    const { code, log } = await boot(machine);
+    expect(code, log).toBe(0);
+    await fleet.balancer.allUp();
+    expect(await fleet.versions()).toEqual(fleet.all('v2'));
+    expect(await fleet.run(['status', 'production', '--check'])).toMatchObject({ code: 0 });
+    expect(await machine.must(`stat -c '%a %U' ${APP}/current/config/.env.production`)).toBe(`600 ${USER}\n`);
   });
 });

@@ -1,10 +1,11 @@
 /** Droplets that boot into the fleet's release by their user data, without a deployer. */
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type BundleRecord, readRecord, signedRecord } from '../../src/deploy/bundle/record.js';
+import { eventually } from '../sandbox/eventually.js';
 import { ObjectStorage } from '../support/object-storage.js';
 import { dropletState } from './fleet-state.js';
 import { containerIds, onDroplet } from './on-droplet.js';
@@ -191,6 +192,29 @@ describe('a droplet that boots', { shuffle: false }, () => {
       expect(await fleet.run(['status', 'sandbox', '--check'])).toMatchObject({ code: 0 });
     },
   );
+
+  it('starts nothing while its images are missing, and holds the lock of deploys while it boots', async () => {
+    const text = await userData();
+    const name = await freshDroplet(['web']);
+    const droplet = fleet.region.droplet(name);
+    await droplet.setFaults({ pull: 'missing' });
+    const failed = await boot(name, text);
+    expect(failed.error).toBeDefined();
+    expect(failed.log).toMatch(/pull failed with exit code \d+/);
+    expect(containerIds(fleet, name)).toEqual([]);
+
+    await droplet.setFaults({ pull: 'ok' });
+    await rm(join(droplet.home, 'boot.log'));
+    const booting = boot(name, text);
+    const log = () => readFile(join(droplet.home, 'boot.log'), 'utf8').catch(() => '');
+    await eventually(log).toMatch(/ health$/m);
+    const refused = await deploy(stored().release === 'v1' ? 'v2' : 'v1');
+    expect(refused).toMatchObject({ code: 3, result: { error: { code: 'lease-held' } } });
+    expect(refused.result?.error?.message).toContain('cloud-init');
+    const { error } = await booting;
+    expect(error, await log()).toBeUndefined();
+    expect(await fleet.run(['status', 'sandbox', '--check'])).toMatchObject({ code: 0 });
+  });
 
   it('refuses what a thief of the write key has put there, and starts nothing', async () => {
     const older = new Map(storage.objects);

@@ -21,6 +21,9 @@ const LOG = '/var/log/do-deploy-boot.log';
 /** For network, storage and clock to be there. */
 const FETCH_WITHIN_SECONDS = 600;
 
+/** For the bundle itself, once the storage answers. */
+const DOWNLOAD_WITHIN_SECONDS = 300;
+
 /** Where Docker is installed: what bootstrap knows. */
 const SYSTEMS = [
   { id: 'debian', version: '12', codename: 'bookworm' },
@@ -89,9 +92,11 @@ export function userData({ settings, keys, reader, sequence, bootstrap }: UserDa
     `cat >"$work/fetch.py" <<'END-OF-FETCH'`,
     FETCH_PROGRAM.trimEnd(),
     'END-OF-FETCH',
-    `BOOT_WAIT=\${DO_DEPLOY_BOOT_WAIT:-${FETCH_WITHIN_SECONDS}} \\`,
+    `wait=\${DO_DEPLOY_BOOT_WAIT:-${FETCH_WITHIN_SECONDS}}`,
+    'BOOT_WAIT=$wait \\',
     ...Object.entries(values).map(([name, value]) => `${name}=${quote(value)} \\`),
-    'python3 "$work/fetch.py" "$work" || code=$?',
+    // Also of a storage that sends a byte now and then.
+    `timeout -k 10 $((wait + ${DOWNLOAD_WITHIN_SECONDS})) python3 "$work/fetch.py" "$work" || code=$?`,
     'if [ $code -eq 3 ]; then fail "the bundle was refused, nothing was started"; fi',
     'if [ $code -ne 0 ]; then fail "the bundle was not fetched, nothing was started"; fi',
     'tar --no-same-owner -xf "$work/bundle.tar" -C "$work" boot.sh release.tgz',
