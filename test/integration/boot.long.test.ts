@@ -1,7 +1,7 @@
 /** Droplets that boot into the fleet's release by their user data, without a deployer. */
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type BundleRecord, readRecord, signedRecord } from '../../src/deploy/bundle/record.js';
@@ -214,6 +214,29 @@ describe('a droplet that boots', { shuffle: false }, () => {
     const { error } = await booting;
     expect(error, await log()).toBeUndefined();
     expect(await fleet.run(['status', 'sandbox', '--check'])).toMatchObject({ code: 0 });
+  });
+
+  it('is changed only while it is new: also one made from the image of another droplet, never one that was deployed to', async () => {
+    const { region } = fleet;
+    const before = containerIds(fleet, 'web-1');
+    const text = await userData();
+    const deployed = await boot('web-1', text);
+    expect(deployed.error, deployed.log).toBeUndefined();
+    expect(deployed.log).toContain('a deploy has reached this droplet already');
+    expect(containerIds(fleet, 'web-1')).toEqual(before);
+
+    const old = await freshDroplet();
+    const app = (name: string) => join(region.droplet(name).home, 'do-deploy/shop');
+    await cp(app('web-1'), app(old), { recursive: true, verbatimSymlinks: true });
+    expect(await deploy(stored().release === 'v1' ? 'v2' : 'v1')).toMatchObject({ code: 0 });
+    // The image was made long before this droplet booted; it also says which droplet it was made from.
+    await utimes(join(app(old), 'state.json'), 0, 1_600_000_000);
+    await writeFile(join(app(old), 'booted'), 'another-droplet\n');
+    const { error, log } = await boot(old, await userData());
+    expect(error, log).toBeUndefined();
+    region.world.tagDroplets('web', [region.droplet(old).id]);
+    expect(await fleet.run(['status', 'sandbox', '--check'])).toMatchObject({ code: 0 });
+    expect(await fleet.run(['adopt', 'sandbox', '--json'])).toMatchObject({ code: 0, result: { outcome: 'skipped' } });
   });
 
   it('refuses what a thief of the write key has put there, and starts nothing', async () => {
