@@ -1,6 +1,6 @@
 /** Droplets that boot into the fleet's release by their user data, without a deployer. */
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { appendFile, cp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -202,6 +202,7 @@ describe('a droplet that boots', { shuffle: false }, () => {
     expect(failed.error).toBeDefined();
     expect(failed.log).toMatch(/pull failed with exit code \d+/);
     expect(containerIds(fleet, name)).toEqual([]);
+    expect(readdirSync(join(droplet.home, 'do-deploy/shop/releases')), 'nothing half-made').toEqual([]);
 
     await droplet.setFaults({ pull: 'ok' });
     await rm(join(droplet.home, 'boot.log'));

@@ -4,7 +4,7 @@
  */
 import type { Settings } from '../../config/settings.js';
 import type { RemoteCommand } from '../../ports.js';
-import { appFolder, quote, SECOND } from '../core/shell.js';
+import { appFolder, quote, releaseFolder, SECOND } from '../core/shell.js';
 import type { DropletStateFile } from '../droplet/survey-command.js';
 import { holdLeaseCommand } from '../lease/lease-commands.js';
 import { PARTIAL } from '../release/compose-run.js';
@@ -91,7 +91,7 @@ export function bootScript(
     `cd ${appFolder(app)}`,
     ...ALREADY_BROUGHT,
     'stop_if_brought',
-    ...withLock(holdLeaseCommand(app, holder, { rotation: false })),
+    ...withLock(holdLeaseCommand(app, holder, { rotation: false }), release),
     'stop_if_brought',
     'rm -f out.json',
     `mv -f "$here/release.tgz" incoming-${quote(id)}.tgz`,
@@ -159,7 +159,7 @@ const ALREADY_BROUGHT = [
 ];
 
 /** Holds the lock of deploys until the script ends: the process that holds it hears heartbeats only from this one. */
-function withLock(lease: RemoteCommand): string[] {
+function withLock(lease: RemoteCommand, { app, id }: Pick<StoredRelease, 'app' | 'id'>): string[] {
   return [
     ...stepOf('lease', lease, '').slice(0, -1),
     'mkfifo "$here/beats"',
@@ -177,7 +177,15 @@ function withLock(lease: RemoteCommand): string[] {
     '  [ "$answer" = held ]',
     '}',
     'beater=',
-    `trap 'if [ -n "$beater" ]; then kill $beater 2>/dev/null || :; fi; exec 3>&-' EXIT`,
+    // What was staged, and is no release yet, would keep other apps from removing images. Without the lock it is a deploy's.
+    'clean_up() {',
+    '  if [ -n "$beater" ]; then',
+    `    rm -rf ${releaseFolder(app, id + PARTIAL)} ${appFolder(app)}/incoming-${quote(id)}.tgz`,
+    '    kill $beater 2>/dev/null || :',
+    '  fi',
+    '  exec 3>&-',
+    '}',
+    'trap clean_up EXIT',
     `trap 'exit 1' HUP INT TERM`,
     `until=$(($(date +%s) + ${LOCK_WITHIN_SECONDS}))`,
     'until take_lock; do',
@@ -205,9 +213,8 @@ function linkImage(app: string, id: string, leftOut: readonly ReleaseFile[]): st
 
 /** Of all files, also of those from the image. */
 function check(app: string, id: string): string[] {
-  const part = `${appFolder(app)}/releases/${quote(id + PARTIAL)}`;
   return [
-    `(cd ${part} && sha256sum -c SHA256SUMS >/dev/null) || { say 'refused: the files are not those of the release' >&2; exit 1; }`,
+    `(cd ${releaseFolder(app, id + PARTIAL)} && sha256sum -c SHA256SUMS >/dev/null) || { say 'refused: the files are not those of the release' >&2; exit 1; }`,
   ];
 }
 
