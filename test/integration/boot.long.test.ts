@@ -194,6 +194,7 @@ describe('a droplet that boots', { shuffle: false }, () => {
   );
 
   it('starts nothing while its images are missing, and holds the lock of deploys while it boots', async () => {
+    expect(await deploy(stored().release === 'v1' ? 'v2' : 'v1')).toMatchObject({ code: 0 });
     const text = await userData();
     const name = await freshDroplet(['web']);
     const droplet = fleet.region.droplet(name);
@@ -215,6 +216,9 @@ describe('a droplet that boots', { shuffle: false }, () => {
     const { error } = await booting;
     expect(error, await log()).toBeUndefined();
     expect(await fleet.run(['status', 'sandbox', '--check'])).toMatchObject({ code: 0 });
+    // It holds no release to go back to.
+    const back = await fleet.run(['rollback', 'sandbox', '--yes', '--json']);
+    expect(back).toMatchObject({ code: 2, result: { outcome: 'failed', error: { code: 'no-such-release' } } });
   });
 
   it('is changed only while it is new: also one made from the image of another droplet, never one that was deployed to', async () => {
