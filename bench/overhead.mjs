@@ -19,7 +19,7 @@ async function measure(name, options) {
   try {
     const { droplets } = options;
     const calls = fleet.region.apiLog.length;
-    const end = await fleet.run(['deploy', 'sandbox', 'v2', '--yes', '--json', '--verbose']);
+    const end = await fleet.run(['deploy', 'sandbox', 'v2', '--yes', '--json', '--debug']);
     if (end.code !== 0) throw new Error(`the deploy failed: ${end.stdout.slice(-1500)} ${end.stderr}`);
     const log = fleet.region.apiLog.slice(calls);
     const ssh = traces(end.events).filter(({ droplet }) => droplet !== undefined);

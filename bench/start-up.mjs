@@ -35,7 +35,7 @@ export async function measureStatus(rounds = 9) {
     const runs = [];
     for (let round = 0; round < rounds; round += 1) {
       const bare = time(BARE);
-      const end = await fleet.run(['status', 'sandbox', '--json', '--verbose']);
+      const end = await fleet.run(['status', 'sandbox', '--json', '--debug']);
       if (end.code !== 0) throw new Error(`status failed: ${end.stdout.slice(-1500)} ${end.stderr}`);
       const waiting = underWay(traces(end.events));
       runs.push({ bare, ms: end.ms, waiting, own: end.ms - waiting });

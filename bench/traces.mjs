@@ -1,4 +1,4 @@
-// Reads the traces of API calls and SSH commands from `--verbose --json`.
+// Reads the traces of API calls and SSH commands from `--debug --json`.
 
 /** @param events of the command; each trace is written when its call ends */
 export function traces(events) {

@@ -142,11 +142,16 @@ export class ShellError extends DeployError {
   }
 }
 
+/** Characters of a thrown value that is no Error. */
+const MAX_THROWN = 500;
+
 /** What a thrown value says; also of one that is no Error, or cannot be made a text. */
 export function reasonOf(thrown: unknown): string {
   try {
-    const message: unknown = thrown instanceof Error ? thrown.message : thrown;
-    return String(message);
+    if (thrown instanceof Error) return String(thrown.message);
+    if (typeof thrown !== 'object' || thrown === null) return String(thrown);
+    const { message } = thrown as { message?: unknown };
+    return typeof message === 'string' ? message : (JSON.stringify(thrown)?.slice(0, MAX_THROWN) ?? String(thrown));
   } catch {
     return 'it threw a value that cannot be shown';
   }

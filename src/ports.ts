@@ -4,7 +4,7 @@
  * ShellError, unless it says otherwise.
  */
 import type { Duplex } from 'node:stream';
-import type { DeployEvent, GitTag } from './rollout/model.js';
+import type { DeployEvent, GitTag, Trace } from './rollout/model.js';
 
 // --- DigitalOcean -----------------------------------------------------------------------------------------------
 
@@ -407,6 +407,9 @@ export interface Repository {
   /** Creates an annotated tag at HEAD. */
   createTag(name: string, message: string): void;
 }
+
+/** Told what an adapter has asked of another machine, once it has ended. */
+export type OnTrace = (trace: Trace) => void;
 
 export interface Reporter {
   /** Never throws: a broken terminal must not stop a rollout. */

@@ -4,7 +4,7 @@
  */
 import type { Secret } from '../config/secret.js';
 import { CloudError } from '../errors.js';
-import type { BeforeChange, Clock, Cloud } from '../ports.js';
+import type { BeforeChange, Clock, Cloud, OnTrace } from '../ports.js';
 import {
   autoscalePoolsPage,
   dropletAnswer,
@@ -30,7 +30,7 @@ export interface DigitalOceanOptions {
   apiUrl: string;
   clock: Clock;
   /** Called for every request, e.g. `GET /v2/droplets 200`, with its duration in ms. Never contains the token. */
-  onTrace?: (what: string, ms: number) => void;
+  onTrace?: OnTrace;
   /** Bound of a single request. */
   requestTimeoutMs?: number;
   /** How long a balancer may be busy with previous actions before a change fails as busy. */

@@ -2,7 +2,7 @@
 import type { SshSettings } from '../config/settings.js';
 import { inWords } from '../durations.js';
 import { reasonOf, ShellError } from '../errors.js';
-import type { Clock, RemoteHost, RemoteShell } from '../ports.js';
+import type { Clock, OnTrace, RemoteHost, RemoteShell } from '../ports.js';
 import { ClientConfig } from './ssh/client-config.js';
 import { ConfigProblem } from './ssh/config-lines.js';
 import { ConnectionLimited } from './ssh/connect-failure.js';
@@ -18,7 +18,7 @@ export interface NodeSshShellOptions {
   settings: SshSettings;
   clock: Clock;
   /** Called with what was done and how long it took, in ms; never with scripts, input or secrets. */
-  onTrace?: (what: string, ms: number) => void;
+  onTrace?: OnTrace;
   /** For people: an accepted host key, a line of the ssh configuration that is not followed. */
   onNotice?: (message: string, droplet: string) => void;
   /** Bounds the way to each server: TCP, handshake and login together. */
@@ -113,7 +113,7 @@ export function createNodeSshShell({
         const left = (limited ? (patience.limitedMs ?? patienceMs) : patienceMs) - elapsed - pause;
         if (attempt === attempts || left <= 0) throw limited ? withAttempts(error, attempt, elapsed) : error;
         timeoutMs = Math.max(1, Math.min(connectTimeoutMs, left));
-        onTrace?.(`ssh ${host.name}: ${error.message} Trying again`, elapsed);
+        onTrace?.({ kind: 'ssh', what: `ssh ${host.name}: ${error.message} Trying again`, ms: elapsed });
         await clock.sleep(pause);
       }
     }
@@ -124,10 +124,8 @@ export function createNodeSshShell({
       const stops = route(host, user);
       const began = clock.now();
       const link = await dial(host, stops, patience.connectMs);
-      onTrace?.(
-        `ssh ${host.name}: connected to ${stops.map(({ label }) => label).join(', then ')}`,
-        clock.now() - began,
-      );
+      const what = `ssh ${host.name}: connected to ${stops.map(({ label }) => label).join(', then ')}`;
+      onTrace?.({ kind: 'ssh', what, ms: clock.now() - began });
       const reconnect = () => dial(host, stops, patience.reconnectMs);
       return new SshConnection(link, { host, login: loginCommand(stops), clock, reconnect, onTrace });
     },

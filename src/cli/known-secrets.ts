@@ -4,6 +4,7 @@ import { findConfig } from '../config/find-config.js';
 import { ProblemList } from '../config/problems.js';
 import { secretValues } from '../config/secret-values.js';
 import { type ProcessEnv, readVariables } from '../config/variables.js';
+import { ciRun } from './ci-run.js';
 
 /** By the end of its name: PASSENGER_ENV holds no password. */
 const SECRET_NAME = /(?:TOKEN|PASS|PASSWORD|PASSWD|SECRET|KEY|CREDENTIALS?|DSN)$/i;
@@ -12,9 +13,12 @@ const SECRET_NAME = /(?:TOKEN|PASS|PASSWORD|PASSWD|SECRET|KEY|CREDENTIALS?|DSN)$
 export function knownSecrets(cwd: string, env: ProcessEnv, configPath: string | undefined): string[] {
   const file = configPath === undefined ? findConfig(cwd, env)?.file : resolve(cwd, configPath);
   const folders = file === undefined ? [cwd] : [dirname(file), dirname(dirname(file))];
+  const run = ciRun(env)?.url ?? '';
   const inEnvironment = Object.entries(env).flatMap(([name, value]) => {
     if (value === undefined) return [];
-    return SECRET_NAME.test(name) || value.includes('://') ? [{ name, value }] : [];
+    // An address may hold a password, or be a secret itself; that of the CI run, and what it begins with, is for everybody.
+    const isSecret = SECRET_NAME.test(name) || (value.includes('://') && !run.startsWith(value));
+    return isSecret ? [{ name, value }] : [];
   });
   const inFiles = folders.flatMap((folder) => [...readVariables(folder, {}, new ProblemList()).fromFiles]);
   return secretValues([...inEnvironment, ...inFiles]);

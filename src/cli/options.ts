@@ -14,7 +14,8 @@ export const commonOptions = {
   }),
   json: flag({ describe: 'Print one JSON object per line' }),
   quiet: flag({ describe: 'Print only warnings, failures and the end' }),
-  verbose: flag({ describe: 'Also print remote commands, API calls and the origin of errors' }),
+  verbose: flag({ describe: 'Also print each step, each remote command with its time, and the origin of errors' }),
+  debug: flag({ describe: 'As --verbose, with API requests, connections, exit codes and sizes' }),
   noColor: flag({ describe: 'Print without colours, as with the variable NO_COLOR' }),
 };
 
@@ -26,10 +27,17 @@ export const informationOptions = {
 
 export const environment = required(text({ describe: 'An environment of config/deploy.yml' }));
 
+/** Where runs leave their files. */
+export const logDir = text({
+  value: 'FOLDER',
+  describe: 'Folder for the logs and events of runs; 50 stay (default: ~/.local/state/do-deploy)',
+});
+
 export const rolloutOptions = {
-  logDir: text({
-    value: 'FOLDER',
-    describe: 'Folder for the log of the run; 50 stay (default: ~/.local/state/do-deploy)',
+  logDir,
+  report: text({
+    value: 'FILE',
+    describe: 'Write a page about the run to this HTML file, also if it fails or is interrupted',
   }),
   allowDowntime: flag({ describe: 'Deploy even if too few droplets keep serving, as with a single droplet' }),
   waitLock: duration({ describe: 'Wait this long for another deploy to end, for example 10m', example: '10m' }),

@@ -1,10 +1,10 @@
 import { relative } from 'node:path';
 import type { ProcessEnv } from '../config/variables.js';
-import type { ReporterOptions } from '../reporters/index.js';
+import type { Level, ReporterOptions } from '../reporters/index.js';
 import { ciSystem } from './ci-run.js';
 
 export interface OutputMode {
-  /** `terminal` redraws a live table, `plain` writes lines, `json` an event per line. */
+  /** `terminal` redraws a live view, `plain` writes lines, `json` an event per line. */
   mode: 'terminal' | 'plain' | 'json';
   color: boolean;
 }
@@ -18,6 +18,13 @@ export function chooseOutputMode(
   if (options.json) return { mode: 'json', color: false };
   const isLive = isTerminal && !isCi(env) && env.TERM !== 'dumb';
   return { mode: isLive ? 'terminal' : 'plain', color: wantsColor(options.noColor, env, isLive) };
+}
+
+/** The option that asks for most comes first. */
+export function chooseLevel({ quiet, verbose, debug }: { quiet: boolean; verbose: boolean; debug: boolean }): Level {
+  if (debug) return 'debug';
+  if (verbose) return 'verbose';
+  return quiet ? 'quiet' : 'normal';
 }
 
 /** The CI system whose log this is, if it folds it. */

@@ -11,7 +11,8 @@ import { secretValues } from '../config/secret-values.js';
 import type { Settings } from '../config/settings.js';
 import type { DeployPorts } from '../deploy/core/deploy-ports.js';
 import { reportTo } from '../deploy/core/report.js';
-import type { Cloud, Reporter } from '../ports.js';
+import type { Clock, Cloud, OnTrace, Reporter, Web } from '../ports.js';
+import type { Trace } from '../rollout/model.js';
 
 export function wire(
   settings: Settings,
@@ -20,7 +21,7 @@ export function wire(
 ): DeployPorts {
   const clock = systemClock;
   const report = reportTo({ clock, reporter });
-  const onTrace = (what: string, ms: number) => report({ type: 'trace', what, ms });
+  const onTrace = (trace: Trace) => report({ type: 'trace', ...trace });
   return {
     cloud: showingNames(
       createDigitalOceanCloud({
@@ -42,10 +43,23 @@ export function wire(
     clock,
     reporter,
     files: localFiles,
-    web,
+    web: traced(web, clock, onTrace),
     loopback,
     storage: settings.bundle && createObjectStore(settings.bundle, clock),
     hide: (envFile) => hide(valuesOf(envFile)),
+  };
+}
+
+/** The query of an address may hold a key that is no setting's. */
+export function traced(web: Web, clock: Clock, onTrace: OnTrace): Web {
+  return {
+    async get(url, timeoutMs) {
+      const began = clock.now();
+      const answer = await web.get(url, timeoutMs);
+      const ms = clock.now() - began;
+      onTrace({ kind: 'http', what: `GET ${url.replace(/[?#].*$/s, '?…')} ${answer.status ?? answer.detail}`, ms });
+      return answer;
+    },
   };
 }
 

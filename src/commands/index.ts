@@ -16,6 +16,7 @@ export const COMMANDS: CommandList = {
   'droplet out': () => import('./droplet/out.js'),
   'droplet in': () => import('./droplet/in.js'),
   history: () => import('./history.js'),
+  report: () => import('./report.js'),
   logs: () => import('./logs.js'),
   run: () => import('./run.js'),
   exec: () => import('./exec.js'),

@@ -42,6 +42,7 @@ export const COMMAND_NAMES = [
   'logs',
   'plan',
   'promote',
+  'report',
   'restart',
   'rollback',
   'run',

@@ -17,15 +17,15 @@ export interface JsonRequest {
   headers?: Readonly<Record<string, string>> | undefined;
 }
 
-/** `hasBegun`: there was a status, and the rest of the answer is missing. */
-export type Exchange = { ok: boolean; status: number; text: string } | { error: unknown; hasBegun: boolean };
+/** With an error, `status` says that the answer had begun, and that the rest of it is missing. */
+export type Exchange = { ok: boolean; status: number; text: string } | { error: unknown; status?: number };
 
 /** Never throws. Follows no redirect, which would take what is secret elsewhere. */
 export async function exchange(
   { fetch, sleep }: Pick<Bounds, 'fetch' | 'sleep'>,
   { url, body, method = 'POST', headers }: JsonRequest,
 ): Promise<Exchange> {
-  let hasBegun = false;
+  let begun: { status: number } | undefined;
   try {
     const response = await fetch(url, {
       method,
@@ -34,11 +34,11 @@ export async function exchange(
       headers: { 'content-type': 'application/json', 'user-agent': 'do-deploy', connection: 'close', ...headers },
       redirect: 'manual',
     });
-    hasBegun = true;
     const { ok, status } = response;
+    begun = { status };
     return { ok, status, text: await readStart(response, sleep) };
   } catch (error) {
-    return { error, hasBegun };
+    return { error, ...begun };
   }
 }
 

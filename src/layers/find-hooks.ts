@@ -105,7 +105,13 @@ function isProgram(root: string, path: string, tell: Tell): boolean {
   if (look(file)?.isFile() !== true) return false;
   try {
     accessSync(file, constants.X_OK);
-    if (!/^#![^\n]*\r\n/.test(beginningOf(file))) return true;
+    const beginning = beginningOf(file);
+    const [, interpreter] = /^#![ \t]*(\/[^\s]+)/.exec(beginning) ?? [];
+    if (!/^#![^\n]*\r\n/.test(beginning)) {
+      if (interpreter === undefined || look(interpreter) !== undefined) return true;
+      tell(path, `begins with #!${interpreter}, which does not exist`, 'correct its first line, such as `#!/bin/sh`');
+      return false;
+    }
     tell(
       path,
       'has Windows line endings, which Linux reads as part of the #! line',

@@ -5,28 +5,52 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Jiti } from 'jiti';
 import { suggest } from '../config/suggest.js';
+import { inWords } from '../durations.js';
 import { reasonOf } from '../errors.js';
+import type { Clock } from '../ports.js';
 import { faultOf, type Unusable } from './definition.js';
 import { LAYERS } from './index.js';
 import type { Layer } from './layer.js';
+
+/** Bounds the loading of a layer, and the check of its settings, in ms. */
+const LOADING_MS = 20_000;
 
 /** Whether the name stands for a layer of do-deploy. */
 export function isBuiltIn(name: string): boolean {
   return Object.hasOwn(LAYERS, name);
 }
 
+/** Whether it names a file of the project, and not a package. */
+export function isFileName(name: string): boolean {
+  return /^\.{0,2}\//.test(name);
+}
+
+/** Rejects when a layer's own code takes longer than any that only loads or checks. */
+export async function inTime<T>(clock: Clock, task: () => Promise<T>): Promise<T> {
+  const done = new AbortController();
+  const late = clock.sleep(LOADING_MS, done.signal).then(() => {
+    throw new Error(`it is not done after ${inWords(LOADING_MS)}`);
+  });
+  late.catch(() => {});
+  try {
+    return await Promise.race([task(), late]);
+  } finally {
+    done.abort();
+  }
+}
+
 /** @param root the project's folder; absolute */
-export async function loadLayer(name: string, root: string): Promise<Layer | Unusable> {
+export async function loadLayer(name: string, root: string, clock: Clock): Promise<Layer | Unusable> {
   const builtIn = isBuiltIn(name) ? LAYERS[name] : undefined;
   if (builtIn !== undefined) return (await builtIn()).default;
-  const isFile = /^\.{0,2}\//.test(name);
+  const isFile = isFileName(name);
   const path = isFile ? resolve(root, name) : await packagePath(name, root);
   if (path === undefined || (isFile && !existsSync(path))) return unknown(name, isFile, root);
   if (isFile && statSync(path).isDirectory())
     return { message: 'is a folder', remedy: `name its file: ${name.replace(/\/$/, '')}/layer.ts` };
   let loaded: unknown;
   try {
-    loaded = await importFile(path, root);
+    loaded = await inTime(clock, () => importFile(path, root));
   } catch (error) {
     const reason = reasonOf(error);
     return {

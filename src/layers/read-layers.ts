@@ -1,25 +1,34 @@
 /** Reads the layers of config/deploy.yml: loads each, checks its settings and variables, and makes its handlers. */
 
+import { resolve } from 'node:path';
 import { showPath } from '../config/document.js';
 import { inputSchema, itemAt, keysOf } from '../config/json-schema.js';
 import type { Secret } from '../config/secret.js';
 import type { ReadLayers, WrittenLayer } from '../config/section.js';
 import { listWords, suggest } from '../config/suggest.js';
 import { reasonOf } from '../errors.js';
+import type { Clock } from '../ports.js';
 import type { Handler } from '../rollout/lifecycle.js';
 import { answerOf, WrongAnswer } from './definition.js';
 import { handlersOf } from './handlers.js';
 import { documentOf } from './index.js';
 import type { Layer, ServiceName } from './layer.js';
-import { isBuiltIn, loadLayer } from './load-layer.js';
+import { inTime, isBuiltIn, isFileName, loadLayer } from './load-layer.js';
 
 type About = Parameters<ReadLayers>[1];
 
 /** @param secretOf boxes a value that must not be shown */
-export function layerReader(secretOf: (value: string) => Secret): ReadLayers {
+export function layerReader(secretOf: (value: string) => Secret, clock: Clock): ReadLayers {
   return async (written, about) => {
     const handlers: Handler[] = [];
-    for (const one of written) handlers.push(...(await readLayer(one, about, secretOf)));
+    const seen = new Map<string, string>();
+    for (const one of written) {
+      const path = isFileName(one.name) ? resolve(about.root, one.name) : one.name;
+      const first = seen.get(path);
+      seen.set(path, one.name);
+      if (first === undefined) handlers.push(...(await readLayer(one, about, secretOf, clock)));
+      else about.problems.add(one.place(), `layers.${one.name} is the layer ${first} once more`, 'remove one of them');
+    }
     return handlers;
   };
 }
@@ -28,8 +37,9 @@ async function readLayer(
   { name, settings, place, isWritten }: WrittenLayer,
   { root, variables, problems, hide, release }: About,
   secretOf: (value: string) => Secret,
+  clock: Clock,
 ): Promise<Handler[]> {
-  const layer = await loadLayer(name, root);
+  const layer = await loadLayer(name, root, clock);
   if ('message' in layer) {
     problems.add(place(), `layers.${name} ${layer.message}`, layer.remedy);
     return [];
@@ -49,7 +59,7 @@ async function readLayer(
   }
   let checked: Awaited<ReturnType<typeof layer.config.safeParseAsync>>;
   try {
-    checked = await layer.config.safeParseAsync(settings);
+    checked = await inTime(clock, async () => await layer.config.safeParseAsync(settings));
     if (checked.success) {
       const { data } = checked;
       for (const { name: service, path, mayBeNew = false, isOneOff = false, isWorker } of servicesOf(layer, data)) {
@@ -63,7 +73,7 @@ async function readLayer(
   } catch (error) {
     if (isBuiltIn(name)) throw error;
     const fault =
-      error instanceof WrongAnswer ? error.message : `exports a layer whose config throws: ${reasonOf(error)}`;
+      error instanceof WrongAnswer ? error.message : `exports a layer whose config fails: ${reasonOf(error)}`;
     problems.add(place(), `layers.${name} ${fault}`, `correct ${name}`);
     return [];
   }

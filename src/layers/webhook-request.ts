@@ -46,8 +46,9 @@ export async function send(bounds: Bounds, request: Request): Promise<Answer> {
   const found = await exchange(bounds, request);
   if ('error' in found) {
     if (bounds.signal.aborted) throw bounds.signal.reason;
-    const reason = `${found.hasBegun ? 'the answer broke off' : 'no connection'} (${codeOf(found.error)})`;
-    return { ok: false, passing: true, reason };
+    const { status, error } = found;
+    const reason = `${status === undefined ? 'no connection' : 'the answer broke off'} (${codeOf(error)})`;
+    return { ok: false, passing: true, reason, ...(status !== undefined && { status }) };
   }
   const { ok, status, text } = found;
   return ok ? { ok, text } : { ok, status, passing: status >= 500, reason: refusal(status, text, request.url) };

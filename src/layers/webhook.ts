@@ -3,7 +3,7 @@ import { createHmac, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { LIFECYCLE_EVENTS, type LifecyclePayload } from '../rollout/lifecycle.js';
 import { defineLayer, type LayerContext } from './layer.js';
-import { accepted, address, send } from './webhook-request.js';
+import { type Answer, accepted, address, send } from './webhook-request.js';
 
 const EVENT = `must be one of ${LIFECYCLE_EVENTS.join(', ')}`;
 const SECRET = 'must be whsec_ followed by 24 to 64 random bytes in base64: echo "whsec_$(openssl rand -base64 32)"';
@@ -36,7 +36,14 @@ async function post(payload: LifecyclePayload, context: LayerContext<Config>): P
   // Not the event's own time: handlers before this one may have taken long, and receivers refuse what is old.
   const request = { url, body, headers: signed(body, context.startedAt, secret) };
   const first = await send(context, request);
-  accepted(!first.ok && first.passing ? await send(context, request) : first);
+  if (isTaken(first)) return;
+  const last = !first.ok && first.passing ? await send(context, request) : first;
+  if (!isTaken(last)) accepted(last);
+}
+
+/** Any 2xx says so, whatever becomes of the rest of the answer. */
+function isTaken(answer: Answer): boolean {
+  return answer.ok || (answer.status !== undefined && answer.status >= 200 && answer.status < 300);
 }
 
 /** @param at in ms since the epoch */

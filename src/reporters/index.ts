@@ -1,4 +1,4 @@
-/** Everything that the user reads: a live table, lines or JSON, without secrets and control characters. */
+/** Everything that the user reads: a live view, lines or JSON, without secrets and control characters. */
 import type { Clock, Reporter } from '../ports.js';
 import type { DeployEvent } from '../rollout/model.js';
 import { errorLines, type PrintableError } from './error-text.js';
@@ -7,26 +7,24 @@ import { annotation, GithubReporter, problemAnnotations, withoutCommands } from 
 import { GithubFiles, type GithubPaths } from './github-files.js';
 import { jsonLine } from './json-line.js';
 import type { Terminal } from './live-area.js';
-import { Narrator } from './narration.js';
+import { type Level, Narrator } from './narration.js';
 import { isBlock, type Output, outputLines, outputObjects } from './output.js';
 import { createPalette, type Palette } from './palette.js';
 import { mapText, type Redactor } from './redacting.js';
 import { MASK } from './redactor.js';
-import { TerminalReporter } from './terminal.js';
+import { SilenceWatch } from './silence.js';
+import type { TerminalReporter } from './terminal.js';
 import { cleanText } from './text.js';
 
-export type { Output };
+export type { Level, Output };
 
 const PLAIN = createPalette(false);
 
 export interface ReporterOptions {
-  /** `terminal` draws a live table; without a terminal it is `plain`. */
+  /** `terminal` draws a live view; without a terminal it is `plain`. */
   mode: 'terminal' | 'plain' | 'json';
   color: boolean;
-  /** Also print remote commands and API calls, and where an error came from. */
-  verbose: boolean;
-  /** Only warnings, failures and the end; `verbose` comes first. */
-  quiet?: boolean;
+  level: Level;
   /** Write to standard output and standard error. */
   out: (text: string) => void;
   err: (text: string) => void;
@@ -47,17 +45,26 @@ export interface UserReporter extends Reporter {
   printNote(text: string): void;
   /** On standard error, in every mode. */
   printError(error: PrintableError): void;
-  /** From now on every event is also told to `write`, with all that --verbose adds. */
+  /** From now on every event is also told to `write`, with all that --debug adds. */
   record(write: (text: string) => void): void;
+  /** From now on every event is also passed to `listener`, masked and clean. */
+  follow(listener: (event: DeployEvent) => void): void;
   /** Text that may be shown: masked, without control characters. */
   clean(text: string): string;
+  /** To be called before a rollout: loads the live view, where there is a terminal for it. */
+  goLive(): Promise<void>;
   /** Leaves the terminal to a question until the returned function is called; what is reported meanwhile is shown then. */
   suspend(): () => void;
   close(): Promise<void>;
 }
 
 export function createReporter(options: ReporterOptions): UserReporter {
-  const { mode, verbose, out, err, terminal, redactor } = options;
+  const { mode, level, err, terminal, redactor, clock } = options;
+  const out = (text: string) => {
+    silence.printed();
+    options.out(text);
+  };
+  const isVerbose = level === 'verbose' || level === 'debug';
   const palette = createPalette(options.color);
   const redact = (text: string) => redactor.redact(text);
   // Cleaned first: an escape sequence in its middle must not hide a secret.
@@ -67,12 +74,11 @@ export function createReporter(options: ReporterOptions): UserReporter {
   const guard = log === undefined ? (text: string) => text : withoutCommands;
   const width = () => (terminal === undefined ? Number.POSITIVE_INFINITY : terminal.columns || 80);
 
+  const narrator = new Narrator({ palette, level, width });
+  let live: TerminalReporter | undefined;
+
   function createMain(): Reporter {
     if (mode === 'json') return { report: (event) => out(jsonLine(event)) };
-    const quiet = options.quiet === true && !verbose;
-    const live = mode === 'terminal' && log === undefined && !quiet ? terminal : undefined;
-    const narrator = new Narrator({ palette, verbose, quiet, progress: live === undefined && !quiet, width });
-    if (live !== undefined) return new TerminalReporter(live, narrator, palette, options.clock);
     const plain: Reporter = {
       report(event) {
         const lines = narrator.tell(event);
@@ -85,32 +91,56 @@ export function createReporter(options: ReporterOptions): UserReporter {
   }
 
   let printed = false;
-  let recorder: ((event: DeployEvent) => void) | undefined;
-  const main = createMain();
+  const followers: ((event: DeployEvent) => void)[] = files === undefined ? [] : [(event) => files.report(event)];
+  let main = createMain();
   // A control character within a secret hides it: then the clean text is shown.
   const isHidden = (text: string) => redact(text) === text && readable(text).includes(MASK);
   const shownText = mode === 'json' ? (text: string) => (isHidden(text) ? readable(text) : redact(text)) : readable;
+  const show = (event: DeployEvent) => {
+    // Traces are always in the log of the run.
+    if (isShown(event, level)) quietly(() => main.report(mapText(event, shownText)));
+    if (followers.length === 0) return;
+    quietly(() => {
+      const shown = mapText(event, readable);
+      for (const follow of followers) quietly(() => follow(shown));
+    });
+  };
+  const silence = new SilenceWatch(clock, (event) => {
+    if (live?.isDrawing) return;
+    show(event);
+  });
   return {
     report(event) {
-      // Remote commands and API calls: always in the log of the run.
-      if (event.type !== 'trace' || verbose) quietly(() => main.report(mapText(event, shownText)));
-      quietly(() => recorder?.(mapText(event, readable)));
-      quietly(() => files?.report(mapText(event, readable)));
+      quietly(() => silence.follow(event));
+      show(event);
     },
     record(write) {
-      const own = { palette: PLAIN, verbose: true, progress: true, width: () => Number.POSITIVE_INFINITY };
-      const narrator = new Narrator(own);
-      recorder = (event) => {
+      const narrator = new Narrator({ palette: PLAIN, level: 'debug', width: () => Number.POSITIVE_INFINITY });
+      followers.push((event) => {
         const lines = narrator.tell(event);
         if (lines.length > 0) write(`${lines.join('\n')}\n`);
-      };
+      });
     },
-    close: async () => await main.close?.(),
+    follow: (listener) => void followers.push(listener),
+    close: async () => {
+      silence.close();
+      await main.close?.();
+    },
     clean: (text) => guard(readable(text)),
+    async goLive() {
+      if (mode !== 'terminal' || log !== undefined || level === 'quiet' || terminal === undefined || live) return;
+      const { TerminalReporter } = await import('./terminal.js');
+      narrator.showsProgress = false;
+      live = new TerminalReporter(terminal, narrator, palette, clock);
+      main = live;
+    },
     suspend() {
-      if (!(main instanceof TerminalReporter)) return () => {};
-      main.suspend();
-      return () => main.resume();
+      silence.suspend();
+      live?.suspend();
+      return () => {
+        silence.resume();
+        live?.resume();
+      };
     },
 
     print(output) {
@@ -136,8 +166,9 @@ export function createReporter(options: ReporterOptions): UserReporter {
     },
 
     printError(error) {
+      silence.close();
       void main.close?.();
-      err(`${guard(redact(errorLines(error, { palette, verbose }).join('\n')))}\n`);
+      err(`${guard(redact(errorLines(error, { palette, verbose: isVerbose }).join('\n')))}\n`);
       if (files === undefined) return;
       const text = redact(errorLines(error, { palette: PLAIN, verbose: false }).join('\n'));
       files.addError(text.split('\n'));
@@ -147,6 +178,11 @@ export function createReporter(options: ReporterOptions): UserReporter {
       else out(annotation('error', text, error.droplet && readable(error.droplet)));
     },
   };
+}
+
+function isShown(event: DeployEvent, level: Level): boolean {
+  if (event.type !== 'trace') return true;
+  return level === 'debug' || (level === 'verbose' && event.kind === 'command');
 }
 
 /** Output that fails must not stop a rollout. */

@@ -9,6 +9,10 @@ const SHOW_CURSOR = '\x1b[?25h';
 const BEGIN_UPDATE = '\x1b[?2026h';
 const END_UPDATE = '\x1b[?2026l';
 const CLEAR_BELOW = '\x1b[J';
+const CLEAR_REST_OF_LINE = '\x1b[K';
+/** A line of the frame that a terminal finds wider than `widthOf` does must not take two rows: the next frame would be misplaced. */
+const NO_WRAP = '\x1b[?7l';
+const WRAP = '\x1b[?7h';
 
 /** The lowest lines of a terminal, redrawn in place; other lines scroll by above them. */
 export class LiveArea {
@@ -43,14 +47,30 @@ export class LiveArea {
     process.once('exit', this.#restore);
   }
 
-  /** Writes lines that stay, and below them the new frame in place of the last one; in one write, to avoid flicker. */
+  /**
+   * Writes lines that stay, and below them the new frame over the last one; in one write, and nothing is cleared that is written
+   * again, to avoid flicker.
+   */
   draw(lines: string[], frame: string[]): void {
     if (lines.length + frame.length + this.#drawn.length === 0) return;
     const height = this.#drawnHeight();
     const back = height === 0 ? '' : `\x1b[${height}A`;
-    const text = [...lines, ...frame].map((line) => `${line}\n`).join('');
-    this.#terminal.write(`${BEGIN_UPDATE}${back}\r${CLEAR_BELOW}${text}${END_UPDATE}`);
+    const stay = lines.map((line) => this.#staying(line)).join('');
+    const drawn = frame.map((line) => `${CLEAR_REST_OF_LINE}${line}\n`).join('');
+    const below = frame.length === 0 ? '' : `${NO_WRAP}${drawn}${WRAP}`;
+    this.#terminal.write(`${BEGIN_UPDATE}${back}\r${stay}${below}${CLEAR_BELOW}${END_UPDATE}`);
     this.#drawn = frame;
+  }
+
+  /** Where it fills its last row, there is nothing to clear: the cursor is still on the last character. */
+  #staying(text: string): string {
+    return text
+      .split('\n')
+      .map((line) => {
+        const width = widthOf(line);
+        return `${line}${width > 0 && width % this.columns === 0 ? '' : CLEAR_REST_OF_LINE}\n`;
+      })
+      .join('');
   }
 
   /** Removes the frame and restores the terminal. */
@@ -64,7 +84,7 @@ export class LiveArea {
   }
 
   #restore = (): void => {
-    this.#terminal.write(SHOW_CURSOR);
+    this.#terminal.write(`${WRAP}${SHOW_CURSOR}`);
   };
 
   /** Rows that the last frame takes now: a terminal that was made narrower has wrapped its lines. */

@@ -10,6 +10,7 @@ import {
   type RollingCommand,
   type StatusRow,
   type Step,
+  type Task,
 } from '../rollout/model.js';
 import { count, duration } from './text.js';
 
@@ -75,6 +76,19 @@ export function runTitle(event: EventOf<'rollout-started'>): string {
   return `Rolling ${app} on ${environment} back${to}`;
 }
 
+/** "Deploying shop v1 → v2 to production": the title once it is known what is replaced. */
+export function headline(event: EventOf<'rollout-started'>, old: string, now: ReleaseInfo): string {
+  const { command, ends, app, environment } = event;
+  if (command === 'deploy' && ends === undefined)
+    return `Deploying ${app} ${old} → ${versionWords(now)} to ${environment}`;
+  return `${runTitle({ ...event, release: { id: '', imageTag: '' } })}: ${old} → ${now.imageTag}`;
+}
+
+/** The name in the id of a release: "v1.4.2" of 20261121T074500Z-v1.4.2. */
+export function nameOf(id: string): string {
+  return id.replace(/^\d{8}T\d{6}Z-/, '');
+}
+
 /** "v1.4.2"; for files from git "v1.4.2 (commit 1a2b3c4, with uncommitted changes)". */
 export function versionWords({ imageTag, commit, dirty }: Pick<ReleaseInfo, 'imageTag' | 'commit' | 'dirty'>): string {
   return commit === undefined ? imageTag : `${imageTag} (${describeCommit({ commit, dirty })})`;
@@ -92,6 +106,16 @@ export function batchSentence({ batch, droplets, left, role, later = [], back }:
   if (back) return `Taking the release back from ${names}${left === 0 ? '' : ` (${own})`}`;
   const then = later.map((one) => `, then ${one.role}: ${count(one.droplets, 'droplet')}`).join('');
   return `${role === undefined ? 'Batch' : `${role}, batch`} ${batch}: ${names} (${own}${then})`;
+}
+
+const TASKS: Record<Task, (detail: string | undefined) => string> = {
+  'wait-lock': (detail) => `waiting for ${detail ?? 'another deploy'} to end`,
+  observe: () => 'observing the fleet',
+  'ask-gates': () => 'asking the gates',
+};
+
+export function taskPhrase({ task, detail }: Pick<EventOf<'task-started'>, 'task' | 'detail'>): string {
+  return TASKS[task](detail);
 }
 
 export function restSentence({ rest, ms }: EventOf<'rest-started'>): string {

@@ -12,6 +12,8 @@ const VOCABULARY = new Set([
   'source',
   'at',
   'event',
+  'task',
+  'kind',
 ]);
 /** What such a word or time looks like. Anything else there was written by a droplet, and is treated as text. */
 const WORD_OR_TIME = /^[a-z]+([ _-][a-z]+)*$|^\d{4}-\d\d-\d\dT[\d:.]+Z$/;

@@ -4,12 +4,15 @@ import { wholeSeconds } from '../durations.js';
 import { shortHash } from '../rollout/commit.js';
 import type { DropletOutcome, HistoryEntry, Rotation, StatusRow } from '../rollout/model.js';
 import type { Palette } from './palette.js';
+import { nameOf } from './phrases.js';
 import { apartFrom, type Lose, truncate, truncateAll, widthOf } from './text.js';
 
 export interface Column {
   heading: string;
   /** Minimum width; with `lose` more, if different texts would look the same otherwise. */
   least: number;
+  /** Width that it takes even if its texts do not: what is redrawn must not move with each text. */
+  always?: number;
   /** Without room for all columns, the highest is left out first; 0 always stays. */
   expendable: number;
   /** Where to cut, as long as different texts still differ; by default at the end. */
@@ -64,7 +67,7 @@ function columnSizes(columns: Column[], rows: Cell[][], width: number): Map<numb
   const sizes = new Map(
     columns.map((column, index) => [
       index,
-      Math.max(widthOf(column.heading), ...rows.map((row) => widthOf(row[index]?.text ?? ''))),
+      Math.max(column.always ?? 0, widthOf(column.heading), ...rows.map((row) => widthOf(row[index]?.text ?? ''))),
     ]),
   );
   const leasts = new Map(
@@ -142,10 +145,10 @@ export function statusTable(
   options: { result: boolean; width: number; palette: Palette },
 ): string[] {
   const { palette } = options;
-  const hasRoles = rows.some(({ role }) => role !== undefined);
-  const columns = [...placeColumns(hasRoles), HEALTH, ...(options.result ? [RESULT] : [])];
+  const parts = { roles: rows.some(({ role }) => role !== undefined), addresses: true };
+  const columns = [...placeColumns(parts), HEALTH, ...(options.result ? [RESULT] : [])];
   const cells = rows.map((row) => [
-    ...placeCells(row, hasRoles, palette),
+    ...placeCells(row, parts, palette),
     { text: row.health, paint: row.health === 'healthy' ? undefined : palette.caution },
     outcomeCell(row.outcome, palette),
   ]);
@@ -154,32 +157,52 @@ export function statusTable(
 
 export interface LiveRow {
   row: StatusRow;
+  /** One character, which tells what the colours tell. */
+  sign: Cell;
   step: Cell;
   elapsed: string;
 }
 
+/** From this width on, the live table has room for addresses besides what is going on. */
+const WIDE = 100;
+
 /** The table that is redrawn while a rollout runs. */
 export function liveTable(rows: LiveRow[], width: number, palette: Palette): string[] {
-  const hasRoles = rows.some(({ row }) => row.role !== undefined);
+  const parts = { roles: rows.some(({ row }) => row.role !== undefined), addresses: width >= WIDE };
   const columns = [
-    ...placeColumns(hasRoles),
-    { heading: 'STEP', least: 10, expendable: 0 },
-    { heading: 'ELAPSED', least: 7, expendable: 2 },
+    { heading: '', least: 1, expendable: 0 },
+    ...placeColumns(parts),
+    { heading: 'TIME', least: 7, always: 7, expendable: 2 },
+    // The last one: no other column moves when a droplet goes on to its next step.
+    { heading: 'STEP', least: 20, always: 28, expendable: 0 },
   ];
-  const cells = rows.map(({ row, step, elapsed }) => [...placeCells(row, hasRoles, palette), step, { text: elapsed }]);
+  const nameFor = shortNames(rows.map(({ row }) => row.release));
+  const cells = rows.map(({ row, sign, step, elapsed }) => {
+    return [sign, ...placeCells({ ...row, release: nameFor(row.release) }, parts, palette), { text: elapsed }, step];
+  });
   return layOut(columns, cells, width, palette);
 }
 
-function placeColumns(hasRoles: boolean): Column[] {
-  return [DROPLET, ...(hasRoles ? [ROLE] : []), ADDRESS, ROTATION, RELEASE];
+/** Ids of releases without their time, unless they would look the same then. */
+function shortNames(ids: readonly string[]): (id: string) => string {
+  const different = new Set(ids);
+  return new Set([...different].map(nameOf)).size === different.size ? nameOf : (id) => id;
 }
 
-function placeCells(row: StatusRow, hasRoles: boolean, palette: Palette): Cell[] {
-  const role = hasRoles ? [{ text: row.role ?? '' }] : [];
+interface Parts {
+  roles: boolean;
+  addresses: boolean;
+}
+
+function placeColumns({ roles, addresses }: Parts): Column[] {
+  return [DROPLET, ...(roles ? [ROLE] : []), ...(addresses ? [ADDRESS] : []), ROTATION, RELEASE];
+}
+
+function placeCells(row: StatusRow, { roles, addresses }: Parts, palette: Palette): Cell[] {
   return [
     { text: row.name },
-    ...role,
-    { text: row.address },
+    ...(roles ? [{ text: row.role ?? '' }] : []),
+    ...(addresses ? [{ text: row.address }] : []),
     rotationCell(row.rotation, palette),
     { text: row.release },
   ];

@@ -25,6 +25,9 @@ export type StagingStep = (typeof STAGING_STEPS)[number];
 /** `record-by-hand`: record that a droplet was taken out by hand. */
 export type Step = StagingStep | RollingStep | 'record-by-hand' | 'start-stopped' | 'evidence' | 'finish';
 
+/** `wait-lock`: another run holds the lock. `observe`: reads membership and health of the fleet before a batch. */
+export type Task = 'wait-lock' | 'observe' | 'ask-gates';
+
 /** Commands that change a fleet, in the order of help. */
 export const ROLLING_COMMANDS = [
   'deploy',
@@ -152,8 +155,17 @@ export interface Evidence {
   }[];
   /** "92% of Docker's disk used when the deploy began" */
   disk?: string;
+  /** What the droplet had of disk and memory: "212 MB of 1.9 GB of memory available". */
+  resources?: string[];
   /** The cause in a sentence, and what to do about it, where a known one shows. */
   diagnosis?: Diagnosis;
+}
+
+export interface Capacity {
+  role?: string;
+  serving: number;
+  of: number;
+  floor: number;
 }
 
 /** One vocabulary for people, CI and `--json`. `schema` changes when the meaning of a field changes. */
@@ -184,9 +196,30 @@ export type DeployEventBody =
       /** The release that has failed is taken back from them. */
       back?: true;
     }
+  /** What the rolling phase will do if every step succeeds. */
+  | {
+      type: 'forecast';
+      /** Its id and tag are known now, also of commands that choose it. */
+      release: ReleaseInfo;
+      /** How many. */
+      batches: number;
+      /** After the last one, in ms. */
+      bakeMs?: number;
+      /** What the whole run takes by past ones, in ms; absent where there were none. */
+      estimate?: { ms: number; runs: number };
+    }
+  /** How many droplets serve, of all of the fleet or role, and the fewest that may. */
+  | ({ type: 'capacity' } & Capacity)
+  /** The public address was requested. */
+  | { type: 'probed'; total: number; failed: number; slowestMs: number }
   /** A pause between batches, or the bake after the last one, of at most `ms`. */
   | { type: 'rest-started'; rest: 'pause' | 'bake'; ms: number }
   | { type: 'rest-finished'; rest: 'pause' | 'bake'; ms: number }
+  /** What takes its time outside of steps. `detail` is for people. */
+  | { type: 'task-started'; task: Task; detail?: string }
+  | { type: 'task-finished'; task: Task; ms: number }
+  /** Nothing else was to be shown for 30 s: what goes on. Made by the output itself; layers do not see it. */
+  | { type: 'still-running'; message: string }
   /** A gate, the public probe, or a droplet that was done has failed. */
   | { type: 'watch-failed'; error: ErrorInfo }
   | { type: 'step-started'; droplet: string; step: Step; release?: string }
@@ -196,8 +229,8 @@ export type DeployEventBody =
   | { type: 'evidence-collected'; droplet: string; evidence: Evidence }
   | { type: 'row-changed'; row: StatusRow }
   | { type: 'notice'; level: 'info' | 'warning'; message: string; droplet?: string }
-  /** Only with --verbose: a remote command or API call, without secrets. */
-  | { type: 'trace'; what: string; ms: number }
+  /** Only with --verbose or --debug. */
+  | ({ type: 'trace' } & Trace)
   /** A layer or hook begins to handle an event; `name` as in `layer slack`. */
   | { type: 'layer-started'; name: string; event: string; droplet?: string }
   | { type: 'layer-output'; name: string; event: string; droplet?: string; line: string }
@@ -208,8 +241,24 @@ export type DeployEventBody =
       /** Also of a run that failed before `rollout-started`. Absent in streams of an older version. */
       command?: RollingCommand;
       ends?: EndOfCanary;
+      /** As in the history. Absent if the run ended before it had the lock. */
+      run?: string;
       result: DeployResult;
     };
+
+/** What was asked of another machine, without secrets. */
+export interface Trace {
+  /**
+   * `command`: a remote command or an upload, shown with --verbose. With --debug only, `ssh`: a connection; `http`: a request
+   * to DigitalOcean or to the probed address.
+   */
+  kind: 'command' | 'ssh' | 'http';
+  /** `GET /v2/droplets 200`, `ssh web-1: run survey: exit code 0` */
+  what: string;
+  ms: number;
+  /** With --debug: sizes, arguments, the id of the request. */
+  detail?: string;
+}
 
 /** Results of the probes: requests to the public address, once a second during a rollout. */
 export interface Probes {

@@ -206,7 +206,7 @@ export function serving(state: RolloutState): number {
   return state.droplets.filter(isServing).length;
 }
 
-function fleetSize(state: RolloutState): number {
+export function fleetSize(state: RolloutState): number {
   return state.droplets.filter((droplet) => !droplet.gone).length;
 }
 

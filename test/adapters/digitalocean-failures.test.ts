@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import nock from 'nock';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Trace } from '../../src/rollout/model.js';
 import {
   cloudOn,
   deadAddress,
@@ -24,6 +25,20 @@ afterEach(() => {
 const api = () => nock(HOST);
 const balancerPath = `/v2/load_balancers/${LB_ID}`;
 const FOUND = { load_balancer: loadBalancerBody() };
+
+it('a trace names the request, as DigitalOcean does', async () => {
+  const traces: Trace[] = [];
+  const { cloud, clock } = cloudOn({ onTrace: (trace) => traces.push(trace) });
+  api().get(balancerPath).reply(200, FOUND, { 'x-request-id': '4d9d8375-3c56-4925' });
+  await clock.run(cloud.getLoadBalancer(LB_ID));
+  api().get(balancerPath).reply(401, errorBody('unauthorized', 'no'), { 'x-request-id': 'two\tlines' });
+  await failureOf(clock, cloud.getLoadBalancer(LB_ID));
+  expect(traces).toMatchObject([
+    { kind: 'http', what: `GET ${balancerPath} 200`, detail: 'request 4d9d8375-3c56-4925' },
+    { kind: 'http', what: `GET ${balancerPath} 401` },
+  ]);
+  expect(traces[1]).not.toHaveProperty('detail');
+});
 
 describe('refusals are final', () => {
   it('401: names the token, where to create one and with which scopes', async () => {

@@ -18,7 +18,7 @@ export function cloudOn(options: Partial<DigitalOceanOptions> = {}) {
     token: new Secret(TOKEN),
     apiUrl: `${HOST}/v2`,
     clock,
-    onTrace: (what) => traces.push(what),
+    onTrace: ({ what }) => traces.push(what),
     ...options,
   });
   return { cloud, clock, traces };

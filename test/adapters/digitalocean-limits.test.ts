@@ -95,7 +95,7 @@ describe('429', () => {
     const sent: string[] = [];
     let second: Promise<unknown> = Promise.resolve();
     const { cloud, clock } = cloudOn({
-      onTrace: (what, ms) => {
+      onTrace: ({ what, ms }) => {
         sent.push(`${what}, sent at ${clock.now() - ms - started}`);
         if (what.endsWith('429')) second = cloud.getDroplet(2);
       },

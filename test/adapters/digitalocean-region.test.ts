@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createDigitalOceanCloud } from '../../src/adapters/digitalocean-cloud.js';
 import { Secret } from '../../src/config/secret.js';
+import type { OnTrace } from '../../src/ports.js';
 import type { BalancerRecord } from '../../src/sandbox/records.js';
 import { type Bench, startBench, TOKEN } from '../sandbox/api-client.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -22,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => region.api.stop());
 
-function cloud(options: { token?: string; onTrace?: (what: string) => void; requestTimeoutMs?: number } = {}) {
+function cloud(options: { token?: string; onTrace?: OnTrace; requestTimeoutMs?: number } = {}) {
   const { token = TOKEN, ...rest } = options;
   return createDigitalOceanCloud({ token: new Secret(token), apiUrl: region.api.url, clock, ...rest });
 }
@@ -122,7 +123,7 @@ it('cannot add by id to a balancer that a tag manages', async () => {
 
 it('waits while the balancer is busy', async () => {
   region.world.timing.busyMs = 3_000;
-  const patient = cloud({ onTrace: (what) => what.endsWith('403') && region.clock.turn(1_500) });
+  const patient = cloud({ onTrace: ({ what }) => void (what.endsWith('403') && region.clock.turn(1_500)) });
   await clock.run(patient.removeDroplets(balancer.id, ids.slice(0, 1)));
   await clock.run(patient.removeDroplets(balancer.id, ids.slice(1, 2)));
   expect((await clock.run(patient.getLoadBalancer(balancer.id))).dropletIds).toEqual(ids.slice(2));

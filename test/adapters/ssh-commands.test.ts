@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Trace } from '../../src/rollout/model.js';
 import { clientOf, command, failureOf, startServer } from './ssh-fixture.js';
 
 async function connected(options: Parameters<typeof startServer>[0] = {}) {
@@ -41,6 +42,16 @@ describe('a remote command', () => {
     expect(server.execs.join()).not.toContain('hunter2');
     expect(client.traces.join()).not.toContain('hunter2');
     expect(client.traces.at(-1)).toBe('ssh web-1: run test: exit code 0');
+  });
+
+  it('has sizes and arguments in the detail of its trace, but not its standard input', async () => {
+    const server = await startServer();
+    const traces: Trace[] = [];
+    const connection = await clientOf(server, {}, { onTrace: (trace) => traces.push(trace) }).connect();
+    const script = 'cat >/dev/null; echo four; echo five! >&2';
+    await connection.run({ ...command(script, { stdin: 'hunter2' }), args: { app: 'shop' } });
+    expect(traces.map(({ kind }) => kind)).toEqual(['ssh', 'command']);
+    expect(traces.at(-1)?.detail).toBe('7 bytes in, 5 bytes out, 6 bytes of errors, {"app":"shop"}');
   });
 
   it('decodes a character that arrives in two packets', async () => {

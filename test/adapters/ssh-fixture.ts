@@ -59,7 +59,7 @@ export function clientOf(
     settings: all,
     clock: systemClock,
     onNotice: (message) => notices.push(message),
-    onTrace: (what) => traces.push(what),
+    onTrace: ({ what }) => traces.push(what),
     home: folder,
     systemFolder: folder,
     ...options,

@@ -1,8 +1,10 @@
 /** Row by row, with the variables that the documentation of each CI system lists. Its page is named in ci-run.ts. */
 import { describe, expect, it } from 'vitest';
 import { type CiName, type CiRun, ciRun, ciSystem } from '../../src/cli/ci-run.js';
+import { knownSecrets } from '../../src/cli/known-secrets.js';
 import { isCi } from '../../src/cli/output-mode.js';
 import { whoDeploys } from '../../src/cli/who.js';
+import { createRedactor } from '../../src/reporters/redactor.js';
 
 const SHA = 'ffac537e6cbbf934b08745a378932722df287a53';
 
@@ -182,3 +184,19 @@ describe('a CI run', () => {
     expect(isCi({})).toBe(false);
   });
 });
+
+it.each(Object.entries(JOBS))(
+  'the address of a run of %s is not masked, whatever else begins like it',
+  (_, { env, run }) => {
+    const { url = '' } = run;
+    const origin = new URL(url).origin;
+    const token = 'https://hooks.example/services/T0123/very-secret';
+    const secrets = knownSecrets(
+      '/',
+      { ...env, CI_SERVER_URL: origin, JENKINS_HOME_PAGE: `${origin}/`, HOOK: token },
+      undefined,
+    );
+    const redact = createRedactor(secrets);
+    expect(redact(`See ${url} and ${token}`)).toBe(`See ${url} and [secret]`);
+  },
+);

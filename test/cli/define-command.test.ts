@@ -67,6 +67,7 @@ describe('a new command', () => {
       yes: false,
       json: false,
       verbose: false,
+      debug: false,
       noColor: false,
       quiet: false,
       set: [],

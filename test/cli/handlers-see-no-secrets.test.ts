@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest';
 import { withoutSecrets } from '../../src/cli/roll.js';
-import { showingNames } from '../../src/cli/wire.js';
-import type { Cloud } from '../../src/ports.js';
+import { showingNames, traced } from '../../src/cli/wire.js';
+import type { Cloud, Web } from '../../src/ports.js';
 import { Redactor } from '../../src/reporters/redacting.js';
 import type { Handler, HandlerContext, LifecyclePayload, OneOffResult } from '../../src/rollout/lifecycle.js';
+import { VirtualClock } from '../support/virtual-clock.js';
 
 it('the lines and the output of a one-off container are masked for a layer', async () => {
   const redactor = new Redactor(['app-secret-4f1b9a']);
@@ -42,4 +43,19 @@ it('what DigitalOcean names is shown, although an env file holds the same text',
 
 it('a secret is hidden without the blanks at its ends', () => {
   expect(new Redactor(['  hunter22-abc ']).redact('it is hunter22-abc.')).toBe('it is [secret].');
+});
+
+it('of the address that is probed, the trace has no query', async () => {
+  const clock = new VirtualClock();
+  const traces: unknown[] = [];
+  const web: Web = {
+    get: async () => {
+      await clock.sleep(40);
+      return { status: 200, detail: 'HTTP 200' };
+    },
+  };
+  await clock.run(
+    traced(web, clock, (trace) => traces.push(trace)).get('https://shop.example/healthz?key=4f1b', 1_000),
+  );
+  expect(traces).toEqual([{ kind: 'http', what: 'GET https://shop.example/healthz?… 200', ms: 40 }]);
 });

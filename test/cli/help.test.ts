@@ -72,7 +72,7 @@ describe('the declarations', async () => {
   });
 
   it('give no two arguments of a command the same name', () => {
-    const reserved = ['config', 'set', 'quiet', 'json', 'verbose', 'noColor', 'help', 'version', 'rest'];
+    const reserved = ['config', 'set', 'quiet', 'json', 'verbose', 'debug', 'noColor', 'help', 'version', 'rest'];
     for (const { positionals, options } of commands) {
       const names = [...reserved, ...Object.keys(positionals), ...Object.keys(options)];
       expect(new Set(names).size).toBe(names.length);

@@ -68,7 +68,7 @@ describe('a layer that ends the process', () => {
       'while its settings are checked',
       `export default ${layer('on: {}').replace('z.any()', 'z.any().transform(() => process.exit(3))')};`,
       2,
-      'layers../own.mjs exports a layer whose config throws: ',
+      'layers../own.mjs exports a layer whose config fails: ',
     ],
   ])('%s does not end it', async (_, text, exit, place) => {
     const root = createProject({

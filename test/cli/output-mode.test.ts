@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chooseOutputMode, ciLog } from '../../src/cli/output-mode.js';
+import { chooseLevel, chooseOutputMode, ciLog } from '../../src/cli/output-mode.js';
 
 type Case = [
   name: string,
@@ -55,4 +55,17 @@ it.each<[Record<string, string>, object]>([
   [{}, {}],
 ])('the log of a CI system is folded, with %j', (env, expected) => {
   expect(ciLog(env, '/w/shop/api')).toEqual(expected);
+});
+
+it('as much is told as the most talkative option asks for', () => {
+  const level = (...options: string[]) =>
+    chooseLevel({
+      quiet: options.includes('quiet'),
+      verbose: options.includes('verbose'),
+      debug: options.includes('debug'),
+    });
+  expect(level()).toBe('normal');
+  expect(level('quiet')).toBe('quiet');
+  expect(level('quiet', 'verbose')).toBe('verbose');
+  expect(level('quiet', 'verbose', 'debug')).toBe('debug');
 });

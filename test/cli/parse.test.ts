@@ -11,7 +11,7 @@ async function parse(line: string): Promise<Record<string, unknown>> {
   return { command: invocation.command.name, ...invocation.args };
 }
 
-const COMMON = { set: [], quiet: false, json: false, verbose: false, noColor: false, rest: [] };
+const COMMON = { set: [], quiet: false, json: false, verbose: false, debug: false, noColor: false, rest: [] };
 const ROLLOUT = { ...COMMON, allowDowntime: false, waitLock: 0, confirm: [] };
 const DEPLOY = {
   command: 'deploy',

@@ -184,7 +184,7 @@ describe.each(commands.map((command) => [command.name, command] as const))('%s',
     if (run === undefined) throw new Error(end);
     const list = { ...COMMANDS, [name]: async () => ({ default: { ...command, run: loaded(run) } }) };
     for (const mode of modes) {
-      const { stdout, stderr } = await expectSafe([...exampleOf(command), '--verbose'], mode, { commands: list });
+      const { stdout, stderr } = await expectSafe([...exampleOf(command), '--debug'], mode, { commands: list });
       expect(stdout + stderr, `${mode}: it was printed`).toContain('[secret]');
     }
   });
@@ -240,7 +240,7 @@ describe('DigitalOcean', () => {
 
   it.each(asking.map((command) => [command.name, command] as const))('refuses %s with a secret', async (_, command) => {
     for (const mode of Object.keys(MODES) as Mode[]) {
-      const { exit } = await expectSafe([...exampleOf(command), '--verbose'], mode);
+      const { exit } = await expectSafe([...exampleOf(command), '--debug'], mode);
       expect(exit).toBeGreaterThan(0);
     }
   });
@@ -250,7 +250,7 @@ describe('DigitalOcean', () => {
     const files = { 'config/deploy.yml': `${YAML}ssh: { port: 9 }\n` };
     for (const mode of ['terminal', 'json', 'github'] as const) {
       const env = { DIGITALOCEAN_API_URL: answering.apiUrl };
-      await expectSafe([...exampleOf(command), '--verbose'], mode, { env, files });
+      await expectSafe([...exampleOf(command), '--debug'], mode, { env, files });
     }
   });
 });

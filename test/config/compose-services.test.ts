@@ -1,11 +1,13 @@
 /** A layer that names a service which the compose files do not have. */
+
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/adapters/system-clock.js';
 import { WorkingTree } from '../../src/config/file-tree.js';
 import { Secret } from '../../src/config/secret.js';
 import { layerReader } from '../../src/layers/read-layers.js';
 import { createProject, deployYml, load, problemsOf } from './project-folder.js';
 
-const readLayers = layerReader((value) => new Secret(value));
+const readLayers = layerReader((value) => new Secret(value), systemClock);
 const APP = 'services:\n  app: { image: a }\n  sidekiq: { image: a }\n';
 const MIGRATE = ['layers:', '  migrate:', '    service: ap', '    command: x'];
 

@@ -1,7 +1,9 @@
 /** Roles of an environment: each a target with profiles, a batch and a floor of its own. */
+
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/adapters/system-clock.js';
 import { Secret } from '../../src/config/secret.js';
 import { settingsOfRoles } from '../../src/deploy/fleet/role-settings.js';
 import { layerReader } from '../../src/layers/read-layers.js';
@@ -132,7 +134,9 @@ ${more}environments:
       'layers: { workers: { services: [jobs] } }\n',
     );
     writeFileSync(join(root, 'config/.env.profiles'), 'COMPOSE_PROFILES=worker\n');
-    await expect(load(root, { readLayers: layerReader((value) => new Secret(value)) })).resolves.toBeDefined();
+    await expect(
+      load(root, { readLayers: layerReader((value) => new Secret(value), systemClock) }),
+    ).resolves.toBeDefined();
   });
 
   it('where each role has its own, nothing has to be complete without them', async () => {

@@ -34,7 +34,7 @@ describe('secrets, keys and digests', () => {
     const watches = fleet.machines.map((machine) => machine.sh(WATCH_PROCESSES));
 
     const load = fleet.load();
-    const end = await fleet.deploy('v2', '--verbose');
+    const end = await fleet.deploy('v2', '--debug');
     expect(await load.stop()).toMatchObject(NO_FAILURE);
     expect(end).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
     expect(await fleet.versions()).toEqual(fleet.all('v2'));

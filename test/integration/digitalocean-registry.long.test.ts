@@ -24,7 +24,7 @@ afterAll(() => fleet.stop());
 describe('a registry of DigitalOcean', { shuffle: false }, () => {
   it('is logged in to for a run, to read and for an hour, and nothing of it is left or shown', async () => {
     await fleet.deployFirst('v1');
-    const end = await fleet.run(['sandbox', 'v2', '--yes', '--verbose']);
+    const end = await fleet.run(['sandbox', 'v2', '--yes', '--debug']);
     expect(end, end.stderr).toMatchObject({ code: 0 });
     expect(expectWhole(fleet)).toBe('v2');
     const calls = fleet.region.apiLog.filter(({ path }) => path.includes('docker-credentials'));

@@ -63,7 +63,7 @@ function expectNone(text: string, where = 'the output'): void {
 
 it.concurrent('a default and secrets are in the container, and a second deploy changes nothing', async () => {
   const { cwd, droplet } = await project('web-1', SETTINGS);
-  const end = await fleet.run(['alone', 'v1', '--json', '--verbose'], { cwd });
+  const end = await fleet.run(['alone', 'v1', '--json', '--debug'], { cwd });
   expect(end).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
   expectNone(end.stdout + end.stderr);
   expect(readFileSync(join(cwd, 'runs'), 'utf8'), 'the command ran once').toBe('run\n');
@@ -96,7 +96,7 @@ it.concurrent('what is wrong is refused before anything is contacted; logs are s
   expect(() => statSync(join(cwd, 'runs')), 'no command ran').toThrow('ENOENT');
 
   await writeFile(join(cwd, 'config/.env.alone'), 'POOL=7\nTOKEN="abc$LongTail99"\n');
-  const failed = await fleet.run(['alone', 'talkative', '--verbose'], { cwd });
+  const failed = await fleet.run(['alone', 'talkative', '--debug'], { cwd });
   expect(failed.code).toBe(1);
   const output = failed.stdout + failed.stderr;
   expect(output).toContain('config/.env.alone:2: the value of TOKEN has a dollar sign');
@@ -108,7 +108,7 @@ it.concurrent('what is wrong is refused before anything is contacted; logs are s
   const { cwd: elsewhere } = await project('web-2', { secrets: { DB_PASSWORD: { command: 'touch ran; exit 9' } } });
   await rm(join(elsewhere, 'password'));
   await rm(join(elsewhere, 'api.key'));
-  const healed = await fleet.run(['heal', 'alone', '--json', '--verbose'], { cwd: elsewhere });
+  const healed = await fleet.run(['heal', 'alone', '--json', '--debug'], { cwd: elsewhere });
   expect(healed.stdout).toContain('my password is [secret], my key is [secret]');
   expectNone(healed.stdout + healed.stderr);
   expect(() => statSync(join(elsewhere, 'ran'))).toThrow('ENOENT');

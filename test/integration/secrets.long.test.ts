@@ -47,7 +47,7 @@ afterAll(async () => {
 it.concurrent('a registry login leaves no credential on the droplet or in a command line', async () => {
   const { droplet, cwd } = await alone('web-1');
   writeDownDockerCalls(droplet);
-  const end = await deploy(cwd, 'v1', '--json', '--verbose');
+  const end = await deploy(cwd, 'v1', '--json', '--debug');
   expect(end).toMatchObject({ code: 0, result: { outcome: 'succeeded' } });
   expectNone(ALL, end.stdout + end.stderr);
 
@@ -69,7 +69,7 @@ it.concurrent('a registry login leaves no credential on the droplet or in a comm
 
 it.concurrent('the logs of a failing container are shown without secrets', async () => {
   const { cwd } = await alone('web-2');
-  for (const flags of [['--verbose'], ['--json', '--verbose']]) {
+  for (const flags of [['--debug'], ['--json', '--debug']]) {
     const end = await deploy(cwd, 'talkative', ...flags);
     expect(end.code).toBe(1);
     expect(end.stdout).toContain('my key is [secret], the database is at [secret]');

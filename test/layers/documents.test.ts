@@ -1,6 +1,8 @@
 /** Where errors send the user for the settings of a built-in layer. */
+
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { systemClock } from '../../src/adapters/system-clock.js';
 import { documentOf, LAYERS } from '../../src/layers/index.js';
 import { loadLayer } from '../../src/layers/load-layer.js';
 
@@ -17,5 +19,5 @@ it('a name that is no built-in layer has none', () => {
 
 it('a folder instead of a file is named as such', async () => {
   const root = new URL('..', import.meta.url).pathname;
-  expect(await loadLayer('./layers', root)).toMatchObject({ message: 'is a folder' });
+  expect(await loadLayer('./layers', root, systemClock)).toMatchObject({ message: 'is a folder' });
 });

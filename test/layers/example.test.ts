@@ -26,7 +26,7 @@ async function read(layers: Record<string, unknown>, variables: Record<string, s
       isWritten: () => false,
     }),
   );
-  const handlers = await layerReader((value) => new Secret(value))(written, {
+  const handlers = await layerReader((value) => new Secret(value), systemClock)(written, {
     root,
     problems,
     hide: (secret) => hidden.push(secret.reveal()),

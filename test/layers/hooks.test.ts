@@ -96,6 +96,14 @@ it('with Windows line endings are refused', () => {
   ]);
 });
 
+it('have an interpreter that exists', () => {
+  write('config/hooks/deploy', '#!/no/such/interpreter -e\n');
+  write('config/hooks/deploy.d/env', '#! /usr/bin/env sh\n');
+  expect(problems()).toEqual([
+    'config/hooks/deploy: begins with #!/no/such/interpreter, which does not exist; correct its first line, such as `#!/bin/sh`',
+  ]);
+});
+
 it('are not their backups', () => {
   for (const name of ['10-a', '10-a~', '10-a.orig', '10-a.dpkg-old', '10-a.swp', '#10-a#', '20-b.sh']) {
     write(`config/hooks/deploy.d/${name}`, '#!/bin/sh\n');
@@ -148,7 +156,7 @@ it('are refused together with what else is wrong, before anything is contacted',
     'config/hooks/deploy': '',
     'config/hooks/pre-deploy*': '',
   });
-  const own = { readLayers: layerReader((value) => new Secret(value)), findHooks };
+  const own = { readLayers: layerReader((value) => new Secret(value), systemClock), findHooks };
   expect(await problemsOf(project, own)).toEqual([
     expect.stringMatching(/^config\/deploy\.yml:3: keep_releases /),
     'config/deploy.yml:4: hooks: there is no folder config/hook; run `mkdir -p config/hook`, or remove the setting',
@@ -215,7 +223,7 @@ it('get the event and no secrets, except those that are named', async () => {
 
 it('fail by their exit code, and also when they cannot be started', async () => {
   write('config/hooks/pre_deploy', '#!/bin/sh\nexit 3\n');
-  write('config/hooks/deploy', '#!/no/such/interpreter\n');
+  write('config/hooks/deploy', '#!/tmp\n');
   const [first, second] = readHooks(settings(), {}, never);
   await expect(first?.handle(payload, context().given)).rejects.toThrow('exit code 3');
   await expect(second?.handle(payload, context().given)).rejects.toThrow('it cannot be started');

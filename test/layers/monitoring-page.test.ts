@@ -1,6 +1,8 @@
 /** The settings of docs/monitoring-layers.md are read, and what is secret in them is masked. */
+
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { systemClock } from '../../src/adapters/system-clock.js';
 import { Secret } from '../../src/config/secret.js';
 import { LAYERS } from '../../src/layers/index.js';
 import { layerReader } from '../../src/layers/read-layers.js';
@@ -25,7 +27,7 @@ const examples = codeBlocks(PAGE)
 const read = async (layers: object) => {
   const config = { app: 'shop', environments: { test: { load_balancer: 'web' } }, layers };
   const root = createProject({ ...COMPOSE, 'config/deploy.yml': stringify(config) });
-  return await load(root, { env: SECRETS, readLayers: layerReader((value) => new Secret(value)) });
+  return await load(root, { env: SECRETS, readLayers: layerReader((value) => new Secret(value), systemClock) });
 };
 
 describe('docs/monitoring-layers.md', () => {

@@ -1,12 +1,14 @@
 /** Notifiers in a project: those of do-deploy by their names, and one of the project's own in a single file. */
+
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/adapters/system-clock.js';
 import { Secret } from '../../src/config/secret.js';
 import { LAYERS } from '../../src/layers/index.js';
 import { layerReader } from '../../src/layers/read-layers.js';
 import { COMPOSE, createProject, deployYml, load, problemsIn } from '../config/project-folder.js';
 import { aService, ROLLOUT, raise, SECRET_PARTS } from './notified.js';
 
-const readLayers = layerReader((value) => new Secret(value));
+const readLayers = layerReader((value) => new Secret(value), systemClock);
 
 const PAGER = `
   import { defineLayer, z } from 'do-deploy';

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../src/adapters/system-clock.js';
 import { loadLayer } from '../../src/layers/load-layer.js';
 
 vi.setConfig({ hookTimeout: 120_000 });
@@ -57,7 +58,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const load = (name: string) => loadLayer(name, join(folder, 'project'));
+const load = (name: string) => loadLayer(name, join(folder, 'project'), systemClock);
 
 describe('a package with a layer', () => {
   it.each(['only-import', 'module', 'commonjs', 'typescript'])(
@@ -69,7 +70,7 @@ describe('a package with a layer', () => {
 
   it('is found in a folder of a workspace', async () => {
     mkdirSync(join(folder, 'project/apps/shop'), { recursive: true });
-    const inWorkspace = (name: string) => loadLayer(name, join(folder, 'project/apps/shop'));
+    const inWorkspace = (name: string) => loadLayer(name, join(folder, 'project/apps/shop'), systemClock);
     expect(await inWorkspace('@acme/only-import')).toMatchObject({ name: 'datadog' });
     expect(await inWorkspace('@acme/not-built')).toMatchObject({ message: expect.stringContaining('is installed') });
   });

@@ -44,6 +44,18 @@ describe('a webhook', () => {
     ]);
   });
 
+  it('has taken an event with a 2xx, whatever becomes of the rest of the answer', async () => {
+    let requests = 0;
+    const service = await aService((response) => {
+      requests += 1;
+      response.writeHead(200, { 'content-length': '100' });
+      response.write('thank');
+      setTimeout(() => response.destroy(), 50);
+    });
+    expect(await notify(webhook, { url: service.url, secret: SECRET }, [now])).toEqual([]);
+    expect(requests).toBe(1);
+  });
+
   it('is tried once more after a 5xx, with the same id', async () => {
     let requests = 0;
     const service = await aService((response) => {

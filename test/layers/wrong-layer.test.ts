@@ -1,10 +1,13 @@
 /** Layers of the project whose definition is wrong: problems of config/deploy.yml, found before anything is contacted. */
+
 import { expect, it } from 'vitest';
+import { systemClock } from '../../src/adapters/system-clock.js';
 import { Secret } from '../../src/config/secret.js';
 import { layerReader } from '../../src/layers/read-layers.js';
 import { COMPOSE, createProject, deployYml, problemsOf } from '../config/project-folder.js';
+import { VirtualClock } from '../support/virtual-clock.js';
 
-const readLayers = layerReader((value) => new Secret(value));
+const readLayers = layerReader((value) => new Secret(value), systemClock);
 
 /** Of a project whose one layer has these parts besides the usual ones, which they replace. */
 async function problemsWith(parts: string): Promise<string[]> {
@@ -18,7 +21,7 @@ module.exports = { name: 'own', kind: 'third-party', config: z.any(), on: { depl
 }
 
 it.each([
-  ['config: z.any().transform(() => { throw new Error("boom"); })', 'config throws: boom; correct ./own.js'],
+  ['config: z.any().transform(() => { throw new Error("boom"); })', 'config fails: boom; correct ./own.js'],
   ["services: () => 'x'", 'services does not return a list of { name, path }; correct ./own.js'],
   ['services: () => [{ name: "a" }]', 'services does not return a list of { name, path }; correct ./own.js'],
   ['services: () => { throw new Error("boom"); }', 'services throws: boom; correct ./own.js'],
@@ -52,5 +55,40 @@ it('a file that does not exist begins with ./', async () => {
   const root = createProject({ ...COMPOSE, 'config/deploy.yml': deployYml('layers: { deploy/layers/x.ts: {} }') });
   expect(await problemsOf(root, { readLayers })).toEqual([
     'config/deploy.yml:3: layers.deploy/layers/x.ts does not exist; create it; a file of yours begins with ./: `./deploy/layers/x.ts`',
+  ]);
+});
+
+it.each([
+  ['while it is loaded', 'await new Promise(() => {});', 'z.any()', 'cannot be loaded: it is not done after 20 s'],
+  [
+    'while its settings are checked',
+    '',
+    'z.any().transform(() => new Promise(() => {}))',
+    'exports a layer whose config fails: it is not done after 20 s',
+  ],
+])('one that never ends %s is found out', async (_, top, config, fault) => {
+  const root = createProject({
+    ...COMPOSE,
+    'config/deploy.yml': deployYml('layers: { ./own.mjs: {} }'),
+    'own.mjs': `import { defineLayer, z } from 'do-deploy';\n${top}
+export default defineLayer({ name: 'own', kind: 'third-party', config: ${config}, on: {} });\n`,
+  });
+  const clock = new VirtualClock();
+  const own = { readLayers: layerReader((value) => new Secret(value), clock) };
+  const found = problemsOf(root, own);
+  const beat = setInterval(() => void clock.advance(5_000), 50);
+  expect(await found).toEqual([expect.stringContaining(`layers../own.mjs ${fault}`)]);
+  clearInterval(beat);
+});
+
+it('one that is listed in two spellings would run twice', async () => {
+  const root = createProject({
+    ...COMPOSE,
+    'config/deploy.yml': deployYml('layers: { ./own.mjs: {}, ./x/../own.mjs: {} }'),
+    'own.mjs': `import { defineLayer, z } from 'do-deploy';
+export default defineLayer({ name: 'own', kind: 'third-party', config: z.any(), on: {} });\n`,
+  });
+  expect(await problemsOf(root, { readLayers })).toEqual([
+    'config/deploy.yml:3: layers../x/../own.mjs is the layer ./own.mjs once more; remove one of them',
   ]);
 });

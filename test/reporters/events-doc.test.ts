@@ -8,7 +8,7 @@ const DOCUMENT = new URL('../../docs/events.md', import.meta.url);
 
 /** What `--json` writes: one event of each type, and each other output. */
 function jsonLines(): Map<string, string> {
-  const { reporter, stdout } = reporterOn({ mode: 'json', verbose: true });
+  const { reporter, stdout } = reporterOn({ mode: 'json', level: 'verbose' });
   for (const event of SAMPLE_EVENTS) reporter.report(event);
   for (const output of Object.values(SAMPLE_OUTPUTS)) reporter.print(output);
   const lines = stdout.text.trimEnd().split('\n');

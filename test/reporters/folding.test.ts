@@ -58,7 +58,8 @@ describe('in Azure Pipelines', () => {
   it('no text from outside is a command to the agent', () => {
     const { reporter, stdout, stderr } = reporterOn({ log: 'azure' });
     const command = '##vso[task.setvariable variable=PATH]x';
-    for (const event of SAMPLE_EVENTS) reporter.report(withHostile(event, command, ['type', 'at', 'step', 'phase']));
+    for (const event of SAMPLE_EVENTS)
+      reporter.report(withHostile(event, command, ['type', 'at', 'step', 'phase', 'task']));
     reporter.printError(new DeployError('x', `${hostile('')} ${command}`, { hint: command.toUpperCase() }));
     reporter.printNote(command);
     expect(stdout.text + stderr.text).not.toMatch(/##vso\[/i);

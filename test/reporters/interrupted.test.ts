@@ -6,7 +6,7 @@ it.each([
   ['SIGINT', 'Interrupted by SIGINT: Finishing.'],
   ['Nothing caught this error: null.', 'Nothing caught this error: null. Finishing.'],
 ])('after %s, what interrupts a run is said in whole sentences', (signal, said) => {
-  const narrator = new Narrator({ palette: createPalette(false), verbose: false, progress: true, width: () => 200 });
+  const narrator = new Narrator({ palette: createPalette(false), level: 'normal', width: () => 200 });
   const event = {
     schema: 2,
     at: '2026-11-21T07:45:00.000Z',

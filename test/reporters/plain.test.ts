@@ -28,11 +28,14 @@ const ending = (outcome: DeployResult) => linesOf([{ type: 'rollout-finished', r
 describe('plain lines', () => {
   it('mention a balancer only if there is one', () => {
     const settling = (rotation: 'in' | 'none') =>
-      linesOf([
-        started([aRow(1, { rotation })]),
-        { type: 'step-progress', droplet: 'web-1', step: 'settle', detail: '3 s to go' },
-        { type: 'step-finished', droplet: 'web-1', step: 'settle', ms: 1_200 },
-      ]).map((line) => line.slice('07:45:03  web-1  '.length));
+      linesOf(
+        [
+          started([aRow(1, { rotation })]),
+          { type: 'step-progress', droplet: 'web-1', step: 'settle', detail: '3 s to go' },
+          { type: 'step-finished', droplet: 'web-1', step: 'settle', ms: 1_200 },
+        ],
+        { level: 'verbose' },
+      ).map((line) => line.slice('07:45:03  web-1  '.length));
     expect(settling('in').slice(1)).toEqual(['settling in rotation: 3 s to go', 'settled in rotation (1.2 s)']);
     expect(settling('none').slice(1)).toEqual([
       'watching the containers: 3 s to go',
@@ -66,11 +69,26 @@ describe('plain lines', () => {
     ]);
   });
 
-  it('report each step with its time, and end with the table and one sentence', () => {
+  it('are one for each phase of a droplet, and end with the table and one sentence', () => {
     const text = textOf(scriptedRollout(2));
-    expect(text).toContain('07:45:06  web-1  left the balancer (1.2 s)\n');
-    expect(text).toContain('07:45:10  web-1  passed the balancer check: HTTP 200 in 12 ms (1.2 s)\n');
-    expect(text).toContain('07:45:14  web-1  deployed (11 s)\n');
+    expect(text.slice(0, text.indexOf('\n\n'))).toBe(`07:45:00  Finding the fleet
+07:45:00  Deploying shop v2 to production: 2 droplets, load balancer "web" (203.0.113.200), release ${V2}
+07:45:00  Locking the fleet
+07:45:00  Staging the release on every droplet
+07:45:03  web-1  pulled images: 2 images (0.9 s)
+07:45:03  web-2  pulled images: 2 images (0.9 s)
+07:45:03  Rolling out
+07:45:03  Batch 1: web-1 (1 droplet after this)
+07:45:06  web-1  draining (out of rotation)
+07:45:07  web-1  starting release ${V2}
+07:45:10  web-1  healthy after 3.6 s
+07:45:14  web-1  back in rotation (11 s)
+07:45:14  Batch 2: web-2 (the last batch)
+07:45:16  web-2  draining (out of rotation)
+07:45:18  web-2  starting release ${V2}
+07:45:21  web-2  healthy after 3.6 s
+07:45:25  web-2  back in rotation (11 s)
+07:45:25  Cleaning up`);
     expect(text.slice(text.indexOf('\n\n'))).toBe(`
 
 DROPLET  ADDRESS      ROTATION  RELEASE              HEALTH   RESULT
@@ -79,6 +97,25 @@ web-2    203.0.113.2  in        ${V2}  healthy  deployed
 
 Deployed v2 to 2 droplets in 25 s.
 `);
+  });
+
+  it.each([
+    ['deploy', `starting release ${V2}`],
+    ['restart', 'starting containers'],
+    ['stop', 'starting containers'],
+  ] as const)('name the release only where one is deployed: %s', (command, text) => {
+    const lines = linesOf([
+      started([aRow(1)], command),
+      { type: 'step-started', droplet: 'web-1', step: 'switch', release: V2 },
+    ]);
+    expect(lines[1]?.slice('07:45:03  web-1  '.length)).toBe(text);
+  });
+
+  it('report each step with its time with --verbose', () => {
+    const text = textOf(scriptedRollout(2), { level: 'verbose' });
+    expect(text).toContain('07:45:06  web-1  left the balancer (1.2 s)\n');
+    expect(text).toContain('07:45:10  web-1  passed the balancer check: HTTP 200 in 12 ms (1.2 s)\n');
+    expect(text).not.toContain('healthy after');
   });
 
   it('end a failure with its cause, evidence, the state of the fleet, a hint and the next command', () => {
@@ -114,27 +151,24 @@ Next: do-deploy heal production
   it('include bookkeeping, starts of steps and traces only with --verbose', () => {
     const script: DeployEventBody[] = [
       { type: 'step-started', droplet: 'web-1', step: 'mark-out' },
-      { type: 'trace', what: 'web-1: survey', ms: 41 },
+      { type: 'trace', kind: 'command', what: 'web-1: survey', ms: 41 },
       { type: 'step-finished', droplet: 'web-1', step: 'mark-out', ms: 300 },
     ];
     expect(linesOf(script)).toEqual(['']);
-    expect(linesOf(script, { verbose: true })).toEqual([
+    expect(linesOf(script, { level: 'verbose' })).toEqual([
       '07:45:00  web-1  marking it out',
       '07:45:01  web-1: survey (41 ms)',
       '07:45:02  web-1  marked it out (0.3 s)',
     ]);
   });
 
-  it('report the progress of a step every ten seconds', () => {
+  it('report the progress of a step with --verbose', () => {
     const at = { droplet: 'web-1', step: 'drain' } as const;
     const progress: DeployEventBody[] = [{ type: 'step-started', ...at }];
     for (let left = 25; left > 0; left -= 1)
       progress.push({ type: 'step-progress', ...at, detail: `${left} connections` });
-    expect(linesOf(progress)).toEqual([
-      '07:45:10  web-1  draining: 16 connections',
-      '07:45:20  web-1  draining: 6 connections',
-    ]);
-    expect(linesOf(progress, { verbose: true })).toHaveLength(26);
+    expect(linesOf(progress)).toEqual(['07:45:00  web-1  draining']);
+    expect(linesOf(progress, { level: 'verbose' })).toHaveLength(26);
   });
 
   it('keep the lines of a message together, below the name of the droplet', () => {

@@ -40,19 +40,21 @@ describe('an error', () => {
     const cause = new Error('read ECONNRESET');
     const error = new DeployError('cloud-network', 'DigitalOcean does not answer.', { cause });
     expect(printed(error)).not.toContain('ECONNRESET');
-    expect(printed(error, { verbose: true })).toMatch(/print-error\.test\.ts[\s\S]*caused by: Error: read ECONNRESET/);
+    expect(printed(error, { level: 'verbose' })).toMatch(
+      /print-error\.test\.ts[\s\S]*caused by: Error: read ECONNRESET/,
+    );
   });
 
   it('ends when it is its own cause', () => {
     const cause = new Error('round');
     const error = new DeployError('x', 'It broke.', { cause });
     cause.cause = error;
-    expect(printed(error, { verbose: true }).match(/caused by/g)).toHaveLength(1);
+    expect(printed(error, { level: 'verbose' }).match(/caused by/g)).toHaveLength(1);
   });
 
   it('has no secret, not even in its stack, and cannot move the cursor', () => {
     const error = new DeployError('x', 'login hunter22 \x1b[2Jfailed', { cause: new Error('with hunter22') });
-    const text = printed(error, { verbose: true, secrets: ['hunter22'] });
+    const text = printed(error, { level: 'verbose', secrets: ['hunter22'] });
     expect(text).toContain('error: login [secret] failed');
     expect(text).not.toContain('hunter22');
     expect(text).not.toContain('\x1b');

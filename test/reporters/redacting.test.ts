@@ -97,7 +97,7 @@ it('secrets that become known later are masked from then on', () => {
 
 describe('what is written', () => {
   it.each(['plain', 'json'] as const)('has no secret in mode %s', (mode) => {
-    const { reporter, stdout } = reporterOn({ mode, verbose: true, secrets: ['hunter22'] });
+    const { reporter, stdout } = reporterOn({ mode, level: 'verbose', secrets: ['hunter22'] });
     reporter.report(eventAt(0, { type: 'notice', level: 'warning', message: 'hunter22' }));
     reporter.print({ type: 'status', heading: 'hunter22', rows: [aRow(1, { detail: 'hunter22' })] });
     expect(stdout.text.match(/\[secret\]/g)).toHaveLength(3);

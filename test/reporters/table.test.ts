@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createPalette } from '../../src/reporters/palette.js';
 import { statusTable } from '../../src/reporters/table.js';
 import { duration, truncate, truncateAll, widthOf } from '../../src/reporters/text.js';
-import { FakeTerminal } from '../support/fake-terminal.js';
+import { EmulatedTerminal } from '../support/fake-terminal.js';
 import { reporterOn } from '../support/reporter-on.js';
 import { aRow, V1 } from '../support/scripted-events.js';
 
@@ -84,7 +84,7 @@ web-3    203.0.113.3  in        ${V1}  healthy
   });
 
   it('is as wide as the terminal', () => {
-    const { reporter, stdout } = reporterOn({ mode: 'terminal', stdout: new FakeTerminal(50) });
+    const { reporter, stdout } = reporterOn({ mode: 'terminal', stdout: new EmulatedTerminal(50) });
     reporter.print({ type: 'status', heading: 'shop', rows: [aRow(1)] });
     expect(stdout.lines).toEqual([
       'shop',

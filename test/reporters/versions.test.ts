@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TagRow } from '../../src/rollout/match-tags.js';
 import type { HistoryEntry } from '../../src/rollout/model.js';
-import { FakeTerminal } from '../support/fake-terminal.js';
+import { EmulatedTerminal } from '../support/fake-terminal.js';
 import { reporterOn } from '../support/reporter-on.js';
 import { aRow, eventAt, result, started, V1, V2 } from '../support/scripted-events.js';
 
@@ -107,7 +107,7 @@ v1   2026-11-20 07:45  1a2b3c4                                it was
   });
 
   it('fit a narrow terminal, and may be none', () => {
-    const narrow = reporterOn({ stdout: new FakeTerminal(40) });
+    const narrow = reporterOn({ stdout: new EmulatedTerminal(40) });
     narrow.reporter.print({ type: 'tags', tags, environments: [] });
     const none = reporterOn();
     none.reporter.print({ type: 'tags', tags: [], environments: [] });

@@ -45,7 +45,9 @@ function judgeBaked(world: World, { name, plan, rests, knowledge }: Deployer): v
   if (!calm || rests.bakeMs === 0) return;
   if (isGateBad(world, rests.bakeMs))
     world.monitor.violation('o', `${name} has baked the release, and the gate says no`);
-  if (rests.bakeMs < NOTICED_MS) return;
+  // Without a balancer nothing asks the app, only Docker.
+  const isUnasked = world.balancer === undefined && world.story.image.kind === 'wrong-answer';
+  if (rests.bakeMs < NOTICED_MS || isUnasked) return;
   world.monitor.tally('bake: to the end');
   const times = [world.time, world.time - NOTICED_MS / 2, world.time - NOTICED_MS];
   for (const id of knowledge.touched) {

@@ -58,7 +58,7 @@ export const BY_HAND_FAULTS: readonly Mutation[] = [
   {
     name: 'what was stopped is forgotten when its droplet is verified again',
     file: 'src/deploy/steps/clear-mark.ts',
-    text: "nextState(member, run.release.id, 'verified', written, stopped)",
+    text: "nextState(member, run.release.id, 'verified', written, stopped, run.condemned)",
     instead: "nextState(member, run.release.id, 'verified', written)",
     breaks: ['r'],
     seeds: [],

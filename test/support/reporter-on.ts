@@ -1,6 +1,6 @@
 import { createReporter, type ReporterOptions, type UserReporter } from '../../src/reporters/index.js';
 import { Redactor } from '../../src/reporters/redacting.js';
-import { FakePipe, FakeTerminal } from './fake-terminal.js';
+import { EmulatedTerminal, FakePipe } from './fake-terminal.js';
 import { VirtualClock } from './virtual-clock.js';
 
 type Options<Out> = Partial<Omit<ReporterOptions, 'out' | 'err' | 'terminal' | 'redactor'>> & {
@@ -10,7 +10,7 @@ type Options<Out> = Partial<Omit<ReporterOptions, 'out' | 'err' | 'terminal' | '
 };
 
 /** A reporter that writes into pipes, or onto the terminal given as `stdout`. */
-export function reporterOn<Out extends FakePipe | FakeTerminal = FakePipe>(
+export function reporterOn<Out extends FakePipe | EmulatedTerminal = FakePipe>(
   options: Options<Out> = {},
 ): { reporter: UserReporter; stdout: Out; stderr: FakePipe; clock: VirtualClock } {
   const { stdout = new FakePipe() as Out, secrets, ...others } = options;
@@ -19,10 +19,10 @@ export function reporterOn<Out extends FakePipe | FakeTerminal = FakePipe>(
   const reporter = createReporter({
     mode: 'plain',
     color: false,
-    verbose: false,
+    level: 'normal',
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
-    terminal: stdout instanceof FakeTerminal ? stdout : undefined,
+    terminal: stdout instanceof EmulatedTerminal ? stdout : undefined,
     redactor: new Redactor(secrets),
     clock,
     ...others,

@@ -36,7 +36,25 @@ const BODIES: { [Type in DeployEventBody['type']]: Extract<DeployEventBody, { ty
   'evidence-collected': { type: 'evidence-collected', droplet: 'web-2', evidence: OUT_OF_MEMORY },
   'row-changed': { type: 'row-changed', row: FAILED_ROW },
   notice: { type: 'notice', level: 'warning', message: 'Disk is 92% full.', droplet: 'web-2' },
-  trace: { type: 'trace', what: 'web-2: survey', ms: 41 },
+  trace: {
+    type: 'trace',
+    kind: 'command',
+    what: 'ssh web-2: run survey: exit code 0',
+    ms: 41,
+    detail: '812 bytes out, 0 bytes of errors',
+  },
+  forecast: {
+    type: 'forecast',
+    release: { id: V2, imageTag: 'v2' },
+    batches: 2,
+    bakeMs: 600_000,
+    estimate: { ms: 151_000, runs: 4 },
+  },
+  capacity: { type: 'capacity', serving: 1, of: 2, floor: 1 },
+  probed: { type: 'probed', total: 142, failed: 0, slowestMs: 84 },
+  'task-started': { type: 'task-started', task: 'wait-lock', detail: 'another deploy by ann@laptop' },
+  'task-finished': { type: 'task-finished', task: 'wait-lock', ms: 64_000 },
+  'still-running': { type: 'still-running', message: 'still pulling images on web-2 (30 s)' },
   'deploy-interrupted': {
     type: 'deploy-interrupted',
     signal: 'SIGINT',
@@ -45,6 +63,7 @@ const BODIES: { [Type in DeployEventBody['type']]: Extract<DeployEventBody, { ty
   'rollout-finished': {
     type: 'rollout-finished',
     command: 'deploy',
+    run: `deploy ${V2} 2026-11-21T07:45:00.000Z ann@laptop`,
     result: result('failed', {
       rows: [aRow(1, { release: V2, outcome: 'deployed' }), FAILED_ROW],
       durationMs: 151_000,

@@ -63,6 +63,7 @@ export const OUT_OF_MEMORY: Evidence = {
     { service: 'nginx', state: 'running', health: 'healthy', restarts: 0 },
   ],
   disk: "92% of Docker's disk used when the deploy began",
+  resources: ["92% of Docker's disk used, 1.8 GB free, when the deploy began", '212 MB of 1.9 GB of memory available'],
 };
 
 const DETAILS: Partial<Record<Step, string>> = {
@@ -94,6 +95,9 @@ export function scriptedRollout(droplets = 3, failing = 0): DeployEvent[] {
   }
   for (const { name } of rows) change(name, { release: V1, health: 'healthy' });
   say({ type: 'phase-started', phase: 'roll' });
+  say({ type: 'forecast', release: { id: V2, imageTag: 'v2' }, batches: droplets });
+  const serve = (serving: number) => say({ type: 'capacity', serving, of: droplets, floor: droplets - 1 });
+  serve(droplets);
   const end = (outcome: DeployResult): DeployEvent[] => {
     say({ type: 'rollout-finished', result: { ...outcome, rows, durationMs: ms } });
     return events;
@@ -128,8 +132,14 @@ export function scriptedRollout(droplets = 3, failing = 0): DeployEvent[] {
         );
       }
       say({ type: 'step-finished', droplet: name, step, ms: 1_200, ...detailOf(step) });
-      if (step === 'leave') change(name, { rotation: 'out' });
-      if (step === 'rejoin') change(name, { rotation: 'in' });
+      if (step === 'leave') {
+        serve(droplets - 1);
+        change(name, { rotation: 'out' });
+      }
+      if (step === 'rejoin') {
+        serve(droplets);
+        change(name, { rotation: 'in' });
+      }
     }
     rows = rows.map((row) => (row.name === name ? aRow(index + 1, { release: V2, outcome: 'deployed' }) : row));
     change(name, {});
@@ -141,4 +151,18 @@ export function scriptedRollout(droplets = 3, failing = 0): DeployEvent[] {
 function detailOf(step: Step): { detail?: string } {
   const detail = DETAILS[step];
   return detail === undefined ? {} : { detail };
+}
+
+/** The same run with a probe of its public address twice a second. */
+export function withProbes(events: readonly DeployEvent[], failingAt = Number.POSITIVE_INFINITY): DeployEvent[] {
+  const [first, last] = [events[0], events.at(-1)].map((event) => Date.parse(event?.at ?? '') - START);
+  const probed: DeployEvent[] = [];
+  let [total, failed] = [0, 0];
+  for (let ms = (first ?? 0) + 6_000; ms < (last ?? 0); ms += 2_000) {
+    total += 4;
+    failed += Math.abs(ms - failingAt) < 1_000 ? 1 : 0;
+    const slowestMs = 30 + ((ms / 2_000) % 7) * 6;
+    probed.push(eventAt(ms, { type: 'probed', total, failed, slowestMs }));
+  }
+  return [...events, ...probed].sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
 }

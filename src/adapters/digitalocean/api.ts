@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Secret } from '../../config/secret.js';
 import { inWords } from '../../durations.js';
 import { CloudError } from '../../errors.js';
-import type { BeforeChange, Clock } from '../../ports.js';
+import type { BeforeChange, Clock, OnTrace } from '../../ports.js';
 import type { Page } from './answers.js';
 import { RequestBudget } from './budget.js';
 import type { Answer, Call } from './call.js';
@@ -25,8 +25,8 @@ export interface ApiOptions {
   /** With its version, e.g. `https://api.digitalocean.com/v2`. */
   apiUrl: string;
   clock: Clock;
-  /** Called for every request, e.g. `GET /v2/droplets 200`, with its duration. */
-  onTrace?: (what: string, ms: number) => void;
+  /** Called for every request. */
+  onTrace?: OnTrace;
   requestTimeoutMs: number;
   /** How long a balancer may be busy with earlier actions. */
   busyTimeoutMs: number;
@@ -113,16 +113,20 @@ export class DigitalOceanApi {
     await before?.();
     const started = clock.now();
     let end = 'failed';
+    let id: string | undefined;
     try {
       const answer = await send(client);
       end = String(answer.status);
+      id = requestId(answer);
       return this.#read(call, answer, schema);
     } catch (thrown) {
       const failed = thrown instanceof FailedAttempt ? thrown : this.#failure(call, thrown);
+      id ??= requestId(property(thrown, 'response'));
       if (end === 'failed') end = String(property(property(thrown, 'response'), 'status') ?? failed.error.kind);
       throw failed;
     } finally {
-      this.#options.onTrace?.(`${call.method} ${pathOf(call, this.#endpoint)} ${end}`, clock.now() - started);
+      const what = `${call.method} ${pathOf(call, this.#endpoint)} ${end}`;
+      this.#options.onTrace?.({ kind: 'http', what, ms: clock.now() - started, ...(id && { detail: id }) });
     }
   }
 
@@ -179,4 +183,10 @@ export class DigitalOceanApi {
 
 function expected(call: Call): string {
   return call.change ? 'no content' : 'JSON';
+}
+
+/** Of an answer, for DigitalOcean's support: `request f7d9a2c0-…`. */
+function requestId(answer: unknown): string | undefined {
+  const id = property(property(answer, 'headers'), 'x-request-id');
+  return typeof id === 'string' && /^[\w-]{1,64}$/.test(id) ? `request ${id}` : undefined;
 }

@@ -8,6 +8,7 @@ import type {
   HealthRequest,
   HealthResponse,
   HeldProcess,
+  OnTrace,
   ProgramCommand,
   ProgramStreams,
   RemoteCommand,
@@ -34,7 +35,7 @@ export interface ConnectionOptions {
   clock: Clock;
   /** Makes a new link, within its own bounds. Throws ShellError. */
   reconnect(): Promise<Link>;
-  onTrace?: ((what: string, ms: number) => void) | undefined;
+  onTrace?: OnTrace | undefined;
 }
 
 /** A connection that outlives its links: when one is lost, the next command makes another. */
@@ -63,7 +64,7 @@ export class SshConnection implements Connection {
     const { host, clock } = this.options;
     return this.#traced(
       `run ${command.name}`,
-      (result) => `exit code ${result.code}`,
+      (result) => ({ end: `exit code ${result.code}`, detail: traffic(command, result) }),
       () =>
         this.#slots(() => this.#attempt(command.repeatable, (link) => runCommand(link, host, command, clock, options))),
     );
@@ -73,7 +74,7 @@ export class SshConnection implements Connection {
     const { host, clock } = this.options;
     return this.#traced(
       `upload ${file.path}`,
-      () => `${file.content.length} bytes`,
+      () => ({ end: `${file.content.length} bytes` }),
       () => this.#slots(() => this.#attempt(true, (link) => uploadFile(link, host, file, clock))),
     );
   }
@@ -82,7 +83,7 @@ export class SshConnection implements Connection {
     const { host, clock } = this.options;
     return this.#traced(
       `hold ${command.name}`,
-      () => 'started',
+      () => ({ end: 'started' }),
       () => this.#attempt(command.repeatable, (link) => holdProcess(link, host, command, clock)),
     );
   }
@@ -109,7 +110,7 @@ export class SshConnection implements Connection {
     const { host, clock } = this.options;
     return this.#traced(
       `start ${name}`,
-      () => 'started',
+      () => ({ end: 'started' }),
       () => this.#attempt(false, (link) => startProgram(link, host, { name, script, terminal }, streams, clock)),
     );
   }
@@ -118,7 +119,7 @@ export class SshConnection implements Connection {
     const { host, clock } = this.options;
     return this.#traced(
       `health check ${request.protocol} ${request.port}`,
-      ({ detail }) => detail,
+      ({ detail }) => ({ end: detail }),
       () =>
         this.#attempt(true, (link) =>
           requestHealth(link, host, request, clock, (command) =>
@@ -168,19 +169,38 @@ export class SshConnection implements Connection {
     return link;
   }
 
-  async #traced<T>(what: string, describe: (result: T) => string, work: () => Promise<T>): Promise<T> {
+  async #traced<T>(what: string, describe: (result: T) => Ended, work: () => Promise<T>): Promise<T> {
     const { clock, host, onTrace } = this.options;
     const began = clock.now();
-    const trace = (end: string) => onTrace?.(`ssh ${host.name}: ${what}: ${end}`, clock.now() - began);
+    const trace = ({ end, ...more }: Ended) =>
+      onTrace?.({ kind: 'command', what: `ssh ${host.name}: ${what}: ${end}`, ms: clock.now() - began, ...more });
     try {
       const result = await work();
       trace(describe(result));
       return result;
     } catch (error) {
-      trace(error instanceof ShellError ? error.code : 'failed');
+      trace({ end: error instanceof ShellError ? error.code : 'failed' });
       throw error;
     }
   }
+}
+
+/** How a traced work ended; `detail` is for --debug. */
+interface Ended {
+  end: string;
+  detail?: string;
+}
+
+/** Bounds what is shown of a command's arguments, in characters. */
+const MAX_SHOWN_ARGS = 500;
+
+/** What went over the wire, without the input, which may be secret. */
+function traffic({ args, stdin }: RemoteCommand, { stdout, stderr }: CommandResult): string {
+  const sent = stdin === undefined || typeof stdin === 'function' ? [] : [`${Buffer.byteLength(stdin)} bytes in`];
+  const received = [`${Buffer.byteLength(stdout)} bytes out`, `${Buffer.byteLength(stderr)} bytes of errors`];
+  const given = JSON.stringify(args);
+  const shown = given.length > MAX_SHOWN_ARGS ? `${given.slice(0, MAX_SHOWN_ARGS)}…` : given;
+  return [...sent, ...received, ...(given === '{}' ? [] : [shown])].join(', ');
 }
 
 /** The connection was lost and could not be restored: the outcome is that of the first failure. */

@@ -12,6 +12,9 @@ import { capital } from './sentences.js';
 /** How long a message of a failed handler may be. */
 const MAX_REASON = 2_000;
 
+/** Lines that one handler may print: a migration may print one for each row. */
+const MAX_LINES = 10_000;
+
 /** What it may take to see the end of a handler that was killed, in ms. */
 const KILL_MS = 2_000;
 
@@ -67,8 +70,12 @@ async function failureOf(
   const about = { name, event, droplet };
   report({ type: 'layer-started', ...about });
   let ended = false;
+  let lines = 0;
   const log = (line: string) => {
-    if (!ended) report({ type: 'layer-output', ...about, line });
+    lines += 1;
+    if (ended || lines > MAX_LINES + 1) return;
+    const isShown = lines <= MAX_LINES;
+    report({ type: 'layer-output', ...about, line: isShown ? line : `only the first ${MAX_LINES} lines are shown` });
   };
   try {
     const shown = handler.present?.(payload) ?? payload;

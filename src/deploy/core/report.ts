@@ -1,6 +1,5 @@
-import { wholeSeconds } from '../../durations.js';
 import { asDeployError } from '../../errors.js';
-import type { DeployEventBody, Step } from '../../rollout/model.js';
+import type { DeployEventBody, Step, Task } from '../../rollout/model.js';
 import type { DeployPorts } from './deploy-ports.js';
 
 export type ReportingPorts = Pick<DeployPorts, 'clock' | 'reporter'>;
@@ -10,11 +9,8 @@ export function reportTo({ clock, reporter }: ReportingPorts): (body: DeployEven
   return (body) => reporter.report({ schema: 2, at: new Date(clock.now()).toISOString(), ...body });
 }
 
-const STILL_RUNNING_EVERY_MS = 30_000;
-
 /**
- * Runs one step on a droplet and reports its start, every 30 s that it is still running, and its end. A string that the
- * step returns becomes the detail.
+ * Runs one step on a droplet and reports its start and its end. A string that the step returns becomes the detail.
  * Throws what the step threw, as a DeployError with the droplet and the step.
  * @param at.release id of the release that a rolling step moves the droplet to
  */
@@ -27,20 +23,6 @@ export async function reportStep<T>(
   const report = reportTo(ports);
   const started = clock.now();
   report({ type: 'step-started', droplet, step, release });
-  const ended = new AbortController();
-  const reportRunning = async () => {
-    for (;;) {
-      await clock.sleep(STILL_RUNNING_EVERY_MS, ended.signal);
-      if (ended.signal.aborted) return;
-      report({
-        type: 'step-progress',
-        droplet,
-        step,
-        detail: `${wholeSeconds(clock.now() - started)} so far`,
-      });
-    }
-  };
-  void reportRunning();
   try {
     const value = await task();
     const detail = typeof value === 'string' ? value : undefined;
@@ -50,8 +32,19 @@ export async function reportStep<T>(
     const failure = asDeployError(error).at({ droplet, step });
     report({ type: 'step-failed', droplet, step, ms: clock.now() - started, error: failure.info() });
     throw failure;
+  }
+}
+
+/** Reports the start and the end of what takes its time outside of steps. */
+export async function reportTask<T>(ports: ReportingPorts, task: Task, work: () => Promise<T>): Promise<T> {
+  const { clock } = ports;
+  const report = reportTo(ports);
+  const started = clock.now();
+  report({ type: 'task-started', task });
+  try {
+    return await work();
   } finally {
-    ended.abort();
+    report({ type: 'task-finished', task, ms: clock.now() - started });
   }
 }
 

@@ -178,6 +178,7 @@ export function provenOn({ survey: { current, state, releases } }: Member): Set<
  * The next state.json: the release is being switched to, or its gates have passed. Until then, what was stopped stays recorded
  * with its release: a droplet that goes back, or is repaired, is as it was before.
  * @param stopped names of services that are stopped with this release once its gates have passed
+ * @param failed id of a release that the droplet leaves because it has failed: no later run goes back to it
  */
 export function nextState(
   member: Member,
@@ -185,12 +186,12 @@ export function nextState(
   phase: DropletStateFile['phase'],
   written: Pick<DropletStateFile, 'run' | 'since'>,
   stopped: ReadonlySet<string> = NONE,
+  failed?: string,
 ): DropletStateFile {
   const { current, releases } = member.survey;
-  const isCurrent = current === release;
-  const previous = isCurrent ? beforeCurrent(member) : current;
-  const earlier = isCurrent || phase === 'verified' ? undefined : beforeCurrent(member);
+  const { previous, earlier } = ranBefore(member, release, phase, failed);
   const proven = provenOn(member);
+  if (current === failed && phase === 'verified') proven.delete(failed ?? '');
   if (phase === 'verified') proven.add(release);
   return {
     release,
@@ -201,6 +202,24 @@ export function nextState(
     stopped: phase === 'switching' ? member.survey.state?.stopped : stoppedWith(release, stopped),
     ...written,
   };
+}
+
+/** What the droplet ran before the release, and before that. */
+function ranBefore(
+  member: Member,
+  release: string,
+  phase: DropletStateFile['phase'],
+  failed: string | undefined,
+): Pick<DropletStateFile, 'previous' | 'earlier'> {
+  const { current, state } = member.survey;
+  if (current === release) {
+    const earlier = state?.release === current ? state.earlier : undefined;
+    return { previous: beforeCurrent(member), earlier };
+  }
+  // As if what has failed had never run.
+  if (current !== undefined && current === failed)
+    return { previous: phase === 'switching' ? state?.earlier : state?.previous };
+  return { previous: current, earlier: beforeCurrent(member) };
 }
 
 function stoppedWith(release: string, stopped: ReadonlySet<string>): DropletStateFile['stopped'] {

@@ -32,9 +32,16 @@ export class GoalAnchor {
     await this.#inTurn(() => (release.id === this.#goal.id ? this.#write(before) : this.#withdraw(before)));
   }
 
-  /** The release has failed on a droplet, and others stay on it. Throws CloudError, or what `before` throws. */
-  async condemned(before: BeforeChange): Promise<void> {
-    await this.#inTurn(() => this.#withdraw(before));
+  /**
+   * The release has failed on a droplet, or by what was watched. Throws CloudError, or what `before` throws.
+   * @param isGone no droplet runs it any more: then it does not count either if an earlier run has anchored it
+   */
+  async condemned(isGone: boolean, before: BeforeChange): Promise<void> {
+    await this.#inTurn(async () => {
+      await this.#withdraw(before);
+      const [newest] = this.#known;
+      if (isGone && newest?.hash === this.#goal.hash) await this.#anchors.remove(newest, before);
+    });
   }
 
   // One after the other, though the droplets of a batch end at the same time.
@@ -56,7 +63,9 @@ export class GoalAnchor {
   /** A release that was anchored before this run stays: other droplets have run it since. */
   async #withdraw(before: BeforeChange): Promise<void> {
     this.#withdrawn = true;
-    if (this.#own !== undefined) await this.#anchors.remove(this.#own, before);
+    if (this.#own === undefined) return;
+    await this.#anchors.remove(this.#own, before);
+    this.#known = this.#known.filter((one) => one !== this.#own);
     this.#own = undefined;
   }
 }
@@ -70,8 +79,8 @@ export function together(anchors: readonly GoalAnchor[]): AnchorOfRun {
     async verified(release, before) {
       for (const anchor of anchors) await anchor.verified(release, before);
     },
-    async condemned(before) {
-      for (const anchor of anchors) await anchor.condemned(before);
+    async condemned(isGone, before) {
+      for (const anchor of anchors) await anchor.condemned(isGone, before);
     },
   };
 }

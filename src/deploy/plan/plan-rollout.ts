@@ -5,6 +5,7 @@
 
 import type { Settings } from '../../config/settings.js';
 import { DeployError, ShellError } from '../../errors.js';
+import { estimate } from '../../rollout/estimate.js';
 import { type Forecast, forecast } from '../../rollout/forecast.js';
 import { LIFECYCLE_EVENTS } from '../../rollout/lifecycle.js';
 import type { ReleaseInfo } from '../../rollout/model.js';
@@ -49,7 +50,6 @@ import { maySkip, refuseOff, withSkipping } from '../session/skipping.js';
 import { startRollout } from '../session/start-rollout.js';
 import { checkDroplet } from '../staging/check-droplet.js';
 import { differencesOf } from './differences.js';
-import { estimate } from './estimate.js';
 import { Findings } from './findings.js';
 import { type Goal, goalsOf } from './goals.js';
 import type { PlanOptions } from './plan-options.js';

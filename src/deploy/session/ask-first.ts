@@ -8,7 +8,7 @@ import { variablesOf } from '../../rollout/lifecycle-variables.js';
 import { isServing, type RolloutState } from '../../rollout/rollout-state.js';
 import { configFile } from '../core/do-deploy.js';
 import { inParallel } from '../core/parallel.js';
-import { inform, warn } from '../core/report.js';
+import { inform, reportTask, warn } from '../core/report.js';
 import { isHalfDone, type Member, runningRelease, runsSomething } from '../droplet/member.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run } from '../steps/run.js';
@@ -41,7 +41,10 @@ export async function askFirst(session: Session, starts: readonly RolloutState[]
   if (!leadsToRelease(session)) return;
   const { probe } = await session.probe;
   const { gates, variables } = watchedIn(session, probe);
-  await askGates(session.ports, { gates, variables, signal: session.options.interrupted }, again(session));
+  if (gates.length > 0) {
+    const asked = { gates, variables, signal: session.options.interrupted };
+    await reportTask(session.ports, 'ask-gates', () => askGates(session.ports, asked, again(session)));
+  }
   session.gatesAskedAt = session.ports.clock.now();
   // Where nothing serves, nothing can answer.
   const isUp = starts.some(({ droplets }) => droplets.some(isServing));

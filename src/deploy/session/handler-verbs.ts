@@ -1,4 +1,5 @@
 /** What handlers of events may do on the droplets of a session. */
+import { z } from 'zod';
 import { DeployError } from '../../errors.js';
 import type { LifecycleEvent, LifecyclePayload, ProcessAction } from '../../rollout/lifecycle.js';
 import { LineFeed, textLines } from '../core/line-feed.js';
@@ -74,9 +75,7 @@ export function verbsOf(
     async process(service, action) {
       const { run, own, goal } = now();
       refuseUnknown(service, own, goal);
-      if (typeof action === 'object' && 'signal' in action && !SIGNAL.test(action.signal)) {
-        throw new DeployError('layer-misused', `${action.signal} is not the name of a signal`, { source: 'user' });
-      }
+      refuseWrongAction(action);
       // A droplet that leaves runs everything again when it is back. At other events, a layer may mean to stop a service.
       const owed = event === 'before_leave' && action !== 'start' && action !== 'restart';
       const reached = await inParallel(own, async (member) => {
@@ -91,6 +90,21 @@ export function verbsOf(
       return { reached: sum(reached), expected: sum(ofService.map(({ replicas }) => replicas)) };
     },
   };
+}
+
+const GRACE = z.number().min(0).max(3_600_000);
+const ACTION: z.ZodType<ProcessAction> = z.union([
+  z.enum(['start', 'restart', 'stop']),
+  z.strictObject({ stop: z.strictObject({ graceMs: GRACE }) }),
+  z.strictObject({ signal: z.string().regex(SIGNAL), graceMs: GRACE.optional() }),
+]);
+
+/** Layers in JavaScript have no types, and may pass what their settings say. Throws DeployError layer-misused. */
+function refuseWrongAction(action: unknown): void {
+  if (ACTION.safeParse(action).success) return;
+  const wanted = "'start', 'restart', 'stop', { stop: { graceMs } } or { signal, graceMs }";
+  const given = JSON.stringify(action)?.slice(0, 100);
+  throw new DeployError('layer-misused', `${given} is not an action for processes: ${wanted}`, { source: 'user' });
 }
 
 function sum(numbers: readonly number[]): number {

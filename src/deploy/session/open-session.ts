@@ -86,13 +86,21 @@ export async function takeLease(session: Session, fleets: readonly Fleet[]): Pro
   const since = new Date(ports.clock.now()).toISOString();
   const id = [session.options.ends ?? command, release.id, since, deployer.who].filter(Boolean).join(' ');
   const holder = { run: id, who: deployer.who, release: release.id, since, url: deployer.url };
+  let waitedFrom: number | undefined;
   const lease = await Lease.acquire(session.members, settings.app, holder, {
     clock: ports.clock,
     waitMs: waitLockMs,
     rotation: fleets.some(({ target }) => target.healthCheck !== undefined),
     signal: interrupted,
-    onWait: (other) =>
-      inform(ports, `Waiting for another deploy${other === undefined ? '' : ` by ${other.who}`} to end.`),
+    onWait: (other) => {
+      const detail = `another deploy${other === undefined ? '' : ` by ${other.who}`}`;
+      inform(ports, `Waiting for ${detail} to end.`);
+      waitedFrom = ports.clock.now();
+      report({ type: 'task-started', task: 'wait-lock', detail });
+    },
+  }).finally(() => {
+    if (waitedFrom === undefined) return;
+    report({ type: 'task-finished', task: 'wait-lock', ms: ports.clock.now() - waitedFrom });
   });
   if (interrupted.aborted) await lease.release();
   stopIfInterrupted(session);

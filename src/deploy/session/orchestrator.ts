@@ -10,10 +10,16 @@ import { isCheckFailure } from '../../rollout/diagnosis-rules.js';
 import type { Evidence } from '../../rollout/model.js';
 import { type Action, decide, mayStillLeave, servingMeanwhile, upNext } from '../../rollout/planner.js';
 import type { Rest } from '../../rollout/rests.js';
-import { isUntroubled, type Observed, type RolloutState, stillToCome } from '../../rollout/rollout-state.js';
+import {
+  isCondemned,
+  isUntroubled,
+  type Observed,
+  type RolloutState,
+  stillToCome,
+} from '../../rollout/rollout-state.js';
 import { begin, type Occurrence, record } from '../../rollout/transitions.js';
 import { onAbort } from '../core/on-abort.js';
-import { reportStep, reportTo } from '../core/report.js';
+import { reportStep, reportTask, reportTo } from '../core/report.js';
 import { causeSentence } from '../core/sentences.js';
 import type { Member } from '../droplet/member.js';
 import type { StoredRelease } from '../release/stored-release.js';
@@ -362,6 +368,10 @@ class Orchestrator {
   async #observe(): Promise<Occurrence> {
     const ended = await this.#endBatch();
     if (ended !== undefined) return ended;
+    return await reportTask(this.#run.ports, 'observe', () => this.#observed());
+  }
+
+  async #observed(): Promise<Occurrence> {
     try {
       const observe = () => observeFleet(this.#run, [...this.#members.values()], this.#options.interrupted);
       const droplets = await observe();
@@ -416,6 +426,10 @@ class Orchestrator {
     return {
       ...this.#run,
       release: this.#releaseFor(action),
+      condemned:
+        action.towards === 'previous' && isCondemned(this.#state)
+          ? this.#options.releaseFor(action.droplet).id
+          : undefined,
       signal: wait.signal,
       failure: this.#error,
       progress: this.#progressOf(droplet, action.step),

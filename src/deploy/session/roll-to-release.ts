@@ -5,6 +5,7 @@ import { isBaked } from '../../rollout/rests.js';
 import { combined } from '../../rollout/roles.js';
 import {
   isCondemned,
+  isDeployed,
   isHeld,
   isUntroubled,
   leftOut,
@@ -27,6 +28,7 @@ import { raise } from './lifecycle.js';
 import { reportNewcomers } from './newcomers.js';
 import { FRESH_MS } from './observe-fleet.js';
 import { type Rolled, type RollOptions, roll } from './orchestrator.js';
+import { capacityReporter, reportForecast } from './outlook.js';
 import { forgetPostDeploy, owesPostDeploy, postDeploy } from './post-deploy.js';
 import { isComplete, resultOf } from './result.js';
 import type { Share } from './rollout.js';
@@ -104,6 +106,10 @@ async function rollAndFinish(
   if (shares.every(({ start }) => stillToCome(start) === 0))
     inform(ports, 'An earlier run has rolled this release out, but did not finish the bake.');
   report({ type: 'phase-started', phase: 'roll' });
+  await reportForecast(
+    session,
+    shares.map(({ start }) => start),
+  );
   session.rolling = true;
   const { probes, ...rolled } = await rollShares(session, shares, { stop, observedAt, probe });
   const durationMs = ports.clock.now() - session.startedAt;
@@ -114,7 +120,7 @@ async function rollAndFinish(
   const ended = { ...askedOf(session), rows, release, durationMs, parts, isFleets };
   const error = rolled.error ?? (await failureAfterRolling(session, goal, state, stop));
   if (!state.halted) await forgetCanary(session, shares);
-  if (isCondemned(state) && !isComplete(state) && !state.halted) await withdrawAnchor(session, first);
+  if (isCondemned(state) && !isComplete(state) && !state.halted) await withdrawAnchor(session, first, state);
   const rolledOut = unlessUncaught(session.options, resultOf({ ...rolled, ...ended, state, error }));
   const result = withCanary(session, first, { ...rolledOut, probes });
   if (state.halted) {
@@ -157,9 +163,12 @@ async function rollShares(
   const states = shares.map(({ start }) => start);
   const rolled: RolledShares = { states, evidence: [] };
   const rollOne = async (index: number, share: PlannedShare, from: RolloutState) => {
-    const watch = new RolloutWatch(share.run, watchedIn(session, probe), interrupted);
+    const watch = new RolloutWatch(share.run, { ...watchedIn(session, probe), before: rolled.probes }, interrupted);
+    const reportCapacity = capacityReporter(session, share.fleet.settings.role);
+    reportCapacity(from);
     const onState = (state: RolloutState) => {
       states[index] = state;
+      reportCapacity(state);
       reportChangedRows(session, shares, states);
     };
     const later = rolesAfter(shares, index);
@@ -229,11 +238,16 @@ async function raiseOrStop(session: Session, raised: () => Promise<void>): Promi
 }
 
 /** Droplets may stay on a release that has failed: it is not the fleet's, and no droplet is adopted to it. Never throws. */
-async function withdrawAnchor({ ports, members }: Session, { anchor, lease }: PlannedShare['run']): Promise<void> {
+async function withdrawAnchor(
+  { ports, members }: Session,
+  { anchor, lease }: PlannedShare['run'],
+  { droplets }: RolloutState,
+): Promise<void> {
   const [member] = members;
   if (anchor === undefined || member === undefined) return;
   try {
-    await anchor.condemned(() => lease.ensure(member.droplet.id));
+    const isGone = droplets.every((one) => one.gone || !isDeployed(one));
+    await anchor.condemned(isGone, () => lease.ensure(member.droplet.id));
   } catch (error) {
     warn(ports, `It could not be recorded that the release has failed: ${reasonOf(error)}`);
   }

@@ -3,7 +3,7 @@ import type { GateSettings } from '../../config/settings.js';
 import { inWords } from '../../durations.js';
 import type { DeployError } from '../../errors.js';
 import type { Probes } from '../../rollout/model.js';
-import { inform, reportTo } from '../core/report.js';
+import { inform, reportTask, reportTo } from '../core/report.js';
 import { untilAborted } from '../core/until-aborted.js';
 import type { Member } from '../droplet/member.js';
 import type { Run } from '../steps/run.js';
@@ -11,10 +11,10 @@ import { type AvailabilityWatch, type Probe, watchAvailability } from './availab
 import { DropletWatch, type Sick } from './watch-droplets.js';
 import { type GateWatch, type WatchedGates, watchGates } from './watch-gates.js';
 
-const TELL_EVERY_MS = 60_000;
-
 export interface Watched extends Pick<GateWatch, 'gates' | 'variables' | 'askedAt'> {
   probe?: Probe;
+  /** What the probe has found so far, of the roles before. */
+  before?: Pick<Probes, 'total' | 'failed'>;
 }
 
 export class RolloutWatch {
@@ -45,30 +45,34 @@ export class RolloutWatch {
       onFailure(error);
     };
     const { gates, variables, askedAt, probe } = this.#watched;
-    if (probe !== undefined) this.#availability = watchAvailability(ports, probe, tell);
+    if (probe !== undefined) this.#availability = watchAvailability(ports, probe, tell, this.#tellCounts);
     // After an interruption what is in hand is brought to its end: nothing that is asked changes that.
     const signal = AbortSignal.any([this.#ended.signal, this.#interrupted]);
     if (gates.length > 0) inform(ports, `Asking ${gates.map(describe).join(', ')}.`);
     this.#gates = watchGates(ports, { gates, variables, askedAt, onFailure: tell, signal });
   }
 
-  /** Some CI systems end a job that prints nothing for minutes. */
-  async #tellTime(rest: 'pause' | 'bake', until: number, ended: AbortSignal): Promise<void> {
-    const { ports } = this.#run;
-    for (;;) {
-      await ports.clock.sleep(TELL_EVERY_MS, ended);
-      const left = until - ports.clock.now();
-      if (ended.aborted || left <= 0) return;
-      inform(ports, `${inWords(left)} of the ${rest} are left.`);
-    }
-  }
+  readonly #tellCounts = ({ total, failed, slowestMs }: Pick<Probes, 'total' | 'failed' | 'slowestMs'>): void => {
+    const { before = { total: 0, failed: 0 } } = this.#watched;
+    reportTo(this.#run.ports)({
+      type: 'probed',
+      total: before.total + total,
+      failed: before.failed + failed,
+      slowestMs,
+    });
+  };
 
   /**
    * Resolves when it is known how the probes that are under way end: the last of them may be the one too many that fails.
    * @param isGood nothing has failed so far: a gate that has begun to say no is asked until it is decided
    */
   async settle(isGood: boolean): Promise<void> {
-    await Promise.all([this.#availability?.settle(), isGood ? this.#gates?.decide('end') : undefined]);
+    await Promise.all([this.#availability?.settle(), isGood ? this.#decide('end') : undefined]);
+  }
+
+  async #decide(when: 'boundary' | 'end'): Promise<void> {
+    const gates = this.#gates;
+    if (gates !== undefined) await reportTask(this.#run.ports, 'ask-gates', () => gates.decide(when));
   }
 
   /** Nothing is asked any more. Resolves to what the probe has found. */
@@ -98,13 +102,11 @@ export class RolloutWatch {
     const report = reportTo(ports);
     const began = ports.clock.now();
     report({ type: 'rest-started', rest, ms });
-    const ended = new AbortController();
-    void this.#tellTime(rest, began + ms, ended.signal);
     const watch = (forMs: number) => this.#droplets.watch(members, forMs, signal, this.#interrupted);
-    let sick = await watch(ms).finally(() => ended.abort());
+    let sick = await watch(ms);
     if (sick === undefined && !signal.aborted) {
       const decidedFrom = ports.clock.now();
-      await untilAborted(this.#gates?.decide('boundary') ?? Promise.resolve(), signal);
+      await untilAborted(this.#decide('boundary'), signal);
       // A gate that is not sure of its answer takes its time, in which a droplet can fall sick.
       if (ports.clock.now() > decidedFrom && !signal.aborted) sick = await watch(0);
     }

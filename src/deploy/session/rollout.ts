@@ -4,12 +4,13 @@ import { type Policy, stillToCome } from '../../rollout/rollout-state.js';
 import { publishBundle } from '../boot/publish-bundle.js';
 import { doDeploy } from '../core/do-deploy.js';
 import { waitForAll } from '../core/parallel.js';
-import { inform, reportTo, warn } from '../core/report.js';
+import { inform, reportTask, reportTo, warn } from '../core/report.js';
 import { heldRelease, type Member, runningRelease } from '../droplet/member.js';
 import { balancersBeside, behindBalancers } from '../fleet/behind-balancer.js';
 import { byHandSentence, type Fleet, findFleets, overlapsOf } from '../fleet/find-fleet.js';
 import { GoalAnchor, together } from '../fleet/goal-anchor.js';
 import { mayHaveDowntime, policyOf } from '../fleet/policy.js';
+import { readHistories } from '../inspect/read-history.js';
 import type { StoredRelease } from '../release/stored-release.js';
 import type { Run, Stopping } from '../steps/run.js';
 import { askApps, askFirst } from './ask-first.js';
@@ -134,6 +135,7 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
   if (rollout.reach === 'all') refuseUnreachedRole(fleets, reached);
 
   const runs = await takeLease(session, fleets);
+  session.past = readHistories(session.members, settings).catch(() => []);
   await raise(session, 'pre_deploy');
   stopIfInterrupted(session);
   const { members } = session;
@@ -243,7 +245,7 @@ async function planShare(
 ): Promise<PlannedShare> {
   const { run, members, policy } = share;
   const participants = members.filter((member) => !exempt.has(member.droplet.id));
-  const observed = await observeFleet(run, members);
+  const observed = await reportTask(run.ports, 'observe', () => observeFleet(run, members));
   const upToDate = members.filter(isUpToDate).map(({ droplet }) => droplet.id);
   const previous = previousReleases(participants, goal);
   const unbaked = upToDate.length > 0 && (await owesBake(session, share, goal.release));

@@ -4,7 +4,14 @@ import type { Settings } from '../../config/settings.js';
 import { asDeployError, DeployError } from '../../errors.js';
 import type { Reporter } from '../../ports.js';
 import type { Handler, HandlerContext } from '../../rollout/lifecycle.js';
-import type { DeployResult, EndOfCanary, ReleaseInfo, RollingCommand, StatusRow } from '../../rollout/model.js';
+import type {
+  DeployResult,
+  EndOfCanary,
+  HistoryEntry,
+  ReleaseInfo,
+  RollingCommand,
+  StatusRow,
+} from '../../rollout/model.js';
 import type { Deployer, DeployPorts } from '../core/deploy-ports.js';
 import { doDeploy } from '../core/do-deploy.js';
 import { onAbort } from '../core/on-abort.js';
@@ -82,6 +89,8 @@ export interface Session {
   gatesAskedAt?: number;
   /** Known before rolling begins. */
   probe: Promise<FoundProbe>;
+  /** Past runs, newest first; never rejects. */
+  past: Promise<readonly HistoryEntry[]>;
   /** Present once the lease is held. */
   run?: Run;
   /** An interruption waits for what is being done, within the grace period. */
@@ -109,6 +118,7 @@ export async function runSession(
   const nothing = { members: [], previous: [], confirmed: [], skipped: [], rows: [], underway: false, rolling: false };
   const fleetAtStart = new Set<number>();
   const probe = Promise.resolve({});
+  const past = Promise.resolve([]);
   const session: Session = {
     command,
     ports,
@@ -118,6 +128,7 @@ export async function runSession(
     made: release.id,
     fleetAtStart,
     probe,
+    past,
     raised: new Set(),
     ...nothing,
   };
@@ -142,7 +153,7 @@ export async function runSession(
   result = { ...result, durationMs: ports.clock.now() - startedAt };
   await closeAll(session.members);
   await raiseEnding(session, result);
-  reportTo(ports)({ type: 'rollout-finished', command, ...endsOf(options), result });
+  reportTo(ports)({ type: 'rollout-finished', command, ...endsOf(options), run: session.run?.id, result });
   return result;
 }
 

@@ -38,7 +38,7 @@ export async function clearMark(member: Member, run: StepContext): Promise<StepR
   }
   const written = { run: run.id, since: new Date(run.ports.clock.now()).toISOString() };
   const stopped = stoppedAfter(member, run.release.id, run.stopping);
-  const state = nextState(member, run.release.id, 'verified', written, stopped);
+  const state = nextState(member, run.release.id, 'verified', written, stopped, run.condemned);
   await mustChange(member, confirmCommand(app, state));
   member.handled?.clear();
   const survey = { ...member.survey, current: run.release.id, state };

@@ -3,6 +3,7 @@
 import { wholeSeconds } from '../../durations.js';
 import { restartedSince } from '../../rollout/health.js';
 import { pollPause } from '../core/polling.js';
+import { reportTo } from '../core/report.js';
 import type { BalancerContact, Leaving } from '../drain/balancer-contact.js';
 import { effectLag } from '../drain/balancer-timing.js';
 import { type Checks, checkDueBy, isBusy, isShareMissing } from '../drain/let-go.js';
@@ -56,7 +57,14 @@ export async function drain(member: Member, run: StepContext): Promise<StepResul
   }
   const proof = await untilLetGo(member, run, contact.leaving, checks, wasWell);
   contact.leaving.letGo = proof !== undefined;
-  return { detail: describe(proof, await connectionsEnd(member, run, contact)) };
+  const connections = await connectionsEnd(member, run, contact);
+  const { busy = 0 } = connections;
+  // A droplet that returns as it was keeps them.
+  if (busy > 0 && !run.signal.aborted) {
+    const message = `${busy} ${busy === 1 ? 'connection is' : 'connections are'} still open and will be cut.`;
+    reportTo(run.ports)({ type: 'notice', level: 'info', droplet: member.host.name, message });
+  }
+  return { detail: describe(proof, connections) };
 }
 
 function drainTimeoutOf({ settings }: StepContext): number {

@@ -52,6 +52,8 @@ export interface Run {
 export interface StepContext extends Run {
   /** Towards which release: undefined when the containers are left as they are. */
   readonly release: StoredRelease | undefined;
+  /** Id of the release that the droplet leaves because it has failed. */
+  readonly condemned?: string | undefined;
   /** Aborted when the wait has lost its purpose: the droplet goes back as it is. */
   readonly signal: AbortSignal;
   /** The rollout's first failure, if there was one. */

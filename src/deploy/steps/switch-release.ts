@@ -107,7 +107,7 @@ export async function switchRelease(member: Member, run: StepContext): Promise<S
   const { clock } = run.ports;
   const now = await refreshContainers(member, run.settings.app);
   const written = { run: run.id, since: new Date(clock.now()).toISOString() };
-  const state = nextState(member, release.id, 'switching', written);
+  const state = nextState(member, release.id, 'switching', written, undefined, run.condemned);
   // To what it runs already: compose by itself would do nothing.
   const again = member.survey.current === release.id && member.survey.state?.release === release.id;
   const stopped = stoppedAfter(member, release.id, run.stopping);

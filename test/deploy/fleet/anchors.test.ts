@@ -103,7 +103,18 @@ describe('the release of a rollout', () => {
     v1IsAnchored();
     const anchor = await goal();
     await anchor.verified(v2, held);
-    await anchor.condemned(held);
+    await anchor.condemned(false, held);
+    expect([...cloud.tags]).toEqual([tag(4, releaseHash(v1))]);
+  });
+
+  it('of an earlier run stays while droplets run it, and counts no more once all had to go back', async () => {
+    v1IsAnchored();
+    cloud.tags.add(tag(5, releaseHash(v2)));
+    const anchor = await goal();
+    await anchor.verified(v1, held);
+    await anchor.condemned(false, held);
+    expect([...cloud.tags]).toEqual([tag(4, releaseHash(v1)), tag(5, releaseHash(v2))]);
+    await anchor.condemned(true, held);
     expect([...cloud.tags]).toEqual([tag(4, releaseHash(v1))]);
   });
 

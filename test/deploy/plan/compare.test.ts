@@ -9,11 +9,11 @@ import { readComposeProject, readEnvText } from '../../../src/config/compose-pro
 import type { Member } from '../../../src/deploy/droplet/member.js';
 import { compareFiles } from '../../../src/deploy/plan/compare-files.js';
 import { type Compared, compareImages, compareServices } from '../../../src/deploy/plan/compare-services.js';
-import { estimate } from '../../../src/deploy/plan/estimate.js';
 import { readReleaseFiles } from '../../../src/deploy/plan/read-files.js';
 import type { Wanted } from '../../../src/deploy/plan/wanted.js';
 import type { StoredRelease } from '../../../src/deploy/release/stored-release.js';
 import type { RemoteCommand } from '../../../src/ports.js';
+import { estimate } from '../../../src/rollout/estimate.js';
 import type { HistoryEntry } from '../../../src/rollout/model.js';
 
 const READ = { project: readComposeProject, variables: readEnvText };

@@ -3,6 +3,10 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CALM } from '../../simulation/calm.js';
 import { removeCopies, smallFleets } from '../../simulation/transpiled.js';
+import { START } from '../../simulation/world.js';
+
+/** When the n-th droplet is confirmed, counted from 0: it is done first. */
+const interruptAt = (nth: number) => ({ interrupt: { call: 'confirm' as const, nth } });
 
 let fleetOf: Awaited<ReturnType<typeof smallFleets>>;
 beforeAll(async () => {
@@ -164,4 +168,68 @@ it('a refusal names the droplets that lack the release', async () => {
     /^There is no earlier release of shop that every droplet holds: \S+-v0 is not on web-2\.$/,
   );
   expect((await run('rollback', 'v0'))?.error?.message).toMatch(/^Release \S+-v0 is no longer on web-2\.$/);
+});
+
+it('a release that has failed in its bake, and that was taken back, is no release to go back to', async () => {
+  const { run, runs } = fleetOf({
+    image: { kind: 'sickens', readyMs: 500, afterMs: 60_000 },
+    policy: { ...CALM.policy, onFailure: 'revert-fleet', bakeMs: 300_000 },
+  });
+  const end = await run('deploy', 'v2');
+  expect(end).toMatchObject({ outcome: 'failed' });
+  expect(end?.rows.map(({ outcome }) => outcome)).toEqual(['reverted', 'reverted']);
+  expect(runs()).toEqual(['v1', 'v1']);
+  expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v0' } });
+});
+
+it('a bake that is made up for and fails takes the release back for later runs, too', async () => {
+  const policy = { ...CALM.policy, onFailure: 'revert-fleet' as const, bakeMs: 120_000 };
+  // Well until the second run bakes: each run is followed by three minutes.
+  const gate = { badFromMs: 420_000, badForMs: 3_600_000, everyMs: 5_000, failAfter: 1, answerMs: 100 };
+  const { run, runs, world } = fleetOf({ policy, gate, image: { kind: 'good', readyMs: 500, answersMs: 500 } });
+  expect(await run('deploy', 'v2', interruptAt(1))).toMatchObject({ outcome: 'interrupted' });
+  const anchored = () => [...world.tags].filter((tag) => tag.includes(':release:')).length;
+  expect([runs(), anchored()]).toEqual([['v2', 'v2'], 1]);
+  await world.clock.advance(200_000);
+  const end = await run('deploy', 'v2');
+  expect(end?.error?.code).toBe('gate-failed');
+  expect([runs(), anchored()]).toEqual([['v1', 'v1'], 0]);
+  expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v0' } });
+});
+
+describe('in a plain fleet, after a deploy that was stopped by what was watched', () => {
+  const gate = { badForMs: 3_600_000, everyMs: 5_000, failAfter: 1, answerMs: 100 };
+  const image = { kind: 'good' as const, readyMs: 500, answersMs: 500 };
+
+  it.each([
+    ['between two batches', { pauseMs: 60_000 }],
+    ['in the bake', { bakeMs: 120_000 }],
+  ])('%s, it goes to what was replaced', async (_, rests) => {
+    const policy = { ...CALM.policy, onFailure: 'revert-droplet' as const, ...rests };
+    const { run, runs, world } = fleetOf({ fleet: 3, policy, gate: { ...gate, badFromMs: 1_500_000 }, image });
+    expect(await run('deploy', 'v9')).toMatchObject({ outcome: 'succeeded' });
+    expect(await run('deploy', 'v3')).toMatchObject({ outcome: 'succeeded' });
+    const until = 1_500_000 - ('bakeMs' in rests ? 130_000 : 140_000) - (world.time - START);
+    await world.clock.advance(until);
+    expect(await run('deploy', 'v2')).toMatchObject({ outcome: 'failed', error: { code: 'gate-failed' } });
+    expect(runs().filter((tag) => tag === 'v2').length, 'droplets that keep it').toBeGreaterThan(0);
+    expect(runs(), 'what it was replacing').toContain('v3');
+    expect((await run('heal'))?.ways).toMatchObject({ back: expect.stringMatching(/-v3$/) });
+    // Gates are not asked by a rollback.
+    expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v3' } });
+    expect(runs()).toEqual(['v3', 'v3', 'v3']);
+  });
+});
+
+it('so it is on the only droplet', async () => {
+  const { run, runs } = fleetOf({
+    fleet: 1,
+    target: 'droplet',
+    image: { kind: 'sickens', readyMs: 500, afterMs: 60_000 },
+    policy: { ...CALM.policy, bakeMs: 300_000 },
+  });
+  expect(await run('deploy', 'v3')).toMatchObject({ outcome: 'succeeded' });
+  expect(await run('deploy', 'v2')).toMatchObject({ outcome: 'failed' });
+  expect(runs()).toEqual(['v3']);
+  expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v1' } });
 });

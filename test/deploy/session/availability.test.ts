@@ -21,10 +21,15 @@ function watchOn(
     },
   };
   const failures: DeployError[] = [];
-  const { settle, stop } = watchAvailability({ web, clock }, { ...PROBE, maxFailures }, (error) =>
-    failures.push(error),
+  const told: [seconds: number, text: string][] = [];
+  const began = clock.now();
+  const { settle, stop } = watchAvailability(
+    { web, clock },
+    { ...PROBE, maxFailures },
+    (error) => failures.push(error),
+    ({ total, failed }) => told.push([(clock.now() - began) / 1_000, `${failed} of ${total}`]),
   );
-  return { clock, settle, stop, failures };
+  return { clock, settle, stop, failures, told };
 }
 
 it('probes once a second and reports the slowest answer', async () => {
@@ -74,4 +79,15 @@ it('stops nothing where failures are only counted', async () => {
   const { clock, failures } = watchOn(() => ({ afterMs: 10, detail: 'connection refused' }));
   await clock.advance(60_000);
   expect(failures).toEqual([]);
+});
+
+it('tells its counts every two seconds, and each failure at once', async () => {
+  const { clock, told } = watchOn((request) => ({ afterMs: 0, detail: '', status: request === 3 ? 503 : 200 }));
+  await clock.advance(6_500);
+  expect(told).toEqual([
+    [0, '0 of 1'],
+    [2, '0 of 3'],
+    [3, '1 of 4'],
+    [5, '1 of 6'],
+  ]);
 });

@@ -53,3 +53,20 @@ it('what is stopped before a droplet leaves is owed, and at other events it is n
   expect(ran.map(({ script }) => script.includes('>>handled'))).toEqual([true, false, false]);
   expect([...(session.members[0]?.handled?.keys() ?? [])]).toEqual(['worker']);
 });
+
+it.each([
+  'start $ids; id >&2; :',
+  'bogus',
+  { stop: { graceMs: '1; id' } },
+  { stop: { graceMs: -1 } },
+  { signal: 'TERM; id' },
+  { signal: 'TERM', graceMs: Number.NaN },
+  undefined,
+])('an action for processes that is none runs nothing: %j', async (action) => {
+  const { session, ran } = sessionOf({});
+  await expect(verbsOf(session, 'deploy', {}, never).process('worker', action as never)).rejects.toMatchObject({
+    code: 'layer-misused',
+    message: expect.stringContaining("is not an action for processes: 'start', 'restart', 'stop',"),
+  });
+  expect(ran).toEqual([]);
+});

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
 import type { DeployPorts } from '../../../src/deploy/core/deploy-ports.js';
-import { reportStep } from '../../../src/deploy/core/report.js';
 import type { Member } from '../../../src/deploy/droplet/member.js';
 import { isPassing, runWithRetries } from '../../../src/deploy/staging/retry-pull.js';
 import type { RemoteCommand } from '../../../src/ports.js';
@@ -86,11 +85,4 @@ it('droplets retry at different times', async () => {
     }),
   );
   expect(new Set(waits).size).toBe(5);
-});
-
-it('a step that takes long reports every 30 seconds that it is still running', async () => {
-  const { clock, ports, reporter } = world([]);
-  await clock.run(reportStep(ports, { droplet: 'web-1', step: 'pull' }, () => clock.sleep(70_000)));
-  expect(reporter.of('step-progress').map(({ detail }) => detail)).toEqual(['30 s so far', '1 min so far']);
-  expect(reporter.events.at(-1)).toMatchObject({ type: 'step-finished', ms: 70_000 });
 });

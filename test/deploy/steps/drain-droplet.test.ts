@@ -8,6 +8,7 @@ import { drain } from '../../../src/deploy/steps/drain-droplet.js';
 import { markOut } from '../../../src/deploy/steps/mark-out.js';
 import type { StepContext } from '../../../src/deploy/steps/run.js';
 import type { RemoteCommand } from '../../../src/ports.js';
+import { CollectingReporter } from '../../support/collecting-reporter.js';
 import { oneContainer } from '../../support/one-container.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
 
@@ -23,6 +24,7 @@ interface World {
   others: Member[];
   contacts: Contacts;
   context: StepContext;
+  reporter: CollectingReporter;
 }
 
 interface Told {
@@ -73,9 +75,10 @@ function aWorld({ came, effectMs = 0, others = [], port = 80, answers = true, ..
     timeoutSeconds: 5,
   };
   const target = { ports: [80], nodes: 1, overVpc: true, evenShares: true, healthCheck, ...told.target };
+  const reporter = new CollectingReporter();
   const contacts = new Contacts(target as never, clock, 'shop');
   const context = {
-    ports: { clock },
+    ports: { clock, reporter },
     settings: { app: 'shop', rollout: { drainTimeoutMs: DRAIN_TIMEOUT_MS } },
     target,
     contacts,
@@ -87,7 +90,7 @@ function aWorld({ came, effectMs = 0, others = [], port = 80, answers = true, ..
     progress: () => {},
     others: () => beside,
   } as unknown as StepContext;
-  return { clock, member, others: beside, contacts, context };
+  return { clock, member, others: beside, contacts, context, reporter };
 }
 
 /** Listened to, marked out, out, drained: how long after it was asked to leave that ended, in ms, and what drain says. */
@@ -237,6 +240,15 @@ describe('connections that keep arriving', () => {
     expect(ms).toBeLessThan(DRAIN_TIMEOUT_MS + WINDOW_MS + 2_000);
     expect([detail, letGo]).toEqual(['connections kept arriving; no connection left', false]);
   });
+});
+
+it('connections that outlive the drain timeout are announced before they are cut', async () => {
+  const world = aWorld({ came: checks, prints: (count) => `rule 80 ${count}\nopen 2\n` });
+  const { detail } = await drained(world);
+  expect(detail).toContain('2 connections were still open and will be cut');
+  expect(world.reporter.of('notice')).toMatchObject([
+    { level: 'info', droplet: 'web-1', message: '2 connections are still open and will be cut.' },
+  ]);
 });
 
 describe('a port of the balancer that no container of the app holds', () => {

@@ -1,5 +1,5 @@
 /** How long a rollout takes, by past ones. Pure. */
-import type { HistoryEntry } from '../../rollout/model.js';
+import type { HistoryEntry } from './model.js';
 
 /** Of the newest. */
 const MOST_RUNS = 10;
