@@ -318,6 +318,22 @@ export interface RemoteShell {
   connect(host: RemoteHost, options?: { user?: string }): Promise<Connection>;
 }
 
+// --- object storage -----------------------------------------------------------------------------------------------
+
+/** A bucket of an object storage. Every method is bounded, repeats what may be repeated, and throws DeployError storage-failed. */
+export interface ObjectStore {
+  /** For people: `https://fra1.digitaloceanspaces.com/acme-releases`. */
+  readonly address: string;
+  /** Undefined: there is no such object. Throws also where it has more than `maxBytes`. */
+  get(key: string, maxBytes: number): Promise<Buffer | undefined>;
+  /** In bytes; undefined: there is no such object. */
+  size(key: string): Promise<number | undefined>;
+  /** Replaces the object as a whole. */
+  put(key: string, content: Buffer, signal?: AbortSignal): Promise<void>;
+  /** Does nothing where there is no such object. */
+  remove(key: string): Promise<void>;
+}
+
 // --- the rest ---------------------------------------------------------------------------------------------------
 
 /** Programs on this machine that connect to do-deploy. */

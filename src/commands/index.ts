@@ -26,6 +26,7 @@ export const COMMANDS: CommandList = {
   tunnel: () => import('./tunnel.js'),
   config: () => import('./config.js'),
   bootstrap: () => import('./bootstrap.js'),
+  'cloud-init': () => import('./cloud-init.js'),
   tag: () => import('./tag.js'),
   tags: () => import('./tags.js'),
   'hook install': () => import('./hook/install.js'),

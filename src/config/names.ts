@@ -31,6 +31,7 @@ export const COMMAND_NAMES = [
   'abort',
   'adopt',
   'bootstrap',
+  'cloud-init',
   'completion',
   'config',
   'doctor',

@@ -15,6 +15,7 @@ import {
 } from '../../rollout/drift.js';
 import type { ByHand, HistoryEntry } from '../../rollout/model.js';
 import type { FleetMembership, Target } from '../../targets/target.js';
+import { compareBundle } from '../bundle/compare-bundle.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { doDeploy } from '../core/do-deploy.js';
 import { inParallel } from '../core/parallel.js';
@@ -149,6 +150,10 @@ export async function checkRole(
       .filter(({ droplet }) => !isApart(droplet.id))
       .map((found) => factsOf(found, answers.get(found.droplet.id), problems.get(found.droplet.id))),
     departed: await departed(ports, settings, present, mergeHistories(texts, settings.environment)),
+    bundle:
+      release === undefined || dispute !== undefined || !fleet.target.isFleet
+        ? undefined
+        : await compareBundle(ports, settings, release, recorded.anchored),
   });
   const deploying = answered.find(
     ({ holder, checkup }) => holder !== undefined && checkup.otherEnvironment === undefined,
