@@ -57,11 +57,11 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
     const reports = await Promise.all(visits.map((visit) => checkRole(ports, visit, present)));
     const release = releaseOfAll(reports);
     const divided = betweenRoles(reports, release, settings);
-    const disputes = reports.flatMap(({ dispute, role, unused }) =>
-      dispute === undefined || (divided !== undefined && unused === release?.id)
-        ? []
-        : [`${ofRole({ role })}${dispute}`],
-    );
+    const disputes = reports.flatMap(({ dispute, role, anchored }) => {
+      if (dispute === undefined || (divided !== undefined && anchored === release?.id)) return [];
+      const back = anchored && ` To go back to the one that is recorded: ${doDeploy(settings, 'rollback', anchored)}`;
+      return [`${ofRole({ role })}${dispute}${back ?? ''}`];
+    });
     if (divided !== undefined) disputes.unshift(divided.sentence);
     const byHand = reports.flatMap((report) => report.byHand ?? []);
     return {
@@ -81,8 +81,8 @@ export interface RoleReport extends DriftReport {
   role?: string | undefined;
   /** Its release is that of the newest anchor. */
   isRecorded: boolean;
-  /** Id of the release of the newest anchor, where no droplet of the role runs it. */
-  unused?: string | undefined;
+  /** In a dispute, id of the release of the newest anchor. */
+  anchored?: string | undefined;
   names: readonly string[];
 }
 
@@ -101,7 +101,7 @@ function betweenRoles(
   const others = reports.filter((report) => report.release !== undefined && report.release.id !== release?.id);
   if (release === undefined || others.length === 0) return undefined;
   const runs = reports.flatMap((report) => (report.release ? [`${report.role} runs ${report.release.id}`] : []));
-  const isHeld = others.every(({ unused }) => unused === release.id);
+  const isHeld = others.every(({ anchored }) => anchored === release.id);
   const command = isHeld ? doDeploy(settings, 'rollback', release.id) : doDeploy(settings, 'deploy', release.imageTag);
   return {
     sentence: `The roles are on different releases: ${runs.join(', ')}. To bring all to ${release.id}: ${command}`,
@@ -137,7 +137,7 @@ export async function checkRole(
   const answered = members.flatMap(({ droplet }) => answers.get(droplet.id) ?? []);
   const surveyed = members.filter(({ droplet }) => answers.has(droplet.id));
   const recorded = await fleet.anchors.readWithCanaries();
-  const { release, dispute, unused } = fleetRelease(surveyed, recorded);
+  const { release, dispute, anchored } = fleetRelease(surveyed, recorded);
   const held = canaryOn(surveyed, recorded.canaries);
   const canary = held?.release;
   const texts = answered.map(({ history }) => history);
@@ -163,7 +163,7 @@ export async function checkRole(
     dispute,
     role: settings.role,
     isRecorded: dispute === undefined && recorded.anchored.length > 0,
-    unused: unused?.id,
+    anchored: anchored?.id,
     names: membership.droplets.map(({ droplet }) => droplet.name),
     canary: canary && { imageTag: canary.imageTag, droplets: held?.members.map(({ host }) => host.name) ?? [] },
     differences: dispute === undefined ? differences : differences.map(withoutAdopt),

@@ -152,8 +152,8 @@ async function releaseBefore(
   const others = members.filter((member) => !canary.members.includes(member));
   const found = fleetRelease(others.length > 0 ? others : members, recorded);
   // Where all that is left runs the canary, nobody else can run what was recorded.
-  const isAlone = others.length === 0 && found.unused !== undefined;
-  const { release, dispute } = isAlone ? { release: found.unused, dispute: undefined } : found;
+  const isAlone = others.length === 0 && found.anchored !== undefined;
+  const { release, dispute } = isAlone ? { release: found.anchored, dispute: undefined } : found;
   const without = release && namesWithout(canary.members, release);
   if (release === undefined || dispute !== undefined || without !== '' || release.id === canary.release.id) {
     const why =
