@@ -93,10 +93,15 @@ function byRecords(
 function hasLeft(member: Member, last: StoredRelease | undefined, hashes: ReadonlySet<string>, after: string): boolean {
   if (runningRelease(member) === last?.id) return false;
   const { run = '', since = '' } = member.survey.state ?? {};
-  if (isHalfDone(member)) return !run.startsWith('rollback ');
+  if (isHalfDone(member)) return !isRollbacks(member);
   if (!isRecorded(member, hashes)) return true;
   // Heal repairs a droplet on a release that it had.
   return last !== undefined && beforeCurrent(member) === last.id && since > after && !run.startsWith('heal ');
+}
+
+/** The last change of the droplet was that of a rollback. */
+function isRollbacks({ survey: { state } }: Member): boolean {
+  return state?.run.startsWith('rollback ') === true;
 }
 
 /** When the first of the droplets that run the release was verified on it, ISO 8601; '' where none runs it. */
@@ -158,7 +163,7 @@ function replacedIn({ members, recorded, fleet: { target, membership } }: Source
   const isUnfinished = (member: Member) => {
     const running = runningRelease(member);
     if (running === '' || isRecorded(member, hashes)) return isGoingBack(member);
-    return isHalfDone(member) ? isGoingBack(member) || !provenOn(member).has(running) : hashes.size > 0;
+    return isHalfDone(member) ? isGoingBack(member) || !isRollbacks(member) : hashes.size > 0;
   };
   const changing = members.filter(({ droplet }) => !target.isFleet || inLedger.has(droplet.id));
   const unfinished = changing.filter(isUnfinished);

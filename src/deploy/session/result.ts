@@ -94,7 +94,8 @@ function nextCommand(ended: Ended, interrupted: boolean): string | undefined {
   if (isLeftOnTwo(ended) || (state.watchFailed && isLeft(ended))) return backCommand(ended, leftDeployed(state));
   if (ended.error?.code === GATE_UNUSABLE) return continueCommand(ended, release);
   // What comes after the rollout has failed.
-  if (!interrupted && isComplete(state) && command === 'deploy') return doDeploy(ended, 'rollback');
+  const hasBefore = leftDeployed(state).length > 0;
+  if (!interrupted && isComplete(state) && command === 'deploy' && hasBefore) return doDeploy(ended, 'rollback');
   return interrupted ? continueCommand(ended, release) : undefined;
 }
 

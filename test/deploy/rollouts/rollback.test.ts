@@ -257,3 +257,12 @@ it('after a rollback that has failed, it goes to what that was replacing', async
   expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v3' } });
   expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v9' } });
 });
+
+it('on the only droplet, a deploy of an earlier release that was killed half-way is undone', async () => {
+  const { run, runs } = fleetOf({ fleet: 1, target: 'droplet' });
+  for (const tag of ['v9', 'v3']) expect(await run('deploy', tag)).toMatchObject({ outcome: 'succeeded' });
+  const crash = { call: 'switch' as const, nth: 0, applied: true, power: false };
+  expect(await run('deploy', 'v9', { crash })).toBeUndefined();
+  expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v3' } });
+  expect(runs()).toEqual(['v3']);
+});
