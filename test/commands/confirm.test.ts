@@ -186,7 +186,7 @@ describe('without a terminal, nothing is contacted', () => {
       expect(stderr).toMatch(
         /^error: production is frozen from (Mon 00:00 to Sun 12:00|Sat 12:00 to Tue 00:00) \(UTC\)\. Freeze windows follow each other without an end\. Nothing was contacted\.$/m,
       );
-      expect(stderr).toContain(`correct freeze:, or run it all the same: do-deploy ${words} --during-freeze`);
+      expect(stderr).toContain(`Correct freeze:, or run it all the same: do-deploy ${words} --during-freeze`);
       expect(asked, 'no command of secrets: has run').toBe(false);
     },
   );
