@@ -206,9 +206,20 @@ describe('without a terminal, nothing is contacted', () => {
     'heal production',
     'lock break production',
     'promote production',
+    'bootstrap production',
   ])('%s is refused in a protected environment without its name', async (words) => {
     const { exit, stderr } = await run(`${words}`, { protected: true, secrets: {} });
     expect(stderr).toContain(`${words} --confirm-environment production`);
     expect(exit).toBe(2);
+  });
+
+  it.each([
+    'lock break production --confirm-environment production',
+    'bootstrap production --confirm-environment production',
+    'bootstrap production --check',
+  ])('%s goes on in a protected environment', async (words) => {
+    const { exit, stderr } = await run(words, { protected: true, secrets: {} });
+    expect(stderr).toContain("Can't reach 127.0.0.1:9");
+    expect(exit).toBe(1);
   });
 });
