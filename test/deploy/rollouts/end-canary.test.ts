@@ -69,9 +69,12 @@ it('a canary of which no droplet has finished is not promoted, and the hint repe
 });
 
 it('without a canary, promote and abort say that there is nothing to do', async () => {
-  const { run } = fleetOf();
-  for (const ends of ['promote', 'abort'] as const)
-    expect((await run(ends))?.error?.message).toBe(`Nothing to ${ends}: no canary is held on production.`);
+  const { run, world } = fleetOf();
+  for (const ends of ['promote', 'abort'] as const) {
+    const end = await run(ends);
+    expect(end).toMatchObject({ rows: [], error: { message: `Nothing to ${ends}: no canary is held on production.` } });
+    expect([...world.droplets.values()].flatMap(({ lock }) => lock.holders)).toEqual([]);
+  }
 });
 
 it('abort neither pauses nor bakes', async () => {
