@@ -269,8 +269,11 @@ export async function forgetCanary(
   }
 }
 
-/** The result of a run that leaves a canary behind, with both ways on. */
-export function withCanary(session: Session, run: Run, result: DeployResult): DeployResult {
+/**
+ * The result of a run that leaves a canary behind, with both ways on.
+ * @param isCondemned the release that this run was bringing has failed: it is not brought to more droplets
+ */
+export function withCanary(session: Session, run: Run, result: DeployResult, isCondemned = false): DeployResult {
   const canary = canaryHeld(run, session.members);
   if (canary === undefined || canary.release === undefined) return result;
   const { settings, ends } = session.options;
@@ -282,6 +285,7 @@ export function withCanary(session: Session, run: Run, result: DeployResult): De
   // What has failed beside the canary is not continued with it.
   if (healsFirst || (isUnfinished && !isItsOwn)) return { ...result, held };
   const ways = waysOutOf(tagsOf(canary), settings);
+  if (isCondemned && ends !== 'abort') return { ...result, held, next: ways.back, ways: undefined };
   const again = isUnfinished && session.part !== undefined;
   const forward = again ? continueCommand(askedOf(session), session.release) : ways.forward;
   return { ...result, held, next: undefined, ways: { ...ways, forward } };

@@ -77,6 +77,25 @@ it('without a canary, promote and abort say that there is nothing to do', async 
   }
 });
 
+describe('a release that fails after its canary was held', () => {
+  /** v2 starts on the first two droplets. */
+  const BAD = { fleet: 4, onlyOn: 2, policy: { ...CALM.policy, onFailure: 'revert-fleet' as const } };
+
+  it.each([
+    ['promote', {}],
+    ['deploy', { canary: 3 }],
+  ] as const)('by %s %j stays held where it was, and only abort is named', async (command, plan) => {
+    const { run, runs } = fleetOf(BAD);
+    expect(await run('deploy', 'v2', { canary: 2 })).toMatchObject({ outcome: 'succeeded' });
+    const end = await run(command, command === 'deploy' ? 'v2' : '', plan);
+    expect(end).toMatchObject({ outcome: 'failed', held: { imageTag: 'v2' }, next: 'do-deploy abort production' });
+    expect(end?.ways).toBeUndefined();
+    expect(runs()).toEqual(['v2', 'v2', 'v1', 'v1']);
+    expect(await run('abort')).toMatchObject({ outcome: 'succeeded' });
+    expect(runs()).toEqual(['v1', 'v1', 'v1', 'v1']);
+  });
+});
+
 it('abort neither pauses nor bakes', async () => {
   const policy = { ...CALM.policy, pauseMs: 600_000, bakeMs: 600_000 };
   const { run } = fleetOf({ fleet: 4, policy });
