@@ -1,4 +1,6 @@
 /** `do-deploy plan` on a simulated fleet, with everything that it asked of DigitalOcean and of the droplets. */
+import type { Settings } from '../../src/config/settings.js';
+import type { DeployPorts } from '../../src/deploy/core/deploy-ports.js';
 import type { PlanOptions } from '../../src/deploy/plan/plan-options.js';
 import { planRollout } from '../../src/deploy/plan/plan-rollout.js';
 import type { Cloud, Connection, RemoteCommand, RemoteShell } from '../../src/ports.js';
@@ -17,6 +19,26 @@ export interface Planned {
   commands: RemoteCommand[];
   /** What was done on droplets besides commands: uploads and held processes. */
   others: string[];
+}
+
+/** What a command that only reads gets of the world. */
+export async function lookAt<T>(
+  world: World,
+  look: (ports: DeployPorts, settings: Settings) => Promise<T>,
+): Promise<T> {
+  const deployer = new Deployer(world, { ...PLAN, chaos: 0, faults: [] });
+  const { allowDowntime: _, ...rollout } = world.story.policy;
+  const ports = {
+    cloud: new SimCloud(deployer),
+    shell: new SimShell(deployer),
+    clock: deployer.clock,
+    files: localFiles,
+    web: { get: async () => ({ detail: 'nobody asks' }) },
+    reporter: { report: () => {} },
+  };
+  const seen = await world.clock.run(look(ports, settingsFor(targetOf(world), rollout, rolesOf(world))));
+  deployer.exit();
+  return seen;
 }
 
 const PLAN = { command: 'deploy', tag: 'v9', force: false, startMs: 0, later: true, waitLockMs: 0 } as const;
