@@ -62,6 +62,8 @@ export interface CommandContext<A = ValuesOf<Arguments>, L extends SettingsLevel
   ): Promise<CommandEnd>;
   /** Prints while the command runs. */
   show(output: Output): void;
+  /** Masks and cleans a text that goes to a file. */
+  redact(text: string): string;
   /** A line on standard error, while the command runs. */
   note(text: string): void;
   /** Whether a user at a terminal can answer a question. */

@@ -27,10 +27,17 @@ export const informationOptions = {
 
 export const environment = required(text({ describe: 'An environment of config/deploy.yml' }));
 
+/** Where runs leave their files. */
+export const logDir = text({
+  value: 'FOLDER',
+  describe: 'Folder for the logs and events of runs; 50 stay (default: ~/.local/state/do-deploy)',
+});
+
 export const rolloutOptions = {
-  logDir: text({
-    value: 'FOLDER',
-    describe: 'Folder for the log of the run; 50 stay (default: ~/.local/state/do-deploy)',
+  logDir,
+  report: text({
+    value: 'FILE',
+    describe: 'Write a page about the run to this HTML file, also if it fails or is interrupted',
   }),
   allowDowntime: flag({ describe: 'Deploy even if too few droplets keep serving, as with a single droplet' }),
   waitLock: duration({ describe: 'Wait this long for another deploy to end, for example 10m', example: '10m' }),

@@ -25,6 +25,8 @@ import { chooseLevel, chooseOutputMode, ciLog, isCi } from './output-mode.js';
 import type { Invocation } from './parse.js';
 import { withoutExit } from './refuse-exit.js';
 import { refuseFrozen } from './refuse-frozen.js';
+import type { ReportFile } from './report-file.js';
+import { RunRecords } from './run-records.js';
 import type { Screen } from './screen.js';
 import { listenForSignals, type Signals } from './signals.js';
 import { commandLine, explainUnknownEnvironment } from './usage-errors.js';
@@ -59,7 +61,7 @@ export class Runner {
   /** What layers print meanwhile, held back until all secrets are known. */
   #held: string[] = [];
   /** Of a run that changes a fleet. */
-  #log: LogFile | undefined;
+  #records: RunRecords | undefined;
   /** The first error that nothing caught. */
   #uncaught: DeployError | undefined;
 
@@ -109,23 +111,31 @@ export class Runner {
     const { command, args } = invocation;
     const reporter = this.#reporter;
     try {
+      const report = await this.#openReport();
       const settings =
         command.settings === 'none'
           ? undefined
           : await this.#load(invocation, { environment: String(args.environment), needs: command.settings });
-      const { exit, output = [], notes = [], errors = [] } = await command.run(this.#contextOf(invocation, settings));
+      const {
+        exit,
+        output = [],
+        notes = [],
+        errors = [],
+      } = await command.run(this.#contextOf(invocation, settings, report));
       // The terminal is restored first: nothing may land in the middle of a live view.
       await reporter.close();
       for (const one of [output].flat()) reporter.print(one);
       for (const note of notes) reporter.printNote(note);
       for (const error of errors) reporter.printError(error);
-      if (exit !== EXIT.ok) this.#nameLog();
-      const isKnown = this.#uncaught === undefined || exit === EXIT.failed;
+      await this.#nameFiles(exit);
+      // After the end of a rollout, in its last handlers: what fails there changes nothing.
+      const isTooLate = command.rolls === true && exit === EXIT.ok;
+      if (isTooLate && this.#uncaught !== undefined) reporter.printNote(`warning: ${this.#uncaught.message}`);
+      const isKnown = this.#uncaught === undefined || exit === EXIT.failed || isTooLate;
       return isKnown ? exit : await this.fail(this.#uncaught);
     } catch (error) {
       return await this.fail(error);
     } finally {
-      this.#log?.close();
       this.#signals?.dispose();
       this.#signals = undefined;
     }
@@ -151,30 +161,49 @@ export class Runner {
     const error = asDeployError(thrown);
     await this.#reporter.close();
     this.#reporter.printError(error);
-    this.#nameLog();
-    return exitCodeOfError(error);
+    const exit = exitCodeOfError(error);
+    await this.#nameFiles(exit);
+    return exit;
+  }
+
+  /** A file that cannot take the report is known before anything is changed. */
+  async #openReport(): Promise<ReportFile | undefined> {
+    const { report } = this.#args as { report?: string };
+    if (report === undefined) return undefined;
+    const { ReportFile } = await import('./report-file.js');
+    return new ReportFile(resolve(this.#machine.cwd, report));
+  }
+
+  #record({ name }: Run['command'], environment: string, report: ReportFile | undefined): void {
+    if (this.#records !== undefined) return;
+    this.#records = new RunRecords(this.#openLog(name, environment), report);
+    this.#reporter.follow(this.#records.report);
   }
 
   /** A log that cannot be written keeps nobody from deploying. */
-  #openLog({ name }: Run['command'], environment: string): void {
+  #openLog(command: string, environment: string): LogFile | undefined {
     const { logDir } = this.#args as { logDir?: string };
     const folder = logDir ?? defaultLogFolder(this.#machine.env);
-    if (folder === undefined || this.#log !== undefined) return;
+    if (folder === undefined) return undefined;
     try {
-      const now = systemClock.now();
-      const { pid } = process;
-      this.#log = openLogFile(resolve(this.#machine.cwd, folder), { command: name, environment, now, pid });
-      this.#reporter.record(this.#log.write);
+      const run = { command, environment, now: systemClock.now(), pid: process.pid };
+      const log = openLogFile(resolve(this.#machine.cwd, folder), run);
+      this.#reporter.record(log.write);
+      return log;
     } catch (error) {
       this.#reporter.printNote(`No log of this run is written to ${folder}: ${reasonOf(error)}`);
+      return undefined;
     }
   }
 
-  #nameLog(): void {
-    if (this.#log !== undefined) this.#reporter.printNote(`The log of this run: ${this.#log.path}`);
+  /** Says once where the files of the run are. */
+  async #nameFiles(exit: number): Promise<void> {
+    const records = this.#records;
+    this.#records = undefined;
+    for (const line of (await records?.end(exit)) ?? []) this.#reporter.printNote(line);
   }
 
-  #contextOf(invocation: Run, settings: LoadedSettings | undefined): CommandContext {
+  #contextOf(invocation: Run, settings: LoadedSettings | undefined, report: ReportFile | undefined): CommandContext {
     const { cwd, env, screen } = this.#machine;
     const reporter = this.#reporter;
     const args = this.#args;
@@ -197,6 +226,7 @@ export class Runner {
         resume();
       }
     };
+    const redact = (text: string) => this.#redactor.redact(cleanText(text));
     const askAside = (question: string, signal?: AbortSignal) =>
       aside(() => screen.ask(reporter.clean(question), signal));
     return {
@@ -217,8 +247,7 @@ export class Runner {
         const [{ roll }] = await Promise.all([import('./roll.js'), reporter.goLive()]);
         const { config } = args;
         const ask = canAsk && options.yes !== true ? askAside : undefined;
-        const redact = (text: string) => this.#redactor.redact(cleanText(text));
-        this.#openLog(invocation.command, of.environment);
+        this.#record(invocation.command, of.environment, report);
         return await roll(
           await ports(of),
           of,
@@ -228,6 +257,7 @@ export class Runner {
         );
       },
       show: (output) => reporter.print(output),
+      redact,
       note: (text) => reporter.printNote(text),
       canAsk,
       isCi: isCi(env),

@@ -106,7 +106,11 @@ export function nextCommands({ next, ways }: Pick<DeployResult, 'next' | 'ways'>
  * Each line of foreign text starts with a bar, so that it cannot pass for do-deploy's own output.
  * @param closing the sentence that ends the run, and often names the cause
  */
-function evidenceLines(found: { droplet: string; evidence: Evidence }, closing: string, palette: Palette): string[] {
+export function evidenceLines(
+  found: { droplet: string; evidence: Evidence },
+  closing: string,
+  palette: Palette,
+): string[] {
   const { containers, cause, disk } = found.evidence;
   const isNamed = closing.toLowerCase().includes(cause.toLowerCase());
   const quote = (title: string, texts: string[] | undefined) =>

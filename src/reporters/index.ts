@@ -10,7 +10,7 @@ import type { Terminal } from './live-area.js';
 import { type Level, Narrator } from './narration.js';
 import { isBlock, type Output, outputLines, outputObjects } from './output.js';
 import { createPalette, type Palette } from './palette.js';
-import { mapText, type Redactor } from './redacting.js';
+import { mapEachText, mapText, type Redactor } from './redacting.js';
 import { MASK } from './redactor.js';
 import { SilenceWatch } from './silence.js';
 import type { TerminalReporter } from './terminal.js';
@@ -47,6 +47,8 @@ export interface UserReporter extends Reporter {
   printError(error: PrintableError): void;
   /** From now on every event is also told to `write`, with all that --debug adds. */
   record(write: (text: string) => void): void;
+  /** From now on every event is also passed to `listener`, masked and clean. */
+  follow(listener: (event: DeployEvent) => void): void;
   /** Text that may be shown: masked, without control characters. */
   clean(text: string): string;
   /** To be called before a rollout: loads the live view, where there is a terminal for it. */
@@ -89,7 +91,7 @@ export function createReporter(options: ReporterOptions): UserReporter {
   }
 
   let printed = false;
-  let recorder: ((event: DeployEvent) => void) | undefined;
+  const followers: ((event: DeployEvent) => void)[] = files === undefined ? [] : [(event) => files.report(event)];
   let main = createMain();
   // A control character within a secret hides it: then the clean text is shown.
   const isHidden = (text: string) => redact(text) === text && readable(text).includes(MASK);
@@ -97,8 +99,11 @@ export function createReporter(options: ReporterOptions): UserReporter {
   const show = (event: DeployEvent) => {
     // Traces are always in the log of the run.
     if (isShown(event, level)) quietly(() => main.report(mapText(event, shownText)));
-    quietly(() => recorder?.(mapText(event, readable)));
-    quietly(() => files?.report(mapText(event, readable)));
+    if (followers.length === 0) return;
+    quietly(() => {
+      const shown = mapText(event, readable);
+      for (const follow of followers) quietly(() => follow(shown));
+    });
   };
   const silence = new SilenceWatch(clock, (event) => {
     if (live?.isDrawing) return;
@@ -111,11 +116,12 @@ export function createReporter(options: ReporterOptions): UserReporter {
     },
     record(write) {
       const narrator = new Narrator({ palette: PLAIN, level: 'debug', width: () => Number.POSITIVE_INFINITY });
-      recorder = (event) => {
+      followers.push((event) => {
         const lines = narrator.tell(event);
         if (lines.length > 0) write(`${lines.join('\n')}\n`);
-      };
+      });
     },
+    follow: (listener) => void followers.push(listener),
     close: async () => {
       silence.close();
       await main.close?.();
@@ -140,7 +146,8 @@ export function createReporter(options: ReporterOptions): UserReporter {
     print(output) {
       const isText = output.type === 'text';
       // A line feed in a name or a message must not begin a line of its own.
-      const shown = mapText(output, (text) => (isText ? readable(text) : readable(text).replaceAll(/\s*\n\s*/g, ' ')));
+      const masked = mapText(output, readable);
+      const shown = isText ? masked : mapEachText(masked, inOneLine);
       const linesOf = (options: { palette: Palette; width: number }) => outputLines(shown, options);
       if (isBlock(output)) files?.addBlock(linesOf({ palette: PLAIN, width: Number.POSITIVE_INFINITY }));
       if (mode === 'json' && !isText) {
@@ -177,6 +184,11 @@ export function createReporter(options: ReporterOptions): UserReporter {
 function isShown(event: DeployEvent, level: Level): boolean {
   if (event.type !== 'trace') return true;
   return level === 'debug' || (level === 'verbose' && event.kind === 'command');
+}
+
+/** Each line of a diff gets a sign and a margin of its own. */
+function inOneLine(text: string, field: string): string {
+  return field === 'diff' ? text : text.replaceAll(/\s*\n\s*/g, ' ');
 }
 
 /** Output that fails must not stop a rollout. */

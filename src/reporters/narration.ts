@@ -19,7 +19,7 @@ export interface NarrationOptions {
 }
 
 /** A sentence about an event; `detail` is printed with --verbose, `debug` with --debug. */
-interface Remark {
+export interface Remark {
   text: string;
   level: 'debug' | 'detail' | 'info' | 'headline' | 'good' | 'warning' | 'failure';
   droplet?: string;
@@ -123,7 +123,7 @@ export class Narrator {
   }
 }
 
-function remarkOn(
+export function remarkOn(
   event: DeployEvent,
   before: StatusRow[],
   after: StatusRow[],

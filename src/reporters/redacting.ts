@@ -34,6 +34,17 @@ export function mapText<T>(value: T, change: (text: string) => string): T {
   return walk(value) as T;
 }
 
+/** Likewise, each text by itself. @param change also gets the name of the field that has the text, or the list of texts */
+export function mapEachText<T>(value: T, change: (text: string, field: string) => string): T {
+  const walk = (item: unknown, field: string): unknown => {
+    if (typeof item === 'string') return change(item, field);
+    if (Array.isArray(item)) return item.map((one) => walk(one, field));
+    if (typeof item !== 'object' || item === null) return item;
+    return Object.fromEntries(Object.entries(item).map(([key, inner]) => [key, walk(inner, key)]));
+  };
+  return walk(value, '') as T;
+}
+
 /** A secret may begin in one line of a log and end in the next: lines are changed together. */
 function areLines(items: unknown[]): items is string[] {
   return items.length > 1 && items.every((item) => typeof item === 'string' && !item.includes('\n'));

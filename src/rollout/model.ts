@@ -157,6 +157,8 @@ export interface Evidence {
   }[];
   /** "92% of Docker's disk used when the deploy began" */
   disk?: string;
+  /** What the droplet had of disk and memory: "212 MB of 1.9 GB of memory available". */
+  resources?: string[];
   /** The cause in a sentence, and what to do about it, where a known one shows. */
   diagnosis?: Diagnosis;
 }
@@ -211,7 +213,7 @@ export type DeployEventBody =
   /** How many droplets serve, of all of the fleet or role, and the fewest that may. */
   | ({ type: 'capacity' } & Capacity)
   /** The public address was requested. */
-  | { type: 'probed'; total: number; failed: number }
+  | { type: 'probed'; total: number; failed: number; slowestMs: number }
   /** A pause between batches, or the bake after the last one, of at most `ms`. */
   | { type: 'rest-started'; rest: 'pause' | 'bake'; ms: number }
   | { type: 'rest-finished'; rest: 'pause' | 'bake'; ms: number }
@@ -241,6 +243,8 @@ export type DeployEventBody =
       /** Also of a run that failed before `rollout-started`. Absent in streams of an older version. */
       command?: RollingCommand;
       ends?: EndOfCanary;
+      /** As in the history. Absent if the run ended before it had the lock. */
+      run?: string;
       result: DeployResult;
     };
 

@@ -1,8 +1,18 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { defaultLogFolder, openLogFile } from '../../src/cli/log-file.js';
+import { defaultLogFolder, eventFiles, openLogFile } from '../../src/cli/log-file.js';
 
 let folder: string;
 beforeEach(() => {
@@ -27,15 +37,43 @@ describe('the log of a run', () => {
     expect(statSync(folder).mode & 0o777).toBe(0o700);
   });
 
-  it('the last 50 stay, and no other file is removed', () => {
-    open().close();
-    writeFileSync(join(folder, 'notes.log'), 'mine');
-    for (let run = 1; run < 60; run += 1) open(AT + run * 60_000).close();
+  it('the last 50 stay, with their events and dossiers, and no other file is removed', () => {
+    const elsewhere = join(folder, '..', 'elsewhere');
+    for (let run = 0; run < 60; run += 1) {
+      const log = open(AT + run * 60_000);
+      log.close();
+      if (run === 0) symlinkSync(elsewhere, log.dossier);
+      else if (run % 2 === 1) mkdirSync(log.dossier);
+      if (run > 0) continue;
+      for (const name of ['notes.log', 'mine/summary.txt', '../elsewhere/file']) {
+        mkdirSync(dirname(join(folder, name)), { recursive: true });
+        writeFileSync(join(folder, name), 'mine');
+      }
+    }
     const files = readdirSync(folder).sort();
-    expect(files).toHaveLength(51);
-    expect(files).toContain('notes.log');
+    expect(files.filter((name) => name.endsWith('.log'))).toHaveLength(51);
+    expect(files.filter((name) => name.endsWith('.ndjson'))).toHaveLength(50);
+    expect(files).toEqual(expect.arrayContaining(['notes.log', 'mine']));
     expect(files[0]).toBe('20261121T075500Z-production-droplet-out-7.log');
-    expect(files.at(-2)).toBe('20261121T084400Z-production-droplet-out-7.log');
+    expect(files.filter((name) => /Z-.*\d$/.test(name))).toHaveLength(25);
+    expect(readdirSync(elsewhere), 'a link is removed, not what it leads to').toEqual(['file']);
+  });
+
+  it('has its events beside it, and those of a failed run in its dossier', () => {
+    const log = open();
+    log.writeEvent('{}\n');
+    log.close();
+    log.writeEvent('{}\n');
+    expect(readFileSync(log.eventsPath, 'utf8')).toBe('{}\n');
+    expect(statSync(log.eventsPath).mode & 0o777).toBe(0o600);
+    open(AT + 60_000).close();
+    expect(eventFiles(folder, 'production').map((path) => path.slice(folder.length + 1))).toEqual([
+      '20261121T074600Z-production-droplet-out-7.ndjson',
+      '20261121T074600Z-production-droplet-out-7/events.ndjson',
+      '20261121T074500Z-production-droplet-out-7.ndjson',
+      '20261121T074500Z-production-droplet-out-7/events.ndjson',
+    ]);
+    expect(eventFiles(folder, 'staging')).toEqual([]);
   });
 
   it('ends where it would become too long', () => {

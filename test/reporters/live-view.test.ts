@@ -85,7 +85,7 @@ function largeRollout(size: number, prefix = 'web'): DeployEventBody[] {
     { type: 'forecast', release: { id: V2, imageTag: 'v2' }, batches: 70 },
     { type: 'batch-started', batch: 35, droplets: busy.map(({ name }) => name), left: size / 2 - 3 },
     { type: 'capacity', serving: size - 5, of: size, floor: size - 3 },
-    { type: 'probed', total: 142, failed: 0 },
+    { type: 'probed', total: 142, failed: 0, slowestMs: 84 },
     ...busy.flatMap(({ name }): DeployEventBody[] => [
       { type: 'step-started', droplet: name, step: 'health' },
       { type: 'step-progress', droplet: name, step: 'health', detail: 'app starting, started 3 s ago, 0 of 3 checks' },
@@ -313,7 +313,7 @@ describe('the head of the live view', () => {
 
   it('names what is waited for, and failed probes', async () => {
     const waits: DeployEventBody = { type: 'task-started', task: 'wait-lock', detail: 'another deploy by ann@laptop' };
-    const probed: DeployEventBody = { type: 'probed', total: 1, failed: 1 };
+    const probed: DeployEventBody = { type: 'probed', total: 1, failed: 1, slowestMs: 84 };
     expect((await headAfter([...begun, [20, waits], [21, probed]], 30))[1]).toBe(
       'Waiting for another deploy by ann@laptop to end | 30 s | 1 of 1 probe failed',
     );

@@ -4,7 +4,7 @@ import { checkFleet } from '../../src/deploy/inspect/check-drift.js';
 import { readStatus } from '../../src/deploy/inspect/read-status.js';
 import type { DeployResult } from '../../src/rollout/model.js';
 import { CALM } from './calm.js';
-import { lookAt, planFleet } from './plan-fleet.js';
+import { examineFleet, lookAt, planFleet } from './plan-fleet.js';
 import { play } from './run.js';
 import type { RunPlan, Scenario } from './scenario.js';
 import { World } from './world.js';
@@ -29,7 +29,8 @@ export function fleetOf(story: Partial<Scenario> = {}, keepReleases = 5) {
   };
   const runs = () => [...world.droplets.values()].map(({ disk }) => disk.current?.replace(/^.*-/, ''));
   const plan = (options?: Parameters<typeof planFleet>[1]) => planFleet(world, options);
+  const doctor = () => examineFleet(world);
   const status = () => lookAt(world, async (ports, of) => statusOutput(of, await readStatus(ports, of)));
   const check = () => lookAt(world, async (ports, of) => driftOutput(of, await checkFleet(ports, of)));
-  return { world, run, runs, plan, status, check };
+  return { world, run, runs, plan, doctor, status, check };
 }

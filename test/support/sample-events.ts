@@ -51,7 +51,7 @@ const BODIES: { [Type in DeployEventBody['type']]: Extract<DeployEventBody, { ty
     estimate: { ms: 151_000, runs: 4 },
   },
   capacity: { type: 'capacity', serving: 1, of: 2, floor: 1 },
-  probed: { type: 'probed', total: 142, failed: 0 },
+  probed: { type: 'probed', total: 142, failed: 0, slowestMs: 84 },
   'task-started': { type: 'task-started', task: 'wait-lock', detail: 'another deploy by ann@laptop' },
   'task-finished': { type: 'task-finished', task: 'wait-lock', ms: 64_000 },
   'still-running': { type: 'still-running', message: 'still pulling images on web-2 (30 s)' },
@@ -63,6 +63,7 @@ const BODIES: { [Type in DeployEventBody['type']]: Extract<DeployEventBody, { ty
   'rollout-finished': {
     type: 'rollout-finished',
     command: 'deploy',
+    run: `deploy ${V2} 2026-11-21T07:45:00.000Z ann@laptop`,
     result: result('failed', {
       rows: [aRow(1, { release: V2, outcome: 'deployed' }), FAILED_ROW],
       durationMs: 151_000,

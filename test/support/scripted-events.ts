@@ -63,6 +63,7 @@ export const OUT_OF_MEMORY: Evidence = {
     { service: 'nginx', state: 'running', health: 'healthy', restarts: 0 },
   ],
   disk: "92% of Docker's disk used when the deploy began",
+  resources: ["92% of Docker's disk used, 1.8 GB free, when the deploy began", '212 MB of 1.9 GB of memory available'],
 };
 
 const DETAILS: Partial<Record<Step, string>> = {
@@ -150,4 +151,18 @@ export function scriptedRollout(droplets = 3, failing = 0): DeployEvent[] {
 function detailOf(step: Step): { detail?: string } {
   const detail = DETAILS[step];
   return detail === undefined ? {} : { detail };
+}
+
+/** The same run with a probe of its public address twice a second. */
+export function withProbes(events: readonly DeployEvent[], failingAt = Number.POSITIVE_INFINITY): DeployEvent[] {
+  const [first, last] = [events[0], events.at(-1)].map((event) => Date.parse(event?.at ?? '') - START);
+  const probed: DeployEvent[] = [];
+  let [total, failed] = [0, 0];
+  for (let ms = (first ?? 0) + 6_000; ms < (last ?? 0); ms += 2_000) {
+    total += 4;
+    failed += Math.abs(ms - failingAt) < 1_000 ? 1 : 0;
+    const slowestMs = 30 + ((ms / 2_000) % 7) * 6;
+    probed.push(eventAt(ms, { type: 'probed', total, failed, slowestMs }));
+  }
+  return [...events, ...probed].sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
 }

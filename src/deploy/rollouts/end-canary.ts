@@ -37,6 +37,7 @@ export async function promote(given: DeployPorts, options: SessionOptions): Prom
       refuseByRecords: (fleets) => refuseUnrecorded(fleets, 'promote'),
       reach: 'all',
       anchors: true,
+      publishes: true,
       async choose(shares) {
         const { run, members, fleet } = onlyOne(shares, 'promote');
         await surveyAll(ports, settings, members, { prepare: true });
@@ -67,6 +68,7 @@ export async function abort(given: DeployPorts, options: SessionOptions): Promis
       refuseByRecords: (fleets) => refuseUnrecorded(fleets, 'abort'),
       reach: 'all',
       anchors: true,
+      publishes: true,
       async choose(shares) {
         const { run, members } = onlyOne(shares, 'abort');
         await surveyAll(ports, settings, members, { prepare: false });

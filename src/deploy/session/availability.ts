@@ -25,30 +25,39 @@ export function isExpected(status: number | undefined, expect: readonly StatusRa
 /**
  * Probes the address at its interval until stopped, whether or not earlier probes have been answered.
  * @param onFailure called once, when more probes have failed than are allowed
- * @param onProbed called for each failed probe, and otherwise every few seconds
+ * @param onProbed called for each failed probe, otherwise every few seconds, and at the end; with the slowest since the last call
  */
 export function watchAvailability(
   { web, clock }: Pick<DeployPorts, 'web' | 'clock'>,
   { url, intervalMs, timeoutMs, expect, maxFailures = Number.POSITIVE_INFINITY }: Probe,
   onFailure: (error: DeployError) => void,
-  onProbed: (counts: Pick<Probes, 'total' | 'failed'>) => void = () => {},
+  onProbed: (counts: Pick<Probes, 'total' | 'failed' | 'slowestMs'>) => void = () => {},
 ): AvailabilityWatch {
   const stopped = new AbortController();
   const pending = new Set<Promise<void>>();
   const probes: Probes = { url, total: 0, failed: 0, slowestMs: 0 };
   let reportedAt = Number.NEGATIVE_INFINITY;
+  let reported = 0;
+  /** Of the probes since the last report, in ms. */
+  let slowestMs = 0;
+
+  function tell(): void {
+    reportedAt = clock.now();
+    reported = probes.total;
+    onProbed({ total: probes.total, failed: probes.failed, slowestMs });
+    slowestMs = 0;
+  }
 
   async function probe(): Promise<void> {
     const began = clock.now();
     const { status, detail } = await web.get(url, timeoutMs);
+    const ms = clock.now() - began;
     probes.total += 1;
-    probes.slowestMs = Math.max(probes.slowestMs, clock.now() - began);
+    probes.slowestMs = Math.max(probes.slowestMs, ms);
+    slowestMs = Math.max(slowestMs, ms);
     const isFailed = !isExpected(status, expect);
     if (isFailed) probes.failed += 1;
-    if (isFailed || clock.now() - reportedAt >= REPORT_EVERY_MS) {
-      reportedAt = clock.now();
-      onProbed({ total: probes.total, failed: probes.failed });
-    }
+    if (isFailed || clock.now() - reportedAt >= REPORT_EVERY_MS) tell();
     if (!isFailed) return;
     probes.firstFailure ??= { at: new Date(began).toISOString(), detail };
     if (probes.failed === maxFailures + 1 && !stopped.signal.aborted)
@@ -73,6 +82,7 @@ export function watchAvailability(
       stopped.abort();
       await watching;
       await settle();
+      if (probes.total > reported) tell();
       return probes;
     },
   };

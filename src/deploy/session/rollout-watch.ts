@@ -52,9 +52,14 @@ export class RolloutWatch {
     this.#gates = watchGates(ports, { gates, variables, askedAt, onFailure: tell, signal });
   }
 
-  readonly #tellCounts = ({ total, failed }: Pick<Probes, 'total' | 'failed'>): void => {
+  readonly #tellCounts = ({ total, failed, slowestMs }: Pick<Probes, 'total' | 'failed' | 'slowestMs'>): void => {
     const { before = { total: 0, failed: 0 } } = this.#watched;
-    reportTo(this.#run.ports)({ type: 'probed', total: before.total + total, failed: before.failed + failed });
+    reportTo(this.#run.ports)({
+      type: 'probed',
+      total: before.total + total,
+      failed: before.failed + failed,
+      slowestMs,
+    });
   };
 
   /**

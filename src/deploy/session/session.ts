@@ -141,6 +141,8 @@ export async function runSession(
     });
   } catch (error) {
     leave();
+    // What handlers that are being ended still clean up belongs to the run.
+    await Promise.allSettled(session.raised);
     result = unlessUncaught(options, failed(session, asDeployError(error)));
     await writeFailure(session, result);
   }
@@ -153,7 +155,7 @@ export async function runSession(
   result = { ...result, durationMs: ports.clock.now() - startedAt };
   await closeAll(session.members);
   await raiseEnding(session, result);
-  reportTo(ports)({ type: 'rollout-finished', command, ...endsOf(options), result });
+  reportTo(ports)({ type: 'rollout-finished', command, ...endsOf(options), run: session.run?.id, result });
   return result;
 }
 

@@ -3,12 +3,13 @@ import type { RemoteCommand } from '../../ports.js';
 import { diagnose, type Listener } from '../../rollout/diagnosis.js';
 import { type ContainerView, causeOf, isSick, judgeHealth } from '../../rollout/health.js';
 import type { Evidence } from '../../rollout/model.js';
+import { sizeText } from '../../sizes.js';
 import { command, quote } from '../core/shell.js';
 import { loadContainers } from '../droplet/containers.js';
 import { loginTo, type Member } from '../droplet/member.js';
 import type { StepContext, StepResult } from './run.js';
 
-/** Log and listening sockets of containers; on the host's network, its sockets are those of the droplet. */
+/** Memory of the droplet, then log and listening sockets of containers; on the host's network, its sockets are those of the droplet. */
 function findingsCommand(app: string, containers: readonly ContainerView[]): RemoteCommand {
   const lines = containers.flatMap(({ id, pid, hostNetwork }) => [
     `echo '--- ${id}'`,
@@ -17,8 +18,14 @@ function findingsCommand(app: string, containers: readonly ContainerView[]): Rem
     ...(pid > 0 && !hostNetwork ? [listeningLine(id, pid)] : []),
   ]);
   const ids = containers.map(({ id }) => id);
-  return command('logs', { app, containerIds: ids }, [...lines, 'exit 0'], { mayBeCut: true, reads: true });
+  return command('logs', { app, containerIds: ids }, [MEMORY_LINE, ...lines, 'exit 0'], {
+    mayBeCut: true,
+    reads: true,
+  });
 }
+
+/** Prints `MemAvailable: 217088 kB` and the like; nothing where there is no such file. */
+const MEMORY_LINE = "grep -E '^Mem(Total|Available):' /proc/meminfo 2>/dev/null | head -n 2";
 
 /**
  * Prints a heading where the sockets can be read, and `listening ADDRESS:PORT` as the kernel writes them (proc_net_tcp: state 0A
@@ -53,7 +60,7 @@ export async function collectEvidence(member: Member, run: StepContext): Promise
   const sick = member.containers.filter(isSick);
   const shown = sick.length > 0 ? sick : member.containers;
   const { stdout } = await member.connection.run(findingsCommand(run.settings.app, shown));
-  const { logs, listening } = splitFindings(stdout);
+  const { logs, listening, memory } = splitFindings(stdout);
   const evidence: Evidence = {
     cause:
       verdict.kind === 'failed' ? verdict.cause : (causeOf(member.containers) ?? run.failure?.message ?? 'unknown'),
@@ -68,6 +75,7 @@ export async function collectEvidence(member: Member, run: StepContext): Promise
       log: logs.get(container.id) ?? [],
     })),
     disk: diskOf(member),
+    resources: resourcesOf(member, memory),
     diagnosis: diagnose({
       droplet: member.host.name,
       login: loginTo(member),
@@ -106,21 +114,50 @@ function diskOf({ survey: { diskUsed } }: Member): string | undefined {
   return isFull ? `${diskUsed} of Docker's disk used when the deploy began` : undefined;
 }
 
+/** Facts for whoever looks for a cause that no rule knows. */
+function resourcesOf({ survey }: Member, { total, available }: Memory): string[] | undefined {
+  const { diskUsed, diskFreeBytes } = survey;
+  const used = diskUsed === undefined || !/^\d+%$/.test(diskUsed) ? [] : [`${diskUsed} of Docker's disk used`];
+  const free = diskFreeBytes === undefined ? [] : [`${sizeText(diskFreeBytes)} free`];
+  const disk = [...used, ...free].join(', ');
+  const isKnown = total !== undefined && available !== undefined;
+  const facts = [
+    ...(disk === '' ? [] : [`${disk}, when the deploy began`]),
+    ...(isKnown ? [`${sizeText(available)} of ${sizeText(total)} of memory available`] : []),
+  ];
+  return facts.length > 0 ? facts : undefined;
+}
+
+/** In bytes. */
+interface Memory {
+  total?: number;
+  available?: number;
+}
+
 interface Said {
+  memory: Memory;
   logs: Map<string, string[]>;
   /** Absent: not readable. */
   listening: Map<string, Listener[]>;
 }
 
 function splitFindings(stdout: string): Said {
-  const said: Said = { logs: new Map(), listening: new Map() };
-  let take: (line: string) => void = () => {};
+  const said: Said = { memory: {}, logs: new Map(), listening: new Map() };
+  // What a container has said comes later, and cannot pass for it.
+  let take = memoryInto(said.memory);
   for (const line of stdout.split('\n')) {
     const [, kind, id] = /^(---|===) ([0-9a-f]{12,64})$/.exec(line) ?? [];
     if (id !== undefined) take = kind === '---' ? logInto(said.logs, id) : listenersInto(said.listening, id);
     else if (line.trim() !== '') take(line);
   }
   return said;
+}
+
+function memoryInto(memory: Memory): (line: string) => void {
+  return (line) => {
+    const [, name, kilobytes] = /^Mem(Total|Available): +(\d{1,12}) kB$/.exec(line) ?? [];
+    if (name !== undefined) memory[name === 'Total' ? 'total' : 'available'] = Number(kilobytes) * 1024;
+  };
 }
 
 function logInto(logs: Said['logs'], id: string): (line: string) => void {
