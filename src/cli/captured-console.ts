@@ -10,18 +10,22 @@ const MAX_LINES = 200;
 
 /** Bounds what all calls print. */
 const MAX_LINES_IN_ALL = 10_000;
+const MAX_LENGTH_IN_ALL = 2_000_000;
 
 /** Runs the task while `console` and warnings print to `print`, line by line. */
 export async function withCapturedConsole<T>(print: (line: string) => void, task: () => Promise<T>): Promise<T> {
   const { console: target } = globalThis;
   const own = METHODS.map((method) => [method, target[method]] as const);
-  let printed = 0;
+  let lines = 0;
+  let length = 0;
   const printAll = (...values: unknown[]) => {
     const text = formatWithOptions({ colors: false }, ...values).slice(0, MAX_LENGTH);
     for (const line of text.split('\n').slice(0, MAX_LINES)) {
-      printed += 1;
-      if (printed <= MAX_LINES_IN_ALL) print(line);
-      if (printed === MAX_LINES_IN_ALL) print(`Only the first ${MAX_LINES_IN_ALL} lines of console are shown.`);
+      if (lines > MAX_LINES_IN_ALL || length > MAX_LENGTH_IN_ALL) return;
+      lines += 1;
+      length += line.length;
+      const isLast = lines > MAX_LINES_IN_ALL || length > MAX_LENGTH_IN_ALL;
+      print(isLast ? 'The layers print too much: no more of it is shown.' : line);
     }
   };
   for (const method of METHODS) target[method] = printAll;

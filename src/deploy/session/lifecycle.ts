@@ -32,10 +32,12 @@ export async function raise(
   }
 }
 
-/** Never throws: what fails in an ending is a warning. Signals do not stop it, but every handler has a timeout. */
+/** Never throws: what fails in an ending is a warning. The second signal ends its handlers, if it comes now. */
 export async function raiseEnding(session: Session, result: DeployResult): Promise<void> {
   const { durationMs } = result;
-  await raise(session, endingOf(result), { durationMs, result }, new AbortController().signal);
+  const { aborted } = session.options;
+  const stop = aborted.aborted ? new AbortController().signal : aborted;
+  await raise(session, endingOf(result), { durationMs, result }, stop);
 }
 
 /** @param droplet its name; by default every droplet of the session */

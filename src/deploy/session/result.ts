@@ -43,6 +43,9 @@ export function resultOf(ended: Ended): DeployResult {
     summary: [
       fleetSentences(ended),
       ...(interrupted && isComplete(state) ? [cutOff(state)] : []),
+      ...(!interrupted && isComplete(state) && isBaked(state) && error.code === 'layer-failed'
+        ? [`The same command raises post_deploy again: ${continueCommand(ended, release)}`]
+        : []),
       ...stillOnFailed(state, rows),
       ...(isLeftOnTwo(ended)
         ? [`${releasesSentence(rows)} Go back, or correct what has failed and deploy again.`]

@@ -36,7 +36,7 @@ import { isSameRow, rowsOf } from './rollout-rows.js';
 import { RolloutWatch } from './rollout-watch.js';
 import { type Session, stopIfInterrupted, unlessUncaught } from './session.js';
 import { skippedRows } from './skipping.js';
-import { writeHistoryAndPrune, writeHistoryWithoutLock } from './write-history.js';
+import { writeHistory, writeHistoryAndPrune, writeHistoryWithoutLock } from './write-history.js';
 
 /** A share with its goal, and the state from which it is rolled. */
 export interface PlannedShare extends Share {
@@ -62,14 +62,13 @@ export async function rollToRelease(session: Session, shares: readonly PlannedSh
     if (session.part !== undefined || !(await owesPostDeploy(session, goal))) return base;
     inform(ports, 'An earlier run has rolled this release out, but did not finish post_deploy.');
     session.underway = true;
-    try {
-      await withGrace(session, (stop) => raiseOrStop(session, () => postDeploy(session, goal, stop)));
-    } catch (error) {
-      if (asDeployError(error).code !== 'interrupted') throw error;
-      const next = continueCommand(askedOf(session), release);
-      return { ...base, outcome: 'interrupted', summary: `${summary} post_deploy was not finished.`, next };
-    }
-    return { ...base, outcome: 'succeeded' };
+    const ended = await makeUpForPostDeploy(session, goal, base);
+    const durationMs = ports.clock.now() - session.startedAt;
+    await writeHistory(run, session.members, session.options.ends ?? session.command, goal.release, {
+      ...ended,
+      durationMs,
+    });
+    return ended;
   }
   const left = leftOut(combined(starts));
   if (left.length > 0) {
@@ -79,6 +78,18 @@ export async function rollToRelease(session: Session, shares: readonly PlannedSh
     );
   }
   return await withGrace(session, (stop) => rollAndFinish(session, shares, stop));
+}
+
+/** Throws DeployError layer-failed. */
+async function makeUpForPostDeploy(session: Session, goal: Goal, base: DeployResult): Promise<DeployResult> {
+  try {
+    await withGrace(session, (stop) => raiseOrStop(session, () => postDeploy(session, goal, stop)));
+    return { ...base, outcome: 'succeeded' };
+  } catch (error) {
+    if (asDeployError(error).code !== 'interrupted') throw error;
+    const next = continueCommand(askedOf(session), session.release);
+    return { ...base, outcome: 'interrupted', summary: `${base.summary} post_deploy was not finished.`, next };
+  }
 }
 
 /** Every droplet that shall have the release has it, baked. */
