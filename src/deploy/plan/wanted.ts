@@ -57,7 +57,7 @@ export async function wantedOfRelease(member: Member, release: StoredRelease): P
   const sums = await readReleaseFiles(member, place, ['SHA256SUMS'], new Set(['SHA256SUMS']));
   const text = sums.get('SHA256SUMS');
   if (own === undefined || text === undefined || text === 'private') {
-    throw new DeployError('release-gone', `Release ${id} is no longer on ${member.host.name}.`, { source: 'user' });
+    throw new DeployError('release-gone', `Release ${id} is not on ${member.host.name}.`, { source: 'user' });
   }
   const files = readChecksums(text.text);
   return {

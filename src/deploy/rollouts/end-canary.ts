@@ -170,7 +170,7 @@ async function releaseBefore(
   const without = release && namesWithout(canary.members, release);
   if (release === undefined || dispute !== undefined || without !== '' || release.id === canary.release.id) {
     const why =
-      dispute ?? (without ? `Release ${release?.id} is no longer on ${without}.` : 'The fleet has no other release.');
+      dispute ?? (without ? `Release ${release?.id} is not on ${without}.` : 'The fleet has no other release.');
     throw new DeployError('no-release-before', `The canary cannot be taken back. ${why}`, {
       hint: `Deploy the version that you want: ${doDeploy(of, 'deploy', 'RELEASE')}`,
     });

@@ -81,7 +81,7 @@ function byRecords(
   const isFromEarlier = new Set(odd.map(runningRelease)).size === 1 && !odd.some(isHalfDone);
   if (odd.length === running.length && isFromEarlier) return undefined;
   if (odd.length > 0) return { isUndone: true, release: last };
-  const before = older.find((hash) => hash !== newest);
+  const before = older.find((hash) => hash !== newest && !wasStopped(members, copyOf(members, hash)));
   return before === undefined ? undefined : { isUndone: false, release: copyOf(members, before) };
 }
 
@@ -97,6 +97,12 @@ function hasLeft(member: Member, last: StoredRelease | undefined, hashes: Readon
   if (!isRecorded(member, hashes)) return true;
   // Heal repairs a droplet on a release that it had.
   return last !== undefined && beforeCurrent(member) === last.id && since > after && !run.startsWith('heal ');
+}
+
+/** Every droplet holds the release, and some that ran others before have never run it: its deploy was stopped. */
+function wasStopped(members: readonly Member[], release: StoredRelease | undefined): boolean {
+  if (release === undefined || namesWithout(members, release) !== '') return false;
+  return members.some((member) => beforeCurrent(member) !== undefined && !provenOn(member).has(release.id));
 }
 
 /** The last change of the droplet was that of a rollback. */
@@ -210,7 +216,7 @@ async function releaseToGoBackTo(
     );
   }
   const without = namesWithout(members, choice);
-  if (without !== '') return await refuse('release-gone', `Release ${choice.id} is no longer on ${without}.`);
+  if (without !== '') return await refuse('release-gone', `Release ${choice.id} is not on ${without}.`);
   const current = `${doDeploy(settings, 'deploy', choice.imageTag)} deploys what that tag names today.`;
   await refuseGoneImages(members, choice, async () => `${await others()} ${current}`);
   return choice;

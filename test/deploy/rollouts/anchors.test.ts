@@ -120,7 +120,7 @@ it('a rollback goes nowhere where a droplet has changed its record of the releas
   }
   const back = await run('rollback', 'v1');
   expect(back).toMatchObject({ outcome: 'failed', error: { code: 'release-gone' } });
-  expect(back?.error?.message).toMatch(/ is no longer on web-1\.$/);
+  expect(back?.error?.message).toMatch(/ is not on web-1\.$/);
   expect(runs()).toEqual(['v3', 'v3', 'v3']);
 });
 

@@ -167,7 +167,7 @@ it('a refusal names the droplets that lack the release', async () => {
   expect((await run('rollback'))?.error?.message).toMatch(
     /^There is no earlier release of shop that every droplet holds: \S+-v0 is not on web-2\.$/,
   );
-  expect((await run('rollback', 'v0'))?.error?.message).toMatch(/^Release \S+-v0 is no longer on web-2\.$/);
+  expect((await run('rollback', 'v0'))?.error?.message).toMatch(/^Release \S+-v0 is not on web-2\.$/);
 });
 
 it('a release that has failed in its bake, and that was taken back, is no release to go back to', async () => {
@@ -265,4 +265,14 @@ it('on the only droplet, a deploy of an earlier release that was killed half-way
   expect(await run('deploy', 'v9', { crash })).toBeUndefined();
   expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v3' } });
   expect(runs()).toEqual(['v3']);
+});
+
+it('a deploy that was interrupted and taken back is not what a second rollback goes to', async () => {
+  const { run, runs } = fleetOf({ fleet: 3, image: { kind: 'good', readyMs: 500, answersMs: 500 } });
+  for (const tag of ['v3', 'v9']) expect(await run('deploy', tag)).toMatchObject({ outcome: 'succeeded' });
+  expect(await run('deploy', 'v2', interruptAt(0))).toMatchObject({ outcome: 'interrupted' });
+  expect(runs()).toEqual(['v2', 'v9', 'v9']);
+  expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v9' } });
+  expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v3' } });
+  expect(runs()).toEqual(['v3', 'v3', 'v3']);
 });
