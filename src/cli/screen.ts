@@ -115,6 +115,11 @@ export class Screen {
     return this.#streams.stdout.isTTY === true ? this.#streams.stdout : undefined;
   }
 
+  /** For questions that draw lists and read keys. */
+  get dialogue(): Pick<Streams, 'stdin' | 'stdout'> {
+    return this.#streams;
+  }
+
   /** Whether there is a user who can read a question and type the answer. */
   get isInteractive(): boolean {
     return this.#streams.stdin.isTTY === true && this.terminal !== undefined;

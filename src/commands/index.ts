@@ -24,6 +24,7 @@ export const COMMANDS: CommandList = {
   ssh: () => import('./ssh.js'),
   tunnel: () => import('./tunnel.js'),
   config: () => import('./config.js'),
+  init: () => import('./init.js'),
   bootstrap: () => import('./bootstrap.js'),
   tag: () => import('./tag.js'),
   tags: () => import('./tags.js'),

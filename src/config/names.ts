@@ -38,6 +38,7 @@ export const COMMAND_NAMES = [
   'exec',
   'heal',
   'history',
+  'init',
   'logs',
   'plan',
   'promote',

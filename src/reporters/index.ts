@@ -146,7 +146,9 @@ export function createReporter(options: ReporterOptions): UserReporter {
     print(output) {
       const isText = output.type === 'text';
       // A line feed in a name or a message must not begin a line of its own.
-      const shown = mapText(output, (text) => (isText ? readable(text) : readable(text).replaceAll(/\s*\n\s*/g, ' ')));
+      const inOneLine = (text: string) => text.replaceAll(/\s*\n\s*/g, ' ');
+      const clean = mapText(output, readable);
+      const shown = isText ? clean : mapText(clean, inOneLine, { together: false });
       const linesOf = (options: { palette: Palette; width: number }) => outputLines(shown, options);
       if (isBlock(output)) files?.addBlock(linesOf({ palette: PLAIN, width: Number.POSITIVE_INFINITY }));
       if (mode === 'json' && !isText) {

@@ -7,6 +7,7 @@ import { isCanaryWell } from '../rollout/status-rows.js';
 import { bootstrapLines, type ShownBootstrap } from './bootstrap-lines.js';
 import { driftLines, type ShownDrift } from './drift-lines.js';
 import { commitLines, noteLines } from './ending.js';
+import { initLines, type ShownInit } from './init-lines.js';
 import type { Palette } from './palette.js';
 import { planLines } from './plan-lines.js';
 import { historyTable, statusTable } from './table.js';
@@ -24,6 +25,7 @@ export type Output =
   | { type: 'tagged'; name: string; commit: string; committed: string[] }
   | { type: 'locks'; environment: string; rows: ShownLock[] }
   | ({ type: 'bootstrap' } & ShownBootstrap)
+  | ({ type: 'init' } & ShownInit)
   | ({ type: 'plan' } & RolloutPlan)
   | { type: 'settings'; app: string; environment: string; rows: ShownSetting[] }
   | { type: 'log'; line: ShownLogLine; place: LogPlace }
@@ -97,6 +99,8 @@ export function outputLines(output: Output, options: { palette: Palette; width: 
       return planLines(output, palette);
     case 'bootstrap':
       return bootstrapLines(output, palette);
+    case 'init':
+      return initLines(output, palette);
     case 'log':
       return [logLine(output.line, output.place, palette)];
     case 'text':

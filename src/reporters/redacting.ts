@@ -18,11 +18,14 @@ const VOCABULARY = new Set([
 /** What such a word or time looks like. Anything else there was written by a droplet, and is treated as text. */
 const WORD_OR_TIME = /^[a-z]+([ _-][a-z]+)*$|^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 
-/** A copy of plain data with every text in it changed by `change`, except the words of the schema. */
-export function mapText<T>(value: T, change: (text: string) => string): T {
+/**
+ * A copy of plain data with every text in it changed by `change`, except the words of the schema.
+ * @param options.together false: the lines of a list are changed one by one
+ */
+export function mapText<T>(value: T, change: (text: string) => string, { together = true } = {}): T {
   const walk = (item: unknown): unknown => {
     if (typeof item === 'string') return change(item);
-    if (Array.isArray(item)) return areLines(item) ? change(item.join('\n')).split('\n') : item.map(walk);
+    if (Array.isArray(item)) return together && areLines(item) ? change(item.join('\n')).split('\n') : item.map(walk);
     if (typeof item !== 'object' || item === null) return item;
     return Object.fromEntries(
       Object.entries(item).map(([key, inner]) => [
