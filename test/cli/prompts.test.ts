@@ -17,9 +17,11 @@ function aTerminal(keys: readonly string[]) {
   stdout.on('data', (text: string) => {
     screen.text += stripVTControlCharacters(text);
   });
-  stdout.once('data', () => {
+  // A question listens once it is drawn.
+  const type = () => {
     for (const key of keys) stdin.write(key);
-  });
+  };
+  stdout.once('data', () => queueMicrotask(type));
   const prompts = createPrompts({
     streams: { stdin, stdout },
     clean: (text) => text.replaceAll('hunter22', '[secret]'),

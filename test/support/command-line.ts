@@ -38,7 +38,8 @@ export async function runCommandLine(argv: readonly string[], options: CommandLi
     if (after === undefined || typed === undefined || !written.stdout.includes(after, seen)) return;
     seen = written.stdout.length;
     toType.shift();
-    stdin.write(typed);
+    // A question listens once it is drawn.
+    queueMicrotask(() => stdin.write(typed));
   });
   stderr.on('data', (text: string) => {
     written.stderr += text;
