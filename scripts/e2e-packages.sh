@@ -28,6 +28,8 @@ need nginx nginx-light
 need htpasswd apache2-utils
 need sudo sudo
 for pair in "$@"; do need "${pair%%=*}" "${pair#*=}"; done
+# Droplets do not find one that a user has installed.
+if ! [ -x /usr/bin/python3 ]; then missing+=(python3); fi
 if ! [ -x /bin/busybox ] || ldd /bin/busybox >/dev/null 2>&1; then missing+=(busybox-static); fi
 
 if [ ${#missing[@]} -gt 0 ]; then

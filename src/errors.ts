@@ -148,6 +148,9 @@ const MAX_THROWN = 500;
 /** What a thrown value says; also of one that is no Error, or cannot be made a text. */
 export function reasonOf(thrown: unknown): string {
   try {
+    // Of several attempts to connect, as to both addresses of localhost, only the errors of each say something.
+    if (thrown instanceof AggregateError && thrown.message === '')
+      return [...new Set(thrown.errors.map(reasonOf))].join('; ');
     if (thrown instanceof Error) return String(thrown.message);
     if (typeof thrown !== 'object' || thrown === null) return String(thrown);
     const { message } = thrown as { message?: unknown };

@@ -93,6 +93,23 @@ export interface AutoscalePool {
   name: string;
 }
 
+/** A rule of a cloud firewall, for TCP; who it admits is open to everything that the lists name. */
+export interface InboundRule {
+  /** Both ends included; every port: 1 to 65,535. */
+  ports: { from: number; to: number };
+  /** Addresses and ranges: `10.0.0.0/8`. */
+  addresses: readonly string[];
+  balancerIds: readonly string[];
+}
+
+export interface Firewall {
+  name: string;
+  /** What it applies to. */
+  tags: readonly string[];
+  dropletIds: readonly number[];
+  inbound: readonly InboundRule[];
+}
+
 /** Called before each attempt at a change, also after a long wait for a busy balancer. If it throws, the change is not made. */
 export type BeforeChange = () => Promise<void>;
 
@@ -126,6 +143,9 @@ export interface Cloud {
   registryLogin(name: string, validSeconds: number): Promise<string>;
   /** Firewalls that apply to droplets with this tag, and those whose rules admit traffic from or to them. */
   firewallsWithTag(tag: string): Promise<{ name: string; how: 'applies' | 'admits' }[]>;
+  listFirewalls(): Promise<Firewall[]>;
+  /** Those of the scopes that the token lacks, as far as a read shows it: scopes of changes are never among them. */
+  missingScopes(scopes: readonly string[]): Promise<string[]>;
 }
 
 // --- SSH --------------------------------------------------------------------------------------------------------
@@ -296,6 +316,22 @@ export interface RemoteShell {
    * @param options.user another one than that of the settings
    */
   connect(host: RemoteHost, options?: { user?: string }): Promise<Connection>;
+}
+
+// --- object storage -----------------------------------------------------------------------------------------------
+
+/** A bucket of an object storage. Every method is bounded, repeats what may be repeated, and throws DeployError storage-failed. */
+export interface ObjectStore {
+  /** For people: `https://fra1.digitaloceanspaces.com/acme-releases`. */
+  readonly address: string;
+  /** Undefined: there is no such object. Throws also where it has more than `maxBytes`. */
+  get(key: string, maxBytes: number): Promise<Buffer | undefined>;
+  /** In bytes; undefined: there is no such object. */
+  size(key: string): Promise<number | undefined>;
+  /** Replaces the object as a whole. */
+  put(key: string, content: Buffer, signal?: AbortSignal): Promise<void>;
+  /** Does nothing where there is no such object. */
+  remove(key: string): Promise<void>;
 }
 
 // --- the rest ---------------------------------------------------------------------------------------------------

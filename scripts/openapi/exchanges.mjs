@@ -63,6 +63,12 @@ export function exchanges({ balancer, tagged, droplet, spare, pool }) {
     ...list('firewalls_list'),
     { operation: 'registries_get_dockerCredentials', params: { registry_name: 'acme' }, status: 200 },
     { operation: 'registries_get_dockerCredentials', params: { registry_name: 'nope' }, status: 404 },
+    ...['actions', 'images', 'regions', 'sizes', 'vpcs'].map((list) => ({
+      operation: `${list}_list`,
+      query: { page: '1', per_page: '1' },
+      status: 200,
+    })),
+    { operation: 'vpcs_list', query: { page: '9' }, status: 404 },
     { operation: 'registry_get_dockerCredentials', status: 200 },
     {
       operation: 'registry_get_dockerCredentials',

@@ -6,6 +6,7 @@ import type { Secret } from '../config/secret.js';
 import { CloudError } from '../errors.js';
 import type { BeforeChange, Clock, Cloud, OnTrace } from '../ports.js';
 import {
+  anyList,
   autoscalePoolsPage,
   dropletAnswer,
   dropletsPage,
@@ -96,6 +97,13 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
       before,
     );
   }
+
+  const listFirewalls = () =>
+    api.everyPage(
+      read('/firewalls', 'list the firewalls', ['firewall:read', 'tag:read']),
+      ({ firewall }, page) => firewall.listFirewalls(page),
+      firewallsPage,
+    );
 
   return {
     listLoadBalancers: () =>
@@ -234,13 +242,31 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
       }
     },
 
+    listFirewalls: async () => (await listFirewalls()).map(({ firewall }) => firewall),
+
+    async missingScopes(scopes) {
+      const tried = await Promise.all(
+        scopes.map(async (scope) => {
+          const { list, also } = READABLE[scope] ?? {};
+          if (list === undefined) return [];
+          const call = read(list, `find out whether the token has ${scope}`, [scope, ...(also ? [also] : [])]);
+          try {
+            await api.request(call, () => api.get(list, { page: 1, per_page: 1 }), anyList);
+            return [];
+          } catch (error) {
+            if (error instanceof CloudError && error.kind === 'forbidden') return [scope];
+            throw error;
+          }
+        }),
+      );
+      const missing = tried.flat();
+      // Without the other scope, its list says nothing of this one.
+      return missing.filter((scope) => !missing.includes(READABLE[scope]?.also ?? ''));
+    },
+
     async firewallsWithTag(tag) {
       checkTag(tag);
-      const firewalls = await api.everyPage(
-        read('/firewalls', 'list the firewalls', ['firewall:read', 'tag:read']),
-        ({ firewall }, page) => firewall.listFirewalls(page),
-        firewallsPage,
-      );
+      const firewalls = await listFirewalls();
       const applying = firewalls.filter(({ tags }) => tags.includes(tag));
       const admitting = firewalls.filter(({ peers }) => peers.includes(tag));
       return [
@@ -250,6 +276,19 @@ export function createDigitalOceanCloud(options: DigitalOceanOptions): Cloud {
     },
   };
 }
+
+/** Lists from which a scope is known; `also`: another one that the list takes. */
+const READABLE: Readonly<Record<string, { list: string; also?: string }>> = {
+  'load_balancer:read': { list: '/load_balancers' },
+  'droplet:read': { list: '/droplets' },
+  'tag:read': { list: '/tags' },
+  'firewall:read': { list: '/firewalls' },
+  'actions:read': { list: '/actions' },
+  'image:read': { list: '/images' },
+  'regions:read': { list: '/regions' },
+  'sizes:read': { list: '/sizes', also: 'regions:read' },
+  'vpc:read': { list: '/vpcs' },
+};
 
 function read(path: string, purpose: string, scopes: string[]): Call {
   return { method: 'GET', path, purpose, change: false, scopes };

@@ -3,6 +3,7 @@ import { createDigitalOceanCloud } from '../adapters/digitalocean-cloud.js';
 import { localFiles } from '../adapters/local-files.js';
 import { loopback } from '../adapters/loopback.js';
 import { createNodeSshShell } from '../adapters/node-ssh-shell.js';
+import { createObjectStore } from '../adapters/object-store.js';
 import { systemClock } from '../adapters/system-clock.js';
 import { web } from '../adapters/web.js';
 import { parseEnvFile } from '../config/env-file.js';
@@ -36,6 +37,7 @@ export function wire(
     files: localFiles,
     web: traced(web, clock, onTrace),
     loopback,
+    storage: settings.bundle && createObjectStore(settings.bundle, clock),
     hide: (envFile) => hide(valuesOf(envFile)),
   };
 }

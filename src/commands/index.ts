@@ -4,6 +4,7 @@ import type { CommandList } from '../cli/define-command.js';
 export const COMMANDS: CommandList = {
   deploy: () => import('./deploy.js'),
   plan: () => import('./plan.js'),
+  doctor: () => import('./doctor.js'),
   status: () => import('./status.js'),
   heal: () => import('./heal.js'),
   adopt: () => import('./adopt.js'),
@@ -26,6 +27,7 @@ export const COMMANDS: CommandList = {
   config: () => import('./config.js'),
   init: () => import('./init.js'),
   bootstrap: () => import('./bootstrap.js'),
+  'cloud-init': () => import('./cloud-init.js'),
   tag: () => import('./tag.js'),
   tags: () => import('./tags.js'),
   'hook install': () => import('./hook/install.js'),

@@ -92,7 +92,7 @@ function mergeProblems(errors: readonly DeployError[]): DeployError[] {
   if (first === undefined || configErrors.length < 2) return [...errors];
   const all = new ProblemList();
   for (const { problems } of configErrors) {
-    for (const { place, message, remedy } of problems) all.add(place, message, remedy);
+    for (const { place, message, remedy, kind } of problems) all.add(place, message, remedy, kind);
   }
   return [all.toError(first.subject), ...errors.filter((error) => !(error instanceof ConfigError))];
 }

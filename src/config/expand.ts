@@ -5,26 +5,29 @@ import type { Variables } from './variables.js';
 /**
  * The tree with `$NAME` and `${NAME}` replaced (`$$` is a plain `$`). What cannot be replaced is left out, and its path
  * is among `unknown`: a variable that is not set (a problem, if this run needs it), and what this run does not need:
- * other environments, values that the environment replaces, and the keys in `without`. Values at `literal` paths (`*` is
- * any key) stay as they are.
+ * other environments, values that the environment replaces, and the keys in `without`. Variables below the keys in
+ * `optional` may be unset. Values at `literal` paths (`*` is any key) stay as they are.
  */
 export function expandVariables(
   document: ConfigDocument,
   {
     environment,
     without,
+    optional = [],
     literal = [],
-  }: { environment: string; without: readonly string[]; literal?: readonly Path[] },
+  }: { environment: string; without: readonly string[]; optional?: readonly string[]; literal?: readonly Path[] },
   variables: Variables,
   problems: ProblemList,
 ): { tree: Tree; unknown: Path[] } {
   const unknown: Path[] = [];
   const overrides = valueAt(document.tree, ['environments', environment]);
 
+  const isOwn = (path: Path) => path[0] === 'environments' && path[1] === environment;
+  const isBelow = (keys: readonly string[], path: Path) => keys.includes(String(isOwn(path) ? path[2] : path[0]));
+
   function isNeeded(path: Path): boolean {
-    const isOwn = path[0] === 'environments' && path[1] === environment;
-    if (without.includes(String(isOwn ? path[2] : path[0]))) return false;
-    return isOwn || (path[0] !== 'environments' && !isReplaced(overrides, path));
+    if (isBelow(without, path)) return false;
+    return isOwn(path) || (path[0] !== 'environments' && !isReplaced(overrides, path));
   }
 
   function isLiteral(path: Path): boolean {
@@ -42,7 +45,7 @@ export function expandVariables(
       return undefined;
     }
     const missing = names.filter((name) => !variables.get(name));
-    for (const name of missing) {
+    for (const name of isBelow(optional, path) ? [] : missing) {
       const state = variables.get(name) === undefined ? 'is not set' : 'is empty';
       problems.add(document.place(path), `$${name} ${state} (for ${showPath(path)})`, variables.howToSet(name));
     }

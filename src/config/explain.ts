@@ -22,7 +22,16 @@ export interface ExplainedSetting {
 const MASKED = '[secret]';
 
 /** Below these keys every value may be a secret. */
-const PRIVATE: readonly Path[] = [['registry', 'password'], ['secrets'], ['hooks', 'secrets'], ['layers'], ['env']];
+const PRIVATE: readonly Path[] = [
+  ['registry', 'password'],
+  ['bundle', 'secret_key'],
+  ['bundle', 'read_secret_key'],
+  ['bundle', 'signing_key'],
+  ['secrets'],
+  ['hooks', 'secrets'],
+  ['layers'],
+  ['env'],
+];
 
 /** @param settings loaded with the same options: what is wrong is known to be nothing */
 export function explainSettings(

@@ -83,9 +83,12 @@ async function load(options: LoadOptions<readonly Section[]>): Promise<LoadedSet
   const document = withOverrides(opened.document, options.environment, options.set ?? [], problems);
   const project = { ...opened, document };
 
-  const without = sections.filter((section) => !isNeeded(section, options)).flatMap(({ keys }) => Object.keys(keys));
+  const notNeeded = sections.filter((section) => !isNeeded(section, options));
+  const keysOf = (some: readonly Section[]) => some.flatMap(({ keys }) => Object.keys(keys));
+  const without = keysOf(notNeeded.filter(({ readWhereSet }) => !readWhereSet));
+  const optional = keysOf(notNeeded.filter(({ readWhereSet }) => readWhereSet));
   const literal = sections.flatMap((section) => section.literal ?? []);
-  const scope = { environment: options.environment, without, literal };
+  const scope = { environment: options.environment, without, optional, literal };
   const expanded = expandVariables(document, scope, project.variables, problems);
   if (project.hasFile) for (const section of sections) section.check?.(document, problems);
   checkNames(document, problems);

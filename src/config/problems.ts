@@ -8,7 +8,11 @@ export interface Problem {
   message: string;
   /** What to write or type instead. */
   remedy: string;
+  /** Of which kind it is, where that is of use to others. */
+  kind?: ProblemKind;
 }
+
+export type ProblemKind = 'file-missing' | 'file-encrypted' | 'variable-missing' | 'variable-blank';
 
 /** Problems that are listed; of further ones only the number. */
 const MAX_LISTED = 20;
@@ -40,11 +44,11 @@ export class ProblemList {
   readonly #problems = new Map<string, Problem>();
   #more = 0;
 
-  add(place: string, message: string, remedy: string): void {
+  add(place: string, message: string, remedy: string, kind?: ProblemKind): void {
     const key = `${place}\n${message}`;
     if (this.#problems.has(key)) return;
     if (this.isFull) this.#more += 1;
-    else this.#problems.set(key, { place, message, remedy });
+    else this.#problems.set(key, { place, message, remedy, ...(kind && { kind }) });
   }
 
   /** Counts problems without their text, once `isFull`. */

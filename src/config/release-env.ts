@@ -121,14 +121,19 @@ export function checkEnv(
     const line = `${name}=${exampleOf(declaration)}`;
     if (found === undefined) {
       if (missing.has(name))
-        problems.add(place, `${name} is missing: no env file${ofRole(role)} sets it`, `write ${line} in ${envFile}`);
+        problems.add(
+          place,
+          `${name} is missing: no env file${ofRole(role)} sets it`,
+          `write ${line} in ${envFile}`,
+          'variable-missing',
+        );
     } else if (found.isOpen || told.has(name) || found.place === place) {
       // Its value is for the droplet to say, or what it refers to is missing, or it is the default, which was checked where it was read.
     } else if (found.value.trim() === '') {
       if (type === 'string' && !declaration.required) continue;
       told.add(name);
       const instead = required ? '' : ', or remove the line';
-      problems.add(found.place, `${name} is blank`, `write ${line}${instead}`);
+      problems.add(found.place, `${name} is blank`, `write ${line}${instead}`, 'variable-blank');
     } else {
       const fault = faultOfValue(declaration, found.value);
       if (fault !== undefined) problems.add(found.place, `${name} ${fault}`, `for example ${line} (env: ${place})`);
@@ -176,7 +181,8 @@ export function reportRequired(
   for (const { name, place } of required) {
     const blank = values.get(name)?.place;
     const why = blank === undefined ? `no env file${ofRole(role)} sets it` : `it is blank in ${blank}`;
-    problems.add(place, `${name} is required, and ${why}`, `write ${name}=VALUE in ${envFile}`);
+    const kind = blank === undefined ? 'variable-missing' : 'variable-blank';
+    problems.add(place, `${name} is required, and ${why}`, `write ${name}=VALUE in ${envFile}`, kind);
   }
 }
 

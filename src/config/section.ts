@@ -30,6 +30,8 @@ export interface Section<K extends Keys = Keys, Resolved extends object = object
    * variables may be unset.
    */
   readonly neededFor?: 'images' | 'release' | 'rollout';
+  /** Runs that do not need the section read it all the same, as far as its variables are set. */
+  readonly readWhereSet?: boolean;
   /** Paths of values in which a `$` stands for itself; `*` is any key. */
   readonly literal?: readonly Path[];
   /** Checks beyond the schema, on the file as written: every environment, with variables not yet replaced. */

@@ -1,4 +1,5 @@
 /** Settings as the rest of the program uses them: resolved for one environment, durations in ms, paths absolute. */
+import type { KeyObject } from 'node:crypto';
 import type { BatchSize } from '../rollout/batches.js';
 import type { OnFailure } from '../rollout/courses.js';
 import type { Handler, LifecycleEvent } from '../rollout/lifecycle.js';
@@ -155,6 +156,32 @@ export interface BootstrapSettings {
   waitMs: number;
 }
 
+/** A pair of keys of an object storage. */
+export interface StorageKey {
+  accessKey: string;
+  secretKey: Secret;
+}
+
+/** Where the release lies for droplets that boot by themselves. */
+export interface BundleSettings {
+  /** Where it is written: `config/deploy.yml:12`. */
+  place: string;
+  /** Without a slash at its end. */
+  endpoint: string;
+  bucket: string;
+  region: string;
+  /** '', or ends with a slash. */
+  prefix: string;
+  /** Whether env files and keys are part of the bundle, which is encrypted then. */
+  secrets: 'include' | 'leave-out';
+  /** Of deployers; absent where a command needs none and its variables are not set. */
+  writer?: StorageKey | undefined;
+  /** Of droplets. */
+  reader?: StorageKey | undefined;
+  /** A private key of Ed25519. */
+  signingKey?: KeyObject | undefined;
+}
+
 export interface HookSettings {
   /** Relative to `root`. */
   folder: string;
@@ -221,6 +248,8 @@ export interface Settings {
   /** What `do-deploy console` runs. */
   console?: { service?: string; command?: readonly string[] };
   bootstrap: BootstrapSettings;
+  /** Absent: no object storage keeps the release. */
+  bundle?: BundleSettings;
   /** Absent when they are switched off. */
   hooks?: HookSettings;
   /** Releases that stay on a droplet, the running one included; at least 2. */

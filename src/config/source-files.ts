@@ -268,7 +268,7 @@ class Collector {
   #reportUnusable(path: string, place: string, { content }: ReadContent, isListedEnvFile: boolean): void {
     const encryption = encryptionOf(content, { byText: isEnvFile(path) });
     if (encryption !== undefined) {
-      this.#problems.add(place, `${path} is encrypted by ${encryption.by}`, encryption.remedy(path));
+      this.#problems.add(place, `${path} is encrypted by ${encryption.by}`, encryption.remedy(path), 'file-encrypted');
     } else if (isEnvFile(path)) {
       this.#reportEnvFile(path, place, content, isListedEnvFile);
     }
@@ -299,7 +299,8 @@ class Collector {
       const message = `${path} does not exist: unknown placeholder ${placeholder}`;
       this.#problems.add(place, message, 'the only placeholder is {environment}');
     } else if (!optional) {
-      this.#problems.add(place, `${path} does not exist${this.#tree.where}`, this.#howToCreate(written));
+      const message = `${path} does not exist${this.#tree.where}`;
+      this.#problems.add(place, message, this.#howToCreate(written), 'file-missing');
     }
   }
 

@@ -1,5 +1,4 @@
 /** From options and answers to files, and to what is left to do. Nothing is written before `write`. */
-import { COMMAND_NAMES } from '../config/names.js';
 import { ProblemList } from '../config/problems.js';
 import type { Secret } from '../config/secret.js';
 import { readApi } from '../config/sections/api.js';
@@ -62,7 +61,6 @@ export async function prepare(project: Project, outside: Outside): Promise<Prepa
   const workflow = answers.ci && (await project.exampleText(CI[answers.ci].example));
   const plan = planFiles(answers, found, { isSet: (name) => Boolean(variables.get(name)), workflow });
   const names = ENVIRONMENTS.filter((name) => answers.targets.has(name));
-  const check = COMMAND_NAMES.includes('doctor') ? 'doctor' : 'status';
   return {
     app: answers.app,
     files: [
@@ -73,7 +71,7 @@ export async function prepare(project: Project, outside: Outside): Promise<Prepa
     ],
     variables: plan.variables,
     notes: plan.notes,
-    next: names.map((name) => `do-deploy ${check} ${name}`),
+    next: names.map((name) => `do-deploy doctor ${name}`),
     write: () => writeFiles(root, plan.files),
   };
 }

@@ -13,6 +13,9 @@ const MAX_LINE = 2_000;
 export const TERM_MS = 5_000;
 const OUTPUT_AFTER_EXIT_MS = 1_000;
 
+/** A signal that follows this closely is the same one: npm passes it on. */
+const ECHO_MS = 1_000;
+
 /** Hooks that are being ended right now. Those of a batch are ended together. */
 let ending = 0;
 
@@ -93,9 +96,13 @@ function endAll(clock: Clock, child: ChildProcess, marked: MarkedProgram): void 
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const kill = () => marked.kill(child.pid);
   const ended = new AbortController();
+  const since = clock.now();
   // A signal that nothing else waits for ends this process, and no exit event comes.
   const last = (name: NodeJS.Signals) => {
-    if (process.listenerCount(name) > ending) return;
+    if (process.listenerCount(name) > ending) {
+      if (clock.now() - since >= ECHO_MS) kill();
+      return;
+    }
     kill();
     // The last one of them ends this process.
     process.off(name, last);

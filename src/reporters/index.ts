@@ -10,7 +10,7 @@ import type { Terminal } from './live-area.js';
 import { type Level, Narrator } from './narration.js';
 import { isBlock, type Output, outputLines, outputObjects } from './output.js';
 import { createPalette, type Palette } from './palette.js';
-import { mapText, type Redactor } from './redacting.js';
+import { mapEachText, mapText, type Redactor } from './redacting.js';
 import { MASK } from './redactor.js';
 import { SilenceWatch } from './silence.js';
 import type { TerminalReporter } from './terminal.js';
@@ -146,9 +146,8 @@ export function createReporter(options: ReporterOptions): UserReporter {
     print(output) {
       const isText = output.type === 'text';
       // A line feed in a name or a message must not begin a line of its own.
-      const inOneLine = (text: string) => text.replaceAll(/\s*\n\s*/g, ' ');
-      const clean = mapText(output, readable);
-      const shown = isText ? clean : mapText(clean, inOneLine, { together: false });
+      const masked = mapText(output, readable);
+      const shown = isText ? masked : mapEachText(masked, inOneLine);
       const linesOf = (options: { palette: Palette; width: number }) => outputLines(shown, options);
       if (isBlock(output)) files?.addBlock(linesOf({ palette: PLAIN, width: Number.POSITIVE_INFINITY }));
       if (mode === 'json' && !isText) {
@@ -185,6 +184,11 @@ export function createReporter(options: ReporterOptions): UserReporter {
 function isShown(event: DeployEvent, level: Level): boolean {
   if (event.type !== 'trace') return true;
   return level === 'debug' || (level === 'verbose' && event.kind === 'command');
+}
+
+/** Each line of a diff gets a sign and a margin of its own. */
+function inOneLine(text: string, field: string): string {
+  return field === 'diff' ? text : text.replaceAll(/\s*\n\s*/g, ' ');
 }
 
 /** Output that fails must not stop a rollout. */

@@ -1,10 +1,12 @@
 /** What commands print besides the events of a rollout: typed values, here turned into lines or JSON. */
 import { shortHash } from '../rollout/commit.js';
+import type { DoctorReport } from '../rollout/doctor.js';
 import type { EnvironmentRow, TagRow } from '../rollout/match-tags.js';
 import type { HistoryEntry, StatusRow, Ways } from '../rollout/model.js';
 import type { RolloutPlan } from '../rollout/plan.js';
 import { isCanaryWell } from '../rollout/status-rows.js';
 import { bootstrapLines, type ShownBootstrap } from './bootstrap-lines.js';
+import { doctorLines } from './doctor-lines.js';
 import { driftLines, type ShownDrift } from './drift-lines.js';
 import { commitLines, noteLines } from './ending.js';
 import { initLines, type ShownInit } from './init-lines.js';
@@ -27,6 +29,7 @@ export type Output =
   | ({ type: 'bootstrap' } & ShownBootstrap)
   | ({ type: 'init' } & ShownInit)
   | ({ type: 'plan' } & RolloutPlan)
+  | ({ type: 'doctor' } & DoctorReport)
   | { type: 'settings'; app: string; environment: string; rows: ShownSetting[] }
   | { type: 'log'; line: ShownLogLine; place: LogPlace }
   /** For people only: with --json it goes to standard error. */
@@ -70,7 +73,7 @@ const WIDEST_SETTING = 60;
 
 /** A title and a body, with an empty line before the next one. */
 export function isBlock({ type }: Output): boolean {
-  return type === 'status' || type === 'drift' || type === 'plan';
+  return type === 'status' || type === 'drift' || type === 'plan' || type === 'doctor';
 }
 
 export function outputLines(output: Output, options: { palette: Palette; width: number }): readonly string[] {
@@ -97,6 +100,8 @@ export function outputLines(output: Output, options: { palette: Palette; width: 
       return settingLines(output.rows, palette);
     case 'plan':
       return planLines(output, palette);
+    case 'doctor':
+      return doctorLines(output, palette);
     case 'bootstrap':
       return bootstrapLines(output, palette);
     case 'init':

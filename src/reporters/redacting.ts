@@ -18,14 +18,11 @@ const VOCABULARY = new Set([
 /** What such a word or time looks like. Anything else there was written by a droplet, and is treated as text. */
 const WORD_OR_TIME = /^[a-z]+([ _-][a-z]+)*$|^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 
-/**
- * A copy of plain data with every text in it changed by `change`, except the words of the schema.
- * @param options.together false: the lines of a list are changed one by one
- */
-export function mapText<T>(value: T, change: (text: string) => string, { together = true } = {}): T {
+/** A copy of plain data with every text in it changed by `change`, except the words of the schema. */
+export function mapText<T>(value: T, change: (text: string) => string): T {
   const walk = (item: unknown): unknown => {
     if (typeof item === 'string') return change(item);
-    if (Array.isArray(item)) return together && areLines(item) ? change(item.join('\n')).split('\n') : item.map(walk);
+    if (Array.isArray(item)) return areLines(item) ? change(item.join('\n')).split('\n') : item.map(walk);
     if (typeof item !== 'object' || item === null) return item;
     return Object.fromEntries(
       Object.entries(item).map(([key, inner]) => [
@@ -35,6 +32,17 @@ export function mapText<T>(value: T, change: (text: string) => string, { togethe
     );
   };
   return walk(value) as T;
+}
+
+/** Likewise, each text by itself. @param change also gets the name of the field that has the text, or the list of texts */
+export function mapEachText<T>(value: T, change: (text: string, field: string) => string): T {
+  const walk = (item: unknown, field: string): unknown => {
+    if (typeof item === 'string') return change(item, field);
+    if (Array.isArray(item)) return item.map((one) => walk(one, field));
+    if (typeof item !== 'object' || item === null) return item;
+    return Object.fromEntries(Object.entries(item).map(([key, inner]) => [key, walk(inner, key)]));
+  };
+  return walk(value, '') as T;
 }
 
 /** A secret may begin in one line of a log and end in the next: lines are changed together. */

@@ -463,6 +463,17 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
+    name: 'check-needs-host',
+    find: (findings) => {
+      const status = checkStatus(findings);
+      if (status !== 400 && status !== 421) return undefined;
+      return [
+        `The app refuses the health check (${status}), probably for its Host header, which is an address.`,
+        'The path of the health check must answer any Host: in Django extend ALLOWED_HOSTS, in Rails exclude the path in config.host_authorization.',
+      ];
+    },
+  },
+  {
     name: 'check-path-missing',
     find: (findings) =>
       checkStatus(findings) === 404

@@ -82,6 +82,8 @@ export interface FleetFacts {
   droplets: readonly DropletFacts[];
   /** Names of existing droplets that took part in the last rollout and are no longer in the fleet. */
   departed: readonly string[];
+  /** What is wrong with the bundle that booting droplets get, as a message. */
+  bundle?: string | undefined;
 }
 
 /** Stable names, for scripts. */
@@ -89,6 +91,7 @@ export type DifferenceKind =
   | 'unreachable'
   | 'not-running'
   | 'departed'
+  | 'bundle'
   | 'out-of-rotation'
   | 'recorded-as-out'
   | 'no-release'
@@ -110,7 +113,11 @@ export type DifferenceKind =
   | 'disk-low'
   | 'clock';
 
+/** Stands for the name of a droplet where the bundle differs. */
+export const BUNDLE = 'bundle';
+
 export interface Difference {
+  /** Its name; `bundle`: what droplets get that boot by themselves. */
   droplet: string;
   kind: DifferenceKind;
   /** For people, one sentence without the droplet's name. */
@@ -155,7 +162,13 @@ export function findDifferences(fleet: FleetFacts): Difference[] {
           : `no longer has the ${fleet.target}, as it had at the last rollout; tag it again, then run adopt`,
       }),
     ),
+    ...ofBundle(fleet),
   ];
+}
+
+/** `adopt` uploads the bundle of the fleet's release. */
+function ofBundle({ bundle }: FleetFacts): Difference[] {
+  return bundle === undefined ? [] : [{ droplet: BUNDLE, kind: 'bundle', message: bundle, fix: 'adopt' }];
 }
 
 /** What runs well nowhere is brought to no droplet that runs something else. */

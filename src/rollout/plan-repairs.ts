@@ -22,6 +22,8 @@ export interface Repair {
   release: string;
   /** For people: "web-2 stopped half-way to R2 and is out of rotation: it gets R1 and rejoins". */
   sentence: string;
+  /** It serves its release, and only the record that it is out is removed. */
+  isOnlyRecorded?: true;
 }
 
 export interface RepairPlan {
@@ -40,7 +42,17 @@ export function planRepairs(fleet: readonly Found[], anchored: readonly string[]
   const broken = fleet.filter(isBroken).map((found) => ({ found, release: releaseOf(found, holdings, anchored) }));
   return {
     repairs: broken.flatMap(({ found, release }) =>
-      release === undefined ? [] : [{ id: found.id, name: found.name, release, sentence: sentence(found, release) }],
+      release === undefined
+        ? []
+        : [
+            {
+              id: found.id,
+              name: found.name,
+              release,
+              sentence: sentence(found, release),
+              ...(isOnlyRecorded(found) && { isOnlyRecorded: true as const }),
+            },
+          ],
     ),
     without: broken.flatMap(({ found, release }) => (release === undefined ? [found.name] : [])),
   };
@@ -66,6 +78,10 @@ function releaseOf(found: Found, fleet: readonly Holding[], anchored: readonly s
   return isWhole ? current : releaseForHalfChanged(found.holding, fleet, anchored);
 }
 
+function isOnlyRecorded(found: Found): boolean {
+  return !isHalfChanged(found) && !isOut(found) && found.healthy && found.runsItsRelease;
+}
+
 function sentence(found: Found, release: string): string {
   const { name, holding, healthy, inLedger, runsItsRelease } = found;
   const half = isHalfChanged(found) ? [`stopped half-way to ${holding.state?.release}`] : [];
@@ -78,8 +94,7 @@ function sentence(found: Found, release: string): string {
         : half.length === 0 && !runsItsRelease
           ? ['does not run what was deployed']
           : [];
-  const isOnlyRecorded = half.length === 0 && !isOut(found) && healthy && runsItsRelease;
-  return `${name} ${[...half, ...where].join(' and ')}: ${isOnlyRecorded ? `it stays on ${release}, and its mark is removed` : remedy(found, release)}`;
+  return `${name} ${[...half, ...where].join(' and ')}: ${isOnlyRecorded(found) ? `it stays on ${release}, and its mark is removed` : remedy(found, release)}`;
 }
 
 function remedy(found: Found, release: string): string {

@@ -339,6 +339,38 @@ describe('tags', () => {
     ]);
   });
 
+  it('of firewalls are read with ranges of ports, and only for TCP', async () => {
+    const rule = (protocol: string, ports: string, sources: object) => ({ protocol, ports, sources });
+    const inbound_rules = [
+      rule('tcp', '8000-9000', { load_balancer_uids: ['4de7ac8b'] }),
+      rule('tcp', 'all', { addresses: ['10.0.0.0/8'] }),
+      rule('tcp', '0', {}),
+      rule('udp', '53', { addresses: ['0.0.0.0/0'] }),
+      rule('icmp', '', { addresses: ['0.0.0.0/0'] }),
+    ];
+    api()
+      .get('/v2/firewalls')
+      .query(true)
+      .reply(200, {
+        firewalls: [{ id: 'a', name: 'fw-a', tags: null, droplet_ids: null, inbound_rules }],
+        meta: { total: 1 },
+      });
+    const { cloud, clock } = cloudOn();
+    const every = { from: 1, to: 65_535 };
+    expect(await clock.run(cloud.listFirewalls())).toEqual([
+      {
+        name: 'fw-a',
+        tags: [],
+        dropletIds: [],
+        inbound: [
+          { ports: { from: 8000, to: 9000 }, addresses: [], balancerIds: ['4de7ac8b'] },
+          { ports: every, addresses: ['10.0.0.0/8'], balancerIds: [] },
+          { ports: every, addresses: [], balancerIds: [] },
+        ],
+      },
+    ]);
+  });
+
   it('of firewalls that are hidden are not mistaken for none', async () => {
     api()
       .get('/v2/firewalls')

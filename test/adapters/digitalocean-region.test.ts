@@ -94,6 +94,29 @@ it('names the firewalls that share a tag', async () => {
   expect(await clock.run(cloud().firewallsWithTag('web'))).toEqual([{ name: 'web-only', how: 'applies' }]);
 });
 
+it('lists firewalls with what they apply to, and whom they admit', async () => {
+  region.world.addFirewall({ name: 'web-only', tags: ['web'], dropletIds: [7] });
+  const inbound = [{ ports: { from: 80, to: 80 }, addresses: ['0.0.0.0/0', '::/0'], balancerIds: [] }];
+  expect(await clock.run(cloud().listFirewalls())).toEqual([
+    { name: 'web-only', tags: ['web'], dropletIds: [7], inbound },
+  ]);
+});
+
+it('tells the read scopes that the token lacks, and only those that were asked about', async () => {
+  const readable = ['droplet:read', 'tag:read', 'regions:read', 'sizes:read', 'vpc:read', 'image:read', 'actions:read'];
+  expect(await clock.run(cloud().missingScopes([...readable, 'tag:create']))).toEqual([]);
+  await region.api.stop();
+  region = await startBench({ tokens: [{ token: TOKEN, scopes: ['droplet:read', 'sizes:read', 'image:read'] }] });
+  // Sizes cannot be listed without regions:read: that says nothing of sizes:read.
+  const missing = ['tag:read', 'regions:read', 'vpc:read', 'actions:read'];
+  expect(await clock.run(cloud().missingScopes([...readable, 'tag:create']))).toEqual(missing);
+  expect(await clock.run(cloud().missingScopes(['droplet:read', 'vpc:read']))).toEqual(['vpc:read']);
+  expect(region.api.log.filter(({ method }) => method !== 'GET')).toEqual([]);
+  expect((await failureOf(clock, cloud({ token: 'wrong' }).missingScopes(['tag:read']))).error.kind).toBe(
+    'unauthorized',
+  );
+});
+
 it('lists autoscale pools and their droplets, from every page', async () => {
   expect(await clock.run(cloud().listAutoscalePools())).toEqual([]);
   const made = Array.from({ length: 201 }, () => region.world.addDroplet({ pool: 'web-pool' }).id);

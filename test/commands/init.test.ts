@@ -30,7 +30,7 @@ describe('without a terminal', () => {
       'config/deploy.yml: written',
       '.gitignore: written',
       'To set in config/.env or in the environment: DO_TOKEN',
-      expect.stringMatching(/^Next: do-deploy (doctor|status) production$/),
+      'Next: do-deploy doctor production',
       '',
     ]);
     expect(paths).toEqual(['.gitignore', 'compose.yaml', 'config/deploy.yml']);

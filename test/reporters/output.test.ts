@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { reporterOn } from '../support/reporter-on.js';
+import { SAMPLE_OUTPUTS } from '../support/sample-outputs.js';
 
 const HOLDER = { run: 'a', who: 'ann@laptop', release: '20261121T074500Z-v2', since: '2026-11-21T07:45:00Z' };
 
@@ -70,4 +71,17 @@ it('with --json, a secret with a control character in it is masked', () => {
   }
   expect(stdout.text).not.toMatch(/Zk9pQ7mX|L8nR4tY6w/);
   expect(stdout.text.match(/\[secret\]/g)).toHaveLength(2);
+});
+
+it('names in a list stay apart, and a line feed in one of them begins no line', () => {
+  const [finding] = SAMPLE_OUTPUTS.doctor.findings;
+  if (finding === undefined) throw new Error('the sample has no finding');
+  const droplets = ['web-1', 'web-2\nerror: forged', 'web-3'];
+  const text = printed({ ...SAMPLE_OUTPUTS.doctor, findings: [{ ...finding, droplets }], unchecked: ['One.', 'Two.'] });
+  expect(text).toContain('warning: disk-low (web-1, web-2 error: forged, web-3)\n');
+  expect(text).toContain('  not looked at: One.\n  not looked at: Two.\n');
+});
+
+it('the lines of a diff stay lines', () => {
+  expect(printed(SAMPLE_OUTPUTS.plan)).toContain('           -gzip off;\n           +gzip on;\n');
 });

@@ -282,3 +282,10 @@ describe('what runs something else', () => {
     expect(fixes(aDroplet({}, { inLedger: true, rotation: 'out' }))).toEqual([undefined]);
   });
 });
+
+it('the bundle that droplets boot into is not that of the release', () => {
+  const bundle = 'holds r1 instead of r2: a droplet that boots now gets that';
+  expect(findDifferences(aFleet(aDroplet(), { bundle }))).toEqual([
+    { droplet: 'bundle', kind: 'bundle', message: bundle, fix: 'adopt' },
+  ]);
+});

@@ -266,6 +266,12 @@ export const KNOWN_FAILURES: readonly KnownFailure[] = [
     sentence: 'The app refuses the health check (403).',
   },
   {
+    what: 'The health check is refused without a reason in the log',
+    name: 'check-needs-host',
+    findings: check('HTTP 400 in 3 ms'),
+    sentence: 'The app refuses the health check (400), probably for its Host header, which is an address.',
+  },
+  {
     what: 'The path of the health check does not exist',
     name: 'check-path-missing',
     findings: check('HTTP 404 in 2 ms'),

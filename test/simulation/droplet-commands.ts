@@ -60,6 +60,9 @@ const COMMANDS: Record<string, (execution: Execution, args: Args) => Done> = {
   traffic,
   'open-connections': openConnectionsNow,
   'port-holders': () => ok('[]'),
+  'machine-facts': () => ok(`${SURVEY_MARK}\n\n${SURVEY_MARK} machine\nx86_64\n\n${SURVEY_MARK} counters\nreadable\n`),
+  'read-project': ({ world }) =>
+    ok(`${SURVEY_MARK}\n\n${SURVEY_MARK} config\n${composeConfig(world.story.app, 'v9')}\n\n${SURVEY_MARK} code\n0\n`),
   history: ({ droplet: { disk } }) => ok(disk.history.join('\n')),
   'lease-status': ({ droplet, world }) =>
     ok(lockProcess(world, droplet) ? `held ${droplet.lock.holder ?? ''}\n` : 'free\n'),

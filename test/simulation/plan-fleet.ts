@@ -1,7 +1,9 @@
-/** `do-deploy plan` on a simulated fleet, with everything that it asked of DigitalOcean and of the droplets. */
+/** Commands that only look, on a simulated fleet, with everything that they asked of DigitalOcean and of the droplets. */
+import { examine } from '../../src/deploy/doctor/examine.js';
 import type { PlanOptions } from '../../src/deploy/plan/plan-options.js';
 import { planRollout } from '../../src/deploy/plan/plan-rollout.js';
 import type { Cloud, Connection, RemoteCommand, RemoteShell } from '../../src/ports.js';
+import type { DoctorReport } from '../../src/rollout/doctor.js';
 import type { RolloutPlan } from '../../src/rollout/plan.js';
 import { Deployer } from './deployer.js';
 import { localFiles, settingsFor } from './project.js';
@@ -10,8 +12,7 @@ import { SimCloud } from './sim-cloud.js';
 import { SimShell } from './sim-shell.js';
 import type { World } from './world.js';
 
-export interface Planned {
-  plan: RolloutPlan;
+interface Asked {
   /** Names of the calls of the Cloud port. */
   calls: string[];
   commands: RemoteCommand[];
@@ -19,11 +20,57 @@ export interface Planned {
   others: string[];
 }
 
+export interface Planned extends Asked {
+  plan: RolloutPlan;
+}
+
+export interface Examined extends Asked {
+  report: DoctorReport;
+}
+
 const PLAN = { command: 'deploy', tag: 'v9', force: false, startMs: 0, later: true, waitLockMs: 0 } as const;
 
 export async function planFleet(world: World, options: Partial<PlanOptions> = {}): Promise<Planned> {
+  const { ports, settings, asked, exit } = watched(world);
+  const { allowDowntime } = world.story.policy;
+  const plan = await world.clock.run(
+    planRollout(ports, {
+      settings,
+      command: 'deploy',
+      imageTag: 'v9',
+      force: false,
+      allowDowntime,
+      findings: [],
+      read: { project: () => undefined, variables: () => new Map() },
+      ...options,
+    }),
+  );
+  exit();
+  return { plan, ...asked };
+}
+
+export async function examineFleet(world: World): Promise<Examined> {
+  const { ports, settings, asked, exit } = watched(world);
+  const { app, environment } = settings;
+  const report = await world.clock.run(
+    examine(ports, {
+      app,
+      environment,
+      settings,
+      isWhole: true,
+      problems: [],
+      warnings: [],
+      envFiles: [],
+      readProject: () => undefined,
+    }),
+  );
+  exit();
+  return { report, ...asked };
+}
+
+function watched(world: World) {
   const deployer = new Deployer(world, { ...PLAN, chaos: 0, faults: [] });
-  const { allowDowntime, ...rollout } = world.story.policy;
+  const { allowDowntime: _, ...rollout } = world.story.policy;
   const calls: string[] = [];
   const commands: RemoteCommand[] = [];
   const others: string[] = [];
@@ -39,34 +86,25 @@ export async function planFleet(world: World, options: Partial<PlanOptions> = {}
       },
     });
   const shell = new SimShell(deployer);
-  const watched: RemoteShell = {
+  const watchedShell: RemoteShell = {
     connect: async (host) =>
       told<Connection>(await shell.connect(host), (name, [first]) => {
         if (name === 'run') commands.push(first as RemoteCommand);
         else if (name !== 'close' && name !== 'checkHealth') others.push(name);
       }),
   };
-  const settings = settingsFor(targetOf(world), rollout, rolesOf(world));
   const ports = {
     cloud: told<Cloud>(new SimCloud(deployer), (name) => calls.push(name)),
-    shell: watched,
+    shell: watchedShell,
     clock: deployer.clock,
     files: localFiles,
     web: { get: async () => ({ detail: 'nobody asks' }) },
     reporter: { report: () => {} },
   };
-  const plan = await world.clock.run(
-    planRollout(ports, {
-      settings,
-      command: 'deploy',
-      imageTag: 'v9',
-      force: false,
-      allowDowntime,
-      findings: [],
-      read: { project: () => undefined, variables: () => new Map() },
-      ...options,
-    }),
-  );
-  deployer.exit();
-  return { plan, calls, commands, others };
+  return {
+    ports,
+    settings: settingsFor(targetOf(world), rollout, rolesOf(world)),
+    asked: { calls, commands, others },
+    exit: () => deployer.exit(),
+  };
 }

@@ -97,6 +97,14 @@ export class SimCloud implements Cloud {
     throw new Error('no story has a registry of DigitalOcean');
   }
 
+  listFirewalls(): Promise<[]> {
+    return this.#read('firewalls', () => []);
+  }
+
+  missingScopes(): Promise<[]> {
+    return this.#read('scopes', () => []);
+  }
+
   firewallsWithTag(): ReturnType<Cloud['firewallsWithTag']> {
     return this.#read('firewalls', () => []);
   }

@@ -1,7 +1,7 @@
 /** A small fleet in virtual time on which nothing goes wrong but what a test asks for. */
 import type { DeployResult } from '../../src/rollout/model.js';
 import { CALM } from './calm.js';
-import { planFleet } from './plan-fleet.js';
+import { examineFleet, planFleet } from './plan-fleet.js';
 import { play } from './run.js';
 import type { RunPlan, Scenario } from './scenario.js';
 import { World } from './world.js';
@@ -26,5 +26,6 @@ export function fleetOf(story: Partial<Scenario> = {}, keepReleases = 5) {
   };
   const runs = () => [...world.droplets.values()].map(({ disk }) => disk.current?.replace(/^.*-/, ''));
   const plan = (options?: Parameters<typeof planFleet>[1]) => planFleet(world, options);
-  return { world, run, runs, plan };
+  const doctor = () => examineFleet(world);
+  return { world, run, runs, plan, doctor };
 }

@@ -55,13 +55,16 @@ export const ROOMS = [
   'lease',
   'drain',
   'staging',
+  'bundle',
   'inspect',
   'operate',
   'bootstrap',
   'steps',
+  'boot',
   'session',
   'rollouts',
   'plan',
+  'doctor',
 ];
 
 /** Packages that only some parts may know of. */
@@ -69,6 +72,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   'dots-wrapper': ['adapters'],
   'node-ssh': ['adapters'],
   'p-retry': ['adapters'],
+  aws4fetch: ['adapters'],
   ssh2: ['adapters', 'sandbox'],
   kleur: ['reporters', 'cli'],
   yargs: ['cli'],

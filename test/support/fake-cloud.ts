@@ -1,6 +1,6 @@
 /** An implementation of the Cloud port in memory, with failures on demand. */
 import { CloudError } from '../../src/errors.js';
-import type { BeforeChange, Cloud, Droplet, LoadBalancer } from '../../src/ports.js';
+import type { BeforeChange, Cloud, Droplet, Firewall, LoadBalancer } from '../../src/ports.js';
 
 export function aBalancer(overrides: Partial<LoadBalancer> = {}): LoadBalancer {
   return {
@@ -148,6 +148,16 @@ export class FakeCloud implements Cloud {
         .filter(({ tags, peers = [] }) => [...tags, ...peers].includes(tag))
         .map(({ name, tags }) => ({ name, how: tags.includes(tag) ? ('applies' as const) : ('admits' as const) })),
     );
+  }
+
+  async listFirewalls() {
+    return this.#call('listFirewalls', [], () =>
+      this.firewalls.map(({ name, tags }): Firewall => ({ name, tags, dropletIds: [], inbound: [] })),
+    );
+  }
+
+  async missingScopes() {
+    return this.#call('missingScopes', [], () => [] as string[]);
   }
 
   fail(call: keyof Cloud, ...troubles: Trouble[]): void {

@@ -7,7 +7,7 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import type { Droplet, HealthCheck, LoadBalancer } from '../../ports.js';
+import type { Droplet, Firewall, HealthCheck, InboundRule, LoadBalancer } from '../../ports.js';
 import { oneLine } from '../printable.js';
 
 /** Bounds of lists and numbers: far above DigitalOcean's own limits. */
@@ -154,14 +154,21 @@ const droplet = z
     };
   });
 
-const peers = z.object({ tags: tags.nullish() }).nullish();
+const peers = z
+  .object({
+    tags: tags.nullish(),
+    addresses: z.array(text).max(MAX_ITEMS).nullish(),
+    load_balancer_uids: z.array(text).max(MAX_ITEMS).nullish(),
+  })
+  .nullish();
 const firewall = z
   .object({
     id,
     name,
     tags: tags.nullable(),
+    droplet_ids: z.array(z.number().int()).max(MAX_ITEMS).nullish(),
     inbound_rules: z
-      .array(z.object({ sources: peers }))
+      .array(z.object({ protocol: text, ports: text, sources: peers }))
       .max(MAX_ITEMS)
       .nullish(),
     outbound_rules: z
@@ -178,7 +185,29 @@ const firewall = z
       ...(answer.inbound_rules ?? []).flatMap(({ sources }) => sources?.tags ?? []),
       ...(answer.outbound_rules ?? []).flatMap(({ destinations }) => destinations?.tags ?? []),
     ],
+    firewall: {
+      name: answer.name,
+      tags: answer.tags ?? [],
+      dropletIds: answer.droplet_ids ?? [],
+      inbound: (answer.inbound_rules ?? []).flatMap(({ protocol, ports, sources }): InboundRule[] =>
+        protocol === 'tcp'
+          ? [
+              {
+                ports: portsOf(ports),
+                addresses: sources?.addresses ?? [],
+                balancerIds: sources?.load_balancer_uids ?? [],
+              },
+            ]
+          : [],
+      ),
+    } satisfies Firewall,
   }));
+
+/** `80`, `8000-9000`, or `all`, `0` and `` for every port. */
+function portsOf(written: string): InboundRule['ports'] {
+  const [, from, to = from] = /^([1-9]\d{0,4})(?:-(\d{1,5}))?$/.exec(written) ?? [];
+  return from === undefined ? { from: 1, to: 65_535 } : { from: Number(from), to: Number(to) };
+}
 
 const autoscalePool = z.object({ id, name });
 const poolMember = z
@@ -200,6 +229,9 @@ export const registryAnswer = z
 
 /** The answer to a change: 204 without a body. */
 export const noContent = z.union([z.literal(''), z.null(), z.undefined()]).transform(() => undefined);
+
+/** Any list: only that there is an answer counts. */
+export const anyList = z.looseObject({ meta: z.object({ total: z.number().int() }) });
 
 export interface Page<T> {
   items: T[];

@@ -1,6 +1,7 @@
 import { api } from './api.js';
 import { app } from './app.js';
 import { bootstrap } from './bootstrap.js';
+import { bundle } from './bundle.js';
 import { compose } from './compose.js';
 import { consoleSection } from './console.js';
 import { env } from './env.js';
@@ -29,6 +30,7 @@ export const SECTIONS = [
   freeze,
   ssh,
   bootstrap,
+  bundle,
   compose,
   profiles,
   files,

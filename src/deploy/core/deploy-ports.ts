@@ -1,4 +1,14 @@
-import type { Clock, Cloud, LocalCommands, LocalFiles, Loopback, RemoteShell, Reporter, Web } from '../../ports.js';
+import type {
+  Clock,
+  Cloud,
+  LocalCommands,
+  LocalFiles,
+  Loopback,
+  ObjectStore,
+  RemoteShell,
+  Reporter,
+  Web,
+} from '../../ports.js';
 
 /** The ports that a command on a fleet works through. */
 export interface DeployPorts {
@@ -12,6 +22,8 @@ export interface DeployPorts {
   commands?: LocalCommands;
   /** Absent where nothing connects to this machine. */
   loopback?: Loopback;
+  /** Where `bundle:` keeps the release; absent without it, or where its keys are not set. */
+  storage?: ObjectStore | undefined;
   /** Masks every value of an env file wherever text is shown. */
   hide?(envFile: string): void;
 }

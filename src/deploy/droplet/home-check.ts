@@ -6,10 +6,7 @@ import { errorLine } from '../core/output-lines.js';
 import { appFolder, quote } from '../core/shell.js';
 import { loginTo, type Member } from './member.js';
 
-/**
- * Lines that create the app's folder and print what is wrong: `home REASON`, `missing PATH` for a file that is not there,
- * `kind PATH` for what is not the file or folder that it should be, or `closed PATH` where the SSH user may not write.
- */
+/** Lines that create the app's folder and print what is wrong: `home REASON`, or what `checkShared` prints. */
 export function checkHome(app: string, shared: readonly string[]): string[] {
   const folder = appFolder(app);
   const probe = `${folder}/releases/.probe`;
@@ -17,6 +14,17 @@ export function checkHome(app: string, shared: readonly string[]): string[] {
     // A full disk shows only when something is written.
     `why=$( { mkdir -p ${folder}/releases && printf '%4096s' x >${probe}; } 2>&1 ) || printf 'home %s\\n' "$why"`,
     `rm -f ${probe}`,
+    ...checkShared(app, shared),
+  ];
+}
+
+/**
+ * Lines that only read, and print `missing PATH` for a file that is not there, `kind PATH` for what is not the file or folder that
+ * it should be, or `closed PATH` where the SSH user may not write.
+ */
+export function checkShared(app: string, shared: readonly string[]): string[] {
+  const folder = appFolder(app);
+  return [
     ...(shared.length === 0 ? [] : [`[ ! -e ${folder}/shared ] || [ -w ${folder}/shared ] || echo 'closed '`]),
     ...shared.map((path) => {
       const place = `${folder}/shared/${quote(path.replace(/\/$/, ''))}`;

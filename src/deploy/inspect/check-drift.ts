@@ -15,6 +15,7 @@ import {
 } from '../../rollout/drift.js';
 import type { ByHand, HistoryEntry } from '../../rollout/model.js';
 import type { FleetMembership, Target } from '../../targets/target.js';
+import { compareBundle } from '../bundle/compare-bundle.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { doDeploy } from '../core/do-deploy.js';
 import { inParallel } from '../core/parallel.js';
@@ -76,7 +77,7 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
 }
 
 /** As found in one role. */
-interface RoleReport extends DriftReport {
+export interface RoleReport extends DriftReport {
   role?: string | undefined;
   /** Its release is that of the newest anchor. */
   isRecorded: boolean;
@@ -113,8 +114,11 @@ function betweenRoles(
   };
 }
 
-/** @param present ids of the droplets of all roles */
-async function checkRole(
+/**
+ * Surveys the droplets of one role and compares them. Throws CloudError.
+ * @param present ids of the droplets of all roles
+ */
+export async function checkRole(
   ports: DeployPorts,
   { fleet, members: all, unreachable }: Visit,
   present: ReadonlySet<number>,
@@ -146,6 +150,10 @@ async function checkRole(
       .filter(({ droplet }) => !isApart(droplet.id))
       .map((found) => factsOf(found, answers.get(found.droplet.id), problems.get(found.droplet.id))),
     departed: await departed(ports, settings, present, mergeHistories(texts, settings.environment)),
+    bundle:
+      release === undefined || dispute !== undefined || !fleet.target.isFleet
+        ? undefined
+        : await compareBundle(ports, settings, release, recorded.anchored),
   });
   const deploying = answered.find(
     ({ holder, checkup }) => holder !== undefined && checkup.otherEnvironment === undefined,

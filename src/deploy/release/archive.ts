@@ -126,6 +126,16 @@ async function collect(stream: AsyncIterable<unknown>): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+/** An archive of some files of a release and nothing else. Throws DeployError local-file or file-changed. */
+export async function packFiles(files: readonly ReleaseFile[]): Promise<Buffer> {
+  const { pack } = await import('tar-stream');
+  const tar = pack();
+  const packed = collect(tar);
+  for (const file of files) tar.entry({ name: file.path, mode: file.mode }, await contentOf(file));
+  tar.finalize();
+  return await promisify(gzip)(await packed, GZIP);
+}
+
 /** A release's files from an archive that a droplet packed; undefined when it is truncated or no archive. */
 export async function readArchive(archive: Buffer): Promise<ReleaseFile[] | undefined> {
   const { extract } = await import('tar-stream');

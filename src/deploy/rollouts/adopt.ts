@@ -37,6 +37,7 @@ export async function adopt(given: DeployPorts, options: SessionOptions): Promis
       newcomers: true,
       refuse: refuseTooMany,
       reach: 'reachable',
+      publishes: true,
       leaveOut: leaveOutOtherEnvironments,
       choose: (shares) =>
         eachShare(shares, async ({ run, members }) => {

@@ -47,6 +47,7 @@ export async function deploy(given: DeployPorts, options: DeployOptions): Promis
       refuse: refuseImpossible,
       reach: 'all',
       anchors: true,
+      publishes: true,
       async choose(shares) {
         // Also a file that droplets have already, and that would not be read again.
         if (options.handlers?.some(({ event }) => event === 'pre_deploy')) {

@@ -36,6 +36,7 @@ export async function promote(given: DeployPorts, options: SessionOptions): Prom
       refuse: refuseImpossible,
       reach: 'all',
       anchors: true,
+      publishes: true,
       async choose(shares) {
         const { run, members, fleet } = onlyOne(shares, 'promote');
         await surveyAll(ports, settings, members, { prepare: true });
@@ -65,6 +66,7 @@ export async function abort(given: DeployPorts, options: SessionOptions): Promis
       refuse: refuseImpossible,
       reach: 'all',
       anchors: true,
+      publishes: true,
       async choose(shares) {
         const { run, members } = onlyOne(shares, 'abort');
         await surveyAll(ports, settings, members, { prepare: false });

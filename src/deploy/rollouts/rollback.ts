@@ -27,6 +27,7 @@ export async function rollback(given: DeployPorts, options: RollbackOptions): Pr
       refuse: refuseImpossible,
       reach: 'all',
       anchors: true,
+      publishes: true,
       async choose(shares) {
         await eachShare(shares, ({ members }) => surveyAll(ports, settings, members, { prepare: false }));
         for (const { run, members } of shares) refuseBesideCanary(canaryHeld(run, members), options);

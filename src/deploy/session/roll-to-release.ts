@@ -112,13 +112,13 @@ async function rollAndFinish(
   );
   session.rolling = true;
   const { probes, ...rolled } = await rollShares(session, shares, { stop, observedAt, probe });
-  const durationMs = ports.clock.now() - session.startedAt;
   const state = combined(rolled.states);
   const rows = rowsOfAll(session, shares, rolled.states);
   const parts = shares.map(({ fleet }, index) => ({ name: fleet.settings.role, state: rolled.states[index] ?? state }));
   const isFleets = first.anchored[0]?.hash === releaseHash(goal.release);
-  const ended = { ...askedOf(session), rows, release, durationMs, parts, isFleets };
   const error = rolled.error ?? (await failureAfterRolling(session, goal, state, stop));
+  const durationMs = ports.clock.now() - session.startedAt;
+  const ended = { ...askedOf(session), rows, release, durationMs, parts, isFleets };
   if (!state.halted) await forgetCanary(session, shares);
   if (isCondemned(state) && !isComplete(state) && !state.halted) await withdrawAnchor(session, first, state);
   const rolledOut = unlessUncaught(session.options, resultOf({ ...rolled, ...ended, state, error }));

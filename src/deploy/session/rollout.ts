@@ -1,6 +1,7 @@
 import { DeployError } from '../../errors.js';
 import type { ByHand, DeployResult } from '../../rollout/model.js';
 import { type Policy, stillToCome } from '../../rollout/rollout-state.js';
+import { publishBundle } from '../boot/publish-bundle.js';
 import { doDeploy } from '../core/do-deploy.js';
 import { waitForAll } from '../core/parallel.js';
 import { inform, reportTask, reportTo, warn } from '../core/report.js';
@@ -45,6 +46,8 @@ export interface Rollout {
   reach: 'all' | 'reachable' | 'any';
   /** The fleet is on its release afterwards, as far as other runs are concerned. */
   anchors?: boolean;
+  /** Afterwards, droplets that boot by themselves get the fleet's release. */
+  publishes?: boolean;
   /** The only service whose containers are changed. */
   service?: string | undefined;
   /**
@@ -191,10 +194,20 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
     session,
     plans.map((plan) => ({ ...plan, run: { ...plan.run, anchor } })),
   );
+  const isOnRelease = result.outcome === 'succeeded' || result.outcome === 'skipped';
+  // A canary that is held is not recorded as the fleet's release, and so not published.
+  if (rollout.publishes && isOnRelease) await publishAll(session, plans);
   if (session.options.skip !== undefined) return withSkipped(session, result);
   const undone = choices.find(({ failure }) => failure !== undefined)?.failure ?? unreached;
   if (undone === undefined || rollout.reach === 'any') return result;
   return { ...result, outcome: 'failed', error: result.error ?? undone.info() };
+}
+
+/** The roles of an environment have bundles of their own. */
+async function publishAll({ options }: Session, plans: readonly PlannedShare[]): Promise<void> {
+  for (const { run, members, fleet, goal } of plans) {
+    await publishBundle({ run, members, anchors: fleet.anchors, release: goal.release, signal: options.interrupted });
+  }
 }
 
 /** @param overrides come before the settings */

@@ -141,6 +141,8 @@ export async function runSession(
     });
   } catch (error) {
     leave();
+    // What handlers that are being ended still clean up belongs to the run.
+    await Promise.allSettled(session.raised);
     result = unlessUncaught(options, failed(session, asDeployError(error)));
     await writeFailure(session, result);
   }

@@ -8,7 +8,13 @@ import { configFile } from '../core/do-deploy.js';
 import { PARTIAL } from '../release/compose-run.js';
 
 export interface ComposeProblem {
-  code: 'compose-writable-bind' | 'compose-file-missing' | 'replica-missing' | 'replica-unchecked';
+  code:
+    | 'compose-writable-bind'
+    | 'compose-file-missing'
+    | 'compose-port-clash'
+    | 'container-name-replicas'
+    | 'replica-missing'
+    | 'replica-unchecked';
   /** Absent if it concerns the whole project. */
   service?: string;
   /** The file or folder, relative to the project; absent where none is concerned. */
@@ -54,7 +60,19 @@ const volume = z.object({
 
 const healthcheck = z.object({ disable: z.boolean().optional(), test: z.array(z.string()).nullish() });
 
+const port = z.object({
+  published: z.union([z.string(), z.number()]).nullish(),
+  host_ip: z.string().nullish(),
+  protocol: z.string().nullish(),
+});
+
+const count = z.number().int().nonnegative().nullish();
+
 const service = z.object({
+  ports: z.array(port).nullish(),
+  scale: count,
+  deploy: z.object({ replicas: count }).nullish(),
+  depends_on: z.record(z.string(), z.object({ condition: z.string().optional() })).nullish(),
   container_name: z.string().nullish(),
   volumes: z.array(volume).nullish(),
   build: z.object({ context: z.string().optional() }).nullish(),
@@ -93,6 +111,8 @@ export function checkCompose(
       ...volumeProblems(project, release),
       ...fileProblems(project, release),
       ...replicaProblems(project, release),
+      ...services.flatMap(([name, one]) => nameProblems(name, one)),
+      ...portProblems(project),
       ...(release.build ? services.flatMap(([name, { build }]) => buildProblems(name, build?.context, release)) : []),
     ],
     needs: {
@@ -207,6 +227,83 @@ function replicaProblems({ services }: Config, release: ReleaseContents): Compos
     const remedy = `Give each replica a \`healthcheck:\`, or set rollout.health.http in ${configFile(release)}.`;
     return [{ code: 'replica-unchecked', service: name, message, remedy, at }];
   });
+}
+
+function replicasOf({ scale, deploy }: z.infer<typeof service>): number {
+  return scale ?? deploy?.replicas ?? 1;
+}
+
+/** Docker gives a name to one container. */
+function nameProblems(name: string, one: z.infer<typeof service>): ComposeProblem[] {
+  const { container_name: taken } = one;
+  if (!taken || replicasOf(one) < 2) return [];
+  return [
+    {
+      code: 'container-name-replicas',
+      service: name,
+      message: `service ${name} has ${replicasOf(one)} replicas, and container_name gives all of them one name`,
+      remedy: 'Remove container_name, or run one replica.',
+      at: ['services', name, 'container_name'],
+    },
+  ];
+}
+
+interface Binding {
+  service: string;
+  /** `8080/tcp` */
+  port: string;
+  /** '': all addresses. */
+  address: string;
+}
+
+/** The second container that wants a port of the droplet does not start. A range is compose's to divide. */
+function portProblems({ services }: Config): ComposeProblem[] {
+  // One that has ended holds no port.
+  const awaited = Object.values(services).flatMap(({ depends_on: others }) =>
+    Object.entries(others ?? {}).flatMap(([name, { condition }]) =>
+      condition === 'service_completed_successfully' ? name : [],
+    ),
+  );
+  const running = Object.entries(services).filter(([name, one]) => !awaited.includes(name) && replicasOf(one) > 0);
+  const bindings = running.flatMap(([name, { ports }]) =>
+    (ports ?? []).flatMap(({ published, host_ip: address, protocol }): Binding[] =>
+      /^\d{1,5}$/.test(String(published ?? '')) && String(published) !== '0'
+        ? [{ service: name, port: `${published}/${protocol ?? 'tcp'}`, address: address ?? '' }]
+        : [],
+    ),
+  );
+  const problem = (name: string, message: string): ComposeProblem => ({
+    code: 'compose-port-clash',
+    service: name,
+    message,
+    remedy: 'Publish another port, or none: services reach each other by their names.',
+    at: ['services', name, 'ports'],
+  });
+  const ofReplicas = running.flatMap(([name, one]) => {
+    const [first] = bindings.filter(({ service: owner }) => owner === name);
+    if (first === undefined || replicasOf(one) < 2) return [];
+    return [
+      problem(
+        name,
+        `service ${name} has ${replicasOf(one)} replicas, and only one of them can have port ${first.port}`,
+      ),
+    ];
+  });
+  const ofTwo = bindings.flatMap((one, index) => {
+    const other = bindings.slice(0, index).find((before) => overlap(before, one));
+    return other === undefined
+      ? []
+      : [problem(one.service, `services ${other.service} and ${one.service} both publish port ${one.port}`)];
+  });
+  return [...ofReplicas, ...ofTwo];
+}
+
+function overlap(one: Binding, other: Binding): boolean {
+  if (one.port !== other.port) return false;
+  const [first, second] = [one.address, other.address];
+  if (first === '' || second === '' || first === second) return true;
+  const isSix = (address: string) => address.includes(':');
+  return isSix(first) === isSix(second) && [first, second].some((address) => address === '0.0.0.0' || address === '::');
 }
 
 /** Whether compose files give a service a healthcheck. */

@@ -18,7 +18,7 @@ const MAX_PARTS = 100;
 /** Bytes of an archive that one command prints: in base64 they stay below the limit for a command's output. */
 const PART_BYTES = 2 * 1024 * 1024;
 
-/** Throws DeployError release-damaged when the donors together lack files as they were deployed. */
+/** Throws what `fetchDraft` and staging throw. */
 export async function stageFromDonors(
   given: Omit<Staging, 'draft' | 'login'>,
   release: StoredRelease,
@@ -29,7 +29,12 @@ export async function stageFromDonors(
   await stagePinned({ ...given, draft, login }, release, to);
 }
 
-async function fetchDraft(release: StoredRelease, donors: readonly Member[], of: Environment): Promise<ReleaseDraft> {
+/** Throws DeployError release-damaged when the donors together lack files as they were deployed. */
+export async function fetchDraft(
+  release: StoredRelease,
+  donors: readonly Member[],
+  of: Environment,
+): Promise<ReleaseDraft> {
   const found: FilesOnDroplet[] = [];
   for (const donor of donors) {
     const { survey } = donor;

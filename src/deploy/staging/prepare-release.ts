@@ -22,7 +22,7 @@ export async function prepareRelease(draft: ReleaseDraft, script: string, member
 }
 
 /** Runs the script in the release's folder: directly when it is executable, or else with sh. */
-function prepareCommand(draft: ReleaseDraft, script: string): RemoteCommand {
+export function prepareCommand(draft: ReleaseDraft, script: string): RemoteCommand {
   const { app, environment, imageTag, id } = draft;
   return command(
     'prepare',

@@ -9,8 +9,8 @@ import { needsCommand, readMissingNeeds } from './compose-needs.js';
 /**
  * Refuses a release whose compose project would lose data or not start on the droplet.
  * @param stdout of `docker compose config --format json` on the droplet
- * Throws DeployError compose-writable-bind, compose-file-missing, compose-network-missing, compose-volume-missing,
- * compose-path-missing or container-name-taken: the code of the first problem, with the messages and remedies of all.
+ * Throws DeployError compose-writable-bind, compose-file-missing, compose-port-clash, container-name-replicas,
+ * compose-network-missing, compose-volume-missing, compose-path-missing or container-name-taken: the code of the first problem, with the messages and remedies of all.
  */
 export async function refuseCompose(
   member: Member,

@@ -68,13 +68,25 @@ export function manifestsCommand(
       `printf '%s\\n' "$info" | sed -n 3p`,
       beginSection('found'),
       `printf '%s\\n' "$found"`,
-      beginSection('manifests'),
+      ...BEGIN_MANIFESTS,
       `${variables(run, false)} ${loginVariables(registry)}sh scripts/start-up.sh manifests ${asked.map(quote).join(' ')} 2>/dev/null`,
       'exit 0',
     ],
     { timeoutMs: WITHIN_MS, stdin: loginInput(registry), reads: true },
   );
 }
+
+/** Before what start-up.sh prints. The first of its lines may be empty, and a section has no empty lines at its beginning. */
+export const BEGIN_MANIFESTS: readonly string[] = [beginSection('manifests'), 'echo manifests:'];
+
+/** The lines of start-up.sh, one for each image that was asked about; empty ones at the end are missing. */
+function manifestsIn(sections: ReadonlyMap<string, string>): string[] {
+  return (sections.get('manifests') ?? '').split('\n').slice(1);
+}
+
+/** Prints Docker's folder, its storage driver, its processor and the state of the driver, which names the image store. */
+export const DOCKER_INFO =
+  "docker info --format '{{println .DockerRootDir}}{{println .Driver}}{{println .Architecture}}{{.DriverStatus}}'";
 
 /**
  * Lines that set `found` to lines of `df`, and the digest of each compressed layer that is there, without `sha256:`; and
@@ -100,7 +112,7 @@ export const FIND_LAYERS: readonly string[] = [
     ].join('\n'),
   )}`,
   'if [ "$(id -u)" = 0 ]; then as_root=; else as_root="sudo -n"; fi',
-  "info=$(docker info --format '{{println .DockerRootDir}}{{println .Driver}}{{println .Architecture}}{{.DriverStatus}}') || exit 0",
+  `info=$(${DOCKER_INFO}) || exit 0`,
   `root=$(printf '%s\\n' "$info" | sed -n 1p)`,
   `driver=$(printf '%s\\n' "$info" | sed -n 2p)`,
   'case $info in',
@@ -150,7 +162,7 @@ export function readRoom(stdout: string): Room | undefined {
   const found = (sections.get('found') ?? '').split('\n');
   const free = found.flatMap(freeBytes);
   const here = new Set(found);
-  const needed = (sections.get('manifests') ?? '').split('\n').map((line) => layersFor(line, sections.get('machine')));
+  const needed = manifestsIn(sections).map((line) => layersFor(line, sections.get('machine')));
   const missing = new Map<string, number>();
   for (const { digest, size } of needed.flatMap((known) => known ?? [])) {
     if (!here.has(digest.slice('sha256:'.length))) missing.set(digest, Math.min(size, missing.get(digest) ?? size));
@@ -166,12 +178,27 @@ export function readRoom(stdout: string): Room | undefined {
  * platforms: Docker shows the digest of each of them, and pins that of the list.
  */
 export function readDigests(stdout: string, images: readonly string[]): Map<string, string> {
-  const lines = (readSections(stdout).get('manifests') ?? '').split('\n');
+  const lines = manifestsIn(readSections(stdout));
   return new Map(
     askedImages(images).flatMap((image, index) => {
       const read = parse(lines[index] ?? '');
       const digest = Array.isArray(read) ? undefined : read?.Descriptor.digest;
       return digest === undefined ? [] : [[image, digest] as const];
+    }),
+  );
+}
+
+/**
+ * By image: the processors that it is built for, as Go names them; empty where that is not said, undefined where the registry
+ * does not show the image.
+ */
+export function readArchitectures(stdout: string, images: readonly string[]): Map<string, string[] | undefined> {
+  const lines = manifestsIn(readSections(stdout));
+  return new Map(
+    askedImages(images).map((image, index) => {
+      const read = parse(lines[index] ?? '');
+      const variants = read === undefined ? undefined : [read].flat();
+      return [image, variants?.flatMap(({ Descriptor: { platform } }) => platform?.architecture ?? [])];
     }),
   );
 }

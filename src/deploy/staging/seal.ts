@@ -41,7 +41,7 @@ function hasOtherIds(held: StoredRelease, own: StoredRelease): boolean {
  * removed are restored from the staged folder, which is then removed.
  * @param renew also replaces the record of a release that the droplet holds already
  */
-function sealCommand(draft: ReleaseDraft, release: StoredRelease, renew: boolean): RemoteCommand {
+export function sealCommand(draft: ReleaseDraft, release: StoredRelease, renew: boolean): RemoteCommand {
   const write = `printf '%s\\n' ${quote(JSON.stringify(release))}`;
   const part = quote(draft.id + PARTIAL);
   const final = quote(release.id);

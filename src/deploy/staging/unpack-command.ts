@@ -81,7 +81,7 @@ function provideShared(paths: readonly string[]): string[] {
 }
 
 /** Lines that link them into the release, and into the folder in which compose reads it. */
-function linkShared(paths: readonly string[]): string[] {
+export function linkShared(paths: readonly string[]): string[] {
   return paths.map((path) => {
     const link = path.replace(/\/$/, '');
     const folder = link.includes('/') ? `/${quote(link.replace(/\/[^/]*$/, ''))}` : '';
@@ -111,16 +111,17 @@ const LINK_VIEW = [
 ];
 
 /** A compose file that holds nothing but the variables: compose prints what it puts in their places. */
-const ASKED = '.declared.yml';
+export const ASKED = '.declared.yml';
 
 /** An extension, which compose interpolates and passes through. */
 export const DECLARED = 'x-do-deploy-variables';
 
-function askFor(names: readonly string[]): string {
+export function askFor(names: readonly string[]): string {
   return JSON.stringify({ [DECLARED]: Object.fromEntries(names.map((name) => [name, `\${${name}-}`])) });
 }
 
-function composeConfig(run: ComposeRun, asks: boolean): string {
+/** Prints the project as compose reads it. @param asks also the variables, of which `askFor` has written a file */
+export function composeConfig(run: ComposeRun, asks: boolean): string {
   const files = [...run.composeFiles, ...(asks ? [ASKED] : [])].map((file) => `-f ${quote(file)}`);
   const envFiles = run.envFiles.map((file) => `--env-file ${quote(file)}`);
   return `${composeVariables(run)} docker compose --project-name ${quote(run.app)} ${[...files, ...envFiles].join(' ')} config --format json`;

@@ -12,7 +12,7 @@ import type { StepContext, StepResult } from './run.js';
 import { stoppedAfter } from './stopping.js';
 
 /** The gates have passed: `current` points to the release, and the droplet counts as verified. */
-function confirmCommand(app: string, state: DropletStateFile): RemoteCommand {
+export function confirmCommand(app: string, state: DropletStateFile): RemoteCommand {
   return command('confirm', { app, release: state.release, state }, [
     'set -eu',
     `cd ${appFolder(app)}`,

@@ -8,6 +8,7 @@ import { type Answer, missingScope, notFound, problem, refusal, unauthorized } f
 import { dropletRoutes } from './droplets.js';
 import { firewallRoutes } from './firewalls.js';
 import { loadBalancerRoutes } from './load-balancers.js';
+import { otherRoutes } from './others.js';
 import { OFFICIAL_LIMITS, RateLimiter, type RateLimits } from './rate-limit.js';
 import { registryRoutes } from './registries.js';
 import { matchPath, type Route } from './route.js';
@@ -20,6 +21,7 @@ export const ROUTES: readonly Route[] = [
   ...tagRoutes,
   ...firewallRoutes,
   ...registryRoutes,
+  ...otherRoutes,
 ];
 
 /** A call and its outcome. Never contains the token. */

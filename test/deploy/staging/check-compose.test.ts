@@ -116,6 +116,45 @@ describe('volumes and other mounts', () => {
   });
 });
 
+describe('what cannot start', () => {
+  const port = (published: string, more = {}) => ({ target: 80, published, protocol: 'tcp', ...more });
+  const services = (all: Record<string, object>) =>
+    checkCompose(JSON.stringify({ services: all }), RELEASE).problems.map(({ code, message }) => `${code}: ${message}`);
+
+  it('is a service whose replicas would have one name', () => {
+    const named = { container_name: 'shop' };
+    expect(codes({ ...named, scale: 1 })).toEqual([]);
+    expect(codes({ ...named, deploy: { replicas: 2 } })).toEqual(['container-name-replicas undefined']);
+    expect(codes({ ...named, scale: 1, deploy: { replicas: 2 } })).toEqual([]);
+  });
+
+  it('is a service whose replicas would have one port; a range is for all of them', () => {
+    expect(services({ app: { scale: 2, ports: [port('8080')] } })).toEqual([
+      'compose-port-clash: service app has 2 replicas, and only one of them can have port 8080/tcp',
+    ]);
+    expect(services({ app: { scale: 2, ports: [port('8080-8081')] } })).toEqual([]);
+    expect(services({ app: { scale: 2, ports: [{ target: 80 }] } })).toEqual([]);
+  });
+
+  it('is a port that two services publish at the same address', () => {
+    const clash = ['compose-port-clash: services web and api both publish port 80/tcp'];
+    const both = (one: object, other: object) =>
+      services({ web: { ports: [port('80', one)] }, api: { ports: [port('80', other)] } });
+    expect(both({}, {})).toEqual(clash);
+    expect(both({ host_ip: '127.0.0.1' }, {})).toEqual(clash);
+    expect(both({ host_ip: '0.0.0.0' }, { host_ip: '10.0.0.2' })).toEqual(clash);
+    expect(both({ host_ip: '127.0.0.1' }, { host_ip: '10.0.0.2' })).toEqual([]);
+    expect(both({ host_ip: '0.0.0.0' }, { host_ip: '::' })).toEqual([]);
+    expect(both({}, { protocol: 'udp' })).toEqual([]);
+  });
+
+  it('is not one whose ports are free by then, or that does not run', () => {
+    const done = { app: { condition: 'service_completed_successfully' } };
+    expect(services({ web: { ports: [port('80')], depends_on: done }, app: { ports: [port('80')] } })).toEqual([]);
+    expect(services({ web: { ports: [port('80')] }, app: { ports: [port('80')], scale: 0 } })).toEqual([]);
+  });
+});
+
 describe('files of secrets, configs and builds', () => {
   it('are named if they are not in the release', () => {
     const top = {

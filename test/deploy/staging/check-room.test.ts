@@ -16,7 +16,7 @@ const answer = (freeMegabytes: number, layerMegabytes: number) => {
     MARK,
     `\n${MARK} machine\nx86_64`,
     `\n${MARK} found\n/dev/vda1 9 9 ${freeMegabytes * 1024} 20% /`,
-    `\n${MARK} manifests\n${JSON.stringify({ Descriptor: {}, OCIManifest: { layers } })}`,
+    `\n${MARK} manifests\nmanifests:\n${JSON.stringify({ Descriptor: {}, OCIManifest: { layers } })}`,
   ].join('\n');
 };
 

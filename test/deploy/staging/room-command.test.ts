@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ReleaseDraft } from '../../../src/deploy/release/draft.js';
-import { readRoom, roomCommand } from '../../../src/deploy/staging/room-command.js';
+import { readDigests, readRoom, roomCommand } from '../../../src/deploy/staging/room-command.js';
 
 const draft = { app: 'shop', id: 'r1', environment: 'production', imageTag: 'v1', composeFiles: [], envFiles: [] };
 const commandFor = (images: string[]) => roomCommand(draft as unknown as ReleaseDraft, images, undefined);
@@ -28,7 +28,7 @@ const DISK = `/dev/vda1 50000000 10000000 ${2 * 1024 * 1024} 20% /var/lib/docker
 function answer({ manifests, here = [], machine = 'x86_64', disks = [DISK] }: Droplet): string {
   const lines = manifests.map((one) => (typeof one === 'string' ? one : JSON.stringify(one)));
   const section = (name: string, text: string) => `\n${MARK} ${name}\n${text}\n`;
-  return `${MARK}\n${section('machine', machine)}${section('found', [...disks, ...here].join('\n'))}${section('manifests', lines.join('\n'))}`;
+  return `${MARK}\n${section('machine', machine)}${section('found', [...disks, ...here].join('\n'))}${section('manifests', ['manifests:', ...lines].join('\n'))}`;
 }
 
 describe('the room for a pull', () => {
@@ -50,6 +50,13 @@ describe('the room for a pull', () => {
     expect(readRoom(answer({ manifests: [list], machine: 'aarch64' }))).toMatchObject({ missingBytes: 20 });
     expect(readRoom(answer({ manifests: [list], machine: 'riscv64' })), 'not in the list').toBeUndefined();
     expect(readRoom(answer({ manifests: [list], machine: '' }))).toBeUndefined();
+  });
+
+  it('keeps the images apart when the registry does not show the first one', () => {
+    const digest = `sha256:${hex('d')}`;
+    const known = { Descriptor: { digest, platform: { os: 'linux', architecture: 'amd64' } } };
+    const images = ['ghcr.io/acme/gone:v1', 'ghcr.io/acme/shop:v1'];
+    expect([...readDigests(answer({ manifests: ['', known] }), images)]).toEqual([['ghcr.io/acme/shop:v1', digest]]);
   });
 
   it('counts the smallest of several variants, and an image for another processor', () => {

@@ -147,7 +147,8 @@ export class Fleet {
     this.machines.push(machine);
     await machine.ready();
     await appendFile(this.knownHosts, knownHost(machine));
-    this.world.addToBalancer(this.record.id, [droplet.id]);
+    if (this.record.tag === undefined) this.world.addToBalancer(this.record.id, [droplet.id]);
+    else this.world.tagDroplets(this.record.tag, [droplet.id]);
     return machine;
   }
 
@@ -264,7 +265,8 @@ export class Fleet {
   }
 }
 
-async function addUser(machine: Machine, user: string): Promise<void> {
+/** Makes a user on a droplet, in group docker. */
+export async function addUser(machine: Machine, user: string): Promise<void> {
   // The password `*` allows no login by password; without a password, sshd treats the account as locked.
   await machine.must(`
     useradd --create-home --shell /bin/bash --groups docker --password '*' ${user}

@@ -74,6 +74,8 @@ const CALLS: ((cloud: Cloud) => Promise<unknown>)[] = [
   (cloud) => cloud.deleteTag('web'),
   (cloud) => cloud.untagDroplets('web', [1]),
   (cloud) => cloud.firewallsWithTag('web'),
+  (cloud) => cloud.listFirewalls(),
+  (cloud) => cloud.missingScopes(['tag:read', 'sizes:read', 'regions:read']),
   (cloud) => cloud.registryLogin('acme', 3_600),
 ];
 

@@ -6,6 +6,10 @@ import { readHealthOutput } from '../../../src/adapters/ssh/health-request-comma
 import { keysIn } from '../../../src/deploy/bootstrap/actions/user.js';
 import { readFacts } from '../../../src/deploy/bootstrap/facts-command.js';
 import { planBootstrap } from '../../../src/deploy/bootstrap/plan-bootstrap.js';
+import { readComposeFacts } from '../../../src/deploy/doctor/compose-facts.js';
+import { readCheckedImages, readImageFacts } from '../../../src/deploy/doctor/image-facts.js';
+import { readMachine } from '../../../src/deploy/doctor/machine-command.js';
+import { readProject } from '../../../src/deploy/doctor/project-command.js';
 import { countBusy, parseOpenConnections } from '../../../src/deploy/drain/open-connections.js';
 import { parseTraffic } from '../../../src/deploy/drain/traffic-command.js';
 import { TrafficRecord } from '../../../src/deploy/drain/traffic-record.js';
@@ -81,9 +85,19 @@ const LAYERS = { layers: [{ digest: `sha256:${SUM}`, size: 1_000_000 }] };
 const ROOM = surveyWith({
   machine: 'x86_64',
   found: `${SECTIONS.disk}\n${'b'.repeat(64)}`,
-  manifests: JSON.stringify([
+  manifests: `manifests:\n${JSON.stringify([
     { Descriptor: { platform: { os: 'linux', architecture: 'amd64' } }, OCIManifest: LAYERS },
-  ]),
+  ])}`,
+});
+
+/** What doctor reads of a droplet's machine, and of the project there. */
+const MACHINE = surveyWith({
+  machine: 'x86_64',
+  memory: 'MemTotal: 2000000 kB\nMemAvailable: 900000 kB\nSwapFree: 0 kB',
+  store: '/var/lib/docker\noverlayfs\nx86_64\n[[driver-type io.containerd.snapshotter.v1]]',
+  counters: 'readable',
+  listening: '0050\n1F90',
+  partial: 'releases/r0.partial\n./incoming-r0.tgz',
 });
 
 const FORGED = [
@@ -215,6 +229,48 @@ const NEEDS = {
 const PORTS = [{ host: 80, container: 8080, pid: 7 }];
 
 const READERS: Record<string, Reader> = {
+  machine: {
+    texts: spoiled(fc.constant(MACHINE), [
+      '\n../../etc',
+      '\n$(reboot)',
+      'MemAvailable: 1e300 kB',
+      'FFFFF',
+      ' kB\n',
+      "'",
+    ]),
+    read(text) {
+      const { availableBytes = 0, swapBytes = 0, listening, partial } = readMachine(text);
+      expectThat(Number.isSafeInteger(availableBytes + swapBytes), `the memory is ${availableBytes}`);
+      expectThat(
+        listening.every((port) => port >= 0 && port < 65_536),
+        `the ports are ${listening}`,
+      );
+      // They become words of a command that the user pastes.
+      expectThat(
+        partial.every((path) => /^[A-Za-z0-9._/-]+$/.test(path)),
+        `the paths are ${partial}`,
+      );
+    },
+  },
+  project: {
+    texts: fc.oneof(
+      json(COMPOSE).map((text) => surveyWith({ config: text, code: '0', said: 'x', inspected: '[]' })),
+      json([{ RepoTags: ['nginx:latest'], Config: { Healthcheck: { Test: ['CMD'] } } }]).map((text) =>
+        surveyWith({ config: '{}', code: '0', inspected: text, asked: '0' }),
+      ),
+    ),
+    read(text) {
+      const answer = readProject(text);
+      readCheckedImages(answer, ['nginx', 'a@sha256:b']);
+      readImageFacts(answer, ['ghcr.io/a/b:v1']);
+      const { services } = readComposeFacts(answer.config ?? '') ?? { services: [] };
+      for (const { healthcheck } of services) {
+        const { intervalMs = 0, startPeriodMs = 0, startIntervalMs = 0 } = healthcheck ?? {};
+        const times = [intervalMs, startPeriodMs, startIntervalMs];
+        expectThat(!times.some(Number.isNaN), `the times are ${times}`);
+      }
+    },
+  },
   containers: {
     texts: fc.oneof(
       json(JSON.parse(oneContainer(80).split('\n').slice(1).join('\n'))).map((text) => `now 1000\n${text}`),

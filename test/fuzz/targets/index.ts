@@ -1,6 +1,7 @@
 import type { Target } from '../target.js';
 import { apiClient, apiSchemas } from './api-answers.js';
 import { commandLine } from './argv.js';
+import { bundlePointer } from './bundle-pointer.js';
 import { configuration } from './configuration.js';
 import { archive, dropletAnswers, survey } from './droplet-answers.js';
 import { envFile } from './env-file.js';
@@ -19,6 +20,7 @@ export const TARGETS: readonly Target[] = [
   survey,
   dropletAnswers,
   archive,
+  bundlePointer,
   frames,
   healthAnswers,
   logs,
