@@ -28,14 +28,18 @@ export default defineCommand({
     }),
     files: names({
       value: 'FILES',
-      describe: 'Files to upload with each release, or none (default: env files, and files that compose mounts)',
+      describe: 'Other files to upload, or none (default: env files, and what compose mounts)',
       example: 'config/.env.production',
     }),
     registry: text({
       value: 'REGISTRY',
-      describe: 'Where private images are: docker.io, ghcr.io, another one, digitalocean=NAME, or none',
+      describe: 'Of private images: docker.io, ghcr.io, another one, digitalocean=NAME; or none',
     }),
-    ci: choice({ describe: 'Write a workflow that deploys pushed tags', choices: [...CI_NAMES, 'none'] }),
+    ci: choice({
+      value: 'NAME',
+      describe: `A workflow that deploys pushed tags: ${CI_NAMES.join(', ')}`,
+      choices: [...CI_NAMES, 'none'],
+    }),
   },
   settings: 'none',
   exits: { [EXIT.interrupted]: 'interrupted' },
