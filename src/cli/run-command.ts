@@ -274,7 +274,7 @@ export class Runner {
       askFor: (question) => aside(() => screen.askFor(reporter.clean(question))),
       prompts: async () =>
         (await import('./prompts.js')).createPrompts({
-          streams: screen.dialogue,
+          streams: screen.dialogue(chooseOutputMode(args, env, screen.terminal !== undefined)),
           clean: (text) => reporter.clean(text),
           hide: (secret) => this.#redactor.add([secret]),
         }),

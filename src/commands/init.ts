@@ -13,9 +13,9 @@ export default defineCommand({
   description:
     'Asks for what the options leave open; without a terminal, options have to answer everything. Files that exist are left\nas they are. Nothing is written before everything is known, and no droplet is contacted.',
   examples: [
-    ['init', 'ask, and write config/deploy.yml and the lines of .gitignore'],
-    ['init --production load_balancer=web --registry none', 'ask nothing: public images, and the files that are found'],
-    ['init --staging droplet=3164494 --registry ghcr.io --ci github', 'also write a workflow that deploys pushed tags'],
+    ['init', 'ask, then write config/deploy.yml'],
+    ['init --production load_balancer=web --registry none', 'ask nothing; images are public'],
+    ['init --staging droplet=3164494 --registry ghcr.io --ci github', 'with a workflow'],
   ],
   options: {
     app: text({ value: 'NAME', describe: "Name of the app (default: the folder's)" }),
@@ -37,7 +37,7 @@ export default defineCommand({
     }),
     ci: choice({
       value: 'NAME',
-      describe: `A workflow that deploys pushed tags: ${CI_NAMES.join(', ')}`,
+      describe: `A workflow that deploys tags: ${CI_NAMES.join(', ')}`,
       choices: [...CI_NAMES, 'none'],
     }),
   },

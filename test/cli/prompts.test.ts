@@ -3,18 +3,20 @@ import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createPrompts } from '../../src/cli/prompts.js';
+import { Screen } from '../../src/cli/screen.js';
 import type { Prompts } from '../../src/ports.js';
 
 const [DOWN, ENTER, CTRL_C, CTRL_D] = ['\x1b[B', '\r', '\x03', '\x04'];
 
 /** Types the keys as soon as something is asked. */
-function aTerminal(keys: readonly string[]) {
+function aTerminal(keys: readonly string[], color = true) {
   const stream = () =>
     Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY: true, setRawMode() {}, columns: 100, rows: 40 });
   const [stdin, stdout] = [stream(), stream()];
   const hidden: string[] = [];
-  const screen = { text: '' };
+  const screen = { text: '', raw: '' };
   stdout.on('data', (text: string) => {
+    screen.raw += text;
     screen.text += stripVTControlCharacters(text);
   });
   // A question listens once it is drawn.
@@ -23,7 +25,7 @@ function aTerminal(keys: readonly string[]) {
   };
   stdout.once('data', () => queueMicrotask(type));
   const prompts = createPrompts({
-    streams: { stdin, stdout },
+    streams: new Screen({ stdin, stdout, stderr: stdout }).dialogue({ color }),
     clean: (text) => text.replaceAll('hunter22', '[secret]'),
     hide: (secret) => hidden.push(secret),
   });
@@ -58,6 +60,13 @@ describe('a question', () => {
     await prompts.choose('Which hunter22?', CHOICES, 1);
     expect(screen.text).not.toContain('hunter22');
     expect(screen.text).toContain('two [secret]');
+  });
+
+  it('has no colours where none are wanted', async () => {
+    const { prompts, screen } = aTerminal([ENTER], false);
+    await prompts.choose('Which \u001b[31mred\u001b[39m?', CHOICES);
+    expect(screen.raw).not.toContain('\u001b[3');
+    expect(screen.raw).toContain('\x1b[?25l');
   });
 
   it('is asked again until the answer passes', async () => {

@@ -94,5 +94,6 @@ it('installs, runs init with options, checks, and deploys', async ({ annotate })
   expect(await (await fetch(fleet.region.balancerUrl)).text()).toBe('shop v1\n');
   await run('npx', 'do-deploy', 'production', 'v2', '--yes');
   expect(await (await fetch(fleet.region.balancerUrl)).text()).toBe('shop v2\n');
+  // --reporter verbose prints it.
   await annotate(seconds.join('\n'));
 });
