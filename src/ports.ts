@@ -437,3 +437,24 @@ export interface Reporter {
   /** Flushes and restores the terminal. */
   close?(): Promise<void> | void;
 }
+
+export interface Choice<T> {
+  value: T;
+  label: string;
+  hint?: string;
+  /** In a question for several: it is chosen at first. */
+  isInitial?: boolean;
+}
+
+/**
+ * Questions to the user at a terminal. Texts are cleaned before they are shown. `check` returns what is wrong with an answer.
+ * All throw DeployError `interrupted` after Ctrl-C.
+ */
+export interface Prompts {
+  text(question: string, options?: { initial?: string; check?(answer: string): string | undefined }): Promise<string>;
+  /** Not shown while it is typed, and masked in all output from then on; '' if nothing is typed. */
+  secret(question: string, options?: { check?(answer: string): string | undefined }): Promise<string>;
+  choose<T>(question: string, choices: readonly Choice<T>[], initial?: T): Promise<T>;
+  chooseSeveral<T>(question: string, choices: readonly Choice<T>[], options: { required: boolean }): Promise<T[]>;
+  confirm(question: string, initial: boolean): Promise<boolean>;
+}

@@ -5,7 +5,7 @@ import type { ProcessEnv } from '../config/variables.js';
 import type { DeployPorts } from '../deploy/core/deploy-ports.js';
 import type { SessionOptions } from '../deploy/session/session.js';
 import type { DeployError } from '../errors.js';
-import type { Clock } from '../ports.js';
+import type { Clock, Cloud, Prompts } from '../ports.js';
 import type { Output } from '../reporters/output.js';
 import type { DeployResult } from '../rollout/model.js';
 import type { Arguments, ValuesOf } from './arguments.js';
@@ -39,6 +39,8 @@ export interface CommandEnd {
   errors?: readonly DeployError[];
 }
 
+export type CloudAccess = Pick<Settings, 'token' | 'tokenPlace' | 'apiUrl'>;
+
 /** What a command gets from the runner. It has no other way to the user. */
 export interface CommandContext<A = ValuesOf<Arguments>, L extends SettingsLevel = SettingsLevel> {
   /** Options and positionals by their declared names; `rest` holds the words after `--`. */
@@ -54,6 +56,8 @@ export interface CommandContext<A = ValuesOf<Arguments>, L extends SettingsLevel
   /** The names of the project's environments. */
   environments(): Promise<string[]>;
   ports(settings: Settings): Promise<DeployPorts>;
+  /** DigitalOcean's API alone, before there are settings. The token is masked from then on. */
+  cloud(access: CloudAccess): Promise<Cloud>;
   /** Runs a rollout. Signals bring it to a safe end. */
   roll(
     settings: Settings,
@@ -74,6 +78,8 @@ export interface CommandContext<A = ValuesOf<Arguments>, L extends SettingsLevel
   ask(question: string): Promise<boolean>;
   /** What the user types; '' after Ctrl-C. */
   askFor(question: string): Promise<string>;
+  /** Questions with lists to choose from; only if `canAsk`. */
+  prompts(): Promise<Prompts>;
   /** From now on SIGINT, SIGTERM and SIGHUP no longer end the process. */
   signals(): Signals;
   /** The standard streams, for a program that runs elsewhere. */

@@ -10,11 +10,12 @@ import { Secret } from '../config/secret.js';
 import type { RunCommand } from '../config/secret-sources.js';
 import type { FindHooks, ReadLayers } from '../config/section.js';
 import type { ProcessEnv } from '../config/variables.js';
-import { inform } from '../deploy/core/report.js';
+import { inform, reportTo } from '../deploy/core/report.js';
 import { asDeployError, DeployError, reasonOf } from '../errors.js';
 import { createReporter, type UserReporter } from '../reporters/index.js';
 import { Redactor } from '../reporters/redacting.js';
 import { cleanText } from '../reporters/text.js';
+import type { Trace } from '../rollout/model.js';
 import { withCapturedConsole } from './captured-console.js';
 import { refuseUnknownNames } from './confirm-names.js';
 import { type CommandContext, type CommandList, loadCommands } from './define-command.js';
@@ -212,6 +213,13 @@ export class Runner {
         hide: (secrets) => this.#redactor.add(secrets),
         show: (names) => this.#redactor.show(names),
       });
+    const cloud: CommandContext['cloud'] = async (access) => {
+      this.#redactor.add([access.token.reveal()]);
+      const { wireCloud } = await import('./wire.js');
+      const report = reportTo({ clock: systemClock, reporter });
+      const onTrace = (trace: Trace) => report({ type: 'trace', ...trace });
+      return wireCloud(access, onTrace, (names) => this.#redactor.show(names));
+    };
     const signals = () => {
       this.#signals ??= listenForSignals(process, systemClock);
       return this.#signals;
@@ -242,6 +250,7 @@ export class Runner {
         return await (await import('../config/load.js')).listEnvironments(this.#project());
       },
       ports,
+      cloud,
       signals,
       roll: async (of, options, rollout) => {
         const [{ roll }] = await Promise.all([import('./roll.js'), reporter.goLive()]);
@@ -263,6 +272,12 @@ export class Runner {
       isCi: isCi(env),
       ask: (question) => askAside(question),
       askFor: (question) => aside(() => screen.askFor(reporter.clean(question))),
+      prompts: async () =>
+        (await import('./prompts.js')).createPrompts({
+          streams: screen.dialogue(chooseOutputMode(args, env, screen.terminal !== undefined)),
+          clean: (text) => reporter.clean(text),
+          hide: (secret) => this.#redactor.add([secret]),
+        }),
       programIO: () => screen.programIO(),
       commands: () => loadCommands(this.#commands),
     };

@@ -36,6 +36,9 @@ export interface ProgramIO {
 /** Leaves the alternate screen, shows the cursor, ends mouse reports, bracketed paste and colours. */
 const RESET = '\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1l\x1b>\x1b[0m\r\n';
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is what has to go
+const COLOR = /\x1b\[[\d;]*m/g;
+
 export class Screen {
   readonly #streams: Streams;
   #failure: Error | undefined;
@@ -113,6 +116,21 @@ export class Screen {
   /** Standard output, if it is a terminal. */
   get terminal(): Streams['stdout'] | undefined {
     return this.#streams.stdout.isTTY === true ? this.#streams.stdout : undefined;
+  }
+
+  /** For questions that draw lists and read keys; without `color`, colours are taken out. */
+  dialogue({ color }: { color: boolean }): Pick<Streams, 'stdin' | 'stdout'> {
+    const { stdin, stdout } = this.#streams;
+    if (color) return { stdin, stdout };
+    const write = (text: string) => stdout.write(text.replaceAll(COLOR, ''));
+    const plain = new Proxy(stdout, {
+      get(target, key) {
+        if (key === 'write') return write;
+        const value: unknown = Reflect.get(target, key);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    return { stdin, stdout: plain };
   }
 
   /** Whether there is a user who can read a question and type the answer. */

@@ -13,6 +13,7 @@ import type { DeployPorts } from '../deploy/core/deploy-ports.js';
 import { reportTo } from '../deploy/core/report.js';
 import type { Clock, Cloud, OnTrace, Reporter, Web } from '../ports.js';
 import type { Trace } from '../rollout/model.js';
+import type { CloudAccess } from './define-command.js';
 
 export function wire(
   settings: Settings,
@@ -23,16 +24,7 @@ export function wire(
   const report = reportTo({ clock, reporter });
   const onTrace = (trace: Trace) => report({ type: 'trace', ...trace });
   return {
-    cloud: showingNames(
-      createDigitalOceanCloud({
-        token: settings.token,
-        tokenPlace: settings.tokenPlace,
-        apiUrl: settings.apiUrl,
-        clock,
-        onTrace,
-      }),
-      show,
-    ),
+    cloud: wireCloud(settings, onTrace, show),
     shell: createNodeSshShell({
       settings: settings.ssh,
       clock,
@@ -48,6 +40,15 @@ export function wire(
     storage: settings.bundle && createObjectStore(settings.bundle, clock),
     hide: (envFile) => hide(valuesOf(envFile)),
   };
+}
+
+/** @param show called with names that are no secrets */
+export function wireCloud(
+  { token, tokenPlace, apiUrl }: CloudAccess,
+  onTrace: OnTrace,
+  show: (names: readonly string[]) => void,
+): Cloud {
+  return showingNames(createDigitalOceanCloud({ token, tokenPlace, apiUrl, clock: systemClock, onTrace }), show);
 }
 
 /** The query of an address may hold a key that is no setting's. */

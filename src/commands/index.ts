@@ -25,6 +25,7 @@ export const COMMANDS: CommandList = {
   ssh: () => import('./ssh.js'),
   tunnel: () => import('./tunnel.js'),
   config: () => import('./config.js'),
+  init: () => import('./init.js'),
   bootstrap: () => import('./bootstrap.js'),
   'cloud-init': () => import('./cloud-init.js'),
   tag: () => import('./tag.js'),

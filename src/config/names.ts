@@ -40,6 +40,7 @@ export const COMMAND_NAMES = [
   'exec',
   'heal',
   'history',
+  'init',
   'logs',
   'plan',
   'promote',

@@ -106,7 +106,7 @@ function documentFromVariables(root: string, variables: Variables, problems: Pro
 }
 
 /** A compose project name from the folder's, as compose itself makes one. */
-function appNameFrom(root: string): string {
+export function appNameFrom(root: string): string {
   const name = basename(root)
     .toLowerCase()
     .replace(/[^a-z0-9_-]+/g, '')

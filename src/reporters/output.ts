@@ -9,6 +9,7 @@ import { bootstrapLines, type ShownBootstrap } from './bootstrap-lines.js';
 import { doctorLines } from './doctor-lines.js';
 import { bakeLines, driftLines, type OwedBake, type ShownDrift } from './drift-lines.js';
 import { commitLines, noteLines } from './ending.js';
+import { initLines, type ShownInit } from './init-lines.js';
 import type { Palette } from './palette.js';
 import { planLines } from './plan-lines.js';
 import { historyTable, statusTable } from './table.js';
@@ -25,6 +26,7 @@ export type Output =
   | { type: 'tagged'; name: string; commit: string; committed: string[] }
   | { type: 'locks'; environment: string; rows: ShownLock[] }
   | ({ type: 'bootstrap' } & ShownBootstrap)
+  | ({ type: 'init' } & ShownInit)
   | ({ type: 'plan' } & RolloutPlan)
   | ({ type: 'doctor' } & DoctorReport)
   | { type: 'settings'; app: string; environment: string; rows: ShownSetting[] }
@@ -118,6 +120,8 @@ export function outputLines(output: Output, options: { palette: Palette; width: 
       return doctorLines(output, palette);
     case 'bootstrap':
       return bootstrapLines(output, palette);
+    case 'init':
+      return initLines(output, palette);
     case 'log':
       return [logLine(output.line, output.place, palette)];
     case 'text':

@@ -63,6 +63,7 @@ describe('the tarball', () => {
       'axios',
       'zod',
       'nodemailer',
+      '@clack/prompts',
     ]) {
       expect(notices).toMatch(new RegExp(`^${name} [\\d.]+: [\\w.-]+$`, 'm'));
     }

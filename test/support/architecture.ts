@@ -24,6 +24,7 @@ const LAYERS: Record<string, readonly string[]> = {
   ports: ['rollout:type'],
   rollout: ['durations', 'errors:type'],
   config: ['durations', 'errors', 'rollout:type'],
+  init: ['ports:type', 'errors', 'config'],
   targets: ['ports:type', 'errors', 'config:type', 'rollout:type'],
   deploy: ['durations', 'shell-quote', 'sizes', 'rollout', 'targets', 'ports:type', 'errors', 'config:type'],
   adapters: ['durations', 'escape-sequences', 'marked-program', 'ports:type', 'errors', 'config:type', 'rollout:type'],
@@ -40,7 +41,7 @@ const LAYERS: Record<string, readonly string[]> = {
   ],
   sandbox: ['ports:type', 'errors'],
   cli: ['durations', 'deploy', 'adapters', 'reporters', 'config', 'rollout', 'targets', 'layers', 'ports', 'errors'],
-  commands: ['durations', 'cli', 'deploy', 'reporters', 'config', 'rollout', 'ports:type', 'errors'],
+  commands: ['durations', 'cli', 'init', 'deploy', 'reporters', 'config', 'rollout', 'ports:type', 'errors'],
   main: ['cli', 'commands'],
   index: ['layers', 'ports', 'errors', 'rollout', 'config'],
 };
@@ -75,6 +76,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   ssh2: ['adapters', 'sandbox'],
   kleur: ['reporters', 'cli'],
   yargs: ['cli'],
+  '@clack/prompts': ['cli'],
   dotenv: ['config'],
   nodemailer: ['layers'],
 };

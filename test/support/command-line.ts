@@ -13,6 +13,8 @@ export interface CommandLineOptions {
   isTerminal?: boolean;
   /** What the user types at a question. */
   answer?: string;
+  /** What the user types, each once its text is on the screen. */
+  keys?: readonly (readonly [after: string, keys: string])[];
 }
 
 export interface CommandLineEnd {
@@ -22,13 +24,22 @@ export interface CommandLineEnd {
 }
 
 export async function runCommandLine(argv: readonly string[], options: CommandLineOptions): Promise<CommandLineEnd> {
-  const { cwd, env = {}, commands = COMMANDS, isTerminal = false, answer } = options;
-  const stream = () => Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY: isTerminal });
+  const { cwd, env = {}, commands = COMMANDS, isTerminal = false, answer, keys = [] } = options;
+  const terminal = { isTTY: isTerminal, setRawMode: () => {}, columns: 100, rows: 40 };
+  const stream = () => Object.assign(new PassThrough({ encoding: 'utf8' }), terminal);
   const [stdin, stdout, stderr] = [stream(), stream(), stream()];
   const written = { stdout: '', stderr: '' };
+  const toType = [...keys];
+  let seen = 0;
   stdout.on('data', (text: string) => {
     written.stdout += text;
     if (text.includes('[y/N]') && answer !== undefined) stdin.write(answer);
+    const [after, typed] = toType[0] ?? [];
+    if (after === undefined || typed === undefined || !written.stdout.includes(after, seen)) return;
+    seen = written.stdout.length;
+    toType.shift();
+    // A question listens once it is drawn.
+    queueMicrotask(() => stdin.write(typed));
   });
   stderr.on('data', (text: string) => {
     written.stderr += text;

@@ -169,6 +169,18 @@ export const SAMPLE_OUTPUTS: { [Type in Output['type']]: Extract<Output, { type:
       },
     ],
   },
+  init: {
+    type: 'init',
+    app: 'shop',
+    files: [
+      { path: 'config/deploy.yml', action: 'written' },
+      { path: '.gitignore', action: 'extended' },
+      { path: 'config/.env', action: 'left', add: ['DO_TOKEN=…'] },
+    ],
+    variables: ['DO_TOKEN'],
+    notes: ['config/.env.production does not exist yet: create it.'],
+    next: ['do-deploy doctor production'],
+  },
   log: {
     type: 'log',
     line: {

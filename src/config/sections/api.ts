@@ -30,13 +30,21 @@ function isHttpsOrHere(value: string): boolean {
 
 export const api = defineSection({
   keys: { api_url: apiUrl },
-  resolve(written, context) {
-    const { token, place } = readToken(context);
-    return { token, tokenPlace: place, apiUrl: resolveUrl(written.api_url, context) };
-  },
+  resolve: (written, context) => readApi(written.api_url, context),
 });
 
-function readToken({ variables, problems, hide }: SectionContext): { token: Secret; place?: string } {
+type Reading = Pick<SectionContext, 'variables' | 'problems' | 'hide'>;
+
+/** @param url from the file, if it has one */
+export function readApi(
+  url: string | undefined,
+  context: Reading,
+): { token: Secret; tokenPlace?: string; apiUrl: string } {
+  const { token, place } = readToken(context);
+  return { token, tokenPlace: place, apiUrl: resolveUrl(url, context) };
+}
+
+function readToken({ variables, problems, hide }: Reading): { token: Secret; place?: string } {
   const name = variables.get('DO_TOKEN') ? 'DO_TOKEN' : 'DIGITALOCEAN_ACCESS_TOKEN';
   const token = variables.get(name)?.trim();
   if (!token) {
@@ -58,7 +66,7 @@ function readToken({ variables, problems, hide }: SectionContext): { token: Secr
   return { token: secret, ...(place !== name && { place: `${name} in ${place}` }) };
 }
 
-function resolveUrl(written: string | undefined, { variables, problems }: SectionContext): string {
+function resolveUrl(written: string | undefined, { variables, problems }: Reading): string {
   const name = 'DIGITALOCEAN_API_URL';
   const checked = apiUrl.optional().safeParse(variables.get(name) || undefined);
   if (!checked.success) {
