@@ -30,7 +30,7 @@ import type { ReportFile } from './report-file.js';
 import { RunRecords } from './run-records.js';
 import type { Screen } from './screen.js';
 import { listenForSignals, type Signals } from './signals.js';
-import { explainUnknownEnvironment } from './usage-errors.js';
+import { commandLine, explainUnknownEnvironment } from './usage-errors.js';
 
 /** The process that a command runs in. */
 export interface Machine {
@@ -305,7 +305,8 @@ export class Runner {
         onSecret: (secret) => this.#redactor.add([secret.reveal()]),
         refuse: ({ environment, freeze }) => {
           const { duringFreeze = true } = this.#args as { duringFreeze?: boolean };
-          if (!duringFreeze) refuseFrozen(environment, freeze, systemClock.now(), this.#argv);
+          if (!duringFreeze)
+            refuseFrozen(environment, freeze, systemClock.now(), commandLine([...this.#argv, '--during-freeze']));
         },
       });
       this.#redactor.add(settings.secrets.map((secret) => secret.reveal()));

@@ -7,6 +7,7 @@ import { usage } from '../cli/usage-errors.js';
 import type { LoadedSettings } from '../config/load.js';
 import { IMAGE_TAG } from '../config/names.js';
 import { doDeploy } from '../deploy/core/do-deploy.js';
+import { again } from '../deploy/session/continue-command.js';
 import { DeployError } from '../errors.js';
 import type { CommitInfo } from '../rollout/model.js';
 import type { PlanFinding } from '../rollout/plan.js';
@@ -50,6 +51,7 @@ export default defineCommand({
       );
     }
     const part = partOf(args);
+    const command = rollback ? ('rollback' as const) : ('deploy' as const);
     const source = rollback
       ? { settings: await context.load({ environment: args.environment, needs: 'fleet' }), findings: [] }
       : await sourceOf(context);
@@ -58,10 +60,12 @@ export default defineCommand({
       import('../deploy/plan/plan-rollout.js'),
       import('../config/compose-project.js'),
     ]);
+    const imageTag = rollback ? '' : (release ?? settings.imageTag);
+    const asked = { command, release: { id: '', imageTag: imageTag || (release ?? '') }, options: { settings, part } };
     const plan = await planRollout(await ports(settings), {
       settings,
-      command: rollback ? 'rollback' : 'deploy',
-      imageTag: rollback ? '' : (release ?? settings.imageTag),
+      command,
+      imageTag,
       commit: source.commit,
       force: args.force,
       ...(rollback && release !== undefined && { wanted: release }),
@@ -70,7 +74,7 @@ export default defineCommand({
       allowDowntime: args.allowDowntime,
       handlers: settings.handlers,
       read: { project: readComposeProject, variables: readEnvText },
-      findings: [...source.findings, ...findingsOf(context, settings)],
+      findings: [...source.findings, ...findingsOf(context, settings, again(asked, '--during-freeze'))],
     });
     return { exit: plan.changes ? EXIT.changes : EXIT.ok, output: { type: 'plan', ...plan } };
   },
@@ -99,15 +103,18 @@ async function sourceOf(context: Planning): Promise<Source> {
   return { settings, ...(commit && { commit }), findings };
 }
 
-/** What a deploy would refuse, or ask, before it contacts anything. */
+/**
+ * What a deploy would refuse, or ask, before it contacts anything.
+ * @param anyway the command line of the deploy in a freeze
+ */
 function findingsOf(
-  { clock, args }: Planning,
+  { clock }: Planning,
   { environment, freeze, isProtected, handlers }: LoadedSettings,
+  anyway: string,
 ): PlanFinding[] {
-  const words = ['deploy', environment, ...(args.release ? [args.release] : [])];
   const asks = handlers.flatMap(({ layer }) => layer?.confirms ?? []);
   return [
-    ...refusal(() => refuseFrozen(environment, freeze ?? [], clock.now(), words)),
+    ...refusal(() => refuseFrozen(environment, freeze ?? [], clock.now(), anyway)),
     ...(isProtected
       ? [
           {

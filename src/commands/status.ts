@@ -3,11 +3,9 @@ import { type CommandContext, defineCommand } from '../cli/define-command.js';
 import { EXIT, exitCodeOfError } from '../cli/exit-codes.js';
 import type { LoadedSettings } from '../config/load.js';
 import { ConfigError, ProblemList } from '../config/problems.js';
-import { doDeploy } from '../deploy/core/do-deploy.js';
 import { asDeployError, type DeployError } from '../errors.js';
 import type { Output } from '../reporters/output.js';
 import type { StatusRow } from '../rollout/model.js';
-import { isCanaryWell } from '../rollout/status-rows.js';
 
 export default defineCommand({
   name: 'status',
@@ -50,39 +48,26 @@ async function readEnvironment(
   const { load, ports } = context;
   try {
     const settings = await load({ environment, needs: 'fleet' });
-    return { output: check ? await driftOf(settings, ports) : await statusOf(settings, context) };
+    return { output: check ? await driftOf(settings, ports) : await statusOf(settings, ports) };
   } catch (error) {
     return { error: asDeployError(error) };
   }
 }
 
-async function statusOf(settings: LoadedSettings, { ports }: Pick<CommandContext, 'ports'>): Promise<Output> {
-  const { readStatus } = await import('../deploy/inspect/read-status.js');
-  const { finishWords, waysOutOf } = await import('../deploy/session/canary.js');
-  const rows = await readStatus(await ports(settings), settings);
-  const heading = `${settings.app}: ${settings.environment}`;
-  const command = (name: string, ...words: string[]) => doDeploy(settings, name, ...words);
-  const held = rows.find(({ canary }) => canary);
-  const before = rows.find(({ canary, imageTag }) => !canary && imageTag !== undefined);
-  const ways = waysOutOf({ tag: held?.canaryTag, before: before?.imageTag }, settings);
-  const size = rows.filter(({ canary }) => canary).length;
-  const finishing = finishWords(held?.canaryTag, size);
-  // With roles, there is nothing to promote.
-  const isSick = (settings.roles?.length ?? 0) < 2 && !isCanaryWell(rows);
-  return {
-    type: 'status',
-    heading,
-    rows,
-    ...(rows.some(({ fix }) => fix !== undefined) && { next: command('heal') }),
-    ...(held && { ways: isSick ? { ...ways, forward: command('deploy', ...finishing) } : ways }),
-  };
+async function statusOf(settings: LoadedSettings, ports: CommandContext['ports']): Promise<Output> {
+  const [{ readStatus }, { statusOutput }] = await Promise.all([
+    import('../deploy/inspect/read-status.js'),
+    import('./shared/status-output.js'),
+  ]);
+  return statusOutput(settings, await readStatus(await ports(settings), settings));
 }
 
 async function driftOf(settings: LoadedSettings, ports: CommandContext['ports']): Promise<Output> {
-  const { checkFleet } = await import('../deploy/inspect/check-drift.js');
-  const { app, environment } = settings;
-  const fixes = { heal: doDeploy(settings, 'heal'), adopt: doDeploy(settings, 'adopt') };
-  return { type: 'drift', app, environment, fixes, ...(await checkFleet(await ports(settings), settings)) };
+  const [{ checkFleet }, { driftOutput }] = await Promise.all([
+    import('../deploy/inspect/check-drift.js'),
+    import('./shared/status-output.js'),
+  ]);
+  return driftOutput(settings, await checkFleet(await ports(settings), settings));
 }
 
 /** Environments share most of their settings, and so their problems: each is shown once. */

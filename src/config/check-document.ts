@@ -2,13 +2,14 @@ import type { z } from 'zod';
 import { type ConfigDocument, isTreeMap, type Path, showPath, type Tree, valueAt } from './document.js';
 import { type DeployFile, fileSchema } from './file-schema.js';
 
-import { timezoneLike } from './freeze.js';
+import { realDateLike, timezoneLike } from './freeze.js';
 import { itemAt, type JsonSchema, jsonSchema, keysOf, pathsOfKey, schemaAt } from './json-schema.js';
 
 import { COMMAND_NAMES } from './names.js';
 import type { ProblemList } from './problems.js';
 import { asYaml } from './reference.js';
 import type { Section } from './section.js';
+import { rangeLike } from './status-range.js';
 import { listWords, suggest } from './suggest.js';
 import { VARIABLE_NAME_RULE } from './variable-names.js';
 
@@ -118,9 +119,13 @@ function reportUnknownKeys(check: Check, above: Path, keys: readonly string[]): 
   }
 }
 
+/** Too short for a likeness to mean anything: `tz` is as close to `to`. */
+const SHORT_FOR: Readonly<Record<string, string | undefined>> = { tz: 'timezone' };
+
 function reportUnknownKey({ document, schema, problems }: Check, above: Path, key: string): void {
   const known = keysOf(itemAt(schema, above));
-  const similar = suggest(key, known);
+  const meant = SHORT_FOR[key];
+  const similar = meant !== undefined && known.includes(meant) ? meant : suggest(key, known);
   const elsewhere = pathsOfKey(schema, key).find((path) => path.length > 1);
   const environment = schemaAt(schema, ['environments', 'NAME'])?.properties ?? {};
   let remedy = `known here: ${listWords(known)}`;
@@ -143,7 +148,10 @@ function reportWrongValue({ document, schema, problems }: Check, path: Path, iss
   else if (written === null) problems.add(place, `${name} is empty`, `${forExample}, or remove the line`);
   else if (issue.code === 'invalid_key')
     problems.add(place, `${name} ${messageOf(issue)}`, nameFor(key, messageOf(issue)) ?? forExample);
-  else problems.add(place, `${name} ${messageOf(issue)}`, remedyFor(key, written, messageOf(issue)) ?? forExample);
+  else {
+    const own = { key: typeof path.at(-1) === 'number' ? undefined : key, written };
+    problems.add(place, `${name} ${messageOf(issue)}`, remedyFor(own, messageOf(issue)) ?? forExample);
+  }
 }
 
 /** Its own example, or its part in the example of what encloses it. */
@@ -199,19 +207,28 @@ function nameFor(key: string, message: string): string | undefined {
   return /^[A-Za-z]/.test(plain) && plain !== key ? `write \`${plain}:\`` : undefined;
 }
 
-/** A remedy that follows from the value itself. */
-function remedyFor(key: string, written: Tree, message: string): string | undefined {
+/**
+ * A remedy that follows from the value itself.
+ * @param value.key absent: it is an entry of a list
+ */
+function remedyFor({ key, written }: { key: string | undefined; written: Tree }, message: string): string | undefined {
   if (typeof written === 'number' && message.includes('duration')) return `write \`${written}s\``;
   if (typeof written === 'number' && message.includes('quotes')) return 'put quotes around it';
   if (typeof written !== 'string') return undefined;
+  if (message.includes('date that does not exist')) return like(key, realDateLike(written) ?? SOME_DATE);
+  if (message.includes('HTTP status')) return like(key, rangeLike(written));
   if (message.includes('time zone')) return like(key, timezoneLike(written));
   // shop.example.com/healthz
   const lacksScheme = message.includes('https://') && /^[\w-]+(\.[\w-]+)+(:\d+)?(\/[^\s@]*)?$/.test(written);
   return lacksScheme ? like(key, `https://${written}`) : undefined;
 }
 
-function like(key: string, value: string | undefined): string | undefined {
-  return value === undefined ? undefined : `write \`${key}: ${asYaml(value)}\``;
+/** Where not even its month exists. */
+const SOME_DATE = '2026-12-23 18:00';
+
+function like(key: string | undefined, value: string | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  return `write \`${key === undefined ? '' : `${key}: `}${asYaml(value)}\``;
 }
 
 function removeAt(tree: Tree, path: Path): void {

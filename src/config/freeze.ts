@@ -39,6 +39,14 @@ export function isNoDate(text: string): boolean {
   );
 }
 
+/** The last day of its month, for a date that no calendar has; undefined where there is no such month either. */
+export function realDateLike(text: string): string | undefined {
+  const [, year, month, time] = /^(\d{4})-(\d\d)-\d\d (.+)$/.exec(text) ?? [];
+  if (time === undefined || Number(month) < 1 || Number(month) > 12) return undefined;
+  const last = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
+  return `${year}-${month}-${String(last).padStart(2, '0')} ${time}`;
+}
+
 /** `Europe/Paris` of `Paris`, or of `Europe/Pari`. */
 export function timezoneLike(name: string): string | undefined {
   const known = Intl.supportedValuesOf('timeZone');
@@ -58,23 +66,29 @@ export function isTimezone(name: string): boolean {
 /** Windows of the week can follow each other without an end. */
 const MAX_FOLLOWED = 100;
 
-/**
- * The window that holds now, and when nothing is frozen any more, in ms: one that ends while another one holds, or as another
- * one begins, is no end; undefined where they leave no time in between. Of several windows, the one that ends last.
- */
-export function frozenAt(
-  windows: readonly FreezeWindow[],
-  now: number,
-): { window: FreezeWindow; until: number | undefined } | undefined {
+export interface Frozen {
+  /** Of several windows that hold now, the one that ends last. */
+  window: FreezeWindow;
+  /**
+   * When nothing is frozen any more, in ms: a window that ends while another one holds, or as another one begins, is no end;
+   * undefined where they leave no time in between.
+   */
+  until: number | undefined;
+  /** `until` is the end of a window that follows. */
+  isFollowed: boolean;
+}
+
+export function frozenAt(windows: readonly FreezeWindow[], now: number): Frozen | undefined {
   const first = openAt(windows, now);
   if (first === undefined) return undefined;
+  const { window } = first;
   let { until } = first;
   for (let followed = 0; followed < MAX_FOLLOWED; followed += 1) {
     const next = openAt(windows, until);
-    if (next === undefined) return { window: first.window, until };
+    if (next === undefined) return { window, until, isFollowed: followed > 0 };
     until = next.until;
   }
-  return { window: first.window, until: undefined };
+  return { window, until: undefined, isFollowed: true };
 }
 
 function openAt(windows: readonly FreezeWindow[], now: number): { window: FreezeWindow; until: number } | undefined {

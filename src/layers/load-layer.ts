@@ -58,7 +58,11 @@ export async function loadLayer(name: string, root: string, clock: Clock): Promi
       remedy: missingPackage(reason, { name, isFile }) ?? `correct ${isFile ? name : `the package ${name}`}`,
     };
   }
-  return faultOf(loaded) ?? (loaded as Layer);
+  try {
+    return faultOf(loaded) ?? (loaded as Layer);
+  } catch (error) {
+    return { message: `exports a layer that cannot be read: ${firstLine(reasonOf(error))}`, remedy: `correct ${name}` };
+  }
 }
 
 /** @param root the project's folder */

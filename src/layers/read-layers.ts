@@ -1,5 +1,6 @@
 /** Reads the layers of config/deploy.yml: loads each, checks its settings and variables, and makes its handlers. */
 
+import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { showPath } from '../config/document.js';
 import { inputSchema, itemAt, keysOf } from '../config/json-schema.js';
@@ -23,7 +24,7 @@ export function layerReader(secretOf: (value: string) => Secret, clock: Clock): 
     const handlers: Handler[] = [];
     const seen = new Map<string, string>();
     for (const one of written) {
-      const path = isFileName(one.name) ? resolve(about.root, one.name) : one.name;
+      const path = isFileName(one.name) ? realPath(resolve(about.root, one.name)) : one.name;
       const first = seen.get(path);
       seen.set(path, one.name);
       if (first === undefined) handlers.push(...(await readLayer(one, about, secretOf, clock)));
@@ -31,6 +32,15 @@ export function layerReader(secretOf: (value: string) => Secret, clock: Clock): 
     }
     return handlers;
   };
+}
+
+/** As it is, where there is no such file: that is reported later. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 async function readLayer(
@@ -68,7 +78,9 @@ async function readLayer(
       }
       return handlersOf(layer, data, env);
     }
-    if (!Array.isArray(checked.error?.issues))
+    const issues: unknown = checked.error?.issues;
+    const isIssue = (one: unknown) => typeof one === 'object' && one !== null && Array.isArray((one as Issue).path);
+    if (!Array.isArray(issues) || issues.length === 0 || !issues.every(isIssue))
       throw new WrongAnswer('exports a layer whose config is not a zod schema');
   } catch (error) {
     if (isBuiltIn(name)) throw error;

@@ -17,6 +17,8 @@ export interface ShownDrift {
   dispute?: string | undefined;
   /** A release that is held on some droplets: these are compared with it. */
   canary?: { imageTag: string; droplets: string[] } | undefined;
+  /** A bake that did not come to its end. */
+  bake?: OwedBake;
   differences: Difference[];
   /** Droplets that were taken out by hand, and not compared. */
   byHand?: (ByHand & { droplet: string })[];
@@ -24,6 +26,17 @@ export interface ShownDrift {
   droplets: number;
   /** The deploy that is running now. */
   deploying?: { who: string; since: string; url?: string | undefined };
+}
+
+/** The release, and the command that bakes it. */
+export interface OwedBake {
+  imageTag: string;
+  next: string;
+}
+
+/** @param what the command is for */
+export function bakeLines({ imageTag, next }: OwedBake, what: string, palette: Palette): string[] {
+  return [palette.caution(`The bake of ${imageTag} did not come to its end.`), `${what}: ${palette.strong(next)}`];
 }
 
 export function driftLines(drift: ShownDrift, palette: Palette): string[] {
@@ -36,6 +49,7 @@ export function driftLines(drift: ShownDrift, palette: Palette): string[] {
   const { canary } = drift;
   const held = canary && palette.caution(`A canary of ${canary.imageTag} is held on ${canary.droplets.join(', ')}.`);
   const doubt = [...(dispute === undefined ? [] : [palette.caution(dispute)]), ...(held === undefined ? [] : [held])];
+  if (drift.bake !== undefined) doubt.push(...bakeLines(drift.bake, 'To make up for it', palette));
   const out = (drift.byHand ?? []).map(({ droplet, ...mark }) => palette.faint(`${droplet}: ${byHandNote(mark)}`));
   doubt.push(...out);
   if (differences.length === 0) return [title, ...doubt, ...meanwhile, palette.good(noneSentence(drift.droplets))];

@@ -7,7 +7,7 @@ import type { RolloutPlan } from '../rollout/plan.js';
 import { isCanaryWell } from '../rollout/status-rows.js';
 import { bootstrapLines, type ShownBootstrap } from './bootstrap-lines.js';
 import { doctorLines } from './doctor-lines.js';
-import { driftLines, type ShownDrift } from './drift-lines.js';
+import { bakeLines, driftLines, type OwedBake, type ShownDrift } from './drift-lines.js';
 import { commitLines, noteLines } from './ending.js';
 import { initLines, type ShownInit } from './init-lines.js';
 import type { Palette } from './palette.js';
@@ -18,8 +18,7 @@ import { widthOf } from './text.js';
 
 /** `type` is also the type of the JSON object, where it is not `text`. docs/events.md describes them. */
 export type Output =
-  /** `next`: the command that repairs droplets, unless a deploy is running. `ways`: those that end a held canary. */
-  | { type: 'status'; heading: string; rows: StatusRow[]; next?: string; ways?: Ways }
+  | ({ type: 'status' } & ShownStatus)
   | ({ type: 'drift' } & ShownDrift)
   /** Newest first. */
   | { type: 'history'; entries: HistoryEntry[] }
@@ -34,6 +33,20 @@ export type Output =
   | { type: 'log'; line: ShownLogLine; place: LogPlace }
   /** For people only: with --json it goes to standard error. */
   | { type: 'text'; lines: readonly string[] };
+
+interface ShownStatus {
+  heading: string;
+  rows: StatusRow[];
+  /** Why it is not clear which release the fleet is on, as a sentence. */
+  dispute?: string;
+  /** The command that says more of it. */
+  see?: string;
+  /** The command that repairs droplets, unless a deploy is running. */
+  next?: string;
+  bake?: OwedBake;
+  /** The commands that end a held canary. */
+  ways?: Ways;
+}
 
 /** A setting, and where it comes from. */
 export interface ShownSetting {
@@ -80,9 +93,12 @@ export function outputLines(output: Output, options: { palette: Palette; width: 
   const { palette, width } = options;
   switch (output.type) {
     case 'status': {
-      const { heading, rows, next, ways } = output;
+      const { heading, rows, dispute, see, bake, next, ways } = output;
       const notes = [...rows.flatMap((row) => noteLines(row, palette)), ...commitLines(rows, palette)];
-      const advice = next === undefined ? [] : [`Unless a deploy is running, repair it: ${palette.strong(next)}`];
+      const advice = dispute === undefined ? [] : [palette.caution(dispute)];
+      if (see !== undefined) advice.push(`See: ${palette.strong(see)}`);
+      if (next !== undefined) advice.push(`Unless a deploy is running, repair it: ${palette.strong(next)}`);
+      if (bake !== undefined) advice.push(...bakeLines(bake, 'Unless a deploy is running, make up for it', palette));
       if (ways !== undefined) advice.push(...canaryLines(rows, ways, palette));
       return [palette.strong(heading), ...statusTable(rows, { result: false, width, palette }), ...notes, ...advice];
     }

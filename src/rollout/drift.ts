@@ -149,7 +149,7 @@ export function findDifferences(fleet: FleetFacts): Difference[] {
       ...('unreachable' in droplet.answer
         ? unreachable(droplet, droplet.answer.unreachable)
         : [
-            ...withoutSick(ofRelease(droplet.name, droplet.answer, releaseFor(droplet.answer, fleet)), fleet),
+            ...withoutSick(ofRunning(droplet.name, droplet.answer, fleet), fleet),
             ...ofMachine(droplet.name, droplet.answer, usual),
           ]),
     ]),
@@ -186,8 +186,12 @@ function isOfFiles({ kind }: Difference): boolean {
   return kind === 'file-changed' || kind === 'file-missing';
 }
 
-function releaseFor({ current, halfWayTo }: DropletCheckup, { release, canary }: FleetFacts): FleetRelease | undefined {
-  return canary !== undefined && (halfWayTo ?? current) === canary.id ? canary : release;
+/** What runs the canary is compared with it, and `adopt` leaves it alone: what a killed run has left half-way, `heal` puts back. */
+function ofRunning(droplet: string, seen: DropletCheckup, { release, canary }: FleetFacts): Difference[] {
+  const isOnCanary = canary !== undefined && (seen.halfWayTo ?? seen.current) === canary.id;
+  if (!isOnCanary || canary.id === release?.id) return ofRelease(droplet, seen, release);
+  const fix = seen.halfWayTo === undefined ? undefined : 'heal';
+  return ofRelease(droplet, seen, canary).map((one) => (one.fix === 'adopt' ? { ...one, fix } : one));
 }
 
 function membership({ name, rotation, inLedger, outSince }: DropletFacts, target: string): Difference[] {

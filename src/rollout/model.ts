@@ -111,6 +111,8 @@ export interface StatusRow {
   stopped?: string[];
   /** In a status: its release is held as a canary. */
   canary?: true;
+  /** In a status: the bake of its release did not come to its end. */
+  unbaked?: true;
   /** In a status: the do-deploy command that repairs it. */
   fix?: 'heal';
   /** In a status: the IMAGE_TAG of its release, and the commit of its files as in CommitInfo. */

@@ -186,7 +186,7 @@ describe('without a terminal, nothing is contacted', () => {
       expect(stderr).toMatch(
         /^error: production is frozen from (Mon 00:00 to Sun 12:00|Sat 12:00 to Tue 00:00) \(UTC\)\. Freeze windows follow each other without an end\. Nothing was contacted\.$/m,
       );
-      expect(stderr).toContain(`correct freeze:, or run it all the same: do-deploy ${words} --during-freeze`);
+      expect(stderr).toContain(`Correct freeze:, or run it all the same: do-deploy ${words} --during-freeze`);
       expect(asked, 'no command of secrets: has run').toBe(false);
     },
   );
@@ -206,9 +206,20 @@ describe('without a terminal, nothing is contacted', () => {
     'heal production',
     'lock break production',
     'promote production',
+    'bootstrap production',
   ])('%s is refused in a protected environment without its name', async (words) => {
     const { exit, stderr } = await run(`${words}`, { protected: true, secrets: {} });
     expect(stderr).toContain(`${words} --confirm-environment production`);
     expect(exit).toBe(2);
+  });
+
+  it.each([
+    'lock break production --confirm-environment production',
+    'bootstrap production --confirm-environment production',
+    'bootstrap production --check',
+  ])('%s goes on in a protected environment', async (words) => {
+    const { exit, stderr } = await run(words, { protected: true, secrets: {} });
+    expect(stderr).toContain("Can't reach 127.0.0.1:9");
+    expect(exit).toBe(1);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { frozenAt, parseMoment } from '../../src/config/freeze.js';
+import { frozenAt, parseMoment, realDateLike } from '../../src/config/freeze.js';
+import { deployYml, problemsIn } from './project-folder.js';
 
 const PARIS = 'Europe/Paris';
 const until = (from: string, to: string, now: string, timezone = PARIS) => {
@@ -18,6 +19,24 @@ it.each([
   ['', false],
 ])('%j is a moment: %j', (text, is) => {
   expect(parseMoment(text) !== undefined).toBe(is);
+});
+
+it.each([
+  ['2026-02-30 08:00', '2026-02-28 08:00'],
+  ['2028-02-30 08:00', '2028-02-29 08:00'],
+  ['2026-11-31 8:00', '2026-11-30 8:00'],
+  ['2026-13-01 08:00', undefined],
+  ['2026-00-01 08:00', undefined],
+])('instead of %s, %s may be meant', (written, real) => {
+  expect(realDateLike(written)).toBe(real);
+});
+
+it.each([
+  ['{ from: 2026-02-30 08:00, to: 2026-03-02 08:00 }', 'write `from: 2026-02-28 08:00`'],
+  ['{ from: 2026-14-01 08:00, to: 2026-03-02 08:00 }', 'write `from: 2026-12-23 18:00`'],
+  ['{ from: Fri 16:00, to: Mon 08:00, tz: Europe/Paris }', 'did you mean timezone?'],
+])('%s: %s', async (window, remedy) => {
+  expect(await problemsIn(deployYml(`freeze: [${window}]`))).toEqual([expect.stringContaining(remedy)]);
 });
 
 describe('a window of the week', () => {
@@ -91,7 +110,7 @@ describe('windows that follow each other', () => {
   const all = (now: string, ...written: [string, string][]) => {
     const windows = written.map(([from, to]) => ({ from, to, timezone: 'UTC' }));
     const frozen = frozenAt(windows, Date.parse(now));
-    return frozen && [frozen.window.from, new Date(frozen.until ?? Number.NaN).toISOString()];
+    return frozen && [frozen.window.from, new Date(frozen.until ?? Number.NaN).toISOString(), frozen.isFollowed];
   };
 
   it.each<[string, [string, string][]]>([
@@ -118,7 +137,7 @@ describe('windows that follow each other', () => {
     ],
   ])('and %s end together', (_, windows) => {
     for (const order of [windows, [...windows].reverse()])
-      expect(all('2026-11-27T17:00:00Z', ...order)).toEqual(['Fri 16:00', '2026-11-30T08:00:00.000Z']);
+      expect(all('2026-11-27T17:00:00Z', ...order)).toEqual(['Fri 16:00', '2026-11-30T08:00:00.000Z', true]);
   });
 
   it('leave a gap where there is one', () => {
@@ -126,7 +145,7 @@ describe('windows that follow each other', () => {
       ['Fri 16:00', 'Sat 08:00'],
       ['Sat 08:01', 'Mon 08:00'],
     ];
-    expect(all('2026-11-27T17:00:00Z', ...gap)?.[1]).toBe('2026-11-28T08:00:00.000Z');
+    expect(all('2026-11-27T17:00:00Z', ...gap)?.slice(1)).toEqual(['2026-11-28T08:00:00.000Z', false]);
   });
 
   it('for ever have no end', () => {

@@ -41,10 +41,16 @@ it.each([
   expect(gates).toMatchObject([{ expect: ranges, everyMs: 60_000 }]);
 });
 
-it('a range that runs backwards is refused', async () => {
-  const gates = [{ name: 'alarms', url: 'https://alarms.example.com', expect: '399-200' }];
+it.each([
+  ['399-200', 'is a range of HTTP statuses that runs backwards', 'write `expect: 200-399`'],
+  ['3xx', 'must be an HTTP status', 'write `expect: 300-399`'],
+  [[200, '3xx'], 'must be an HTTP status', 'write `300-399`'],
+  [[200, '399-300'], 'is a range of HTTP statuses that runs backwards', 'write `300-399`'],
+  [700, 'must be an HTTP status', 'write `expect: 200`'],
+])('%j is refused: %s; %s', async (expected, message, remedy) => {
+  const gates = [{ name: 'alarms', url: 'https://alarms.example.com', expect: expected }];
   await expect(gatesOf(gates)).rejects.toMatchObject({
-    problems: [{ message: expect.stringContaining('must be an HTTP status') }],
+    problems: [{ message: expect.stringContaining(message), remedy }],
   });
 });
 

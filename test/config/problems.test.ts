@@ -59,7 +59,7 @@ describe('a problem in config/deploy.yml', () => {
     ],
     [
       'freeze: [{ from: "2026-02-30 18:00", to: "2026-03-02 08:00" }]',
-      'freeze[0].from is a date that does not exist; write `from: Fri 16:00`',
+      'freeze[0].from is a date that does not exist; write `from: 2026-02-28 18:00`',
     ],
     [
       'freeze: [{ from: "Fri 16:00", to: "Mon 08:00", timezone: Paris }]',

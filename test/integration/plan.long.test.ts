@@ -172,12 +172,18 @@ describe('plan', { shuffle: false }, () => {
     const always = [{ from: '2020-01-01 00:00', to: '2090-01-01 00:00', timezone: 'UTC' }];
     await writeFile(file, stringify({ ...parse(written), freeze: always, rollout: { min_in_rotation: 3 } }));
     push('huge', 900_000 * MEGABYTE);
-    const { code, plan: planned, text } = await plan('huge');
+    const { code, plan: planned, text } = await plan('huge', '--set', 'rollout.batch=1');
     await writeFile(file, written);
     await third?.clearFaults();
     expect(code).toBe(5);
     const refused = planned.findings.flatMap((one) => (one.kind === 'refused' ? one.code : []));
     expect(refused).toEqual(expect.arrayContaining(['frozen', 'floor-impossible', 'disk-full', 'ssh-unreachable']));
+    expect(planned.findings).toContainEqual(
+      expect.objectContaining({
+        code: 'frozen',
+        hint: 'Wait until then, or run it all the same: do-deploy sandbox huge --during-freeze --set rollout.batch=1',
+      }),
+    );
     expect(text).toMatch(/^It would be refused, for \d+ reasons \(above\)\./m);
   });
 });

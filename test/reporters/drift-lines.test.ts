@@ -31,6 +31,12 @@ describe('what differs', () => {
     );
   });
 
+  it('comes after a bake that is owed', () => {
+    expect(shown({ bake: { imageTag: 'v2', next: 'do-deploy production v2' } })).toBe(
+      'shop: production, release 20261124T000000Z-v2\nThe bake of v2 did not come to its end.\nTo make up for it: do-deploy production v2\nAll 3 droplets match their release.\n',
+    );
+  });
+
   it('is one line each, without secrets, however long the output of a container; then the commands that fix it', () => {
     const message = `app is unhealthy: cannot log in\n  as shop:${PASSWORD}\u001b[2J`;
     const text = shown({

@@ -73,6 +73,27 @@ it('with --json, a secret with a control character in it is masked', () => {
   expect(stdout.text.match(/\[secret\]/g)).toHaveLength(2);
 });
 
+it('a status says what a fleet is on, and what it owes, below its table', () => {
+  const { reporter, stdout } = reporterOn({ mode: 'plain' });
+  reporter.print({
+    type: 'status',
+    heading: 'shop: production',
+    rows: [],
+    dispute: 'The fleet is on 2 releases: web runs b; worker runs a.',
+    see: 'do-deploy status production --check',
+    next: 'do-deploy heal production',
+    bake: { imageTag: 'v2', next: 'do-deploy production v2' },
+  });
+  expect(stdout.text.split('\n').slice(-6)).toEqual([
+    'The fleet is on 2 releases: web runs b; worker runs a.',
+    'See: do-deploy status production --check',
+    'Unless a deploy is running, repair it: do-deploy heal production',
+    'The bake of v2 did not come to its end.',
+    'Unless a deploy is running, make up for it: do-deploy production v2',
+    '',
+  ]);
+});
+
 it('names in a list stay apart, and a line feed in one of them begins no line', () => {
   const [finding] = SAMPLE_OUTPUTS.doctor.findings;
   if (finding === undefined) throw new Error('the sample has no finding');

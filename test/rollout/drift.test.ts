@@ -263,6 +263,25 @@ it('without any deploy, there is nothing to adopt', () => {
   expect(found(fleet)).toEqual([['web-1: runs no release', 'no-release']]);
 });
 
+describe('beside a canary', () => {
+  const canary = { ...aFleet(aDroplet()).release, id: '20261125T000000Z-v3' } as NonNullable<FleetFacts['canary']>;
+  const changedFiles = [{ path: 'images.yml', deployed: '1'.repeat(64) }];
+  const fixes = (droplet: DropletFacts) =>
+    findDifferences({ ...aFleet(droplet), canary }).map(({ kind, fix }) => [kind, fix]);
+
+  it('adopt fixes nothing of it, and heal comes first where a killed run has left a droplet half-way', () => {
+    expect(fixes(aDroplet({ halfWayTo: canary.id }))).toEqual([
+      ['other-release', 'heal'],
+      ['half-done', 'heal'],
+    ]);
+    expect(fixes(aDroplet({ current: canary.id, changedFiles }))).toEqual([['file-missing', undefined]]);
+  });
+
+  it('the others are brought to the release of the fleet', () => {
+    expect(fixes(aDroplet({ changedFiles }))).toEqual([['file-missing', 'adopt']]);
+  });
+});
+
 describe('what runs something else', () => {
   const other = (name: string) => aDroplet({ current: '20261123T000000Z-v1' }, { name });
   const sick = { containers: [aContainer({ state: 'exited', exitCode: 1, restartPolicy: 'no' })] };

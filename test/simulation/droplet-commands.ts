@@ -3,10 +3,10 @@
  * of the scripts only the text of release.json is taken, which stands nowhere else.
  */
 
+import { type Done as LastDone, lineOf } from '../../src/deploy/lease/done-commands.js';
 import { NOT_HOLDER } from '../../src/deploy/lease/lease-commands.js';
 import { sha256 } from '../../src/deploy/release/digests.js';
 import { imagesOverride, type StoredRelease } from '../../src/deploy/release/stored-release.js';
-import { type Done as LastDone, lineOf } from '../../src/deploy/session/done-commands.js';
 import type { CommandResult, RemoteCommand } from '../../src/ports.js';
 import { composeUp } from './compose-up.js';
 import { type Container, DOCKER_BACK_WITHIN_MS, inspect } from './containers.js';

@@ -24,9 +24,8 @@ export const CONTROLLING: readonly Mutation[] = [
   {
     name: 'no gate is asked before the first batch',
     file: 'src/deploy/session/ask-first.ts',
-    text: '  await askGates(session.ports, { gates, variables, signal: session.options.interrupted }, again(session));\n',
-    instead:
-      '  await askGates(session.ports, { gates: [], variables, signal: session.options.interrupted }, again(session));\n',
+    text: '    const asked = { gates, variables, signal: session.options.interrupted };',
+    instead: '    const asked = { gates: [], variables, signal: session.options.interrupted };',
     breaks: ['o'],
     seeds: [],
     stories: [{ policy: RESTS, gate: { ...GATE, answerMs: 2_000 } }],
@@ -52,8 +51,8 @@ export const CONTROLLING: readonly Mutation[] = [
   {
     name: 'what the probe has found is only told where a pause is over',
     file: 'src/deploy/session/rollout-watch.ts',
-    text: 'this.#availability = watchAvailability(ports, probe, tell);',
-    instead: 'this.#availability = watchAvailability(ports, probe, () => {});',
+    text: 'this.#availability = watchAvailability(ports, probe, tell, this.#tellCounts);',
+    instead: 'this.#availability = watchAvailability(ports, probe, () => {}, this.#tellCounts);',
     breaks: ['o'],
     seeds: [],
     stories: [{ policy: RESTS, probe: SITE }],
@@ -155,7 +154,7 @@ export const CONTROLLING: readonly Mutation[] = [
   {
     name: 'a gate that is not due in a pause or a bake is not asked at its end',
     file: 'src/deploy/session/rollout-watch.ts',
-    text: "await untilAborted(this.#gates?.decide('boundary') ?? Promise.resolve(), signal);",
+    text: "await untilAborted(this.#decide('boundary'), signal);",
     instead: '',
     breaks: ['o'],
     seeds: [],

@@ -5,16 +5,16 @@ import type { Mutation } from './mutations.js';
 export const ROLLING: readonly Mutation[] = [
   {
     name: 'rollback goes one release too far after a deploy that was stopped',
-    file: 'src/deploy/rollouts/rollback.ts',
-    text: 'if (unfinished.length === 0) return undefined;',
-    instead: 'if (unfinished.length >= 0) return undefined;',
+    file: 'src/deploy/rollouts/release-before.ts',
+    text: 'if (odd.length > 0) return',
+    instead: 'if (odd.length < 0) return',
     breaks: ['d'],
     seeds: [],
     stories: [
       {
         image: { kind: 'exits', afterMs: 50, code: 1, oom: false },
         policy: { onFailure: 'stop', drainTimeoutMs: 2_000 },
-        runs: [{}, { command: 'rollback', tag: '' }],
+        runs: [{ tag: 'v3' }, {}, { command: 'rollback', tag: '' }],
       },
     ],
   },

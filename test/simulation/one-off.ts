@@ -1,6 +1,7 @@
 /** Containers that run once: they belong to Docker, so they outlive the deployer that has started them. */
+
+import { type Done as LastDone, lineOf, readLine } from '../../src/deploy/lease/done-commands.js';
 import { NOT_HOLDER } from '../../src/deploy/lease/lease-commands.js';
-import { type Done as LastDone, lineOf, readLine } from '../../src/deploy/session/done-commands.js';
 import type { CommandResult } from '../../src/ports.js';
 import type { Done, Execution } from './droplet-commands.js';
 import { namesRun } from './lock.js';

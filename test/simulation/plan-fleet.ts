@@ -1,4 +1,6 @@
 /** Commands that only look, on a simulated fleet, with everything that they asked of DigitalOcean and of the droplets. */
+import type { Settings } from '../../src/config/settings.js';
+import type { DeployPorts } from '../../src/deploy/core/deploy-ports.js';
 import { examine } from '../../src/deploy/doctor/examine.js';
 import type { PlanOptions } from '../../src/deploy/plan/plan-options.js';
 import { planRollout } from '../../src/deploy/plan/plan-rollout.js';
@@ -107,4 +109,15 @@ function watched(world: World) {
     asked: { calls, commands, others },
     exit: () => deployer.exit(),
   };
+}
+
+/** What another command that only looks finds. */
+export async function lookAt<T>(
+  world: World,
+  look: (ports: DeployPorts, settings: Settings) => Promise<T>,
+): Promise<T> {
+  const { ports, settings, exit } = watched(world);
+  const found = await world.clock.run(look(ports, settings));
+  exit();
+  return found;
 }

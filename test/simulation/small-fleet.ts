@@ -1,7 +1,10 @@
 /** A small fleet in virtual time on which nothing goes wrong but what a test asks for. */
+import { driftOutput, statusOutput } from '../../src/commands/shared/status-output.js';
+import { checkFleet } from '../../src/deploy/inspect/check-drift.js';
+import { readStatus } from '../../src/deploy/inspect/read-status.js';
 import type { DeployResult } from '../../src/rollout/model.js';
 import { CALM } from './calm.js';
-import { examineFleet, planFleet } from './plan-fleet.js';
+import { examineFleet, lookAt, planFleet } from './plan-fleet.js';
 import { play } from './run.js';
 import type { RunPlan, Scenario } from './scenario.js';
 import { World } from './world.js';
@@ -27,5 +30,7 @@ export function fleetOf(story: Partial<Scenario> = {}, keepReleases = 5) {
   const runs = () => [...world.droplets.values()].map(({ disk }) => disk.current?.replace(/^.*-/, ''));
   const plan = (options?: Parameters<typeof planFleet>[1]) => planFleet(world, options);
   const doctor = () => examineFleet(world);
-  return { world, run, runs, plan, doctor };
+  const status = () => lookAt(world, async (ports, of) => statusOutput(of, await readStatus(ports, of)));
+  const check = () => lookAt(world, async (ports, of) => driftOutput(of, await checkFleet(ports, of)));
+  return { world, run, runs, plan, doctor, status, check };
 }

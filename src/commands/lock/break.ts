@@ -1,6 +1,6 @@
 import { defineCommand } from '../../cli/define-command.js';
 import { EXIT } from '../../cli/exit-codes.js';
-import { confirmExits, confirmOption, environment } from '../../cli/options.js';
+import { confirmExits, confirmOption, environment, protectedOption } from '../../cli/options.js';
 import { whoDeploys } from '../../cli/who.js';
 import { confirmation } from '../shared/confirm.js';
 import { locksEnd } from '../shared/locks-end.js';
@@ -15,7 +15,7 @@ export default defineCommand({
     ['lock break production --yes', 'break it without asking'],
   ],
   positionals: { environment },
-  options: confirmOption,
+  options: { ...confirmOption, ...protectedOption },
   settings: 'fleet',
   exits: confirmExits,
   async run(context) {

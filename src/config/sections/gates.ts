@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { DURATION, LONGEST_MS, parseDuration } from '../duration.js';
 import type { SectionContext } from '../section.js';
 import type { GateSettings, StatusRange } from '../settings.js';
+import { isUpwards, STATUS_RANGE } from '../status-range.js';
 import { anyText, map, text } from '../values.js';
 
 const SHORTEST_MS = 100;
@@ -14,19 +15,15 @@ const ANSWERED: readonly StatusRange[] = [{ from: 200, to: 399 }];
 
 // Nothing here changes a value: zod documents no examples of a setting that does. See `toRanges` and `toMs`.
 
+const BACKWARDS = 'is a range of HTTP statuses that runs backwards';
 const STATUS = 'must be an HTTP status, a range such as 200-399, or a list of these';
 const status = z.union(
   [
     z.int({ error: STATUS }).min(100, { error: STATUS }).max(599, { error: STATUS }),
-    text(STATUS, /^[1-5]\d\d(-[1-5]\d\d)?$/).refine(isUpwards, { error: STATUS }),
+    text(STATUS, STATUS_RANGE).refine(isUpwards, { error: BACKWARDS }),
   ],
   { error: STATUS },
 );
-
-function isUpwards(range: string): boolean {
-  const [from = 0, to = from] = range.split('-').map(Number);
-  return from <= to;
-}
 
 export const expected = z.union([status, z.array(status, { error: STATUS }).min(1, { error: STATUS })], {
   error: STATUS,

@@ -19,7 +19,7 @@ export const probe = z
           interval: time,
           timeout: time.meta({ examples: ['5s'] }),
           max_failures: z.int({ error: COUNT }).min(0, { error: COUNT }).max(1_000_000, { error: COUNT }),
-          expect: expected,
+          expect: expected.meta({ examples: ['200-399'] }),
         },
         FORM,
       ),

@@ -15,8 +15,8 @@ export interface FleetRelease {
   before?: StoredRelease;
   /** Why the newest anchor is not believed, as a sentence. */
   dispute?: string;
-  /** The release that was anchored last, where droplets hold it though none of them runs it. */
-  unused?: StoredRelease;
+  /** In a dispute, the release that was anchored last, where droplets hold it. */
+  anchored?: StoredRelease;
 }
 
 /**
@@ -34,10 +34,18 @@ export function fleetRelease(members: readonly Member[], { anchored, canaries }:
   const release = copyOf(members, newest.hash);
   if (release === undefined || !running.includes(newest.hash)) {
     const which = release === undefined ? '' : `, ${release.id}`;
-    return { release: latest, dispute: `No droplet runs the release that was deployed last${which}.`, unused: release };
+    return {
+      release: latest,
+      dispute: `No droplet runs the release that was deployed last${which}.`,
+      anchored: release,
+    };
   }
   if (!isBelieved(running, hashes)) {
-    return { release: latest, dispute: `Most droplets run a release that is not recorded at DigitalOcean.` };
+    return {
+      release: latest,
+      dispute: 'Most droplets run a release that is not recorded at DigitalOcean.',
+      anchored: release,
+    };
   }
   const before = hashes.find((hash) => hash !== newest.hash);
   return { release, before: before === undefined ? undefined : copyOf(members, before) };

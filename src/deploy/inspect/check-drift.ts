@@ -29,6 +29,7 @@ import { fleetRelease } from '../fleet/fleet-release.js';
 import { ofRole } from '../fleet/role-settings.js';
 import { type Holder, leaseStatusCommand, readHolder } from '../lease/lease-commands.js';
 import type { StoredRelease } from '../release/stored-release.js';
+import { unbakedOn } from './owed-bake.js';
 import { historyCommand, lastFleet, mergeHistories } from './read-history.js';
 import { describeMark } from './read-status.js';
 import { type Visit, visitFleets } from './visit-fleet.js';
@@ -40,6 +41,8 @@ export interface DriftReport {
   dispute?: string;
   /** A release that is held on some droplets. */
   canary?: { imageTag: string; droplets: string[] };
+  /** A release whose bake did not come to its end. */
+  unbaked?: { imageTag: string };
   differences: Difference[];
   /** Droplets that were taken out by hand: they are not compared. */
   byHand?: (ByHand & { droplet: string })[];
@@ -57,21 +60,28 @@ export async function checkFleet(ports: DeployPorts, settings: Settings): Promis
     const reports = await Promise.all(visits.map((visit) => checkRole(ports, visit, present)));
     const release = releaseOfAll(reports);
     const divided = betweenRoles(reports, release, settings);
-    const disputes = reports.flatMap(({ dispute, role, unused }) =>
-      dispute === undefined || (divided !== undefined && unused === release?.id)
-        ? []
-        : [`${ofRole({ role })}${dispute}`],
-    );
+    const disputes = reports.flatMap(({ dispute, role, anchored }) => {
+      if (dispute === undefined || (divided !== undefined && anchored === release?.id)) return [];
+      const back = anchored && ` To go back to the one that is recorded: ${doDeploy(settings, 'rollback', anchored)}`;
+      return [`${ofRole({ role })}${dispute}${back ?? ''}`];
+    });
     if (divided !== undefined) disputes.unshift(divided.sentence);
     const byHand = reports.flatMap((report) => report.byHand ?? []);
+    const found = reports.flatMap(({ differences }) => differences);
+    // Of any role: then adopt refuses for all.
+    const isDisputed = reports.some(({ dispute }) => dispute !== undefined);
+    const deploying = reports.find((report) => report.deploying !== undefined)?.deploying;
+    const unbaked = reports.find((report) => report.unbaked !== undefined)?.unbaked;
     return {
       release,
       dispute: disputes.length === 0 ? undefined : disputes.join(' '),
       canary: reports.find(({ canary }) => canary !== undefined)?.canary,
-      differences: [...reports.flatMap(({ differences }) => differences), ...(divided?.differences ?? [])],
+      // One that is running may be in the bake.
+      ...(unbaked && deploying === undefined && { unbaked }),
+      differences: [...(isDisputed ? found.map(withoutAdopt) : found), ...(divided?.differences ?? [])],
       ...(byHand.length > 0 && { byHand }),
       droplets: reports.reduce((sum, { droplets }) => sum + droplets, 0),
-      deploying: reports.find(({ deploying }) => deploying !== undefined)?.deploying,
+      deploying,
     };
   });
 }
@@ -81,8 +91,8 @@ export interface RoleReport extends DriftReport {
   role?: string | undefined;
   /** Its release is that of the newest anchor. */
   isRecorded: boolean;
-  /** Id of the release of the newest anchor, where no droplet of the role runs it. */
-  unused?: string | undefined;
+  /** In a dispute, id of the release of the newest anchor. */
+  anchored?: string | undefined;
   names: readonly string[];
 }
 
@@ -101,7 +111,7 @@ function betweenRoles(
   const others = reports.filter((report) => report.release !== undefined && report.release.id !== release?.id);
   if (release === undefined || others.length === 0) return undefined;
   const runs = reports.flatMap((report) => (report.release ? [`${report.role} runs ${report.release.id}`] : []));
-  const isHeld = others.every(({ unused }) => unused === release.id);
+  const isHeld = others.every(({ anchored }) => anchored === release.id);
   const command = isHeld ? doDeploy(settings, 'rollback', release.id) : doDeploy(settings, 'deploy', release.imageTag);
   return {
     sentence: `The roles are on different releases: ${runs.join(', ')}. To bring all to ${release.id}: ${command}`,
@@ -137,7 +147,10 @@ export async function checkRole(
   const answered = members.flatMap(({ droplet }) => answers.get(droplet.id) ?? []);
   const surveyed = members.filter(({ droplet }) => answers.has(droplet.id));
   const recorded = await fleet.anchors.readWithCanaries();
-  const { release, dispute, unused } = fleetRelease(surveyed, recorded);
+  const { release, dispute, anchored } = fleetRelease(surveyed, recorded);
+  const [unbaked] = (await unbakedOn(surveyed, recorded.canaries, settings)).flatMap(
+    (one) => currentRelease(one) ?? [],
+  );
   const held = canaryOn(surveyed, recorded.canaries);
   const canary = held?.release;
   const texts = answered.map(({ history }) => history);
@@ -163,17 +176,17 @@ export async function checkRole(
     dispute,
     role: settings.role,
     isRecorded: dispute === undefined && recorded.anchored.length > 0,
-    unused: unused?.id,
+    anchored: anchored?.id,
     names: membership.droplets.map(({ droplet }) => droplet.name),
     canary: canary && { imageTag: canary.imageTag, droplets: held?.members.map(({ host }) => host.name) ?? [] },
-    differences: dispute === undefined ? differences : differences.map(withoutAdopt),
+    ...(unbaked && { unbaked: { imageTag: unbaked.imageTag } }),
+    differences,
     ...(apart.length > 0 && { byHand: apart.map(({ droplet, byHand }) => ({ droplet: droplet.name, ...byHand })) }),
     droplets: membership.droplets.length - apart.length,
     deploying,
   };
 }
 
-/** `adopt` refuses while the fleet's release is in dispute. */
 function withoutAdopt(difference: Difference): Difference {
   return difference.fix === 'adopt' ? { ...difference, fix: undefined } : difference;
 }

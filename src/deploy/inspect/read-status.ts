@@ -24,6 +24,7 @@ import type { OutMark } from '../droplet/survey-command.js';
 import { runsAny } from '../fleet/canary-record.js';
 import { notRunning } from '../fleet/not-running.js';
 import { infoOf } from '../release/stored-release.js';
+import { unbakedOn } from './owed-bake.js';
 import { visitEach } from './visit-fleet.js';
 
 /** A row for each droplet of the fleet. Throws CloudError, or DeployError when the fleet cannot be found. */
@@ -35,13 +36,17 @@ export async function readStatus(ports: DeployPorts, settings: Settings): Promis
       ...members.map((member) => [member.droplet.id, member] as const),
       ...unreachable.map(({ droplet, error }) => [droplet.id, error] as const),
     ]);
-    return await inParallel(fleet.membership.droplets, async (found) => {
+    const shown = await inParallel(fleet.membership.droplets, async (found) => {
       const row = await rowOf(found, reached.get(found.droplet.id), { target: fleet.target, canaries }, fleet.settings);
       const others = fleet.alsoIn?.get(found.droplet.id);
       if (others === undefined) return row;
       const roles = `has two roles: ${[fleet.settings.role, ...others].join(' and ')}`;
       return { ...row, detail: [row.detail, roles].filter(Boolean).join('; ') };
     });
+    const byHand = new Set(shown.flatMap((row) => (row.byHand === undefined ? [] : row.id)));
+    const counted = members.filter(({ droplet }) => !byHand.has(droplet.id));
+    const unbaked = new Set((await unbakedOn(counted, canaries, fleet.settings)).map(({ droplet }) => droplet.id));
+    return shown.map((row) => (unbaked.has(row.id) ? { ...row, unbaked: true as const } : row));
   });
   return rows.flat();
 }

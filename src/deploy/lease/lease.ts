@@ -270,10 +270,14 @@ class LeaseBusy extends DeployError {
   constructor(droplet: string, other: Holder | undefined, app: string) {
     const of =
       other?.app === undefined || other.app === app ? '' : ` of ${other.app}, which leaves rotation with ${app}`;
-    super('lease-held', `Another deploy${of} is under way: ${whoHolds(other)}.`, {
-      droplet,
-      hint: 'Wait for it with --wait-lock 10m. If its process is gone, the lock frees itself within 15 s.',
-    });
+    super(
+      'lease-held',
+      `Another ${commandOf(other) === undefined ? 'deploy' : 'run'}${of} is under way: ${whoHolds(other)}.`,
+      {
+        droplet,
+        hint: 'Wait for it with --wait-lock 10m. If its process is gone, the lock frees itself within 15 s.',
+      },
+    );
     this.other = other;
   }
 }
@@ -294,6 +298,14 @@ function lossOf(droplet: string, other: Holder | undefined): string {
 
 function whoHolds(holder: Holder | undefined): string {
   if (holder === undefined) return 'another run that has just started';
-  const url = holder.url === undefined ? '' : `, ${holder.url}`;
-  return `${holder.who}, release ${holder.release}, since ${holder.since}${url}`;
+  const { who, release, since, url } = holder;
+  // A rollback that has not looked at the droplets yet has no release.
+  const named = release === '' ? undefined : `release ${release}`;
+  return [who, commandOf(holder), named, `since ${since}`, url].filter(Boolean).join(', ');
+}
+
+/** "rollback", by the run's id, which begins with its command; undefined for a deploy, or where it is not known. */
+function commandOf(holder: Holder | undefined): string | undefined {
+  const command = /^([a-z]+(?: [a-z]+)?) \d/.exec(holder?.run ?? '')?.[1];
+  return command === 'deploy' ? undefined : command;
 }

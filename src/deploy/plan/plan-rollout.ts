@@ -42,7 +42,7 @@ import {
   refuseNothingToHold,
   refuseOtherCanary,
 } from '../session/canary.js';
-import { capacityFloor } from '../session/capacity-floor.js';
+import { capacityFloor, emptyAmong } from '../session/capacity-floor.js';
 import { again } from '../session/continue-command.js';
 import { policyFor, refuseUnreachedRole } from '../session/rollout.js';
 import { NO_RELEASE_YET } from '../session/session.js';
@@ -121,7 +121,7 @@ export async function planRollout(given: DeployPorts, options: PlanOptions): Pro
     const planned = await Promise.all(shares.map((share) => planShare(ports, options, share, part, found)));
     const histories = await readHistories(members, settings);
     const batches = planned.flatMap(({ share, foreseen }) => batchesOf(share, foreseen));
-    for (const { foreseen, share } of planned) noteFloor(found, share, foreseen);
+    for (const one of planned) noteFloor(found, one, part);
     const [known] = planned.flatMap(({ release: one }) => one ?? []);
     const time = estimate(histories, command, new Set(batches.flatMap(({ droplets }) => droplets)).size);
     const bakeMs = planned.at(-1)?.foreseen.bakeMs;
@@ -218,7 +218,7 @@ async function lookAtDroplets(found: Findings, settings: Settings, members: read
 
 function noteCanary(
   found: Findings,
-  { settings, command, imageTag }: PlanOptions,
+  { settings, command, imageTag, wanted }: PlanOptions,
   part: PlannedPart | undefined,
   members: readonly Member[],
   canaries: readonly string[],
@@ -231,6 +231,8 @@ function noteCanary(
   }
   const held = canaryOn(members, canaries);
   if (held === undefined || (command === 'deploy' && held.release?.imageTag === imageTag)) return;
+  // That is refused.
+  if (command === 'rollback' && wanted === undefined) return;
   found.note(`${heldSentence(held)} This ${command} takes its place.`);
 }
 
@@ -319,9 +321,12 @@ function batchesOf({ fleet, policy }: Share, { batches }: Forecast): PlannedBatc
 }
 
 /** The deploy would stop there. */
-function noteFloor(found: Findings, { fleet }: Share, { stuck, batches }: Forecast): void {
+function noteFloor(found: Findings, planned: PlannedShare, part: PlannedPart | undefined): void {
+  const { fleet } = planned.share;
+  const { stuck, batches } = planned.foreseen;
   if (stuck === undefined) return;
-  const { code, message, hint } = capacityFloor(stuck.serving, stuck.floor, fleet.settings);
+  const empty = emptyAmong(rowsOf(planned, part).filter(({ action }) => action !== 'not reached'));
+  const { code, message, hint } = capacityFloor(stuck.serving, stuck.floor, fleet.settings, empty);
   const when = batches.length === 0 ? '' : ` That is after batch ${batches.length}.`;
   found.add({ kind: 'refused', code, message: `${ofRole(fleet.settings)}${message}${when}`, ...(hint && { hint }) });
 }

@@ -20,13 +20,13 @@ import { checkDroplet } from '../staging/check-droplet.js';
 import { stageFromDonors } from '../staging/fetch-release.js';
 
 /** Never a release of which only droplets say that it was deployed, once deployers have recorded one. */
-export function releaseToAdopt({ release, dispute, unused }: FleetRelease, of: Settings): StoredRelease {
+export function releaseToAdopt({ release, dispute, anchored }: FleetRelease, of: Settings): StoredRelease {
   if (dispute !== undefined) {
     // What droplets run instead may be a release that has failed.
     const remedy =
-      unused === undefined
+      anchored === undefined
         ? `Then deploy that version: ${doDeploy(of, 'deploy', release?.imageTag ?? 'RELEASE')}`
-        : `Then bring all to the one that was recorded: ${doDeploy(of, 'rollback', unused.id)}. Or deploy another version.`;
+        : `Then bring all to the one that was recorded: ${doDeploy(of, 'rollback', anchored.id)}. Or deploy another version.`;
     throw new DeployError('release-disputed', `${ofRole(of)}${dispute}`, {
       hint: `See what each droplet runs: ${doDeploy(of, 'status')}. ${remedy}`,
     });

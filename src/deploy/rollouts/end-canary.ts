@@ -5,7 +5,7 @@
 
 import { DeployError } from '../../errors.js';
 import { judgeHealth } from '../../rollout/health.js';
-import type { DeployResult } from '../../rollout/model.js';
+import type { DeployResult, EndOfCanary } from '../../rollout/model.js';
 import type { DeployPorts } from '../core/deploy-ports.js';
 import { doDeploy, type Environment } from '../core/do-deploy.js';
 import { inParallel } from '../core/parallel.js';
@@ -34,6 +34,7 @@ export async function promote(given: DeployPorts, options: SessionOptions): Prom
   return await runSession('deploy', given, { ...options, ends: 'promote' }, NO_RELEASE_YET, (session, ports) =>
     performRollout(session, {
       refuse: refuseImpossible,
+      refuseByRecords: (fleets) => refuseUnrecorded(fleets, 'promote'),
       reach: 'all',
       anchors: true,
       publishes: true,
@@ -64,6 +65,7 @@ export async function abort(given: DeployPorts, options: SessionOptions): Promis
       // Like rollback.
       policy: { pauseMs: 0, bakeMs: 0 },
       refuse: refuseImpossible,
+      refuseByRecords: (fleets) => refuseUnrecorded(fleets, 'abort'),
       reach: 'all',
       anchors: true,
       publishes: true,
@@ -87,7 +89,7 @@ export async function abort(given: DeployPorts, options: SessionOptions): Promis
 /** The canary, and the release that ends it, as they are at the moment, for a confirmation. Takes no lease. */
 export async function findCanary(
   ports: DeployPorts,
-  { settings, ends }: Pick<SessionOptions, 'settings'> & { ends: 'promote' | 'abort' },
+  { settings, ends }: Pick<SessionOptions, 'settings'> & { ends: EndOfCanary },
 ): Promise<{ canary: Canary; release: StoredRelease }> {
   return await visitFleets(ports, settings, { setApart: true }, async (visits) => {
     const { fleet, members, unreachable } = onlyOne(visits, ends);
@@ -122,11 +124,18 @@ async function refuseSick(canary: Canary, { target, settings }: Fleet): Promise<
   for (const { member, why } of checks.flat()) throw canaryIsSick(canary, member, why, settings);
 }
 
+/** Throws DeployError no-canary where none is recorded: that needs neither the droplets nor their lock. */
+async function refuseUnrecorded(fleets: readonly Fleet[], ends: EndOfCanary): Promise<void> {
+  const { anchors, settings } = onlyOne(fleets, ends);
+  const { canaries } = await anchors.readWithCanaries();
+  if (canaries.length === 0) throw noCanary(ends, `no canary is held on ${settings.environment}`, settings);
+}
+
 /** Throws DeployError no-canary. */
 function mustBeHeld(
   { canaries }: Recorded,
   members: readonly Member[],
-  ends: 'promote' | 'abort',
+  ends: EndOfCanary,
   of: Environment,
 ): Canary & { release: StoredRelease } {
   const { environment } = of;
@@ -136,7 +145,11 @@ function mustBeHeld(
     canaries.length === 0
       ? `no canary is held on ${environment}`
       : `the canary that is recorded for ${environment} runs on no droplet of the fleet: the run that began it was killed before, or its droplets have left the fleet`;
-  throw new DeployError('no-canary', `Nothing to ${ends}: ${why}.`, {
+  throw noCanary(ends, why, of);
+}
+
+function noCanary(ends: EndOfCanary, why: string, of: Environment): DeployError {
+  return new DeployError('no-canary', `Nothing to ${ends}: ${why}.`, {
     source: 'user',
     hint: `See what each droplet runs: ${doDeploy(of, 'status')}. What a killed run has left out, ${doDeploy(of, 'heal')} puts back.`,
   });
@@ -152,8 +165,8 @@ async function releaseBefore(
   const others = members.filter((member) => !canary.members.includes(member));
   const found = fleetRelease(others.length > 0 ? others : members, recorded);
   // Where all that is left runs the canary, nobody else can run what was recorded.
-  const isAlone = others.length === 0 && found.unused !== undefined;
-  const { release, dispute } = isAlone ? { release: found.unused, dispute: undefined } : found;
+  const isAlone = others.length === 0 && found.anchored !== undefined;
+  const { release, dispute } = isAlone ? { release: found.anchored, dispute: undefined } : found;
   const without = release && namesWithout(canary.members, release);
   if (release === undefined || dispute !== undefined || without !== '' || release.id === canary.release.id) {
     const why =

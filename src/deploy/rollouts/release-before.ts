@@ -39,9 +39,10 @@ export interface Source {
  * when there is none that every droplet holds.
  */
 export async function releasesToGoBackTo(shares: readonly Source[], options: WantedRelease): Promise<StoredRelease[]> {
+  const everyone = shares.flatMap(({ members }) => members);
   const choose = (wanted = options.wanted) =>
-    eachShare(shares, (share) => releaseToGoBackTo(share, { ...options, wanted }));
-  const chosen = await choose(options.wanted ?? stoppedAt(shares)?.id);
+    eachShare(shares, (share) => releaseToGoBackTo(share, everyone, { ...options, wanted }));
+  const chosen = await choose(options.wanted ?? stoppedAt(shares, everyone)?.id);
   const [latest, ...others] = latestDeployedFirst(
     shares,
     chosen.map(({ id }) => id),
@@ -50,8 +51,8 @@ export async function releasesToGoBackTo(shares: readonly Source[], options: Wan
 }
 
 /** What the fleet is still on, where a deploy was stopped that had not become its release. */
-function stoppedAt(shares: readonly Source[]): StoredRelease | undefined {
-  const judged = shares.map(byRecords);
+function stoppedAt(shares: readonly Source[], everyone: readonly Member[]): StoredRelease | undefined {
+  const judged = shares.map((share) => byRecords(share, everyone));
   const undone = judged.find((one) => one?.isUndone);
   if (undone !== undefined) return undone.release;
   if (judged.some((one) => one !== undefined)) return undefined;
@@ -59,27 +60,54 @@ function stoppedAt(shares: readonly Source[]): StoredRelease | undefined {
 }
 
 /**
- * A droplet that runs a release which is not recorded, or is half-way to one, has it from a deploy that failed or was killed:
- * then the fleet goes back to the release that was recorded last. Otherwise to the one that was recorded before that.
+ * A droplet that has left the release that was recorded last has done so for a deploy that failed or was killed: then the fleet
+ * goes back to that release. Otherwise to the one that was recorded before it.
  * Undefined where droplets have to be asked: nothing else is recorded, or an earlier version of do-deploy, which records
  * nothing, has deployed what all of them run.
+ * @param everyone the droplets of all roles, whose releases have the same ids
  */
-function byRecords({
-  members,
-  recorded,
-}: Source): { isUndone: boolean; release: StoredRelease | undefined } | undefined {
+function byRecords(
+  { members, recorded }: Source,
+  everyone: readonly Member[],
+): { isUndone: boolean; release: StoredRelease | undefined } | undefined {
   const [newest, ...older] = recorded.anchored.map(({ hash }) => hash);
   if (newest === undefined) return undefined;
-  const hashes = new Set([newest, ...older]);
+  const last = copyOf(members, newest);
   const running = members.filter((member) => runningRelease(member) !== '');
-  // Half-way to a release that it ran before, it has it from a rollback.
-  const isFromDeploy = (member: Member) => !isHalfDone(member) || !provenOn(member).has(runningRelease(member));
-  const odd = running.filter((member) => isGoingBack(member) || (!isRecorded(member, hashes) && isFromDeploy(member)));
+  const hashes = new Set([newest, ...older]);
+  // Of a release that was deployed before and again, a droplet may only not have got it again yet.
+  const since = older.includes(newest) ? firstOn(everyone, last) : '';
+  const odd = running.filter((member) => isGoingBack(member) || hasLeft(member, last, hashes, since));
   const isFromEarlier = new Set(odd.map(runningRelease)).size === 1 && !odd.some(isHalfDone);
   if (odd.length === running.length && isFromEarlier) return undefined;
-  if (odd.length > 0) return { isUndone: true, release: copyOf(members, newest) };
+  if (odd.length > 0) return { isUndone: true, release: last };
   const before = older.find((hash) => hash !== newest);
   return before === undefined ? undefined : { isUndone: false, release: copyOf(members, before) };
+}
+
+/**
+ * By what it ran before; a release that was never recorded is from no other deploy. A rollback that was killed is gone on with.
+ * @param last the release that was recorded last
+ * @param after what was verified earlier, ISO 8601, has not left it
+ */
+function hasLeft(member: Member, last: StoredRelease | undefined, hashes: ReadonlySet<string>, after: string): boolean {
+  if (runningRelease(member) === last?.id) return false;
+  const { run = '', since = '' } = member.survey.state ?? {};
+  if (isHalfDone(member)) return !isRollbacks(member);
+  if (!isRecorded(member, hashes)) return true;
+  // Heal repairs a droplet on a release that it had.
+  return last !== undefined && beforeCurrent(member) === last.id && since > after && !run.startsWith('heal ');
+}
+
+/** The last change of the droplet was that of a rollback. */
+function isRollbacks({ survey: { state } }: Member): boolean {
+  return state?.run.startsWith('rollback ') === true;
+}
+
+/** When the first of the droplets that run the release was verified on it, ISO 8601; '' where none runs it. */
+function firstOn(members: readonly Member[], release: StoredRelease | undefined): string {
+  const on = members.filter((member) => !isHalfDone(member) && runningRelease(member) === release?.id);
+  return on.flatMap(({ survey: { state } }) => state?.since ?? []).sort()[0] ?? '';
 }
 
 function isRecorded(member: Member, hashes: ReadonlySet<string>): boolean {
@@ -135,7 +163,7 @@ function replacedIn({ members, recorded, fleet: { target, membership } }: Source
   const isUnfinished = (member: Member) => {
     const running = runningRelease(member);
     if (running === '' || isRecorded(member, hashes)) return isGoingBack(member);
-    return isHalfDone(member) ? isGoingBack(member) || !provenOn(member).has(running) : hashes.size > 0;
+    return isHalfDone(member) ? isGoingBack(member) || !isRollbacks(member) : hashes.size > 0;
   };
   const changing = members.filter(({ droplet }) => !target.isFleet || inLedger.has(droplet.id));
   const unfinished = changing.filter(isUnfinished);
@@ -153,12 +181,16 @@ function isGoingBack(member: Member): boolean {
   return isHalfDone(member) && runningRelease(member) === member.survey.current;
 }
 
-async function releaseToGoBackTo(share: Source, { wanted, settings }: WantedRelease): Promise<StoredRelease> {
+async function releaseToGoBackTo(
+  share: Source,
+  everyone: readonly Member[],
+  { wanted, settings }: WantedRelease,
+): Promise<StoredRelease> {
   const { app } = settings;
   const { members, recorded } = share;
   const all = newestFirst(members, recorded);
   const whole = heldByAll(members, recorded);
-  const known = byRecords(share);
+  const known = byRecords(share, everyone);
   const before = (releases: readonly StoredRelease[]) =>
     known === undefined
       ? runBefore(members, releases, fleetRelease(members, recorded).release)
@@ -186,9 +218,10 @@ async function releaseToGoBackTo(share: Source, { wanted, settings }: WantedRele
 
 /** Names releases that are complete on every droplet, have passed their gates and do not run everywhere already. */
 async function othersHint(members: readonly Member[], heldByAll: readonly StoredRelease[]): Promise<string> {
-  const proven = new Set(members.flatMap((member) => [...provenOn(member)]));
+  // Not what only a canary ran.
+  const isProven = (id: string) => members.filter((member) => provenOn(member).has(id)).length * 2 > members.length;
   const candidates = heldByAll.filter(
-    ({ id }) => proven.has(id) && members.some((member) => member.survey.current !== id),
+    ({ id }) => isProven(id) && members.some((member) => member.survey.current !== id),
   );
   const gone = await findGoneImages(members, candidates);
   const whole = candidates.filter(({ id }) => !gone.has(id));

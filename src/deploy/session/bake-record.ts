@@ -4,17 +4,16 @@
  */
 import { reasonOf } from '../../errors.js';
 import { warn } from '../core/report.js';
+import { BAKE_RECORD } from '../inspect/owed-bake.js';
+import { readDone } from '../inspect/read-done.js';
 import type { StoredRelease } from '../release/stored-release.js';
-import { readDone, recordDone } from './last-done.js';
+import { recordDone } from './last-done.js';
 import type { Share } from './rollout.js';
 import type { Session } from './session.js';
 
-/** Of the record, which names the release that has to bake. */
-const KEY = 'rollout_bake';
-
 /** Whether an earlier run has brought the release to these droplets without baking it. Throws ShellError. */
 export async function owesBake(session: Session, share: Share, release: StoredRelease): Promise<boolean> {
-  return isRecorded(session, share) && (await readDone(fleetOf(session, share), KEY)).release === release.id;
+  return isRecorded(session, share) && (await readDone(fleetOf(session, share), BAKE_RECORD)).release === release.id;
 }
 
 /** Before droplets get the release. Never throws: without the record, the next deploy has nothing to go on with. */
@@ -35,8 +34,8 @@ function isRecorded({ command }: Session, { policy: { bakeMs = 0 } }: Share): bo
 async function record(session: Session, share: Share, release: string, what: string): Promise<void> {
   const fleet = fleetOf(session, share);
   try {
-    const last = await readDone(fleet, KEY);
-    if (last.release !== release) await recordDone(fleet, KEY, { number: last.number + 1, release }, { what });
+    const last = await readDone(fleet, BAKE_RECORD);
+    if (last.release !== release) await recordDone(fleet, BAKE_RECORD, { number: last.number + 1, release }, { what });
   } catch (error) {
     warn(session.ports, `It could not be recorded ${what}: ${reasonOf(error)}`);
   }

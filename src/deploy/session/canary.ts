@@ -60,7 +60,10 @@ export function planPart(
   if (part === undefined) return undefined;
   if ('canary' in part) {
     const holdAt = part.canary === 'first batch' ? batchSize(policy.batch, 0, droplets.length) : part.canary;
-    if (holdAt >= droplets.length) throw wholeFleet(droplets.length, environment);
+    if (holdAt >= droplets.length) {
+      const fewer = `--canary ${Math.floor(droplets.length / 2)}`;
+      throw wholeFleet(droplets.length, environment, { option: '--canary', fewer });
+    }
     return { holdAt, others: new Set() };
   }
   const unknown = part.droplets.filter((word) => !droplets.some((droplet) => isNamed(droplet, word)));
@@ -72,17 +75,24 @@ export function planPart(
   const others = droplets
     .filter((droplet) => !part.droplets.some((word) => isNamed(droplet, word)))
     .map(({ id }) => id);
-  if (others.length === 0) throw wholeFleet(droplets.length, environment);
+  if (others.length === 0) {
+    const some = droplets.slice(0, Math.floor(droplets.length / 2)).map(({ name }) => name);
+    throw wholeFleet(droplets.length, environment, { option: '--droplets', fewer: `--droplets ${some.join(',')}` });
+  }
   return { others: new Set(others) };
 }
 
-function wholeFleet(size: number, environment: string): DeployError {
+/** @param asked.fewer the option with about half of the droplets */
+function wholeFleet(
+  size: number,
+  environment: string,
+  { option, fewer: instead }: { option: string; fewer: string },
+): DeployError {
   const message = `That leaves no droplet of ${environment} on its release: the fleet has ${size}.`;
-  const fewer =
-    size > 2 ? `Deploy to fewer, with --canary ${Math.floor(size / 2)}, or to all, without --canary.` : undefined;
+  const fewer = size > 2 ? `Deploy to fewer, with ${instead}, or to all, without ${option}.` : undefined;
   return new DeployError('canary-of-all', message, {
     source: 'user',
-    hint: fewer ?? `Deploy to ${size === 1 ? 'it' : 'both of them'}, without --canary.`,
+    hint: fewer ?? `Deploy to ${size === 1 ? 'it' : 'both of them'}, without ${option}.`,
   });
 }
 
@@ -259,8 +269,11 @@ export async function forgetCanary(
   }
 }
 
-/** The result of a run that leaves a canary behind, with both ways on. */
-export function withCanary(session: Session, run: Run, result: DeployResult): DeployResult {
+/**
+ * The result of a run that leaves a canary behind, with both ways on.
+ * @param isCondemned the release that this run was bringing has failed: it is not brought to more droplets
+ */
+export function withCanary(session: Session, run: Run, result: DeployResult, isCondemned = false): DeployResult {
   const canary = canaryHeld(run, session.members);
   if (canary === undefined || canary.release === undefined) return result;
   const { settings, ends } = session.options;
@@ -272,6 +285,7 @@ export function withCanary(session: Session, run: Run, result: DeployResult): De
   // What has failed beside the canary is not continued with it.
   if (healsFirst || (isUnfinished && !isItsOwn)) return { ...result, held };
   const ways = waysOutOf(tagsOf(canary), settings);
+  if (isCondemned && ends !== 'abort') return { ...result, held, next: ways.back, ways: undefined };
   const again = isUnfinished && session.part !== undefined;
   const forward = again ? continueCommand(askedOf(session), session.release) : ways.forward;
   return { ...result, held, next: undefined, ways: { ...ways, forward } };

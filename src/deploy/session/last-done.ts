@@ -1,27 +1,12 @@
-/** What was done last under a name, on a fleet: written to every droplet, because any of them may be gone tomorrow. */
+/** What was done last under a name, on a fleet, is written to every droplet, because any of them may be gone tomorrow. */
 import { inParallel } from '../core/parallel.js';
 import { warn } from '../core/report.js';
 import type { Member } from '../droplet/member.js';
 import { changeDroplet } from '../lease/change-droplet.js';
-import { type Done, readDoneCommand, readLine, writeDoneCommand } from './done-commands.js';
+import { type Done, writeDoneCommand } from '../lease/done-commands.js';
 import type { Session } from './session.js';
 
 type Fleet = Pick<Session, 'options' | 'ports' | 'run'> & { readonly members: readonly Member[] };
-
-/** The latest that any droplet knows. Throws ShellError. */
-export async function readDone({ members, options }: Fleet, key: string): Promise<Done> {
-  const known = await inParallel(members, async ({ connection }) => {
-    const { stdout } = await connection.run(readDoneCommand(options.settings.app, key));
-    return readLine(stdout) ?? [];
-  });
-  return known.flat().reduce(later, { number: 0, release: '' });
-}
-
-/** Of the same number with different releases, neither can be trusted. */
-function later(a: Done, b: Done): Done {
-  if (a.number !== b.number) return a.number > b.number ? a : b;
-  return a.release === b.release ? a : { number: a.number, release: '' };
-}
 
 /**
  * Never throws: a droplet that could not be written to is a warning.

@@ -11,11 +11,11 @@ import type { Speaker } from '../../rollout/lifecycle.js';
 import { type DockerLine, DockerLog } from '../core/docker-log.js';
 import type { LineReader } from '../core/line-feed.js';
 import { appFolder, command, quote } from '../core/shell.js';
+import { type Done, lineOf } from '../lease/done-commands.js';
 import { asHolder } from '../lease/lease-commands.js';
 import { NUMBER_LABEL, ONCE_FUNCTIONS, recordOf } from '../release/once-functions.js';
 import { composeRun, ONE_OFF_LABEL, type OneOff, RELEASE_LABEL, RUN_LABEL } from '../release/one-off.js';
 import type { StoredRelease } from '../release/stored-release.js';
-import { type Done, lineOf } from './done-commands.js';
 import { LONGEST_MS, MAX_OUTPUT } from './one-off-commands.js';
 
 /** Exit code: the success cannot be recorded. */

@@ -4,8 +4,9 @@
  */
 import { reasonOf } from '../../errors.js';
 import { warn } from '../core/report.js';
+import { readDone } from '../inspect/read-done.js';
 import type { Goal } from './goal.js';
-import { readDone, recordDone } from './last-done.js';
+import { recordDone } from './last-done.js';
 import { raise } from './lifecycle.js';
 import type { Session } from './session.js';
 

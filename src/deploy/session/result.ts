@@ -6,7 +6,7 @@ import type { DeployResult, Evidence, ReleaseInfo, StatusRow } from '../../rollo
 import { isBaked } from '../../rollout/rests.js';
 import { type DropletState, isCondemned, isDeployed, isHeld, type RolloutState } from '../../rollout/rollout-state.js';
 import { doDeploy, type Environment } from '../core/do-deploy.js';
-import { capacityFloor } from './capacity-floor.js';
+import { capacityFloor, emptyAmong } from './capacity-floor.js';
 import { type Asked, continueCommand } from './continue-command.js';
 import { GATE_UNUSABLE } from './watch-gates.js';
 import { releasesSentence, waysOf } from './ways.js';
@@ -94,7 +94,8 @@ function nextCommand(ended: Ended, interrupted: boolean): string | undefined {
   if (isLeftOnTwo(ended) || (state.watchFailed && isLeft(ended))) return backCommand(ended, leftDeployed(state));
   if (ended.error?.code === GATE_UNUSABLE) return continueCommand(ended, release);
   // What comes after the rollout has failed.
-  if (!interrupted && isComplete(state) && command === 'deploy') return doDeploy(ended, 'rollback');
+  const hasBefore = leftDeployed(state).length > 0;
+  if (!interrupted && isComplete(state) && command === 'deploy' && hasBefore) return doDeploy(ended, 'rollback');
   return interrupted ? continueCommand(ended, release) : undefined;
 }
 
@@ -130,9 +131,10 @@ function isLeftHalfWay({ policy }: RolloutState, { gone, touched, course, previo
   return !policy.isFleet && !gone && touched && course === 'given-up' && previous !== undefined;
 }
 
-function stoppedInfo({ halted, stuck }: RolloutState, of: Environment): DeployResult['error'] {
+function stoppedInfo({ halted, stuck }: RolloutState, of: Ended): DeployResult['error'] {
   if (halted) return { code: halted.code, message: 'The rollout was stopped.', source: 'external' };
-  return stuck && capacityFloor(stuck.serving, stuck.floor, of).info();
+  const empty = emptyAmong(of.rows.filter(({ outcome }) => outcome !== 'skipped'));
+  return stuck && capacityFloor(stuck.serving, stuck.floor, of, empty).info();
 }
 
 function incompleteInfo(of: Environment): NonNullable<DeployResult['error']> {

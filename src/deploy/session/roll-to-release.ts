@@ -122,7 +122,7 @@ async function rollAndFinish(
   if (!state.halted) await forgetCanary(session, shares);
   if (isCondemned(state) && !isComplete(state) && !state.halted) await withdrawAnchor(session, first, state);
   const rolledOut = unlessUncaught(session.options, resultOf({ ...rolled, ...ended, state, error }));
-  const result = withCanary(session, first, { ...rolledOut, probes });
+  const result = withCanary(session, first, { ...rolledOut, probes }, isCondemned(state));
   if (state.halted) {
     await writeHistoryWithoutLock(run, members, session.options.ends ?? command, goal.release, result);
     return result;

@@ -59,6 +59,8 @@ export interface Rollout {
   byHand?: ByHand;
   /** The name or id of a droplet that is brought back, although it was taken out by hand. */
   bringsBack?: string;
+  /** Throws DeployError where the records at DigitalOcean show that there is nothing to begin with: before the run is announced. */
+  refuseByRecords?(fleets: readonly Fleet[]): Promise<void>;
   /** Why there is nothing to do, as a sentence. Asked before any droplet is connected. */
   nothingToDo?(fleets: readonly Fleet[]): string | undefined;
   /** Removes members from the session before the lease is taken. */
@@ -111,6 +113,7 @@ export async function performRollout(session: Session, rollout: Rollout): Promis
     announce(session, fleets);
     return { outcome: 'skipped', release: session.release, rows: [], durationMs: 0, summary: nothing };
   }
+  await rollout.refuseByRecords?.(fleets);
   for (const one of fleets.flatMap(({ apart }) => apart)) inform(ports, `${byHandSentence(one)}. It stays out.`);
   for (const { name, sentence } of fleets.flatMap(overlapsOf))
     warn(ports, `${sentence}. It is treated as one of the first.`, name);

@@ -76,6 +76,7 @@ describe('the release of a fleet', () => {
     expect(fleetRelease([deployed(), deployed(), honest()], recorded(anchored(OLD)))).toEqual({
       release: other,
       dispute: 'Most droplets run a release that is not recorded at DigitalOcean.',
+      anchored: OLD,
     });
     expect(fleetRelease([deployed(), honest()], recorded(anchored(OLD))), 'half is not most').toEqual({ release: OLD });
   });

@@ -79,6 +79,13 @@ function memberWith(...scripts: Script[]): Member {
   return { droplet: aDroplet(1), host, connection, survey: NOTHING_KNOWN, containers: [], services: [] };
 }
 
+/** Of a run that has not chosen its release. */
+function busy(command: string): Script {
+  const since = '2026-11-29T12:32:34.244Z';
+  const holder = { ...OTHER, run: `${command} ${since} CORP\\ann`, release: '', since };
+  return { lines: [`busy ${JSON.stringify(holder)}`], code: 75 };
+}
+
 const acquire = (member: Member) => Lease.acquire([member], 'shop', HOLDER, { clock, waitMs: 0, rotation: true });
 const HELD: Script = { lines: ['held'], answers: true };
 
@@ -95,6 +102,9 @@ it('keeps the lock alive from the first moment, however late the droplet’s ans
 describe('a lock that cannot be taken', () => {
   it.each([
     [{ lines: [`busy ${JSON.stringify(OTHER)}`], code: 75 }, 'lease-held', String.raw`: CORP\ann, release v2`],
+    [busy('rollback'), 'lease-held', String.raw`Another run is under way: CORP\ann, rollback, since 2026`],
+    [busy('droplet out'), 'lease-held', String.raw`: CORP\ann, droplet out, since 2026`],
+    [busy('deploy'), 'lease-held', String.raw`Another deploy is under way: CORP\ann, since 2026`],
     [{ lines: ['busy '], code: 75 }, 'lease-held', ': another run that has just started.'],
     [{ lines: ['busy {"run":"r2'], code: 75 }, 'lease-held', ': another run that has just started.'],
     [{ lines: [], code: 69 }, 'lease-failed', 'flock is not installed'],

@@ -112,7 +112,11 @@ describe('findings', () => {
       'A canary of v9 is held on web-1. This deploy takes its place.',
     ]);
     expect(codes(await fleet.plan({ imageTag: 'v3', part: { canary: 1 } }))).toEqual(['canary-held']);
-    expect(codes(await fleet.plan({ command: 'rollback', imageTag: '' }))).toEqual(['canary-held']);
+    const back = await fleet.plan({ command: 'rollback', imageTag: '' });
+    expect([codes(back), notes(back)]).toEqual([['canary-held'], []]);
+    expect(notes(await fleet.plan({ command: 'rollback', imageTag: '', wanted: 'v0' }))).toEqual([
+      'A canary of v9 is held on web-1. This rollback takes its place.',
+    ]);
   });
 
   it('a droplet that does not answer is said, and the others are planned', async () => {

@@ -41,6 +41,15 @@ describe('after a promote that was killed', () => {
     expect(end?.error?.hint).toContain('do-deploy heal production');
   });
 
+  it('status --check names heal, and not adopt', async () => {
+    const { run, check } = await killed();
+    const { differences } = await check();
+    expect(differences.flatMap(({ fix }) => fix ?? [])).toContain('heal');
+    expect(differences.map(({ fix }) => fix)).not.toContain('adopt');
+    expect(await run('heal')).toMatchObject({ outcome: 'succeeded' });
+    expect((await check()).differences.flatMap(({ fix }) => fix ?? [])).toEqual([]);
+  });
+
   it('the same canary again is no good end while it is out', async () => {
     const { run } = await killed();
     const again = await run('deploy', 'v3', { canary: 1 });
@@ -69,9 +78,31 @@ it('a canary of which no droplet has finished is not promoted, and the hint repe
 });
 
 it('without a canary, promote and abort say that there is nothing to do', async () => {
-  const { run } = fleetOf();
-  for (const ends of ['promote', 'abort'] as const)
-    expect((await run(ends))?.error?.message).toBe(`Nothing to ${ends}: no canary is held on production.`);
+  const { run, world } = fleetOf();
+  for (const ends of ['promote', 'abort'] as const) {
+    const end = await run(ends);
+    expect(end).toMatchObject({ rows: [], error: { message: `Nothing to ${ends}: no canary is held on production.` } });
+    expect([...world.droplets.values()].flatMap(({ lock }) => lock.holders)).toEqual([]);
+  }
+});
+
+describe('a release that fails after its canary was held', () => {
+  /** v2 starts on the first two droplets. */
+  const BAD = { fleet: 4, onlyOn: 2, policy: { ...CALM.policy, onFailure: 'revert-fleet' as const } };
+
+  it.each([
+    ['promote', {}],
+    ['deploy', { canary: 3 }],
+  ] as const)('by %s %j stays held where it was, and only abort is named', async (command, plan) => {
+    const { run, runs } = fleetOf(BAD);
+    expect(await run('deploy', 'v2', { canary: 2 })).toMatchObject({ outcome: 'succeeded' });
+    const end = await run(command, command === 'deploy' ? 'v2' : '', plan);
+    expect(end).toMatchObject({ outcome: 'failed', held: { imageTag: 'v2' }, next: 'do-deploy abort production' });
+    expect(end?.ways).toBeUndefined();
+    expect(runs()).toEqual(['v2', 'v2', 'v1', 'v1']);
+    expect(await run('abort')).toMatchObject({ outcome: 'succeeded' });
+    expect(runs()).toEqual(['v1', 'v1', 'v1', 'v1']);
+  });
 });
 
 it('abort neither pauses nor bakes', async () => {
@@ -79,6 +110,22 @@ it('abort neither pauses nor bakes', async () => {
   const { run } = fleetOf({ fleet: 4, policy });
   expect((await run('deploy', 'v3', { canary: 2 }))?.durationMs).toBeGreaterThan(600_000);
   expect((await run('abort'))?.durationMs).toBeLessThan(600_000);
+});
+
+it('abort beside an empty droplet is stopped by the floor, and names what fills it', async () => {
+  const { run, runs, world } = fleetOf({ fleet: 4 });
+  expect(await run('deploy', 'v3', { canary: 2 })).toMatchObject({ outcome: 'succeeded' });
+  const { id } = world.addDroplet('empty', true);
+  world.balancer?.accepted.add(id);
+  world.balancer?.shown.add(id);
+  const stopped = await run('abort');
+  expect(stopped?.error).toMatchObject({
+    code: 'capacity-floor',
+    hint: 'See which droplet is not healthy: do-deploy status production. Bring the release of the fleet to web-5: do-deploy adopt production. Then run the same command again.',
+  });
+  expect(await run('adopt')).toMatchObject({ outcome: 'succeeded' });
+  expect(await run('abort')).toMatchObject({ outcome: 'succeeded' });
+  expect(runs()).toEqual(['v1', 'v1', 'v1', 'v1', 'v1']);
 });
 
 describe('a canary from before the environment had roles', () => {

@@ -202,17 +202,20 @@ describe('in a plain fleet, after a deploy that was stopped by what was watched'
   const image = { kind: 'good' as const, readyMs: 500, answersMs: 500 };
 
   it.each([
-    ['between two batches', { pauseMs: 60_000 }],
-    ['in the bake', { bakeMs: 120_000 }],
-  ])('%s, it goes to what was replaced', async (_, rests) => {
+    ['between two batches', { pauseMs: 60_000 }, 'v2'],
+    ['in the bake', { bakeMs: 120_000 }, 'v2'],
+    // Of releases that the droplets hold, which were deployed before.
+    ['between two batches', { pauseMs: 60_000 }, 'v9'],
+    ['between two batches', { pauseMs: 60_000 }, 'v1'],
+  ])('%s, it goes to what was replaced', async (_, rests, tag) => {
     const policy = { ...CALM.policy, onFailure: 'revert-droplet' as const, ...rests };
     const { run, runs, world } = fleetOf({ fleet: 3, policy, gate: { ...gate, badFromMs: 1_500_000 }, image });
     expect(await run('deploy', 'v9')).toMatchObject({ outcome: 'succeeded' });
     expect(await run('deploy', 'v3')).toMatchObject({ outcome: 'succeeded' });
     const until = 1_500_000 - ('bakeMs' in rests ? 130_000 : 140_000) - (world.time - START);
     await world.clock.advance(until);
-    expect(await run('deploy', 'v2')).toMatchObject({ outcome: 'failed', error: { code: 'gate-failed' } });
-    expect(runs().filter((tag) => tag === 'v2').length, 'droplets that keep it').toBeGreaterThan(0);
+    expect(await run('deploy', tag)).toMatchObject({ outcome: 'failed', error: { code: 'gate-failed' } });
+    expect(runs().filter((one) => one === tag).length, 'droplets that keep it').toBeGreaterThan(0);
     expect(runs(), 'what it was replacing').toContain('v3');
     expect((await run('heal'))?.ways).toMatchObject({ back: expect.stringMatching(/-v3$/) });
     // Gates are not asked by a rollback.
@@ -232,4 +235,34 @@ it('so it is on the only droplet', async () => {
   expect(await run('deploy', 'v2')).toMatchObject({ outcome: 'failed' });
   expect(runs()).toEqual(['v3']);
   expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v1' } });
+});
+
+it.each(['v9', 'v1'])(
+  'after a deploy of the earlier %s that was killed half-way, it goes to what was replaced',
+  async (tag) => {
+    const { run, runs } = fleetOf({ fleet: 3 });
+    for (const one of ['v9', 'v3']) expect(await run('deploy', one)).toMatchObject({ outcome: 'succeeded' });
+    const crash = { call: 'switch' as const, nth: 0, applied: true, power: false };
+    expect(await run('deploy', tag, { crash })).toBeUndefined();
+    expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v3' } });
+    expect(runs()).toEqual(['v3', 'v3', 'v3']);
+  },
+);
+
+it('after a rollback that has failed, it goes to what that was replacing', async () => {
+  const { run, runs } = fleetOf({ fleet: 4, onlyOn: 1 });
+  for (const one of ['v9', 'v3']) expect(await run('deploy', one)).toMatchObject({ outcome: 'succeeded' });
+  expect(await run('deploy', 'v2')).toMatchObject({ outcome: 'failed' });
+  expect(runs()).toEqual(['v2', 'v3', 'v3', 'v3']);
+  expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v3' } });
+  expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v9' } });
+});
+
+it('on the only droplet, a deploy of an earlier release that was killed half-way is undone', async () => {
+  const { run, runs } = fleetOf({ fleet: 1, target: 'droplet' });
+  for (const tag of ['v9', 'v3']) expect(await run('deploy', tag)).toMatchObject({ outcome: 'succeeded' });
+  const crash = { call: 'switch' as const, nth: 0, applied: true, power: false };
+  expect(await run('deploy', 'v9', { crash })).toBeUndefined();
+  expect(await run('rollback')).toMatchObject({ outcome: 'succeeded', release: { imageTag: 'v3' } });
+  expect(runs()).toEqual(['v3']);
 });

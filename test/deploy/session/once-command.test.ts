@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Done, readLine } from '../../../src/deploy/lease/done-commands.js';
 import { settleEnded } from '../../../src/deploy/release/once-functions.js';
-import { type Done, readLine } from '../../../src/deploy/session/done-commands.js';
 import {
   onceCommand,
   onceContainer,

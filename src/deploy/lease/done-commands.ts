@@ -4,8 +4,8 @@
  */
 import type { RemoteCommand } from '../../ports.js';
 import { appFolder, command, quote } from '../core/shell.js';
-import { asHolder } from '../lease/lease-commands.js';
 import { recordOf } from '../release/once-functions.js';
+import { asHolder } from './lease-commands.js';
 
 export interface Done {
   number: number;
