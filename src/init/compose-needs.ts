@@ -13,6 +13,8 @@ export interface ComposeNeeds {
   /** `env_file:` of services, from the project's folder. */
   envFiles: readonly string[];
   mounts: readonly Mount[];
+  /** Some service has a `build:`. */
+  isBuilt: boolean;
 }
 
 /** What cannot be read has no needs: a deploy says what is wrong with it. */
@@ -33,7 +35,7 @@ export function composeNeeds(path: string, text: string): ComposeNeeds {
       return inProject(source).map((found) => ({ path: found, isReadOnly }));
     }),
   );
-  return { envFiles: [...new Set(envFiles)], mounts };
+  return { envFiles: [...new Set(envFiles)], mounts, isBuilt: services.some(({ build }) => build !== undefined) };
 }
 
 function servicesIn(text: string): Record<string, Tree>[] {

@@ -101,13 +101,15 @@ function notesOf({ compose, files, ci }: Answers, survey: Survey, names: readonl
     return !entry.endsWith('?') && !paths.every((path) => survey.exists(path));
   });
   const [base = ''] = compose;
-  const written = writtenMounts(survey.needs(base), survey);
+  const needs = survey.needs(base);
+  const written = writtenMounts(needs, survey);
   return [
     ...missing.map((path) => `${path} does not exist yet: create it.`),
     ...written.map(
       (path) =>
         `${base} mounts ${path}, which a container may write to. To keep it from release to release: shared: [${path}/]`,
     ),
+    ...(needs.isBuilt ? [`${base} has a build:. To build on the droplets, compose: { files: […], build: true }`] : []),
     ...(ci === undefined ? [] : [`${CI[ci].path}: its first lines name the secrets to set at ${CI[ci].label}.`]),
   ];
 }

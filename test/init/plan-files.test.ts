@@ -111,6 +111,12 @@ describe('what is left to do', () => {
     ]);
   });
 
+  it('says how images are built on the droplets', () => {
+    expect(plan({}, { 'compose.yaml': 'services: { web: { build: . } }' }).notes).toEqual([
+      expect.stringContaining('build: true'),
+    ]);
+  });
+
   it('warns of a mount that the next release would not have', () => {
     const compose = 'services: { db: { volumes: ["./data:/var/lib/postgresql/data"] } }';
     expect(plan({}, { 'compose.yaml': compose }).notes).toEqual([expect.stringContaining('shared: [data/]')]);

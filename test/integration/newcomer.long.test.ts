@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { runCommandLine } from '../support/command-line.js';
 import { SandboxFleet } from './sandbox-fleet.js';
 
 vi.setConfig({ testTimeout: 600_000, hookTimeout: 300_000 });
@@ -96,4 +97,25 @@ it('installs, runs init with options, checks, and deploys', async ({ annotate })
   expect(await (await fetch(fleet.region.balancerUrl)).text()).toBe('shop v2\n');
   // --reporter verbose prints it.
   await annotate(seconds.join('\n'));
+});
+
+it('offers the load balancers of the account at a terminal', async () => {
+  const cwd = join(root, 'blog');
+  await mkdir(cwd);
+  await writeFile(join(cwd, 'compose.yaml'), 'services: { web: { image: "a/b:$IMAGE_TAG" } }\n');
+  const env = { NO_COLOR: '1', DO_TOKEN: fleet.region.api.token, DIGITALOCEAN_API_URL: fleet.region.api.url };
+  const keys = [
+    ['called', '\r'],
+    ['environments', '\r'],
+    ['droplets of production', '\r'],
+    ['load balancer is that of production', '\r'],
+    ['images', '\r'],
+  ] as const;
+  const { exit, stdout, stderr } = await runCommandLine(['init'], { cwd, env, isTerminal: true, keys });
+  expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' });
+  expect(stdout).toContain('2 droplets');
+  expect(stdout).not.toContain(fleet.region.api.token);
+  expect(await readFile(join(cwd, 'config/deploy.yml'), 'utf8')).toContain(
+    `production: { load_balancer: ${fleet.region.balancerName} }`,
+  );
 });
