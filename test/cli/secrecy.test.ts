@@ -227,8 +227,9 @@ function loaded(run: (context: CommandContext) => Promise<CommandEnd>): Command[
   };
 }
 
-/** A command line that starts no region: the sandbox has no configuration. */
+/** A command line that starts no region, because the sandbox has no configuration, and asks nothing. */
 function contactless(command: Command): string[] {
+  if (command.name === 'init') return exampleOf({ ...command, examples: [command.examples[1], command.examples[0]] });
   return command.name.startsWith('sandbox') ? [...exampleOf(command), '--droplets', OWN_SECRET] : exampleOf(command);
 }
 
