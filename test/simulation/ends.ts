@@ -1,6 +1,7 @@
 /** Judges a run's end against the truth of the world: d, g and j of the properties in monitor.ts. */
 import type { DropletStateFile } from '../../src/deploy/droplet/survey-command.js';
 import { releaseHash } from '../../src/deploy/release/release-hash.js';
+import { RELEASE_FAULTS } from '../../src/deploy/session/orchestrator.js';
 import type { DeployResult, StatusRow } from '../../src/rollout/model.js';
 import type { Deployer } from './deployer.js';
 import { floorFor } from './floor.js';
@@ -93,13 +94,19 @@ function judgeRevert(world: World, result: DeployResult): void {
 }
 
 /** A release that has failed on a droplet, and that other droplets keep, is not what later runs bring droplets to. */
-function judgeNotAnchored(world: World, { name, plan, layerFailed }: Deployer, { rows, release }: DeployResult): void {
+function judgeNotAnchored(
+  world: World,
+  { name, plan, layerFailed }: Deployer,
+  { rows, release, error }: DeployResult,
+): void {
+  if (!RELEASE_FAULTS.has(error?.code ?? '')) return;
   const { story, deployers, isFleet, monitor } = world;
   const calm = deployers.every((one) => one.plan.faults.length + one.plan.chaos === 0) && story.happenings.length === 0;
   const alone = deployers.length === 1 && story.runs.length === 1 && story.target !== 'roles';
   if (!calm || !alone || layerFailed || !isFleet || story.policy.onFailure !== 'stop' || plan.command !== 'deploy')
     return;
-  if (!rows.some(({ outcome, release: id }) => outcome === 'deployed' && id === release.id)) return;
+  const on = rows.filter(({ release: id }) => id === release.id);
+  if (on.length === rows.length || !on.some(({ outcome }) => outcome === 'deployed')) return;
   monitor.tally('anchor: of a release that failed');
   const records = [...world.droplets.values()].flatMap(({ disk }) => disk.releases.get(release.id)?.record ?? []);
   const anchored = records.some((record) => [...world.tags].some((tag) => tag.endsWith(`:${releaseHash(record)}`)));
@@ -136,6 +143,8 @@ export function replacedIn({ droplets }: World): string | undefined {
   return halfWay.length > 0 && !halfWay.some(wasProven) ? before : undefined;
 }
 
+const NO_RECORD: ReadonlySet<string> = new Set(['lock-broken', 'ssh-refused', 'ssh-away', 'offline', 'destroyed']);
+
 /** A canary stays as small as it was wanted, is recorded while droplets run it, and the fleet's own release stays recorded. */
 function judgeCanary(world: World, deployer: Deployer, result: DeployResult): void {
   const { monitor, balancer } = world;
@@ -149,7 +158,8 @@ function judgeCanary(world: World, deployer: Deployer, result: DeployResult): vo
     return record !== undefined && recorded.includes(releaseHash(record));
   });
   const release = droplets.flatMap(({ disk }) => disk.releases.get(result.release.id)?.record ?? [])[0];
-  if (plan.command === 'adopt' && release !== undefined && releaseHash(release) === world.held)
+  const isAdopted = result.rows.some(({ outcome }) => outcome === 'deployed');
+  if (plan.command === 'adopt' && isAdopted && release !== undefined && releaseHash(release) === world.held)
     monitor.violation('n', `${deployer.name} adopts droplets with the canary`);
   world.held = result.held === undefined ? undefined : recorded[0];
   if (recorded.length > 1) monitor.violation('n', `after ${deployer.name} two canaries are recorded`);
@@ -176,8 +186,8 @@ function judgeCanary(world: World, deployer: Deployer, result: DeployResult): vo
   const good = result.outcome === 'succeeded' || result.outcome === 'skipped';
   if (!good || (plan.command !== 'promote' && plan.command !== 'abort')) return;
   monitor.tally(`canary: ${plan.command}`);
-  // A run whose lock was broken in between removes no record, and says so.
-  const isBroken = world.story.happenings.some(({ kind }) => kind === 'lock-broken');
+  // A run whose lock was broken, or whose droplet cannot be asked for it, removes no record, and says so.
+  const isBroken = world.story.happenings.some(({ kind }) => NO_RECORD.has(kind));
   if (recorded.length > 0 && plan.faults.length === 0 && plan.chaos === 0 && !isBroken)
     monitor.violation('n', `after ${plan.command} the canary is still recorded`);
   if (on.length > 0 && on.length < droplets.length)

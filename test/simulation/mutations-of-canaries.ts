@@ -42,7 +42,7 @@ export const CANARY_FAULTS: readonly Mutation[] = [
     text: 'const exempt = placed.filter((member) => !canary.members.includes(member));',
     instead: 'const exempt = members.filter((member) => placed.length >= 0 && !canary.members.includes(member));',
     breaks: ['d'],
-    seeds: [40000646],
+    seeds: [40000824],
   },
   {
     name: 'the record of a canary is never removed',

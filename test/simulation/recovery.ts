@@ -119,6 +119,9 @@ export function judgeRecovery(world: World, recovery: Recovery, result: DeployRe
   if ([...world.droplets.values()].some(({ seen }) => seen.untaggedLate)) return;
   const violation = (text: string) =>
     monitor.violation('f', `after ${recovery.run.command} (${result?.outcome} ${result?.error?.code ?? ''}): ${text}`);
+  // The last droplet that is left cannot be started again without downtime, which is for the user to allow.
+  const left = [...world.droplets.values()].filter((droplet) => world.isMember(droplet));
+  if (result?.error?.code === 'capacity-floor' && left.length === 1) return;
   if (result?.outcome !== 'succeeded' && result?.outcome !== 'skipped') {
     violation(`it has not come to a good end: ${result?.error?.message ?? result?.summary}`);
     return;

@@ -236,12 +236,15 @@ export async function recordCanary(session: Session, run: Run, release: StoredRe
 /**
  * Removes each record once no droplet runs its release, or all do, or all run what this run has rolled out: what is held then
  * is the fleet's. Never throws: a record without a droplet that runs its release means nothing, and the next run tries again.
+ * @param gone ids of droplets that have left the fleet meanwhile
  */
 export async function forgetCanary(
   session: Session,
   shares: readonly Pick<PlannedShare, 'run' | 'goal' | 'members' | 'fleet'>[],
+  gone: ReadonlySet<number> = new Set(),
 ): Promise<void> {
-  const { members } = session;
+  const isLeft = ({ droplet }: Member) => !gone.has(droplet.id);
+  const members = session.members.filter(isLeft);
   const [first] = members;
   const [share] = shares;
   if (first === undefined || share === undefined || session.skipped.length > 0) return;
@@ -250,7 +253,7 @@ export async function forgetCanary(
   const ensure = () => lease.ensure(first.droplet.id);
   const isOn = (release: StoredRelease) => (member: Member) =>
     runsHash(member, releaseHash(release)) && !isHalfDone(member);
-  const isEverywhere = shares.every(({ goal, members }) => members.every(isOn(goal.release)));
+  const isEverywhere = shares.every((share) => share.members.filter(isLeft).every(isOn(share.goal.release)));
   try {
     for (const hash of canary.hashes) {
       const isHeld = members.some((member) => runsHash(member, hash));

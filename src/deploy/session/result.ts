@@ -70,11 +70,14 @@ function cutOff(state: RolloutState): string {
   return `Every droplet runs the release, but ${isBaked(state) ? 'post_deploy was not finished' : 'the bake was not waited for'}.`;
 }
 
-/** Droplets that should have been reverted and still run the release. */
+/** Droplets that should have been reverted, or have nothing to go back to, and still run the release. */
 function notReverted({ takingBack, revertingFleet, droplets }: RolloutState): DropletState[] {
   if (!takingBack) return [];
   return droplets.filter(
-    (droplet) => isDeployed(droplet) && droplet.touched && (revertingFleet || droplet.course !== 'done'),
+    (droplet) =>
+      isDeployed(droplet) &&
+      droplet.touched &&
+      (revertingFleet || droplet.course !== 'done' || droplet.previous === undefined),
   );
 }
 

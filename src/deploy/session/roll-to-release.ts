@@ -130,7 +130,8 @@ async function rollAndFinish(
   const error = rolled.error ?? (await failureAfterRolling(session, goal, state, stop));
   const durationMs = ports.clock.now() - session.startedAt;
   const ended = { ...askedOf(session), rows, release, durationMs, parts, isFleets };
-  if (!state.halted) await forgetCanary(session, shares);
+  const gone = new Set(state.droplets.filter((one) => one.gone).map(({ id }) => id));
+  if (!state.halted) await forgetCanary(session, shares, gone);
   if (isCondemned(state) && !isComplete(state) && !state.halted) await withdrawAnchor(session, first, state);
   const rolledOut = unlessUncaught(session.options, resultOf({ ...rolled, ...ended, state, error }));
   const result = withCanary(session, first, { ...rolledOut, probes }, isCondemned(state));
