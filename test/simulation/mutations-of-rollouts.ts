@@ -14,7 +14,7 @@ export const ROLLING: readonly Mutation[] = [
       {
         image: { kind: 'exits', afterMs: 50, code: 1, oom: false },
         policy: { onFailure: 'stop', drainTimeoutMs: 2_000 },
-        runs: [{ tag: 'v3' }, {}, { command: 'rollback', tag: '' }],
+        runs: [{ tag: 'v3' }, { tag: 'v9' }, {}, { command: 'rollback', tag: '' }],
       },
     ],
   },
