@@ -3,7 +3,14 @@ import { stripVTControlCharacters } from 'node:util';
 import { inWords } from '../durations.js';
 import { withoutSequences } from '../escape-sequences.js';
 
-const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+let segmenter: Intl.Segmenter | undefined;
+
+/** Made when it is first needed: that takes as long as loading a command. */
+function segment(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
+  return segmenter.segment(text);
+}
+
 /** East Asian wide and fullwidth characters, and emoji: two columns each. */
 const WIDE =
   /^(?:\p{Emoji_Presentation}|\p{Extended_Pictographic}\uFE0F|[\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{20000}-\u{3FFFD}])/u;
@@ -23,7 +30,7 @@ function graphemeWidth(grapheme: string): number {
 export function widthOf(text: string): number {
   const bare = stripVTControlCharacters(text);
   if (ASCII.test(bare)) return bare.length;
-  return [...graphemes.segment(bare)].reduce((sum, { segment }) => sum + graphemeWidth(segment), 0);
+  return [...segment(bare)].reduce((sum, { segment: grapheme }) => sum + graphemeWidth(grapheme), 0);
 }
 
 /** Which part of a text that is too long is replaced by …. */
@@ -86,7 +93,7 @@ function tail(text: string, columns: number): string {
 
 /** Into graphemes. */
 function split(text: string): string[] {
-  return ASCII.test(text) ? text.split('') : [...graphemes.segment(text)].map(({ segment }) => segment);
+  return ASCII.test(text) ? text.split('') : [...segment(text)].map(({ segment: grapheme }) => grapheme);
 }
 
 /** As many of the graphemes, from the first on, as take no more than `columns`. */
