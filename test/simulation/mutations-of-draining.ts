@@ -25,7 +25,30 @@ export const DRAINING: readonly Mutation[] = [
     text: 'hasOwn || at - after > STRANGERS_SHOW_MS',
     instead: 'hasOwn',
     breaks: ['c'],
-    seeds: [5021459],
+    seeds: [],
+    stories: [
+      {
+        seed: 1004,
+        app: 'bare',
+        image: { kind: 'good', answersMs: 100, readyMs: 201 },
+        check: { intervalSeconds: 1, healthyThreshold: 3, unhealthyThreshold: 2, answerMs: 3, port: 80 },
+        load: { rate: 0, requestMs: 20, spread: 'even', part: 0.1 },
+        strangers: 0.05,
+        delays: { showMs: 20_000, effectMs: 0, latencyMs: 0, readingMs: 0 },
+        fleet: 7,
+        policy: {
+          batch: ['all'],
+          onFailure: 'stop',
+          drainTimeoutMs: 30_000,
+          healthTimeoutMs: 30_000,
+          allowDowntime: false,
+        },
+        runs: [
+          { chaos: 0.04, interrupt: { call: 'held', nth: 4, secondAfterMs: 12 } },
+          { chaos: 0.005, startMs: 9, later: true },
+        ],
+      },
+    ],
   },
   {
     name: 'strangers count as the balancer',
