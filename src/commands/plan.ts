@@ -56,9 +56,10 @@ export default defineCommand({
       ? { settings: await context.load({ environment: args.environment, needs: 'fleet' }), findings: [] }
       : await sourceOf(context);
     const { settings } = source;
-    const [{ planRollout }, { readComposeProject, readEnvText }] = await Promise.all([
+    const [{ planRollout }, { readComposeProject, readEnvText }, { namesSecret }] = await Promise.all([
       import('../deploy/plan/plan-rollout.js'),
       import('../config/compose-project.js'),
+      import('../config/harmless.js'),
     ]);
     const imageTag = rollback ? '' : (release ?? settings.imageTag);
     const asked = { command, release: { id: '', imageTag: imageTag || (release ?? '') }, options: { settings, part } };
@@ -73,7 +74,7 @@ export default defineCommand({
       ...(args.skipUnreachable && { skip: 'fail' as const }),
       allowDowntime: args.allowDowntime,
       handlers: settings.handlers,
-      read: { project: readComposeProject, variables: readEnvText },
+      read: { project: readComposeProject, variables: readEnvText, namesSecret },
       findings: [...source.findings, ...findingsOf(context, settings, again(asked, '--during-freeze'))],
     });
     return { exit: plan.changes ? EXIT.changes : EXIT.ok, output: { type: 'plan', ...plan } };

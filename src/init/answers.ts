@@ -69,7 +69,8 @@ export function readRegistry(text: string): Read<RegistryAnswer> {
   const { key, value } = split(text);
   const { digitalocean, server } = registry.keys.registry.shape;
   if (key === 'digitalocean') return checked(value, digitalocean, 'digitalocean=acme', { digitalocean: value });
-  const isServer = /^[A-Za-z0-9][A-Za-z0-9.-]*(:\d+)?$/.test(text) && server.safeParse(text).success;
+  const isServer =
+    text !== 'digitalocean' && /^[A-Za-z0-9][A-Za-z0-9.-]*(:\d+)?$/.test(text) && server.safeParse(text).success;
   if (isServer) return { answer: { server: text } };
   return { fault: { expected: 'none, the name of a registry, or digitalocean=NAME', example: 'ghcr.io' } };
 }

@@ -43,7 +43,7 @@ export async function planFleet(world: World, options: Partial<PlanOptions> = {}
       force: false,
       allowDowntime,
       findings: [],
-      read: { project: () => undefined, variables: () => new Map() },
+      read: { project: () => undefined, variables: () => new Map(), namesSecret: () => false },
       ...options,
     }),
   );

@@ -5,6 +5,8 @@ import { MAX_FILE_BYTES, MAX_FILES, readReleaseFiles, withoutBreaks } from './re
 import { unifiedDiff } from './unified-diff.js';
 import type { ReadText, Wanted } from './wanted.js';
 
+const MASK = '[secret]';
+
 /** Of one file. */
 const MAX_DIFF_LINES = 400;
 
@@ -64,7 +66,7 @@ export async function compareFiles(
       // A removed file needs no lines to be understood.
       if (change === 'removed' || old === undefined || index >= MAX_FILES) return { path, change };
       const now = await wanted.read(path);
-      const diff = now === undefined || isLong(old.text) || isLong(now) ? undefined : diffOf(old.text, now);
+      const diff = now === undefined || isLong(old.text) || isLong(now) ? undefined : diffOf(old.text, now, read);
       return { path, change, ...(diff !== undefined && { diff }) };
     }),
   );
@@ -79,10 +81,23 @@ function isLong(text: string): boolean {
   return text.length >= MAX_FILE_BYTES || text.includes('\0') || text.includes('\uFFFD');
 }
 
-function diffOf(before: string, after: string): string | undefined {
-  const lines = unifiedDiff(before, withoutBreaks(after)).split('\n');
+function diffOf(before: string, after: string, { namesSecret }: ReadText): string | undefined {
+  const lines = unifiedDiff(before, withoutBreaks(after))
+    .split('\n')
+    .map((line) => masked(line, namesSecret));
   const more = lines.length - MAX_DIFF_LINES;
   return [...lines.slice(0, MAX_DIFF_LINES), ...(more > 0 ? [`… ${more} more lines`] : [])].join('\n');
+}
+
+/** `NAME: value` or `NAME=value`, also as an item of a list, behind the sign of a diff. */
+const ASSIGNMENT = /^([+\- ]\s*(?:-\s+)?["']?([A-Za-z_][\w.-]*)["']?\s*[:=]\s*)(.+)$/;
+
+/** Passwords that stand in the file itself: in an address, or as the value of a name that says so. Variables stay. */
+function masked(line: string, namesSecret: ReadText['namesSecret']): string {
+  const bare = line.replaceAll(/(:\/\/[^\s/@:'"]*:)[^\s@'"]+(?=@)/g, `$1${MASK}`);
+  const [, head, name, value] = ASSIGNMENT.exec(bare) ?? [];
+  if (head === undefined || name === undefined || value === undefined) return bare;
+  return namesSecret(name) && !/^["']?\$/.test(value) ? `${head}${MASK}` : bare;
 }
 
 function compareNames(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>) {

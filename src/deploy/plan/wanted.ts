@@ -11,6 +11,8 @@ import { MAX_FILE_BYTES, readReleaseFiles } from './read-files.js';
 export interface ReadText {
   /** Of an env file: name → value. */
   variables(text: string): ReadonlyMap<string, string>;
+  /** Whether the name of a variable says that its value is a secret. */
+  namesSecret(name: string): boolean;
   /** The services of compose files, by name; undefined where they cannot be known without compose. */
   project(
     text: ComposeRun & { textOf(path: string): string | undefined },

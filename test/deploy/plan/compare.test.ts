@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readComposeProject, readEnvText } from '../../../src/config/compose-project.js';
+import { namesSecret } from '../../../src/config/harmless.js';
 import type { Member } from '../../../src/deploy/droplet/member.js';
 import { compareFiles } from '../../../src/deploy/plan/compare-files.js';
 import { type Compared, compareImages, compareServices } from '../../../src/deploy/plan/compare-services.js';
@@ -16,7 +17,7 @@ import type { RemoteCommand } from '../../../src/ports.js';
 import { estimate } from '../../../src/rollout/estimate.js';
 import type { HistoryEntry } from '../../../src/rollout/model.js';
 
-const READ = { project: readComposeProject, variables: readEnvText };
+const READ = { project: readComposeProject, variables: readEnvText, namesSecret };
 const CURRENT = {
   app: 'shop',
   id: 'r1',
@@ -105,6 +106,25 @@ describe('files', () => {
       expect(commands.map(({ name, reads, args }) => [name, reads, args.paths])).toEqual([
         ['read-files', true, ['config/.env', 'nginx.conf', 'old.txt', 'tls.key']],
       ]);
+    });
+  });
+
+  it('passwords that stand in a file itself are masked, and variables are not', async () => {
+    const now = [
+      'services:',
+      '  app:',
+      '    environment:',
+      '      DATABASE_URL: "postgres://u:p%20s19-literal@db/x"',
+      '      DB_PASSWORD: hunter2-literal',
+      '      - API_TOKEN=abc-literal',
+      '      OTHER_PASSWORD: $OTHER_PASSWORD',
+      '      MODE: fast',
+    ].join('\n');
+    await onDroplet({ 'compose.yml': { text: 'services:\n' } }, async (member) => {
+      const { files } = await compareFiles(member, wanted({ 'compose.yml': now }), READ, undefined);
+      expect(files[0]?.diff).not.toContain('literal');
+      for (const kept of ['postgres://u:[secret]@db/x', 'OTHER_PASSWORD: $OTHER_PASSWORD', 'MODE: fast'])
+        expect(files[0]?.diff).toContain(kept);
     });
   });
 

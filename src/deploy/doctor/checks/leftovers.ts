@@ -60,6 +60,15 @@ const NAMES: Partial<Record<Difference['kind'], FindingName>> = {
   'container-not-healthy': 'container-not-healthy',
 };
 
+/** Their messages begin with a path, or with the name of a service. */
+const BEGINS_WITH_NAME: ReadonlySet<FindingName> = new Set([
+  'file-changed',
+  'file-gone',
+  'image-differs',
+  'container-missing',
+  'container-not-healthy',
+]);
+
 function ofFleet(difference: Difference, { settings, hasRelease, clearable }: RoleFacts): Found[] {
   const { kind, droplet, message, fix } = difference;
   if (kind === 'check-fails') return [ofCheck(difference, settings)];
@@ -70,7 +79,7 @@ function ofFleet(difference: Difference, { settings, hasRelease, clearable }: Ro
     {
       name,
       droplet,
-      message: `${capital(message)}.`,
+      message: `${BEGINS_WITH_NAME.has(name) ? message : capital(message)}.`,
       fix: fix === undefined ? undefined : doDeploy(settings, fix),
       fixable: name === 'recorded-as-out' && clearable.has(droplet),
     },
