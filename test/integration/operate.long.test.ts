@@ -135,11 +135,11 @@ describe('operating a fleet', { shuffle: false }, () => {
       await until(() => /\$ $|# $/.test(text()));
       child.stdin.write('stty size; echo "$SHOP_VERSION"\n');
       await until(() => /27 91\r+\nv1/.test(text()));
-      child.stdin.write('sleep 600\n');
-      await until(() => text().includes('sleep 600'));
+      child.stdin.write('echo begun; sleep 600\n');
+      await until(() => /\nbegun\r*\n/.test(text()));
       child.stdin.write('\u0003');
       // It flushes what was typed with it.
-      await until(() => text().includes('^C'));
+      await until(() => /\^C[\s\S]*[$#] $/.test(text()));
       child.stdin.write('echo "after"\n');
       await until(() => /\nafter\r+\n/.test(text()));
       child.stdin.write('\u0004');
