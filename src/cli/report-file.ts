@@ -15,6 +15,7 @@ import { DeployError, reasonOf } from '../errors.js';
 import { REPORT_MARK, reportOfRun } from '../reporters/report/page.js';
 import { isOfTimeline } from '../reporters/report/timeline.js';
 import type { DeployEvent } from '../rollout/model.js';
+import { quote } from '../shell-quote.js';
 
 /** The mark is at the beginning of a report, in bytes. */
 const HEAD_BYTES = 1_024;
@@ -66,6 +67,11 @@ export function writeReport(path: string, page: string): void {
 
 /** Throws DeployError report-file. */
 export function refuseOther(path: string): void {
+  const folder = dirname(path);
+  if (!existsSync(folder)) {
+    const message = `No report can be written to ${path}: there is no folder ${folder}.`;
+    throw new DeployError('report-file', message, { source: 'user', hint: `Create it: mkdir -p ${quote(folder)}` });
+  }
   const problem = problemOf(path);
   if (problem === undefined) return;
   throw new DeployError('report-file', `No report can be written to ${path}: ${problem}.`, {

@@ -42,7 +42,7 @@ it.each([
   ['a file that is something else', 'mine.html', 'it is not a report of do-deploy'],
   ['a page with the mark in its text', 'late.html', 'it is not a report of do-deploy'],
   ['a folder', 'folder', 'it is not a file'],
-  ['a file in a folder that is missing', 'none/report.html', 'ENOENT'],
+  ['a file in a folder that is missing', 'none/report.html', 'there is no folder '],
   ['a file below a file', 'mine.html/report.html', 'not a folder'],
 ])('%s is refused before anything happens', (_, name, why) => {
   writeFileSync(join(folder, 'mine.html'), '<!doctype html><p>mine</p>');
