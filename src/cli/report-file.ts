@@ -11,11 +11,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { quote } from '../deploy/core/shell.js';
 import { DeployError, reasonOf } from '../errors.js';
 import { REPORT_MARK, reportOfRun } from '../reporters/report/page.js';
 import { isOfTimeline } from '../reporters/report/timeline.js';
 import type { DeployEvent } from '../rollout/model.js';
-import { quote } from '../shell-quote.js';
 
 /** The mark is at the beginning of a report, in bytes. */
 const HEAD_BYTES = 1_024;
