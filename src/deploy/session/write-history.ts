@@ -157,11 +157,13 @@ function outdated(member: Member, release: StoredRelease, keep: number): Removal
   const { releases, state, current } = member.survey;
   // A reverted droplet runs another release than the one that was rolled out.
   const running = [release.id, current, state?.release];
+  // Half-way, it is what ran before the current one.
+  const earlier = state?.phase === 'switching' ? state.earlier : undefined;
   const old = releasesToRemove(
     releases.map(({ id, images }) => ({ id, images: Object.values(images).map(({ imageId }) => imageId) })),
     {
       keep,
-      needed: [...running, state?.previous, state?.earlier].flatMap((id) => id ?? []),
+      needed: [...running, state?.previous, earlier].flatMap((id) => id ?? []),
       proven: provenOn(member),
     },
   );
