@@ -158,8 +158,9 @@ function judgeCanary(world: World, deployer: Deployer, result: DeployResult): vo
     return record !== undefined && recorded.includes(releaseHash(record));
   });
   const release = droplets.flatMap(({ disk }) => disk.releases.get(result.release.id)?.record ?? [])[0];
-  const isAdopted = result.rows.some(({ outcome }) => outcome === 'deployed');
-  if (plan.command === 'adopt' && isAdopted && release !== undefined && releaseHash(release) === world.held)
+  // Where the fleet has no other droplet, nothing says that it is not the fleet's.
+  const hasOthers = droplets.some((droplet) => world.isMember(droplet) && !on.includes(droplet));
+  if (plan.command === 'adopt' && hasOthers && release !== undefined && releaseHash(release) === world.held)
     monitor.violation('n', `${deployer.name} adopts droplets with the canary`);
   world.held = result.held === undefined ? undefined : recorded[0];
   if (recorded.length > 1) monitor.violation('n', `after ${deployer.name} two canaries are recorded`);
