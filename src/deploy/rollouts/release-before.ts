@@ -67,7 +67,7 @@ function stoppedAt(shares: readonly Source[], everyone: readonly Member[]): Stor
  * @param everyone the droplets of all roles, whose releases have the same ids
  */
 function byRecords(
-  { members, recorded }: Source,
+  { members, recorded, fleet: { target, membership } }: Source,
   everyone: readonly Member[],
 ): { isUndone: boolean; release: StoredRelease | undefined } | undefined {
   const [newest, ...older] = recorded.anchored.map(({ hash }) => hash);
@@ -77,7 +77,12 @@ function byRecords(
   const hashes = new Set([newest, ...older]);
   // Of a release that was deployed before and again, a droplet may only not have got it again yet.
   const since = older.includes(newest) ? firstOn(everyone, last) : '';
-  const odd = running.filter((member) => isGoingBack(member) || hasLeft(member, last, hashes, since));
+  const marked = new Set(membership.droplets.filter((one) => one.inLedger).map(({ droplet }) => droplet.id));
+  // Half-way by its own word alone is nothing: the run that was killed there has left it recorded as out.
+  const isBelieved = (member: Member) => !isHalfDone(member) || !target.isFleet || marked.has(member.droplet.id);
+  const odd = running
+    .filter(isBelieved)
+    .filter((member) => isGoingBack(member) || hasLeft(member, last, { hashes, since, members }));
   const isFromEarlier = new Set(odd.map(runningRelease)).size === 1 && !odd.some(isHalfDone);
   if (odd.length === running.length && isFromEarlier) return undefined;
   if (odd.length > 0) return { isUndone: true, release: last };
@@ -88,13 +93,18 @@ function byRecords(
 /**
  * By what it ran before; a release that was never recorded is from no other deploy. A rollback that was killed is gone on with.
  * @param last the release that was recorded last
- * @param after what was verified earlier, ISO 8601, has not left it
+ * @param options.since what was verified earlier, ISO 8601, has not left it
  */
-function hasLeft(member: Member, last: StoredRelease | undefined, hashes: ReadonlySet<string>, after: string): boolean {
+function hasLeft(
+  member: Member,
+  last: StoredRelease | undefined,
+  { hashes, since: after, members }: { hashes: ReadonlySet<string>; since: string; members: readonly Member[] },
+): boolean {
   if (runningRelease(member) === last?.id) return false;
   const { run = '', since = '' } = member.survey.state ?? {};
   if (isHalfDone(member)) return !isRollbacks(member);
-  if (!isRecorded(member, hashes)) return true;
+  // A deploy brings its release to all before it begins: what one droplet alone holds, it may have made up.
+  if (!isRecorded(member, hashes)) return members.length === 1 || isHeldElsewhere(member, members);
   // Heal repairs a droplet on a release that it had.
   return last !== undefined && beforeCurrent(member) === last.id && since > after && !run.startsWith('heal ');
 }
@@ -108,6 +118,13 @@ function wasStopped(members: readonly Member[], release: StoredRelease | undefin
 /** The last change of the droplet was that of a rollback. */
 function isRollbacks({ survey: { state } }: Member): boolean {
   return state?.run.startsWith('rollback ') === true;
+}
+
+function isHeldElsewhere(member: Member, members: readonly Member[]): boolean {
+  const own = heldRelease(member, runningRelease(member));
+  if (own === undefined) return false;
+  const others = members.filter((other) => other !== member);
+  return copyOf(others, releaseHash(own)) !== undefined;
 }
 
 /** When the first of the droplets that run the release was verified on it, ISO 8601; '' where none runs it. */
