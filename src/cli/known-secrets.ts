@@ -14,7 +14,7 @@ export function knownSecrets(cwd: string, env: ProcessEnv, configPath: string | 
   const file = configPath === undefined ? findConfig(cwd, env)?.file : resolve(cwd, configPath);
   const folders = file === undefined ? [cwd] : [dirname(file), dirname(dirname(file))];
   const run = ciSystem(env) === undefined ? '' : (ciRun(env)?.url ?? '');
-  // What the address of the CI run begins with, and pages below it, are for everybody.
+  // The address of the CI run, what it begins with and the pages below it are public.
   const isOfRun = (value: string) =>
     run.startsWith(value) || (run !== '' && value.startsWith(run) && !/[?#@]/.test(value));
   const inEnvironment = Object.entries(env).flatMap(([name, value]) => {

@@ -112,7 +112,7 @@ function endAll(clock: Clock, child: ChildProcess, marked: MarkedProgram): void 
   marked.signal(child.pid, 'SIGTERM');
   ending += 1;
   process.once('exit', kill);
-  // Before those that are removed at the signal that they act on: they are still counted then.
+  // Prepended: the run's own listener removes itself at the signal that it acts on, and has to be counted first.
   for (const name of signals) process.prependListener(name, last);
   child.once('exit', () => {
     ended.abort();

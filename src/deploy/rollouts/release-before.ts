@@ -78,7 +78,7 @@ function byRecords(
   // Of a release that was deployed before and again, a droplet may only not have got it again yet.
   const since = older.includes(newest) ? firstOn(everyone, last) : '';
   const marked = new Set(membership.droplets.filter((one) => one.inLedger).map(({ droplet }) => droplet.id));
-  // Half-way by its own word alone is nothing: the run that was killed there has left it recorded as out.
+  // A killed run leaves its droplet recorded as out: without that record, a droplet's claim to be half-way counts for nothing.
   const isBelieved = (member: Member) => !isHalfDone(member) || !target.isFleet || marked.has(member.droplet.id);
   const odd = running
     .filter(isBelieved)
@@ -91,7 +91,7 @@ function byRecords(
 }
 
 /**
- * By what it ran before; a release that was never recorded is from no other deploy. A rollback that was killed is gone on with.
+ * By what it ran before; a release that was never recorded is from no other deploy. A rollback that was killed is continued.
  * @param last the release that was recorded last
  * @param options.since what was verified earlier, ISO 8601, has not left it
  */
